@@ -1,0 +1,78 @@
+# The set-up: `make help` lists the targets. Everything is installed into .venv, nothing elsewhere,
+# but for the browser and the venv module where this account may install packages.
+
+python := .venv/bin/python
+pip := $(python) -m pip --disable-pip-version-check install --quiet
+port ?= 8501
+data := $(if $(DATA),--data $(DATA))
+
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.DELETE_ON_ERROR:
+.PHONY: help run test lint format models samples screens lock clean
+
+help: ## show this list
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 12
+
+run: .venv/warm ## set up what the app needs, then serve it on 127.0.0.1:8501 (or port=…)
+	$(python) -m streamlit run streamlit_app.py --server.address 127.0.0.1 \
+		--server.port $(port) --server.showEmailPrompt false
+
+test: .venv/dev lint ## set up everything, then run every check and test
+	@bash .ci/browser
+	$(python) -m pytest
+
+lint: .venv/dev ## check format, style and types
+	$(python) -m ruff format --check .
+	$(python) -m ruff check .
+	$(python) -m mypy
+
+format: .venv/dev ## format the code
+	$(python) -m ruff format .
+	$(python) -m ruff check --fix .
+
+models: .venv/all ## train, evaluate and describe the models anew (DATA=… holds the corpora)
+	$(python) -m emo train all $(data)
+	$(python) -m emo evaluate --protocol clips $(data)
+	$(python) -m emo evaluate --protocol voices $(data)
+	$(python) -m emo cards
+
+samples: .venv/all ## make the sample clips anew (needs espeak-ng)
+	$(python) samples/make.py
+
+screens: .venv/dev ## make the screenshots in docs/screens anew
+	@bash .ci/browser
+	$(python) docs/screens.py
+
+lock: .venv/made ## pin the versions in requirements*.txt anew, from pyproject.toml
+	$(pip) uv==0.13.9
+	bash .ci/lock
+
+clean: ## remove .venv and the caches of the tools (.cache holds features: remove it by hand)
+	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# Stamps: a second `make run` or `make test` starts at once.
+.venv/made:
+	@bash .ci/venv
+	@touch $@
+
+.venv/app: requirements-app.txt .venv/made
+	@echo "Installing what the app needs into .venv (about 0.6 GB) …"
+	@$(pip) -r requirements-app.txt
+	@touch $@
+
+.venv/all: requirements.txt .venv/made
+	@echo "Installing what training needs into .venv (about 3 GB, some minutes) …"
+	@$(pip) -r requirements.txt
+	@touch $@
+
+.venv/dev: requirements-dev.txt .venv/made
+	@echo "Installing what the tests need into .venv (about 3 GB, some minutes) …"
+	@$(pip) -r requirements-dev.txt
+	@touch $@ .venv/app .venv/all
+
+# One prediction compiles the code and shows that the models load.
+.venv/warm: .venv/app $(wildcard emo/*.py models/*/model.json)
+	@$(python) -m emo predict $(firstword $(wildcard samples/*.wav samples/*.flac samples/*.ogg)) >/dev/null
+	@touch $@

@@ -1,0 +1,274 @@
+"""Emo from the command line: predict, evaluate, train, corpora, cards."""
+
+import argparse
+import csv
+import json
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, TextIO
+
+# One BLAS thread: small products are faster without threads, and workers do not fight for cores.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+from emo.errors import AudioError, CorpusError, EmoError
+from emo.labels import LABELS
+
+DONE, FAILED, WRONG_USAGE = 0, 1, 2
+FORMATS = ("table", "json", "csv")
+Row = dict[str, Any]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Exit status: 0 done, 1 something could not be read or done, 2 wrong usage."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    options = _parser().parse_args(given)
+    options.command = " ".join(["python -m emo", *given])
+    try:
+        return int(options.run(options))
+    except EmoError as error:
+        print(f"emo: {error}", file=sys.stderr)
+        return FAILED
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FAILED
+    except KeyboardInterrupt:
+        print("emo: stopped. The same command goes on from the last checkpoint.", file=sys.stderr)
+        return 130
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m emo", description="Match voices with seven acted emotions."
+    )
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    predict = commands.add_parser("predict", help="label recordings")
+    predict.add_argument("paths", nargs="+", metavar="PATH", help="audio files")
+    predict.add_argument("--format", choices=FORMATS, default="table")
+    _add_models(predict)
+    predict.set_defaults(run=_predict)
+
+    evaluate = commands.add_parser("evaluate", help="measure how often the classifiers are right")
+    source = evaluate.add_mutually_exclusive_group(required=True)
+    source.add_argument(
+        "--protocol",
+        choices=("clips", "voices"),
+        help="train on part of the corpora and test on the rest: random clips, or unseen voices",
+    )
+    source.add_argument("--manifest", type=Path, help="CSV with the columns path and emotion")
+    evaluate.add_argument("--fold", type=int, action="append", help="only this fold; repeatable")
+    evaluate.add_argument("--only", choices=("tree", "mlp", "cnn"), action="append")
+    evaluate.add_argument("--json", type=Path, metavar="OUT", help="write the figures here")
+    _add_data(evaluate)
+    _add_models(evaluate)
+    evaluate.set_defaults(run=_evaluate, parser=evaluate)
+
+    train = commands.add_parser("train", help="fit the classifiers on all clips")
+    train.add_argument("which", choices=("tree", "mlp", "cnn", "all"))
+    _add_data(train)
+    _add_models(train)
+    train.set_defaults(run=_train)
+
+    corpora = commands.add_parser("corpora", help="audit a folder of recordings")
+    corpora.add_argument("directory", type=Path, metavar="DIR")
+    corpora.add_argument("--json", type=Path, metavar="OUT", help="write the audit here")
+    corpora.set_defaults(run=_corpora)
+
+    cards = commands.add_parser("cards", help="write the model cards and tables of results")
+    cards.add_argument("--check", action="store_true", help="only say whether they are stale")
+    _add_models(cards)
+    cards.set_defaults(run=_cards)
+    return parser
+
+
+def _add_models(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--models", type=Path, help="folder of the models (default: models/)")
+
+
+def _add_data(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--data", type=Path, help="folder of the corpora (default: $EMO_DATA)")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="worker processes")
+    parser.add_argument("--seed", type=int, default=1)
+
+
+def _models_directory(options: argparse.Namespace) -> Path:
+    from emo.predict import MODELS_DIR
+
+    return options.models or MODELS_DIR
+
+
+def _data_directory(options: argparse.Namespace) -> Path:
+    from emo.corpora import default_directory
+
+    directory = options.data or default_directory()
+    if directory is None:
+        raise CorpusError(
+            "There are no recordings: name their folder with --data DIR or in EMO_DATA. "
+            "README.md tells where to get them."
+        )
+    return Path(directory)
+
+
+# --- predict -------------------------------------------------------------------------------------
+
+
+def _predict(options: argparse.Namespace) -> int:
+    from emo.audio import load
+    from emo.predict import load_models, predict
+
+    models = load_models(_models_directory(options))
+    rows: list[Row] = []
+    for path in options.paths:
+        try:
+            rows.append({"path": path, **predict(load(path), models).as_dict()})
+        except AudioError as error:
+            rows.append({"path": path, "error": str(error)})
+    writers = {"json": _write_json, "csv": _write_csv, "table": _write_table}
+    writers[options.format](rows, sys.stdout)
+    return FAILED if any("error" in row for row in rows) else DONE
+
+
+def _write_json(rows: list[Row], out: TextIO) -> None:
+    json.dump(rows, out, indent=1, ensure_ascii=False)
+    out.write("\n")
+
+
+def _write_csv(rows: list[Row], out: TextIO) -> None:
+    """One line a path and classifier, and one line with the error for a path without answers."""
+    columns = ["path", "duration_s", "model", "label", "confidence", *(f"p_{n}" for n in LABELS)]
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow([*columns, "warnings", "error"])
+    for row in rows:
+        if "error" in row:
+            writer.writerow([row["path"], *[""] * (len(columns) - 1), "", row["error"]])
+            continue
+        for key, given in row["models"].items():
+            writer.writerow(
+                [
+                    row["path"],
+                    row["duration_s"],
+                    key,
+                    given["label"],
+                    f"{given['confidence']:.6f}",
+                    *(f"{p:.6f}" for p in given["probabilities"].values()),
+                    " ".join(row["warnings"]),
+                    "",
+                ]
+            )
+
+
+def _write_table(rows: list[Row], out: TextIO) -> None:
+    keys = next((list(row["models"]) for row in rows if "models" in row), [])
+    width = max(len(_printable(row["path"])) for row in rows)
+    if keys:
+        out.write(" ".join(["path".ljust(width), "     s", *(f"{k:<16}" for k in keys)]).rstrip())
+        out.write("\n")
+    for row in rows:
+        path = _printable(row["path"]).ljust(width)
+        if "error" in row:
+            out.write(f"{path} {row['error']}\n")
+            continue
+        cells = [
+            f"{given['label']:<10}{given['confidence']:>5.0%} " for given in row["models"].values()
+        ]
+        out.write(f"{path} {row['duration_s']:6.2f} {' '.join(cells).rstrip()}\n")
+        for warning in row["warnings"]:
+            out.write(f"{' ' * width} {warning}\n")
+
+
+def _printable(text: str) -> str:
+    """The text with control characters as escapes, so that a file name cannot steer a terminal."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+# --- evaluate, train, corpora, cards -------------------------------------------------------------
+
+
+def _evaluate(options: argparse.Namespace) -> int:
+    from emo.evaluate import evaluate_manifest, evaluate_protocol, read_manifest
+    from emo.predict import MODEL_KEYS, load_models
+
+    if options.manifest:
+        if options.fold or options.only:
+            options.parser.error("--fold and --only go with --protocol")
+        found = evaluate_manifest(
+            read_manifest(options.manifest), load_models(_models_directory(options))
+        )
+        _print_scores(found["models"])
+        for row in found["errors"]:
+            print(f"{_printable(row['path'])}: {row['error']}")
+        _write_report(options.json, found)
+        return FAILED if found["errors"] else DONE
+    from emo.train import load_dataset
+
+    models = _models_directory(options)
+    keys = options.only or list(MODEL_KEYS)
+    dataset = load_dataset(_data_directory(options), options.jobs)
+    found = evaluate_protocol(
+        options.protocol, keys, dataset, models, options.command, options.fold or (), options.seed
+    )
+    _print_scores(found)
+    _write_report(options.json, {"models": found})
+    return DONE
+
+
+def _print_scores(scores: dict[str, dict[str, Any]]) -> None:
+    print(f"{'':<6}{'n':>7}{'accuracy':>10}{'UAR':>8}{'macro F1':>10}")
+    for key, s in scores.items():
+        print(f"{key:<6}{s['n']:>7,}{s['accuracy']:>10.3f}{s['uar']:>8.3f}{s['macro_f1']:>10.3f}")
+
+
+def _write_report(path: Path | None, report: dict[str, Any]) -> None:
+    if path is None:
+        return
+    try:
+        path.write_text(json.dumps(report, indent=1) + "\n")
+    except OSError as error:
+        raise EmoError(f"{path} cannot be written: {error.strerror}.") from error
+
+
+def _train(options: argparse.Namespace) -> int:
+    from emo.predict import MODEL_KEYS
+    from emo.train import load_dataset, train_models
+
+    keys = MODEL_KEYS if options.which == "all" else (options.which,)
+    dataset = load_dataset(_data_directory(options), options.jobs)
+    train_models(keys, dataset, _models_directory(options), options.command, options.seed)
+    return DONE
+
+
+def _corpora(options: argparse.Namespace) -> int:
+    from tqdm import tqdm
+
+    from emo.audit import audit, format_audit
+
+    with tqdm(desc="audit", unit="clip") as bar:
+
+        def progress(done: int, total: int) -> None:
+            bar.total = total
+            bar.update(done - bar.n)
+
+        found = audit(options.directory, progress)
+    print(format_audit(found))
+    _write_report(options.json, found.as_dict())
+    return DONE
+
+
+def _cards(options: argparse.Namespace) -> int:
+    from emo.cards import stale_documents, write_cards
+
+    models = _models_directory(options)
+    if not options.check:
+        write_cards(models)
+        return DONE
+    stale = stale_documents(models)
+    for path in stale:
+        print(f"{path} does not match the stored figures. Run: python -m emo cards")
+    return FAILED if stale else DONE
+
+
+if __name__ == "__main__":
+    sys.exit(main())

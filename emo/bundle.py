@@ -1,0 +1,214 @@
+"""A trained classifier on disk: arrays without pickles, hashes and label order, checked at load."""
+
+import hashlib
+import json
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+
+from emo.classifiers import CLASSIFIERS, Arrays, Fitted, softmax
+from emo.errors import ModelError
+from emo.features import FEATURES_VERSION, N_MELS
+from emo.functionals import functional_names
+from emo.labels import LABELS
+
+FORMAT = 1
+MAX_BYTES = 100 * 2**20
+CARD = "model.json"
+WEIGHTS = "weights.npz"
+NETWORK = "network.tflite"
+
+
+@dataclass(frozen=True)
+class Origin:
+    """What a model was made from, and how."""
+
+    corpora: tuple[str, ...]
+    clips: int
+    speakers: int
+    seed: int
+    commit: str
+    command: str
+
+
+class Network:
+    """A LiteRT network from one view of any length to logits; one interpreter per thread.
+
+    An interpreter must not be shared between threads, and it is cheap.
+    """
+
+    def __init__(self, content: bytes) -> None:
+        self._content = content
+        self._local = threading.local()
+        self._interpreter()
+
+    def _interpreter(self) -> Any:
+        if not hasattr(self._local, "interpreter"):
+            from ai_edge_litert.interpreter import Interpreter
+
+            self._local.interpreter = Interpreter(model_content=self._content, num_threads=1)
+            self._local.length = -1
+        return self._local.interpreter
+
+    def logits(self, view: np.ndarray) -> np.ndarray:
+        """Logits, float32 (7,), of a view (time, 64)."""
+        interpreter = self._interpreter()
+        place = interpreter.get_input_details()[0]["index"]
+        if self._local.length != len(view):
+            interpreter.resize_tensor_input(place, (1, len(view), N_MELS))
+            interpreter.allocate_tensors()
+            self._local.length = len(view)
+        interpreter.set_tensor(place, view[None].astype(np.float32))
+        interpreter.invoke()
+        output = interpreter.get_output_details()[0]["index"]
+        return np.asarray(interpreter.get_tensor(output)[0])
+
+
+@dataclass(frozen=True)
+class Model:
+    """A loaded classifier.
+
+    Attributes
+    ----------
+    key : ``tree``, ``cnn`` or ``mlp``
+    card : what ``model.json`` says
+    arrays : the weights
+    network : the runtime where one serves the model
+    """
+
+    key: str
+    card: dict[str, Any]
+    arrays: Arrays
+    network: Network | None
+
+    def probabilities(self, vectors: np.ndarray, views: tuple[np.ndarray, ...]) -> np.ndarray:
+        """Probabilities of the labels, float64 (n, 7), from features of the same n clips."""
+        predict = CLASSIFIERS[self.key].predict
+        if predict is not None:
+            return predict(self.arrays, vectors)
+        assert self.network is not None
+        return softmax(np.stack([self.network.logits(view) for view in views]))
+
+
+def save_model(directory: Path, key: str, fitted: Fitted, origin: Origin) -> None:
+    """Nothing; writes ``weights.npz``, the runtime's file if any, then ``model.json``."""
+    directory.mkdir(parents=True, exist_ok=True)
+    np.savez_compressed(directory / WEIGHTS, allow_pickle=False, **fitted.arrays)
+    names = [WEIGHTS]
+    if CLASSIFIERS[key].predict is None:
+        (directory / NETWORK).write_bytes(network_bytes(fitted))
+        names.append(NETWORK)
+    card = {
+        "format": FORMAT,
+        "key": key,
+        "name": CLASSIFIERS[key].title,
+        "description": CLASSIFIERS[key].description,
+        "labels": list(LABELS),
+        "features": {
+            "version": FEATURES_VERSION,
+            "takes": CLASSIFIERS[key].takes,
+            "sha256": features_digest(),
+        },
+        "n_parameters": int(sum(a.size for a in fitted.arrays.values())),
+        "trained_on": {
+            "corpora": list(origin.corpora),
+            "clips": origin.clips,
+            "speakers": origin.speakers,
+        },
+        "seed": origin.seed,
+        "commit": origin.commit,
+        "command": origin.command,
+        "files": {name: _describe(directory / name) for name in names},
+    }
+    (directory / CARD).write_text(json.dumps(card, indent=1) + "\n")
+
+
+def network_bytes(fitted: Fitted) -> bytes:
+    """A fitted Keras network as a LiteRT file."""
+    with TemporaryDirectory() as directory:
+        path = Path(directory) / NETWORK
+        fitted.model.export(str(path), format="litert", verbose=False)
+        return path.read_bytes()
+
+
+def features_digest() -> str:
+    """SHA-256 of the names of all functionals in order: a model fits one list only."""
+    return hashlib.sha256("\n".join(functional_names()).encode()).hexdigest()
+
+
+def _describe(path: Path) -> dict[str, Any]:
+    content = path.read_bytes()
+    return {"sha256": hashlib.sha256(content).hexdigest(), "bytes": len(content)}
+
+
+def load_model(directory: Path) -> Model:
+    """A classifier as stored by :func:`save_model`.
+
+    Raises
+    ------
+    ModelError
+        A file is missing, altered or unreadable, or made for other labels or features.
+    """
+    key = directory.name
+    card = _read_card(directory)
+    contents = {name: _read_file(directory, name, facts) for name, facts in card["files"].items()}
+    _check(card, key)
+    try:
+        with np.load(directory / WEIGHTS, allow_pickle=False) as stored:
+            arrays = {name: stored[name] for name in stored.files}
+    except (OSError, ValueError, KeyError) as error:
+        raise ModelError(f"{directory / WEIGHTS} cannot be read: {error}. {_REMEDY}") from error
+    for name, values in arrays.items():
+        if not np.isfinite(values).all():
+            raise ModelError(f"Model '{key}' has values that are not finite in {name}. {_REMEDY}")
+    network = Network(contents[NETWORK]) if NETWORK in contents else None
+    return Model(key, card, arrays, network)
+
+
+_REMEDY = "Fetch the folder models/ again, or train the model with: python -m emo train all."
+
+
+def _read_card(directory: Path) -> dict[str, Any]:
+    path = directory / CARD
+    if not path.exists():
+        raise ModelError(f"There is no model in {directory}. {_REMEDY}")
+    try:
+        card = json.loads(path.read_text())
+        if card["format"] != FORMAT:
+            raise ModelError(f"{path} has format {card['format']}, not {FORMAT}. {_REMEDY}")
+        return dict(card)
+    except (ValueError, KeyError, TypeError) as error:
+        raise ModelError(f"{path} cannot be read: {error}. {_REMEDY}") from error
+
+
+def _read_file(directory: Path, name: str, facts: dict[str, Any]) -> bytes:
+    path = directory / name
+    if name not in (WEIGHTS, NETWORK) or not path.is_file():
+        raise ModelError(f"Model '{directory.name}' lacks its file {name}. {_REMEDY}")
+    size = path.stat().st_size
+    if size != facts["bytes"] or size > MAX_BYTES:
+        raise ModelError(f"{path} has {size:,} bytes, not {facts['bytes']:,}. {_REMEDY}")
+    content = path.read_bytes()
+    if hashlib.sha256(content).hexdigest() != facts["sha256"]:
+        raise ModelError(f"{path} was altered: its SHA-256 is not the stored one. {_REMEDY}")
+    return content
+
+
+def _check(card: dict[str, Any], key: str) -> None:
+    if card["key"] != key:
+        raise ModelError(f"The folder '{key}' holds the model '{card['key']}'. {_REMEDY}")
+    if tuple(card["labels"]) != LABELS:
+        raise ModelError(
+            f"Model '{key}' has the labels {', '.join(card['labels'])}, "
+            f"not {', '.join(LABELS)}. {_REMEDY}"
+        )
+    features = card["features"]
+    if features["version"] != FEATURES_VERSION or features["sha256"] != features_digest():
+        raise ModelError(
+            f"Model '{key}' was made for version {features['version']} of the features, and this "
+            f"is version {FEATURES_VERSION}. {_REMEDY}"
+        )

@@ -1,0 +1,45 @@
+"""Errors a person may meet.  Each message is a sentence: what is wrong, and what would work."""
+
+
+class EmoError(Exception):
+    """Base of every error that Emo raises on purpose; its text is fit to show to a person."""
+
+
+class AudioError(EmoError):
+    """The recording cannot be used."""
+
+
+class NotAudioError(AudioError):
+    """The bytes hold no sound that a decoder here can read."""
+
+
+class DecoderMissingError(AudioError):
+    """The format needs a decoder that is not installed."""
+
+
+class LimitError(AudioError):
+    """A size, duration, rate or channel count lies outside the stated limits."""
+
+
+class TooShortError(LimitError):
+    """Less sound than the shortest clip a classifier can use."""
+
+
+class TooLongError(LimitError):
+    """More sound than the longest clip that is read."""
+
+
+class SilentError(AudioError):
+    """Every sample is zero, or so near it that nothing can be heard."""
+
+
+class NotFiniteError(AudioError):
+    """The samples contain NaN or infinity."""
+
+
+class CorpusError(EmoError):
+    """A folder of recordings, or a list of them, cannot be used."""
+
+
+class ModelError(EmoError):
+    """A stored model is missing, damaged, or made for other labels or features."""

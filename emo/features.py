@@ -1,0 +1,268 @@
+"""What the classifiers measure in a voice: a log-mel spectrogram and a vector of functionals.
+
+Both start from :func:`analyse`, which cuts the clip to the span that is not silent and scales it
+to its own level, so that neither absolute loudness nor silence around the speech can matter.
+Only numpy is used; librosa is the second implementation in the tests.
+"""
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+import numpy.typing as npt
+from numpy.lib.stride_tricks import sliding_window_view
+
+from emo.audio import RATE_HZ
+
+Floats = npt.NDArray[np.float32]
+Doubles = npt.NDArray[np.float64]
+
+FEATURES_VERSION = 1  # part of every cache key and model file; raise it when a number changes
+
+HOP = RATE_HZ // 100  # 10 ms
+FRAME_S = HOP / RATE_HZ
+WINDOW = 512  # 32 ms Hann, for the spectrum
+N_MELS = 64
+MEL_RANGE_HZ = (50.0, 8000.0)
+FLOOR_DB = -60.0  # added as power: hides recording noise, and keeps the logarithm finite
+
+SPAN_THRESHOLD_DB = -30.0  # below the loudest 200 ms: not speech
+SPAN_MARGIN = RATE_HZ // 20  # 50 ms kept on both sides
+SPAN_SHORTEST = RATE_HZ // 5  # 200 ms
+
+PITCH_WINDOW = 768  # 48 ms Hann: three periods of the lowest pitch
+PITCH_RANGE_HZ = (65.0, 700.0)
+PITCH_FFT = 1024
+VOICED_STRENGTH = 0.45  # autocorrelation of a voiced frame, as in Boersma (1993)
+OCTAVE_COST = 0.02  # off a peak for each doubling of its period (same source: 0.01)
+VOICED_DB = -40.0  # a frame must be louder, relative to the loudest 200 ms, to be voiced
+
+PAUSE_DB = -30.0  # a quieter frame belongs to a pause
+
+CNN_HOP_FRAMES = 2  # the CNN sees 20 ms frames
+CNN_SCALE_DB = 20.0
+
+
+@dataclass(frozen=True)
+class Frames:
+    """Everything measured per 10 ms frame of the active span, shared by all classifiers.
+
+    Attributes
+    ----------
+    power : float32, (n, 257)
+        Power spectrum; a clip scaled to unit RMS has a mean sum of about 1.
+    mel : float32, (n, 64)
+        Power in mel bands.
+    mel_db : float32, (n, 64)
+        ``10 log10(mel + floor)``, never below ``FLOOR_DB``.
+    level_db : float32, (n,)
+        Frame power relative to the loudest 200 ms, at least ``FLOOR_DB``.
+    pitch_hz : float32, (n,)
+        Fundamental frequency; NaN where unvoiced.
+    strength : float32, (n,)
+        Normalised autocorrelation at the chosen period, 0 to 1.
+    """
+
+    power: Floats
+    mel: Floats
+    mel_db: Floats
+    level_db: Floats
+    pitch_hz: Floats
+    strength: Floats
+
+
+def hz_to_mel(frequency_hz: Doubles | float) -> Doubles:
+    """Mel value of a frequency: ``2595 log10(1 + f / 700)`` (O'Shaughnessy 1987, as in HTK)."""
+    return np.asarray(2595.0 * np.log10(1.0 + np.asarray(frequency_hz) / 700.0))
+
+
+def mel_to_hz(mel: Doubles | float) -> Doubles:
+    """Frequency in Hz of a mel value; the inverse of :func:`hz_to_mel`."""
+    return np.asarray(700.0 * (10.0 ** (np.asarray(mel) / 2595.0) - 1.0))
+
+
+def mel_centres_hz() -> Doubles:
+    """Centre frequency of each mel band, float64 (64,), in Hz."""
+    low, high = hz_to_mel(np.array(MEL_RANGE_HZ))
+    return mel_to_hz(np.linspace(low, high, N_MELS + 2))[1:-1]
+
+
+@lru_cache(maxsize=1)
+def mel_weights() -> Floats:
+    """Triangular mel filters of peak 1, float32 (257, 64): rows are FFT bins, columns bands."""
+    low, high = hz_to_mel(np.array(MEL_RANGE_HZ))
+    edges = mel_to_hz(np.linspace(low, high, N_MELS + 2))
+    bins = np.fft.rfftfreq(WINDOW, 1.0 / RATE_HZ)[:, None]
+    rise = (bins - edges[:-2]) / (edges[1:-1] - edges[:-2])
+    fall = (edges[2:] - bins) / (edges[2:] - edges[1:-1])
+    weights: Floats = np.maximum(0.0, np.minimum(rise, fall)).astype(np.float32)
+    return weights
+
+
+@lru_cache(maxsize=8)
+def _hann(length: int) -> Floats:
+    return (0.5 - 0.5 * np.cos(2 * np.pi * np.arange(length) / length)).astype(np.float32)
+
+
+def _moving_power(samples: Floats, width: int) -> Doubles:
+    """Mean power in every window of ``width`` samples, float64 (n + width - 1,): zeros outside."""
+    squares = np.pad(samples.astype(np.float64) ** 2, width)
+    total = np.cumsum(squares)
+    power: Doubles = (total[width:] - total[:-width])[:-1] / width
+    return power
+
+
+def loudest_rms(samples: Floats) -> float:
+    """RMS of the loudest 200 ms, the level to which everything is relative."""
+    power = _moving_power(samples, min(len(samples), RATE_HZ // 5))
+    return float(np.sqrt(max(power.max(), 0.0)))
+
+
+def active_span(samples: Floats) -> tuple[int, int]:
+    """First and last sample (half-open) of the sound that is not silence, without margins.
+
+    A 25 ms window counts as sound within 30 dB of the loudest 200 ms; the span runs from the first
+    to the last sample in such windows that reaches the same threshold itself, so that silence
+    added on either side moves the span and changes nothing else.
+    """
+    width = RATE_HZ // 40
+    reference = loudest_rms(samples)
+    if len(samples) < width or reference <= 0.0:
+        return 0, len(samples)
+    threshold = reference * 10 ** (SPAN_THRESHOLD_DB / 20)
+    windows = np.flatnonzero(_moving_power(samples, width) > threshold**2)
+    if len(windows) == 0:
+        return 0, len(samples)
+    first, last = max(0, windows[0] - width), windows[-1] + 1  # windows reach out at both ends
+    reached = np.flatnonzero(np.abs(samples[first:last]) > threshold)
+    return int(first + reached[0]), int(first + reached[-1]) + 1
+
+
+def prepare(samples: Floats) -> Floats:
+    """The active span with its margins, scaled so that its loudest 200 ms have RMS 1.
+
+    Margins that the clip does not have are zeros, as if silence had been there.
+
+    Parameters
+    ----------
+    samples : float32, (n,), mono at 16 kHz
+
+    Returns
+    -------
+    float32, (m,)
+    """
+    start, stop = active_span(samples)
+    margin = SPAN_MARGIN + max(0, (SPAN_SHORTEST - (stop - start)) // 2)
+    start, stop = start - margin, stop + margin
+    inside = samples[max(0, start) : max(0, min(stop, len(samples)))]
+    scale = loudest_rms(samples)
+    padded = np.pad(inside, (max(0, -start), max(0, stop - len(samples))))
+    return (padded / scale if scale > 0.0 else padded).astype(np.float32)
+
+
+def _frame(samples: Floats, width: int, hop: int = HOP) -> Floats:
+    """Hann-windowed frames centred on every hop, float32 (1 + n // hop, width)."""
+    padded = np.pad(samples, (width // 2, width // 2))
+    return sliding_window_view(padded, width)[::hop] * _hann(width)
+
+
+def _power_spectrum(samples: Floats) -> Floats:
+    """One-sided power, scaled so that the bins of a frame add up to its windowed mean power."""
+    spectrum = np.fft.rfft(_frame(samples, WINDOW))
+    power = spectrum.real**2 + spectrum.imag**2
+    power[:, 1:-1] *= 2.0
+    window = _hann(WINDOW)
+    return (power / (WINDOW * float(np.sum(window**2)))).astype(np.float32)
+
+
+def to_db(power: Floats) -> Floats:
+    """``10 log10`` of power with the floor of ``FLOOR_DB`` added, float32."""
+    level: Floats = (10.0 * np.log10(power + 10 ** (FLOOR_DB / 10))).astype(np.float32)
+    return level
+
+
+def log_mel_db(samples: Floats) -> Floats:
+    """Log-mel spectrogram of the whole clip for display, float32 (n_frames, 64), in dB."""
+    scale = loudest_rms(samples)
+    scaled = samples / scale if scale > 0.0 else samples
+    return to_db(_power_spectrum(scaled.astype(np.float32)) @ mel_weights())
+
+
+@lru_cache(maxsize=1)
+def _window_autocorrelation() -> Floats:
+    spectrum = np.fft.rfft(_hann(PITCH_WINDOW), PITCH_FFT)
+    correlation = np.fft.irfft(np.abs(spectrum) ** 2)
+    ratio: Floats = (correlation / correlation[0]).astype(np.float32)
+    return ratio
+
+
+def track_pitch(samples: Floats) -> tuple[Floats, Floats]:
+    """Fundamental frequency and its strength per frame, by autocorrelation.
+
+    The autocorrelation of each windowed frame is divided by that of the window, and the highest
+    peak wins, less a cost per octave (Boersma 1993); a running median of five removes jumps.
+
+    Returns
+    -------
+    pitch_hz : float32, (n_frames,)
+        A value for every frame; ``strength`` tells whether to trust it.
+    strength : float32, (n_frames,), 0 to 1
+    """
+    frames = _frame(samples, PITCH_WINDOW)
+    frames = frames - frames.mean(axis=1, keepdims=True)
+    spectrum = np.fft.rfft(frames, PITCH_FFT)
+    correlation = np.fft.irfft(spectrum.real**2 + spectrum.imag**2)
+    low = int(RATE_HZ / PITCH_RANGE_HZ[1])
+    high = int(np.ceil(RATE_HZ / PITCH_RANGE_HZ[0])) + 1
+    searched = slice(low - 1, high + 1)
+    energy = correlation[:, :1] + 1e-5
+    ratio = correlation[:, searched] / (energy * _window_autocorrelation()[searched])
+    centre, left, right = ratio[:, 1:-1], ratio[:, :-2], ratio[:, 2:]
+    lags = np.arange(low, high, dtype=np.float32)
+    peak = (centre >= left) & (centre > right)
+    score = np.where(peak, centre - OCTAVE_COST * np.log2(lags), -9.0)
+    rows = np.arange(len(score))
+    best = score.argmax(axis=1)
+    y0, y1, y2 = left[rows, best], centre[rows, best], right[rows, best]
+    bend = y0 - 2 * y1 + y2
+    shift = np.where(np.abs(bend) > 1e-9, 0.5 * (y0 - y2) / np.where(bend == 0, 1, bend), 0.0)
+    pitch = RATE_HZ / (lags[best] + np.clip(shift, -0.5, 0.5))
+    peaked = score[rows, best] > -9.0
+    strength = np.where(peaked, np.clip(y1, 0.0, 1.0), 0.0)
+    smooth = np.median(sliding_window_view(np.pad(pitch, 2, mode="edge"), 5), axis=1)
+    return smooth.astype(np.float32), strength.astype(np.float32)
+
+
+def analyse(samples: Floats) -> Frames:
+    """Frames of a clip's active span, measured once for all classifiers.
+
+    Parameters
+    ----------
+    samples : float32, (n,), mono at 16 kHz
+    """
+    active = prepare(samples)
+    power = _power_spectrum(active)
+    mel = power @ mel_weights()
+    level = to_db(power.sum(axis=1))
+    pitch, strength = track_pitch(active)
+    voiced = (strength > VOICED_STRENGTH) & (level > VOICED_DB)
+    return Frames(
+        power=power,
+        mel=mel,
+        mel_db=to_db(mel),
+        level_db=level,
+        pitch_hz=np.where(voiced, pitch, np.nan).astype(np.float32),
+        strength=strength,
+    )
+
+
+def cnn_input(frames: Frames) -> Floats:
+    """The CNN's view: log-mel at 20 ms, its own mean taken out, float32 (time, 64).
+
+    Multiply by ``CNN_SCALE_DB`` to get dB relative to the clip's mean.
+    """
+    pairs = len(frames.mel) // CNN_HOP_FRAMES
+    mel = frames.mel[: pairs * CNN_HOP_FRAMES].reshape(pairs, CNN_HOP_FRAMES, N_MELS).mean(axis=1)
+    decibel = to_db(mel)
+    view: Floats = (decibel - decibel.mean()) / np.float32(CNN_SCALE_DB)
+    return view

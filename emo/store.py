@@ -1,0 +1,161 @@
+"""Features of recordings, computed once and kept on disk under the content they came from."""
+
+import hashlib
+import os
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from multiprocessing import get_context
+from pathlib import Path
+
+import numpy as np
+from tqdm import tqdm
+
+from emo.audio import decode
+from emo.corpora import Recording
+from emo.errors import AudioError
+from emo.features import FEATURES_VERSION, N_MELS, analyse, cnn_input
+from emo.functionals import functional_names, functionals
+
+CACHE_ENV = "EMO_CACHE"
+CHUNK = 64
+
+
+@dataclass(frozen=True)
+class Features:
+    """Features of some recordings, row by row.
+
+    Attributes
+    ----------
+    vectors : float32, (n, n_functionals)
+    views : tuple of float32 arrays, each (time, 64), the CNN's input
+    usable : bool, (n,); False where the recording could not be used (its row is zeros)
+    reasons : tuple of str, why not; empty where usable
+    """
+
+    vectors: np.ndarray
+    views: tuple[np.ndarray, ...]
+    usable: np.ndarray
+    reasons: tuple[str, ...]
+
+    def take(self, rows: np.ndarray) -> "Features":
+        """The features of some rows, in the order given."""
+        return Features(
+            self.vectors[rows],
+            tuple(self.views[i] for i in rows),
+            self.usable[rows],
+            tuple(self.reasons[i] for i in rows),
+        )
+
+
+def cache_directory() -> Path:
+    """Where features and checkpoints are kept: ``EMO_CACHE``, or ``.cache`` beside the code."""
+    return Path(os.environ.get(CACHE_ENV) or Path(__file__).resolve().parent.parent / ".cache")
+
+
+def _compute(paths: Sequence[Path]) -> list[tuple[str, np.ndarray, np.ndarray, str]]:
+    """For each path: hash of its bytes, functionals, the CNN's view, and why not if not."""
+    rows = []
+    for path in paths:
+        data = path.read_bytes()
+        digest = hashlib.sha256(data).hexdigest()
+        try:
+            frames = analyse(decode(data, path.name).samples)
+            rows.append((digest, functionals(frames), cnn_input(frames), ""))
+        except AudioError as error:
+            empty = np.zeros(len(functional_names()), np.float32)
+            rows.append((digest, empty, np.zeros((1, N_MELS), np.float32), str(error)))
+    return rows
+
+
+@dataclass(frozen=True)
+class _Shard:
+    """One corpus on disk: arrays of the same names in a .npz without pickles."""
+
+    digests: np.ndarray
+    vectors: np.ndarray
+    lengths: np.ndarray
+    frames: np.ndarray
+    reasons: np.ndarray
+
+    def save(self, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial = path.with_suffix(".partial.npz")
+        np.savez(partial, **self.__dict__)
+        partial.replace(path)
+
+    @staticmethod
+    def load(path: Path) -> "_Shard":
+        with np.load(path, allow_pickle=False) as arrays:
+            return _Shard(**{name: arrays[name] for name in arrays.files})
+
+    def rows(self) -> dict[str, tuple[np.ndarray, np.ndarray, str]]:
+        ends = np.cumsum(self.lengths)
+        return {
+            str(digest): (self.vectors[i], self.frames[end - length : end], str(self.reasons[i]))
+            for i, (digest, length, end) in enumerate(
+                zip(self.digests, self.lengths, ends, strict=True)
+            )
+        }
+
+
+def _pack(rows: dict[str, tuple[np.ndarray, np.ndarray, str]]) -> _Shard:
+    vectors, views, reasons = zip(*rows.values(), strict=True)
+    return _Shard(
+        np.array(list(rows)),
+        np.stack(vectors),
+        np.array([len(v) for v in views]),
+        np.concatenate(views),
+        np.array(reasons),
+    )
+
+
+def load_features(
+    recordings: Sequence[Recording], jobs: int = 2, cache: Path | None = None
+) -> Features:
+    """Features of the recordings, from the cache where their content is known.
+
+    A corpus is written to the cache as soon as it is complete, so that an interrupted run goes on.
+
+    Parameters
+    ----------
+    recordings
+        In the order of the rows returned.
+    jobs
+        Worker processes for what is not cached.
+    cache
+        Folder; :func:`cache_directory` by default.
+    """
+    directory = (cache or cache_directory()) / f"features-v{FEATURES_VERSION}"
+    digests = [hashlib.sha256(r.path.read_bytes()).hexdigest() for r in recordings]
+    known: dict[str, tuple[np.ndarray, np.ndarray, str]] = {}
+    for corpus in sorted({r.corpus for r in recordings}):
+        shard = directory / f"{corpus}.npz"
+        rows = _Shard.load(shard).rows() if shard.exists() else {}
+        missing = {
+            d: r.path
+            for d, r in zip(digests, recordings, strict=True)
+            if r.corpus == corpus and d not in rows
+        }
+        if missing:
+            rows |= _compute_all(list(missing.values()), jobs, f"features of {corpus}")
+            _pack(rows).save(shard)
+        known |= rows
+    vectors, views, reasons = zip(*(known[d] for d in digests), strict=True)
+    usable = np.array([not reason for reason in reasons])
+    return Features(np.stack(vectors), tuple(views), usable, tuple(reasons))
+
+
+def _compute_all(
+    paths: list[Path], jobs: int, title: str
+) -> dict[str, tuple[np.ndarray, np.ndarray, str]]:
+    chunks = [paths[i : i + CHUNK] for i in range(0, len(paths), CHUNK)]
+    rows: dict[str, tuple[np.ndarray, np.ndarray, str]] = {}
+    with (
+        ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool,
+        tqdm(total=len(paths), desc=title, unit="clip") as bar,
+    ):
+        for done in pool.map(_compute, chunks):
+            rows |= {digest: (vector, view, reason) for digest, vector, view, reason in done}
+            bar.update(len(done))
+    return rows

@@ -1,0 +1,87 @@
+"""What all pages share: their frame, the loaded models, the measured figures, and errors."""
+
+import json
+import logging
+import re
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+
+from emo import predict, ui_html, ui_words
+from emo.errors import ModelError
+
+Metrics = dict[str, dict[str, Any]]
+"""By model (tree, cnn, mlp, vote), then by protocol: the scores that ``metrics.json`` holds."""
+
+LOG = logging.getLogger("emo")
+
+_STYLE = Path(__file__).with_name("app.css")
+_LOGO = Path(__file__).parent / "data" / "logo.svg"
+_SPACES = re.compile(r"[ \t\r\n]+")  # a space that must not break stays
+_MARKDOWN = re.compile(r"([\\`*_{}\[\]()<>#+\-.!|~$:&])")
+
+
+def begin(title: str, lead: str) -> None:
+    """Set the looks of the page, its title and the sentence under it."""
+    st.html(f"<style>{_STYLE.read_text(encoding='utf-8')}{ui_html.emotion_styles()}</style>")
+    st.logo(str(_LOGO), size="large")
+    st.title(title, anchor=False)
+    st.html(f'<p class="emo-lead">{lead}</p>')
+
+
+def plain(text: str) -> str:
+    r"""The text with every character that Markdown would read as a sign escaped by ``\``."""
+    return _MARKDOWN.sub(r"\\\1", _SPACES.sub(" ", text))
+
+
+@st.cache_resource(show_spinner="Loading the models …")
+def models() -> predict.Models:
+    """The three models, loaded once for all sessions.
+
+    Raises
+    ------
+    ModelError
+        They are missing or damaged.
+    """
+    return predict.load_models(predict.MODELS_DIR)
+
+
+def load_metrics(directory: Path) -> Metrics:
+    """The measured figures of every model that has some, in the order tree, cnn, mlp, vote.
+
+    Raises
+    ------
+    ModelError
+        A file is there but holds no figures.
+    """
+    found: Metrics = {}
+    for key in (*predict.MODEL_KEYS, predict.VOTE):
+        path = directory / key / "metrics.json"
+        if not path.is_file():
+            continue
+        try:
+            found[key] = dict(json.loads(path.read_text(encoding="utf-8"))["protocols"])
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise ModelError(
+                f"The figures in {key}/{path.name} cannot be read ({type(error).__name__}). "
+                "Evaluate that model again, or fetch the file anew."
+            ) from error
+    return found
+
+
+def metrics_or_sentence() -> Metrics:
+    """The measured figures; if there are none, the page says so and gets an empty dictionary."""
+    try:
+        metrics = load_metrics(predict.MODELS_DIR)
+    except ModelError as error:
+        st.error(plain(str(error)))
+        return {}
+    if not metrics:
+        st.warning(ui_words.NO_METRICS)
+    return metrics
+
+
+def unseen_voices(metrics: Metrics, key: str) -> ui_words.Scores | None:
+    """Scores of one model on speakers that it never heard, None if they were not measured."""
+    return metrics.get(key, {}).get("voices")

@@ -1,0 +1,64 @@
+"""The page *About*: purpose, law, privacy, models, measurements, data, licences, limits."""
+
+from collections.abc import Mapping
+
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from emo import ui, ui_html, ui_words
+from emo.corpora import CORPORA
+
+
+def _section(title: str, text: str) -> DeltaGenerator:
+    """The right-hand part of a section, its text begun, its heading on the left."""
+    st.divider(width="stretch")
+    left, right = st.columns([1, 3], gap="medium")
+    left.header(title, anchor=False)
+    right.markdown(text)
+    return right
+
+
+def show_purpose() -> None:
+    """What it is for and not for, what the law asks, and what happens to the audio."""
+    _section("What it is for, and what not", ui_words.ABOUT_PURPOSE)
+    _section("What the law asks of you", ui_words.ABOUT_LAW)
+    _section("What happens to your audio", ui_words.ABOUT_PRIVACY)
+
+
+def show_models() -> None:
+    """What the models are, and how often they are right."""
+    _section("The models", ui_words.ABOUT_MODELS)
+    with _section("How they were measured", ui_words.ABOUT_MEASURES):
+        metrics = ui.metrics_or_sentence()
+        if metrics:
+            rows = [[ui_words.MODEL_NAMES[key], *_results(metrics[key])] for key in metrics]
+            st.html(ui_html.table(ui_words.RESULT_COLUMNS, rows, "Results"))
+            st.caption(ui_words.SCORES_NOTE)
+
+
+def _results(blocks: Mapping[str, ui_words.Scores]) -> list[str]:
+    """Accuracy and UAR under each protocol, as text; "–" where it was not measured."""
+    return [
+        ui_words.percent(blocks[protocol][score]) if protocol in blocks else "–"
+        for protocol in ui_words.PROTOCOL_NAMES
+        for score in ("accuracy", "uar")
+    ]
+
+
+def show_data() -> None:
+    """The collections of recordings, with their licences."""
+    with _section("The data", ui_words.ABOUT_DATA):
+        rows = [
+            [corpus.title, f"{corpus.n_clips:,}", str(corpus.n_speakers), corpus.licence]
+            for corpus in CORPORA
+        ]
+        st.html(ui_html.table(ui_words.DATA_COLUMNS, rows, "Collections of recordings"))
+        with st.expander("Where they come from"):
+            for corpus in CORPORA:
+                st.markdown(f"**{corpus.title}** {ui.plain(corpus.citation)} <{corpus.url}>")
+    _section("Licences", ui_words.ABOUT_LICENCES)
+
+
+def show_limits() -> None:
+    """What the figures do not cover."""
+    _section("Limits", ui_words.ABOUT_LIMITS)

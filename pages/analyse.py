@@ -1,0 +1,15 @@
+"""Give it a voice, and see what three classifiers make of its emotion."""
+
+from emo import ui, ui_analyse, ui_words
+
+ui.begin(ui_words.ANALYSE_TITLE, ui_words.ANALYSE_LEAD)
+ui_analyse.show_ways_in()
+choice = ui_analyse.chosen()
+if choice is None:
+    ui_analyse.show_invitation()
+else:
+    analysis = ui_analyse.analysis_of(choice)
+    if analysis is not None:
+        ui_analyse.show_answers(choice, analysis)
+        ui_analyse.show_sound(analysis)
+        ui_analyse.show_downloads(choice, analysis)

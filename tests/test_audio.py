@@ -1,0 +1,487 @@
+import builtins
+import hashlib
+import importlib.util
+import itertools
+import os
+import struct
+import subprocess
+import sys
+import time
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import pytest
+import soundfile
+import soxr
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from emo import audio
+from emo.audio import MAX_BYTES, MAX_CHANNELS, MAX_RATE_HZ, MIN_RATE_HZ, RATE_HZ
+from emo.containers import CONTAINERS
+from emo.errors import (
+    AudioError,
+    DecoderMissingError,
+    LimitError,
+    NotAudioError,
+    SilentError,
+    TooLongError,
+    TooShortError,
+)
+from tests import voices
+from tests.malformed import Malformed, flac_stating, malformed, wav
+
+LOSSLESS = (
+    ("WAV", "PCM_16"),
+    ("WAV", "PCM_24"),
+    ("WAV", "FLOAT"),
+    ("RF64", "PCM_16"),
+    ("W64", "PCM_16"),
+    ("AIFF", "PCM_16"),
+    ("AU", "PCM_16"),
+    ("CAF", "PCM_16"),
+    ("FLAC", "PCM_16"),
+)
+LOSSY = (
+    ("WAV", "ULAW"),
+    ("WAV", "IMA_ADPCM"),
+    ("OGG", "VORBIS"),
+    ("OGG", "OPUS"),
+    ("MP3", "MPEG_LAYER_III"),
+)
+
+
+@pytest.fixture
+def codecpod() -> ModuleType:
+    module: ModuleType = pytest.importorskip("codecpod", reason="codecpod has no wheel here")
+    return module
+
+
+def peak_hz(samples: voices.Samples) -> float:
+    """Frequency of the strongest line, to a fraction of a bin (parabola through three)."""
+    spectrum = np.log(np.abs(np.fft.rfft(samples * np.hanning(len(samples)))) + 1e-12)
+    k = int(spectrum[1:-1].argmax()) + 1
+    below, top, above = spectrum[k - 1 : k + 2]
+    shift = 0.5 * (below - above) / (below - 2 * top + above)
+    return float((k + shift) * RATE_HZ / len(samples))
+
+
+def line_db(samples: voices.Samples, frequency_hz: float) -> float:
+    """Level of one frequency, that of a sine of amplitude 1 being 0."""
+    window = np.hanning(len(samples))
+    wave = np.exp(-2j * np.pi * frequency_hz * np.arange(len(samples)) / RATE_HZ)
+    return float(20 * np.log10(2 * abs((samples * window * wave).sum()) / window.sum() + 1e-12))
+
+
+# What comes back
+
+
+def test_mono_at_16_khz_comes_back_as_it_is() -> None:
+    voice = voices.voice()
+    data = voices.encoded(voice, subtype="FLOAT")
+    clip = audio.decode(data)
+    assert np.array_equal(clip.samples, voice)
+    assert clip.samples.dtype == np.float32
+    assert not clip.samples.flags.writeable
+    assert (clip.source_rate_hz, clip.source_channels) == (16_000, 1)
+    assert clip.sha256 == hashlib.sha256(data).hexdigest()
+    assert clip.duration_s == 2.0
+    assert clip.warnings == ()
+
+
+@pytest.mark.parametrize(("container", "subtype"), LOSSLESS)
+@pytest.mark.parametrize("rate_hz", [16_000, 44_100, 96_000])
+@pytest.mark.parametrize("channels", [1, 2])
+def test_a_tone_keeps_length_pitch_and_level(
+    container: str, subtype: str, rate_hz: int, channels: int
+) -> None:
+    wave = voices.tone(440.0, 1.0, rate_hz)
+    stacked = np.tile(wave[:, None], channels)
+    clip = audio.decode(voices.encoded(stacked, rate_hz, container, subtype))
+    assert clip.duration_s == pytest.approx(1.0, abs=1 / RATE_HZ)
+    assert peak_hz(clip.samples) == pytest.approx(440.0, abs=0.05)
+    assert line_db(clip.samples, 440.0) == pytest.approx(-6.02, abs=0.02)
+    assert (clip.source_rate_hz, clip.source_channels) == (rate_hz, channels)
+    assert clip.warnings == ()
+
+
+@pytest.mark.parametrize(("container", "subtype"), LOSSY)
+def test_a_tone_survives_lossy_formats(container: str, subtype: str) -> None:
+    clip = audio.decode(voices.encoded(voices.tone(440.0, 2.0, 48_000), 48_000, container, subtype))
+    assert clip.duration_s == pytest.approx(2.0, abs=0.06)  # coders pad to whole packets
+    assert peak_hz(clip.samples) == pytest.approx(440.0, abs=1.0)
+    assert line_db(clip.samples, 440.0) == pytest.approx(-6.02, abs=1.0)
+    assert clip.warnings == ()
+
+
+@pytest.mark.parametrize("writer", [voices.m4a, voices.adts, voices.webm_opus])
+def test_a_tone_survives_what_telephones_and_browsers_record(codecpod: Any, writer: Any) -> None:
+    clip = audio.decode(writer(voices.tone(440.0, 2.0, 48_000), 48_000))
+    assert clip.duration_s == pytest.approx(2.0, abs=0.06)
+    assert peak_hz(clip.samples) == pytest.approx(440.0, abs=1.0)
+    assert line_db(clip.samples, 440.0) == pytest.approx(-6.02, abs=1.0)
+    assert clip.source_rate_hz == 48_000
+    assert clip.warnings == ()
+
+
+@pytest.mark.parametrize("rate_hz", [4000, 8000, 11_025, 22_050, 48_000, 192_000, 384_000])
+def test_resampling_in_blocks_gives_what_resampling_at_once_gives(rate_hz: int) -> None:
+    wave = voices.chirp(50.0, 1900.0, 1.5, rate_hz)
+    clip = audio.decode(voices.encoded(wave, rate_hz, subtype="FLOAT"))
+    whole = soxr.resample(wave, rate_hz, RATE_HZ, quality="HQ")
+    assert len(clip.samples) == len(whole)
+    assert np.allclose(clip.samples, whole, atol=1e-6)
+
+
+def test_what_lies_above_8_khz_does_not_fold_back() -> None:
+    low = voices.tone(1000.0, 1.0, 48_000, 0.4)
+    high = voices.tone(11_000.0, 1.0, 48_000, 0.4)  # it would fold to 5 kHz
+    clip = audio.decode(voices.encoded(low + high, 48_000, subtype="FLOAT"))
+    assert line_db(clip.samples, 1000.0) == pytest.approx(-7.96, abs=0.02)
+    assert line_db(clip.samples, 5000.0) < -100
+
+
+@given(
+    rate_hz=st.integers(MIN_RATE_HZ, MAX_RATE_HZ),
+    channels=st.integers(1, MAX_CHANNELS),
+    duration_s=st.floats(0.31, 0.6),
+)
+@settings(max_examples=40, deadline=None)
+def test_every_rate_and_channel_count_within_the_limits_is_read(
+    rate_hz: int, channels: int, duration_s: float
+) -> None:
+    wave = voices.tone(300.0, duration_s, rate_hz)
+    clip = audio.decode(voices.encoded(np.tile(wave[:, None], channels), rate_hz))
+    assert clip.duration_s == pytest.approx(len(wave) / rate_hz, abs=1 / RATE_HZ)
+    middle = clip.samples[800:-800]
+    assert np.sqrt(2 * np.mean(middle**2)) == pytest.approx(0.5, rel=0.05)
+
+
+# Channels
+
+
+def test_channels_are_averaged() -> None:
+    left, right = voices.tone(500.0), voices.tone(700.0)
+    clip = audio.decode(voices.encoded(np.stack([left, right], axis=1), subtype="FLOAT"))
+    assert np.allclose(clip.samples, (left + right) / 2, atol=1e-7)
+    assert clip.warnings == ()
+
+
+@pytest.mark.parametrize("channels", [2, MAX_CHANNELS])
+def test_dead_channels_do_not_count_as_opposite_phase(channels: int) -> None:
+    all_of_them = np.zeros((32_000, channels), dtype=np.float32)
+    all_of_them[:, 1] = voices.voice()
+    clip = audio.decode(voices.encoded(all_of_them, subtype="FLOAT"))
+    assert np.allclose(clip.samples, voices.voice() / channels, atol=1e-7)
+    assert not [w for w in clip.warnings if "opposite phase" in w]
+
+
+def test_of_channels_in_opposite_phase_the_louder_is_used() -> None:
+    voice = voices.voice(rate_hz=48_000)
+    both = np.stack([0.8 * voice, -voice], axis=1)
+    clip = audio.decode(voices.encoded(both, 48_000, subtype="FLOAT"))
+    alone = audio.decode(voices.encoded(-voice, 48_000, subtype="FLOAT"))
+    assert np.array_equal(clip.samples, alone.samples)
+    assert [w for w in clip.warnings if "opposite phase" in w]
+
+
+# Levels
+
+
+@given(gain_db=st.floats(-40.0, 10.0))
+@settings(max_examples=20, deadline=None)
+def test_the_level_scales_the_samples_and_nothing_else(gain_db: float) -> None:
+    voice = voices.voice(duration_s=0.5)
+    gain = np.float32(10 ** (gain_db / 20))
+    clip = audio.decode(voices.encoded(voice * gain, subtype="FLOAT"))
+    assert np.allclose(clip.samples, voice * gain, atol=1e-7)
+
+
+def test_a_quiet_voice_is_read_and_a_silent_one_is_not() -> None:
+    voice = voices.voice()
+    quiet = audio.decode(voices.encoded(voices.at_level(voice, -60.0)))
+    assert np.corrcoef(quiet.samples, voice)[0, 1] > 0.99
+    assert any("very quiet (-57 dBFS" in w for w in quiet.warnings)
+    with pytest.raises(SilentError, match=r"-77 dBFS where it is loudest"):
+        audio.decode(voices.encoded(voices.at_level(voice, -80.0), subtype="FLOAT"))
+
+
+def test_a_loud_voice_between_silences_is_neither_quiet_nor_silent() -> None:
+    clip = audio.decode(voices.encoded(voices.padded(voices.voice(), 60.0, 60.0)))
+    assert clip.warnings == ()
+    assert clip.duration_s == 122.0
+
+
+def test_clipping_is_counted() -> None:
+    tone = voices.tone(100.0, 1.0, amplitude=1.0)
+    assert audio.decode(voices.encoded(tone)).warnings == ()
+    clipped = np.clip(1.25 * tone, -1, 1)
+    (warning,) = audio.decode(voices.encoded(clipped)).warnings
+    runs = [len(list(run)) for value, run in itertools.groupby(clipped) if abs(value) == 1]
+    assert len(runs) == 200  # two for each of the hundred periods
+    inner = sum(runs) - 2 * len(runs)  # the two ends of a run are not counted
+    assert f"{inner / len(tone):.1%} of it stands at full scale" in warning
+
+
+def test_samples_beyond_full_scale_are_clipping_in_lossy_formats_alone() -> None:
+    loud = voices.voice() * np.float32(3.0 / np.abs(voices.voice()).max())
+    assert audio.decode(voices.encoded(loud, subtype="FLOAT")).warnings == ()
+    (warning,) = audio.decode(voices.encoded(loud, container="OGG", subtype="VORBIS")).warnings
+    assert "clipped" in warning
+
+
+def test_a_constant_offset_is_taken_out() -> None:
+    voice = voices.voice()
+    clip = audio.decode(voices.encoded(voice + np.float32(0.25), subtype="FLOAT"))
+    assert abs(clip.samples.mean()) < 1e-6
+    assert np.allclose(clip.samples, voice - voice.mean(), atol=1e-6)
+    assert clip.warnings == ("A constant offset of 0.25 of full scale was taken out.",)
+
+
+def test_integers_stored_as_floats_are_scaled_down() -> None:
+    voice = voices.voice()
+    clip = audio.decode(voices.encoded(voice * 32_768, subtype="FLOAT"))
+    assert np.allclose(clip.samples, voice / np.abs(voice).max(), atol=1e-6)
+
+
+# What is wrong
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize("case", malformed(), ids=lambda case: case.name)
+def test_malformed(case: Malformed) -> None:
+    start_s = time.process_time()  # a busy machine does not count
+    if case.expected == "warning":
+        clip = audio.decode(case.data, case.name)
+        assert np.isfinite(clip.samples).all()
+        assert np.abs(clip.samples).max() <= 1.01
+        sentences = list(clip.warnings)
+    else:
+        with pytest.raises(AudioError) as refusal:
+            audio.decode(case.data, case.name)
+        assert refusal.type is case.expected
+        sentences = [str(refusal.value)]
+    assert time.process_time() - start_s < 2.0
+    assert any(case.words in sentence for sentence in sentences)
+    for sentence in sentences:
+        assert sentence[0].isupper()
+        assert sentence.endswith(".")
+        assert not any(word in sentence for word in ("Error", "0x", "\n", "_io", "libsndfile"))
+
+
+def test_there_are_thirty_malformed_inputs_and_more() -> None:
+    names = [case.name for case in malformed()]
+    assert len(names) == len(set(names)) >= 30
+    assert all(len(case.data) < 2_000_000 for case in malformed())
+
+
+def test_text_that_points_at_sound_reaches_no_decoder(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise AssertionError("a decoder was asked")
+
+    monkeypatch.setattr(audio, "_open_soundfile", refuse)
+    monkeypatch.setattr(audio, "_open_codecpod", refuse)
+    for case in malformed():
+        if case.name in ("call.sdp", "list.m3u8", "text.wav", "page.wav"):
+            with pytest.raises(NotAudioError):
+                audio.decode(case.data, case.name)
+
+
+def test_an_hour_is_refused_by_its_header(monkeypatch: pytest.MonkeyPatch) -> None:
+    cases = {case.name: case.data for case in malformed()}
+    monkeypatch.delattr(soundfile.SoundFile, "read")
+    for name in ("hour.flac", "hour.opus"):
+        with pytest.raises(TooLongError, match="lasts 60 minutes"):
+            audio.decode(cases[name])
+
+
+def test_reading_stops_at_the_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(audio, "_check_header", refuse_after(20.0))
+    data = voices.encoded(voices.tone(duration_s=60.0))
+    reads = count_reads(monkeypatch)
+    with pytest.raises(TooLongError):
+        audio.decode(data)
+    assert len(reads) <= 20.0 * RATE_HZ / audio._BLOCK_FRAMES + 1
+
+
+def refuse_after(limit_s: float) -> Any:
+    """Stand-in for the limits that lets a header pass whatever it states."""
+    calls = []
+
+    def check(rate_hz: int, _: int, frames: int | None) -> None:
+        calls.append(frames)
+        if len(calls) > 1 and frames is not None and frames > limit_s * rate_hz:
+            raise TooLongError("Enough.")
+
+    return check
+
+
+def count_reads(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    reads: list[int] = []
+    plain = soundfile.SoundFile.read
+
+    def read(self: soundfile.SoundFile, frames: int, **options: Any) -> Any:
+        reads.append(frames)
+        return plain(self, frames, **options)
+
+    monkeypatch.setattr(soundfile.SoundFile, "read", read)
+    return reads
+
+
+def test_many_channels_for_long_are_too_many_samples(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(audio, "MAX_SAMPLES", 99)
+    with pytest.raises(TooLongError, match=r"more than 99 samples \(16 channels at 384,000 Hz"):
+        audio.decode(wav(voices.silence(0.1), rate_hz=384_000, channels=16))
+
+
+@pytest.mark.parametrize("stated", [0xFFFF_FFFF, 0x7FFF_FFFF, 0x7FFF_FFDB])
+def test_a_wav_of_unknown_length_is_whole(stated: int) -> None:
+    data = voices.encoded(voices.voice())
+    clip = audio.decode(data[:40] + struct.pack("<I", stated) + data[44:])
+    assert clip.duration_s == 2.0
+    assert clip.warnings == ()
+
+
+def test_a_flac_of_unknown_length_is_whole(codecpod: Any) -> None:
+    voice = voices.voice()
+    flac = voices.encoded(voice, container="FLAC")
+    clip = audio.decode(flac_stating(flac, 0))
+    assert np.allclose(clip.samples, voice, atol=1e-4)
+    assert clip.warnings == ()
+
+
+def test_without_codecpod_a_sentence_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    plain = builtins.__import__
+
+    def absent(name: str, *rest: Any) -> Any:
+        if name == "codecpod":
+            raise ImportError(name)
+        return plain(name, *rest)
+
+    monkeypatch.setattr(builtins, "__import__", absent)
+    with pytest.raises(DecoderMissingError, match="Reading WebM needs the package codecpod"):
+        audio.decode(voices.webm_opus(voices.voice()))
+    with pytest.raises(NotAudioError, match="begins like FLAC"):
+        audio.decode(b"fLaC" + bytes(100))
+    assert audio.decode(voices.encoded(voices.voice())).warnings == ()
+
+
+def test_a_panic_of_codecpod_is_a_sentence(codecpod: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    class PanicException(BaseException):
+        pass
+
+    def panic(_: bytes) -> None:
+        raise PanicException("called unwrap on None")
+
+    monkeypatch.setattr(codecpod, "info", panic)
+    with pytest.raises(NotAudioError, match="begins like WebM"):
+        audio.decode(voices.webm_opus(voices.voice()))
+
+
+def test_a_guessed_length_is_not_held_against_raw_aac(codecpod: Any) -> None:
+    late = voices.padded(voices.voice(rate_hz=48_000), 8.0, 0.0, 48_000)  # few bits, then many
+    data = voices.adts(late, 48_000)
+    assert codecpod.info(data).frames > 1.5 * len(late)
+    assert audio.decode(data).warnings == ()
+
+
+def test_a_jump_before_the_start_stays_where_it_is() -> None:
+    file = audio._Bytes(b"RIFF")
+    file.seek(2)
+    assert file.seek(-1) == file.seek(2**70) == file.tell() == 2
+
+
+def decodes_or_says_why(data: bytes) -> None:
+    try:
+        clip = audio.decode(data)
+    except AudioError:
+        return
+    assert np.isfinite(clip.samples).all()
+    assert clip.duration_s >= audio.MIN_DURATION_S
+
+
+@given(st.sampled_from(CONTAINERS), st.binary(max_size=400))
+@settings(max_examples=150, deadline=None)
+def test_any_bytes_behind_any_signature(container: tuple[str, int, bytes], rest: bytes) -> None:
+    _, offset, magic = container
+    decodes_or_says_why(bytes(offset) + magic + rest)
+
+
+@pytest.fixture(scope="module")
+def originals() -> list[bytes]:
+    voice = voices.voice(duration_s=0.5)
+    files = [voices.encoded(voice, RATE_HZ, *kind) for kind in (*LOSSLESS, *LOSSY)]
+    if importlib.util.find_spec("codecpod"):
+        files += [voices.m4a(voice), voices.adts(voice), voices.webm_opus(voice)]
+    return files
+
+
+@given(st.data())
+@settings(max_examples=200, deadline=None)
+def test_damaged_files(originals: list[bytes], data: st.DataObject) -> None:
+    whole = bytearray(data.draw(st.sampled_from(originals), label="file"))
+    places = st.one_of(st.integers(0, 99), st.integers(0, len(whole) - 1))
+    damage = data.draw(st.dictionaries(places, st.integers(0, 255), max_size=8), label="damage")
+    for place, value in damage.items():
+        whole[min(place, len(whole) - 1)] = value
+    decodes_or_says_why(bytes(whole[: data.draw(st.integers(1, len(whole)), label="length")]))
+
+
+# Files
+
+
+def test_load_reads_a_path(tmp_path: Path) -> None:
+    path = tmp_path / "clip.flac"
+    path.write_bytes(voices.encoded(voices.voice(), container="FLAC"))
+    assert audio.load(path).warnings == ()
+    assert audio.load(str(path)).duration_s == 2.0
+
+
+def test_load_says_why_not(tmp_path: Path) -> None:
+    with pytest.raises(AudioError, match="no file at this path"):
+        audio.load(tmp_path / "absent.wav")
+    with pytest.raises(AudioError, match="is a folder"):
+        audio.load(tmp_path)
+    with pytest.raises(AudioError, match="cannot be opened"):
+        audio.load("nul\0.wav")
+    with pytest.raises(AudioError, match="cannot be opened"):
+        audio.load(tmp_path / ("long" * 100))
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no named pipes on this system")
+def test_load_does_not_wait_for_a_pipe(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.wav")
+    with pytest.raises(AudioError, match="not a regular file"):
+        audio.load(tmp_path / "pipe.wav")
+
+
+def test_load_refuses_a_large_file_without_reading_it(tmp_path: Path) -> None:
+    path = tmp_path / "large.wav"
+    with path.open("wb") as file:
+        file.truncate(MAX_BYTES * 100)
+    with pytest.raises(LimitError, match="has 5,000 MB; at most 50 MB"):
+        audio.load(path)
+
+
+def test_load_warns_of_a_wrong_extension(tmp_path: Path) -> None:
+    path = tmp_path / "clip.OGG"
+    path.write_bytes(voices.encoded(voices.voice()))
+    assert audio.load(path).warnings == (
+        "The name says OGG, the content is WAV; it was read as WAV.",
+    )
+
+
+def test_the_import_is_light() -> None:
+    code = "import sys, emo.audio; print(*sys.modules)"
+    loaded = subprocess.run(
+        [sys.executable, "-c", code], check=True, capture_output=True, text=True
+    ).stdout.split()
+    assert not {"scipy", "librosa", "numba", "codecpod", "streamlit"} & set(loaded)
+
+
+def test_the_shortest_clip() -> None:
+    assert audio.decode(voices.encoded(voices.voice(duration_s=0.3))).duration_s == 0.3
+    with pytest.raises(TooShortError, match=r"lasts 0\.299 s; at least 0\.3 s"):
+        audio.decode(voices.encoded(voices.voice(duration_s=0.299)))

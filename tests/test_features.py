@@ -1,0 +1,135 @@
+"""Frames and spectrograms against sounds whose measures are known, and against librosa."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from emo import features
+from emo.audio import RATE_HZ
+from tests.voices import chirp, noise, padded, silence, tone, voice
+
+
+def test_mel_scale_is_htk_and_inverts():
+    librosa = pytest.importorskip("librosa")
+    hz = np.array([50.0, 440.0, 1000.0, 7999.0])
+    np.testing.assert_allclose(features.hz_to_mel(hz), librosa.hz_to_mel(hz, htk=True), rtol=1e-6)
+    np.testing.assert_allclose(features.mel_to_hz(features.hz_to_mel(hz)), hz, rtol=1e-9)
+
+
+def test_mel_filters_are_those_of_librosa():
+    librosa = pytest.importorskip("librosa")
+    low, high = features.MEL_RANGE_HZ
+    expected = librosa.filters.mel(
+        sr=RATE_HZ,
+        n_fft=features.WINDOW,
+        n_mels=features.N_MELS,
+        fmin=low,
+        fmax=high,
+        htk=True,
+        norm=None,
+    )
+    np.testing.assert_allclose(features.mel_weights().T, expected, atol=1e-6)
+
+
+def test_log_mel_is_that_of_librosa():
+    librosa = pytest.importorskip("librosa")
+    samples = voice(duration_s=1.0)
+    scaled = samples / features.loudest_rms(samples)
+    power = librosa.feature.melspectrogram(
+        y=scaled,
+        sr=RATE_HZ,
+        n_fft=features.WINDOW,
+        hop_length=features.HOP,
+        window="hann",
+        center=True,
+        pad_mode="constant",
+        n_mels=features.N_MELS,
+        fmin=features.MEL_RANGE_HZ[0],
+        fmax=features.MEL_RANGE_HZ[1],
+        htk=True,
+        norm=None,
+    )
+    window = features._hann(features.WINDOW)
+    # librosa's power is two-sided and not divided by the window's energy.
+    expected = features.to_db(2 * power.T / (features.WINDOW * np.sum(window**2)))
+    np.testing.assert_allclose(features.log_mel_db(samples), expected, atol=0.01)
+
+
+def test_a_frame_of_a_steady_tone_has_power_one():
+    frames = features.analyse(tone(1000.0, duration_s=1.0))
+    inside = slice(20, -20)
+    np.testing.assert_allclose(frames.power[inside].sum(axis=1), 1.0, rtol=5e-3)
+    np.testing.assert_allclose(frames.level_db[inside], 0.0, atol=0.03)
+
+
+@pytest.mark.parametrize("frequency_hz", [150.0, 440.0, 1000.0, 3000.0, 7000.0])
+def test_a_tone_stands_in_its_mel_band(frequency_hz):
+    loudest = features.log_mel_db(tone(frequency_hz)).mean(axis=0).argmax()
+    centres = features.mel_centres_hz()
+    assert loudest == np.abs(centres - frequency_hz).argmin()
+
+
+@pytest.mark.parametrize("pitch_hz", [80.0, 120.0, 200.0, 331.0, 500.0])
+def test_pitch_of_a_voice(pitch_hz):
+    frames = features.analyse(voice(pitch_hz, duration_s=1.0))
+    found = frames.pitch_hz[~np.isnan(frames.pitch_hz)]
+    assert len(found) > 40
+    cents = 1200 * np.log2(np.median(found) / pitch_hz)
+    assert abs(cents) < 20
+
+
+def test_pitch_follows_a_chirp():
+    frames = features.analyse(chirp(100.0, 400.0, duration_s=3.0))
+    t = np.arange(len(frames.pitch_hz)) * features.FRAME_S - 0.05  # the margin comes first
+    inside = (t > 0.2) & (t < 2.8)
+    expected = 100 + 300 * t[inside] / 3.0
+    assert np.nanmedian(np.abs(frames.pitch_hz[inside] / expected - 1)) < 0.01
+
+
+def test_noise_has_no_pitch():
+    frames = features.analyse(noise(duration_s=2.0))
+    assert np.isnan(frames.pitch_hz).mean() > 0.95
+
+
+def test_active_span_of_a_tone_in_silence():
+    samples = padded(tone(duration_s=1.0), 0.5, 0.7)
+    start, stop = features.active_span(samples)
+    half_window = RATE_HZ // 80
+    assert start == pytest.approx(0.5 * RATE_HZ, abs=half_window)
+    assert stop == pytest.approx(1.5 * RATE_HZ, abs=half_window)
+
+
+@settings(max_examples=25)
+@given(
+    before=st.integers(0, 2 * RATE_HZ),
+    after=st.integers(0, 2 * RATE_HZ),
+    gain_db=st.floats(-50, 12),
+)
+def test_neither_silence_around_nor_loudness_matters(before, after, gain_db):
+    spoken = voice(duration_s=0.8)
+    changed = np.concatenate([np.zeros(before), spoken, np.zeros(after)]) * 10 ** (gain_db / 20)
+    one, other = features.analyse(spoken), features.analyse(changed.astype(np.float32))
+    np.testing.assert_allclose(one.mel_db, other.mel_db, atol=2e-3)
+    np.testing.assert_array_equal(np.isnan(one.pitch_hz), np.isnan(other.pitch_hz))
+    np.testing.assert_allclose(features.cnn_input(one), features.cnn_input(other), atol=2e-4)
+
+
+@given(duration_s=st.floats(0.01, 3.0))
+def test_a_clip_of_any_length_gives_finite_frames(duration_s):
+    frames = features.analyse(noise(duration_s=duration_s))
+    view = features.cnn_input(frames)
+    assert np.isfinite(frames.mel_db).all()
+    assert view.shape[1] == features.N_MELS
+    assert len(view) >= 1
+    assert view.mean() == pytest.approx(0.0, abs=1e-4)
+
+
+def test_silence_gives_finite_frames():
+    assert np.isfinite(features.cnn_input(features.analyse(silence(1.0)))).all()
+
+
+def test_cnn_input_is_in_scaled_decibels():
+    view = features.cnn_input(features.analyse(voice(duration_s=1.0)))
+    spread_db = (view.max() - view.min()) * features.CNN_SCALE_DB
+    assert 40 < spread_db < 80

@@ -1,0 +1,247 @@
+"""Figures: what they show is counted by hand, what they weigh and how they look is measured."""
+
+import json
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from emo import figures
+from emo.labels import LABELS
+
+RATE_HZ = 16_000
+PAGES = {"light": "#fbfaf7", "dark": "#14171a"}
+
+COUNTS = np.diag([3, 2, 0, 5, 1, 4, 0]).astype(np.int64)
+COUNTS[0, 4] = 1  # one angry clip called neutral
+
+
+def sweep(duration_s: float) -> np.ndarray:
+    time_s = np.arange(int(duration_s * RATE_HZ)) / RATE_HZ
+    return np.sin(2 * np.pi * (200 + 300 * time_s) * time_s).astype(np.float32)
+
+
+# --- Waveform ------------------------------------------------------------------------------------
+
+
+@given(
+    arrays(np.float32, st.integers(1, 3000), elements=st.floats(-1, 1, width=32)),
+    st.integers(1, 500),
+)
+def test_envelope_keeps_every_peak(samples: np.ndarray, points: int) -> None:
+    low, high = figures.envelope(samples, points)
+    assert len(low) == len(high) == min(points, len(samples))
+    assert high.max() == samples.max()
+    assert low.min() == samples.min()
+    assert (low <= high).all()
+
+
+def test_envelope_of_a_step() -> None:
+    samples = np.array([0, 0, 0, 0, 1, 1, -1, 1], dtype=np.float32)
+    low, high = figures.envelope(samples, 2)
+    assert low.tolist() == [0, -1]
+    assert high.tolist() == [0, 1]
+
+
+def test_waveform_spans_the_clip_and_shades_what_is_not_used() -> None:
+    figure = figures.waveform(sweep(2.0), RATE_HZ, span=(8_000, 24_000))
+    trace = figure.data[0]
+    assert trace.dx * len(trace.y) == pytest.approx(2.0)
+    assert list(figure.layout.xaxis.range) == [0, 2.0]
+    assert [(shape.x0, shape.x1) for shape in figure.layout.shapes] == [(0.0, 0.5), (1.5, 2.0)]
+    assert max(abs(int(trace.y.min())), int(trace.y.max())) == 127
+
+
+@pytest.mark.parametrize("samples", [np.zeros(0, np.float32), np.zeros(10, np.float32)])
+def test_waveform_of_nothing(samples: np.ndarray) -> None:
+    assert not np.any(figures.waveform(samples, RATE_HZ).data[0].y)
+
+
+def test_ten_minutes_stay_small() -> None:
+    samples = np.random.default_rng(1).normal(size=600 * RATE_HZ).astype(np.float32)
+    frames = np.random.default_rng(1).normal(size=(60_000, 64)).astype(np.float32)
+    wave = figures.waveform(samples, RATE_HZ)
+    sound = figures.spectrogram(frames, np.geomspace(60, 7600, 64), 0.01)
+    assert len(wave.to_json()) < 20_000
+    assert len(sound.to_json()) < 200_000
+
+
+# --- Spectrogram ---------------------------------------------------------------------------------
+
+
+def test_spectrogram_counts_decibels_up_to_the_loudest_cell() -> None:
+    frames = np.full((50, 4), -200.0, dtype=np.float32)
+    frames[10, 2] = -3.0
+    frames[11, 1] = -23.4
+    figure = figures.spectrogram(frames, np.array([100.0, 500.0, 1000.0, 2000.0]), 0.01)
+    cells = np.asarray(figure.data[0].z)
+    assert cells.dtype == np.uint8
+    assert cells.shape == (4, 50)  # frequency up, time across
+    assert cells[2, 10] == figures.RANGE_DB
+    assert cells[1, 11] == figures.RANGE_DB - 20
+    assert cells[0, 0] == 0
+    assert list(figure.layout.xaxis.range) == [0, 0.5]
+
+
+def test_spectrogram_places_its_kilohertz_between_the_bands() -> None:
+    figure = figures.spectrogram(
+        np.zeros((5, 3), np.float32), np.array([500.0, 1500.0, 2500.0]), 0.01
+    )
+    axis = figure.layout.yaxis
+    ticks = dict(zip(axis.ticktext, axis.tickvals, strict=True))
+    assert ticks == pytest.approx({"0.6": 0.1, "1": 0.5, "2": 1.5})
+
+
+def test_long_spectrograms_are_averaged_over_time() -> None:
+    n_frames = 2 * figures.SPECTROGRAM_FRAMES + 1
+    frames = np.tile(np.array([[0.0], [-10.0]], np.float32), (n_frames, 1))[:n_frames]
+    trace = figures.spectrogram(frames, np.array([500.0]), 0.01).data[0]
+    assert np.asarray(trace.z).shape[1] <= figures.SPECTROGRAM_FRAMES
+    assert trace.dx * np.asarray(trace.z).shape[1] == pytest.approx(n_frames * 0.01)
+
+
+def test_no_spectrogram_colour_stands_for_a_colour_of_the_theme() -> None:
+    # Streamlit replaces #000001 to #000040 by colours of the theme, wherever they stand.
+    figure = figures.spectrogram(np.zeros((5, 3), np.float32), np.array([1.0, 2.0, 3.0]), 0.01)
+    assert not [stop for stop in figure.data[0].colorscale if stop[1].startswith("#0000")]
+
+
+# --- Matrices ------------------------------------------------------------------------------------
+
+
+def test_matrix_of_shares() -> None:
+    trace = figures.confusion_matrix(COUNTS, normalise=True, top=1.0).data[0]
+    assert list(trace.x) == list(trace.y) == list(LABELS)
+    assert list(trace.z[0]) == [0.75, 0, 0, 0, 0.25, 0, 0]
+    assert list(trace.z[2]) == [None] * 7  # no fearful clip was tested
+    assert list(trace.text[0]) == ["75", "0", "0", "0", "25", "0", "0"]
+    assert list(trace.text[2]) == ["–"] * 7
+    assert (trace.zmin, trace.zmax) == (0, 1)
+
+
+def test_matrix_of_counts_takes_the_common_scale() -> None:
+    figure = figures.confusion_matrix(1000 * COUNTS, normalise=False, top=7000.0)
+    trace = figure.data[0]
+    assert trace.z[3][3] == 5000
+    assert trace.text[3][3] == "5,000"
+    assert trace.zmax == 7000
+    assert figure.layout.yaxis.autorange == "reversed"  # the first emotion stands on top
+
+
+@given(arrays(np.int64, (7, 7), elements=st.integers(0, 999)))
+def test_rows_of_shares_add_up_to_one(counts: np.ndarray) -> None:
+    shares = figures.row_shares(counts)
+    tested = counts.sum(axis=1) > 0
+    assert np.allclose(shares[tested].sum(axis=1), 1)
+    assert np.isnan(shares[~tested]).all()
+
+
+# --- Curves --------------------------------------------------------------------------------------
+
+
+def test_curves_leave_out_what_was_not_measured() -> None:
+    history = [
+        {"epoch": 1, "loss": 2.0, "accuracy": 0.2, "val_loss": None, "val_accuracy": None},
+        {"epoch": 2, "loss": 1.0, "accuracy": 0.4, "val_loss": 1.5, "val_accuracy": 0.3},
+    ]
+    figure = figures.learning_curves(history, "loss", "Loss", ("training", "test"))
+    lines = {trace.name: list(zip(trace.x, trace.y, strict=True)) for trace in figure.data}
+    assert lines == {"training": [(1, 2.0), (2, 1.0)], "test": [(2, 1.5)]}
+
+
+def test_curves_of_a_run_without_a_test() -> None:
+    history = [{"epoch": 1, "loss": 2.0, "val_loss": None}]
+    figure = figures.learning_curves(history, "loss", "Loss", ("training", "test"))
+    assert [trace.name for trace in figure.data] == ["training"]
+
+
+def test_every_figure_leaves_a_finger_free_to_scroll() -> None:
+    made = [
+        figures.waveform(sweep(0.5), RATE_HZ),
+        figures.spectrogram(np.zeros((5, 3), np.float32), np.array([1.0, 2.0, 3.0]), 0.01),
+        figures.confusion_matrix(COUNTS, normalise=True, top=1.0),
+        figures.learning_curves([], "loss", "Loss", ("training", "test")),
+    ]
+    for figure in made:
+        assert figure.layout.dragmode is False
+        assert json.loads(figure.to_json())["layout"]["xaxis"]["fixedrange"] is True
+
+
+# --- Colours -------------------------------------------------------------------------------------
+
+# Machado, Oliveira, Fernandes 2009, severity 1, on linear RGB.
+SIGHT = {
+    "normal": np.eye(3),
+    "protanopia": np.array(
+        [
+            [0.152286, 1.052583, -0.204868],
+            [0.114503, 0.786281, 0.099216],
+            [-0.003882, -0.048116, 1.051998],
+        ]
+    ),
+    "deuteranopia": np.array(
+        [
+            [0.367322, 0.860646, -0.227968],
+            [0.280085, 0.672501, 0.047413],
+            [-0.011820, 0.042940, 0.968881],
+        ]
+    ),
+    "tritanopia": np.array(
+        [
+            [1.255528, -0.076749, -0.178779],
+            [-0.078411, 0.930809, 0.147602],
+            [0.004733, 0.691367, 0.303900],
+        ]
+    ),
+}
+
+
+def linear(colour: str) -> np.ndarray:
+    parts = np.array([int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)])
+    return np.where(parts <= 0.04045, parts / 12.92, ((parts + 0.055) / 1.055) ** 2.4)
+
+
+def contrast(one: str, other: str) -> float:
+    """Ratio of relative luminances as WCAG 2 defines it."""
+    levels = sorted(float(linear(c) @ [0.2126, 0.7152, 0.0722]) + 0.05 for c in (one, other))
+    return levels[1] / levels[0]
+
+
+def oklab(rgb: np.ndarray) -> np.ndarray:
+    """OKLab of linear RGB (Ottosson 2020)."""
+    cones = np.array(
+        [
+            [0.4122214708, 0.5363325363, 0.0514459929],
+            [0.2119034982, 0.6806995451, 0.1073969566],
+            [0.0883024619, 0.2817188376, 0.6299787005],
+        ]
+    )
+    mix = np.array(
+        [
+            [0.2104542553, 0.7936177850, -0.0040720468],
+            [1.9779984951, -2.4285922050, 0.4505937099],
+            [0.0259040371, 0.7827717662, -0.8086757660],
+        ]
+    )
+    return np.asarray(mix @ np.cbrt(cones @ np.clip(rgb, 0, 1)))
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_emotion_colours_stand_out_from_the_page(page: str) -> None:
+    side = list(PAGES).index(page)
+    for label in LABELS:
+        assert contrast(figures.EMOTION_COLOURS[label][side], PAGES[page]) >= 3.0, label
+
+
+@pytest.mark.parametrize("sight", SIGHT)
+@pytest.mark.parametrize("page", PAGES)
+def test_emotion_colours_differ_to_every_eye(page: str, sight: str) -> None:
+    side = list(PAGES).index(page)
+    points = [
+        oklab(SIGHT[sight] @ linear(figures.EMOTION_COLOURS[label][side])) for label in LABELS
+    ]
+    closest = min(math.dist(a, b) for i, a in enumerate(points) for b in points[:i])
+    assert closest >= 0.1  # about five steps that an eye can just tell apart

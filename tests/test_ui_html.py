@@ -1,0 +1,90 @@
+"""Pieces of HTML: all seven bars in their order, and nothing that a name could smuggle in."""
+
+import re
+from html.parser import HTMLParser
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from emo import figures, ui_html
+from emo.labels import LABELS
+from emo.ui_words import NBSP
+
+SHARES = [0.02, 0.0, 0.004, 0.7, 0.176, 0.09, 0.01]
+EVIL = '<img src=x onerror=alert(1)> & "quoted" \''
+
+
+class Tags(HTMLParser):
+    """Names of the tags that open, and the text between them."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.opened: list[str] = []
+        self.text = ""
+        self.feed(html)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.opened.append(tag)
+        assert not [name for name, _ in attrs if name.startswith("on")]
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+def test_bars_stand_in_the_order_of_the_labels() -> None:
+    html = ui_html.bars(SHARES, "whose")
+    assert re.findall(r'scope="row">(\w+)<', html) == list(LABELS)
+    widths = [float(width) for width in re.findall(r"width:([\d.]+)%", html)]
+    assert widths == pytest.approx([100 * share for share in SHARES], abs=0.05)
+    shown = re.findall(r'emo-share">([^/]*)</td', html)
+    assert [text.replace(NBSP, " ") for text in shown] == [
+        "2 %", "0 %", "<1 %", "70 %", "18 %", "9 %", "1 %"
+    ]  # fmt: skip
+
+
+def test_only_the_likeliest_bar_is_marked() -> None:
+    assert re.findall(r'emo-top"?><th scope="row">(\w+)', ui_html.bars(SHARES, "")) == ["happy"]
+
+
+@given(st.lists(st.floats(0, 1), min_size=7, max_size=7))
+def test_no_bar_leaves_its_track(shares: list[float]) -> None:
+    widths = re.findall(r"width:([\d.]+)%", ui_html.bars(shares, ""))
+    assert all(0 <= float(width) <= 100 for width in widths)
+
+
+def test_every_emotion_has_a_colour_for_light_and_dark() -> None:
+    css = ui_html.emotion_styles()
+    for label, (light, dark) in figures.EMOTION_COLOURS.items():
+        assert f".emo-{label}{{background:{light};background:light-dark({light},{dark})}}" in css
+    assert set(figures.EMOTION_COLOURS) == set(LABELS)
+
+
+@pytest.mark.parametrize(
+    "html",
+    [
+        ui_html.bars(SHARES, EVIL),
+        ui_html.vote("sad", 0.5, EVIL, EVIL),
+        ui_html.card(EVIL, EVIL, "sad", SHARES, EVIL),
+        ui_html.scores({EVIL: EVIL}),
+        ui_html.table([EVIL, EVIL], [[EVIL, EVIL]], EVIL),
+        ui_html.colour_scale(["#fff"], ["#000"], EVIL, EVIL),
+        ui_html.expectation(EVIL, {EVIL: EVIL}, EVIL),
+    ],
+)
+def test_text_stays_text(html: str) -> None:
+    tags = Tags(html)
+    assert "img" not in tags.opened
+    assert EVIL in tags.text
+
+
+def test_a_card_says_label_confidence_and_note() -> None:
+    text = Tags(ui_html.card("MLP", "kind", "happy", SHARES, "note")).text
+    assert text.startswith(f"MLPkindhappy 70{NBSP}%")
+    assert text.endswith("note")
+
+
+def test_columns_of_figures_are_flush_right() -> None:
+    html = ui_html.table(["Name", "Clips"], [["one", "1,234"], ["two", "–"]], "caption")
+    assert html.count('class="emo-number"') == 3
+    assert '<th scope="row">one</th>' in html
