@@ -261,10 +261,11 @@ def _cards(options: argparse.Namespace) -> int:
     from emo.cards import stale_documents, write_cards
 
     models = _models_directory(options)
+    readme = models.parent / "README.md"
     if not options.check:
-        write_cards(models)
+        write_cards(models, readme)
         return DONE
-    stale = stale_documents(models)
+    stale = stale_documents(models, readme)
     for path in stale:
         print(f"{path} does not match the stored figures. Run: python -m emo cards")
     return FAILED if stale else DONE

@@ -14,12 +14,12 @@ STRETCH = (0.85, 1.18)
 SHIFT_BANDS = 2.5
 WARP = 0.06
 EQUALISER_DB = 6.0
-NOISE_SHARE = 0.5
+NOISE_SHARE = 0.3
 NOISE_RANGE_DB = (5.0, 40.0)  # below the loudest frame
 NOISE_GRAIN_DB = 2.0
 TIME_MASKS, TIME_MASK_SHARE = 2, 0.12
 BAND_MASKS, BAND_MASK_WIDTH = 2, 8
-MIXUP_SHARE, MIXUP_ALPHA = 0.5, 0.4
+MIXUP_ALPHA = 0.4
 
 
 def resample_time(view: Floats, length: int, step: float) -> Floats:
@@ -59,7 +59,7 @@ def equalise(batch: Floats, rng: np.random.Generator) -> Floats:
 
 
 def add_noise(batch: Floats, rng: np.random.Generator) -> Floats:
-    """Spectra over a steady noise with a random tilt, added as power to half of the clips."""
+    """Spectra over a steady noise with a random tilt, added as power to some of the clips."""
     n = len(batch)
     noisy = np.flatnonzero(rng.random(n) < NOISE_SHARE)
     loud = batch[noisy].mean(axis=2).max(axis=1)
@@ -90,11 +90,13 @@ def mask(batch: Floats, rng: np.random.Generator) -> Floats:
     return np.where(hidden, np.float32(0), batch)
 
 
-def mix(inputs: Floats, targets: Floats, rng: np.random.Generator) -> tuple[Floats, Floats]:
-    """Half of the rows mixed with another row, targets alike (mixup, Zhang et al. 2018)."""
+def mix(
+    inputs: Floats, targets: Floats, share: float, rng: np.random.Generator
+) -> tuple[Floats, Floats]:
+    """Rows, a share of them mixed with another, targets alike (mixup, Zhang et al. 2018)."""
     n = len(inputs)
     weight = np.maximum(*(w := rng.beta(MIXUP_ALPHA, MIXUP_ALPHA, n), 1 - w))
-    weight = np.where(rng.random(n) < MIXUP_SHARE, weight, 1.0).astype(np.float32)
+    weight = np.where(rng.random(n) < share, weight, 1.0).astype(np.float32)
     other = rng.permutation(n)
     shaped = weight.reshape(n, *([1] * (inputs.ndim - 1)))
     mixed = inputs * shaped + inputs[other] * (1 - shaped)

@@ -155,8 +155,9 @@ def load_model(directory: Path) -> Model:
     """
     key = directory.name
     card = _read_card(directory)
-    contents = {name: _read_file(directory, name, facts) for name, facts in card["files"].items()}
     _check(card, key)
+    names = {WEIGHTS, *card["files"]}
+    contents = {name: _read_file(directory, name, card["files"].get(name)) for name in names}
     try:
         with np.load(directory / WEIGHTS, allow_pickle=False) as stored:
             arrays = {name: stored[name] for name in stored.files}
@@ -185,9 +186,9 @@ def _read_card(directory: Path) -> dict[str, Any]:
         raise ModelError(f"{path} cannot be read: {error}. {_REMEDY}") from error
 
 
-def _read_file(directory: Path, name: str, facts: dict[str, Any]) -> bytes:
+def _read_file(directory: Path, name: str, facts: dict[str, Any] | None) -> bytes:
     path = directory / name
-    if name not in (WEIGHTS, NETWORK) or not path.is_file():
+    if facts is None or name not in (WEIGHTS, NETWORK) or not path.is_file():
         raise ModelError(f"Model '{directory.name}' lacks its file {name}. {_REMEDY}")
     size = path.stat().st_size
     if size != facts["bytes"] or size > MAX_BYTES:

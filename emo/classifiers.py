@@ -143,6 +143,7 @@ MLP_DECAY = 0.02
 MLP_DROPOUT = 0.5
 MLP_NOISE = 0.2
 MLP_SMOOTHING = 0.1
+MLP_MIXUP = 0.4  # share of rows
 
 
 def build_mlp(n_inputs: int, seed: int) -> Any:
@@ -209,7 +210,7 @@ def _mixed_vectors(
     order = rng.permutation(len(inputs))
     for i in range(0, len(order) - 1, MLP_BATCH):
         chosen = order[i : i + MLP_BATCH]
-        yield mix(inputs[chosen], rows[chosen], rng)
+        yield mix(inputs[chosen], rows[chosen], MLP_MIXUP, rng)
 
 
 def predict_mlp(arrays: Arrays, vectors: np.ndarray) -> np.ndarray:
@@ -239,13 +240,14 @@ def softmax(logits: np.ndarray) -> np.ndarray:
 
 # --- Convolutional network -----------------------------------------------------------------------
 
-CNN_CHANNELS = (16, 48, 96, 192)
-CNN_EPOCHS = 30
-CNN_BATCH = 64
+CNN_CHANNELS = (16, 40, 80, 160)
+CNN_EPOCHS = 20
+CNN_BATCH = 32
 CNN_RATE = 2e-3
 CNN_DECAY = 0.02
-CNN_DROPOUT = 0.3
+CNN_DROPOUT = 0.2
 CNN_SMOOTHING = 0.1
+CNN_MIXUP = 0.25  # share of rows
 CNN_ATTENTION = 64
 CNN_LENGTH_GRID = 8  # frames
 
@@ -350,7 +352,7 @@ def _augmented_views(train: Batch, rng: np.random.Generator) -> Iterator[tuple[A
     for i in rng.permutation(len(parts)):
         rows, length = parts[i]
         batch = augment_views([train.views[j] for j in rows], length, rng)
-        yield mix(batch, targets[rows], rng)
+        yield mix(batch, targets[rows], CNN_MIXUP, rng)
 
 
 def _predict_keras(model: Any, views: Sequence[np.ndarray]) -> np.ndarray:

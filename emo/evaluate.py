@@ -200,6 +200,8 @@ def read_manifest(path: Path) -> list[Listed]:
         )
     listed = []
     for line, row in enumerate(rows, 2):
+        if row["emotion"] is None:
+            raise CorpusError(f"Line {line} of {path} has no emotion.")
         if row["emotion"] not in LABELS:
             raise CorpusError(
                 f"Line {line} of {path} has the emotion '{row['emotion']}'. "

@@ -139,6 +139,7 @@ def write_curve(directory: Path, run: str, curve: Curve) -> None:
     """Nothing; keeps the learning curve of a run in ``curves.json``, beside those of other runs."""
     if not curve:
         return
+    directory.mkdir(parents=True, exist_ok=True)
     path = directory / CURVES
     stored = json.loads(path.read_text()) if path.exists() else {}
     stored[run] = [{name: round(value, 5) for name, value in row.items()} for row in curve]

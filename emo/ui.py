@@ -14,6 +14,9 @@ from emo.errors import ModelError
 Metrics = dict[str, dict[str, Any]]
 """By model (tree, cnn, mlp, vote), then by protocol: the scores that ``metrics.json`` holds."""
 
+CHART = {"displayModeBar": False, "scrollZoom": False}
+"""Settings of every plotly chart."""
+
 LOG = logging.getLogger("emo")
 
 _STYLE = Path(__file__).with_name("app.css")
@@ -35,7 +38,7 @@ def plain(text: str) -> str:
     return _MARKDOWN.sub(r"\\\1", _SPACES.sub(" ", text))
 
 
-@st.cache_resource(show_spinner="Loading the models …")
+@st.cache_resource(show_spinner=ui_words.LOADING)
 def models() -> predict.Models:
     """The three models, loaded once for all sessions.
 

@@ -9,8 +9,9 @@ from emo import ui, ui_html, ui_words
 from emo.corpora import CORPORA
 
 
-def _section(title: str, text: str) -> DeltaGenerator:
+def _section(section: ui_words.Section) -> DeltaGenerator:
     """The right-hand part of a section, its text begun, its heading on the left."""
+    title, text = section
     st.divider(width="stretch")
     left, right = st.columns([1, 3], gap="medium")
     left.header(title, anchor=False)
@@ -20,19 +21,19 @@ def _section(title: str, text: str) -> DeltaGenerator:
 
 def show_purpose() -> None:
     """What it is for and not for, what the law asks, and what happens to the audio."""
-    _section("What it is for, and what not", ui_words.ABOUT_PURPOSE)
-    _section("What the law asks of you", ui_words.ABOUT_LAW)
-    _section("What happens to your audio", ui_words.ABOUT_PRIVACY)
+    _section(ui_words.ABOUT_PURPOSE)
+    _section(ui_words.ABOUT_LAW)
+    _section(ui_words.ABOUT_PRIVACY)
 
 
 def show_models() -> None:
     """What the models are, and how often they are right."""
-    _section("The models", ui_words.ABOUT_MODELS)
-    with _section("How they were measured", ui_words.ABOUT_MEASURES):
+    _section(ui_words.ABOUT_MODELS)
+    with _section(ui_words.ABOUT_MEASURES):
         metrics = ui.metrics_or_sentence()
         if metrics:
             rows = [[ui_words.MODEL_NAMES[key], *_results(metrics[key])] for key in metrics]
-            st.html(ui_html.table(ui_words.RESULT_COLUMNS, rows, "Results"))
+            st.html(ui_html.table(ui_words.RESULT_COLUMNS, rows, ui_words.RESULTS_CAPTION))
             st.caption(ui_words.SCORES_NOTE)
 
 
@@ -47,18 +48,18 @@ def _results(blocks: Mapping[str, ui_words.Scores]) -> list[str]:
 
 def show_data() -> None:
     """The collections of recordings, with their licences."""
-    with _section("The data", ui_words.ABOUT_DATA):
+    with _section(ui_words.ABOUT_DATA):
         rows = [
             [corpus.title, f"{corpus.n_clips:,}", str(corpus.n_speakers), corpus.licence]
             for corpus in CORPORA
         ]
-        st.html(ui_html.table(ui_words.DATA_COLUMNS, rows, "Collections of recordings"))
-        with st.expander("Where they come from"):
+        st.html(ui_html.table(ui_words.DATA_COLUMNS, rows, ui_words.DATA_CAPTION))
+        with st.expander(ui_words.DATA_SOURCES):
             for corpus in CORPORA:
                 st.markdown(f"**{corpus.title}** {ui.plain(corpus.citation)} <{corpus.url}>")
-    _section("Licences", ui_words.ABOUT_LICENCES)
+    _section(ui_words.ABOUT_LICENCES)
 
 
 def show_limits() -> None:
     """What the figures do not cover."""
-    _section("Limits", ui_words.ABOUT_LIMITS)
+    _section(ui_words.ABOUT_LIMITS)

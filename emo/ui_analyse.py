@@ -16,13 +16,12 @@ import streamlit as st
 
 from emo import audio, features, figures, predict, ui, ui_html, ui_words
 from emo.errors import AudioError, ModelError
-from emo.labels import LABELS
+from emo.labels import INDEX, LABELS
 
 SAMPLES_DIR = Path(__file__).parent.parent / "samples"
 
 _CHOICE = "choice"
 _ROUND = "round"  # counts how often everything was forgotten; new keys empty the widgets
-_CHART = {"displayModeBar": False, "scrollZoom": False}
 
 
 @dataclass(frozen=True)
@@ -78,7 +77,7 @@ def _take_file(key: str, origin: str) -> None:
     """Make the widget's file the clip; where it was taken away, forget the clip it gave."""
     file = st.session_state.get(key)
     if file is not None:
-        name = "Recording" if origin == "recording" else file.name
+        name = ui_words.RECORDING if origin == "recording" else file.name
         st.session_state[_CHOICE] = Choice(name, file.getvalue(), origin)
         return
     choice = chosen()
@@ -103,10 +102,10 @@ def list_samples(directory: Path) -> list[dict[str, Any]]:
     """The samples whose file is there, in the order of the emotions; none if no list is there."""
     try:
         listed = json.loads((directory / "samples.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        there = [row for row in listed if (directory / row["file"]).is_file()]
+        return sorted(there, key=lambda row: INDEX[row["emotion"]])
+    except (OSError, ValueError, KeyError, TypeError):
         return []
-    there = [row for row in listed if (directory / row["file"]).is_file()]
-    return sorted(there, key=lambda row: LABELS.index(row["emotion"]))
 
 
 def _show_samples() -> None:
@@ -117,6 +116,8 @@ def _show_samples() -> None:
     st.html(
         f'<p class="emo-label">{ui_words.SAMPLES_LABEL}<span>{ui_words.SAMPLES_NOTE}</span></p>'
     )
+    choice = chosen()
+    heard = choice.name if choice is not None and choice.origin == "sample" else None
     with st.container(horizontal=True, gap="small", key="samples"):
         for sample in samples:
             st.button(
@@ -124,6 +125,7 @@ def _show_samples() -> None:
                 key=f"sample-{sample['emotion']}",
                 on_click=_take_sample,
                 args=(sample,),
+                type="primary" if sample["file"] == heard else "secondary",
             )
 
 
@@ -143,12 +145,13 @@ def show_invitation() -> None:
     }
     if shown:
         st.html(ui_html.expectation(ui_words.EXPECTATION, shown, ui_words.EXPECTATION_NOTE))
+    st.caption(ui_words.COURTESY)
 
 
 # --- Analysis ------------------------------------------------------------------------------------
 
 
-@st.cache_data(scope="session", max_entries=4, show_spinner="Listening …")
+@st.cache_data(scope="session", max_entries=4, show_spinner=ui_words.LISTENING)
 def analyse(sha256: str, name: str, _data: bytes) -> Analysis:
     """What the models and the charts make of a recording, kept for this session only.
 
@@ -186,7 +189,8 @@ def analysis_of(choice: Choice) -> Analysis | None:
     try:
         return analyse(hashlib.sha256(choice.data).hexdigest(), choice.name, choice.data)
     except ModelError as error:
-        st.warning(f"{ui_words.NO_MODELS}\n\n{ui.plain(str(error))}")
+        ui.LOG.error("%s", error)  # it names folders of the server, which are not for the page
+        st.warning(ui_words.NO_MODELS)
     except AudioError as error:
         _show_failure(choice, str(error))
     except Exception:
@@ -222,7 +226,11 @@ def show_answers(choice: Choice, analysis: Analysis) -> None:
             )
             st.audio(analysis.wav, format="audio/wav", alt=ui_words.PLAYER_ALT)
             st.text(_described(choice, analysis))
-        right.html(ui_html.bars(vote.probabilities.tolist(), ui_words.VOTE_BARS))
+        with right:
+            shares = vote.probabilities.tolist()
+            st.html(
+                ui_html.bars(shares, ui_words.VOTE_BARS) + ui_html.note(_trust(predict.VOTE, vote))
+            )
     for warning in analysis.prediction.warnings:
         st.warning(ui.plain(warning))
     _show_cards(analysis.prediction)
@@ -240,12 +248,10 @@ def _described(choice: Choice, analysis: Analysis) -> str:
 
 
 def _show_cards(prediction: predict.Prediction) -> None:
-    metrics = _metrics_or_none()
     for key, column in zip(
         predict.MODEL_KEYS, st.columns(len(predict.MODEL_KEYS), gap="small"), strict=True
     ):
         answer = prediction.answers[key]
-        scores = ui.unseen_voices(metrics, key)
         with column.container(border=True, height="stretch", key=f"model-{key}"):
             st.html(
                 ui_html.card(
@@ -253,16 +259,18 @@ def _show_cards(prediction: predict.Prediction) -> None:
                     ui_words.MODEL_KINDS[key],
                     answer.label,
                     answer.probabilities.tolist(),
-                    ui_words.reliability(scores, answer.label) if scores else ui_words.UNMEASURED,
+                    _trust(key, answer),
                 )
             )
 
 
-def _metrics_or_none() -> ui.Metrics:
+def _trust(key: str, answer: predict.Answer) -> str:
+    """How often the model is right, measured; the answers stand without it if it was not."""
     try:
-        return ui.load_metrics(predict.MODELS_DIR)
-    except ModelError:
-        return {}  # the answers stand without them; the page of matrices says what is wrong
+        scores = ui.unseen_voices(ui.load_metrics(predict.MODELS_DIR), key)
+    except ModelError:  # the page of matrices says what is wrong with the figures
+        scores = None
+    return ui_words.reliability(scores, answer.label) if scores else ui_words.UNMEASURED
 
 
 # --- Sound ---------------------------------------------------------------------------------------
@@ -272,9 +280,11 @@ def show_sound(analysis: Analysis) -> None:
     """Waveform and spectrogram, one above the other, over the same time."""
     st.header(ui_words.SOUND_TITLE, anchor=False)
     with st.container(gap=None):
-        st.plotly_chart(analysis.waveform, key="waveform", config=_CHART, alt=ui_words.WAVEFORM_ALT)
         st.plotly_chart(
-            analysis.spectrogram, key="spectrogram", config=_CHART, alt=ui_words.SPECTROGRAM_ALT
+            analysis.waveform, key="waveform", config=ui.CHART, alt=ui_words.WAVEFORM_ALT
+        )
+        st.plotly_chart(
+            analysis.spectrogram, key="spectrogram", config=ui.CHART, alt=ui_words.SPECTROGRAM_ALT
         )
     note = ui_words.SPECTROGRAM_NOTE
     st.caption(f"{note} {ui_words.SHADED_NOTE}" if analysis.is_trimmed else note)
@@ -287,7 +297,7 @@ def show_downloads(choice: Choice, analysis: Analysis) -> None:
     """The answers as files, and a way to forget the clip."""
     with st.container(horizontal=True, vertical_alignment="center", key="downloads"):
         st.download_button(
-            "Answers as JSON",
+            ui_words.JSON_LABEL,
             as_json(choice.name, analysis.prediction),
             "emo.json",
             "application/json",
@@ -295,7 +305,7 @@ def show_downloads(choice: Choice, analysis: Analysis) -> None:
             icon=":material/download:",
         )
         st.download_button(
-            "Answers as CSV",
+            ui_words.CSV_LABEL,
             as_csv(choice.name, analysis.prediction),
             "emo.csv",
             "text/csv",

@@ -63,14 +63,19 @@ def vote(label: str, confidence: float, overline: str, sentence: str) -> str:
     )
 
 
-def card(name: str, kind: str, label: str, probabilities: Sequence[float], note: str) -> str:
+def note(text: str) -> str:
+    """A sentence in small letters under a line: how far to trust what stands above."""
+    return f'<p class="emo-note">{escape(text)}</p>'
+
+
+def card(name: str, kind: str, label: str, probabilities: Sequence[float], trust: str) -> str:
     """One model's answer: name, label, confidence, seven bars, and how far to trust it."""
     confidence = probabilities[LABELS.index(label)]
     return (
         f'<h3 class="emo-model">{escape(name)}</h3><p class="emo-kind">{escape(kind)}</p>'
         f"{verdict(label, confidence, 3)}"
         f"{bars(probabilities, f'{name}: share of each emotion')}"
-        f'<p class="emo-note">{escape(note)}</p>'
+        f"{note(trust)}"
     )
 
 

@@ -16,8 +16,6 @@ PUBLISHED = Path(__file__).parent / "data" / "published.json"
 
 TABLE_WIDTH = 640  # pixels; wider, the eye loses the row
 
-_CHART = {"displayModeBar": False, "scrollZoom": False}
-
 
 @dataclass(frozen=True)
 class View:
@@ -35,7 +33,7 @@ def choose_view(metrics: ui.Metrics) -> View:
     ]
     with st.container(horizontal=True, gap="medium", key="view"):
         protocol = st.segmented_control(
-            "Tested on",
+            ui_words.PROTOCOL_LABEL,
             protocols,
             default=protocols[0],
             required=True,
@@ -43,7 +41,7 @@ def choose_view(metrics: ui.Metrics) -> View:
             key="protocol",
         )
         show = st.segmented_control(
-            "Numbers",
+            ui_words.SHOW_LABEL,
             list(ui_words.SHOW_NAMES),
             default="shares",
             required=True,
@@ -52,15 +50,14 @@ def choose_view(metrics: ui.Metrics) -> View:
         )
         corpora = _corpora(metrics, str(protocol))
         corpus = st.selectbox(
-            "Recordings",
+            ui_words.CORPUS_LABEL,
             corpora,
             format_func=lambda key: ui_words.CORPUS_NAMES.get(key, key),
             key="corpus",
             width=240,
         )
-    st.markdown(
-        f"**{ui_words.PROTOCOL_NAMES[str(protocol)]}.** {ui_words.PROTOCOL_MEANINGS[str(protocol)]}"
-    )
+    st.header(ui_words.PROTOCOL_NAMES[str(protocol)], anchor=False)
+    st.markdown(ui_words.PROTOCOL_MEANINGS[str(protocol)])
     return View(str(protocol), show == "shares", str(corpus))
 
 
@@ -122,7 +119,7 @@ def _show_matrix(key: str, scores: ui_words.Scores, view: View, top: float) -> N
         st.plotly_chart(
             figures.confusion_matrix(_confusion(scores), view.normalise, top),
             key=f"chart-{key}",
-            config=_CHART,
+            config=ui.CHART,
             alt=ui_words.matrix_alt(name, view.normalise),
         )
 
@@ -163,7 +160,7 @@ def show_per_class(metrics: ui.Metrics, view: View) -> None:
     st.header(ui_words.PER_CLASS_TITLE, anchor=False)
     names = [ui_words.MODEL_NAMES[key] for key in shown]
     for tab, (key, scores) in zip(st.tabs(names), shown.items(), strict=True):
-        caption = f"{ui_words.MODEL_NAMES[key]}, emotion by emotion"
+        caption = ui_words.per_class_caption(ui_words.MODEL_NAMES[key])
         rows = class_rows(_confusion(scores))
         table = ui_html.table(ui_words.PER_CLASS_COLUMNS, rows, caption)
         tab.html(table, width=TABLE_WIDTH)
@@ -220,7 +217,11 @@ def show_curves(view: View) -> None:
     run = runs[0]
     if len(runs) > 1:
         run = st.selectbox(
-            "Fold", runs, format_func=ui_words.run_name, key=f"run-{view.protocol}", width=240
+            ui_words.FOLD_LABEL,
+            runs,
+            format_func=ui_words.run_name,
+            key=f"run-{view.protocol}",
+            width=240,
         )
     columns = st.columns(2, gap="medium")
     for column, quantity in zip(columns, ui_words.CURVE_TITLES, strict=True):
@@ -228,18 +229,19 @@ def show_curves(view: View) -> None:
         column.plotly_chart(
             figures.learning_curves(curves[run], quantity, title, ui_words.CURVES_NAMES),
             key=f"curve-{quantity}",
-            config=_CHART,
-            alt=f"{title} of the CNN over the epochs of training",
+            config=ui.CHART,
+            alt=ui_words.curve_alt(title),
         )
     st.caption(ui_words.CURVES_NOTE)
 
 
 def show_provenance(metrics: ui.Metrics, view: View) -> None:
     """The command, commit and seed that made the figures of the chosen protocol."""
+    made: dict[str, list[str]] = {}
+    for key, blocks in metrics.items():
+        if view.protocol in blocks:
+            line = ui_words.provenance(blocks[view.protocol])
+            made.setdefault(line, []).append(ui_words.MODEL_NAMES[key])
     with st.expander(ui_words.PROVENANCE_TITLE):
-        rows = []
-        for key, blocks in metrics.items():
-            block = blocks.get(view.protocol, {})
-            made = [str(block.get(name, "–")) for name in ("command", "commit", "seed")]
-            rows.append([ui_words.MODEL_NAMES[key], *made])
-        st.html(ui_html.table(ui_words.PROVENANCE_COLUMNS, rows, ui_words.PROVENANCE_TITLE))
+        for line, names in made.items():
+            st.markdown(f"**{', '.join(names)}.** {line}")

@@ -10,6 +10,8 @@ from emo.corpora import CORPORA
 from emo.labels import LABELS
 
 Scores = Mapping[str, Any]
+Section = tuple[str, str]
+"""Heading and text, as Markdown."""
 
 NBSP = "\u00a0"
 
@@ -17,7 +19,7 @@ _SHORT_NAMES = {"cnn": "CNN", "mlp": "MLP"}
 _SHORT_KINDS = {
     "tree": "Yes-or-no questions about how the voice sounds, one after another.",
     "cnn": "A convolutional network that reads the spectrogram like a picture.",
-    "mlp": "A multilayer perceptron: a small network over many measurements of the sound.",
+    "mlp": "A multilayer perceptron: small networks over many measurements of the sound.",
 }
 MODEL_NAMES = {key: _SHORT_NAMES.get(key, row.title) for key, row in CLASSIFIERS.items()}
 MODEL_NAMES["vote"] = "Vote"
@@ -25,10 +27,15 @@ MODELS_IN_TEXT = {
     key: f"the {_SHORT_NAMES.get(key, row.title.lower())}" for key, row in CLASSIFIERS.items()
 }
 MODEL_KINDS = {key: _SHORT_KINDS.get(key, row.description) for key, row in CLASSIFIERS.items()}
+VOTE_KIND = "The average of the probabilities of all three."
 
 ALL_CORPORA = "all"
 CORPUS_NAMES = {ALL_CORPORA: "All corpora"} | {corpus.key: corpus.title for corpus in CORPORA}
 
+PROTOCOL_LABEL = "Tested on"
+SHOW_LABEL = "Numbers"
+CORPUS_LABEL = "Recordings"
+FOLD_LABEL = "Fold"
 PROTOCOL_NAMES = {"voices": "Unseen voices", "clips": "Random clips"}
 PROTOCOL_MEANINGS = {
     "voices": (
@@ -40,7 +47,7 @@ PROTOCOL_MEANINGS = {
         "so the figures flatter: they are here because the old project measured this way."
     ),
 }
-SHOW_NAMES = {"shares": "Share of each row", "counts": "Clips"}
+SHOW_NAMES = {"shares": "Share of each row", "counts": "Counts"}
 
 ANALYSE_TITLE = "The emotion in a voice"
 ANALYSE_LEAD = (
@@ -53,6 +60,11 @@ RECORD_LABEL = "Record a clip"
 SAMPLES_LABEL = "Or pick a sample"
 SAMPLES_NOTE = "Synthetic speech, made by a program for this page. No person speaks."
 NO_SAMPLES = "No samples are here. Run `make samples` to make them."
+RECORDING = "Recording"
+LISTENING = "Listening …"
+LOADING = "Loading the models …"
+JSON_LABEL = "Answers as JSON"
+CSV_LABEL = "Answers as CSV"
 FORGET_LABEL = "Forget this clip"
 FORGET_HELP = "Removes the clip and its answers from this session."
 
@@ -60,6 +72,10 @@ EXPECTATION = "What to expect: right answers on voices that the models had never
 EXPECTATION_NOTE = (
     f"Guessing would be right for {100 / len(LABELS):.0f}{NBSP}%. These are clips of actors; "
     "everyday speech is harder."
+)
+COURTESY = (
+    "Only give it voices of people who know about it and agree. Your audio stays in memory, for "
+    "this session."
 )
 UNMEASURED = "How often it is right has not been measured yet."
 SYNTHETIC = "synthetic speech"
@@ -103,7 +119,6 @@ PER_CLASS_COLUMNS = ("Emotion", "Clips", "Precision", "Recall", "F1")
 OLD_COLUMNS = ("Model", "It printed", "Ours, random clips", "Ours, unseen voices")
 OLD_NOTE = "All figures in this table are accuracies."
 PROVENANCE_TITLE = "Where these figures come from"
-PROVENANCE_COLUMNS = ("Model", "Command", "Commit", "Seed")
 RESULT_COLUMNS = (
     "Model",
     "Unseen voices: accuracy",
@@ -111,6 +126,9 @@ RESULT_COLUMNS = (
     "Random clips: accuracy",
     "UAR",
 )
+RESULTS_CAPTION = "Accuracy and UAR of each model"
+DATA_CAPTION = "Collections of recordings"
+DATA_SOURCES = "Where they come from"
 DATA_COLUMNS = ("Collection", "Clips", "Speakers", "Licence")
 SCORE_NAMES = {"accuracy": "Accuracy", "uar": "UAR", "macro_f1": "Macro-F1"}
 SCORES_NOTE = (
@@ -120,8 +138,8 @@ SCORES_NOTE = (
 )
 
 NO_MODELS = (
-    "No trained models are here, so no clip can be read. Run `make models` to train them; the "
-    "README says where the recordings come from."
+    "No trained models are here, or they are damaged, so no clip can be read. Run `make models` "
+    "to train them, or fetch the folder `models/` again."
 )
 NO_METRICS = (
     "No measurements of the models are here. Run `make models` to make them; the README says "
@@ -158,6 +176,24 @@ def matrix_alt(name: str, normalise: bool) -> str:
     """What a screen reader says of a matrix; the figures stand in the table below it."""
     cells = "share of each true emotion" if normalise else "number of clips"
     return f"Confusion matrix of the {name}: {cells} by answer. The table below has the figures."
+
+
+def provenance(scores: Scores) -> str:
+    """The command, commit, seed and folds behind some scores, as Markdown."""
+    command, commit = (str(scores.get(key, "?")).replace("`", "") for key in ("command", "commit"))
+    folds = [str(fold["fold"]) for fold in scores.get("folds", [])]
+    tested = f", fold{'s' * (len(folds) > 1)} {', '.join(folds)}" if folds else ""
+    return f"`{command}`, commit `{commit}`, seed {scores.get('seed', '?')}{tested}."
+
+
+def per_class_caption(name: str) -> str:
+    """What the table of one model holds."""
+    return f"{name}, emotion by emotion"
+
+
+def curve_alt(title: str) -> str:
+    """What a screen reader says of a learning curve."""
+    return f"{title} of the CNN over the epochs of training"
 
 
 def run_name(run: str) -> str:
@@ -204,7 +240,9 @@ ABOUT_LEAD = (
     "Emo shows what three classifiers make of the emotion in a voice. It says what a model does: "
     "which acted expression a clip resembles. It does not say what a person feels."
 )
-ABOUT_PURPOSE = """
+ABOUT_PURPOSE: Section = (
+    "What it is for, and what not",
+    """
 Emo is for learning, teaching and research: to see how three kinds of classifier read the same
 sound, where they agree, and how often they are wrong.
 
@@ -212,8 +250,11 @@ It is **not** for deciding anything about a person: not for hiring, grading, pol
 health or customer scoring, and not for telling whether someone lies. A voice can be calm in grief
 and loud in joy; culture, language, age, illness and the microphone change it more than emotion
 does.
-"""
-ABOUT_LAW = """
+""",
+)
+ABOUT_LAW: Section = (
+    "What the law asks of you",
+    """
 **Tell people.** Whoever uses an emotion recognition system on people must inform them that it
 runs: Article 50(3) of the EU Artificial Intelligence Act,
 [Regulation (EU) 2024/1689](https://eur-lex.europa.eu/eli/reg/2024/1689/oj).
@@ -224,39 +265,52 @@ Elsewhere such a system counts as high-risk (Annex III, point 1(c)).
 
 A voice is personal data. Only analyse recordings of people who know about it and agree. None of
 this is legal advice.
-"""
-ABOUT_PRIVACY = """
+""",
+)
+ABOUT_PRIVACY: Section = (
+    "What happens to your audio",
+    """
 Your audio is **not stored**. An uploaded or recorded clip is worked on in the memory of the
 computer that runs this page, for your session only; it is written to no file and sent to no other
 service. *Forget this clip* drops it at once, closing the tab within minutes. Emo sends no usage
 statistics.
-"""
-ABOUT_MODELS = """
-All three hear the same 16 kHz mono sound, without the silence at its ends and without its
-absolute loudness.
-
-- **Decision tree**: one scikit-learn tree over measurements of timbre, energy, pitch and timing.
-- **CNN**: a convolutional network over the log-mel spectrogram, for clips of any length.
-- **MLP**: a multilayer perceptron over the same measurements as the tree.
-- **Vote**: the average of the three models' probabilities.
-"""
-ABOUT_MEASURES = """
+""",
+)
+ABOUT_MODELS: Section = (
+    "The models",
+    "All three hear the same 16 kHz mono sound, without the silence at its ends and without its "
+    "absolute loudness.\n\n"
+    + "".join(f"- **{MODEL_NAMES[key]}**: {row.description}\n" for key, row in CLASSIFIERS.items())
+    + f"- **{MODEL_NAMES['vote']}**: {VOTE_KIND}\n",
+)
+ABOUT_MEASURES: Section = (
+    "How they were measured",
+    """
 Each model was scored only on clips that it was not trained on, in two ways. **Unseen voices**: no
 speaker of the test is heard in training. **Random clips**: a random fifth of the clips is the
 test, so the speakers are known; these figures flatter. The answers behind every figure are
 kept in `models/`, clip by clip, so that anyone can count again.
-"""
-ABOUT_DATA = """
+""",
+)
+ABOUT_DATA: Section = (
+    "The data",
+    """
 The models were trained on these collections of acted speech and song, in English. Actors were
 told which emotion to show. Their licences allow research, not redistribution, so no recording is
 part of Emo; the samples on the *Analyse* page are synthetic.
-"""
-ABOUT_LICENCES = """
+""",
+)
+ABOUT_LICENCES: Section = (
+    "Licences",
+    """
 The code is free; its licence stands in the file `LICENSE`. The trained weights come from data
 under non-commercial and share-alike terms: treat them as for research and teaching, not for a
 product that is sold.
-"""
-ABOUT_LIMITS = """
+""",
+)
+ABOUT_LIMITS: Section = (
+    "Limits",
+    """
 - **Acted, not felt.** Actors exaggerate. Everyday emotion is weaker, mixed and often hidden.
 - **English, few voices.** Other languages, accents, children and old people are hardly or not in
   the training.
@@ -265,4 +319,5 @@ ABOUT_LIMITS = """
   or a dog.
 - **Recordings differ.** Noise, echo, telephone and strong compression lower all the figures shown.
 - **Surprise is rare** in the training, and sung clips are counted with the spoken ones.
-"""
+""",
+)

@@ -2,6 +2,7 @@
 
 import json
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -143,7 +144,7 @@ def test_rows_of_shares_add_up_to_one(counts: np.ndarray) -> None:
 
 
 def test_curves_leave_out_what_was_not_measured() -> None:
-    history = [
+    history: list[dict[str, Any]] = [
         {"epoch": 1, "loss": 2.0, "accuracy": 0.2, "val_loss": None, "val_accuracy": None},
         {"epoch": 2, "loss": 1.0, "accuracy": 0.4, "val_loss": 1.5, "val_accuracy": 0.3},
     ]
@@ -153,7 +154,7 @@ def test_curves_leave_out_what_was_not_measured() -> None:
 
 
 def test_curves_of_a_run_without_a_test() -> None:
-    history = [{"epoch": 1, "loss": 2.0, "val_loss": None}]
+    history: list[dict[str, Any]] = [{"epoch": 1, "loss": 2.0, "val_loss": None}]
     figure = figures.learning_curves(history, "loss", "Loss", ("training", "test"))
     assert [trace.name for trace in figure.data] == ["training"]
 

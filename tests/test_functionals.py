@@ -55,7 +55,9 @@ def test_centroid_and_roll_offs_of_a_tone_are_its_frequency(frequency_hz):
 
 
 def test_centroid_of_white_noise_is_the_middle():
-    assert value(noise(duration_s=3.0), "spectral centroid, mean (kHz)") == pytest.approx(4, abs=0.1)
+    assert value(noise(duration_s=3.0), "spectral centroid, mean (kHz)") == pytest.approx(
+        4, abs=0.1
+    )
     flatness = value(noise(duration_s=3.0), "spectral flatness, mean (dB)")
     assert flatness > value(tone(), "spectral flatness, mean (dB)") + 10
 

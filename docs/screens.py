@@ -1,0 +1,158 @@
+"""Screenshots of every page, light, dark and on a phone, into docs/screens.
+
+Run `python docs/screens.py` in the top folder of the repository; it starts the app itself.
+"""
+
+import contextlib
+import io
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+from PIL import Image
+from playwright.sync_api import Browser, Page, Playwright, ViewportSize, sync_playwright
+
+ROOT = Path(__file__).resolve().parent.parent
+SCREENS = ROOT / "docs" / "screens"
+CHROMIUM = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
+FLAGS = ("--no-sandbox", "--disable-dev-shm-usage")
+START_S = 60
+
+DESKTOP: ViewportSize = {"width": 1280, "height": 900}
+PHONE: ViewportSize = {"width": 390, "height": 844}
+PHONE_AGENT = (  # the app closes the drawer behind a link where this says Mobile
+    "Mozilla/5.0 (Linux; Android 14; Pixel 8) AppleWebKit/537.36 (KHTML, like Gecko) "
+    "Chrome/143.0.0.0 Mobile Safari/537.36"
+)
+MODES = ("light", "dark", "phone")
+PAGES = {"analyse": "Analyse", "matrices": "Confusion matrices", "about": "About"}
+SAMPLE = "angry"
+
+
+@contextlib.contextmanager
+def serve() -> Iterator[str]:
+    """Address of the app, started on a free port and stopped at the end."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [sys.executable, "-m", "streamlit", "run", "streamlit_app.py"]
+    settings = {
+        "server.address": "127.0.0.1",
+        "server.port": port,
+        "server.headless": "true",
+        "server.fileWatcherType": "none",
+    }
+    options = [f"--{name}={value}" for name, value in settings.items()]
+    process = subprocess.Popen(
+        command + options,
+        cwd=ROOT,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        env=os.environ | {"OPENBLAS_NUM_THREADS": "1"},
+    )
+    try:
+        address = f"http://127.0.0.1:{port}"
+        _wait_for(f"{address}/_stcore/health", process)
+        yield address
+    finally:
+        process.terminate()
+        process.wait(10)
+
+
+def _wait_for(address: str, process: subprocess.Popen[bytes]) -> None:
+    """Return once the address answers."""
+    give_up = time.monotonic() + START_S
+    while time.monotonic() < give_up and process.poll() is None:
+        with contextlib.suppress(OSError), urllib.request.urlopen(address, timeout=2):
+            return
+        time.sleep(0.2)
+    raise RuntimeError(f"The app did not start within {START_S} s.")
+
+
+def browser_path() -> str | None:
+    """A Chromium that is installed, or None where playwright may have its own or there is none."""
+    return next((path for name in CHROMIUM if (path := shutil.which(name))), None)
+
+
+def launch(playwright: Playwright, *flags: str) -> Browser:
+    """A headless Chromium."""
+    return playwright.chromium.launch(
+        executable_path=browser_path(), headless=True, args=[*FLAGS, *flags]
+    )
+
+
+def new_page(browser: Browser, mode: str) -> Page:
+    """An empty page on a light or a dark desktop, or on a light phone."""
+    on_phone = mode == "phone"
+    context = browser.new_context(
+        viewport=PHONE if on_phone else DESKTOP,
+        user_agent=PHONE_AGENT if on_phone else None,
+        is_mobile=on_phone,
+        has_touch=on_phone,
+        color_scheme="dark" if mode == "dark" else "light",
+        permissions=["microphone"],
+    )
+    return context.new_page()
+
+
+def open_page(page: Page, name: str) -> None:
+    """Go to a page by the navigation, on a phone by its drawer."""
+    link = page.get_by_test_id("stTopNavLink").get_by_text(name, exact=True)
+    if not link.is_visible():
+        page.get_by_test_id("stExpandSidebarButton").click()
+        link = page.get_by_test_id("stSidebarNavLink").get_by_text(name, exact=True)
+    link.click()
+    page.get_by_role("heading", level=1).wait_for()
+
+
+def settle(page: Page) -> None:
+    """Return once the script has run and the charts are drawn."""
+    page.wait_for_timeout(500)
+    page.locator("[data-testid=stApp][data-test-script-state=notRunning]").wait_for()
+    page.wait_for_function(
+        "() => [...document.querySelectorAll('[data-testid=stPlotlyChart]')]"
+        ".every(chart => chart.querySelector('.main-svg'))"
+    )
+    page.wait_for_timeout(700)
+
+
+def photograph(page: Page, path: Path) -> None:
+    """Write the whole page, as far as it scrolls, as a small PNG of 256 colours."""
+    page.mouse.move(0, 0)  # nothing should look as if it were pointed at
+    settle(page)
+    size = page.viewport_size or DESKTOP
+    height = page.evaluate("document.querySelector('[data-testid=stMain]').scrollHeight")
+    page.set_viewport_size({"width": size["width"], "height": max(height, size["height"])})
+    settle(page)
+    image = Image.open(io.BytesIO(page.screenshot())).convert("RGB")
+    path.parent.mkdir(exist_ok=True)
+    image.quantize(256, dither=Image.Dither.NONE).save(path, optimize=True)
+    page.set_viewport_size(size)
+
+
+def main() -> None:
+    """Take all screenshots."""
+    with serve() as address, sync_playwright() as playwright:
+        browser = launch(playwright)
+        for mode in MODES:
+            page = new_page(browser, mode)
+            page.goto(address)
+            page.get_by_role("button", name=SAMPLE, exact=True).click()
+            page.locator("h2.emo-verdict").wait_for()
+            for name, title in PAGES.items():
+                if name != "analyse":
+                    open_page(page, title)
+                photograph(page, SCREENS / f"{name}-{mode}.png")
+            page.context.close()
+        browser.close()
+    print(f"{len(list(SCREENS.glob('*.png')))} screenshots are in {SCREENS.relative_to(ROOT)}.")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,261 @@
+"""Make the sample clips: speech synthesis with prosody set for each emotion.
+
+    python samples/make.py
+
+For every emotion a few hundred candidates are spoken by flite and espeak-ng (Debian packages
+``flite`` and ``espeak-ng``) with pitch, range, rate, loudness contour and voice quality around the
+values that studies of acted speech report (Scherer 2003; Juslin and Laukka 2003), and the one that
+the vote of the models finds clearest is kept.  The clips are synthetic and are marked so.
+"""
+
+import argparse
+import io
+import json
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import soundfile
+import soxr
+from tqdm import tqdm
+
+HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent))
+
+from emo.audio import RATE_HZ, decode
+from emo.labels import LABELS
+from emo.predict import VOTE, Models, load_models, predict
+
+SEED = 1
+KEPT, STEP = 6, 0.15
+LIST = "samples.json"
+Samples = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Prosody:
+    """How an emotion is spoken; each value is drawn between two ends.
+
+    ``pitch``, ``spread`` and ``rate`` multiply the voice's own; ``tilt`` is the share of the first
+    difference mixed in (brighter) or, if negative, of a running mean (darker); ``glide`` bends
+    the pitch in semitones from the first to the last moment; ``tremor`` moves it, in semitones, six
+    times a second; ``breath_db`` is noise that follows the level.
+    """
+
+    texts: tuple[str, ...]
+    pitch: tuple[float, float]
+    spread: tuple[float, float]
+    rate: tuple[float, float]
+    tilt: tuple[float, float]
+    glide: tuple[float, float]
+    tremor: tuple[float, float]
+    breath_db: tuple[float, float]
+
+
+PROSODY = {
+    "angry": Prosody(
+        ("Leave me alone right now!", "I told you never to do that!"),
+        (1.3, 2.0), (1.5, 3.0), (1.0, 1.35), (0.3, 0.9), (-3, 1), (0, 0.2), (-45, -35),
+    ),
+    "disgusted": Prosody(
+        ("What a horrible, rotten smell.", "That is truly revolting."),
+        (0.6, 1.3), (0.8, 3.0), (0.5, 0.95), (-0.5, 0.6), (-6, 2), (0, 0.5), (-40, -18),
+    ),
+    "fearful": Prosody(
+        ("There is someone in the house.", "Please, do not leave me here."),
+        (1.4, 2.3), (0.6, 1.6), (1.0, 1.4), (-0.2, 0.4), (-1, 3), (0.3, 1.0), (-35, -22),
+    ),
+    "happy": Prosody(
+        ("We won the game, how wonderful!", "It is so good to see you!"),
+        (1.2, 2.4), (1.8, 4.5), (0.85, 1.35), (0.0, 0.9), (-2, 4), (0, 0.3), (-45, -30),
+    ),
+    "neutral": Prosody(
+        ("The train leaves at nine.", "The book is on the table."),
+        (0.9, 1.05), (0.6, 1.0), (0.95, 1.1), (-0.2, 0.2), (-1, 0), (0, 0.05), (-50, -40),
+    ),
+    "sad": Prosody(
+        ("I miss the old house so much.", "Nothing is as it was before."),
+        (0.75, 1.2), (0.2, 0.7), (0.6, 0.85), (-0.8, -0.2), (-4, 0), (0, 0.3), (-35, -25),
+    ),
+    "surprised": Prosody(
+        ("Oh! You are already here?", "What? Is that really you?"),
+        (1.2, 2.6), (1.5, 5.0), (0.7, 1.3), (-0.3, 0.9), (0, 9), (0, 0.4), (-45, -25),
+    ),
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Voice:
+    """A voice of a synthesiser, with its own mean pitch in Hz."""
+
+    program: str
+    name: str
+    pitch_hz: float
+
+
+VOICES = (
+    Voice("flite", "slt", 180.0),
+    Voice("flite", "rms", 95.0),
+    Voice("flite", "awb", 125.0),
+    Voice("espeak-ng", "en-us+f3", 200.0),
+    Voice("espeak-ng", "en-gb+m3", 100.0),
+)
+
+
+SETTINGS = ("pitch", "spread", "rate", "tilt", "glide", "tremor", "breath_db")
+
+
+@dataclass(frozen=True)
+class Take:
+    """One spoken candidate; ``settings`` holds a value for each of ``SETTINGS``, from 0 to 1."""
+
+    emotion: str
+    text: str
+    voice: Voice
+    settings: npt.NDArray[np.float64]
+    samples: Samples
+
+
+@dataclass(frozen=True)
+class Scored:
+    """A candidate and how clear the models find it.
+
+    ``agreeing`` counts the models that answer the emotion meant, ``vote`` is its probability.
+    """
+
+    take: Take
+    agreeing: int
+    vote: float
+
+
+def search(emotion: str, n: int, models: Models, rng: np.random.Generator) -> Scored:
+    """The clearest of ``n`` candidates: a third drawn freely, the others around the best so far."""
+    best: list[Scored] = []
+    for i in tqdm(range(n), desc=emotion, unit="take"):
+        if i < n / 3:
+            text = str(rng.choice(PROSODY[emotion].texts))
+            voice = VOICES[rng.integers(len(VOICES))]
+            settings = rng.random(len(SETTINGS))
+        else:
+            near = best[rng.integers(len(best))].take
+            text, voice = near.text, near.voice
+            settings = np.clip(near.settings + rng.normal(0, STEP, len(SETTINGS)), 0, 1)
+        scored = judge(perform(emotion, text, voice, settings, rng), models)
+        best = sorted([*best, scored], key=lambda s: (s.agreeing, s.vote), reverse=True)[:KEPT]
+    return best[0]
+
+
+def perform(
+    emotion: str,
+    text: str,
+    voice: Voice,
+    settings: npt.NDArray[np.float64],
+    rng: np.random.Generator,
+) -> Take:
+    """A text spoken with settings between the ends of the emotion's prosody."""
+    value = {}
+    for name, share in zip(SETTINGS, settings, strict=True):
+        low, high = getattr(PROSODY[emotion], name)
+        value[name] = float(low + share * (high - low))
+    spoken = speak(voice, text, value["pitch"], value["spread"], value["rate"])
+    bent = bend_pitch(spoken, value["glide"], value["tremor"])
+    return Take(
+        emotion, text, voice, settings, colour(bent, value["tilt"], value["breath_db"], rng)
+    )
+
+
+def speak(voice: Voice, text: str, pitch: float, spread: float, rate: float) -> Samples:
+    """Speech at 16 kHz from a synthesiser's own prosody settings."""
+    if voice.program == "flite":
+        settings = {
+            "duration_stretch": 1 / rate,
+            "int_f0_target_mean": voice.pitch_hz * pitch,
+            "int_f0_target_stddev": 15 * spread,
+        }
+        options = [part for name, v in settings.items() for part in ("--setf", f"{name}={v:.3f}")]
+        command = ["flite", "-voice", voice.name, "-t", text, *options, "-o", "/dev/stdout"]
+    else:
+        command = [
+            "espeak-ng", "-v", voice.name, "-s", f"{165 * rate:.0f}",
+            "-p", f"{np.clip(50 * pitch, 0, 99):.0f}", "--stdout", text,
+        ]  # fmt: skip
+    done = subprocess.run(command, capture_output=True, check=True)
+    return read_wav(done.stdout)
+
+
+def read_wav(data: bytes) -> Samples:
+    """Samples at 16 kHz of a WAV whose stated length may be wrong, as on a pipe."""
+    start = data.index(b"data") + 8
+    rate_hz = int.from_bytes(data[24:28], "little")
+    end = start + (len(data) - start) // 2 * 2
+    samples = np.frombuffer(data[start:end], "<i2") / 32768.0
+    return np.asarray(soxr.resample(samples, rate_hz, RATE_HZ), dtype=np.float64)
+
+
+def bend_pitch(samples: Samples, glide: float, tremor: float) -> Samples:
+    """The clip played at a speed that changes, so that its pitch glides and trembles."""
+    t = np.arange(len(samples)) / RATE_HZ
+    share = t / t[-1]
+    semitones = glide * (share - 0.5) + tremor * np.sin(2 * np.pi * 6 * t)
+    places = np.cumsum(2 ** (semitones / 12))
+    grid = np.arange(places[0], places[-1])
+    sources = np.interp(grid, places, np.arange(len(samples)))
+    return np.asarray(np.interp(sources, np.arange(len(samples)), samples))
+
+
+def colour(samples: Samples, tilt: float, breath_db: float, rng: np.random.Generator) -> Samples:
+    """A brighter or darker voice with breath, at a peak of 0.7 with silence on both sides."""
+    brighter = np.diff(samples, prepend=0.0) * 4
+    darker = np.convolve(samples, np.ones(8) / 8, "same")
+    mixed = samples + abs(tilt) * ((brighter if tilt > 0 else darker) - samples)
+    envelope = np.convolve(np.abs(mixed), np.hanning(400) / 200, "same")
+    breath = rng.standard_normal(len(mixed)) * envelope * 10 ** (breath_db / 20) * 3
+    voiced = mixed + breath
+    quiet = np.zeros(RATE_HZ // 8)
+    return np.concatenate([quiet, 0.7 * voiced / np.abs(voiced).max(), quiet])
+
+
+def judge(take: Take, models: Models) -> Scored:
+    """How clear the models find a candidate, as it will be stored."""
+    answers = predict(decode(to_flac(take.samples)), models).answers
+    agreeing = sum(a.label == take.emotion for key, a in answers.items() if key != VOTE)
+    return Scored(take, agreeing, float(answers[VOTE].probabilities[LABELS.index(take.emotion)]))
+
+
+def to_flac(samples: Samples) -> bytes:
+    """A 16-bit FLAC at 16 kHz."""
+    file = io.BytesIO()
+    soundfile.write(file, samples, RATE_HZ, format="FLAC", subtype="PCM_16")
+    return file.getvalue()
+
+
+def main() -> None:
+    """Choose and write one clip for each emotion, and the list of them."""
+    parser = argparse.ArgumentParser(description="Make the sample clips anew.")
+    parser.add_argument("--takes", type=int, default=400, help="candidates for each emotion")
+    takes = parser.parse_args().takes
+    models = load_models()
+    rows = []
+    for i, emotion in enumerate(LABELS):
+        best = search(emotion, takes, models, np.random.default_rng([SEED, i]))
+        file = f"{emotion}.flac"
+        (HERE / file).write_bytes(to_flac(best.take.samples))
+        rows.append(
+            {
+                "file": file,
+                "emotion": emotion,
+                "text": best.take.text,
+                "voice": f"{best.take.voice.program} {best.take.voice.name}",
+                "synthetic": True,
+                "models_agreeing": best.agreeing,
+                "vote": round(best.vote, 3),
+            }
+        )
+    (HERE / LIST).write_text(json.dumps(rows, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()

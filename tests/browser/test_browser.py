@@ -1,0 +1,217 @@
+"""What a person does, in a real browser: give it a voice in three ways, and read the pages."""
+
+import itertools
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, ConsoleMessage, Page, Request, expect
+
+from docs import screens
+from emo import ui_analyse, ui_words
+from emo.labels import LABELS
+from tests import voices
+
+ANSWER_MS = 30_000
+PERCENT = re.compile(r"^<?\d+\s%$")
+
+pytestmark = pytest.mark.timeout(180)
+
+
+class Watch:
+    """Whatever a page should not do: errors on its console, and requests to other hosts."""
+
+    def __init__(self, page: Page, address: str) -> None:
+        self.faults: list[str] = []
+        self._address = address
+        page.on("pageerror", lambda error: self.faults.append(f"page error: {error}"))
+        page.on("console", self._hear)
+        page.on("request", self._follow)
+
+    def _hear(self, message: ConsoleMessage) -> None:
+        # A page that is opened by its address first looks for the server beside itself.
+        looks = "_stcore/" in str(message.location.get("url", ""))
+        if message.type == "error" and not looks:
+            self.faults.append(f"console: {message.text} ({message.location.get('url')})")
+
+    def _follow(self, request: Request) -> None:
+        if not request.url.startswith((self._address, "data:", "blob:")):
+            self.faults.append(f"request to {request.url}")
+
+
+def open_app(browser: Browser, address: str, mode: str = "light") -> tuple[Page, Watch]:
+    page = screens.new_page(browser, mode)
+    page.set_default_timeout(ANSWER_MS)
+    watch = Watch(page, address)
+    page.goto(address)
+    page.get_by_test_id("stFileUploader").wait_for()
+    return page, watch
+
+
+@pytest.fixture
+def page(browser: Browser, address: str) -> Iterator[Page]:
+    """The first page; at the end nothing must have gone wrong on any page that was opened."""
+    page, watch = open_app(browser, address)
+    yield page
+    assert page.get_by_test_id("stException").count() == 0
+    assert watch.faults == []
+    page.context.close()
+
+
+def upload(page: Page, name: str, data: bytes) -> None:
+    field = page.get_by_test_id("stFileUploader").locator("input[type=file]")
+    field.set_input_files({"name": name, "mimeType": "audio/wav", "buffer": data})
+
+
+def expect_answers(page: Page, clip: str) -> None:
+    """Three answers and a vote for the clip: each a label, a percentage and seven bars."""
+    expect(page.get_by_test_id("stText").filter(has_text=clip)).to_be_visible(timeout=ANSWER_MS)
+    expect(page.locator("h2.emo-verdict")).to_be_visible()
+    expect(page.locator("h2.emo-verdict")).to_contain_text(re.compile("|".join(LABELS)))
+    cards = page.locator("[class*=st-key-model-]")
+    expect(cards).to_have_count(3)
+    for i, name in enumerate(ui_words.MODEL_NAMES[key] for key in ("tree", "cnn", "mlp")):
+        card = cards.nth(i)
+        expect(card.get_by_role("heading", level=3)).to_have_text(name)
+        expect(card.locator(".emo-bars th")).to_have_text(list(LABELS))
+        expect(card.locator(".emo-share")).to_have_text([PERCENT] * len(LABELS))
+    expect(
+        page.get_by_text(re.compile(r"^(All three say|Two of three say|All three differ)"))
+    ).to_be_visible()
+    expect(page.get_by_test_id("stAlertContentError")).to_have_count(0)
+
+
+# --- Three ways in -------------------------------------------------------------------------------
+
+
+def test_an_uploaded_clip(page: Page) -> None:
+    upload(page, "clip.wav", voices.encoded(voices.voice(), subtype="PCM_16"))
+    expect_answers(page, "clip.wav · 2.0")
+    expect(page.locator("[class*=st-key-waveform] .main-svg").first).to_be_visible()
+    expect(page.locator("[class*=st-key-spectrogram] .main-svg").first).to_be_visible()
+    duration_s = page.get_by_test_id("stAudio").evaluate(
+        "async player => { if (!player.duration) await new Promise("
+        "done => player.addEventListener('loadedmetadata', done)); return player.duration; }"
+    )
+    assert duration_s == pytest.approx(2.0, abs=0.05)
+
+
+def test_a_recorded_clip(page: Page) -> None:
+    microphone = page.get_by_test_id("stAudioInput")
+    microphone.get_by_role("button", name="Record", exact=True).click()
+    page.wait_for_timeout(3_000)
+    microphone.get_by_role("button", name="Stop recording").click()
+    expect_answers(page, "Recording · ")
+
+
+def test_a_sample(page: Page) -> None:
+    if not ui_analyse.list_samples(ui_analyse.SAMPLES_DIR):
+        pytest.skip("no samples were made yet")
+    for label in (LABELS[0], LABELS[-1]):
+        page.get_by_role("button", name=label, exact=True).click()
+        expect_answers(page, f"{ui_words.SYNTHETIC}")
+        expect(page.get_by_test_id("stText")).to_contain_text(label)
+
+
+def test_a_file_without_sound_is_a_sentence_and_the_page_goes_on(page: Page) -> None:
+    upload(page, "**notes**.wav", b"Dear diary, today I had no sound.")
+    error = page.get_by_test_id("stAlertContentError")
+    expect(error).to_contain_text(".")
+    expect(error).not_to_contain_text("Traceback")
+    expect(page.get_by_test_id("stText")).to_have_text("**notes**.wav")
+    page.get_by_role("button", name="Remove").first.click()
+    expect(error).to_have_count(0)
+    upload(page, "clip.wav", voices.encoded(voices.voice(), subtype="PCM_16"))
+    expect_answers(page, "clip.wav")
+
+
+def test_downloads_and_forgetting(page: Page, tmp_path: Path) -> None:
+    upload(page, "clip.wav", voices.encoded(voices.voice(), subtype="PCM_16"))
+    expect_answers(page, "clip.wav")
+    with page.expect_download() as waiting:
+        page.get_by_role("button", name="Answers as JSON").click()
+    waiting.value.save_as(tmp_path / "emo.json")
+    (row,) = json.loads((tmp_path / "emo.json").read_text())
+    assert row["path"] == "clip.wav"
+    assert list(row["models"]) == ["tree", "cnn", "mlp", "vote"]
+    shown = page.locator("h2.emo-verdict").inner_text()
+    assert row["models"]["vote"]["label"] in shown
+    page.get_by_role("button", name=ui_words.FORGET_LABEL).click()
+    expect(page.locator("h2.emo-verdict")).to_have_count(0)
+
+
+# --- The other pages -----------------------------------------------------------------------------
+
+
+def test_the_matrices_open_and_switch(page: Page) -> None:
+    screens.open_page(page, "Confusion matrices")
+    for key in ("tree", "cnn", "mlp", "vote"):
+        matrix = page.locator(f".st-key-matrix-{key}")
+        expect(matrix.locator(".heatmap-label").first).to_be_visible()
+        expect(matrix.get_by_text("Accuracy")).to_be_visible()
+    before = page.locator(".st-key-matrix-tree .heatmap-label").all_inner_texts()
+    page.get_by_role("radio", name=ui_words.PROTOCOL_NAMES["clips"], exact=True).click()
+    expect(page.get_by_text(ui_words.PROTOCOL_MEANINGS["clips"])).to_be_visible()
+    page.get_by_role("radio", name=ui_words.SHOW_NAMES["counts"], exact=True).click()
+    page.wait_for_function(
+        "before => [...document.querySelectorAll('.st-key-matrix-tree .heatmap-label')]"
+        ".map(cell => cell.textContent).join() !== before.join()",
+        arg=before,
+    )
+
+
+def test_about_opens(page: Page) -> None:
+    screens.open_page(page, "About")
+    expect(page.get_by_text("5(1)(f)")).to_be_visible()
+    expect(page.get_by_text("not stored")).to_be_visible()
+
+
+# --- Looks ---------------------------------------------------------------------------------------
+
+WIDTHS = (
+    "() => [...document.querySelectorAll('[data-testid=stMain], html')]"
+    ".map(part => part.scrollWidth - part.clientWidth)"
+)
+HEADINGS = "() => [...document.querySelectorAll('h1,h2,h3,h4')].map(h => Number(h.tagName[1]))"
+UNNAMED = """() => [...document.querySelectorAll(
+    '[data-testid=stMain] :is(button, input, select, audio[controls])')]
+  .filter(e => e.offsetParent && !(e.ariaLabel || e.innerText || e.title || e.labels?.length
+    || e.getAttribute('aria-labelledby')))
+  .map(e => e.outerHTML.slice(0, 120))"""
+
+
+@pytest.mark.parametrize("mode", screens.MODES)
+def test_every_page_fits_and_reads(browser: Browser, address: str, mode: str) -> None:
+    page, watch = open_app(browser, address, mode)
+    upload(page, "clip.wav", voices.encoded(voices.voice(), subtype="PCM_16"))
+    expect_answers(page, "clip.wav")
+    for title in screens.PAGES.values():
+        if title != "Analyse":
+            screens.open_page(page, title)
+        screens.settle(page)
+        assert page.evaluate(WIDTHS) == [0, 0], f"{title} scrolls sideways"
+        levels = page.evaluate(HEADINGS)
+        assert levels[0] == 1
+        assert levels.count(1) == 1
+        assert all(b <= a + 1 for a, b in itertools.pairwise(levels)), levels
+        assert page.evaluate(UNNAMED) == []
+    assert watch.faults == []
+    page.context.close()
+
+
+def test_light_and_dark_differ(browser: Browser, address: str) -> None:
+    colours = {}
+    for mode in ("light", "dark"):
+        page, _ = open_app(browser, address, mode)
+        upload(page, "clip.wav", voices.encoded(voices.voice(), subtype="PCM_16"))
+        expect_answers(page, "clip.wav")
+        colours[mode] = page.evaluate(
+            "() => [document.querySelector('[data-testid=stApp]'), "
+            "document.querySelector('.emo-bar.emo-happy')]"
+            ".map(part => getComputedStyle(part).backgroundColor)"
+        )
+        page.context.close()
+    assert colours["light"] == ["rgb(251, 250, 247)", "rgb(168, 118, 0)"]
+    assert colours["dark"] == ["rgb(20, 23, 26)", "rgb(250, 213, 53)"]

@@ -1,0 +1,135 @@
+"""Models on disk: what is saved is loaded, and what was altered is refused in words."""
+
+import json
+import shutil
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+
+from emo import bundle
+from emo.classifiers import softmax
+from emo.errors import ModelError
+from emo.predict import MODEL_KEYS, MODELS_DIR
+from tests.tiny import ORIGIN, fitted, save_tiny_models, view
+
+pytest.importorskip("keras")
+
+
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory):
+    return save_tiny_models(tmp_path_factory.mktemp("models"))
+
+
+@pytest.fixture
+def models(saved, tmp_path):
+    return shutil.copytree(saved, tmp_path / "models")
+
+
+@pytest.mark.parametrize("key", ["tree", "mlp"])
+def test_saved_arrays_come_back(models, key):
+    expected = fitted(key).arrays
+    found = bundle.load_model(models / key).arrays
+    assert found.keys() == expected.keys()
+    for name, values in expected.items():
+        np.testing.assert_array_equal(found[name], values)
+
+
+@pytest.mark.parametrize("length", [20, 60, 157, 800])
+def test_the_runtime_answers_as_keras_does(models, length):
+    model = bundle.load_model(models / "cnn")
+    expected = softmax(fitted("cnn").model.predict_on_batch(view(length)[None]))
+    found = model.probabilities(np.zeros((1, 0)), (view(length),))
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+
+
+@pytest.mark.skipif(not (MODELS_DIR / "cnn" / "model.json").exists(), reason="no trained models")
+@pytest.mark.parametrize("length", [31, 120, 500])
+def test_the_shipped_network_answers_as_its_keras_weights_do(length):
+    from emo.classifiers import build_cnn
+
+    model = bundle.load_model(MODELS_DIR / "cnn")
+    network = build_cnn(seed=0)
+    network.set_weights([model.arrays[name] for name in sorted(model.arrays)])
+    expected = softmax(network.predict_on_batch(view(length)[None]))
+    found = model.probabilities(np.zeros((1, 0)), (view(length),))
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+
+
+def test_threads_answer_alike(models):
+    model = bundle.load_model(models / "cnn")
+    views = [view(20 + 10 * i, seed=i) for i in range(12)]
+    alone = [model.probabilities(np.zeros((1, 0)), (v,)) for v in views]
+    with ThreadPoolExecutor(4) as pool:
+        together = list(pool.map(lambda v: model.probabilities(np.zeros((1, 0)), (v,)), views))
+    np.testing.assert_array_equal(together, alone)
+
+
+def test_the_card_says_what_it_was_made_from(models):
+    card = bundle.load_model(models / "tree").card
+    assert card["trained_on"] == {"corpora": ["savee"], "clips": 7, "speakers": 4}
+    assert card["seed"] == ORIGIN.seed
+    assert (
+        card["files"][bundle.WEIGHTS]["bytes"] == (models / "tree" / bundle.WEIGHTS).stat().st_size
+    )
+
+
+def change_card(directory, **changes):
+    path = directory / bundle.CARD
+    path.write_text(json.dumps(json.loads(path.read_text()) | changes))
+
+
+DAMAGE = {
+    "no folder": (lambda d: shutil.rmtree(d), "There is no model"),
+    "no card": (lambda d: (d / bundle.CARD).unlink(), "There is no model"),
+    "card of text": (lambda d: (d / bundle.CARD).write_text("hello"), "cannot be read"),
+    "card of a list": (lambda d: (d / bundle.CARD).write_text("[]"), "cannot be read"),
+    "later format": (lambda d: change_card(d, format=99), "has format 99"),
+    "other labels": (lambda d: change_card(d, labels=["sad", "glad"]), "has the labels sad, glad"),
+    "other model": (lambda d: change_card(d, key="mlp"), "holds the model 'mlp'"),
+    "other features": (
+        lambda d: change_card(d, features={"version": 99, "sha256": "", "takes": "vectors"}),
+        "version 99 of the features",
+    ),
+    "no weights": (lambda d: (d / bundle.WEIGHTS).unlink(), "lacks its file weights.npz"),
+    "half the weights": (
+        lambda d: (d / bundle.WEIGHTS).write_bytes((d / bundle.WEIGHTS).read_bytes()[:999]),
+        "has 999 bytes",
+    ),
+    "weights swapped": (
+        lambda d: (d / bundle.WEIGHTS).write_bytes(
+            (d / bundle.WEIGHTS).read_bytes()[:-1] + bytes([1])
+        ),
+        "was altered",
+    ),
+    "a path outside": (
+        lambda d: change_card(d, files={"../mlp/weights.npz": {"sha256": "", "bytes": 1}}),
+        "lacks its file",
+    ),
+    "no files": (lambda d: change_card(d, files={}), "lacks its file weights.npz"),
+}
+
+
+@pytest.mark.parametrize("name", DAMAGE)
+def test_a_damaged_model_is_refused_in_words(models, name):
+    damage, words = DAMAGE[name]
+    damage(models / "tree")
+    with pytest.raises(ModelError, match=words):
+        bundle.load_model(models / "tree")
+
+
+def test_weights_that_are_not_finite_are_refused(tmp_path):
+    broken = fitted("tree")
+    broken.arrays["projection"][0, 0] = np.nan
+    bundle.save_model(tmp_path / "tree", "tree", broken, ORIGIN)
+    with pytest.raises(ModelError, match="not finite in projection"):
+        bundle.load_model(tmp_path / "tree")
+
+
+@pytest.mark.skipif(not (MODELS_DIR / "tree" / "model.json").exists(), reason="no trained models")
+def test_the_shipped_models_load_and_are_small():
+    total = 0
+    for key in MODEL_KEYS:
+        card = bundle.load_model(MODELS_DIR / key).card
+        total += sum(facts["bytes"] for facts in card["files"].values())
+    assert total < 25e6

@@ -1,0 +1,74 @@
+"""Answers to clips: complete, in order, and the same however they are asked for."""
+
+import numpy as np
+import pytest
+
+from emo.audio import decode
+from emo.labels import LABELS
+from emo.predict import ANSWER_KEYS, answer, average, load_models, predict, predict_many
+from tests.tiny import save_tiny_models
+from tests.voices import encoded, padded, tone, voice
+
+pytest.importorskip("keras")
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory):
+    return load_models(save_tiny_models(tmp_path_factory.mktemp("models")))
+
+
+def clip(samples):
+    return decode(encoded(samples, subtype="FLOAT"))
+
+
+def test_every_clip_has_four_answers_in_order(models):
+    found = predict(clip(voice()), models)
+    assert tuple(found.answers) == ANSWER_KEYS == ("tree", "cnn", "mlp", "vote")
+    for given in found.answers.values():
+        assert given.probabilities.shape == (len(LABELS),)
+        assert given.probabilities.sum() == pytest.approx(1.0)
+        assert given.label == LABELS[given.probabilities.argmax()]
+        assert given.confidence == given.probabilities.max()
+
+
+def test_the_vote_is_the_mean(models):
+    answers = predict(clip(voice()), models).answers
+    expected = np.mean([answers[key].probabilities for key in ("tree", "cnn", "mlp")], axis=0)
+    np.testing.assert_allclose(answers["vote"].probabilities, expected)
+
+
+def test_average_counted_by_hand():
+    np.testing.assert_allclose(average([np.array([1.0, 0.0]), np.array([0.5, 0.5])]), [0.75, 0.25])
+
+
+def test_of_equal_probabilities_the_first_label_answers():
+    assert answer(np.full(7, 1 / 7)).label == "angry"
+
+
+def test_many_clips_answer_as_each_alone(models):
+    clips = [clip(voice(100.0 + 30 * i, duration_s=0.5 + 0.3 * i, seed=i)) for i in range(4)]
+    together = predict_many(clips, models)
+    for one, other in zip(together, (predict(c, models) for c in clips), strict=True):
+        for key in ANSWER_KEYS:
+            np.testing.assert_allclose(
+                one.answers[key].probabilities, other.answers[key].probabilities, atol=1e-6
+            )
+    assert predict_many([], models) == []
+
+
+def test_neither_loudness_nor_silence_around_changes_an_answer(models):
+    spoken = voice(duration_s=1.0)
+    one = predict(clip(spoken), models)
+    other = predict(clip(padded(spoken, 0.4, 0.9) * np.float32(0.05)), models)
+    for key in ANSWER_KEYS:
+        np.testing.assert_allclose(
+            one.answers[key].probabilities, other.answers[key].probabilities, atol=1e-3
+        )
+
+
+def test_the_dictionary_has_every_field(models):
+    found = predict(clip(tone(duration_s=1.0)), models).as_dict()
+    assert set(found) == {"duration_s", "warnings", "models"}
+    assert found["duration_s"] == pytest.approx(1.0)
+    assert isinstance(found["warnings"], list)
+    assert list(found["models"]["vote"]["probabilities"]) == list(LABELS)

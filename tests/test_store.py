@@ -1,0 +1,55 @@
+"""Features on disk: computed once per content, never for the wrong content."""
+
+import numpy as np
+import pytest
+
+from emo import store
+from emo.audio import load
+from emo.corpora import find
+from emo.features import analyse, cnn_input
+from emo.functionals import functionals
+from tests.tiny import write_savee
+from tests.voices import encoded, silence, voice
+
+
+@pytest.fixture
+def recordings(tmp_path):
+    return find(write_savee(tmp_path / "savee", takes=1)).recordings
+
+
+def test_features_are_those_of_the_clip_and_come_from_the_cache(recordings, tmp_path, monkeypatch):
+    found = store.load_features(recordings, jobs=1, cache=tmp_path / "cache")
+    frames = analyse(load(recordings[3].path).samples)
+    np.testing.assert_array_equal(found.vectors[3], functionals(frames))
+    np.testing.assert_array_equal(found.views[3], cnn_input(frames))
+    assert found.usable.all()
+
+    def fail(*_):
+        raise AssertionError("computed again")
+
+    monkeypatch.setattr(store, "_compute_all", fail)
+    again = store.load_features(recordings[::-1], jobs=1, cache=tmp_path / "cache")
+    np.testing.assert_array_equal(again.vectors[::-1], found.vectors)
+    np.testing.assert_array_equal(again.views[-4], found.views[3])
+
+
+def test_a_changed_file_is_computed_anew(recordings, tmp_path):
+    before = store.load_features(recordings, jobs=1, cache=tmp_path / "cache")
+    recordings[0].path.write_bytes(encoded(voice(300.0, duration_s=0.9)))
+    after = store.load_features(recordings, jobs=1, cache=tmp_path / "cache")
+    assert not np.array_equal(before.vectors[0], after.vectors[0])
+    np.testing.assert_array_equal(before.vectors[1:], after.vectors[1:])
+
+
+def test_a_silent_clip_is_a_row_with_a_reason(recordings, tmp_path):
+    recordings[2].path.write_bytes(encoded(silence(1.0)))
+    found = store.load_features(recordings, jobs=1, cache=tmp_path / "cache")
+    assert found.usable.tolist() == [i != 2 for i in range(len(recordings))]
+    assert "silent" in found.reasons[2]
+
+
+def test_rows_can_be_taken_in_any_order(recordings, tmp_path):
+    found = store.load_features(recordings, jobs=1, cache=tmp_path / "cache")
+    part = found.take(np.array([5, 1]))
+    np.testing.assert_array_equal(part.vectors, found.vectors[[5, 1]])
+    np.testing.assert_array_equal(part.views[1], found.views[1])
