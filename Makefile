@@ -37,7 +37,7 @@ models: .venv/all ## train, evaluate and describe the models anew (DATA=… hold
 	$(python) -m emo evaluate --protocol voices --fold 1 $(data)
 	$(python) -m emo cards
 
-samples: .venv/all ## make the sample clips anew (needs espeak-ng)
+samples: .venv/all ## make the sample clips anew (needs flite and espeak-ng)
 	$(python) samples/make.py
 
 screens: .venv/dev ## make the screenshots in docs/screens anew

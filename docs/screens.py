@@ -132,7 +132,9 @@ def photograph(page: Page, path: Path) -> None:
     settle(page)
     image = Image.open(io.BytesIO(page.screenshot())).convert("RGB")
     path.parent.mkdir(exist_ok=True)
-    image.quantize(256, dither=Image.Dither.NONE).save(path, optimize=True)
+    image.quantize(256, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE).save(
+        path, optimize=True
+    )
     page.set_viewport_size(size)
 
 

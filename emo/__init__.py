@@ -1,7 +1,7 @@
 """Emo: the emotion in a voice, as three trained classifiers hear it.
 
-The modules read in the order of the data: errors, labels, audio, features,
-corpora, augment, classifiers, bundle, predict, metrics, figures, train,
-evaluate, ui.  Each imports only from those before it, and only ``ui`` imports
-Streamlit.
+The modules read in the order of the data: errors, labels, containers, audio, features,
+functionals, corpora, folds, audit, augment, store, epochs, classifiers, bundle, predict, reports,
+metrics, figures, train, evaluate, cards, ui.  Each imports only from those before it, and only
+``ui*`` import Streamlit.
 """

@@ -1,42 +1,51 @@
 """Emo from the command line: predict, evaluate, train, corpora, cards."""
 
 import argparse
-import csv
 import json
 import os
+import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 # One BLAS thread: small products are faster without threads, and workers do not fight for cores.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
+from emo.classifiers import CLASSIFIERS
 from emo.errors import AudioError, CorpusError, EmoError
-from emo.labels import LABELS
+from emo.folds import PROTOCOLS
 
-DONE, FAILED, WRONG_USAGE = 0, 1, 2
+DONE, FAILED, INTERRUPTED = 0, 1, 130  # argparse itself exits with 2 for wrong usage
 FORMATS = ("table", "json", "csv")
-Row = dict[str, Any]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Exit status: 0 done, 1 something could not be read or done, 2 wrong usage."""
     given = list(sys.argv[1:] if arguments is None else arguments)
     options = _parser().parse_args(given)
-    options.command = " ".join(["python -m emo", *given])
+    if hasattr(sys.stdout, "reconfigure"):
+        sys.stdout.reconfigure(errors="backslashreplace")  # a file name need not be text
+    options.command = f"python -m emo {shlex.join(given)}"
     try:
         return int(options.run(options))
     except EmoError as error:
         print(f"emo: {error}", file=sys.stderr)
-        return FAILED
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return FAILED
+    except OSError as error:
+        print(f"emo: {error.filename or 'A file'}: {error.strerror or error}.", file=sys.stderr)
+    except ModuleNotFoundError as error:
+        print(
+            f"emo: this needs the package {error.name}. Install all that training needs with: "
+            "pip install -r requirements.txt",
+            file=sys.stderr,
+        )
     except KeyboardInterrupt:
-        print("emo: stopped. The same command goes on from the last checkpoint.", file=sys.stderr)
-        return 130
+        print("emo: stopped. Training goes on from its last checkpoint.", file=sys.stderr)
+        return INTERRUPTED
+    return FAILED
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -55,19 +64,19 @@ def _parser() -> argparse.ArgumentParser:
     source = evaluate.add_mutually_exclusive_group(required=True)
     source.add_argument(
         "--protocol",
-        choices=("clips", "voices"),
+        choices=PROTOCOLS,
         help="train on part of the corpora and test on the rest: random clips, or unseen voices",
     )
     source.add_argument("--manifest", type=Path, help="CSV with the columns path and emotion")
     evaluate.add_argument("--fold", type=int, action="append", help="only this fold; repeatable")
-    evaluate.add_argument("--only", choices=("tree", "mlp", "cnn"), action="append")
+    evaluate.add_argument("--only", choices=tuple(CLASSIFIERS), action="append")
     evaluate.add_argument("--json", type=Path, metavar="OUT", help="write the figures here")
     _add_data(evaluate)
     _add_models(evaluate)
     evaluate.set_defaults(run=_evaluate, parser=evaluate)
 
     train = commands.add_parser("train", help="fit the classifiers on all clips")
-    train.add_argument("which", choices=("tree", "mlp", "cnn", "all"))
+    train.add_argument("which", choices=(*CLASSIFIERS, "all"))
     _add_data(train)
     _add_models(train)
     train.set_defaults(run=_train)
@@ -90,8 +99,23 @@ def _add_models(parser: argparse.ArgumentParser) -> None:
 
 def _add_data(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data", type=Path, help="folder of the corpora (default: $EMO_DATA)")
-    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="worker processes")
-    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument(
+        "--jobs", type=_positive, default=os.cpu_count() or 1, help="worker processes"
+    )
+    parser.add_argument("--seed", type=_whole, default=1)
+
+
+def _whole(text: str) -> int:
+    """A number from 0 up; argparse makes a sentence of the error."""
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text} is not a whole number from 0 up")
+    return int(text)
+
+
+def _positive(text: str) -> int:
+    if _whole(text) == 0:
+        raise argparse.ArgumentTypeError("0 is too few")
+    return int(text)
 
 
 def _models_directory(options: argparse.Namespace) -> Path:
@@ -118,70 +142,18 @@ def _data_directory(options: argparse.Namespace) -> Path:
 def _predict(options: argparse.Namespace) -> int:
     from emo.audio import load
     from emo.predict import load_models, predict
+    from emo.reports import Row, write_csv, write_json, write_table
 
     models = load_models(_models_directory(options))
     rows: list[Row] = []
     for path in options.paths:
         try:
-            rows.append({"path": path, **predict(load(path), models).as_dict()})
+            rows.append((path, predict(load(path), models)))
         except AudioError as error:
-            rows.append({"path": path, "error": str(error)})
-    writers = {"json": _write_json, "csv": _write_csv, "table": _write_table}
-    writers[options.format](rows, sys.stdout)
-    return FAILED if any("error" in row for row in rows) else DONE
-
-
-def _write_json(rows: list[Row], out: TextIO) -> None:
-    json.dump(rows, out, indent=1, ensure_ascii=False)
-    out.write("\n")
-
-
-def _write_csv(rows: list[Row], out: TextIO) -> None:
-    """One line a path and classifier, and one line with the error for a path without answers."""
-    columns = ["path", "duration_s", "model", "label", "confidence", *(f"p_{n}" for n in LABELS)]
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow([*columns, "warnings", "error"])
-    for row in rows:
-        if "error" in row:
-            writer.writerow([row["path"], *[""] * (len(columns) - 1), "", row["error"]])
-            continue
-        for key, given in row["models"].items():
-            writer.writerow(
-                [
-                    row["path"],
-                    row["duration_s"],
-                    key,
-                    given["label"],
-                    f"{given['confidence']:.6f}",
-                    *(f"{p:.6f}" for p in given["probabilities"].values()),
-                    " ".join(row["warnings"]),
-                    "",
-                ]
-            )
-
-
-def _write_table(rows: list[Row], out: TextIO) -> None:
-    keys = next((list(row["models"]) for row in rows if "models" in row), [])
-    width = max(len(_printable(row["path"])) for row in rows)
-    if keys:
-        out.write(" ".join(["path".ljust(width), "     s", *(f"{k:<16}" for k in keys)]).rstrip())
-        out.write("\n")
-    for row in rows:
-        path = _printable(row["path"]).ljust(width)
-        if "error" in row:
-            out.write(f"{path} {row['error']}\n")
-            continue
-        cells = [
-            f"{given['label']:<10}{given['confidence']:>5.0%} " for given in row["models"].values()
-        ]
-        out.write(f"{path} {row['duration_s']:6.2f} {' '.join(cells).rstrip()}\n")
-        for warning in row["warnings"]:
-            out.write(f"{' ' * width} {warning}\n")
-
-
-def _printable(text: str) -> str:
-    """The text with control characters as escapes, so that a file name cannot steer a terminal."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+            rows.append((path, str(error)))
+    write = {"json": write_json, "csv": write_csv, "table": write_table}[options.format]
+    write(rows, sys.stdout)
+    return FAILED if any(isinstance(found, str) for _, found in rows) else DONE
 
 
 # --- evaluate, train, corpora, cards -------------------------------------------------------------
@@ -190,6 +162,7 @@ def _printable(text: str) -> str:
 def _evaluate(options: argparse.Namespace) -> int:
     from emo.evaluate import evaluate_manifest, evaluate_protocol, read_manifest
     from emo.predict import MODEL_KEYS, load_models
+    from emo.reports import printable
 
     if options.manifest:
         if options.fold or options.only:
@@ -199,7 +172,7 @@ def _evaluate(options: argparse.Namespace) -> int:
         )
         _print_scores(found["models"])
         for row in found["errors"]:
-            print(f"{_printable(row['path'])}: {row['error']}")
+            print(f"{printable(row['path'])}: {row['error']}")
         _write_report(options.json, found)
         return FAILED if found["errors"] else DONE
     from emo.train import load_dataset

@@ -1,8 +1,10 @@
 """A trained classifier on disk: arrays without pickles, hashes and label order, checked at load."""
 
 import hashlib
+import io
 import json
 import threading
+import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -10,7 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from emo.classifiers import CLASSIFIERS, Arrays, Fitted, softmax
+from emo.classifiers import CLASSIFIERS, Arrays, Fitted
+from emo.epochs import softmax
 from emo.errors import ModelError
 from emo.features import FEATURES_VERSION, N_MELS
 from emo.functionals import functional_names
@@ -76,7 +79,7 @@ class Model:
     ----------
     key : ``tree``, ``cnn`` or ``mlp``
     card : what ``model.json`` says
-    arrays : the weights
+    arrays : the weights; empty where a runtime holds them
     network : the runtime where one serves the model
     """
 
@@ -128,7 +131,21 @@ def save_model(directory: Path, key: str, fitted: Fitted, origin: Origin) -> Non
 
 
 def network_bytes(fitted: Fitted) -> bytes:
-    """A fitted Keras network as a LiteRT file."""
+    """A fitted Keras network as a LiteRT file.
+
+    Raises
+    ------
+    ModelError
+        Keras runs on another backend than TensorFlow, which alone writes such files.
+    """
+    import keras
+
+    if (backend := keras.backend.backend()) != "tensorflow":
+        raise ModelError(
+            f"The network is trained, on the Keras backend '{backend}'. TensorFlow writes the file "
+            "for the runtime: run the same command again with KERAS_BACKEND=tensorflow; it goes on "
+            "from the checkpoint."
+        )
     with TemporaryDirectory() as directory:
         path = Path(directory) / NETWORK
         fitted.model.export(str(path), format="litert", verbose=False)
@@ -145,8 +162,11 @@ def _describe(path: Path) -> dict[str, Any]:
     return {"sha256": hashlib.sha256(content).hexdigest(), "bytes": len(content)}
 
 
+_REMEDY = "Fetch the folder models/ again, or train the model with: python -m emo train all."
+
+
 def load_model(directory: Path) -> Model:
-    """A classifier as stored by :func:`save_model`.
+    """A classifier as stored by :func:`save_model`; only what prediction needs is read.
 
     Raises
     ------
@@ -154,41 +174,39 @@ def load_model(directory: Path) -> Model:
         A file is missing, altered or unreadable, or made for other labels or features.
     """
     key = directory.name
-    card = _read_card(directory)
-    _check(card, key)
-    names = {WEIGHTS, *card["files"]}
-    contents = {name: _read_file(directory, name, card["files"].get(name)) for name in names}
+    card_path = directory / CARD
+    if not card_path.is_file():
+        raise ModelError(f"There is no model in {directory}. {_REMEDY}")
     try:
-        with np.load(directory / WEIGHTS, allow_pickle=False) as stored:
-            arrays = {name: stored[name] for name in stored.files}
-    except (OSError, ValueError, KeyError) as error:
-        raise ModelError(f"{directory / WEIGHTS} cannot be read: {error}. {_REMEDY}") from error
+        card = json.loads(card_path.read_text(encoding="utf-8"))
+        _check(card, key)
+        if CLASSIFIERS[key].predict is None:
+            return Model(key, card, {}, Network(_read_file(directory, NETWORK, card)))
+        arrays = _read_arrays(_read_file(directory, WEIGHTS, card))
+    except ModelError:
+        raise
+    except (OSError, ValueError, TypeError, LookupError, AttributeError, RecursionError) as error:
+        raise ModelError(
+            f"The model in {directory} cannot be read ({type(error).__name__}: {error}). {_REMEDY}"
+        ) from error
     for name, values in arrays.items():
         if not np.isfinite(values).all():
             raise ModelError(f"Model '{key}' has values that are not finite in {name}. {_REMEDY}")
-    network = Network(contents[NETWORK]) if NETWORK in contents else None
-    return Model(key, card, arrays, network)
+    return Model(key, card, arrays, None)
 
 
-_REMEDY = "Fetch the folder models/ again, or train the model with: python -m emo train all."
-
-
-def _read_card(directory: Path) -> dict[str, Any]:
-    path = directory / CARD
-    if not path.exists():
-        raise ModelError(f"There is no model in {directory}. {_REMEDY}")
+def _read_arrays(content: bytes) -> Arrays:
     try:
-        card = json.loads(path.read_text())
-        if card["format"] != FORMAT:
-            raise ModelError(f"{path} has format {card['format']}, not {FORMAT}. {_REMEDY}")
-        return dict(card)
-    except (ValueError, KeyError, TypeError) as error:
-        raise ModelError(f"{path} cannot be read: {error}. {_REMEDY}") from error
+        with np.load(io.BytesIO(content), allow_pickle=False) as stored:
+            return {name: stored[name] for name in stored.files}
+    except zipfile.BadZipFile as error:
+        raise ValueError(str(error)) from error
 
 
-def _read_file(directory: Path, name: str, facts: dict[str, Any] | None) -> bytes:
+def _read_file(directory: Path, name: str, card: dict[str, Any]) -> bytes:
     path = directory / name
-    if facts is None or name not in (WEIGHTS, NETWORK) or not path.is_file():
+    facts = card["files"].get(name)
+    if facts is None or not path.is_file():
         raise ModelError(f"Model '{directory.name}' lacks its file {name}. {_REMEDY}")
     size = path.stat().st_size
     if size != facts["bytes"] or size > MAX_BYTES:
@@ -200,6 +218,8 @@ def _read_file(directory: Path, name: str, facts: dict[str, Any] | None) -> byte
 
 
 def _check(card: dict[str, Any], key: str) -> None:
+    if card["format"] != FORMAT:
+        raise ModelError(f"Model '{key}' has format {card['format']}, not {FORMAT}. {_REMEDY}")
     if card["key"] != key:
         raise ModelError(f"The folder '{key}' holds the model '{card['key']}'. {_REMEDY}")
     if tuple(card["labels"]) != LABELS:

@@ -291,7 +291,7 @@ def _again(key: str) -> str:
             "python -m emo corpora DIR",
             f"python -m emo train {which} --data DIR",
             "python -m emo evaluate --protocol clips --data DIR",
-            "python -m emo evaluate --protocol voices --data DIR",
+            "python -m emo evaluate --protocol voices --fold 1 --data DIR",
             "python -m emo cards",
             "```",
         ]

@@ -5,25 +5,28 @@ table can be read without them.  The networks use Keras layers and ``keras.ops``
 on any Keras backend.
 """
 
-import json
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from queue import Queue
-from threading import Thread
 from typing import Any
 
 import numpy as np
 
 from emo.augment import STRETCH, augment_views, mix
+from emo.epochs import (
+    Curve,
+    Progress,
+    compile_network,
+    fit_epochs,
+    softmax,
+    watch_arrays,
+    watched_scores,
+)
 from emo.features import N_MELS
 from emo.labels import LABELS
 
 N_LABELS = len(LABELS)
 Arrays = dict[str, np.ndarray]
-Curve = list[dict[str, float]]
-Progress = Callable[[int, int, dict[str, float]], None]
 
 
 @dataclass(frozen=True)
@@ -74,6 +77,7 @@ def apply_scaling(vectors: np.ndarray, arrays: Arrays) -> np.ndarray:
 TREE_SHRINKAGE = 0.2
 TREE_SMALLEST_LEAF = 25
 TREE_PRUNING = 3e-4
+TREE_TEMPERATURE = 1.4  # lowest log-loss on development speakers (docs/experiments.md)
 
 
 def fit_tree(
@@ -85,8 +89,9 @@ def fit_tree(
 ) -> Fitted:
     """One scikit-learn decision tree on six discriminant axes of the functionals.
 
-    The axes are Fisher's linear discriminants with a shrunken covariance (Ledoit and Wolf 2004);
-    each is a weighted sum of functionals.  A split asks on which side of a threshold a clip lies.
+    The axes are Fisher's linear discriminants, the covariance drawn towards a sphere by a fixed
+    share; each is a weighted sum of functionals.  A split asks on which side of a threshold a clip
+    lies.  The shares of the leaves are flattened, since on new voices they promise too much.
     """
     from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
     from sklearn.tree import DecisionTreeClassifier
@@ -95,7 +100,7 @@ def fit_tree(
     scaled = apply_scaling(train.vectors, {"mean": mean, "deviation": deviation})
     axes = LinearDiscriminantAnalysis(solver="eigen", shrinkage=TREE_SHRINKAGE)
     axes.fit(scaled.astype(np.float64), train.targets)
-    centre = (axes.xbar_ if hasattr(axes, "xbar_") else scaled.mean(axis=0)).astype(np.float32)
+    centre = scaled.mean(axis=0).astype(np.float32)
     projection = axes.scalings_[:, : N_LABELS - 1].astype(np.float32)
     tree = DecisionTreeClassifier(
         min_samples_leaf=TREE_SMALLEST_LEAF, ccp_alpha=TREE_PRUNING, random_state=seed
@@ -112,7 +117,7 @@ def fit_tree(
         "right": tree.tree_.children_right.astype(np.int32),
         "axis": tree.tree_.feature.astype(np.int32),
         "threshold": tree.tree_.threshold.astype(np.float64),
-        "probabilities": (counts + 1) / (counts + 1).sum(axis=1, keepdims=True),
+        "probabilities": softmax(np.log(counts + 1) / TREE_TEMPERATURE),
     }
     if progress:
         progress(1, 1, {})
@@ -120,7 +125,7 @@ def fit_tree(
 
 
 def predict_tree(arrays: Arrays, vectors: np.ndarray) -> np.ndarray:
-    """Share of each label in the leaf that each clip reaches, Laplace-smoothed, float64 (n, 7)."""
+    """Probabilities of the leaf that each clip reaches, float64 (n, 7)."""
     scaled = apply_scaling(vectors, arrays)
     points = ((scaled - arrays["centre"]) @ arrays["projection"]).astype(np.float32)
     nodes = np.zeros(len(points), int)
@@ -178,7 +183,7 @@ def fit_mlp(
     for member in range(MLP_MEMBERS):
         member_seed = seed + 1000 * member
         model = build_mlp(inputs.shape[1], member_seed)
-        _compile(model, MLP_RATE, MLP_DECAY, epochs * -(-len(inputs) // MLP_BATCH))
+        compile_network(model, MLP_RATE, MLP_DECAY, epochs * -(-len(inputs) // MLP_BATCH))
         path = None if checkpoint is None else checkpoint.with_name(f"{checkpoint.name}-{member}")
 
         def batches(epoch: int, member_seed: int = member_seed) -> Iterator[tuple[Any, Any]]:
@@ -190,8 +195,8 @@ def fit_mlp(
             if progress:
                 progress(member * epochs + epoch, MLP_MEMBERS * epochs, row)
 
-        model, curve = _fit_epochs(
-            model, batches, class_weights(train.targets), epochs, _arrays_watch(watched), path, note
+        model, curve = fit_epochs(
+            model, batches, class_weights(train.targets), epochs, watch_arrays(watched), path, note
         )
         curves.append(curve)
         for i, weight in enumerate(model.get_weights()):
@@ -208,7 +213,7 @@ def _mixed_vectors(
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     rows = smooth_targets(targets, MLP_SMOOTHING)
     order = rng.permutation(len(inputs))
-    for i in range(0, len(order) - 1, MLP_BATCH):
+    for i in range(0, len(order), MLP_BATCH):
         chosen = order[i : i + MLP_BATCH]
         yield mix(inputs[chosen], rows[chosen], MLP_MIXUP, rng)
 
@@ -230,12 +235,6 @@ def predict_mlp(arrays: Arrays, vectors: np.ndarray) -> np.ndarray:
                 x = x / (1.0 + np.exp(-np.clip(x, -80, 80)))
         total += softmax(x)
     return total / members
-
-
-def softmax(logits: np.ndarray) -> np.ndarray:
-    """Probabilities from logits along the last axis, float64."""
-    shifted = np.exp(logits.astype(np.float64) - logits.max(axis=-1, keepdims=True))
-    return np.asarray(shifted / shifted.sum(axis=-1, keepdims=True))
 
 
 # --- Convolutional network -----------------------------------------------------------------------
@@ -312,7 +311,7 @@ def fit_cnn(
     """The network, trained on spectrograms that are altered anew in every epoch."""
     model = build_cnn(seed)
     n_batches = -(-len(train.views) // CNN_BATCH)
-    _compile(model, CNN_RATE, CNN_DECAY, epochs * n_batches)
+    compile_network(model, CNN_RATE, CNN_DECAY, epochs * n_batches)
 
     def batches(epoch: int) -> Iterator[tuple[Any, Any]]:
         return _augmented_views(train, np.random.default_rng([seed, epoch]))
@@ -321,14 +320,14 @@ def fit_cnn(
         if watch is None:
             return {}
         probabilities = softmax(_predict_keras(current, watch.views))
-        return _scores(probabilities, watch.targets)
+        return watched_scores(probabilities, watch.targets)
 
     def note(epoch: int, row: dict[str, float]) -> None:
         if progress:
             progress(epoch, epochs, row)
 
     weights = class_weights(train.targets)
-    model, curve = _fit_epochs(model, batches, weights, epochs, score, checkpoint, note)
+    model, curve = fit_epochs(model, batches, weights, epochs, score, checkpoint, note)
     arrays = {f"w{i:03d}": np.asarray(w) for i, w in enumerate(model.get_weights())}
     return Fitted(arrays, curve, model)
 
@@ -365,119 +364,6 @@ def _predict_keras(model: Any, views: Sequence[np.ndarray]) -> np.ndarray:
             part = rows[i : i + CNN_BATCH]
             logits[part] = model.predict_on_batch(np.stack([views[j] for j in part]))
     return logits
-
-
-# --- What both networks share --------------------------------------------------------------------
-
-
-def _compile(model: Any, rate: float, decay: float, n_steps: int) -> None:
-    """AdamW with a short warm-up and a cosine to zero, cross-entropy on soft targets."""
-    import keras
-
-    warm = max(1, n_steps // 20)
-    schedule = keras.optimizers.schedules.CosineDecay(
-        rate / 20, n_steps - warm, warmup_target=rate, warmup_steps=warm
-    )
-    model.compile(
-        optimizer=keras.optimizers.AdamW(schedule, weight_decay=decay, clipnorm=1.0),
-        loss=keras.losses.CategoricalCrossentropy(from_logits=True),
-        metrics=["accuracy"],
-        jit_compile=False,
-    )
-
-
-def _scores(probabilities: np.ndarray, targets: np.ndarray) -> dict[str, float]:
-    chosen = probabilities[np.arange(len(targets)), targets]
-    return {
-        "val_loss": float(-np.log(np.maximum(chosen, 1e-9)).mean()),
-        "val_accuracy": float((probabilities.argmax(axis=1) == targets).mean()),
-    }
-
-
-def _arrays_watch(
-    watched: tuple[np.ndarray, np.ndarray] | None,
-) -> Callable[[Any], dict[str, float]]:
-    def score(model: Any) -> dict[str, float]:
-        if watched is None:
-            return {}
-        return _scores(softmax(np.asarray(model.predict_on_batch(watched[0]))), watched[1])
-
-    return score
-
-
-def _fit_epochs(
-    model: Any,
-    batches: Callable[[int], Iterator[tuple[Any, Any]]],
-    weights: np.ndarray,
-    epochs: int,
-    score: Callable[[Any], dict[str, float]],
-    checkpoint: Path | None,
-    note: Callable[[int, dict[str, float]], None],
-) -> tuple[Any, Curve]:
-    """Train epoch by epoch, each from its own seed, going on from a checkpoint if there is one.
-
-    ``score`` only watches: nothing is chosen or stopped by it, so a test fold may be shown to it.
-    """
-    model, curve = _resume(model, checkpoint)
-    for epoch in range(len(curve), epochs):
-        n, totals = 0, Counter[str]()
-        for inputs, targets in _ahead(batches(epoch)):
-            sample_weight = (targets @ weights).astype(np.float32)
-            logs = model.train_on_batch(inputs, targets, sample_weight, return_dict=True)
-            totals.update({name: float(value) * len(inputs) for name, value in logs.items()})
-            n += len(inputs)
-        row = {"epoch": epoch + 1, **{name: total / n for name, total in totals.items()}}
-        curve.append(row | score(model))
-        _save(model, curve, checkpoint)
-        note(epoch + 1, curve[-1])
-    return model, curve
-
-
-def _ahead(batches: Iterator[Any], depth: int = 4) -> Iterator[Any]:
-    """The same batches, made in a thread while the network works on the one before."""
-    ready: Queue[Any] = Queue(depth)
-
-    def fill() -> None:
-        try:
-            for batch in batches:
-                ready.put(batch)
-            ready.put(None)
-        except Exception as error:
-            ready.put(error)
-
-    Thread(target=fill, daemon=True).start()
-    while (batch := ready.get()) is not None:
-        if isinstance(batch, Exception):
-            raise batch
-        yield batch
-
-
-def _resume(model: Any, checkpoint: Path | None) -> tuple[Any, Curve]:
-    """The model and curve of the last complete epoch, or the new model and an empty curve."""
-    record = None if checkpoint is None else checkpoint.with_suffix(".json")
-    if checkpoint is None or record is None or not record.exists():
-        return model, []
-    import keras
-
-    curve: Curve = json.loads(record.read_text())
-    return keras.saving.load_model(_epoch_file(checkpoint, len(curve))), curve
-
-
-def _save(model: Any, curve: Curve, checkpoint: Path | None) -> None:
-    """Weights first, then the record that names them: an interruption leaves the epoch before."""
-    if checkpoint is None:
-        return
-    checkpoint.parent.mkdir(parents=True, exist_ok=True)
-    model.save(_epoch_file(checkpoint, len(curve)))
-    record = checkpoint.with_suffix(".json")
-    partial = record.with_suffix(".partial")
-    partial.write_text(json.dumps(curve))
-    partial.replace(record)
-    _epoch_file(checkpoint, len(curve) - 1).unlink(missing_ok=True)
-
-
-def _epoch_file(checkpoint: Path, epoch: int) -> Path:
-    return checkpoint.with_name(f"{checkpoint.name}-{epoch}.keras")
 
 
 # --- The table -----------------------------------------------------------------------------------

@@ -12,9 +12,10 @@ from tqdm import tqdm
 
 from emo.audio import Clip, load
 from emo.bundle import Network, network_bytes
-from emo.classifiers import CLASSIFIERS, Batch, Fitted, softmax
+from emo.classifiers import CLASSIFIERS, Batch, Fitted
 from emo.corpora import Recording
-from emo.errors import AudioError, CorpusError
+from emo.epochs import softmax
+from emo.errors import AudioError, CorpusError, ModelError
 from emo.folds import Fold, folds
 from emo.labels import LABELS
 from emo.metrics import Predictions, protocol_metrics, read_predictions, score, write_predictions
@@ -129,13 +130,17 @@ def _left_out(dataset: Dataset, chosen: Sequence[Fold]) -> list[dict[str, str]]:
 
 
 def evaluate_vote(models: Path, run: Run, left_out: list[dict[str, str]]) -> dict[str, Any] | None:
-    """The vote's block, written beside its predictions; None unless the three tested the same."""
+    """The vote's block, also written; None unless the three tested the same with one seed."""
     files = [_predictions_file(models / key, run.protocol) for key in MODEL_KEYS]
     if not all(path.exists() for path in files):
         return None
     stored = [read_predictions(path) for path in files]
     first = stored[0]
-    if any((p.corpora, p.clips) != (first.corpora, first.clips) for p in stored):
+    tested = (first.corpora, first.clips, first.folds)
+    if any((p.corpora, p.clips, p.folds) != tested for p in stored):
+        return None
+    seeds = {_read_metrics(models / key)["protocols"][run.protocol]["seed"] for key in MODEL_KEYS}
+    if seeds != {run.seed}:
         return None
     vote = average([p.probabilities for p in stored])
     return _write_results(models / VOTE, run, replace(first, probabilities=vote), left_out)
@@ -150,10 +155,7 @@ def _write_results(
 ) -> dict[str, Any]:
     """The block of a protocol, written to ``metrics.json`` beside those of other protocols."""
     write_predictions(_predictions_file(directory, run.protocol), predictions)
-    path = directory / METRICS
-    stored: dict[str, Any] = (
-        json.loads(path.read_text()) if path.exists() else {"key": directory.name}
-    )
+    stored = _read_metrics(directory)
     block = protocol_metrics(predictions) | {
         "left_out": left_out,
         "command": run.command,
@@ -162,8 +164,21 @@ def _write_results(
     }
     blocks = stored.get("protocols", {}) | {run.protocol: block}
     stored["protocols"] = dict(sorted(blocks.items()))
-    path.write_text(json.dumps(stored, indent=1) + "\n")
+    (directory / METRICS).write_text(json.dumps(stored, indent=1) + "\n")
     return block
+
+
+def _read_metrics(directory: Path) -> dict[str, Any]:
+    path = directory / METRICS
+    if not path.exists():
+        return {"key": directory.name, "protocols": {}}
+    try:
+        stored: dict[str, Any] = json.loads(path.read_text())
+    except ValueError as error:
+        raise ModelError(
+            f"{path} cannot be read: {error}. Remove it and evaluate again."
+        ) from error
+    return stored
 
 
 # --- A list of one's own -------------------------------------------------------------------------
@@ -189,17 +204,20 @@ def read_manifest(path: Path) -> list[Listed]:
     """
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
-            rows = list(csv.DictReader(file))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise CorpusError(f"The manifest {path} cannot be read: {error}.") from error
-    missing = [c for c in MANIFEST_COLUMNS if not rows or c not in rows[0]]
+            reader = csv.DictReader(file)
+            rows = [(reader.line_num, row) for row in reader]
+    except OSError as error:
+        raise CorpusError(f"The manifest {path} cannot be read: {error.strerror}.") from error
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise CorpusError(f"The manifest {path} is not text. Save it as CSV in UTF-8.") from error
+    missing = [c for c in MANIFEST_COLUMNS if not rows or c not in rows[0][1]]
     if missing:
         raise CorpusError(
             f"The manifest {path} has no rows with the columns {' and '.join(MANIFEST_COLUMNS)}. "
             "Its first line must name the columns, such as: path,emotion"
         )
     listed = []
-    for line, row in enumerate(rows, 2):
+    for line, row in rows:
         if row["emotion"] is None:
             raise CorpusError(f"Line {line} of {path} has no emotion.")
         if row["emotion"] not in LABELS:

@@ -5,6 +5,7 @@ to its own level, so that neither absolute loudness nor silence around the speec
 Only numpy is used; librosa is the second implementation in the tests.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -38,6 +39,8 @@ OCTAVE_COST = 0.02  # off a peak for each doubling of its period (same source: 0
 VOICED_DB = -40.0  # a frame must be louder, relative to the loudest 200 ms, to be voiced
 
 PAUSE_DB = -30.0  # a quieter frame belongs to a pause
+
+BLOCK_FRAMES = 4096  # computed at once, so that memory does not grow with the clip
 
 CNN_HOP_FRAMES = 2  # the CNN sees 20 ms frames
 CNN_SCALE_DB = 20.0
@@ -160,19 +163,26 @@ def prepare(samples: Floats) -> Floats:
     return (padded / scale if scale > 0.0 else padded).astype(np.float32)
 
 
-def _frame(samples: Floats, width: int, hop: int = HOP) -> Floats:
-    """Hann-windowed frames centred on every hop, float32 (1 + n // hop, width)."""
+def _blocks(samples: Floats, width: int) -> Iterator[Floats]:
+    """Hann-windowed frames centred on every hop, float32 (n, width), some thousand at a time.
+
+    All blocks together hold 1 + n_samples // hop frames; at once, ten minutes would take 200 MB.
+    """
     padded = np.pad(samples, (width // 2, width // 2))
-    return sliding_window_view(padded, width)[::hop] * _hann(width)
+    frames = sliding_window_view(padded, width)[::HOP]
+    for start in range(0, len(frames), BLOCK_FRAMES):
+        yield frames[start : start + BLOCK_FRAMES] * _hann(width)
 
 
 def _power_spectrum(samples: Floats) -> Floats:
     """One-sided power, scaled so that the bins of a frame add up to its windowed mean power."""
-    spectrum = np.fft.rfft(_frame(samples, WINDOW))
-    power = spectrum.real**2 + spectrum.imag**2
-    power[:, 1:-1] *= 2.0
-    window = _hann(WINDOW)
-    return (power / (WINDOW * float(np.sum(window**2)))).astype(np.float32)
+    blocks = []
+    for frames in _blocks(samples, WINDOW):
+        spectrum = np.fft.rfft(frames)
+        power = spectrum.real**2 + spectrum.imag**2
+        power[:, 1:-1] *= 2.0
+        blocks.append(power / (WINDOW * float(np.sum(_hann(WINDOW) ** 2))))
+    return np.concatenate(blocks).astype(np.float32)
 
 
 def to_db(power: Floats) -> Floats:
@@ -200,7 +210,7 @@ def track_pitch(samples: Floats) -> tuple[Floats, Floats]:
     """Fundamental frequency and its strength per frame, by autocorrelation.
 
     The autocorrelation of each windowed frame is divided by that of the window, and the highest
-    peak wins, less a cost per octave (Boersma 1993); a running median of five removes jumps.
+    peak wins, less a cost per octave (after Boersma 1993); a running median of five removes jumps.
 
     Returns
     -------
@@ -208,7 +218,14 @@ def track_pitch(samples: Floats) -> tuple[Floats, Floats]:
         A value for every frame; ``strength`` tells whether to trust it.
     strength : float32, (n_frames,), 0 to 1
     """
-    frames = _frame(samples, PITCH_WINDOW)
+    found = [_strongest_period(frames) for frames in _blocks(samples, PITCH_WINDOW)]
+    pitch, strength = (np.concatenate(parts) for parts in zip(*found, strict=True))
+    smooth = np.median(sliding_window_view(np.pad(pitch, 2, mode="edge"), 5), axis=1)
+    return smooth.astype(np.float32), strength.astype(np.float32)
+
+
+def _strongest_period(frames: Floats) -> tuple[Doubles, Doubles]:
+    """Frequency and strength of the highest peak of each frame's autocorrelation, (n,) each."""
     frames = frames - frames.mean(axis=1, keepdims=True)
     spectrum = np.fft.rfft(frames, PITCH_FFT)
     correlation = np.fft.irfft(spectrum.real**2 + spectrum.imag**2)
@@ -227,10 +244,8 @@ def track_pitch(samples: Floats) -> tuple[Floats, Floats]:
     bend = y0 - 2 * y1 + y2
     shift = np.where(np.abs(bend) > 1e-9, 0.5 * (y0 - y2) / np.where(bend == 0, 1, bend), 0.0)
     pitch = RATE_HZ / (lags[best] + np.clip(shift, -0.5, 0.5))
-    peaked = score[rows, best] > -9.0
-    strength = np.where(peaked, np.clip(y1, 0.0, 1.0), 0.0)
-    smooth = np.median(sliding_window_view(np.pad(pitch, 2, mode="edge"), 5), axis=1)
-    return smooth.astype(np.float32), strength.astype(np.float32)
+    strength = np.where(score[rows, best] > -9.0, np.clip(y1, 0.0, 1.0), 0.0)
+    return pitch, strength
 
 
 def analyse(samples: Floats) -> Frames:

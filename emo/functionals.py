@@ -54,26 +54,27 @@ STATISTICS = (
     "median",
     "75th percentile",
     "95th percentile",
-    "slope per second",
-    "mean step",
+    "slope",
+    "mean absolute step",
     "standard deviation of steps",
     "95th percentile of steps",
     "5th percentile of steps",
     "voiced mean",
     "voiced standard deviation",
-    "first third",
-    "last third",
+    "first third less the mean",
+    "last third less the mean",
 )
 QUANTILES = (0.05, 0.25, 0.50, 0.75, 0.95)
-STEP_FRAMES = 2  # a step is the change over 50 ms: the slope of a line through five frames
+STEP_FRAMES = 2
+"""A step is the slope of a line through five frames (40 ms), in units per frame of 10 ms."""
 
 PITCH_STATISTICS = (
     *STATISTICS[:12],
     "minimum",
     "maximum",
     "range between 5th and 95th percentile",
-    "first third",
-    "last third",
+    "first third less the mean",
+    "last third less the mean",
     "jitter",
 )
 TIMING = (
@@ -105,7 +106,7 @@ def functional_table() -> tuple[tuple[str, str], ...]:
         rows += [(_named(name, statistic, unit), group) for statistic in STATISTICS]
     rows += [(_named("pitch", statistic, "semitones"), "pitch") for statistic in PITCH_STATISTICS]
     bands = mel_centres_hz().reshape(N_BANDS, -1)
-    for statistic in ("mean", "standard deviation"):
+    for statistic in ("voiced mean", "voiced standard deviation"):
         rows += [
             (_named(f"band around {band.mean():.0f} Hz", statistic, "dB"), "spectrum")
             for band in bands
@@ -125,7 +126,19 @@ def functional_names() -> tuple[str, ...]:
 
 def _named(name: str, statistic: str, unit: str) -> str:
     text = f"{name}, {statistic}" if statistic else name
+    unit = _unit_of(statistic, unit)
     return f"{text} ({unit})" if unit else text
+
+
+def _unit_of(statistic: str, unit: str) -> str:
+    """Unit of a statistic of a curve in ``unit``."""
+    if statistic == "jitter":
+        return ""
+    if statistic == "slope":
+        return f"{unit or 1}/s"
+    if "step" in statistic:
+        return f"{unit or 1}/frame"
+    return unit
 
 
 @lru_cache(maxsize=1)
@@ -245,14 +258,17 @@ def _common(curves: Floats) -> list[Floats]:
 
 
 def _thirds(curves: Floats) -> list[Floats]:
-    """Mean of the first and of the last third, relative to the mean of the whole."""
+    """Mean of the first and of the last third, each less the mean of the whole."""
     third = max(1, len(curves) // 3)
     mean = curves.mean(axis=0)
     return [curves[:third].mean(axis=0) - mean, curves[-third:].mean(axis=0) - mean]
 
 
-def describe(curves: Floats, voiced: Floats) -> Floats:
-    """``STATISTICS`` of each curve, float32 (n_curves, 16); ``voiced`` marks frames, bool (n,)."""
+def describe(curves: Floats, voiced: npt.NDArray[np.bool_]) -> Floats:
+    """``STATISTICS`` of each curve, float32 (n_curves, 16); ``voiced`` marks frames, bool (n,).
+
+    A clip without a voiced frame has its voiced statistics over all frames.
+    """
     inside = curves[voiced] if voiced.any() else curves
     rows = [*_common(curves), inside.mean(axis=0), inside.std(axis=0), *_thirds(curves)]
     return np.stack(rows, axis=1).astype(np.float32)
@@ -265,7 +281,12 @@ def _runs(flags: npt.NDArray[np.bool_]) -> npt.NDArray[np.int64]:
 
 
 def describe_pitch(pitch_hz: Floats) -> Floats:
-    """``PITCH_STATISTICS`` of the voiced frames in semitones, float32 (18,); zeros if unvoiced."""
+    """``PITCH_STATISTICS`` of the voiced frames in semitones, float32 (18,); zeros if unvoiced.
+
+    The voiced frames are put together and the gaps left out, so the slope is per second of voiced
+    time, the thirds are thirds of it, and a step or the jitter may reach across a gap.  Jitter is
+    the median relative change of the frequency from frame to frame, without a unit.
+    """
     known = pitch_hz[~np.isnan(pitch_hz)]
     if len(known) < 3:
         return np.zeros(len(PITCH_STATISTICS), np.float32)
@@ -287,7 +308,7 @@ def describe_modulation(mel_db: Floats) -> Floats:
     """Strength of the rhythm in eight bands at five rates, float32 (40,), in dB.
 
     The power spectrum of each band's level over time (Hann window, zero-padded to at least two
-    seconds), summed between ``MODULATION_EDGES_HZ``.
+    seconds), as the mean of its bins between ``MODULATION_EDGES_HZ``.
     """
     bands = mel_db.reshape(len(mel_db), MODULATION_BANDS, -1).mean(axis=2)
     window = np.hanning(len(bands) + 2)[1:-1, None]

@@ -89,10 +89,13 @@ def predict_many(clips: Sequence[Clip], models: Models) -> list[Prediction]:
     """The answers to clips, in their order; features are measured once for all classifiers."""
     if not clips:
         return []
-    frames = [analyse(clip.samples) for clip in clips]
-    vectors = np.stack([functionals(f) for f in frames])
-    views = tuple(cnn_input(f) for f in frames)
-    rows = {key: model.probabilities(vectors, views) for key, model in models.items()}
+    vectors, views = [], []
+    for clip in clips:
+        frames = analyse(clip.samples)
+        vectors.append(functionals(frames))
+        views.append(cnn_input(frames))
+    stacked, all_views = np.stack(vectors), tuple(views)
+    rows = {key: model.probabilities(stacked, all_views) for key, model in models.items()}
     rows[VOTE] = average(list(rows.values()))
     return [
         Prediction(clip.duration_s, clip.warnings, {key: answer(p[i]) for key, p in rows.items()})

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import subprocess
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,10 +13,12 @@ from tqdm import tqdm
 
 from emo import augment, classifiers
 from emo.bundle import Origin, save_model
-from emo.classifiers import CLASSIFIERS, Batch, Curve, Fitted
-from emo.corpora import Recording, find
+from emo.classifiers import CLASSIFIERS, Batch, Fitted
+from emo.corpora import Recording, coverage, find
+from emo.epochs import Curve
+from emo.errors import CorpusError
 from emo.features import FEATURES_VERSION
-from emo.labels import INDEX
+from emo.labels import INDEX, LABELS
 from emo.store import Features, cache_directory, load_features
 
 SEED = 1
@@ -39,8 +42,26 @@ class Dataset:
 
 
 def load_dataset(directory: Path, jobs: int = 2) -> Dataset:
-    """All recordings in a folder that carry one of the seven labels, with features."""
-    recordings = tuple(r for r in find(directory).recordings if r.emotion in INDEX)
+    """All recordings in a folder that carry one of the seven labels, with features.
+
+    Raises
+    ------
+    CorpusError
+        The folder holds no clips of the corpora, or all of one emotion.
+    """
+    collection = find(directory)
+    print("\n".join(coverage(collection)), file=sys.stderr)
+    if collection.skipped:
+        print(
+            f"{len(collection.skipped):,} other files; 'python -m emo corpora' names each.",
+            file=sys.stderr,
+        )
+    recordings = tuple(r for r in collection.recordings if r.emotion in INDEX)
+    if len({r.emotion for r in recordings}) < 2:
+        raise CorpusError(
+            f"{directory} has clips of fewer than two of the emotions {', '.join(LABELS)}, so "
+            "nothing can be learnt from it."
+        )
     targets = np.array([INDEX[r.emotion] for r in recordings])
     return Dataset(recordings, load_features(recordings, jobs), targets)
 
@@ -119,12 +140,14 @@ def train_models(
 ) -> None:
     """Fit classifiers on every clip and write them to ``models/<key>/``."""
     batch = dataset.batch(np.arange(len(dataset.recordings)))
-    speakers = {r.speaker for r in dataset.recordings}
-    corpora = {r.corpus for r in dataset.recordings}
+    used = [r for r, ok in zip(dataset.recordings, dataset.features.usable, strict=True) if ok]
+    for recording, reason in zip(dataset.recordings, dataset.features.reasons, strict=True):
+        if reason:
+            print(f"{recording.path.name} is left out: {reason}", file=sys.stderr)
     origin = Origin(
-        corpora=tuple(sorted(corpora)),
+        corpora=tuple(sorted({r.corpus for r in used})),
         clips=len(batch.targets),
-        speakers=len(speakers),
+        speakers=len({r.speaker for r in used}),
         seed=seed,
         commit=commit(),
         command=command,

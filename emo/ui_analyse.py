@@ -1,6 +1,5 @@
 """The page *Analyse*: three ways in, the answers, the sound, and the downloads."""
 
-import csv
 import hashlib
 import io
 import json
@@ -14,9 +13,9 @@ import plotly.graph_objects as go
 import soundfile
 import streamlit as st
 
-from emo import audio, features, figures, predict, ui, ui_html, ui_words
+from emo import audio, features, figures, predict, reports, ui, ui_html, ui_words
 from emo.errors import AudioError, ModelError
-from emo.labels import INDEX, LABELS
+from emo.labels import INDEX
 
 SAMPLES_DIR = Path(__file__).parent.parent / "samples"
 
@@ -322,21 +321,15 @@ def show_downloads(choice: Choice, analysis: Analysis) -> None:
 
 def as_json(name: str, prediction: predict.Prediction) -> str:
     """The answers as `python -m emo predict --format json` prints them."""
-    return json.dumps([{"path": name} | prediction.as_dict()], indent=2, ensure_ascii=False)
+    file = io.StringIO()
+    reports.write_json([(name, prediction)], file)
+    return file.getvalue()
 
 
 def as_csv(name: str, prediction: predict.Prediction) -> str:
     """The answers as `python -m emo predict --format csv` prints them: one line for each model."""
-    file = io.StringIO()
-    writer = csv.writer(file, lineterminator="\n")
-    columns = ["path", "duration_s", "model", "label", "confidence", *(f"p_{n}" for n in LABELS)]
-    writer.writerow([*columns, "warnings", "error"])
     # A spreadsheet would run a name that begins with one of these as a formula.
     path = f"'{name}" if name[:1] in ("=", "+", "-", "@") else name
-    warnings = " ".join(prediction.warnings)
-    for key, answer in prediction.answers.items():
-        shares = [f"{share:.6f}" for share in answer.probabilities]
-        numbers = [f"{answer.confidence:.6f}", *shares]
-        duration = f"{prediction.duration_s:.3f}"
-        writer.writerow([path, duration, key, answer.label, *numbers, warnings, ""])
+    file = io.StringIO()
+    reports.write_csv([(path, prediction)], file)
     return file.getvalue()

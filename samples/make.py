@@ -42,7 +42,7 @@ class Prosody:
     ``pitch``, ``spread`` and ``rate`` multiply the voice's own; ``tilt`` is the share of the first
     difference mixed in (brighter) or, if negative, of a running mean (darker); ``glide`` bends
     the pitch in semitones from the first to the last moment; ``tremor`` moves it, in semitones, six
-    times a second; ``breath_db`` is noise that follows the level.
+    times a second; ``breath_db`` is noise that follows the level.  ``spread`` moves flite alone.
     """
 
     texts: tuple[str, ...]
@@ -200,7 +200,7 @@ def bend_pitch(samples: Samples, glide: float, tremor: float) -> Samples:
     t = np.arange(len(samples)) / RATE_HZ
     share = t / t[-1]
     semitones = glide * (share - 0.5) + tremor * np.sin(2 * np.pi * 6 * t)
-    places = np.cumsum(2 ** (semitones / 12))
+    places = np.cumsum(2 ** (-semitones / 12))  # a higher pitch takes less time
     grid = np.arange(places[0], places[-1])
     sources = np.interp(grid, places, np.arange(len(samples)))
     return np.asarray(np.interp(sources, np.arange(len(samples)), samples))

@@ -1,5 +1,6 @@
 """Models on disk: what is saved is loaded, and what was altered is refused in words."""
 
+import hashlib
 import json
 import shutil
 from concurrent.futures import ThreadPoolExecutor
@@ -8,7 +9,7 @@ import numpy as np
 import pytest
 
 from emo import bundle
-from emo.classifiers import softmax
+from emo.epochs import softmax
 from emo.errors import ModelError
 from emo.predict import MODEL_KEYS, MODELS_DIR
 from tests.tiny import ORIGIN, fitted, save_tiny_models, view
@@ -50,7 +51,8 @@ def test_the_shipped_network_answers_as_its_keras_weights_do(length):
 
     model = bundle.load_model(MODELS_DIR / "cnn")
     network = build_cnn(seed=0)
-    network.set_weights([model.arrays[name] for name in sorted(model.arrays)])
+    with np.load(MODELS_DIR / "cnn" / bundle.WEIGHTS) as stored:
+        network.set_weights([stored[name] for name in sorted(stored.files)])
     expected = softmax(network.predict_on_batch(view(length)[None]))
     found = model.probabilities(np.zeros((1, 0)), (view(length),))
     np.testing.assert_allclose(found, expected, atol=1e-5)
@@ -77,6 +79,13 @@ def test_the_card_says_what_it_was_made_from(models):
 def change_card(directory, **changes):
     path = directory / bundle.CARD
     path.write_text(json.dumps(json.loads(path.read_text()) | changes))
+
+
+def rewrite(directory, content):
+    """Other weights with a card that fits them."""
+    (directory / bundle.WEIGHTS).write_bytes(content)
+    facts = {"sha256": hashlib.sha256(content).hexdigest(), "bytes": len(content)}
+    change_card(directory, files={bundle.WEIGHTS: facts})
 
 
 DAMAGE = {
@@ -106,6 +115,15 @@ DAMAGE = {
         lambda d: change_card(d, files={"../mlp/weights.npz": {"sha256": "", "bytes": 1}}),
         "lacks its file",
     ),
+    "files a list": (lambda d: change_card(d, files=[]), "cannot be read"),
+    "facts a text": (lambda d: change_card(d, files={bundle.WEIGHTS: "x"}), "cannot be read"),
+    "facts empty": (lambda d: change_card(d, files={bundle.WEIGHTS: {}}), "cannot be read|lacks"),
+    "features a number": (lambda d: change_card(d, features=1), "cannot be read"),
+    "labels of numbers": (lambda d: change_card(d, labels=[1]), "cannot be read"),
+    "nested without end": (lambda d: (d / bundle.CARD).write_text("[" * 9**6), "cannot be read"),
+    "not text": (lambda d: (d / bundle.CARD).write_bytes(b"\xff\xfe"), "cannot be read"),
+    "weights that are no archive": (lambda d: rewrite(d, b"not a zip"), "cannot be read"),
+    "weights in a broken archive": (lambda d: rewrite(d, b"PK\x03\x04broken"), "cannot be read"),
     "no files": (lambda d: change_card(d, files={}), "lacks its file weights.npz"),
 }
 
@@ -116,6 +134,12 @@ def test_a_damaged_model_is_refused_in_words(models, name):
     damage(models / "tree")
     with pytest.raises(ModelError, match=words):
         bundle.load_model(models / "tree")
+
+
+def test_a_network_without_its_file_is_refused(models):
+    change_card(models / "cnn", files={})
+    with pytest.raises(ModelError, match=r"lacks its file network\.tflite"):
+        bundle.load_model(models / "cnn")
 
 
 def test_weights_that_are_not_finite_are_refused(tmp_path):

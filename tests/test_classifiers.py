@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 
 from emo import classifiers as c
+from emo import epochs as training
+from emo.epochs import softmax
 from emo.features import N_MELS
 from emo.labels import LABELS
 
@@ -93,7 +95,7 @@ def test_the_stored_perceptron_answers_as_keras_does(monkeypatch):
     arrays = {"mean": np.zeros(12, np.float32), "deviation": np.ones(12, np.float32)}
     arrays |= {f"member0_{i}": w for i, w in enumerate(model.get_weights())}
     vectors = problem().vectors
-    expected = c.softmax(model.predict_on_batch(vectors))
+    expected = softmax(model.predict_on_batch(vectors))
     np.testing.assert_allclose(c.predict_mlp(arrays, vectors), expected, atol=1e-5)
 
 
@@ -171,4 +173,4 @@ def test_an_error_while_a_batch_is_made_reaches_the_training():
         raise ValueError("no more")
 
     with pytest.raises(ValueError, match="no more"):
-        list(c._ahead(broken()))
+        list(training._ahead(broken()))

@@ -123,6 +123,8 @@ def test_every_malformed_input_is_a_sentence(capsys, models, tmp_path):
         ["evaluate", "--protocol", "speakers"],
         ["evaluate", "--manifest", "a.csv", "--fold", "1"],
         ["train", "forest"],
+        ["train", "tree", "--jobs", "0"],
+        ["train", "tree", "--seed", "-1"],
         ["nonsense"],
     ],
 )
@@ -142,6 +144,23 @@ def test_missing_recordings_are_told_in_words(capsys, monkeypatch, tmp_path):
     monkeypatch.setenv("EMO_DATA", str(tmp_path / "gone"))
     assert main(["train", "tree", "--models", str(tmp_path)]) == 1
     assert "There is no folder" in capsys.readouterr().err
+
+
+def test_a_folder_that_cannot_be_written_is_told_in_words(capsys, models, spoken, tmp_path):
+    manifest = tmp_path / "list.csv"
+    manifest.write_text("path,emotion\nspoken.wav,happy\n")
+    out = str(tmp_path / "gone" / "out.json")
+    assert main(["evaluate", "--manifest", str(manifest), "--models", models, "--json", out]) == 1
+    assert "cannot be written" in capsys.readouterr().err
+
+
+def test_training_without_its_packages_is_told_in_words(capsys, monkeypatch, tmp_path):
+    monkeypatch.setitem(sys.modules, "sklearn.tree", None)
+    monkeypatch.setenv("EMO_CACHE", str(tmp_path / "cache"))
+    folder = write_savee(tmp_path / "savee", takes=1)
+    arguments = ["train", "tree", "--data", str(folder), "--models", str(tmp_path), "--jobs", "1"]
+    assert main(arguments) == 1
+    assert "requirements.txt" in capsys.readouterr().err
 
 
 def test_a_manifest_is_written_as_promised(capsys, models, spoken, tmp_path):
@@ -171,7 +190,7 @@ def test_predict_imports_no_training_library(models, spoken):
         "import sys; from emo.__main__ import main; "
         f"main(['predict', '--models', {models!r}, {spoken!r}]); "
         "heavy = {'tensorflow', 'keras', 'sklearn', 'librosa', 'numba', 'scipy', 'pandas'}; "
-        "sys.exit(' '.join(heavy & set(sys.modules)))"
+        "sys.exit(' '.join(heavy & set(sys.modules)) or 0)"
     )
     done = subprocess.run(
         [sys.executable, "-c", code],

@@ -6,13 +6,48 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from emo import functionals as f
-from emo.features import FRAME_S, N_MELS, analyse
+from emo.features import FRAME_S, N_MELS, Frames, analyse, mel_centres_hz, mel_weights, to_db
 from tests.voices import noise, padded, silence, tone, voice
 
 
 def value(samples, name):
     names = f.functional_names()
     return f.functionals(analyse(samples))[names.index(name)]
+
+
+def made(n=100, **changed):
+    """Frames written by hand: silent and unvoiced but for what is given."""
+    parts = {
+        "power": np.zeros((n, 257), np.float32),
+        "mel_db": np.zeros((n, N_MELS), np.float32),
+        "level_db": np.full(n, -60.0, np.float32),
+        "pitch_hz": np.full(n, np.nan, np.float32),
+        "strength": np.zeros(n, np.float32),
+    } | {name: np.asarray(curve, np.float32) for name, curve in changed.items()}
+    mel = parts["power"] @ mel_weights()
+    if "power" in changed:
+        parts["mel_db"] = to_db(mel)
+    return Frames(mel=mel, **parts)
+
+
+def lines(power_at_hz):
+    """Power spectrum of one frame with lines at these frequencies, float32 (257,)."""
+    spectrum = np.zeros(257, np.float32)
+    for frequency_hz, power in power_at_hz.items():
+        spectrum[round(frequency_hz / 31.25)] = power
+    return spectrum
+
+
+def spectral(frames):
+    """Curves of the spectrum by name."""
+    names = [name for name, _ in f.SPECTRUM]
+    return dict(zip(names, f.spectral_descriptors(frames).T, strict=True))
+
+
+def timing(frames):
+    """Numbers of the timing by name."""
+    names = [name for name, _ in f.TIMING]
+    return dict(zip(names, f.describe_timing(frames), strict=True))
 
 
 def test_names_are_unique_and_match_the_vector():
@@ -26,6 +61,22 @@ def test_names_are_unique_and_match_the_vector():
         "energy",
         "pitch",
         "timing",
+    }
+
+
+def test_names_say_the_unit_of_each_statistic():
+    assert set(f.functional_names()) >= {
+        "level, mean (dB)",
+        "level, slope (dB/s)",
+        "level, mean absolute step (dB/frame)",
+        "level, 95th percentile of steps (dB/frame)",
+        "voicing strength, mean",
+        "voicing strength, slope (1/s)",
+        "spectral slope below 500 Hz, slope (dB/kHz/s)",
+        "pitch, median (semitones)",
+        "pitch, first third less the mean (semitones)",
+        "pitch, jitter",
+        "band around 125 Hz, voiced mean (dB)",
     }
 
 
@@ -62,6 +113,51 @@ def test_centroid_of_white_noise_is_the_middle():
     assert flatness > value(tone(), "spectral flatness, mean (dB)") + 10
 
 
+def test_skewness_of_two_lines_by_hand():
+    # a fifth of the power lies in the upper line: (1 - 2 q) / sqrt(q (1 - q)) with q = 0.2
+    found = spectral(made(power=[lines({1000: 0.8, 3000: 0.2}), lines({1000: 0.2, 3000: 0.8})]))
+    np.testing.assert_allclose(found["centroid"], [1.4, 2.6], atol=1e-3)
+    np.testing.assert_allclose(found["spread"], 0.8, atol=1e-3)
+    np.testing.assert_allclose(found["skewness"], [1.5, -1.5], atol=1e-3)
+
+
+def test_flux_is_the_root_of_two_where_one_tone_becomes_another_and_zero_elsewhere():
+    one, other = lines({1000: 1.0}), lines({3000: 0.1})
+    flux = spectral(made(power=[one] * 5 + [other] * 5))["flux"]
+    np.testing.assert_allclose(flux[5], np.sqrt(2.0), atol=1e-3)
+    np.testing.assert_allclose(np.delete(flux, 5), 0.0, atol=1e-3)
+
+
+def test_band_slopes_of_lines_in_khz_are_theirs():
+    khz = mel_centres_hz() / 1000
+    zones = [khz < 0.5, (khz >= 0.5) & (khz < 1.5), (khz >= 1.5) & (khz < 5.0)]
+    curve = np.select(zones, [4 * khz - 30, -8 * khz - 10, -3 * khz - 20], 50 * khz)
+    found = spectral(made(1, mel_db=curve[None]))
+    assert found["slope below 500 Hz"] == pytest.approx(4.0, abs=1e-3)
+    assert found["slope 500 to 1500 Hz"] == pytest.approx(-8.0, abs=1e-3)
+    assert found["slope 1.5 to 5 kHz"] == pytest.approx(-3.0, abs=1e-3)
+
+
+def test_alpha_ratio_and_hammarberg_index_by_hand():
+    power = lines({500: 0.5, 750: 0.5, 1500: 0.06, 2000: 0.02, 4500: 0.02, 6000: 50.0})
+    found = spectral(made(power=power[None]))
+    assert found["alpha ratio"] == pytest.approx(10.0, abs=0.01)  # 1.0 to 0.1
+    assert found["Hammarberg index"] == pytest.approx(10 * np.log10(25), abs=0.01)  # 0.5 to 0.02
+
+
+@pytest.mark.parametrize(("strength", "ratio_db"), [(0.5, 0.0), (10 / 11, 10.0), (1.0, 19.956)])
+def test_harmonics_to_noise_ratio_by_hand(strength, ratio_db):
+    frames = made(50, strength=np.full(50, strength))
+    names = f.functional_names()
+    found = f.functionals(frames)[names.index("harmonics-to-noise ratio, mean (dB)")]
+    assert found == pytest.approx(ratio_db, abs=0.01)  # the last one is held at 0.99
+
+
+def test_harmonics_to_noise_ratio_of_a_tone_is_above_that_of_noise():
+    name = "harmonics-to-noise ratio, median (dB)"
+    assert value(tone(200.0), name) > 15 > 0 > value(noise(), name)
+
+
 def test_quantiles_are_those_of_numpy():
     curves = np.random.default_rng(2).normal(size=(37, 4)).astype(np.float32)
     expected = np.quantile(curves, f.QUANTILES, axis=0)
@@ -80,8 +176,30 @@ def test_pitch_statistics_in_semitones():
     assert found["range between 5th and 95th percentile"] == pytest.approx(0.0, abs=1e-3)
     rising = (55.0 * 2 ** (np.arange(101) / 100)).astype(np.float32)  # an octave in a second
     found = dict(zip(f.PITCH_STATISTICS, f.describe_pitch(rising), strict=True))
-    assert found["slope per second"] == pytest.approx(12.0, abs=0.01)
+    assert found["slope"] == pytest.approx(12.0, abs=0.01)
     assert found["maximum"] - found["minimum"] == pytest.approx(12.0, abs=0.01)
+
+
+def test_jitter_is_the_median_relative_change_of_the_voiced_frames():
+    rising = (100.0 * 1.01 ** np.arange(60)).astype(np.float32)  # each 1 % above the last
+    rising[40:] *= 2.0  # one leap, which a median does not see
+    found = dict(zip(f.PITCH_STATISTICS, f.describe_pitch(rising), strict=True))
+    assert found["jitter"] == pytest.approx(0.01 / 1.01, rel=1e-3)
+    gaps = np.insert(rising, [10, 10, 30], np.nan)
+    np.testing.assert_array_equal(f.describe_pitch(gaps), f.describe_pitch(rising))
+
+
+def test_statistics_of_a_curve_in_three_flat_parts():
+    curve = np.repeat([0.0, 1.0, 5.0], 30).astype(np.float32)[:, None]  # mean 2
+    found = dict(zip(f.STATISTICS, f.describe(curve, curve[:, 0] > 0.5)[0], strict=True))
+    assert found["first third less the mean"] == pytest.approx(-2.0)
+    assert found["last third less the mean"] == pytest.approx(3.0)
+    assert found["voiced mean"] == pytest.approx(3.0)
+    assert found["voiced standard deviation"] == pytest.approx(2.0)
+    # a leap of h is seen by four steps, which add up to h: by 0.2, 0.3, 0.3 and 0.2
+    assert found["mean absolute step"] == pytest.approx(5.0 / 90)
+    falling = dict(zip(f.STATISTICS, f.describe(-curve, curve[:, 0] > 0.5)[0], strict=True))
+    assert falling["mean absolute step"] == pytest.approx(5.0 / 90)
 
 
 def test_pitch_of_an_unvoiced_clip_is_zeros():
@@ -105,6 +223,33 @@ def test_timing_of_two_tones_with_a_pause():
     assert value(samples, "share of voiced frames") == pytest.approx(2 / 3, abs=0.08)
     per_second = value(samples, "voiced stretches per second (1/s)")
     assert per_second == pytest.approx(2 / 1.5, abs=0.05)
+
+
+def test_loudness_peaks_per_second_leave_out_quiet_ones():
+    t = np.arange(400) * FRAME_S
+    level = -10 - 5 * np.cos(2 * np.pi * 4 * t)  # four peaks in each of four seconds
+    assert timing(made(400, level_db=level))["loudness peaks per second"] == pytest.approx(4.0)
+    level[200:] -= 20
+    assert timing(made(400, level_db=level))["loudness peaks per second"] == pytest.approx(2.0)
+
+
+def test_rise_and_fall_of_a_sawtooth_are_its_slopes():
+    rise, fall = np.linspace(-50, -10, 101), np.linspace(-10, -50, 201)[1:]
+    found = timing(made(301, level_db=np.concatenate([rise, fall])))
+    assert found["mean rise of loudness"] == pytest.approx(40.0, rel=0.05)  # smoothed at the ends
+    assert found["mean fall of loudness"] == pytest.approx(-20.0, rel=0.05)
+
+
+def test_places_of_the_loudest_moment_and_the_highest_pitch():
+    level, pitch_hz = np.full(200, -20.0), np.full(200, np.nan)
+    level[60] = -5.0
+    pitch_hz[20:180] = 120.0
+    pitch_hz[150] = 250.0
+    found = timing(made(200, level_db=level, pitch_hz=pitch_hz))
+    assert found["place of the loudest moment"] == pytest.approx(0.3)
+    assert found["place of the highest pitch"] == pytest.approx(0.75)
+    unvoiced = timing(made(200, level_db=level))
+    assert unvoiced["place of the highest pitch"] == pytest.approx(0.5)
 
 
 def test_runs_counted_by_hand():

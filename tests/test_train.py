@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 
 from emo import classifiers as c
-from emo import store, train
+from emo import evaluate, store, train
 from emo.bundle import load_model
 from emo.errors import CorpusError
 from emo.evaluate import evaluate_manifest, evaluate_protocol, read_manifest
+from emo.folds import folds
 from emo.labels import LABELS
 from emo.metrics import read_predictions, score
 from emo.predict import load_models
@@ -35,6 +36,7 @@ def run(tmp_path_factory, monkeypatch_module):
         "CNN_CHANNELS": (8, 8),
         "CNN_EPOCHS": 2,
         "CNN_BATCH": 8,
+        "STRETCH": (1.0, 1.0),  # one shape: each costs a second to trace
         "MLP_WIDTHS": (16,),
         "MLP_EPOCHS": 4,
         "MLP_BATCH": 8,
@@ -68,6 +70,22 @@ def test_every_clip_is_tested_once_by_a_model_that_did_not_hear_its_speaker(run)
         for fold, speaker in zip(found.folds, found.speakers, strict=True):
             by_fold.setdefault(fold, set()).add(speaker)
         assert by_fold == {1: {"savee-JE"}, 3: {"savee-DC"}}
+
+
+def test_a_fold_trains_on_its_training_clips_alone(run, monkeypatch):
+    dataset, _, _ = run
+    heard = []
+
+    def listen(_key, _run, batch, _seed, watch):
+        heard.append(batch)
+        raise InterruptedError
+
+    monkeypatch.setattr(evaluate, "fit", listen)
+    for fold in folds("voices", dataset.recordings):
+        with pytest.raises(InterruptedError):
+            evaluate._run_fold("tree", fold, dataset, 1)
+        np.testing.assert_array_equal(heard[-1].vectors, dataset.features.vectors[fold.train])
+        assert len(heard[-1].views) == len(heard[-1].targets) == len(fold.train)
 
 
 def test_the_stored_figures_are_those_of_the_stored_predictions(run):
@@ -176,11 +194,13 @@ def test_a_manifest_is_scored_by_hand(run, tmp_path):
         ("path,emotion\na.wav,grumpy\n", "Line 2 .* has the emotion 'grumpy'"),
         ("path,emotion\n,sad\n", "Line 2 .* has no path"),
         ("path,emotion\na.wav\n", "Line 2 .* has no emotion"),
+        ("path,emotion\n\n\na.wav,grumpy\n", "Line 4 .* has the emotion 'grumpy'"),
+        ("path,emotion\n\udce9.wav,sad\n", "Save it as CSV in UTF-8"),
     ],
 )
 def test_a_manifest_that_is_none_is_refused_in_words(tmp_path, text, words):
     path = tmp_path / "list.csv"
-    path.write_text(text)
+    path.write_bytes(text.encode(errors="surrogateescape"))
     with pytest.raises(CorpusError, match=words):
         read_manifest(path)
 

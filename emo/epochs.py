@@ -1,0 +1,139 @@
+"""The training loop of the networks: epochs with seeds of their own, kept on disk as they end.
+
+Keras is imported inside the functions that need it; any Keras backend will do.
+"""
+
+import json
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from queue import Queue
+from threading import Thread
+from typing import Any
+
+import numpy as np
+
+Curve = list[dict[str, float]]
+"""A row an epoch: ``epoch``, ``loss``, ``accuracy``, and ``val_…`` where clips were watched."""
+
+Progress = Callable[[int, int, dict[str, float]], None]
+"""Called with how many epochs are done, of how many, and the last row of the curve."""
+
+
+def softmax(logits: np.ndarray) -> np.ndarray:
+    """Probabilities from logits along the last axis, float64."""
+    shifted = np.exp(logits.astype(np.float64) - logits.max(axis=-1, keepdims=True))
+    return np.asarray(shifted / shifted.sum(axis=-1, keepdims=True))
+
+
+def compile_network(model: Any, rate: float, decay: float, n_steps: int) -> None:
+    """AdamW with a short warm-up and a cosine to zero, cross-entropy on soft targets."""
+    import keras
+
+    warm = max(1, n_steps // 20)
+    schedule = keras.optimizers.schedules.CosineDecay(
+        rate / 20, n_steps - warm, warmup_target=rate, warmup_steps=warm
+    )
+    model.compile(
+        optimizer=keras.optimizers.AdamW(schedule, weight_decay=decay, clipnorm=1.0),
+        loss=keras.losses.CategoricalCrossentropy(from_logits=True),
+        metrics=["accuracy"],
+        jit_compile=False,
+    )
+
+
+def watched_scores(probabilities: np.ndarray, targets: np.ndarray) -> dict[str, float]:
+    """Loss and accuracy of probabilities (n, 7) against label indices (n,), for the curve."""
+    chosen = probabilities[np.arange(len(targets)), targets]
+    return {
+        "val_loss": float(-np.log(np.maximum(chosen, 1e-9)).mean()),
+        "val_accuracy": float((probabilities.argmax(axis=1) == targets).mean()),
+    }
+
+
+def watch_arrays(
+    watched: tuple[np.ndarray, np.ndarray] | None,
+) -> Callable[[Any], dict[str, float]]:
+    """A function that scores a network on inputs and targets, or scores nothing if None."""
+
+    def score(model: Any) -> dict[str, float]:
+        if watched is None:
+            return {}
+        return watched_scores(softmax(np.asarray(model.predict_on_batch(watched[0]))), watched[1])
+
+    return score
+
+
+def fit_epochs(
+    model: Any,
+    batches: Callable[[int], Iterator[tuple[Any, Any]]],
+    weights: np.ndarray,
+    epochs: int,
+    score: Callable[[Any], dict[str, float]],
+    checkpoint: Path | None,
+    note: Callable[[int, dict[str, float]], None],
+) -> tuple[Any, Curve]:
+    """Train epoch by epoch, each from its own seed, going on from a checkpoint if there is one.
+
+    ``score`` only watches: nothing is chosen or stopped by it, so a test fold may be shown to it.
+    """
+    model, curve = _resume(model, checkpoint)
+    for epoch in range(len(curve), epochs):
+        n, totals = 0, Counter[str]()
+        for inputs, targets in _ahead(batches(epoch)):
+            sample_weight = (targets @ weights).astype(np.float32)
+            logs = model.train_on_batch(inputs, targets, sample_weight, return_dict=True)
+            totals.update({name: float(value) * len(inputs) for name, value in logs.items()})
+            n += len(inputs)
+        row = {"epoch": epoch + 1, **{name: total / n for name, total in totals.items()}}
+        curve.append(row | score(model))
+        _save(model, curve, checkpoint)
+        note(epoch + 1, curve[-1])
+    return model, curve
+
+
+def _ahead(batches: Iterator[Any], depth: int = 4) -> Iterator[Any]:
+    """The same batches, made in a thread while the network works on the one before."""
+    ready: Queue[Any] = Queue(depth)
+
+    def fill() -> None:
+        try:
+            for batch in batches:
+                ready.put(batch)
+            ready.put(None)
+        except Exception as error:
+            ready.put(error)
+
+    Thread(target=fill, daemon=True).start()
+    while (batch := ready.get()) is not None:
+        if isinstance(batch, Exception):
+            raise batch
+        yield batch
+
+
+def _resume(model: Any, checkpoint: Path | None) -> tuple[Any, Curve]:
+    """The model and curve of the last complete epoch, or the new model and an empty curve."""
+    record = None if checkpoint is None else checkpoint.with_suffix(".json")
+    if checkpoint is None or record is None or not record.exists():
+        return model, []
+    import keras
+
+    curve: Curve = json.loads(record.read_text())
+    return keras.saving.load_model(_epoch_file(checkpoint, len(curve))), curve
+
+
+def _save(model: Any, curve: Curve, checkpoint: Path | None) -> None:
+    """Weights first, then the record that names them: an interruption leaves the epoch before."""
+    if checkpoint is None:
+        return
+    checkpoint.parent.mkdir(parents=True, exist_ok=True)
+    model.save(_epoch_file(checkpoint, len(curve)))
+    record = checkpoint.with_suffix(".json")
+    partial = record.with_suffix(".partial")
+    partial.write_text(json.dumps(curve))
+    partial.replace(record)
+    _epoch_file(checkpoint, len(curve) - 1).unlink(missing_ok=True)
+
+
+def _epoch_file(checkpoint: Path, epoch: int) -> Path:
+    return checkpoint.with_name(f"{checkpoint.name}-{epoch}.keras")
