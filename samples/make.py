@@ -1,11 +1,13 @@
 """Make the sample clips: speech synthesis with prosody set for each emotion.
 
-    python samples/make.py
+    python samples/make.py                              # all seven
+    python samples/make.py --takes 300 --seed 2 surprised
 
-For every emotion a few hundred candidates are spoken by flite and espeak-ng (Debian packages
-``flite`` and ``espeak-ng``) with pitch, range, rate, loudness contour and voice quality around the
-values that studies of acted speech report (Scherer 2003; Juslin and Laukka 2003), and the one that
-the vote of the models finds clearest is kept.  The clips are synthetic and are marked so.
+``samples.json`` keeps the takes and the seed of each.  For every emotion a few hundred candidates
+are spoken by flite and espeak-ng (Debian packages ``flite`` and ``espeak-ng``) with pitch, range,
+rate, loudness and voice quality around the values that studies of acted speech report (Scherer
+2003; Juslin and Laukka 2003), and the one that the vote of the models finds clearest is kept.  The
+clips are synthetic and are marked so.
 """
 
 import argparse
@@ -29,7 +31,6 @@ from emo.audio import RATE_HZ, decode
 from emo.labels import LABELS
 from emo.predict import VOTE, Models, load_models, predict
 
-SEED = 1
 KEPT, STEP = 6, 0.15
 LIST = "samples.json"
 Samples = npt.NDArray[np.float64]
@@ -232,29 +233,39 @@ def to_flac(samples: Samples) -> bytes:
     return file.getvalue()
 
 
+def write_clip(best: Scored, takes: int, seed: int) -> dict[str, object]:
+    """The row of a clip in the list, with what makes it anew; the clip is written beside it."""
+    file = f"{best.take.emotion}.flac"
+    (HERE / file).write_bytes(to_flac(best.take.samples))
+    return {
+        "file": file,
+        "emotion": best.take.emotion,
+        "text": best.take.text,
+        "voice": f"{best.take.voice.program} {best.take.voice.name}",
+        "synthetic": True,
+        "models_agreeing": best.agreeing,
+        "vote": round(best.vote, 3),
+        "takes": takes,
+        "seed": seed,
+    }
+
+
 def main() -> None:
-    """Choose and write one clip for each emotion, and the list of them."""
+    """Choose and write clips for all emotions, or for those named, and the list of them."""
     parser = argparse.ArgumentParser(description="Make the sample clips anew.")
+    parser.add_argument("emotions", nargs="*", metavar="EMOTION", help=", ".join(LABELS))
     parser.add_argument("--takes", type=int, default=400, help="candidates for each emotion")
-    takes = parser.parse_args().takes
+    parser.add_argument("--seed", type=int, default=1)
+    options = parser.parse_args()
     models = load_models()
-    rows = []
-    for i, emotion in enumerate(LABELS):
-        best = search(emotion, takes, models, np.random.default_rng([SEED, i]))
-        file = f"{emotion}.flac"
-        (HERE / file).write_bytes(to_flac(best.take.samples))
-        rows.append(
-            {
-                "file": file,
-                "emotion": emotion,
-                "text": best.take.text,
-                "voice": f"{best.take.voice.program} {best.take.voice.name}",
-                "synthetic": True,
-                "models_agreeing": best.agreeing,
-                "vote": round(best.vote, 3),
-            }
-        )
-    (HERE / LIST).write_text(json.dumps(rows, indent=1) + "\n")
+    path = HERE / LIST
+    rows = {row["emotion"]: row for row in json.loads(path.read_text())} if path.exists() else {}
+    for emotion in options.emotions or LABELS:
+        rng = np.random.default_rng([options.seed, LABELS.index(emotion)])
+        best = search(emotion, options.takes, models, rng)
+        rows[emotion] = write_clip(best, options.takes, options.seed)
+    listed = [rows[label] for label in LABELS if label in rows]
+    path.write_text(json.dumps(listed, indent=1) + "\n")
 
 
 if __name__ == "__main__":
