@@ -6,12 +6,13 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
 from tqdm import tqdm
 
-from emo import augment, classifiers
+from emo import augment, classifiers, epochs
 from emo.bundle import Origin, save_model
 from emo.classifiers import CLASSIFIERS, Batch, Fitted
 from emo.corpora import Recording, coverage, find
@@ -100,20 +101,19 @@ def _some(batch: Batch, rng: np.random.Generator) -> Batch:
 
 
 def _fingerprint(key: str, train: Batch, seed: int) -> str:
-    """Twelve characters that change with the settings, the seed or the training clips."""
+    """Twelve characters that change with the code, the settings, the seed or the training clips."""
     settings = {
         name: value
-        for module in (classifiers, augment)
-        for name, value in vars(module).items()
-        if name.isupper()
-        and isinstance(value, int | float | tuple)
-        and (module is augment or name.startswith(key.upper()))
+        for name, value in vars(classifiers).items()
+        if name.startswith(f"{key.upper()}_") and isinstance(value, int | float | tuple)
     }
-    digest = hashlib.sha256(
-        json.dumps([settings, seed, FEATURES_VERSION], sort_keys=True, default=str).encode()
-    )
-    digest.update(train.vectors.tobytes())
-    digest.update(train.targets.tobytes())
+    keras = version("keras")
+    text = json.dumps([settings, seed, FEATURES_VERSION, keras], sort_keys=True)
+    digest = hashlib.sha256(text.encode())
+    for module in (augment, epochs, classifiers):
+        digest.update(Path(str(module.__file__)).read_bytes())
+    for array in (train.vectors, train.targets, *train.views):
+        digest.update(np.ascontiguousarray(array).tobytes())
     return digest.hexdigest()[:12]
 
 
