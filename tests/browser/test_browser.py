@@ -82,7 +82,7 @@ def expect_answers(page: Page, clip: str) -> None:
     ).to_be_visible()
     expect(page.get_by_test_id("stAlertContentError")).to_have_count(0)
     # What the player has not fetched before the next clip comes is gone, and would be an error.
-    page.wait_for_function("document.querySelector('[data-testid=stAudio]').readyState > 0")
+    page.wait_for_function("document.querySelector('[data-testid=stAudio]')?.readyState > 0")
 
 
 # --- Three ways in -------------------------------------------------------------------------------
