@@ -170,9 +170,10 @@ def fit_mlp(
     watch: Batch | None = None,
     checkpoint: Path | None = None,
     progress: Progress | None = None,
-    epochs: int = MLP_EPOCHS,
+    epochs: int | None = None,
 ) -> Fitted:
     """Three perceptrons of different seeds, whose probabilities are averaged as one."""
+    epochs = MLP_EPOCHS if epochs is None else epochs
     mean, deviation = standardise(train.vectors)
     scaling = {"mean": mean, "deviation": deviation}
     inputs = apply_scaling(train.vectors, scaling)
@@ -306,9 +307,10 @@ def fit_cnn(
     watch: Batch | None = None,
     checkpoint: Path | None = None,
     progress: Progress | None = None,
-    epochs: int = CNN_EPOCHS,
+    epochs: int | None = None,
 ) -> Fitted:
     """The network, trained on spectrograms that are altered anew in every epoch."""
+    epochs = CNN_EPOCHS if epochs is None else epochs
     model = build_cnn(seed)
     n_batches = -(-len(train.views) // CNN_BATCH)
     compile_network(model, CNN_RATE, CNN_DECAY, epochs * n_batches)
