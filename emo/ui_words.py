@@ -58,7 +58,10 @@ UPLOAD_LABEL = "Upload a clip"
 UPLOAD_HELP = f"{READS}; up to {audio.MAX_DURATION_S / 60:.0f} minutes."
 RECORD_LABEL = "Record a clip"
 SAMPLES_LABEL = "Or pick a sample"
-SAMPLES_NOTE = "Synthetic speech, made by a program for this page. No person speaks."
+SAMPLES_NOTE = (
+    "Synthetic speech, chosen because these models find it clear: no test of them. "
+    "No person speaks."
+)
 NO_SAMPLES = "No samples are here. Run `make samples` to make them."
 RECORDING = "Recording"
 LISTENING = "Listening …"
@@ -109,7 +112,7 @@ CURVES_TITLE = "How the CNN learned"
 CURVES_NAMES = ("training clips", "test clips")
 CURVES_NOTE = (
     "Training clips are made harder on purpose (stretched, mixed, noisy), so their line may lie "
-    "below that of the test clips."
+    "below that of the test clips. The line of the test clips counts a few hundred of them."
 )
 OLD_TITLE = "Beside the project that this one replaces"
 CURVE_TITLES = {"loss": "Loss", "accuracy": "Accuracy"}
