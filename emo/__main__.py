@@ -19,6 +19,7 @@ from emo.folds import PROTOCOLS
 
 DONE, FAILED, INTERRUPTED = 0, 1, 130  # argparse itself exits with 2 for wrong usage
 FORMATS = ("table", "json", "csv")
+ANSWERS = (*CLASSIFIERS, "vote")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -64,12 +65,15 @@ def _parser() -> argparse.ArgumentParser:
     source = evaluate.add_mutually_exclusive_group(required=True)
     source.add_argument(
         "--protocol",
-        choices=PROTOCOLS,
-        help="train on part of the corpora and test on the rest: random clips, or unseen voices",
+        choices=(*PROTOCOLS, "listeners", "all"),
+        action="append",
+        help="train on part of the corpora and test on the rest; repeatable",
     )
     source.add_argument("--manifest", type=Path, help="CSV with the columns path and emotion")
     evaluate.add_argument("--fold", type=int, action="append", help="only this fold; repeatable")
-    evaluate.add_argument("--only", choices=tuple(CLASSIFIERS), action="append")
+    evaluate.add_argument(
+        "--check", action="store_true", help="compare a second run with the stored one"
+    )
     evaluate.add_argument("--json", type=Path, metavar="OUT", help="write the figures here")
     _add_data(evaluate)
     _add_models(evaluate)
@@ -90,6 +94,10 @@ def _parser() -> argparse.ArgumentParser:
     cards.add_argument("--check", action="store_true", help="only say whether they are stale")
     _add_models(cards)
     cards.set_defaults(run=_cards)
+
+    report = commands.add_parser("report", help="what was aimed at and what was reached")
+    _add_models(report)
+    report.set_defaults(run=_report)
     return parser
 
 
@@ -160,38 +168,72 @@ def _predict(options: argparse.Namespace) -> int:
 
 
 def _evaluate(options: argparse.Namespace) -> int:
-    from emo.evaluate import evaluate_manifest, evaluate_protocol, read_manifest
-    from emo.predict import MODEL_KEYS, load_models
-    from emo.reports import printable
-
     if options.manifest:
-        if options.fold or options.only:
-            options.parser.error("--fold and --only go with --protocol")
-        found = evaluate_manifest(
-            read_manifest(options.manifest), load_models(_models_directory(options))
-        )
-        _print_scores(found["models"])
-        for row in found["errors"]:
-            print(f"{printable(row['path'])}: {row['error']}")
-        _write_report(options.json, found)
-        return FAILED if found["errors"] else DONE
-    from emo.train import load_dataset
+        return _evaluate_manifest(options)
+    from emo.evaluate import compare, evaluate_protocols
+    from emo.results import read_metrics
+    from emo.train import describe_folder
 
     models = _models_directory(options)
-    keys = options.only or list(MODEL_KEYS)
-    dataset = load_dataset(_data_directory(options), options.jobs)
-    found = evaluate_protocol(
-        options.protocol, keys, dataset, models, options.command, options.fold or (), options.seed
+    directory = _data_directory(options)
+    asked = list(PROTOCOLS) if "all" in options.protocol else list(dict.fromkeys(options.protocol))
+    print(describe_folder(directory), file=sys.stderr)
+    target = models / "check" if options.check else models
+    # What listeners heard is compared with the answers of `voices`.
+    run = list(dict.fromkeys("voices" if name == "listeners" else name for name in asked))
+    evaluate_protocols(
+        run, directory, target, options.command, options.fold or (), options.seed, options.jobs
     )
-    _print_scores(found)
-    _write_report(options.json, {"models": found})
+    if options.check:
+        for protocol in run:
+            _print_comparison(protocol, compare(target, models, protocol))
+        return DONE
+    report: dict[str, Any] = {}
+    for protocol in asked:
+        blocks = {key: read_metrics(models, key)["protocols"] for key in ANSWERS}
+        report[protocol] = {key: block[protocol] for key, block in blocks.items()}
+        print(f"\n{protocol}")
+        _print_scores(report[protocol])
+    _write_report(options.json, {"protocols": report})
     return DONE
 
 
+def _evaluate_manifest(options: argparse.Namespace) -> int:
+    from emo.evaluate import evaluate_manifest, read_manifest
+    from emo.predict import load_models
+    from emo.reports import printable
+
+    if options.fold or options.check:
+        options.parser.error("--fold and --check go with --protocol")
+    found = evaluate_manifest(
+        read_manifest(options.manifest), load_models(_models_directory(options))
+    )
+    _print_scores(found["models"])
+    for row in found["errors"]:
+        print(f"{printable(row['path'])}: {row['error']}")
+    _write_report(options.json, found)
+    return FAILED if found["errors"] else DONE
+
+
+def _print_comparison(protocol: str, table: dict[str, dict[str, float]]) -> None:
+    print(f"{protocol:<8}{'n':>7}{'largest difference':>20}{'accuracy':>10}{'stored':>10}")
+    for key, row in table.items():
+        print(
+            f"{key:<8}{row['n']:>7,}{row['largest_difference']:>20.6f}"
+            f"{row['accuracy']:>10.3f}{row['stored']:>10.3f}"
+        )
+
+
 def _print_scores(scores: dict[str, dict[str, Any]]) -> None:
-    print(f"{'':<6}{'n':>7}{'accuracy':>10}{'UAR':>8}{'macro F1':>10}")
-    for key, s in scores.items():
-        print(f"{key:<6}{s['n']:>7,}{s['accuracy']:>10.3f}{s['uar']:>8.3f}{s['macro_f1']:>10.3f}")
+    print(f"{'':<14}{'n':>7}{'accuracy':>10}{'UAR':>8}{'macro F1':>10}")
+    for key, block in scores.items():
+        rows = {key: block} if "n" in block else {}
+        if not rows:
+            rows = {f"{key} {corpus}": row for corpus, row in block["per_corpus"].items()}
+        for name, s in rows.items():
+            print(
+                f"{name:<14}{s['n']:>7,}{s['accuracy']:>10.3f}{s['uar']:>8.3f}{s['macro_f1']:>10.3f}"
+            )
 
 
 def _write_report(path: Path | None, report: dict[str, Any]) -> None:
@@ -205,10 +247,12 @@ def _write_report(path: Path | None, report: dict[str, Any]) -> None:
 
 def _train(options: argparse.Namespace) -> int:
     from emo.predict import MODEL_KEYS
-    from emo.train import load_dataset, train_models
+    from emo.train import describe_folder, load_dataset, train_models
 
     keys = MODEL_KEYS if options.which == "all" else (options.which,)
-    dataset = load_dataset(_data_directory(options), options.jobs)
+    directory = _data_directory(options)
+    print(describe_folder(directory), file=sys.stderr)
+    dataset = load_dataset(directory, options.jobs)
     train_models(keys, dataset, _models_directory(options), options.command, options.seed)
     return DONE
 
@@ -242,6 +286,17 @@ def _cards(options: argparse.Namespace) -> int:
     for path in stale:
         print(f"{path} does not match the stored figures. Run: python -m emo cards")
     return FAILED if stale else DONE
+
+
+def _report(options: argparse.Namespace) -> int:
+    from emo.report import disagreements, report
+
+    models = _models_directory(options)
+    print(report(models), end="")
+    found = disagreements(models)
+    for sentence in found:
+        print(f"emo: {sentence}", file=sys.stderr)
+    return FAILED if found else DONE
 
 
 if __name__ == "__main__":

@@ -12,14 +12,15 @@ from typing import Any
 
 import numpy as np
 
-from emo.classifiers import CLASSIFIERS, Arrays, Fitted
+from emo.classifiers import CLASSIFIERS
 from emo.epochs import softmax
 from emo.errors import ModelError
+from emo.examples import Arrays, Fitted
 from emo.features import FEATURES_VERSION, N_MELS
 from emo.functionals import functional_names
-from emo.labels import LABELS
+from emo.labels import TRAINED_LABELS
 
-FORMAT = 1
+FORMAT = 2
 MAX_BYTES = 100 * 2**20
 CARD = "model.json"
 WEIGHTS = "weights.npz"
@@ -58,7 +59,7 @@ class Network:
         return self._local.interpreter
 
     def logits(self, view: np.ndarray) -> np.ndarray:
-        """Logits, float32 (7,), of a view (time, 64)."""
+        """Logits, float32 (8,), of a view (time, 64)."""
         interpreter = self._interpreter()
         place = interpreter.get_input_details()[0]["index"]
         if self._local.length != len(view):
@@ -89,7 +90,7 @@ class Model:
     network: Network | None
 
     def probabilities(self, vectors: np.ndarray, views: tuple[np.ndarray, ...]) -> np.ndarray:
-        """Probabilities of the labels, float64 (n, 7), from features of the same n clips."""
+        """Raw probabilities of ``TRAINED_LABELS``, float64 (n, 8), from features of n clips."""
         predict = CLASSIFIERS[self.key].predict
         if predict is not None:
             return predict(self.arrays, vectors)
@@ -110,7 +111,7 @@ def save_model(directory: Path, key: str, fitted: Fitted, origin: Origin) -> Non
         "key": key,
         "name": CLASSIFIERS[key].title,
         "description": CLASSIFIERS[key].description,
-        "labels": list(LABELS),
+        "labels": list(TRAINED_LABELS),
         "features": {
             "version": FEATURES_VERSION,
             "takes": CLASSIFIERS[key].takes,
@@ -222,10 +223,10 @@ def _check(card: dict[str, Any], key: str) -> None:
         raise ModelError(f"Model '{key}' has format {card['format']}, not {FORMAT}. {_REMEDY}")
     if card["key"] != key:
         raise ModelError(f"The folder '{key}' holds the model '{card['key']}'. {_REMEDY}")
-    if tuple(card["labels"]) != LABELS:
+    if tuple(card["labels"]) != TRAINED_LABELS:
         raise ModelError(
             f"Model '{key}' has the labels {', '.join(card['labels'])}, "
-            f"not {', '.join(LABELS)}. {_REMEDY}"
+            f"not {', '.join(TRAINED_LABELS)}. {_REMEDY}"
         )
     features = card["features"]
     if features["version"] != FEATURES_VERSION or features["sha256"] != features_digest():

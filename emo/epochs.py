@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 Curve = list[dict[str, float]]
-"""A row an epoch: ``epoch``, ``loss``, ``accuracy``, and ``val_…`` where clips were watched."""
+"""A row an epoch: ``epoch``, ``loss`` and ``accuracy`` on the altered clips it was fitted to."""
 
 Progress = Callable[[int, int, dict[str, float]], None]
 """Called with how many epochs are done, of how many, and the last row of the curve."""
@@ -32,7 +32,7 @@ def compile_network(model: Any, rate: float, decay: float, n_steps: int) -> None
 
     warm = max(1, n_steps // 20)
     schedule = keras.optimizers.schedules.CosineDecay(
-        rate / 20, n_steps - warm, warmup_target=rate, warmup_steps=warm
+        rate / 20, max(1, n_steps - warm), warmup_target=rate, warmup_steps=warm
     )
     model.compile(
         optimizer=keras.optimizers.AdamW(schedule, weight_decay=decay, clipnorm=1.0),
@@ -42,41 +42,15 @@ def compile_network(model: Any, rate: float, decay: float, n_steps: int) -> None
     )
 
 
-def watched_scores(probabilities: np.ndarray, targets: np.ndarray) -> dict[str, float]:
-    """Loss and accuracy of probabilities (n, 7) against label indices (n,), for the curve."""
-    chosen = probabilities[np.arange(len(targets)), targets]
-    return {
-        "val_loss": float(-np.log(np.maximum(chosen, 1e-9)).mean()),
-        "val_accuracy": float((probabilities.argmax(axis=1) == targets).mean()),
-    }
-
-
-def watch_arrays(
-    watched: tuple[np.ndarray, np.ndarray] | None,
-) -> Callable[[Any], dict[str, float]]:
-    """A function that scores a network on inputs and targets, or scores nothing if None."""
-
-    def score(model: Any) -> dict[str, float]:
-        if watched is None:
-            return {}
-        return watched_scores(softmax(np.asarray(model.predict_on_batch(watched[0]))), watched[1])
-
-    return score
-
-
 def fit_epochs(
     model: Any,
     batches: Callable[[int], Iterator[tuple[Any, Any]]],
     weights: np.ndarray,
     epochs: int,
-    score: Callable[[Any], dict[str, float]],
     checkpoint: Path | None,
     note: Callable[[int, dict[str, float]], None],
 ) -> tuple[Any, Curve]:
-    """Train epoch by epoch, each from its own seed, going on from a checkpoint if there is one.
-
-    ``score`` only watches: nothing is chosen or stopped by it, so a test fold may be shown to it.
-    """
+    """Train epoch by epoch, each from its own seed, going on from a checkpoint if there is one."""
     model, curve = _resume(model, checkpoint)
     for epoch in range(len(curve), epochs):
         n, totals = 0, Counter[str]()
@@ -86,7 +60,7 @@ def fit_epochs(
             totals.update({name: float(value) * len(inputs) for name, value in logs.items()})
             n += len(inputs)
         row = {"epoch": epoch + 1, **{name: total / n for name, total in totals.items()}}
-        curve.append(row | score(model))
+        curve.append(row)
         _save(model, curve, checkpoint)
         note(epoch + 1, curve[-1])
     return model, curve

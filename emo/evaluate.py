@@ -1,9 +1,11 @@
 """How often each classifier and the vote are right: by protocol, or on a list of files."""
 
 import csv
-import json
+import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -12,89 +14,119 @@ from tqdm import tqdm
 
 from emo.audio import Clip, load
 from emo.bundle import Network, network_bytes
-from emo.classifiers import CLASSIFIERS, Batch, Fitted
+from emo.classifiers import CLASSIFIERS
 from emo.corpora import Recording
+from emo.degrade import CONDITIONS
 from emo.epochs import softmax
-from emo.errors import AudioError, CorpusError, ModelError
+from emo.errors import AudioError, CorpusError
+from emo.examples import Batch, Fitted, Inputs
 from emo.folds import Fold, folds
 from emo.labels import LABELS
-from emo.metrics import Predictions, protocol_metrics, read_predictions, score, write_predictions
-from emo.predict import ANSWER_KEYS, MODEL_KEYS, VOTE, Models, average, predict_many
-from emo.train import SEED, Dataset, commit, fit, write_curve
+from emo.metrics import (
+    DECIMALS,
+    Predictions,
+    join,
+    read_predictions,
+    score,
+    write_predictions,
+)
+from emo.predict import ANSWER_KEYS, MODEL_KEYS, Models, predict_many
+from emo.results import calibration_file, predictions_file, read_metrics, summarise
+from emo.store import load_features
+from emo.train import SEED, Dataset, commit, fit_all, load_dataset, write_curve
 
-METRICS = "metrics.json"
 MANIFEST_COLUMNS = ("path", "emotion")
 MANIFEST_CHUNK = 32
+ALTERED_ONE_IN = 6  # test clips of ``voices`` that are also tested altered
+_ALTERED_SEED = 3
 
 
 @dataclass(frozen=True)
-class Run:
-    """What a protocol was run with, as it is written beside the figures."""
+class Job:
+    """A fold to be run, and what to run it on; small enough to be sent to another process."""
 
+    directory: Path
     protocol: str
-    command: str
-    commit: str
+    number: int
     seed: int
 
 
+@dataclass(frozen=True)
+class Outcome:
+    """What one fold gave, for every classifier.
+
+    Attributes
+    ----------
+    calibration, tests : raw predictions of the clips kept for calibration, and of the test clips
+    altered : condition → the same of some test clips under it; empty but for ``voices``
+    curves : classifier → learning curve
+    left_out : test clips that no classifier can use, with the reason
+    """
+
+    job: Job
+    calibration: dict[str, Predictions]
+    tests: dict[str, Predictions]
+    altered: dict[str, dict[str, Predictions]]
+    curves: dict[str, list[dict[str, float]]]
+    left_out: list[dict[str, str]]
+
+
 def probabilities(key: str, fitted: Fitted, batch: Batch) -> np.ndarray:
-    """Probabilities, float64 (n, 7), from a classifier as it would be served."""
+    """Raw probabilities, float64 (n, 8), from a classifier as it would be served."""
     predict = CLASSIFIERS[key].predict
     if predict is not None:
-        return predict(fitted.arrays, batch.vectors)
+        return predict(fitted.arrays, batch.clips.vectors)
     network = Network(network_bytes(fitted))
-    return softmax(np.stack([network.logits(view) for view in batch.views]))
+    return softmax(np.stack([network.logits(view) for view in batch.clips.views]))
 
 
-def evaluate_protocol(
-    protocol: str,
-    keys: Sequence[str],
-    dataset: Dataset,
-    models: Path,
-    command: str,
-    only: Sequence[int] = (),
-    seed: int = SEED,
-) -> dict[str, dict[str, Any]]:
-    """Fit on each fold's training clips, predict its test clips, and write what came out.
-
-    Writes ``models/<key>/predictions/<protocol>.csv.gz``, the block of the protocol in
-    ``models/<key>/metrics.json``, the learning curves, and the same for the vote as soon as all
-    three classifiers have predictions of the same clips.
-
-    Parameters
-    ----------
-    only
-        Numbers of the folds to run; all of them if empty.
-
-    Returns
-    -------
-    dict
-        The block of the protocol by classifier, and of the vote if it could be counted.
-    """
-    chosen = [f for f in folds(protocol, dataset.recordings) if not only or f.number in only]
-    if not chosen:
-        raise CorpusError(f"Protocol '{protocol}' has no fold {', '.join(map(str, only))} here.")
-    run = Run(protocol, command, commit(), seed)
-    left_out = _left_out(dataset, chosen)
-    blocks = {}
-    for key in keys:
-        parts = []
-        for fold in chosen:
-            fitted, part = _run_fold(key, fold, dataset, seed)
-            parts.append(part)
-            write_curve(models / key, f"{protocol}-{fold.number}", fitted.curve)
-        blocks[key] = _write_results(models / key, run, _join(parts), left_out)
-    vote = evaluate_vote(models, run, left_out)
-    return blocks | ({VOTE: vote} if vote else {})
-
-
-def _run_fold(key: str, fold: Fold, dataset: Dataset, seed: int) -> tuple[Fitted, Predictions]:
-    test_rows = fold.test[dataset.features.usable[fold.test]]
-    test = dataset.batch(test_rows)
+def run_fold(job: Job, dataset: Dataset, fold: Fold, place: int = 0) -> Outcome:
+    """Fit the three on a fold's training clips and predict its calibration and test clips."""
+    train = dataset.training_batch(fold.train)
+    rows = {"calibrate": dataset.usable(fold.calibrate), "test": dataset.usable(fold.test)}
+    some = altered_rows(fold, rows["test"])
+    conditions = {name: _altered(dataset, some, name) for name in (CONDITIONS if len(some) else ())}
+    calibration, tests, curves = {}, {}, {}
+    altered: dict[str, dict[str, Predictions]] = {name: {} for name in conditions}
     name = f"{fold.protocol}-{fold.number}"
-    fitted = fit(key, name, dataset.batch(fold.train), seed, watch=test)
-    recordings = [dataset.recordings[i] for i in test_rows]
-    return fitted, _predictions(recordings, fold.number, probabilities(key, fitted, test))
+    for key, fitted in fit_all(MODEL_KEYS, name, train, job.seed, place):
+        curves[key] = fitted.curve
+
+        def predict(
+            at: np.ndarray, batch: Batch, key: str = key, fitted: Fitted = fitted
+        ) -> Predictions:
+            found = [dataset.recordings[i] for i in at]
+            return _predictions(found, fold.number, probabilities(key, fitted, batch))
+
+        calibration[key] = predict(rows["calibrate"], dataset.batch(rows["calibrate"]))
+        tests[key] = predict(rows["test"], dataset.batch(rows["test"]))
+        for condition, batch in conditions.items():
+            altered[condition][key] = predict(some, batch)
+    left_out = [
+        {"clip": dataset.recordings[i].stem, "reason": dataset.features.reasons[i]}
+        for i in fold.test
+        if not dataset.features.usable[i]
+    ]
+    return Outcome(job, calibration, tests, altered, curves, left_out)
+
+
+def altered_rows(fold: Fold, rows: np.ndarray) -> np.ndarray:
+    """Test clips that are also tested altered: a random sixth under ``voices``, none elsewhere."""
+    if fold.protocol != "voices":
+        return rows[:0]
+    rng = np.random.default_rng([_ALTERED_SEED, fold.number])
+    return np.sort(rng.permutation(rows)[: -(-len(rows) // ALTERED_ONE_IN)])
+
+
+def _altered(dataset: Dataset, rows: np.ndarray, name: str, jobs: int = 1) -> Batch:
+    """The clips under a condition; where one cannot be used then, as it is."""
+    recordings = [dataset.recordings[i] for i in rows]
+    features = load_features(recordings, jobs, alteration=name)
+    clean = dataset.batch(rows)
+    vectors = np.where(features.usable[:, None], features.vectors, clean.clips.vectors)
+    pairs = zip(features.usable, features.views, clean.clips.views, strict=True)
+    views = tuple(own if good else other for good, own, other in pairs)
+    return Batch(Inputs(vectors, views), clean.targets)
 
 
 def _predictions(recordings: Sequence[Recording], fold: int, rows: np.ndarray) -> Predictions:
@@ -104,81 +136,181 @@ def _predictions(recordings: Sequence[Recording], fold: int, rows: np.ndarray) -
         speakers=tuple(r.speaker for r in recordings),
         folds=(fold,) * len(recordings),
         emotions=tuple(r.emotion for r in recordings),
-        probabilities=rows,
+        probabilities=np.round(rows, DECIMALS),  # as they are stored
     )
 
 
-def _join(parts: Sequence[Predictions]) -> Predictions:
-    return Predictions(
-        clips=tuple(c for p in parts for c in p.clips),
-        corpora=tuple(c for p in parts for c in p.corpora),
-        speakers=tuple(s for p in parts for s in p.speakers),
-        folds=tuple(f for p in parts for f in p.folds),
-        emotions=tuple(e for p in parts for e in p.emotions),
-        probabilities=np.concatenate([p.probabilities for p in parts]),
-    )
+# --- Running folds -------------------------------------------------------------------------------
+
+_here: dict[str, Any] = {}  # what a worker has loaded: the dataset, the folds by protocol
 
 
-def _left_out(dataset: Dataset, chosen: Sequence[Fold]) -> list[dict[str, str]]:
-    """Test clips that no classifier can use, with the reason."""
-    return [
-        {"clip": dataset.recordings[i].stem, "reason": dataset.features.reasons[i]}
-        for fold in chosen
-        for i in fold.test
-        if not dataset.features.usable[i]
-    ]
+def _start_worker(directory: Path, jobs: int, places: Any) -> None:
+    """One core for each worker: two networks side by side train faster than one on both cores."""
+    _here["place"] = places.get()
+    if jobs > 1:
+        for name in ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS"):
+            os.environ[name] = "1"
+    _here["dataset"] = load_dataset(directory)
+    _here["folds"] = {}
 
 
-def evaluate_vote(models: Path, run: Run, left_out: list[dict[str, str]]) -> dict[str, Any] | None:
-    """The vote's block, also written; None unless the three tested the same with one seed."""
-    files = [_predictions_file(models / key, run.protocol) for key in MODEL_KEYS]
-    if not all(path.exists() for path in files):
-        return None
-    stored = [read_predictions(path) for path in files]
-    first = stored[0]
-    tested = (first.corpora, first.clips, first.folds)
-    if any((p.corpora, p.clips, p.folds) != tested for p in stored):
-        return None
-    seeds = {_read_metrics(models / key)["protocols"][run.protocol]["seed"] for key in MODEL_KEYS}
-    if seeds != {run.seed}:
-        return None
-    vote = average([p.probabilities for p in stored])
-    return _write_results(models / VOTE, run, replace(first, probabilities=vote), left_out)
+def _work(job: Job) -> Outcome:
+    dataset: Dataset = _here["dataset"]
+    if job.protocol not in _here["folds"]:
+        made = folds(job.protocol, dataset.recordings, directory=job.directory)
+        _here["folds"][job.protocol] = {fold.number: fold for fold in made}
+    return run_fold(job, dataset, _here["folds"][job.protocol][job.number], _here["place"])
 
 
-def _predictions_file(directory: Path, protocol: str) -> Path:
-    return directory / "predictions" / f"{protocol}.csv.gz"
+def run_jobs(todo: Sequence[Job], jobs: int) -> Iterator[Outcome]:
+    """The outcomes of folds as they are ready, ``jobs`` at a time, each on a core of its own."""
+    context = get_context("spawn")
+    places = context.Manager().Queue()
+    for place in range(jobs):
+        places.put(place)
+    given = (todo[0].directory, jobs, places)
+    with ProcessPoolExecutor(jobs, context, _start_worker, given) as workers:
+        for done in as_completed([workers.submit(_work, job) for job in todo]):
+            yield done.result()
 
 
-def _write_results(
-    directory: Path, run: Run, predictions: Predictions, left_out: list[dict[str, str]]
-) -> dict[str, Any]:
-    """The block of a protocol, written to ``metrics.json`` beside those of other protocols."""
-    write_predictions(_predictions_file(directory, run.protocol), predictions)
-    stored = _read_metrics(directory)
-    block = protocol_metrics(predictions) | {
-        "left_out": left_out,
-        "command": run.command,
-        "commit": run.commit,
-        "seed": run.seed,
+# --- Protocols -----------------------------------------------------------------------------------
+
+
+def evaluate_protocols(
+    protocols: Sequence[str],
+    directory: Path,
+    models: Path,
+    command: str,
+    only: Sequence[int] = (),
+    seed: int = SEED,
+    jobs: int = 1,
+) -> None:
+    """Fit on each fold's training clips, predict its test clips, and write what came out.
+
+    Writes the raw predictions of the test and the calibration clips, the learning curves and the
+    figures (:func:`emo.results.summarise`) as each fold is ready, so that an interrupted run keeps
+    what is done.  Folds that were run before stay beside those that are run now.
+
+    Parameters
+    ----------
+    only
+        Numbers of the folds to run; all of them if empty.
+    jobs
+        Folds run at the same time.
+    """
+    dataset = load_dataset(directory, jobs)
+    todo: list[tuple[int, Job]] = []
+    for protocol in protocols:
+        made = folds(protocol, dataset.recordings, directory=directory)
+        numbers = [fold.number for fold in made if not only or fold.number in only]
+        if not numbers:
+            raise CorpusError(
+                f"Protocol '{protocol}' has no fold {', '.join(map(str, only))} here, only "
+                f"{', '.join(str(fold.number) for fold in made)}."
+            )
+        _prepare_altered(dataset, [fold for fold in made if fold.number in numbers], jobs)
+        todo += [
+            (len(fold.train), Job(directory, protocol, fold.number, seed))
+            for fold in made
+            if fold.number in numbers
+        ]
+    made_by = {"commit": commit(), "command": command, "seed": seed}
+    if jobs == 1:
+        for _, job in todo:
+            fold = _find_fold(job, dataset)
+            write_outcome(models, run_fold(job, dataset, fold), made_by)
+        return
+    del dataset  # the workers load their own
+    todo.sort(key=lambda one: -one[0])  # the longest first, so that the cores end together
+    for outcome in run_jobs([job for _, job in todo], jobs):
+        write_outcome(models, outcome, made_by)
+
+
+def _find_fold(job: Job, dataset: Dataset) -> Fold:
+    made = folds(job.protocol, dataset.recordings, directory=job.directory)
+    return next(fold for fold in made if fold.number == job.number)
+
+
+def _prepare_altered(dataset: Dataset, chosen: Sequence[Fold], jobs: int) -> None:
+    """Nothing; puts the features of altered clips into the cache, with all cores at work."""
+    rows = np.concatenate([altered_rows(fold, dataset.usable(fold.test)) for fold in chosen])
+    if len(rows):
+        for name in CONDITIONS:
+            _altered(dataset, rows, name, jobs)
+
+
+def write_outcome(models: Path, outcome: Outcome, made_by: dict[str, Any]) -> None:
+    """Nothing; puts a fold's predictions beside those of other folds and counts the figures."""
+    protocol, number = outcome.job.protocol, outcome.job.number
+    block = read_metrics(models, MODEL_KEYS[0])["protocols"].get(protocol, {})
+    same = [run for run in block.get("runs", []) if run["seed"] == outcome.job.seed]
+    kept = {run["fold"] for run in same} - {number}
+    for key in MODEL_KEYS:
+        _merge(calibration_file(models, key, protocol), outcome.calibration[key], kept)
+        _merge(predictions_file(models, key, protocol), outcome.tests[key], kept)
+        for name, given in outcome.altered.items():
+            _merge(predictions_file(models, key, protocol, name), given[key], kept)
+        write_curve(models / key, f"{protocol}-{number}", outcome.curves[key])
+    runs = [run for run in same if run["fold"] != number] + [{"fold": number, **made_by}]
+    left_out = [row for row in block.get("left_out", []) if row["fold"] in kept]
+    left_out += [{"fold": number, **row} for row in outcome.left_out]
+    facts = {
+        "runs": sorted(runs, key=lambda run: int(run["fold"])),
+        "left_out": sorted(left_out, key=lambda row: int(row["fold"])),
     }
-    blocks = stored.get("protocols", {}) | {run.protocol: block}
-    stored["protocols"] = dict(sorted(blocks.items()))
-    (directory / METRICS).write_text(json.dumps(stored, indent=1) + "\n")
-    return block
+    summarise(models, protocol, outcome.job.directory, facts)
 
 
-def _read_metrics(directory: Path) -> dict[str, Any]:
-    path = directory / METRICS
-    if not path.exists():
-        return {"key": directory.name, "protocols": {}}
-    try:
-        stored: dict[str, Any] = json.loads(path.read_text())
-    except ValueError as error:
-        raise ModelError(
-            f"{path} cannot be read: {error}. Remove it and evaluate again."
-        ) from error
-    return stored
+def _merge(path: Path, new: Predictions, kept: set[int]) -> None:
+    """Nothing; writes new rows and those rows of the file whose folds are kept, fold by fold."""
+    parts = {number: new.take(rows) for number, rows in _rows_by_fold(new).items()}
+    if path.exists():
+        stored = read_predictions(path)
+        for number, rows in _rows_by_fold(stored).items():
+            if number in kept:
+                parts[number] = stored.take(rows)
+    write_predictions(path, join([parts[number] for number in sorted(parts)]))
+
+
+def _rows_by_fold(predictions: Predictions) -> dict[int, list[int]]:
+    rows: dict[int, list[int]] = {}
+    for i, number in enumerate(predictions.folds):
+        rows.setdefault(number, []).append(i)
+    return rows
+
+
+def compare(outcome_models: Path, models: Path, protocol: str) -> dict[str, dict[str, float]]:
+    """How far a second run is from the stored one, by classifier, on the folds of the second.
+
+    Returns
+    -------
+    dict
+        ``largest_difference`` of a raw probability, ``accuracy`` of the second and of the
+        ``stored`` run, and ``n`` clips.
+    """
+    table = {}
+    for key in MODEL_KEYS:
+        new = read_predictions(predictions_file(outcome_models, key, protocol))
+        old = read_predictions(predictions_file(models, key, protocol))
+        place = {(c, f): i for i, (c, f) in enumerate(zip(old.clips, old.folds, strict=True))}
+        try:
+            same = old.take([place[row] for row in zip(new.clips, new.folds, strict=True)])
+        except KeyError as error:
+            raise CorpusError(f"The stored run has not tested {error.args[0][0]}.") from error
+        table[key] = {
+            "n": len(new),
+            "largest_difference": float(np.abs(new.probabilities - same.probabilities).max()),
+            "accuracy": _accuracy(new),
+            "stored": _accuracy(same),
+        }
+    return table
+
+
+def _accuracy(predictions: Predictions) -> float:
+    asked = predictions.among(LABELS)
+    return score(asked.emotions, asked.probabilities).accuracy
 
 
 # --- A list of one's own -------------------------------------------------------------------------

@@ -1,9 +1,12 @@
 """Which clips train and which test, and the guard that nothing tested is heard in training."""
 
+import csv
 import hashlib
+import json
 from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -70,12 +73,20 @@ def _shape(recording: Recording) -> str:
 
 # --- Folds ---------------------------------------------------------------------------------------
 
-PROTOCOLS = ("clips", "voices")
-"""``clips``: a random fifth of the clips is the test.  ``voices``: unseen speakers are the test."""
+PROTOCOLS = {
+    "clips": "a random fifth of the clips; their speakers are heard in training",
+    "voices": "speakers that were never heard",
+    "emobox": "the clip lists of the EmoBox benchmark for CREMA-D and TESS",
+    "corpora": "a corpus that was never heard",
+}
+"""What each protocol tests, in the order in which they are shown."""
 
-N_VOICES_FOLDS = 6
 CLIPS_TEST_SHARE = 0.2
 CLIPS_SEED = 1
+N_VOICES_FOLDS = 6
+CALIBRATION_ONE_IN = 12  # of the training speakers of a corpus, or of the training clips
+CALIBRATION_SEED = 7
+EMOBOX_CORPORA = ("cremad", "tess")  # those of RAVDESS and SAVEE are tested by ``voices``
 _CREMAD_ACTORS_PER_FOLD = 18
 _RAVDESS_ACTORS = {  # the folds of EmoBox (arXiv 2406.07162)
     1: ("01", "11", "20", "21"),
@@ -93,33 +104,56 @@ _OTHER_SPEAKERS = {
     "tess-OAF": 1,
     "tess-YAF": 2,
 }
+_FAMILIES = ("cremad", "ravdess", "tess", "savee")  # a corpus and its songs are one
 
 
 @dataclass(frozen=True, eq=False)
 class Fold:
-    """One train and test split; ``train`` and ``test`` are int64 (n,) positions in a list."""
+    """One split into three; int64 (n,) positions in a list of recordings.
+
+    Attributes
+    ----------
+    train
+        What the classifiers are fitted to.
+    calibrate
+        What their confidence and the weights of the vote are fitted to: clips of speakers (under
+        ``clips`` and ``emobox``: clips) that neither train nor are tested.
+    test
+        What is predicted.
+    """
 
     protocol: str
     number: int
     train: npt.NDArray[np.int64]
+    calibrate: npt.NDArray[np.int64]
     test: npt.NDArray[np.int64]
+
+
+def family(recording: Recording) -> str:
+    """Corpus of a recording, the songs of RAVDESS being part of RAVDESS."""
+    return recording.speaker.split("-")[0]
 
 
 def voices_fold(recording: Recording) -> int:
     """Fold, 1 to 6, in which the speaker of a recording is tested; one for speech and song."""
-    family, actor = recording.speaker.split("-")
-    if family == "cremad":
+    _, actor = recording.speaker.split("-")
+    if family(recording) == "cremad":
         block = (int(actor) - 1001) // _CREMAD_ACTORS_PER_FOLD + 1
         return min(block, 5)  # the last block has one actor more: 1073 to 1091
-    if family == "ravdess":
+    if family(recording) == "ravdess":
         return next(fold for fold, actors in _RAVDESS_ACTORS.items() if actor in actors)
     return _OTHER_SPEAKERS[recording.speaker]
 
 
 def folds(
-    protocol: str, recordings: Sequence[Recording], keys: Sequence[str] | None = None
+    protocol: str,
+    recordings: Sequence[Recording],
+    keys: Sequence[str] | None = None,
+    directory: Path | None = None,
 ) -> tuple[Fold, ...]:
-    """The folds of a protocol over a list of recordings; calm is in neither side.
+    """The folds of a protocol over a list of recordings.
+
+    Calm is on all sides of ``voices``, ``emobox`` and ``corpora``, and on none of ``clips``.
 
     Parameters
     ----------
@@ -130,88 +164,203 @@ def folds(
     keys
         One text per recording, equal where the audio is the same; made by :func:`content_keys`
         if not given, which takes seconds.
+    directory
+        Where the clip lists of ``emobox`` are looked for (:func:`read_emobox`).
 
     Raises
     ------
     CorpusError
-        The protocol is unknown, there are too few recordings to split, or a speaker or identical
-        audio would stand on both sides (:func:`check_fold`).
+        The protocol is unknown, there are too few recordings to split, lists are missing, or a
+        speaker or identical audio would stand on both sides (:func:`check_fold`).
     """
+    if protocol not in PROTOCOLS:
+        raise CorpusError(
+            f"There is no protocol '{protocol}'. The protocols are {', '.join(PROTOCOLS)}."
+        )
     if keys is None:
         keys = content_keys(recordings)
+    everything = sorted(range(len(recordings)), key=lambda i: order(recordings[i]))
     if protocol == "clips":
-        made: tuple[Fold, ...] = (_clips_fold(recordings, keys),)
+        used = [i for i in everything if recordings[i].emotion != CALM]
+        tests = {1: _clips_test(used)}
     elif protocol == "voices":
-        made = _voices_folds(recordings)
+        used = everything
+        tests = _grouped({i: voices_fold(recordings[i]) for i in used})
+    elif protocol == "emobox":
+        used = everything
+        tests = _emobox_tests(recordings, directory)
     else:
-        names = " and ".join(PROTOCOLS)
-        raise CorpusError(f"There is no protocol '{protocol}'. The protocols are {names}.")
+        used = everything
+        tests = _grouped({i: _FAMILIES.index(family(recordings[i])) + 1 for i in used})
+    made = tuple(
+        _make_fold(protocol, number, used, test, recordings, keys)
+        for number, test in sorted(tests.items())
+        if 0 < len(test) < len(used)  # a folder with some of the corpora lacks some folds
+    )
+    if not made:
+        raise CorpusError(
+            f"The {len(recordings):,} recordings cannot be split for protocol '{protocol}', which "
+            f"tests {PROTOCOLS[protocol]}: too few, or all of one kind."
+        )
     for fold in made:
         check_fold(fold, recordings, keys)
     return made
 
 
 def check_fold(fold: Fold, recordings: Sequence[Recording], keys: Sequence[str]) -> None:
-    """Nothing; raises if training hears what is tested.
+    """Nothing; raises if training or calibration hears what is tested.
 
     Raises
     ------
     CorpusError
-        A recording or identical audio is on both sides, or, under ``voices``, a speaker.
+        A recording or identical audio is on two sides, or, under ``voices`` and ``corpora``, a
+        speaker; or, under ``corpora``, a corpus.
     """
-    where = f"Fold {fold.number} of protocol '{fold.protocol}'"
-    heard = {keys[i]: recordings[i].stem for i in fold.train}
-    for i in fold.test:
-        if keys[i] in heard:
-            raise CorpusError(
-                f"{where} tests {recordings[i].stem}, whose audio is also in training as "
-                f"{heard[keys[i]]}. Remove one of the two from the folder."
+    sides = {"training": fold.train, "calibration": fold.calibrate}
+    for side, rows in sides.items():
+        where = f"Fold {fold.number} of protocol '{fold.protocol}'"
+        heard = {keys[i]: recordings[i].stem for i in rows}
+        for i in fold.test:
+            if keys[i] in heard:
+                raise CorpusError(
+                    f"{where} tests {recordings[i].stem}, whose audio is also in {side} as "
+                    f"{heard[keys[i]]}. Remove one of the two from the folder."
+                )
+        if _by_speaker(fold.protocol):
+            speakers = {recordings[i].speaker for i in rows}
+            both = sorted(speakers & {recordings[i].speaker for i in fold.test})
+            if both:
+                raise CorpusError(f"{where} has speakers of its test in {side}: {', '.join(both)}.")
+        if fold.protocol == "corpora":
+            both = sorted(
+                {family(recordings[i]) for i in rows} & {family(recordings[i]) for i in fold.test}
             )
-    if fold.protocol == "voices":
-        trained = {recordings[i].speaker for i in fold.train}
-        both = sorted(trained & {recordings[i].speaker for i in fold.test})
-        if both:
-            raise CorpusError(f"{where} trains on the speakers that it tests: {', '.join(both)}.")
+            if both:
+                raise CorpusError(f"{where} has corpora of its test in {side}: {', '.join(both)}.")
 
 
-def _usable(recordings: Sequence[Recording]) -> list[int]:
-    """Positions of what is trained or tested, in the order of corpus and stem."""
-    used = [i for i, recording in enumerate(recordings) if recording.emotion != CALM]
-    return sorted(used, key=lambda i: order(recordings[i]))
+def _by_speaker(protocol: str) -> bool:
+    return protocol in ("voices", "corpora")
 
 
-def _clips_fold(recordings: Sequence[Recording], keys: Sequence[str]) -> Fold:
-    from sklearn.model_selection import train_test_split
+def _grouped(number: dict[int, int]) -> dict[int, list[int]]:
+    groups: dict[int, list[int]] = defaultdict(list)
+    for i, fold in number.items():
+        groups[fold].append(i)
+    return dict(groups)
 
-    used = _usable(recordings)
-    if len(used) < 2:
-        raise CorpusError(f"{len(used)} clips cannot be split into training and test.")
-    train, test = train_test_split(used, test_size=CLIPS_TEST_SHARE, random_state=CLIPS_SEED)
+
+def _make_fold(
+    protocol: str,
+    number: int,
+    used: Sequence[int],
+    test: Sequence[int],
+    recordings: Sequence[Recording],
+    keys: Sequence[str],
+) -> Fold:
     labels = defaultdict(set)
     for i in used:
         labels[keys[i]].add(recordings[i].emotion)
     # No answer to audio that stands under two labels is right, so it is not asked for.
-    tested = [i for i in test if len(labels[keys[i]]) == 1]
+    # The lists of EmoBox are taken as published.
+    tested = [i for i in test if len(labels[keys[i]]) == 1] if protocol == "clips" else test
     # The same sound is in the corpora twice under one label too (RAVDESS 03-01-03-01-02-01-07 and
     # 03-01-03-01-02-02-07): where one is tested, the other does not train.
-    asked = {keys[i] for i in tested}
-    trained = [i for i in train if keys[i] not in asked]
-    return Fold("clips", 1, _positions(trained), _positions(tested))
+    asked = {keys[i] for i in test}
+    held = set(test)
+    rest = [i for i in used if i not in held and keys[i] not in asked]
+    calibrate = _calibration(protocol, number, rest, recordings, keys)
+    train = sorted(set(rest) - calibrate)
+    return Fold(protocol, number, _positions(train), _positions(calibrate), _positions(tested))
 
 
-def _voices_folds(recordings: Sequence[Recording]) -> tuple[Fold, ...]:
-    used = _usable(recordings)
-    number = {i: voices_fold(recordings[i]) for i in used}
-    made = []
-    for fold in range(1, N_VOICES_FOLDS + 1):
-        train = [i for i in used if number[i] != fold]
-        test = [i for i in used if number[i] == fold]
-        if train and test:  # a folder with some of the corpora has no speaker for some folds
-            made.append(Fold("voices", fold, _positions(train), _positions(test)))
-    if not made:
-        raise CorpusError("The recordings are of too few speakers to test on unseen voices.")
-    return tuple(made)
+def _calibration(
+    protocol: str,
+    number: int,
+    rest: Sequence[int],
+    recordings: Sequence[Recording],
+    keys: Sequence[str],
+) -> set[int]:
+    """Positions kept from training: one in twelve speakers of each large corpus, or clips.
+
+    Clips where the protocol is not about speakers, or where there are too few of them.
+    """
+    rng = np.random.default_rng([CALIBRATION_SEED, number])
+    speakers: dict[str, set[str]] = defaultdict(set)
+    if _by_speaker(protocol):
+        for i in rest:
+            speakers[family(recordings[i])].add(recordings[i].speaker)
+    names: set[str] = set()
+    for group in sorted(speakers):
+        n = round(len(speakers[group]) / CALIBRATION_ONE_IN)
+        names |= {str(name) for name in rng.permutation(sorted(speakers[group]))[:n]}
+    if names:
+        return {i for i in rest if recordings[i].speaker in names}
+    sounds = list(dict.fromkeys(keys[i] for i in rest))
+    chosen = rng.permutation(len(sounds))[: -(-len(sounds) // CALIBRATION_ONE_IN)]
+    kept = {sounds[i] for i in chosen}
+    return {i for i in rest if keys[i] in kept}
 
 
-def _positions(indices: Sequence[int]) -> npt.NDArray[np.int64]:
+def _clips_test(used: Sequence[int]) -> list[int]:
+    from sklearn.model_selection import train_test_split
+
+    if len(used) < 2:
+        raise CorpusError(f"{len(used)} clips cannot be split into training and test.")
+    _, test = train_test_split(used, test_size=CLIPS_TEST_SHARE, random_state=CLIPS_SEED)
+    return list(test)
+
+
+def _positions(indices: Sequence[int] | set[int]) -> npt.NDArray[np.int64]:
     return np.array(sorted(indices), dtype=np.int64)
+
+
+# --- The lists of EmoBox -------------------------------------------------------------------------
+
+EMOBOX_LIST = "emobox_test_folds.csv"
+EMOBOX_PATTERN = "*_test_fold_*.jsonl"
+
+
+def read_emobox(directory: Path) -> dict[str, int]:
+    """Test fold of each clip that EmoBox tests, by stem.
+
+    Read from ``emobox_test_folds.csv`` (columns corpus, clip, test_fold), or from the lists
+    ``…_test_fold_N.jsonl`` of a copy of the EmoBox repository anywhere under the folder.  They are
+    third-party data and no part of this project.
+
+    Raises
+    ------
+    CorpusError
+        There are no such lists, or one cannot be read.
+    """
+    table = directory / EMOBOX_LIST
+    lists = [] if table.exists() else sorted(directory.rglob(EMOBOX_PATTERN))
+    try:
+        if table.exists():
+            with table.open(newline="", encoding="utf-8-sig") as file:
+                return {row["clip"]: int(row["test_fold"]) for row in csv.DictReader(file)}
+        found = {}
+        for path in lists:
+            number = int(path.stem.rsplit("_", 1)[1])
+            for line in path.read_text(encoding="utf-8").splitlines():
+                found[Path(json.loads(line)["wav"]).stem] = number
+    except (KeyError, ValueError, TypeError, OSError) as error:
+        raise CorpusError(f"The clip lists of EmoBox cannot be read: {error!r}.") from error
+    if not found:
+        raise CorpusError(
+            f"Protocol 'emobox' needs the clip lists of EmoBox in {directory}: {EMOBOX_LIST}, or "
+            "a copy of the repository github.com/emo-box/EmoBox."
+        )
+    return found
+
+
+def _emobox_tests(recordings: Sequence[Recording], directory: Path | None) -> dict[int, list[int]]:
+    if directory is None:
+        raise CorpusError("Protocol 'emobox' needs the folder that holds the lists of EmoBox.")
+    listed = read_emobox(directory)
+    number = {
+        i: listed[recording.stem]
+        for i, recording in enumerate(recordings)
+        if recording.corpus in EMOBOX_CORPORA and recording.stem in listed
+    }
+    return _grouped(number)

@@ -7,4 +7,11 @@ INDEX = {label: i for i, label in enumerate(LABELS)}
 """Position of each label in :data:`LABELS`."""
 
 CALM = "calm"
-"""RAVDESS alone has it; it is read by the corpus loaders and left out of training."""
+"""RAVDESS alone has it: trained and tested where a protocol asks for it, never given as an answer.
+"""
+
+TRAINED_LABELS = (*LABELS, CALM)
+"""What the classifiers are fitted to tell apart; without calm, the rest are LABELS in order."""
+
+TRAINED_INDEX = {label: i for i, label in enumerate(TRAINED_LABELS)}
+"""Position of each label in :data:`TRAINED_LABELS`."""

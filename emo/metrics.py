@@ -10,16 +10,17 @@ import io
 import os
 import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from emo.calibrate import restrict
 from emo.corpora import CORPUS
 from emo.errors import CorpusError
-from emo.labels import INDEX, LABELS
+from emo.labels import LABELS, TRAINED_LABELS
 
 N_ECE_BINS = 15
 DECIMALS = 6
@@ -55,8 +56,8 @@ class Scores:
         Expected calibration error over 15 equally wide bins of confidence: mean over clips of
         the distance between the accuracy and the mean confidence of the clip's bin (Naeini,
         Cooper, Hauskrecht 2015; Guo et al.: On calibration of modern neural networks, 2017).
-    confusion : ndarray of int64, shape (7, 7)
-        Clips by true label (row) and likeliest label (column), in the order of LABELS.
+    confusion : ndarray of int64, shape (labels, labels)
+        Clips by true label (row) and likeliest label (column).
     per_class : dict
         :class:`ClassScores` of every label.
     """
@@ -95,8 +96,8 @@ class Predictions:
         Stem, key of the corpus, speaker and true label.
     folds : tuple of int
         Number of the fold that tested the clip.
-    probabilities : ndarray of float64, shape (n, 7)
-        In the order of LABELS.
+    probabilities : ndarray of float64, shape (n, 8)
+        In the order of TRAINED_LABELS; as the classifier gives them, before calibration.
     """
 
     clips: tuple[str, ...]
@@ -109,41 +110,65 @@ class Predictions:
     def __len__(self) -> int:
         return len(self.clips)
 
+    def take(self, rows: npt.NDArray[np.int64] | Sequence[int]) -> "Predictions":
+        """Some rows, in the order given."""
+        return Predictions(
+            clips=tuple(self.clips[i] for i in rows),
+            corpora=tuple(self.corpora[i] for i in rows),
+            speakers=tuple(self.speakers[i] for i in rows),
+            folds=tuple(self.folds[i] for i in rows),
+            emotions=tuple(self.emotions[i] for i in rows),
+            probabilities=self.probabilities[list(rows)],
+        )
+
+    def among(self, labels: Sequence[str]) -> "Predictions":
+        """The clips of some labels, with the probabilities of these alone, adding up to 1."""
+        part = self.take([i for i, emotion in enumerate(self.emotions) if emotion in labels])
+        columns = [TRAINED_LABELS.index(label) for label in labels]
+        return replace(part, probabilities=restrict(part.probabilities, columns))
+
 
 # --- Scores --------------------------------------------------------------------------------------
 
 
 def confusion_matrix(
-    emotions: Sequence[str], probabilities: npt.NDArray[np.floating[Any]]
+    emotions: Sequence[str],
+    probabilities: npt.NDArray[np.floating[Any]],
+    labels: Sequence[str] = LABELS,
 ) -> npt.NDArray[np.int64]:
-    """Clips by true label (row) and likeliest label (column), int64 (7, 7).
+    """Clips by true label (row) and likeliest label (column), int64 (labels, labels).
 
     Of equally likely labels the first counts.
 
     Raises
     ------
     CorpusError
-        An emotion is not one of the seven.
+        An emotion is not one of the labels.
     ValueError
-        The probabilities are not finite numbers of shape (clips, 7).
+        The probabilities are not finite numbers of shape (clips, labels).
     """
-    unknown = sorted(set(emotions) - set(LABELS))
+    unknown = sorted(set(emotions) - set(labels))
     if unknown:
         raise CorpusError(
-            f"'{unknown[0]}' is not one of the emotions scored. They are {', '.join(LABELS)}."
+            f"'{unknown[0]}' is not one of the emotions scored. They are {', '.join(labels)}."
         )
-    expected = (len(emotions), len(LABELS))
+    expected = (len(emotions), len(labels))
     if probabilities.shape != expected:
         raise ValueError(f"probabilities have shape {probabilities.shape}, expected {expected}")
     if not np.isfinite(probabilities).all():
         raise ValueError("probabilities hold NaN or infinity")
-    matrix = np.zeros((len(LABELS), len(LABELS)), dtype=np.int64)
-    rows = np.array([INDEX[emotion] for emotion in emotions], dtype=np.int64)
+    matrix = np.zeros((len(labels), len(labels)), dtype=np.int64)
+    index = {label: i for i, label in enumerate(labels)}
+    rows = np.array([index[emotion] for emotion in emotions], dtype=np.int64)
     np.add.at(matrix, (rows, probabilities.argmax(axis=1)), 1)
     return matrix
 
 
-def score(emotions: Sequence[str], probabilities: npt.NDArray[np.floating[Any]]) -> Scores:
+def score(
+    emotions: Sequence[str],
+    probabilities: npt.NDArray[np.floating[Any]],
+    labels: Sequence[str] = LABELS,
+) -> Scores:
     """Scores of the likeliest labels against the true ones; definitions in :class:`Scores`.
 
     Parameters
@@ -151,26 +176,28 @@ def score(emotions: Sequence[str], probabilities: npt.NDArray[np.floating[Any]])
     emotions
         True label of each clip.
     probabilities
-        Shape (n, 7), in the order of LABELS.
+        Shape (n, labels).
+    labels
+        Names of the columns.
 
     Raises
     ------
     CorpusError
-        There is no clip, or an emotion is not one of the seven.
+        There is no clip, or an emotion is not one of the labels.
     ValueError
-        The probabilities are not finite numbers of shape (clips, 7).
+        The probabilities are not finite numbers of shape (clips, labels).
     """
     if not len(emotions):
         raise CorpusError("There are no clips to score.")
-    matrix = confusion_matrix(emotions, probabilities)
-    per_class = {label: _class_scores(matrix, i) for i, label in enumerate(LABELS)}
-    present = [one for one in per_class.values() if one.n]
+    matrix = confusion_matrix(emotions, probabilities, labels)
+    per_class = {label: _class_scores(matrix, i) for i, label in enumerate(labels)}
+    true = np.array([list(labels).index(emotion) for emotion in emotions])
     return Scores(
         n=int(matrix.sum()),
         accuracy=float(matrix.trace() / matrix.sum()),
-        uar=float(np.mean([one.recall for one in present])),
-        macro_f1=float(np.mean([one.f1 for one in present])),
-        ece=calibration_error(emotions, probabilities),
+        uar=float(np.mean([one.recall for one in per_class.values() if one.recall is not None])),
+        macro_f1=float(np.mean([one.f1 for one in per_class.values() if one.f1 is not None])),
+        ece=calibration_error(true, probabilities),
         confusion=matrix,
         per_class=per_class,
     )
@@ -187,56 +214,129 @@ def _class_scores(matrix: npt.NDArray[np.int64], i: int) -> ClassScores:
 
 
 def calibration_error(
-    emotions: Sequence[str], probabilities: npt.NDArray[np.floating[Any]]
+    targets: npt.NDArray[np.int64], probabilities: npt.NDArray[np.floating[Any]]
 ) -> float:
     """Expected calibration error in 0..1, of the likeliest labels (see :class:`Scores`)."""
     confidence = probabilities.max(axis=1)
-    true = np.array([INDEX[emotion] for emotion in emotions])
-    right = probabilities.argmax(axis=1) == true
+    right = probabilities.argmax(axis=1) == targets
     # Bins are closed above, as in Guo et al.: a confidence of 1 belongs to the last one.
     bins = np.clip(np.ceil(confidence * N_ECE_BINS).astype(int) - 1, 0, N_ECE_BINS - 1)
     gaps = np.bincount(bins, weights=right - confidence, minlength=N_ECE_BINS)
-    return float(np.abs(gaps).sum() / len(emotions))
+    return float(np.abs(gaps).sum() / len(targets))
 
 
-def protocol_metrics(predictions: Predictions) -> dict[str, Any]:
-    """The block of one protocol in ``metrics.json``: scores of all clips, per corpus and per fold.
+N_RESAMPLES = 2000
+INTERVAL = (2.5, 97.5)  # percentiles
+_BOOTSTRAP_SEED = 20
 
-    Counted from the probabilities as they are stored, with six decimals, so that a recount of
-    the stored file gives the same figures to the last clip.
+
+def draw_speakers(speakers: Sequence[str]) -> tuple[list[str], npt.NDArray[np.float64]]:
+    """Names of the speakers, and how often each is drawn in each resample, (2000, speakers).
+
+    With replacement, as many of each corpus as it has; the same every time.
     """
-    stored = np.array([[float(text) for text in row] for row in _as_text(predictions)]).reshape(
-        len(predictions), len(LABELS)
+    names = sorted(set(speakers))
+    rng = np.random.default_rng(_BOOTSTRAP_SEED)
+    drawn = np.zeros((N_RESAMPLES, len(names)))
+    families = np.array([name.split("-")[0] for name in names])
+    for family in sorted(set(families)):
+        own = np.flatnonzero(families == family)
+        drawn[:, own] = rng.multinomial(len(own), np.full(len(own), 1 / len(own)), N_RESAMPLES)
+    return names, drawn
+
+
+def speaker_intervals(
+    predictions: Predictions, labels: Sequence[str] = LABELS
+) -> dict[str, list[float]]:
+    """95 % intervals of ``accuracy`` and ``uar`` by bootstrap over speakers: [low, high].
+
+    Clips of a speaker stand or fall together, so speakers are drawn with replacement, as many of
+    each corpus as it has (percentile bootstrap, Efron 1979; cluster and stratum).  With the two
+    speakers of TESS and the four of SAVEE the intervals are too narrow for those two.
+    """
+    names, drawn = draw_speakers(predictions.speakers)
+    counts = np.zeros((len(names), len(labels), len(labels)))
+    place = {name: i for i, name in enumerate(names)}
+    index = {label: i for i, label in enumerate(labels)}
+    rows = [place[speaker] for speaker in predictions.speakers]
+    true = [index[emotion] for emotion in predictions.emotions]
+    np.add.at(counts, (rows, true, predictions.probabilities.argmax(axis=1)), 1)
+    matrices = np.tensordot(drawn, counts, axes=1)
+    hits = np.diagonal(matrices, axis1=1, axis2=2)
+    totals = matrices.sum(axis=2)
+    accuracy = hits.sum(axis=1) / totals.sum(axis=1)
+    with np.errstate(invalid="ignore"):
+        recalls = np.where(totals > 0, hits / totals, np.nan)
+    uar = np.nanmean(recalls, axis=1)
+    return {
+        "accuracy": [float(v) for v in np.percentile(accuracy, INTERVAL)],
+        "uar": [float(v) for v in np.percentile(uar, INTERVAL)],
+    }
+
+
+def join(parts: Sequence[Predictions]) -> Predictions:
+    """The rows of several, one after the other."""
+    return Predictions(
+        clips=tuple(c for p in parts for c in p.clips),
+        corpora=tuple(c for p in parts for c in p.corpora),
+        speakers=tuple(s for p in parts for s in p.speakers),
+        folds=tuple(f for p in parts for f in p.folds),
+        emotions=tuple(e for p in parts for e in p.emotions),
+        probabilities=np.concatenate([p.probabilities for p in parts]),
     )
-    block = score(predictions.emotions, stored).as_dict()
-    named = dict.fromkeys([*CORPUS, *predictions.corpora])
-    short = ("n", "accuracy", "uar", "macro_f1", "ece")
-    per_corpus = _by_group(predictions, stored, predictions.corpora)
-    per_fold = _by_group(predictions, stored, predictions.folds)
+
+
+_SHORT = ("n", "accuracy", "uar", "macro_f1", "ece")
+
+
+def protocol_metrics(predictions: Predictions, labels: Sequence[str] = LABELS) -> dict[str, Any]:
+    """The block of one protocol in ``metrics.json``: all clips, per corpus, per fold, intervals.
+
+    Parameters
+    ----------
+    predictions
+        With the probabilities of ``TRAINED_LABELS``; clips of other labels than those asked for
+        are left out, and so are their probabilities.
+    """
+    asked = predictions.among(labels)
+    block = score(asked.emotions, asked.probabilities, labels).as_dict()
+    block["labels"] = list(labels)
+    block["intervals"] = speaker_intervals(asked, labels)
+    named = dict.fromkeys([*CORPUS, *asked.corpora])
+    per_corpus = _by_group(asked, asked.corpora, labels)
     block["per_corpus"] = {
-        corpus: {name: per_corpus[corpus][name] for name in (*short, "confusion")}
+        corpus: {name: per_corpus[corpus][name] for name in (*_SHORT, "confusion")}
         for corpus in named
         if corpus in per_corpus
     }
+    per_fold = _by_group(asked, asked.folds, labels)
     block["folds"] = [
-        {"fold": fold} | {name: per_fold[fold][name] for name in short} for fold in sorted(per_fold)
+        {"fold": fold} | {name: per_fold[fold][name] for name in _SHORT}
+        for fold in sorted(per_fold)
     ]
     return block
 
 
 def _by_group(
-    predictions: Predictions, stored: npt.NDArray[np.float64], groups: Sequence[Any]
+    predictions: Predictions, groups: Sequence[Any], labels: Sequence[str]
 ) -> dict[Any, dict[str, Any]]:
     scores = {}
     for group in dict.fromkeys(groups):
-        own = [i for i, one in enumerate(groups) if one == group]
-        scores[group] = score([predictions.emotions[i] for i in own], stored[own]).as_dict()
+        own = predictions.take([i for i, one in enumerate(groups) if one == group])
+        scores[group] = score(own.emotions, own.probabilities, labels).as_dict()
     return scores
 
 
 # --- Files ---------------------------------------------------------------------------------------
 
-_COLUMNS = ("clip", "corpus", "speaker", "fold", "emotion", *(f"p_{label}" for label in LABELS))
+_COLUMNS = (
+    "clip",
+    "corpus",
+    "speaker",
+    "fold",
+    "emotion",
+    *(f"p_{label}" for label in TRAINED_LABELS),
+)
 
 
 def write_predictions(path: str | os.PathLike[str], predictions: Predictions) -> None:
@@ -282,7 +382,9 @@ def read_predictions(path: str | os.PathLike[str]) -> Predictions:
             speakers=tuple(row[2] for row in body),
             folds=folds,
             emotions=tuple(row[4] for row in body),
-            probabilities=np.array(probabilities, dtype=np.float64).reshape(-1, len(LABELS)),
+            probabilities=np.array(probabilities, dtype=np.float64).reshape(
+                -1, len(TRAINED_LABELS)
+            ),
         )
     except FileNotFoundError:
         raise CorpusError(

@@ -1,6 +1,6 @@
 """From a recording to what each classifier and their vote say of it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,6 +9,7 @@ import numpy as np
 
 from emo.audio import Clip
 from emo.bundle import Model, load_model
+from emo.calibrate import Calibration, pool, read_calibration, restrict, soften
 from emo.classifiers import CLASSIFIERS
 from emo.features import analyse, cnn_input
 from emo.functionals import functionals
@@ -19,7 +20,15 @@ MODEL_KEYS = tuple(CLASSIFIERS)
 VOTE = "vote"
 ANSWER_KEYS = (*MODEL_KEYS, VOTE)
 
-Models = dict[str, Model]
+_SERVED = range(len(LABELS))  # columns of the labels that are given as answers
+
+
+@dataclass(frozen=True)
+class Models:
+    """The three classifiers, by key, and how their probabilities become answers."""
+
+    classifiers: dict[str, Model]
+    calibration: Calibration
 
 
 @dataclass(frozen=True)
@@ -29,19 +38,26 @@ class Answer:
     Attributes
     ----------
     label : the likeliest of the seven
-    confidence : its probability, 0 to 1
+    confidence : its calibrated probability, 0 to 1
+    second : the label that is likeliest after it
+    unsure : whether the confidence is below what answers of new voices need to be right 80 % of
+        the time
     probabilities : float64, (7,), in the order of ``LABELS``, adding up to 1
     """
 
     label: str
     confidence: float
+    second: str
+    unsure: bool
     probabilities: np.ndarray
 
     def as_dict(self) -> dict[str, Any]:
-        """Label, confidence and probabilities by label, as plain numbers."""
+        """The same as plain values, the probabilities by label."""
         return {
             "label": self.label,
             "confidence": self.confidence,
+            "second": self.second,
+            "unsure": self.unsure,
             "probabilities": dict(zip(LABELS, self.probabilities.tolist(), strict=True)),
         }
 
@@ -64,25 +80,35 @@ class Prediction:
 
 
 def load_models(directory: Path = MODELS_DIR) -> Models:
-    """The three classifiers, each checked at load.
+    """The three classifiers, each checked at load, and their calibration.
 
     Raises
     ------
     ModelError
         One is missing, damaged, or made for other labels or features.
     """
-    return {key: load_model(directory / key) for key in MODEL_KEYS}
+    classifiers = {key: load_model(directory / key) for key in MODEL_KEYS}
+    return Models(classifiers, read_calibration(directory, MODEL_KEYS))
 
 
-def average(probabilities: Sequence[np.ndarray]) -> np.ndarray:
-    """The vote: the mean of the classifiers' probabilities, same shape as each."""
-    return np.asarray(np.mean(np.stack(probabilities), axis=0))
+def calibrated(raw: Mapping[str, np.ndarray], calibration: Calibration) -> dict[str, np.ndarray]:
+    """Probabilities of the seven labels by each classifier and the vote, float64 (n, 7) each.
+
+    Parameters
+    ----------
+    raw
+        By classifier, (n, 8), in the order of ``TRAINED_LABELS``.
+    """
+    served = {key: restrict(rows, _SERVED) for key, rows in raw.items()}
+    rows = {key: soften(one, calibration.temperatures[key]) for key, one in served.items()}
+    return rows | {VOTE: pool(served, calibration.weights)}
 
 
-def answer(probabilities: np.ndarray) -> Answer:
+def answer(probabilities: np.ndarray, threshold: float = 0.0) -> Answer:
     """The likeliest label and its probability, from probabilities (7,)."""
-    best = int(probabilities.argmax())
-    return Answer(LABELS[best], float(probabilities[best]), probabilities)
+    best, second = (int(i) for i in np.argsort(-probabilities, kind="stable")[:2])
+    confidence = float(probabilities[best])
+    return Answer(LABELS[best], confidence, LABELS[second], confidence < threshold, probabilities)
 
 
 def predict_many(clips: Sequence[Clip], models: Models) -> list[Prediction]:
@@ -95,10 +121,15 @@ def predict_many(clips: Sequence[Clip], models: Models) -> list[Prediction]:
         vectors.append(functionals(frames))
         views.append(cnn_input(frames))
     stacked, all_views = np.stack(vectors), tuple(views)
-    rows = {key: model.probabilities(stacked, all_views) for key, model in models.items()}
-    rows[VOTE] = average(list(rows.values()))
+    raw = {key: one.probabilities(stacked, all_views) for key, one in models.classifiers.items()}
+    rows = calibrated(raw, models.calibration)
+    limits = models.calibration.thresholds
     return [
-        Prediction(clip.duration_s, clip.warnings, {key: answer(p[i]) for key, p in rows.items()})
+        Prediction(
+            clip.duration_s,
+            clip.warnings,
+            {key: answer(p[i], limits.get(key, 0.0)) for key, p in rows.items()},
+        )
         for i, clip in enumerate(clips)
     ]
 

@@ -2,9 +2,11 @@
 
 import hashlib
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass
+from itertools import repeat
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -13,6 +15,7 @@ from tqdm import tqdm
 
 from emo.audio import decode
 from emo.corpora import Recording
+from emo.degrade import ALTERATIONS_VERSION, CONDITIONS, vary
 from emo.errors import AudioError
 from emo.features import FEATURES_VERSION, N_MELS, analyse, cnn_input
 from emo.functionals import functional_names, functionals
@@ -53,14 +56,28 @@ def cache_directory() -> Path:
     return Path(os.environ.get(CACHE_ENV) or Path(__file__).resolve().parent.parent / ".cache")
 
 
-def _compute(paths: Sequence[Path]) -> list[tuple[str, np.ndarray, np.ndarray, str]]:
+def _alter(samples: np.ndarray, alteration: str, digest: str) -> np.ndarray:
+    """The clip under an alteration, by a chance that depends on its content and the name alone."""
+    name = int.from_bytes(hashlib.sha256(alteration.encode()).digest()[:8])
+    rng = np.random.default_rng([name, int(digest[:16], 16)])
+    if alteration in CONDITIONS:
+        return CONDITIONS[alteration].apply(samples, rng)
+    return vary(samples, rng)
+
+
+def _compute(
+    paths: Sequence[Path], alteration: str
+) -> list[tuple[str, np.ndarray, np.ndarray, str]]:
     """For each path: hash of its bytes, functionals, the CNN's view, and why not if not."""
     rows = []
     for path in paths:
         data = path.read_bytes()
         digest = hashlib.sha256(data).hexdigest()
         try:
-            frames = analyse(decode(data, path.name).samples)
+            samples = decode(data, path.name).samples
+            if alteration:
+                samples = _alter(samples, alteration, digest)
+            frames = analyse(samples)
             rows.append((digest, functionals(frames), cnn_input(frames), ""))
         except AudioError as error:
             empty = np.zeros(len(functional_names()), np.float32)
@@ -111,7 +128,10 @@ def _pack(rows: dict[str, tuple[np.ndarray, np.ndarray, str]]) -> _Shard:
 
 
 def load_features(
-    recordings: Sequence[Recording], jobs: int = 2, cache: Path | None = None
+    recordings: Sequence[Recording],
+    jobs: int = 2,
+    cache: Path | None = None,
+    alteration: str = "",
 ) -> Features:
     """Features of the recordings, from the cache where their content is known.
 
@@ -125,12 +145,16 @@ def load_features(
         Worker processes for what is not cached.
     cache
         Folder; :func:`cache_directory` by default.
+    alteration
+        Nothing for the clips as they are; a key of :data:`emo.degrade.CONDITIONS`; or any other
+        name for copies that :func:`emo.degrade.vary` makes, others for every name.
     """
     directory = (cache or cache_directory()) / f"features-v{FEATURES_VERSION}"
+    suffix = f".{alteration}-v{ALTERATIONS_VERSION}" if alteration else ""
     digests = [hashlib.sha256(r.path.read_bytes()).hexdigest() for r in recordings]
     known: dict[str, tuple[np.ndarray, np.ndarray, str]] = {}
     for corpus in sorted({r.corpus for r in recordings}):
-        shard = directory / f"{corpus}.npz"
+        shard = directory / f"{corpus}{suffix}.npz"
         rows = _Shard.load(shard).rows() if shard.exists() else {}
         missing = {
             d: r.path
@@ -138,7 +162,8 @@ def load_features(
             if r.corpus == corpus and d not in rows
         }
         if missing:
-            rows |= _compute_all(list(missing.values()), jobs, f"features of {corpus}")
+            title = f"{alteration or 'features'} of {corpus}"
+            rows |= _compute_all(list(missing.values()), alteration, jobs, title)
             _pack(rows).save(shard)
         known |= rows
     vectors, views, reasons = zip(*(known[d] for d in digests), strict=True)
@@ -147,15 +172,17 @@ def load_features(
 
 
 def _compute_all(
-    paths: list[Path], jobs: int, title: str
+    paths: list[Path], alteration: str, jobs: int, title: str
 ) -> dict[str, tuple[np.ndarray, np.ndarray, str]]:
     chunks = [paths[i : i + CHUNK] for i in range(0, len(paths), CHUNK)]
     rows: dict[str, tuple[np.ndarray, np.ndarray, str]] = {}
-    with (
-        ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool,
-        tqdm(total=len(paths), desc=title, unit="clip") as bar,
-    ):
-        for done in pool.map(_compute, chunks):
+    with ExitStack() as stack:
+        each: Callable[..., Iterator[list[tuple[str, np.ndarray, np.ndarray, str]]]] = map
+        if jobs > 1 and len(chunks) > 1:  # starting processes takes a second or two
+            pool = ProcessPoolExecutor(jobs, mp_context=get_context("spawn"))
+            each = stack.enter_context(pool).map
+        bar = stack.enter_context(tqdm(total=len(paths), desc=title, unit="clip"))
+        for done in each(_compute, chunks, repeat(alteration)):
             rows |= {digest: (vector, view, reason) for digest, vector, view, reason in done}
             bar.update(len(done))
     return rows

@@ -4,46 +4,81 @@ import hashlib
 import json
 import subprocess
 import sys
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
 from tqdm import tqdm
 
-from emo import augment, classifiers, epochs
+from emo import augment, classifiers, cnn, epochs, examples, mlp, tree
 from emo.bundle import Origin, save_model
-from emo.classifiers import CLASSIFIERS, Batch, Fitted
+from emo.classifiers import CLASSIFIERS
 from emo.corpora import Recording, coverage, find
+from emo.degrade import ALTERATIONS_VERSION
 from emo.epochs import Curve
 from emo.errors import CorpusError
+from emo.examples import N_OUTPUTS, Arrays, Batch, Fitted, Inputs
 from emo.features import FEATURES_VERSION
-from emo.labels import INDEX, LABELS
+from emo.labels import LABELS, TRAINED_INDEX
+from emo.people import heard_shares
 from emo.store import Features, cache_directory, load_features
 
 SEED = 1
 CURVES = "curves.json"
-WATCHED = 400  # clips scored after each epoch for the learning curve
+COPIES = ("copy-1", "copy-2")  # names of the altered copies of every clip that train beside it
 
 
 @dataclass(frozen=True)
 class Dataset:
-    """Recordings with one of the seven labels, and their features, row by row."""
+    """Recordings of the corpora and their features, row by row.
 
+    Attributes
+    ----------
+    directory : where the recordings and the tables beside them are
+    targets : int64 (n,), position of the label in ``TRAINED_LABELS``
+    copies : features of altered copies, used in training alone
+    listeners : float32 (n, 8), shares of the listeners' votes; zeros where nobody was asked
+    """
+
+    directory: Path
     recordings: tuple[Recording, ...]
     features: Features
     targets: np.ndarray
+    copies: tuple[Features, ...] = ()
+    listeners: np.ndarray = field(default_factory=lambda: np.zeros((0, N_OUTPUTS), np.float32))
+
+    def usable(self, rows: np.ndarray) -> np.ndarray:
+        """Those of the rows whose recordings can be used."""
+        return np.asarray(rows[self.features.usable[rows]])
 
     def batch(self, rows: np.ndarray) -> Batch:
         """Features and targets of some rows, those of unusable recordings left out."""
-        rows = rows[self.features.usable[rows]]
-        part = self.features.take(rows)
-        return Batch(part.vectors, part.views, self.targets[rows])
+        rows = self.usable(rows)
+        return Batch(_inputs(self.features, rows), self.targets[rows])
+
+    def training_batch(self, rows: np.ndarray) -> Batch:
+        """The same with the copies and what listeners heard."""
+        rows = self.usable(rows)
+        clips = _inputs(self.features, rows)
+        copies = tuple(_inputs(copy, rows, clips) for copy in self.copies)
+        listeners = self.listeners[rows] if len(self.listeners) else self.listeners
+        return Batch(clips, self.targets[rows], copies, listeners)
 
 
-def load_dataset(directory: Path, jobs: int = 2) -> Dataset:
-    """All recordings in a folder that carry one of the seven labels, with features.
+def _inputs(features: Features, rows: np.ndarray, instead: Inputs | None = None) -> Inputs:
+    """Features of some rows; where they cannot be used, those ``instead``."""
+    part = features.take(rows)
+    if instead is None or part.usable.all():
+        return Inputs(part.vectors, part.views)
+    vectors = np.where(part.usable[:, None], part.vectors, instead.vectors)
+    pairs = zip(part.usable, part.views, instead.views, strict=True)
+    return Inputs(vectors, tuple(own if good else other for good, own, other in pairs))
+
+
+def load_dataset(directory: Path, jobs: int = 2, copies: Sequence[str] = COPIES) -> Dataset:
+    """All recordings in a folder, with their features and those of their copies.
 
     Raises
     ------
@@ -51,69 +86,91 @@ def load_dataset(directory: Path, jobs: int = 2) -> Dataset:
         The folder holds no clips of the corpora, or all of one emotion.
     """
     collection = find(directory)
-    print("\n".join(coverage(collection)), file=sys.stderr)
-    if collection.skipped:
-        print(
-            f"{len(collection.skipped):,} other files; 'python -m emo corpora' names each.",
-            file=sys.stderr,
-        )
-    recordings = tuple(r for r in collection.recordings if r.emotion in INDEX)
+    recordings = collection.recordings
     if len({r.emotion for r in recordings}) < 2:
         raise CorpusError(
             f"{directory} has clips of fewer than two of the emotions {', '.join(LABELS)}, so "
             "nothing can be learnt from it."
         )
-    targets = np.array([INDEX[r.emotion] for r in recordings])
-    return Dataset(recordings, load_features(recordings, jobs), targets)
+    return Dataset(
+        directory,
+        recordings,
+        load_features(recordings, jobs),
+        np.array([TRAINED_INDEX[r.emotion] for r in recordings]),
+        tuple(load_features(recordings, jobs, alteration=name) for name in copies),
+        heard_shares(recordings, directory),
+    )
 
 
-def fit(key: str, run: str, train: Batch, seed: int = SEED, watch: Batch | None = None) -> Fitted:
-    """A classifier fitted to a batch, from the checkpoint of the same run if there is one.
+def describe_folder(directory: Path) -> str:
+    """What a folder of recordings holds, a line for each corpus."""
+    collection = find(directory)
+    lines = list(coverage(collection))
+    if collection.skipped:
+        n = len(collection.skipped)
+        lines.append(f"{n:,} other files; 'python -m emo corpora' names each.")
+    return "\n".join(lines)
+
+
+def fit_all(
+    keys: Sequence[str], run: str, train: Batch, seed: int = SEED, place: int = 0
+) -> Iterator[tuple[str, Fitted]]:
+    """Classifiers fitted to a batch, one after the other, teachers first.
+
+    A network goes on from the checkpoint of the same run if there is one.
 
     Parameters
     ----------
-    key
-        One of ``tree``, ``mlp``, ``cnn``.
+    keys
+        Of ``tree``, ``mlp``, ``cnn``; a teacher that is not asked for is fitted all the same.
     run
         Name of the run for the progress bar and the checkpoint, such as ``voices-1``.
-    watch
-        Clips of which some are scored after each epoch; they choose nothing.
+    place
+        Line of the progress bar, where several are shown at once.
     """
+    teachers = {CLASSIFIERS[key].teacher for key in keys} - {None}
+    taught: dict[str, Fitted] = {}
+    for key in sorted({*keys, *teachers}, key=lambda key: (key not in teachers, str(key))):
+        teacher = CLASSIFIERS[str(key)].teacher
+        given = {} if teacher is None else {"teacher": taught[teacher].arrays}
+        fitted = _fit(str(key), run, train, seed, place, given)
+        if key in teachers:
+            taught[str(key)] = fitted
+        if key in keys:
+            yield str(key), fitted
+
+
+def _fit(
+    key: str, run: str, train: Batch, seed: int, place: int, given: dict[str, Arrays]
+) -> Fitted:
     classifier = CLASSIFIERS[key]
     checkpoint = cache_directory() / "checkpoints" / f"{key}-{run}-{_fingerprint(key, train, seed)}"
-    if watch is not None:
-        watch = _some(watch, np.random.default_rng(seed))
-    with tqdm(desc=f"{key} {run}", unit="epoch") as bar:
+    with tqdm(desc=f"{key} {run}", unit="epoch", position=place, mininterval=5) as bar:
 
         def progress(done: int, total: int, row: dict[str, float]) -> None:
             bar.total = total
             bar.update(done - bar.n)
             bar.set_postfix({k: f"{v:.3f}" for k, v in row.items() if k != "epoch"})
 
-        return classifier.fit(
-            train, seed=seed, watch=watch, checkpoint=checkpoint, progress=progress
-        )
-
-
-def _some(batch: Batch, rng: np.random.Generator) -> Batch:
-    rows = np.sort(rng.permutation(len(batch.targets))[:WATCHED])
-    return Batch(batch.vectors[rows], tuple(batch.views[i] for i in rows), batch.targets[rows])
+        return classifier.fit(train, seed=seed, checkpoint=checkpoint, progress=progress, **given)
 
 
 def _fingerprint(key: str, train: Batch, seed: int) -> str:
     """Twelve characters that change with the code, the settings, the seed or the training clips."""
+    modules = (augment, epochs, examples, classifiers, {"tree": tree, "mlp": mlp, "cnn": cnn}[key])
     settings = {
         name: value
-        for name, value in vars(classifiers).items()
-        if name.startswith(f"{key.upper()}_") and isinstance(value, int | float | tuple)
+        for name, value in vars(modules[-1]).items()
+        if name.isupper() and isinstance(value, int | float | tuple)
     }
-    keras = version("keras")
-    text = json.dumps([settings, seed, FEATURES_VERSION, keras], sort_keys=True)
-    digest = hashlib.sha256(text.encode())
-    for module in (augment, epochs, classifiers):
+    versions = [FEATURES_VERSION, ALTERATIONS_VERSION, version("keras")]
+    digest = hashlib.sha256(json.dumps([settings, seed, versions], sort_keys=True).encode())
+    for module in modules:
         digest.update(Path(str(module.__file__)).read_bytes())
-    for array in (train.vectors, train.targets, *train.views):
-        digest.update(np.ascontiguousarray(array).tobytes())
+    for inputs in (train.clips, *train.copies):
+        for array in (inputs.vectors, *inputs.views):
+            digest.update(np.ascontiguousarray(array).tobytes())
+    digest.update(train.targets.tobytes() + train.listeners.tobytes())
     return digest.hexdigest()[:12]
 
 
@@ -139,21 +196,20 @@ def train_models(
     keys: Sequence[str], dataset: Dataset, models: Path, command: str, seed: int = SEED
 ) -> None:
     """Fit classifiers on every clip and write them to ``models/<key>/``."""
-    batch = dataset.batch(np.arange(len(dataset.recordings)))
-    used = [r for r, ok in zip(dataset.recordings, dataset.features.usable, strict=True) if ok]
+    rows = np.arange(len(dataset.recordings))
+    used = [dataset.recordings[i] for i in dataset.usable(rows)]
     for recording, reason in zip(dataset.recordings, dataset.features.reasons, strict=True):
         if reason:
             print(f"{recording.path.name} is left out: {reason}", file=sys.stderr)
     origin = Origin(
         corpora=tuple(sorted({r.corpus for r in used})),
-        clips=len(batch.targets),
+        clips=len(used),
         speakers=len({r.speaker for r in used}),
         seed=seed,
         commit=commit(),
         command=command,
     )
-    for key in keys:
-        fitted = fit(key, "all", batch, seed)
+    for key, fitted in fit_all(keys, "all", dataset.training_batch(rows), seed):
         save_model(models / key, key, fitted, origin)
         write_curve(models / key, "all", fitted.curve)
 

@@ -47,7 +47,7 @@ def test_the_runtime_answers_as_keras_does(models, length):
 @pytest.mark.skipif(not (MODELS_DIR / "cnn" / "model.json").exists(), reason="no trained models")
 @pytest.mark.parametrize("length", [31, 120, 500])
 def test_the_shipped_network_answers_as_its_keras_weights_do(length):
-    from emo.classifiers import build_cnn
+    from emo.cnn import build_cnn
 
     model = bundle.load_model(MODELS_DIR / "cnn")
     network = build_cnn(seed=0)

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from emo.audio import decode
+from emo.calibrate import Calibration
 from emo.labels import LABELS
-from emo.predict import ANSWER_KEYS, answer, average, load_models, predict, predict_many
+from emo.predict import ANSWER_KEYS, answer, calibrated, load_models, predict, predict_many
 from tests.tiny import save_tiny_models
 from tests.voices import encoded, padded, tone, voice
 
@@ -31,18 +32,28 @@ def test_every_clip_has_four_answers_in_order(models):
         assert given.confidence == given.probabilities.max()
 
 
-def test_the_vote_is_the_mean(models):
-    answers = predict(clip(voice()), models).answers
-    expected = np.mean([answers[key].probabilities for key in ("tree", "cnn", "mlp")], axis=0)
-    np.testing.assert_allclose(answers["vote"].probabilities, expected)
+def test_calibrated_counted_by_hand():
+    rows = np.zeros((1, 8))
+    rows[0, :2], rows[0, 7] = (0.4, 0.1), 0.5
+    other = np.zeros((1, 8))
+    other[0, :2] = 0.5, 0.5
+    raw = {"tree": rows, "cnn": other, "mlp": other}
+    weights = {"tree": 2.0, "cnn": 1.0, "mlp": 0.0}
+    found = calibrated(raw, Calibration({"tree": 0.5, "cnn": 1.0, "mlp": 1.0}, weights, {}))
+    np.testing.assert_allclose(found["tree"][0, :2], [16 / 17, 1 / 17], atol=1e-5)  # calm is out
+    np.testing.assert_allclose(found["vote"][0, :2], [16 / 17, 1 / 17], atol=1e-5)
+    np.testing.assert_allclose(found["cnn"][0, :2], [0.5, 0.5], atol=1e-5)
 
 
-def test_average_counted_by_hand():
-    np.testing.assert_allclose(average([np.array([1.0, 0.0]), np.array([0.5, 0.5])]), [0.75, 0.25])
+def test_below_its_threshold_an_answer_is_unsure_and_names_two():
+    rows = np.array([0.1, 0.0, 0.3, 0.0, 0.0, 0.6, 0.0])
+    assert (answer(rows, 0.7).unsure, answer(rows, 0.6).unsure) == (True, False)
+    assert (answer(rows).label, answer(rows).second) == ("sad", "fearful")
 
 
 def test_of_equal_probabilities_the_first_label_answers():
-    assert answer(np.full(7, 1 / 7)).label == "angry"
+    given = answer(np.full(7, 1 / 7))
+    assert (given.label, given.second) == ("angry", "disgusted")
 
 
 def test_many_clips_answer_as_each_alone(models):

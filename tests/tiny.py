@@ -5,11 +5,13 @@ from pathlib import Path
 
 import numpy as np
 
-from emo import classifiers as c
 from emo.bundle import Origin, save_model
+from emo.classifiers import CLASSIFIERS
+from emo.cnn import build_cnn
+from emo.examples import Fitted
 from emo.features import N_MELS
 from emo.functionals import functional_names
-from emo.labels import LABELS
+from emo.labels import TRAINED_LABELS
 from tests.voices import encoded, voice
 
 ORIGIN = Origin(
@@ -31,7 +33,7 @@ SAVEE_LETTERS = {
 }
 
 
-def fitted(key: str, seed: int = 0) -> c.Fitted:
+def fitted(key: str, seed: int = 0) -> Fitted:
     """A classifier of the real shapes that has seen no more than noise."""
     rng = np.random.default_rng(seed)
     n = len(functional_names())
@@ -41,8 +43,8 @@ def fitted(key: str, seed: int = 0) -> c.Fitted:
     }
     if key == "tree":
         inner, leaf = np.array([1, -1, -1], np.int32), np.array([2, -1, -1], np.int32)
-        shares = rng.dirichlet(np.ones(len(LABELS)), 3)
-        return c.Fitted(
+        shares = rng.dirichlet(np.ones(len(TRAINED_LABELS)), 3)
+        return Fitted(
             {
                 **scaling,
                 "centre": np.zeros(n, np.float32),
@@ -56,22 +58,22 @@ def fitted(key: str, seed: int = 0) -> c.Fitted:
             [],
         )
     if key == "mlp":
-        sizes = (n, 8, len(LABELS))
+        sizes = (n, 8, len(TRAINED_LABELS))
         layers = [
             part
             for a, b in pairwise(sizes)
             for part in (rng.normal(0, a**-0.5, (a, b)), rng.normal(0, 0.1, b))
         ]
         arrays = {f"member0_{i}": layer.astype(np.float32) for i, layer in enumerate(layers)}
-        return c.Fitted({**scaling, **arrays}, [])
-    model = c.build_cnn(seed)
+        return Fitted({**scaling, **arrays}, [])
+    model = build_cnn(seed)
     arrays = {f"w{i:03d}": np.asarray(w) for i, w in enumerate(model.get_weights())}
-    return c.Fitted(arrays, [], model)
+    return Fitted(arrays, [], model)
 
 
 def save_tiny_models(directory: Path) -> Path:
     """The three, saved as training saves them; needs Keras for the network."""
-    for key in c.CLASSIFIERS:
+    for key in CLASSIFIERS:
         save_model(directory / key, key, fitted(key), ORIGIN)
     return directory
 

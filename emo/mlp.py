@@ -1,0 +1,116 @@
+"""The multilayer perceptrons on the functionals: building, fitting, and serving with numpy."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from emo.augment import mix
+from emo.epochs import Curve, Progress, compile_network, fit_epochs, softmax
+from emo.examples import (
+    N_OUTPUTS,
+    Arrays,
+    Batch,
+    Fitted,
+    apply_scaling,
+    choose_copies,
+    class_weights,
+    standardise,
+    teaching_rows,
+)
+
+MLP_MEMBERS = 3
+MLP_WIDTHS = (512, 256)
+MLP_EPOCHS = 30
+MLP_BATCH = 128
+MLP_RATE = 1e-3
+MLP_DECAY = 0.02
+MLP_DROPOUT = 0.5
+MLP_NOISE = 0.2
+MLP_SMOOTHING = 0.1
+MLP_LISTENERS = 0.0  # share of what is taught that goes to the listeners' votes
+MLP_MIXUP = 0.4  # share of rows
+MLP_COPIES = 0.6  # share of rows
+
+
+def build_mlp(n_inputs: int, seed: int) -> Any:
+    """A Keras perceptron from standardised functionals (n, f) to logits (n, 8)."""
+    import keras
+
+    keras.utils.set_random_seed(seed)
+    inputs = keras.Input((n_inputs,))
+    x = keras.layers.GaussianNoise(MLP_NOISE)(inputs)
+    for width in MLP_WIDTHS:
+        x = keras.layers.Dense(width, activation="silu")(x)
+        x = keras.layers.Dropout(MLP_DROPOUT)(x)
+    return keras.Model(inputs, keras.layers.Dense(N_OUTPUTS)(x))
+
+
+def fit_mlp(
+    train: Batch,
+    seed: int,
+    checkpoint: Path | None = None,
+    progress: Progress | None = None,
+    epochs: int | None = None,
+) -> Fitted:
+    """Three perceptrons of different seeds, whose probabilities are averaged as one."""
+    epochs = MLP_EPOCHS if epochs is None else epochs
+    scaling = standardise([train.clips.vectors, *(copy.vectors for copy in train.copies)])
+    arrays, curves = dict(scaling), []
+    for member in range(MLP_MEMBERS):
+        member_seed = seed + 1000 * member
+        model = build_mlp(train.clips.vectors.shape[1], member_seed)
+        compile_network(model, MLP_RATE, MLP_DECAY, epochs * -(-len(train.targets) // MLP_BATCH))
+        path = None if checkpoint is None else checkpoint.with_name(f"{checkpoint.name}-{member}")
+
+        def batches(epoch: int, member_seed: int = member_seed) -> Iterator[tuple[Any, Any]]:
+            return _mixed_vectors(train, scaling, np.random.default_rng([member_seed, epoch]))
+
+        def note(epoch: int, row: dict[str, float], member: int = member) -> None:
+            if progress:
+                progress(member * epochs + epoch, MLP_MEMBERS * epochs, row)
+
+        model, curve = fit_epochs(model, batches, class_weights(train.targets), epochs, path, note)
+        curves.append(curve)
+        for i, weight in enumerate(model.get_weights()):
+            arrays[f"member{member}_{i}"] = np.asarray(weight, np.float32)
+    return Fitted(arrays, _mean_curve(curves))
+
+
+def _mean_curve(curves: list[Curve]) -> Curve:
+    return [
+        {name: float(np.mean([row[name] for row in rows])) for name in rows[0]}
+        for rows in zip(*curves, strict=True)
+    ]
+
+
+def _mixed_vectors(
+    train: Batch, scaling: Arrays, rng: np.random.Generator
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    chosen = choose_copies(train, MLP_COPIES, rng)
+    inputs = apply_scaling(train.vectors(chosen), scaling)
+    rows = teaching_rows(train, MLP_SMOOTHING, MLP_LISTENERS)
+    order = rng.permutation(len(inputs))
+    for i in range(0, len(order), MLP_BATCH):
+        part = order[i : i + MLP_BATCH]
+        yield mix(inputs[part], rows[part], MLP_MIXUP, rng)
+
+
+def predict_mlp(arrays: Arrays, vectors: np.ndarray) -> np.ndarray:
+    """Mean probabilities of the members, float64 (n, 8), with numpy alone."""
+    scaled = apply_scaling(vectors, arrays)
+    members = len([name for name in arrays if name.endswith("_0")])
+    total = np.zeros((len(vectors), N_OUTPUTS))
+    for member in range(members):
+        x = scaled
+        n_layers = len([name for name in arrays if name.startswith(f"member{member}_")]) // 2
+        for layer in range(n_layers):
+            x = (
+                x @ arrays[f"member{member}_{2 * layer}"]
+                + arrays[f"member{member}_{2 * layer + 1}"]
+            )
+            if layer < n_layers - 1:
+                x = x / (1.0 + np.exp(-np.clip(x, -80, 80)))
+        total += softmax(x)
+    return total / members

@@ -1,0 +1,479 @@
+"""From stored raw predictions to answers and figures: calibration, the vote, and every table.
+
+``models/<key>/predictions/`` holds what each classifier said of clips that it had not heard, and
+``models/<key>/calibration/`` what it said of the clips kept for calibration.  Everything here is
+counted from those files, so that it can be counted again without training and, but for what
+listeners heard and how old actors are, without the recordings.
+"""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from emo.calibrate import (
+    CALIBRATION,
+    Calibration,
+    fit_calibration,
+    pool,
+    soften,
+    threshold,
+)
+from emo.classifiers import CLASSIFIERS
+from emo.degrade import CONDITIONS
+from emo.errors import CorpusError, ModelError
+from emo.folds import N_VOICES_FOLDS
+from emo.labels import LABELS, TRAINED_LABELS
+from emo.metrics import (
+    Predictions,
+    protocol_metrics,
+    read_predictions,
+    score,
+    speaker_intervals,
+)
+from emo.people import (
+    HEARD_LABELS,
+    age_band_of,
+    read_sexes_and_ages,
+    read_votes,
+    sex_of,
+)
+
+METRICS = "metrics.json"
+LISTENERS = "listeners.json"
+VOTE = "vote"
+KEPT_ACCURACY = 0.80  # of the answers that are not unsure
+_DIGITS = 6
+
+EMOBOX: dict[str, tuple[str, tuple[str, ...]]] = {
+    "cremad": ("emobox", HEARD_LABELS),
+    "ravdess": ("voices", TRAINED_LABELS),
+    "savee": ("voices", LABELS),
+    "tess": ("emobox", LABELS),
+}
+"""Corpora of the benchmark: whose test folds are those of which protocol, and their labels."""
+
+
+# --- Files ---------------------------------------------------------------------------------------
+
+
+def predictions_file(models: Path, key: str, protocol: str, condition: str = "") -> Path:
+    """Raw predictions of a protocol's test clips, as recorded or under a condition."""
+    name = f"{protocol}.{condition}" if condition else protocol
+    return models / key / "predictions" / f"{name}.csv.gz"
+
+
+def calibration_file(models: Path, key: str, protocol: str) -> Path:
+    """Raw predictions of the clips that a protocol keeps for calibration."""
+    return models / key / "calibration" / f"{protocol}.csv.gz"
+
+
+def read_metrics(models: Path, key: str) -> dict[str, Any]:
+    """What ``metrics.json`` says of a classifier or the vote; no protocols if there is none.
+
+    Raises
+    ------
+    ModelError
+        The file is damaged.
+    """
+    return read_json(models / key / METRICS) or {"key": key, "protocols": {}}
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """An object from a file, an empty one if there is no such file.
+
+    Raises
+    ------
+    ModelError
+        The file is damaged.
+    """
+    if not path.exists():
+        return {}
+    try:
+        stored = json.loads(path.read_text(encoding="utf-8"))
+        if not isinstance(stored, dict):
+            raise ValueError("it is not an object")
+    except ValueError as error:
+        raise ModelError(
+            f"{path} cannot be read: {error}. Remove it and evaluate again."
+        ) from error
+    return stored
+
+
+def write_json(path: Path, content: Mapping[str, Any]) -> None:
+    """Nothing; writes an object whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_suffix(".partial")
+    partial.write_text(json.dumps(_rounded(content), indent=1) + "\n", encoding="utf-8")
+    partial.replace(path)
+
+
+def _rounded(value: Any) -> Any:
+    if isinstance(value, float):
+        return round(value, _DIGITS)
+    if isinstance(value, Mapping):
+        return {name: _rounded(one) for name, one in value.items()}
+    return [_rounded(one) for one in value] if isinstance(value, list | tuple) else value
+
+
+# --- Calibrated answers --------------------------------------------------------------------------
+
+
+def _read_all(path: Callable[[str], Path]) -> dict[str, Predictions]:
+    """Predictions of all three classifiers, of the same clips in the same order."""
+    read = {key: read_predictions(path(key)) for key in CLASSIFIERS}
+    first = next(iter(read.values()))
+    for key, one in read.items():
+        if (one.corpora, one.clips, one.folds) != (first.corpora, first.clips, first.folds):
+            raise CorpusError(
+                f"{path(key)} is of other clips than those of the other classifiers. "
+                "Evaluate all three again."
+            )
+    return read
+
+
+def fold_calibrations(models: Path, protocol: str) -> dict[int, Calibration]:
+    """For each fold, what was fitted to its calibration clips.
+
+    Raises
+    ------
+    CorpusError
+        A file is missing, damaged, or of other clips than the rest.
+    """
+    kept = _read_all(lambda key: calibration_file(models, key, protocol))
+    first = next(iter(kept.values()))
+    calibrations = {}
+    for fold in sorted(set(first.folds)):
+        rows = [i for i, one in enumerate(first.folds) if one == fold]
+        asked = {key: one.take(rows).among(LABELS) for key, one in kept.items()}
+        emotions = next(iter(asked.values())).emotions
+        targets = np.array([LABELS.index(emotion) for emotion in emotions])
+        calibrations[fold] = fit_calibration(
+            {key: one.probabilities for key, one in asked.items()}, targets
+        )
+    return calibrations
+
+
+def answers(
+    models: Path,
+    protocol: str,
+    condition: str = "",
+    calibrations: Mapping[int, Calibration] | None = None,
+) -> dict[str, Predictions]:
+    """Calibrated probabilities of the three classifiers and of the vote, by key.
+
+    Each fold's clips are calibrated by what that fold's own calibration clips gave
+    (:func:`fold_calibrations`, made if not given).
+
+    Raises
+    ------
+    CorpusError
+        A file is missing, damaged, or of other clips than the rest.
+    """
+    calibrations = calibrations or fold_calibrations(models, protocol)
+    raw = _read_all(lambda key: predictions_file(models, key, protocol, condition))
+    first = next(iter(raw.values()))
+    folds = np.array(first.folds)
+    made = {key: one.probabilities.copy() for key, one in raw.items()}
+    made[VOTE] = np.empty_like(first.probabilities)
+    for fold, calibration in calibrations.items():
+        rows = np.flatnonzero(folds == fold)
+        own = {key: one.probabilities[rows] for key, one in raw.items()}
+        for key in raw:
+            made[key][rows] = soften(own[key], calibration.temperatures[key])
+        made[VOTE][rows] = pool(own, calibration.weights)
+    return {key: replace(first, probabilities=rows) for key, rows in made.items()}
+
+
+# --- Figures -------------------------------------------------------------------------------------
+
+
+def summarise(models: Path, protocol: str, directory: Path | None, facts: dict[str, Any]) -> None:
+    """Nothing; counts the figures of a protocol and writes them to every ``metrics.json``.
+
+    Parameters
+    ----------
+    directory
+        Folder of the corpora, for the tables beside the recordings; without it the figures that
+        need them stay as they are.
+    facts
+        What stands beside the figures: ``runs`` (for each fold its commit, command and seed) and
+        ``left_out``.
+    """
+    calibrations = fold_calibrations(models, protocol)
+    given = answers(models, protocol, calibrations=calibrations)
+    thresholds = {}
+    for key, predictions in given.items():
+        stored = read_metrics(models, key)
+        block: dict[str, Any] = {**facts}
+        if protocol != "emobox":
+            block |= protocol_metrics(predictions)
+        block["calibration"] = _calibration_of(key, calibrations)
+        if protocol == "corpora":
+            block["uar_of_corpora"] = _uar_of_corpora(predictions)
+        if protocol == "voices":
+            block["unsure"] = unsure(predictions)
+            thresholds[key] = block["unsure"]["threshold"]
+            earlier = stored["protocols"].get(protocol, {})
+            block["fairness"] = fairness(predictions, directory) or earlier.get("fairness", {})
+        stored["protocols"][protocol] = block
+        _write_metrics(models, key, stored)
+    if protocol == "voices":
+        _summarise_robustness(models, given, calibrations)
+        _summarise_listeners(models, given, directory)
+        if len(calibrations) == N_VOICES_FOLDS:
+            _write_calibration(models, calibrations, thresholds)
+    if protocol in ("voices", "emobox"):
+        _summarise_emobox(models)
+
+
+def _write_metrics(models: Path, key: str, stored: dict[str, Any]) -> None:
+    stored["protocols"] = dict(sorted(stored["protocols"].items()))
+    write_json(models / key / METRICS, stored)
+
+
+def _calibration_of(key: str, calibrations: Mapping[int, Calibration]) -> list[dict[str, Any]]:
+    if key == VOTE:
+        return [{"fold": fold, "weights": one.weights} for fold, one in calibrations.items()]
+    return [
+        {"fold": fold, "temperature": one.temperatures[key]} for fold, one in calibrations.items()
+    ]
+
+
+def _write_calibration(
+    models: Path, calibrations: Mapping[int, Calibration], thresholds: dict[str, float]
+) -> None:
+    """What the shipped models use: the mean over the folds of ``voices``."""
+
+    def mean(name: str) -> dict[str, float]:
+        rows = [getattr(one, name) for one in calibrations.values()]
+        return {key: float(np.mean([row[key] for row in rows])) for key in CLASSIFIERS}
+
+    shipped = Calibration(mean("temperatures"), mean("weights"), thresholds)
+    write_json(models / CALIBRATION, asdict(shipped))
+
+
+def _uar_of_corpora(predictions: Predictions) -> float:
+    """Mean of the UAR of the four corpora, songs being part of RAVDESS."""
+    block = protocol_metrics(predictions)
+    return float(np.mean([fold["uar"] for fold in block["folds"]]))
+
+
+def kept_across(asked: Predictions) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Confidence, whether right, and whether kept, of answers to clips of ``LABELS``; (n,) each.
+
+    Kept are those at or above the threshold chosen on all folds but the clip's own.
+    """
+    confidence = asked.probabilities.max(axis=1)
+    right = np.array(asked.emotions) == np.array(LABELS)[asked.probabilities.argmax(axis=1)]
+    folds = np.array(asked.folds)
+    kept = np.zeros(len(folds), bool)
+    for fold in sorted(set(asked.folds)):
+        others = folds != fold
+        if others.any():
+            across = threshold(confidence[others], right[others], KEPT_ACCURACY)
+            kept |= (folds == fold) & (confidence >= across)
+    return confidence, right, kept
+
+
+def unsure(predictions: Predictions) -> dict[str, float]:
+    """Confidence from which on answers are right 80 % of the time, and how many answers that keeps.
+
+    ``accuracy_across`` is that of a threshold chosen on all folds but the clip's own.
+    """
+    confidence, right, kept = kept_across(predictions.among(LABELS))
+    limit = threshold(confidence, right, KEPT_ACCURACY)
+    sure = confidence >= limit
+    return {
+        "threshold": limit,
+        "share_kept": float(sure.mean()),
+        "accuracy_kept": float(right[sure].mean()) if sure.any() else 0.0,
+        "share_kept_across": float(kept.mean()),
+        "accuracy_across": float(right[kept].mean()) if kept.any() else 0.0,
+    }
+
+
+def fairness(predictions: Predictions, directory: Path | None) -> dict[str, Any]:
+    """Figures by sex, by age band of the actors of CREMA-D, and by corpus; empty without a folder.
+
+    Returns
+    -------
+    dict
+        Kind of group → group → ``n``, ``speakers``, ``accuracy``, ``uar`` and ``intervals``.
+    """
+    if directory is None:
+        return {}
+    actors = read_sexes_and_ages(directory)
+    asked = predictions.among(LABELS)
+    kinds: dict[str, list[str | None]] = {
+        "sex": [sex_of(speaker, actors) for speaker in asked.speakers],
+        "age": [age_band_of(speaker, actors) for speaker in asked.speakers],
+        "corpus": list(asked.corpora),
+    }
+    table: dict[str, Any] = {}
+    for kind, groups in kinds.items():
+        names = list(dict.fromkeys(sorted(group for group in groups if group)))
+        if kind == "corpus":
+            names = list(dict.fromkeys(asked.corpora))
+        table[kind] = {
+            name: _group_scores(asked, [i for i, group in enumerate(groups) if group == name])
+            for name in names
+        }
+    return table
+
+
+def _group_scores(asked: Predictions, rows: Sequence[int]) -> dict[str, Any]:
+    own = asked.take(rows)
+    scores = score(own.emotions, own.probabilities)
+    return {
+        "n": scores.n,
+        "speakers": len(set(own.speakers)),
+        "accuracy": scores.accuracy,
+        "uar": scores.uar,
+        "intervals": speaker_intervals(own),
+    }
+
+
+def _summarise_robustness(
+    models: Path, clean: Mapping[str, Predictions], calibrations: Mapping[int, Calibration]
+) -> None:
+    """Accuracy under each condition, beside that of the same clips as recorded."""
+    files = [
+        predictions_file(models, key, "voices", name) for key in CLASSIFIERS for name in CONDITIONS
+    ]
+    if not all(path.exists() for path in files):
+        return
+    place = {clip: i for i, clip in enumerate(clean[VOTE].clips)}
+    tables: dict[str, dict[str, Any]] = {key: {} for key in clean}
+    for name in CONDITIONS:
+        for key, predictions in answers(models, "voices", name, calibrations).items():
+            if "clean" not in tables[key]:
+                same = clean[key].take([place[clip] for clip in predictions.clips])
+                tables[key]["clean"] = _condition_scores(same)
+            tables[key][name] = _condition_scores(predictions)
+    for key, table in tables.items():
+        stored = read_metrics(models, key)
+        stored["protocols"]["voices"]["robustness"] = table
+        _write_metrics(models, key, stored)
+
+
+def _condition_scores(predictions: Predictions) -> dict[str, float]:
+    asked = predictions.among(LABELS)
+    scores = score(asked.emotions, asked.probabilities)
+    return {"n": scores.n, "accuracy": scores.accuracy, "uar": scores.uar, "ece": scores.ece}
+
+
+def _summarise_emobox(models: Path) -> None:
+    """UA, WA and macro-F1 per corpus, as the benchmark reports them: means over its folds."""
+    sources = {protocol for protocol, _ in EMOBOX.values()}
+    given = {}
+    for protocol in sorted(sources):
+        if predictions_file(models, VOTE, protocol).exists() or all(
+            predictions_file(models, key, protocol).exists() for key in CLASSIFIERS
+        ):
+            given[protocol] = answers(models, protocol)
+    for key in (*CLASSIFIERS, VOTE):
+        per_corpus = {}
+        for corpus, (protocol, labels) in EMOBOX.items():
+            if protocol not in given:
+                continue
+            all_rows = given[protocol][key]
+            rows = [i for i, one in enumerate(all_rows.corpora) if one == corpus]
+            if not rows:
+                continue
+            block = protocol_metrics(all_rows.take(rows), labels)
+            means = {
+                name: float(np.mean([fold[name] for fold in block["folds"]]))
+                for name in ("accuracy", "uar", "macro_f1")
+            }
+            per_corpus[corpus] = {
+                "protocol": protocol,
+                "labels": list(labels),
+                "n": block["n"],
+                **means,
+                "intervals": block["intervals"],
+                "confusion": block["confusion"],
+            }
+        stored = read_metrics(models, key)
+        stored["protocols"].setdefault("emobox", {})["per_corpus"] = per_corpus
+        _write_metrics(models, key, stored)
+
+
+# --- What listeners heard ------------------------------------------------------------------------
+
+
+def _summarise_listeners(
+    models: Path, given: Mapping[str, Predictions], directory: Path | None
+) -> None:
+    """How the answers to CREMA-D's clips compare with those of people who heard the same."""
+    votes = read_votes(directory) if directory is not None else {}
+    if not votes:
+        return
+    human: dict[str, Any] = {}
+    for key, predictions in given.items():
+        rows = [
+            i
+            for i, (corpus, clip) in enumerate(
+                zip(predictions.corpora, predictions.clips, strict=True)
+            )
+            if corpus == "cremad" and clip in votes and votes[clip].sum() > 0
+        ]
+        if not rows:
+            return
+        asked = predictions.take(rows).among(HEARD_LABELS)
+        counts = np.stack([votes[clip] for clip in asked.clips])
+        stored = read_metrics(models, key)
+        stored["protocols"]["listeners"] = _against_listeners(asked, counts)
+        _write_metrics(models, key, stored)
+        human = human or _listeners_alone(asked.emotions, counts)
+    write_json(models / LISTENERS, human)
+
+
+def _distance(one: np.ndarray, other: np.ndarray) -> float:
+    """Mean total variation distance of rows of probabilities, 0 (the same) to 1."""
+    return float(0.5 * np.abs(one - other).sum(axis=1).mean())
+
+
+def _against_listeners(asked: Predictions, counts: np.ndarray) -> dict[str, Any]:
+    shares = counts / counts.sum(axis=1, keepdims=True)
+    scores = score(asked.emotions, asked.probabilities, HEARD_LABELS).as_dict()
+    chosen = asked.probabilities.argmax(axis=1)
+    most = counts == counts.max(axis=1, keepdims=True)
+    return {
+        "labels": list(HEARD_LABELS),
+        **{name: scores[name] for name in ("n", "accuracy", "uar", "macro_f1", "confusion")},
+        "intervals": speaker_intervals(asked, HEARD_LABELS),
+        "distance_from_votes": _distance(asked.probabilities, shares),
+        "agreement_with_plurality": float(
+            (most[np.arange(len(chosen)), chosen] / most.sum(axis=1)).mean()
+        ),
+    }
+
+
+def _listeners_alone(emotions: Sequence[str], counts: np.ndarray) -> dict[str, Any]:
+    """Single listeners and their plurality against the acted label, ties shared."""
+    true = np.array([HEARD_LABELS.index(emotion) for emotion in emotions])
+    shares = counts / counts.sum(axis=1, keepdims=True)
+    most = counts == counts.max(axis=1, keepdims=True)
+    plurality = most / most.sum(axis=1, keepdims=True)
+    rows = np.arange(len(true))
+    confusion = np.zeros((len(HEARD_LABELS), len(HEARD_LABELS)))
+    np.add.at(confusion, true, counts)
+    recalls = [confusion[i, i] / confusion[i].sum() for i in range(len(HEARD_LABELS))]
+    return {
+        "labels": list(HEARD_LABELS),
+        "n": len(true),
+        "votes": int(counts.sum()),
+        "single_accuracy": float(counts[rows, true].sum() / counts.sum()),
+        "single_uar": float(np.mean(recalls)),
+        "plurality_accuracy": float(plurality[rows, true].mean()),
+        "confusion": confusion.astype(int).tolist(),
+        "distance_of_acted_label": _distance(np.eye(len(HEARD_LABELS))[true], shares),
+        "distance_of_equal_shares": _distance(np.full_like(shares, 1 / shares.shape[1]), shares),
+        "distance_of_mean_votes": _distance(
+            np.broadcast_to(shares.mean(axis=0), shares.shape), shares
+        ),
+    }

@@ -1,0 +1,78 @@
+"""The decision tree: fitting with scikit-learn, and serving with numpy."""
+
+from pathlib import Path
+
+import numpy as np
+
+from emo.epochs import Progress
+from emo.examples import N_OUTPUTS, Arrays, Batch, Fitted, apply_scaling, standardise
+from emo.mlp import predict_mlp
+
+TREE_SHRINKAGE = 0.2
+TREE_SMALLEST_LEAF = 40
+TREE_PRUNING = 1e-5
+TREE_TEACHER = 0.5  # share of what is taught that the perceptron says; the rest is the acted label
+TREE_FLOOR = 1e-4  # least probability of a leaf
+
+
+def fit_tree(
+    train: Batch,
+    seed: int,
+    checkpoint: Path | None = None,
+    progress: Progress | None = None,
+    teacher: Arrays | None = None,
+) -> Fitted:
+    """One scikit-learn regression tree from discriminant axes of functionals to probabilities.
+
+    The axes are Fisher's linear discriminants, the covariance drawn towards a sphere by a fixed
+    share; each is a weighted sum of functionals.  A split asks on which side of a threshold a clip
+    lies.  The tree is fitted to the clips and all their copies; half of what it is taught is the
+    acted label, and half is what a perceptron of the same training clips says (distillation,
+    Hinton et al. 2015), where the arrays of one are given as ``teacher``.
+    """
+    from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+    from sklearn.tree import DecisionTreeRegressor
+
+    sources = [train.clips.vectors, *(copy.vectors for copy in train.copies)]
+    scaling = standardise(sources)
+    scaled = apply_scaling(np.concatenate(sources), scaling)
+    targets = np.tile(train.targets, len(sources))
+    axes = LinearDiscriminantAnalysis(solver="eigen", shrinkage=TREE_SHRINKAGE)
+    axes.fit(scaled.astype(np.float64), targets)
+    centre = scaled.mean(axis=0).astype(np.float32)
+    projection = axes.scalings_[:, : len(np.unique(targets)) - 1].astype(np.float32)
+    taught = np.eye(N_OUTPUTS)[targets]
+    if teacher is not None:
+        said = np.concatenate([predict_mlp(teacher, vectors) for vectors in sources])
+        taught = (1 - TREE_TEACHER) * taught + TREE_TEACHER * said
+    tree = DecisionTreeRegressor(
+        min_samples_leaf=TREE_SMALLEST_LEAF, ccp_alpha=TREE_PRUNING, random_state=seed
+    )
+    tree.fit((scaled - centre) @ projection, taught)
+    shares = np.maximum(tree.tree_.value[:, :, 0], TREE_FLOOR)
+    arrays = {
+        **scaling,
+        "centre": centre,
+        "projection": projection,
+        "left": tree.tree_.children_left.astype(np.int32),
+        "right": tree.tree_.children_right.astype(np.int32),
+        "axis": tree.tree_.feature.astype(np.int32),
+        "threshold": tree.tree_.threshold.astype(np.float64),
+        "probabilities": shares / shares.sum(axis=1, keepdims=True),
+    }
+    if progress:
+        progress(1, 1, {})
+    return Fitted(arrays, [])
+
+
+def predict_tree(arrays: Arrays, vectors: np.ndarray) -> np.ndarray:
+    """Probabilities of the leaf that each clip reaches, float64 (n, 8)."""
+    scaled = apply_scaling(vectors, arrays)
+    points = ((scaled - arrays["centre"]) @ arrays["projection"]).astype(np.float32)
+    nodes = np.zeros(len(points), int)
+    while (inner := arrays["left"][nodes] >= 0).any():
+        rows = np.flatnonzero(inner)
+        at = nodes[rows]
+        below = points[rows, arrays["axis"][at]] <= arrays["threshold"][at]
+        nodes[rows] = np.where(below, arrays["left"][at], arrays["right"][at])
+    return np.asarray(arrays["probabilities"][nodes], dtype=np.float64)
