@@ -21,7 +21,7 @@ from emo.features import FEATURES_VERSION, N_MELS, analyse, cnn_input
 from emo.functionals import functional_names, functionals
 
 CACHE_ENV = "EMO_CACHE"
-CHUNK = 64
+CHUNK = 32  # clips that a worker gets at a time
 
 
 @dataclass(frozen=True)
@@ -142,7 +142,7 @@ def load_features(
     recordings
         In the order of the rows returned.
     jobs
-        Worker processes for what is not cached.
+        Worker processes for what is not cached; they start when something is not.
     cache
         Folder; :func:`cache_directory` by default.
     alteration
@@ -153,35 +153,39 @@ def load_features(
     suffix = f".{alteration}-v{ALTERATIONS_VERSION}" if alteration else ""
     digests = [hashlib.sha256(r.path.read_bytes()).hexdigest() for r in recordings]
     known: dict[str, tuple[np.ndarray, np.ndarray, str]] = {}
-    for corpus in sorted({r.corpus for r in recordings}):
-        shard = directory / f"{corpus}{suffix}.npz"
-        rows = _Shard.load(shard).rows() if shard.exists() else {}
-        missing = {
-            d: r.path
-            for d, r in zip(digests, recordings, strict=True)
-            if r.corpus == corpus and d not in rows
-        }
-        if missing:
-            title = f"{alteration or 'features'} of {corpus}"
-            rows |= _compute_all(list(missing.values()), alteration, jobs, title)
-            _pack(rows).save(shard)
-        known |= rows
+    with ExitStack() as stack:
+        each: Each = map
+        if jobs > 1:
+            pool = ProcessPoolExecutor(jobs, mp_context=get_context("spawn"))
+            each = stack.enter_context(pool).map
+        for corpus in sorted({r.corpus for r in recordings}):
+            shard = directory / f"{corpus}{suffix}.npz"
+            rows = _Shard.load(shard).rows() if shard.exists() else {}
+            missing = {
+                d: r.path
+                for d, r in zip(digests, recordings, strict=True)
+                if r.corpus == corpus and d not in rows
+            }
+            if missing:
+                title = f"{alteration or 'features'} of {corpus}"
+                rows |= _compute_all(list(missing.values()), alteration, each, title)
+                _pack(rows).save(shard)
+            known |= rows
     vectors, views, reasons = zip(*(known[d] for d in digests), strict=True)
     usable = np.array([not reason for reason in reasons])
     return Features(np.stack(vectors), tuple(views), usable, tuple(reasons))
 
 
+Each = Callable[..., Iterator[list[tuple[str, np.ndarray, np.ndarray, str]]]]
+"""The ``map`` of Python or that of a pool of processes, which start at its first use."""
+
+
 def _compute_all(
-    paths: list[Path], alteration: str, jobs: int, title: str
+    paths: list[Path], alteration: str, each: Each, title: str
 ) -> dict[str, tuple[np.ndarray, np.ndarray, str]]:
     chunks = [paths[i : i + CHUNK] for i in range(0, len(paths), CHUNK)]
     rows: dict[str, tuple[np.ndarray, np.ndarray, str]] = {}
-    with ExitStack() as stack:
-        each: Callable[..., Iterator[list[tuple[str, np.ndarray, np.ndarray, str]]]] = map
-        if jobs > 1 and len(chunks) > 1:  # starting processes takes a second or two
-            pool = ProcessPoolExecutor(jobs, mp_context=get_context("spawn"))
-            each = stack.enter_context(pool).map
-        bar = stack.enter_context(tqdm(total=len(paths), desc=title, unit="clip"))
+    with tqdm(total=len(paths), desc=title, unit="clip", mininterval=1) as bar:
         for done in each(_compute, chunks, repeat(alteration)):
             rows |= {digest: (vector, view, reason) for digest, vector, view, reason in done}
             bar.update(len(done))
