@@ -32,9 +32,8 @@ format: .venv/dev ## format the code
 	$(python) -m ruff check --fix .
 
 models: .venv/all ## train, evaluate and describe the models anew (DATA=… holds the corpora)
+	$(python) -m emo evaluate --protocol all $(data)
 	$(python) -m emo train all $(data)
-	$(python) -m emo evaluate --protocol clips $(data)
-	$(python) -m emo evaluate --protocol voices --fold 1 $(data)
 	$(python) -m emo cards
 
 samples: .venv/all ## make the sample clips anew (needs flite and espeak-ng)

@@ -65,7 +65,7 @@ def _parser() -> argparse.ArgumentParser:
     source = evaluate.add_mutually_exclusive_group(required=True)
     source.add_argument(
         "--protocol",
-        choices=(*PROTOCOLS, "listeners", "all"),
+        choices=(*PROTOCOLS, "listeners", "presence", "all"),
         action="append",
         help="train on part of the corpora and test on the rest; repeatable",
     )
@@ -170,26 +170,33 @@ def _predict(options: argparse.Namespace) -> int:
 def _evaluate(options: argparse.Namespace) -> int:
     if options.manifest:
         return _evaluate_manifest(options)
-    from emo.evaluate import compare, evaluate_protocols
+    from emo.evaluate import compare, evaluate_protocols, false_alarms
     from emo.results import read_metrics
     from emo.train import describe_folder
 
     models = _models_directory(options)
     directory = _data_directory(options)
-    asked = list(PROTOCOLS) if "all" in options.protocol else list(dict.fromkeys(options.protocol))
+    asked = list(dict.fromkeys(options.protocol))
+    if "all" in asked:
+        asked = [*PROTOCOLS, "listeners", "presence"]
     print(describe_folder(directory), file=sys.stderr)
     target = models / "check" if options.check else models
     # What listeners heard is compared with the answers of `voices`.
     run = list(dict.fromkeys("voices" if name == "listeners" else name for name in asked))
-    evaluate_protocols(
-        run, directory, target, options.command, options.fold or (), options.seed, options.jobs
-    )
+    run = [name for name in run if name in PROTOCOLS]
+    if run:
+        evaluate_protocols(
+            run, directory, target, options.command, options.fold or (), options.seed, options.jobs
+        )
     if options.check:
         for protocol in run:
             _print_comparison(protocol, compare(target, models, protocol))
         return DONE
     report: dict[str, Any] = {}
-    for protocol in asked:
+    if "presence" in asked:
+        report["presence"] = false_alarms(directory, models, options.command, options.jobs)
+        _print_false_alarms(report["presence"])
+    for protocol in [name for name in asked if name != "presence"]:
         blocks = {key: read_metrics(models, key)["protocols"] for key in ANSWERS}
         report[protocol] = {key: block[protocol] for key, block in blocks.items()}
         print(f"\n{protocol}")
@@ -213,6 +220,12 @@ def _evaluate_manifest(options: argparse.Namespace) -> int:
         print(f"{printable(row['path'])}: {row['error']}")
     _write_report(options.json, found)
     return FAILED if found["errors"] else DONE
+
+
+def _print_false_alarms(found: dict[str, Any]) -> None:
+    print(f"\n{'out of place':<14}{'clips':>7}{'flagged':>10}")
+    for name, row in (found["corpora"] | found["conditions"]).items():
+        print(f"{name:<14}{row['n']:>7,}{row['flagged'] / max(row['n'], 1):>10.2%}")
 
 
 def _print_comparison(protocol: str, table: dict[str, dict[str, float]]) -> None:

@@ -131,6 +131,13 @@ def save_model(directory: Path, key: str, fitted: Fitted, origin: Origin) -> Non
     (directory / CARD).write_text(json.dumps(card, indent=1) + "\n")
 
 
+def writes_network() -> bool:
+    """Whether the Keras backend is TensorFlow, which alone writes files for the runtime."""
+    import keras
+
+    return str(keras.backend.backend()) == "tensorflow"
+
+
 def network_bytes(fitted: Fitted) -> bytes:
     """A fitted Keras network as a LiteRT file.
 
@@ -141,11 +148,11 @@ def network_bytes(fitted: Fitted) -> bytes:
     """
     import keras
 
-    if (backend := keras.backend.backend()) != "tensorflow":
+    if not writes_network():
         raise ModelError(
-            f"The network is trained, on the Keras backend '{backend}'. TensorFlow writes the file "
-            "for the runtime: run the same command again with KERAS_BACKEND=tensorflow; it goes on "
-            "from the checkpoint."
+            f"The network is trained, on the Keras backend '{keras.backend.backend()}'. TensorFlow "
+            "writes the file for the runtime: run the same command again with "
+            "KERAS_BACKEND=tensorflow; it goes on from the checkpoint."
         )
     with TemporaryDirectory() as directory:
         path = Path(directory) / NETWORK

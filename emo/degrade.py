@@ -91,8 +91,7 @@ def reverberate(samples: Floats, decay_s: float, direct_db: float, rng: Generato
     tail[: RATE_HZ // 400] = 0.0  # the first reflection comes after 2.5 ms
     tail *= 10 ** (-direct_db / 20) / np.sqrt(np.sum(tail**2))
     tail[0] = 1.0
-    wet: Floats = fftconvolve(samples, tail)[: len(samples)].astype(np.float32)
-    return wet
+    return np.asarray(fftconvolve(samples, tail)[: len(samples)], np.float32)
 
 
 def equalise(samples: Floats, gains_db: Floats) -> Floats:
@@ -112,9 +111,8 @@ def telephone(samples: Floats) -> Floats:
     peak = np.abs(narrow).max() or 1.0
     level = np.sign(narrow) * np.log1p(_MU * np.abs(narrow) / peak) / np.log1p(_MU)
     level = np.round(level * 127) / 127
-    return (np.sign(level) * np.expm1(np.abs(level) * np.log1p(_MU)) / _MU * peak).astype(
-        np.float32
-    )
+    linear = np.sign(level) * np.expm1(np.abs(level) * np.log1p(_MU)) / _MU
+    return np.asarray(linear * peak, np.float32)
 
 
 def recode_mp3(samples: Floats, bits_per_s: int = 32_000) -> Floats:

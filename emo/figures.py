@@ -51,6 +51,13 @@ _SPECTROGRAM_SCALE = (  # plotly's Magma; its darkest, #000004, stands for anoth
     "#feca8d",
     "#fcfdbf",
 )
+CELL_PX = 42
+"""Height of a row of a matrix."""
+
+CELL_TEXT_PX = 13
+
+_MATRIX_TOP = 8
+_MATRIX_BOTTOM = 86
 _MARGIN_LEFT = 56  # the same on waveform and spectrogram, so that their times stand in one line
 _MARGIN_RIGHT = 12
 _UNUSED_COLOUR = "rgba(128, 128, 128, 0.16)"
@@ -202,39 +209,53 @@ def row_shares(counts: Counts) -> npt.NDArray[np.float64]:
     return shares
 
 
-def confusion_matrix(counts: Counts, normalise: bool, top: float) -> go.Figure:
-    """A confusion matrix: true emotion down, answer across.
+def confusion_matrix(
+    counts: Counts,
+    normalise: bool,
+    top: float,
+    labels: Sequence[str] = LABELS,
+    unit: str = "clips",
+) -> go.Figure:
+    """A confusion matrix: acted emotion down, answer across.
 
     Parameters
     ----------
-    counts : int64, (7, 7)
-        Row = true emotion, column = answer, in the order of ``LABELS``.
+    counts : int64, (k, k)
+        Row = acted emotion, column = answer, in the order of ``labels``.
     normalise
         Show each cell as a share of its row; a row without clips stays empty.
     top
         Value of the strongest colour: give every matrix of a page the same.
+    labels
+        Names of the rows and columns.
+    unit
+        What is counted.
     """
     values = row_shares(counts) if normalise else counts.astype(np.float64)
     cells = [[_cell_text(value, normalise) for value in row] for row in values]
-    shown = "%{text} % of the clips" if normalise else "%{text} clips"
+    shown = f"%{{text}} % of the {unit}" if normalise else f"%{{text}} {unit}"
     figure = go.Figure(
         go.Heatmap(
             z=[[None if np.isnan(value) else value for value in row] for row in values.tolist()],
-            x=LABELS,
-            y=LABELS,
+            x=list(labels),
+            y=list(labels),
             text=cells,
             texttemplate="%{text}",
-            textfont={"size": 13},
+            textfont={"size": CELL_TEXT_PX},
             zmin=0.0,
             zmax=top,
             xgap=2,
             ygap=2,
             showscale=False,
-            hovertemplate=f"{shown} that were %{{y}}<br>were called %{{x}}<extra></extra>",
+            hovertemplate=f"acted %{{y}}, answered %{{x}}<br>{shown}<extra></extra>",
             hoverongaps=False,
         )
     )
-    figure.update_layout(height=388, margin={"l": 88, "r": 4, "t": 8, "b": 84}, dragmode=False)
+    figure.update_layout(
+        height=_MATRIX_TOP + _MATRIX_BOTTOM + CELL_PX * len(labels),
+        margin={"l": 88, "r": 4, "t": _MATRIX_TOP, "b": _MATRIX_BOTTOM},
+        dragmode=False,
+    )
     axis = {"showgrid": False, "fixedrange": True, "automargin": False, "ticks": ""}
     figure.update_xaxes(title={"text": "Answer", "standoff": 10}, tickangle=-45, **axis)
     figure.update_yaxes(title={"text": "Acted", "standoff": 4}, autorange="reversed", **axis)

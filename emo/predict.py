@@ -14,6 +14,7 @@ from emo.classifiers import CLASSIFIERS
 from emo.features import analyse, cnn_input
 from emo.functionals import functionals
 from emo.labels import LABELS
+from emo.presence import Concern, concerns
 
 MODELS_DIR = Path(__file__).resolve().parent.parent / "models"
 MODEL_KEYS = tuple(CLASSIFIERS)
@@ -64,17 +65,22 @@ class Answer:
 
 @dataclass(frozen=True)
 class Prediction:
-    """The answers to one clip: ``tree``, ``cnn``, ``mlp`` and ``vote``, in this order."""
+    """The answers to one clip: ``tree``, ``cnn``, ``mlp`` and ``vote``, in this order.
+
+    ``concerns`` say why the clip may not be the speech that the answers are made for.
+    """
 
     duration_s: float
     warnings: tuple[str, ...]
     answers: dict[str, Answer]
+    concerns: tuple[Concern, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """The object that ``predict --format json`` prints, without its path."""
         return {
             "duration_s": round(self.duration_s, 3),
             "warnings": list(self.warnings),
+            "concerns": [{"kind": c.kind, "sentence": c.sentence} for c in self.concerns],
             "models": {key: answer.as_dict() for key, answer in self.answers.items()},
         }
 
@@ -115,9 +121,10 @@ def predict_many(clips: Sequence[Clip], models: Models) -> list[Prediction]:
     """The answers to clips, in their order; features are measured once for all classifiers."""
     if not clips:
         return []
-    vectors, views = [], []
+    vectors, views, doubts = [], [], []
     for clip in clips:
         frames = analyse(clip.samples)
+        doubts.append(concerns(clip.samples, frames))
         vectors.append(functionals(frames))
         views.append(cnn_input(frames))
     stacked, all_views = np.stack(vectors), tuple(views)
@@ -129,6 +136,7 @@ def predict_many(clips: Sequence[Clip], models: Models) -> list[Prediction]:
             clip.duration_s,
             clip.warnings,
             {key: answer(p[i], limits.get(key, 0.0)) for key, p in rows.items()},
+            doubts[i],
         )
         for i, clip in enumerate(clips)
     ]

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any, TextIO
 
 from emo.labels import LABELS
-from emo.predict import Prediction
+from emo.predict import Answer, Prediction
 
 Row = tuple[str, Prediction | str]
 """A path and its prediction, or the sentence that says why there is none."""
@@ -17,7 +17,10 @@ COLUMNS = (
     "model",
     "label",
     "confidence",
+    "second",
+    "unsure",
     *(f"p_{label}" for label in LABELS),
+    "concerns",
     "warnings",
     "error",
 )
@@ -46,31 +49,49 @@ def write_csv(rows: Sequence[Row], out: TextIO) -> None:
         shared = {
             "path": path,
             "duration_s": f"{found.duration_s:.3f}",
+            "concerns": " ".join(concern.sentence for concern in found.concerns),
             "warnings": " ".join(found.warnings),
         }
         for key, answer in found.answers.items():
             given = zip(LABELS, answer.probabilities, strict=True)
             shares = {f"p_{label}": f"{p:.6f}" for label, p in given}
-            said = {"model": key, "label": answer.label, "confidence": f"{answer.confidence:.6f}"}
+            said = {
+                "model": key,
+                "label": answer.label,
+                "confidence": f"{answer.confidence:.6f}",
+                "second": answer.second,
+                "unsure": "yes" if answer.unsure else "no",
+            }
             writer.writerow(shared | said | shares)
 
 
 def write_table(rows: Sequence[Row], out: TextIO) -> None:
-    """Nothing; writes one line a path for a terminal, and its warnings under it."""
+    """Nothing; writes one line a path for a terminal, and its concerns and warnings under it."""
     width = max(len(printable(path)) for path, _ in rows)
-    keys = next((list(found.answers) for _, found in rows if not isinstance(found, str)), [])
-    if keys:
-        out.write(f"{'path':<{width}} {'s':>6} {' '.join(f'{key:<16}' for key in keys)}".rstrip())
-        out.write("\n")
+    found_ones = [found for _, found in rows if not isinstance(found, str)]
+    cells = [[_cell(a) for a in found.answers.values()] for found in found_ones]
+    if cells:
+        keys = list(found_ones[0].answers)
+        columns = [max(map(len, texts)) for texts in zip(keys, *cells, strict=True)]
+        head = "  ".join(key.ljust(n) for key, n in zip(keys, columns, strict=True))
+        out.write(f"{'path':<{width}} {'s':>6}  {head}".rstrip() + "\n")
+    written = iter(cells)
     for path, found in rows:
         shown = printable(path).ljust(width)
         if isinstance(found, str):
             out.write(f"{shown} {found}\n")
             continue
-        cells = [f"{a.label:<10}{a.confidence:>5.0%} " for a in found.answers.values()]
-        out.write(f"{shown} {found.duration_s:6.2f} {' '.join(cells).rstrip()}\n")
-        for warning in found.warnings:
-            out.write(f"{' ' * width} {warning}\n")
+        line = "  ".join(text.ljust(n) for text, n in zip(next(written), columns, strict=True))
+        out.write(f"{shown} {found.duration_s:6.2f}  {line}".rstrip() + "\n")
+        for sentence in (*(concern.sentence for concern in found.concerns), *found.warnings):
+            out.write(f"{' ' * width} {sentence}\n")
+
+
+def _cell(answer: Answer) -> str:
+    """The answer and its confidence; the two likeliest with a question mark where it is unsure."""
+    if answer.unsure:
+        return f"{answer.label}/{answer.second}? {answer.confidence:.0%}"
+    return f"{answer.label} {answer.confidence:.0%}"
 
 
 def printable(text: str) -> str:

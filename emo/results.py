@@ -44,6 +44,7 @@ from emo.people import (
 
 METRICS = "metrics.json"
 LISTENERS = "listeners.json"
+PRESENCE = "presence.json"  # false alarms of what finds clips out of place
 VOTE = "vote"
 KEPT_ACCURACY = 0.80  # of the answers that are not unsure
 _DIGITS = 6
@@ -176,6 +177,11 @@ def answers(
     calibrations = calibrations or fold_calibrations(models, protocol)
     raw = _read_all(lambda key: predictions_file(models, key, protocol, condition))
     first = next(iter(raw.values()))
+    if lacking := sorted(set(first.folds) - set(calibrations)):
+        raise CorpusError(
+            f"Fold {lacking[0]} of protocol '{protocol}' has no clips to calibrate with. Run: "
+            f"python -m emo evaluate --protocol {protocol} --fold {lacking[0]}"
+        )
     folds = np.array(first.folds)
     made = {key: one.probabilities.copy() for key, one in raw.items()}
     made[VOTE] = np.empty_like(first.probabilities)
@@ -462,7 +468,7 @@ def _listeners_alone(emotions: Sequence[str], counts: np.ndarray) -> dict[str, A
     rows = np.arange(len(true))
     confusion = np.zeros((len(HEARD_LABELS), len(HEARD_LABELS)))
     np.add.at(confusion, true, counts)
-    recalls = [confusion[i, i] / confusion[i].sum() for i in range(len(HEARD_LABELS))]
+    recalls = [row[i] / row.sum() for i, row in enumerate(confusion) if row.any()]
     return {
         "labels": list(HEARD_LABELS),
         "n": len(true),

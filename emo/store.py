@@ -56,7 +56,7 @@ def cache_directory() -> Path:
     return Path(os.environ.get(CACHE_ENV) or Path(__file__).resolve().parent.parent / ".cache")
 
 
-def _alter(samples: np.ndarray, alteration: str, digest: str) -> np.ndarray:
+def alter(samples: np.ndarray, alteration: str, digest: str) -> np.ndarray:
     """The clip under an alteration, by a chance that depends on its content and the name alone."""
     name = int.from_bytes(hashlib.sha256(alteration.encode()).digest()[:8])
     rng = np.random.default_rng([name, int(digest[:16], 16)])
@@ -76,7 +76,7 @@ def _compute(
         try:
             samples = decode(data, path.name).samples
             if alteration:
-                samples = _alter(samples, alteration, digest)
+                samples = alter(samples, alteration, digest)
             frames = analyse(samples)
             rows.append((digest, functionals(frames), cnn_input(frames), ""))
         except AudioError as error:

@@ -85,6 +85,17 @@ def metrics_or_sentence() -> Metrics:
     return metrics
 
 
+def measured() -> Metrics:
+    """The measured figures, none where there are none or they are damaged.
+
+    The answers stand without them; the page of matrices says what is wrong.
+    """
+    try:
+        return load_metrics(predict.MODELS_DIR)
+    except ModelError:
+        return {}
+
+
 def unseen_voices(metrics: Metrics, key: str) -> ui_words.Scores | None:
     """Scores of one model on speakers that it never heard, None if they were not measured."""
     return metrics.get(key, {}).get("voices")

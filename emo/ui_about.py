@@ -34,16 +34,27 @@ def show_models() -> None:
         if metrics:
             rows = [[ui_words.MODEL_NAMES[key], *_results(metrics[key])] for key in metrics]
             st.html(ui_html.table(ui_words.RESULT_COLUMNS, rows, ui_words.RESULTS_CAPTION))
-            st.caption(ui_words.SCORES_NOTE)
+            st.caption(ui_words.RESULTS_NOTE)
 
 
 def _results(blocks: Mapping[str, ui_words.Scores]) -> list[str]:
-    """Accuracy and UAR under each protocol, as text; "–" where it was not measured."""
+    """What the columns of results say of one model; "–" where it was not measured."""
+    voices, clips, corpora = (blocks.get(name, {}) for name in ("voices", "clips", "corpora"))
     return [
-        ui_words.percent(blocks[protocol][score]) if protocol in blocks else "–"
-        for protocol in ui_words.PROTOCOL_NAMES
-        for score in ("accuracy", "uar")
+        _rate(voices, "accuracy"),
+        _rate(voices, "uar"),
+        ui_words.points(voices["ece"]) if "ece" in voices else "–",
+        _rate(clips, "accuracy"),
+        ui_words.tenths(corpora["uar_of_corpora"]) if "uar_of_corpora" in corpora else "–",
     ]
+
+
+def _rate(scores: ui_words.Scores, name: str) -> str:
+    """A rate with its interval, where it has one."""
+    if name not in scores:
+        return "–"
+    between = ui_words.interval(scores.get("intervals", {}).get(name))
+    return ui_words.tenths(scores[name]) + (f" ({between})" if between else "")
 
 
 def show_data() -> None:

@@ -209,31 +209,43 @@ def _show_failure(choice: Choice, sentence: str) -> None:
 
 def show_answers(choice: Choice, analysis: Analysis) -> None:
     """The vote first, then the three models side by side, then what to be wary of."""
-    answers = analysis.prediction.answers
-    vote = answers[predict.VOTE]
-    labels = {key: answers[key].label for key in predict.MODEL_KEYS}
+    prediction = analysis.prediction
+    metrics = ui.measured()
+    concerns = prediction.concerns
+    for concern in concerns:
+        st.warning(ui.plain(concern.sentence))
+    with st.container(key="doubtful" if concerns else "answers"):
+        _show_vote(choice, analysis, metrics)
+        for warning in prediction.warnings:
+            st.warning(ui.plain(warning))
+        _show_cards(prediction, metrics)
+    if not concerns:
+        st.caption(ui_words.believability(_calibration_errors(metrics)))
+
+
+def _show_vote(choice: Choice, analysis: Analysis, metrics: ui.Metrics) -> None:
+    prediction = analysis.prediction
+    given = {key: None if a.unsure else a.label for key, a in prediction.answers.items()}
+    models = {key: given[key] for key in predict.MODEL_KEYS}
+    vote = prediction.answers[predict.VOTE]
+    shares = vote.probabilities.tolist()
+    is_doubtful = bool(prediction.concerns)
     with st.container(border=True, key="vote"):
         left, right = st.columns([6, 5], gap="medium", vertical_alignment="center")
         with left:
             st.html(
                 ui_html.vote(
-                    vote.label,
-                    vote.confidence,
-                    ui_words.RESULT_OVERLINE,
-                    ui_words.agreement(labels, vote.label),
+                    *ui_html.likeliest(shares),
+                    vote.unsure,
+                    ui_words.OUT_OF_PLACE_OVERLINE if is_doubtful else ui_words.RESULT_OVERLINE,
+                    ui_words.agreement(models, given[predict.VOTE]),
                 )
             )
             st.audio(analysis.wav, format="audio/wav", alt=ui_words.PLAYER_ALT)
             st.text(_described(choice, analysis))
         with right:
-            shares = vote.probabilities.tolist()
-            st.html(
-                ui_html.bars(shares, ui_words.VOTE_BARS) + ui_html.note(_trust(predict.VOTE, vote))
-            )
-    for warning in analysis.prediction.warnings:
-        st.warning(ui.plain(warning))
-    _show_cards(analysis.prediction)
-    st.caption(ui_words.CONFIDENCE_NOTE)
+            trust = _trust(predict.VOTE, prediction, metrics)
+            st.html(ui_html.bars(shares, ui_words.VOTE_BARS, 1 + vote.unsure) + ui_html.note(trust))
 
 
 def _described(choice: Choice, analysis: Analysis) -> str:
@@ -246,7 +258,7 @@ def _described(choice: Choice, analysis: Analysis) -> str:
     return " · ".join(parts)
 
 
-def _show_cards(prediction: predict.Prediction) -> None:
+def _show_cards(prediction: predict.Prediction, metrics: ui.Metrics) -> None:
     for key, column in zip(
         predict.MODEL_KEYS, st.columns(len(predict.MODEL_KEYS), gap="small"), strict=True
     ):
@@ -256,20 +268,31 @@ def _show_cards(prediction: predict.Prediction) -> None:
                 ui_html.card(
                     ui_words.MODEL_NAMES[key],
                     ui_words.MODEL_KINDS[key],
-                    answer.label,
                     answer.probabilities.tolist(),
-                    _trust(key, answer),
+                    answer.unsure,
+                    _trust(key, prediction, metrics),
                 )
             )
 
 
-def _trust(key: str, answer: predict.Answer) -> str:
-    """How often the model is right, measured; the answers stand without it if it was not."""
-    try:
-        scores = ui.unseen_voices(ui.load_metrics(predict.MODELS_DIR), key)
-    except ModelError:  # the page of matrices says what is wrong with the figures
-        scores = None
+def _trust(key: str, prediction: predict.Prediction, metrics: ui.Metrics) -> str:
+    """How far to trust an answer: what was measured, or that nothing was measured on such a clip.
+
+    The answers stand without figures if there are none.
+    """
+    answer = prediction.answers[key]
+    if prediction.concerns:
+        return ui_words.NOT_TO_BE_RELIED_ON
+    scores = ui.unseen_voices(metrics, key)
+    if answer.unsure:
+        return ui_words.unsureness(scores.get("unsure") if scores else None)
     return ui_words.reliability(scores, answer.label) if scores else ui_words.UNMEASURED
+
+
+def _calibration_errors(metrics: ui.Metrics) -> dict[str, float]:
+    """Calibration error on unseen voices of every model that has one, by key."""
+    found = {key: ui.unseen_voices(metrics, key) for key in metrics}
+    return {key: scores["ece"] for key, scores in found.items() if scores and "ece" in scores}
 
 
 # --- Sound ---------------------------------------------------------------------------------------

@@ -4,11 +4,26 @@ Every piece escapes what it is given.  The looks stand in ``app.css``.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from html import escape
 
 from emo.figures import EMOTION_COLOURS
 from emo.labels import LABELS
 from emo.ui_words import percent
+
+Likely = tuple[str, float]
+"""A label and its share."""
+
+
+@dataclass(frozen=True)
+class Ranked:
+    """A row of a ranking: a share from 0 to 1, its text, a small text beside the name."""
+
+    name: str
+    share: float
+    text: str
+    small: str = ""
+    is_ours: bool = False
 
 
 def emotion_styles() -> str:
@@ -19,7 +34,7 @@ def emotion_styles() -> str:
     )
 
 
-def bars(probabilities: Sequence[float], caption: str) -> str:
+def bars(probabilities: Sequence[float], caption: str, n_marked: int = 1) -> str:
     """All seven probabilities as bars, in the order of ``LABELS``; a table to a screen reader.
 
     Parameters
@@ -28,15 +43,16 @@ def bars(probabilities: Sequence[float], caption: str) -> str:
         Seven shares from 0 to 1.
     caption
         Whose they are; read aloud, not shown.
+    n_marked
+        How many of the likeliest stand out.
     """
-    top = max(range(len(LABELS)), key=lambda i: probabilities[i])
+    marked = sorted(range(len(LABELS)), key=lambda i: -probabilities[i])[:n_marked]
     rows = []
     for i, (label, share) in enumerate(zip(LABELS, probabilities, strict=True)):
-        width = 100 * min(max(share, 0.0), 1.0)
         rows.append(
-            f'<tr{" class=emo-top" if i == top else ""}><th scope="row">{escape(label)}</th>'
+            f'<tr{" class=emo-top" if i in marked else ""}><th scope="row">{escape(label)}</th>'
             f'<td class="emo-track"><div class="emo-bar emo-{escape(label)}" '
-            f'style="width:{width:.1f}%"></div></td>'
+            f'style="width:{_width(share)}"></div></td>'
             f'<td class="emo-share">{percent(share)}</td></tr>'
         )
     return (
@@ -46,19 +62,68 @@ def bars(probabilities: Sequence[float], caption: str) -> str:
     )
 
 
-def verdict(label: str, confidence: float, level: int) -> str:
-    """An answer in large letters: colour, label, percentage; a heading if ``level`` is 2."""
-    tag = "h2" if level == 2 else "p"
+def _width(share: float) -> str:
+    return f"{100 * min(max(share, 0.0), 1.0):.1f}%"
+
+
+def ranking(rows: Sequence[Ranked], caption: str) -> str:
+    """Names with a bar and a figure each, ours standing out."""
+    body = "".join(
+        f'<tr{" class=emo-top" if row.is_ours else ""}><th scope="row">{escape(row.name)}'
+        f'{_small(row.small)}</th><td class="emo-track"><div class="emo-bar" '
+        f'style="width:{_width(row.share)}"></div></td>'
+        f'<td class="emo-share">{escape(row.text)}</td></tr>'
+        for row in rows
+    )
     return (
-        f'<{tag} class="emo-verdict emo-verdict-{level}"><span class="emo-dot emo-{escape(label)}">'
-        f'</span>{escape(label)} <span class="emo-confidence">{percent(confidence)}</span></{tag}>'
+        f'<table class="emo-bars emo-ranking"><caption>{escape(caption)}</caption>'
+        '<colgroup><col class="emo-c1"><col><col class="emo-c3"></colgroup>'
+        f"<tbody>{body}</tbody></table>"
     )
 
 
-def vote(label: str, confidence: float, overline: str, sentence: str) -> str:
+def _small(text: str) -> str:
+    return f' <span class="emo-interval">{escape(text)}</span>' if text else ""
+
+
+def verdict(first: Likely, second: Likely, is_unsure: bool, level: int) -> str:
+    """An answer in large letters, and its two likeliest labels with their shares below.
+
+    Parameters
+    ----------
+    first, second
+        The two likeliest labels, each with its share.
+    is_unsure
+        Whether both are the answer.
+    level
+        2 for a heading, 3 for a paragraph.
+    """
+    tag = "h2" if level == 2 else "p"
+    small = f'<p class="emo-next emo-next-{level}">'
+    kind = f'class="emo-verdict emo-verdict-{level}'
+    if is_unsure:
+        return (
+            f'<{tag} {kind} emo-unsure">Unsure: {escape(first[0])} or {escape(second[0])}</{tag}>'
+            f"{small}{_likely(first)} {_likely(second)}</p>"
+        )
+    return (
+        f'<{tag} {kind}">{_likely(first)}</{tag}>'
+        f"{small}then {escape(second[0])} {percent(second[1])}</p>"
+    )
+
+
+def _likely(found: Likely) -> str:
+    label, share = found
+    return (
+        f'<span class="emo-likely"><span class="emo-dot emo-{escape(label)}"></span>'
+        f'{escape(label)} <span class="emo-confidence">{percent(share)}</span></span>'
+    )
+
+
+def vote(first: Likely, second: Likely, is_unsure: bool, overline: str, sentence: str) -> str:
     """The headline of a result: the vote, and whether the three agree."""
     return (
-        f'<p class="emo-overline">{escape(overline)}</p>{verdict(label, confidence, 2)}'
+        f'<p class="emo-overline">{escape(overline)}</p>{verdict(first, second, is_unsure, 2)}'
         f'<p class="emo-agree">{escape(sentence)}</p>'
     )
 
@@ -68,21 +133,36 @@ def note(text: str) -> str:
     return f'<p class="emo-note">{escape(text)}</p>'
 
 
-def card(name: str, kind: str, label: str, probabilities: Sequence[float], trust: str) -> str:
+def card(
+    name: str,
+    kind: str,
+    probabilities: Sequence[float],
+    is_unsure: bool,
+    trust: str,
+) -> str:
     """One model's answer: name, label, confidence, seven bars, and how far to trust it."""
-    confidence = probabilities[LABELS.index(label)]
+    first, second = likeliest(probabilities)
     return (
         f'<h3 class="emo-model">{escape(name)}</h3><p class="emo-kind">{escape(kind)}</p>'
-        f"{verdict(label, confidence, 3)}"
-        f"{bars(probabilities, f'{name}: share of each emotion')}"
+        f"{verdict(first, second, is_unsure, 3)}"
+        f"{bars(probabilities, f'{name}: share of each emotion', 1 + is_unsure)}"
         f"{note(trust)}"
     )
 
 
-def scores(named: Mapping[str, str]) -> str:
-    """A few figures in a row, each under its name."""
+def likeliest(probabilities: Sequence[float]) -> tuple[Likely, Likely]:
+    """The two likeliest labels with their shares; of equally likely ones the first."""
+    ordered = sorted(zip(LABELS, probabilities, strict=True), key=lambda found: -found[1])
+    return ordered[0], ordered[1]
+
+
+def scores(named: Mapping[str, str], intervals: Mapping[str, str] | None = None) -> str:
+    """A few figures in a row, each under its name, and under it in small its interval, if any."""
+    small = {name: text for name, text in (intervals or {}).items() if text}
     pairs = "".join(
-        f"<div><dt>{escape(name)}</dt><dd>{escape(value)}</dd></div>"
+        f"<div><dt>{escape(name)}</dt><dd>{escape(value)}</dd>"
+        + (f'<dd class="emo-interval">{escape(small[name])}</dd>' if name in small else "")
+        + "</div>"
         for name, value in named.items()
     )
     return f'<dl class="emo-scores">{pairs}</dl>'

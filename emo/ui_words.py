@@ -1,6 +1,6 @@
 """The words of the pages, in one place.  Nothing here imports Streamlit."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from emo import audio
@@ -8,6 +8,7 @@ from emo.classifiers import CLASSIFIERS
 from emo.containers import READS
 from emo.corpora import CORPORA
 from emo.labels import LABELS
+from emo.results import KEPT_ACCURACY
 
 Scores = Mapping[str, Any]
 Section = tuple[str, str]
@@ -27,27 +28,12 @@ MODELS_IN_TEXT = {
     key: f"the {_SHORT_NAMES.get(key, row.title.lower())}" for key, row in CLASSIFIERS.items()
 }
 MODEL_KINDS = {key: _SHORT_KINDS.get(key, row.description) for key, row in CLASSIFIERS.items()}
-VOTE_KIND = "The average of the probabilities of all three."
+VOTE_KIND = (
+    "The percentages of all three, multiplied with weights that were fitted on clips kept aside."
+)
 
 ALL_CORPORA = "all"
 CORPUS_NAMES = {ALL_CORPORA: "All corpora"} | {corpus.key: corpus.title for corpus in CORPORA}
-
-PROTOCOL_LABEL = "Tested on"
-SHOW_LABEL = "Numbers"
-CORPUS_LABEL = "Recordings"
-FOLD_LABEL = "Fold"
-PROTOCOL_NAMES = {"voices": "Unseen voices", "clips": "Random clips"}
-PROTOCOL_MEANINGS = {
-    "voices": (
-        "No speaker in the test was heard in training. This is what to expect for a person "
-        "who is new to the models."
-    ),
-    "clips": (
-        "A random fifth of the clips is the test. The same speakers were heard in training, "
-        "so the figures flatter: they are here because the old project measured this way."
-    ),
-}
-SHOW_NAMES = {"shares": "Share of each row", "counts": "Counts"}
 
 ANALYSE_TITLE = "The emotion in a voice"
 ANALYSE_LEAD = (
@@ -87,10 +73,13 @@ VOTE_BARS = "Vote: share of each emotion"
 WAVEFORM_ALT = "Waveform of the clip over time in seconds"
 SPECTROGRAM_ALT = "Mel spectrogram of the clip: time in seconds across, frequency in kilohertz up"
 RESULT_OVERLINE = "The vote of all three"
-CONFIDENCE_NOTE = (
-    "The percentages are how a model shares out its belief between the seven emotions. They are "
-    "not the chance that it is right: that is measured, and stands under each model."
+OUT_OF_PLACE_OVERLINE = "The vote of all three, not to be relied on"
+NOT_TO_BE_RELIED_ON = (
+    "Not to be relied on: a model gives seven percentages for any sound, and how often it is right "
+    "was only measured on speech."
 )
+UNCALIBRATED = "Whether the percentages can be believed has not been measured yet."
+UNSURE_UNMEASURED = "It is less sure than its answers need to be."
 SOUND_TITLE = "The sound"
 SPECTROGRAM_NOTE = (
     "Above, the waveform; below, how strong each pitch region is over time: the brighter, the "
@@ -103,42 +92,25 @@ MATRICES_LEAD = (
     "What each model answered for clips whose acted emotion is known, and that it was not trained "
     "on. Each row holds the clips of one emotion; the diagonal is where the model was right."
 )
-PER_CLASS_TITLE = "Emotion by emotion"
-PER_CLASS_NOTE = (
-    "Precision: of the clips that it called so, the share that were. Recall: of the clips that "
-    "were so, the share that it found. F1 balances the two."
-)
-CURVES_TITLE = "How the CNN learned"
-CURVES_NAMES = ("training clips", "test clips")
-CURVES_NOTE = (
-    "Training clips are made harder on purpose (stretched, mixed, noisy), so their line may lie "
-    "below that of the test clips. The line of the test clips counts a few hundred of them."
-)
-OLD_TITLE = "Beside the project that this one replaces"
-CURVE_TITLES = {"loss": "Loss", "accuracy": "Accuracy"}
-NO_CURVES = "No learning curve was kept for this kind of test."
-NOT_TESTED = "No model was tested on these recordings in this way."
-PER_CLASS_COLUMNS = ("Emotion", "Clips", "Precision", "Recall", "F1")
-OLD_COLUMNS = ("Model", "It printed", "Ours, random clips", "Ours, unseen voices")
-OLD_NOTE = "All figures in this table are accuracies."
-PROVENANCE_TITLE = "Where these figures come from"
+
 RESULT_COLUMNS = (
     "Model",
     "Unseen voices: accuracy",
     "UAR",
+    "Calibration error",
     "Random clips: accuracy",
-    "UAR",
+    "Unheard corpus: UAR",
 )
-RESULTS_CAPTION = "Accuracy and UAR of each model"
+RESULTS_CAPTION = "What was measured of each model"
+RESULTS_NOTE = (
+    "Accuracy: the share of clips named right. UAR: the mean recall over the emotions, so that "
+    f"rare ones count as much as common ones; guessing gives {100 / len(LABELS):.0f}{NBSP}%. "
+    "Calibration error: the mean distance between a stated percentage and the share of answers "
+    "that were right. In brackets: 95\u00a0% intervals, by drawing the test speakers anew."
+)
 DATA_CAPTION = "Collections of recordings"
 DATA_SOURCES = "Where they come from"
 DATA_COLUMNS = ("Collection", "Clips", "Speakers", "Licence")
-SCORE_NAMES = {"accuracy": "Accuracy", "uar": "UAR", "macro_f1": "Macro-F1"}
-SCORES_NOTE = (
-    "Accuracy: the share of clips named right. UAR: the mean recall over the emotions, so that "
-    f"rare ones count as much as common ones; guessing gives {100 / len(LABELS):.0f}{NBSP}%. "
-    "Macro-F1: the mean of the F1 of each emotion."
-)
 
 NO_MODELS = (
     "No trained models are here, or they are damaged, so no clip can be read. Run `make models` "
@@ -169,63 +141,65 @@ def seconds(duration_s: float) -> str:
     return f"{minutes}{NBSP}min {rest:02d}{NBSP}s"
 
 
-def tested_on(n_clips: int, corpus: str) -> str:
-    """How many clips, of which recordings, stand behind the matrices."""
-    where = "" if corpus == ALL_CORPORA else f" of {CORPUS_NAMES.get(corpus, corpus)}"
-    return f"{n_clips:,} test clips{where}"
+def tenths(share: float) -> str:
+    """A share to a tenth of a percent, such as "71.3 %"."""
+    return f"{100 * share:.1f}{NBSP}%"
 
 
-def matrix_alt(name: str, normalise: bool) -> str:
-    """What a screen reader says of a matrix; the figures stand in the table below it."""
-    cells = "share of each true emotion" if normalise else "number of clips"
-    return f"Confusion matrix of the {name}: {cells} by answer. The table below has the figures."
+def interval(low_high: Sequence[float] | None) -> str:
+    """An interval of shares as text, such as "69.8 to 72.9"; empty where there is none."""
+    if low_high is None:
+        return ""
+    low, high = low_high
+    return f"{100 * low:.1f} to {100 * high:.1f}"
 
 
-def provenance(scores: Scores) -> str:
-    """The command, commit, seed and folds behind some scores, as Markdown."""
-    command, commit = (str(scores.get(key, "?")).replace("`", "") for key in ("command", "commit"))
-    folds = [str(fold["fold"]) for fold in scores.get("folds", [])]
-    tested = f", fold{'s' * (len(folds) > 1)} {', '.join(folds)}" if folds else ""
-    return f"`{command}`, commit `{commit}`, seed {scores.get('seed', '?')}{tested}."
+def points(share: float) -> str:
+    """A distance between shares, such as "1.7 points"."""
+    return f"{100 * share:.1f}{NBSP}points"
 
 
-def per_class_caption(name: str) -> str:
-    """What the table of one model holds."""
-    return f"{name}, emotion by emotion"
+def listed(names: Sequence[str]) -> str:
+    """Names as in a sentence: "a", "a and b", "a, b and c"."""
+    *most, last = names
+    return f"{', '.join(most)} and {last}" if most else last
 
 
-def curve_alt(title: str) -> str:
-    """What a screen reader says of a learning curve."""
-    return f"{title} of the CNN over the epochs of training"
-
-
-def run_name(run: str) -> str:
-    """A training run as text: "voices-2" is "Fold 2"."""
-    return f"Fold {run.rsplit('-', 1)[-1]}"
-
-
-def agreement(labels: Mapping[str, str], vote: str) -> str:
+def agreement(labels: Mapping[str, str | None], vote: str | None) -> str:
     """Whether the three models agree, as a sentence.
 
     Parameters
     ----------
     labels
-        Answer of each of the three models, by key.
+        Answer of each of the three models, by key; None where it is unsure.
     vote
-        Answer of the vote, which need not be that of any two.
+        Answer of the vote, which need not be that of any two; None if it is unsure.
     """
-    counts = {label: list(labels.values()).count(label) for label in labels.values()}
-    common, most = max(counts.items(), key=lambda item: item[1])
-    if most == len(labels):
+    said: dict[str, list[str]] = {}
+    for key, label in labels.items():
+        if label is not None:
+            said.setdefault(label, []).append(MODELS_IN_TEXT[key])
+    unsure = [MODELS_IN_TEXT[key] for key, label in labels.items() if label is None]
+    if not said:
+        return "All three are unsure."
+    common = max(said, key=lambda label: len(said[label]))
+    if len(said[common]) == len(labels):
         return f"All three say {common}."
-    if most == 1:
-        said = [f"{MODELS_IN_TEXT[key]} says {label}" for key, label in labels.items()]
-        return f"All three differ: {', '.join(said[:-1])} and {said[-1]}."
-    other = next(key for key, label in labels.items() if label != common)
-    sentence = f"Two of three say {common}; {MODELS_IN_TEXT[other]} says {labels[other]}."
-    if vote == common:
+    answers = [f"{listed(names)} say{'s' * (len(names) == 1)} {a}" for a, names in said.items()]
+    if unsure:
+        sentence = f"{', '.join(answers)}; {listed(unsure)} {'is' if len(unsure) == 1 else 'are'}"
+        sentence = f"{sentence[0].upper()}{sentence[1:]} unsure."
+        expected = set(said)
+    elif len(said) == len(labels):
+        sentence = f"All three differ: {listed(answers)}."
+        expected = set(said)
+    else:
+        other = next(text for label, text in zip(said, answers, strict=True) if label != common)
+        sentence = f"Two of three say {common}; {other}."
+        expected = {common}
+    if vote is None or vote in expected:
         return sentence
-    return f"{sentence} Averaged over their percentages, {vote} comes out ahead."
+    return f"{sentence} Weighed together, {vote} comes out ahead."
 
 
 def reliability(scores: Scores, label: str) -> str:
@@ -236,6 +210,47 @@ def reliability(scores: Scores, label: str) -> str:
     if precision is None:
         return f"{text}."
     return f"{text}, and for {percent(precision)} of those that it called {label}."
+
+
+def unsureness(unsure: Scores | None) -> str:
+    """Why a model is unsure: from which percentage on it is not, and how that was chosen.
+
+    Parameters
+    ----------
+    unsure
+        ``threshold``, ``share_kept`` and ``accuracy_kept``, measured on unseen voices.
+    """
+    if not unsure:
+        return UNSURE_UNMEASURED
+    if not unsure["share_kept"]:
+        return (
+            "It is always unsure: on voices that it had never heard, no percentage was high enough "
+            "for its answers to be relied on."
+        )
+    return (
+        f"Below {percent(unsure['threshold'])} it is unsure. On voices that it had never heard, "
+        f"{percent(unsure['share_kept'])} of the clips came up to that, and "
+        f"{percent(unsure['accuracy_kept'])} of these were named right."
+    )
+
+
+def believability(errors: Mapping[str, float]) -> str:
+    """How far the percentages lie from the share of right answers, measured.
+
+    Parameters
+    ----------
+    errors
+        Calibration error on unseen voices of each model and the vote, by key.
+    """
+    if not errors:
+        return UNCALIBRATED
+    named = {"vote": "the vote"} | MODELS_IN_TEXT
+    parts = [f"{points(errors[key])} for {name}" for key, name in named.items() if key in errors]
+    return (
+        f"Of the answers given with {percent(0.7)}, seven in ten should be right. On voices that "
+        "the models had never heard, the share that was right differed from the percentage on "
+        f"average by {listed(parts)}. Those were clips of actors; elsewhere it may differ by more."
+    )
 
 
 ABOUT_TITLE = "About Emo"
@@ -288,11 +303,17 @@ ABOUT_MODELS: Section = (
 )
 ABOUT_MEASURES: Section = (
     "How they were measured",
-    """
-Each model was scored only on clips that it was not trained on, in two ways. **Unseen voices**: no
-speaker of the test is heard in training. **Random clips**: a random fifth of the clips is the
-test, so the speakers are known; these figures flatter. The answers behind every figure are
-kept in `models/`, clip by clip, so that anyone can count again.
+    f"""
+Each model was scored only on clips that it was not trained on. **Unseen voices**: no speaker of
+the test is heard in training. **Random clips**: a random fifth of the clips is the test, so the
+speakers are known; these figures flatter. **Unheard corpus**: each of the four corpora in turn is
+kept out of training. The page *Confusion matrices* has all of these, and two more: the EmoBox
+benchmark, beside models that others have published, and the listeners of CREMA-D.
+
+The percentages and the weights of the vote are fitted on further clips that neither train nor
+test. Below a percentage that was chosen so that the answers that remain are right at least
+{percent(KEPT_ACCURACY)} of the time on unseen voices, the answer is **unsure**. The predictions
+behind every figure are kept in `models/`, clip by clip, so that anyone can count again.
 """,
 )
 ABOUT_DATA: Section = (
@@ -318,9 +339,13 @@ ABOUT_LIMITS: Section = (
 - **English, few voices.** Other languages, accents, children and old people are hardly or not in
   the training.
 - **Seven words.** Shame, pride, boredom, love and all the rest are forced into one of the seven.
-- **Confidence is not certainty.** A model gives seven percentages for any sound, even for a door
-  or a dog.
-- **Recordings differ.** Noise, echo, telephone and strong compression lower all the figures shown.
+- **Not every sound is a voice.** A model gives seven percentages for any sound. Music, noise,
+  signals and silence are flagged where measurements tell them from speech; what is not flagged is
+  not proved to be speech.
+- **The percentages hold for recordings like these.** They were fitted and checked on acted clips
+  of the same four corpora. Elsewhere they may be too high.
+- **Recordings differ.** Noise, echo, telephone and strong compression lower all the figures shown;
+  the model cards in `models/` say by how much.
 - **Surprise is rare** in the training, and sung clips are counted with the spoken ones.
 """,
 )

@@ -1,4 +1,4 @@
-"""Every page in Streamlit's own test runner, with models and figures made up here."""
+"""The first page, the one about Emo, and what holds for all, in Streamlit's own test runner."""
 
 import csv
 import io
@@ -9,123 +9,35 @@ from typing import Any
 
 import numpy as np
 import pytest
-import streamlit as st
 from streamlit.testing.v1 import AppTest
 
-from emo import audio, predict, ui, ui_analyse, ui_matrices, ui_words
+from emo import audio, predict, ui, ui_analyse, ui_words
 from emo.audio import Clip
 from emo.errors import ModelError
-from emo.labels import INDEX, LABELS
-from tests import voices
+from emo.labels import LABELS
+from emo.presence import Concern
+from tests import pages
 from tests.malformed import malformed
+from tests.pages import ABOUT, ANALYSE, APP, MATRICES, charts, check, html, tone, upload
 
-APP = str(Path(__file__).parent.parent / "streamlit_app.py")
-MATRICES, ABOUT = "pages/confusion_matrices.py", "pages/about.py"
-ANSWERS = {"tree": "sad", "cnn": "angry", "mlp": "sad"}
-
-
-def tone(duration_s: float = 1.0, pitch_hz: float = 220.0) -> bytes:
-    return voices.encoded(voices.tone(pitch_hz, duration_s))
-
-
-def answer(label: str, confidence: float = 0.58) -> predict.Answer:
-    shares = np.full(len(LABELS), (1 - confidence) / (len(LABELS) - 1))
-    shares[INDEX[label]] = confidence
-    return predict.Answer(label, confidence, shares)
-
-
-def made_up(clip: Clip, models: object) -> predict.Prediction:
-    answers = {key: answer(label) for key, label in ANSWERS.items()} | {"vote": answer("sad", 0.4)}
-    return predict.Prediction(clip.duration_s, clip.warnings, answers)
-
-
-def scores(right: int, wrong: int) -> dict[str, Any]:
-    counts = np.full((7, 7), wrong) + (right - wrong) * np.eye(7, dtype=int)
-    counts[INDEX["surprised"]] = 0  # no surprised clip was tested
-    n = int(counts.sum())
-    return {
-        "n": n,
-        "accuracy": float(counts.trace() / n),
-        "uar": 0.5,
-        "macro_f1": 0.25,
-        "confusion": counts.tolist(),
-        "per_class": {label: {"precision": 0.75} for label in LABELS},
-    }
-
-
-def write_models(directory: Path) -> None:
-    for i, key in enumerate(("tree", "cnn", "mlp", "vote")):
-        blocks = {}
-        for protocol, right in (("clips", 80), ("voices", 40 + i)):
-            block = scores(right, 10)
-            block["per_corpus"] = {"cremad": scores(right - 10, 10), "savee": scores(3, 1)}
-            block |= {"command": f"evaluate {protocol}", "commit": "abc1234", "seed": 1}
-            block["folds"] = [{"fold": 1}, {"fold": 2}]
-            blocks[protocol] = block
-        (directory / key).mkdir()
-        (directory / key / "metrics.json").write_text(json.dumps({"key": key, "protocols": blocks}))
-    rows = [
-        {
-            "epoch": e,
-            "loss": 2 / e,
-            "accuracy": 0.1 * e,
-            "val_loss": 3 / e,
-            "val_accuracy": 0.05 * e,
-        }
-        for e in (1, 2, 3)
-    ]
-    curves = {"clips-1": rows, "voices-1": rows, "voices-2": rows[:2], "all": rows}
-    (directory / "cnn" / "curves.json").write_text(json.dumps(curves))
-
-
-def write_samples(directory: Path) -> None:
-    listed = []
-    for i, emotion in enumerate(reversed(LABELS)):
-        (directory / f"{emotion}.wav").write_bytes(tone(0.8, 150 + 20 * i))
-        row = {"file": f"{emotion}.wav", "emotion": emotion, "text": "It is *eleven* o'clock."}
-        listed.append(row | {"synthetic": True})
-    (directory / "samples.json").write_text(json.dumps(listed))
+MUSIC = Concern("music", "This sounds like *music*, not like speech.")
 
 
 @pytest.fixture
 def models_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    models = tmp_path / "models"
-    samples = tmp_path / "samples"
-    models.mkdir()
-    samples.mkdir()
-    write_models(models)
-    write_samples(samples)
-    monkeypatch.setattr(predict, "MODELS_DIR", models)
-    monkeypatch.setattr(predict, "load_models", lambda directory: {})
-    monkeypatch.setattr(predict, "predict", made_up)
-    monkeypatch.setattr(ui_analyse, "SAMPLES_DIR", samples)
-    st.cache_resource.clear()
-    st.cache_data.clear()
-    return models
+    return pages.install(tmp_path, monkeypatch)
 
 
 @pytest.fixture
 def app(models_dir: Path) -> AppTest:
-    return check(AppTest.from_file(APP, default_timeout=30).run())
+    return pages.run()
 
 
-def check(at: AppTest) -> AppTest:
-    """The same test run; fails on a traceback."""
-    assert not at.exception, at.exception
-    return at
-
-
-def upload(at: AppTest, name: str, data: bytes) -> AppTest:
-    return check(at.file_uploader(key="up").set_value((name, data, "audio/wav")).run())
-
-
-def html(at: AppTest) -> str:
-    """What the pages set as HTML, without their style sheet."""
-    return "\n".join(e.value for e in at.html if not e.value.startswith("<style>"))
-
-
-def charts(at: AppTest) -> int:
-    return len(at.get("plotly_chart"))
+def answering(monkeypatch: pytest.MonkeyPatch, **given: Any) -> None:
+    """Let every clip get these answers (:func:`tests.pages.prediction`)."""
+    monkeypatch.setattr(
+        predict, "predict", lambda clip, models: pages.prediction(clip.duration_s, **given)
+    )
 
 
 # --- Analyse -------------------------------------------------------------------------------------
@@ -175,12 +87,63 @@ def test_the_way_in_used_last_counts(app: AppTest) -> None:
     assert app.text[0].value.startswith("second.wav")
 
 
-def test_the_reliability_of_each_model_stands_near_its_answer(app: AppTest) -> None:
+def test_the_reliability_of_each_model_stands_near_its_answer(
+    app: AppTest, models_dir: Path
+) -> None:
     upload(app, "clip.wav", tone())
-    right = [40, 41, 42, 43]  # in each row, beside 60 wrong clips; the last are the vote's
-    for count in right:
-        assert f"right for {ui_words.percent(count / (count + 60))} of" in html(app)
-    assert f"{ui_words.percent(0.75)} of those that it called angry" in html(app)
+    for key, label in {**pages.ANSWERS, "vote": "sad"}.items():
+        scores = pages.protocols(models_dir, key)["voices"]
+        assert f"right for {ui_words.percent(scores['accuracy'])} of" in html(app)
+        precision = scores["per_class"][label]["precision"]
+        assert f"{ui_words.percent(precision)} of those that it called {label}" in html(app)
+
+
+def test_how_far_percentages_can_be_believed_is_measured(app: AppTest, models_dir: Path) -> None:
+    upload(app, "clip.wav", tone())
+    (caption,) = [c.value for c in app.caption if "seven in ten" in c.value]
+    for key in ("tree", "cnn", "mlp", "vote"):
+        ece = pages.protocols(models_dir, key)["voices"]["ece"]
+        assert f"{100 * ece:.1f}{ui_words.NBSP}points" in caption
+
+
+def test_unsure_is_an_answer(
+    app: AppTest, models_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answering(monkeypatch, unsure=("tree", "vote"))
+    upload(app, "clip.wav", tone())
+    page = html(app)
+    assert "Unsure: sad or fearful" in page  # the vote
+    assert "Unsure: sad or happy" in page  # the decision tree
+    assert page.count("Unsure:") == 2
+    assert "The CNN says angry, the MLP says sad; the decision tree is unsure." in page
+    for key in ("tree", "vote"):
+        found = pages.protocols(models_dir, key)["voices"]["unsure"]
+        assert f"Below {ui_words.percent(found['threshold'])} it is unsure" in page
+        assert f"{ui_words.percent(found['share_kept'])} of the clips" in page
+        assert f"{ui_words.percent(found['accuracy_kept'])} of these were named right" in page
+
+
+def test_unsure_without_measured_figures(
+    app: AppTest, models_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answering(monkeypatch, unsure=("tree",))
+    pages.change(models_dir, "tree", lambda protocols: protocols["voices"].pop("unsure"))
+    upload(app, "clip.wav", tone())
+    assert ui_words.UNSURE_UNMEASURED in html(app)
+
+
+def test_a_clip_out_of_place_is_answered_but_not_to_be_relied_on(
+    app: AppTest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answering(monkeypatch, concerns=(MUSIC, Concern("gap", "No speech was found.")))
+    upload(app, "clip.wav", tone())
+    assert [w.value for w in app.warning] == [ui.plain(MUSIC.sentence), r"No speech was found\."]
+    page = html(app)
+    assert page.count("emo-verdict-3") == 3
+    assert page.count(ui_words.NOT_TO_BE_RELIED_ON) == 4
+    assert ui_words.OUT_OF_PLACE_OVERLINE in page
+    assert "right for" not in page
+    assert not [c for c in app.caption if "seven in ten" in c.value]
 
 
 def test_answers_without_measured_figures(app: AppTest, models_dir: Path) -> None:
@@ -190,12 +153,15 @@ def test_answers_without_measured_figures(app: AppTest, models_dir: Path) -> Non
     assert html(app).count(ui_words.UNMEASURED) == 4
 
 
-def test_warnings_are_sentences(app: AppTest, monkeypatch: pytest.MonkeyPatch) -> None:
-    def warned(clip: Clip, models: object) -> predict.Prediction:
-        given = made_up(clip, models)
-        return predict.Prediction(given.duration_s, ("It is *very* quiet.",), given.answers)
+def test_damaged_figures_leave_the_answers(app: AppTest, models_dir: Path) -> None:
+    (models_dir / "cnn" / "metrics.json").write_text("{")
+    upload(app, "clip.wav", tone())
+    assert html(app).count(ui_words.UNMEASURED) == 4
+    assert ui_words.UNCALIBRATED in [caption.value for caption in app.caption]
 
-    monkeypatch.setattr(predict, "predict", warned)
+
+def test_warnings_are_sentences(app: AppTest, monkeypatch: pytest.MonkeyPatch) -> None:
+    answering(monkeypatch, warnings=("It is *very* quiet.",))
     upload(app, "clip.wav", tone())
     assert [warning.value for warning in app.warning] == [r"It is \*very\* quiet\."]
 
@@ -244,7 +210,7 @@ def test_missing_models_are_a_sentence(app: AppTest, monkeypatch: pytest.MonkeyP
 
 def test_no_samples_is_a_sentence(models_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ui_analyse, "SAMPLES_DIR", models_dir)
-    at = check(AppTest.from_file(APP, default_timeout=30).run())
+    at = pages.run()
     assert ui_words.NO_SAMPLES in [caption.value for caption in at.caption]
 
 
@@ -272,7 +238,7 @@ def test_a_clip_taken_away_takes_its_answers_along(app: AppTest) -> None:
 def test_the_answers_outlive_a_visit_to_another_page(app: AppTest) -> None:
     upload(app, "clip.wav", tone())
     check(app.switch_page(MATRICES).run())
-    check(app.switch_page("pages/analyse.py").run())
+    check(app.switch_page(ANALYSE).run())
     assert app.text[0].value.startswith("clip.wav")
 
 
@@ -283,7 +249,7 @@ def test_loud_and_silent_clips_never_share_an_answer(
 
     def listening(clip: Clip, models: object) -> predict.Prediction:
         heard.append(float(np.abs(clip.samples).max()))
-        return made_up(clip, models)
+        return pages.made_up(clip, models)
 
     monkeypatch.setattr(predict, "predict", listening)
     long = tone(40.0)
@@ -298,126 +264,21 @@ def test_loud_and_silent_clips_never_share_an_answer(
 # --- Downloads -----------------------------------------------------------------------------------
 
 
-def prediction() -> predict.Prediction:
-    answers = {key: answer(label) for key, label in ANSWERS.items()} | {"vote": answer("sad", 0.4)}
-    return predict.Prediction(1.0, ("Quiet.",), answers)
-
-
 def test_json_is_what_the_command_line_prints() -> None:
-    (row,) = json.loads(ui_analyse.as_json('a "b".wav', prediction()))
+    given = pages.prediction(unsure=("cnn",))
+    (row,) = json.loads(ui_analyse.as_json('a "b".wav', given))
     assert row["path"] == 'a "b".wav'
     assert list(row["models"]) == ["tree", "cnn", "mlp", "vote"]
     assert list(row["models"]["cnn"]["probabilities"]) == list(LABELS)
+    assert row["models"]["cnn"]["unsure"] is True
+    assert row["models"]["vote"]["second"] == "fearful"
 
 
 def test_csv_has_a_line_for_each_model_and_no_formula() -> None:
-    rows = list(csv.DictReader(io.StringIO(ui_analyse.as_csv("=1+1.wav", prediction()))))
+    rows = list(csv.DictReader(io.StringIO(ui_analyse.as_csv("=1+1.wav", pages.prediction()))))
     assert [row["model"] for row in rows] == ["tree", "cnn", "mlp", "vote"]
     assert {row["path"] for row in rows} == {"'=1+1.wav"}
     assert sum(float(rows[0][f"p_{label}"]) for label in LABELS) == pytest.approx(1, abs=1e-5)
-
-
-# --- Confusion matrices --------------------------------------------------------------------------
-
-
-@pytest.fixture
-def matrices(app: AppTest) -> AppTest:
-    return check(app.switch_page(MATRICES).run())
-
-
-def test_matrices_show_three_models_and_the_vote(matrices: AppTest) -> None:
-    assert [s.value for s in matrices.subheader] == ["Decision tree", "CNN", "MLP", "Vote"]
-    assert charts(matrices) == 4 + 2  # and two learning curves
-    assert html(matrices).count("<dt>Accuracy</dt>") == 4
-    assert html(matrices).count('<th scope="row">surprised</th>') == 4
-
-
-def drawn(at: AppTest, i: int) -> dict[str, Any]:
-    spec = json.loads(at.get("plotly_chart")[i].proto.spec)
-    trace: dict[str, Any] = spec["data"][0]
-    return trace
-
-
-def test_matrices_share_one_colour_scale(matrices: AppTest) -> None:
-    assert {drawn(matrices, i)["zmax"] for i in range(4)} == {1.0}
-    check(matrices.segmented_control(key="numbers").set_value("counts").run())
-    assert {drawn(matrices, i)["zmax"] for i in range(4)} == {43.0}  # the vote's, the largest
-    assert drawn(matrices, 0)["text"][0][0] == "40"
-
-
-def test_matrices_switch_protocol_and_corpus(matrices: AppTest) -> None:
-    assert ui_words.PROTOCOL_MEANINGS["voices"] in matrices.markdown[0].value
-    check(matrices.segmented_control(key="protocol").set_value("clips").run())
-    assert ui_words.PROTOCOL_MEANINGS["clips"] in matrices.markdown[0].value
-    check(matrices.segmented_control(key="numbers").set_value("counts").run())
-    assert drawn(matrices, 0)["text"][0][0] == "80"
-    corpus = matrices.selectbox(key="corpus")
-    assert corpus.options == ["All corpora", "CREMA-D", "SAVEE"]
-    check(corpus.set_value("savee").run())
-    assert drawn(matrices, 0)["text"][0][0] == "3"
-    assert matrices.text[0].value == "54 test clips of SAVEE"
-
-
-def test_old_figures_stand_beside_ours_with_the_reason(matrices: AppTest) -> None:
-    page = html(matrices)
-    for old in (0.48, 0.60, 0.91):
-        assert ui_words.percent(old) in page
-    reasons = " ".join(element.value for element in matrices.markdown)
-    assert "fitted and scored on the same clips" in reasons
-    assert "405 of the 480" in reasons
-    assert "counted as angry" in reasons
-
-
-def test_a_fold_can_be_picked_where_there_are_several(matrices: AppTest) -> None:
-    fold = matrices.selectbox(key="run-voices")
-    assert fold.options == ["Fold 1", "Fold 2"]
-    check(fold.set_value("voices-2").run())
-    assert len(drawn(matrices, 4)["x"]) == 2
-
-
-def test_provenance_names_command_commit_and_seed(matrices: AppTest) -> None:
-    (line,) = [m.value for m in matrices.markdown if "commit" in m.value]
-    assert line == (
-        "**Decision tree, CNN, MLP, Vote.** "
-        "`evaluate voices`, commit `abc1234`, seed 1, folds 1, 2."
-    )
-
-
-def test_matrices_without_figures(app: AppTest, models_dir: Path) -> None:
-    for path in models_dir.glob("*/metrics.json"):
-        path.unlink()
-    check(app.switch_page(MATRICES).run())
-    assert [warning.value for warning in app.warning] == [ui_words.NO_METRICS]
-
-
-@pytest.mark.parametrize("text", ["{", "[]", '{"protocols": 3}'])
-def test_damaged_figures_are_a_sentence(app: AppTest, models_dir: Path, text: str) -> None:
-    (models_dir / "cnn" / "metrics.json").write_text(text)
-    check(app.switch_page(MATRICES).run())
-    assert len(app.error) == 1
-    assert "cannot be read" in app.error[0].value
-    check(app.switch_page("pages/analyse.py").run())
-
-
-def test_a_model_tested_in_one_way_only(app: AppTest, models_dir: Path) -> None:
-    path = models_dir / "cnn" / "metrics.json"
-    stored = json.loads(path.read_text())
-    del stored["protocols"]["voices"]
-    path.write_text(json.dumps(stored))
-    (models_dir / "cnn" / "curves.json").unlink()
-    check(app.switch_page(MATRICES).run())
-    assert [s.value for s in app.subheader] == ["Decision tree", "MLP", "Vote"]
-
-
-def test_class_rows_are_counted() -> None:
-    counts = np.zeros((7, 7), dtype=np.int64)
-    counts[0, 0], counts[0, 1], counts[1, 0] = 3, 1, 3
-    rows = [
-        [text.replace(ui_words.NBSP, " ") for text in row] for row in ui_matrices.class_rows(counts)
-    ]
-    assert rows[0] == ["angry", "4", "50 %", "75 %", "60 %"]
-    assert rows[1] == ["disgusted", "3", "0 %", "0 %", "0 %"]
-    assert rows[2] == ["fearful", "0", "–", "–", "–"]
 
 
 # --- About, and what holds for all ---------------------------------------------------------------
@@ -432,6 +293,27 @@ def test_about_says_what_must_be_said(app: AppTest) -> None:
         assert corpus in html(app)
 
 
+def test_about_has_the_figures_with_their_intervals(app: AppTest, models_dir: Path) -> None:
+    check(app.switch_page(ABOUT).run())
+    for key in ("tree", "cnn", "mlp", "vote"):
+        stored = pages.protocols(models_dir, key)
+        low, high = stored["voices"]["intervals"]["accuracy"]
+        shown = f"{ui_words.tenths(stored['voices']['accuracy'])} ({100 * low:.1f} to"
+        assert f"{shown} {100 * high:.1f})" in html(app)
+        assert ui_words.points(stored["voices"]["ece"]) in html(app)
+        assert ui_words.tenths(stored["corpora"]["uar_of_corpora"]) in html(app)
+
+
+def test_about_of_a_fresh_project_has_dashes(app: AppTest, models_dir: Path) -> None:
+    def only_clips(stored: dict[str, Any]) -> None:
+        del stored["voices"], stored["corpora"]
+
+    pages.change(models_dir, "tree", only_clips)
+    check(app.switch_page(ABOUT).run())
+    row = html(app).split('<th scope="row">Decision tree</th>')[1].split("</tr>")[0]
+    assert row.count(">–<") == 4
+
+
 def test_about_without_figures(app: AppTest, models_dir: Path) -> None:
     for path in models_dir.glob("*/metrics.json"):
         path.unlink()
@@ -439,7 +321,7 @@ def test_about_without_figures(app: AppTest, models_dir: Path) -> None:
     assert ui_words.NO_METRICS in [warning.value for warning in app.warning]
 
 
-@pytest.mark.parametrize("page", ["pages/analyse.py", MATRICES, ABOUT])
+@pytest.mark.parametrize("page", [ANALYSE, MATRICES, ABOUT])
 def test_every_widget_has_a_label(app: AppTest, page: str) -> None:
     check(app.switch_page(page).run())
     widgets: list[Any] = [*app.button, *app.selectbox, *app.segmented_control, *app.file_uploader]

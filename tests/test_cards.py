@@ -3,156 +3,302 @@ import re
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
 from emo.cards import (
     BEGIN,
     END,
-    TITLES,
+    RESULTS,
     documents,
-    results_table,
     stale_documents,
     write_cards,
 )
-from emo.errors import ModelError
-from emo.labels import LABELS
-from emo.metrics import Predictions, protocol_metrics
+from emo.errors import CorpusError, ModelError
+from emo.report import report
+from emo.tables import TITLES, numbers, percent, points, published, results_table
+from tests.made import copy_models
 
 ROOT = Path(__file__).parents[1]
 MODELS = ROOT / "models"
 
 
-def block(right: int) -> dict[str, Any]:
-    """A protocol of 14 clips, two of each label, of which the first `right` are answered right."""
-    emotions = [*LABELS, *LABELS]
-    said = [i if n < right else (i + 1) % 7 for n, i in enumerate([*range(7), *range(7)])]
-    made = Predictions(
-        clips=tuple(f"clip{i}" for i in range(14)),
-        corpora=("cremad",) * 7 + ("tess",) * 7,
-        speakers=("a",) * 14,
-        folds=(1,) * 14,
-        emotions=tuple(emotions),
-        probabilities=np.eye(7)[said],
-    )
-    source = {"command": "python -m emo evaluate …", "commit": "abc123", "seed": 1}
-    return protocol_metrics(made) | source
+@pytest.fixture(scope="module")
+def measured(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of models that no test changes."""
+    return copy_models(tmp_path_factory.mktemp("measured"))
+
+
+@pytest.fixture(scope="module")
+def cards(measured: Path) -> dict[str, str]:
+    """The card of each model."""
+    made = documents(measured)
+    return {key: made[measured / key / "CARD.md"] for key in TITLES}
 
 
 @pytest.fixture
 def models(tmp_path: Path) -> Path:
-    folder = tmp_path / "models"
-    for n, key in enumerate(TITLES):
-        (folder / key).mkdir(parents=True)
-        protocols = {"clips": block(7 + n), "voices": block(3 + n)}
-        write(folder / key / "metrics.json", {"key": key, "protocols": protocols})
-        if key != "vote":
-            write(folder / key / "model.json", model(key))
-    return folder
+    return copy_models(tmp_path)
 
 
-def model(key: str) -> dict[str, Any]:
-    return {
-        "key": key,
-        "description": f"A {key} of the test.",
-        "n_parameters": 12_345,
-        "trained_on": {"corpora": ["cremad", "tess"], "clips": 12_797, "speakers": 121},
-        "seed": 1,
-        "commit": "abc123",
-        "command": "python -m emo train all",
-        "files": {"weights.npz": {"sha256": "f00d", "bytes": 1_000_000}},
-    }
+def read(models: Path, key: str) -> dict[str, Any]:
+    content = json.loads((models / key / "metrics.json").read_text())["protocols"]
+    assert isinstance(content, dict)
+    return content
 
 
-def write(path: Path, content: dict[str, Any]) -> None:
-    path.write_text(json.dumps(content), encoding="utf-8")
+def write(models: Path, key: str, protocols: dict[str, Any]) -> None:
+    content = json.dumps({"key": key, "protocols": protocols})
+    (models / key / "metrics.json").write_text(content)
 
 
-def test_the_table_holds_the_measured_rates_of_all_four(models: Path) -> None:
-    lines = results_table(models).splitlines()
+def drop(models: Path, *names: str) -> None:
+    """Forget protocols that were measured."""
+    for key in TITLES:
+        write(models, key, {n: b for n, b in read(models, key).items() if n not in names})
+
+
+def cell(block: dict[str, Any], name: str) -> str:
+    """What a table should say of a rate with its interval, written in another way."""
+    low, high = (f"{100 * end:.1f}" for end in block["intervals"][name])
+    return f"{100 * block[name]:.1f} % ({low}–{high})"
+
+
+def row(text: str, start: str) -> list[str]:
+    """Cells after the first of the only table row that starts so."""
+    (found,) = re.findall(rf"^\| {re.escape(start)} \|(.*)\|$", text, re.MULTILINE)
+    return [part.strip() for part in str(found).split("|")]
+
+
+# --- Cells ---------------------------------------------------------------------------------------
+
+
+def test_numbers_in_words() -> None:
+    assert numbers([3, 1, 2, 6]) == "1 to 3, 6"
+    assert numbers([4]) == "4"
+    assert percent(0.7034) == "70.3 %"
+    assert percent(0.7034, [0.69, 0.715]) == "70.3 % (69.0–71.5)"
+    assert percent(None) == "–"
+    assert points(-0.0321) == "−3.2"
+    assert points(0.0321) == "+3.2"
+    assert points(-0.0001) == "0.0"
+    assert (published(0.72), published(0.9996), published(0.996)) == ("72.0", "99.96", "99.6")
+
+
+# --- The tables of the README --------------------------------------------------------------------
+
+
+def test_the_table_holds_the_measured_rates_of_all_four(measured: Path) -> None:
+    text = results_table(measured)
+    lines = text.splitlines()
     assert lines[0] == (
-        "| Model | Random clips: accuracy | UAR | macro-F1 "
-        "| Unseen voices: accuracy | UAR | macro-F1 |"
+        "| Model | Random clips: accuracy | UAR | Unseen voices: accuracy | UAR "
+        "| Unseen corpus: accuracy | UAR |"
     )
     assert len({line.count("|") for line in lines[:6]}) == 1
-    assert lines[2].startswith("| Decision tree | 50.0 % | 50.0 % |")
-    assert lines[5].startswith("| Vote | 71.4 % | 71.4 % |")
-    assert "- **Unseen voices** (fold 1 of 6, 14 clips tested): every clip of a tested speaker" in (
-        "\n".join(lines)
-    )
+    for key, title in TITLES.items():
+        protocols = read(measured, key)
+        assert row(text, title) == [
+            cell(protocols["clips"], "accuracy"),
+            cell(protocols["clips"], "uar"),
+            cell(protocols["voices"], "accuracy"),
+            cell(protocols["voices"], "uar"),
+            cell(protocols["corpora"], "accuracy"),
+            f"{100 * protocols['corpora']['uar_of_corpora']:.1f} %",
+        ]
+    assert "- **Unseen voices** (all 6 folds, 290 clips tested): every clip of a tested" in text
+    assert "- **Unseen corpus** (all 4 folds, 290 clips tested): three corpora train" in text
+
+
+def test_ours_stand_over_the_published_rows(measured: Path) -> None:
+    text = results_table(measured)
+    assert "| EmoBox: UAR | CREMA-D | RAVDESS | SAVEE | TESS |" in text
+    block = read(measured, "vote")["emobox"]["per_corpus"]
+    corpora = ("cremad", "ravdess", "savee", "tess")
+    assert row(text, "**Vote**") == [cell(block[corpus], "uar") for corpus in corpora]
+    assert row(text, "Whisper large v3") == ["76.8 %", "75.3 %", "74.1 %", "99.96 %"]
+    assert row(text, "LSTM from scratch, 47k parameters") == ["–", "62.3 %", "–", "–"]
+    assert text.index("**Vote**") < text.index("| WavLM base |")
 
 
 def test_a_protocol_that_was_not_measured_is_left_out(models: Path) -> None:
-    for key in TITLES:
-        path = models / key / "metrics.json"
-        content = json.loads(path.read_text())
-        del content["protocols"]["voices"]
-        write(path, content)
-    write_cards(models)
-    assert "Unseen voices" not in (models / "README.md").read_text()
-    assert results_table(models).splitlines()[0].count("|") == 5
+    drop(models, "voices", "emobox", "listeners")
+    made = documents(models)
+    for text in made.values():
+        assert "Unseen voices: " not in text
+        assert "### EmoBox" not in text
+        assert "### Sound made worse" not in text
+        assert "| EmoBox" not in text
+        assert "**unsure**" not in text
+    assert results_table(models).splitlines()[0].count("|") == 6
 
 
 def test_a_model_that_was_not_measured_so_has_a_dash(models: Path) -> None:
-    path = models / "tree" / "metrics.json"
-    content = json.loads(path.read_text())
-    del content["protocols"]["clips"]
-    write(path, content)
-    assert results_table(models).splitlines()[2].startswith("| Decision tree | – | – | – |")
+    protocols = read(models, "tree")
+    del protocols["clips"]
+    write(models, "tree", protocols)
+    assert row(results_table(models), "Decision tree")[:2] == ["–", "–"]
+
+
+def test_a_part_of_the_folds_is_named(models: Path) -> None:
+    for key in TITLES:
+        protocols = read(models, key)
+        protocols["voices"]["folds"] = protocols["voices"]["folds"][:1]
+        write(models, key, protocols)
+    assert "- **Unseen voices** (fold 1 of 6, 290 clips tested)" in results_table(models)
+
+
+# --- Cards ---------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("key", TITLES)
-def test_a_card_says_what_for_how_good_and_how_made(models: Path, key: str) -> None:
-    write_cards(models)
-    card = (models / key / "CARD.md").read_text()
+def test_a_card_says_what_for_how_good_and_how_made(cards: dict[str, str], key: str) -> None:
     for heading in (
         f"# {TITLES[key]}",
         "## What it is for",
         "## What it is not for",
         "## Results",
+        "### Random clips",
+        "### Unseen voices",
+        "### Unseen corpus",
+        "### EmoBox",
+        "### Sound made worse",
+        "### By sex, age and corpus",
+        "### Beside listeners",
+        "## What the confidence means",
         "## Training data and licences",
         "## Limits",
         "## Train it again",
     ):
-        assert f"\n{heading}\n" in card
-    assert "Article 5(1)(f)" in card
-    assert "| Random clips | 14 |" in card
-    assert "12,797 clips of 121 speakers" in card
-    assert "CC BY-NC-ND 4.0" in card
-    assert "SAVEE" not in card  # the models of this test were not trained on it
-    assert ("`f00d`" in card) == (key != "vote")
+        assert f"\n{heading}\n" in cards[key]
+    assert "Article 5(1)(f)" in cards[key]
+    assert "13,173 clips of 121 speakers" in cards[key]
+    assert "CC BY-NC-ND 4.0" in cards[key]
+    assert "surrey.ac.uk" not in cards[key]  # the models of this test were not trained on SAVEE
+    assert ("`f00d`" in cards[key]) == (key != "vote")
+    assert (
+        "Made: folds 1 to 6 by `python -m emo evaluate --protocol voices`, commit `abc123`, seed 1."
+        in cards[key]
+    )
 
 
-def test_documents_are_sound_markdown(models: Path) -> None:
-    for path, text in documents(models).items():
+@pytest.mark.parametrize("key", TITLES)
+def test_a_card_holds_the_figures_of_its_model(
+    measured: Path, cards: dict[str, str], key: str
+) -> None:
+    protocols, text = read(measured, key), cards[key]
+    voices = protocols["voices"]
+    assert row(text, "Unseen voices") == [
+        "290",
+        cell(voices, "accuracy"),
+        cell(voices, "uar"),
+        f"{100 * voices['macro_f1']:.1f} %",
+        f"{100 * voices['ece']:.1f} %",
+    ]
+    worse, clean = voices["robustness"]["mp3"], voices["robustness"]["clean"]
+    lost = f"{100 * (worse['accuracy'] - clean['accuracy']):+.1f}".replace("-", "−")
+    assert row(text, "MP3 at 32 kbit/s")[:2] == [
+        f"{100 * worse['accuracy']:.1f} %",
+        "0.0" if lost in ("+0.0", "−0.0") else lost,
+    ]
+    women = voices["fairness"]["sex"]["women"]
+    assert row(text, "women") == [
+        str(women["speakers"]),
+        str(women["n"]),
+        cell(women, "accuracy"),
+        cell(women, "uar"),
+    ]
+    ravdess = protocols["emobox"]["per_corpus"]["ravdess"]
+    assert f"| RAVDESS | 8 | {ravdess['n']} | {cell(ravdess, 'uar')} |" in text
+    assert row(text, "One listener") == ["37.5 %", "37.5 %"]
+    assert f"{100 * voices['unsure']['threshold']:.1f} % the answer is **unsure**" in text
+
+
+def test_the_vote_is_told_as_the_weighted_product_that_it_is(
+    measured: Path, cards: dict[str, str]
+) -> None:
+    assert "(a logarithmic opinion pool)" in cards["vote"]
+    assert "mean of the probabilities" not in cards["vote"]
+    shipped = json.loads((measured / "calibration.json").read_text())
+    folds = [row["weights"]["cnn"] for row in read(measured, "vote")["voices"]["calibration"]]
+    assert row(cards["vote"], "Weight: convolutional network") == [
+        f"{shipped['weights']['cnn']:.2f}",
+        f"{min(folds):.2f}",
+        f"{max(folds):.2f}",
+    ]
+    assert row(cards["mlp"], "Temperature")[0] == f"{shipped['temperatures']['mlp']:.2f}"
+    assert "Temperature" not in cards["vote"]
+
+
+def test_a_card_without_what_may_be_lacking(models: Path) -> None:
+    (models / "calibration.json").unlink()
+    (models / "listeners.json").unlink()
+    for key in TITLES:
+        protocols = read(models, key)
+        protocols["voices"]["fairness"] = {}
+        del protocols["voices"]["robustness"]
+        write(models, key, protocols)
+    for key in TITLES:
+        text = documents(models)[models / key / "CARD.md"]
+        assert "By sex" not in text
+        assert "Beside listeners" not in text
+        assert "Sound made worse" not in text
+        assert "| shipped |" not in text
+
+
+def test_documents_are_sound_markdown(measured: Path) -> None:
+    for path, text in documents(measured).items():
         assert text.endswith("\n")
         assert not re.search(r"[ \t]$", text, re.MULTILINE), path
         assert "None" not in text
         assert "{" not in text
+        assert "nan" not in text
         assert "\n\n\n" not in text
 
 
-def test_every_table_is_as_wide_as_its_header(models: Path) -> None:
-    for text in documents(models).values():
+def test_every_table_is_as_wide_as_its_header(measured: Path) -> None:
+    for text in documents(measured).values():
         for table in re.findall(r"(?:^\|.*\n)+", text, re.MULTILINE):
-            assert len({row.count("|") for row in table.splitlines()}) == 1
+            assert len({line.count("|") for line in table.splitlines()}) == 1
+
+
+def test_links_lead_to_files(measured: Path) -> None:
+    text = documents(measured)[measured / "README.md"]
+    found = [link for link in re.findall(r"\]\(([^)]+)\)", text) if "CARD" not in link]
+    assert len(found) == 12  # three classifiers, four protocols
+    assert [link for link in found if not (measured / link).exists()] == []
+
+
+def test_clips_that_could_not_be_tested_are_named(models: Path) -> None:
+    protocols = read(models, "cnn")
+    protocols["clips"]["left_out"] = [{"clip": "1076_MTI_SAD_XX", "reason": "It is silent."}]
+    write(models, "cnn", protocols)
+    card = documents(models)[models / "cnn/CARD.md"]
+    assert "\nNot tested: 1076_MTI_SAD_XX (It is silent.)\n" in card
+
+
+# --- Up to date ----------------------------------------------------------------------------------
 
 
 def test_documents_go_stale_with_the_numbers_and_are_made_anew(models: Path) -> None:
     readme = models.parent / "README.md"
     readme.write_text(f"# Emo\n\n{BEGIN}\nold\n{END}\n\nMore.\n")
-    assert len(stale_documents(models, readme)) == 6
+    results = models.parent / RESULTS
     assert set(write_cards(models, readme)) == {
         *(models / key / "CARD.md" for key in TITLES),
         models / "README.md",
         readme,
+        results,
     }
     assert stale_documents(models, readme) == ()
     assert write_cards(models, readme) == ()
     assert readme.read_text() == (
         f"# Emo\n\n{BEGIN}\n\n{results_table(models)}\n\n{END}\n\nMore.\n"
     )
-    write(models / "cnn/metrics.json", {"key": "cnn", "protocols": {"clips": block(14)}})
+    assert results.read_text().endswith(report(models))
+    protocols = read(models, "cnn")
+    protocols["clips"]["accuracy"] = 0.123
+    write(models, "cnn", protocols)
+    # The report counts for itself and is not misled.
     assert set(stale_documents(models, readme)) == {
         models / "cnn/CARD.md",
         models / "README.md",
@@ -171,15 +317,6 @@ def test_a_readme_without_the_marks_is_refused(models: Path, text: str) -> None:
     assert readme.read_text() == text
 
 
-def test_clips_that_could_not_be_tested_are_named(models: Path) -> None:
-    left_out = [{"clip": "1076_MTI_SAD_XX", "reason": "It is silent."}]
-    content = {"key": "cnn", "protocols": {"clips": block(14) | {"left_out": left_out}}}
-    write(models / "cnn/metrics.json", content)
-    write_cards(models)
-    card = (models / "cnn/CARD.md").read_text()
-    assert "\nNot tested: 1076_MTI_SAD_XX (It is silent.)\n" in card
-
-
 def test_a_missing_readme_is_refused(models: Path) -> None:
     with pytest.raises(ModelError, match=r"README\.md needs the line"):
         stale_documents(models, models.parent / "README.md")
@@ -187,7 +324,10 @@ def test_a_missing_readme_is_refused(models: Path) -> None:
 
 def test_missing_numbers_say_what_makes_them(models: Path) -> None:
     (models / "mlp/metrics.json").unlink()
-    with pytest.raises(ModelError, match=r"There is no .*mlp.*emo evaluate"):
+    with pytest.raises(ModelError, match=r"no figures in .*mlp.*emo evaluate"):
+        write_cards(models)
+    (models / "tree/model.json").unlink()
+    with pytest.raises(ModelError, match=r"There is no .*tree.*emo train"):
         write_cards(models)
 
 
@@ -196,6 +336,14 @@ def test_damaged_numbers_are_refused(models: Path, text: str) -> None:
     (models / "mlp/metrics.json").write_text(text)
     with pytest.raises(ModelError, match=r"metrics\.json"):
         write_cards(models)
+
+
+def test_damaged_predictions_are_refused(models: Path) -> None:
+    (models / "tree/predictions/voices.csv.gz").write_bytes(b"none")
+    readme = models.parent / "README.md"
+    readme.write_text(f"{BEGIN}\n{END}\n")
+    with pytest.raises(CorpusError, match="is not a list of predictions"):
+        stale_documents(models, readme)
 
 
 def test_the_documents_of_this_project_are_up_to_date() -> None:

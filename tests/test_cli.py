@@ -4,14 +4,20 @@ import csv
 import io
 import json
 import os
+import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from emo import reports
 from emo.__main__ import main
 from emo.labels import LABELS
+from emo.predict import Answer, Prediction
+from emo.presence import Concern
 from tests.malformed import malformed
 from tests.tiny import save_tiny_models, write_savee
 from tests.voices import encoded, silence, voice
@@ -50,11 +56,11 @@ def test_json_has_what_is_promised(capsys, models, spoken):
     status, out = predict(capsys, "--models", models, "--format", "json", spoken)
     (found,) = json.loads(out)
     assert status == 0
-    assert list(found) == ["path", "duration_s", "warnings", "models"]
+    assert list(found) == ["path", "duration_s", "warnings", "concerns", "models"]
     assert found["path"] == spoken
     assert list(found["models"]) == KEYS
     for given in found["models"].values():
-        assert list(given) == ["label", "confidence", "probabilities"]
+        assert list(given) == ["label", "confidence", "second", "unsure", "probabilities"]
         assert list(given["probabilities"]) == list(LABELS)
         assert sum(given["probabilities"].values()) == pytest.approx(1.0)
         assert given["probabilities"][given["label"]] == given["confidence"]
@@ -85,6 +91,64 @@ def test_the_table_lines_up(capsys, models, spoken):
     assert status == 0
     assert header.index("tree") == row.index(row.split()[2])
     assert all(key in header for key in KEYS)
+
+
+@pytest.fixture
+def unsure_models(models, tmp_path):
+    """The same models, so calibrated that the tree and the vote are unsure of everything."""
+    thresholds = {"tree": 1.1, "cnn": 0.0, "mlp": 0.0, "vote": 1.1}
+    ones = {"tree": 1.0, "cnn": 1.0, "mlp": 1.0}
+    shutil.copytree(models, tmp_path / "models")
+    (tmp_path / "models" / "calibration.json").write_text(
+        json.dumps({"temperatures": ones, "weights": ones, "thresholds": thresholds})
+    )
+    return str(tmp_path / "models")
+
+
+def test_unsure_is_an_answer_in_every_format(capsys, unsure_models, spoken):
+    _, out = predict(capsys, "--models", unsure_models, "--format", "json", spoken)
+    found = json.loads(out)[0]["models"]
+    assert [found[key]["unsure"] for key in KEYS] == [True, False, False, True]
+    _, out = predict(capsys, "--models", unsure_models, "--format", "csv", spoken)
+    rows = list(csv.DictReader(io.StringIO(out)))
+    assert [row["unsure"] for row in rows] == ["yes", "no", "no", "yes"]
+    assert [row["second"] for row in rows] == [found[key]["second"] for key in KEYS]
+    _, out = predict(capsys, "--models", unsure_models, spoken)
+    cells = re.findall(r"\S+ +\d+%", out.splitlines()[1])
+    for key, cell in zip(KEYS, cells, strict=True):
+        both = f"{found[key]['label']}/{found[key]['second']}? "
+        assert cell.startswith(both if found[key]["unsure"] else f"{found[key]['label']} ")
+
+
+def test_concerns_are_told_in_every_format():
+    def answer(label, confidence, second, unsure):
+        return Answer(label, confidence, second, unsure, np.full(7, 1 / 7))
+
+    answers = {
+        "tree": answer("disgusted", 0.314, "surprised", True),
+        "vote": answer("sad", 0.6, "happy", False),
+    }
+    concerns = (Concern("music", "Music."), Concern("gap", "A gap."))
+    found = Prediction(2.0, ("Quiet.",), answers, concerns)
+    rows: list[reports.Row] = [("a.wav", found), ("gone.wav", "It is gone.")]
+    table, lines, listed = io.StringIO(), io.StringIO(), io.StringIO()
+    reports.write_table(rows, table)
+    assert table.getvalue().splitlines() == [
+        "path          s  tree                      vote",
+        "a.wav      2.00  disgusted/surprised? 31%  sad 60%",
+        "         Music.",
+        "         A gap.",
+        "         Quiet.",
+        "gone.wav It is gone.",
+    ]
+    reports.write_csv(rows, lines)
+    read = list(csv.DictReader(io.StringIO(lines.getvalue())))
+    assert [row["concerns"] for row in read] == ["Music. A gap.", "Music. A gap.", ""]
+    reports.write_json(rows, listed)
+    assert json.loads(listed.getvalue())[0]["concerns"] == [
+        {"kind": "music", "sentence": "Music."},
+        {"kind": "gap", "sentence": "A gap."},
+    ]
 
 
 def test_a_file_name_cannot_steer_the_terminal(capsys, models, tmp_path):

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from emo import figures
-from emo.labels import LABELS
+from emo.labels import LABELS, TRAINED_LABELS
+from emo.people import HEARD_LABELS
 
 RATE_HZ = 16_000
 PAGES = {"light": "#fbfaf7", "dark": "#14171a"}
@@ -130,6 +131,18 @@ def test_matrix_of_counts_takes_the_common_scale() -> None:
     assert trace.text[3][3] == "5,000"
     assert trace.zmax == 7000
     assert figure.layout.yaxis.autorange == "reversed"  # the first emotion stands on top
+
+
+@pytest.mark.parametrize("labels", [HEARD_LABELS, LABELS, TRAINED_LABELS])
+def test_matrix_of_other_labels_has_cells_of_the_same_height(labels: tuple[str, ...]) -> None:
+    counts = np.eye(len(labels), dtype=np.int64)
+    figure = figures.confusion_matrix(counts, True, 1.0, labels, "votes")
+    trace = figure.data[0]
+    assert list(trace.x) == list(trace.y) == list(labels)
+    assert "votes" in trace.hovertemplate
+    margin = figure.layout.margin
+    cells = figure.layout.height - margin.t - margin.b
+    assert cells == figures.CELL_PX * len(labels)
 
 
 @given(arrays(np.int64, (7, 7), elements=st.integers(0, 999)))

@@ -79,7 +79,8 @@ def test_neither_loudness_nor_silence_around_changes_an_answer(models):
 
 def test_the_dictionary_has_every_field(models):
     found = predict(clip(tone(duration_s=1.0)), models).as_dict()
-    assert set(found) == {"duration_s", "warnings", "models"}
+    assert set(found) == {"duration_s", "warnings", "concerns", "models"}
+    assert [concern["kind"] for concern in found["concerns"]] == ["tone"]
     assert found["duration_s"] == pytest.approx(1.0)
     assert isinstance(found["warnings"], list)
     assert list(found["models"]["vote"]["probabilities"]) == list(LABELS)

@@ -53,3 +53,15 @@ def test_rows_can_be_taken_in_any_order(recordings, tmp_path):
     part = found.take(np.array([5, 1]))
     np.testing.assert_array_equal(part.vectors, found.vectors[[5, 1]])
     np.testing.assert_array_equal(part.views[1], found.views[1])
+
+
+def test_an_alteration_is_kept_apart_and_the_same_every_time(recordings, tmp_path):
+    clean = store.load_features(recordings, jobs=1, cache=tmp_path / "one")
+    one, again = (
+        store.load_features(part, jobs=1, cache=tmp_path / folder, alteration="noise-10").vectors
+        for part, folder in ((recordings, "one"), (recordings[::-1], "other"))
+    )
+    np.testing.assert_array_equal(one, again[::-1])
+    assert (one != clean.vectors).any(axis=1).all()
+    other = store.load_features(recordings, 1, tmp_path / "one", "copy-1").vectors
+    assert (other != one).any(axis=1).all()

@@ -7,15 +7,16 @@ import json
 import numpy as np
 import pytest
 
-from emo import classifiers as c
-from emo import evaluate, store, train
+from emo import cnn, evaluate, mlp, store, train, tree
 from emo.bundle import load_model
+from emo.degrade import CONDITIONS
 from emo.errors import CorpusError
-from emo.evaluate import evaluate_manifest, evaluate_protocol, read_manifest
+from emo.evaluate import compare, evaluate_manifest, evaluate_protocols, read_manifest
 from emo.folds import folds
-from emo.labels import LABELS
+from emo.labels import LABELS, TRAINED_LABELS
 from emo.metrics import read_predictions, score
 from emo.predict import load_models
+from emo.results import answers, fold_calibrations, read_metrics
 from tests.tiny import write_savee
 from tests.voices import encoded, silence, voice
 
@@ -30,42 +31,50 @@ def monkeypatch_module():
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory, monkeypatch_module):
-    """Everything trained and evaluated once: the folder of the models and the dataset."""
+    """Everything trained and evaluated once: the dataset, and the folder of the models."""
     folder = tmp_path_factory.mktemp("run")
-    for name, value in {
-        "CNN_CHANNELS": (8, 8),
-        "CNN_EPOCHS": 2,
-        "CNN_BATCH": 8,
-        "STRETCH": (1.0, 1.0),  # one shape: each costs a second to trace
-        "MLP_WIDTHS": (16,),
-        "MLP_EPOCHS": 4,
-        "MLP_BATCH": 8,
-        "MLP_MEMBERS": 2,
-        "TREE_SMALLEST_LEAF": 2,
-    }.items():
-        monkeypatch_module.setattr(c, name, value)
+    for module, name, value in (
+        (cnn, "CNN_STEM", 8),
+        (cnn, "CNN_CHANNELS", 8),
+        (cnn, "CNN_WIDTH", 16),
+        (cnn, "CNN_BLOCKS", 1),
+        (cnn, "CNN_EPOCHS", 2),
+        (cnn, "CNN_BATCH", 8),
+        (cnn, "STRETCH", (1.0, 1.0)),  # one shape: each costs a second to trace
+        (mlp, "MLP_WIDTHS", (16,)),
+        (mlp, "MLP_EPOCHS", 4),
+        (mlp, "MLP_BATCH", 8),
+        (mlp, "MLP_MEMBERS", 2),
+        (tree, "TREE_SMALLEST_LEAF", 2),
+        (evaluate, "CONDITIONS", {"quiet": CONDITIONS["quiet"]}),
+    ):
+        monkeypatch_module.setattr(module, name, value)
     monkeypatch_module.setenv(store.CACHE_ENV, str(folder / "cache"))
-    dataset = train.load_dataset(write_savee(folder / "savee", takes=3), jobs=1)
+    savee = write_savee(folder / "savee", takes=3)
     models = folder / "models"
-    keys = list(c.CLASSIFIERS)
-    train.train_models(keys, dataset, models, "python -m emo train all")
-    blocks = evaluate_protocol("voices", keys, dataset, models, "python -m emo evaluate")
-    return dataset, models, blocks
+    dataset = train.load_dataset(savee, jobs=1)
+    train.train_models(["tree", "cnn", "mlp"], dataset, models, "python -m emo train all")
+    evaluate_protocols(["voices"], savee, models, "python -m emo evaluate")
+    return dataset, models
 
 
 def test_trained_models_load_and_say_what_they_are(run):
-    dataset, models, _ = run
+    dataset, models = run
     card = load_model(models / "cnn").card
     assert card["trained_on"] == {"corpora": ["savee"], "clips": 42, "speakers": 2}
     assert card["command"] == "python -m emo train all"
     assert len(dataset.recordings) == 42
 
 
-def test_every_clip_is_tested_once_by_a_model_that_did_not_hear_its_speaker(run):
-    dataset, models, _ = run
-    for key in ("tree", "cnn", "mlp", "vote"):
-        found = read_predictions(models / key / "predictions" / "voices.csv.gz")
-        assert sorted(found.clips) == sorted(r.stem for r in dataset.recordings)
+@pytest.mark.parametrize("name", ["voices", "voices.quiet"])
+def test_every_clip_is_tested_once_by_a_model_that_did_not_hear_its_speaker(run, name):
+    dataset, models = run
+    for key in ("tree", "cnn", "mlp"):
+        found = read_predictions(models / key / "predictions" / f"{name}.csv.gz")
+        tested = set(found.clips)
+        assert len(tested) == len(found.clips)
+        every = {r.stem for r in dataset.recordings}
+        assert tested == every if name == "voices" else 0 < len(tested) < len(every)
         by_fold: dict[int, set[str]] = {}
         for fold, speaker in zip(found.folds, found.speakers, strict=True):
             by_fold.setdefault(fold, set()).add(speaker)
@@ -73,92 +82,121 @@ def test_every_clip_is_tested_once_by_a_model_that_did_not_hear_its_speaker(run)
 
 
 def test_a_fold_trains_on_its_training_clips_alone(run, monkeypatch):
-    dataset, _, _ = run
+    dataset, _ = run
     heard = []
 
-    def listen(_key, _run, batch, _seed, watch):
+    def listen(_keys, _run, batch, _seed, _place):
         heard.append(batch)
         raise InterruptedError
 
-    monkeypatch.setattr(evaluate, "fit", listen)
+    monkeypatch.setattr(evaluate, "fit_all", listen)
     for fold in folds("voices", dataset.recordings):
+        job = evaluate.Job(dataset.directory, "voices", fold.number, 1)
         with pytest.raises(InterruptedError):
-            evaluate._run_fold("tree", fold, dataset, 1)
-        np.testing.assert_array_equal(heard[-1].vectors, dataset.features.vectors[fold.train])
-        assert len(heard[-1].views) == len(heard[-1].targets) == len(fold.train)
+            evaluate.run_fold(job, dataset, fold)
+        batch = heard[-1]
+        np.testing.assert_array_equal(batch.clips.vectors, dataset.features.vectors[fold.train])
+        for copy, features in zip(batch.copies, dataset.copies, strict=True):
+            np.testing.assert_array_equal(copy.vectors, features.vectors[fold.train])
+            assert len(copy.views) == len(batch.targets) == len(fold.train)
+        assert not set(fold.train) & {*fold.test, *fold.calibrate}
+
+
+def test_copies_are_other_than_the_clip_and_than_each_other(run):
+    dataset, _ = run
+    sources = [dataset.features.vectors, *(copy.vectors for copy in dataset.copies)]
+    assert len(sources) == 3
+    for i in range(3):
+        for j in range(i):
+            assert (sources[i] != sources[j]).any(axis=1).mean() > 0.9
 
 
 def test_the_stored_figures_are_those_of_the_stored_predictions(run):
-    _, models, blocks = run
-    for key, block in blocks.items():
-        stored = json.loads((models / key / "metrics.json").read_text())["protocols"]["voices"]
-        assert stored == json.loads(json.dumps(block))
-        found = read_predictions(models / key / "predictions" / "voices.csv.gz")
-        counted = score(found.emotions, found.probabilities)
-        assert stored["accuracy"] == counted.accuracy
+    _, models = run
+    for key, given in answers(models, "voices").items():
+        stored = read_metrics(models, key)["protocols"]["voices"]
+        asked = given.among(LABELS)
+        counted = score(asked.emotions, asked.probabilities)
+        assert stored["accuracy"] == pytest.approx(counted.accuracy, abs=1e-6)
         assert np.array_equal(stored["confusion"], counted.confusion)
-        assert stored["seed"] == train.SEED
-        assert stored["command"] == "python -m emo evaluate"
+        assert [run["fold"] for run in stored["runs"]] == [1, 3]
+        assert all(run["command"] == "python -m emo evaluate" for run in stored["runs"])
 
 
-def test_the_vote_is_the_mean_of_the_three(run):
-    _, models, _ = run
-    parts = [
-        read_predictions(models / key / "predictions" / "voices.csv.gz").probabilities
-        for key in ("tree", "cnn", "mlp")
-    ]
-    vote = read_predictions(models / "vote" / "predictions" / "voices.csv.gz").probabilities
-    np.testing.assert_allclose(vote, np.mean(parts, axis=0), atol=2e-6)
+def test_calibration_is_fitted_to_clips_that_are_not_tested(run):
+    _, models = run
+    calibrations = fold_calibrations(models, "voices")
+    assert sorted(calibrations) == [1, 3]
+    for key in ("tree", "cnn", "mlp"):
+        kept = read_predictions(models / key / "calibration" / "voices.csv.gz")
+        tested = read_predictions(models / key / "predictions" / "voices.csv.gz")
+        pairs = set(zip(kept.clips, kept.folds, strict=True))
+        assert pairs
+        assert not pairs & set(zip(tested.clips, tested.folds, strict=True))
 
 
 def test_predictions_are_plain_columns(run):
-    _, models, _ = run
+    _, models = run
     with gzip.open(models / "cnn" / "predictions" / "voices.csv.gz", "rt") as file:
         header = next(csv.reader(file))
-    assert header == ["clip", "corpus", "speaker", "fold", "emotion", *(f"p_{n}" for n in LABELS)]
+    columns = [f"p_{name}" for name in TRAINED_LABELS]
+    assert header == ["clip", "corpus", "speaker", "fold", "emotion", *columns]
 
 
 def test_learning_curves_are_kept_by_run(run):
-    _, models, _ = run
+    _, models = run
     curves = json.loads((models / "cnn" / "curves.json").read_text())
     assert set(curves) == {"all", "voices-1", "voices-3"}
     assert [row["epoch"] for row in curves["voices-1"]] == [1, 2]
-    assert "val_accuracy" in curves["voices-1"][0]
-    assert "val_accuracy" not in curves["all"][0]
 
 
 def test_a_second_run_goes_on_from_the_checkpoint(run, tmp_path, monkeypatch):
-    dataset, models, _ = run
+    dataset, models = run
     keras = pytest.importorskip("keras")
 
     def fail(*_args, **_options):
         raise AssertionError("trained again")
 
     monkeypatch.setattr(keras.Model, "train_on_batch", fail)
-    train.train_models(["cnn"], dataset, tmp_path / "models", "again")
-    one, other = load_model(models / "cnn"), load_model(tmp_path / "models" / "cnn")
-    for name, values in one.arrays.items():
-        np.testing.assert_array_equal(other.arrays[name], values)
+    train.train_models(["cnn", "tree"], dataset, tmp_path / "models", "again")
+    for key in ("cnn", "tree"):
+        one, other = load_model(models / key), load_model(tmp_path / "models" / key)
+        for name, values in one.arrays.items():
+            np.testing.assert_array_equal(other.arrays[name], values)
 
 
 def test_other_clips_or_settings_do_not_share_a_checkpoint(run, monkeypatch):
-    dataset, _, _ = run
-    batch = dataset.batch(np.arange(20))
+    dataset, _ = run
+    batch = dataset.training_batch(np.arange(20))
     names = {
         train._fingerprint("mlp", batch, 1),
-        train._fingerprint("mlp", dataset.batch(np.arange(1, 21)), 1),
+        train._fingerprint("mlp", dataset.batch(np.arange(20)), 1),
+        train._fingerprint("mlp", dataset.training_batch(np.arange(1, 21)), 1),
         train._fingerprint("mlp", batch, 2),
         train._fingerprint("cnn", batch, 1),
     }
-    monkeypatch.setattr(c, "MLP_DROPOUT", 0.1)
+    monkeypatch.setattr(mlp, "MLP_DROPOUT", 0.1)
     names.add(train._fingerprint("mlp", batch, 1))
-    assert len(names) == 5
+    assert len(names) == 6
 
 
 def test_a_fold_that_is_not_there_is_refused(run):
-    dataset, models, _ = run
-    with pytest.raises(CorpusError, match="no fold 9"):
-        evaluate_protocol("voices", ["tree"], dataset, models, "", only=[9])
+    dataset, models = run
+    with pytest.raises(CorpusError, match="no fold 9 here, only 1, 3"):
+        evaluate_protocols(["voices"], dataset.directory, models, "", only=[9])
+
+
+def test_one_fold_run_again_stands_beside_the_others_and_can_be_compared(run, tmp_path):
+    dataset, models = run
+    evaluate_protocols(["voices"], dataset.directory, tmp_path, "again", only=[3])
+    rows = compare(tmp_path, models, "voices")
+    assert {key: row["n"] for key, row in rows.items()} == {"tree": 21, "cnn": 21, "mlp": 21}
+    assert all(row["largest_difference"] == 0.0 for row in rows.values())  # from the checkpoints
+    evaluate_protocols(["voices"], dataset.directory, tmp_path, "and the other", only=[1])
+    runs = read_metrics(tmp_path, "tree")["protocols"]["voices"]["runs"]
+    assert [run["command"] for run in runs] == ["and the other", "again"]
+    found = read_predictions(tmp_path / "tree" / "predictions" / "voices.csv.gz")
+    assert sorted(found.clips) == sorted(r.stem for r in dataset.recordings)
 
 
 def write_manifest(folder, rows, header="path,emotion"):
@@ -168,7 +206,7 @@ def write_manifest(folder, rows, header="path,emotion"):
 
 
 def test_a_manifest_is_scored_by_hand(run, tmp_path):
-    _, models, _ = run
+    _, models = run
     for i in range(3):
         (tmp_path / f"{i}.wav").write_bytes(encoded(voice(100 + 60 * i, duration_s=0.6)))
     (tmp_path / "silent.wav").write_bytes(encoded(silence(1.0)))
@@ -211,7 +249,7 @@ def test_a_missing_manifest_is_refused_in_words(tmp_path):
 
 
 def test_a_manifest_without_one_usable_file_is_refused(run, tmp_path):
-    _, models, _ = run
+    _, models = run
     manifest = write_manifest(tmp_path, [("gone.wav", "sad")])
     with pytest.raises(CorpusError, match="None of the 1 listed files"):
         evaluate_manifest(read_manifest(manifest), load_models(models))

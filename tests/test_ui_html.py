@@ -47,6 +47,11 @@ def test_only_the_likeliest_bar_is_marked() -> None:
     assert re.findall(r'emo-top"?><th scope="row">(\w+)', ui_html.bars(SHARES, "")) == ["happy"]
 
 
+def test_two_bars_are_marked_where_two_are_the_answer() -> None:
+    html = ui_html.bars(SHARES, "", n_marked=2)
+    assert re.findall(r'emo-top"?><th scope="row">(\w+)', html) == ["happy", "neutral"]
+
+
 @given(st.lists(st.floats(0, 1), min_size=7, max_size=7))
 def test_no_bar_leaves_its_track(shares: list[float]) -> None:
     widths = re.findall(r"width:([\d.]+)%", ui_html.bars(shares, ""))
@@ -64,9 +69,10 @@ def test_every_emotion_has_a_colour_for_light_and_dark() -> None:
     "html",
     [
         ui_html.bars(SHARES, EVIL),
-        ui_html.vote("sad", 0.5, EVIL, EVIL),
-        ui_html.card(EVIL, EVIL, "sad", SHARES, EVIL),
-        ui_html.scores({EVIL: EVIL}),
+        ui_html.vote(("sad", 0.5), ("happy", 0.4), False, EVIL, EVIL),
+        ui_html.card(EVIL, EVIL, SHARES, True, EVIL),
+        ui_html.scores({EVIL: EVIL}, {EVIL: EVIL}),
+        ui_html.ranking([ui_html.Ranked(EVIL, 0.5, EVIL, EVIL)], EVIL),
         ui_html.table([EVIL, EVIL], [[EVIL, EVIL]], EVIL),
         ui_html.colour_scale(["#fff"], ["#000"], EVIL, EVIL),
         ui_html.expectation(EVIL, {EVIL: EVIL}, EVIL),
@@ -78,10 +84,46 @@ def test_text_stays_text(html: str) -> None:
     assert EVIL in tags.text
 
 
-def test_a_card_says_label_confidence_and_note() -> None:
-    text = Tags(ui_html.card("MLP", "kind", "happy", SHARES, "note")).text
-    assert text.startswith(f"MLPkindhappy 70{NBSP}%")
+def test_a_card_says_label_confidence_second_and_note() -> None:
+    text = Tags(ui_html.card("MLP", "kind", SHARES, False, "note")).text
+    assert text.startswith(f"MLPkindhappy 70{NBSP}%then neutral 18{NBSP}%")
     assert text.endswith("note")
+
+
+def test_an_unsure_card_names_both_with_their_shares() -> None:
+    text = Tags(ui_html.card("MLP", "kind", SHARES, True, "note")).text
+    shares = f"happy 70{NBSP}% neutral 18{NBSP}%"
+    assert text.startswith(f"MLPkindUnsure: happy or neutral{shares}")
+
+
+def test_a_heading_is_a_heading() -> None:
+    first, second = ("sad", 0.5), ("happy", 0.4)
+    assert Tags(ui_html.verdict(first, second, False, 2)).opened[0] == "h2"
+    assert Tags(ui_html.verdict(first, second, True, 2)).opened[0] == "h2"
+    assert Tags(ui_html.verdict(first, second, True, 3)).opened[0] == "p"
+
+
+@given(st.lists(st.floats(0, 1), min_size=7, max_size=7))
+def test_the_two_likeliest_come_first(shares: list[float]) -> None:
+    (first, high), (second, low) = ui_html.likeliest(shares)
+    assert first != second
+    assert [high, low] == sorted(shares)[:-3:-1]
+    assert shares[LABELS.index(first)] == high
+
+
+def test_intervals_stand_under_the_figures_that_have_one() -> None:
+    html = ui_html.scores({"UAR": "71 %", "F1": "70 %"}, {"UAR": "69 to 73", "F1": ""})
+    assert html.count("emo-interval") == 1
+    assert '<dd>71 %</dd><dd class="emo-interval">69 to 73</dd></div><div><dt>F1</dt>' in html
+
+
+def test_a_ranking_keeps_its_order_and_marks_ours() -> None:
+    rows = [ui_html.Ranked("a", 0.9, "90 %"), ui_html.Ranked("b", 0.5, "50 %", "1 to 2", True)]
+    html = ui_html.ranking(rows, "caption")
+    assert re.findall(r'<tr( class=emo-top)?><th scope="row">(\w)', html) == [
+        ("", "a"), (" class=emo-top", "b")
+    ]  # fmt: skip
+    assert re.findall(r"width:([\d.]+)%", html) == ["90.0", "50.0"]
 
 
 def test_columns_of_figures_are_flush_right() -> None:

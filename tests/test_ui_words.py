@@ -8,28 +8,56 @@ from emo import ui_words
 from emo.labels import LABELS
 
 label = st.sampled_from(LABELS)
+perhaps = st.one_of(st.none(), label)
 
 
-@given(label, label, label, label)
-def test_agreement_counts_the_three(tree: str, cnn: str, mlp: str, vote: str) -> None:
+@given(perhaps, perhaps, perhaps, perhaps)
+def test_agreement_counts_the_three(
+    tree: str | None, cnn: str | None, mlp: str | None, vote: str | None
+) -> None:
     sentence = ui_words.agreement({"tree": tree, "cnn": cnn, "mlp": mlp}, vote)
-    start = {1: "All three say", 2: "Two of three say", 3: "All three differ:"}
-    assert sentence.startswith(start[len({tree, cnn, mlp})])
+    said = {name for name in (tree, cnn, mlp) if name}
     assert sentence.endswith(".")
-    assert all(name in sentence for name in {tree, cnn, mlp})
+    assert all(name in sentence for name in said)
+    assert ("unsure" in sentence) == (None in (tree, cnn, mlp))
+    assert ("comes out ahead" in sentence) <= (vote is not None)
+    if None not in (tree, cnn, mlp):
+        start = {1: "All three say", 2: "Two of three say", 3: "All three differ:"}
+        assert sentence.startswith(start[len(said)])
 
 
 def test_agreement_in_words() -> None:
-    two = {"tree": "sad", "cnn": "angry", "mlp": "sad"}
+    two: dict[str, str | None] = {"tree": "sad", "cnn": "angry", "mlp": "sad"}
     assert ui_words.agreement(two, "sad") == "Two of three say sad; the CNN says angry."
+    assert ui_words.agreement(two, None) == "Two of three say sad; the CNN says angry."
     assert ui_words.agreement(two, "angry") == (
-        "Two of three say sad; the CNN says angry. "
-        "Averaged over their percentages, angry comes out ahead."
+        "Two of three say sad; the CNN says angry. Weighed together, angry comes out ahead."
     )
-    three = {"tree": "sad", "cnn": "angry", "mlp": "happy"}
+    three: dict[str, str | None] = {"tree": "sad", "cnn": "angry", "mlp": "happy"}
     assert ui_words.agreement(three, "sad") == (
         "All three differ: the decision tree says sad, the CNN says angry and the MLP says happy."
     )
+    assert ui_words.agreement(three, "fearful").endswith("fearful comes out ahead.")
+
+
+@pytest.mark.parametrize(
+    ("tree", "cnn", "mlp", "sentence"),
+    [
+        (None, None, None, "All three are unsure."),
+        (None, "sad", "sad", "The CNN and the MLP say sad; the decision tree is unsure."),
+        (
+            "sad",
+            "happy",
+            None,
+            "The decision tree says sad, the CNN says happy; the MLP is unsure.",
+        ),
+        (None, "sad", None, "The CNN says sad; the decision tree and the MLP are unsure."),
+    ],
+)
+def test_agreement_where_some_are_unsure(
+    tree: str | None, cnn: str | None, mlp: str | None, sentence: str
+) -> None:
+    assert ui_words.agreement({"tree": tree, "cnn": cnn, "mlp": mlp}, None) == sentence
 
 
 @pytest.mark.parametrize(
@@ -62,3 +90,32 @@ def test_reliability_names_what_was_measured() -> None:
         "and for 50 % of those that it called sad."
     )
     assert ui_words.reliability(scores, "happy").endswith("3,500 clips.")
+
+
+def test_unsure_says_from_where_and_how_well_it_does_there() -> None:
+    found = {"threshold": 0.46, "share_kept": 0.61, "accuracy_kept": 0.801}
+    assert ui_words.unsureness(found).replace(ui_words.NBSP, " ") == (
+        "Below 46 % it is unsure. On voices that it had never heard, 61 % of the clips came up to "
+        "that, and 80 % of these were named right."
+    )
+    assert "always unsure" in ui_words.unsureness(found | {"share_kept": 0.0})
+    assert ui_words.unsureness(None) == ui_words.UNSURE_UNMEASURED
+
+
+def test_believability_gives_the_calibration_error_of_each() -> None:
+    text = ui_words.believability({"tree": 0.0214, "vote": 0.017}).replace(ui_words.NBSP, " ")
+    assert "by 1.7 points for the vote and 2.1 points for the decision tree." in text
+    assert ui_words.believability({}) == ui_words.UNCALIBRATED
+
+
+@pytest.mark.parametrize(
+    ("names", "text"), [(["a"], "a"), (["a", "b"], "a and b"), (["a", "b", "c"], "a, b and c")]
+)
+def test_listed(names: list[str], text: str) -> None:
+    assert ui_words.listed(names) == text
+
+
+def test_intervals_and_tenths() -> None:
+    assert ui_words.tenths(0.7126) == f"71.3{ui_words.NBSP}%"
+    assert ui_words.interval([0.698, 0.7291]) == "69.8 to 72.9"
+    assert ui_words.interval(None) == ""

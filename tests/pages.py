@@ -1,0 +1,129 @@
+"""The pages in Streamlit's own test runner, with models, figures and samples made up here."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import streamlit as st
+from streamlit.testing.v1 import AppTest
+
+from emo import predict, ui_analyse
+from emo.audio import Clip
+from emo.labels import INDEX, LABELS
+from emo.presence import Concern
+from tests import voices
+from tests.made import copy_models
+
+APP = str(Path(__file__).parent.parent / "streamlit_app.py")
+ANALYSE, MATRICES, ABOUT = (
+    f"pages/{name}.py" for name in ("analyse", "confusion_matrices", "about")
+)
+ANSWERS = {"tree": "sad", "cnn": "angry", "mlp": "sad"}
+
+
+def tone(duration_s: float = 1.0, pitch_hz: float = 220.0) -> bytes:
+    return voices.encoded(voices.tone(pitch_hz, duration_s))
+
+
+def answer(
+    label: str, confidence: float = 0.58, second: str = "happy", unsure: bool = False
+) -> predict.Answer:
+    """An answer; the second label has half of what the first leaves."""
+    shares = np.full(len(LABELS), (1 - confidence) / 2 / (len(LABELS) - 2))
+    shares[INDEX[label]], shares[INDEX[second]] = confidence, (1 - confidence) / 2
+    return predict.Answer(label, confidence, second, unsure, shares)
+
+
+def prediction(
+    duration_s: float = 1.0,
+    warnings: tuple[str, ...] = (),
+    unsure: tuple[str, ...] = (),
+    concerns: tuple[Concern, ...] = (),
+) -> predict.Prediction:
+    """Answers of all three and the vote; those named are unsure."""
+    answers = {
+        key: answer(label, 0.34 if key in unsure else 0.58, unsure=key in unsure)
+        for key, label in ANSWERS.items()
+    }
+    answers["vote"] = answer("sad", 0.4, "fearful", "vote" in unsure)
+    return predict.Prediction(duration_s, warnings, answers, concerns)
+
+
+def made_up(clip: Clip, models: object) -> predict.Prediction:
+    return prediction(clip.duration_s, clip.warnings)
+
+
+def write_samples(directory: Path) -> None:
+    directory.mkdir()
+    listed = []
+    for i, emotion in enumerate(reversed(LABELS)):
+        (directory / f"{emotion}.wav").write_bytes(tone(0.8, 150 + 20 * i))
+        row = {"file": f"{emotion}.wav", "emotion": emotion, "text": "It is *eleven* o'clock."}
+        listed.append(row | {"synthetic": True})
+    (directory / "samples.json").write_text(json.dumps(listed))
+
+
+def write_curves(models: Path) -> None:
+    rows = [{"epoch": e, "loss": 2 / e, "accuracy": 0.1 * e} for e in (1, 2, 3)]
+    curves = {"clips-1": rows, "voices-1": rows, "voices-2": rows[:2], "all": rows}
+    (models / "cnn" / "curves.json").write_text(json.dumps(curves))
+
+
+def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Folder of the models that the pages now show, with every protocol measured."""
+    models = copy_models(tmp_path)
+    write_curves(models)
+    write_samples(tmp_path / "samples")
+    monkeypatch.setattr(predict, "MODELS_DIR", models)
+    monkeypatch.setattr(predict, "load_models", lambda directory: {})
+    monkeypatch.setattr(predict, "predict", made_up)
+    monkeypatch.setattr(ui_analyse, "SAMPLES_DIR", tmp_path / "samples")
+    st.cache_resource.clear()
+    st.cache_data.clear()
+    return models
+
+
+def run() -> AppTest:
+    return check(AppTest.from_file(APP, default_timeout=30).run())
+
+
+def check(at: AppTest) -> AppTest:
+    """The same test run; fails on a traceback."""
+    assert not at.exception, at.exception
+    return at
+
+
+def upload(at: AppTest, name: str, data: bytes) -> AppTest:
+    return check(at.file_uploader(key="up").set_value((name, data, "audio/wav")).run())
+
+
+def html(at: AppTest) -> str:
+    """What the pages set as HTML, without their style sheet."""
+    return "\n".join(e.value for e in at.html if not e.value.startswith("<style>"))
+
+
+def charts(at: AppTest) -> int:
+    return len(at.get("plotly_chart"))
+
+
+def drawn(at: AppTest, i: int) -> dict[str, Any]:
+    """The first trace of a chart."""
+    spec = json.loads(at.get("plotly_chart")[i].proto.spec)
+    trace: dict[str, Any] = spec["data"][0]
+    return trace
+
+
+def protocols(models: Path, key: str) -> dict[str, Any]:
+    """What ``metrics.json`` says of a model."""
+    stored: dict[str, Any] = json.loads((models / key / "metrics.json").read_text())["protocols"]
+    return stored
+
+
+def change(models: Path, key: str, change: Any) -> None:
+    """Store the protocols of a model as a function leaves them."""
+    path = models / key / "metrics.json"
+    stored = json.loads(path.read_text())
+    change(stored["protocols"])
+    path.write_text(json.dumps(stored))

@@ -1,0 +1,343 @@
+"""Sounds that are speech and sounds that are not, each measurement against what is known of it."""
+
+import re
+from dataclasses import asdict, fields, replace
+from functools import lru_cache
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from emo import degrade
+from emo.features import Frames, analyse
+from emo.presence import LIMITS, Concern, Measures, concerns, measure, oddities, part, stretches
+from tests.sounds import DESIGN, HELD_OUT, organ, sound, white
+from tests.voices import Samples, at_level, noise, padded, silence, tone, voice
+
+SPOKEN = Measures(
+    duration_s=2.0,
+    steady=0.05,
+    held=0.05,
+    change_db=6.0,
+    quick_db=4.5,
+    voiced_s=0.4,
+    pitch_hz=190.0,
+    low=0.1,
+    jumps=0.05,
+    tonal=0.6,
+)
+
+
+def found_in(samples: Samples) -> tuple[Concern, ...]:
+    return concerns(samples, analyse(samples))
+
+
+@lru_cache
+def falling(start_hz: float, stop_hz: float) -> Samples:
+    return voice((start_hz, stop_hz), 2.0)
+
+
+def spoken(duration_s: float = 2.0, level_db: float = -20.0) -> Samples:
+    """A voice whose pitch falls by an octave in two seconds, over and over."""
+    long = np.tile(falling(240.0, 120.0), int(duration_s / 2) + 1)
+    return at_level(long[: round(duration_s * 16_000)], level_db)
+
+
+def beyond(name: str) -> float:
+    """A value outside a limit, on whichever side it lies."""
+    limit = LIMITS[name]
+    return limit.lowest * 0.5 if limit.lowest > 0 else limit.highest * 1.04
+
+
+OFTEN_MISSED = ("drum loop", "dance music", "duo", "trio", "crackle", "clicks", "siren")
+
+
+def kinds(table):
+    return [
+        pytest.param(kind, id=name)
+        for row in table.values()
+        for name, kind in row.items()
+        if name not in OFTEN_MISSED
+    ]
+
+
+@pytest.mark.parametrize("kind", kinds(DESIGN))
+def test_music_noise_and_signals_are_told(kind):
+    assert found_in(sound(kind, 3.0, 1))
+
+
+def test_most_sounds_that_the_limits_were_not_chosen_with_are_told_too():
+    told = [bool(found_in(sound(p.values[0], 3.0, 1))) for p in kinds(HELD_OUT)]
+    assert np.mean(told) >= 0.7
+
+
+@pytest.mark.parametrize(
+    ("kind", "expected"),
+    [
+        (DESIGN["music"]["organ chords"], "music"),
+        (DESIGN["music"]["guitar chords"], "music"),
+        (DESIGN["noise"]["white noise"], "noise"),
+        (DESIGN["noise"]["hum at 50 Hz"], "noise"),
+        (DESIGN["tone"]["sine"], "tone"),
+        (DESIGN["tone"]["dial tone"], "tone"),
+    ],
+)
+def test_the_likeliest_cause_is_named(kind, expected):
+    (concern,) = found_in(sound(kind, 3.0, 3))
+    assert concern.kind == expected
+
+
+def test_a_voice_raises_no_concern():
+    assert found_in(spoken()) == ()
+
+
+@pytest.mark.parametrize("condition", [k for k in degrade.CONDITIONS if k != "noise-0"])
+def test_an_altered_voice_raises_no_concern(condition):
+    altered = degrade.CONDITIONS[condition].apply(falling(320.0, 180.0), np.random.default_rng(1))
+    assert found_in(altered) == ()
+
+
+def test_less_than_half_a_second_is_never_judged():
+    assert found_in(noise(0.3)) == ()
+    assert found_in(tone(440.0, 0.4)) == ()
+
+
+def test_half_a_second_is_judged_by_change_alone():
+    (concern,) = found_in(tone(440.0, 0.6))
+    assert "timbre" in concern.sentence
+    assert found_in(noise(0.6, seed=2)) == ()
+
+
+@pytest.mark.parametrize("level_db", [-50.0, -65.0])
+def test_a_faint_voice_is_a_voice_all_the_same(level_db):
+    assert found_in(spoken(2.0, level_db)) == ()
+
+
+def test_faint_noise_is_silence_and_loud_noise_is_not():
+    (faint,), (loud,) = found_in(noise(2.0, level_db=-65.0)), found_in(noise(2.0, level_db=-30.0))
+    assert (faint.kind, loud.kind) == ("silence", "noise")
+    assert re.search(r"-6[45] dB", faint.sentence)
+
+
+def test_zeros_are_silence():
+    (concern,) = found_in(silence(2.0))
+    assert concern.kind == "silence"
+
+
+def stated_gaps_s(concern: Concern) -> list[tuple[float, float]]:
+    pairs = re.findall(r"from ([\d.]+) s to ([\d.]+) s", concern.sentence)
+    return [(float(start), float(stop)) for start, stop in pairs]
+
+
+@pytest.mark.parametrize("filling", ["silence", "noise", "hum"])
+def test_seconds_without_speech_are_told_with_their_place(filling):
+    inside = {
+        "silence": silence(4.0),
+        "noise": noise(4.0, level_db=-40.0),
+        "hum": at_level(sound(DESIGN["noise"]["hum at 50 Hz"], 4.0), -45.0),
+    }[filling]
+    clip = np.concatenate([silence(1.5), spoken(2.0), inside, spoken(2.0)])
+    (concern,) = found_in(clip)
+    assert concern.kind == "gap"
+    np.testing.assert_allclose(stated_gaps_s(concern), [(3.5, 7.5)], atol=0.2)
+
+
+def test_music_inside_speech_is_told_with_its_place():
+    organist = sound(DESIGN["music"]["organ chords"], 10.0)
+    (concern,) = found_in(np.concatenate([spoken(6.0), organist, spoken(6.0)]))
+    assert concern.kind == "gap"
+    np.testing.assert_allclose(stated_gaps_s(concern), [(6.0, 16.0)], atol=2.0)
+
+
+def test_only_three_gaps_are_listed():
+    (concern,) = found_in(np.concatenate([spoken(2.0), silence(4.0)] * 5 + [spoken(2.0)]))
+    assert len(stated_gaps_s(concern)) == 3
+    assert "and 2 more" in concern.sentence
+
+
+def test_a_pause_of_two_seconds_is_no_gap():
+    assert found_in(np.concatenate([spoken(2.0), silence(2.0), spoken(2.0)])) == ()
+
+
+def test_silence_before_and_after_does_not_count():
+    assert found_in(padded(spoken(2.0), 8.0, 8.0)) == ()
+
+
+def test_a_long_voice_raises_no_concern_and_long_music_one():
+    assert found_in(spoken(20.0)) == ()
+    (concern,) = found_in(sound(DESIGN["music"]["piano melody"], 20.0))
+    assert concern.kind != "gap"
+
+
+def test_a_soft_stretch_of_a_long_clip_is_judged_at_its_own_level():
+    assert found_in(np.concatenate([spoken(6.0), spoken(8.0, -45.0)])) == ()
+
+
+def test_every_sentence_names_value_and_limit_and_says_what_would_work():
+    for name in LIMITS:
+        odd = oddities(replace(SPOKEN, **{name: beyond(name)}))
+        assert list(odd) == [name]
+        value, _, limit = odd[name].removesuffix(")").partition(" (in speech ")
+        assert re.search(r"\d(%| s| dB| Hz)", value)
+        assert re.fullmatch(r"at (least|most) [\d.]+(%| s| dB| Hz)", limit)
+    for kind in (white, DESIGN["tone"]["sine"], DESIGN["music"]["organ chords"]):
+        (concern,) = found_in(sound(kind, 2.0))
+        assert concern.sentence.endswith("Use a recording of one person speaking.")
+
+
+def test_every_limit_is_of_a_measurement_and_speech_stays_within_all():
+    assert set(LIMITS) <= {field.name for field in fields(Measures)}
+    assert oddities(SPOKEN) == {}
+
+
+@pytest.mark.parametrize("name", list(LIMITS))
+def test_what_cannot_be_measured_is_not_odd(name):
+    assert oddities(replace(SPOKEN, **{name: float("nan")})) == {}
+
+
+@pytest.mark.parametrize("name", list(LIMITS))
+def test_a_limit_holds_from_its_shortest_duration_on(name):
+    odd = replace(SPOKEN, **{name: beyond(name)})
+    shortest_s = LIMITS[name].shortest_s
+    assert name in oddities(replace(odd, duration_s=shortest_s))
+    assert name not in oddities(replace(odd, duration_s=shortest_s - 0.01))
+
+
+def test_measures_of_a_steady_tone():
+    found = measure(analyse(tone(250.0, 2.0)))
+    assert found.steady > 0.98
+    assert found.held > 0.95
+    assert found.change_db < 0.6
+    assert found.quick_db < 0.6
+    assert found.pitch_hz == pytest.approx(250.0, abs=0.5)
+    assert found.voiced_s == pytest.approx(2.0, abs=0.05)
+    assert found.low < 0.01
+    assert found.jumps == 0.0
+    assert found.tonal > 0.98
+
+
+@pytest.mark.parametrize(
+    ("semitones_per_s", "steady", "held"),
+    [(0.7, 1.0, 1.0), (1.3, 0.0, 1.0), (1.7, 0.0, 1.0), (2.5, 0.0, 0.0), (6.0, 0.0, 0.0)],
+)
+def test_steady_is_a_twentieth_of_a_semitone_in_50_ms_and_held_a_tenth(
+    semitones_per_s, steady, held
+):
+    stop_hz = 150.0 * 2 ** (2.0 * semitones_per_s / 12)
+    t = np.arange(32_000) / 16_000
+    rate = np.log(stop_hz / 150.0) / 2.0
+    phase = 2 * np.pi * 150.0 * np.expm1(rate * t) / rate
+    wave = sum(np.sin(k * phase) / k for k in range(1, 9))
+    found = measure(analyse(at_level(wave, -20.0)))
+    assert (found.steady, found.held) == pytest.approx((steady, held), abs=0.12)
+
+
+def test_low_is_the_share_of_power_below_200_hz():
+    both = tone(100.0, 2.0, amplitude=0.3) + tone(1000.0, 2.0, amplitude=0.1)
+    assert measure(analyse(both)).low == pytest.approx(0.9, abs=0.01)
+
+
+def test_tonal_is_the_share_of_power_in_four_bins():
+    # On a bin of 31.25 Hz a Hann window leaves a sixth, two thirds and a sixth of a tone's power.
+    three = tone(1000.0, 2.0) + tone(2000.0, 2.0) + tone(3000.0, 2.0)
+    assert measure(analyse(three)).tonal == pytest.approx((2 / 3 * 3 + 1 / 6) / 3, abs=0.02)
+
+
+def test_jumps_are_counted_where_both_frames_are_voiced():
+    frames = analyse(tone(200.0, 1.0))
+    pitch_hz = np.full(len(frames.pitch_hz), 200.0, np.float32)
+    pitch_hz[10::10] = 240.0  # three semitones up, and down again: two steps of every ten
+    pitch_hz[5] = np.nan
+    steps = len(pitch_hz) - 1
+    jumps = 2 * len(pitch_hz[10::10]) - (len(pitch_hz) % 10 == 1)
+    found = measure(replace(frames, pitch_hz=pitch_hz))
+    assert found.jumps == pytest.approx(jumps / (steps - 2))
+    assert found.voiced_s == pytest.approx((len(pitch_hz) - 6) * 0.01)
+
+
+def test_a_pitch_that_jumps_to_and_fro_is_odd():
+    frames = analyse(falling(240.0, 120.0))
+    two_sources = np.where(np.arange(len(frames.pitch_hz)) % 4 < 2, 150.0, 260.0)
+    assert "jumps" in oddities(measure(replace(frames, pitch_hz=two_sources.astype(np.float32))))
+    assert "jumps" not in oddities(measure(frames))
+
+
+def test_a_pitch_above_that_of_a_voice_is_odd():
+    assert "pitch_hz" in oddities(measure(analyse(tone(650.0, 2.0))))
+    assert "pitch_hz" not in oddities(measure(analyse(tone(580.0, 2.0))))
+
+
+def test_change_takes_the_overall_level_out():
+    t = np.arange(32_000) / 16_000
+    steady = np.sin(2 * np.pi * 500 * t) + np.sin(2 * np.pi * 1500 * t)
+    swelling = steady * (0.6 + 0.4 * np.sin(2 * np.pi * 2 * t))
+    notes = [organ(hz, 0.1, np.random.default_rng(1)) for hz in (200.0, 900.0) * 10]
+    change = [
+        measure(analyse(at_level(wave, -20.0))).change_db
+        for wave in (steady, swelling, np.concatenate(notes))
+    ]
+    assert change[0] < 0.5
+    assert change[1] < 2.0
+    assert change[2] > 10.0
+
+
+def test_quick_change_is_that_of_half_the_time():
+    frames = analyse(tone(200.0, 1.0))
+    slope = np.where(np.arange(64) < 32, 0.4, -0.4)  # dB in 10 ms, up in one half of the bands
+    ramps = np.arange(len(frames.mel_db))[:, None] * slope - 60.0
+    found = measure(replace(frames, mel_db=ramps.astype(np.float32)))
+    assert (found.quick_db, found.change_db) == pytest.approx((2.0, 4.0), rel=1e-4)
+
+
+def test_a_monotonous_voice_holds_its_pitch_but_not_its_timbre():
+    found = measure(analyse(voice(200.0, 3.0, syllables_per_s=8.0)))
+    assert found.steady > 0.9
+    assert found.held < 0.5
+
+
+def test_measures_do_not_depend_on_level():
+    samples = spoken(2.0)
+    loud, soft = (asdict(measure(analyse(samples * gain))) for gain in (1.0, np.float32(0.01)))
+    assert soft == pytest.approx(loud, rel=1e-3)
+
+
+@given(st.lists(st.booleans(), max_size=40))
+def test_stretches_are_what_a_loop_finds(flags):
+    inside = {i for start, stop in stretches(np.array(flags, bool)) for i in range(start, stop)}
+    assert inside == {i for i, flag in enumerate(flags) if flag}
+    edges = [edge for pair in stretches(np.array(flags, bool)) for edge in pair]
+    assert edges == sorted(set(edges))
+
+
+def test_a_part_of_a_clip_measures_as_it_would_by_itself():
+    frames = analyse(np.concatenate([spoken(2.0), spoken(2.0, -40.0)]))
+    soft, alone = part(frames, 210, 390), part(analyse(spoken(2.0)), 5, 185)
+    assert asdict(measure(soft)) == pytest.approx(asdict(measure(alone)), rel=0.1, abs=0.03)
+
+
+def test_a_few_voiced_frames_say_nothing_about_pitch():
+    frames = analyse(tone(200.0, 2.0))
+    few = np.full(len(frames.pitch_hz), np.nan, np.float32)
+    few[50:70] = 200.0
+    found = measure(replace(frames, pitch_hz=few))
+    assert np.isnan([found.steady, found.held, found.jumps]).all()
+    assert found.voiced_s == pytest.approx(0.2)
+
+
+@pytest.mark.parametrize(("length", "told"), [(2, True), (3, False)])
+def test_voicing_by_chance_does_not_end_a_gap(length, told):
+    samples = spoken(8.0)
+    frames = analyse(samples)
+    pitch_hz = frames.pitch_hz.copy()
+    pitch_hz[200:520] = np.nan
+    pitch_hz[360 : 360 + length] = 150.0
+    assert bool(concerns(samples, replace(frames, pitch_hz=pitch_hz))) == told
+
+
+def test_frames_are_left_as_they_were():
+    frames = analyse(np.concatenate([spoken(4.0), silence(4.0), spoken(4.0)]))
+    before = {field.name: getattr(frames, field.name).copy() for field in fields(Frames)}
+    concerns(silence(12.0), frames)
+    for name, values in before.items():
+        np.testing.assert_array_equal(getattr(frames, name), values)
