@@ -25,7 +25,6 @@ from emo.calibrate import (
 from emo.classifiers import CLASSIFIERS
 from emo.degrade import CONDITIONS
 from emo.errors import CorpusError, ModelError
-from emo.folds import N_VOICES_FOLDS
 from emo.labels import LABELS, TRAINED_LABELS
 from emo.metrics import (
     Predictions,
@@ -230,8 +229,7 @@ def summarise(models: Path, protocol: str, directory: Path | None, facts: dict[s
     if protocol == "voices":
         _summarise_robustness(models, given, calibrations)
         _summarise_listeners(models, given, directory)
-        if len(calibrations) == N_VOICES_FOLDS:
-            _write_calibration(models, calibrations, thresholds)
+        _write_calibration(models, calibrations, thresholds)
     if protocol in ("voices", "emobox"):
         _summarise_emobox(models)
 
@@ -252,7 +250,7 @@ def _calibration_of(key: str, calibrations: Mapping[int, Calibration]) -> list[d
 def _write_calibration(
     models: Path, calibrations: Mapping[int, Calibration], thresholds: dict[str, float]
 ) -> None:
-    """What the shipped models use: the mean over the folds of ``voices``."""
+    """What the shipped models use: the mean over the folds of ``voices`` that were run."""
 
     def mean(name: str) -> dict[str, float]:
         rows = [getattr(one, name) for one in calibrations.values()]

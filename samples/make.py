@@ -124,10 +124,12 @@ class Take:
 class Scored:
     """A candidate and how clear the models find it.
 
-    ``agreeing`` counts the models that answer the emotion meant, ``vote`` is its probability.
+    ``in_place`` says whether it sounds like speech to them at all, ``agreeing`` counts the models
+    that answer the emotion meant, ``vote`` is its probability.
     """
 
     take: Take
+    in_place: bool
     agreeing: int
     vote: float
 
@@ -145,7 +147,7 @@ def search(emotion: str, n: int, models: Models, rng: np.random.Generator) -> Sc
             text, voice = near.text, near.voice
             settings = np.clip(near.settings + rng.normal(0, STEP, len(SETTINGS)), 0, 1)
         scored = judge(perform(emotion, text, voice, settings, rng), models)
-        best = sorted([*best, scored], key=lambda s: (s.agreeing, s.vote), reverse=True)[:KEPT]
+        best = sorted([*best, scored], key=_rank, reverse=True)[:KEPT]
     return best[0]
 
 
@@ -221,9 +223,15 @@ def colour(samples: Samples, tilt: float, breath_db: float, rng: np.random.Gener
 
 def judge(take: Take, models: Models) -> Scored:
     """How clear the models find a candidate, as it will be stored."""
-    answers = predict(decode(to_flac(take.samples)), models).answers
+    prediction = predict(decode(to_flac(take.samples)), models)
+    answers = prediction.answers
     agreeing = sum(a.label == take.emotion for key, a in answers.items() if key != VOTE)
-    return Scored(take, agreeing, float(answers[VOTE].probabilities[LABELS.index(take.emotion)]))
+    vote = float(answers[VOTE].probabilities[LABELS.index(take.emotion)])
+    return Scored(take, not prediction.concerns, agreeing, vote)
+
+
+def _rank(scored: Scored) -> tuple[bool, int, float]:
+    return scored.in_place, scored.agreeing, scored.vote
 
 
 def to_flac(samples: Samples) -> bytes:

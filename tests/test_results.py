@@ -325,7 +325,7 @@ def test_what_needs_the_recordings_stays_without_them(tmp_path: Path) -> None:
         assert after["clips"] == before[key]["clips"]
 
 
-def test_a_part_of_the_folds_ships_no_calibration(tmp_path: Path) -> None:
+def test_a_part_of_the_folds_ships_the_mean_of_that_part(tmp_path: Path) -> None:
     models = copy_models(tmp_path)
     (models / "calibration.json").unlink()
     for key in CLASSIFIERS:
@@ -338,7 +338,10 @@ def test_a_part_of_the_folds_ships_no_calibration(tmp_path: Path) -> None:
         for name in CONDITIONS:
             predictions_file(models, key, "voices", name).unlink()
     summarise(models, "voices", None, {"runs": [], "left_out": []})
-    assert not (models / "calibration.json").exists()
+    shipped = read_json(models / "calibration.json")
+    (only,) = fold_calibrations(models, "voices").values()
+    assert shipped["temperatures"] == pytest.approx(only.temperatures, abs=1e-6)
+    assert shipped["weights"] == pytest.approx(only.weights, abs=1e-6)
     block = stored(models, "vote", "voices")
     assert [fold["fold"] for fold in block["folds"]] == [1]
     assert "robustness" not in block
