@@ -65,20 +65,35 @@ def test_the_tree_learns_and_says_probabilities(small):
 
 def test_the_stored_tree_answers_as_scikit_learn_does(small, monkeypatch):
     tree_module = pytest.importorskip("sklearn.tree")
-    kept, original = [], tree_module.DecisionTreeClassifier
+    kept, original = [], tree_module.DecisionTreeRegressor
 
     def keep(**settings):
         kept.append(original(**settings))
         return kept[-1]
 
-    monkeypatch.setattr(tree_module, "DecisionTreeClassifier", keep)
+    monkeypatch.setattr(tree_module, "DecisionTreeRegressor", keep)
     train, test = problem(), problem(seed=1)
     arrays = tree.fit_tree(train, seed=0).arrays
     points = (apply_scaling(test.clips.vectors, arrays) - arrays["centre"]) @ arrays["projection"]
-    expected = kept[0].classes_[kept[0].predict_proba(points).argmax(axis=1)]
-    np.testing.assert_array_equal(
-        tree.predict_tree(arrays, test.clips.vectors).argmax(axis=1), expected
+    expected = np.maximum(kept[0].predict(points), tree.TREE_FLOOR)
+    expected /= expected.sum(axis=1, keepdims=True)
+    np.testing.assert_allclose(tree.predict_tree(arrays, test.clips.vectors), expected)
+
+
+def test_the_tree_learns_from_its_teacher_too(small):
+    train, test = problem(), problem(seed=1)
+    n_inputs = train.clips.vectors.shape[1]
+    teacher = {
+        "mean": np.zeros(n_inputs, np.float32),
+        "deviation": np.ones(n_inputs, np.float32),
+        "member0_0": np.zeros((n_inputs, 8), np.float32),
+        "member0_1": np.array([0, 0, 0, 0, 0, 0, 0, 50], np.float32),  # it always says calm
+    }
+    found = tree.predict_tree(
+        tree.fit_tree(train, seed=0, teacher=teacher).arrays, test.clips.vectors
     )
+    np.testing.assert_allclose(found[:, 7], tree.TREE_TEACHER, atol=0.01)
+    assert (found[:, :7].argmax(axis=1) == test.targets).mean() > 0.9
 
 
 def test_the_stored_perceptron_answers_as_keras_does(monkeypatch):
