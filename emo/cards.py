@@ -53,6 +53,7 @@ from emo.tables import (
     table,
 )
 from emo.train import COPIES
+from emo.tree import TREE_TEACHER
 
 BEGIN = "<!-- results:begin -->"
 END = "<!-- results:end -->"
@@ -63,6 +64,11 @@ RESULTS = Path("docs") / "results.md"
 
 _RECIPES = {"cnn": (CNN_COPIES, CNN_LISTENERS), "mlp": (MLP_COPIES, MLP_LISTENERS)}
 """Share of altered copies in training, and of the listeners' votes in what is taught."""
+
+_ALTERED = (
+    "speed, excerpt, reverberation, equaliser, noise, babble of the same voice, telephone band, "
+    "MP3 and clipping, drawn at random"
+)
 
 # --- Reading -------------------------------------------------------------------------------------
 
@@ -288,13 +294,16 @@ def _taught(key: str) -> str:
     """What a classifier hears in training, and what it is told of it."""
     if key == VOTE:
         return "The vote itself trains on nothing but the clips kept for calibration."
-    if key not in _RECIPES:
-        return "It trains on the clips as they are."
+    if key == "tree":
+        return (
+            f"It trains on every clip and {len(COPIES)} altered copies of each (made with some of: "
+            f"{_ALTERED}). {100 * TREE_TEACHER:.0f} % of what it is taught is what the perceptron "
+            "of the same training clips says of them, the rest is the acted label."
+        )
     altered, listeners = _RECIPES[key]
     heard = (
         f"In each epoch {100 * altered:.0f} % of the clips are replaced by one of {len(COPIES)} "
-        "altered copies, made with some of: speed, excerpt, reverberation, equaliser, noise, "
-        "babble of the same voice, telephone band, MP3 and clipping, drawn at random."
+        f"altered copies, made with some of: {_ALTERED}."
     )
     told = (
         f"{100 * listeners:.0f} % of what is taught of the clips of CREMA-D goes to the votes of "

@@ -302,7 +302,7 @@ def report(models: Path) -> str:
         f"Sound made worse: {_condition_words()}. Each loss is against the same clips as "
         "recorded. What is unsure was decided for each fold by a threshold chosen on the others.",
         *_source_parts(models, given),
-        "What was tried for each target that was not reached stands in `docs/experiments.md`.",
+        "What was tried stands in `docs/experiments.md`.",
     ]
     return "\n\n".join(parts) + "\n"
 
