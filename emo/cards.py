@@ -30,7 +30,7 @@ from emo.folds import CALIBRATION_ONE_IN
 from emo.labels import LABELS
 from emo.mlp import MLP_COPIES, MLP_LISTENERS
 from emo.report import report
-from emo.results import KEPT_ACCURACY, LISTENERS, VOTE, read_json
+from emo.results import KEPT_ACCURACY, LISTENERS, PRESENCE, VOTE, read_json
 from emo.tables import (
     PROTOCOL_MEANINGS,
     PROTOCOL_TITLES,
@@ -44,6 +44,7 @@ from emo.tables import (
     fairness_tables,
     made_by,
     percent,
+    presence_table,
     protocol_table,
     protocols_of,
     rate,
@@ -106,6 +107,7 @@ def _card(models: Path, key: str) -> str:
         _results(protocols),
         _benchmark(key, protocols),
         _robustness(voices),
+        _presence(read_json(models / PRESENCE)),
         _fairness(voices),
         _listeners(models, key, protocols),
         _confidence(models, key, protocols),
@@ -168,6 +170,22 @@ def _robustness(voices: Mapping[str, Any]) -> str:
         f"{block['clean']['n']:,} of the clips of unseen voices, drawn at random, each altered in "
         "the ways below.",
         robustness_table(block),
+    )
+
+
+def _presence(found: Mapping[str, Any]) -> str:
+    if not found:
+        return ""
+    n = sum(row["n"] for row in found["corpora"].values())
+    flagged = sum(row["flagged"] for row in found["corpora"].values())
+    return _sections(
+        "### Speech taken for something else",
+        "Before the classifiers answer, the sound is searched for speech, and music, tones, noise, "
+        "silence and long gaps are flagged. All clips of the corpora are speech or song, so that "
+        f"every one flagged is a false alarm: {flagged:,} of {n:,}, {percent(flagged / n)}. Below, "
+        "the clips as recorded, and those of the table above under each condition.",
+        presence_table(found),
+        f"Made by `{found['command']}`, commit `{found['commit']}`.",
     )
 
 

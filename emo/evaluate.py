@@ -215,7 +215,7 @@ def evaluate_protocols(
         Folds run at the same time.
     """
     dataset = load_dataset(directory, jobs)
-    todo: list[tuple[int, Job]] = []
+    todo: list[Job] = []
     for protocol in protocols:
         made = folds(protocol, dataset.recordings, directory=directory)
         numbers = [fold.number for fold in made if not only or fold.number in only]
@@ -225,20 +225,21 @@ def evaluate_protocols(
                 f"{', '.join(str(fold.number) for fold in made)}."
             )
         _prepare_altered(dataset, [fold for fold in made if fold.number in numbers], jobs)
-        todo += [
+        jobs_of_it = [
             (len(fold.train), Job(directory, protocol, fold.number, seed))
             for fold in made
             if fold.number in numbers
         ]
+        # The longest first, so that the cores end together.
+        todo += [job for _, job in sorted(jobs_of_it, key=lambda one: -one[0])]
     made_by = {"commit": commit(), "command": command, "seed": seed}
     if jobs == 1:
-        for _, job in todo:
+        for job in todo:
             fold = _find_fold(job, dataset)
             write_outcome(models, run_fold(job, dataset, fold), made_by)
         return
     del dataset  # the workers load their own
-    todo.sort(key=lambda one: -one[0])  # the longest first, so that the cores end together
-    for outcome in run_jobs([job for _, job in todo], jobs):
+    for outcome in run_jobs(todo, jobs):
         write_outcome(models, outcome, made_by)
 
 

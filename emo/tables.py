@@ -302,6 +302,17 @@ def robustness_table(block: Mapping[str, Any]) -> str:
     return table(header, rows)
 
 
+def presence_table(found: Mapping[str, Any]) -> str:
+    """A row for each corpus and each condition: how many clips of speech are taken for others."""
+    titles = {corpus.key: corpus.title for corpus in CORPORA} | condition_titles()
+    rows = [
+        (titles[name], f"{row['n']:,}", f"{row['flagged']:,}", percent(row["flagged"] / row["n"]))
+        for name, row in (found["corpora"] | found["conditions"]).items()
+        if row["n"]
+    ]
+    return table(("Clips", "number", "flagged", "share"), rows)
+
+
 def fairness_tables(block: Mapping[str, Any]) -> list[str]:
     """A table for each kind of group that has members, with intervals and number of speakers."""
     made = []

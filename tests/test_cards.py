@@ -245,6 +245,23 @@ def test_a_card_without_what_may_be_lacking(models: Path) -> None:
         assert "| shipped |" not in text
 
 
+def test_a_card_counts_the_speech_taken_for_something_else(models: Path) -> None:
+    assert "false alarm" not in documents(models)[models / "mlp" / "CARD.md"]
+    found = {
+        "corpora": {"cremad": {"n": 900, "flagged": 9}, "tess": {"n": 100, "flagged": 0}},
+        "conditions": {"noise-0": {"n": 50, "flagged": 20}},
+        "commit": "abc123",
+        "command": "python -m emo evaluate --protocol presence",
+    }
+    (models / "presence.json").write_text(json.dumps(found))
+    for key in TITLES:
+        text = documents(models)[models / key / "CARD.md"]
+        assert "every one flagged is a false alarm: 9 of 1,000, 0.9 %." in text
+        after = text.split("### Speech taken for something else")[1].split("### By sex")[0]
+        assert row(after, "CREMA-D") == ["900", "9", "1.0 %"]
+        assert row(after, "pink noise as loud as the voice") == ["50", "20", "40.0 %"]
+
+
 def test_documents_are_sound_markdown(measured: Path) -> None:
     for path, text in documents(measured).items():
         assert text.endswith("\n")
