@@ -22,13 +22,6 @@ BAND_MASKS, BAND_MASK_WIDTH = 2, 8
 MIXUP_ALPHA = 0.4
 
 
-def take_excerpt(view: Floats, shortest: int, longest: int, rng: np.random.Generator) -> Floats:
-    """A stretch of a view of ``shortest`` to ``longest`` frames, or all of it if it is shorter."""
-    length = int(rng.integers(shortest, longest + 1))
-    start = int(rng.integers(max(1, len(view) - length + 1)))
-    return view[start : start + length]
-
-
 def resample_time(view: Floats, length: int, step: float) -> Floats:
     """Frames ``0, step, 2 step, …`` by linear interpolation, float32 (length, 64)."""
     places = np.clip(step * np.arange(length), 0, len(view) - 1)

@@ -23,16 +23,9 @@ from emo.card_words import (
     VOTE_DESCRIPTION,
 )
 from emo.classifiers import CLASSIFIERS
-from emo.cnn import (
-    CNN_CLIPS_PER_SPEAKER,
-    CNN_COPIES,
-    CNN_EXCERPT_FRAMES,
-    CNN_EXCERPTS,
-    CNN_LISTENERS,
-)
+from emo.cnn import CNN_COPIES, CNN_LISTENERS
 from emo.corpora import CORPORA
 from emo.errors import ModelError
-from emo.features import CNN_HOP_FRAMES, FRAME_S
 from emo.folds import CALIBRATION_ONE_IN
 from emo.labels import LABELS
 from emo.mlp import MLP_COPIES, MLP_LISTENERS
@@ -330,12 +323,6 @@ def _taught(key: str) -> str:
         f"In each epoch {100 * altered:.0f} % of the clips are replaced by one of {len(COPIES)} "
         f"altered copies, made with some of: {_ALTERED}."
     )
-    if key == "cnn":
-        shortest, longest = (FRAME_S * CNN_HOP_FRAMES * n for n in CNN_EXCERPT_FRAMES)
-        heard += (
-            f" Of {100 * CNN_EXCERPTS:.0f} % only an excerpt of {shortest:.1f} to {longest:.1f} s "
-            f"is shown, and no speaker gives more than {CNN_CLIPS_PER_SPEAKER} clips to an epoch."
-        )
     told = (
         f"{100 * listeners:.0f} % of what is taught of the clips of CREMA-D goes to the votes of "
         "listeners, the rest to the acted label."

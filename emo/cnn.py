@@ -9,14 +9,13 @@ from typing import Any
 
 import numpy as np
 
-from emo.augment import STRETCH, augment_views, take_excerpt
+from emo.augment import STRETCH, augment_views
 from emo.epochs import Progress, compile_network, fit_epochs
 from emo.examples import (
     N_OUTPUTS,
     Batch,
     Fitted,
     choose_copies,
-    choose_rows,
     class_weights,
     teaching_rows,
 )
@@ -27,7 +26,7 @@ CNN_CHANNELS = 32  # of the block over time and frequency
 CNN_WIDTH = 192  # of the blocks over time
 CNN_BLOCKS = 3
 CNN_ATTENTION = 64
-CNN_EPOCHS = 22
+CNN_EPOCHS = 24
 CNN_BATCH = 32
 CNN_RATE = 2e-3
 CNN_DECAY = 0.02
@@ -35,9 +34,6 @@ CNN_DROPOUT = 0.2
 CNN_SMOOTHING = 0.1
 CNN_LISTENERS = 0.0  # share of what is taught that goes to the listeners' votes
 CNN_COPIES = 0.3  # share of rows
-CNN_CLIPS_PER_SPEAKER = 600  # in an epoch, at most
-CNN_EXCERPTS = 0.2  # share of rows of which an excerpt is shown
-CNN_EXCERPT_FRAMES = (25, 75)
 CNN_LENGTH_GRID = 8  # frames
 
 
@@ -104,11 +100,10 @@ def fit_cnn(
     progress: Progress | None = None,
     epochs: int | None = None,
 ) -> Fitted:
-    """The network, trained on spectrograms that are chosen and altered anew in every epoch."""
+    """The network, trained on spectrograms that are altered anew in every epoch."""
     epochs = CNN_EPOCHS if epochs is None else epochs
     model = build_cnn(seed)
-    n_rows = len(choose_rows(train, CNN_CLIPS_PER_SPEAKER, np.random.default_rng(seed)))
-    compile_network(model, CNN_RATE, CNN_DECAY, epochs * -(-n_rows // CNN_BATCH))
+    compile_network(model, CNN_RATE, CNN_DECAY, epochs * -(-len(train.targets) // CNN_BATCH))
 
     def batches(epoch: int) -> Iterator[tuple[Any, Any]]:
         return _augmented_views(train, np.random.default_rng([seed, epoch]))
@@ -140,14 +135,10 @@ def _length_batches(
 
 
 def _augmented_views(train: Batch, rng: np.random.Generator) -> Iterator[tuple[Any, Any]]:
-    sources = train.views(choose_copies(train, CNN_COPIES, rng))
-    targets = teaching_rows(train, CNN_SMOOTHING, CNN_LISTENERS)
-    chosen = choose_rows(train, CNN_CLIPS_PER_SPEAKER, rng)
-    views = [sources[i] for i in chosen]
-    for i in np.flatnonzero(rng.random(len(views)) < CNN_EXCERPTS):
-        views[i] = take_excerpt(views[i], *CNN_EXCERPT_FRAMES, rng)
+    views = train.views(choose_copies(train, CNN_COPIES, rng))
     parts = _length_batches(views, rng)
+    targets = teaching_rows(train, CNN_SMOOTHING, CNN_LISTENERS)
     for i in rng.permutation(len(parts)):
         rows, length = parts[i]
         batch = augment_views([views[j] for j in rows], length, rng)
-        yield batch, targets[chosen[rows]]
+        yield batch, targets[rows]

@@ -13,16 +13,16 @@ import numpy as np
 from numpy.random import Generator
 
 from emo.audio import RATE_HZ
-from emo.features import Floats, active_span
+from emo.features import Floats, active_span, loudest_rms
 
-ALTERATIONS_VERSION = 2  # part of cache names; raise it when an alteration changes
+ALTERATIONS_VERSION = 1  # part of cache names; raise it when an alteration changes
 
 SPEED = (0.85, 1.15)
-NOISE_DB = (0.0, 25.0)  # signal-to-noise ratio
+NOISE_DB = (5.0, 30.0)  # signal-to-noise ratio
 REVERBERATION_S = (0.2, 0.8)  # time to fall by 60 dB
 DIRECT_DB = (-3.0, 9.0)  # direct sound over reverberation
 EQUALISER_DB = 5.0
-EXCERPT_S = (0.5, 1.5)
+EXCERPT_S = (0.6, 1.6)
 CLIPPING_DB = (3.0, 15.0)
 MP3_BIT_RATES = (24_000, 32_000, 40_000, 64_000)  # bits per second
 N_VOICES_OF_BABBLE = 5
@@ -55,17 +55,12 @@ def _spectral_noise(n: int, rng: Generator, tilt: float) -> Floats:
     return np.asarray(noise / np.sqrt(np.mean(noise**2)), np.float32)
 
 
-def _rms(samples: Floats) -> float:
-    return float(np.sqrt(np.mean(samples.astype(np.float64) ** 2)))
-
-
 def add_at_ratio(samples: Floats, noise: Floats, ratio_db: float) -> Floats:
-    """The clip over a noise, the RMS of its active span ``ratio_db`` above that of the noise."""
-    power = _rms(noise)
+    """The clip over a noise, the loudest 200 ms of the clip ``ratio_db`` above the noise's RMS."""
+    power = np.sqrt(np.mean(noise.astype(np.float64) ** 2))
     if power == 0.0:
         return samples
-    start, stop = active_span(samples)
-    gain = _rms(samples[start:stop]) / power * 10 ** (-ratio_db / 20)
+    gain = loudest_rms(samples) / power * 10 ** (-ratio_db / 20)
     return samples + noise * np.float32(gain)
 
 
@@ -170,7 +165,7 @@ def vary(samples: Floats, rng: Generator) -> Floats:
     samples : float32, (n,), mono at 16 kHz
     """
     x = samples
-    if rng.random() < 0.3:
+    if rng.random() < 0.15:
         x = excerpt(x, rng.uniform(*EXCERPT_S), rng)
     if rng.random() < 0.5:
         x = change_speed(x, rng.uniform(*SPEED))

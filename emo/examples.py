@@ -31,14 +31,12 @@ class Batch:
     targets : int64 (n,), position of the label in ``TRAINED_LABELS``
     copies : features of altered copies, row by row the same clips; empty where nothing trains
     listeners : float32 (n, 8), shares of the listeners' votes; rows of zeros where there are none
-    speakers : (n,), who speaks; empty where nothing trains
     """
 
     clips: Inputs
     targets: np.ndarray
     copies: tuple[Inputs, ...] = ()
     listeners: np.ndarray = field(default_factory=lambda: np.zeros((0, N_OUTPUTS), np.float32))
-    speakers: np.ndarray = field(default_factory=lambda: np.zeros(0, str))
 
     def vectors(self, chosen: np.ndarray) -> np.ndarray:
         """Functionals of each clip (0) or of its copy of that number, float32 (n, f)."""
@@ -67,21 +65,6 @@ def choose_copies(batch: Batch, share: float, rng: np.random.Generator) -> np.nd
         return np.zeros(n, int)
     numbers = rng.integers(1, 1 + len(batch.copies), n)
     return np.where(rng.random(n) < share, numbers, 0)
-
-
-def choose_rows(batch: Batch, per_speaker: int, rng: np.random.Generator) -> np.ndarray:
-    """Rows for one epoch, int (m,): all, but of no speaker more than ``per_speaker``, at random.
-
-    Two voices speak a fifth of the clips here; thinned out, they do not rule what is learnt.
-    """
-    n = len(batch.targets)
-    if not len(batch.speakers):
-        return np.arange(n)
-    order = rng.permutation(n)
-    _, index = np.unique(batch.speakers[order], return_inverse=True)
-    grouped = np.argsort(index, kind="stable")
-    starts = np.searchsorted(index[grouped], index[grouped])
-    return np.sort(order[grouped[np.arange(n) - starts < per_speaker]])
 
 
 def class_weights(targets: np.ndarray) -> np.ndarray:

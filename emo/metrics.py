@@ -217,12 +217,22 @@ def calibration_error(
     targets: npt.NDArray[np.int64], probabilities: npt.NDArray[np.floating[Any]]
 ) -> float:
     """Expected calibration error in 0..1, of the likeliest labels (see :class:`Scores`)."""
+    gaps = calibration_gaps(targets, probabilities).sum(axis=0)
+    return float(np.abs(gaps).sum() / len(targets))
+
+
+def calibration_gaps(
+    targets: npt.NDArray[np.int64], probabilities: npt.NDArray[np.floating[Any]]
+) -> npt.NDArray[np.float64]:
+    """How far each clip lies from its confidence, in the column of its bin, float64 (n, 15).
+
+    One less the confidence where the likeliest label is right, the confidence below zero where not.
+    """
     confidence = probabilities.max(axis=1)
     right = probabilities.argmax(axis=1) == targets
     # Bins are closed above, as in Guo et al.: a confidence of 1 belongs to the last one.
     bins = np.clip(np.ceil(confidence * N_ECE_BINS).astype(int) - 1, 0, N_ECE_BINS - 1)
-    gaps = np.bincount(bins, weights=right - confidence, minlength=N_ECE_BINS)
-    return float(np.abs(gaps).sum() / len(targets))
+    return np.asarray(np.eye(N_ECE_BINS)[bins] * (right - confidence)[:, None])
 
 
 N_RESAMPLES = 2000

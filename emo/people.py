@@ -106,8 +106,8 @@ def sex_of(speaker: str, actors: dict[str, tuple[str, int]]) -> str | None:
 
 def age_band_of(speaker: str, actors: dict[str, tuple[str, int]]) -> str | None:
     """The age band of an actor of CREMA-D, such as ``30 to 44``; None for all others."""
-    if speaker not in actors:
-        return None
-    age = actors[speaker][1]
-    low, high = next((a, b) for a, b in AGE_BANDS if a <= age <= b)
-    return f"{low} and over" if high >= 120 else f"{low} to {high}"
+    age = actors[speaker][1] if speaker in actors else -1
+    for low, high in AGE_BANDS:
+        if low <= age <= high:
+            return f"{low} and over" if high >= 120 else f"{low} to {high}"
+    return None

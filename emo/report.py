@@ -19,9 +19,9 @@ from emo.folds import PROTOCOLS
 from emo.labels import LABELS
 from emo.metrics import (
     INTERVAL,
-    N_ECE_BINS,
     N_RESAMPLES,
     Predictions,
+    calibration_gaps,
     draw_speakers,
     protocol_metrics,
     score,
@@ -177,10 +177,8 @@ def calibration(given: Given, _: Target) -> Measured:
     """Expected calibration error."""
     asked = given.clean.among(LABELS)
     scores = score(asked.emotions, asked.probabilities)
-    confidence = asked.probabilities.max(axis=1)
-    right = asked.probabilities.argmax(axis=1) == [LABELS.index(one) for one in asked.emotions]
-    bins = np.clip(np.ceil(confidence * N_ECE_BINS).astype(int) - 1, 0, N_ECE_BINS - 1)
-    gaps = np.eye(N_ECE_BINS)[bins] * (right - confidence)[:, None]
+    targets = np.array([LABELS.index(emotion) for emotion in asked.emotions])
+    gaps = calibration_gaps(targets, asked.probabilities)
     sums, drawn = _by_speaker(asked, np.hstack([gaps, np.ones((len(asked), 1))]))
     totals = drawn @ sums
     return Measured(scores.ece, _interval(np.abs(totals[:, :-1]).sum(axis=1) / totals[:, -1]))

@@ -27,7 +27,7 @@ from emo.store import Features, cache_directory, load_features
 
 SEED = 1
 CURVES = "curves.json"
-COPIES = ("copy-1", "copy-2", "copy-3")  # altered copies of every clip that train beside it
+COPIES = ("copy-1", "copy-2")  # names of the altered copies of every clip that train beside it
 
 
 @dataclass(frozen=True)
@@ -64,8 +64,7 @@ class Dataset:
         clips = _inputs(self.features, rows)
         copies = tuple(_inputs(copy, rows, clips) for copy in self.copies)
         listeners = self.listeners[rows] if len(self.listeners) else self.listeners
-        speakers = np.array([self.recordings[i].speaker for i in rows])
-        return Batch(clips, self.targets[rows], copies, listeners, speakers)
+        return Batch(clips, self.targets[rows], copies, listeners)
 
 
 def _inputs(features: Features, rows: np.ndarray, instead: Inputs | None = None) -> Inputs:

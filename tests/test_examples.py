@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from emo.examples import Batch, Inputs, choose_copies, choose_rows, class_weights, teaching_rows
+from emo.examples import Batch, Inputs, choose_copies, class_weights, teaching_rows
 from emo.labels import TRAINED_LABELS
 
 N = len(TRAINED_LABELS)
@@ -39,19 +39,6 @@ def test_copies_are_chosen_as_often_as_asked():
     shares = np.bincount(chosen) / len(chosen)
     np.testing.assert_allclose(shares, [0.5, 0.25, 0.25], atol=0.02)
     assert not choose_copies(batch(50, copies=0), 0.5, np.random.default_rng(0)).any()
-
-
-def test_a_speaker_with_many_clips_is_thinned_out_and_others_are_whole():
-    speakers = np.array(["b"] * 40 + ["a"] * 7 + ["c"] * 10)
-    many = Batch(batch(57).clips, np.zeros(57, int), speakers=speakers)
-    draws = [choose_rows(many, 10, np.random.default_rng(seed)) for seed in range(200)]
-    for rows in draws:
-        assert len(set(rows)) == len(rows) == 27
-        assert set(rows) >= set(range(40, 57))
-    counts = np.bincount(np.concatenate(draws), minlength=57)[:40]
-    assert counts.min() > 25  # each of the 40 in a quarter of 200 draws
-    assert counts.max() < 75
-    assert choose_rows(batch(6), 2, np.random.default_rng(0)).tolist() == list(range(6))
 
 
 def test_smoothing_is_spread_over_the_labels_that_occur():

@@ -106,6 +106,7 @@ def test_the_sex_of_a_voice(speaker: str, sex: str | None) -> None:
 @pytest.mark.parametrize(
     ("age", "band"),
     [
+        (17, None),
         (18, "18 to 29"),
         (29, "18 to 29"),
         (30, "30 to 44"),
@@ -114,7 +115,7 @@ def test_the_sex_of_a_voice(speaker: str, sex: str | None) -> None:
         (74, "60 and over"),
     ],
 )
-def test_the_band_of_an_age(age: int, band: str) -> None:
+def test_the_band_of_an_age(age: int, band: str | None) -> None:
     assert age_band_of("cremad-1001", {"cremad-1001": ("men", age)}) == band
 
 
