@@ -1,6 +1,7 @@
-"""Emo from the command line: predict, evaluate, train, corpora, cards."""
+"""Emo from the command line: predict, timeline, explain, evaluate, train, corpora, cards."""
 
 import argparse
+import io
 import json
 import os
 import shlex
@@ -19,6 +20,7 @@ from emo.folds import PROTOCOLS
 
 DONE, FAILED, INTERRUPTED = 0, 1, 130  # argparse itself exits with 2 for wrong usage
 FORMATS = ("table", "json", "csv")
+TIMELINE_FORMATS = ("text", "csv", "json", "srt", "vtt")
 ANSWERS = (*CLASSIFIERS, "vote")
 
 
@@ -60,6 +62,21 @@ def _parser() -> argparse.ArgumentParser:
     predict.add_argument("--format", choices=FORMATS, default="table")
     _add_models(predict)
     predict.set_defaults(run=_predict)
+
+    timeline = commands.add_parser("timeline", help="label the speech in a recording, as it goes")
+    timeline.add_argument("path", metavar="FILE", help="an audio file")
+    timeline.add_argument(
+        "--format", choices=TIMELINE_FORMATS, help="default: what the name of --out says, or text"
+    )
+    timeline.add_argument("--out", type=Path, metavar="FILE", help="write to this file")
+    _add_models(timeline)
+    timeline.set_defaults(run=_timeline)
+
+    explain = commands.add_parser("explain", help="say why the classifiers answer as they do")
+    explain.add_argument("paths", nargs="+", metavar="FILE", help="audio files")
+    explain.add_argument("--format", choices=("text", "json"), default="text")
+    _add_models(explain)
+    explain.set_defaults(run=_explain)
 
     evaluate = commands.add_parser("evaluate", help="measure how often the classifiers are right")
     source = evaluate.add_mutually_exclusive_group(required=True)
@@ -144,7 +161,7 @@ def _data_directory(options: argparse.Namespace) -> Path:
     return Path(directory)
 
 
-# --- predict -------------------------------------------------------------------------------------
+# --- predict, timeline ---------------------------------------------------------------------------
 
 
 def _predict(options: argparse.Namespace) -> int:
@@ -161,6 +178,74 @@ def _predict(options: argparse.Namespace) -> int:
             rows.append((path, str(error)))
     write = {"json": write_json, "csv": write_csv, "table": write_table}[options.format]
     write(rows, sys.stdout)
+    return FAILED if any(isinstance(found, str) for _, found in rows) else DONE
+
+
+def _timeline(options: argparse.Namespace) -> int:
+    from emo import reports
+    from emo.audio import load
+    from emo.predict import load_models
+    from emo.timeline import follow
+
+    models = load_models(_models_directory(options))
+    clip = load(options.path)
+    if options.out and options.out.exists() and options.out.samefile(options.path):
+        raise EmoError("--out names the recording itself, which would be lost; name another file.")
+    for found in follow(clip, models):
+        if sys.stderr.isatty():
+            print(f"\r{found.done} of {found.total} windows", end="", file=sys.stderr, flush=True)
+    if sys.stderr.isatty():
+        print(file=sys.stderr)
+    form = options.format or _format_by_name(options.out)
+    write = {
+        "text": reports.write_timeline_table,
+        "csv": reports.write_timeline_csv,
+        "json": reports.write_timeline_json,
+        "srt": reports.write_srt,
+        "vtt": reports.write_vtt,
+    }[form]
+    text = io.StringIO()
+    write(options.path, found, text)
+    _write_text(options.out, text.getvalue())
+    if form not in ("text", "json"):  # the others have no place for it
+        for sentence in reports.remarks(found):
+            print(f"emo: {sentence}", file=sys.stderr)
+    return DONE
+
+
+def _format_by_name(path: Path | None) -> str:
+    suffix = path.suffix[1:].lower() if path else ""
+    return suffix if suffix in TIMELINE_FORMATS else "text"
+
+
+def _write_text(path: Path | None, text: str) -> None:
+    """Nothing; writes to the file, or prints where there is none."""
+    if path is None:
+        sys.stdout.write(text)
+        return
+    try:
+        path.write_text(text, encoding="utf-8", errors="backslashreplace", newline="")
+    except OSError as error:
+        raise EmoError(f"{path} cannot be written: {error.strerror}.") from error
+
+
+def _explain(options: argparse.Namespace) -> int:
+    from emo.audio import load
+    from emo.explain import explain
+    from emo.predict import load_models
+    from emo.reports import Explained, write_json, write_text
+
+    models = load_models(_models_directory(options))
+    rows: list[Explained] = []
+    for path in options.paths:
+        try:
+            rows.append((path, explain(load(path), models)))
+        except AudioError as error:
+            rows.append((path, str(error)))
+    if options.format == "json":
+        write_json(rows, sys.stdout)
+    else:
+        write_text(rows, sys.stdout)
     return FAILED if any(isinstance(found, str) for _, found in rows) else DONE
 
 
@@ -250,12 +335,8 @@ def _print_scores(scores: dict[str, dict[str, Any]]) -> None:
 
 
 def _write_report(path: Path | None, report: dict[str, Any]) -> None:
-    if path is None:
-        return
-    try:
-        path.write_text(json.dumps(report, indent=1) + "\n")
-    except OSError as error:
-        raise EmoError(f"{path} cannot be written: {error.strerror}.") from error
+    if path is not None:
+        _write_text(path, json.dumps(report, indent=1) + "\n")
 
 
 def _train(options: argparse.Namespace) -> int:

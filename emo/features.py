@@ -141,6 +141,17 @@ def active_span(samples: Floats) -> tuple[int, int]:
     return int(first + reached[0]), int(first + reached[-1]) + 1
 
 
+def span_with_margins(samples: Floats) -> tuple[int, int]:
+    """First and last sample (half-open) of the active span with its margins.
+
+    The margins may reach beyond the ends of the clip.  The first frame of :func:`analyse` is
+    centred on the first sample.
+    """
+    start, stop = active_span(samples)
+    margin = SPAN_MARGIN + max(0, (SPAN_SHORTEST - (stop - start)) // 2)
+    return start - margin, stop + margin
+
+
 def prepare(samples: Floats) -> Floats:
     """The active span with its margins, scaled so that its loudest 200 ms have RMS 1.
 
@@ -154,9 +165,7 @@ def prepare(samples: Floats) -> Floats:
     -------
     float32, (m,)
     """
-    start, stop = active_span(samples)
-    margin = SPAN_MARGIN + max(0, (SPAN_SHORTEST - (stop - start)) // 2)
-    start, stop = start - margin, stop + margin
+    start, stop = span_with_margins(samples)
     inside = samples[max(0, start) : max(0, min(stop, len(samples)))]
     scale = loudest_rms(samples)
     padded = np.pad(inside, (max(0, -start), max(0, stop - len(samples))))
@@ -191,11 +200,32 @@ def to_db(power: Floats) -> Floats:
     return level
 
 
-def log_mel_db(samples: Floats) -> Floats:
-    """Log-mel spectrogram of the whole clip for display, float32 (n_frames, 64), in dB."""
+def _at_own_level(samples: Floats) -> Floats:
     scale = loudest_rms(samples)
-    scaled = samples / scale if scale > 0.0 else samples
-    return to_db(_power_spectrum(scaled.astype(np.float32)) @ mel_weights())
+    return (samples / scale if scale > 0.0 else samples).astype(np.float32)
+
+
+def spectrograms_db(samples: Floats) -> tuple[Floats, Floats]:
+    """Log spectrograms of the whole clip for display, in dB relative to its own level.
+
+    Returns
+    -------
+    linear : float32, (n_frames, 257)
+    mel : float32, (n_frames, 64)
+    """
+    power = _power_spectrum(_at_own_level(samples))
+    return to_db(power), to_db(power @ mel_weights())
+
+
+def contours(samples: Floats) -> tuple[Floats, Floats]:
+    """Pitch in Hz, NaN where unvoiced, and level in dB of the whole clip, float32 (n_frames,) each.
+
+    For display: frames of 10 ms from the start of the clip, levels relative to its loudest 200 ms.
+    """
+    scaled = _at_own_level(samples)
+    level = to_db(_power_spectrum(scaled).sum(axis=1))
+    pitch, strength = track_pitch(scaled)
+    return _voiced(pitch, strength, level), level
 
 
 @lru_cache(maxsize=1)
@@ -248,6 +278,12 @@ def _strongest_period(frames: Floats) -> tuple[Doubles, Doubles]:
     return pitch, strength
 
 
+def _voiced(pitch_hz: Floats, strength: Floats, level_db: Floats) -> Floats:
+    """The pitch of voiced frames, NaN in the others, float32 (n_frames,)."""
+    voiced = (strength > VOICED_STRENGTH) & (level_db > VOICED_DB)
+    return np.where(voiced, pitch_hz, np.nan).astype(np.float32)
+
+
 def analyse(samples: Floats) -> Frames:
     """Frames of a clip's active span, measured once for all classifiers.
 
@@ -260,13 +296,12 @@ def analyse(samples: Floats) -> Frames:
     mel = power @ mel_weights()
     level = to_db(power.sum(axis=1))
     pitch, strength = track_pitch(active)
-    voiced = (strength > VOICED_STRENGTH) & (level > VOICED_DB)
     return Frames(
         power=power,
         mel=mel,
         mel_db=to_db(mel),
         level_db=level,
-        pitch_hz=np.where(voiced, pitch, np.nan).astype(np.float32),
+        pitch_hz=_voiced(pitch, strength, level),
         strength=strength,
     )
 

@@ -117,28 +117,45 @@ def answer(probabilities: np.ndarray, threshold: float = 0.0) -> Answer:
     return Answer(LABELS[best], confidence, LABELS[second], confidence < threshold, probabilities)
 
 
+def answers(
+    rows: Mapping[str, np.ndarray], thresholds: Mapping[str, float]
+) -> list[dict[str, Answer]]:
+    """The answers to n clips, by classifier and vote, from their probabilities (n, 7) each."""
+    given = {
+        key: [answer(row, thresholds.get(key, 0.0)) for row in one] for key, one in rows.items()
+    }
+    return [dict(zip(given, row, strict=True)) for row in zip(*given.values(), strict=True)]
+
+
+def probabilities(
+    measured: Sequence[tuple[np.ndarray, np.ndarray]], models: Models
+) -> dict[str, np.ndarray]:
+    """Calibrated probabilities of n clips by each classifier and the vote, float64 (n, 7) each.
+
+    Parameters
+    ----------
+    measured
+        Of each clip the functionals, float32 (f,), and the CNN's view, float32 (time, 64).
+    """
+    vectors = np.stack([vector for vector, _ in measured])
+    views = tuple(view for _, view in measured)
+    raw = {key: one.probabilities(vectors, views) for key, one in models.classifiers.items()}
+    return calibrated(raw, models.calibration)
+
+
 def predict_many(clips: Sequence[Clip], models: Models) -> list[Prediction]:
     """The answers to clips, in their order; features are measured once for all classifiers."""
     if not clips:
         return []
-    vectors, views, doubts = [], [], []
+    measured, doubts = [], []
     for clip in clips:
         frames = analyse(clip.samples)
         doubts.append(concerns(clip.samples, frames))
-        vectors.append(functionals(frames))
-        views.append(cnn_input(frames))
-    stacked, all_views = np.stack(vectors), tuple(views)
-    raw = {key: one.probabilities(stacked, all_views) for key, one in models.classifiers.items()}
-    rows = calibrated(raw, models.calibration)
-    limits = models.calibration.thresholds
+        measured.append((functionals(frames), cnn_input(frames)))
+    given = answers(probabilities(measured, models), models.calibration.thresholds)
     return [
-        Prediction(
-            clip.duration_s,
-            clip.warnings,
-            {key: answer(p[i], limits.get(key, 0.0)) for key, p in rows.items()},
-            doubts[i],
-        )
-        for i, clip in enumerate(clips)
+        Prediction(clip.duration_s, clip.warnings, said, doubt)
+        for clip, said, doubt in zip(clips, given, doubts, strict=True)
     ]
 
 

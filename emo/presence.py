@@ -20,13 +20,12 @@ from numpy.lib.stride_tricks import sliding_window_view
 from emo.audio import RATE_HZ
 from emo.features import (
     FRAME_S,
-    SPAN_MARGIN,
     VOICED_DB,
     WINDOW,
     Floats,
     Frames,
-    active_span,
     loudest_rms,
+    span_with_margins,
     to_db,
 )
 
@@ -264,14 +263,23 @@ def concerns(samples: Floats, frames: Frames) -> tuple[Concern, ...]:
     samples : float32, (n,), mono at 16 kHz
     frames : what :func:`emo.features.analyse` measured in them
     """
+    return find_speech(samples, frames)[1]
+
+
+def find_speech(samples: Floats, frames: Frames) -> tuple[Flags, tuple[Concern, ...]]:
+    """Frames in which someone speaks with a pitch, bool (n,), and the concerns of the clip.
+
+    Consonants without a pitch and the pauses between words are no such frames, nor is what is
+    voiced in a stretch that is unlike speech.  Takes what :func:`concerns` takes.
+    """
     windows = _windows(len(frames.pitch_hz))
     looked_at = [part(frames, *window) for window in windows] if len(windows) > 1 else [frames]
     odd = [oddities(measure(window)) for window in looked_at]
-    if np.mean([bool(found) for found in odd]) >= WHOLE_SHARE:
-        return (_whole(samples, frames, odd),)
     quiet = _without_voice(frames) | _out_of_place(len(frames.pitch_hz), windows, odd)
+    if np.mean([bool(found) for found in odd]) >= WHOLE_SHARE:
+        return ~quiet, (_whole(samples, frames, odd),)
     gaps = [gap for gap in stretches(quiet) if (gap[1] - gap[0]) * FRAME_S >= GAP_S]
-    return (_inside(samples, gaps),) if gaps else ()
+    return ~quiet, (_inside(samples, gaps),) if gaps else ()
 
 
 def _without_voice(frames: Frames) -> Flags:
@@ -285,17 +293,17 @@ def _without_voice(frames: Frames) -> Flags:
 def _out_of_place(
     n: int, windows: Sequence[tuple[int, int]], odd: Sequence[dict[str, str]]
 ) -> Flags:
-    """Frames in several windows in a row that are all unlike speech, bool (n,)."""
+    """Frames in several windows in a row, or the only one, that are unlike speech, bool (n,)."""
     inside = np.zeros(n, bool)
     for first, last in stretches(np.array([bool(found) for found in odd])):
-        if last - first >= WINDOWS_IN_A_ROW:
+        if last - first >= min(WINDOWS_IN_A_ROW, len(windows)):
             inside[windows[first][0] : windows[last - 1][1]] = True
     return inside
 
 
 def _inside(samples: Floats, gaps: Sequence[tuple[int, int]]) -> Concern:
     """The concern of stretches without speech, given in frames."""
-    offset_s = (active_span(samples)[0] - SPAN_MARGIN) / RATE_HZ
+    offset_s = span_with_margins(samples)[0] / RATE_HZ
     places = [
         f"from {max(0.0, offset_s + start * FRAME_S):.1f} s to {offset_s + stop * FRAME_S:.1f} s"
         for start, stop in gaps

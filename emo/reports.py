@@ -1,33 +1,45 @@
-"""Answers written out: JSON, CSV and a table, the same from the command line and from the page."""
+"""Answers, timelines and explanations written out, the same from command line and page."""
 
 import csv
 import json
-from collections.abc import Sequence
+import textwrap
+from collections.abc import Mapping, Sequence
 from typing import Any, TextIO
 
+from emo.explain import Explanation
+from emo.explain_words import LOG_ODDS, MINUS, NBSP, explanation_blocks
 from emo.labels import LABELS
 from emo.predict import Answer, Prediction
+from emo.timeline import Timeline, cues
 
 Row = tuple[str, Prediction | str]
 """A path and its prediction, or the sentence that says why there is none."""
 
-COLUMNS = (
-    "path",
-    "duration_s",
+Explained = tuple[str, Explanation | str]
+"""A path and its explanation, or the sentence that says why there is none."""
+
+TEXT_WIDTH = 100
+
+ANSWER_COLUMNS = (
     "model",
     "label",
     "confidence",
     "second",
     "unsure",
     *(f"p_{label}" for label in LABELS),
-    "concerns",
-    "warnings",
-    "error",
 )
+COLUMNS = ("path", "duration_s", *ANSWER_COLUMNS, "concerns", "warnings", "error")
+SPAN_COLUMNS = ("start_s", "stop_s", "shown_from_s", "shown_to_s")
+TIMELINE_COLUMNS = ("path", *SPAN_COLUMNS, *ANSWER_COLUMNS)
+
+NO_SPEECH = "No speech was found in this recording."
 
 
-def write_json(rows: Sequence[Row], out: TextIO) -> None:
-    """Nothing; writes a list of one object a path: the prediction's fields, or ``error``."""
+# --- clips ---------------------------------------------------------------------------------------
+
+
+def write_json(rows: Sequence[Row | Explained], out: TextIO) -> None:
+    """Nothing; writes a list of one object a path: the fields of what was found, or ``error``."""
     listed: list[dict[str, Any]] = [
         {"path": path, "error": found}
         if isinstance(found, str)
@@ -44,47 +56,157 @@ def write_csv(rows: Sequence[Row], out: TextIO) -> None:
     writer.writeheader()
     for path, found in rows:
         if isinstance(found, str):
-            writer.writerow({"path": path, "error": found})
+            writer.writerow({"path": _in_a_cell(path), "error": found})
             continue
         shared = {
-            "path": path,
+            "path": _in_a_cell(path),
             "duration_s": f"{found.duration_s:.3f}",
             "concerns": " ".join(concern.sentence for concern in found.concerns),
             "warnings": " ".join(found.warnings),
         }
         for key, answer in found.answers.items():
-            given = zip(LABELS, answer.probabilities, strict=True)
-            shares = {f"p_{label}": f"{p:.6f}" for label, p in given}
-            said = {
-                "model": key,
-                "label": answer.label,
-                "confidence": f"{answer.confidence:.6f}",
-                "second": answer.second,
-                "unsure": "yes" if answer.unsure else "no",
-            }
-            writer.writerow(shared | said | shares)
+            writer.writerow(shared | _columns_of(key, answer))
 
 
 def write_table(rows: Sequence[Row], out: TextIO) -> None:
     """Nothing; writes one line a path for a terminal, and its concerns and warnings under it."""
     width = max(len(printable(path)) for path, _ in rows)
-    found_ones = [found for _, found in rows if not isinstance(found, str)]
-    cells = [[_cell(a) for a in found.answers.values()] for found in found_ones]
-    if cells:
-        keys = list(found_ones[0].answers)
-        columns = [max(map(len, texts)) for texts in zip(keys, *cells, strict=True)]
-        head = "  ".join(key.ljust(n) for key, n in zip(keys, columns, strict=True))
-        out.write(f"{'path':<{width}} {'s':>6}  {head}".rstrip() + "\n")
-    written = iter(cells)
+    given = [found.answers for _, found in rows if not isinstance(found, str)]
+    lines = iter(_answer_lines(given) if given else ())
+    if given:
+        out.write(f"{'path':<{width}} {'s':>6}  {next(lines)}\n")
     for path, found in rows:
         shown = printable(path).ljust(width)
         if isinstance(found, str):
             out.write(f"{shown} {found}\n")
             continue
-        line = "  ".join(text.ljust(n) for text, n in zip(next(written), columns, strict=True))
-        out.write(f"{shown} {found.duration_s:6.2f}  {line}".rstrip() + "\n")
+        out.write(f"{shown} {found.duration_s:6.2f}  {next(lines)}\n")
         for sentence in (*(concern.sentence for concern in found.concerns), *found.warnings):
             out.write(f"{' ' * width} {sentence}\n")
+
+
+# --- timelines -----------------------------------------------------------------------------------
+
+
+def write_timeline_json(path: str, timeline: Timeline, out: TextIO) -> None:
+    """Nothing; writes one object: the path and the timeline's fields."""
+    json.dump({"path": path} | timeline.as_dict(), out, indent=1, ensure_ascii=False)
+    out.write("\n")
+
+
+def write_timeline_csv(path: str, timeline: Timeline, out: TextIO) -> None:
+    """Nothing; writes a line a window and model."""
+    writer = csv.DictWriter(out, TIMELINE_COLUMNS, lineterminator="\n")
+    writer.writeheader()
+    for heard_s, shown_s, given in zip(
+        timeline.heard_s, timeline.shown_s, timeline.answers(), strict=True
+    ):
+        places = (f"{place_s:.3f}" for place_s in (*heard_s, *shown_s))
+        shared = {"path": _in_a_cell(path)} | dict(zip(SPAN_COLUMNS, places, strict=True))
+        for key, answer in given.items():
+            writer.writerow(shared | _columns_of(key, answer))
+
+
+def write_timeline_table(path: str, timeline: Timeline, out: TextIO) -> None:
+    """Nothing; writes one line a window for a terminal, under the path, concerns and warnings."""
+    out.write(f"{printable(path)}: {timeline.duration_s:.2f} s, {timeline.total} windows\n")
+    for sentence in remarks(timeline):
+        out.write(f"{sentence}\n")
+    if not timeline.total:
+        return
+    head, *lines = _answer_lines(timeline.answers())
+    out.write(f"{'from':>7} {'to':>7}  {head}\n")
+    for (start_s, stop_s), line in zip(timeline.heard_s, lines, strict=True):
+        out.write(f"{start_s:7.2f} {stop_s:7.2f}  {line}\n")
+
+
+def write_srt(path: str, timeline: Timeline, out: TextIO) -> None:
+    """Nothing; writes a SubRip subtitle a cue of the vote; the path is not written."""
+    for number, (times, text) in enumerate(_subtitles(timeline), 1):
+        out.write(f"{number}\n{times.replace('.', ',')}\n{text}\n\n")
+
+
+def write_vtt(path: str, timeline: Timeline, out: TextIO) -> None:
+    """Nothing; writes a WebVTT subtitle a cue of the vote; the path is not written."""
+    out.write("WEBVTT\n\n")
+    for times, text in _subtitles(timeline):
+        out.write(f"{times}\n{text}\n\n")
+
+
+def remarks(timeline: Timeline) -> tuple[str, ...]:
+    """Sentences on what may be wrong with the recording, or its timeline being blank."""
+    blank = () if timeline.total else (NO_SPEECH,)
+    return (*blank, *(concern.sentence for concern in timeline.concerns), *timeline.warnings)
+
+
+def _subtitles(timeline: Timeline) -> list[tuple[str, str]]:
+    """Times and text of each cue of the vote."""
+    return [
+        (f"{_clock(cue.start_s)} --> {_clock(cue.stop_s)}", _in_words(cue.answer))
+        for cue in cues(timeline)
+    ]
+
+
+def _clock(place_s: float) -> str:
+    """Hours, minutes, seconds and thousandths, as in ``00:01:02.500``."""
+    seconds, thousandths = divmod(round(1000 * place_s), 1000)
+    minutes, seconds = divmod(seconds, 60)
+    return f"{minutes // 60:02d}:{minutes % 60:02d}:{seconds:02d}.{thousandths:03d}"
+
+
+def _in_words(answer: Answer) -> str:
+    """The answer and its confidence, or that it is one of two."""
+    if answer.unsure:
+        return f"unsure: {answer.label} or {answer.second}"
+    return f"{answer.label} {answer.confidence:.0%}"
+
+
+# --- both ----------------------------------------------------------------------------------------
+
+
+def _columns_of(key: str, answer: Answer) -> dict[str, str]:
+    """``ANSWER_COLUMNS`` of one answer."""
+    shares = zip(LABELS, answer.probabilities, strict=True)
+    return {
+        "model": key,
+        "label": answer.label,
+        "confidence": f"{answer.confidence:.6f}",
+        "second": answer.second,
+        "unsure": "yes" if answer.unsure else "no",
+    } | {f"p_{label}": f"{p:.6f}" for label, p in shares}
+
+
+def _answer_lines(rows: Sequence[Mapping[str, Answer]]) -> list[str]:
+    """The names of the models, and under them their answers in columns, a line a row."""
+    table = [list(rows[0]), *([_cell(answer) for answer in row.values()] for row in rows)]
+    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+    return [
+        "  ".join(text.ljust(n) for text, n in zip(line, widths, strict=True)).rstrip()
+        for line in table
+    ]
+
+
+def write_text(rows: Sequence[Explained], out: TextIO) -> None:
+    """Nothing; writes the answers and why, in sentences for a terminal."""
+    for path, found in rows:
+        if isinstance(found, str):
+            out.write(f"{printable(path)}: {found}\n")
+            continue
+        lines = [printable(path)]
+        for heading, sentences in explanation_blocks(found):
+            lines += [heading, *(_wrapped(sentence) for sentence in sentences)]
+        text = "\n".join([*lines, LOG_ODDS, ""])
+        out.write(text.replace(NBSP, " ").replace(MINUS, "-"))  # not every terminal has them
+
+
+def _wrapped(sentence: str) -> str:
+    return textwrap.fill(
+        sentence,
+        TEXT_WIDTH,
+        initial_indent="  ",
+        subsequent_indent="    ",
+        break_on_hyphens=False,
+    )
 
 
 def _cell(answer: Answer) -> str:
@@ -97,3 +219,8 @@ def _cell(answer: Answer) -> str:
 def printable(text: str) -> str:
     """The text with control characters as escapes, so that a file name cannot steer a terminal."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def _in_a_cell(name: str) -> str:
+    """The name, quoted where a spreadsheet would run it as a formula."""
+    return f"'{name}" if name[:1] in ("=", "+", "-", "@", "\t", "\r") else name

@@ -65,10 +65,15 @@ def fit_tree(
     return Fitted(arrays, [])
 
 
+def axis_values(arrays: Arrays, vectors: np.ndarray) -> np.ndarray:
+    """Where clips lie on the axes that the tree asks about, float32 (n, axes)."""
+    centred = apply_scaling(vectors, arrays) - arrays["centre"]
+    return np.asarray((centred @ arrays["projection"]).astype(np.float32))
+
+
 def predict_tree(arrays: Arrays, vectors: np.ndarray) -> np.ndarray:
     """Probabilities of the leaf that each clip reaches, float64 (n, 8)."""
-    scaled = apply_scaling(vectors, arrays)
-    points = ((scaled - arrays["centre"]) @ arrays["projection"]).astype(np.float32)
+    points = axis_values(arrays, vectors)
     nodes = np.zeros(len(points), int)
     while (inner := arrays["left"][nodes] >= 0).any():
         rows = np.flatnonzero(inner)

@@ -4,20 +4,35 @@ import hashlib
 import io
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import plotly.graph_objects as go
-import soundfile
 import streamlit as st
 
-from emo import audio, features, figures, predict, reports, ui, ui_html, ui_words
+from emo import (
+    audio,
+    features,
+    player,
+    predict,
+    reports,
+    ui,
+    ui_html,
+    ui_player,
+    ui_timeline,
+    ui_why,
+    ui_words,
+)
 from emo.errors import AudioError, ModelError
 from emo.labels import INDEX
 
+SHORTEST_S = 0.1
+"""Of a region that is answered: less than the player lets one select."""
+
 SAMPLES_DIR = Path(__file__).parent.parent / "samples"
+
+Region = tuple[float, float]
+"""First and last second of a part of a clip."""
 
 _CHOICE = "choice"
 _ROUND = "round"  # counts how often everything was forgotten; new keys empty the widgets
@@ -35,14 +50,11 @@ class Choice:
 
 @dataclass(frozen=True)
 class Analysis:
-    """All that the page shows of one clip."""
+    """All that the page shows of one clip, or of a region of it in seconds."""
 
     prediction: predict.Prediction
     duration_s: float
-    wav: bytes
-    waveform: go.Figure
-    spectrogram: go.Figure
-    is_trimmed: bool
+    region_s: Region | None
 
 
 # --- Ways in -------------------------------------------------------------------------------------
@@ -94,7 +106,9 @@ def _take_sample(sample: Mapping[str, Any]) -> None:
 def _forget() -> None:
     st.session_state.pop(_CHOICE, None)
     st.session_state[_ROUND] = st.session_state.get(_ROUND, 0) + 1
-    analyse.clear()
+    for kept in (decode, draw, answer, ui_why.reasons):
+        kept.clear()
+    ui_timeline.forget()
 
 
 def list_samples(directory: Path) -> list[dict[str, Any]]:
@@ -151,42 +165,42 @@ def show_invitation() -> None:
 
 
 @st.cache_data(scope="session", max_entries=4, show_spinner=ui_words.LISTENING)
-def analyse(sha256: str, name: str, _data: bytes) -> Analysis:
-    """What the models and the charts make of a recording, kept for this session only.
-
-    Parameters
-    ----------
-    sha256, name
-        Digest and name of the file: the key under which the result is kept.
-    _data
-        The file itself.
-    """
-    clip = audio.decode(_data, name)
-    span = features.active_span(clip.samples)
-    return Analysis(
-        prediction=predict.predict(clip, ui.models()),
-        duration_s=clip.duration_s,
-        wav=_as_wav(clip.samples),
-        waveform=figures.waveform(clip.samples, audio.RATE_HZ, span),
-        spectrogram=figures.spectrogram(
-            features.log_mel_db(clip.samples), features.mel_centres_hz(), features.FRAME_S
-        ),
-        is_trimmed=span != (0, len(clip.samples)),
-    )
+def decode(sha256: str, name: str, _data: bytes) -> audio.Clip:
+    """The clip in a file, kept for this session only, under the digest and name of the file."""
+    return audio.decode(_data, name)
 
 
-def _as_wav(samples: audio.Samples) -> bytes:
-    """What the models hear, for the player: every browser plays it, quiet clips are raised."""
-    peak = float(np.max(np.abs(samples))) or 1.0
-    file = io.BytesIO()
-    soundfile.write(file, samples * (0.9 / peak), audio.RATE_HZ, format="WAV", subtype="PCM_16")
-    return file.getvalue()
+@st.cache_data(scope="session", max_entries=4, show_spinner=False)
+def draw(sha256: str, name: str, _clip: audio.Clip) -> bytes:
+    """What the player draws and plays of a clip."""
+    span = features.active_span(_clip.samples)
+    return player.pack_player(_clip.samples, span, ui_words.PLAYER)
+
+
+@st.cache_data(scope="session", max_entries=32, show_spinner=ui_words.LISTENING)
+def answer(
+    sha256: str, name: str, region_s: Region | None, _clip: audio.Clip
+) -> predict.Prediction:
+    """What the models make of a clip, or of a region of it."""
+    return predict.predict(_part(_clip, region_s), ui.models())
+
+
+def _part(clip: audio.Clip, region_s: Region | None) -> audio.Clip:
+    """The region as a clip of its own."""
+    if region_s is None:
+        return clip
+    first, last = (round(time_s * audio.RATE_HZ) for time_s in region_s)
+    return replace(clip, samples=clip.samples[first:last])
 
 
 def analysis_of(choice: Choice) -> Analysis | None:
     """The analysis of a clip; if there is none, the page says why and gets None."""
     try:
-        return analyse(hashlib.sha256(choice.data).hexdigest(), choice.name, choice.data)
+        sha256 = _digest(choice)
+        clip = decode(sha256, choice.name, choice.data)
+        region_s = _within(ui_player.selected_region(_player_key(sha256)), clip.duration_s)
+        prediction = answer(sha256, choice.name, region_s, clip)
+        return Analysis(prediction, clip.duration_s, region_s)
     except ModelError as error:
         ui.LOG.error("%s", error)  # it names folders of the server, which are not for the page
         st.warning(ui_words.NO_MODELS)
@@ -198,6 +212,22 @@ def analysis_of(choice: Choice) -> Analysis | None:
     return None
 
 
+def _digest(choice: Choice) -> str:
+    return hashlib.sha256(choice.data).hexdigest()
+
+
+def _player_key(sha256: str) -> str:
+    return f"player-{sha256[:16]}-{st.session_state.get(_ROUND, 0)}"
+
+
+def _within(region_s: Region | None, duration_s: float) -> Region | None:
+    """The region, held within the clip; None where nothing of it is left."""
+    if region_s is None:
+        return None
+    start_s, stop_s = max(0.0, region_s[0]), min(duration_s, region_s[1])
+    return (start_s, stop_s) if stop_s - start_s >= SHORTEST_S else None
+
+
 def _show_failure(choice: Choice, sentence: str) -> None:
     with st.container(border=True):
         st.text(choice.name)
@@ -207,20 +237,28 @@ def _show_failure(choice: Choice, sentence: str) -> None:
 # --- Answers -------------------------------------------------------------------------------------
 
 
-def show_answers(choice: Choice, analysis: Analysis) -> None:
-    """The vote first, then the three models side by side, then what to be wary of."""
-    prediction = analysis.prediction
-    metrics = ui.measured()
-    concerns = prediction.concerns
-    for concern in concerns:
+def show_verdict(choice: Choice, analysis: Analysis) -> None:
+    """What to be wary of, and what the vote says."""
+    for concern in analysis.prediction.concerns:
         st.warning(ui.plain(concern.sentence))
-    with st.container(key="doubtful" if concerns else "answers"):
-        _show_vote(choice, analysis, metrics)
-        for warning in prediction.warnings:
+    with _marked(analysis, "verdict"):
+        _show_vote(choice, analysis, ui.measured())
+        for warning in analysis.prediction.warnings:
             st.warning(ui.plain(warning))
-        _show_cards(prediction, metrics)
-    if not concerns:
+
+
+def show_models(analysis: Analysis) -> None:
+    """The three models side by side, and how far their percentages can be believed."""
+    metrics = ui.measured()
+    with _marked(analysis, "models"):
+        _show_cards(analysis.prediction, metrics)
+    if not analysis.prediction.concerns:
         st.caption(ui_words.believability(_calibration_errors(metrics)))
+
+
+def _marked(analysis: Analysis, name: str) -> Any:
+    """A container; where the clip is out of place, one in which the answers are greyed."""
+    return st.container(key=f"doubtful-{name}" if analysis.prediction.concerns else name)
 
 
 def _show_vote(choice: Choice, analysis: Analysis, metrics: ui.Metrics) -> None:
@@ -229,7 +267,6 @@ def _show_vote(choice: Choice, analysis: Analysis, metrics: ui.Metrics) -> None:
     models = {key: given[key] for key in predict.MODEL_KEYS}
     vote = prediction.answers[predict.VOTE]
     shares = vote.probabilities.tolist()
-    is_doubtful = bool(prediction.concerns)
     with st.container(border=True, key="vote"):
         left, right = st.columns([6, 5], gap="medium", vertical_alignment="center")
         with left:
@@ -237,20 +274,27 @@ def _show_vote(choice: Choice, analysis: Analysis, metrics: ui.Metrics) -> None:
                 ui_html.vote(
                     *ui_html.likeliest(shares),
                     vote.unsure,
-                    ui_words.OUT_OF_PLACE_OVERLINE if is_doubtful else ui_words.RESULT_OVERLINE,
+                    _overline(analysis),
                     ui_words.agreement(models, given[predict.VOTE]),
                 )
             )
-            st.audio(analysis.wav, format="audio/wav", alt=ui_words.PLAYER_ALT)
             st.text(_described(choice, analysis))
         with right:
             trust = _trust(predict.VOTE, prediction, metrics)
             st.html(ui_html.bars(shares, ui_words.VOTE_BARS, 1 + vote.unsure) + ui_html.note(trust))
 
 
+def _overline(analysis: Analysis) -> str:
+    if analysis.prediction.concerns:
+        return ui_words.OUT_OF_PLACE_OVERLINE
+    return ui_words.RESULT_OVERLINE if analysis.region_s is None else ui_words.REGION_OVERLINE
+
+
 def _described(choice: Choice, analysis: Analysis) -> str:
     """Name and length of the clip; of a sample, that it is synthetic and what it says."""
     parts = [choice.name, ui_words.seconds(analysis.duration_s)]
+    if analysis.region_s is not None:
+        parts.append(ui_words.region(*analysis.region_s))
     if choice.origin == "sample":
         parts.append(ui_words.SYNTHETIC)
         if choice.text:
@@ -298,18 +342,26 @@ def _calibration_errors(metrics: ui.Metrics) -> dict[str, float]:
 # --- Sound ---------------------------------------------------------------------------------------
 
 
-def show_sound(analysis: Analysis) -> None:
-    """Waveform and spectrogram, one above the other, over the same time."""
-    st.header(ui_words.SOUND_TITLE, anchor=False)
-    with st.container(gap=None):
-        st.plotly_chart(
-            analysis.waveform, key="waveform", config=ui.CHART, alt=ui_words.WAVEFORM_ALT
-        )
-        st.plotly_chart(
-            analysis.spectrogram, key="spectrogram", config=ui.CHART, alt=ui_words.SPECTROGRAM_ALT
-        )
-    note = ui_words.SPECTROGRAM_NOTE
-    st.caption(f"{note} {ui_words.SHADED_NOTE}" if analysis.is_trimmed else note)
+def show_sound(choice: Choice, analysis: Analysis) -> None:
+    """The player: what is selected in it is what the models answer for."""
+    sha256 = _digest(choice)
+    clip = decode(sha256, choice.name, choice.data)
+    with st.container(border=True, key="sound"):
+        ui_player.show_player(draw(sha256, choice.name, clip), _player_key(sha256))
+    st.caption(ui_words.SPECTROGRAM_NOTE)
+
+
+def show_why(choice: Choice, analysis: Analysis) -> None:
+    """The reasons of the models, if they are asked for."""
+    sha256 = _digest(choice)
+    part = _part(decode(sha256, choice.name, choice.data), analysis.region_s)
+    ui_why.show_why(sha256, choice.name, analysis.region_s, part)
+
+
+def show_over_time(choice: Choice) -> None:
+    """The timeline, of clips that are long enough for one."""
+    sha256 = _digest(choice)
+    ui_timeline.show_timeline(sha256, choice.name, decode(sha256, choice.name, choice.data))
 
 
 # --- Downloads -----------------------------------------------------------------------------------
@@ -320,7 +372,7 @@ def show_downloads(choice: Choice, analysis: Analysis) -> None:
     with st.container(horizontal=True, vertical_alignment="center", key="downloads"):
         st.download_button(
             ui_words.JSON_LABEL,
-            as_json(choice.name, analysis.prediction),
+            as_json(_named(choice, analysis), analysis.prediction),
             "emo.json",
             "application/json",
             on_click="ignore",
@@ -328,7 +380,7 @@ def show_downloads(choice: Choice, analysis: Analysis) -> None:
         )
         st.download_button(
             ui_words.CSV_LABEL,
-            as_csv(choice.name, analysis.prediction),
+            as_csv(_named(choice, analysis), analysis.prediction),
             "emo.csv",
             "text/csv",
             on_click="ignore",
@@ -342,6 +394,14 @@ def show_downloads(choice: Choice, analysis: Analysis) -> None:
         )
 
 
+def _named(choice: Choice, analysis: Analysis) -> str:
+    """Name of the clip; of a region, with the times as a media fragment (W3C, 2012)."""
+    if analysis.region_s is None:
+        return choice.name
+    start_s, stop_s = analysis.region_s
+    return f"{choice.name}#t={start_s:.3f},{stop_s:.3f}"
+
+
 def as_json(name: str, prediction: predict.Prediction) -> str:
     """The answers as `python -m emo predict --format json` prints them."""
     file = io.StringIO()
@@ -351,8 +411,6 @@ def as_json(name: str, prediction: predict.Prediction) -> str:
 
 def as_csv(name: str, prediction: predict.Prediction) -> str:
     """The answers as `python -m emo predict --format csv` prints them: one line for each model."""
-    # A spreadsheet would run a name that begins with one of these as a formula.
-    path = f"'{name}" if name[:1] in ("=", "+", "-", "@") else name
     file = io.StringIO()
-    reports.write_csv([(path, prediction)], file)
+    reports.write_csv([(name, prediction)], file)
     return file.getvalue()

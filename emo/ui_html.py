@@ -6,7 +6,9 @@ Every piece escapes what it is given.  The looks stand in ``app.css``.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
+from itertools import pairwise
 
+from emo.explain_words import signed
 from emo.figures import EMOTION_COLOURS
 from emo.labels import LABELS
 from emo.ui_words import percent
@@ -26,10 +28,22 @@ class Ranked:
     is_ours: bool = False
 
 
+@dataclass(frozen=True)
+class Stretch:
+    """A stretch of a clip with one answer."""
+
+    start_s: float
+    stop_s: float
+    label: str
+    share: float
+    is_unsure: bool
+
+
 def emotion_styles() -> str:
     """CSS that gives each emotion its colour on the light and on the dark page."""
     return "".join(
-        f".emo-{label}{{background:{light};background:light-dark({light},{dark})}}"
+        f".emo-{label}{{background:{light};background:light-dark({light},{dark});"
+        f"fill:{light};fill:light-dark({light},{dark})}}"
         for label, (light, dark) in EMOTION_COLOURS.items()
     )
 
@@ -154,6 +168,120 @@ def likeliest(probabilities: Sequence[float]) -> tuple[Likely, Likely]:
     """The two likeliest labels with their shares; of equally likely ones the first."""
     ordered = sorted(zip(LABELS, probabilities, strict=True), key=lambda found: -found[1])
     return ordered[0], ordered[1]
+
+
+def reasons(name: str, sentences: Sequence[str], picture: str = "") -> str:
+    """A model's reasons: its name, a picture if there is one, and the sentences."""
+    told = "".join(f"<p>{escape(sentence)}</p>" for sentence in sentences)
+    return f'<h3 class="emo-model">{escape(name)}</h3><div class="emo-why">{picture}{told}</div>'
+
+
+def shifts(amounts: Mapping[str, float], label: str) -> str:
+    """How far each group moved the log-odds of a label, as bars from a middle line."""
+    most = max((abs(amount) for amount in amounts.values()), default=0.0) or 1.0
+    rows = "".join(
+        f'<tr><th scope="row">{escape(group)}</th><td class="emo-shift"><div '
+        f'style="{"left" if amount >= 0 else "right"}:50%;width:{50 * abs(amount) / most:.1f}%">'
+        f'</div></td><td class="emo-share">{signed(amount)}</td></tr>'
+        for group, amount in amounts.items()
+    )
+    return (
+        f'<table class="emo-bars"><caption>Change in the log-odds of {escape(label)}</caption>'
+        '<colgroup><col class="emo-c1"><col><col class="emo-c3"></colgroup>'
+        f"<tbody>{rows}</tbody></table>"
+    )
+
+
+def overlay(patches: str) -> str:
+    """What the player lays over its spectrogram: JSON, read by its script and shown nowhere."""
+    return f'<div hidden data-emo-patches="{escape(patches)}">&nbsp;</div>'
+
+
+def timeline(
+    duration_s: float,
+    shown_s: Sequence[Sequence[float]],
+    probabilities: Sequence[Sequence[float]],
+    lanes: Mapping[str, Sequence[Stretch]],
+    words: str,
+) -> str:
+    """Answers over the time of a clip: a band of shares, then a lane for each name.
+
+    The player moves the line over it, and seeks where it is clicked.
+
+    Parameters
+    ----------
+    shown_s
+        Start and stop of each window, in order; a gap between two is left blank.
+    probabilities
+        Seven shares for each window, for the band.
+    lanes
+        By name; the labels of the first stand under it.
+    words
+        The same for those who do not see it.
+    """
+    rows = "".join(
+        f'<span>{escape(name)}</span><div class="emo-lane">'
+        f"{''.join(_cue(one, duration_s) for one in lane)}</div>"
+        for name, lane in lanes.items()
+    )
+    first = next(iter(lanes.values()), ())
+    labels = "".join(
+        f'<b style="left:{_place(one.start_s, duration_s)};'
+        f'width:{_place(one.stop_s - one.start_s, duration_s)}">{escape(one.label)}'
+        f"{'?' if one.is_unsure else ''}</b>"
+        for one in first
+    )
+    band = "".join(
+        f'<polygon class="emo-{escape(label)}" points="{points}"/>'
+        for label, points in _areas(duration_s, shown_s, probabilities)
+    )
+    return (
+        f'<div class="emo-timeline" role="img" aria-label="{escape(words)}"><span></span>'
+        '<svg class="emo-band" viewBox="0 0 10000 1000" preserveAspectRatio="none" '
+        f'aria-hidden="true">{band}</svg>{rows}<span></span><div class="emo-labels">{labels}</div>'
+        '<div class="emo-seek" data-emo-seek="1"><div class="emo-head" data-emo-head="1"></div>'
+        "</div></div>"
+    )
+
+
+def _place(time_s: float, duration_s: float) -> str:
+    return f"{100 * time_s / duration_s:.3f}%"
+
+
+def _cue(one: Stretch, duration_s: float) -> str:
+    return (
+        f'<div class="emo-{escape(one.label)}{" emo-faint" if one.is_unsure else ""}" '
+        f'style="left:{_place(one.start_s, duration_s)};'
+        f'width:{_place(one.stop_s - one.start_s, duration_s)}"></div>'
+    )
+
+
+def _areas(
+    duration_s: float,
+    shown_s: Sequence[Sequence[float]],
+    probabilities: Sequence[Sequence[float]],
+) -> list[tuple[str, str]]:
+    """Label and corners of each stacked area, in ten thousandths across and thousandths down."""
+    areas = []
+    for first, last in _without_gaps(shown_s):
+        times = [shown_s[first][0], *(sum(one) / 2 for one in shown_s[first:last])]
+        times.append(shown_s[last - 1][1])
+        rows = [probabilities[first], *probabilities[first:last], probabilities[last - 1]]
+        across = [round(10_000 * time / duration_s) for time in times]
+        below = [0.0] * len(rows)
+        for i, label in enumerate(LABELS):
+            above = [floor + row[i] for floor, row in zip(below, rows, strict=True)]
+            edge = [f"{x},{1000 - 1000 * y:.0f}" for x, y in zip(across, above, strict=True)]
+            back = [f"{x},{1000 - 1000 * y:.0f}" for x, y in zip(across, below, strict=True)]
+            areas.append((label, " ".join(edge + back[::-1])))
+            below = above
+    return areas
+
+
+def _without_gaps(shown_s: Sequence[Sequence[float]]) -> list[tuple[int, int]]:
+    """First and last (half-open) of the windows that follow each other without a gap."""
+    starts = [i for i in range(len(shown_s)) if i == 0 or shown_s[i][0] > shown_s[i - 1][1]]
+    return list(pairwise([*starts, len(shown_s)])) if starts else []
 
 
 def scores(named: Mapping[str, str], intervals: Mapping[str, str] | None = None) -> str:

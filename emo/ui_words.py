@@ -68,11 +68,9 @@ COURTESY = (
 )
 UNMEASURED = "How often it is right has not been measured yet."
 SYNTHETIC = "synthetic speech"
-PLAYER_ALT = "The clip as the models hear it"
 VOTE_BARS = "Vote: share of each emotion"
-WAVEFORM_ALT = "Waveform of the clip over time in seconds"
-SPECTROGRAM_ALT = "Mel spectrogram of the clip: time in seconds across, frequency in kilohertz up"
 RESULT_OVERLINE = "The vote, each model by its weight"
+REGION_OVERLINE = "The vote on the selected part, each model by its weight"
 OUT_OF_PLACE_OVERLINE = "The vote, not to be relied on"
 NOT_TO_BE_RELIED_ON = (
     "Not to be relied on: a model gives seven percentages for any sound, and how often it is right "
@@ -80,12 +78,57 @@ NOT_TO_BE_RELIED_ON = (
 )
 UNCALIBRATED = "Whether the percentages can be believed has not been measured yet."
 UNSURE_UNMEASURED = "It is less sure than its answers need to be."
-SOUND_TITLE = "The sound"
 SPECTROGRAM_NOTE = (
-    "Above, the waveform; below, how strong each pitch region is over time: the brighter, the "
-    "louder. The frequencies are spaced as the ear hears them."
+    "Above, the waveform, shaded where silence at the ends is left out; below, how strong each "
+    "frequency is over time: the brighter, the louder. You hear what the models hear."
 )
-SHADED_NOTE = "Shaded: silence at the ends, which no model uses."
+PLAYER = {
+    "play": "Play",
+    "pause": "Pause",
+    "zoom_in": "Zoom in",
+    "zoom_out": "Zoom out",
+    "fit": "Whole clip",
+    "scale": "Frequencies",
+    "mel": "mel, as the ear hears them",
+    "linear": "linear, in hertz",
+    "range": "Range",
+    "pitch": "Pitch",
+    "level": "Loudness",
+    "pan": "Part of the clip in view",
+    "position": "Position in the clip",
+    "keys": (
+        "Space plays and pauses, the arrows move by a tenth of a second and with Shift by one "
+        "second, the square brackets set the start and the end of a selection, Escape clears it, "
+        "plus and minus zoom."
+    ),
+    "hint": "Drag to select a part: the models then answer for it.",
+    "chosen": "Selected: {0} to {1} s",
+    "clear": "Clear the selection",
+}
+"""What the player says."""
+
+WHY_LABEL = "Why?"
+WHY_HELP = "What made each model answer as it did; the CNN's regions are laid over the spectrogram."
+WHY_NOTE = (
+    "These sentences say what moved a model, not what a feeling is made of. Framed on the "
+    "spectrogram: the parts whose hiding lowers the CNN's answer most; the bluer, the more."
+)
+LOOKING_FOR_REASONS = "Asking the models why …"
+
+TIMELINE_TITLE = "Over time"
+TIMELINE_NOTE = (
+    "The models answer for windows of three seconds, at most a second apart. Above, the shares of "
+    "the vote; below, the likeliest emotion of each: pale and with a question mark where it is "
+    "unsure. Pauses, and what is not speech, stay blank. Click to go there."
+)
+TIMELINE_FILES = {
+    "csv": "Timeline as CSV",
+    "json": "Timeline as JSON",
+    "srt": "Subtitles (SRT)",
+    "vtt": "Subtitles (WebVTT)",
+}
+LANE_NAMES = {"vote": "Vote", "tree": "Tree", "cnn": "CNN", "mlp": "MLP"}
+SPOKEN_STRETCHES = 12
 
 MATRICES_TITLE = "Confusion matrices"
 MATRICES_LEAD = (
@@ -131,6 +174,28 @@ def percent(share: float) -> str:
     if 0.0 < share < 0.005:
         return f"<1{NBSP}%"
     return f"{100 * share:.0f}{NBSP}%"
+
+
+def region(start_s: float, stop_s: float) -> str:
+    """The selected part of a clip in words."""
+    return f"selected: {start_s:.2f} to {stop_s:.2f}{NBSP}s"
+
+
+def windows_heard(done: int, total: int) -> str:
+    """How far a timeline is, for its progress bar."""
+    return f"{done} of {total} windows answered"
+
+
+def timeline_in_words(stretches: Sequence[Any]) -> str:
+    """The vote over time for those who do not see it, the first stretches one by one."""
+    if not stretches:
+        return "Timeline: no speech was found so far."
+    told = [
+        f"{one.start_s:.0f} to {one.stop_s:.0f} s {one.label}{', unsure' if one.is_unsure else ''}"
+        for one in stretches[:SPOKEN_STRETCHES]
+    ]
+    more = len(stretches) - len(told)
+    return f"The vote over time: {'; '.join(told)}{f'; and {more} more' if more else ''}."
 
 
 def seconds(duration_s: float) -> str:

@@ -14,101 +14,10 @@ from emo import figures
 from emo.labels import LABELS, TRAINED_LABELS
 from emo.people import HEARD_LABELS
 
-RATE_HZ = 16_000
 PAGES = {"light": "#fbfaf7", "dark": "#14171a"}
 
 COUNTS = np.diag([3, 2, 0, 5, 1, 4, 0]).astype(np.int64)
 COUNTS[0, 4] = 1  # one angry clip called neutral
-
-
-def sweep(duration_s: float) -> np.ndarray:
-    time_s = np.arange(int(duration_s * RATE_HZ)) / RATE_HZ
-    return np.sin(2 * np.pi * (200 + 300 * time_s) * time_s).astype(np.float32)
-
-
-# --- Waveform ------------------------------------------------------------------------------------
-
-
-@given(
-    arrays(np.float32, st.integers(1, 3000), elements=st.floats(-1, 1, width=32)),
-    st.integers(1, 500),
-)
-def test_envelope_keeps_every_peak(samples: np.ndarray, points: int) -> None:
-    low, high = figures.envelope(samples, points)
-    assert len(low) == len(high) == min(points, len(samples))
-    assert high.max() == samples.max()
-    assert low.min() == samples.min()
-    assert (low <= high).all()
-
-
-def test_envelope_of_a_step() -> None:
-    samples = np.array([0, 0, 0, 0, 1, 1, -1, 1], dtype=np.float32)
-    low, high = figures.envelope(samples, 2)
-    assert low.tolist() == [0, -1]
-    assert high.tolist() == [0, 1]
-
-
-def test_waveform_spans_the_clip_and_shades_what_is_not_used() -> None:
-    figure = figures.waveform(sweep(2.0), RATE_HZ, span=(8_000, 24_000))
-    trace = figure.data[0]
-    assert trace.dx * len(trace.y) == pytest.approx(2.0)
-    assert list(figure.layout.xaxis.range) == [0, 2.0]
-    assert [(shape.x0, shape.x1) for shape in figure.layout.shapes] == [(0.0, 0.5), (1.5, 2.0)]
-    assert max(abs(int(trace.y.min())), int(trace.y.max())) == 127
-
-
-@pytest.mark.parametrize("samples", [np.zeros(0, np.float32), np.zeros(10, np.float32)])
-def test_waveform_of_nothing(samples: np.ndarray) -> None:
-    assert not np.any(figures.waveform(samples, RATE_HZ).data[0].y)
-
-
-def test_ten_minutes_stay_small() -> None:
-    samples = np.random.default_rng(1).normal(size=600 * RATE_HZ).astype(np.float32)
-    frames = np.random.default_rng(1).normal(size=(60_000, 64)).astype(np.float32)
-    wave = figures.waveform(samples, RATE_HZ)
-    sound = figures.spectrogram(frames, np.geomspace(60, 7600, 64), 0.01)
-    assert len(wave.to_json()) < 20_000
-    assert len(sound.to_json()) < 200_000
-
-
-# --- Spectrogram ---------------------------------------------------------------------------------
-
-
-def test_spectrogram_counts_decibels_up_to_the_loudest_cell() -> None:
-    frames = np.full((50, 4), -200.0, dtype=np.float32)
-    frames[10, 2] = -3.0
-    frames[11, 1] = -23.4
-    figure = figures.spectrogram(frames, np.array([100.0, 500.0, 1000.0, 2000.0]), 0.01)
-    cells = np.asarray(figure.data[0].z)
-    assert cells.dtype == np.uint8
-    assert cells.shape == (4, 50)  # frequency up, time across
-    assert cells[2, 10] == figures.RANGE_DB
-    assert cells[1, 11] == figures.RANGE_DB - 20
-    assert cells[0, 0] == 0
-    assert list(figure.layout.xaxis.range) == [0, 0.5]
-
-
-def test_spectrogram_places_its_kilohertz_between_the_bands() -> None:
-    figure = figures.spectrogram(
-        np.zeros((5, 3), np.float32), np.array([500.0, 1500.0, 2500.0]), 0.01
-    )
-    axis = figure.layout.yaxis
-    ticks = dict(zip(axis.ticktext, axis.tickvals, strict=True))
-    assert ticks == pytest.approx({"0.6": 0.1, "1": 0.5, "2": 1.5})
-
-
-def test_long_spectrograms_are_averaged_over_time() -> None:
-    n_frames = 2 * figures.SPECTROGRAM_FRAMES + 1
-    frames = np.tile(np.array([[0.0], [-10.0]], np.float32), (n_frames, 1))[:n_frames]
-    trace = figures.spectrogram(frames, np.array([500.0]), 0.01).data[0]
-    assert np.asarray(trace.z).shape[1] <= figures.SPECTROGRAM_FRAMES
-    assert trace.dx * np.asarray(trace.z).shape[1] == pytest.approx(n_frames * 0.01)
-
-
-def test_no_spectrogram_colour_stands_for_a_colour_of_the_theme() -> None:
-    # Streamlit replaces #000001 to #000040 by colours of the theme, wherever they stand.
-    figure = figures.spectrogram(np.zeros((5, 3), np.float32), np.array([1.0, 2.0, 3.0]), 0.01)
-    assert not [stop for stop in figure.data[0].colorscale if stop[1].startswith("#0000")]
 
 
 # --- Matrices ------------------------------------------------------------------------------------
@@ -174,8 +83,6 @@ def test_curves_of_a_run_without_a_test() -> None:
 
 def test_every_figure_leaves_a_finger_free_to_scroll() -> None:
     made = [
-        figures.waveform(sweep(0.5), RATE_HZ),
-        figures.spectrogram(np.zeros((5, 3), np.float32), np.array([1.0, 2.0, 3.0]), 0.01),
         figures.confusion_matrix(COUNTS, normalise=True, top=1.0),
         figures.learning_curves([], "loss", "Loss", ("training", "test")),
     ]

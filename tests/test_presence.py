@@ -11,7 +11,17 @@ from hypothesis import strategies as st
 
 from emo import degrade
 from emo.features import Frames, analyse
-from emo.presence import LIMITS, Concern, Measures, concerns, measure, oddities, part, stretches
+from emo.presence import (
+    LIMITS,
+    Concern,
+    Measures,
+    concerns,
+    find_speech,
+    measure,
+    oddities,
+    part,
+    stretches,
+)
 from tests.sounds import DESIGN, HELD_OUT, organ, sound, white
 from tests.voices import Samples, at_level, noise, padded, silence, tone, voice
 
@@ -333,6 +343,21 @@ def test_voicing_by_chance_does_not_end_a_gap(length, told):
     pitch_hz[200:520] = np.nan
     pitch_hz[360 : 360 + length] = 150.0
     assert bool(concerns(samples, replace(frames, pitch_hz=pitch_hz))) == told
+
+
+def test_speech_is_found_where_it_is():
+    samples = np.concatenate([spoken(2.0), noise(2.0, level_db=-60.0), spoken(2.0)])
+    speech, found = find_speech(samples, analyse(samples))
+    assert (speech[:200].mean() > 0.8, speech[405:].mean() > 0.8) == (True, True)
+    assert not speech[210:400].any()
+    assert found == ()
+
+
+def test_what_is_unlike_speech_is_none_however_short():
+    samples = tone(duration_s=2.0)
+    speech, found = find_speech(samples, analyse(samples))
+    assert not speech.any()
+    assert found == found_in(samples) != ()
 
 
 def test_frames_are_left_as_they_were():

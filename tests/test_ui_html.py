@@ -61,7 +61,7 @@ def test_no_bar_leaves_its_track(shares: list[float]) -> None:
 def test_every_emotion_has_a_colour_for_light_and_dark() -> None:
     css = ui_html.emotion_styles()
     for label, (light, dark) in figures.EMOTION_COLOURS.items():
-        assert f".emo-{label}{{background:{light};background:light-dark({light},{dark})}}" in css
+        assert f".emo-{label}{{background:{light};background:light-dark({light},{dark});" in css
     assert set(figures.EMOTION_COLOURS) == set(LABELS)
 
 
@@ -130,3 +130,49 @@ def test_columns_of_figures_are_flush_right() -> None:
     html = ui_html.table(["Name", "Clips"], [["one", "1,234"], ["two", "–"]], "caption")
     assert html.count('class="emo-number"') == 3
     assert '<th scope="row">one</th>' in html
+
+
+# --- Timeline ------------------------------------------------------------------------------------
+
+
+def test_the_areas_of_a_timeline_are_its_shares_and_leave_gaps_out() -> None:
+    shown_s = [[0.0, 2.0], [2.0, 3.0], [5.0, 10.0]]
+    rows = [[0.5, 0.5, *[0.0] * 5], [0.0, 1.0, *[0.0] * 5], [*[0.0] * 6, 1.0]]
+    found = ui_html._areas(10.0, shown_s, rows)
+    assert [label for label, _ in found] == [*LABELS, *LABELS]
+    assert found[0][1] == (
+        "0,500 1000,500 2500,1000 3000,1000 3000,1000 2500,1000 1000,1000 0,1000"
+    )
+    assert found[1][1] == "0,0 1000,0 2500,0 3000,0 3000,1000 2500,1000 1000,500 0,500"
+    assert found[-1][1] == "5000,0 7500,0 10000,0 10000,1000 7500,1000 5000,1000"
+
+
+def test_a_timeline_places_its_stretches_and_escapes_its_names() -> None:
+    lane = [
+        ui_html.Stretch(1.0, 3.0, "sad", 0.8, False),
+        ui_html.Stretch(3.0, 4.0, "happy", 0.4, True),
+    ]
+    text = ui_html.timeline(4.0, [], [], {"<b>Vote": lane, "CNN": []}, 'said "so"')
+    assert '<div class="emo-sad" style="left:25.000%;width:50.000%"></div>' in text
+    assert '<div class="emo-happy emo-faint" style="left:75.000%;width:25.000%"></div>' in text
+    assert '<b style="left:75.000%;width:25.000%">happy?</b>' in text
+    assert "&lt;b&gt;Vote" in text
+    assert 'aria-label="said &quot;so&quot;"' in text
+    assert text.count('class="emo-lane"') == 2
+
+
+def test_shifts_go_to_their_side_of_the_middle() -> None:
+    text = ui_html.shifts({"pitch": 2.0, "timing": -1.0, "<x>": 0.0}, "sad")
+    assert 'style="left:50%;width:50.0%"></div></td><td class="emo-share">+2.00</td>' in text
+    assert 'style="right:50%;width:25.0%"></div></td><td class="emo-share">−1.00</td>' in text
+    assert 'width:0.0%"></div></td><td class="emo-share">0.00</td>' in text
+    assert "&lt;x&gt;" in text
+    assert "log-odds of sad" in text
+
+
+def test_reasons_and_overlays_are_escaped() -> None:
+    assert EVIL not in ui_html.reasons(EVIL, [EVIL])
+    assert Tags(ui_html.reasons("CNN", ["One.", "Two."])).opened == ["h3", "div", "p", "p"]
+    assert ui_html.overlay('[["a"]]').startswith(
+        '<div hidden data-emo-patches="[[&quot;a&quot;]]">'
+    )

@@ -6,8 +6,9 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Page, Request, expect
+from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, Request, expect
 
 from docs import screens
 from emo import ui_analyse, ui_words
@@ -69,6 +70,16 @@ def upload(page: Page, name: str, data: bytes) -> None:
     field.set_input_files({"name": name, "mimeType": "audio/wav", "buffer": data})
 
 
+def stage(page: Page) -> Locator:
+    """Waveform and spectrogram of the player, which take the keyboard and the mouse."""
+    return page.get_by_role("slider", name=ui_words.PLAYER["position"])
+
+
+def now_s(page: Page) -> float:
+    """Where the playhead is."""
+    return float(stage(page).get_attribute("aria-valuenow") or -1)
+
+
 def expect_answers(page: Page, clip: str) -> None:
     """Three answers and a vote for the clip: each a label, a percentage and seven bars."""
     expect(page.get_by_test_id("stText").filter(has_text=clip)).to_be_visible(timeout=ANSWER_MS)
@@ -83,8 +94,103 @@ def expect_answers(page: Page, clip: str) -> None:
         expect(card.locator(".emo-share")).to_have_text([PERCENT] * len(LABELS))
     expect(page.locator("p.emo-agree")).to_have_text(AGREEMENT)
     expect(page.get_by_test_id("stAlertContentError")).to_have_count(0)
-    # What the player has not fetched before the next clip comes is gone, and would be an error.
-    page.wait_for_function("document.querySelector('[data-testid=stAudio]')?.readyState > 0")
+    expect(stage(page)).to_have_attribute("aria-valuemax", re.compile(r"\d"))
+
+
+# --- The player ----------------------------------------------------------------------------------
+
+
+def drag(page: Page, first: float, last: float) -> None:
+    """Draw the mouse over the player, from one share of its width to another."""
+    stage(page).scroll_into_view_if_needed()
+    box = stage(page).bounding_box()
+    assert box
+    y = box["y"] + box["height"] / 2
+    page.mouse.move(box["x"] + first * box["width"], y)
+    page.mouse.down()
+    page.mouse.move(box["x"] + last * box["width"], y, steps=3)
+    page.mouse.up()
+
+
+def test_a_click_seeks_and_space_plays(page: Page) -> None:
+    upload(page, "clip.wav", voices.encoded(voices.voice(), subtype="PCM_16"))
+    expect_answers(page, "clip.wav")
+    drag(page, 0.5, 0.5)
+    assert now_s(page) == pytest.approx(0.95, abs=0.05)
+    stage(page).press("Home")
+    assert now_s(page) == 0.0
+    stage(page).press("Space")
+    page.wait_for_function(
+        "player => Number(player.ariaValueNow ?? player.getAttribute('aria-valuenow')) > 0.3",
+        arg=stage(page).element_handle(),
+    )
+    stage(page).press("Space")
+    stage(page).press("End")
+    stage(page).press("ArrowLeft")
+    assert now_s(page) == pytest.approx(1.9, abs=0.05)
+
+
+def test_a_selected_part_gets_its_own_answers(page: Page) -> None:
+    upload(page, "clip.wav", voices.encoded(voices.voice(), subtype="PCM_16"))
+    expect_answers(page, "clip.wav")
+    whole = page.locator("table.emo-bars").first.inner_text()
+    drag(page, 0.3, 0.6)
+    expect(page.get_by_test_id("stText")).to_contain_text("selected: 0.5", timeout=ANSWER_MS)
+    expect(page.locator("p.emo-overline")).to_have_text(ui_words.REGION_OVERLINE)
+    assert page.locator("table.emo-bars").first.inner_text() != whole
+    page.get_by_role("button", name=ui_words.PLAYER["clear"]).click()
+    expect(page.get_by_test_id("stText")).not_to_contain_text("selected", timeout=ANSWER_MS)
+    expect(page.locator("table.emo-bars").first).to_have_text(re.compile(".+"))
+
+
+def test_a_part_is_selected_and_zoomed_by_keyboard_alone(page: Page) -> None:
+    upload(page, "clip.wav", voices.encoded(voices.voice(), subtype="PCM_16"))
+    expect_answers(page, "clip.wav")
+    fit = page.get_by_role("button", name=ui_words.PLAYER["fit"])
+    expect(fit).to_be_disabled()
+    stage(page).focus()
+    stage(page).press("+")
+    expect(fit).to_be_enabled()
+    stage(page).press("0")
+    expect(fit).to_be_disabled()
+    for _ in range(5):
+        stage(page).press("ArrowRight")
+    stage(page).press("BracketLeft")
+    expect(page.get_by_test_id("stText")).to_contain_text(
+        "selected: 0.50 to 2.00", timeout=ANSWER_MS
+    )
+    stage(page).press("Escape")
+    expect(page.get_by_test_id("stText")).not_to_contain_text("selected", timeout=ANSWER_MS)
+
+
+def test_reasons_are_given_when_asked_for(page: Page) -> None:
+    upload(page, "clip.wav", voices.encoded(voices.voice(), subtype="PCM_16"))
+    expect_answers(page, "clip.wav")
+    page.get_by_text(ui_words.WHY_LABEL, exact=True).click()
+    for key in ("tree", "cnn", "mlp"):
+        expect(page.locator(f".st-key-why-{key} p").first).to_be_visible(timeout=ANSWER_MS)
+    patches = page.locator("[data-emo-patches]").get_attribute("data-emo-patches") or "[]"
+    assert len(json.loads(patches)) >= 16
+    expect(page.locator(".st-key-why-mlp .emo-shift")).to_have_count(5)
+
+
+def test_two_minutes_get_a_timeline_that_is_sought_by_clicks(page: Page) -> None:
+    part = np.concatenate([voices.voice(duration_s=3.0), voices.silence(2.0)])
+    upload(page, "talk.wav", voices.encoded(np.tile(part, 24), subtype="PCM_16"))
+    expect_answers(page, "talk.wav")
+    timeline = page.get_by_role("img", name=re.compile("^The vote over time: "))
+    expect(page.get_by_role("button", name=ui_words.TIMELINE_FILES["srt"])).to_be_visible(
+        timeout=ANSWER_MS
+    )
+    expect(timeline.locator(".emo-lane")).to_have_count(4)
+    place = timeline.locator("[data-emo-seek]")
+    place.scroll_into_view_if_needed()
+    box = place.bounding_box()
+    assert box
+    place.click(position={"x": box["width"] / 2, "y": box["height"] / 2})
+    assert now_s(page) == pytest.approx(60.0, abs=0.5)
+    left = timeline.locator("[data-emo-head]").evaluate("line => parseFloat(line.style.left)")
+    assert left == pytest.approx(50.0, abs=0.5)
 
 
 # --- Three ways in -------------------------------------------------------------------------------
@@ -93,10 +199,7 @@ def expect_answers(page: Page, clip: str) -> None:
 def test_an_uploaded_clip(page: Page) -> None:
     upload(page, "clip.wav", voices.encoded(voices.voice(), subtype="PCM_16"))
     expect_answers(page, "clip.wav · 2.0")
-    expect(page.locator("[class*=st-key-waveform] .main-svg").first).to_be_visible()
-    expect(page.locator("[class*=st-key-spectrogram] .main-svg").first).to_be_visible()
-    duration_s = page.get_by_test_id("stAudio").evaluate("player => player.duration")
-    assert duration_s == pytest.approx(2.0, abs=0.05)
+    assert float(stage(page).get_attribute("aria-valuemax") or 0) == pytest.approx(2.0, abs=0.05)
 
 
 def test_a_recorded_clip(page: Page) -> None:

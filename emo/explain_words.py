@@ -1,0 +1,156 @@
+"""Explanations in sentences."""
+
+from collections.abc import Iterable
+
+import numpy as np
+
+from emo.classifiers import CLASSIFIERS
+from emo.explain import Explanation, Part, Patch, Path, Reading, Regions, Shift, Step
+from emo.functionals import functional_table
+from emo.labels import TRAINED_LABELS
+from emo.predict import VOTE, Answer
+
+NBSP = "\u00a0"
+MINUS = "−"
+SHOWN_PATCHES = 3
+SMALLEST_SHARE = 0.01  # labels that are rarer in a leaf are not listed
+
+LOG_ODDS = f"Log-odds: 0 is 50{NBSP}%, and 0.7 more doubles the odds."
+AXES = (
+    f"An axis is a weighted sum of all {len(functional_table())} measurements; the mean of the "
+    "training clips is at 0."
+)
+
+
+def path_sentences(path: Path) -> list[str]:
+    """The tree's way in words: what an axis is, each question, and what lies in the leaf."""
+    before = [path.share, *(step.share for step in path.steps)]
+    return [
+        AXES,
+        *(
+            _question(i + 1, step, path.label, before[i])  # before: as the last question left it
+            for i, step in enumerate(path.steps)
+        ),
+        _leaf_sentence(path),
+    ]
+
+
+def _question(number: int, step: Step, label: str, before: float) -> str:
+    said = "yes" if step.above else "no"
+    value, limit = _apart(step.value, step.limit)
+    told = [
+        f"Question {number}: is axis {step.axis + 1} above {limit}? {said.capitalize()}, it is "
+        f"{value}: {_sum(step.parts)}."
+    ]
+    if step.strongest:
+        told.append(f"Strongest for {said}: {'; '.join(map(_reading, step.strongest))}.")
+    told.append(f"The share of {label} goes from {_percent(before)} to {_percent(step.share)}.")
+    return " ".join(told)
+
+
+def _leaf_sentence(path: Path) -> str:
+    ordered = sorted(TRAINED_LABELS, key=lambda label: -path.leaf[label])
+    shares = [
+        f"{label} {_percent(path.leaf[label])}"
+        for label in ordered
+        if path.leaf[label] >= SMALLEST_SHARE
+    ]
+    return f"What the tree was taught of the training clips in the same leaf: {', '.join(shares)}."
+
+
+def _reading(reading: Reading) -> str:
+    unit = f"{NBSP}{reading.unit}" if reading.unit else ""
+    return f"{reading.name}, {_rounded(reading.value)}{unit} (typical {_rounded(reading.typical)})"
+
+
+def shift_sentences(shift: Shift) -> list[str]:
+    """What moved the perceptron, in words: the start, the groups by size, the end."""
+    return [
+        f"Log-odds of {shift.label}: {signed(shift.typical)} for the mean training clip, "
+        f"{signed(shift.log_odds)} for this one, a change of "
+        f"{signed(shift.log_odds - shift.typical)}.",
+        f"It comes from {_sum(shift.parts)}.",
+    ]
+
+
+def region_sentences(regions: Regions) -> list[str]:
+    """What carries the network's answer, in words, and how far hiding it goes."""
+    marked = sorted((p for p in regions.patches if p.marked), key=lambda p: -p.drop)
+    if not marked:
+        return [
+            f"No part of the spectrogram carries {regions.label} by itself: hiding any one of "
+            f"{len(regions.patches)} leaves its log-odds as high, {signed(regions.log_odds)}."
+        ]
+    strongest = "; ".join(_patch(patch) for patch in marked[:SHOWN_PATCHES])
+    return [
+        f"Log-odds of {regions.label}: {signed(regions.log_odds)}. Hiding one part of the "
+        f"spectrogram changes them most at {strongest}.",
+        f"Hiding the {len(marked)} strongest of {len(regions.patches)} parts together changes them "
+        f"by {signed(-regions.marked_drop)}; hiding as many others, chosen at random, by "
+        f"{signed(-regions.unmarked_drop)} on average.",
+    ]
+
+
+def _patch(patch: Patch) -> str:
+    start_s = max(0.0, patch.start_s)
+    return (
+        f"{start_s:.2f} to {patch.stop_s:.2f}{NBSP}s, {patch.low_hz:.0f} to "
+        f"{patch.high_hz:.0f}{NBSP}Hz ({signed(-patch.drop)})"
+    )
+
+
+def explanation_blocks(found: Explanation) -> list[tuple[str, list[str]]]:
+    """A heading with the answer, and the sentences under it, for the vote and each classifier.
+
+    Under the vote stand the concerns and warnings.
+    """
+    told = {
+        "tree": path_sentences(found.tree),
+        "cnn": region_sentences(found.cnn),
+        "mlp": shift_sentences(found.mlp),
+    }
+    answers = found.prediction.answers
+    concerns = [concern.sentence for concern in found.prediction.concerns]
+    blocks = [
+        (_heading(CLASSIFIERS[key].title, answers[key]), sentences)
+        for key, sentences in told.items()
+    ]
+    doubts = [*concerns, *found.prediction.warnings]
+    return [(_heading("Vote", answers[VOTE]), doubts), *blocks]
+
+
+def _heading(title: str, answer: Answer) -> str:
+    unsure = f", unsure, perhaps {answer.second}" if answer.unsure else ""
+    return f"{title}: {answer.label} {_percent(answer.confidence)}{unsure}"
+
+
+def _sum(parts: Iterable[Part]) -> str:
+    """The parts by size, each with its sign."""
+    ordered = sorted(parts, key=lambda part: -abs(part.amount))
+    return ", ".join(f"{part.group} {signed(part.amount)}" for part in ordered)
+
+
+def signed(number: float) -> str:
+    """A change in log-odds with its sign and two decimals, such as ``−0.52``."""
+    text = f"{number:+.2f}"
+    return "0.00" if text in ("+0.00", "-0.00") else _minus(text)
+
+
+def _rounded(number: float) -> str:
+    """Three significant digits, without an exponent."""
+    return _minus(np.format_float_positional(number, 3, fractional=False, trim="-"))
+
+
+def _apart(value: float, limit: float) -> tuple[str, str]:
+    """Both with two decimals, or with as many more as it takes to read as different."""
+    pairs = [(f"{value:.{n}f}", f"{limit:.{n}f}") for n in range(2, 8)]
+    shown = next((pair for pair in pairs if pair[0] != pair[1]), pairs[0])
+    return _minus(shown[0]), _minus(shown[1])
+
+
+def _minus(text: str) -> str:
+    return text.replace("-", MINUS)
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.0f}{NBSP}%"

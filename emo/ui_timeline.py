@@ -1,0 +1,112 @@
+"""The timeline of a longer clip: the vote over time, a lane for each model, and its files."""
+
+import io
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import streamlit as st
+
+from emo import audio, reports, ui, ui_html, ui_words
+from emo.predict import MODEL_KEYS, VOTE
+from emo.timeline import Timeline, cues, follow
+
+FROM_S = 5.0
+"""A shorter clip has no timeline: one answer is for all of it."""
+
+KEPT = 4
+
+_RUNS = "timelines"
+_FILES: tuple[tuple[str, str, Callable[..., None]], ...] = (
+    ("csv", "text/csv", reports.write_timeline_csv),
+    ("json", "application/json", reports.write_timeline_json),
+    ("srt", "application/x-subrip", reports.write_srt),
+    ("vtt", "text/vtt", reports.write_vtt),
+)
+
+
+@dataclass
+class _Run:
+    """A timeline as far as it is known, and what goes on with it when the page is drawn again."""
+
+    rest: Iterator[Timeline]
+    latest: Timeline
+
+
+def show_timeline(sha256: str, name: str, clip: audio.Clip) -> None:
+    """Nothing; shows the answers over time, those that are there at once, the rest as they come.
+
+    Parameters
+    ----------
+    sha256, name
+        Digest and name of the clip's file: the key under which its timeline is kept.
+    """
+    if clip.duration_s <= FROM_S:
+        return
+    st.header(ui_words.TIMELINE_TITLE, anchor=False)
+    place, below = st.empty(), st.empty()
+    run = _run_of(sha256, clip)
+    _draw(place, run.latest)
+    for timeline in run.rest:
+        run.latest = timeline
+        _draw(place, timeline)
+        done, total = timeline.done, timeline.total
+        below.progress(done / max(total, 1), text=ui_words.windows_heard(done, total))
+    below.empty()
+    for remark in reports.remarks(run.latest):
+        st.warning(ui.plain(remark))
+    st.caption(ui_words.TIMELINE_NOTE)
+    _show_files(name, run.latest)
+
+
+def _run_of(sha256: str, clip: audio.Clip) -> _Run:
+    """The run that was begun for this clip in this session, or a new one."""
+    runs: dict[str, _Run] = st.session_state.setdefault(_RUNS, {})
+    if sha256 not in runs:
+        rest = follow(clip, ui.models())
+        runs[sha256] = _Run(rest, next(rest))
+        for old in list(runs)[:-KEPT]:
+            del runs[old]
+    return runs[sha256]
+
+
+def forget() -> None:
+    """Nothing; drops the timelines of this session."""
+    st.session_state.pop(_RUNS, None)
+
+
+def _draw(place: Any, timeline: Timeline) -> None:
+    lanes = {
+        key: [
+            ui_html.Stretch(
+                cue.start_s, cue.stop_s, cue.answer.label, cue.answer.confidence, cue.answer.unsure
+            )
+            for cue in cues(timeline, key)
+        ]
+        for key in (VOTE, *MODEL_KEYS)
+    }
+    named = {ui_words.LANE_NAMES[key]: lane for key, lane in lanes.items()}
+    place.html(
+        ui_html.timeline(
+            timeline.duration_s,
+            timeline.shown_s.tolist(),
+            timeline.probabilities[VOTE].tolist(),
+            named,
+            ui_words.timeline_in_words(lanes[VOTE]),
+        )
+    )
+
+
+def _show_files(name: str, timeline: Timeline) -> None:
+    with st.container(horizontal=True, key="timeline-files"):
+        for kind, mime, write in _FILES:
+            file = io.StringIO()
+            write(name, timeline, file)
+            st.download_button(
+                ui_words.TIMELINE_FILES[kind],
+                file.getvalue(),
+                f"emo-timeline.{kind}",
+                mime,
+                on_click="ignore",
+                icon=":material/download:",
+            )

@@ -1,0 +1,77 @@
+"""Why each model answers as it does: on demand, in words, with the regions laid over the player."""
+
+import json
+from typing import Any
+
+import streamlit as st
+
+from emo import audio, ui, ui_html, ui_words
+from emo.explain import Explanation, Regions, explain
+from emo.explain_words import LOG_ODDS, path_sentences, region_sentences, shift_sentences
+from emo.predict import MODEL_KEYS
+
+_SHOWN = "why"
+
+
+@st.cache_data(scope="session", max_entries=8, show_spinner=ui_words.LOOKING_FOR_REASONS)
+def reasons(
+    sha256: str, name: str, region_s: tuple[float, float] | None, _part: audio.Clip
+) -> Explanation:
+    """Why the models answer as they do to a clip, or to a region of it."""
+    return explain(_part, ui.models())
+
+
+def show_why(
+    sha256: str, name: str, region_s: tuple[float, float] | None, part: audio.Clip
+) -> None:
+    """Nothing; a switch, and where it is on the reasons of the three models side by side.
+
+    Parameters
+    ----------
+    sha256, name, region_s
+        The key under which the reasons are kept.
+    part
+        What the models answered for: the clip, or its region.
+    """
+    if not st.toggle(ui_words.WHY_LABEL, key=_SHOWN, help=ui_words.WHY_HELP):
+        return
+    found = reasons(sha256, name, region_s, part)
+    told = {
+        "tree": path_sentences(found.tree),
+        "cnn": region_sentences(found.cnn),
+        "mlp": shift_sentences(found.mlp),
+    }
+    with st.container(key="why-shown"):
+        for key, column in zip(MODEL_KEYS, st.columns(len(MODEL_KEYS), gap="small"), strict=True):
+            with column.container(border=True, height="stretch", key=f"why-{key}"):
+                picture = _shifts(found) if key == "mlp" else ""
+                st.html(ui_html.reasons(ui_words.MODEL_NAMES[key], told[key], picture))
+        offset_s = region_s[0] if region_s else 0.0
+        st.html(ui_html.overlay(json.dumps(patches(found.cnn, offset_s))))
+    st.caption(f"{ui_words.WHY_NOTE} {LOG_ODDS}")
+
+
+def patches(regions: Regions, offset_s: float) -> list[list[Any]]:
+    """Start, stop, lowest and highest frequency, strength (0 to 1) and mark of each patch.
+
+    Parameters
+    ----------
+    offset_s
+        Where the region that was answered begins in the clip.
+    """
+    most = max((patch.drop for patch in regions.patches), default=0.0)
+    return [
+        [
+            round(patch.start_s + offset_s, 3),
+            round(patch.stop_s + offset_s, 3),
+            round(patch.low_hz),
+            round(patch.high_hz),
+            round(max(0.0, patch.drop) / most, 3) if most > 0 else 0.0,
+            patch.marked,
+        ]
+        for patch in regions.patches
+    ]
+
+
+def _shifts(found: Explanation) -> str:
+    return ui_html.shifts({part.group: part.amount for part in found.mlp.parts}, found.mlp.label)

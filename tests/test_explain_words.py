@@ -1,0 +1,106 @@
+"""Explanations in sentences, word by word for made-up ones."""
+
+import numpy as np
+
+from emo import explain as ex
+from emo import explain_words as words
+from emo.features import N_MELS
+from emo.functionals import functional_names
+from emo.labels import TRAINED_INDEX
+from emo.tree import axis_values
+
+N = len(functional_names())
+
+
+def simple_tree():
+    """One question about one axis of two functionals, and a clip."""
+    names = functional_names()
+    arrays = {
+        "mean": np.zeros(N, np.float32),
+        "deviation": np.ones(N, np.float32),
+        "centre": np.zeros(N, np.float32),
+        "projection": np.zeros((N, 1), np.float32),
+        "left": np.array([1, -1, -1], np.int32),
+        "right": np.array([2, -1, -1], np.int32),
+        "axis": np.array([0, -2, -2], np.int32),
+        "threshold": np.array([0.4, -2.0, -2.0]),
+        "probabilities": np.full((3, 8), 0.02),
+    }
+    pitch = names.index("pitch, 95th percentile (semitones)")
+    pauses = names.index("share of pauses")
+    arrays["mean"][[pitch, pauses]] = 4.2, 0.25
+    arrays["deviation"][[pitch, pauses]] = 2.0, 0.5
+    arrays["projection"][[pitch, pauses], 0] = 1.0, -2.0
+    for node, share in enumerate((0.3, 0.1, 0.86)):
+        arrays["probabilities"][node, TRAINED_INDEX["happy"]] = share
+    arrays["probabilities"][2, TRAINED_INDEX["calm"]] = 0.0
+    clip = arrays["mean"].copy()
+    clip[[pitch, pauses]] = 7.2, 0.35  # 1.5 deviations, and 0.2
+    return arrays, clip
+
+
+def test_the_path_in_words():
+    arrays, clip = simple_tree()
+    axes, question, leaf = words.path_sentences(ex.explain_tree(arrays, clip, "happy"))
+    assert f"{N} measurements" in axes
+    assert question.replace("\u00a0", " ") == (
+        "Question 1: is axis 1 above 0.40? Yes, it is 1.10: pitch +1.50, timing −0.40, "
+        "energy 0.00, spectrum 0.00, cepstrum 0.00. "
+        "Strongest for yes: pitch, 95th percentile, 7.2 semitones (typical 4.2). "
+        "The share of happy goes from 30 % to 86 %."
+    )
+    assert leaf.replace("\u00a0", " ").endswith(
+        "leaf: happy 86 %, angry 2 %, disgusted 2 %, fearful 2 %, neutral 2 %, sad 2 %, "
+        "surprised 2 %."
+    )
+
+
+def test_on_the_limit_is_not_above_it():
+    arrays, clip = simple_tree()
+    arrays["threshold"][0] = float(axis_values(arrays, clip[None])[0, 0])
+    (step,) = ex.explain_tree(arrays, clip, "happy").steps
+    assert not step.above
+    assert step.share == 0.1
+    assert "? No, it is 1.10:" in words.path_sentences(ex.explain_tree(arrays, clip, "happy"))[1]
+
+
+def test_a_value_and_a_limit_close_to_it_are_told_apart():
+    arrays, clip = simple_tree()
+    arrays["threshold"][0] = 1.0996
+    question = words.path_sentences(ex.explain_tree(arrays, clip, "happy"))[1]
+    assert "above 1.0996? Yes, it is 1.1000:" in question
+
+
+def test_the_shift_in_words():
+    parts = tuple(
+        ex.Part(group, amount)
+        for group, amount in zip(ex.GROUPS, (0.5, -1.25, 3.0, 0.001, -0.25), strict=True)
+    )
+    assert words.shift_sentences(ex.Shift("sad", -1.5, 0.501, parts)) == [
+        "Log-odds of sad: −1.50 for the mean training clip, +0.50 for this one, a change of +2.00.",
+        "It comes from spectrum +3.00, energy −1.25, pitch +0.50, timing −0.25, cepstrum 0.00.",
+    ]
+
+
+def regions(*drops):
+    marked = [drop > 1 for drop in drops]
+    patches = tuple(
+        ex.Patch(0.2 * i - 0.05, 0.2 * i + 0.15, 100.0 * i + 64, 100.0 * i + 164, drop, high)
+        for i, (drop, high) in enumerate(zip(drops, marked, strict=True))
+    )
+    empty = np.zeros((0, N_MELS), np.float32)
+    return ex.Regions("sad", 1.5, -0.05, empty, empty > 0, patches, 3.25, -0.125)
+
+
+def test_the_regions_in_words():
+    first, second = words.region_sentences(regions(1.25, 0.0, 2.5, -1.0))
+    assert first.replace("\u00a0", " ") == (
+        "Log-odds of sad: +1.50. Hiding one part of the spectrogram changes them most at "
+        "0.35 to 0.55 s, 264 to 364 Hz (−2.50); 0.00 to 0.15 s, 64 to 164 Hz (−1.25)."
+    )
+    assert second == (
+        "Hiding the 2 strongest of 4 parts together changes them by −3.25; hiding as many others, "
+        "chosen at random, by +0.12 on average."
+    )
+    (nothing,) = words.region_sentences(regions(0.0, -1.0))
+    assert "No part of the spectrogram carries sad by itself" in nothing

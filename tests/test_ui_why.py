@@ -1,0 +1,69 @@
+"""The reasons on the page, in Streamlit's own test runner, made up here."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from emo import explain, ui_why, ui_words
+from emo.audio import Clip
+from emo.labels import TRAINED_LABELS
+from tests import pages
+from tests.pages import check, html, tone, upload
+
+MAP = np.zeros((2, 64), np.float32)
+PATCHES = (
+    explain.Patch(0.1, 0.3, 100.0, 400.0, 2.0, True),
+    explain.Patch(0.3, 0.5, 100.0, 400.0, -1.0, False),
+    explain.Patch(0.5, 0.7, 100.0, 400.0, 0.5, False),
+)
+REGIONS = explain.Regions("angry", 1.0, 0.0, MAP, MAP > 0, PATCHES, 2.0, 0.1)
+NONE = explain.Regions("angry", 1.0, 0.0, MAP, MAP > 0, PATCHES[1:2], 0.0, 0.0)
+
+
+def made(clip: Clip, models: Any) -> explain.Explanation:
+    parts = tuple(explain.Part(group, 0.25) for group in explain.GROUPS)
+    leaf = dict.fromkeys(TRAINED_LABELS, 1 / len(TRAINED_LABELS))
+    return explain.Explanation(
+        pages.prediction(clip.duration_s),
+        explain.Path("sad", 0.2, (), leaf),
+        REGIONS,
+        explain.Shift("sad", -2.0, -0.75, parts),
+    )
+
+
+@pytest.fixture
+def app(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AppTest:
+    pages.install(tmp_path, monkeypatch)
+    monkeypatch.setattr(ui_why, "explain", made)
+    return pages.run()
+
+
+def test_reasons_come_when_they_are_asked_for(app: AppTest) -> None:
+    upload(app, "clip.wav", tone())
+    assert "data-emo-patches" not in html(app)
+    (switch,) = [one for one in app.toggle if one.label == ui_words.WHY_LABEL]
+    check(switch.set_value(True).run())
+    page = html(app)
+    assert page.count('class="emo-why"') == 3
+    assert page.count('class="emo-shift"') == len(explain.GROUPS)
+    assert "Log-odds of angry: +1.00." in page
+    assert "data-emo-patches" in page
+    assert any(ui_words.WHY_NOTE in caption.value for caption in app.caption)
+
+
+def test_patches_are_placed_in_the_clip_and_compared_with_the_strongest() -> None:
+    found = ui_why.patches(REGIONS, 1.5)
+    assert found == [
+        [1.6, 1.8, 100, 400, 1.0, True],
+        [1.8, 2.0, 100, 400, 0.0, False],
+        [2.0, 2.2, 100, 400, 0.25, False],
+    ]
+    assert json.loads(json.dumps(found)) == found
+
+
+def test_where_nothing_carries_the_answer_nothing_is_strong() -> None:
+    assert [row[4] for row in ui_why.patches(NONE, 0.0)] == [0.0]
