@@ -15,7 +15,7 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 from emo.classifiers import CLASSIFIERS
-from emo.errors import AudioError, CorpusError, EmoError
+from emo.errors import AudioError, CorpusError, EmoError, SettingError
 from emo.folds import PROTOCOLS
 
 DONE, FAILED, INTERRUPTED = 0, 1, 130  # argparse itself exits with 2 for wrong usage
@@ -61,7 +61,8 @@ def _parser() -> argparse.ArgumentParser:
     predict.add_argument("paths", nargs="+", metavar="PATH", help="audio files")
     predict.add_argument("--format", choices=FORMATS, default="table")
     _add_models(predict)
-    predict.set_defaults(run=_predict)
+    _add_settings(predict)
+    predict.set_defaults(run=_predict, parser=predict)
 
     timeline = commands.add_parser("timeline", help="label the speech in a recording, as it goes")
     timeline.add_argument("path", metavar="FILE", help="an audio file")
@@ -122,6 +123,21 @@ def _add_models(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--models", type=Path, help="folder of the models (default: models/)")
 
 
+def _add_settings(parser: argparse.ArgumentParser) -> None:
+    asked = parser.add_argument_group("what if", "alter the clips before they are answered")
+    asked.add_argument(
+        "--noise", type=float, metavar="DB", help="pink noise so far below the voice"
+    )
+    asked.add_argument(
+        "--speed", type=float, default=1.0, metavar="FACTOR", help="faster at the same pitch"
+    )
+    asked.add_argument(
+        "--pitch", type=float, default=0.0, metavar="SEMITONES", help="higher at the same speed"
+    )
+    asked.add_argument("--telephone", action="store_true", help="the band of a telephone")
+    asked.add_argument("--gain", type=float, default=0.0, metavar="DB", help="louder")
+
+
 def _add_data(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data", type=Path, help="folder of the corpora (default: $EMO_DATA)")
     parser.add_argument(
@@ -168,12 +184,19 @@ def _predict(options: argparse.Namespace) -> int:
     from emo.audio import load
     from emo.predict import load_models, predict
     from emo.reports import Row, write_csv, write_json, write_table
+    from emo.whatif import Settings, alter
 
+    try:
+        settings = Settings(
+            options.noise, options.speed, options.pitch, options.telephone, options.gain
+        )
+    except SettingError as error:
+        options.parser.error(str(error))
     models = load_models(_models_directory(options))
     rows: list[Row] = []
     for path in options.paths:
         try:
-            rows.append((path, predict(load(path), models)))
+            rows.append((path, predict(alter(load(path), settings), models)))
         except AudioError as error:
             rows.append((path, str(error)))
     write = {"json": write_json, "csv": write_csv, "table": write_table}[options.format]

@@ -81,6 +81,8 @@ class Clip:
         What the recording had.
     sha256 : str
         Of the recording's bytes.
+    clipped : float, 0 to 1
+        Share of the recording's frames that stood still at full scale, before any resampling.
     warnings : tuple of str
         Sentences on what may make the answers less sure.
     """
@@ -90,6 +92,7 @@ class Clip:
     source_channels: int
     sha256: str
     warnings: tuple[str, ...] = ()
+    clipped: float = 0.0
 
     @property
     def duration_s(self) -> float:
@@ -207,6 +210,7 @@ def decode(data: bytes, name: str = "") -> Clip:
         source_channels=stream.channels,
         sha256=hashlib.sha256(data).hexdigest(),
         warnings=tuple(warnings),
+        clipped=mix.clipped,
     )
 
 

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.random import Generator
 
 from emo.audio import RATE_HZ
-from emo.features import Floats, active_span, loudest_rms
+from emo.features import Doubles, Floats, active_span, loudest_rms
 
 ALTERATIONS_VERSION = 1  # part of cache names; raise it when an alteration changes
 
@@ -27,7 +27,8 @@ CLIPPING_DB = (3.0, 15.0)
 MP3_BIT_RATES = (24_000, 32_000, 40_000, 64_000)  # bits per second
 N_VOICES_OF_BABBLE = 5
 
-_TELEPHONE_HZ = (300.0, 3400.0)
+TELEPHONE_HZ = (300.0, 3400.0)
+TELEPHONE_ORDER = 4
 _MU = 255.0  # ITU-T G.711
 _BIT_RATE_LIMITS = (8_000, 160_000)  # what libsndfile offers at 16 kHz
 
@@ -39,16 +40,23 @@ def change_speed(samples: Floats, factor: float) -> Floats:
     return np.asarray(soxr.resample(samples, RATE_HZ * factor, RATE_HZ), np.float32)
 
 
-def _fast_length(n: int) -> int:
-    """An even length from ``n`` up whose transform is quick."""
-    from scipy.fft import next_fast_len
-
-    return 2 * int(next_fast_len(-(-n // 2), real=True))
+def fast_length(n: int) -> int:
+    """An even length from ``n`` up whose transform is quick: its prime factors are 2, 3 and 5."""
+    half = -(-n // 2)
+    best = 1 << (half - 1).bit_length()
+    fives = 1
+    while fives < best:
+        odd = fives
+        while odd < best:
+            best = min(best, odd << (-(-half // odd) - 1).bit_length())
+            odd *= 3
+        fives *= 5
+    return 2 * best
 
 
 def _spectral_noise(n: int, rng: Generator, tilt: float) -> Floats:
     """Gaussian noise whose power falls by ``6 tilt`` dB per octave, of RMS 1, float32 (n,)."""
-    size = _fast_length(n)
+    size = fast_length(n)
     spectrum = np.fft.rfft(rng.standard_normal(size))
     frequency = np.maximum(np.fft.rfftfreq(size, 1 / RATE_HZ), 50.0)
     noise = np.fft.irfft(spectrum * frequency**-tilt)[:n]
@@ -96,7 +104,7 @@ def reverberate(samples: Floats, decay_s: float, direct_db: float, rng: Generato
 
 def equalise(samples: Floats, gains_db: Floats) -> Floats:
     """The clip with a smooth gain over frequency: ``gains_db`` at equal steps of 0 to 8 kHz."""
-    spectrum = np.fft.rfft(samples, _fast_length(len(samples)))
+    spectrum = np.fft.rfft(samples, fast_length(len(samples)))
     place = np.linspace(0, len(gains_db) - 1, len(spectrum))
     gain = 10 ** (np.interp(place, np.arange(len(gains_db)), gains_db) / 20)
     return np.asarray(np.fft.irfft(spectrum * gain)[: len(samples)], np.float32)
@@ -106,10 +114,14 @@ def telephone(samples: Floats) -> Floats:
     """The clip through a telephone: 300 to 3400 Hz, eight bits by the μ-law of ITU-T G.711."""
     from scipy.signal import butter, sosfiltfilt
 
-    band = butter(4, _TELEPHONE_HZ, "bandpass", fs=RATE_HZ, output="sos")
-    narrow = sosfiltfilt(band, samples)
-    peak = np.abs(narrow).max() or 1.0
-    level = np.sign(narrow) * np.log1p(_MU * np.abs(narrow) / peak) / np.log1p(_MU)
+    band = butter(TELEPHONE_ORDER, TELEPHONE_HZ, "bandpass", fs=RATE_HZ, output="sos")
+    return compand(sosfiltfilt(band, samples))
+
+
+def compand(samples: Floats | Doubles) -> Floats:
+    """The clip in eight bits by the μ-law of ITU-T G.711, full scale at its peak."""
+    peak = np.abs(samples).max() or 1.0
+    level = np.sign(samples) * np.log1p(_MU * np.abs(samples) / peak) / np.log1p(_MU)
     level = np.round(level * 127) / 127
     linear = np.sign(level) * np.expm1(np.abs(level) * np.log1p(_MU)) / _MU
     return np.asarray(linear * peak, np.float32)

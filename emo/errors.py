@@ -37,6 +37,10 @@ class NotFiniteError(AudioError):
     """The samples contain NaN or infinity."""
 
 
+class SettingError(EmoError):
+    """A setting lies outside its limits."""
+
+
 class CorpusError(EmoError):
     """A folder of recordings, or a list of them, cannot be used."""
 

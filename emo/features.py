@@ -183,7 +183,7 @@ def _blocks(samples: Floats, width: int) -> Iterator[Floats]:
         yield frames[start : start + BLOCK_FRAMES] * _hann(width)
 
 
-def _power_spectrum(samples: Floats) -> Floats:
+def power_spectrum(samples: Floats) -> Floats:
     """One-sided power, scaled so that the bins of a frame add up to its windowed mean power."""
     blocks = []
     for frames in _blocks(samples, WINDOW):
@@ -213,7 +213,7 @@ def spectrograms_db(samples: Floats) -> tuple[Floats, Floats]:
     linear : float32, (n_frames, 257)
     mel : float32, (n_frames, 64)
     """
-    power = _power_spectrum(_at_own_level(samples))
+    power = power_spectrum(_at_own_level(samples))
     return to_db(power), to_db(power @ mel_weights())
 
 
@@ -223,7 +223,7 @@ def contours(samples: Floats) -> tuple[Floats, Floats]:
     For display: frames of 10 ms from the start of the clip, levels relative to its loudest 200 ms.
     """
     scaled = _at_own_level(samples)
-    level = to_db(_power_spectrum(scaled).sum(axis=1))
+    level = to_db(power_spectrum(scaled).sum(axis=1))
     pitch, strength = track_pitch(scaled)
     return _voiced(pitch, strength, level), level
 
@@ -292,7 +292,7 @@ def analyse(samples: Floats) -> Frames:
     samples : float32, (n,), mono at 16 kHz
     """
     active = prepare(samples)
-    power = _power_spectrum(active)
+    power = power_spectrum(active)
     mel = power @ mel_weights()
     level = to_db(power.sum(axis=1))
     pitch, strength = track_pitch(active)

@@ -15,6 +15,7 @@ from emo.features import analyse, cnn_input
 from emo.functionals import functionals
 from emo.labels import LABELS
 from emo.presence import Concern, concerns
+from emo.quality import Quality, measure_quality
 
 MODELS_DIR = Path(__file__).resolve().parent.parent / "models"
 MODEL_KEYS = tuple(CLASSIFIERS)
@@ -73,7 +74,13 @@ class Prediction:
     duration_s: float
     warnings: tuple[str, ...]
     answers: dict[str, Answer]
+    quality: Quality
     concerns: tuple[Concern, ...] = ()
+
+    @property
+    def unsure(self) -> tuple[str, ...]:
+        """Keys of the answers that are unsure."""
+        return tuple(key for key, answer in self.answers.items() if answer.unsure)
 
     def as_dict(self) -> dict[str, Any]:
         """The object that ``predict --format json`` prints, without its path."""
@@ -81,6 +88,7 @@ class Prediction:
             "duration_s": round(self.duration_s, 3),
             "warnings": list(self.warnings),
             "concerns": [{"kind": c.kind, "sentence": c.sentence} for c in self.concerns],
+            "quality": self.quality.as_dict(),
             "models": {key: answer.as_dict() for key, answer in self.answers.items()},
         }
 
@@ -147,15 +155,16 @@ def predict_many(clips: Sequence[Clip], models: Models) -> list[Prediction]:
     """The answers to clips, in their order; features are measured once for all classifiers."""
     if not clips:
         return []
-    measured, doubts = [], []
+    measured, doubts, qualities = [], [], []
     for clip in clips:
         frames = analyse(clip.samples)
         doubts.append(concerns(clip.samples, frames))
+        qualities.append(measure_quality(clip, frames))
         measured.append((functionals(frames), cnn_input(frames)))
     given = answers(probabilities(measured, models), models.calibration.thresholds)
     return [
-        Prediction(clip.duration_s, clip.warnings, said, doubt)
-        for clip, said, doubt in zip(clips, given, doubts, strict=True)
+        Prediction(clip.duration_s, clip.warnings, said, quality, doubt)
+        for clip, said, quality, doubt in zip(clips, given, qualities, doubts, strict=True)
     ]
 
 

@@ -275,14 +275,14 @@ def find_speech(samples: Floats, frames: Frames) -> tuple[Flags, tuple[Concern, 
     windows = _windows(len(frames.pitch_hz))
     looked_at = [part(frames, *window) for window in windows] if len(windows) > 1 else [frames]
     odd = [oddities(measure(window)) for window in looked_at]
-    quiet = _without_voice(frames) | _out_of_place(len(frames.pitch_hz), windows, odd)
+    quiet = without_voice(frames) | _out_of_place(len(frames.pitch_hz), windows, odd)
     if np.mean([bool(found) for found in odd]) >= WHOLE_SHARE:
         return ~quiet, (_whole(samples, frames, odd),)
     gaps = [gap for gap in stretches(quiet) if (gap[1] - gap[0]) * FRAME_S >= GAP_S]
     return ~quiet, (_inside(samples, gaps),) if gaps else ()
 
 
-def _without_voice(frames: Frames) -> Flags:
+def without_voice(frames: Frames) -> Flags:
     """Frames outside voiced stretches, those too short to be a voice's left out, bool (n,)."""
     outside = np.ones(len(frames.pitch_hz), bool)
     for start, stop in stretches(~np.isnan(frames.pitch_hz)):

@@ -10,6 +10,7 @@ from emo.explain import Explanation
 from emo.explain_words import LOG_ODDS, MINUS, NBSP, explanation_blocks
 from emo.labels import LABELS
 from emo.predict import Answer, Prediction
+from emo.quality import doubts
 from emo.timeline import Timeline, cues
 
 Row = tuple[str, Prediction | str]
@@ -69,7 +70,7 @@ def write_csv(rows: Sequence[Row], out: TextIO) -> None:
 
 
 def write_table(rows: Sequence[Row], out: TextIO) -> None:
-    """Nothing; writes one line a path for a terminal, and its concerns and warnings under it."""
+    """Nothing; writes one line a path for a terminal, and what to know of the clip under it."""
     width = max(len(printable(path)) for path, _ in rows)
     given = [found.answers for _, found in rows if not isinstance(found, str)]
     lines = iter(_answer_lines(given) if given else ())
@@ -81,8 +82,17 @@ def write_table(rows: Sequence[Row], out: TextIO) -> None:
             out.write(f"{shown} {found}\n")
             continue
         out.write(f"{shown} {found.duration_s:6.2f}  {next(lines)}\n")
-        for sentence in (*(concern.sentence for concern in found.concerns), *found.warnings):
+        told = [*(concern.sentence for concern in found.concerns), *found.warnings, *_why(found)]
+        for sentence in told:
             out.write(f"{' ' * width} {sentence}\n")
+
+
+def _why(found: Prediction) -> list[str]:
+    """One line on what in the recording may be why answers are unsure, if anything is."""
+    reasons = " ".join(doubts(found.quality).values())
+    if reasons and found.unsure:
+        return [f"Unsure: {', '.join(found.unsure)}. This may be why: {reasons}"]
+    return [reasons] if reasons else []
 
 
 # --- timelines -----------------------------------------------------------------------------------

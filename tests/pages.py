@@ -13,6 +13,7 @@ from emo import predict, ui_analyse
 from emo.audio import Clip
 from emo.labels import INDEX, LABELS
 from emo.presence import Concern
+from emo.quality import Quality
 from tests import voices
 from tests.made import copy_models
 
@@ -20,6 +21,9 @@ APP = str(Path(__file__).parent.parent / "streamlit_app.py")
 ANALYSE, MATRICES, ABOUT = (
     f"pages/{name}.py" for name in ("analyse", "confusion_matrices", "about")
 )
+QUALITY = Quality(2.0, 16_000, 1, -3.0, -20.0, 0.0, 40.0, 0.9, 8000.0)
+"""A recording without fault."""
+
 ANSWERS = {"tree": "sad", "cnn": "angry", "mlp": "sad"}
 
 
@@ -48,7 +52,7 @@ def prediction(
         for key, label in ANSWERS.items()
     }
     answers["vote"] = answer("sad", 0.4, "fearful", "vote" in unsure)
-    return predict.Prediction(duration_s, warnings, answers, concerns)
+    return predict.Prediction(duration_s, warnings, answers, QUALITY, concerns)
 
 
 def made_up(clip: Clip, models: object) -> predict.Prediction:

@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 import sys
+from dataclasses import fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -18,12 +19,14 @@ from emo.__main__ import main
 from emo.labels import LABELS
 from emo.predict import Answer, Prediction
 from emo.presence import Concern
+from emo.quality import Quality
 from tests.malformed import malformed
 from tests.tiny import save_tiny_models, write_savee
 from tests.voices import encoded, silence, voice
 
 pytest.importorskip("keras")
 ROOT = Path(__file__).resolve().parent.parent
+GOOD = Quality(2.0, 16_000, 1, -3.0, -20.0, 0.0, 40.0, 0.9, 8000.0)
 KEYS = ["tree", "cnn", "mlp", "vote"]
 
 
@@ -56,8 +59,12 @@ def test_json_has_what_is_promised(capsys, models, spoken):
     status, out = predict(capsys, "--models", models, "--format", "json", spoken)
     (found,) = json.loads(out)
     assert status == 0
-    assert list(found) == ["path", "duration_s", "warnings", "concerns", "models"]
+    assert list(found) == ["path", "duration_s", "warnings", "concerns", "quality", "models"]
     assert found["path"] == spoken
+    assert list(found["quality"]) == [
+        *(field.name for field in fields(Quality)),
+        "doubts",
+    ]
     assert list(found["models"]) == KEYS
     for given in found["models"].values():
         assert list(given) == ["label", "confidence", "second", "unsure", "probabilities"]
@@ -129,7 +136,7 @@ def test_concerns_are_told_in_every_format():
         "vote": answer("sad", 0.6, "happy", False),
     }
     concerns = (Concern("music", "Music."), Concern("gap", "A gap."))
-    found = Prediction(2.0, ("Quiet.",), answers, concerns)
+    found = Prediction(2.0, ("Quiet.",), answers, GOOD, concerns)
     rows: list[reports.Row] = [("a.wav", found), ("gone.wav", "It is gone.")]
     table, lines, listed = io.StringIO(), io.StringIO(), io.StringIO()
     reports.write_table(rows, table)
@@ -149,6 +156,55 @@ def test_concerns_are_told_in_every_format():
         {"kind": "music", "sentence": "Music."},
         {"kind": "gap", "sentence": "A gap."},
     ]
+
+
+def test_what_may_be_why_is_told_where_a_limit_is_passed():
+    def table(unsure, quality):
+        answers = {"tree": Answer("sad", 0.3, "happy", unsure, np.full(7, 1 / 7))}
+        out = io.StringIO()
+        reports.write_table([("a.wav", Prediction(2.0, (), answers, quality))], out)
+        return out.getvalue().splitlines()[2:]
+
+    noisy = replace(GOOD, noise_below_db=6.2)
+    assert table(True, GOOD) == table(False, GOOD) == []
+    (told,) = table(False, noisy)
+    assert told.strip().startswith("The noise lies only 6 dB below the voice;")
+    (told,) = table(True, noisy)
+    assert told.strip().startswith("Unsure: tree. This may be why: The noise lies only 6 dB")
+
+
+WHAT_IF = ["--noise", "10", "--speed", "1.1", "--pitch", "2", "--telephone", "--gain", "-20"]
+ALTERED = (
+    "The answers are for the clip as altered: 1.1 times as fast, 2 semitones higher, "
+    "noise 10 dB below the voice, telephone band, 20 dB softer."
+)
+
+
+def test_an_altered_clip_is_told_in_every_format(capsys, models, spoken):
+    status, out = predict(capsys, "--models", models, *WHAT_IF, spoken)
+    assert status == 0
+    assert ALTERED in [line.strip() for line in out.splitlines()[2:]]
+    _, out = predict(capsys, "--models", models, "--format", "csv", *WHAT_IF, spoken)
+    assert {row["warnings"] for row in csv.DictReader(io.StringIO(out))} == {ALTERED}
+    _, out = predict(capsys, "--models", models, "--format", "json", *WHAT_IF, spoken)
+    (found,) = json.loads(out)
+    assert found["warnings"] == [ALTERED]
+    assert found["duration_s"] == pytest.approx(1.0 / 1.1, abs=1e-3)
+    assert found["quality"]["bandwidth_hz"] < 4500
+
+
+def test_a_clip_that_cannot_be_altered_is_a_row(capsys, models, tmp_path):
+    path = tmp_path / "short.wav"
+    path.write_bytes(encoded(voice(duration_s=0.4)))
+    status, out = predict(capsys, "--models", models, "--speed", "2", str(path))
+    assert status == 1
+    assert "lasts 0.20 s" in out
+
+
+def test_a_setting_outside_its_limits_is_a_sentence(capsys):
+    with pytest.raises(SystemExit):
+        main(["predict", "--speed", "9", "a.wav"])
+    assert "speed as a factor is 9; it can be from 0.5 to 2." in capsys.readouterr().err
 
 
 def test_a_file_name_cannot_steer_the_terminal(capsys, models, tmp_path):
@@ -183,6 +239,8 @@ def test_every_malformed_input_is_a_sentence(capsys, models, tmp_path):
         [],
         ["predict"],
         ["predict", "--format", "xml", "a.wav"],
+        ["predict", "--pitch", "nan", "a.wav"],
+        ["predict", "--noise", "a.wav"],
         ["evaluate"],
         ["evaluate", "--protocol", "speakers"],
         ["evaluate", "--manifest", "a.csv", "--fold", "1"],
@@ -249,10 +307,11 @@ def test_an_audit_counts_a_folder(capsys, tmp_path):
     assert json.loads(out.read_text())
 
 
-def test_predict_imports_no_training_library(models, spoken):
+@pytest.mark.parametrize("settings", [[], WHAT_IF], ids=["as it is", "altered"])
+def test_predict_imports_no_training_library(models, spoken, settings):
     code = (
         "import sys; from emo.__main__ import main; "
-        f"main(['predict', '--models', {models!r}, {spoken!r}]); "
+        f"main(['predict', '--models', {models!r}, *{settings!r}, {spoken!r}]); "
         "heavy = {'tensorflow', 'keras', 'sklearn', 'librosa', 'numba', 'scipy', 'pandas'}; "
         "sys.exit(' '.join(heavy & set(sys.modules)) or 0)"
     )

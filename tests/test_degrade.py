@@ -26,6 +26,12 @@ def band_db(samples, low_hz, high_hz):
     return 10 * np.log10(power[(hz >= low_hz) & (hz < high_hz)].sum() + 1e-12)
 
 
+def test_fast_lengths_are_those_of_scipy():
+    fft = pytest.importorskip("scipy.fft")
+    for n in [*range(1, 700), 64_001, 99_999, 480_000, 9_600_001]:
+        assert d.fast_length(n) == 2 * fft.next_fast_len(-(-n // 2), real=True), n
+
+
 @pytest.mark.parametrize("factor", [0.85, 1.15])
 def test_speed_moves_pitch_and_length(factor):
     found = d.change_speed(tone(440.0, duration_s=1.0), factor)

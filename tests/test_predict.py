@@ -1,5 +1,7 @@
 """Answers to clips: complete, in order, and the same however they are asked for."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -79,8 +81,21 @@ def test_neither_loudness_nor_silence_around_changes_an_answer(models):
 
 def test_the_dictionary_has_every_field(models):
     found = predict(clip(tone(duration_s=1.0)), models).as_dict()
-    assert set(found) == {"duration_s", "warnings", "concerns", "models"}
+    assert set(found) == {"duration_s", "warnings", "concerns", "quality", "models"}
     assert [concern["kind"] for concern in found["concerns"]] == ["tone"]
     assert found["duration_s"] == pytest.approx(1.0)
     assert isinstance(found["warnings"], list)
+    assert found["quality"]["source_rate_hz"] == 16_000
+    assert [one[:27] for one in found["quality"]["doubts"]] == [
+        "The clip lasts only 1.0 s; ",
+        "There is next to nothing ab",
+    ]
     assert list(found["models"]["vote"]["probabilities"]) == list(LABELS)
+
+
+def test_the_unsure_are_named(models):
+    found = predict(clip(voice(duration_s=1.0)), models)
+    given = answer(np.full(7, 1 / 7), 0.5)
+    assert replace(found, answers={"tree": given, "vote": answer(np.eye(7)[2], 0.5)}).unsure == (
+        "tree",
+    )
