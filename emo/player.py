@@ -50,12 +50,17 @@ PALETTE = (  # magma, of even steps to the eye (van der Walt and Smith 2015)
 )
 LINEAR_BINS = 128  # each the mean of two of the spectrum's, 62.5 Hz apart
 LOSSLESS_S = 60.0  # a longer clip is sent as MP3, so that ten minutes take 5 MB and not 10
-PEAK = 0.9  # quiet clips are raised to it
+PEAK = 0.9  # of full scale: quiet clips are raised to it
 
 _MP3_COMPRESSION = 0.9  # of libsndfile: the smallest files, for one voice at 16 kHz
 
 
-def pack_player(samples: Floats, span: tuple[int, int], words: Mapping[str, str]) -> bytes:
+def pack_player(
+    samples: Floats,
+    span: tuple[int, int],
+    words: Mapping[str, str],
+    peak: float | None = None,
+) -> bytes:
     """A clip with its waveform, spectrograms, pitch and loudness, as the player reads it.
 
     Parameters
@@ -65,6 +70,8 @@ def pack_player(samples: Floats, span: tuple[int, int], words: Mapping[str, str]
         First and last sample (half-open) that the classifiers use.
     words
         What the player says, by name.
+    peak
+        The sample that is played as loud as can be: the clip's own highest if not told otherwise.
     """
     linear, mel = spectrograms_db(samples)
     pitch_hz, level_db = contours(samples)
@@ -74,7 +81,8 @@ def pack_player(samples: Floats, span: tuple[int, int], words: Mapping[str, str]
         "mel": _as_bytes(_shorten(mel, MEL_COLUMNS)),
         "linear": _as_bytes(_shorten(pairs, LINEAR_COLUMNS)),
     }
-    sound, mime = _encode(samples)
+    highest = float(np.abs(samples).max()) if peak is None else peak
+    sound, mime = _encode(samples * (PEAK / (highest or 1.0)))
     parts = {
         "sound": sound,
         "waveform": _deflate(np.round(np.stack([low, high]) * 127).astype(np.int8)),
@@ -160,11 +168,10 @@ def _shorten(frames: Floats, most: int) -> Floats:
     return np.asarray(np.add.reduceat(frames, starts, axis=0) / sizes[:, None], np.float32)
 
 
-def _encode(samples: Floats) -> tuple[bytes, str]:
+def _encode(scaled: Floats) -> tuple[bytes, str]:
     """What the models hear, as a file that every browser plays, and its media type."""
-    scaled = samples * (PEAK / (float(np.abs(samples).max()) or 1.0))
     file = io.BytesIO()
-    if len(samples) <= LOSSLESS_S * RATE_HZ:
+    if len(scaled) <= LOSSLESS_S * RATE_HZ:
         soundfile.write(file, scaled, RATE_HZ, format="FLAC", subtype="PCM_16")
         return file.getvalue(), "audio/flac"
     soundfile.write(

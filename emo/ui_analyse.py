@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import streamlit as st
 
 from emo import (
@@ -19,9 +20,12 @@ from emo import (
     ui,
     ui_html,
     ui_player,
+    ui_quality,
     ui_timeline,
+    ui_what_if,
     ui_why,
     ui_words,
+    whatif,
 )
 from emo.errors import AudioError, ModelError
 from emo.labels import INDEX
@@ -50,11 +54,31 @@ class Choice:
 
 @dataclass(frozen=True)
 class Analysis:
-    """All that the page shows of one clip, or of a region of it in seconds."""
+    """All that the page shows of one clip, or of a region of it in seconds.
 
+    Attributes
+    ----------
+    key
+        Names what is heard: the file, and how it was altered.
+    clip
+        What is heard, altered if that was asked for.
+    recorded
+        The answers to the same part as it was recorded; None where nothing is altered.
+    refusal
+        Why it could not be altered as it was asked for; empty if it could.
+    """
+
+    key: str
+    clip: audio.Clip
     prediction: predict.Prediction
-    duration_s: float
     region_s: Region | None
+    recorded: predict.Prediction | None = None
+    refusal: str = ""
+
+    @property
+    def part(self) -> audio.Clip:
+        """What the models answered for: the clip, or its region."""
+        return _part(self.clip, self.region_s)
 
 
 # --- Ways in -------------------------------------------------------------------------------------
@@ -106,9 +130,10 @@ def _take_sample(sample: Mapping[str, Any]) -> None:
 def _forget() -> None:
     st.session_state.pop(_CHOICE, None)
     st.session_state[_ROUND] = st.session_state.get(_ROUND, 0) + 1
-    for kept in (decode, draw, answer, ui_why.reasons):
+    for kept in (decode, altered, draw, answer, ui_why.reasons):
         kept.clear()
     ui_timeline.forget()
+    ui_what_if.reset()
 
 
 def list_samples(directory: Path) -> list[dict[str, Any]]:
@@ -171,16 +196,20 @@ def decode(sha256: str, name: str, _data: bytes) -> audio.Clip:
 
 
 @st.cache_data(scope="session", max_entries=4, show_spinner=False)
-def draw(sha256: str, name: str, _clip: audio.Clip) -> bytes:
-    """What the player draws and plays of a clip."""
+def altered(key: str, name: str, _clip: audio.Clip, _settings: whatif.Settings) -> audio.Clip:
+    """The clip with the settings of *What if*, under the key that names both."""
+    return whatif.alter(_clip, _settings)
+
+
+@st.cache_data(scope="session", max_entries=4, show_spinner=False)
+def draw(key: str, name: str, _clip: audio.Clip, _peak: float) -> bytes:
+    """What the player draws and plays of a clip; ``_peak`` is what it plays as loud as it can."""
     span = features.active_span(_clip.samples)
-    return player.pack_player(_clip.samples, span, ui_words.PLAYER)
+    return player.pack_player(_clip.samples, span, ui_words.PLAYER, _peak)
 
 
-@st.cache_data(scope="session", max_entries=32, show_spinner=ui_words.LISTENING)
-def answer(
-    sha256: str, name: str, region_s: Region | None, _clip: audio.Clip
-) -> predict.Prediction:
+@st.cache_data(scope="session", max_entries=32, show_spinner=False)
+def answer(key: str, name: str, region_s: Region | None, _clip: audio.Clip) -> predict.Prediction:
     """What the models make of a clip, or of a region of it."""
     return predict.predict(_part(_clip, region_s), ui.models())
 
@@ -196,11 +225,7 @@ def _part(clip: audio.Clip, region_s: Region | None) -> audio.Clip:
 def analysis_of(choice: Choice) -> Analysis | None:
     """The analysis of a clip; if there is none, the page says why and gets None."""
     try:
-        sha256 = _digest(choice)
-        clip = decode(sha256, choice.name, choice.data)
-        region_s = _within(ui_player.selected_region(_player_key(sha256)), clip.duration_s)
-        prediction = answer(sha256, choice.name, region_s, clip)
-        return Analysis(prediction, clip.duration_s, region_s)
+        return _analyse(choice, ui_what_if.settings())
     except ModelError as error:
         ui.LOG.error("%s", error)  # it names folders of the server, which are not for the page
         st.warning(ui_words.NO_MODELS)
@@ -212,6 +237,23 @@ def analysis_of(choice: Choice) -> Analysis | None:
     return None
 
 
+def _analyse(choice: Choice, settings: whatif.Settings) -> Analysis:
+    sha256, name = _digest(choice), choice.name
+    recorded = decode(sha256, name, choice.data)
+    share = ui_player.selected_share(_player_key(sha256))
+    before_s = _region(share, recorded.duration_s)
+    before = answer(sha256, name, before_s, recorded)
+    if settings == whatif.NEUTRAL:
+        return Analysis(sha256, recorded, before, before_s)
+    key = f"{sha256} {settings}"
+    try:
+        clip = altered(key, name, recorded, settings)
+    except AudioError as error:
+        return Analysis(sha256, recorded, before, before_s, refusal=str(error))
+    region_s = _region(share, clip.duration_s)
+    return Analysis(key, clip, answer(key, name, region_s, clip), region_s, before)
+
+
 def _digest(choice: Choice) -> str:
     return hashlib.sha256(choice.data).hexdigest()
 
@@ -220,11 +262,11 @@ def _player_key(sha256: str) -> str:
     return f"player-{sha256[:16]}-{st.session_state.get(_ROUND, 0)}"
 
 
-def _within(region_s: Region | None, duration_s: float) -> Region | None:
-    """The region, held within the clip; None where nothing of it is left."""
-    if region_s is None:
+def _region(share: tuple[float, float] | None, duration_s: float) -> Region | None:
+    """The selected share of a clip in seconds; None where it is too short to be answered."""
+    if share is None:
         return None
-    start_s, stop_s = max(0.0, region_s[0]), min(duration_s, region_s[1])
+    start_s, stop_s = (min(max(place, 0.0), 1.0) * duration_s for place in share)
     return (start_s, stop_s) if stop_s - start_s >= SHORTEST_S else None
 
 
@@ -245,6 +287,8 @@ def show_verdict(choice: Choice, analysis: Analysis) -> None:
         _show_vote(choice, analysis, ui.measured())
         for warning in analysis.prediction.warnings:
             st.warning(ui.plain(warning))
+        if not analysis.prediction.concerns:
+            ui_quality.show_doubts(analysis.prediction)
 
 
 def show_models(analysis: Analysis) -> None:
@@ -292,7 +336,7 @@ def _overline(analysis: Analysis) -> str:
 
 def _described(choice: Choice, analysis: Analysis) -> str:
     """Name and length of the clip; of a sample, that it is synthetic and what it says."""
-    parts = [choice.name, ui_words.seconds(analysis.duration_s)]
+    parts = [choice.name, ui_words.seconds(analysis.clip.duration_s)]
     if analysis.region_s is not None:
         parts.append(ui_words.region(*analysis.region_s))
     if choice.origin == "sample":
@@ -345,23 +389,32 @@ def _calibration_errors(metrics: ui.Metrics) -> dict[str, float]:
 def show_sound(choice: Choice, analysis: Analysis) -> None:
     """The player: what is selected in it is what the models answer for."""
     sha256 = _digest(choice)
-    clip = decode(sha256, choice.name, choice.data)
+    recorded = decode(sha256, choice.name, choice.data)
+    peak = float(max(np.abs(clip.samples).max() for clip in (recorded, analysis.clip)))
+    block = draw(analysis.key, choice.name, analysis.clip, peak)
     with st.container(border=True, key="sound"):
-        ui_player.show_player(draw(sha256, choice.name, clip), _player_key(sha256))
+        ui_player.show_player(block, _player_key(sha256))
     st.caption(ui_words.SPECTROGRAM_NOTE)
+
+
+def show_what_if(analysis: Analysis) -> None:
+    """The settings that alter the clip, and what they change."""
+    ui_what_if.show_what_if(analysis.recorded, analysis.prediction, analysis.refusal)
+
+
+def show_quality(analysis: Analysis) -> None:
+    """What was measured of the recording."""
+    ui_quality.show_quality(analysis.prediction)
 
 
 def show_why(choice: Choice, analysis: Analysis) -> None:
     """The reasons of the models, if they are asked for."""
-    sha256 = _digest(choice)
-    part = _part(decode(sha256, choice.name, choice.data), analysis.region_s)
-    ui_why.show_why(sha256, choice.name, analysis.region_s, part)
+    ui_why.show_why(analysis.key, choice.name, analysis.region_s, analysis.part)
 
 
-def show_over_time(choice: Choice) -> None:
+def show_over_time(choice: Choice, analysis: Analysis) -> None:
     """The timeline, of clips that are long enough for one."""
-    sha256 = _digest(choice)
-    ui_timeline.show_timeline(sha256, choice.name, decode(sha256, choice.name, choice.data))
+    ui_timeline.show_timeline(analysis.key, choice.name, analysis.clip)
 
 
 # --- Downloads -----------------------------------------------------------------------------------

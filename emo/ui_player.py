@@ -18,7 +18,7 @@ def _player() -> Any:
 
 
 def show_player(block: bytes, key: str) -> None:
-    """Nothing; draws a clip.  Its selected region is then found by :func:`selected_region`.
+    """Nothing; draws a clip.  Its selected region is then found by :func:`selected_share`.
 
     Parameters
     ----------
@@ -30,13 +30,16 @@ def show_player(block: bytes, key: str) -> None:
     _player()(data=block, key=key, on_region_change=lambda: None)
 
 
-def selected_region(key: str) -> tuple[float, float] | None:
-    """First and last second of the region that was selected in the player, None for the whole."""
+def selected_share(key: str) -> tuple[float, float] | None:
+    """Where the selected region starts and stops, 0 to 1 of the clip; None for the whole.
+
+    The player sends shares and not seconds, since the length may change with the speed.
+    """
     state = st.session_state.get(key)
     region = state.get("region") if state else None
     if not isinstance(region, list | tuple) or len(region) != 2:
         return None
-    start_s, stop_s = region
-    if not all(isinstance(one, int | float) for one in (start_s, stop_s)):
+    start, stop = region
+    if not all(isinstance(one, int | float) for one in (start, stop)):
         return None
-    return float(start_s), float(stop_s)
+    return float(start), float(stop)

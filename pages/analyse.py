@@ -11,8 +11,10 @@ else:
     analysis = ui_analyse.analysis_of(choice)
     if analysis is not None:
         ui_analyse.show_verdict(choice, analysis)
-        ui_analyse.show_sound(choice, analysis)
         ui_analyse.show_models(analysis)
+        ui_analyse.show_sound(choice, analysis)
+        ui_analyse.show_over_time(choice, analysis)
+        ui_analyse.show_what_if(analysis)
         ui_analyse.show_why(choice, analysis)
-        ui_analyse.show_over_time(choice)
+        ui_analyse.show_quality(analysis)
         ui_analyse.show_downloads(choice, analysis)

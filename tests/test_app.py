@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from emo import audio, predict, ui, ui_analyse, ui_words
+from emo import audio, predict, ui, ui_analyse, ui_timeline, ui_words
 from emo.audio import Clip
 from emo.errors import ModelError
 from emo.labels import LABELS
@@ -252,6 +252,7 @@ def test_loud_and_silent_clips_never_share_an_answer(
         return pages.made_up(clip, models)
 
     monkeypatch.setattr(predict, "predict", listening)
+    monkeypatch.setattr(ui_timeline, "FROM_S", 60.0)
     long = tone(40.0)
     late = bytearray(long)
     late[-2:] = b"\x00\x10"  # one sample differs

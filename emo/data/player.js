@@ -1,5 +1,5 @@
 // The player: waveform and spectrogram under one playhead, seek, selection, zoom, keyboard.
-// Reads the block that emo/player.py packs.  Sends one thing back: the selected region in seconds.
+// Reads the block that emo/player.py packs.  Sends one thing back: the selected region, in shares of the clip.
 
 const LEFT = 46, RIGHT = 8; // px beside the pictures, for the frequencies
 const WAVE = 84, GAP = 6, PICTURE = 232, TIMES = 24; // px, from top to bottom
@@ -59,18 +59,34 @@ class Player {
 
   async show(block) {
     if (this.block && this.block.length === block.length && this.block.every((b, i) => b === block[i])) return;
-    this.block = block.slice();
-    const clip = await unpack(this.block);
+    const mine = (this.block = block.slice());
+    const clip = await unpack(mine);
+    if (mine !== this.block) return; // a later one came while this was unpacked
+    const before = this.clip;
     this.clip = clip;
-    this.audio.pause();
-    if (this.audio.src) URL.revokeObjectURL(this.audio.src);
-    this.audio.src = URL.createObjectURL(clip.sound);
-    this.time = 0;
-    this.view = { from: 0, to: clip.duration_s };
-    this.region = null;
     this.images = {};
+    if (before) this.goOn(clip.duration_s / before.duration_s);
+    else {
+      this.audio.src = URL.createObjectURL(clip.sound);
+      this.time = 0;
+      this.view = { from: 0, to: clip.duration_s };
+      this.region = null;
+    }
     this.write();
     this.resize();
+  }
+
+  // The same clip, altered: it is heard on from the same place of it, at another time if its speed
+  // is another.
+  goOn(factor) {
+    const isPlaying = !this.audio.paused;
+    URL.revokeObjectURL(this.audio.src);
+    this.audio.src = URL.createObjectURL(this.clip.sound);
+    this.time *= factor;
+    this.view = { from: this.view.from * factor, to: this.view.to * factor };
+    this.region = this.region && this.region.map((time) => time * factor);
+    this.audio.currentTime = this.time;
+    if (isPlaying) this.audio.play();
   }
 
   leave() {
@@ -152,7 +168,7 @@ class Player {
     this.region = region;
     if (isDone) {
       if (region) this.seek(region[0]);
-      this.send(region && region.map((time) => Math.round(time * 1000) / 1000));
+      this.send(region && region.map((time) => time / this.clip.duration_s));
     }
     this.mark();
   }

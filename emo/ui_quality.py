@@ -1,0 +1,23 @@
+"""What was measured of a recording, and what in it may be why a model is unsure."""
+
+import streamlit as st
+
+from emo import ui, ui_html
+from emo import ui_sound_words as words
+from emo.predict import Prediction
+from emo.quality import doubts
+
+
+def show_doubts(prediction: Prediction) -> None:
+    """Nothing; says what in the recording speaks against its answers, if anything does."""
+    told = words.concern_of(doubts(prediction.quality), bool(prediction.unsure))
+    if told:
+        st.info(ui.plain(told), icon=":material/hearing:")
+
+
+def show_quality(prediction: Prediction) -> None:
+    """Nothing; shows the figures of the recording in a row."""
+    with st.container(border=True, key="quality"):
+        st.subheader(words.QUALITY_TITLE, anchor=False)
+        st.html(ui_html.scores(words.figures(prediction.quality)))
+        st.caption(words.QUALITY_NOTE)
