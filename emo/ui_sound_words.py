@@ -51,8 +51,8 @@ def figures(quality: Quality) -> dict[str, str]:
         "Level": _decibel(quality.speech_db),
         "Peak": _decibel(quality.peak_db),
         "Clipped": percent(quality.clipped),
-        "Noise": NOT_MEASURED if noise_db is None else f"{noise_db:.0f}{NBSP}dB below",
-        "Highest": f"{quality.bandwidth_hz:,.0f}{NBSP}Hz",
+        "Noise": NOT_MEASURED if noise_db is None else f"{max(noise_db, 0.0):.0f}{NBSP}dB below",
+        "Highest frequency": f"{quality.bandwidth_hz:,.0f}{NBSP}Hz",
     }
 
 

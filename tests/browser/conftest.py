@@ -4,12 +4,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Playwright, sync_playwright
+from playwright.sync_api import Browser, Playwright, expect, sync_playwright
 
 from docs import screens
 from tests import voices
 
 MIC_RATE_HZ = 48_000
+
+expect.set_options(timeout=30_000)  # for a machine with other things to do
 
 
 @pytest.fixture(scope="session")

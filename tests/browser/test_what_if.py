@@ -1,0 +1,56 @@
+"""What if, in a real browser: the answers and the sound follow the sliders."""
+
+import re
+
+from playwright.sync_api import Locator, Page, expect
+
+from emo import ui_sound_words as words
+from emo import ui_words
+from tests import voices
+from tests.browser.test_browser import expect_answers, now_s, page, stage, upload
+
+__all__ = ["page"]  # the fixture
+
+
+def open_what_if(page: Page) -> Locator:
+    page.locator(".st-key-what-if summary").click()
+    panel = page.locator(".st-key-what-if")
+    expect(panel.get_by_text(words.WHAT_IF_NOTE)).to_be_visible()
+    return panel
+
+
+def test_sliders_change_answers_and_sound_while_it_plays(page: Page) -> None:
+    upload(page, "voice.wav", voices.encoded(voices.voice((180.0, 120.0), 20.0)))
+    expect_answers(page, "voice.wav")
+    panel = open_what_if(page)
+    stage(page).press(" ")
+    expect(page.get_by_role("button", name=ui_words.PLAYER["pause"])).to_be_visible()
+    speed = panel.get_by_role("slider", name=words.SPEED_LABEL)
+    speed.press("Home")
+    expect(page.get_by_text("0.5 times as fast")).to_be_visible()
+    expect(stage(page)).to_have_attribute("aria-valuemax", "40.00")  # twice as long
+    expect(page.get_by_role("button", name=ui_words.PLAYER["pause"])).to_be_visible()
+    expect(stage(page)).not_to_have_attribute("aria-valuenow", f"{now_s(page):.2f}")  # it plays on
+    changed = panel.get_by_role("table").get_by_role("cell")
+    expect(changed.get_by_text(words.UNCHANGED)).to_have_count(0)
+    panel.get_by_role("button", name=words.RESET_LABEL).click()
+    expect(stage(page)).to_have_attribute("aria-valuemax", "20.00")
+    expect(page.get_by_text("times as fast")).to_have_count(0)
+
+
+def test_noise_pitch_telephone_and_loudness_are_each_told(page: Page) -> None:
+    upload(page, "voice.wav", voices.encoded(voices.voice((180.0, 120.0), 2.0)))
+    expect_answers(page, "voice.wav")
+    panel = open_what_if(page)
+    for label, key, told in (
+        (words.NOISE_LABEL, "End", "noise 0 dB below the voice"),
+        (words.PITCH_LABEL, "ArrowRight", "1 semitone higher"),
+        (words.GAIN_LABEL, "ArrowLeft", "1 dB softer"),
+    ):
+        panel.get_by_role("slider", name=label).press(key)
+        expect(page.get_by_text(told)).to_be_visible()
+    panel.get_by_text(words.TELEPHONE_LABEL).click()
+    expect(page.get_by_text("telephone band")).to_be_visible()
+    expect(
+        page.get_by_test_id("stAlert").filter(has_text=re.compile("noise", re.I)).first
+    ).to_be_visible()
