@@ -175,7 +175,7 @@ def test_reasons_are_given_when_asked_for(page: Page) -> None:
 
 
 def test_two_minutes_get_a_timeline_that_is_sought_by_clicks(page: Page) -> None:
-    part = np.concatenate([voices.voice(duration_s=3.0), voices.silence(2.0)])
+    part = np.concatenate([voices.voice((180.0, 120.0), 3.0), voices.silence(2.0)])
     upload(page, "talk.wav", voices.encoded(np.tile(part, 24), subtype="PCM_16"))
     expect_answers(page, "talk.wav")
     timeline = page.get_by_role("img", name=re.compile("^The vote over time: "))
