@@ -15,7 +15,7 @@ import numpy as np
 from emo.classifiers import CLASSIFIERS
 from emo.epochs import softmax
 from emo.errors import ModelError
-from emo.examples import Arrays, Fitted
+from emo.examples import N_OUTPUTS, Arrays, Fitted
 from emo.features import FEATURES_VERSION, N_MELS
 from emo.functionals import functional_names
 from emo.labels import TRAINED_LABELS
@@ -40,15 +40,29 @@ class Origin:
 
 
 class Network:
-    """A LiteRT network from one view of any length to logits; one interpreter per thread.
+    """A LiteRT network from one view of any length to logits and to what its last layer reads.
 
-    An interpreter must not be shared between threads, and it is cheap.
+    An interpreter must not be shared between threads, and it is cheap: there is one per thread.
+
+    Raises
+    ------
+    ModelError
+        The file does not give both.
     """
 
     def __init__(self, content: bytes) -> None:
         self._content = content
         self._local = threading.local()
-        self._interpreter()
+        outputs = {
+            int(output["shape"][-1]): int(output["index"])
+            for output in self._interpreter().get_output_details()
+        }  # the file does not keep them in order
+        if len(outputs) != 2 or N_OUTPUTS not in outputs:
+            raise ModelError(
+                f"{NETWORK} has outputs of the widths {', '.join(map(str, outputs))}, not the "
+                f"{N_OUTPUTS} logits and the layer before them. {_REMEDY}"
+            )
+        self._logits, self._hidden = outputs.pop(N_OUTPUTS), outputs.popitem()[1]
 
     def _interpreter(self) -> Any:
         if not hasattr(self._local, "interpreter"):
@@ -58,8 +72,8 @@ class Network:
             self._local.length = -1
         return self._local.interpreter
 
-    def logits(self, view: np.ndarray) -> np.ndarray:
-        """Logits, float32 (8,), of a view (time, 64)."""
+    def run(self, view: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Logits, float32 (8,), of a view (time, 64), and what its last layer reads, (h,)."""
         interpreter = self._interpreter()
         place = interpreter.get_input_details()[0]["index"]
         if self._local.length != len(view):
@@ -68,8 +82,8 @@ class Network:
             self._local.length = len(view)
         interpreter.set_tensor(place, view[None].astype(np.float32))
         interpreter.invoke()
-        output = interpreter.get_output_details()[0]["index"]
-        return np.asarray(interpreter.get_tensor(output)[0])
+        logits, hidden = (interpreter.get_tensor(at)[0] for at in (self._logits, self._hidden))
+        return logits, hidden
 
 
 @dataclass(frozen=True)
@@ -91,11 +105,20 @@ class Model:
 
     def probabilities(self, vectors: np.ndarray, views: tuple[np.ndarray, ...]) -> np.ndarray:
         """Raw probabilities of ``TRAINED_LABELS``, float64 (n, 8), from features of n clips."""
-        predict = CLASSIFIERS[self.key].predict
-        if predict is not None:
-            return predict(self.arrays, vectors)
-        assert self.network is not None
-        return softmax(np.stack([self.network.logits(view) for view in views]))
+        return self.run(vectors, views)[0]
+
+    def run(
+        self, vectors: np.ndarray, views: tuple[np.ndarray, ...]
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """The same, and what the last layer reads, float32 (n, h); h is 0 where there is none."""
+        row = CLASSIFIERS[self.key]
+        if self.network is not None:
+            logits, hidden = zip(*(self.network.run(view) for view in views), strict=True)
+            return softmax(np.stack(logits)), np.stack(hidden)
+        if row.run is not None:
+            return row.run(self.arrays, vectors)
+        assert row.predict is not None
+        return row.predict(self.arrays, vectors), np.zeros((len(vectors), 0), np.float32)
 
 
 def save_model(directory: Path, key: str, fitted: Fitted, origin: Origin) -> None:
@@ -139,7 +162,7 @@ def writes_network() -> bool:
 
 
 def network_bytes(fitted: Fitted) -> bytes:
-    """A fitted Keras network as a LiteRT file.
+    """A fitted Keras network as a LiteRT file with two outputs: logits, and what they are read from.
 
     Raises
     ------
@@ -156,7 +179,9 @@ def network_bytes(fitted: Fitted) -> bytes:
         )
     with TemporaryDirectory() as directory:
         path = Path(directory) / NETWORK
-        fitted.model.export(str(path), format="litert", verbose=False)
+        outputs = [fitted.model.output, fitted.model.layers[-1].input]
+        both = keras.Model(fitted.model.inputs, outputs)
+        both.export(str(path), format="litert", verbose=False)
         return path.read_bytes()
 
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from emo.cnn import fit_cnn
 from emo.examples import Arrays, Fitted
-from emo.mlp import fit_mlp, predict_mlp
+from emo.mlp import fit_mlp, predict_mlp, run_mlp
 from emo.tree import fit_tree, predict_tree
 
 
@@ -26,6 +26,9 @@ class Classifier:
     predict
         ``predict(arrays, vectors) -> probabilities (n, 8)`` with numpy alone, or None where a
         runtime serves the network.
+    run
+        ``run(arrays, vectors) -> probabilities (n, 8), inner activations (n, h)`` where the
+        classifier has a hidden layer and numpy serves it.
     teacher
         Key of the classifier whose arrays ``fit`` takes as ``teacher``, if any.
     """
@@ -35,6 +38,7 @@ class Classifier:
     takes: str
     fit: Callable[..., Fitted]
     predict: Callable[[Arrays, np.ndarray], np.ndarray] | None
+    run: Callable[[Arrays, np.ndarray], tuple[np.ndarray, np.ndarray]] | None = None
     teacher: str | None = None
 
 
@@ -61,6 +65,7 @@ CLASSIFIERS: dict[str, Classifier] = {
         "vectors",
         fit_mlp,
         predict_mlp,
+        run_mlp,
     ),
 }
 """The three classifiers, in the order in which they are shown."""

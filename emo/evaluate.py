@@ -91,7 +91,7 @@ def probabilities(key: str, fitted: Fitted, batch: Batch) -> np.ndarray:
     if not writes_network():  # on a GPU, say: the network itself answers, as the runtime would
         return softmax(np.concatenate([fitted.model.predict_on_batch(v[None]) for v in views]))
     network = Network(network_bytes(fitted))
-    return softmax(np.stack([network.logits(view) for view in views]))
+    return softmax(np.stack([network.run(view)[0] for view in views]))
 
 
 def run_fold(job: Job, dataset: Dataset, fold: Fold, place: int = 0) -> Outcome:

@@ -99,13 +99,23 @@ def _mixed_vectors(
 
 def predict_mlp(arrays: Arrays, vectors: np.ndarray) -> np.ndarray:
     """Mean probabilities of the members, float64 (n, 8), with numpy alone."""
+    return run_mlp(arrays, vectors)[0]
+
+
+def run_mlp(arrays: Arrays, vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Mean probabilities of the members, float64 (n, 8), and what their last layers read.
+
+    The second, float32 (n, h), holds the last hidden layer of each member side by side.
+    """
     scaled = apply_scaling(vectors, arrays)
     members = len([name for name in arrays if name.endswith("_0")])
-    total = np.zeros((len(vectors), N_OUTPUTS))
+    total, hidden = np.zeros((len(vectors), N_OUTPUTS)), []
     for member in range(members):
         x = scaled
         n_layers = len([name for name in arrays if name.startswith(f"member{member}_")]) // 2
         for layer in range(n_layers):
+            if layer == n_layers - 1:
+                hidden.append(np.asarray(x, np.float32))
             x = (
                 x @ arrays[f"member{member}_{2 * layer}"]
                 + arrays[f"member{member}_{2 * layer + 1}"]
@@ -113,4 +123,4 @@ def predict_mlp(arrays: Arrays, vectors: np.ndarray) -> np.ndarray:
             if layer < n_layers - 1:
                 x = x / (1.0 + np.exp(-np.clip(x, -80, 80)))
         total += softmax(x)
-    return total / members
+    return total / members, np.concatenate(hidden, axis=1)
