@@ -47,3 +47,7 @@ class CorpusError(EmoError):
 
 class ModelError(EmoError):
     """A stored model is missing, damaged, or made for other labels or features."""
+
+
+class LessonError(EmoError):
+    """Clips that a person taught, or a file of them, cannot be used."""

@@ -1,7 +1,7 @@
 """From a recording to what each classifier and their vote say of it."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -68,7 +68,8 @@ class Answer:
 class Prediction:
     """The answers to one clip: ``tree``, ``cnn``, ``mlp`` and ``vote``, in this order.
 
-    ``concerns`` say why the clip may not be the speech that the answers are made for.
+    ``concerns`` say why the clip may not be the speech that the answers are made for; ``hidden``,
+    float32 (h,), is what the last layers of the networks read, side by side.
     """
 
     duration_s: float
@@ -76,6 +77,7 @@ class Prediction:
     answers: dict[str, Answer]
     quality: Quality
     concerns: tuple[Concern, ...] = ()
+    hidden: np.ndarray = field(default_factory=lambda: np.zeros(0, np.float32), compare=False)
 
     @property
     def unsure(self) -> tuple[str, ...]:
@@ -145,10 +147,19 @@ def probabilities(
     measured
         Of each clip the functionals, float32 (f,), and the CNN's view, float32 (time, 64).
     """
+    return hear(measured, models)[0]
+
+
+def hear(
+    measured: Sequence[tuple[np.ndarray, np.ndarray]], models: Models
+) -> tuple[dict[str, np.ndarray], np.ndarray]:
+    """The same, and what the last layers of the networks read, side by side, float32 (n, h)."""
     vectors = np.stack([vector for vector, _ in measured])
     views = tuple(view for _, view in measured)
-    raw = {key: one.probabilities(vectors, views) for key, one in models.classifiers.items()}
-    return calibrated(raw, models.calibration)
+    ran = {key: one.run(vectors, views) for key, one in models.classifiers.items()}
+    raw = {key: rows for key, (rows, _) in ran.items()}
+    hidden = np.concatenate([inner for _, inner in ran.values()], axis=1)
+    return calibrated(raw, models.calibration), hidden
 
 
 def predict_many(clips: Sequence[Clip], models: Models) -> list[Prediction]:
@@ -161,10 +172,13 @@ def predict_many(clips: Sequence[Clip], models: Models) -> list[Prediction]:
         doubts.append(concerns(clip.samples, frames))
         qualities.append(measure_quality(clip, frames))
         measured.append((functionals(frames), cnn_input(frames)))
-    given = answers(probabilities(measured, models), models.calibration.thresholds)
+    rows, hidden = hear(measured, models)
+    given = answers(rows, models.calibration.thresholds)
     return [
-        Prediction(clip.duration_s, clip.warnings, said, quality, doubt)
-        for clip, said, quality, doubt in zip(clips, given, qualities, doubts, strict=True)
+        Prediction(clip.duration_s, clip.warnings, said, quality, doubt, inner)
+        for clip, said, quality, doubt, inner in zip(
+            clips, given, qualities, doubts, hidden, strict=True
+        )
     ]
 
 

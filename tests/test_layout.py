@@ -38,6 +38,7 @@ ORDER = [
     "calibrate",
     "predict",
     "timeline",
+    "teach",
     "explain",
     "explain_words",
     "reports",
