@@ -31,7 +31,12 @@ PHONE_AGENT = (  # the app closes the drawer behind a link where this says Mobil
     "Chrome/143.0.0.0 Mobile Safari/537.36"
 )
 MODES = ("light", "dark", "phone")
-PAGES = {"analyse": "Analyse", "matrices": "Confusion matrices", "about": "About"}
+PAGES = {
+    "analyse": "Analyse",
+    "teach": "Teach it",
+    "matrices": "Confusion matrices",
+    "about": "About",
+}
 SAMPLE = "angry"
 
 

@@ -162,7 +162,7 @@ def writes_network() -> bool:
 
 
 def network_bytes(fitted: Fitted) -> bytes:
-    """A fitted Keras network as a LiteRT file with two outputs: logits, and what they are read from.
+    """A fitted Keras network as a LiteRT file with two outputs: logits, and the layer before.
 
     Raises
     ------

@@ -17,10 +17,12 @@ from emo import (
     player,
     predict,
     reports,
+    teach,
     ui,
     ui_html,
     ui_player,
     ui_quality,
+    ui_teach,
     ui_timeline,
     ui_what_if,
     ui_why,
@@ -225,7 +227,8 @@ def _part(clip: audio.Clip, region_s: Region | None) -> audio.Clip:
 def analysis_of(choice: Choice) -> Analysis | None:
     """The analysis of a clip; if there is none, the page says why and gets None."""
     try:
-        return _analyse(choice, ui_what_if.settings())
+        analysis = _analyse(choice, ui_what_if.settings())
+        return replace(analysis, prediction=ui_teach.with_yours(analysis.prediction))
     except ModelError as error:
         ui.LOG.error("%s", error)  # it names folders of the server, which are not for the page
         st.warning(ui_words.NO_MODELS)
@@ -347,11 +350,13 @@ def _described(choice: Choice, analysis: Analysis) -> str:
 
 
 def _show_cards(prediction: predict.Prediction, metrics: ui.Metrics) -> None:
-    for key, column in zip(
-        predict.MODEL_KEYS, st.columns(len(predict.MODEL_KEYS), gap="small"), strict=True
-    ):
+    keys = [key for key in prediction.answers if key != predict.VOTE]
+    for key, column in zip(keys, st.columns(len(keys), gap="small"), strict=True):
         answer = prediction.answers[key]
         with column.container(border=True, height="stretch", key=f"model-{key}"):
+            if key == teach.YOURS:
+                ui_teach.show_card(prediction)
+                continue
             st.html(
                 ui_html.card(
                     ui_words.MODEL_NAMES[key],

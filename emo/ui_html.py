@@ -164,6 +164,14 @@ def card(
     )
 
 
+def emotion_line(label: str, text: str) -> str:
+    """An emotion with its colour, and a short text beside it."""
+    return (
+        f'<p class="emo-label"><span class="emo-likely"><span class="emo-dot emo-{escape(label)}">'
+        f"</span>{escape(label)}</span> <span>{escape(text)}</span></p>"
+    )
+
+
 def likeliest(probabilities: Sequence[float]) -> tuple[Likely, Likely]:
     """The two likeliest labels with their shares; of equally likely ones the first."""
     ordered = sorted(zip(LABELS, probabilities, strict=True), key=lambda found: -found[1])
