@@ -167,8 +167,8 @@ def card(
 def emotion_line(label: str, text: str) -> str:
     """An emotion with its colour, and a short text beside it."""
     return (
-        f'<p class="emo-label"><span class="emo-likely"><span class="emo-dot emo-{escape(label)}">'
-        f"</span>{escape(label)}</span> <span>{escape(text)}</span></p>"
+        f'<p class="emo-taught"><span class="emo-dot emo-{escape(label)}"></span>'
+        f"<b>{escape(label)}</b><span>{escape(text)}</span></p>"
     )
 
 

@@ -207,7 +207,7 @@ def _hear(given: _Given) -> None:
 def show_lessons() -> None:
     """Nothing; the clips of each emotion, each a button that removes it."""
     if not lessons():
-        st.info(words.NO_LESSONS)
+        st.caption(words.NO_LESSONS)
         return
     st.header(words.LESSONS_TITLE, anchor=False)
     st.caption(words.LESSONS_NOTE)
@@ -220,7 +220,7 @@ def show_lessons() -> None:
                     _show_chip(lesson)
     needed = words.still_needed(counts)
     if needed:
-        st.info(needed)
+        st.caption(needed)
 
 
 def _show_chip(lesson: Lesson) -> None:

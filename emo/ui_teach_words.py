@@ -8,8 +8,9 @@ from emo.ui_words import NBSP, listed, percent
 PAGE_NAME = "Teach it"
 TITLE = "Teach it a voice"
 LEAD = (
-    "Give a few clips for each emotion, in your own voice or any other. What the CNN and the MLP "
-    "hear in them is learned in a moment, for this session, and answers beside the three models."
+    "Give a few clips for each emotion, in your own voice or any other. A small head learns at "
+    "once from what the CNN and the MLP make of them, and answers beside the three models, for "
+    "this session."
 )
 EMOTION_LABEL = "The next clips sound"
 UPLOAD_LABEL = "Upload clips"
@@ -107,10 +108,11 @@ def how_tested(trial: Trial, duration_s: float) -> str:
         else f"Each clip was answered by a head that had learned from the other "
         f"{trial.folds - 1} of {trial.folds} parts"
     )
+    seconds = f"{max(duration_s, 0.01):.2f}{NBSP}s"
     return (
-        f"Learned from {count(trial.clips)} and tested in {max(duration_s, 0.01):.2f}{NBSP}s. {how}. These "
-        f"are few clips: one more or less is {percent(1 / trial.clips)}. Clips of one sitting are "
-        "alike, so expect less of another day, room or microphone. It knows only "
+        f"Learned from {count(trial.clips)} and tested in {seconds}. {how}. These are few clips: "
+        f"one more or less is {percent(1 / trial.clips)}. Clips of one sitting are alike, so "
+        "expect less of another day, room or microphone. It knows only "
         f"{listed(trial.labels)}."
     )
 
@@ -118,8 +120,9 @@ def how_tested(trial: Trial, duration_s: float) -> str:
 def trust(trial: Trial, threshold: float, is_unsure: bool) -> str:
     """How far to trust the taught answer."""
     text = (
-        f"Learned from {count(trial.clips)}. Tested on clips it had not learned from, it was right "
-        f"for {trial.head_right} of {trial.clips}, the vote for {trial.vote_right}."
+        f"Learned from {count(trial.clips)}; it knows only {listed(trial.labels)}. Tested on clips "
+        f"it had not learned from, it was right for {trial.head_right} of {trial.clips}, the vote "
+        f"for {trial.vote_right}."
     )
     return f"Below {percent(threshold)} it is unsure. {text}" if is_unsure else text
 

@@ -58,6 +58,39 @@ def test_the_shipped_network_answers_as_its_keras_weights_do(length):
     np.testing.assert_allclose(found, expected, atol=1e-5)
 
 
+@pytest.mark.parametrize("length", [20, 157])
+def test_the_runtime_gives_what_the_last_layer_reads(models, length):
+    import keras
+
+    model = bundle.load_model(models / "cnn")
+    network = fitted("cnn").model
+    inner = keras.Model(network.inputs, network.layers[-1].input)
+    expected = np.asarray(inner.predict_on_batch(view(length)[None]))
+    probabilities, hidden = model.run(np.zeros((1, 0)), (view(length),))
+    np.testing.assert_allclose(hidden, expected, atol=1e-4)
+    weights, bias = network.layers[-1].get_weights()
+    np.testing.assert_allclose(softmax(hidden @ weights + bias), probabilities, atol=1e-5)
+
+
+def test_the_perceptrons_give_what_their_last_layers_read(models):
+    model = bundle.load_model(models / "mlp")
+    vectors = np.random.default_rng(4).normal(0, 50, (3, len(model.arrays["mean"])))
+    probabilities, hidden = model.run(vectors, ())
+    expected = softmax(hidden @ model.arrays["member0_2"] + model.arrays["member0_3"])
+    np.testing.assert_allclose(probabilities, expected, atol=1e-6)
+
+
+def test_the_tree_has_no_layer(models):
+    model = bundle.load_model(models / "tree")
+    assert model.run(np.zeros((3, len(model.arrays["mean"]))), ())[1].shape == (3, 0)
+
+
+def test_a_network_without_the_inner_layer_is_refused(models, tmp_path):
+    fitted("cnn").model.export(str(tmp_path / "old.tflite"), format="litert", verbose=False)
+    with pytest.raises(ModelError, match="outputs of the widths 8, not the 8 logits and the layer"):
+        bundle.Network((tmp_path / "old.tflite").read_bytes())
+
+
 def test_threads_answer_alike(models):
     model = bundle.load_model(models / "cnn")
     views = [view(20 + 10 * i, seed=i) for i in range(12)]
