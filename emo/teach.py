@@ -30,11 +30,7 @@ MOST_CLIPS = 200
 FOLDS = 50
 
 RIDGE = 0.1
-"""How strongly the head is held to the vote.
-
-Chosen on the odd actors of RAVDESS, with models that had heard no clip of RAVDESS, among 0.01,
-0.02, 0.05, 0.1, 0.3 and 1.
-"""
+"""How strongly the head is held to the vote; ``docs/experiments.md`` says how it was chosen."""
 
 FLOOR = 0.1  # added to the deviation of every inner value, in parts of the mean deviation
 STEPS = 1000
@@ -166,9 +162,11 @@ def learn(lessons: Sequence[Lesson]) -> Head:
     .. math:: p_c \propto v_c \exp(w_c^T z + b_c),
 
     where :math:`w` and :math:`b` minimise
-    :math:`-\sum_i \log p_{y_i} + \frac{\lambda}{2} (h \lVert w \rVert^2 + \lVert b \rVert^2)`
-    (:data:`RIDGE`; h inner values).  With few clips and many values, the sum over the values is
-    taken once, into the n by n matrix of the clips' inner products (the dual form).
+    :math:`-\sum_i a_i \log p_{y_i} + \frac{\lambda}{2} (h \lVert w \rVert^2 + \lVert b \rVert^2)`
+    (:data:`RIDGE`; h inner values).  The clips' weights :math:`a` are one on average and add up to
+    the same for every emotion, so that many clips of one do not speak for it.  With few clips and
+    many values, the sum over the values is taken once, into the n by n matrix of the clips' inner
+    products (the dual form).
 
     Raises
     ------
@@ -187,13 +185,19 @@ def learn(lessons: Sequence[Lesson]) -> Head:
     scale[scale == 0] = 1.0  # all clips alike
     inner = (hidden - centre) / scale / math.sqrt(hidden.shape[1])
     targets = np.eye(len(labels))[[labels.index(lesson.emotion) for lesson in lessons]]
-    amounts = fit_dual(inner @ inner.T + 1.0, _starts(lessons, labels), targets, RIDGE)
+    worths = targets @ (len(lessons) / len(labels) / targets.sum(axis=0))
+    starts = _log_restricted(np.stack([lesson.vote for lesson in lessons]), labels)
+    amounts = fit_dual(inner @ inner.T + 1.0, starts, targets, worths, RIDGE)
     weights = inner.T @ amounts / math.sqrt(hidden.shape[1])
     return Head(labels, centre, scale, weights, amounts.sum(axis=0))
 
 
 def fit_dual(
-    products: np.ndarray, starts: np.ndarray, targets: np.ndarray, ridge: float
+    products: np.ndarray,
+    starts: np.ndarray,
+    targets: np.ndarray,
+    worths: np.ndarray,
+    ridge: float,
 ) -> np.ndarray:
     """The weight of each clip in each class's sum, float64 (n, c): those of lowest loss.
 
@@ -206,13 +210,15 @@ def fit_dual(
     products : (n, n), inner products of the clips
     starts : (n, c), log-probabilities to which ``products @ amounts`` is added
     targets : (n, c), 1 for the class of the clip, else 0
+    worths : (n,), weight of the clip in the loss
     ridge : weight of the penalty
     """
     amounts = ahead = np.zeros_like(targets)
-    step = np.linalg.inv(0.5 * products + ridge * np.eye(len(products)))
+    step = np.linalg.inv(0.5 * worths[:, None] * products + ridge * np.eye(len(products)))
     momentum = 1.0
     for _ in range(STEPS):
-        slope = _normalise(starts + products @ ahead) - targets + ridge * ahead
+        missed = _normalise(starts + products @ ahead) - targets
+        slope = worths[:, None] * missed + ridge * ahead
         if np.abs(slope).max() < TOLERANCE:
             break
         reached = ahead - step @ slope
@@ -227,11 +233,6 @@ def fit_dual(
 def _normalise(logits: np.ndarray) -> np.ndarray:
     shares = np.exp(logits - logits.max(axis=1, keepdims=True))
     return np.asarray(shares / shares.sum(axis=1, keepdims=True))
-
-
-def _starts(lessons: Sequence[Lesson], labels: Sequence[str]) -> np.ndarray:
-    votes = np.stack([lesson.vote for lesson in lessons])
-    return _log_restricted(votes, labels)
 
 
 def _log_restricted(votes: np.ndarray, labels: Sequence[str]) -> np.ndarray:

@@ -113,9 +113,13 @@ def _empty_widgets() -> None:
 
 
 def show_ways_in() -> None:
-    """Nothing; the choice of an emotion, and under it an upload of several clips and a recorder."""
+    """Nothing; the choice of an emotion, and under it an upload of several clips and a recorder.
+
+    These belong to the emotion: what is still under way when another is chosen is dropped, not
+    taught under the wrong one.
+    """
     with st.container(border=True, key="teach-ways-in"):
-        st.pills(
+        emotion = st.pills(
             words.EMOTION_LABEL,
             LABELS,
             default=LABELS[0],
@@ -124,38 +128,38 @@ def show_ways_in() -> None:
             persist_state="session",
         )
         left, right = st.columns(2, gap="medium")
-        key = _key("up")
+        key = _key(f"up-{emotion}")
         left.file_uploader(
             words.UPLOAD_LABEL,
             accept_multiple_files=True,
             key=key,
             on_change=_take_files,
-            args=(key,),
+            args=(key, emotion),
             help=f"{UPLOAD_HELP} {words.most()}",
         )
-        key = _key("mic")
-        right.audio_input(words.RECORD_LABEL, key=key, on_change=_take_recording, args=(key,))
+        key = _key(f"mic-{emotion}")
+        right.audio_input(
+            words.RECORD_LABEL, key=key, on_change=_take_recording, args=(key, emotion)
+        )
         st.caption(words.COURTESY)
 
 
-def _take_files(key: str) -> None:
+def _take_files(key: str, emotion: str) -> None:
     files = st.session_state.get(key) or []
-    _wait([(file.name, file.getvalue()) for file in files])
+    _wait([_Given(file.name, file.getvalue(), emotion) for file in files])
 
 
-def _take_recording(key: str) -> None:
+def _take_recording(key: str, emotion: str) -> None:
     file = st.session_state.get(key)
     if file is None:
         return
     number = st.session_state[_RECORDED] = st.session_state.get(_RECORDED, 0) + 1
-    _wait([(f"{words.RECORDING} {number}", file.getvalue())])
+    _wait([_Given(f"{words.RECORDING} {number}", file.getvalue(), emotion)])
 
 
-def _wait(given: Sequence[tuple[str, bytes]]) -> None:
+def _wait(given: Sequence[_Given]) -> None:
     """Put clips in the row of those to be heard, and empty the widgets they came from."""
-    emotion = st.session_state.get(_EMOTION) or LABELS[0]
-    waiting = st.session_state.setdefault(_WAITING, [])
-    waiting += [_Given(name, data, emotion) for name, data in given]
+    st.session_state.setdefault(_WAITING, []).extend(given)
     st.session_state[_FAULTS] = []
     _empty_widgets()
 
@@ -176,10 +180,12 @@ def hear_what_was_given() -> None:
             waiting.pop(0)
         bar.empty()
         _keep(lessons())
-    for name, sentence in st.session_state.get(_FAULTS, []):
-        with st.container(border=True):
-            st.text(name)
-            st.warning(ui.plain(sentence))
+    faults = st.session_state.get(_FAULTS, [])
+    if faults:
+        with st.container(border=True, key="lessons-faults-shown"):
+            for name, sentence in faults:
+                st.text(name)
+                st.warning(ui.plain(sentence))
 
 
 def _hear(given: _Given) -> None:
@@ -190,7 +196,7 @@ def _hear(given: _Given) -> None:
         prediction = predict.predict(clip, ui.models())
         lesson = teach.as_lesson(given.name, given.emotion, prediction)
         st.session_state[_LESSONS] = teach.add_lesson(lessons(), lesson)
-        faults += [(given.name, concern.sentence) for concern in prediction.concerns]
+        faults += [(given.name, words.taken_anyway(one.sentence)) for one in prediction.concerns]
     except ModelError as error:
         ui.LOG.error("%s", error)  # it names folders of the server, which are not for the page
         faults.append((given.name, NO_MODELS))

@@ -87,6 +87,11 @@ def still_needed(counts: Mapping[str, int]) -> str:
     )
 
 
+def taken_anyway(concern: str) -> str:
+    """What speaks against a clip that was taken nevertheless."""
+    return f"{concern} It was taken all the same; below, it can be removed."
+
+
 def ranking_rows(trial: Trial) -> list[tuple[str, int]]:
     """Names and clips named right: the vote, the vote among the taught emotions, the head."""
     rows = [(VOTE_NAME, trial.vote_right)]
@@ -103,7 +108,7 @@ def share(right: int, clips: int) -> str:
 def how_tested(trial: Trial, duration_s: float) -> str:
     """How the figures came about, and how little they are."""
     how = (
-        "Each clip was answered by a head that had learned from the others"
+        "Each clip was answered by a head that had learned from the others, so from fewer"
         if trial.folds == trial.clips
         else f"Each clip was answered by a head that had learned from the other "
         f"{trial.folds - 1} of {trial.folds} parts"
@@ -133,11 +138,6 @@ def confusion_rows(labels: Sequence[str], counts: Sequence[Sequence[int]]) -> li
         [label, *(str(n) if n else "–" for n in row)]
         for label, row in zip(labels, counts, strict=True)
     ]
-
-
-def loaded(n: int) -> str:
-    """What a file brought."""
-    return f"{count(n)} loaded."
 
 
 def most() -> str:

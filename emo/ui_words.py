@@ -355,8 +355,9 @@ ABOUT_PRIVACY: Section = (
     """
 Your audio is **not stored**. An uploaded or recorded clip is worked on in the memory of the
 computer that runs this page, for your session only; it is written to no file and sent to no other
-service. *Forget this clip* drops it at once, closing the tab within minutes. Emo sends no usage
-statistics.
+service. *Forget this clip* drops it at once, closing the tab within minutes. Of a clip on the page
+*Teach it* only its name and what the models made of it are kept, until the tab is closed or *Forget
+all clips* is pressed. Emo sends no usage statistics.
 """,
 )
 ABOUT_MODELS: Section = (

@@ -50,16 +50,17 @@ def test_without_a_start_it_is_logistic_regression(ridge: float) -> None:
     rng = np.random.default_rng(1)
     inner, truth = rng.normal(size=(30, 50)), np.arange(30) % 3
     targets = np.eye(3)[truth]
-    amounts = teach.fit_dual(inner @ inner.T, np.zeros((30, 3)), targets, ridge)
+    worths = rng.uniform(0.5, 2.0, 30)
+    amounts = teach.fit_dual(inner @ inner.T, np.zeros((30, 3)), targets, worths, ridge)
     other = linear.LogisticRegression(C=1 / ridge, fit_intercept=False, tol=1e-8, max_iter=5000)
-    other.fit(inner, truth)
+    other.fit(inner, truth, worths)
     asked = rng.normal(size=(20, 50))
     found = teach._normalise(asked @ inner.T @ amounts)
     np.testing.assert_allclose(found, other.predict_proba(asked), atol=2e-3)
 
 
 def test_the_loss_is_lowest_where_the_slope_is_nought() -> None:
-    given = lessons()
+    given = [*lessons(), *(lesson("sad", number) for number in range(10, 14))]
     head = teach.learn(given)
     votes, hidden = stacked(given)
     truth = np.array([head.labels.index(one.emotion) for one in given])
@@ -70,7 +71,8 @@ def test_the_loss_is_lowest_where_the_slope_is_nought() -> None:
         shares = teach.shares_of(moved, votes, hidden)[:, columns]
         penalty = hidden.shape[1] * np.sum(weights**2) + np.sum(bias**2)
         named = shares[np.arange(len(truth)), truth]
-        return float(-np.log(named).sum() + teach.RIDGE / 2 * penalty)
+        worths = 16 / 3 / np.bincount(truth)[truth]
+        return float(-(worths * np.log(named)).sum() + teach.RIDGE / 2 * penalty)
 
     best = loss(head.weights, head.bias)
     rng = np.random.default_rng(3)

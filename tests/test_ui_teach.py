@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from emo import predict, teach, ui, ui_analyse, ui_teach, ui_words
+from emo import predict, teach, ui, ui_analyse, ui_words
 from emo import ui_teach_words as words
 from emo.audio import Clip
 from emo.errors import ModelError
@@ -137,7 +137,9 @@ def test_doubts_about_a_clip_are_told(app: AppTest, monkeypatch: pytest.MonkeyPa
 
     monkeypatch.setattr(predict, "predict", doubting)
     give(app, "sad", 120)
-    assert [warning.value for warning in app.warning] == [ui.plain("This sounds like *music*.")]
+    assert [warning.value for warning in app.warning] == [
+        ui.plain(words.taken_anyway("This sounds like *music*."))
+    ]
     assert len(chips(app)) == 1
 
 
@@ -250,7 +252,7 @@ def test_the_vote_among_fewer_is_shown_where_it_differs() -> None:
 def test_the_figures_say_how_little_they_are() -> None:
     told = words.how_tested(trial(), 0.123)
     assert "one more or less is 25" in told
-    assert "from the others." in told
+    assert "from the others, so from fewer." in told
     assert "the other 3 of 4 parts" in words.how_tested(
         Trial(("happy", "sad"), 4, 1, 1, np.array([[9, 0], [0, 9]])), 0.1
     )
@@ -273,4 +275,3 @@ def test_long_names_are_shortened_and_keep_their_end() -> None:
     assert words.chip("a" * 99 + "last.wav").endswith("last.wav")
     assert len(words.chip("a" * 99)) == words.LONGEST_CHIP
     assert words.chip("short.wav") == "short.wav"
-    assert ui_teach.YOURS == teach.YOURS

@@ -30,8 +30,8 @@ def payload(name: str, data: bytes) -> FilePayload:
 
 def open_teach(page: Page) -> None:
     screens.open_page(page, words.PAGE_NAME)
-    expect(page.get_by_role("heading", level=1)).to_have_text(words.TITLE)
-    expect(page.get_by_text(words.EMOTION_LABEL)).to_be_visible()
+    expect(page.get_by_role("heading", level=1)).to_have_text(words.TITLE, timeout=ANSWER_MS)
+    expect(page.get_by_text(words.EMOTION_LABEL)).to_be_visible(timeout=ANSWER_MS)
 
 
 def choose(page: Page, emotion: str) -> None:
