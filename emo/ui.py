@@ -8,7 +8,7 @@ from typing import Any
 
 import streamlit as st
 
-from emo import predict, ui_html, ui_words
+from emo import predict, ui_guide, ui_signs, ui_words
 from emo.errors import ModelError
 
 Metrics = dict[str, dict[str, Any]]
@@ -27,7 +27,9 @@ _MARKDOWN = re.compile(r"([\\`*_{}\[\]()<>#+\-.!|~$:&])")
 
 def begin(title: str, lead: str) -> None:
     """Set the looks of the page, its title and the sentence under it."""
-    st.html(f"<style>{_STYLE.read_text(encoding='utf-8')}{ui_html.emotion_styles()}</style>")
+    st.html(f"<style>{_STYLE.read_text(encoding='utf-8')}{ui_signs.styles()}</style>")
+    if title == ui_words.MATRICES_TITLE:
+        ui_guide.note_step("errors")
     st.logo(str(_LOGO), size="large")
     st.title(title, anchor=False)
     st.html(f'<p class="emo-lead">{lead}</p>')
@@ -66,10 +68,8 @@ def load_metrics(directory: Path) -> Metrics:
         try:
             found[key] = dict(json.loads(path.read_text(encoding="utf-8"))["protocols"])
         except (OSError, ValueError, KeyError, TypeError) as error:
-            raise ModelError(
-                f"The figures in {key}/{path.name} cannot be read ({type(error).__name__}). "
-                "Evaluate that model again, or fetch the file anew."
-            ) from error
+            place = f"{key}/{path.name}"
+            raise ModelError(ui_words.unreadable_figures(place, type(error).__name__)) from error
     return found
 
 

@@ -19,7 +19,9 @@ from emo import (
     reports,
     teach,
     ui,
+    ui_guide,
     ui_html,
+    ui_links,
     ui_player,
     ui_quality,
     ui_teach,
@@ -30,7 +32,7 @@ from emo import (
     whatif,
 )
 from emo.errors import AudioError, ModelError
-from emo.labels import INDEX
+from emo.labels import INDEX, LABELS
 
 SHORTEST_S = 0.1
 """Of a region that is answered: less than the player lets one select."""
@@ -39,6 +41,9 @@ SAMPLES_DIR = Path(__file__).parent.parent / "samples"
 
 Region = tuple[float, float]
 """First and last second of a part of a clip."""
+
+ALL = "all"
+"""What a sample that has every emotion in it has in place of one."""
 
 _CHOICE = "choice"
 _ROUND = "round"  # counts how often everything was forgotten; new keys empty the widgets
@@ -112,8 +117,10 @@ def _widget_key(name: str) -> str:
 
 def _take_file(key: str, origin: str) -> None:
     """Make the widget's file the clip; where it was taken away, forget the clip it gave."""
+    ui_links.note_act()
     file = st.session_state.get(key)
     if file is not None:
+        ui_guide.note_step("pick")
         name = ui_words.RECORDING if origin == "recording" else file.name
         st.session_state[_CHOICE] = Choice(name, file.getvalue(), origin)
         return
@@ -123,6 +130,13 @@ def _take_file(key: str, origin: str) -> None:
 
 
 def _take_sample(sample: Mapping[str, Any]) -> None:
+    ui_links.note_act()
+    ui_guide.note_step("pick")
+    open_sample(sample)
+
+
+def open_sample(sample: Mapping[str, Any]) -> None:
+    """Nothing; a sample of the list becomes the clip."""
     path = SAMPLES_DIR / sample["file"]
     st.session_state[_CHOICE] = Choice(
         path.name, path.read_bytes(), "sample", str(sample.get("text", ""))
@@ -130,20 +144,23 @@ def _take_sample(sample: Mapping[str, Any]) -> None:
 
 
 def _forget() -> None:
+    ui_links.note_act()
     st.session_state.pop(_CHOICE, None)
     st.session_state[_ROUND] = st.session_state.get(_ROUND, 0) + 1
     for kept in (decode, altered, draw, answer, ui_why.reasons):
         kept.clear()
     ui_timeline.forget()
+    ui_player.forget()
     ui_what_if.reset()
 
 
 def list_samples(directory: Path) -> list[dict[str, Any]]:
-    """The samples whose file is there, in the order of the emotions; none if no list is there."""
+    """The samples whose file is there, those of one emotion first; none if no list is there."""
+    order = INDEX | {ALL: len(LABELS)}
     try:
         listed = json.loads((directory / "samples.json").read_text(encoding="utf-8"))
         there = [row for row in listed if (directory / row["file"]).is_file()]
-        return sorted(there, key=lambda row: INDEX[row["emotion"]])
+        return sorted(there, key=lambda row: order[row["emotion"]])
     except (OSError, ValueError, KeyError, TypeError):
         return []
 
@@ -161,7 +178,7 @@ def _show_samples() -> None:
     with st.container(horizontal=True, gap="small", key="samples"):
         for sample in samples:
             st.button(
-                sample["emotion"],
+                ui_words.sample_name(sample["emotion"]),
                 key=f"sample-{sample['emotion']}",
                 on_click=_take_sample,
                 args=(sample,),
@@ -243,7 +260,7 @@ def analysis_of(choice: Choice) -> Analysis | None:
 def _analyse(choice: Choice, settings: whatif.Settings) -> Analysis:
     sha256, name = _digest(choice), choice.name
     recorded = decode(sha256, name, choice.data)
-    share = ui_player.selected_share(_player_key(sha256))
+    share = ui_player.selected_share(player_key(choice))
     before_s = _region(share, recorded.duration_s)
     before = answer(sha256, name, before_s, recorded)
     if settings == whatif.NEUTRAL:
@@ -261,8 +278,9 @@ def _digest(choice: Choice) -> str:
     return hashlib.sha256(choice.data).hexdigest()
 
 
-def _player_key(sha256: str) -> str:
-    return f"player-{sha256[:16]}-{st.session_state.get(_ROUND, 0)}"
+def player_key(choice: Choice) -> str:
+    """The key of the player of a clip, a new one after everything was forgotten."""
+    return f"player-{_digest(choice)[:16]}-{st.session_state.get(_ROUND, 0)}"
 
 
 def _region(share: tuple[float, float] | None, duration_s: float) -> Region | None:
@@ -345,7 +363,7 @@ def _described(choice: Choice, analysis: Analysis) -> str:
     if choice.origin == "sample":
         parts.append(ui_words.SYNTHETIC)
         if choice.text:
-            parts.append(f"“{choice.text}”")
+            parts.append(ui_words.quoted(choice.text))
     return " · ".join(parts)
 
 
@@ -398,7 +416,7 @@ def show_sound(choice: Choice, analysis: Analysis) -> None:
     peak = float(max(np.abs(clip.samples).max() for clip in (recorded, analysis.clip)))
     block = draw(analysis.key, choice.name, analysis.clip, peak)
     with st.container(border=True, key="sound"):
-        ui_player.show_player(block, _player_key(sha256))
+        ui_player.show_player(block, player_key(choice))
     st.caption(ui_words.SPECTROGRAM_NOTE)
 
 

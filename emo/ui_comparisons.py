@@ -67,9 +67,11 @@ def corpora_rows(shown: Shown) -> list[list[str]]:
 def show_corpora(shown: Shown) -> None:
     """One unheard corpus beside another."""
     title = ui_matrices_words.UNHEARD_TITLE
-    columns = ["Model", *ui_matrices_words.UNHEARD.values(), ui_matrices_words.UNHEARD_MEAN]
     st.subheader(title, anchor=False)
-    st.html(ui_html.table(columns, corpora_rows(shown), title), width=_TABLE_WIDTH)
+    st.html(
+        ui_html.table(ui_matrices_words.UNHEARD_COLUMNS, corpora_rows(shown), title),
+        width=_TABLE_WIDTH,
+    )
 
 
 # --- Listeners -----------------------------------------------------------------------------------

@@ -9,9 +9,9 @@ from html import escape
 from itertools import pairwise
 
 from emo.explain_words import signed
-from emo.figures import EMOTION_COLOURS
 from emo.labels import LABELS
-from emo.ui_words import percent
+from emo.ui_signs import sign
+from emo.ui_words import and_then, log_odds_of, model_bars, percent, unsure_between
 
 Likely = tuple[str, float]
 """A label and its share."""
@@ -39,15 +39,6 @@ class Stretch:
     is_unsure: bool
 
 
-def emotion_styles() -> str:
-    """CSS that gives each emotion its colour on the light and on the dark page."""
-    return "".join(
-        f".emo-{label}{{background:{light};background:light-dark({light},{dark});"
-        f"fill:{light};fill:light-dark({light},{dark})}}"
-        for label, (light, dark) in EMOTION_COLOURS.items()
-    )
-
-
 def bars(probabilities: Sequence[float], caption: str, n_marked: int = 1) -> str:
     """All seven probabilities as bars, in the order of ``LABELS``; a table to a screen reader.
 
@@ -64,7 +55,8 @@ def bars(probabilities: Sequence[float], caption: str, n_marked: int = 1) -> str
     rows = []
     for i, (label, share) in enumerate(zip(LABELS, probabilities, strict=True)):
         rows.append(
-            f'<tr{" class=emo-top" if i in marked else ""}><th scope="row">{escape(label)}</th>'
+            f"<tr{' class=emo-top' if i in marked else ''}>"
+            f'<th scope="row">{sign(label)}{escape(label)}</th>'
             f'<td class="emo-track"><div class="emo-bar emo-{escape(label)}" '
             f'style="width:{_width(share)}"></div></td>'
             f'<td class="emo-share">{percent(share)}</td></tr>'
@@ -117,19 +109,16 @@ def verdict(first: Likely, second: Likely, is_unsure: bool, level: int) -> str:
     kind = f'class="emo-verdict emo-verdict-{level}'
     if is_unsure:
         return (
-            f'<{tag} {kind} emo-unsure">Unsure: {escape(first[0])} or {escape(second[0])}</{tag}>'
+            f'<{tag} {kind} emo-unsure">{escape(unsure_between(first[0], second[0]))}</{tag}>'
             f"{small}{_likely(first)} {_likely(second)}</p>"
         )
-    return (
-        f'<{tag} {kind}">{_likely(first)}</{tag}>'
-        f"{small}then {escape(second[0])} {percent(second[1])}</p>"
-    )
+    return f'<{tag} {kind}">{_likely(first)}</{tag}>{small}{escape(and_then(*second))}</p>'
 
 
 def _likely(found: Likely) -> str:
     label, share = found
     return (
-        f'<span class="emo-likely"><span class="emo-dot emo-{escape(label)}"></span>'
+        f'<span class="emo-likely">{sign(label)}'
         f'{escape(label)} <span class="emo-confidence">{percent(share)}</span></span>'
     )
 
@@ -159,7 +148,7 @@ def card(
     return (
         f'<h3 class="emo-model">{escape(name)}</h3><p class="emo-kind">{escape(kind)}</p>'
         f"{verdict(first, second, is_unsure, 3)}"
-        f"{bars(probabilities, f'{name}: share of each emotion', 1 + is_unsure)}"
+        f"{bars(probabilities, model_bars(name), 1 + is_unsure)}"
         f"{note(trust)}"
     )
 
@@ -194,10 +183,15 @@ def shifts(amounts: Mapping[str, float], label: str) -> str:
         for group, amount in amounts.items()
     )
     return (
-        f'<table class="emo-bars"><caption>Change in the log-odds of {escape(label)}</caption>'
+        f'<table class="emo-bars"><caption>{escape(log_odds_of(label))}</caption>'
         '<colgroup><col class="emo-c1"><col><col class="emo-c3"></colgroup>'
         f"<tbody>{rows}</tbody></table>"
     )
+
+
+def chosen_part(region: str) -> str:
+    """The part of the clip that the player shows as selected: JSON for its script, not shown."""
+    return f'<div hidden data-emo-region="{escape(region)}">&nbsp;</div>'
 
 
 def overlay(patches: str) -> str:
@@ -235,8 +229,8 @@ def timeline(
     first = next(iter(lanes.values()), ())
     labels = "".join(
         f'<b style="left:{_place(one.start_s, duration_s)};'
-        f'width:{_place(one.stop_s - one.start_s, duration_s)}">{escape(one.label)}'
-        f"{'?' if one.is_unsure else ''}</b>"
+        f'width:{_place(one.stop_s - one.start_s, duration_s)}"><span>{escape(one.label)}'
+        f"{'?' if one.is_unsure else ''}</span></b>"
         for one in first
     )
     band = "".join(
@@ -248,8 +242,14 @@ def timeline(
         '<svg class="emo-band" viewBox="0 0 10000 1000" preserveAspectRatio="none" '
         f'aria-hidden="true">{band}</svg>{rows}<span></span><div class="emo-labels">{labels}</div>'
         '<div class="emo-seek" data-emo-seek="1"><div class="emo-head" data-emo-head="1"></div>'
-        "</div></div>"
+        f"</div></div>{legend()}"
     )
+
+
+def legend() -> str:
+    """The sign, the colour and the name of every emotion, in a row."""
+    rows = "".join(f"<li>{sign(label)}{escape(label)}</li>" for label in LABELS)
+    return f'<ul class="emo-legend" aria-hidden="true">{rows}</ul>'
 
 
 def _place(time_s: float, duration_s: float) -> str:
@@ -260,7 +260,7 @@ def _cue(one: Stretch, duration_s: float) -> str:
     return (
         f'<div class="emo-{escape(one.label)}{" emo-faint" if one.is_unsure else ""}" '
         f'style="left:{_place(one.start_s, duration_s)};'
-        f'width:{_place(one.stop_s - one.start_s, duration_s)}"></div>'
+        f'width:{_place(one.stop_s - one.start_s, duration_s)}">{sign(one.label)}</div>'
     )
 
 

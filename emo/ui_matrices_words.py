@@ -90,7 +90,7 @@ SCORE_NAMES = {
 }
 
 UNHEARD_TITLE = "UAR on each unheard corpus"
-UNHEARD_MEAN = "Mean"
+UNHEARD_COLUMNS = ("Model", *UNHEARD.values(), "Mean")
 PUBLISHED_TITLE = "Beside published models"
 OURS = "Emo"
 LISTENERS = "listeners"

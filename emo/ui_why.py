@@ -5,12 +5,13 @@ from typing import Any
 
 import streamlit as st
 
-from emo import audio, ui, ui_html, ui_words
+from emo import audio, ui, ui_guide, ui_html, ui_links, ui_words
 from emo.explain import Explanation, Regions, explain
 from emo.explain_words import LOG_ODDS, path_sentences, region_sentences, shift_sentences
 from emo.predict import MODEL_KEYS
 
 _SHOWN = "why"
+_KEPT = "why-kept"  # Streamlit forgets a switch when another page is opened
 
 
 @st.cache_data(scope="session", max_entries=8, show_spinner=ui_words.LOOKING_FOR_REASONS)
@@ -19,6 +20,23 @@ def reasons(
 ) -> Explanation:
     """Why the models answer as they do to a clip, or to a region of it."""
     return explain(_part, ui.models())
+
+
+def is_open() -> bool:
+    """Whether the reasons are shown."""
+    return bool(st.session_state.get(_KEPT, False))
+
+
+def set_open(shown: bool) -> None:
+    """Nothing; shows or hides the reasons, from before the switch is drawn."""
+    st.session_state[_KEPT] = st.session_state[_SHOWN] = shown
+
+
+def _note_switch() -> None:
+    st.session_state[_KEPT] = st.session_state[_SHOWN]
+    ui_links.note_act()
+    if is_open():
+        ui_guide.note_step("why")
 
 
 def show_why(
@@ -33,7 +51,9 @@ def show_why(
     part
         What the models answered for: the clip, or its region.
     """
-    if not st.toggle(ui_words.WHY_LABEL, key=_SHOWN, help=ui_words.WHY_HELP):
+    st.session_state.setdefault(_SHOWN, is_open())
+    label, help_text = ui_words.WHY_LABEL, ui_words.WHY_HELP
+    if not st.toggle(label, key=_SHOWN, help=help_text, on_change=_note_switch):
         return
     found = reasons(sha256, name, region_s, part)
     told = {

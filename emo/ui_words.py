@@ -48,6 +48,8 @@ SAMPLES_NOTE = (
     "Synthetic speech, chosen because these models find it clear: no test of them. "
     "No person speaks."
 )
+MOST_QUOTED = 90
+SAMPLE_OF_ALL = "all seven in a minute"
 NO_SAMPLES = "No samples are here. Run `make samples` to make them."
 RECORDING = "Recording"
 LISTENING = "Listening …"
@@ -96,13 +98,14 @@ PLAYER = {
     "level": "Loudness",
     "pan": "Part of the clip in view",
     "position": "Position in the clip",
+    "keys_title": "Keys",
     "keys": (
-        "Space plays and pauses, the arrows move by a tenth of a second and with Shift by one "
-        "second, the square brackets set the start and the end of a selection, Escape clears it, "
-        "plus and minus zoom."
+        "On the picture: Space plays and pauses; the arrows move by a tenth of a second, with "
+        "Shift by a second, Home and End to the ends; S and E, or [ and ], set the start and the "
+        "end of a selection, and Escape clears it; + and − zoom, and 0 shows the whole clip."
     ),
     "hint": "Drag to select a part: the models then answer for it.",
-    "chosen": "Selected: {0} to {1} s",
+    "chosen": "Selected: {0} to {1}",
     "clear": "Clear the selection",
 }
 """What the player says."""
@@ -174,6 +177,46 @@ def percent(share: float) -> str:
     if 0.0 < share < 0.005:
         return f"<1{NBSP}%"
     return f"{100 * share:.0f}{NBSP}%"
+
+
+def unreadable_figures(place: str, fault: str) -> str:
+    """That the figures in a file cannot be read, and what to do."""
+    return (
+        f"The figures in {place} cannot be read ({fault}). Evaluate that model again, or fetch the "
+        "file anew."
+    )
+
+
+def sample_name(emotion: str) -> str:
+    """What a sample is called on its button: its emotion, or that it has them all."""
+    return emotion if emotion in LABELS else SAMPLE_OF_ALL
+
+
+def quoted(text: str) -> str:
+    """What a sample says, in quotation marks; of much, how it begins."""
+    if len(text) <= MOST_QUOTED:
+        return f"“{text}”"
+    return f"“{text[:MOST_QUOTED].rsplit(' ', 1)[0]} …”"
+
+
+def unsure_between(first: str, second: str) -> str:
+    """An unsure answer, by its two likeliest labels."""
+    return f"Unsure: {first} or {second}"
+
+
+def and_then(label: str, share: float) -> str:
+    """The second likeliest label."""
+    return f"then {label} {percent(share)}"
+
+
+def model_bars(name: str) -> str:
+    """Caption of a model's seven bars."""
+    return f"{name}: share of each emotion"
+
+
+def log_odds_of(label: str) -> str:
+    """Caption of what moved an answer."""
+    return f"Change in the log-odds of {label}"
 
 
 def region(start_s: float, stop_s: float) -> str:

@@ -1,8 +1,10 @@
 """Give it a voice, and see what three classifiers make of its emotion."""
 
-from emo import ui, ui_analyse, ui_words
+from emo import ui, ui_address, ui_analyse, ui_words
 
 ui.begin(ui_words.ANALYSE_TITLE, ui_words.ANALYSE_LEAD)
+ui_address.follow_address()
+ui_address.show_guide()
 ui_analyse.show_ways_in()
 choice = ui_analyse.chosen()
 if choice is None:

@@ -1,7 +1,8 @@
 """Make the sample clips: speech synthesis with prosody set for each emotion.
 
-    python samples/make.py                              # all seven
+    python samples/make.py                              # all seven, then the minute
     python samples/make.py --takes 300 --seed 2 surprised
+    python samples/make.py --takes 60 minute            # all seven in one clip, with pauses
 
 ``samples.json`` keeps the takes and the seed of each.  For every emotion a few hundred candidates
 are spoken by flite and espeak-ng (Debian packages ``flite`` and ``espeak-ng``) with pitch, range,
@@ -15,6 +16,7 @@ import io
 import json
 import subprocess
 import sys
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,6 +35,8 @@ from emo.predict import VOTE, Models, load_models, predict
 
 KEPT, STEP = 6, 0.15
 LIST = "samples.json"
+MINUTE = "minute"
+BREATH_S, PAUSE_S = 0.4, 1.2  # between the sentences of one emotion, and between two emotions
 Samples = npt.NDArray[np.float64]
 
 
@@ -88,6 +92,18 @@ PROSODY = {
 }  # fmt: skip
 
 
+STORY = {
+    "neutral": "The next one leaves at ten. The tickets are in the top drawer.",
+    "happy": "The sun is out again! We are going to the sea, at last!",
+    "surprised": "Oh! What is that? A moment ago there was nothing here!",
+    "fearful": "Someone is coming up the stairs. Please, be quiet, do not move.",
+    "angry": "It is you again! I have told you a hundred times, get out of my house!",
+    "disgusted": "And look at this plate, it is full of mould. I cannot even touch it.",
+    "sad": "Now he is gone, and he did not say goodbye. The house is so empty.",
+}
+"""What is said in the minute after the sentence of each emotion's own clip, in this order."""
+
+
 @dataclass(frozen=True)
 class Voice:
     """A voice of a synthesiser, with its own mean pitch in Hz."""
@@ -134,12 +150,14 @@ class Scored:
     vote: float
 
 
-def search(emotion: str, n: int, models: Models, rng: np.random.Generator) -> Scored:
+def search(
+    emotion: str, texts: Sequence[str], n: int, models: Models, rng: np.random.Generator
+) -> Scored:
     """The clearest of ``n`` candidates: a third drawn freely, the others around the best so far."""
     best: list[Scored] = []
     for i in tqdm(range(n), desc=emotion, unit="take"):
         if i < n / 3:
-            text = str(rng.choice(PROSODY[emotion].texts))
+            text = str(rng.choice(texts))
             voice = VOICES[rng.integers(len(VOICES))]
             settings = rng.random(len(SETTINGS))
         else:
@@ -258,22 +276,71 @@ def write_clip(best: Scored, takes: int, seed: int) -> dict[str, object]:
     }
 
 
+def make_minute(
+    rows: Mapping[str, Mapping[str, object]], takes: int, seed: int, models: Models
+) -> dict[str, object]:
+    """The row of the long clip: each emotion's own clip, then what STORY adds, then a pause."""
+    pieces: list[Samples] = []
+    parts: list[dict[str, object]] = []
+    length = 0
+    for emotion, text in STORY.items():
+        rng = np.random.default_rng([seed, LABELS.index(emotion), len(STORY)])
+        best = search(emotion, (text,), takes, models, rng)
+        own = decode((HERE / str(rows[emotion]["file"])).read_bytes()).samples.astype(np.float64)
+        part = np.concatenate([own, silence(BREATH_S), best.take.samples])
+        parts.append(
+            {
+                "emotion": emotion,
+                "start_s": round(length / RATE_HZ, 2),
+                "stop_s": round((length + len(part)) / RATE_HZ, 2),
+                "text": f"{rows[emotion]['text']} {text}",
+                "voice": f"{best.take.voice.program} {best.take.voice.name}",
+                "vote": round(best.vote, 3),
+            }
+        )
+        pieces += [part, silence(PAUSE_S)]
+        length += len(part) + len(pieces[-1])
+    (HERE / f"{MINUTE}.flac").write_bytes(to_flac(np.concatenate(pieces[:-1])))
+    return {
+        "file": f"{MINUTE}.flac",
+        "emotion": "all",
+        "text": " … ".join(str(part["text"]) for part in parts),
+        "synthetic": True,
+        "parts": parts,
+        "takes": takes,
+        "seed": seed,
+    }
+
+
+def silence(duration_s: float) -> Samples:
+    """Nothing to hear, float64 (n,)."""
+    return np.zeros(round(duration_s * RATE_HZ))
+
+
 def main() -> None:
     """Choose and write clips for all emotions, or for those named, and the list of them."""
+    names = (*LABELS, MINUTE)
     parser = argparse.ArgumentParser(description="Make the sample clips anew.")
-    parser.add_argument("emotions", nargs="*", metavar="EMOTION", help=", ".join(LABELS))
+    parser.add_argument("clips", nargs="*", metavar="CLIP", help=", ".join(names))
     parser.add_argument("--takes", type=int, default=400, help="candidates for each emotion")
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
     models = load_models()
     path = HERE / LIST
-    rows = {row["emotion"]: row for row in json.loads(path.read_text())} if path.exists() else {}
-    for emotion in options.emotions or LABELS:
-        rng = np.random.default_rng([options.seed, LABELS.index(emotion)])
-        best = search(emotion, options.takes, models, rng)
-        rows[emotion] = write_clip(best, options.takes, options.seed)
-    listed = [rows[label] for label in LABELS if label in rows]
-    path.write_text(json.dumps(listed, indent=1) + "\n")
+    listed = json.loads(path.read_text()) if path.exists() else []
+    rows = {Path(row["file"]).stem: row for row in listed}
+    for name in options.clips or names:
+        if name == MINUTE:
+            rows[name] = make_minute(rows, options.takes, options.seed, models)
+            continue
+        rng = np.random.default_rng([options.seed, LABELS.index(name)])
+        best = search(name, PROSODY[name].texts, options.takes, models, rng)
+        rows[name] = write_clip(best, options.takes, options.seed)
+    path.write_text(
+        json.dumps([rows[name] for name in names if name in rows], indent=1, ensure_ascii=False)
+        + "\n",
+        encoding="utf-8",
+    )
 
 
 if __name__ == "__main__":

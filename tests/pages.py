@@ -66,6 +66,9 @@ def write_samples(directory: Path) -> None:
         (directory / f"{emotion}.wav").write_bytes(tone(0.8, 150 + 20 * i))
         row = {"file": f"{emotion}.wav", "emotion": emotion, "text": "It is *eleven* o'clock."}
         listed.append(row | {"synthetic": True})
+    (directory / "minute.wav").write_bytes(tone(6.0))
+    row = {"file": "minute.wav", "emotion": "all", "text": "It is *eleven* o'clock. " * 20}
+    listed.append(row | {"synthetic": True})
     (directory / "samples.json").write_text(json.dumps(listed))
 
 

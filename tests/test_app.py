@@ -69,7 +69,7 @@ def test_a_recording_gets_answers(app: AppTest) -> None:
 
 def test_each_sample_is_one_click_and_marked_as_synthetic(app: AppTest) -> None:
     labels = [b.label for b in app.button if str(b.key).startswith("sample-")]
-    assert labels == list(LABELS)
+    assert labels == [*LABELS, ui_words.SAMPLE_OF_ALL]
     for label in LABELS:
         check(app.button(key=f"sample-{label}").click().run())
         marked = [b.label for b in app.button if b.proto.type == "primary"]
@@ -77,6 +77,13 @@ def test_each_sample_is_one_click_and_marked_as_synthetic(app: AppTest) -> None:
         assert app.text[0].value.startswith(f"{label}.wav · 0.8")
         assert ui_words.SYNTHETIC in app.text[0].value
         assert html(app).count("emo-verdict-3") == 3
+
+
+def test_the_long_sample_is_one_click_too(app: AppTest) -> None:
+    check(app.button(key="sample-all").click().run())
+    assert app.text[0].value.startswith("minute.wav")
+    assert ui_words.quoted("It is *eleven* o'clock. " * 20) in app.text[0].value
+    assert "emo-timeline" in html(app)
 
 
 def test_the_way_in_used_last_counts(app: AppTest) -> None:

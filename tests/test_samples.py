@@ -1,6 +1,7 @@
 """The sample clips: one for each emotion, readable, marked as synthetic; and how they were made."""
 
 import importlib.util
+import itertools
 import json
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 from emo.audio import RATE_HZ, load
 from emo.features import analyse
 from emo.labels import LABELS
+from emo.timeline import follow
 from tests.voices import voice
 
 SAMPLES = Path(__file__).resolve().parent.parent / "samples"
@@ -25,8 +27,12 @@ def make():
     return module
 
 
+def read_list():
+    return json.loads((SAMPLES / "samples.json").read_text(encoding="utf-8"))
+
+
 def test_there_is_one_readable_clip_for_each_emotion():
-    listed = json.loads((SAMPLES / "samples.json").read_text())
+    *listed, _ = read_list()
     assert [row["emotion"] for row in listed] == list(LABELS)
     for row in listed:
         clip = load(SAMPLES / row["file"])
@@ -35,6 +41,43 @@ def test_there_is_one_readable_clip_for_each_emotion():
         assert clip.warnings == ()
         assert 1.0 < clip.duration_s < 8.0
         assert clip.source_rate_hz == RATE_HZ
+
+
+def test_a_minute_has_every_emotion_with_pauses_between(make):
+    row = read_list()[-1]
+    path = SAMPLES / row["file"]
+    clip = load(path)
+    assert row["emotion"] == "all"
+    assert row["synthetic"] is True
+    assert clip.warnings == ()
+    assert 60 <= clip.duration_s <= 120
+    assert path.stat().st_size <= 1_500_000
+    parts = row["parts"]
+    assert [part["emotion"] for part in parts] == list(make.STORY)
+    assert {part["emotion"] for part in parts} == set(LABELS)
+    assert row["text"] == " … ".join(part["text"] for part in parts)
+    assert parts[0]["start_s"] == 0.0
+    assert parts[-1]["stop_s"] == pytest.approx(clip.duration_s, abs=0.02)
+    for before, after in itertools.pairwise(parts):
+        assert after["start_s"] - before["stop_s"] == pytest.approx(make.PAUSE_S, abs=0.02)
+        pause = slice(*(round(t * RATE_HZ) for t in (before["stop_s"], after["start_s"])))
+        assert np.abs(clip.samples[pause][200:-200]).max() == 0.0
+        assert np.abs(clip.samples[pause.stop : pause.stop + RATE_HZ * 2]).max() > 0.3
+
+
+def test_the_vote_hears_most_of_the_minute_as_it_is_meant(make):
+    row = read_list()[-1]
+    models = make.load_models()
+    clip = load(SAMPLES / row["file"])
+    *_, found = follow(clip, models)
+    meant = [
+        next(p["emotion"] for p in row["parts"] if p["start_s"] <= middle_s <= p["stop_s"])
+        for middle_s in found.heard_s.mean(axis=1)
+    ]
+    said = [LABELS[i] for i in found.probabilities["vote"].argmax(axis=1)]
+    right = [a == b for a, b in zip(meant, said, strict=True)]
+    assert np.mean(right) >= 0.6
+    assert len({a for a, b in zip(meant, said, strict=True) if a == b}) >= 6
 
 
 @pytest.mark.parametrize("glide", [-6.0, 0.0, 6.0])

@@ -115,6 +115,20 @@ def test_listed(names: list[str], text: str) -> None:
     assert ui_words.listed(names) == text
 
 
+def test_what_a_sample_says_is_quoted_and_cut_between_words() -> None:
+    assert ui_words.quoted("Oh!") == "“Oh!”"
+    long = "word " * 40
+    found = ui_words.quoted(long)
+    assert found.endswith("word …”")
+    assert len(found) <= ui_words.MOST_QUOTED + 4
+    assert long.startswith(found[1:-3])
+
+
+def test_a_sample_is_called_by_its_emotion() -> None:
+    assert [ui_words.sample_name(label) for label in LABELS] == list(LABELS)
+    assert ui_words.sample_name("all") == ui_words.SAMPLE_OF_ALL
+
+
 def test_intervals_and_tenths() -> None:
     assert ui_words.tenths(0.7126) == f"71.3{ui_words.NBSP}%"
     assert ui_words.interval([0.698, 0.7291]) == "69.8 to 72.9"

@@ -1,5 +1,6 @@
 // The player: waveform and spectrogram under one playhead, seek, selection, zoom, keyboard.
-// Reads the block that emo/player.py packs.  Sends one thing back: the selected region, in shares of the clip.
+// Reads the block that emo/player.py packs, and from the page which region is selected.  Sends back
+// the region in shares of the clip, [] for all of it; and once, for the guide, that it was played.
 
 const LEFT = 46, RIGHT = 8; // px beside the pictures, for the frequencies
 const WAVE = 84, GAP = 6, PICTURE = 232, TIMES = 24; // px, from top to bottom
@@ -12,13 +13,14 @@ const LOUDEST_DB = 6, SOFTEST_DB = -60; // of the line of loudness, from top to 
 
 const players = new WeakMap();
 
-export default function ({ data, parentElement, setStateValue }) {
+export default function ({ data, parentElement, setStateValue, setTriggerValue }) {
   let player = players.get(parentElement);
   if (!player) {
     player = new Player(parentElement);
     players.set(parentElement, player);
   }
   player.send = (region) => setStateValue("region", region);
+  player.notePlay = () => setTriggerValue("played", true);
   player.show(data).catch((error) => console.error("player", error));
   return () => setTimeout(() => player.leave(), 0);
 }
@@ -73,6 +75,7 @@ class Player {
       this.region = null;
     }
     this.write();
+    this.adopt();
     this.resize();
   }
 
@@ -108,6 +111,19 @@ class Player {
     this.slider.setAttribute("aria-description", words.keys);
   }
 
+  // Takes over the region that the page asks for: that of a link, or of a step back in the browser.
+  adopt() {
+    const asked = document.querySelector("[data-emo-region]")?.dataset.emoRegion ?? "null";
+    if (!this.clip || this.drag || asked === this.asked) return;
+    this.asked = asked;
+    const share = JSON.parse(asked);
+    if (String(share) === String(this.sent ?? null)) return;
+    this.sent = share;
+    this.region = share && share.map((place) => Math.min(Math.max(place, 0), 1) * this.clip.duration_s);
+    if (this.region) this.seek(this.region[0]);
+    else this.mark();
+  }
+
   // --- What people do --------------------------------------------------------------------------
 
   listen() {
@@ -140,6 +156,7 @@ class Player {
     document.addEventListener("click", this.outside);
     // What carried the network's answer lies outside too, and comes and goes.
     this.mutations = new MutationObserver(() => {
+      this.adopt();
       const found = document.querySelector("[data-emo-patches]")?.dataset.emoPatches ?? "[]";
       if (found === this.found) return;
       this.found = found;
@@ -155,6 +172,7 @@ class Player {
     if (!this.audio.paused) return this.audio.pause();
     if (this.region && (this.time < this.region[0] || this.time >= this.region[1] - 0.01)) this.seek(this.region[0]);
     this.audio.play();
+    if (document.querySelector("[data-emo-guide=listen], [data-emo-guide=pick]")) this.notePlay();
   }
 
   seek(time) {
@@ -168,7 +186,8 @@ class Player {
     this.region = region;
     if (isDone) {
       if (region) this.seek(region[0]);
-      this.send(region && region.map((time) => time / this.clip.duration_s));
+      this.sent = region && region.map((time) => time / this.clip.duration_s);
+      this.send(this.sent ?? []);
     }
     this.mark();
   }
@@ -197,9 +216,13 @@ class Player {
       0: () => this.look(0, this.clip.duration_s),
       "[": () => edge(0),
       "]": () => edge(1),
+      s: () => edge(0), // on many keyboards a bracket takes three fingers
+      e: () => edge(1),
       Escape: () => this.region && this.select(null, true),
     };
-    const action = event.ctrlKey || event.metaKey || event.altKey ? null : actions[event.key];
+    const isTyped = event.key === "[" || event.key === "]"; // with AltGr, which counts as Ctrl and Alt
+    const isChord = !isTyped && (event.ctrlKey || event.metaKey || event.altKey);
+    const action = isChord ? null : (actions[event.key] ?? actions[event.key.toLowerCase()]);
     if (!action) return;
     event.preventDefault();
     event.stopPropagation();
@@ -524,10 +547,11 @@ class Player {
 
   tell() {
     const { words, duration_s } = this.clip;
-    const clock = (time) => (duration_s < 60 ? time.toFixed(2) : `${Math.floor(time / 60)}:${(time % 60).toFixed(1).padStart(4, "0")}`);
+    const minutes = (tenths) => `${Math.floor(tenths / 600)}:${((tenths % 600) / 10).toFixed(1).padStart(4, "0")}`;
+    const clock = (time) => (duration_s < 60 ? time.toFixed(2) : minutes(Math.round(time * 10)));
     const unit = duration_s < 60 ? " s" : "";
     this.find("time").textContent = `${clock(this.time)} / ${clock(duration_s)}${unit}`;
-    this.find("chosen").textContent = this.region ? words.chosen.replace("{0}", clock(this.region[0])).replace("{1}", clock(this.region[1])) : words.hint;
+    this.find("chosen").textContent = this.region ? words.chosen.replace("{0}", clock(this.region[0])).replace("{1}", clock(this.region[1]) + unit) : words.hint;
     this.find("clear").hidden = !this.region;
     this.slider.setAttribute("aria-valuemin", 0);
     this.slider.setAttribute("aria-valuemax", duration_s.toFixed(2));

@@ -1,0 +1,98 @@
+"""The state of the page *Analyse* in its address, so that a link opened afresh shows the same.
+
+What a person does on the page outranks the address; the address outranks the page where it was
+changed by itself: a link that is opened, or a step back.  A clip that a person gave is never in it.
+"""
+
+import math
+import re
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+
+import streamlit as st
+
+SAMPLE, PART, WHY = "sample", "part", "why"
+"""Names in the address: ``?sample=sad&part=0.50-1.25&why=1``."""
+
+_TIME = r"([0-9]{1,4}(?:\.[0-9]{1,3})?)"
+_PART = re.compile(f"{_TIME}-{_TIME}")
+_ACTED = "acted"
+_WRITTEN = "address"
+
+
+@dataclass(frozen=True)
+class Link:
+    """What an address says of the page: the stem of a sample's file, and what is done with it."""
+
+    sample: str = ""
+    region_s: tuple[float, float] | None = None
+    why: bool = False
+
+
+EMPTY = Link()
+
+
+def read_link(params: Mapping[str, str], samples: Collection[str]) -> Link:
+    """What an address asks for; what is no sample, no part of a clip or no switch is left out."""
+    sample = params.get(SAMPLE, "")
+    if sample not in samples:
+        return EMPTY
+    return Link(sample, _read_part(params.get(PART, "")), params.get(WHY) == "1")
+
+
+def _read_part(text: str) -> tuple[float, float] | None:
+    found = _PART.fullmatch(text)
+    if found is None:
+        return None
+    start_s, stop_s = float(found[1]), float(found[2])
+    return (start_s, stop_s) if stop_s > start_s else None
+
+
+def write_link(link: Link) -> dict[str, str]:
+    """The parameters of an address that :func:`read_link` reads as the same; none without a sample.
+
+    Times are kept to a hundredth of a second, the start rounded down and the end up.
+    """
+    if not link.sample:
+        return {}
+    params = {SAMPLE: link.sample}
+    if link.region_s is not None:
+        start, stop = (round(100 * time_s, 3) for time_s in link.region_s)
+        params[PART] = f"{math.floor(start) / 100:.2f}-{math.ceil(stop) / 100:.2f}"
+    if link.why:
+        params[WHY] = "1"
+    return params
+
+
+def note_act() -> None:
+    """Nothing; call it from a callback: a person changed what the page shows."""
+    st.session_state[_ACTED] = True
+
+
+def follow(shown: Link, samples: Collection[str]) -> Link | None:
+    """What the address asks for; None, and the address says what is shown, if nothing new.
+
+    Parameters
+    ----------
+    shown
+        What the page would show.
+    samples
+        Stems of the files of all samples.
+    """
+    given = {name: st.query_params[name] for name in (SAMPLE, PART, WHY) if name in st.query_params}
+    has_acted = st.session_state.pop(_ACTED, False)
+    if given and not has_acted and given != st.session_state.get(_WRITTEN):
+        asked = read_link(given, samples)
+        _write(asked if asked.sample else shown, given)
+        return asked if asked.sample else None
+    _write(shown, given)
+    return None
+
+
+def _write(link: Link, given: Mapping[str, str]) -> None:
+    """Set our part of the address, and leave whatever else is in it."""
+    wanted = write_link(link)
+    st.session_state[_WRITTEN] = wanted
+    if wanted != given:
+        others = {n: value for n, value in st.query_params.to_dict().items() if n not in given}
+        st.query_params.from_dict(others | wanted)

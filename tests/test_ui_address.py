@@ -1,0 +1,109 @@
+"""The page and its address in step, in Streamlit's own test runner."""
+
+import re
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from emo import ui_links, ui_words
+from tests import pages
+from tests.pages import ANALYSE, APP, MATRICES, check, html, tone, upload
+
+
+@pytest.fixture(autouse=True)
+def _installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pages.install(tmp_path, monkeypatch)
+
+
+def open_at(**params: str) -> AppTest:
+    """The app, opened by an address with these parameters."""
+    at = AppTest.from_file(APP, default_timeout=30)
+    for name, value in params.items():
+        at.query_params[name] = value
+    return check(at.run())
+
+
+def address(at: AppTest) -> dict[str, str]:
+    return {name: values[0] for name, values in at.query_params.items()}
+
+
+def selected(at: AppTest) -> str:
+    found = re.search(r'data-emo-region="([^"]*)"', html(at))
+    assert found
+    return found[1]
+
+
+def test_a_link_shows_what_it_says() -> None:
+    at = open_at(sample="sad", part="0.20-0.60")
+    assert at.text[0].value.startswith(
+        f"sad.wav · 0.8{ui_words.NBSP}s · {ui_words.region(0.2, 0.6)}"
+    )
+    assert selected(at) == "[0.2, 0.6]"
+    assert address(at) == {"sample": "sad", "part": "0.20-0.60"}
+    assert "emo-guide" not in html(at)  # it is for those who come with nothing at hand
+
+
+@pytest.mark.parametrize(
+    ("given", "left"),
+    [
+        ({"sample": "no-such"}, {}),
+        ({"part": "0.2-0.6", "why": "1"}, {}),
+        ({"sample": "sad", "part": "9-1", "why": "x"}, {"sample": "sad"}),
+        ({"sample": "sad", "part": "100.00-200.00"}, {"sample": "sad", "part": "100.00-200.00"}),
+    ],
+)
+def test_bad_values_are_ignored(given: dict[str, str], left: dict[str, str]) -> None:
+    at = open_at(**given)
+    assert address(at) == left
+    assert ("emo-verdict" in html(at)) == ("sample" in left)
+    assert not at.error
+    assert "selected" not in " ".join(text.value for text in at.text)
+
+
+def test_the_address_follows_the_page() -> None:
+    at = open_at()
+    assert address(at) == {}
+    check(at.button(key="sample-happy").click().run())
+    assert address(at) == {"sample": "happy"}
+    check(at.button(key="sample-sad").click().run())
+    assert address(at) == {"sample": "sad"}
+
+
+def test_what_a_person_gave_is_never_in_the_address() -> None:
+    at = open_at(sample="sad")
+    upload(at, "my secret.wav", tone())
+    assert address(at) == {}
+    assert at.text[0].value.startswith("my secret.wav")
+
+
+def test_a_step_back_shows_what_was_there() -> None:
+    at = open_at(sample="sad")
+    check(at.button(key="sample-happy").click().run())
+    at.query_params["sample"] = "sad"  # as the browser's own button sets it
+    check(at.run())
+    assert at.text[0].value.startswith("sad.wav")
+
+
+def test_a_visit_to_another_page_keeps_it() -> None:
+    at = open_at(sample="sad", part="0.20-0.60")
+    check(at.switch_page(MATRICES).run())
+    at.query_params.clear()  # as the navigation does
+    check(at.switch_page(ANALYSE).run())
+    assert at.text[0].value.startswith("sad.wav")
+    assert selected(at) == "[0.2, 0.6]"
+    assert address(at) == {"sample": "sad", "part": "0.20-0.60"}
+
+
+def test_what_else_is_in_the_address_stays() -> None:
+    at = open_at(theme="x")
+    check(at.button(key="sample-sad").click().run())
+    assert address(at) == {"theme": "x", "sample": "sad"}
+
+
+def test_what_was_forgotten_leaves_the_address() -> None:
+    at = open_at(sample="sad")
+    (button,) = [one for one in at.button if one.label == ui_words.FORGET_LABEL]
+    check(button.click().run())
+    assert address(at) == {}
+    assert ui_links.read_link(address(at), ["sad"]) == ui_links.EMPTY
