@@ -1,6 +1,7 @@
 """Explanations in sentences."""
 
 from collections.abc import Iterable
+from itertools import pairwise
 
 import numpy as np
 
@@ -33,6 +34,23 @@ def path_sentences(path: Path) -> list[str]:
         ),
         _leaf_sentence(path),
     ]
+
+
+def turning_point(path: Path) -> str:
+    """The question that moved the tree most, in words; empty where none was asked."""
+    if not path.steps:
+        return ""
+    before = [path.share, *(step.share for step in path.steps)]
+    moves = [abs(after - share) for share, after in pairwise(before)]
+    i = moves.index(max(moves))
+    step, total = path.steps[i], len(path.steps)
+    told = (
+        f"Question {i + 1} of {total} moved it most: the share of {path.label} went from "
+        f"{_percent(before[i])} to {_percent(step.share)}."
+    )
+    if not step.strongest:
+        return told
+    return f"{told} What weighed most there: {'; '.join(map(_reading, step.strongest))}."
 
 
 def _question(number: int, step: Step, label: str, before: float) -> str:

@@ -167,10 +167,31 @@ def likeliest(probabilities: Sequence[float]) -> tuple[Likely, Likely]:
     return ordered[0], ordered[1]
 
 
-def reasons(name: str, sentences: Sequence[str], picture: str = "") -> str:
-    """A model's reasons: its name, a picture if there is one, and the sentences."""
+def reasons(
+    name: str,
+    sentences: Sequence[str],
+    picture: str = "",
+    more: tuple[str, Sequence[str]] | None = None,
+) -> str:
+    """A model's reasons: its name, a picture if there is one, the sentences, more on demand."""
     told = "".join(f"<p>{escape(sentence)}</p>" for sentence in sentences)
+    if more is not None:
+        title, rest = more
+        told += f"<details><summary>{escape(title)}</summary>"
+        told += "".join(f"<p>{escape(sentence)}</p>" for sentence in rest) + "</details>"
     return f'<h3 class="emo-model">{escape(name)}</h3><div class="emo-why">{picture}{told}</div>'
+
+
+def steps(shares: Sequence[float], caption: str) -> str:
+    """A share after each of several steps as columns, the last one standing out."""
+    columns = "".join(
+        f'<i style="height:{_width(share)}" title="{percent(share)}"></i>' for share in shares
+    )
+    ends = f"<span>{percent(shares[0])}</span><span>{percent(shares[-1])}</span>"
+    return (
+        f'<div class="emo-steps" role="img" aria-label="{escape(caption)}">{columns}</div>'
+        f'<p class="emo-ends" aria-hidden="true">{ends}</p>'
+    )
 
 
 def shifts(amounts: Mapping[str, float], label: str) -> str:
@@ -234,13 +255,13 @@ def timeline(
         for one in first
     )
     band = "".join(
-        f'<polygon class="emo-{escape(label)}" points="{points}"/>'
+        f'<div class="emo-{escape(label)}" style="clip-path:polygon({_corners(points)})"></div>'
         for label, points in _areas(duration_s, shown_s, probabilities)
     )
     return (
         f'<div class="emo-timeline" role="img" aria-label="{escape(words)}"><span></span>'
-        '<svg class="emo-band" viewBox="0 0 10000 1000" preserveAspectRatio="none" '
-        f'aria-hidden="true">{band}</svg>{rows}<span></span><div class="emo-labels">{labels}</div>'
+        f'<div class="emo-band">{band}</div>{rows}'
+        f'<span></span><div class="emo-labels">{labels}</div>'
         '<div class="emo-seek" data-emo-seek="1"><div class="emo-head" data-emo-head="1"></div>'
         f"</div></div>{legend()}"
     )
@@ -254,6 +275,12 @@ def legend() -> str:
 
 def _place(time_s: float, duration_s: float) -> str:
     return f"{100 * time_s / duration_s:.3f}%"
+
+
+def _corners(points: str) -> str:
+    """Corners of an area as shares of its box: a page's own HTML may hold no SVG."""
+    pairs = (point.split(",") for point in points.split())
+    return ",".join(f"{int(x) / 100:g}% {int(y) / 10:g}%" for x, y in pairs)
 
 
 def _cue(one: Stretch, duration_s: float) -> str:

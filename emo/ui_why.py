@@ -7,7 +7,13 @@ import streamlit as st
 
 from emo import audio, ui, ui_guide, ui_html, ui_links, ui_words
 from emo.explain import Explanation, Regions, explain
-from emo.explain_words import LOG_ODDS, path_sentences, region_sentences, shift_sentences
+from emo.explain_words import (
+    LOG_ODDS,
+    path_sentences,
+    region_sentences,
+    shift_sentences,
+    turning_point,
+)
 from emo.predict import MODEL_KEYS
 
 _SHOWN = "why"
@@ -57,15 +63,14 @@ def show_why(
         return
     found = reasons(sha256, name, region_s, part)
     told = {
-        "tree": path_sentences(found.tree),
-        "cnn": region_sentences(found.cnn),
-        "mlp": shift_sentences(found.mlp),
+        "tree": _tree(found),
+        "cnn": ui_html.reasons(ui_words.MODEL_NAMES["cnn"], region_sentences(found.cnn)),
+        "mlp": _mlp(found),
     }
     with st.container(key="why-shown"):
         for key, column in zip(MODEL_KEYS, st.columns(len(MODEL_KEYS), gap="small"), strict=True):
             with column.container(border=True, height="stretch", key=f"why-{key}"):
-                picture = _shifts(found) if key == "mlp" else ""
-                st.html(ui_html.reasons(ui_words.MODEL_NAMES[key], told[key], picture))
+                st.html(told[key])
         offset_s = region_s[0] if region_s else 0.0
         st.html(ui_html.overlay(json.dumps(patches(found.cnn, offset_s))))
     st.caption(f"{ui_words.WHY_NOTE} {LOG_ODDS}")
@@ -93,5 +98,20 @@ def patches(regions: Regions, offset_s: float) -> list[list[Any]]:
     ]
 
 
-def _shifts(found: Explanation) -> str:
-    return ui_html.shifts({part.group: part.amount for part in found.mlp.parts}, found.mlp.label)
+def _tree(found: Explanation) -> str:
+    """How the share moved from question to question; every question is there on demand."""
+    path = found.tree
+    shares = [path.share, *(step.share for step in path.steps)]
+    *questions, leaf = path_sentences(path)
+    picture = ui_html.steps(shares, ui_words.share_by_question(path.label, shares))
+    told = [ui_words.share_over_questions(path.label), turning_point(path), leaf]
+    more = (ui_words.all_questions(len(path.steps)), questions) if path.steps else None
+    return ui_html.reasons(
+        ui_words.MODEL_NAMES["tree"], [one for one in told if one], picture, more
+    )
+
+
+def _mlp(found: Explanation) -> str:
+    amounts = {part.group: part.amount for part in found.mlp.parts}
+    picture = ui_html.shifts(amounts, found.mlp.label)
+    return ui_html.reasons(ui_words.MODEL_NAMES["mlp"], shift_sentences(found.mlp), picture)

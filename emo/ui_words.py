@@ -219,6 +219,21 @@ def log_odds_of(label: str) -> str:
     return f"Change in the log-odds of {label}"
 
 
+def share_over_questions(label: str) -> str:
+    """What the columns over the tree's path are."""
+    return f"The share of {label} before the first question, and after each."
+
+
+def share_by_question(label: str, shares: Sequence[float]) -> str:
+    """The columns over the tree's path for those who do not see them."""
+    return f"Share of {label} from question to question: {', '.join(map(percent, shares))}"
+
+
+def all_questions(n: int) -> str:
+    """Above the questions of the tree, which are shown on demand."""
+    return f"All {n} questions, one by one"
+
+
 def region(start_s: float, stop_s: float) -> str:
     """The selected part of a clip in words."""
     return f"selected: {start_s:.2f} to {stop_s:.2f}{NBSP}s"

@@ -1,5 +1,7 @@
 """Give it a voice, and see what three classifiers make of its emotion."""
 
+import streamlit as st
+
 from emo import ui, ui_address, ui_analyse, ui_words
 
 ui.begin(ui_words.ANALYSE_TITLE, ui_words.ANALYSE_LEAD)
@@ -15,8 +17,10 @@ else:
         ui_analyse.show_verdict(choice, analysis)
         ui_analyse.show_models(analysis)
         ui_analyse.show_sound(choice, analysis)
-        ui_analyse.show_over_time(choice, analysis)
+        over_time = st.container()  # it takes longest, so the rest of the page comes first
         ui_analyse.show_what_if(analysis)
         ui_analyse.show_why(choice, analysis)
         ui_analyse.show_quality(analysis)
         ui_analyse.show_downloads(choice, analysis)
+        with over_time:
+            ui_analyse.show_over_time(choice, analysis)

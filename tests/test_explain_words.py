@@ -1,5 +1,7 @@
 """Explanations in sentences, word by word for made-up ones."""
 
+import dataclasses
+
 import numpy as np
 
 from emo import explain as ex
@@ -53,6 +55,22 @@ def test_the_path_in_words():
         "leaf: happy 86 %, angry 2 %, disgusted 2 %, fearful 2 %, neutral 2 %, sad 2 %, "
         "surprised 2 %."
     )
+
+
+def test_the_question_that_moved_the_tree_most():
+    arrays, clip = simple_tree()
+    found = ex.explain_tree(arrays, clip, "happy")
+    said = words.turning_point(found).replace("\u00a0", " ")
+    assert said == (
+        "Question 1 of 1 moved it most: the share of happy went from 30 % to 86 %. What weighed "
+        "most there: pitch, 95th percentile, 7.2 semitones (typical 4.2)."
+    )
+    (step,) = found.steps
+    shares = (0.5, 0.9, 0.3, 0.4)  # by 0.2 up, 0.4 up, 0.6 down, 0.1 up
+    steps = tuple(dataclasses.replace(step, share=share, strongest=()) for share in shares)
+    said = words.turning_point(dataclasses.replace(found, steps=steps)).replace("\u00a0", " ")
+    assert said == "Question 3 of 4 moved it most: the share of happy went from 90 % to 30 %."
+    assert words.turning_point(dataclasses.replace(found, steps=())) == ""
 
 
 def test_on_the_limit_is_not_above_it():

@@ -25,7 +25,8 @@ def open_at(**params: str) -> AppTest:
 
 
 def address(at: AppTest) -> dict[str, str]:
-    return {name: values[0] for name, values in at.query_params.items()}
+    given = at.query_params.items()
+    return {name: value if isinstance(value, str) else value[0] for name, value in given}
 
 
 def selected(at: AppTest) -> str:

@@ -145,6 +145,13 @@ def test_the_areas_of_a_timeline_are_its_shares_and_leave_gaps_out() -> None:
     assert found[-1][1] == "5000,0 7500,0 10000,0 10000,1000 7500,1000 5000,1000"
 
 
+def test_an_area_is_cut_out_of_its_box() -> None:
+    text = ui_html.timeline(4.0, [[0.0, 1.0]], [[0.25, 0.75, *[0.0] * 5]], {}, "words")
+    first, second = re.findall(r'class="emo-(\w+)" style="clip-path:polygon\(([^)]*)\)"', text)[:2]
+    assert first == ("angry", "0% 75%,12.5% 75%,25% 75%,25% 100%,12.5% 100%,0% 100%")
+    assert second == ("disgusted", "0% 0%,12.5% 0%,25% 0%,25% 75%,12.5% 75%,0% 75%")
+
+
 def test_a_timeline_places_its_stretches_and_escapes_its_names() -> None:
     lane = [
         ui_html.Stretch(1.0, 3.0, "sad", 0.8, False),
@@ -168,6 +175,21 @@ def test_shifts_go_to_their_side_of_the_middle() -> None:
     assert 'width:0.0%"></div></td><td class="emo-share">0.00</td>' in text
     assert "&lt;x&gt;" in text
     assert "log-odds of sad" in text
+
+
+def test_steps_are_as_high_as_their_shares() -> None:
+    text = ui_html.steps([0.14, 0.42, 0.23], EVIL)
+    assert re.findall(r"height:([\d.]+)%", text) == ["14.0", "42.0", "23.0"]
+    assert f"<span>14{NBSP}%</span><span>23{NBSP}%</span>" in text
+    assert "<img" not in text
+
+
+def test_more_is_given_on_demand() -> None:
+    html = ui_html.reasons("Tree", ["One."], more=(EVIL, [EVIL]))
+    assert Tags(html).opened == ["h3", "div", "p", "details", "summary", "p"]
+    assert EVIL not in html
+    region = ui_html.chosen_part('["a"]')
+    assert region == '<div hidden data-emo-region="[&quot;a&quot;]">&nbsp;</div>'
 
 
 def test_reasons_and_overlays_are_escaped() -> None:

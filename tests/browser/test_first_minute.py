@@ -1,0 +1,245 @@
+"""The first minute of someone with nothing at hand; links; the keyboard alone; phone and dark."""
+
+import re
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, Locator, Page, expect
+
+from docs import screens
+from emo import ui_guide_words, ui_words
+from emo.labels import LABELS
+from tests import voices
+from tests.browser.test_browser import (
+    ANSWER_MS,
+    WIDTHS,
+    drag,
+    expect_answers,
+    now_s,
+    open_app,
+    stage,
+    upload,
+)
+
+MOST_TABS = 60
+
+pytestmark = pytest.mark.timeout(180)
+
+
+@pytest.fixture
+def page(browser: Browser, address: str) -> Iterator[Page]:
+    """The first page; at the end nothing must have gone wrong on it."""
+    page, watch = open_app(browser, address)
+    yield page
+    assert page.get_by_test_id("stException").count() == 0
+    assert watch.faults == []
+    page.context.close()
+
+
+def guide(page: Page) -> Locator:
+    return page.get_by_role("region", name=ui_guide_words.GUIDE_LABEL)
+
+
+def expect_step(page: Page, step: str) -> None:
+    name, sentence = ui_guide_words.STEPS[step]
+    expect(guide(page).locator("[aria-current=step]")).to_have_text(name, timeout=ANSWER_MS)
+    expect(guide(page).get_by_role("status")).to_contain_text(sentence)
+
+
+def pick(page: Page, emotion: str) -> None:
+    """Choose a sample, and wait for its answers and its player."""
+    page.get_by_role("button", name=ui_words.sample_name(emotion), exact=True).click()
+    expect_answers(page, "minute." if emotion == "all" else f"{emotion}.")
+
+
+def open_reasons(page: Page) -> None:
+    page.get_by_text(ui_words.WHY_LABEL, exact=True).click()
+    expect(page.locator(".st-key-why-mlp p").first).to_be_visible(timeout=ANSWER_MS)
+
+
+# --- The guide -----------------------------------------------------------------------------------
+
+
+def test_the_guide_follows_along_and_gets_out_of_the_way(page: Page) -> None:
+    expect_step(page, "pick")
+    pick(page, "sad")
+    expect_step(page, "listen")
+    page.get_by_role("button", name=ui_words.PLAYER["play"], exact=True).click()
+    expect_step(page, "select")
+    drag(page, 0.3, 0.6)
+    expect_step(page, "why")
+    expect(guide(page)).to_be_in_viewport()  # also down here
+    open_reasons(page)
+    expect_step(page, "errors")
+    page.get_by_role("link", name=ui_guide_words.NEXT_LABEL).click()
+    expect(page.get_by_role("heading", level=1)).to_have_text(ui_words.MATRICES_TITLE)
+    screens.open_page(page, "Analyse")
+    expect(page.locator("h2.emo-verdict")).to_be_visible(timeout=ANSWER_MS)
+    expect(guide(page)).to_have_count(0)
+
+
+def test_a_hidden_guide_stays_away(page: Page) -> None:
+    page.get_by_role("button", name=ui_guide_words.HIDE_LABEL).click()
+    expect(guide(page)).to_have_count(0)
+    pick(page, "sad")
+    expect(guide(page)).to_have_count(0)
+
+
+# --- The long sample -----------------------------------------------------------------------------
+
+
+def test_the_long_sample_shows_the_timeline_with_one_click(page: Page) -> None:
+    pick(page, "all")
+    timeline = page.get_by_role("img", name=re.compile("^The vote over time: "))
+    last = page.get_by_role("button", name=ui_words.TIMELINE_FILES["vtt"])
+    expect(last).to_be_visible(timeout=ANSWER_MS)
+    said = timeline.locator(".emo-lane").first.locator("> div")
+    assert said.count() >= len(LABELS)
+    legend = page.locator("ul.emo-legend").first
+    expect(legend.locator("li")).to_have_text(list(LABELS))
+    place = timeline.locator("[data-emo-seek]")
+    place.scroll_into_view_if_needed()
+    box = place.bounding_box()
+    assert box
+    place.click(position={"x": box["width"] / 2, "y": box["height"] / 2})
+    half_s = float(stage(page).get_attribute("aria-valuemax") or 0) / 2
+    assert half_s > 30
+    assert now_s(page) == pytest.approx(half_s, abs=0.5)
+
+
+# --- Links ---------------------------------------------------------------------------------------
+
+
+def test_a_link_opened_afresh_shows_the_same(browser: Browser, address: str, page: Page) -> None:
+    pick(page, "sad")
+    drag(page, 0.3, 0.6)
+    expect(page.get_by_test_id("stText")).to_contain_text("selected: ", timeout=ANSWER_MS)
+    open_reasons(page)
+    page.wait_for_url(re.compile(r"\?sample=sad&part=\d\.\d\d-\d\.\d\d&why=1$"))
+    shown = page.get_by_test_id("stText").first.inner_text()
+
+    fresh, watch = open_app(browser, page.url)
+    expect_answers(fresh, shown)
+    expect(fresh.locator("h2.emo-verdict")).to_have_text(
+        page.locator("h2.emo-verdict").inner_text()
+    )
+    expect(fresh.locator(".st-key-why-mlp p").first).to_be_visible(timeout=ANSWER_MS)
+    clear = fresh.get_by_role("button", name=ui_words.PLAYER["clear"])
+    expect(clear).to_be_visible()  # the player knows of the part
+    expect(guide(fresh)).to_have_count(0)
+    clear.click()
+    expect(fresh.get_by_test_id("stText")).not_to_contain_text("selected", timeout=ANSWER_MS)
+    fresh.wait_for_url(re.compile(r"\?sample=sad&why=1$"))
+    assert watch.faults == []
+    fresh.context.close()
+
+
+def test_bad_values_in_an_address_are_ignored(browser: Browser, address: str) -> None:
+    page, watch = open_app(browser, f"{address}/?sample=../secret&part=1-2&why=1")
+    expect(page.get_by_test_id("stFileUploader")).to_be_visible()
+    page.wait_for_url(re.compile(r"/$"))
+    expect(page.locator("h2.emo-verdict")).to_have_count(0)
+    assert watch.faults == []
+    page.context.close()
+
+
+def test_a_step_back_and_an_upload(page: Page) -> None:
+    pick(page, "sad")
+    page.wait_for_url(re.compile(r"\?sample=sad$"))
+    pick(page, "happy")
+    page.wait_for_url(re.compile(r"\?sample=happy$"))
+    page.go_back()
+    expect_answers(page, "sad.")
+    upload(page, "my secret.wav", voices.encoded(voices.voice(), subtype="PCM_16"))
+    expect_answers(page, "my secret.wav")
+    page.wait_for_url(re.compile(r"/$"))
+
+
+# --- The keyboard alone --------------------------------------------------------------------------
+
+RING = """() => {
+  let at = document.activeElement;
+  while (at?.shadowRoot?.activeElement) at = at.shadowRoot.activeElement;
+  if (!at || at === document.body) return null;
+  const look = part => getComputedStyle(part);
+  const drawn = [at, at.parentElement, at.closest('label')].filter(Boolean).map(look);
+  const ring = drawn.some(one => (one.outlineStyle !== 'none' && parseFloat(one.outlineWidth) > 0)
+    || one.boxShadow !== 'none');
+  const name = at.getAttribute('aria-label') || at.innerText || at.labels?.[0]?.innerText || at.id;
+  return [`${at.tagName} ${name}`.trim(), ring];
+}"""
+
+
+def tab_to(page: Page, name: str) -> list[str]:
+    """What was passed with the tabulator on the way to what is called so; each shows a ring."""
+    passed: list[str] = []
+    for _ in range(MOST_TABS):
+        page.keyboard.press("Tab")
+        found = page.evaluate(RING)
+        if found is None:
+            continue
+        passed.append(found[0])
+        assert found[1], f"{found[0]} does not show that it has the keyboard"
+        if name in found[0]:
+            return passed
+    raise AssertionError(f"{name} was not reached: {passed}")
+
+
+def test_from_start_to_result_by_keyboard_alone(page: Page) -> None:
+    tab_to(page, "sad")
+    page.keyboard.press("Enter")
+    expect_answers(page, "sad.")
+    tab_to(page, ui_words.PLAYER["play"])
+    tab_to(page, ui_words.PLAYER["position"])
+    page.keyboard.press("Shift+ArrowRight")
+    assert now_s(page) == pytest.approx(1.0, abs=0.05)
+    page.keyboard.press("e")
+    expect(page.get_by_test_id("stText")).to_contain_text(
+        "selected: 0.00 to 1.00", timeout=ANSWER_MS
+    )
+    tab_to(page, ui_words.PLAYER["keys_title"])  # what the keys do stands on the page
+    page.keyboard.press("Enter")
+    expect(page.get_by_text(ui_words.PLAYER["keys"])).to_be_visible()
+    tab_to(page, ui_words.WHY_LABEL)
+    page.keyboard.press("Space")
+    expect(page.locator(".st-key-why-mlp p").first).to_be_visible(timeout=ANSWER_MS)
+    tab_to(page, ui_words.FORGET_LABEL)
+    page.keyboard.press("Enter")
+    expect(page.locator("h2.emo-verdict")).to_have_count(0, timeout=ANSWER_MS)
+
+
+# --- Phone and dark ------------------------------------------------------------------------------
+
+
+def test_nothing_scrolls_sideways_on_a_phone(browser: Browser, address: str) -> None:
+    page, watch = open_app(browser, address, "phone")
+    assert page.evaluate(WIDTHS) == [0, 0]
+    pick(page, "all")
+    expect(page.get_by_role("button", name=ui_words.TIMELINE_FILES["vtt"])).to_be_visible(
+        timeout=ANSWER_MS
+    )
+    open_reasons(page)
+    for title in screens.PAGES.values():
+        if title != "Analyse":
+            screens.open_page(page, title)
+        screens.settle(page)
+        assert page.evaluate(WIDTHS) == [0, 0], f"{title} scrolls sideways"
+    assert watch.faults == []
+    page.context.close()
+
+
+def test_guide_and_signs_have_their_colours_in_light_and_dark(
+    browser: Browser, address: str
+) -> None:
+    colours = {}
+    for mode in ("light", "dark"):
+        page, _ = open_app(browser, address, mode)
+        expect(guide(page)).to_be_visible()
+        colours[mode] = page.evaluate(
+            "() => [getComputedStyle(document.querySelector('.st-key-guide')).backgroundColor, "
+            "getComputedStyle(document.querySelector('.st-key-sample-happy button'), '::before')"
+            ".backgroundColor]"
+        )
+        page.context.close()
+    assert colours["light"] == ["rgb(255, 255, 255)", "rgb(168, 118, 0)"]
+    assert colours["dark"] == ["rgb(30, 35, 39)", "rgb(250, 213, 53)"]
