@@ -19,6 +19,11 @@ from PIL import Image
 from playwright.sync_api import Browser, Page, Playwright, ViewportSize, sync_playwright
 
 ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from emo.ui_guide_words import HIDE_LABEL
+from emo.ui_words import TIMELINE_FILES
+
 SCREENS = ROOT / "docs" / "screens"
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 FLAGS = ("--no-sandbox", "--disable-dev-shm-usage")
@@ -150,12 +155,19 @@ def main() -> None:
         for mode in MODES:
             page = new_page(browser, mode)
             page.goto(address)
+            page.get_by_test_id("stFileUploader").wait_for()
+            photograph(page, SCREENS / f"start-{mode}.png")
+            page.get_by_role("button", name=HIDE_LABEL).click()
             page.get_by_role("button", name=SAMPLE, exact=True).click()
             page.locator("h2.emo-verdict").wait_for()
             for name, title in PAGES.items():
                 if name != "analyse":
                     open_page(page, title)
                 photograph(page, SCREENS / f"{name}-{mode}.png")
+            page.goto(f"{address}/?sample=minute&why=1")
+            page.locator(".st-key-why-mlp p").first.wait_for()
+            page.get_by_role("button", name=TIMELINE_FILES["vtt"]).wait_for()
+            photograph(page, SCREENS / f"minute-{mode}.png")
             page.context.close()
         browser.close()
     print(f"{len(list(SCREENS.glob('*.png')))} screenshots are in {SCREENS.relative_to(ROOT)}.")

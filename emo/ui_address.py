@@ -19,7 +19,7 @@ def follow_address() -> None:
     ui_analyse.open_sample(samples[asked.sample])
     choice = ui_analyse.chosen()
     if choice is not None:
-        ui_player.select_region(ui_analyse.player_key(choice), asked.region_s)
+        ui_player.select_share(ui_analyse.player_key(choice), asked.share)
     ui_why.set_open(asked.why)
 
 
@@ -28,8 +28,8 @@ def _shown_link() -> ui_links.Link:
     choice = ui_analyse.chosen()
     if choice is None or choice.origin != "sample":
         return ui_links.EMPTY
-    region_s = ui_player.selected_region(ui_analyse.player_key(choice))
-    return ui_links.Link(Path(choice.name).stem, region_s, ui_why.is_open())
+    share = ui_player.selected_share(ui_analyse.player_key(choice))
+    return ui_links.Link(Path(choice.name).stem, share, ui_why.is_open())
 
 
 def show_guide() -> None:

@@ -13,6 +13,9 @@ from emo.labels import LABELS
 from emo.ui_signs import sign
 from emo.ui_words import and_then, log_odds_of, model_bars, percent, unsure_between
 
+LONG_LABEL = 7
+"""Letters of a label from which on it takes a wider stretch to show it."""
+
 Likely = tuple[str, float]
 """A label and its share."""
 
@@ -183,9 +186,11 @@ def reasons(
 
 
 def steps(shares: Sequence[float], caption: str) -> str:
-    """A share after each of several steps as columns, the last one standing out."""
+    """A share after each of several steps as columns, beside the highest; the last stands out."""
+    most = max(shares) or 1.0
     columns = "".join(
-        f'<i style="height:{_width(share)}" title="{percent(share)}"></i>' for share in shares
+        f'<i style="height:{_width(share / most)}" title="{percent(share)}"></i>'
+        for share in shares
     )
     ends = f"<span>{percent(shares[0])}</span><span>{percent(shares[-1])}</span>"
     return (
@@ -250,7 +255,8 @@ def timeline(
     first = next(iter(lanes.values()), ())
     labels = "".join(
         f'<b style="left:{_place(one.start_s, duration_s)};'
-        f'width:{_place(one.stop_s - one.start_s, duration_s)}"><span>{escape(one.label)}'
+        f'width:{_place(one.stop_s - one.start_s, duration_s)}">'
+        f"<span{' class=emo-long' if len(one.label) > LONG_LABEL else ''}>{escape(one.label)}"
         f"{'?' if one.is_unsure else ''}</span></b>"
         for one in first
     )

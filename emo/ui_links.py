@@ -12,20 +12,23 @@ from dataclasses import dataclass
 import streamlit as st
 
 SAMPLE, PART, WHY = "sample", "part", "why"
-"""Names in the address: ``?sample=sad&part=0.50-1.25&why=1``."""
+"""Names in the address: ``?sample=sad&part=0.2500-0.6125&why=1``."""
 
-_TIME = r"([0-9]{1,4}(?:\.[0-9]{1,3})?)"
-_PART = re.compile(f"{_TIME}-{_TIME}")
+_SHARE = r"(0(?:\.[0-9]{1,4})?|1(?:\.0{1,4})?)"
+_PART = re.compile(f"{_SHARE}-{_SHARE}")
 _ACTED = "acted"
 _WRITTEN = "address"
 
 
 @dataclass(frozen=True)
 class Link:
-    """What an address says of the page: the stem of a sample's file, and what is done with it."""
+    """What an address says of the page: the stem of a sample's file, and what is done with it.
+
+    ``share`` is where the selected part starts and stops, 0 to 1 of the clip; None for all of it.
+    """
 
     sample: str = ""
-    region_s: tuple[float, float] | None = None
+    share: tuple[float, float] | None = None
     why: bool = False
 
 
@@ -44,21 +47,21 @@ def _read_part(text: str) -> tuple[float, float] | None:
     found = _PART.fullmatch(text)
     if found is None:
         return None
-    start_s, stop_s = float(found[1]), float(found[2])
-    return (start_s, stop_s) if stop_s > start_s else None
+    start, stop = float(found[1]), float(found[2])
+    return (start, stop) if stop > start else None
 
 
 def write_link(link: Link) -> dict[str, str]:
     """The parameters of an address that :func:`read_link` reads as the same; none without a sample.
 
-    Times are kept to a hundredth of a second, the start rounded down and the end up.
+    Shares are kept to a ten-thousandth, the start rounded down and the end up.
     """
     if not link.sample:
         return {}
     params = {SAMPLE: link.sample}
-    if link.region_s is not None:
-        start, stop = (round(100 * time_s, 3) for time_s in link.region_s)
-        params[PART] = f"{math.floor(start) / 100:.2f}-{math.ceil(stop) / 100:.2f}"
+    if link.share is not None:
+        start, stop = (round(10_000 * place, 3) for place in link.share)
+        params[PART] = f"{math.floor(start) / 10_000:.4f}-{math.ceil(stop) / 10_000:.4f}"
     if link.why:
         params[WHY] = "1"
     return params

@@ -44,7 +44,8 @@ def show_timeline(sha256: str, name: str, clip: audio.Clip) -> None:
     if clip.duration_s <= FROM_S:
         return
     st.header(ui_words.TIMELINE_TITLE, anchor=False)
-    place, below = st.empty(), st.empty()
+    with st.container(border=True, key="timeline"):  # as wide as the player's, so times line up
+        place, below = st.empty(), st.empty()
     run = _run_of(sha256, clip)
     _draw(place, run.latest)
     for timeline in run.rest:

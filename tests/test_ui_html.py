@@ -178,8 +178,8 @@ def test_shifts_go_to_their_side_of_the_middle() -> None:
 
 
 def test_steps_are_as_high_as_their_shares() -> None:
-    text = ui_html.steps([0.14, 0.42, 0.23], EVIL)
-    assert re.findall(r"height:([\d.]+)%", text) == ["14.0", "42.0", "23.0"]
+    text = ui_html.steps([0.14, 0.4, 0.23], EVIL)
+    assert re.findall(r"height:([\d.]+)%", text) == ["35.0", "100.0", "57.5"]
     assert f"<span>14{NBSP}%</span><span>23{NBSP}%</span>" in text
     assert "<img" not in text
 
