@@ -4,7 +4,6 @@ What a person does on the page outranks the address; the address outranks the pa
 changed by itself: a link that is opened, or a step back.  A clip that a person gave is never in it.
 """
 
-import math
 import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -12,9 +11,9 @@ from dataclasses import dataclass
 import streamlit as st
 
 SAMPLE, PART, WHY = "sample", "part", "why"
-"""Names in the address: ``?sample=sad&part=0.2500-0.6125&why=1``."""
+"""Names in the address: ``?sample=sad&part=0.25000-0.61250&why=1``."""
 
-_SHARE = r"(0(?:\.[0-9]{1,4})?|1(?:\.0{1,4})?)"
+_SHARE = r"(0(?:\.[0-9]{1,5})?|1(?:\.0{1,5})?)"
 _PART = re.compile(f"{_SHARE}-{_SHARE}")
 _ACTED = "acted"
 _WRITTEN = "address"
@@ -54,14 +53,14 @@ def _read_part(text: str) -> tuple[float, float] | None:
 def write_link(link: Link) -> dict[str, str]:
     """The parameters of an address that :func:`read_link` reads as the same; none without a sample.
 
-    Shares are kept to a ten-thousandth, the start rounded down and the end up.
+    Shares are kept to five decimals, as the player sends them.
     """
     if not link.sample:
         return {}
     params = {SAMPLE: link.sample}
     if link.share is not None:
-        start, stop = (round(10_000 * place, 3) for place in link.share)
-        params[PART] = f"{math.floor(start) / 10_000:.4f}-{math.ceil(stop) / 10_000:.4f}"
+        start, stop = link.share
+        params[PART] = f"{start:.5f}-{stop:.5f}"
     if link.why:
         params[WHY] = "1"
     return params

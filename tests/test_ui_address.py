@@ -36,12 +36,12 @@ def selected(at: AppTest) -> str:
 
 
 def test_a_link_shows_what_it_says() -> None:
-    at = open_at(sample="sad", part="0.2500-0.7500")
+    at = open_at(sample="sad", part="0.25000-0.75000")
     assert at.text[0].value.startswith(
         f"sad.wav · 0.8{ui_words.NBSP}s · {ui_words.region(0.2, 0.6)}"
     )
     assert selected(at) == "[0.25, 0.75]"
-    assert address(at) == {"sample": "sad", "part": "0.2500-0.7500"}
+    assert address(at) == {"sample": "sad", "part": "0.25000-0.75000"}
     assert "emo-guide" not in html(at)  # it is for those who come with nothing at hand
 
 
@@ -87,13 +87,13 @@ def test_a_step_back_shows_what_was_there() -> None:
 
 
 def test_a_visit_to_another_page_keeps_it() -> None:
-    at = open_at(sample="sad", part="0.2500-0.7500")
+    at = open_at(sample="sad", part="0.25000-0.75000")
     check(at.switch_page(MATRICES).run())
     at.query_params.clear()  # as the navigation does
     check(at.switch_page(ANALYSE).run())
     assert at.text[0].value.startswith("sad.wav")
     assert selected(at) == "[0.25, 0.75]"
-    assert address(at) == {"sample": "sad", "part": "0.2500-0.7500"}
+    assert address(at) == {"sample": "sad", "part": "0.25000-0.75000"}
 
 
 def test_what_else_is_in_the_address_stays() -> None:

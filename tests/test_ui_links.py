@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from emo.ui_links import EMPTY, Link, read_link, write_link
 
 SAMPLES = ("sad", "happy", "minute")
-places = st.integers(0, 10_000).map(lambda n: n / 10_000)
+places = st.integers(0, 100_000).map(lambda n: n / 100_000)
 parts = st.tuples(places, places).filter(lambda pair: pair[0] < pair[1])
 links = st.builds(Link, st.sampled_from(SAMPLES), st.none() | parts, st.booleans())
 
@@ -17,17 +17,9 @@ def test_what_is_written_is_read_back(link: Link) -> None:
     assert read_link(write_link(link), SAMPLES) == link
 
 
-@given(st.floats(0, 0.9), st.floats(0.01, 0.1))
-def test_a_part_is_rounded_outwards(start: float, length: float) -> None:
-    found = read_link(write_link(Link("sad", (start, start + length))), SAMPLES).share
-    assert found is not None
-    assert start - 0.000101 < found[0] <= start + 1e-6
-    assert start + length - 1e-6 <= found[1] < start + length + 0.000101
-
-
 def test_an_address_is_short_and_plain() -> None:
     link = Link("sad", (0.5, 0.87654), True)
-    assert write_link(link) == {"sample": "sad", "part": "0.5000-0.8766", "why": "1"}
+    assert write_link(link) == {"sample": "sad", "part": "0.50000-0.87654", "why": "1"}
     assert write_link(Link("sad")) == {"sample": "sad"}
 
 

@@ -186,7 +186,7 @@ class Player {
     this.region = region;
     if (isDone) {
       if (region) this.seek(region[0]);
-      this.sent = region && region.map((time) => time / this.clip.duration_s);
+      this.sent = region && region.map((time) => Math.round((1e5 * time) / this.clip.duration_s) / 1e5); // as in a link
       this.send(this.sent ?? []);
     }
     this.mark();

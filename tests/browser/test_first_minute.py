@@ -115,7 +115,7 @@ def test_a_link_opened_afresh_shows_the_same(browser: Browser, address: str, pag
     drag(page, 0.3, 0.6)
     expect(page.get_by_test_id("stText")).to_contain_text("selected: ", timeout=ANSWER_MS)
     open_reasons(page)
-    page.wait_for_url(re.compile(r"\?sample=sad&part=0\.\d{4}-0\.\d{4}&why=1$"))
+    page.wait_for_url(re.compile(r"\?sample=sad&part=0\.\d{5}-0\.\d{5}&why=1$"))
     shown = page.get_by_test_id("stText").first.inner_text()
 
     fresh, watch = open_app(browser, page.url)
