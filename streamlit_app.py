@@ -11,6 +11,7 @@ st.set_page_config(page_title="Emo", page_icon=str(ICON), layout="wide")
 st.navigation(
     [
         st.Page("pages/analyse.py", title="Analyse", default=True),
+        st.Page("pages/compare.py", title="Compare clips"),
         st.Page("pages/teach.py", title="Teach it"),
         st.Page("pages/confusion_matrices.py", title="Confusion matrices"),
         st.Page("pages/about.py", title="About"),

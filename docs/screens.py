@@ -38,6 +38,7 @@ PHONE_AGENT = (  # the app closes the drawer behind a link where this says Mobil
 MODES = ("light", "dark", "phone")
 PAGES = {
     "analyse": "Analyse",
+    "compare": "Compare clips",
     "teach": "Teach it",
     "matrices": "Confusion matrices",
     "about": "About",
@@ -148,6 +149,16 @@ def photograph(page: Page, path: Path) -> None:
     page.set_viewport_size(size)
 
 
+def compare_samples(page: Page) -> None:
+    """Fill the page of several clips, and put the first two side by side."""
+    page.get_by_role("button", name="Add the samples").click()
+    rows = page.locator("tbody tr[data-id]")
+    rows.nth(6).wait_for()
+    for i in range(2):
+        rows.nth(i).get_by_role("checkbox").check()
+    page.get_by_role("heading", name="Side by side").wait_for()
+
+
 def main() -> None:
     """Take all screenshots."""
     with serve() as address, sync_playwright() as playwright:
@@ -163,6 +174,8 @@ def main() -> None:
             for name, title in PAGES.items():
                 if name != "analyse":
                     open_page(page, title)
+                if name == "compare":
+                    compare_samples(page)
                 photograph(page, SCREENS / f"{name}-{mode}.png")
             page.goto(f"{address}/?sample=minute&why=1")
             page.locator(".st-key-why-mlp p").first.wait_for()

@@ -60,6 +60,7 @@ def pack_player(
     span: tuple[int, int],
     words: Mapping[str, str],
     peak: float | None = None,
+    shown_s: float | None = None,
 ) -> bytes:
     """A clip with its waveform, spectrograms, pitch and loudness, as the player reads it.
 
@@ -72,6 +73,9 @@ def pack_player(
         What the player says, by name.
     peak
         The sample that is played as loud as can be: the clip's own highest if not told otherwise.
+    shown_s
+        Seconds across where two players stand side by side, which then show the same; None where
+        it stands alone and shows the whole clip.
     """
     linear, mel = spectrograms_db(samples)
     pitch_hz, level_db = contours(samples)
@@ -92,6 +96,7 @@ def pack_player(
     }
     header = {
         "duration_s": len(samples) / RATE_HZ,
+        "shown_s": shown_s,
         "span_s": [span[0] / RATE_HZ, span[1] / RATE_HZ],
         "frame_s": FRAME_S,
         "range_db": RANGE_DB,

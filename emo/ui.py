@@ -9,6 +9,7 @@ from typing import Any
 import streamlit as st
 
 from emo import predict, ui_guide, ui_signs, ui_words
+from emo.comparison import Collection
 from emo.errors import ModelError
 
 Metrics = dict[str, dict[str, Any]]
@@ -19,6 +20,7 @@ CHART = {"displayModeBar": False, "scrollZoom": False}
 
 LOG = logging.getLogger("emo")
 
+_COLLECTION = "comparison"
 _STYLE = Path(__file__).with_name("app.css")
 _LOGO = Path(__file__).parent / "data" / "logo.svg"
 _SPACES = re.compile(r"[ \t\r\n]+")  # a space that must not break stays
@@ -99,3 +101,16 @@ def measured() -> Metrics:
 def unseen_voices(metrics: Metrics, key: str) -> ui_words.Scores | None:
     """Scores of one model on speakers that it never heard, None if they were not measured."""
     return metrics.get(key, {}).get("voices")
+
+
+def agreement(prediction: predict.Prediction) -> str:
+    """Whether the three models agree on a clip, as a sentence."""
+    given = {key: None if a.unsure else a.label for key, a in prediction.answers.items()}
+    models = {key: given[key] for key in predict.MODEL_KEYS}
+    return ui_words.agreement(models, given[predict.VOTE])
+
+
+def collection() -> Collection:
+    """The clips that are compared in this session; none at first."""
+    found: Collection = st.session_state.setdefault(_COLLECTION, Collection())
+    return found

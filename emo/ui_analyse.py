@@ -129,6 +129,17 @@ def _take_file(key: str, origin: str) -> None:
         del st.session_state[_CHOICE]
 
 
+def choose(choice: Choice) -> None:
+    """Nothing; makes this clip the one that the page shows."""
+    st.session_state[_CHOICE] = choice
+
+
+def sample_clip(sample: Mapping[str, Any]) -> Choice:
+    """The clip of a sample."""
+    path = SAMPLES_DIR / sample["file"]
+    return Choice(path.name, path.read_bytes(), "sample", str(sample.get("text", "")))
+
+
 def _take_sample(sample: Mapping[str, Any]) -> None:
     ui_links.note_act()
     ui_guide.note_step("pick")
@@ -137,14 +148,14 @@ def _take_sample(sample: Mapping[str, Any]) -> None:
 
 def open_sample(sample: Mapping[str, Any]) -> None:
     """Nothing; a sample of the list becomes the clip."""
-    path = SAMPLES_DIR / sample["file"]
-    st.session_state[_CHOICE] = Choice(
-        path.name, path.read_bytes(), "sample", str(sample.get("text", ""))
-    )
+    choose(sample_clip(sample))
 
 
 def _forget() -> None:
     ui_links.note_act()
+    choice = chosen()
+    if choice is not None:
+        ui.collection().drop(_digest(choice))
     st.session_state.pop(_CHOICE, None)
     st.session_state[_ROUND] = st.session_state.get(_ROUND, 0) + 1
     for kept in (decode, altered, draw, answer, ui_why.reasons):
@@ -328,8 +339,6 @@ def _marked(analysis: Analysis, name: str) -> Any:
 
 def _show_vote(choice: Choice, analysis: Analysis, metrics: ui.Metrics) -> None:
     prediction = analysis.prediction
-    given = {key: None if a.unsure else a.label for key, a in prediction.answers.items()}
-    models = {key: given[key] for key in predict.MODEL_KEYS}
     vote = prediction.answers[predict.VOTE]
     shares = vote.probabilities.tolist()
     with st.container(border=True, key="vote"):
@@ -340,7 +349,7 @@ def _show_vote(choice: Choice, analysis: Analysis, metrics: ui.Metrics) -> None:
                     *ui_html.likeliest(shares),
                     vote.unsure,
                     _overline(analysis),
-                    ui_words.agreement(models, given[predict.VOTE]),
+                    ui.agreement(prediction),
                 )
             )
             st.text(_described(choice, analysis))

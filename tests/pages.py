@@ -18,8 +18,8 @@ from tests import voices
 from tests.made import copy_models
 
 APP = str(Path(__file__).parent.parent / "streamlit_app.py")
-ANALYSE, MATRICES, ABOUT = (
-    f"pages/{name}.py" for name in ("analyse", "confusion_matrices", "about")
+ANALYSE, COMPARE, MATRICES, ABOUT = (
+    f"pages/{name}.py" for name in ("analyse", "compare", "confusion_matrices", "about")
 )
 QUALITY = Quality(2.0, 16_000, 1, -3.0, -20.0, 0.0, 40.0, 0.9, 8000.0)
 """A recording without fault."""

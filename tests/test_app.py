@@ -18,7 +18,7 @@ from emo.labels import LABELS
 from emo.presence import Concern
 from tests import pages
 from tests.malformed import malformed
-from tests.pages import ABOUT, ANALYSE, APP, MATRICES, check, html, tone, upload
+from tests.pages import ABOUT, ANALYSE, APP, COMPARE, MATRICES, check, html, tone, upload
 
 MUSIC = Concern("music", "This sounds like *music*, not like speech.")
 
@@ -329,14 +329,14 @@ def test_about_without_figures(app: AppTest, models_dir: Path) -> None:
     assert ui_words.NO_METRICS in [warning.value for warning in app.warning]
 
 
-@pytest.mark.parametrize("page", [ANALYSE, MATRICES, ABOUT])
+@pytest.mark.parametrize("page", [ANALYSE, COMPARE, MATRICES, ABOUT])
 def test_every_widget_has_a_label(app: AppTest, page: str) -> None:
     check(app.switch_page(page).run())
     widgets: list[Any] = [*app.button, *app.selectbox, *app.segmented_control, *app.file_uploader]
     assert all(widget.label.strip() for widget in widgets)
 
 
-@pytest.mark.parametrize("page", ["analyse", "confusion_matrices", "about"])
+@pytest.mark.parametrize("page", ["analyse", "compare", "confusion_matrices", "about"])
 def test_no_page_holds_a_number(page: str) -> None:
     source = (Path(APP).parent / "pages" / f"{page}.py").read_text(encoding="utf-8")
     assert not any(character.isdigit() for character in source)

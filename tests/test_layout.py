@@ -42,6 +42,7 @@ ORDER = [
     "explain",
     "explain_words",
     "reports",
+    "comparison",
     "metrics",
     "published",
     "results",

@@ -71,12 +71,19 @@ class Player {
     else {
       this.audio.src = URL.createObjectURL(clip.sound);
       this.time = 0;
-      this.view = { from: 0, to: clip.duration_s };
+      this.view = { from: 0, to: this.end };
       this.region = null;
     }
+    if (clip.shown_s) this.view = { from: 0, to: this.end };
     this.write();
     this.adopt();
     this.resize();
+    this.share({ view: this.view });
+  }
+
+  // Seconds that fit across: those of the clip, or of the longer one of two side by side.
+  get end() {
+    return this.clip.shown_s ?? this.clip.duration_s;
   }
 
   // The same clip, altered: it is heard on from the same place of it, at another time if its speed
@@ -98,6 +105,7 @@ class Player {
     this.watcher.disconnect();
     this.mutations.disconnect();
     document.removeEventListener("click", this.outside);
+    document.removeEventListener("emo-player", this.beside);
   }
 
   write() {
@@ -130,7 +138,7 @@ class Player {
     this.find("play").onclick = () => this.toggle();
     this.find("in").onclick = () => this.zoom(0.5);
     this.find("out").onclick = () => this.zoom(2);
-    this.find("fit").onclick = () => this.look(0, this.clip.duration_s);
+    this.find("fit").onclick = () => this.look(0, this.end);
     this.find("clear").onclick = () => this.select(null, true);
     this.find("scale").onchange = (event) => this.set({ scale: event.target.value });
     this.find("range").onchange = (event) => this.set({ range: Number(event.target.value) });
@@ -154,6 +162,16 @@ class Player {
       if (place && this.clip) this.seek(((event.clientX - place.left) / place.width) * this.clip.duration_s);
     };
     document.addEventListener("click", this.outside);
+    // Of two players one sounds at a time; side by side they show the same.
+    this.beside = ({ detail }) => {
+      if (detail.player === this || !this.clip) return;
+      if (detail.plays) this.audio.pause();
+      if (!this.clip.shown_s) return;
+      if (detail.changes) this.adopt(detail.changes);
+      if (detail.view) this.view = { ...detail.view };
+      this.draw();
+    };
+    document.addEventListener("emo-player", this.beside);
     // What carried the network's answer lies outside too, and comes and goes.
     this.mutations = new MutationObserver(() => {
       this.adopt();
@@ -171,6 +189,7 @@ class Player {
   toggle() {
     if (!this.audio.paused) return this.audio.pause();
     if (this.region && (this.time < this.region[0] || this.time >= this.region[1] - 0.01)) this.seek(this.region[0]);
+    this.share({ plays: true });
     this.audio.play();
     if (document.querySelector("[data-emo-guide=listen], [data-emo-guide=pick]")) this.notePlay();
   }
@@ -192,9 +211,19 @@ class Player {
     this.mark();
   }
 
+  share(detail) {
+    document.dispatchEvent(new CustomEvent("emo-player", { detail: { player: this, ...detail } }));
+  }
+
   set(changes) {
     Object.assign(this.settings, changes);
     this.draw();
+    this.share({ changes });
+  }
+
+  adopt(changes) {
+    Object.assign(this.settings, changes);
+    for (const [name, value] of Object.entries(changes)) this.find(name)[typeof value === "boolean" ? "checked" : "value"] = value;
   }
 
   press(event) {
@@ -213,7 +242,7 @@ class Player {
       "+": () => this.zoom(0.5),
       "=": () => this.zoom(0.5),
       "-": () => this.zoom(2),
-      0: () => this.look(0, this.clip.duration_s),
+      0: () => this.look(0, this.end),
       "[": () => edge(0),
       "]": () => edge(1),
       s: () => edge(0), // on many keyboards a bracket takes three fingers
@@ -244,7 +273,9 @@ class Player {
   move(event) {
     if (!this.drag) return this.read(event);
     if (Math.abs(event.offsetX - this.drag.x) > DRAG_PX) this.drag.moved = true;
-    if (this.drag.moved) this.select([this.at(this.drag.x), this.at(event.offsetX)].sort((a, b) => a - b), false);
+    if (!this.drag.moved) return;
+    const ends = [this.drag.x, event.offsetX].map((x) => Math.min(this.at(x), this.clip.duration_s));
+    this.select(ends.sort((a, b) => a - b), false);
   }
 
   up(event) {
@@ -270,6 +301,7 @@ class Player {
   read(event) {
     const { mel_hz, linear_hz, duration_s, range_db } = this.clip;
     const time = this.at(event.offsetX);
+    if (time > duration_s) return (this.find("readout").textContent = "");
     const up = (WAVE + GAP + PICTURE - event.offsetY) / PICTURE;
     let text = `${time.toFixed(2)} s`;
     if (up >= 0 && up < 1) {
@@ -285,11 +317,11 @@ class Player {
   // --- What is in view -------------------------------------------------------------------------
 
   look(from, to) {
-    const end = this.clip.duration_s;
-    const width = Math.min(end, Math.max(CLOSEST_S, to - from));
-    const start = Math.max(0, Math.min(from, end - width));
+    const width = Math.min(this.end, Math.max(CLOSEST_S, to - from));
+    const start = Math.max(0, Math.min(from, this.end - width));
     this.view = { from: start, to: start + width };
     this.draw();
+    this.share({ view: this.view });
   }
 
   zoom(factor, centre = this.time) {
@@ -300,7 +332,7 @@ class Player {
 
   pan(share) {
     const width = this.view.to - this.view.from;
-    const start = (share / 1000) * (this.clip.duration_s - width);
+    const start = (share / 1000) * (this.end - width);
     this.look(start, start + width);
   }
 
@@ -371,10 +403,10 @@ class Player {
     this.drawWave(context);
     this.drawPicture(context);
     this.drawTimes(context);
-    const isWhole = this.view.to - this.view.from > this.clip.duration_s - 1e-6;
+    const isWhole = this.view.to - this.view.from > this.end - 1e-6;
     const pan = this.find("pan");
     pan.disabled = isWhole;
-    pan.value = isWhole ? 0 : (1000 * this.view.from) / (this.clip.duration_s - this.view.to + this.view.from);
+    pan.value = isWhole ? 0 : (1000 * this.view.from) / (this.end - this.view.to + this.view.from);
     this.find("fit").disabled = this.find("out").disabled = isWhole;
     this.mark();
   }

@@ -1,0 +1,154 @@
+// A table of clips: a row each, one tick to choose it, one click to open it.
+// Sends back what is ticked (kept), and which clip or which order was asked for (once).
+
+const tables = new WeakMap();
+const ANSWERS = ["vote", "tree", "cnn", "mlp"];
+
+export default function ({ data, parentElement, setStateValue, setTriggerValue }) {
+  let table = tables.get(parentElement);
+  if (!table) {
+    table = new Table(parentElement);
+    tables.set(parentElement, table);
+  }
+  table.send = setStateValue;
+  table.ask = setTriggerValue;
+  table.show(data);
+}
+
+function make(tag, name, text) {
+  const element = document.createElement(tag);
+  if (name) element.className = name;
+  if (text !== undefined) element.textContent = text;
+  return element;
+}
+
+class Table {
+  constructor(root) {
+    this.find = (name) => root.querySelector(`[data-part="${name}"]`);
+    this.rows = new Map();
+  }
+
+  show(data) {
+    const { words } = data;
+    this.words = words;
+    this.colours = data.colours;
+    this.columns = data.columns;
+    if (this.round !== data.round) {
+      this.round = data.round;
+      this.ticked = new Set(data.ticked);
+    }
+    this.find("caption").textContent = words.caption;
+    this.find("scroll").setAttribute("aria-label", words.caption);
+    this.head(data);
+    const body = this.find("body");
+    const shown = data.rows.map((row) => this.row(row));
+    // A row that is where it belongs is left alone, so that it keeps the focus.
+    shown.forEach((row, i) => body.children[i] !== row && body.insertBefore(row, body.children[i] ?? null));
+    while (body.children.length > shown.length) body.lastChild.remove();
+    const ids = new Set(data.rows.map((row) => row.id));
+    for (const id of this.rows.keys()) if (!ids.has(id)) this.rows.delete(id);
+    this.mark();
+  }
+
+  head({ columns, order }) {
+    const key = JSON.stringify([columns, order]);
+    if (key === this.headed) return;
+    this.headed = key;
+    const old = this.find("head");
+    const focused = old.getRootNode().activeElement?.dataset.order;
+    const first = make("th", "tick");
+    first.append(make("span", "", this.words.ticks));
+    const cells = columns.map((column) => {
+      const cell = make("th", column.key);
+      if (!column.order) cell.textContent = column.title;
+      else {
+        const button = make("button", "", column.title);
+        button.type = "button";
+        button.dataset.order = column.order;
+        button.title = this.words.order.replace("{0}", () => column.order_name);
+        button.onclick = () => this.ask("order", column.order);
+        cell.setAttribute("aria-sort", order !== column.order ? "none" : column.falls ? "descending" : "ascending");
+        cell.append(button);
+      }
+      return cell;
+    });
+    for (const cell of [first, ...cells]) cell.setAttribute("role", "columnheader"), cell.setAttribute("scope", "col");
+    old.replaceChildren(first, ...cells);
+    if (focused) old.querySelector(`[data-order="${focused}"]`)?.focus();
+  }
+
+  row(row) {
+    const key = JSON.stringify(row);
+    const known = this.rows.get(row.id);
+    if (known?.key === key) return known.element;
+    const element = make("tr", row.error ? "unread" : `opens${row.doubtful ? " doubtful" : ""}`);
+    element.dataset.id = row.id;
+    element.setAttribute("role", "row");
+    element.append(this.tick(row), this.name(row));
+    if (!row.error) {
+      element.append(make("td", "length", row.length), ...ANSWERS.map((one) => this.answer(one, row.answers[one])), make("td", "agreement", row.agreement));
+      element.onclick = (event) => {
+        if (event.target.closest("button, label, input") || getSelection().toString()) return;
+        this.ask("open", row.id);
+      };
+    }
+    element.querySelectorAll("td").forEach((cell) => cell.setAttribute("role", "cell"));
+    this.rows.set(row.id, { key, element });
+    return element;
+  }
+
+  tick(row) {
+    const cell = make("td", "tick");
+    const label = make("label");
+    const box = make("input");
+    box.type = "checkbox";
+    box.setAttribute("aria-label", this.words.tick.replace("{0}", () => row.name));
+    box.onchange = () => {
+      if (box.checked) this.ticked.add(row.id);
+      else this.ticked.delete(row.id);
+      this.mark();
+      this.send("ticked", [...this.ticked]);
+    };
+    label.append(box);
+    cell.append(label);
+    return cell;
+  }
+
+  name(row) {
+    const cell = make("th", "name");
+    cell.setAttribute("role", "rowheader");
+    cell.setAttribute("scope", "row");
+    if (row.error) {
+      cell.colSpan = this.columns.length;
+      cell.append(make("b", "", row.name));
+    } else {
+      const button = make("button", "", row.name);
+      button.type = "button";
+      button.title = this.words.open.replace("{0}", () => row.name);
+      button.onclick = () => this.ask("open", row.id);
+      cell.append(button);
+    }
+    cell.append(...row.notes.map((note) => make("small", "", note)));
+    return cell;
+  }
+
+  answer(key, { label, text, share, note, unsure }) {
+    const cell = make("td", `answer ${key}${unsure ? " unsure" : ""}`);
+    cell.dataset.title = this.columns.find((column) => column.key === key).title;
+    const dot = make("span", "dot");
+    const [light, dark] = this.colours[label];
+    dot.style.setProperty("--colour", `light-dark(${light}, ${dark})`);
+    cell.append(dot, make("b", "", text), " ", make("span", "share", share));
+    if (note && key === "vote") cell.append(make("small", "", note));
+    else if (note) cell.title = note;
+    return cell;
+  }
+
+  mark() {
+    for (const [id, { element }] of this.rows) {
+      const isTicked = this.ticked.has(id);
+      element.classList.toggle("ticked", isTicked);
+      element.querySelector("input").checked = isTicked;
+    }
+  }
+}

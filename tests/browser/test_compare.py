@@ -1,0 +1,173 @@
+"""Several clips at once, in a real browser: the table, its filters, two side by side, the files."""
+
+import csv
+import re
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, FilePayload, Locator, Page, expect
+
+from docs import screens
+from emo import ui_compare_words as words
+from emo import ui_words
+from tests import voices
+from tests.browser.test_browser import ANSWER_MS, UNNAMED, WIDTHS, expect_answers, open_app, page
+
+__all__ = ["page"]  # the fixture
+
+pytestmark = pytest.mark.timeout(300)
+
+SHORT = voices.encoded(voices.voice(), subtype="PCM_16")
+LONG = voices.encoded(voices.voice((220.0, 160.0), 3.0), subtype="PCM_16")
+ODD_NAME = "<b>one</b> *two* $&.wav"
+
+
+def payload(name: str, data: bytes) -> FilePayload:
+    return {"name": name, "mimeType": "audio/wav", "buffer": data}
+
+
+FILES = [
+    payload(ODD_NAME, SHORT),
+    payload("copy.wav", SHORT),
+    payload("long.wav", LONG),
+    payload("notes.wav", b"Dear diary, today I had no sound."),
+]
+
+
+def open_compare(page: Page) -> None:
+    screens.open_page(page, words.TITLE)
+    expect(page.get_by_role("heading", level=1, name=words.TITLE)).to_be_visible()
+
+
+def give(page: Page, files: list[FilePayload] = FILES) -> None:
+    field = page.get_by_test_id("stFileUploader").locator("input[type=file]")
+    field.first.set_input_files(files)
+
+
+def rows(page: Page) -> Locator:
+    return page.locator("tbody tr[data-id]")
+
+
+def ticks(page: Page, name: str) -> Locator:
+    return page.get_by_role("checkbox", name=words.TABLE["tick"].replace("{0}", name))
+
+
+def players(page: Page) -> Locator:
+    return page.get_by_role("slider", name=ui_words.PLAYER["position"])
+
+
+def test_several_files_get_rows_that_open_in_full(page: Page, tmp_path: Path) -> None:
+    open_compare(page)
+    give(page)
+    expect(rows(page)).to_have_count(3, timeout=ANSWER_MS)
+    expect(page.locator("tr.unread")).to_contain_text("notes.wav")
+    expect(page.locator("tr.unread small")).to_have_text(re.compile(r"\.$"))
+    first = rows(page).filter(has_text=ODD_NAME)
+    expect(first).to_contain_text(words.copies(["copy.wav"]))
+    expect(first.locator(".share")).to_have_text([re.compile(r"^\d+\s%$")] * 4)
+    with page.expect_download() as waiting:
+        page.get_by_role("button", name=words.CSV_LABEL).click()
+    waiting.value.save_as(tmp_path / "emo.csv")
+    with (tmp_path / "emo.csv").open(newline="") as file:
+        listed = list(csv.DictReader(file))
+    assert len([row for row in listed if row["model"] == "vote"]) == 3  # one of them a copy
+    assert [row["path"] for row in listed if row["error"]] == ["notes.wav"]
+    first.get_by_role("button", name=ODD_NAME).click()
+    expect_answers(page, f"{ODD_NAME} · 2.0")
+    page.get_by_role("link", name=words.BACK_LABEL).click()
+    expect(rows(page)).to_have_count(3, timeout=ANSWER_MS)
+    rows(page).filter(has_text="long.wav").locator(".agreement").click()  # anywhere in the row
+    expect_answers(page, "long.wav · 3.0")
+
+
+def test_a_view_is_chosen_and_stands_in_the_address(page: Page, address: str) -> None:
+    open_compare(page)
+    give(page)
+    expect(rows(page)).to_have_count(3, timeout=ANSWER_MS)
+    page.get_by_role("button", name="Length").click()
+    expect(page).to_have_url(re.compile(r"/compare\?order=length$"))
+    expect(page.locator("th[aria-sort=descending]")).to_have_text("Length")
+    expect(rows(page).first).to_contain_text("long.wav")
+    page.get_by_role("radio", name=words.SHOW_NAMES["unread"], exact=True).click()
+    expect(rows(page)).to_have_count(1, timeout=ANSWER_MS)
+    expect(page).to_have_url(re.compile(r"order=length&show=unread|show=unread&order=length"))
+    page.goto(f"{address}/compare?show=unread")
+    page.get_by_test_id("stFileUploader").wait_for()
+    give(page)
+    expect(rows(page)).to_have_count(1, timeout=ANSWER_MS)
+    expect(rows(page)).to_contain_text("notes.wav")
+    page.get_by_role("radio", name=words.SHOW_NAMES["all"], exact=True).click()
+    expect(rows(page)).to_have_count(3, timeout=ANSWER_MS)
+    expect(page).to_have_url(f"{address}/compare")
+    page.get_by_label(words.NAME_LABEL).fill("LONG")
+    page.get_by_label(words.NAME_LABEL).press("Enter")
+    expect(rows(page)).to_have_count(1, timeout=ANSWER_MS)
+
+
+def test_two_clips_stand_side_by_side_on_one_scale(page: Page) -> None:
+    open_compare(page)
+    give(page, [FILES[0], FILES[2]])
+    expect(rows(page)).to_have_count(2, timeout=ANSWER_MS)
+    for name in ("long.wav", ODD_NAME):
+        ticks(page, name).focus()
+        ticks(page, name).press("Space")  # by keyboard alone
+    expect(players(page)).to_have_count(2, timeout=ANSWER_MS)
+    expect(players(page).nth(0)).to_have_attribute("aria-valuemax", re.compile(r"^3\.0"))
+    expect(players(page).nth(1)).to_have_attribute("aria-valuemax", re.compile(r"^2\.0"))
+    expect(page.locator("h2.emo-verdict")).to_have_count(2)
+    expect(page.locator(".emo-paired")).to_have_count(4)
+    zoomed_out = page.get_by_role("button", name=ui_words.PLAYER["fit"])
+    expect(zoomed_out.nth(1)).to_be_disabled()
+    players(page).nth(0).press("+")
+    expect(zoomed_out.nth(1)).to_be_enabled()  # the other follows
+    players(page).nth(0).press("Space")
+    pause = page.get_by_role("button", name=ui_words.PLAYER["pause"])
+    expect(pause).to_have_count(1)
+    players(page).nth(1).press("Space")
+    expect(page.locator(".st-key-pair-sound-B").get_by_role("button", name="Pause")).to_be_visible()
+    expect(pause).to_have_count(1)  # the first has stopped
+    page.get_by_role("button", name=words.REMOVE_LABEL).click()
+    expect(rows(page)).to_have_count(0, timeout=ANSWER_MS)
+    expect(players(page)).to_have_count(0)
+
+
+def test_a_folder_is_dropped(page: Page, tmp_path: Path) -> None:
+    folder = tmp_path / "voices" / "inner"
+    folder.mkdir(parents=True)
+    (folder.parent / "long.wav").write_bytes(LONG)
+    (folder / "short.wav").write_bytes(SHORT)
+    open_compare(page)
+    place = page.get_by_test_id("stFileUploaderDropzone")
+    box = place.bounding_box()
+    assert box
+    session = page.context.new_cdp_session(page)
+    for kind in ("dragEnter", "dragOver", "drop"):
+        session.send(
+            "Input.dispatchDragEvent",
+            {
+                "type": kind,
+                "x": box["x"] + box["width"] / 2,
+                "y": box["y"] + box["height"] / 2,
+                "data": {"items": [], "files": [str(folder.parent)], "dragOperationsMask": 1},
+            },
+        )
+    expect(rows(page)).to_have_count(2, timeout=ANSWER_MS)
+    expect(rows(page).filter(has_text="short.wav")).to_have_count(1)
+
+
+@pytest.mark.parametrize("mode", ["dark", "phone"])
+def test_the_samples_are_one_click_and_fit(browser: Browser, address: str, mode: str) -> None:
+    page, watch = open_app(browser, address, mode)
+    open_compare(page)
+    page.get_by_role("button", name=words.SAMPLES_LABEL).click()
+    expect(rows(page)).to_have_count(7, timeout=ANSWER_MS)
+    for i in range(2):
+        rows(page).nth(i).get_by_role("checkbox").check()
+    expect(players(page)).to_have_count(2, timeout=ANSWER_MS)
+    screens.settle(page)
+    assert page.evaluate(WIDTHS) == [0, 0]
+    assert page.evaluate(UNNAMED) == []
+    page.get_by_role("button", name=words.FORGET_LABEL).click()
+    expect(rows(page)).to_have_count(0, timeout=ANSWER_MS)
+    assert watch.faults == []
+    page.context.close()
