@@ -1,6 +1,7 @@
 """Screenshots of every page, light, dark and on a phone, into docs/screens.
 
-Run `python docs/screens.py` in the top folder of the repository; it starts the app itself.
+Run `python docs/screens.py` in the top folder of the repository; it starts the app itself.  With
+names of scenes (`python docs/screens.py analyse about`) it takes those alone.
 """
 
 import contextlib
@@ -12,17 +13,17 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-
-from PIL import Image
-from playwright.sync_api import Browser, Page, Playwright, ViewportSize, sync_playwright
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from emo.ui_guide_words import HIDE_LABEL
-from emo.ui_words import TIMELINE_FILES
+from PIL import Image
+from playwright.sync_api import Browser, Page, Playwright, ViewportSize, sync_playwright
+
+from emo import ui_compare_words, ui_guide_words, ui_sound_words, ui_words
 
 SCREENS = ROOT / "docs" / "screens"
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
@@ -43,7 +44,77 @@ PAGES = {
     "matrices": "Confusion matrices",
     "about": "About",
 }
+"""Title in the navigation of every page, in its order.  A new page is added here."""
+
+DRAWN = (  # no chart is missing, nor is the framework's code for one still on its way
+    "!document.querySelector('[data-testid=stSkeleton]') && "
+    "[...document.querySelectorAll('[data-testid=stPlotlyChart]')]"
+    ".every(chart => chart.querySelector('.main-svg'))"
+)
 SAMPLE = "angry"
+
+
+@dataclass(frozen=True)
+class Scene:
+    """A page by its title, and what is done on it before it is looked at."""
+
+    title: str
+    steps: tuple[Callable[[Page], None], ...] = ()
+
+
+def hide_guide(page: Page) -> None:
+    """Put the guide through the first minute away."""
+    page.get_by_role("button", name=ui_guide_words.HIDE_LABEL).click()
+
+
+def choose_sample(page: Page) -> None:
+    """Have a sample answered."""
+    hide_guide(page)
+    page.get_by_role("button", name=SAMPLE, exact=True).click()
+    page.locator("h2.emo-verdict").wait_for()
+
+
+def ask_why(page: Page) -> None:
+    """Have the reasons shown."""
+    page.get_by_text(ui_words.WHY_LABEL, exact=True).click()
+    page.locator(".st-key-why-mlp .emo-shift").first.wait_for()
+
+
+def change_pitch(page: Page) -> None:
+    """Have the models answer for the clip with its voice three semitones higher."""
+    page.get_by_text(ui_sound_words.WHAT_IF_TITLE, exact=True).click()
+    pitch = page.get_by_role("slider", name=ui_sound_words.PITCH_LABEL)
+    for _ in range(3):
+        pitch.press("ArrowRight")
+    page.get_by_role("button", name=ui_sound_words.RESET_LABEL, disabled=False).wait_for()
+
+
+def follow_minute(page: Page) -> None:
+    """Have the long sample answered over all of its time."""
+    hide_guide(page)
+    page.get_by_role("button", name=ui_words.SAMPLE_OF_ALL).click()
+    page.get_by_role("button", name=ui_words.TIMELINE_FILES["vtt"]).wait_for()
+
+
+def compare_samples(page: Page) -> None:
+    """Fill the page of several clips, and put the first two side by side."""
+    page.get_by_role("button", name=ui_compare_words.SAMPLES_LABEL).click()
+    rows = page.locator("tbody tr[data-id]")
+    rows.nth(6).wait_for()
+    for i in range(2):
+        rows.nth(i).get_by_role("checkbox").check()
+    page.get_by_role("heading", name=ui_compare_words.PAIR_TITLE).wait_for()
+
+
+SCENES = {name: Scene(title) for name, title in PAGES.items()} | {
+    "analyse-start": Scene("Analyse"),
+    "compare": Scene("Compare clips", (compare_samples,)),
+    "analyse": Scene("Analyse", (choose_sample,)),
+    "analyse-why": Scene("Analyse", (choose_sample, ask_why)),
+    "analyse-what-if": Scene("Analyse", (choose_sample, change_pitch)),
+    "analyse-timeline": Scene("Analyse", (follow_minute,)),
+}
+"""What is photographed, and checked for accessibility, by the name of its files."""
 
 
 @contextlib.contextmanager
@@ -73,7 +144,11 @@ def serve() -> Iterator[str]:
         yield address
     finally:
         process.terminate()
-        process.wait(10)
+        try:
+            process.wait(10)
+        except subprocess.TimeoutExpired:  # the machine is busy
+            process.kill()
+            process.wait()
 
 
 def _wait_for(address: str, process: subprocess.Popen[bytes]) -> None:
@@ -115,21 +190,32 @@ def new_page(browser: Browser, mode: str) -> Page:
 def open_page(page: Page, name: str) -> None:
     """Go to a page by the navigation, on a phone by its drawer."""
     link = page.get_by_test_id("stTopNavLink").get_by_text(name, exact=True)
+    drawer = page.get_by_test_id("stExpandSidebarButton")
+    link.or_(drawer).first.wait_for()
     if not link.is_visible():
-        page.get_by_test_id("stExpandSidebarButton").click()
+        drawer.click()
         link = page.get_by_test_id("stSidebarNavLink").get_by_text(name, exact=True)
     link.click()
     page.get_by_role("heading", level=1).wait_for()
+
+
+def play(page: Page, scene: Scene) -> None:
+    """Open the page of a scene in an app that shows its first page, and do its steps."""
+    page.get_by_role("heading", level=1).wait_for()
+    if scene.title != next(iter(PAGES.values())):
+        open_page(page, scene.title)
+    for step in scene.steps:
+        step(page)
+    settle(page)
 
 
 def settle(page: Page) -> None:
     """Return once the script has run and the charts are drawn."""
     page.wait_for_timeout(500)
     page.locator("[data-testid=stApp][data-test-script-state=notRunning]").wait_for()
-    page.wait_for_function(
-        "() => [...document.querySelectorAll('[data-testid=stPlotlyChart]')]"
-        ".every(chart => chart.querySelector('.main-svg'))"
-    )
+    for player in page.locator(".player").all():
+        player.wait_for()  # it is hidden until it is drawn
+    page.wait_for_function(f"() => {DRAWN}")
     page.wait_for_timeout(700)
 
 
@@ -149,42 +235,20 @@ def photograph(page: Page, path: Path) -> None:
     page.set_viewport_size(size)
 
 
-def compare_samples(page: Page) -> None:
-    """Fill the page of several clips, and put the first two side by side."""
-    page.get_by_role("button", name="Add the samples").click()
-    rows = page.locator("tbody tr[data-id]")
-    rows.nth(6).wait_for()
-    for i in range(2):
-        rows.nth(i).get_by_role("checkbox").check()
-    page.get_by_role("heading", name="Side by side").wait_for()
-
-
-def main() -> None:
-    """Take all screenshots."""
+def main(names: Sequence[str]) -> None:
+    """Take the screenshots of the named scenes, or of all."""
     with serve() as address, sync_playwright() as playwright:
         browser = launch(playwright)
-        for mode in MODES:
-            page = new_page(browser, mode)
-            page.goto(address)
-            page.get_by_test_id("stFileUploader").wait_for()
-            photograph(page, SCREENS / f"start-{mode}.png")
-            page.get_by_role("button", name=HIDE_LABEL).click()
-            page.get_by_role("button", name=SAMPLE, exact=True).click()
-            page.locator("h2.emo-verdict").wait_for()
-            for name, title in PAGES.items():
-                if name != "analyse":
-                    open_page(page, title)
-                if name == "compare":
-                    compare_samples(page)
+        for name in names or SCENES:
+            for mode in MODES:
+                page = new_page(browser, mode)
+                page.goto(address)
+                play(page, SCENES[name])
                 photograph(page, SCREENS / f"{name}-{mode}.png")
-            page.goto(f"{address}/?sample=minute&why=1")
-            page.locator(".st-key-why-mlp p").first.wait_for()
-            page.get_by_role("button", name=TIMELINE_FILES["vtt"]).wait_for()
-            photograph(page, SCREENS / f"minute-{mode}.png")
-            page.context.close()
+                page.context.close()
         browser.close()
     print(f"{len(list(SCREENS.glob('*.png')))} screenshots are in {SCREENS.relative_to(ROOT)}.")
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])

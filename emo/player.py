@@ -49,10 +49,15 @@ PALETTE = (  # magma, of even steps to the eye (van der Walt and Smith 2015)
     "#fcfdbf",
 )
 LINEAR_BINS = 128  # each the mean of two of the spectrum's, 62.5 Hz apart
-LOSSLESS_S = 60.0  # a longer clip is sent as MP3, so that ten minutes take 5 MB and not 10
+LOSSLESS_S = 15.0
+"""A longer clip is sent as MP3, so that 30 s of anything, even noise, take less than 700 KB."""
+
+FINE_S = 60.0
+"""A longer one at a third of the bits, so that ten minutes take 5 MB."""
+
 PEAK = 0.9  # of full scale: quiet clips are raised to it
 
-_MP3_COMPRESSION = 0.9  # of libsndfile: the smallest files, for one voice at 16 kHz
+_FINE, _SMALL = 0.63, 0.9  # of libsndfile: 64 and 24 kbit/s, for one voice at 16 kHz
 
 
 def pack_player(
@@ -186,6 +191,6 @@ def _encode(scaled: Floats) -> tuple[bytes, str]:
         format="MP3",
         subtype="MPEG_LAYER_III",
         bitrate_mode="CONSTANT",
-        compression_level=_MP3_COMPRESSION,
+        compression_level=_FINE if len(scaled) <= FINE_S * RATE_HZ else _SMALL,
     )
     return file.getvalue(), "audio/mpeg"

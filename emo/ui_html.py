@@ -261,8 +261,8 @@ def timeline(
         for one in first
     )
     band = "".join(
-        f'<div class="emo-{escape(label)}" style="clip-path:polygon({_corners(points)})"></div>'
-        for label, points in _areas(duration_s, shown_s, probabilities)
+        f'<div class="emo-{escape(label)}" style="clip-path:polygon({corners})"></div>'
+        for label, corners in _areas(duration_s, shown_s, probabilities)
     )
     return (
         f'<div class="emo-timeline" role="img" aria-label="{escape(words)}"><span></span>'
@@ -302,19 +302,19 @@ def _areas(
     shown_s: Sequence[Sequence[float]],
     probabilities: Sequence[Sequence[float]],
 ) -> list[tuple[str, str]]:
-    """Label and corners of each stacked area, in ten thousandths across and thousandths down."""
+    """Label and corners of each stacked area, as CSS has them; an SVG would not be let through."""
     areas = []
     for first, last in _without_gaps(shown_s):
         times = [shown_s[first][0], *(sum(one) / 2 for one in shown_s[first:last])]
         times.append(shown_s[last - 1][1])
         rows = [probabilities[first], *probabilities[first:last], probabilities[last - 1]]
-        across = [round(10_000 * time / duration_s) for time in times]
+        across = [_place(time, duration_s) for time in times]
         below = [0.0] * len(rows)
         for i, label in enumerate(LABELS):
             above = [floor + row[i] for floor, row in zip(below, rows, strict=True)]
-            edge = [f"{x},{1000 - 1000 * y:.0f}" for x, y in zip(across, above, strict=True)]
-            back = [f"{x},{1000 - 1000 * y:.0f}" for x, y in zip(across, below, strict=True)]
-            areas.append((label, " ".join(edge + back[::-1])))
+            edge = [f"{x} {100 - 100 * y:.1f}%" for x, y in zip(across, above, strict=True)]
+            back = [f"{x} {100 - 100 * y:.1f}%" for x, y in zip(across, below, strict=True)]
+            areas.append((label, ",".join(edge + back[::-1])))
             below = above
     return areas
 

@@ -133,16 +133,25 @@ def test_columns_of_figures_are_flush_right() -> None:
 # --- Timeline ------------------------------------------------------------------------------------
 
 
+def corners(text: str) -> list[tuple[float, ...]]:
+    """Of a CSS polygon, in percent across and down."""
+    return [tuple(float(one.rstrip("%")) for one in pair.split()) for pair in text.split(",")]
+
+
 def test_the_areas_of_a_timeline_are_its_shares_and_leave_gaps_out() -> None:
     shown_s = [[0.0, 2.0], [2.0, 3.0], [5.0, 10.0]]
     rows = [[0.5, 0.5, *[0.0] * 5], [0.0, 1.0, *[0.0] * 5], [*[0.0] * 6, 1.0]]
     found = ui_html._areas(10.0, shown_s, rows)
     assert [label for label, _ in found] == [*LABELS, *LABELS]
-    assert found[0][1] == (
-        "0,500 1000,500 2500,1000 3000,1000 3000,1000 2500,1000 1000,1000 0,1000"
-    )
-    assert found[1][1] == "0,0 1000,0 2500,0 3000,0 3000,1000 2500,1000 1000,500 0,500"
-    assert found[-1][1] == "5000,0 7500,0 10000,0 10000,1000 7500,1000 5000,1000"
+    assert corners(found[0][1]) == [
+        *[(0, 50), (10, 50), (25, 100), (30, 100)],
+        *[(30, 100), (25, 100), (10, 100), (0, 100)],
+    ]
+    assert corners(found[1][1]) == [
+        *[(0, 0), (10, 0), (25, 0), (30, 0)],
+        *[(30, 100), (25, 100), (10, 50), (0, 50)],
+    ]
+    assert corners(found[-1][1]) == [(50, 0), (75, 0), (100, 0), (100, 100), (75, 100), (50, 100)]
 
 
 def test_an_area_is_cut_out_of_its_box() -> None:

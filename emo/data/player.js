@@ -79,6 +79,7 @@ class Player {
     this.adopt();
     this.resize();
     this.share({ view: this.view });
+    this.find("player").dataset.ready = true;
   }
 
   // Seconds that fit across: those of the clip, or of the longer one of two side by side.

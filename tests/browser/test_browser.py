@@ -183,6 +183,10 @@ def test_two_minutes_get_a_timeline_that_is_sought_by_clicks(page: Page) -> None
         timeout=ANSWER_MS
     )
     expect(timeline.locator(".emo-lane")).to_have_count(4)
+    band, lane = (timeline.locator(part).first.bounding_box() for part in (".emo-sad", ".emo-lane"))
+    assert band
+    assert lane
+    assert band["width"] == lane["width"] > 500  # the shares over time stand above their lanes
     place = timeline.locator("[data-emo-seek]")
     place.scroll_into_view_if_needed()
     box = place.bounding_box()

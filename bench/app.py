@@ -1,0 +1,282 @@
+"""How fast the page is in a real browser, and how much it sends.
+
+    python bench/app.py [UPLOADS]
+
+Starts the app and a headless Chromium, prints a row for each target, and ends with 1 if one is
+missed.  Times are the browser's own (`performance.now`), and end when what is waited for has been
+painted:
+
+- upload to answers: from the last byte of the upload (the end of its request) until the vote and
+  the cards of all three models are there, for different clips of four seconds, none heard before;
+- what if to answers: from the key that moves a slider until the page is as it says;
+- page switch: from the click on a link until the page is complete, its charts included; the first
+  time in a browser, when the framework's code for charts is fetched too, and again;
+- sent for a clip of 30 s: the payload of all websocket frames, and the bodies of all responses but
+  the framework's own files (`/static/`), that the browser receives from the choice of the file
+  until the page is complete.  The clip is noise, of which the most has to be sent.
+"""
+
+import json
+import math
+import os
+import platform
+import sys
+import time
+from base64 import b64decode
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+import numpy as np
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from docs import screens
+from emo import ui_sound_words, ui_words
+from emo.predict import MODEL_KEYS
+from tests.voices import encoded, voice
+
+UPLOADS, CHANGES, SWITCHES = 50, 20, 5
+CLIP_S, LONG_S, RATE_HZ = 4.0, 30.0, 48_000
+ANSWER_TARGET_S, CHANGE_TARGET_S, SWITCH_TARGET_S, SENT_TARGET_KB = 1.0, 0.5, 1.0, 700.0
+WAIT_MS = 60_000
+
+ANSWERED = " && ".join(
+    [
+        "document.querySelector('h2.emo-verdict')",
+        *(f"document.querySelector('.st-key-model-{key} .emo-share')" for key in MODEL_KEYS),
+    ]
+)
+IDLE = "document.querySelector('[data-testid=stApp]').dataset.testScriptState === 'notRunning'"
+# Notes when an event came, and when the page was first as wished and painted after it.  What
+# would hold already must first have ceased to: a script that idles must have run.
+NOTE = """([event, started, wished]) => {
+  const [begun, there] = [started, wished].map(one => new Function(`return ${one}`));
+  const note = window.emoNote = { from: null, to: null };
+  let isBegun = false;
+  const look = () => {
+    isBegun ||= Boolean(begun());
+    if (!isBegun || !there()) return;
+    observer.disconnect();
+    requestAnimationFrame(() => setTimeout(() => (note.to = performance.now())));
+  };
+  const observer = new MutationObserver(look);
+  observer.observe(document.documentElement,
+    { childList: true, subtree: true, attributes: true, characterData: true });
+  if (event) document.addEventListener(event, e => (note.from = e.timeStamp),
+    { capture: true, once: true });
+  performance.clearResourceTimings();
+}"""
+UPLOADED = """() => performance.getEntriesByType('resource')
+  .filter(entry => entry.name.includes('/upload_file/')).at(-1).responseEnd"""
+
+
+@dataclass(frozen=True)
+class Row:
+    """What was measured against one target; both in the unit."""
+
+    name: str
+    values: tuple[float, ...]
+    target: float
+    unit: str
+
+    @property
+    def p95(self) -> float:
+        """The smallest value that at least 95 % of the values do not exceed."""
+        return sorted(self.values)[math.ceil(0.95 * len(self.values)) - 1]
+
+    @property
+    def is_met(self) -> bool:
+        """Whether the 95th percentile is within the target."""
+        return self.p95 <= self.target
+
+
+def open_app(browser: Browser, address: str) -> Page:
+    """The app's first page in a browser context of its own."""
+    page = screens.new_page(browser, "light")
+    page.set_default_timeout(WAIT_MS)
+    page.goto(address)
+    page.get_by_test_id("stFileUploader").wait_for()
+    screens.settle(page)
+    return page
+
+
+def note(page: Page, wished: str, event: str = "", started: str = "true") -> None:
+    """From now on the page notes when the event comes, and when what is wished is painted."""
+    page.evaluate(NOTE, [event, started, wished])
+
+
+def noted(page: Page) -> tuple[float, float]:
+    """When the event came (0 where there was none to wait for), and when the wish was painted."""
+    page.wait_for_function("() => window.emoNote.to !== null", polling=20)
+    found = page.evaluate("window.emoNote")
+    return (found["from"] or 0.0) / 1000, found["to"] / 1000
+
+
+def upload(page: Page, name: str, data: bytes) -> None:
+    """Give the app a file."""
+    field = page.get_by_test_id("stFileUploader").locator("input[type=file]")
+    field.set_input_files({"name": name, "mimeType": "audio/wav", "buffer": data})
+
+
+# --- What is measured ----------------------------------------------------------------------------
+
+
+def time_uploads(page: Page, count: int) -> Iterator[float]:
+    """Seconds from the end of each upload to its answers; forgets each clip before the next."""
+    spoken = voice(duration_s=CLIP_S, rate_hz=RATE_HZ)
+    for i in range(count):
+        note(page, ANSWERED)
+        upload(page, f"clip-{i}.wav", encoded(spoken * np.float32(1 - i / (2 * count)), RATE_HZ))
+        _, answered_s = noted(page)
+        yield answered_s - page.evaluate(UPLOADED) / 1000
+        screens.settle(page)
+        page.get_by_role("button", name=ui_words.FORGET_LABEL).click()
+        page.locator("h2.emo-verdict").wait_for(state="detached")
+        screens.settle(page)
+
+
+def time_changes(page: Page, count: int) -> Iterator[float]:
+    """Seconds from each step of the slider of pitch to the new answers, on a page with a clip."""
+    page.get_by_text(ui_sound_words.WHAT_IF_TITLE, exact=True).click()
+    slider = page.get_by_role("slider", name=ui_sound_words.PITCH_LABEL)
+    slider.press("Home")
+    screens.settle(page)
+    for _ in range(count):
+        note(page, IDLE, "keydown", f"!({IDLE})")
+        slider.press("ArrowRight")
+        pressed_s, changed_s = noted(page)
+        yield changed_s - pressed_s
+        screens.settle(page)
+
+
+def time_switch(page: Page, title: str) -> float:
+    """Seconds from the click on a link to its complete page."""
+    before = page.get_by_role("heading", level=1).inner_text()
+    other = f"document.querySelector('h1')?.innerText.trim() !== {json.dumps(before)}"
+    note(page, f"{other} && {IDLE} && {screens.DRAWN}", "click", f"!({IDLE})")
+    screens.open_page(page, title)
+    clicked_s, shown_s = noted(page)
+    screens.settle(page)
+    return shown_s - clicked_s
+
+
+def time_switches(browser: Browser, address: str, rounds: int) -> dict[str, list[float]]:
+    """Seconds of each switch to a page, by its title, the first in each browser context first."""
+    first, *others = screens.PAGES.values()
+    took: dict[str, list[float]] = {title: [] for title in screens.PAGES.values()}
+    page = open_app(browser, address)
+    for _ in range(rounds):
+        for title in (*others, first):
+            took[title].append(time_switch(page, title))
+    page.context.close()
+    return took
+
+
+def count_sent_kb(page: Page, act: Callable[[], None]) -> dict[str, float]:
+    """Kilobytes (1000 bytes) that the page receives while something is done, by kind.
+
+    Frames of websockets count with their payload, responses with their headers and body as they
+    come over the wire.  The framework's own files do not count.
+    """
+    sent = {"frames": 0.0, "responses": 0.0}
+    own: set[str] = set()
+    session = page.context.new_cdp_session(page)
+
+    def frame(event: dict[str, Any]) -> None:
+        response = event["response"]
+        data = response["payloadData"]
+        is_text = response["opcode"] == 1
+        sent["frames"] += len(data.encode() if is_text else b64decode(data)) / 1000
+
+    def response(event: dict[str, Any]) -> None:
+        url = str(event["response"]["url"])
+        if "/static/" in url or not url.startswith("http"):
+            own.add(event["requestId"])
+
+    def finished(event: dict[str, Any]) -> None:
+        if event["requestId"] not in own:
+            sent["responses"] += event["encodedDataLength"] / 1000
+
+    session.on("Network.webSocketFrameReceived", frame)
+    session.on("Network.responseReceived", response)
+    session.on("Network.loadingFinished", finished)
+    session.send("Network.enable")
+    act()
+    session.detach()
+    return sent
+
+
+def count_sent_for_noise_kb(browser: Browser, address: str) -> dict[str, float]:
+    """Kilobytes that the page receives for half a minute of noise, by kind."""
+    noise = np.random.default_rng(0).standard_normal(round(LONG_S * RATE_HZ)) * 0.2
+    data = encoded(noise.astype(np.float32), RATE_HZ)
+    page = open_app(browser, address)
+
+    def act() -> None:
+        upload(page, "noise.wav", data)
+        page.locator("h2.emo-verdict").wait_for()
+        screens.settle(page)
+
+    sent = count_sent_kb(page, act)
+    page.context.close()
+    return sent
+
+
+# --- The table -----------------------------------------------------------------------------------
+
+
+def measure(browser: Browser, address: str, uploads: int) -> Iterator[Row]:
+    """A row for each target, as soon as it is measured."""
+    page = open_app(browser, address)
+    times = tuple(time_uploads(page, uploads))
+    yield Row("upload to answers, the first", times[:1], ANSWER_TARGET_S, "s")
+    yield Row("upload to answers", times, ANSWER_TARGET_S, "s")
+    upload(page, "clip.wav", encoded(voice(duration_s=CLIP_S, rate_hz=RATE_HZ), RATE_HZ))
+    page.locator("h2.emo-verdict").wait_for()
+    screens.settle(page)
+    times = tuple(time_changes(page, CHANGES))
+    yield Row("what if to answers", times, CHANGE_TARGET_S, "s")
+    page.context.close()
+    for title, took in time_switches(browser, address, SWITCHES).items():
+        yield Row(f"first switch to {title}", tuple(took[:1]), SWITCH_TARGET_S, "s")
+        yield Row(f"switch to {title}", tuple(took[1:]), SWITCH_TARGET_S, "s")
+    sent = count_sent_for_noise_kb(browser, address)
+    yield Row("sent for a clip of 30 s", (sum(sent.values()),), SENT_TARGET_KB, "kB")
+
+
+def print_machine(browser: Browser) -> None:
+    """Machine, load and versions."""
+    load = ", ".join(f"{one:.1f}" for one in os.getloadavg()) if hasattr(os, "getloadavg") else "–"
+    packages = ", ".join(f"{name} {metadata.version(name)}" for name in ("streamlit", "numpy"))
+    print(f"{platform.platform()}, {os.cpu_count()} cores, load {load}")
+    print(f"Python {platform.python_version()}, {packages}, Chromium {browser.version}")
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Exit status: 0 if every target was met, 1 if not; prints what was measured."""
+    uploads = int(arguments[0]) if arguments else UPLOADS
+    start_s = time.monotonic()
+    is_met = True
+    with screens.serve() as address, sync_playwright() as playwright:
+        browser = screens.launch(playwright)
+        print_machine(browser)
+        print(f"\n{'':40}{'n':>4}{'median':>9}{'p95':>9}{'target':>9}")
+        for row in measure(browser, address, uploads):
+            middle = float(np.median(row.values))
+            digits = 2 if row.unit == "s" else 0
+            figures = "".join(f"{one:9.{digits}f}" for one in (middle, row.p95, row.target))
+            missed = "" if row.is_met else "  missed"
+            print(f"{row.name:40}{len(row.values):4}{figures} {row.unit}{missed}", flush=True)
+            is_met = is_met and row.is_met
+        browser.close()
+    print(f"\nIt took {time.monotonic() - start_s:.0f} s.")
+    return 0 if is_met else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,46 @@
+"""Every page as axe sees it: no violation of WCAG 2.1, levels A and AA, in any mode."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from axe_playwright_python.base import AXE_SCRIPT
+from playwright.sync_api import Browser, Page
+
+from docs import screens
+
+WCAG = {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"]}
+
+pytestmark = pytest.mark.timeout(180)
+
+
+@pytest.fixture(params=screens.MODES)
+def page(browser: Browser, address: str, request: pytest.FixtureRequest) -> Iterator[Page]:
+    page = screens.new_page(browser, request.param)
+    page.goto(address)
+    yield page
+    page.context.close()
+
+
+def violations(page: Page) -> list[str]:
+    """Rule, place and reason of everything that is wrong."""
+    page.evaluate(AXE_SCRIPT)
+    found: dict[str, Any] = page.evaluate(
+        "options => axe.run(document, options)", {"runOnly": WCAG, "resultTypes": ["violations"]}
+    )
+    return [
+        f"{rule['id']}: {node['target']}: {node['failureSummary']}"
+        for rule in found["violations"]
+        for node in rule["nodes"]
+    ]
+
+
+@pytest.mark.parametrize("name", screens.SCENES)
+def test_no_violation(page: Page, name: str) -> None:
+    screens.play(page, screens.SCENES[name])
+    assert violations(page) == []
+
+
+def test_what_is_wrong_is_found(page: Page) -> None:
+    page.set_content('<html lang="en"><title>Emo</title><main><button></button></main></html>')
+    assert [text.split(":")[0] for text in violations(page)] == ["button-name"]

@@ -1,0 +1,43 @@
+"""The page is about as fast, and sends about as little, as `bench/app.py` shows it to be.
+
+The limits on time are four times the targets: a busy machine passes, a page that became slow does
+not.  What is sent depends on no machine, and has the target itself.
+"""
+
+import statistics
+
+import pytest
+from playwright.sync_api import Browser
+
+from bench import app
+from docs import screens
+
+MARGIN = 4.0
+
+pytestmark = pytest.mark.timeout(180)
+
+
+def test_answers_come_soon_after_an_upload_and_after_a_slider_moves(
+    browser: Browser, address: str
+) -> None:
+    page = app.open_app(browser, address)
+    uploads_s = list(app.time_uploads(page, 4))[1:]  # the first may be the server's first
+    assert min(uploads_s) > 0.0
+    assert statistics.median(uploads_s) <= MARGIN * app.ANSWER_TARGET_S
+    screens.choose_sample(page)
+    changes_s = list(app.time_changes(page, 3))
+    assert min(changes_s) > 0.0
+    assert statistics.median(changes_s) <= MARGIN * app.CHANGE_TARGET_S
+    page.context.close()
+
+
+def test_pages_are_switched_fast(browser: Browser, address: str) -> None:
+    for title, took_s in app.time_switches(browser, address, 2).items():
+        assert min(took_s) > 0.0
+        assert took_s[-1] <= MARGIN * app.SWITCH_TARGET_S, title
+
+
+def test_little_is_sent_for_half_a_minute_of_noise(browser: Browser, address: str) -> None:
+    sent = app.count_sent_for_noise_kb(browser, address)
+    assert sent["frames"] > 200.0  # its sound alone is more
+    assert sum(sent.values()) <= app.SENT_TARGET_KB

@@ -1,0 +1,28 @@
+"""The screenshots: of every page, in every mode, small; and those that the README shows exist."""
+
+import re
+
+from docs import screens
+
+MAX_BYTES = 400_000
+
+
+def test_every_page_of_the_navigation_has_a_scene() -> None:
+    text = (screens.ROOT / "streamlit_app.py").read_text(encoding="utf-8")
+    titles = re.findall(r'st\.Page\([^)]*title="([^"]+)"', text)
+    assert list(screens.PAGES.values()) == titles
+    assert {scene.title for scene in screens.SCENES.values()} == set(titles)
+
+
+def test_every_scene_is_photographed_in_every_mode_and_nothing_else() -> None:
+    wanted = {f"{name}-{mode}.png" for name in screens.SCENES for mode in screens.MODES}
+    files = list(screens.SCREENS.iterdir())
+    assert {path.name for path in files} == wanted
+    assert {path.name: size for path in files if (size := path.stat().st_size) > MAX_BYTES} == {}
+
+
+def test_pictures_in_the_readme_exist() -> None:
+    text = (screens.ROOT / "README.md").read_text(encoding="utf-8")
+    shown = re.findall(r"docs/screens/[\w-]+\.png", text)
+    assert len(shown) >= 4
+    assert [name for name in shown if not (screens.ROOT / name).is_file()] == []
