@@ -86,12 +86,12 @@ def _take_files(key: str) -> None:
     there: dict[str, tuple[str, str]] = {}
     left_out: list[str] = []
     for file_id, file in files.items():
-        digest = before[file_id][0] if file_id in before else None
-        digest = digest or collection.add(Given((file.name,), file.getvalue()))
-        if digest is None:
+        known = before.get(file_id)
+        held = known[0] if known else collection.add(Given((file.name,), file.getvalue()))
+        if held is None:
             left_out.append(file.name)
         else:
-            there[file_id] = (digest, file.name)
+            there[file_id] = (held, file.name)
     # What went and came back keeps its answers.
     collection.found |= {one: found[one] for one in found if one in collection.given}
     st.session_state[_IN_UPLOADER] = there

@@ -283,12 +283,6 @@ def _place(time_s: float, duration_s: float) -> str:
     return f"{100 * time_s / duration_s:.3f}%"
 
 
-def _corners(points: str) -> str:
-    """Corners of an area as shares of its box: a page's own HTML may hold no SVG."""
-    pairs = (point.split(",") for point in points.split())
-    return ",".join(f"{int(x) / 100:g}% {int(y) / 10:g}%" for x, y in pairs)
-
-
 def _cue(one: Stretch, duration_s: float) -> str:
     return (
         f'<div class="emo-{escape(one.label)}{" emo-faint" if one.is_unsure else ""}" '

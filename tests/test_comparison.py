@@ -80,7 +80,8 @@ def test_clips_beyond_the_limits_are_refused(monkeypatch):
 def test_a_clip_goes_with_its_last_name():
     clips = Collection()
     digest = clips.add(clip("a", b"same"))
-    clips.add(clip("b", b"same"))
+    assert digest == clips.add(clip("b", b"same"))
+    assert digest
     clips.found[digest] = "an error"
     clips.drop(digest, "a")
     assert [one.given.names for one in clips.entries()] == [("b",)]
@@ -92,7 +93,7 @@ def test_a_clip_goes_with_its_last_name():
 
 def test_what_waits_is_in_the_order_in_which_it_was_given():
     clips = Collection()
-    digests = [clips.add(clip(name)) for name in "cab"]
+    digests = [str(clips.add(clip(name))) for name in "cab"]
     assert clips.waiting() == digests
     clips.found[digests[1]] = "an error"
     assert clips.waiting() == [digests[0], digests[2]]

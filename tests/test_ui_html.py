@@ -154,13 +154,6 @@ def test_the_areas_of_a_timeline_are_its_shares_and_leave_gaps_out() -> None:
     assert corners(found[-1][1]) == [(50, 0), (75, 0), (100, 0), (100, 100), (75, 100), (50, 100)]
 
 
-def test_an_area_is_cut_out_of_its_box() -> None:
-    text = ui_html.timeline(4.0, [[0.0, 1.0]], [[0.25, 0.75, *[0.0] * 5]], {}, "words")
-    first, second = re.findall(r'class="emo-(\w+)" style="clip-path:polygon\(([^)]*)\)"', text)[:2]
-    assert first == ("angry", "0% 75%,12.5% 75%,25% 75%,25% 100%,12.5% 100%,0% 100%")
-    assert second == ("disgusted", "0% 0%,12.5% 0%,25% 0%,25% 75%,12.5% 75%,0% 75%")
-
-
 def test_a_timeline_places_its_stretches_and_escapes_its_names() -> None:
     lane = [
         ui_html.Stretch(1.0, 3.0, "sad", 0.8, False),
