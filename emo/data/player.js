@@ -76,7 +76,7 @@ class Player {
     }
     if (clip.shown_s) this.view = { from: 0, to: this.end };
     this.write();
-    this.adopt();
+    this.takeRegion();
     this.resize();
     this.share({ view: this.view });
     this.find("player").dataset.ready = true;
@@ -121,7 +121,7 @@ class Player {
   }
 
   // Takes over the region that the page asks for: that of a link, or of a step back in the browser.
-  adopt() {
+  takeRegion() {
     const asked = document.querySelector("[data-emo-region]")?.dataset.emoRegion ?? "null";
     if (!this.clip || this.drag || asked === this.asked) return;
     this.asked = asked;
@@ -175,7 +175,7 @@ class Player {
     document.addEventListener("emo-player", this.beside);
     // What carried the network's answer lies outside too, and comes and goes.
     this.mutations = new MutationObserver(() => {
-      this.adopt();
+      this.takeRegion();
       const found = document.querySelector("[data-emo-patches]")?.dataset.emoPatches ?? "[]";
       if (found === this.found) return;
       this.found = found;
