@@ -130,12 +130,13 @@ def _take_file(key: str, origin: str) -> None:
 
 
 def choose(choice: Choice) -> None:
-    """Nothing; makes this clip the one that the page shows."""
+    """Nothing; what a person did makes this clip the one that the page shows."""
+    ui_links.note_act()
     st.session_state[_CHOICE] = choice
 
 
 def sample_clip(sample: Mapping[str, Any]) -> Choice:
-    """The clip of a sample."""
+    """The clip of a sample of the list."""
     path = SAMPLES_DIR / sample["file"]
     return Choice(path.name, path.read_bytes(), "sample", str(sample.get("text", "")))
 
@@ -148,7 +149,7 @@ def _take_sample(sample: Mapping[str, Any]) -> None:
 
 def open_sample(sample: Mapping[str, Any]) -> None:
     """Nothing; a sample of the list becomes the clip."""
-    choose(sample_clip(sample))
+    st.session_state[_CHOICE] = sample_clip(sample)
 
 
 def _forget() -> None:

@@ -22,6 +22,7 @@ from emo.comparison import (
     tally,
 )
 from emo.errors import AudioError, ModelError
+from emo.labels import LABELS
 
 ORIGIN = "comparison"
 """Where a clip comes from that was opened in full."""
@@ -47,7 +48,8 @@ _USUAL = View()
 
 def show_ways_in() -> None:
     """Nothing; a place for many files, and the samples for who has none at hand."""
-    samples = ui_analyse.list_samples(ui_analyse.SAMPLES_DIR)
+    listed = ui_analyse.list_samples(ui_analyse.SAMPLES_DIR)
+    samples = [sample for sample in listed if sample["emotion"] in LABELS]  # not the long one
     with st.container(border=True, key="ways-in"):
         key = f"comparison-up-{st.session_state.get(_ROUND, 0)}"
         files = st.file_uploader(
