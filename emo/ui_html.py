@@ -157,10 +157,9 @@ def card(
 
 
 def emotion_line(label: str, text: str) -> str:
-    """An emotion with its colour, and a short text beside it."""
+    """An emotion with its sign, and a short text beside it."""
     return (
-        f'<p class="emo-taught"><span class="emo-dot emo-{escape(label)}"></span>'
-        f"<b>{escape(label)}</b><span>{escape(text)}</span></p>"
+        f'<p class="emo-taught">{sign(label)}<b>{escape(label)}</b><span>{escape(text)}</span></p>'
     )
 
 
