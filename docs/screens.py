@@ -37,14 +37,8 @@ PHONE_AGENT = (  # the app closes the drawer behind a link where this says Mobil
     "Chrome/143.0.0.0 Mobile Safari/537.36"
 )
 MODES = ("light", "dark", "phone")
-PAGES = {
-    "analyse": "Analyse",
-    "compare": "Compare clips",
-    "teach": "Teach it",
-    "matrices": "Confusion matrices",
-    "about": "About",
-}
-"""Title in the navigation of every page, in its order.  A new page is added here."""
+PAGES = {name.removeprefix("confusion_"): title for name, title in ui_words.PAGES.items()}
+"""Title in the navigation of every page, in its order."""
 
 DRAWN = (  # no chart is missing, nor is the framework's code for one still on its way
     "!document.querySelector('[data-testid=stSkeleton]') && "

@@ -35,6 +35,15 @@ VOTE_KIND = (
 ALL_CORPORA = "all"
 CORPUS_NAMES = {ALL_CORPORA: "All corpora"} | {corpus.key: corpus.title for corpus in CORPORA}
 
+PAGES = {
+    "analyse": "Analyse",
+    "compare": "Compare clips",
+    "teach": "Teach it",
+    "confusion_matrices": "Confusion matrices",
+    "about": "About",
+}
+"""Names in the navigation, by the files of the pages."""
+
 ANALYSE_TITLE = "The emotion in a voice"
 ANALYSE_LEAD = (
     "Give it a clip of speech. Three classifiers, built differently and trained on acted "

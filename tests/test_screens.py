@@ -3,15 +3,15 @@
 import re
 
 from docs import screens
+from emo import ui_words
 
 MAX_BYTES = 400_000
 
 
 def test_every_page_of_the_navigation_has_a_scene() -> None:
-    text = (screens.ROOT / "streamlit_app.py").read_text(encoding="utf-8")
-    titles = re.findall(r'st\.Page\([^)]*title="([^"]+)"', text)
-    assert list(screens.PAGES.values()) == titles
-    assert {scene.title for scene in screens.SCENES.values()} == set(titles)
+    files = {path.stem for path in (screens.ROOT / "pages").glob("*.py")}
+    assert set(ui_words.PAGES) == files
+    assert {scene.title for scene in screens.SCENES.values()} == set(ui_words.PAGES.values())
 
 
 def test_every_scene_is_photographed_in_every_mode_and_nothing_else() -> None:
