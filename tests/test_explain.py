@@ -409,7 +409,7 @@ def test_json_has_what_is_promised(capsys, folder, spoken):
     status, out = run(capsys, folder, "--format", "json", spoken)
     (found,) = json.loads(out)
     assert status == 0
-    assert list(found) == ["path", "duration_s", "warnings", "concerns", "models", "why"]
+    assert list(found) == ["path", "duration_s", "warnings", "concerns", "quality", "models", "why"]
     why = found["why"]
     assert list(why) == ["tree", "cnn", "mlp"]
     assert all(why[key]["label"] == found["models"][key]["label"] for key in why)

@@ -62,7 +62,7 @@ def test_a_minute_has_every_emotion_with_pauses_between(make):
         assert after["start_s"] - before["stop_s"] == pytest.approx(make.PAUSE_S, abs=0.02)
         pause = slice(*(round(t * RATE_HZ) for t in (before["stop_s"], after["start_s"])))
         assert np.abs(clip.samples[pause][200:-200]).max() == 0.0
-        assert np.abs(clip.samples[pause.stop : pause.stop + RATE_HZ * 2]).max() > 0.3
+        assert np.abs(clip.samples[pause.stop : pause.stop + RATE_HZ * 2]).max() > 0.05
 
 
 def test_the_vote_hears_most_of_the_minute_as_it_is_meant(make):
