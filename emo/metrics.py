@@ -230,9 +230,15 @@ def calibration_gaps(
     """
     confidence = probabilities.max(axis=1)
     right = probabilities.argmax(axis=1) == targets
-    # Bins are closed above, as in Guo et al.: a confidence of 1 belongs to the last one.
-    bins = np.clip(np.ceil(confidence * N_ECE_BINS).astype(int) - 1, 0, N_ECE_BINS - 1)
+    bins = calibration_bins(confidence)
     return np.asarray(np.eye(N_ECE_BINS)[bins] * (right - confidence)[:, None])
+
+
+def calibration_bins(confidence: npt.NDArray[np.floating[Any]]) -> npt.NDArray[np.int64]:
+    """Bin of each confidence, 0 to 14, int64 (n,)."""
+    # Bins are closed above, as in Guo et al.: a confidence of 1 belongs to the last one.
+    bins = np.ceil(confidence * N_ECE_BINS).astype(np.int64) - 1
+    return np.asarray(np.clip(bins, 0, N_ECE_BINS - 1))
 
 
 N_RESAMPLES = 2000

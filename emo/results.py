@@ -432,7 +432,7 @@ def _summarise_listeners(
         stored = read_metrics(models, key)
         stored["protocols"]["listeners"] = _against_listeners(asked, counts)
         _write_metrics(models, key, stored)
-        human = human or _listeners_alone(asked.emotions, counts)
+        human = human or listeners_alone(asked.emotions, counts)
     write_json(models / LISTENERS, human)
 
 
@@ -457,8 +457,11 @@ def _against_listeners(asked: Predictions, counts: np.ndarray) -> dict[str, Any]
     }
 
 
-def _listeners_alone(emotions: Sequence[str], counts: np.ndarray) -> dict[str, Any]:
-    """Single listeners and their plurality against the acted label, ties shared."""
+def listeners_alone(emotions: Sequence[str], counts: np.ndarray) -> dict[str, Any]:
+    """Single listeners and their plurality against the acted label, ties shared.
+
+    ``counts`` are the votes on each clip, float64 (n, 6), none without a vote.
+    """
     true = np.array([HEARD_LABELS.index(emotion) for emotion in emotions])
     shares = counts / counts.sum(axis=1, keepdims=True)
     most = counts == counts.max(axis=1, keepdims=True)

@@ -28,8 +28,8 @@ STEPS = {
     ),
     "errors": (
         "See how often they err",
-        "Last: these samples are easy on purpose. See how often the models are wrong on voices "
-        "that they had never heard.",
+        "Last: the samples of one emotion are easy on purpose. See how often the models are wrong "
+        "on voices that they had never heard.",
     ),
 }
 """Name and sentence of each step, by key, in order."""

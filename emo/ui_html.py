@@ -355,6 +355,37 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]], caption: str) ->
     )
 
 
+@dataclass(frozen=True)
+class Keyed:
+    """A row of a table that is the key of a drawing: an emotion, the dashes of its line, texts."""
+
+    name: str
+    dash: str
+    texts: Sequence[str]
+
+
+def keyed_table(header: Sequence[str], rows: Sequence[Keyed], caption: str) -> str:
+    """A table of figures with a piece of the line before each name."""
+    heads = "".join(f'<th scope="col" class="emo-number">{escape(text)}</th>' for text in header)
+    body = "".join(
+        f'<tr><th scope="row">{_line(row)}{escape(row.name)}</th>'
+        + "".join(f'<td class="emo-number">{escape(text)}</td>' for text in row.texts)
+        + "</tr>"
+        for row in rows
+    )
+    return (
+        f'<div class="emo-scroll" tabindex="0" role="region" aria-label="{escape(caption)}">'
+        f'<table class="emo-table"><caption>{escape(caption)}</caption>'
+        f'<thead><tr><th scope="col">{escape(caption)}</th>{heads}</tr></thead>'
+        f"<tbody>{body}</tbody></table></div>"
+    )
+
+
+def _line(row: Keyed) -> str:
+    kinds = f"emo-key-{escape(row.dash)} emo-{escape(row.name)}"
+    return f'<span class="emo-key {kinds}"></span>' if row.dash else ""
+
+
 def colour_scale(light: Sequence[str], dark: Sequence[str], low: str, high: str) -> str:
     """The colour scale that several matrices share, from its lowest to its highest value."""
     stops = [f"light-dark({a},{b})" for a, b in zip(light, dark, strict=True)]

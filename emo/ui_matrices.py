@@ -2,165 +2,96 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import streamlit as st
 
-from emo import figures, predict, ui, ui_comparisons, ui_html, ui_words
+from emo import (
+    figures,
+    predict,
+    prints,
+    ui,
+    ui_cells,
+    ui_closer,
+    ui_comparisons,
+    ui_html,
+    ui_query,
+    ui_save,
+    ui_view,
+    ui_words,
+)
+from emo import ui_cells_words as cell_words
+from emo import ui_closer_words as closer_words
 from emo import ui_matrices_words as words
-from emo.errors import ModelError
-from emo.labels import LABELS
-from emo.results import LISTENERS, read_json
+from emo.ui_view import View
 
 PUBLISHED = Path(__file__).parent / "data" / "published.json"
 
-TABLE_WIDTH = 640  # pixels; wider, the eye loses the row
-
-
-@dataclass(frozen=True)
-class View:
-    """What a person chose to see.
-
-    Attributes
-    ----------
-    protocol
-        One of ``PROTOCOL_NAMES``.
-    normalise
-        Shares of rows rather than counts.
-    corpus
-        Key of a corpus, or ``all``.
-    source
-        The protocol whose runs made the answers: another one for listeners and a part of EmoBox.
-    """
-
-    protocol: str
-    normalise: bool
-    corpus: str
-    source: str
-
-
-def choose_view(metrics: ui.Metrics) -> View:
-    """The choice of protocol, kind of number and corpus, with what the protocol means."""
-    with st.container(horizontal=True, gap="medium", key="view"):
-        protocol = str(
-            st.segmented_control(
-                words.PROTOCOL_LABEL,
-                list(words.PROTOCOL_NAMES),
-                default=next(iter(words.PROTOCOL_NAMES)),
-                required=True,
-                format_func=words.PROTOCOL_NAMES.__getitem__,
-                key="protocol",
-            )
-        )
-        show = st.segmented_control(
-            words.SHOW_LABEL,
-            list(words.SHOW_NAMES),
-            default="shares",
-            required=True,
-            format_func=words.SHOW_NAMES.__getitem__,
-            key="numbers",
-        )
-        corpus = _choose_corpus(metrics, protocol)
-    st.header(words.PROTOCOL_NAMES[protocol], anchor=False)
-    st.markdown(words.PROTOCOL_MEANINGS[protocol])
-    return View(protocol, show == "shares", corpus, _source(metrics, protocol, corpus))
-
-
-def _choose_corpus(metrics: ui.Metrics, protocol: str) -> str:
-    """All corpora or one of those that some model was tested on; EmoBox has no total."""
-    tested: dict[str, None] = {}
-    for blocks in metrics.values():
-        tested |= dict.fromkeys(blocks.get(protocol, {}).get("per_corpus", {}))
-    corpora = list(tested) if protocol == "emobox" else [ui_words.ALL_CORPORA, *tested]
-    if not tested:
-        return ui_words.ALL_CORPORA
-    corpus = st.selectbox(
-        words.CORPUS_LABEL,
-        corpora,
-        format_func=lambda key: ui_words.CORPUS_NAMES.get(key, key),
-        key=f"corpus-{protocol}",
-        width=190,
-    )
-    return str(corpus)
-
-
-def _source(metrics: ui.Metrics, protocol: str, corpus: str) -> str:
-    if protocol == "listeners":
-        return "voices"
-    blocks = (metrics[key].get(protocol, {}).get("per_corpus", {}) for key in metrics)
-    named = (block.get(corpus, {}).get("protocol") for block in blocks)
-    return next((name for name in named if name), protocol)
-
-
-def scores_of(metrics: ui.Metrics, key: str, view: View) -> ui_words.Scores | None:
-    """Scores of one model in a view, None if it was not tested so."""
-    block = metrics.get(key, {}).get(view.protocol, {})
-    if view.corpus == ui_words.ALL_CORPORA:
-        return block if "confusion" in block else None
-    scores = block.get("per_corpus", {}).get(view.corpus)
-    group = block.get("fairness", {}).get("corpus", {}).get(view.corpus, {})
-    if scores and "intervals" in group:
-        return {**scores, "intervals": group["intervals"]}
-    return dict(scores) if scores else None
-
-
-def _shown(metrics: ui.Metrics, view: View) -> dict[str, ui_words.Scores]:
-    return {key: scores for key in metrics if (scores := scores_of(metrics, key, view))}
-
-
-def _confusion(scores: ui_words.Scores) -> figures.Counts:
-    return np.array(scores["confusion"], dtype=np.int64)
-
-
-def _labels(scores: ui_words.Scores) -> Sequence[str]:
-    labels: Sequence[str] = scores.get("labels", LABELS)
-    return labels
-
-
-def _runs(metrics: ui.Metrics, key: str, view: View) -> list[dict[str, Any]]:
-    """The runs behind the scores of a model, one for each fold, in their order."""
-    runs: list[dict[str, Any]] = metrics[key].get(view.source, {}).get("runs", [])
-    return runs
+Drawn = dict[str, ui_words.Scores]
+"""What is drawn: the scores of models, the vote, and perhaps the listeners, by key."""
 
 
 # --- Matrices ------------------------------------------------------------------------------------
 
 
-def show_matrices(metrics: ui.Metrics, view: View) -> None:
-    """The matrices of the three models and of the vote, in one colour scale, and what to compare.
+def show_matrices(metrics: ui.Metrics, view: View) -> Drawn:
+    """The scores that are drawn; draws their matrices in one colour scale, and what to compare.
 
     Under ``listeners`` the matrix of the listeners comes first, beside that of the vote.
     """
-    shown = _shown(metrics, view)
+    shown = ui_view.scores_of(metrics, view)
     if not shown:
         has_others = view.corpus != ui_words.ALL_CORPORA
-        st.info(words.NO_FIGURES_OF_CORPUS if has_others else words.not_tested(view.protocol))
-        return
-    human = _read_listeners() if view.protocol == "listeners" else {}
-    _show_comparison(shown, view, human)
-    top = 1.0 if view.normalise else float(max(_confusion(s).max() for s in shown.values()))
-    with st.container(horizontal=True, vertical_alignment="center", gap="medium"):
-        n_clips = max(scores["n"] for scores in shown.values())
-        runs = _runs(metrics, next(iter(shown)), view)
-        st.text(words.tested_on(n_clips, view.corpus, runs), width="content")
-        _show_scale(view, top)
+        if not view.is_cut or not _is_tested(metrics, view):
+            st.info(words.NO_FIGURES_OF_CORPUS if has_others else words.not_tested(view.protocol))
+        _put_into_address(view, None)
+        return {}
+    human = ui_view.listeners_of(view)
+    if not view.is_cut:
+        _show_comparison(shown, view, human)
     order = (predict.VOTE, *predict.MODEL_KEYS) if human else (*predict.MODEL_KEYS, predict.VOTE)
     drawn = {words.LISTENERS: human} if human else {}
     drawn |= {key: shown[key] for key in order if key in shown}
+    if not any(ui_view.confusion(scores).sum() for scores in drawn.values()):
+        st.info(cell_words.NOTHING_LEFT)
+    top = 1.0 if view.normalise else _highest(shown)
+    _show_what(metrics, view, shown, top)
+    cell = ui_cells.picked(list(drawn), view.labels)
     _show_grid(drawn, view, top)
+    if style := ui_cells.frame_style(cell, view.labels):
+        st.html(f"<style>{style}</style>")
+    _put_into_address(view, cell)
     _show_notes(metrics, view, shown)
+    ui_cells.show_cell(view, list(drawn), cell)
+    return drawn
 
 
-def _read_listeners() -> ui_words.Scores:
-    """What is known of the listeners alone; empty if nothing is."""
-    try:
-        return read_json(predict.MODELS_DIR / LISTENERS)
-    except ModelError:
-        ui.LOG.exception("the figures of the listeners cannot be read")
-        return {}
+def _put_into_address(view: View, cell: ui_cells.Picked | None) -> None:
+    extra = {"cell": cell.as_text() if cell else "", "look": ui_closer.in_address()}
+    ui_query.show(ui_view.in_address(view) | extra)
+
+
+def _is_tested(metrics: ui.Metrics, view: View) -> bool:
+    return any(ui_view.stored_scores(metrics, key, view) for key in metrics)
+
+
+def _highest(shown: Mapping[str, ui_words.Scores]) -> float:
+    return float(max(max(ui_view.confusion(scores).max() for scores in shown.values()), 1))
+
+
+def _show_what(
+    metrics: ui.Metrics, view: View, shown: Mapping[str, ui_words.Scores], top: float
+) -> None:
+    """What the matrices are of, and the colours that they share."""
+    with st.container(horizontal=True, vertical_alignment="center", gap="medium"):
+        n_clips = max(scores.get("of", scores["n"]) for scores in shown.values())
+        runs = ui_view.runs_of(metrics, next(iter(shown)), view)
+        st.text(words.tested_on(n_clips, view.corpus, runs), width="content")
+        _show_scale(view, top)
+    if n_unknown := ui_view.unknown_sexes(view):
+        st.caption(cell_words.unknown_sexes(n_unknown))
 
 
 def _show_comparison(
@@ -186,19 +117,40 @@ def _show_grid(drawn: Mapping[str, ui_words.Scores], view: View, top: float) -> 
 def _show_matrix(key: str, scores: ui_words.Scores, view: View, top: float) -> None:
     name = words.model_name(key)
     is_model = key != words.LISTENERS
-    counts = _confusion(scores)
+    counts, labels = ui_view.confusion(scores), ui_view.labels_of(scores)
     own_top = top if is_model or view.normalise else float(counts.max())
+    chart = f"chart-{key}"
     with st.container(border=True, height="stretch", key=f"matrix-{key}"):
-        st.subheader(name, anchor=False)
+        with st.container(horizontal=True, horizontal_alignment="distribute"):
+            st.subheader(name, anchor=False, width="content")
+            _show_save(key, scores, view)
         st.html(_headline(scores) if is_model else _human_headline(scores))
+        sentences = ui_cells.sentences(counts, labels, not is_model)
         st.plotly_chart(
-            figures.confusion_matrix(
-                counts, view.normalise, own_top, _labels(scores), "clips" if is_model else "votes"
-            ),
-            key=f"chart-{key}",
+            figures.confusion_matrix(counts, view.normalise, own_top, labels, sentences),
+            key=chart,
             config=ui.CHART,
             alt=words.matrix_alt(name, view.normalise),
+            on_select=partial(ui_cells.take_click, key, chart),
+            selection_mode="points",
         )
+
+
+def _show_save(key: str, scores: ui_words.Scores, view: View) -> None:
+    title = closer_words.matrix_title(words.model_name(key), view.normalise)
+    caption = prints.Caption(
+        title, ui_closer.note(view, scores["n"]), closer_words.ACROSS, closer_words.DOWN
+    )
+    unit = "votes" if key == words.LISTENERS else "clips"
+    made = partial(
+        prints.print_matrix,
+        ui_view.confusion(scores),
+        view.normalise,
+        ui_view.labels_of(scores),
+        caption,
+        unit,
+    )
+    ui_save.show_save(made, ui_closer.file_stem(view, "confusion", key), f"matrix-{key}")
 
 
 def _headline(scores: ui_words.Scores) -> str:
@@ -209,6 +161,8 @@ def _headline(scores: ui_words.Scores) -> str:
         for name, title in named.items()
     }
     small = {title: ui_words.interval(intervals.get(name)) for name, title in named.items()}
+    for title, (text, counted) in ui_cells.kept_scores(scores).items():
+        values[title], small[title] = text, counted
     return ui_html.scores(values, small)
 
 
@@ -228,7 +182,7 @@ def _show_notes(metrics: ui.Metrics, view: View, shown: Mapping[str, ui_words.Sc
         st.info(words.some_not_tested(missing))
     first = next(iter(shown.values()))
     has = {name for scores in shown.values() for name in scores}
-    st.caption(words.scores_note(len(_labels(first)), has, view.corpus))
+    st.caption(words.scores_note(len(ui_view.labels_of(first)), has, view.corpus))
     n_left = len(metrics[next(iter(shown))].get(view.source, {}).get("left_out", []))
     if n_left:
         st.caption(words.left_out(n_left))
@@ -244,37 +198,7 @@ def _show_scale(view: View, top: float) -> None:
         st.html(ui_html.colour_scale(light, dark, "0", high), width="content")
 
 
-# --- Tables --------------------------------------------------------------------------------------
-
-
-def class_rows(counts: figures.Counts, labels: Sequence[str] = LABELS) -> list[list[str]]:
-    """Label, clips, precision, recall and F1 of every emotion, as text; "–" if undefined."""
-    rows = []
-    for i, label in enumerate(labels):
-        right, n, called = int(counts[i, i]), int(counts[i].sum()), int(counts[:, i].sum())
-        rates = (
-            right / called if called else None,
-            right / n if n else None,
-            2 * right / (n + called) if n else None,
-        )
-        texts = ["–" if rate is None else ui_words.percent(rate) for rate in rates]
-        rows.append([label, f"{n:,}", *texts])
-    return rows
-
-
-def show_per_class(metrics: ui.Metrics, view: View) -> None:
-    """For each model, how well it knows each emotion."""
-    shown = _shown(metrics, view)
-    if not shown:
-        return
-    st.header(words.PER_CLASS_TITLE, anchor=False)
-    names = [ui_words.MODEL_NAMES[key] for key in shown]
-    for tab, (key, scores) in zip(st.tabs(names), shown.items(), strict=True):
-        caption = words.per_class_caption(ui_words.MODEL_NAMES[key])
-        rows = class_rows(_confusion(scores), _labels(scores))
-        table = ui_html.table(words.PER_CLASS_COLUMNS, rows, caption)
-        tab.html(table, width=TABLE_WIDTH)
-    st.caption(words.PER_CLASS_NOTE)
+# --- Beside the old project, provenance -----------------------------------------------------------
 
 
 def show_old_figures(metrics: ui.Metrics) -> None:
@@ -302,54 +226,13 @@ def _accuracy(metrics: ui.Metrics, key: str, protocol: str) -> str:
     return "–" if scores is None else ui_words.percent(scores["accuracy"])
 
 
-# --- Learning, provenance ------------------------------------------------------------------------
-
-
-def load_curves(directory: Path, key: str) -> Mapping[str, list[dict[str, Any]]]:
-    """The learning curves of a model by run; none if there is no such file."""
-    try:
-        curves: Mapping[str, list[dict[str, Any]]] = json.loads(
-            (directory / key / "curves.json").read_text(encoding="utf-8")
-        )
-    except (OSError, ValueError):
-        return {}
-    return curves
-
-
-def show_curves(view: View) -> None:
-    """Loss and accuracy of the CNN over the epochs of a run under the chosen protocol."""
-    curves = load_curves(predict.MODELS_DIR, "cnn")
-    runs = [run for run, rows in curves.items() if run.startswith(f"{view.source}-") and rows]
-    st.header(words.CURVES_TITLE, anchor=False)
-    if not runs:
-        st.caption(words.NO_CURVES)
-        return
-    run = runs[0]
-    if len(runs) > 1:
-        run = st.selectbox(
-            words.FOLD_LABEL,
-            runs,
-            format_func=words.run_name,
-            key=f"run-{view.source}",
-            width=240,
-        )
-    columns = st.columns(2, gap="medium")
-    for column, quantity in zip(columns, words.CURVE_TITLES, strict=True):
-        title = words.CURVE_TITLES[quantity]
-        column.plotly_chart(
-            figures.learning_curves(curves[run], quantity, title, words.CURVES_NAMES),
-            key=f"curve-{quantity}",
-            config=ui.CHART,
-            alt=words.curve_alt(title),
-        )
-    st.caption(words.CURVES_NOTE)
-
-
-def show_provenance(metrics: ui.Metrics, view: View) -> None:
+def show_provenance(metrics: ui.Metrics, view: View, drawn: Drawn) -> None:
     """The commands, commits and seeds that made the figures of the chosen protocol."""
     made: dict[str, list[str]] = {}
-    for key in _shown(metrics, view):
-        for line in _made_by(_runs(metrics, key, view)):
+    for key in drawn:
+        if key not in metrics:
+            continue
+        for line in _made_by(ui_view.runs_of(metrics, key, view)):
             made.setdefault(line, []).append(words.model_name(key))
     if not made:
         return

@@ -54,7 +54,8 @@ UPLOAD_HELP = f"{READS}; up to {audio.MAX_DURATION_S / 60:.0f} minutes."
 RECORD_LABEL = "Record a clip"
 SAMPLES_LABEL = "Or pick a sample"
 SAMPLES_NOTE = (
-    "Synthetic speech, chosen because these models find it clear: no test of them. "
+    "Synthetic speech; those of one emotion were chosen because these models find them clear: no "
+    "test of them. "
     "No person speaks."
 )
 MOST_QUOTED = 90

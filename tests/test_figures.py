@@ -2,6 +2,8 @@
 
 import json
 import math
+import tomllib
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,6 +15,7 @@ from hypothesis.extra.numpy import arrays
 from emo import figures
 from emo.labels import LABELS, TRAINED_LABELS
 from emo.people import HEARD_LABELS
+from emo.slices import Bin, Roc
 
 PAGES = {"light": "#fbfaf7", "dark": "#14171a"}
 
@@ -39,19 +42,43 @@ def test_matrix_of_counts_takes_the_common_scale() -> None:
     assert trace.z[3][3] == 5000
     assert trace.text[3][3] == "5,000"
     assert trace.zmax == 7000
-    assert figure.layout.yaxis.autorange == "reversed"  # the first emotion stands on top
+    assert figure.layout.yaxis.range == (6.5, -0.5)  # the first emotion stands on top
 
 
 @pytest.mark.parametrize("labels", [HEARD_LABELS, LABELS, TRAINED_LABELS])
 def test_matrix_of_other_labels_has_cells_of_the_same_height(labels: tuple[str, ...]) -> None:
     counts = np.eye(len(labels), dtype=np.int64)
-    figure = figures.confusion_matrix(counts, True, 1.0, labels, "votes")
+    figure = figures.confusion_matrix(counts, True, 1.0, labels)
     trace = figure.data[0]
     assert list(trace.x) == list(trace.y) == list(labels)
-    assert "votes" in trace.hovertemplate
     margin = figure.layout.margin
     cells = figure.layout.height - margin.t - margin.b
     assert cells == figures.CELL_PX * len(labels)
+
+
+def test_every_cell_can_be_clicked_and_says_what_it_holds() -> None:
+    sentences = [[f"{i} {j}" for j in range(7)] for i in range(7)]
+    figure = figures.confusion_matrix(COUNTS, True, 1.0, LABELS, sentences)
+    touch = figure.data[1]
+    cells = dict(zip(zip(touch.y, touch.x, strict=True), touch.text, strict=True))
+    assert len(cells) == 49
+    assert cells["angry", "sad"] == "0 5"
+    assert cells["surprised", "angry"] == "6 0"
+    assert touch.marker.opacity == touch.selected.marker.opacity == 0
+    assert figure.data[0].hoverinfo == "skip"
+    assert len(figures.confusion_matrix(COUNTS, True, 1.0).data) == 1
+
+
+def test_differences_are_in_points_about_none() -> None:
+    other = COUNTS.copy()
+    other[0] = [1, 0, 0, 0, 3, 0, 0]
+    figure = figures.difference_matrix(COUNTS, other, 0.5)
+    trace = figure.data[0]
+    assert list(trace.text[0]) == ["+50", "0", "0", "0", "\u221250", "0", "0"]
+    assert list(trace.text[2]) == ["–"] * 7
+    assert trace.z[0][0] == 0.5
+    assert (trace.zmin, trace.zmax) == (-0.5, 0.5)  # none lies in the middle of the colours
+    assert figures.points(-0.001) == "0"
 
 
 @given(arrays(np.int64, (7, 7), elements=st.integers(0, 999)))
@@ -81,10 +108,32 @@ def test_curves_of_a_run_without_a_test() -> None:
     assert [trace.name for trace in figure.data] == ["training"]
 
 
+def test_the_reliability_diagram_leaves_out_what_nobody_answered() -> None:
+    bins = (Bin(0.0, 0.5, 0, None, None), Bin(0.5, 1.0, 8, 0.7, 0.75))
+    figure = figures.reliability_diagram(bins, ("a", "b", "c"), ["none", "eight"])
+    curve, counts = figure.data
+    assert (list(curve.x), list(curve.y), list(curve.text)) == ([0.7], [0.75], ["eight"])
+    assert list(counts.y) == [0, 8]
+    assert list(counts.x) == [0.25, 0.75]
+    assert counts.yaxis == "y2"
+
+
+def test_roc_curves_differ_by_more_than_colour() -> None:
+    half = np.array([0.0, 0.5, 1.0])
+    curves = [Roc(label, 3, half, half, half, 0.5) for label in LABELS]
+    figure = figures.roc_curves(curves, ("a", "b"))
+    assert [trace.name for trace in figure.data] == list(LABELS)
+    assert len({trace.line.dash for trace in figure.data}) == 5
+    assert list(figure.data[0].x) == [0.0, 0.5, 1.0]
+
+
 def test_every_figure_leaves_a_finger_free_to_scroll() -> None:
     made = [
         figures.confusion_matrix(COUNTS, normalise=True, top=1.0),
         figures.learning_curves([], "loss", "Loss", ("training", "test")),
+        figures.difference_matrix(COUNTS, COUNTS, 0.1),
+        figures.reliability_diagram([], ("a", "b", "c"), []),
+        figures.roc_curves([], ("a", "b")),
     ]
     for figure in made:
         assert figure.layout.dragmode is False
@@ -166,3 +215,34 @@ def test_emotion_colours_differ_to_every_eye(page: str, sight: str) -> None:
     ]
     closest = min(math.dist(a, b) for i, a in enumerate(points) for b in points[:i])
     assert closest >= 0.1  # about five steps that an eye can just tell apart
+
+
+INK = {"light": "#1f2326", "dark": "#e8e6e1"}
+
+
+def theme(page: str, name: str) -> list[str]:
+    text = (Path(__file__).parent.parent / ".streamlit" / "config.toml").read_text()
+    colours: list[str] = tomllib.loads(text)["theme"][page][name]
+    return colours
+
+
+@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize("name", ["chartSequentialColors", "chartDivergingColors"])
+def test_figures_can_be_read_on_every_colour(page: str, name: str) -> None:
+    colours = theme(page, name)
+    assert len(colours) == 10
+    for colour in colours:
+        assert contrast(colour, INK[page]) >= 4.5, colour
+
+
+@pytest.mark.parametrize("sight", SIGHT)
+@pytest.mark.parametrize("page", PAGES)
+def test_more_and_less_differ_to_every_eye(page: str, sight: str) -> None:
+    colours = theme(page, "chartDivergingColors")
+    points = [oklab(SIGHT[sight] @ linear(colour)) for colour in colours]
+    for less, more in zip(points[:4], points[:5:-1], strict=True):
+        assert math.dist(less, more) >= 0.03
+    assert math.dist(points[0], points[-1]) >= 0.1
+    for side in (points[:5], points[:4:-1]):
+        far = [math.dist(one, points[4]) for one in side]
+        assert far == sorted(far, reverse=True)

@@ -1,5 +1,6 @@
 """The page of confusion matrices: every test, what stands beside ours, and what is missing."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -7,7 +8,7 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from emo import ui_comparisons, ui_matrices, ui_words
+from emo import ui_closer, ui_comparisons, ui_words
 from emo import ui_matrices_words as words
 from emo.corpora import Recording
 from emo.folds import folds
@@ -51,7 +52,7 @@ def table_row(at: AppTest, name: str) -> list[str]:
 
 def test_matrices_show_three_models_and_the_vote(matrices: AppTest) -> None:
     assert [s.value for s in matrices.subheader] == ["Decision tree", "CNN", "MLP", "Vote"]
-    assert charts(matrices) == 4 + 2  # and two learning curves
+    assert charts(matrices) == 4
     assert html(matrices).count("<dt>Accuracy</dt>") == 4
     assert html(matrices).count('<th scope="row">surprised</th>') == 4
 
@@ -217,7 +218,8 @@ def test_votes_have_their_own_colour_scale(matrices: AppTest, models_dir: Path) 
     choose(matrices, "listeners")
     check(matrices.segmented_control(key="numbers").set_value("counts").run())
     assert drawn(matrices, 0)["zmax"] == drawn(matrices, 0)["z"][0][0]
-    assert "votes" in drawn(matrices, 0)["hovertemplate"]
+    spec = json.loads(matrices.get("plotly_chart")[0].proto.spec)
+    assert "votes" in spec["data"][1]["text"][0]
     top = max(np.max(protocols(models_dir, key)["listeners"]["confusion"]) for key in KEYS)
     assert {drawn(matrices, i)["zmax"] for i in range(1, 5)} == {float(top)}
 
@@ -230,7 +232,7 @@ def test_without_the_listeners_the_models_still_stand(
     path.unlink() if text is None else path.write_text(text)
     choose(matrices, "listeners")
     assert words.NO_LISTENERS in [info.value for info in matrices.info]
-    assert charts(matrices) == 4 + 2
+    assert charts(matrices) == 4
 
 
 # --- What is missing -----------------------------------------------------------------------------
@@ -318,7 +320,12 @@ def test_old_figures_stand_beside_ours_with_the_reason(matrices: AppTest) -> Non
     assert "counted as angry" in reasons
 
 
+def look(at: AppTest, part: str) -> AppTest:
+    return check(at.segmented_control(key="look").set_value(part).run())
+
+
 def test_a_fold_can_be_picked_where_there_are_several(matrices: AppTest) -> None:
+    look(matrices, "learning")
     fold = matrices.selectbox(key="run-voices")
     assert fold.options == ["Fold 1", "Fold 2"]
     check(fold.set_value("voices-2").run())
@@ -326,6 +333,7 @@ def test_a_fold_can_be_picked_where_there_are_several(matrices: AppTest) -> None
 
 
 def test_listeners_and_part_of_emobox_come_from_unseen_voices(matrices: AppTest) -> None:
+    look(matrices, "learning")
     for protocol, corpus in (("listeners", ""), ("emobox", "ravdess")):
         choose(matrices, protocol, corpus)
         assert matrices.selectbox(key="run-voices").options == ["Fold 1", "Fold 2"]
@@ -360,11 +368,11 @@ def test_class_rows_are_counted() -> None:
     counts = np.zeros((7, 7), dtype=np.int64)
     counts[0, 0], counts[0, 1], counts[1, 0] = 3, 1, 3
     rows = [
-        [text.replace(ui_words.NBSP, " ") for text in row] for row in ui_matrices.class_rows(counts)
+        [text.replace(ui_words.NBSP, " ") for text in row] for row in ui_closer.class_rows(counts)
     ]
     assert rows[0] == ["angry", "4", "50 %", "75 %", "60 %"]
     assert rows[1] == ["disgusted", "3", "0 %", "0 %", "0 %"]
     assert rows[2] == ["fearful", "0", "–", "–", "–"]
-    assert [row[0] for row in ui_matrices.class_rows(counts[:6, :6], HEARD_LABELS)] == list(
+    assert [row[0] for row in ui_closer.class_rows(counts[:6, :6], HEARD_LABELS)] == list(
         LABELS[:6]
     )

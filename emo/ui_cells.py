@@ -1,0 +1,288 @@
+"""Behind a cell of a matrix: which clips, what each model said of them, and how they sound."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from html import escape
+from pathlib import Path
+
+import numpy as np
+import streamlit as st
+
+from emo import (
+    audio,
+    predict,
+    shelf,
+    slices,
+    ui,
+    ui_analyse,
+    ui_query,
+    ui_signs,
+    ui_view,
+    ui_words,
+)
+from emo import ui_cells_words as words
+from emo.corpora import default_directory
+from emo.errors import AudioError, CorpusError
+from emo.labels import LABELS
+from emo.ui_matrices_words import model_name
+
+N_ROWS = 8
+"""Clips in sight at a time."""
+
+_MODEL, _ACTED, _ANSWER = "cell-model", "cell-acted", "cell-answer"
+_PLAYED = "cell-played"
+_PAGE = "cell-page"
+
+
+@dataclass(frozen=True)
+class Picked:
+    """A cell: key of the model (or ``listeners``), acted emotion, answer."""
+
+    key: str
+    acted: str
+    answer: str
+
+    def as_text(self) -> str:
+        """The cell as it stands in the address."""
+        return f"{self.key}.{self.acted}.{self.answer}"
+
+
+# --- Choosing a cell -----------------------------------------------------------------------------
+
+
+def picked(keys: Sequence[str], labels: Sequence[str]) -> Picked | None:
+    """The cell that was clicked or chosen, or that the address asks for; None if there is none."""
+    if _MODEL not in st.session_state:
+        asked = ui_query.asked("cell", _every(keys, labels))
+        key, acted, answer = asked.split(".") if asked else (None, None, None)
+        st.session_state[_MODEL] = key
+        st.session_state[_ACTED], st.session_state[_ANSWER] = acted, answer
+    if st.session_state[_MODEL] not in keys:
+        st.session_state[_MODEL] = predict.VOTE if predict.VOTE in keys else keys[0]
+    for name in (_ACTED, _ANSWER):
+        if st.session_state.get(name) not in labels:
+            st.session_state[name] = None
+    acted, answer = st.session_state[_ACTED], st.session_state[_ANSWER]
+    return Picked(st.session_state[_MODEL], acted, answer) if acted and answer else None
+
+
+def _every(keys: Sequence[str], labels: Sequence[str]) -> list[str]:
+    return [Picked(key, a, b).as_text() for key in keys for a in labels for b in labels]
+
+
+def take_click(key: str, chart: str) -> None:
+    """Nothing; makes the cell that was clicked in a model's chart the one that is looked behind.
+
+    A second click on it lets go of it.
+    """
+    state = st.session_state.get(chart)
+    points = state["selection"]["points"] if state else []
+    clicked = f"clicked-{chart}"
+    if points:
+        cell = (str(points[0]["y"]), str(points[0]["x"]))
+        st.session_state[clicked] = cell
+    else:
+        cell = st.session_state.get(clicked, ("", ""))
+        if (st.session_state.get(_MODEL), *_chosen()) == (key, *cell) or cell == ("", ""):
+            st.session_state[_ACTED] = st.session_state[_ANSWER] = None
+            return
+    st.session_state[_MODEL] = key
+    st.session_state[_ACTED], st.session_state[_ANSWER] = cell
+
+
+def _chosen() -> tuple[str | None, str | None]:
+    return st.session_state.get(_ACTED), st.session_state.get(_ANSWER)
+
+
+def frame_style(cell: Picked | None, labels: Sequence[str]) -> str:
+    """CSS that frames the cell in its matrix: the marker that lies on it."""
+    if cell is None:
+        return ""
+    place = list(labels).index(cell.acted) * len(labels) + list(labels).index(cell.answer) + 1
+    return (
+        f".st-key-matrix-{cell.key} .scatterlayer .points path:nth-child({place})"
+        "{opacity:1!important;fill:none!important;stroke:currentColor!important;"
+        "stroke-width:3px!important}"
+    )
+
+
+def show_cell(view: ui_view.View, keys: Sequence[str], cell: Picked | None) -> None:
+    """The choice of a cell by keyboard, and the clips in it."""
+    st.header(words.TITLE, anchor=False)
+    with st.container(horizontal=True, gap="medium", key="cell"):
+        st.selectbox(words.MODEL_LABEL, list(keys), format_func=model_name, key=_MODEL, width=190)
+        for name, label in ((_ACTED, words.ACTED_LABEL), (_ANSWER, words.ANSWER_LABEL)):
+            st.selectbox(
+                label, list(view.labels), index=None, key=name, placeholder=words.ANY, width=170
+            )
+    if cell is None:
+        st.caption(words.HINT)
+        return
+    part = ui_view.answers_of(view)
+    if part is None:
+        return
+    named = ui_view.with_votes(part) if view.protocol == "listeners" else None
+    if cell.key == slices.LISTENERS and named is None:
+        st.info(words.NO_VOTES_CUT)
+        return
+    part = part if named is None else named
+    _show_found(part, cell, view)
+
+
+def _show_found(part: slices.Answers, cell: Picked, view: ui_view.View) -> None:
+    of_listeners = cell.key == slices.LISTENERS
+    column = part.labels.index(cell.answer)
+    if of_listeners:
+        rows = slices.named_so(part, cell.acted, cell.answer)
+        counts = part.shares[slices.LISTENERS]
+        n_row = int(counts[part.emotions == cell.acted].sum())
+        n = int(counts[rows, column].sum())
+    else:
+        rows = slices.behind(part, cell.key, cell.acted, cell.answer, view.floor / 100)
+        n, own = len(rows), part.emotions == cell.acted
+        n_row = int((own & slices.kept(part, cell.key, view.floor / 100)).sum())
+    st.text(words.cell(cell.acted, cell.answer, n, n_row, of_listeners))
+    if len(rows):
+        _show_clips(part.take(rows), cell)
+
+
+# --- The clips -----------------------------------------------------------------------------------
+
+
+@st.fragment
+def _show_clips(clips: slices.Answers, cell: Picked) -> None:
+    """A few clips at a time, in either order, and what is needed to hear them."""
+    with st.container(horizontal=True, gap="medium", vertical_alignment="bottom", key="order"):
+        order = st.segmented_control(
+            words.ORDER_LABEL,
+            list(words.ORDER_NAMES),
+            default=next(iter(words.ORDER_NAMES)),
+            required=True,
+            format_func=words.ORDER_NAMES.__getitem__,
+            key="cell-order",
+        )
+    # A change of what is listed, or of its order, begins again at the front.
+    listed = (cell, order, len(clips), str(clips.clips[0]))
+    seen, first = st.session_state.get(_PAGE, (None, 0))
+    first = first if seen == listed else 0
+    st.session_state[_PAGE] = (listed, first)
+    rows = np.arange(len(clips))[:: 1 if order == "surest" else -1][first : first + N_ROWS]
+    data = default_directory()
+    with st.container(key="clips", gap="small"):
+        for row in rows.tolist():
+            _show_clip(clips, row, cell, data)
+    if len(clips) > N_ROWS:
+        _show_pages(len(clips), first)
+    if data is None:
+        st.caption(words.HOW_TO_HEAR)
+
+
+def _show_pages(n: int, first: int) -> None:
+    with st.container(horizontal=True, vertical_alignment="center", key="pages"):
+        for label, to, is_end in (
+            (words.EARLIER, first - N_ROWS, first == 0),
+            (words.LATER, first + N_ROWS, first + N_ROWS >= n),
+        ):
+            st.button(label, key=f"page-{label}", disabled=is_end, on_click=_turn, args=(to,))
+        st.text(words.shown_of(first + 1, min(first + N_ROWS, n), n), width="content")
+
+
+def _turn(to: int) -> None:
+    listed, _ = st.session_state[_PAGE]
+    st.session_state[_PAGE] = (listed, to)
+
+
+def _show_clip(clips: slices.Answers, row: int, cell: Picked, data: Path | None) -> None:
+    """One clip: its name, which plays it where it is on disk, whose it is, and all answers."""
+    name, corpus = str(clips.clips[row]), str(clips.corpora[row])
+    left, right = st.columns([4, 9], gap="small", vertical_alignment="center")
+    if data is None:
+        left.text(name)
+    else:
+        left.button(
+            ui.plain(name),
+            key=f"hear-{corpus}-{name}",
+            icon=":material/play_arrow:",
+            on_click=_play,
+            args=(corpus, name),
+            width="stretch",
+        )
+    right.html(_answers(clips, row, cell))
+    if data is not None and st.session_state.get(_PLAYED) == (corpus, name):
+        _show_sound(corpus, name, data)
+
+
+def _answers(clips: slices.Answers, row: int, cell: Picked) -> str:
+    """What every model said of a clip, as HTML."""
+    corpus = ui_words.CORPUS_NAMES.get(str(clips.corpora[row]), str(clips.corpora[row]))
+    whose = words.speaker(corpus, str(clips.speakers[row]), str(clips.sexes[row]))
+    said = []
+    for key in (*predict.MODEL_KEYS, predict.VOTE):
+        shares = clips.shares[key][row]
+        label = clips.labels[int(shares.argmax())]
+        own = " emo-own" if key == cell.key else ""
+        said.append(
+            f'<li class="emo-said-one{own}"><span class="emo-who">'
+            f"{escape(ui_words.LANE_NAMES[key])}</span> "
+            f"{ui_signs.sign(label) if label in LABELS else ''} {escape(label)} "
+            f'<span class="emo-confidence">{ui_words.percent(float(shares.max()))}</span></li>'
+        )
+    if slices.LISTENERS in clips.shares:
+        counts = clips.shares[slices.LISTENERS][row]
+        n = int(counts[clips.labels.index(cell.answer)])
+        said.append(f"<li>{escape(words.votes_for(cell.answer, n, int(counts.sum())))}</li>")
+    return f'<p class="emo-whose">{escape(whose)}</p><ul class="emo-said">{"".join(said)}</ul>'
+
+
+# --- Hearing them --------------------------------------------------------------------------------
+
+
+def _play(corpus: str, name: str) -> None:
+    st.session_state[_PLAYED] = (corpus, name)
+
+
+@st.cache_resource(max_entries=1, show_spinner=words.LOOKING)
+def _shelf(directory: str) -> shelf.Shelf:
+    """Where the clips lie; looked up when the first is played."""
+    return shelf.open_shelf(Path(directory))
+
+
+def _show_sound(corpus: str, name: str, data: Path) -> None:
+    """The clip, playing, with its name within the folder, and a way to look at it closely."""
+    try:
+        inside, path = shelf.take_down(_shelf(str(data)), corpus, name)
+        clip = audio.load(path)
+    except (AudioError, CorpusError) as error:
+        ui.LOG.error("%s", error)  # it may name folders of the server
+        st.warning(ui.plain(str(error)) if not _names_a_path(error, data) else words.NOT_HEARD)
+        return
+    with st.container(key="sound", gap="small"):
+        st.audio(clip.samples, sample_rate=audio.RATE_HZ, autoplay=True, alt=name)
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.text(inside, width="content")
+            if st.button(words.OPEN, key="open-in-analyse", type="tertiary"):
+                ui_analyse.choose(ui_analyse.Choice(path.name, path.read_bytes(), "corpus"))
+                st.switch_page("pages/analyse.py")
+
+
+def _names_a_path(error: Exception, data: Path) -> bool:
+    return str(data) in str(error) or str(data.resolve()) in str(error)
+
+
+def sentences(counts: np.ndarray, labels: Sequence[str], of_listeners: bool) -> list[list[str]]:
+    """What each cell of a matrix says, row by row."""
+    return [
+        [
+            words.cell(acted, answer, int(counts[i, j]), int(counts[i].sum()), of_listeners)
+            for j, answer in enumerate(labels)
+        ]
+        for i, acted in enumerate(labels)
+    ]
+
+
+def kept_scores(scores: ui_words.Scores) -> Mapping[str, tuple[str, str]]:
+    """Share of the clips that a model still answers, with how many; empty where all are."""
+    if "kept" not in scores or scores["kept"] == 1.0:
+        return {}
+    text = ui_words.tenths(scores["kept"])
+    return {words.KEPT: (text, words.kept(scores["n"], scores["of"]))}

@@ -1,0 +1,239 @@
+"""The page of matrices in a browser: filter, click a cell, hear its clips, save, open a link."""
+
+import csv
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from xml.etree import ElementTree
+
+import numpy as np
+import pytest
+from PIL import Image
+from playwright.sync_api import Browser, Locator, Page, expect
+
+from docs import screens
+from emo import slices, ui_cells, ui_closer_words
+from emo import ui_cells_words as words
+from emo import ui_matrices_words as matrix_words
+from emo.labels import LABELS
+from emo.results import VOTE, read_metrics
+from tests import voices
+
+WAIT_MS = 60_000
+MODELS = screens.ROOT / "models"
+CELL = ("cnn", "angry", "fearful")
+
+pytestmark = pytest.mark.timeout(300)
+
+
+@pytest.fixture(scope="module")
+def behind() -> list[str]:
+    """Names of the clips in the cell, the surest first, counted apart from the page."""
+    given = slices.cut(slices.read_answers(MODELS, "voices"), LABELS)
+    return [str(name) for name in given.clips[slices.behind(given, *CELL)]]
+
+
+@pytest.fixture(scope="module")
+def own_address(behind: list[str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """An app of its own, which finds a corpus that was made up here, of a single clip."""
+    folder = tmp_path_factory.mktemp("corpora")
+    (folder / "made-up").mkdir()
+    clip = voices.encoded(voices.voice(), subtype="PCM_16")
+    (folder / "made-up" / f"{behind[0]}.wav").write_bytes(clip)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("EMO_DATA", str(folder))
+        with screens.serve() as address:
+            yield address
+
+
+def open_link(browser: Browser, address: str, query: str = "", mode: str = "light") -> Page:
+    page = screens.new_page(browser, mode)
+    page.set_default_timeout(WAIT_MS)
+    page.goto(f"{address}/confusion_matrices{query}")
+    expect(matrix(page, VOTE).locator(".heatmap-label").first).to_be_visible(timeout=WAIT_MS)
+    return page
+
+
+@pytest.fixture
+def page(browser: Browser, own_address: str) -> Iterator[Page]:
+    page = open_link(browser, own_address)
+    yield page
+    assert page.get_by_test_id("stException").count() == 0
+    page.context.close()
+
+
+def matrix(page: Page, key: str) -> Locator:
+    return page.locator(f".st-key-matrix-{key}")
+
+
+def shown(page: Page, key: str) -> list[str]:
+    """The figures in the cells of a matrix."""
+    return matrix(page, key).locator(".heatmap-label").all_text_contents()
+
+
+def middle(page: Page, key: str, acted: str, answer: str) -> tuple[float, float]:
+    """Where the middle of a cell is on the screen."""
+    place = LABELS.index(acted) * len(LABELS) + LABELS.index(answer)
+    cell = matrix(page, key).locator(".scatterlayer .points path").nth(place)
+    cell.scroll_into_view_if_needed()
+    box = cell.bounding_box()
+    assert box
+    return box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+
+
+def clips(page: Page) -> Locator:
+    return page.locator(".st-key-clips button")
+
+
+# --- A link opened first, before anything else in a new app --------------------------------------
+
+
+def test_a_link_opened_afresh_shows_what_was_seen(browser: Browser, own_address: str) -> None:
+    query = "?numbers=counts&corpus=tess&voices=women&above=40&cell=cnn.angry.fearful&look=roc"
+    page = open_link(browser, own_address, query)
+    # Navigation on top says that the app runs as a whole, not the page by itself.
+    expect(page.get_by_test_id("stTopNavLink").first).to_be_visible(timeout=WAIT_MS)
+    expect(page.get_by_role("radio", name="Women", exact=True)).to_be_checked()
+    expect(page.locator(".st-key-roc .js-line").first).to_be_visible(timeout=WAIT_MS)
+    expect(clips(page).first).to_be_visible(timeout=WAIT_MS)
+    given = slices.cut(slices.read_answers(MODELS, "voices"), LABELS, "tess", "women")
+    found = slices.scores(given, VOTE, 0.4)["confusion"]
+    assert shown(page, VOTE) == [f"{n:,}" for row in found for n in row]
+    for part in query[1:].split("&"):
+        assert part in page.url
+    page.context.close()
+
+
+# --- Filters, cells, clips -----------------------------------------------------------------------
+
+
+def test_filters_change_the_matrices_and_say_what_is_kept(page: Page) -> None:
+    expect(page.get_by_text(words.KEPT, exact=True)).to_have_count(0)
+    before = shown(page, VOTE)
+    stored = read_metrics(MODELS, VOTE)["protocols"]["voices"]["confusion"]
+    assert before == [f"{100 * n / sum(row):.0f}" for row in stored for n in row]
+    page.get_by_role("slider").press("End")
+    expect(matrix(page, VOTE).get_by_text(words.KEPT, exact=True)).to_be_visible(timeout=WAIT_MS)
+    page.wait_for_url(re.compile("above=95"))
+    page.get_by_role("radio", name="Men", exact=True).click()
+    page.wait_for_url(re.compile("voices=men"))
+    page.wait_for_function(
+        "before => [...document.querySelectorAll('.st-key-matrix-vote .heatmap-label')]"
+        ".map(cell => cell.textContent).join() !== before.join()",
+        arg=before,
+    )
+
+
+def test_a_cell_that_is_clicked_lists_its_clips_and_plays_them(
+    page: Page, behind: list[str]
+) -> None:
+    x, y = middle(page, *CELL)
+    page.mouse.move(x, y)
+    said = matrix(page, CELL[0]).locator(".hoverlayer")  # the cell in words
+    expect(said).to_contain_text(f"{len(behind)} (", timeout=WAIT_MS)
+    page.mouse.click(x, y)
+    expect(clips(page).first).to_be_visible(timeout=WAIT_MS)
+    names = [name.strip() for name in clips(page).all_inner_texts()]
+    assert [name.splitlines()[-1] for name in names] == behind[: ui_cells.N_ROWS]
+    assert "cell=cnn.angry.fearful" in page.url
+    clips(page).nth(1).click()  # it is not in the folder
+    expect(page.get_by_text("is not in the folder of the corpora")).to_be_visible(timeout=WAIT_MS)
+    clips(page).first.click()
+    sound = page.locator(".st-key-sound audio")
+    expect(sound).to_be_visible(timeout=WAIT_MS)
+    page.wait_for_function("sound => sound.currentTime > 0.2", arg=sound.element_handle())
+    expect(page.get_by_text(f"made-up/{behind[0]}.wav", exact=True)).to_be_visible()
+    page.get_by_role("button", name=words.OPEN).click()
+    expect(page.locator("h2.emo-verdict")).to_be_visible(timeout=WAIT_MS)
+    expect(page.get_by_test_id("stText").first).to_contain_text(behind[0])
+
+
+def test_a_second_click_lets_the_cell_go(page: Page) -> None:
+    x, y = middle(page, *CELL)
+    page.mouse.click(x, y)
+    expect(clips(page).first).to_be_visible(timeout=WAIT_MS)
+    x, y = middle(page, *CELL)
+    page.mouse.click(x, y)
+    expect(page.get_by_text(words.HINT)).to_be_visible(timeout=WAIT_MS)
+    assert "cell=" not in page.url
+
+
+def test_a_cell_is_chosen_by_keyboard_alone(page: Page, behind: list[str]) -> None:
+    for label, value in zip(
+        (words.MODEL_LABEL, words.ACTED_LABEL, words.ANSWER_LABEL),
+        (matrix_words.model_name(CELL[0]), *CELL[1:]),
+        strict=True,
+    ):
+        field = page.locator(".st-key-cell").get_by_role("combobox", name=label)
+        field.focus()
+        page.keyboard.type(value)
+        page.keyboard.press("Enter")
+    expect(clips(page).first).to_contain_text(behind[0], timeout=WAIT_MS)
+
+
+# --- Files ---------------------------------------------------------------------------------------
+
+
+def save(page: Page, figure: str, kind: str, folder: Path) -> Path:
+    button = page.locator(f".st-key-save-{figure}-{kind} button")
+    if not button.is_visible():
+        page.locator(f".st-key-save-{figure} button").first.click()
+    with page.expect_download() as waiting:
+        button.click()
+    path = folder / waiting.value.suggested_filename
+    waiting.value.save_as(path)
+    assert path.suffix == f".{kind}"
+    return path
+
+
+def test_a_matrix_is_saved_as_a_picture_a_drawing_and_a_table(page: Page, tmp_path: Path) -> None:
+    stored = np.array(read_metrics(MODELS, "cnn")["protocols"]["voices"]["confusion"])
+    with save(page, "matrix-cnn", "csv", tmp_path).open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [int(row["clips"]) for row in rows] == stored.ravel().tolist()
+    assert [row["acted"] for row in rows[::7]] == list(LABELS)
+    root = ElementTree.fromstring(save(page, "matrix-cnn", "svg", tmp_path).read_text())
+    texts = [one.text for one in root.iter("{http://www.w3.org/2000/svg}text")]
+    assert set(shown(page, "cnn")) <= set(texts)
+    image = Image.open(save(page, "matrix-cnn", "png", tmp_path))
+    assert image.format == "PNG"
+    assert image.size[0] > 800
+    assert len(image.convert("RGB").getcolors(1 << 24) or []) > 20
+
+
+@pytest.mark.parametrize("look", ["reliability", "roc", "difference", "learning"])
+def test_each_closer_look_is_drawn_and_saved(page: Page, tmp_path: Path, look: str) -> None:
+    name = ui_closer_words.LOOK_NAMES[look]
+    page.get_by_role("radio", name=name, exact=True).click()
+    figure = {"learning": "learning-loss"}.get(look, look)
+    expect(page.locator(f".st-key-save-{figure} button").first).to_be_visible(timeout=WAIT_MS)
+    page.wait_for_url(re.compile(f"look={look}"))
+    with save(page, figure, "csv", tmp_path).open(newline="") as file:
+        assert len(list(csv.reader(file))) > 10
+    assert Image.open(save(page, figure, "png", tmp_path)).format == "PNG"
+    ElementTree.fromstring(save(page, figure, "svg", tmp_path).read_text())
+
+
+def test_differences_have_two_colours(page: Page) -> None:
+    page.get_by_role("radio", name=ui_closer_words.LOOK_NAMES["difference"], exact=True).click()
+    chart = page.locator(".st-key-difference .js-plotly-plot")
+    expect(chart.locator(".heatmap-label").first).to_be_visible(timeout=WAIT_MS)
+    scale = chart.evaluate("chart => chart._fullData[0].colorscale.map(stop => stop[1])")
+    assert (scale[0], scale[-1]) == ("#dd8a3e", "#5a9ecd")
+
+
+# --- Looks ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("mode", screens.MODES)
+def test_the_page_with_a_cell_fits(browser: Browser, own_address: str, mode: str) -> None:
+    page = open_link(browser, own_address, "?cell=cnn.angry.fearful&look=roc", mode)
+    expect(page.locator(".st-key-roc .js-line").first).to_be_visible(timeout=WAIT_MS)
+    expect(clips(page).first).to_be_visible(timeout=WAIT_MS)
+    screens.settle(page)
+    widths = page.evaluate(
+        "() => [...document.querySelectorAll('[data-testid=stMain], html')]"
+        ".map(part => part.scrollWidth - part.clientWidth)"
+    )
+    assert widths == [0, 0]
+    page.context.close()
