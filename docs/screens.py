@@ -216,11 +216,11 @@ def settle(page: Page) -> None:
 
 def _reduce(image: Image.Image) -> Image.Image:
     """The image in 256 colours, those of large surfaces as they are."""
-    counted = image.getcolors(image.width * image.height) or []
-    exact = [colour for _, colour in sorted(counted, reverse=True)[:N_EXACT]]
+    colours, counts = np.unique(np.asarray(image).reshape(-1, 3), axis=0, return_counts=True)
+    exact = colours[np.argsort(-counts)[:N_EXACT]]
     others = image.quantize(256 - len(exact), Image.Quantize.MAXCOVERAGE).getpalette() or []
     palette = Image.new("P", (1, 1))
-    palette.putpalette([value for colour in exact for value in colour] + others)
+    palette.putpalette(exact.ravel().tolist() + others)
     return image.quantize(palette=palette, dither=Image.Dither.NONE)
 
 
