@@ -30,6 +30,7 @@ SCREENS = ROOT / "docs" / "screens"
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 FLAGS = ("--no-sandbox", "--disable-dev-shm-usage")
 START_S = 60
+PATIENCE_MS = 120_000  # with a busy machine
 
 DESKTOP: ViewportSize = {"width": 1280, "height": 900}
 PHONE: ViewportSize = {"width": 390, "height": 844}
@@ -246,6 +247,7 @@ def main(names: Sequence[str]) -> None:
         for name in names or SCENES:
             for mode in MODES:
                 page = new_page(browser, mode)
+                page.set_default_timeout(PATIENCE_MS)
                 page.goto(address)
                 play(page, SCENES[name])
                 photograph(page, SCREENS / f"{name}-{mode}.png")

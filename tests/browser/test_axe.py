@@ -17,6 +17,7 @@ pytestmark = pytest.mark.timeout(180)
 @pytest.fixture(params=screens.MODES)
 def page(browser: Browser, address: str, request: pytest.FixtureRequest) -> Iterator[Page]:
     page = screens.new_page(browser, request.param)
+    page.set_default_timeout(screens.PATIENCE_MS)
     page.goto(address)
     yield page
     page.context.close()
