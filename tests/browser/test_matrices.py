@@ -164,7 +164,7 @@ def test_a_cell_is_chosen_by_keyboard_alone(page: Page, behind: list[str]) -> No
         (matrix_words.model_name(CELL[0]), *CELL[1:]),
         strict=True,
     ):
-        field = page.locator(".st-key-cell").get_by_role("combobox", name=label)
+        field = page.locator(".st-key-cell").get_by_role("combobox", name=label, exact=True)
         field.focus()
         page.keyboard.type(value)
         page.keyboard.press("Enter")
@@ -195,10 +195,10 @@ def test_a_matrix_is_saved_as_a_picture_a_drawing_and_a_table(page: Page, tmp_pa
     root = ElementTree.fromstring(save(page, "matrix-cnn", "svg", tmp_path).read_text())
     texts = [one.text for one in root.iter("{http://www.w3.org/2000/svg}text")]
     assert set(shown(page, "cnn")) <= set(texts)
-    image = Image.open(save(page, "matrix-cnn", "png", tmp_path))
-    assert image.format == "PNG"
-    assert image.size[0] > 800
-    assert len(image.convert("RGB").getcolors(1 << 24) or []) > 20
+    with Image.open(save(page, "matrix-cnn", "png", tmp_path)) as image:
+        assert image.format == "PNG"
+        assert image.size[0] > 800
+        assert len(image.convert("RGB").getcolors(1 << 24) or []) > 20
 
 
 @pytest.mark.parametrize("look", ["reliability", "roc", "difference", "learning"])
@@ -210,7 +210,8 @@ def test_each_closer_look_is_drawn_and_saved(page: Page, tmp_path: Path, look: s
     page.wait_for_url(re.compile(f"look={look}"))
     with save(page, figure, "csv", tmp_path).open(newline="") as file:
         assert len(list(csv.reader(file))) > 10
-    assert Image.open(save(page, figure, "png", tmp_path)).format == "PNG"
+    with Image.open(save(page, figure, "png", tmp_path)) as image:
+        assert image.format == "PNG"
     ElementTree.fromstring(save(page, figure, "svg", tmp_path).read_text())
 
 
