@@ -288,8 +288,8 @@ WIDTHS = (
 HEADINGS = "() => [...document.querySelectorAll('h1,h2,h3,h4')].map(h => Number(h.tagName[1]))"
 UNNAMED = """() => [...document.querySelectorAll(
     '[data-testid=stMain] :is(button, input, select, audio[controls])')]
-  .filter(e => e.offsetParent && !(e.ariaLabel || e.textContent.trim() || e.title || e.labels?.length
-    || e.getAttribute('aria-labelledby')))
+  .filter(e => e.offsetParent && !(e.ariaLabel || e.textContent.trim() || e.title
+    || e.labels?.length || e.getAttribute('aria-labelledby')))
   .map(e => e.outerHTML.slice(0, 120))"""
 
 
