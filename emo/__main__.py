@@ -1,4 +1,4 @@
-"""Emo from the command line: predict, timeline, explain, evaluate, train, corpora, cards."""
+"""Emo from the command line: predict, batch, timeline, explain, evaluate, train, corpora, cards."""
 
 import argparse
 import io
@@ -63,6 +63,28 @@ def _parser() -> argparse.ArgumentParser:
     _add_models(predict)
     _add_settings(predict)
     predict.set_defaults(run=_predict, parser=predict)
+
+    batch = commands.add_parser("batch", help="label any number of recordings into a file")
+    batch.add_argument(
+        "inputs",
+        nargs="+",
+        metavar="INPUT",
+        help="files, folders, patterns, tar archives, addresses (s3://…), lists (.txt with a path "
+        "a line), or - for a list from standard input",
+    )
+    batch.add_argument(
+        "--out",
+        type=Path,
+        required=True,
+        metavar="FILE",
+        help="name.jsonl, name.csv or name.parquet; if an earlier run was stopped, the same "
+        "command goes on",
+    )
+    batch.add_argument("--timeline", action="store_true", help="a row a window of three seconds")
+    _add_jobs(batch)
+    batch.add_argument("--dask", default="", metavar="ADDRESS", help="of a Dask cluster, or local")
+    _add_models(batch)
+    batch.set_defaults(run=_batch, parser=batch)
 
     timeline = commands.add_parser("timeline", help="label the speech in a recording, as it goes")
     timeline.add_argument("path", metavar="FILE", help="an audio file")
@@ -140,10 +162,14 @@ def _add_settings(parser: argparse.ArgumentParser) -> None:
 
 def _add_data(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data", type=Path, help="folder of the corpora (default: $EMO_DATA)")
+    _add_jobs(parser)
+    parser.add_argument("--seed", type=_whole, default=1)
+
+
+def _add_jobs(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--jobs", type=_positive, default=os.cpu_count() or 1, help="worker processes"
     )
-    parser.add_argument("--seed", type=_whole, default=1)
 
 
 def _whole(text: str) -> int:
@@ -177,7 +203,7 @@ def _data_directory(options: argparse.Namespace) -> Path:
     return Path(directory)
 
 
-# --- predict, timeline ---------------------------------------------------------------------------
+# --- predict, batch, timeline --------------------------------------------------------------------
 
 
 def _predict(options: argparse.Namespace) -> int:
@@ -202,6 +228,29 @@ def _predict(options: argparse.Namespace) -> int:
     write = {"json": write_json, "csv": write_csv, "table": write_table}[options.format]
     write(rows, sys.stdout)
     return FAILED if any(isinstance(found, str) for _, found in rows) else DONE
+
+
+def _batch(options: argparse.Namespace) -> int:
+    import signal
+
+    from emo.batch import FORMATS, label, make_recipe, summary
+
+    if options.out.suffix.lower() not in FORMATS:
+        options.parser.error(f"--out must end in {', '.join(FORMATS)}: {options.out}")
+    recipe = make_recipe(_models_directory(options), options.timeline)
+    if hasattr(sys.stdin, "reconfigure"):
+        sys.stdin.reconfigure(errors="surrogateescape")  # as above
+    # What stops a service, and what a cluster sends first: as polite as Ctrl-C.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        tally = label(
+            options.inputs, options.out, recipe, options.jobs, options.dask, sys.stdin, sys.stderr
+        )
+    except KeyboardInterrupt:
+        print("\nemo: stopped. To go on, run the same command again.", file=sys.stderr)
+        return INTERRUPTED
+    print(summary(tally, options.out), file=sys.stderr)
+    return FAILED if tally.failed else DONE
 
 
 def _timeline(options: argparse.Namespace) -> int:

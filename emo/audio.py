@@ -246,7 +246,10 @@ def _open_soundfile(data: bytes, kind: str) -> _Stream:
         for step in (_BLOCK_FRAMES, _LAST_FRAMES):
             broken = contextlib.suppress(Exception)  # what was read before still counts
             with broken, soundfile.SoundFile(_Bytes(data)) as file:
-                file.seek(start)
+                if start:
+                    file.seek(start)
+                # Else soundfile seeks to where it is after each block, and Ogg is decoded anew.
+                file.seekable = lambda: False
                 while len(block := file.read(step, dtype="float32", always_2d=True)):
                     start += len(block)
                     yield block

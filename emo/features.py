@@ -109,8 +109,9 @@ def _hann(length: int) -> Floats:
 
 def _moving_power(samples: Floats, width: int) -> Doubles:
     """Mean power in every window of ``width`` samples, float64 (n + width - 1,): zeros outside."""
-    squares = np.pad(samples.astype(np.float64) ** 2, width)
-    total = np.cumsum(squares)
+    total = np.zeros(len(samples) + 2 * width)
+    np.cumsum(samples.astype(np.float64) ** 2, out=total[width : width + len(samples)])
+    total[width + len(samples) :] = total[width + len(samples) - 1]
     power: Doubles = (total[width:] - total[:-width])[:-1] / width
     return power
 

@@ -57,10 +57,10 @@ def write_csv(rows: Sequence[Row], out: TextIO) -> None:
     writer.writeheader()
     for path, found in rows:
         if isinstance(found, str):
-            writer.writerow({"path": _in_a_cell(path), "error": found})
+            writer.writerow({"path": in_a_cell(path), "error": found})
             continue
         shared = {
-            "path": _in_a_cell(path),
+            "path": in_a_cell(path),
             "duration_s": f"{found.duration_s:.3f}",
             "concerns": " ".join(concern.sentence for concern in found.concerns),
             "warnings": " ".join(found.warnings),
@@ -112,7 +112,7 @@ def write_timeline_csv(path: str, timeline: Timeline, out: TextIO) -> None:
         timeline.heard_s, timeline.shown_s, timeline.answers(), strict=True
     ):
         places = (f"{place_s:.3f}" for place_s in (*heard_s, *shown_s))
-        shared = {"path": _in_a_cell(path)} | dict(zip(SPAN_COLUMNS, places, strict=True))
+        shared = {"path": in_a_cell(path)} | dict(zip(SPAN_COLUMNS, places, strict=True))
         for key, answer in given.items():
             writer.writerow(shared | _columns_of(key, answer))
 
@@ -231,6 +231,6 @@ def printable(text: str) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
-def _in_a_cell(name: str) -> str:
+def in_a_cell(name: str) -> str:
     """The name, quoted where a spreadsheet would run it as a formula."""
     return f"'{name}" if name[:1] in ("=", "+", "-", "@", "\t", "\r") else name

@@ -97,7 +97,7 @@ class Cue:
     answer: Answer
 
 
-def follow(clip: Clip, models: Models) -> Generator[Timeline, None, None]:
+def follow(clip: Clip, models: Models, threads: int = THREADS) -> Generator[Timeline, None, None]:
     """Timelines of a clip, each with more of the windows answered; the last has all of them.
 
     The first comes as soon as the windows are known, and has no answer yet.  A caller may stop
@@ -127,7 +127,7 @@ def follow(clip: Clip, models: Models) -> Generator[Timeline, None, None]:
         return probabilities([(functionals(frames), cnn_input(frames))], models)
 
     yield so_far()
-    with ThreadPoolExecutor(THREADS) as pool:  # closed early, `map` drops what has not begun
+    with ThreadPoolExecutor(threads) as pool:  # closed early, `map` drops what has not begun
         for row in pool.map(hear, placed):
             rows.append(row)
             if len(rows) % CHUNK == 0 or len(rows) == len(placed):

@@ -1,0 +1,342 @@
+"""Answers to any number of recordings, in a file that the next run goes on from."""
+
+import hashlib
+import json
+import os
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TextIO
+
+from emo.audio import Clip
+from emo.bundle import CARD
+from emo.calibrate import CALIBRATION
+from emo.cluster import run as run_on_cluster
+from emo.errors import AudioError, EmoError, ModelError
+from emo.features import FEATURES_VERSION
+from emo.inputs import Item, count_items, find_items, load_item
+from emo.journal import Journal
+from emo.predict import MODEL_KEYS, MODELS_DIR, Models, load_models, predict_many
+from emo.rows import Done, answered, convert, followed, refused, write_csv, write_parquet
+from emo.timeline import HOP_S, WINDOW_S, follow
+from emo.workers import LIMIT_S
+from emo.workers import run as run_here
+
+FORMATS = {".jsonl": None, ".csv": write_csv, ".parquet": write_parquet}
+"""Extensions of what a batch can write, and how the rows become that at the end."""
+
+ROWS_VERSION = 1  # raise it when a row changes: one file has rows of one kind
+
+GROUP = 16  # recordings that a process gets at a time
+CLUSTER_GROUP = 32  # more, since each group costs the scheduler a millisecond
+GROUP_BYTES = 8 * 2**20  # of recordings out of archives, which are sent along
+TOGETHER_S = 120.0  # of sound, answered in one call: enough to pay, little in memory
+TIMELINE_LIMIT_S = 10 * LIMIT_S
+
+_TOLD_S, _TOLD_ON_A_TERMINAL_S = 10.0, 0.5
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a batch answers.
+
+    Attributes
+    ----------
+    models : folder, empty for the one that lies beside the code, wherever the worker has it
+    timeline : whether each recording has a row a window
+    run : digest of the models and all that decides on the answers
+    """
+
+    models: str
+    timeline: bool
+    run: str
+
+
+@dataclass(frozen=True)
+class Tally:
+    """What a run did.
+
+    Attributes
+    ----------
+    before, done : recordings whose rows were there, and that were added
+    failed : of both, those that could not be read
+    took_s : for those that were added
+    """
+
+    before: int
+    done: int
+    failed: int
+    took_s: float
+
+
+def make_recipe(models: Path = MODELS_DIR, timeline: bool = False) -> Recipe:
+    """The recipe for a folder of models as it is now.
+
+    Raises
+    ------
+    ModelError
+        A model is missing.
+    """
+    parts: list[object] = [ROWS_VERSION, FEATURES_VERSION, timeline and (WINDOW_S, HOP_S)]
+    for key in MODEL_KEYS:
+        try:
+            card = json.loads((models / key / CARD).read_text(encoding="utf-8"))
+            parts.append(sorted((name, facts["sha256"]) for name, facts in card["files"].items()))
+        except (OSError, ValueError, LookupError, TypeError, AttributeError):
+            load_models(models)  # says what is wrong
+            raise
+    calibration = models / CALIBRATION
+    parts.append(calibration.read_text(encoding="utf-8") if calibration.is_file() else None)
+    run = hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:12]
+    here = models.resolve() == MODELS_DIR
+    return Recipe("" if here else str(models.resolve()), timeline, run)
+
+
+# --- in a worker ---------------------------------------------------------------------------------
+
+_loaded: dict[Recipe, Models] = {}
+_loading = threading.Lock()
+
+
+def models_of(recipe: Recipe) -> Models:
+    """The models of a recipe, loaded once a process.
+
+    Raises
+    ------
+    ModelError
+        They are missing here, or not those that the run was begun with.
+    """
+    with _loading:
+        if recipe not in _loaded:
+            folder = Path(recipe.models) if recipe.models else MODELS_DIR
+            found = make_recipe(folder, recipe.timeline).run
+            if found != recipe.run:
+                raise ModelError(
+                    f"A worker has other models in {folder} (run {found}, this is {recipe.run}). "
+                    "Put the same ones on every machine."
+                )
+            _loaded.clear()
+            _loaded[recipe] = load_models(folder)
+        return _loaded[recipe]
+
+
+def answer_items(recipe: Recipe, items: Sequence[Item]) -> list[Done]:
+    """The rows of some recordings; a recording that cannot be read is a row that says why."""
+    models = models_of(recipe)
+    done: list[Done] = []
+    waiting: list[tuple[Item, Clip]] = []
+    for item in items:
+        try:
+            clip = load_item(item)
+        except EmoError as error:
+            done.append(refused(item.name, recipe.run, str(error)))
+        except Exception as error:  # of a library, on one file: the others must not wait for it
+            done.append(_failed(item, recipe, error))
+        else:
+            waiting.append((item, clip))
+        if sum(clip.duration_s for _, clip in waiting) > TOGETHER_S:
+            done += _answer(waiting, recipe, models)
+            waiting = []
+    return done + _answer(waiting, recipe, models)
+
+
+def _answer(pairs: Sequence[tuple[Item, Clip]], recipe: Recipe, models: Models) -> list[Done]:
+    """The rows of clips, measured together; one by one where that fails."""
+    if not pairs:
+        return []
+    if recipe.timeline:
+        return [_attempt(_follow, item, clip, recipe, models) for item, clip in pairs]
+    try:
+        found = predict_many([clip for _, clip in pairs], models)
+    except Exception:  # one of them is the cause
+        return [_attempt(_predict, item, clip, recipe, models) for item, clip in pairs]
+    return [
+        answered(item.name, recipe.run, clip, one)
+        for (item, clip), one in zip(pairs, found, strict=True)
+    ]
+
+
+def _attempt(
+    answer: Callable[[Item, Clip, Recipe, Models], Done],
+    item: Item,
+    clip: Clip,
+    recipe: Recipe,
+    models: Models,
+) -> Done:
+    try:
+        return answer(item, clip, recipe, models)
+    except AudioError as error:
+        return refused(item.name, recipe.run, str(error))
+    except Exception as error:  # as above
+        return _failed(item, recipe, error)
+
+
+def _predict(item: Item, clip: Clip, recipe: Recipe, models: Models) -> Done:
+    return answered(item.name, recipe.run, clip, predict_many([clip], models)[0])
+
+
+def _follow(item: Item, clip: Clip, recipe: Recipe, models: Models) -> Done:
+    *_, timeline = follow(clip, models, threads=1)
+    return followed(item.name, recipe.run, clip, timeline)
+
+
+def _failed(item: Item, recipe: Recipe, error: Exception) -> Done:
+    what = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    return refused(
+        item.name, recipe.run, f"This recording could not be answered ({what}). Convert it to WAV."
+    )
+
+
+# --- over all ------------------------------------------------------------------------------------
+
+
+def label(
+    given: Sequence[str],
+    out: Path,
+    recipe: Recipe,
+    jobs: int,
+    dask: str = "",
+    lines: Iterable[str] = (),
+    told: TextIO | None = None,
+) -> Tally:
+    """What was done; writes a row a recording, or a window, to ``out``.
+
+    Where rows are there from an earlier run, this one adds what is missing.
+
+    Parameters
+    ----------
+    given, lines
+        What :func:`emo.inputs.find_items` takes.
+    out
+        JSON Lines, which grow as answers come; or CSV or Parquet, made at the end from JSON Lines
+        that lie beside it until then.
+    jobs
+        Worker processes.
+    dask
+        Address of a Dask cluster, or ``local``, to work on instead.
+    told
+        Where progress is written.
+
+    Raises
+    ------
+    EmoError
+        The file is there and cannot be gone on with, or the run cannot start.
+    """
+    write = FORMATS[out.suffix.lower()]
+    rows = out if write is None else out.with_name(f"{out.name}.rows.jsonl")
+    if write is not None and out.exists() and not rows.exists():
+        raise EmoError(f"{out} is there and complete. Remove it, or name another file with --out.")
+    work = partial(answer_items, recipe)
+    give_up = partial(_gave_up, recipe)
+    with Journal(rows, recipe.run) as journal:
+        before = len(journal.names)
+        items = find_items(given, journal.names.add, lines)
+        size = 1 if recipe.timeline else CLUSTER_GROUP if dask else GROUP
+        if dask:
+            found = run_on_cluster(grouped(items, size), work, dask, jobs, give_up)
+        else:
+            limit_s = TIMELINE_LIMIT_S if recipe.timeline else LIMIT_S
+            found = run_here(grouped(items, size), work, jobs, give_up, limit_s)
+        progress = Progress(given, told, before)
+        with closing(found):  # whatever ends this, the workers end too
+            for some in found:
+                journal.append(some)
+                progress.tell(len(some), journal.failed)
+        tally = Tally(before, progress.done, journal.failed, progress.elapsed_s())
+    if write is not None:
+        convert(rows, out, write)
+    progress.end()
+    return tally
+
+
+def _gave_up(recipe: Recipe, item: Item, reason: str) -> Done:
+    return refused(
+        item.name,
+        recipe.run,
+        f"{reason}, and again when it had this file alone; the file may be damaged in a way that "
+        "its decoder does not survive, or take more memory than there is. Convert it to WAV.",
+    )
+
+
+def grouped(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
+    """The recordings in groups of at most this size, smaller where their bytes are sent along."""
+    group: list[Item] = []
+    held = 0
+    for item in items:
+        group.append(item)
+        held += len(item.data or b"")
+        if len(group) == size or held > GROUP_BYTES:
+            yield group
+            group, held = [], 0
+    if group:
+        yield group
+
+
+class Progress:
+    """One line on how far a run is, in place on a terminal, now and then elsewhere."""
+
+    def __init__(self, given: Sequence[str], out: TextIO | None, before: int) -> None:
+        self.done = 0
+        self._out = out
+        self._before = before
+        self._failed = 0
+        self._total: int | None = None
+        self._in_place = out is not None and out.isatty()
+        self._began_s = self._told_s = time.monotonic()
+        if out is not None:
+            threading.Thread(target=self._count, args=(given,), daemon=True).start()
+
+    def elapsed_s(self) -> float:
+        """Since the start."""
+        return time.monotonic() - self._began_s
+
+    def tell(self, more: int, failed: int) -> None:
+        """Nothing; writes the line where it is time to."""
+        self.done += more
+        self._failed = failed
+        due_s = _TOLD_ON_A_TERMINAL_S if self._in_place else _TOLD_S
+        if self._out is not None and time.monotonic() - self._told_s >= due_s:
+            self._told_s = time.monotonic()
+            start, stop = ("\r", "\x1b[K") if self._in_place else ("", "\n")
+            print(f"{start}{self._line()}", end=stop, file=self._out, flush=True)
+
+    def end(self) -> None:
+        """Nothing; ends the line on a terminal, so that what comes next has its own."""
+        if self._out is not None and self._in_place:
+            print("\r\x1b[K", end="", file=self._out, flush=True)
+
+    def _count(self, given: Sequence[str]) -> None:
+        self._total = count_items(given)
+
+    def _line(self) -> str:
+        done = self._before + self.done
+        rate = self.done / max(self.elapsed_s(), 1e-3)
+        line = f"{done:,}" if self._total is None else f"{done:,} of {self._total:,}"
+        line += f" recordings, {rate:,.1f} a second"
+        if self._failed:
+            line += f", {self._failed:,} not readable"
+        if self._total is not None and rate > 0:
+            line += f", about {_clock(max(0, self._total - done) / rate)} left"
+        return line
+
+
+def _clock(duration_s: float) -> str:
+    """Hours, minutes and seconds, as in ``1:02:03``; without hours where there are none."""
+    minutes, seconds = divmod(round(duration_s), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{seconds:02d}" if hours else f"{minutes}:{seconds:02d}"
+
+
+def summary(tally: Tally, out: Path) -> str:
+    """What was done, in a sentence."""
+    rate = tally.done / max(tally.took_s, 1e-3)
+    line = f"{tally.done:,} recordings in {_clock(tally.took_s)}, {rate:,.1f} a second"
+    if tally.before:
+        line += f"; {tally.before:,} were done before"
+    if tally.failed:
+        line += f"; {tally.failed:,} could not be read, their rows say why"
+    return f"{line}. {os.fspath(out)}"

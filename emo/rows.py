@@ -1,0 +1,183 @@
+"""One recording's answers as a row: a line of JSON, or columns of CSV and Parquet."""
+
+import csv
+import json
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from emo.audio import Clip
+from emo.labels import LABELS
+from emo.predict import ANSWER_KEYS, VOTE, Answer, Prediction
+from emo.quality import Quality
+from emo.reports import in_a_cell
+from emo.timeline import Timeline
+
+DECIMALS = 7  # of probabilities: the paths through the code agree to 1e-6
+AT_ONCE = 1000  # rows in memory while they are written anew
+
+Row = dict[str, Any]
+
+_ANSWER_COLUMNS = {"label": "text", "confidence": "number", "second": "text", "unsure": "flag"}
+_NUMBERS = (int, float, float | None)
+COLUMNS: dict[str, str] = {
+    "path": "text",
+    **_ANSWER_COLUMNS,
+    "duration_s": "number",
+    "window": "count",
+    "windows": "count",
+    "start_s": "number",
+    "stop_s": "number",
+    "shown_from_s": "number",
+    "shown_to_s": "number",
+    **{
+        f"{key}_{name}": kind
+        for key in ANSWER_KEYS
+        for name, kind in (_ANSWER_COLUMNS | dict.fromkeys(LABELS, "number")).items()
+    },
+    "concerns": "texts",
+    "warnings": "texts",
+    "doubts": "texts",
+    **{f.name: "number" for f in fields(Quality) if f.type in _NUMBERS and f.name != "duration_s"},
+    "sha256": "text",
+    "error": "text",
+    "run": "text",
+}
+"""Columns of CSV and Parquet, and what is in them; a row leaves empty what it does not have."""
+
+
+@dataclass(frozen=True)
+class Done:
+    """What a recording gave: its rows as lines of JSON, with the line breaks."""
+
+    name: str
+    failed: bool
+    lines: bytes
+
+
+def answered(name: str, run: str, clip: Clip, found: Prediction) -> Done:
+    """The row of a clip: the object that ``predict`` prints, the vote's answer before all."""
+    row = found.as_dict() | {"models": _shortened(found.answers)}
+    head = {"path": name, "run": run, **_vote(found.answers)}
+    return Done(name, False, _lines([head | row | {"sha256": clip.sha256}]))
+
+
+def followed(name: str, run: str, clip: Clip, timeline: Timeline) -> Done:
+    """The rows of a long recording, one a window; without speech one row that has no answer."""
+    shared = timeline.as_dict() | {"sha256": clip.sha256}
+    spans = shared.pop("windows")
+    rows = [
+        {"path": name, "run": run, "window": number, "windows": len(spans)}
+        | _vote(given)
+        | {place: span[place] for place in span if place != "models"}
+        | shared
+        | {"models": _shortened(given)}
+        for number, (span, given) in enumerate(zip(spans, timeline.answers(), strict=True), 1)
+    ]
+    if not rows:
+        rows = [{"path": name, "run": run, "window": 0, "windows": 0} | shared]
+    return Done(name, False, _lines(rows))
+
+
+def refused(name: str, run: str, reason: str) -> Done:
+    """The row of a recording that could not be read."""
+    return Done(name, True, _lines([{"path": name, "run": run, "error": reason}]))
+
+
+def _lines(rows: Sequence[Row]) -> bytes:
+    # In ASCII: a name that is no text has surrogates, which UTF-8 does not allow.
+    return "".join(f"{json.dumps(row)}\n" for row in rows).encode()
+
+
+def _vote(given: Mapping[str, Answer]) -> Row:
+    vote = _rounded(given[VOTE])
+    return {name: vote[name] for name in _ANSWER_COLUMNS}
+
+
+def _shortened(given: Mapping[str, Answer]) -> dict[str, Row]:
+    return {key: _rounded(one) for key, one in given.items()}
+
+
+def _rounded(given: Answer) -> Row:
+    shares = {
+        label: round(float(p), DECIMALS)
+        for label, p in zip(LABELS, given.probabilities, strict=True)
+    }
+    return given.as_dict() | {
+        "confidence": round(given.confidence, DECIMALS),
+        "probabilities": shares,
+    }
+
+
+# --- columns -------------------------------------------------------------------------------------
+
+
+def flatten(row: Row) -> Row:
+    """The values of a row by the names of ``COLUMNS``."""
+    flat = {name: row[name] for name in row.keys() & COLUMNS.keys()}
+    for key, given in row.get("models", {}).items():
+        flat |= {f"{key}_{name}": given[name] for name in _ANSWER_COLUMNS}
+        flat |= {f"{key}_{label}": p for label, p in given["probabilities"].items()}
+    quality = row.get("quality", {})
+    flat |= {name: quality[name] for name in quality.keys() & COLUMNS.keys() if name not in flat}
+    if "concerns" in row:
+        flat["concerns"] = [concern["sentence"] for concern in row["concerns"]]
+    return flat
+
+
+def read_rows(path: Path) -> Iterator[Row]:
+    """The rows of a file of JSON Lines, one after the other."""
+    with path.open("rb") as file:
+        for line in file:
+            yield json.loads(line)
+
+
+def write_csv(source: Path, target: Path) -> None:
+    """Nothing; writes the rows of a file of JSON Lines as CSV."""
+    with target.open("w", encoding="utf-8", errors="backslashreplace", newline="") as file:
+        writer = csv.DictWriter(file, tuple(COLUMNS), restval="", lineterminator="\n")
+        writer.writeheader()
+        for row in read_rows(source):
+            writer.writerow({name: _cell(value) for name, value in flatten(row).items()})
+
+
+def _cell(value: Any) -> Any:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, list):
+        value = " ".join(value)
+    return in_a_cell(value) if isinstance(value, str) else value
+
+
+def write_parquet(source: Path, target: Path) -> None:
+    """Nothing; writes the rows of a file of JSON Lines as Parquet, some at a time."""
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    types = {
+        "text": pa.string(),
+        "texts": pa.list_(pa.string()),
+        "number": pa.float64(),
+        "count": pa.int64(),
+        "flag": pa.bool_(),
+    }
+    schema = pa.schema([(name, types[kind]) for name, kind in COLUMNS.items()])
+    rows = read_rows(source)
+    with parquet.ParquetWriter(target, schema, compression="zstd") as writer:
+        while some := [flatten(row) for row in islice(rows, AT_ONCE)]:
+            for row in some:  # Parquet has UTF-8 alone
+                row["path"] = row["path"].encode("utf-8", "backslashreplace").decode()
+            writer.write_table(pa.Table.from_pylist(some, schema))
+
+
+def convert(source: Path, target: Path, write: Callable[[Path, Path], None]) -> None:
+    """Nothing; writes the target whole or not at all, and then removes the source."""
+    partial = target.with_name(f"{target.name}.partial")
+    write(source, partial)
+    with partial.open("rb+") as file:
+        os.fsync(file.fileno())
+    partial.replace(target)
+    source.unlink()

@@ -1,0 +1,218 @@
+"""The command as people type it: killed, gone on with, and the same answers on every path."""
+
+import csv
+import io
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from emo import batch
+from emo.__main__ import main
+from emo.audio import load
+from emo.batch import Recipe, answer_items, grouped, label, make_recipe, models_of
+from emo.errors import EmoError, ModelError
+from emo.inputs import Item
+from emo.predict import ANSWER_KEYS, MODELS_DIR, load_models, predict
+from tests.voices import encoded, silence, voice
+
+ROOT = Path(__file__).resolve().parent.parent
+CLIPS = 20  # more than one group
+
+
+@pytest.fixture(scope="module")
+def clips(tmp_path_factory):
+    """A folder of voices, one silence and one text."""
+    folder = tmp_path_factory.mktemp("clips")
+    for i in range(CLIPS - 2):
+        samples = voice(100.0 + 10 * i, duration_s=0.6 + 0.05 * i, seed=i)
+        (folder / f"{i:02d}.wav").write_bytes(encoded(samples))
+    (folder / "silent.wav").write_bytes(encoded(silence(1.0)))
+    (folder / "text.wav").write_text("no sound")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def recipe():
+    return make_recipe()
+
+
+def read(path):
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def here(groups, work, *rest):
+    """In this process, which is quicker."""
+    yield from map(work, groups)
+
+
+def command(*arguments):
+    return [sys.executable, "-m", "emo", "batch", *map(str, arguments)]
+
+
+def shares(rows):
+    return {
+        row["path"]: [list(row["models"][key]["probabilities"].values()) for key in ANSWER_KEYS]
+        for row in rows
+        if "error" not in row
+    }
+
+
+def test_killed_in_the_middle_no_row_is_lost_or_doubled(clips, tmp_path):
+    out = tmp_path / "out.jsonl"
+    given = command(clips, "--out", out, "--jobs", 1)
+    running = subprocess.Popen(given, cwd=ROOT, stderr=subprocess.PIPE, text=True)
+    deadline_s = time.monotonic() + 120
+    while not (out.exists() and out.stat().st_size) and time.monotonic() < deadline_s:
+        time.sleep(0.005)
+    running.send_signal(signal.SIGKILL)
+    running.communicate()
+    first = len(out.read_bytes().splitlines())
+    assert 0 < first < CLIPS
+    os.truncate(out, out.stat().st_size - 40)  # as if killed while it wrote the last row
+    ran = subprocess.run(given, cwd=ROOT, capture_output=True, text=True, timeout=200)
+    rows = read(out)
+    assert ran.returncode == 1  # two cannot be read
+    assert sorted(row["path"] for row in rows) == sorted(str(path) for path in clips.iterdir())
+    assert sorted(Path(row["path"]).name for row in rows if "error" in row) == [
+        "silent.wav",
+        "text.wav",
+    ]
+    assert f"{CLIPS - first + 1} recordings in" in ran.stderr
+    assert f"{first - 1} were done before" in ran.stderr
+
+
+@pytest.mark.parametrize("dask", ["", "local"])
+def test_every_path_gives_the_same_answers(clips, tmp_path, recipe, dask):
+    if dask:
+        pytest.importorskip("distributed")
+    out = tmp_path / "out.jsonl"
+    tally = label([str(clips)], out, recipe, 1, dask)
+    assert (tally.before, tally.done, tally.failed) == (0, CLIPS, 2)
+    found = shares(read(out))
+    models = load_models()
+    alone = {path: predict(load(path), models) for path in found}
+    assert len(found) == CLIPS - 2
+    for path, one in alone.items():
+        expected = [one.answers[key].probabilities for key in ANSWER_KEYS]
+        np.testing.assert_allclose(found[path], expected, atol=1e-6)
+
+
+def test_interrupted_it_says_how_to_go_on(clips, tmp_path):
+    out = tmp_path / "out.jsonl"
+    given = command(clips, "--out", out, "--jobs", 1)
+    running = subprocess.Popen(given, cwd=ROOT, stderr=subprocess.PIPE, text=True)
+    while not (out.exists() and out.stat().st_size):
+        time.sleep(0.005)
+    running.send_signal(signal.SIGTERM)  # as Ctrl-C, which a test run in the background lacks
+    _, told = running.communicate(timeout=60)
+    assert running.returncode == 130
+    assert "run the same command again" in told
+    assert "Traceback" not in told
+
+
+def test_csv_is_made_at_the_end_and_not_written_over(clips, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(batch, "run_here", here)
+    out = tmp_path / "out.csv"
+    assert main(["batch", str(clips), "--out", str(out)]) == 1
+    rows = list(csv.DictReader(io.StringIO(out.read_text(), newline="")))
+    assert sorted(row["path"] for row in rows) == sorted(str(path) for path in clips.iterdir())
+    assert [path.name for path in tmp_path.iterdir()] == ["out.csv"]
+    assert main(["batch", str(clips), "--out", str(out)]) == 1
+    assert "is there and complete" in capsys.readouterr().err
+
+
+def test_a_list_from_standard_input_and_a_timeline(clips, tmp_path, monkeypatch):
+    monkeypatch.setattr(batch, "run_here", here)
+    monkeypatch.setattr(sys, "stdin", iter([f"{clips}/00.wav\n", f"{clips}/silent.wav\n"]))
+    out = tmp_path / "out.jsonl"
+    assert main(["batch", "-", "--timeline", "--out", str(out)]) == 1
+    spoken, silent = read(out)
+    assert (spoken["window"], spoken["windows"], spoken["start_s"]) == (1, 1, 0.0)
+    assert "silent" in silent["error"]
+    assert main(["batch", f"{clips}/01.wav", "--out", str(out)]) == 1
+    assert len(read(out)) == 2  # rows of other settings are not mixed
+
+
+def test_a_clip_that_breaks_the_code_is_a_row_and_the_others_are_answered(
+    clips, recipe, monkeypatch
+):
+    real = predict_many
+
+    def breaks(found, models):
+        if any(clip.duration_s == pytest.approx(0.65) for clip in found):
+            raise ZeroDivisionError("by chance")
+        return real(found, models)
+
+    monkeypatch.setattr(batch, "predict_many", breaks)
+    done = answer_items(recipe, [Item(f"{i:02d}", place=f"{clips}/{i:02d}.wav") for i in range(3)])
+    assert [(one.name, one.failed) for one in done] == [("00", False), ("01", True), ("02", False)]
+    assert b"ZeroDivisionError: by chance" in done[1].lines
+
+
+def test_clips_are_answered_together_only_up_to_some_sound(clips, recipe, monkeypatch):
+    sizes = []
+    real = predict_many
+
+    def counted(found, models):
+        sizes.append(len(found))
+        return real(found, models)
+
+    monkeypatch.setattr(batch, "predict_many", counted)
+    monkeypatch.setattr(batch, "TOGETHER_S", 1.5)
+    answer_items(recipe, [Item(f"{i:02d}", place=f"{clips}/{i:02d}.wav") for i in range(5)])
+    assert sizes == [3, 2]
+
+
+def test_other_models_are_another_run(tmp_path, recipe):
+    copied = tmp_path / "models"
+    for key in ("tree", "cnn", "mlp"):
+        shutil.copytree(MODELS_DIR / key, copied / key, ignore=shutil.ignore_patterns("pred*"))
+    shutil.copy(MODELS_DIR / "calibration.json", copied)
+    assert make_recipe(copied).run == recipe.run == make_recipe().run
+    assert make_recipe(timeline=True).run != recipe.run
+    (copied / "calibration.json").unlink()
+    assert make_recipe(copied).run != recipe.run
+    with pytest.raises(ModelError, match="A worker has other models"):
+        models_of(Recipe(str(copied), False, recipe.run))
+    shutil.rmtree(copied / "mlp")
+    with pytest.raises(ModelError, match="no model in"):
+        make_recipe(copied)
+
+
+def test_groups_are_small_where_bytes_are_sent_along(monkeypatch):
+    monkeypatch.setattr(batch, "GROUP_BYTES", 10)
+    items = [Item("a", data=b"x" * 6), Item("b", data=b"x" * 6), *(Item(name) for name in "cdef")]
+    assert [len(group) for group in grouped(items, 3)] == [2, 3, 1]
+
+
+def test_the_line_on_progress(monkeypatch, tmp_path):
+    told = batch.Progress([], None, before=100)
+    told._began_s = time.monotonic() - 10
+    told._total = 1100
+    told.tell(200, 3)
+    line = told._line()
+    assert line.startswith("300 of 1,100 recordings, 20.0 a second, 3 not readable, about 0:40")
+    assert batch._clock(3723) == "1:02:03"
+
+
+@pytest.mark.parametrize("arguments", [["a.wav"], ["a.wav", "--out", "x.doc"], ["--out", "x.csv"]])
+def test_wrong_usage_ends_with_two(arguments):
+    with pytest.raises(SystemExit) as ended:
+        main(["batch", *arguments])
+    assert ended.value.code == 2
+
+
+def test_label_refuses_a_file_of_another_kind(tmp_path, recipe):
+    out = tmp_path / "out.jsonl"
+    out.write_text("mine\n")
+    with pytest.raises(EmoError, match="is no row of a batch"):
+        label(["a.wav"], out, recipe, 1)
+    assert out.read_text() == "mine\n"
