@@ -20,7 +20,7 @@ from emo.audio import load
 from emo.batch import Recipe, answer_items, grouped, label, make_recipe, models_of
 from emo.errors import EmoError, ModelError
 from emo.inputs import Item
-from emo.predict import ANSWER_KEYS, MODELS_DIR, load_models, predict
+from emo.predict import ANSWER_KEYS, MODELS_DIR, load_models, predict, predict_many
 from tests.voices import encoded, silence, voice
 
 ROOT = Path(__file__).resolve().parent.parent
