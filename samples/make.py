@@ -16,8 +16,9 @@ import io
 import json
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -31,12 +32,14 @@ sys.path.insert(0, str(HERE.parent))
 
 from emo.audio import RATE_HZ, decode
 from emo.labels import LABELS
-from emo.predict import VOTE, Models, load_models, predict
+from emo.predict import MODEL_KEYS, VOTE, Models, load_models, predict
+from emo.timeline import follow
 
 KEPT, STEP = 6, 0.15
 LIST = "samples.json"
 MINUTE = "minute"
 BREATH_S, PAUSE_S = 0.4, 1.2  # between the sentences of one emotion, and between two emotions
+HEARD = 0.6  # of a long take, that must be found to be speech: the rest is pauses
 Samples = npt.NDArray[np.float64]
 
 
@@ -151,7 +154,11 @@ class Scored:
 
 
 def search(
-    emotion: str, texts: Sequence[str], n: int, models: Models, rng: np.random.Generator
+    emotion: str,
+    texts: Sequence[str],
+    n: int,
+    rng: np.random.Generator,
+    judge: Callable[[Take], Scored],
 ) -> Scored:
     """The clearest of ``n`` candidates: a third drawn freely, the others around the best so far."""
     best: list[Scored] = []
@@ -164,7 +171,7 @@ def search(
             near = best[rng.integers(len(best))].take
             text, voice = near.text, near.voice
             settings = np.clip(near.settings + rng.normal(0, STEP, len(SETTINGS)), 0, 1)
-        scored = judge(perform(emotion, text, voice, settings, rng), models)
+        scored = judge(perform(emotion, text, voice, settings, rng))
         best = sorted([*best, scored], key=_rank, reverse=True)[:KEPT]
     return best[0]
 
@@ -248,6 +255,23 @@ def judge(take: Take, models: Models) -> Scored:
     return Scored(take, not prediction.concerns, agreeing, vote)
 
 
+def judge_over_time(take: Take, models: Models) -> Scored:
+    """How clear the models find a long candidate all through; what they leave blank counts as not.
+
+    ``vote`` is the mean over its time, and ``agreeing`` counts the models that answer the emotion
+    meant for the greater part of it.
+    """
+    *_, heard = follow(decode(to_flac(take.samples)), models)
+    shares = (heard.shown_s[:, 1] - heard.shown_s[:, 0]) / heard.duration_s
+    meant = LABELS.index(take.emotion)
+    agreeing = sum(
+        bool(shares[heard.probabilities[key].argmax(axis=1) == meant].sum() > 0.5)
+        for key in MODEL_KEYS
+    )
+    vote = float(shares @ heard.probabilities[VOTE][:, meant])
+    return Scored(take, bool(shares.sum() > HEARD), agreeing, vote)
+
+
 def _rank(scored: Scored) -> tuple[bool, int, float]:
     return scored.in_place, scored.agreeing, scored.vote
 
@@ -285,7 +309,7 @@ def make_minute(
     length = 0
     for emotion, text in STORY.items():
         rng = np.random.default_rng([seed, LABELS.index(emotion), len(STORY)])
-        best = search(emotion, (text,), takes, models, rng)
+        best = search(emotion, (text,), takes, rng, partial(judge_over_time, models=models))
         own = decode((HERE / str(rows[emotion]["file"])).read_bytes()).samples.astype(np.float64)
         part = np.concatenate([own, silence(BREATH_S), best.take.samples])
         parts.append(
@@ -334,7 +358,7 @@ def main() -> None:
             rows[name] = make_minute(rows, options.takes, options.seed, models)
             continue
         rng = np.random.default_rng([options.seed, LABELS.index(name)])
-        best = search(name, PROSODY[name].texts, options.takes, models, rng)
+        best = search(name, PROSODY[name].texts, options.takes, rng, partial(judge, models=models))
         rows[name] = write_clip(best, options.takes, options.seed)
     path.write_text(
         json.dumps([rows[name] for name in names if name in rows], indent=1, ensure_ascii=False)

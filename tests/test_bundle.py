@@ -12,19 +12,14 @@ from emo import bundle
 from emo.epochs import softmax
 from emo.errors import ModelError
 from emo.predict import MODEL_KEYS, MODELS_DIR
-from tests.tiny import ORIGIN, fitted, save_tiny_models, view
+from tests.tiny import ORIGIN, fitted, view
 
 pytest.importorskip("keras")
 
 
-@pytest.fixture(scope="module")
-def saved(tmp_path_factory):
-    return save_tiny_models(tmp_path_factory.mktemp("models"))
-
-
 @pytest.fixture
-def models(saved, tmp_path):
-    return shutil.copytree(saved, tmp_path / "models")
+def models(tiny_models, tmp_path):
+    return shutil.copytree(tiny_models, tmp_path / "models")
 
 
 @pytest.mark.parametrize("key", ["tree", "mlp"])

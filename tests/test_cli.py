@@ -21,7 +21,7 @@ from emo.predict import Answer, Prediction
 from emo.presence import Concern
 from emo.quality import Quality
 from tests.malformed import malformed
-from tests.tiny import save_tiny_models, write_savee
+from tests.tiny import write_savee
 from tests.voices import encoded, silence, voice
 
 pytest.importorskip("keras")
@@ -31,8 +31,8 @@ KEYS = ["tree", "cnn", "mlp", "vote"]
 
 
 @pytest.fixture(scope="module")
-def models(tmp_path_factory):
-    return str(save_tiny_models(tmp_path_factory.mktemp("models")))
+def models(tiny_models):
+    return str(tiny_models)
 
 
 @pytest.fixture
@@ -277,7 +277,7 @@ def test_a_folder_that_cannot_be_written_is_told_in_words(capsys, models, spoken
 
 
 def test_training_without_its_packages_is_told_in_words(capsys, monkeypatch, tmp_path):
-    monkeypatch.setitem(sys.modules, "sklearn.tree", None)
+    monkeypatch.setitem(sys.modules, "keras", None)
     monkeypatch.setenv("EMO_CACHE", str(tmp_path / "cache"))
     folder = write_savee(tmp_path / "savee", takes=1)
     arguments = ["train", "tree", "--data", str(folder), "--models", str(tmp_path), "--jobs", "1"]

@@ -22,7 +22,7 @@ from emo.labels import LABELS, TRAINED_INDEX, TRAINED_LABELS
 from emo.mlp import predict_mlp
 from emo.predict import MODELS_DIR, load_models, predict
 from emo.tree import axis_values, predict_tree
-from tests.tiny import fitted, save_tiny_models, view
+from tests.tiny import fitted, view
 from tests.voices import encoded, padded, silence, voice
 
 ROOT = File(__file__).resolve().parent.parent
@@ -32,14 +32,8 @@ seeds = st.integers(0, 2**32 - 1)
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    pytest.importorskip("keras")
-    return save_tiny_models(tmp_path_factory.mktemp("models"))
-
-
-@pytest.fixture(scope="module")
-def models(folder):
-    return load_models(folder)
+def models(tiny_models):
+    return load_models(tiny_models)
 
 
 @pytest.fixture
@@ -405,8 +399,8 @@ def run(capsys, folder, *arguments):
     return status, capsys.readouterr().out
 
 
-def test_json_has_what_is_promised(capsys, folder, spoken):
-    status, out = run(capsys, folder, "--format", "json", spoken)
+def test_json_has_what_is_promised(capsys, tiny_models, spoken):
+    status, out = run(capsys, tiny_models, "--format", "json", spoken)
     (found,) = json.loads(out)
     assert status == 0
     assert list(found) == ["path", "duration_s", "warnings", "concerns", "quality", "models", "why"]
@@ -425,8 +419,8 @@ def test_json_has_what_is_promised(capsys, folder, spoken):
     assert set(why["tree"]["steps"][0]) >= {"axis", "value", "limit", "above", "parts", "strongest"}
 
 
-def test_text_is_for_any_terminal_and_fits_it(capsys, folder, spoken):
-    status, out = run(capsys, folder, spoken)
+def test_text_is_for_any_terminal_and_fits_it(capsys, tiny_models, spoken):
+    status, out = run(capsys, tiny_models, spoken)
     lines = out.splitlines()
     assert status == 0
     assert lines[0] == spoken
@@ -436,16 +430,16 @@ def test_text_is_for_any_terminal_and_fits_it(capsys, folder, spoken):
     assert max(map(len, lines[1:])) <= 100
 
 
-def test_a_bad_file_is_told_and_the_others_are_still_explained(capsys, folder, spoken, tmp_path):
+def test_a_bad_file_is_told_and_the_others_are_explained(capsys, tiny_models, spoken, tmp_path):
     quiet = tmp_path / "a\x1bb.wav"
     quiet.write_bytes(encoded(silence(1.0)))
-    status, out = run(capsys, folder, str(quiet), spoken, "gone.wav")
+    status, out = run(capsys, tiny_models, str(quiet), spoken, "gone.wav")
     assert status == 1
     assert "a\\x1bb.wav: " in out.splitlines()[0]
     assert "silent" in out.splitlines()[0]
     assert f"\n{spoken}\n" in out
     assert out.splitlines()[-1].startswith("gone.wav: There is no file")
-    status, out = run(capsys, folder, "--format", "json", str(quiet), spoken)
+    status, out = run(capsys, tiny_models, "--format", "json", str(quiet), spoken)
     assert status == 1
     assert [set(row) == {"path", "error"} for row in json.loads(out)] == [True, False]
 
@@ -463,10 +457,10 @@ def test_missing_models_are_told_in_words(capsys, tmp_path, spoken):
     assert "There is no model in" in capsys.readouterr().err
 
 
-def test_explaining_imports_no_training_library(folder, spoken):
+def test_explaining_imports_no_training_library(tiny_models, spoken):
     code = (
         "import sys; from emo.__main__ import main; "
-        f"main(['explain', '--models', {str(folder)!r}, {spoken!r}]); "
+        f"main(['explain', '--models', {str(tiny_models)!r}, {spoken!r}]); "
         "heavy = {'tensorflow', 'keras', 'sklearn', 'librosa', 'numba', 'scipy', 'pandas'}; "
         "sys.exit(' '.join(heavy & set(sys.modules)) or 0)"
     )

@@ -9,15 +9,14 @@ from emo.audio import decode
 from emo.calibrate import Calibration
 from emo.labels import LABELS
 from emo.predict import ANSWER_KEYS, answer, calibrated, load_models, predict, predict_many
-from tests.tiny import save_tiny_models
 from tests.voices import encoded, padded, tone, voice
 
 pytest.importorskip("keras")
 
 
 @pytest.fixture(scope="module")
-def models(tmp_path_factory):
-    return load_models(save_tiny_models(tmp_path_factory.mktemp("models")))
+def models(tiny_models):
+    return load_models(tiny_models)
 
 
 def clip(samples):
