@@ -2,7 +2,7 @@
 
     python samples/make.py                              # all seven, then the minute
     python samples/make.py --takes 300 --seed 2 surprised
-    python samples/make.py --takes 90 --seed 2 minute      # all seven in one clip, with pauses
+    python samples/make.py --takes 90 --seed 2 minute   # all seven in one clip, with pauses
 
 ``samples.json`` keeps the takes and the seed of each.  For every emotion a few hundred candidates
 are spoken by flite and espeak-ng (Debian packages ``flite`` and ``espeak-ng``) with pitch, range,
