@@ -374,7 +374,7 @@ def _flag(paths: Sequence[Path], condition: str) -> list[bool]:
             samples = decode(data, path.name).samples
             if condition:
                 samples = alter(samples, condition, hashlib.sha256(data).hexdigest())
-            flags.append(bool(concerns(samples, analyse(samples))))
+            flags.append(bool(concerns(analyse(samples))))
         except AudioError:
             continue
     return flags

@@ -26,7 +26,6 @@ from emo.features import (
     cnn_input,
     hz_to_mel,
     mel_to_hz,
-    span_with_margins,
 )
 from emo.functionals import functional_table, functionals
 from emo.labels import INDEX, LABELS, TRAINED_INDEX, TRAINED_LABELS
@@ -197,7 +196,7 @@ def explain(clip: Clip, models: Models) -> Explanation:
     labels = {key: answer.label for key, answer in prediction.answers.items()}
     temperatures = models.calibration.temperatures
     network, perceptron = models.classifiers["cnn"], models.classifiers["mlp"]
-    start_s = span_with_margins(clip.samples)[0] / RATE_HZ - FRAME_S / 2  # frames are centred
+    start_s = frames.span.with_margins()[0] / RATE_HZ - FRAME_S / 2  # frames are centred
     return Explanation(
         prediction,
         explain_tree(models.classifiers["tree"].arrays, vector, labels["tree"]),

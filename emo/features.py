@@ -5,6 +5,7 @@ to its own level, so that neither absolute loudness nor silence around the speec
 Only numpy is used; librosa is the second implementation in the tests.
 """
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
@@ -40,18 +41,45 @@ VOICED_DB = -40.0  # a frame must be louder, relative to the loudest 200 ms, to 
 
 PAUSE_DB = -30.0  # a quieter frame belongs to a pause
 
-BLOCK_FRAMES = 4096  # computed at once, so that memory does not grow with the clip
+BLOCK_FRAMES = 64  # computed at once: what a block takes stays in the processor's cache
 
 CNN_HOP_FRAMES = 2  # the CNN sees 20 ms frames
 CNN_SCALE_DB = 20.0
 
 
 @dataclass(frozen=True)
-class Frames:
-    """Everything measured per 10 ms frame of the active span, shared by all classifiers.
+class Span:
+    """Where the sound of a clip lies, and the level that everything is relative to.
 
     Attributes
     ----------
+    start, stop : int
+        First and last sample (half-open) of what is not silence, without margins.
+    rms : float
+        Of the loudest 200 ms.
+    """
+
+    start: int
+    stop: int
+    rms: float
+
+    def with_margins(self) -> tuple[int, int]:
+        """First and last sample (half-open) with the margins, maybe beyond the ends of the clip.
+
+        The first frame of :func:`analyse` is centred on the first of them.
+        """
+        margin = SPAN_MARGIN + max(0, (SPAN_SHORTEST - (self.stop - self.start)) // 2)
+        return self.start - margin, self.stop + margin
+
+
+@dataclass(frozen=True)
+class Frames:
+    """Everything measured per 10 ms frame of the active span, shared by all that look at a clip.
+
+    Attributes
+    ----------
+    span : Span
+        Where the frames come from.
     power : float32, (n, 257)
         Power spectrum; a clip scaled to unit RMS has a mean sum of about 1.
     mel : float32, (n, 64)
@@ -66,6 +94,7 @@ class Frames:
         Normalised autocorrelation at the chosen period, 0 to 1.
     """
 
+    span: Span
     power: Floats
     mel: Floats
     mel_db: Floats
@@ -107,53 +136,55 @@ def _hann(length: int) -> Floats:
     return (0.5 - 0.5 * np.cos(2 * np.pi * np.arange(length) / length)).astype(np.float32)
 
 
-def _moving_power(samples: Floats, width: int) -> Doubles:
-    """Mean power in every window of ``width`` samples, float64 (n + width - 1,): zeros outside."""
-    total = np.zeros(len(samples) + 2 * width)
-    np.cumsum(samples.astype(np.float64) ** 2, out=total[width : width + len(samples)])
-    total[width + len(samples) :] = total[width + len(samples) - 1]
-    power: Doubles = (total[width:] - total[:-width])[:-1] / width
-    return power
+def _energies(samples: Floats) -> Doubles:
+    """Energy of all samples before each, float64 (n + 1,)."""
+    energies: Doubles = np.zeros(len(samples) + 1)
+    np.cumsum(np.square(samples, dtype=np.float64), out=energies[1:])
+    return energies
+
+
+def _loudest_rms(energies: Doubles) -> float:
+    width = min(len(energies) - 1, RATE_HZ // 5)
+    if width == 0:
+        return 0.0
+    return math.sqrt(max(float((energies[width:] - energies[:-width]).max()), 0.0) / width)
 
 
 def loudest_rms(samples: Floats) -> float:
     """RMS of the loudest 200 ms, the level to which everything is relative."""
-    power = _moving_power(samples, min(len(samples), RATE_HZ // 5))
-    return float(np.sqrt(max(power.max(), 0.0)))
+    return _loudest_rms(_energies(samples))
 
 
-def active_span(samples: Floats) -> tuple[int, int]:
-    """First and last sample (half-open) of the sound that is not silence, without margins.
+def find_span(samples: Floats) -> Span:
+    """Where the sound of a clip lies, and its level.
 
     A 25 ms window counts as sound within 30 dB of the loudest 200 ms; the span runs from the first
     to the last sample in such windows that reaches the same threshold itself, so that silence
     added on either side moves the span and changes nothing else.
     """
-    width = RATE_HZ // 40
-    reference = loudest_rms(samples)
-    if len(samples) < width or reference <= 0.0:
-        return 0, len(samples)
-    threshold = reference * 10 ** (SPAN_THRESHOLD_DB / 20)
-    windows = np.flatnonzero(_moving_power(samples, width) > threshold**2)
-    if len(windows) == 0:
-        return 0, len(samples)
-    first, last = max(0, windows[0] - width), windows[-1] + 1  # windows reach out at both ends
-    reached = np.flatnonzero(np.abs(samples[first:last]) > threshold)
-    return int(first + reached[0]), int(first + reached[-1]) + 1
+    n, width = len(samples), RATE_HZ // 40
+    energies = _energies(samples)
+    rms = _loudest_rms(energies)
+    if n < width or rms <= 0.0:
+        return Span(0, n, rms)
+    threshold = rms * 10 ** (SPAN_THRESHOLD_DB / 20)
+    energies = np.pad(energies, width, mode="edge")  # windows reach out at both ends
+    loud = energies[width:] - energies[:-width] > threshold**2 * width
+    first = max(0, int(loud.argmax()) - width - 1)  # the sample before may reach it too
+    last = len(loud) - 1 - int(loud[::-1].argmax())
+    reached = np.abs(samples[first:last]) > threshold
+    return Span(
+        first + int(reached.argmax()), first + len(reached) - int(reached[::-1].argmax()), rms
+    )
 
 
-def span_with_margins(samples: Floats) -> tuple[int, int]:
-    """First and last sample (half-open) of the active span with its margins.
-
-    The margins may reach beyond the ends of the clip.  The first frame of :func:`analyse` is
-    centred on the first sample.
-    """
-    start, stop = active_span(samples)
-    margin = SPAN_MARGIN + max(0, (SPAN_SHORTEST - (stop - start)) // 2)
-    return start - margin, stop + margin
+def active_span(samples: Floats) -> tuple[int, int]:
+    """First and last sample (half-open) of the sound that is not silence, without margins."""
+    span = find_span(samples)
+    return span.start, span.stop
 
 
-def prepare(samples: Floats) -> Floats:
+def prepare(samples: Floats, span: Span) -> Floats:
     """The active span with its margins, scaled so that its loudest 200 ms have RMS 1.
 
     Margins that the clip does not have are zeros, as if silence had been there.
@@ -161,38 +192,55 @@ def prepare(samples: Floats) -> Floats:
     Parameters
     ----------
     samples : float32, (n,), mono at 16 kHz
+    span : what :func:`find_span` says of them
 
     Returns
     -------
     float32, (m,)
     """
-    start, stop = span_with_margins(samples)
+    start, stop = span.with_margins()
     inside = samples[max(0, start) : max(0, min(stop, len(samples)))]
-    scale = loudest_rms(samples)
     padded = np.pad(inside, (max(0, -start), max(0, stop - len(samples))))
-    return (padded / scale if scale > 0.0 else padded).astype(np.float32)
+    return (padded / span.rms if span.rms > 0.0 else padded).astype(np.float32, copy=False)
 
 
-def _blocks(samples: Floats, width: int) -> Iterator[Floats]:
-    """Hann-windowed frames centred on every hop, float32 (n, width), some thousand at a time.
+def _count_frames(n_samples: int) -> int:
+    return 1 + n_samples // HOP
 
-    All blocks together hold 1 + n_samples // hop frames; at once, ten minutes would take 200 MB.
+
+def _blocks(samples: Floats, width: int) -> Iterator[tuple[slice, Floats]]:
+    """Hann-windowed frames centred on every hop, float32 (n, width), and which of all they are.
+
+    All blocks together hold 1 + n_samples // hop frames; at once, those of four seconds would be
+    fetched from main memory for every step of the work, which takes several times longer.
     """
     padded = np.pad(samples, (width // 2, width // 2))
     frames = sliding_window_view(padded, width)[::HOP]
     for start in range(0, len(frames), BLOCK_FRAMES):
-        yield frames[start : start + BLOCK_FRAMES] * _hann(width)
+        block = slice(start, min(start + BLOCK_FRAMES, len(frames)))
+        yield block, frames[block] * _hann(width)
+
+
+@lru_cache(maxsize=1)
+def _power_scale() -> Floats:
+    """What squared magnitudes are divided by to be one-sided power, float32 (257,)."""
+    whole = np.float32(WINDOW * float(np.sum(_hann(WINDOW) ** 2)))
+    scale = np.full(WINDOW // 2 + 1, whole / 2)
+    scale[[0, -1]] = whole
+    return scale
 
 
 def power_spectrum(samples: Floats) -> Floats:
     """One-sided power, scaled so that the bins of a frame add up to its windowed mean power."""
-    blocks = []
-    for frames in _blocks(samples, WINDOW):
-        spectrum = np.fft.rfft(frames)
-        power = spectrum.real**2 + spectrum.imag**2
-        power[:, 1:-1] *= 2.0
-        blocks.append(power / (WINDOW * float(np.sum(_hann(WINDOW) ** 2))))
-    return np.concatenate(blocks).astype(np.float32)
+    power = np.empty((_count_frames(len(samples)), WINDOW // 2 + 1), np.float32)
+    for block, frames in _blocks(samples, WINDOW):
+        power[block] = _squared(np.fft.rfft(frames)) / _power_scale()
+    return power
+
+
+def _squared(spectrum: npt.NDArray[np.complexfloating]) -> Floats:
+    squared: Floats = spectrum.real**2 + spectrum.imag**2
+    return squared
 
 
 def to_db(power: Floats) -> Floats:
@@ -249,26 +297,32 @@ def track_pitch(samples: Floats) -> tuple[Floats, Floats]:
         A value for every frame; ``strength`` tells whether to trust it.
     strength : float32, (n_frames,), 0 to 1
     """
-    found = [_strongest_period(frames) for frames in _blocks(samples, PITCH_WINDOW)]
-    pitch, strength = (np.concatenate(parts) for parts in zip(*found, strict=True))
-    smooth = np.median(sliding_window_view(np.pad(pitch, 2, mode="edge"), 5), axis=1)
-    return smooth.astype(np.float32), strength.astype(np.float32)
+    pitch, strength = np.empty((2, _count_frames(len(samples))), np.float32)
+    for block, frames in _blocks(samples, PITCH_WINDOW):
+        pitch[block], strength[block] = _strongest_period(frames)
+    around = sliding_window_view(np.pad(pitch, 2, mode="edge"), 5)
+    return np.sort(around, axis=1)[:, 2], strength
 
 
-def _strongest_period(frames: Floats) -> tuple[Doubles, Doubles]:
-    """Frequency and strength of the highest peak of each frame's autocorrelation, (n,) each."""
-    frames = frames - frames.mean(axis=1, keepdims=True)
-    spectrum = np.fft.rfft(frames, PITCH_FFT)
-    correlation = np.fft.irfft(spectrum.real**2 + spectrum.imag**2)
+def _strongest_period(frames: Floats) -> tuple[Floats, Floats]:
+    """Frequency and strength of the highest peak of each frame's autocorrelation, (n,) each.
+
+    Overwrites the frames.
+    """
+    frames -= frames.mean(axis=1, keepdims=True)
+    power = _squared(np.fft.rfft(frames, PITCH_FFT))
+    # In float32 small errors would move weak peaks, and numpy converts row by row, which is slow.
+    correlation = np.fft.irfft(power.astype(np.complex128))
     low = int(RATE_HZ / PITCH_RANGE_HZ[1])
     high = int(np.ceil(RATE_HZ / PITCH_RANGE_HZ[0])) + 1
     searched = slice(low - 1, high + 1)
-    energy = correlation[:, :1] + 1e-5
-    ratio = correlation[:, searched] / (energy * _window_autocorrelation()[searched])
+    energy = correlation[:, :1].astype(np.float32) + np.float32(1e-5)
+    ratio = correlation[:, searched].astype(np.float32)
+    ratio /= energy * _window_autocorrelation()[searched]
     centre, left, right = ratio[:, 1:-1], ratio[:, :-2], ratio[:, 2:]
     lags = np.arange(low, high, dtype=np.float32)
     peak = (centre >= left) & (centre > right)
-    score = np.where(peak, centre - OCTAVE_COST * np.log2(lags), -9.0)
+    score = np.where(peak, centre - OCTAVE_COST * np.log2(lags), np.float32(-9.0))
     rows = np.arange(len(score))
     best = score.argmax(axis=1)
     y0, y1, y2 = left[rows, best], centre[rows, best], right[rows, best]
@@ -292,12 +346,14 @@ def analyse(samples: Floats) -> Frames:
     ----------
     samples : float32, (n,), mono at 16 kHz
     """
-    active = prepare(samples)
+    span = find_span(samples)
+    active = prepare(samples, span)
     power = power_spectrum(active)
     mel = power @ mel_weights()
     level = to_db(power.sum(axis=1))
     pitch, strength = track_pitch(active)
     return Frames(
+        span=span,
         power=power,
         mel=mel,
         mel_db=to_db(mel),

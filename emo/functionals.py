@@ -225,7 +225,7 @@ def steps(curves: Floats) -> Floats:
     return np.asarray(total / (2 * sum(k * k for k in range(1, width + 1))), dtype=np.float32)
 
 
-def _quantiles(curves: Floats, shares: tuple[float, ...]) -> list[Floats]:
+def quantiles(curves: Floats, shares: tuple[float, ...]) -> list[Floats]:
     """Linear-interpolated quantiles of each column (numpy's default method), one sort for all."""
     ordered = np.sort(curves, axis=0)
     places = np.asarray(shares) * (len(curves) - 1)
@@ -244,11 +244,11 @@ def _trend(curves: Floats) -> Floats:
 def _common(curves: Floats) -> list[Floats]:
     """The first twelve of ``STATISTICS`` for each column."""
     moved = steps(curves)
-    low, high = _quantiles(moved, (0.05, 0.95))
+    low, high = quantiles(moved, (0.05, 0.95))
     return [
         curves.mean(axis=0),
         curves.std(axis=0),
-        *_quantiles(curves, QUANTILES),
+        *quantiles(curves, QUANTILES),
         _trend(curves),
         np.abs(moved).mean(axis=0),
         moved.std(axis=0),
@@ -291,7 +291,7 @@ def describe_pitch(pitch_hz: Floats) -> Floats:
     if len(known) < 3:
         return np.zeros(len(PITCH_STATISTICS), np.float32)
     semitones = (12.0 * np.log2(known / SEMITONE_REFERENCE_HZ)).astype(np.float32)[:, None]
-    low, high = _quantiles(semitones, (0.05, 0.95))
+    low, high = quantiles(semitones, (0.05, 0.95))
     jitter = np.median(np.abs(np.diff(known)) / known[1:])
     rows = [
         *_common(semitones),

@@ -169,7 +169,7 @@ def predict_many(clips: Sequence[Clip], models: Models) -> list[Prediction]:
     measured, doubts, qualities = [], [], []
     for clip in clips:
         frames = analyse(clip.samples)
-        doubts.append(concerns(clip.samples, frames))
+        doubts.append(concerns(frames))
         qualities.append(measure_quality(clip, frames))
         measured.append((functionals(frames), cnn_input(frames)))
     rows, hidden = hear(measured, models)

@@ -22,10 +22,7 @@ from emo.features import (
     FRAME_S,
     VOICED_DB,
     WINDOW,
-    Floats,
     Frames,
-    loudest_rms,
-    span_with_margins,
     to_db,
 )
 
@@ -233,6 +230,7 @@ def part(frames: Frames, start: int, stop: int) -> Frames:
     gain = np.float32(1.0 / max(loudest, 10 ** (VOICED_DB / 10)))
     mel = frames.mel[start:stop] * gain
     return Frames(
+        span=frames.span,
         power=power * gain,
         mel=mel,
         mel_db=to_db(mel),
@@ -252,7 +250,7 @@ def _windows(n: int) -> list[tuple[int, int]]:
     ]
 
 
-def concerns(samples: Floats, frames: Frames) -> tuple[Concern, ...]:
+def concerns(frames: Frames) -> tuple[Concern, ...]:
     """Why a clip may not be speech; empty where nothing speaks against it.
 
     A clip that is out of place as a whole has one concern, and so has one with stretches of several
@@ -260,13 +258,12 @@ def concerns(samples: Floats, frames: Frames) -> tuple[Concern, ...]:
 
     Parameters
     ----------
-    samples : float32, (n,), mono at 16 kHz
-    frames : what :func:`emo.features.analyse` measured in them
+    frames : what :func:`emo.features.analyse` measured in the clip
     """
-    return find_speech(samples, frames)[1]
+    return find_speech(frames)[1]
 
 
-def find_speech(samples: Floats, frames: Frames) -> tuple[Flags, tuple[Concern, ...]]:
+def find_speech(frames: Frames) -> tuple[Flags, tuple[Concern, ...]]:
     """Frames in which someone speaks with a pitch, bool (n,), and the concerns of the clip.
 
     Consonants without a pitch and the pauses between words are no such frames, nor is what is
@@ -277,9 +274,9 @@ def find_speech(samples: Floats, frames: Frames) -> tuple[Flags, tuple[Concern, 
     odd = [oddities(measure(window)) for window in looked_at]
     quiet = without_voice(frames) | _out_of_place(len(frames.pitch_hz), windows, odd)
     if np.mean([bool(found) for found in odd]) >= WHOLE_SHARE:
-        return ~quiet, (_whole(samples, frames, odd),)
+        return ~quiet, (_whole(frames, odd),)
     gaps = [gap for gap in stretches(quiet) if (gap[1] - gap[0]) * FRAME_S >= GAP_S]
-    return ~quiet, (_inside(samples, gaps),) if gaps else ()
+    return ~quiet, (_inside(frames, gaps),) if gaps else ()
 
 
 def without_voice(frames: Frames) -> Flags:
@@ -301,9 +298,9 @@ def _out_of_place(
     return inside
 
 
-def _inside(samples: Floats, gaps: Sequence[tuple[int, int]]) -> Concern:
+def _inside(frames: Frames, gaps: Sequence[tuple[int, int]]) -> Concern:
     """The concern of stretches without speech, given in frames."""
-    offset_s = span_with_margins(samples)[0] / RATE_HZ
+    offset_s = frames.span.with_margins()[0] / RATE_HZ
     places = [
         f"from {max(0.0, offset_s + start * FRAME_S):.1f} s to {offset_s + stop * FRAME_S:.1f} s"
         for start, stop in gaps
@@ -316,9 +313,9 @@ def _inside(samples: Floats, gaps: Sequence[tuple[int, int]]) -> Concern:
     )
 
 
-def _whole(samples: Floats, frames: Frames, odd: Sequence[dict[str, str]]) -> Concern:
+def _whole(frames: Frames, odd: Sequence[dict[str, str]]) -> Concern:
     """The concern of a clip that is unlike speech from start to end."""
-    level_db = 20.0 * math.log10(max(loudest_rms(samples), 1e-6))
+    level_db = 20.0 * math.log10(max(frames.span.rms, 1e-6))
     if level_db < FAINT_DB:
         return Concern(
             "silence",

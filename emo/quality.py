@@ -13,7 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 from emo.audio import RATE_HZ, Clip
-from emo.features import FRAME_S, WINDOW, Floats, Frames, active_span, analyse, power_spectrum
+from emo.features import FRAME_S, WINDOW, Floats, Frames, analyse, power_spectrum
+from emo.functionals import quantiles
 from emo.presence import stretches, without_voice
 
 # What the limits rest on is the table "Sound made worse" in models/vote/CARD.md: a limit stands
@@ -105,22 +106,23 @@ def measure_quality(clip: Clip, frames: Frames | None = None) -> Quality:
     """
     samples = clip.samples
     frames = analyse(samples) if frames is None else frames
-    start, stop = active_span(samples)
+    sound = samples[frames.span.start : frames.span.stop]
     voiced = ~without_voice(frames)
+    voiced_s = int(voiced.sum()) * FRAME_S
     power = power_spectrum(samples)
-    loudest = _loudest(power)
-    power = power[:: -(-len(power) // MOST_FRAMES)]
+    level = power[:, LOWEST_BIN:].sum(axis=1)
+    loudest = _loudest(level)
+    some = slice(2, -2, -(-len(power) // MOST_FRAMES))  # the outermost reach beyond the clip
+    power, level = power[some], level[some]
     n_speech = int((np.convolve(voiced, np.ones(2 * REACH_FRAMES + 1), "same") > 0.5).sum())
     return Quality(
         duration_s=clip.duration_s,
         source_rate_hz=clip.source_rate_hz,
         source_channels=clip.source_channels,
         peak_db=_decibel(float(np.abs(samples).max()) ** 2),
-        speech_db=_decibel(float(np.mean(samples[start:stop].astype(np.float64) ** 2))),
+        speech_db=_decibel(float(np.mean(np.square(sound, dtype=np.float64)))),
         clipped=max(clip.clipped, flat_share(samples)),
-        noise_below_db=_noise_below_db(
-            power, loudest, clip.duration_s, int(voiced.sum()) * FRAME_S
-        ),
+        noise_below_db=_noise_below_db(power, level, loudest, clip.duration_s, voiced_s),
         speech=min(1.0, n_speech * FRAME_S / clip.duration_s),
         bandwidth_hz=_bandwidth_hz(power),
     )
@@ -132,46 +134,47 @@ def _decibel(power: float) -> float:
 
 def flat_share(samples: Floats) -> float:
     """Share of the samples that stand still at the clip's highest or lowest value, 0 to 1."""
-    peak = float(np.abs(samples).max())
+    highest, lowest = float(samples.max()), float(samples.min())
+    peak = max(highest, -lowest)
+    sides = (highest, samples >= highest - STEP / 2), (-lowest, samples <= lowest + STEP / 2)
     count = 0
-    for side in (samples, -samples):
-        top = float(side.max())
-        if top < peak / 2 or top < 100 * STEP:  # of faint sound even a slow wave's top is flat
+    for height, flat in sides:
+        if height < peak / 2 or height < 100 * STEP:  # of faint sound even a slow top is flat
             continue
-        runs = stretches(side >= top - STEP / 2)
-        count += sum(stop - start for start, stop in runs if stop - start >= HELD_SAMPLES)
+        if np.count_nonzero(flat) >= HELD_SAMPLES:  # most clips have no run, which is soon seen
+            runs = (stop - start for start, stop in stretches(flat))
+            count += sum(length for length in runs if length >= HELD_SAMPLES)
     return count / len(samples)
 
 
-def _loudest(power: Floats) -> float:
-    """Mean power of the loudest 200 ms from 50 Hz up, of a power spectrum (n, 257)."""
-    level = power[:, LOWEST_BIN:].sum(axis=1, dtype=np.float64)
+def _loudest(level: Floats) -> float:
+    """Mean power of the loudest 200 ms, of the power in each frame (n,)."""
     n = min(LOUDEST_FRAMES, len(level))
     return float(np.convolve(level, np.ones(n) / n, "valid").max())
 
 
 def _noise_below_db(
-    power: Floats, loudest: float, duration_s: float, voiced_s: float
+    power: Floats, level: Floats, loudest: float, duration_s: float, voiced_s: float
 ) -> float | None:
     """Level of the loudest voice over that of steady noise, from a power spectrum (n, 257).
+
+    The power in each frame (n,) and the loudest are those from 50 Hz up, as is the noise.
 
     Speech leaves every frequency now and then.  So the lowest tenth of a bin's power over time is
     that of the noise alone (minimum statistics, Martin 2001), and since the power of noise in a bin
     has an exponential distribution, its mean is that quantile over ``-log(1 - 0.1)``.
     """
-    inner = power[2:-2, LOWEST_BIN:]  # the outermost frames reach beyond the clip
-    heard = inner.sum(axis=1) > SILENT_POWER
-    inner = inner[heard]
+    heard = level > SILENT_POWER
     if duration_s * float(heard.mean()) - voiced_s < PAUSES_S:
         return None
-    lowest = np.quantile(inner, QUIET_SHARE, axis=0).sum()
-    noise = float(lowest) / -math.log(1 - QUIET_SHARE)
+    lowest = quantiles(power[heard, LOWEST_BIN:], (QUIET_SHARE,))[0]
+    noise = float(lowest.sum()) / -math.log(1 - QUIET_SHARE)
     return max(LOWEST_DB, _decibel(loudest - noise) - _decibel(noise))
 
 
 def _bandwidth_hz(power: npt.NDArray[np.float32]) -> float:
     """Upper edge of the highest band with energy, from a power spectrum (n, 257)."""
-    mean = power[2:-2].mean(axis=0, dtype=np.float64)
+    mean = power.mean(axis=0)
     bands = mean[1:].reshape(-1, BAND_BINS)[:, LEAKED_BINS:].sum(axis=1)
     heard = np.flatnonzero(bands >= bands.max() * 10 ** (BAND_DB / 10))
     return float((heard[-1] + 1) * BAND_BINS * RATE_HZ / WINDOW)

@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from emo.audio import Clip
-from emo.features import FRAME_S, HOP, Floats, analyse, cnn_input, span_with_margins
+from emo.features import FRAME_S, HOP, Floats, analyse, cnn_input
 from emo.functionals import functionals
 from emo.predict import ANSWER_KEYS, VOTE, Answer, Models, answer, answers, probabilities
 from emo.presence import Concern, Flags, find_speech, stretches
@@ -142,8 +142,8 @@ def _in_seconds(spans: list[Any]) -> npt.NDArray[np.float64]:
 def _find_segments(samples: Floats) -> tuple[list[Span], tuple[Concern, ...]]:
     """Segments of speech between pauses, and why the clip as a whole may not be speech."""
     frames = analyse(samples)
-    speech, concerns = find_speech(samples, frames)
-    segments = join_speech(speech, span_with_margins(samples)[0] // HOP, len(samples) // HOP)
+    speech, concerns = find_speech(frames)
+    segments = join_speech(speech, frames.span.with_margins()[0] // HOP, len(samples) // HOP)
     # A gap inside the clip is blank here, and answered by nothing: no reason to be concerned.
     return segments, tuple(concern for concern in concerns if concern.kind != "gap")
 

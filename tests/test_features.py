@@ -128,8 +128,9 @@ def test_a_clip_of_any_length_gives_finite_frames(duration_s):
 @pytest.mark.parametrize(("before_s", "duration_s"), [(0.0, 1.0), (0.7, 1.0), (0.3, 0.05)])
 def test_what_is_kept_lies_where_the_clip_says(before_s, duration_s):
     samples = padded(np.ones(round(duration_s * RATE_HZ), np.float32), before_s, 0.4)
-    start, stop = features.span_with_margins(samples)
-    kept = features.prepare(samples)
+    span = features.find_span(samples)
+    start, stop = span.with_margins()
+    kept = features.prepare(samples, span)
     assert len(kept) == stop - start >= features.SPAN_SHORTEST
     assert start + np.flatnonzero(kept)[0] == round(before_s * RATE_HZ)
 

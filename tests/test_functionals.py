@@ -6,7 +6,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from emo import functionals as f
-from emo.features import FRAME_S, N_MELS, Frames, analyse, mel_centres_hz, mel_weights, to_db
+from emo.features import (
+    FRAME_S,
+    HOP,
+    N_MELS,
+    Frames,
+    Span,
+    analyse,
+    mel_centres_hz,
+    mel_weights,
+    to_db,
+)
 from tests.voices import noise, padded, silence, tone, voice
 
 
@@ -27,7 +37,7 @@ def made(n=100, **changed):
     mel = parts["power"] @ mel_weights()
     if "power" in changed:
         parts["mel_db"] = to_db(mel)
-    return Frames(mel=mel, **parts)
+    return Frames(span=Span(0, n * HOP, 1.0), mel=mel, **parts)
 
 
 def lines(power_at_hz):
@@ -161,7 +171,7 @@ def test_harmonics_to_noise_ratio_of_a_tone_is_above_that_of_noise():
 def test_quantiles_are_those_of_numpy():
     curves = np.random.default_rng(2).normal(size=(37, 4)).astype(np.float32)
     expected = np.quantile(curves, f.QUANTILES, axis=0)
-    np.testing.assert_allclose(f._quantiles(curves, f.QUANTILES), expected, atol=1e-5)
+    np.testing.assert_allclose(f.quantiles(curves, f.QUANTILES), expected, atol=1e-5)
 
 
 def test_trend_of_a_line_is_its_slope_per_second():
