@@ -64,15 +64,22 @@ def show_grid(
     is_here = picked is not None and set(picked) <= set(labels)
     _matrix()(
         key=key,
-        data={
-            "labels": list(labels),
-            "texts": grid.texts,
-            "colours": _colours(grid, palettes(kind)),
-            "sentences": sentences,
-            "words": {"caption": caption, "across": words.ANSWER_LABEL, "down": words.ACTED_LABEL},
-            "can_pick": on_pick is not None,
-            "picked": [labels.index(one) for one in picked] if picked and is_here else None,
-        },
+        # In a list: in a dictionary Streamlit would look for tables, and load pandas to do so.
+        data=[
+            {
+                "labels": list(labels),
+                "texts": grid.texts,
+                "colours": _colours(grid, palettes(kind)),
+                "sentences": sentences,
+                "words": {
+                    "caption": caption,
+                    "across": words.ANSWER_LABEL,
+                    "down": words.ACTED_LABEL,
+                },
+                "can_pick": on_pick is not None,
+                "picked": [labels.index(one) for one in picked] if picked and is_here else None,
+            }
+        ],
         on_cell_change=on_pick or (lambda: None),
     )
 

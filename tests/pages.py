@@ -17,7 +17,8 @@ from emo.quality import Quality
 from tests import voices
 from tests.made import copy_models
 
-APP = str(Path(__file__).parent.parent / "streamlit_app.py")
+ROOT = Path(__file__).parent.parent
+APP = str(ROOT / "streamlit_app.py")
 ANALYSE, COMPARE, MATRICES, ABOUT = (
     f"pages/{name}.py" for name in ("analyse", "compare", "confusion_matrices", "about")
 )
@@ -114,7 +115,7 @@ def html(at: AppTest) -> str:
 def grids(at: AppTest) -> list[dict[str, Any]]:
     """What the matrices of a page were given, in their order."""
     given = [json.loads(one.proto.json) for one in at.get("bidi_component")]
-    return [one for one in given if "sentences" in one]
+    return [one for (one,) in given if "sentences" in one]
 
 
 def counted(grid: dict[str, Any]) -> np.ndarray:

@@ -1,5 +1,7 @@
 """The page of confusion matrices: every test, what stands beside ours, and what is missing."""
 
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -390,3 +392,16 @@ def test_class_rows_are_counted() -> None:
     assert [row[0] for row in ui_closer.class_rows(counts[:6, :6], HEARD_LABELS)] == list(
         LABELS[:6]
     )
+
+
+def test_the_page_needs_no_tables_of_pandas() -> None:
+    """Streamlit loads pandas, for most of a second, as soon as it looks for tables in data."""
+    code = (
+        "import sys; from tests import pages; at = pages.run(); "
+        "pages.check(at.switch_page(pages.MATRICES).run()); assert pages.grids(at); "
+        "print('pandas' in sys.modules)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, cwd=pages.ROOT, check=True
+    )
+    assert done.stdout.splitlines()[-1] == "False"

@@ -4,7 +4,7 @@
 const matrices = new WeakMap();
 const STEPS = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] };
 
-export default function ({ data, parentElement, setTriggerValue }) {
+export default function ({ data: [data], parentElement, setTriggerValue }) {
   let matrix = matrices.get(parentElement);
   if (!matrix) {
     matrix = new Matrix(parentElement);
