@@ -1,10 +1,10 @@
 """How fast the page is in a real browser, and how much it sends.
 
-    python bench/app.py [UPLOADS]
+    python bench/app.py [PART ...]
 
-Starts the app and a headless Chromium, prints a row for each target, and ends with 1 if one is
-missed.  Times are the browser's own (`performance.now`), and end when what is waited for has been
-painted:
+Starts the app and a headless Chromium, prints a row for each target of the named parts (uploads,
+changes, switches, sent) or of all, and ends with 1 if one is missed.  Times are the browser's own
+(`performance.now`), and end when what is waited for has been painted:
 
 - upload to answers: from the last byte of the upload (the end of its request) until the vote and
   the cards of all three models are there, for different clips of four seconds, none heard before;
@@ -16,6 +16,7 @@ painted:
   until the page is complete.  The clip is noise, of which the most has to be sent.
 """
 
+import itertools
 import json
 import math
 import os
@@ -36,7 +37,7 @@ import numpy as np
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from docs import screens
-from emo import ui_sound_words, ui_words
+from emo import ui_sound_words, ui_words, whatif
 from emo.predict import MODEL_KEYS
 from tests.voices import encoded, voice
 
@@ -52,15 +53,16 @@ ANSWERED = " && ".join(
     ]
 )
 IDLE = "document.querySelector('[data-testid=stApp]').dataset.testScriptState === 'notRunning'"
-# Notes when an event came, and when the page was first as wished and painted after it.  What
-# would hold already must first have ceased to: a script that idles must have run.
-NOTE = """([event, started, wished]) => {
-  const [begun, there] = [started, wished].map(one => new Function(`return ${one}`));
+# How far the page says that the voice was moved, empty where it was not.
+WARNED = """([...document.querySelectorAll('[data-testid=stAlert]')]
+  .map(one => one.textContent.match(/altered: (.*)\\.$/)?.[1]).find(Boolean) ?? '')"""
+# Notes when an event came, and when the page was first as wished and painted after it.  What is
+# wished must be new on the page: that a script idles may hold before it has begun.
+NOTE = """([event, wished]) => {
+  const there = new Function(`return ${wished}`);
   const note = window.emoNote = { from: null, to: null };
-  let isBegun = false;
   const look = () => {
-    isBegun ||= Boolean(begun());
-    if (!isBegun || !there()) return;
+    if (!there()) return;
     observer.disconnect();
     requestAnimationFrame(() => setTimeout(() => (note.to = performance.now())));
   };
@@ -105,9 +107,9 @@ def open_app(browser: Browser, address: str) -> Page:
     return page
 
 
-def note(page: Page, wished: str, event: str = "", started: str = "true") -> None:
+def note(page: Page, wished: str, event: str = "") -> None:
     """From now on the page notes when the event comes, and when what is wished is painted."""
-    page.evaluate(NOTE, [event, started, wished])
+    page.evaluate(NOTE, [event, wished])
 
 
 def noted(page: Page) -> tuple[float, float]:
@@ -146,8 +148,10 @@ def time_changes(page: Page, count: int) -> Iterator[float]:
     slider = page.get_by_role("slider", name=ui_sound_words.PITCH_LABEL)
     slider.press("Home")
     screens.settle(page)
-    for _ in range(count):
-        note(page, IDLE, "keydown", f"!({IDLE})")
+    low = int(whatif.LIMITS["pitch_semitones"][0])
+    for i in range(count):
+        said = whatif.Settings(pitch_semitones=low + 1 + i).words()
+        note(page, f"{WARNED} === {json.dumps(''.join(said))} && {IDLE}", "keydown")
         slider.press("ArrowRight")
         pressed_s, changed_s = noted(page)
         yield changed_s - pressed_s
@@ -157,8 +161,9 @@ def time_changes(page: Page, count: int) -> Iterator[float]:
 def time_switch(page: Page, title: str) -> float:
     """Seconds from the click on a link to its complete page."""
     before = page.get_by_role("heading", level=1).inner_text()
-    other = f"document.querySelector('h1')?.innerText.trim() !== {json.dumps(before)}"
-    note(page, f"{other} && {IDLE} && {screens.DRAWN}", "click", f"!({IDLE})")
+    others = f"![undefined, {json.dumps(before)}]"
+    other = f"{others}.includes(document.querySelector('h1')?.innerText.trim())"
+    note(page, f"{other} && {IDLE} && {screens.DRAWN}", "click")
     screens.open_page(page, title)
     clicked_s, shown_s = noted(page)
     screens.settle(page)
@@ -230,23 +235,46 @@ def count_sent_for_noise_kb(browser: Browser, address: str) -> dict[str, float]:
 # --- The table -----------------------------------------------------------------------------------
 
 
-def measure(browser: Browser, address: str, uploads: int) -> Iterator[Row]:
-    """A row for each target, as soon as it is measured."""
+def measure_uploads(browser: Browser, address: str) -> Iterator[Row]:
+    """The first upload in a new app, and all of them."""
     page = open_app(browser, address)
-    times = tuple(time_uploads(page, uploads))
+    times = tuple(time_uploads(page, UPLOADS))
     yield Row("upload to answers, the first", times[:1], ANSWER_TARGET_S, "s")
     yield Row("upload to answers", times, ANSWER_TARGET_S, "s")
+    page.context.close()
+
+
+def measure_changes(browser: Browser, address: str) -> Iterator[Row]:
+    """The steps of a slider."""
+    page = open_app(browser, address)
     upload(page, "clip.wav", encoded(voice(duration_s=CLIP_S, rate_hz=RATE_HZ), RATE_HZ))
     page.locator("h2.emo-verdict").wait_for()
     screens.settle(page)
     times = tuple(time_changes(page, CHANGES))
     yield Row("what if to answers", times, CHANGE_TARGET_S, "s")
     page.context.close()
+
+
+def measure_switches(browser: Browser, address: str) -> Iterator[Row]:
+    """For each page the first switch to it, and the later ones."""
     for title, took in time_switches(browser, address, SWITCHES).items():
         yield Row(f"first switch to {title}", tuple(took[:1]), SWITCH_TARGET_S, "s")
         yield Row(f"switch to {title}", tuple(took[1:]), SWITCH_TARGET_S, "s")
+
+
+def measure_sent(browser: Browser, address: str) -> Iterator[Row]:
+    """What a long clip takes to send."""
     sent = count_sent_for_noise_kb(browser, address)
     yield Row("sent for a clip of 30 s", (sum(sent.values()),), SENT_TARGET_KB, "kB")
+
+
+PARTS: dict[str, Callable[[Browser, str], Iterator[Row]]] = {
+    "uploads": measure_uploads,
+    "changes": measure_changes,
+    "switches": measure_switches,
+    "sent": measure_sent,
+}
+"""What can be measured: each gives its rows as soon as they are measured."""
 
 
 def print_machine(browser: Browser) -> None:
@@ -258,15 +286,18 @@ def print_machine(browser: Browser) -> None:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Exit status: 0 if every target was met, 1 if not; prints what was measured."""
-    uploads = int(arguments[0]) if arguments else UPLOADS
+    """Exit status: 0 if every target was met, 1 if not, 2 for wrong usage; prints the rows."""
+    if unknown := [name for name in arguments if name not in PARTS]:
+        print(f"There is no part {unknown[0]}; there are {', '.join(PARTS)}.", file=sys.stderr)
+        return 2
     start_s = time.monotonic()
     is_met = True
     with screens.serve() as address, sync_playwright() as playwright:
         browser = screens.launch(playwright)
         print_machine(browser)
         print(f"\n{'':40}{'n':>4}{'median':>9}{'p95':>9}{'target':>9}")
-        for row in measure(browser, address, uploads):
+        parts = (PARTS[name](browser, address) for name in arguments or PARTS)
+        for row in itertools.chain.from_iterable(parts):
             middle = float(np.median(row.values))
             digits = 2 if row.unit == "s" else 0
             figures = "".join(f"{one:9.{digits}f}" for one in (middle, row.p95, row.target))

@@ -7,11 +7,9 @@ A figure that sets no colour of its own takes the ones in ``.streamlit/config.to
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
 import plotly.graph_objects as go
 
-from emo.labels import LABELS, TRAINED_LABELS
+from emo.labels import TRAINED_LABELS
 from emo.slices import Bin, Roc
 
 EMOTION_COLOURS: dict[str, tuple[str, str]] = {
@@ -32,143 +30,7 @@ Found by a search over the hues that people expect: at least 3:1 against the pag
 CALM_COLOURS = EMOTION_COLOURS["neutral"]
 """Of calm, which is measured and never answered: its curve is told apart by its dashes."""
 
-CELL_PX = 42
-"""Height of a row of a matrix."""
-
-CELL_TEXT_PX = 13
-
-CELLS = "cells"
-"""Name of the trace that takes the clicks on the cells of a matrix, row by row."""
-
-# Streamlit puts the ten diverging colours of the theme in the place of these.
-_DIVERGING = [(i / 9, f"#0000{21 + i}") for i in range(10)]
 _MIDDLE = {"width": 1.5, "dash": "dot", "color": "rgba(128, 128, 128, 0.9)"}
-_MATRIX_TOP = 8
-_MATRIX_BOTTOM = 86
-
-Counts = npt.NDArray[np.int64]
-
-
-def row_shares(counts: Counts) -> npt.NDArray[np.float64]:
-    """Each row divided by its sum, float64 (k, k); a row without clips is NaN."""
-    totals = counts.sum(axis=1, keepdims=True).astype(np.float64)
-    shares = np.full(counts.shape, np.nan)
-    np.divide(counts, totals, out=shares, where=totals > 0)
-    return shares
-
-
-def confusion_matrix(
-    counts: Counts,
-    normalise: bool,
-    top: float,
-    labels: Sequence[str] = LABELS,
-    sentences: Sequence[Sequence[str]] = (),
-) -> go.Figure:
-    """A confusion matrix: acted emotion down, answer across.
-
-    Parameters
-    ----------
-    counts : int64, (k, k)
-        Row = acted emotion, column = answer, in the order of ``labels``.
-    normalise
-        Show each cell as a share of its row; a row without clips stays empty.
-    top
-        Value of the strongest colour: give every matrix of a page the same.
-    labels
-        Names of the rows and columns.
-    sentences
-        What each cell says when it is pointed at, row by row; without them none can be clicked.
-    """
-    values = row_shares(counts) if normalise else counts.astype(np.float64)
-    texts = [[_cell_text(value, normalise) for value in row] for row in values]
-    return _matrix(values, texts, (0.0, top), labels, sentences)
-
-
-def difference_matrix(
-    first: Counts,
-    second: Counts,
-    top: float,
-    labels: Sequence[str] = LABELS,
-    sentences: Sequence[Sequence[str]] = (),
-) -> go.Figure:
-    """How much oftener the first answered so than the second, in points; see confusion_matrix.
-
-    ``top`` is the distance, as a share, that has the strongest colour on either side of none.
-    """
-    values = row_shares(first) - row_shares(second)
-    texts = [[points(value) for value in row] for row in values]
-    figure = _matrix(values, texts, (-top, top), labels, sentences)
-    return figure.update_traces(colorscale=_DIVERGING, selector={"type": "heatmap"})
-
-
-def points(difference: float) -> str:
-    """A difference of two shares in points, with its sign; "–" if there is none."""
-    if np.isnan(difference):
-        return "–"
-    text = f"{100 * difference:+.0f}"
-    return "0" if text in ("+0", "-0") else text.replace("-", "\u2212")
-
-
-def _matrix(
-    values: npt.NDArray[np.float64],
-    texts: Sequence[Sequence[str]],
-    limits: tuple[float, float],
-    labels: Sequence[str],
-    sentences: Sequence[Sequence[str]],
-) -> go.Figure:
-    figure = go.Figure(
-        go.Heatmap(
-            z=[[None if np.isnan(value) else value for value in row] for row in values.tolist()],
-            x=list(labels),
-            y=list(labels),
-            text=texts,
-            texttemplate="%{text}",
-            textfont={"size": CELL_TEXT_PX},
-            zmin=limits[0],
-            zmax=limits[1],
-            xgap=2,
-            ygap=2,
-            showscale=False,
-            hoverinfo="skip",
-        )
-    )
-    if sentences:
-        figure.add_trace(_touch(labels, sentences))
-    figure.update_layout(
-        height=_MATRIX_TOP + _MATRIX_BOTTOM + CELL_PX * len(labels),
-        margin={"l": 88, "r": 4, "t": _MATRIX_TOP, "b": _MATRIX_BOTTOM},
-        dragmode=False,
-        hovermode="closest",
-        showlegend=False,
-    )
-    axis = {"showgrid": False, "fixedrange": True, "automargin": False, "ticks": ""}
-    ends = (-0.5, len(labels) - 0.5)
-    figure.update_xaxes(title={"text": "Answer", "standoff": 10}, tickangle=-45, range=ends, **axis)
-    figure.update_yaxes(title={"text": "Acted", "standoff": 4}, range=ends[::-1], **axis)
-    return figure
-
-
-def _touch(labels: Sequence[str], sentences: Sequence[Sequence[str]]) -> go.Scatter:
-    """Markers that nobody sees, one on each cell: a heatmap takes no selection (plotly.js)."""
-    k = len(labels)
-    unseen = {"marker": {"opacity": 0}}
-    return go.Scatter(
-        x=[labels[i % k] for i in range(k * k)],
-        y=[labels[i // k] for i in range(k * k)],
-        text=[sentence for row in sentences for sentence in row],
-        name=CELLS,
-        mode="markers",
-        marker={"symbol": "square", "size": CELL_PX - 4, "opacity": 0},
-        selected=unseen,
-        unselected=unseen,
-        hovertemplate="%{text}<extra></extra>",
-    )
-
-
-def _cell_text(value: float, normalise: bool) -> str:
-    if np.isnan(value):
-        return "–"
-    return f"{100 * value:.0f}" if normalise else f"{value:,.0f}"
 
 
 def learning_curves(

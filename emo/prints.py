@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from emo.figures import CALM_COLOURS, DASHES, EMOTION_COLOURS, Counts, points, row_shares
+from emo.figures import CALM_COLOURS, DASHES, EMOTION_COLOURS
+from emo.grids import Counts, cell_text, colour_at, points, row_shares
 from emo.plates import Box, Line, Mark, Plate, Point, Text
 from emo.slices import Bin, Roc
 
@@ -72,18 +73,16 @@ def _field(value: Any) -> Any:
 def print_matrix(
     counts: Counts, normalise: bool, labels: Sequence[str], caption: Caption, unit: str = "clips"
 ) -> Print:
-    """A confusion matrix, as :func:`emo.figures.confusion_matrix` shows it."""
+    """A confusion matrix, as :func:`emo.grids.confusion_grid` shows it."""
     shares = row_shares(counts)
     top = 1.0 if normalise else float(max(counts.max(), 1))
     values = shares if normalise else counts.astype(np.float64)
 
     def colour(value: float) -> str:
-        return _between(SEQUENTIAL, 0.0 if np.isnan(value) else value / top)
+        return colour_at(SEQUENTIAL, 0.0 if np.isnan(value) else value / top)
 
     def text(value: float) -> str:
-        if np.isnan(value):
-            return "–"
-        return f"{100 * value:.0f}" if normalise else f"{value:,.0f}"
+        return cell_text(value, normalise)
 
     rows = [
         (acted, answer, int(counts[i, j]), float(shares[i, j]))
@@ -97,11 +96,11 @@ def print_matrix(
 def print_difference(
     first: Counts, second: Counts, labels: Sequence[str], top: float, caption: Caption
 ) -> Print:
-    """A matrix of differences, as :func:`emo.figures.difference_matrix` shows it."""
+    """A matrix of differences, as :func:`emo.grids.difference_grid` shows it."""
     one, other = row_shares(first), row_shares(second)
 
     def colour(value: float) -> str:
-        return _between(DIVERGING, 0.5 if np.isnan(value) else 0.5 + value / top / 2)
+        return colour_at(DIVERGING, 0.5 if np.isnan(value) else 0.5 + value / top / 2)
 
     rows = [
         (acted, answer, *(float(m[i, j]) for m in (one, other, one - other)))
@@ -110,15 +109,6 @@ def print_difference(
     ]
     plate = _matrix(one - other, labels, colour, points, caption)
     return Print(plate, ("acted", "answer", "first", "second", "difference"), rows)
-
-
-def _between(colours: Sequence[str], place: float) -> str:
-    """The colour at a place, 0 to 1, between equally spaced ones."""
-    place = min(max(place, 0.0), 1.0) * (len(colours) - 1)
-    i = min(int(place), len(colours) - 2)
-    ends = [[int(colour[k : k + 2], 16) for k in (1, 3, 5)] for colour in colours[i : i + 2]]
-    mixed = [round(a + (place - i) * (b - a)) for a, b in zip(*ends, strict=True)]
-    return "#" + "".join(f"{value:02x}" for value in mixed)
 
 
 def _matrix(

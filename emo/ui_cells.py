@@ -15,6 +15,7 @@ from emo import (
     slices,
     ui,
     ui_analyse,
+    ui_matrix,
     ui_query,
     ui_signs,
     ui_view,
@@ -71,39 +72,22 @@ def _every(keys: Sequence[str], labels: Sequence[str]) -> list[str]:
 
 
 def take_click(key: str, chart: str) -> None:
-    """Nothing; makes the cell that was clicked in a model's chart the one that is looked behind.
+    """Nothing; makes the cell that was chosen in a model's matrix the one that is looked behind.
 
-    A second click on it lets go of it.
+    Chosen a second time, it is let go.
     """
-    state = st.session_state.get(chart)
-    points = state["selection"]["points"] if state else []
-    clicked = f"clicked-{chart}"
-    if points:
-        cell = (str(points[0]["y"]), str(points[0]["x"]))
-        st.session_state[clicked] = cell
-    else:
-        cell = st.session_state.get(clicked, ("", ""))
-        if (st.session_state.get(_MODEL), *_chosen()) == (key, *cell) or cell == ("", ""):
-            st.session_state[_ACTED] = st.session_state[_ANSWER] = None
-            return
+    cell = ui_matrix.picked_cell(chart)
+    if cell is None:
+        return
+    if (st.session_state.get(_MODEL), *_chosen()) == (key, *cell):
+        st.session_state[_ACTED] = st.session_state[_ANSWER] = None
+        return
     st.session_state[_MODEL] = key
     st.session_state[_ACTED], st.session_state[_ANSWER] = cell
 
 
 def _chosen() -> tuple[str | None, str | None]:
     return st.session_state.get(_ACTED), st.session_state.get(_ANSWER)
-
-
-def frame_style(cell: Picked | None, labels: Sequence[str]) -> str:
-    """CSS that frames the cell in its matrix: the marker that lies on it."""
-    if cell is None:
-        return ""
-    place = list(labels).index(cell.acted) * len(labels) + list(labels).index(cell.answer) + 1
-    return (
-        f".st-key-matrix-{cell.key} .scatterlayer .points path:nth-child({place})"
-        "{opacity:1!important;fill:none!important;stroke:currentColor!important;"
-        "stroke-width:3px!important}"
-    )
 
 
 def show_cell(view: ui_view.View, keys: Sequence[str], cell: Picked | None) -> None:

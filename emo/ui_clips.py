@@ -57,15 +57,18 @@ def show_clips(
     """
     result = _table()(
         key=_key(n_rounds),
-        data={
-            "rows": [row(entry) for entry in entries],
-            "columns": [_column(key) for key in words.COLUMNS],
-            "order": order,
-            "ticked": list(ticked),
-            "round": n_rounds,
-            "colours": EMOTION_COLOURS,
-            "words": words.TABLE,
-        },
+        # In a list: in a dictionary Streamlit would look for tables, and load pandas to do so.
+        data=[
+            {
+                "rows": [row(entry) for entry in entries],
+                "columns": [_column(key) for key in words.COLUMNS],
+                "order": order,
+                "ticked": list(ticked),
+                "round": n_rounds,
+                "colours": EMOTION_COLOURS,
+                "words": words.TABLE,
+            }
+        ],
         on_ticked_change=lambda: None,
         on_open_change=lambda: None,
         on_order_change=take_order,

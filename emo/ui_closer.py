@@ -12,7 +12,19 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-from emo import figures, predict, prints, slices, ui, ui_html, ui_query, ui_save, ui_view
+from emo import (
+    figures,
+    grids,
+    predict,
+    prints,
+    slices,
+    ui,
+    ui_html,
+    ui_matrix,
+    ui_query,
+    ui_save,
+    ui_view,
+)
 from emo import ui_cells_words as cell_words
 from emo import ui_closer_words as words
 from emo import ui_matrices_words as matrix_words
@@ -82,7 +94,7 @@ def note(view: View, n_clips: int) -> str:
 # --- Emotion by emotion --------------------------------------------------------------------------
 
 
-def class_rows(counts: figures.Counts, labels: Sequence[str] = LABELS) -> list[list[str]]:
+def class_rows(counts: grids.Counts, labels: Sequence[str] = LABELS) -> list[list[str]]:
     """Label, clips, precision, recall and F1 of every emotion, as text; "–" if undefined."""
     rows = []
     for i, label in enumerate(labels):
@@ -238,7 +250,7 @@ def show_difference(view: View, drawn: Drawn) -> None:
     labels = ui_view.labels_of(drawn[one])
     counts = [ui_view.confusion(drawn[key]) for key in (one, other)]
     names = [matrix_words.model_name(key) for key in (one, other)]
-    shares = [figures.row_shares(one_counts) for one_counts in counts]
+    shares = [grids.row_shares(one_counts) for one_counts in counts]
     top = float(np.nanmax([_LEAST_TOP, *np.abs(shares[0] - shares[1]).ravel()]))
     sentences = [
         [
@@ -250,11 +262,13 @@ def show_difference(view: View, drawn: Drawn) -> None:
         for i, acted in enumerate(labels)
     ]
     with st.container(border=True, key="difference", width=TABLE_WIDTH):
-        st.plotly_chart(
-            figures.difference_matrix(counts[0], counts[1], top, labels, sentences),
-            key="chart-difference",
-            config=ui.CHART,
-            alt=words.difference_alt(names),
+        ui_matrix.show_grid(
+            grids.difference_grid(counts[0], counts[1], top),
+            labels,
+            sentences,
+            words.difference_alt(names),
+            "chart-difference",
+            kind="Diverging",
         )
         n_clips = max(int(drawn[key]["n"]) for key in (one, other))
         caption = prints.Caption(

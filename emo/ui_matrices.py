@@ -9,7 +9,7 @@ from typing import Any
 import streamlit as st
 
 from emo import (
-    figures,
+    grids,
     predict,
     prints,
     ui,
@@ -17,6 +17,7 @@ from emo import (
     ui_closer,
     ui_comparisons,
     ui_html,
+    ui_matrix,
     ui_query,
     ui_save,
     ui_view,
@@ -59,9 +60,7 @@ def show_matrices(metrics: ui.Metrics, view: View) -> Drawn:
     top = 1.0 if view.normalise else _highest(shown)
     _show_what(metrics, view, shown, top)
     cell = ui_cells.picked(list(drawn), view.labels)
-    _show_grid(drawn, view, top)
-    if style := ui_cells.frame_style(cell, view.labels):
-        st.html(f"<style>{style}</style>")
+    _show_grid(drawn, view, top, cell)
     _put_into_address(view, cell)
     _show_notes(metrics, view, shown)
     ui_cells.show_cell(view, list(drawn), cell)
@@ -105,16 +104,21 @@ def _show_comparison(
         ui_comparisons.show_corpora(shown)
 
 
-def _show_grid(drawn: Mapping[str, ui_words.Scores], view: View, top: float) -> None:
+def _show_grid(
+    drawn: Mapping[str, ui_words.Scores], view: View, top: float, cell: ui_cells.Picked | None
+) -> None:
     """Two matrices in a row."""
     keys = list(drawn)
     for first in range(0, len(keys), 2):
         for key, column in zip(keys[first : first + 2], st.columns(2, gap="medium"), strict=False):
             with column:
-                _show_matrix(key, drawn[key], view, top)
+                picked = (cell.acted, cell.answer) if cell and cell.key == key else None
+                _show_matrix(key, drawn[key], view, top, picked)
 
 
-def _show_matrix(key: str, scores: ui_words.Scores, view: View, top: float) -> None:
+def _show_matrix(
+    key: str, scores: ui_words.Scores, view: View, top: float, picked: ui_matrix.Cell | None
+) -> None:
     name = words.model_name(key)
     is_model = key != words.LISTENERS
     counts, labels = ui_view.confusion(scores), ui_view.labels_of(scores)
@@ -125,14 +129,14 @@ def _show_matrix(key: str, scores: ui_words.Scores, view: View, top: float) -> N
             st.subheader(name, anchor=False, width="content")
             _show_save(key, scores, view)
         st.html(_headline(scores) if is_model else _human_headline(scores))
-        sentences = ui_cells.sentences(counts, labels, not is_model)
-        st.plotly_chart(
-            figures.confusion_matrix(counts, view.normalise, own_top, labels, sentences),
-            key=chart,
-            config=ui.CHART,
-            alt=words.matrix_alt(name, view.normalise),
-            on_select=partial(ui_cells.take_click, key, chart),
-            selection_mode="points",
+        ui_matrix.show_grid(
+            grids.confusion_grid(counts, view.normalise, own_top),
+            labels,
+            ui_cells.sentences(counts, labels, not is_model),
+            words.matrix_alt(name, view.normalise),
+            chart,
+            picked,
+            partial(ui_cells.take_click, key, chart),
         )
 
 
@@ -189,10 +193,7 @@ def _show_notes(metrics: ui.Metrics, view: View, shown: Mapping[str, ui_words.Sc
 
 
 def _show_scale(view: View, top: float) -> None:
-    light, dark = (
-        list(st.get_option(f"theme.{mode}.chartSequentialColors") or [])
-        for mode in ("light", "dark")
-    )
+    light, dark = ui_matrix.palettes("Sequential")
     if len(light) == len(dark) > 1:
         high = ui_words.percent(1.0) if view.normalise else f"{top:,.0f} clips"
         st.html(ui_html.colour_scale(light, dark, "0", high), width="content")

@@ -212,9 +212,9 @@ def clips(n: int) -> str:
 
 
 def matrix_alt(name: str, normalise: bool) -> str:
-    """What a screen reader says of a matrix; the figures stand in the table below it."""
+    """What a screen reader calls a matrix."""
     cells = "share of each acted emotion" if normalise else "number of answers"
-    return f"Confusion matrix of the {name}: {cells} by answer. The table below has the figures."
+    return f"Confusion matrix of the {name}: {cells} by answer."
 
 
 def provenance(run: Mapping[str, Any], folds: Sequence[Any]) -> str:

@@ -17,7 +17,8 @@ from emo.quality import Quality
 from tests import voices
 from tests.made import copy_models
 
-APP = str(Path(__file__).parent.parent / "streamlit_app.py")
+ROOT = Path(__file__).parent.parent
+APP = str(ROOT / "streamlit_app.py")
 ANALYSE, COMPARE, MATRICES, ABOUT = (
     f"pages/{name}.py" for name in ("analyse", "compare", "confusion_matrices", "about")
 )
@@ -111,8 +112,16 @@ def html(at: AppTest) -> str:
     return "\n".join(e.value for e in at.html if not e.value.startswith("<style>"))
 
 
-def charts(at: AppTest) -> int:
-    return len(at.get("plotly_chart"))
+def grids(at: AppTest) -> list[dict[str, Any]]:
+    """What the matrices of a page were given, in their order."""
+    given = [json.loads(one.proto.json) for one in at.get("bidi_component")]
+    return [one for (one,) in given if "sentences" in one]
+
+
+def counted(grid: dict[str, Any]) -> np.ndarray:
+    """The figures in a matrix, float64 (k, k); NaN where a row has none."""
+    read = [[text.replace(",", "").replace("\u2212", "-") for text in row] for row in grid["texts"]]
+    return np.array([[np.nan if text == "–" else float(text) for text in row] for row in read])
 
 
 def drawn(at: AppTest, i: int) -> dict[str, Any]:

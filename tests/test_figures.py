@@ -8,85 +8,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-from hypothesis.extra.numpy import arrays
 
 from emo import figures
-from emo.labels import LABELS, TRAINED_LABELS
-from emo.people import HEARD_LABELS
+from emo.labels import LABELS
 from emo.slices import Bin, Roc
 
 PAGES = {"light": "#fbfaf7", "dark": "#14171a"}
-
-COUNTS = np.diag([3, 2, 0, 5, 1, 4, 0]).astype(np.int64)
-COUNTS[0, 4] = 1  # one angry clip called neutral
-
-
-# --- Matrices ------------------------------------------------------------------------------------
-
-
-def test_matrix_of_shares() -> None:
-    trace = figures.confusion_matrix(COUNTS, normalise=True, top=1.0).data[0]
-    assert list(trace.x) == list(trace.y) == list(LABELS)
-    assert list(trace.z[0]) == [0.75, 0, 0, 0, 0.25, 0, 0]
-    assert list(trace.z[2]) == [None] * 7  # no fearful clip was tested
-    assert list(trace.text[0]) == ["75", "0", "0", "0", "25", "0", "0"]
-    assert list(trace.text[2]) == ["–"] * 7
-    assert (trace.zmin, trace.zmax) == (0, 1)
-
-
-def test_matrix_of_counts_takes_the_common_scale() -> None:
-    figure = figures.confusion_matrix(1000 * COUNTS, normalise=False, top=7000.0)
-    trace = figure.data[0]
-    assert trace.z[3][3] == 5000
-    assert trace.text[3][3] == "5,000"
-    assert trace.zmax == 7000
-    assert figure.layout.yaxis.range == (6.5, -0.5)  # the first emotion stands on top
-
-
-@pytest.mark.parametrize("labels", [HEARD_LABELS, LABELS, TRAINED_LABELS])
-def test_matrix_of_other_labels_has_cells_of_the_same_height(labels: tuple[str, ...]) -> None:
-    counts = np.eye(len(labels), dtype=np.int64)
-    figure = figures.confusion_matrix(counts, True, 1.0, labels)
-    trace = figure.data[0]
-    assert list(trace.x) == list(trace.y) == list(labels)
-    margin = figure.layout.margin
-    cells = figure.layout.height - margin.t - margin.b
-    assert cells == figures.CELL_PX * len(labels)
-
-
-def test_every_cell_can_be_clicked_and_says_what_it_holds() -> None:
-    sentences = [[f"{i} {j}" for j in range(7)] for i in range(7)]
-    figure = figures.confusion_matrix(COUNTS, True, 1.0, LABELS, sentences)
-    touch = figure.data[1]
-    cells = dict(zip(zip(touch.y, touch.x, strict=True), touch.text, strict=True))
-    assert len(cells) == 49
-    assert cells["angry", "sad"] == "0 5"
-    assert cells["surprised", "angry"] == "6 0"
-    assert touch.marker.opacity == touch.selected.marker.opacity == 0
-    assert figure.data[0].hoverinfo == "skip"
-    assert len(figures.confusion_matrix(COUNTS, True, 1.0).data) == 1
-
-
-def test_differences_are_in_points_about_none() -> None:
-    other = COUNTS.copy()
-    other[0] = [1, 0, 0, 0, 3, 0, 0]
-    figure = figures.difference_matrix(COUNTS, other, 0.5)
-    trace = figure.data[0]
-    assert list(trace.text[0]) == ["+50", "0", "0", "0", "\u221250", "0", "0"]
-    assert list(trace.text[2]) == ["–"] * 7
-    assert trace.z[0][0] == 0.5
-    assert (trace.zmin, trace.zmax) == (-0.5, 0.5)  # none lies in the middle of the colours
-    assert figures.points(-0.001) == "0"
-
-
-@given(arrays(np.int64, (7, 7), elements=st.integers(0, 999)))
-def test_rows_of_shares_add_up_to_one(counts: np.ndarray) -> None:
-    shares = figures.row_shares(counts)
-    tested = counts.sum(axis=1) > 0
-    assert np.allclose(shares[tested].sum(axis=1), 1)
-    assert np.isnan(shares[~tested]).all()
 
 
 # --- Curves --------------------------------------------------------------------------------------
@@ -129,9 +56,7 @@ def test_roc_curves_differ_by_more_than_colour() -> None:
 
 def test_every_figure_leaves_a_finger_free_to_scroll() -> None:
     made = [
-        figures.confusion_matrix(COUNTS, normalise=True, top=1.0),
         figures.learning_curves([], "loss", "Loss", ("training", "test")),
-        figures.difference_matrix(COUNTS, COUNTS, 0.1),
         figures.reliability_diagram([], ("a", "b", "c"), []),
         figures.roc_curves([], ("a", "b")),
     ]

@@ -55,6 +55,7 @@ ORDER = [
     "results",
     "slices",
     "figures",
+    "grids",
     "plates",
     "prints",
     "player",

@@ -120,9 +120,3 @@ def test_ticks_are_few_and_round(highest: float) -> None:
     assert ticks[0] == 0.0
     assert highest / 2 < ticks[-1] <= highest * (1 + 1e-9)
     assert prints._ticks(0.0) == (0.0,)
-
-
-def test_colours_lie_between_their_neighbours() -> None:
-    assert prints._between(("#000000", "#ffffff"), 0.5) == "#808080"
-    assert prints._between(("#000000", "#ff0000", "#ffffff"), 0.5) == "#ff0000"
-    assert prints._between(("#000000", "#ffffff"), 7) == "#ffffff"

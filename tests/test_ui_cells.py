@@ -9,12 +9,12 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
-from emo import predict, slices, ui_cells, ui_closer_words, ui_words
+from emo import predict, slices, ui_cells, ui_closer_words, ui_matrix, ui_words
 from emo import ui_cells_words as words
 from emo.labels import LABELS
 from emo.people import HEARD_LABELS
 from tests import made, pages, voices
-from tests.pages import MATRICES, check, drawn, html, protocols
+from tests.pages import MATRICES, check, counted, drawn, grids, html, protocols
 
 
 @pytest.fixture
@@ -46,10 +46,9 @@ def part(models: Path, sex: str = slices.ALL, corpus: str = slices.ALL) -> slice
     return slices.cut(slices.read_answers(models, "voices", actors), LABELS, corpus, sex)
 
 
-def seen_counts(at: AppTest, place: int) -> list[list[float]]:
-    """The numbers in a chart that shows counts."""
-    z: list[list[float]] = drawn(at, place)["z"]
-    return z
+def seen_counts(at: AppTest, place: int) -> np.ndarray:
+    """The numbers in a matrix that shows counts."""
+    return counted(grids(at)[place])
 
 
 def address(at: AppTest) -> dict[str, str]:
@@ -67,7 +66,7 @@ def test_a_sex_is_counted_anew(matrices: AppTest, models_dir: Path) -> None:
     check(matrices.segmented_control(key="numbers").set_value("counts").run())
     for place, key in enumerate(("tree", "cnn", "mlp", "vote")):
         found = slices.scores(part(models_dir, "women"), key)
-        assert seen_counts(matrices, place) == found["confusion"]
+        assert seen_counts(matrices, place).tolist() == found["confusion"]
         assert f"<dd>{ui_words.tenths(found['uar'])}</dd>" in html(matrices)
     assert f"<dt>{words.KEPT}</dt>" not in html(matrices)
     stored = protocols(models_dir, "vote")["voices"]["fairness"]["sex"]["women"]
@@ -107,11 +106,11 @@ def test_speakers_of_unknown_sex_are_counted(
 @pytest.mark.parametrize("protocol", ["voices", "clips", "corpora", "emobox", "listeners"])
 def test_every_test_can_be_filtered(matrices: AppTest, protocol: str) -> None:
     check(matrices.segmented_control(key="protocol").set_value(protocol).run())
-    whole = np.nansum(np.array(drawn(matrices, 1)["z"], dtype=float))
+    whole = np.nansum(seen_counts(matrices, 1))
     check(matrices.segmented_control(key="numbers").set_value("counts").run())
     check(matrices.segmented_control(key="voices").set_value("men").run())
     check(matrices.select_slider(key="above").set_value(40).run())
-    assert len(matrices.get("plotly_chart")) == (5 if protocol == "listeners" else 4)
+    assert len(grids(matrices)) == (5 if protocol == "listeners" else 4)
     assert whole > 0
     assert not matrices.warning
 
@@ -137,7 +136,7 @@ def test_without_the_single_answers_the_stored_figures_stand(
 ) -> None:
     (models_dir / "cnn" / "predictions" / "voices.csv.gz").write_bytes(b"no")
     check(matrices.run())
-    assert len(matrices.get("plotly_chart")) == 4
+    assert len(grids(matrices)) == 4
     check(matrices.segmented_control(key="voices").set_value("women").run())
     warnings = [warning.value for warning in matrices.warning]
     assert words.NO_ANSWERS in warnings
@@ -164,7 +163,7 @@ def test_an_address_opens_what_was_seen(matrices: AppTest) -> None:
     }  # fmt: skip
     again = opened(**kept)
     assert address(again) == kept
-    assert [drawn(again, i)["z"] for i in range(4)] == [drawn(matrices, i)["z"] for i in range(4)]
+    assert grids(again) == grids(matrices)
     assert [text.value for text in again.text] == [text.value for text in matrices.text]
 
 
@@ -180,7 +179,7 @@ def test_an_address_opens_what_was_seen(matrices: AppTest) -> None:
 def test_what_is_wrong_in_an_address_is_ignored(models_dir: Path, bad: dict[str, str]) -> None:
     at = opened(**bad)
     assert address(at) == {}
-    assert len(at.get("plotly_chart")) == 4
+    assert len(grids(at)) == 4
     assert at.selectbox(key="cell-acted").value is None
 
 
@@ -214,7 +213,6 @@ def test_a_cell_lists_its_clips_with_all_answers(matrices: AppTest, models_dir: 
     assert f"{label} <span" in said
     assert ui_words.percent(float(shares.max())) in said
     assert said.count("<li") == 4
-    assert "nth-child(1){" in "".join(element.value for element in matrices.html)
 
 
 def test_the_least_sure_come_first_when_asked_and_pages_turn(
@@ -257,27 +255,26 @@ def test_a_cell_of_the_listeners_lists_who_was_named_so(matrices: AppTest) -> No
     assert words.votes_for("sad", 1, 8) in html(matrices)
 
 
-class Chart:
-    """What the state of a session holds of a chart that was clicked."""
-
-    def __init__(self, *points: tuple[str, str]) -> None:
-        self.value = {"selection": {"points": [{"y": a, "x": b} for a, b in points]}}
-
-
 def test_a_click_takes_a_cell_and_a_second_lets_go(monkeypatch: pytest.MonkeyPatch) -> None:
     state: dict[str, Any] = {}
     monkeypatch.setattr(st, "session_state", state)
 
-    def click(key: str, *points: tuple[str, str]) -> tuple[Any, ...]:
-        state[f"chart-{key}"] = Chart(*points).value
+    def click(key: str, cell: Any) -> tuple[Any, ...]:
+        state[f"chart-{key}"] = {"cell": cell}
         ui_cells.take_click(key, f"chart-{key}")
         return tuple(state.get(f"cell-{name}") for name in ("model", "acted", "answer"))
 
-    assert click("cnn", ("angry", "sad")) == ("cnn", "angry", "sad")
-    assert click("mlp", ("happy", "sad")) == ("mlp", "happy", "sad")
-    # The CNN's chart still holds its own click; letting it go there takes the cell once more.
-    assert click("cnn") == ("cnn", "angry", "sad")
-    assert click("cnn") == ("cnn", None, None)
+    assert click("cnn", ["angry", "sad"]) == ("cnn", "angry", "sad")
+    for nothing in (None, "angry", ["angry"], ["angry", 1]):  # what a page may send
+        assert click("cnn", nothing) == ("cnn", "angry", "sad")
+    assert click("mlp", ["angry", "sad"]) == ("mlp", "angry", "sad")
+    assert click("mlp", ["angry", "sad"]) == ("mlp", None, None)
+
+
+def test_the_chosen_cell_is_framed_in_its_own_matrix(matrices: AppTest) -> None:
+    pick(matrices, "cnn", "angry", "sad")
+    framed = [grid["picked"] for grid in grids(matrices)]
+    assert framed == [None, [LABELS.index("angry"), LABELS.index("sad")], None, None]
 
 
 @pytest.mark.parametrize(
@@ -400,7 +397,7 @@ def test_the_reliability_diagram_shows_the_bins_of_the_model(
     look(matrices, "reliability")
     check(matrices.segmented_control(key="model-of-reliability").set_value("mlp").run())
     bins = slices.reliability(part(models_dir), "mlp")
-    curve = drawn(matrices, 4)
+    curve = drawn(matrices, 0)
     assert curve["y"] == pytest.approx([one.accuracy for one in bins if one.n])
     error = protocols(models_dir, "mlp")["voices"]["ece"]
     shown = [text.value for text in matrices.text]
@@ -412,7 +409,7 @@ def test_the_roc_shows_each_emotion_and_the_areas_of_all(
     matrices: AppTest, models_dir: Path
 ) -> None:
     look(matrices, "roc")
-    spec = json.loads(matrices.get("plotly_chart")[4].proto.spec)
+    spec = json.loads(matrices.get("plotly_chart")[0].proto.spec)
     assert [trace["name"] for trace in spec["data"]] == list(LABELS)
     for key in ("tree", "cnn", "mlp", "vote"):
         for curve in slices.roc(part(models_dir), key):
@@ -430,9 +427,13 @@ def test_the_difference_of_two_is_that_of_their_rows(matrices: AppTest, models_d
     for key in ("mlp", "cnn"):
         counts = np.array(protocols(models_dir, key)["voices"]["confusion"], dtype=float)
         shares.append(counts / counts.sum(axis=1, keepdims=True))
-    shown = drawn(matrices, 4)
-    np.testing.assert_allclose(np.array(shown["z"], dtype=float), shares[0] - shares[1])
-    assert shown["zmin"] == -shown["zmax"]
-    assert shown["colorscale"][0][1] == "#000021"  # the theme's diverging colours go there
+    shown = grids(matrices)[4]
+    expected = shares[0] - shares[1]
+    np.testing.assert_allclose(counted(shown), 100 * expected, atol=0.5)
+    assert not shown["can_pick"]
+    light, _ = ui_matrix.palettes("Diverging")
+    most = np.abs(expected).argmax()
+    end = shown["colours"][most // len(LABELS)][most % len(LABELS)].split(",")[0]
+    assert end == (light[-1] if expected.ravel()[most] > 0 else light[0])
     check(matrices.selectbox(key="difference-first").set_value("cnn").run())
     assert ui_closer_words.SAME in [info.value for info in matrices.info]

@@ -1,6 +1,7 @@
 """The page of confusion matrices: every test, what stands beside ours, and what is missing."""
 
-import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -8,16 +9,17 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from emo import ui_closer, ui_comparisons, ui_words
+from emo import ui_closer, ui_comparisons, ui_matrix, ui_words
 from emo import ui_matrices_words as words
 from emo.corpora import Recording
 from emo.folds import folds
+from emo.grids import colour_at
 from emo.labels import LABELS, TRAINED_LABELS
 from emo.people import HEARD_LABELS
 from emo.published import PUBLISHED
 from emo.results import EMOBOX
 from tests import pages
-from tests.pages import ANALYSE, MATRICES, charts, check, drawn, html, protocols
+from tests.pages import ANALYSE, MATRICES, check, drawn, grids, html, protocols
 
 KEYS = ("tree", "cnn", "mlp", "vote")
 
@@ -52,7 +54,7 @@ def table_row(at: AppTest, name: str) -> list[str]:
 
 def test_matrices_show_three_models_and_the_vote(matrices: AppTest) -> None:
     assert [s.value for s in matrices.subheader] == ["Decision tree", "CNN", "MLP", "Vote"]
-    assert charts(matrices) == 4
+    assert len(grids(matrices)) == 4
     assert html(matrices).count("<dt>Accuracy</dt>") == 4
     assert html(matrices).count('<th scope="row">surprised</th>') == 4
 
@@ -82,15 +84,26 @@ def test_every_test_draws_its_own_answers(
     block = protocols(models_dir, "tree")[protocol]
     block = block["per_corpus"]["cremad"] if protocol == "emobox" else block
     place = 2 if protocol == "listeners" else 0
-    assert drawn(matrices, place)["text"][0][0] == str(block["confusion"][0][0])
-    assert drawn(matrices, place)["x"] == block["labels"]
+    assert grids(matrices)[place]["texts"][0][0] == str(block["confusion"][0][0])
+    assert grids(matrices)[place]["labels"] == block["labels"]
+
+
+def colours(counts: Any, top: float) -> list[list[str]]:
+    """The colours of a matrix whose strongest is for ``top``."""
+    light, dark = ui_matrix.palettes("Sequential")
+    return [
+        [f"{colour_at(light, n / top)},{colour_at(dark, n / top)}" for n in row] for row in counts
+    ]
 
 
 def test_matrices_share_one_colour_scale(matrices: AppTest, models_dir: Path) -> None:
-    assert {drawn(matrices, i)["zmax"] for i in range(4)} == {1.0}
+    stored = [np.array(protocols(models_dir, key)["voices"]["confusion"]) for key in KEYS]
+    for grid, counts in zip(grids(matrices), stored, strict=True):
+        assert grid["colours"] == colours(counts / counts.sum(axis=1, keepdims=True), 1.0)
     check(matrices.segmented_control(key="numbers").set_value("counts").run())
-    top = max(np.max(protocols(models_dir, key)["voices"]["confusion"]) for key in KEYS)
-    assert {drawn(matrices, i)["zmax"] for i in range(4)} == {float(top)}
+    top = float(np.max(stored))
+    for grid, counts in zip(grids(matrices), stored, strict=True):
+        assert grid["colours"] == colours(counts, top)
 
 
 def test_a_corpus_has_its_own_figures_and_intervals(matrices: AppTest, models_dir: Path) -> None:
@@ -135,7 +148,7 @@ def test_our_models_stand_among_those_published(
 ) -> None:
     choose(matrices, "emobox", corpus)
     labels = list(EMOBOX[corpus][1])
-    assert drawn(matrices, 0)["x"] == drawn(matrices, 0)["y"] == labels
+    assert grids(matrices)[0]["labels"] == labels
     page = html(matrices)
     for row in PUBLISHED:
         assert (f">{row.model}</th>" in page) == any(
@@ -180,7 +193,7 @@ def test_the_ranking_falls_and_knows_ours() -> None:
 
 def test_calm_is_drawn_as_an_eighth_answer(matrices: AppTest) -> None:
     choose(matrices, "emobox", "ravdess")
-    assert drawn(matrices, 3)["y"] == list(TRAINED_LABELS)
+    assert grids(matrices)[3]["labels"] == list(TRAINED_LABELS)
     assert html(matrices).count('<th scope="row">calm</th>') == 4
 
 
@@ -191,10 +204,10 @@ def test_listeners_stand_beside_the_vote(matrices: AppTest, models_dir: Path) ->
     choose(matrices, "listeners")
     names = [s.value for s in matrices.subheader]
     assert names == [words.LISTENERS_TITLE, "Listeners", "Vote", "Decision tree", "CNN", "MLP"]
-    trace = drawn(matrices, 0)
-    assert trace["x"] == list(HEARD_LABELS)
+    grid = grids(matrices)[0]
+    assert grid["labels"] == list(HEARD_LABELS)
     # Every clip of the fixture has three votes for the acted emotion and one for each other.
-    assert trace["text"][0] == ["38", *["12"] * 5]
+    assert grid["texts"][0] == ["38", *["12"] * 5]
     assert table_row(matrices, words.SINGLE_LISTENER)[:2] == [tenths(3 / 8)] * 2
     assert table_row(matrices, words.PLURALITY)[0] == tenths(1.0)
     scores = protocols(models_dir, "cnn")["listeners"]
@@ -217,11 +230,14 @@ def test_distances_have_baselines(matrices: AppTest) -> None:
 def test_votes_have_their_own_colour_scale(matrices: AppTest, models_dir: Path) -> None:
     choose(matrices, "listeners")
     check(matrices.segmented_control(key="numbers").set_value("counts").run())
-    assert drawn(matrices, 0)["zmax"] == drawn(matrices, 0)["z"][0][0]
-    spec = json.loads(matrices.get("plotly_chart")[0].proto.spec)
-    assert "votes" in spec["data"][1]["text"][0]
+    first, *others = grids(matrices)
+    votes = pages.counted(first)
+    assert first["colours"] == colours(votes, votes.max())
+    assert "votes" in first["sentences"][0][0]
     top = max(np.max(protocols(models_dir, key)["listeners"]["confusion"]) for key in KEYS)
-    assert {drawn(matrices, i)["zmax"] for i in range(1, 5)} == {float(top)}
+    assert len(others) == 4
+    for grid in others:
+        assert grid["colours"] == colours(pages.counted(grid), float(top))
 
 
 @pytest.mark.parametrize("text", [None, "{"])
@@ -232,7 +248,7 @@ def test_without_the_listeners_the_models_still_stand(
     path.unlink() if text is None else path.write_text(text)
     choose(matrices, "listeners")
     assert words.NO_LISTENERS in [info.value for info in matrices.info]
-    assert charts(matrices) == 4
+    assert len(grids(matrices)) == 4
 
 
 # --- What is missing -----------------------------------------------------------------------------
@@ -329,7 +345,7 @@ def test_a_fold_can_be_picked_where_there_are_several(matrices: AppTest) -> None
     fold = matrices.selectbox(key="run-voices")
     assert fold.options == ["Fold 1", "Fold 2"]
     check(fold.set_value("voices-2").run())
-    assert len(drawn(matrices, 4)["x"]) == 2
+    assert len(drawn(matrices, 0)["x"]) == 2
 
 
 def test_listeners_and_part_of_emobox_come_from_unseen_voices(matrices: AppTest) -> None:
@@ -376,3 +392,16 @@ def test_class_rows_are_counted() -> None:
     assert [row[0] for row in ui_closer.class_rows(counts[:6, :6], HEARD_LABELS)] == list(
         LABELS[:6]
     )
+
+
+def test_the_page_needs_no_tables_of_pandas() -> None:
+    """Streamlit loads pandas, for most of a second, as soon as it looks for tables in data."""
+    code = (
+        "import sys; from tests import pages; at = pages.run(); "
+        "pages.check(at.switch_page(pages.MATRICES).run()); assert pages.grids(at); "
+        "print('pandas' in sys.modules)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, cwd=pages.ROOT, check=True
+    )
+    assert done.stdout.splitlines()[-1] == "False"

@@ -4,7 +4,7 @@
 const tables = new WeakMap();
 const ANSWERS = ["vote", "tree", "cnn", "mlp"];
 
-export default function ({ data, parentElement, setStateValue, setTriggerValue }) {
+export default function ({ data: [data], parentElement, setStateValue, setTriggerValue }) {
   let table = tables.get(parentElement);
   if (!table) {
     table = new Table(parentElement);

@@ -50,7 +50,7 @@ def open_link(browser: Browser, address: str, query: str = "", mode: str = "ligh
     page = screens.new_page(browser, mode)
     page.set_default_timeout(WAIT_MS)
     page.goto(f"{address}/confusion_matrices{query}")
-    expect(matrix(page, VOTE).locator(".heatmap-label").first).to_be_visible(timeout=WAIT_MS)
+    expect(matrix(page, VOTE).locator(".cell").first).to_be_visible(timeout=WAIT_MS)
     return page
 
 
@@ -68,17 +68,12 @@ def matrix(page: Page, key: str) -> Locator:
 
 def shown(page: Page, key: str) -> list[str]:
     """The figures in the cells of a matrix."""
-    return matrix(page, key).locator(".heatmap-label").all_text_contents()
+    return matrix(page, key).locator(".cell").all_text_contents()
 
 
-def middle(page: Page, key: str, acted: str, answer: str) -> tuple[float, float]:
-    """Where the middle of a cell is on the screen."""
+def cell(page: Page, key: str, acted: str, answer: str) -> Locator:
     place = LABELS.index(acted) * len(LABELS) + LABELS.index(answer)
-    cell = matrix(page, key).locator(".scatterlayer .points path").nth(place)
-    cell.scroll_into_view_if_needed()
-    box = cell.bounding_box()
-    assert box
-    return box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    return matrix(page, key).locator(".cell").nth(place)
 
 
 def clips(page: Page) -> Locator:
@@ -109,33 +104,33 @@ def test_a_link_opened_afresh_shows_what_was_seen(browser: Browser, own_address:
 
 def test_filters_change_the_matrices_and_say_what_is_kept(page: Page) -> None:
     expect(page.get_by_text(words.KEPT, exact=True)).to_have_count(0)
-    before = shown(page, VOTE)
     stored = read_metrics(MODELS, VOTE)["protocols"]["voices"]["confusion"]
-    assert before == [f"{100 * n / sum(row):.0f}" for row in stored for n in row]
+    cells = matrix(page, VOTE).locator(".cell")
+    expect(cells).to_have_text([f"{100 * n / sum(row):.0f}" for row in stored for n in row])
     page.get_by_role("slider").press("End")
     expect(matrix(page, VOTE).get_by_text(words.KEPT, exact=True)).to_be_visible(timeout=WAIT_MS)
     page.wait_for_url(re.compile("above=95"))
     page.get_by_role("radio", name="Men", exact=True).click()
-    page.wait_for_url(re.compile("voices=men"))
-    page.wait_for_function(
-        "before => [...document.querySelectorAll('.st-key-matrix-vote .heatmap-label')]"
-        ".map(cell => cell.textContent).join() !== before.join()",
-        arg=before,
-    )
+    page.wait_for_url(re.compile("above=95&.*voices=men|voices=men&.*above=95"))
+    given = slices.cut(slices.read_answers(MODELS, "voices"), LABELS, sex="men")
+    left = slices.scores(given, VOTE, 0.95)["confusion"]
+    shares = [f"{100 * n / sum(row):.0f}" if sum(row) else "–" for row in left for n in row]
+    expect(cells).to_have_text(shares)
 
 
 def test_a_cell_that_is_clicked_lists_its_clips_and_plays_them(
     page: Page, behind: list[str]
 ) -> None:
-    x, y = middle(page, *CELL)
-    page.mouse.move(x, y)
-    said = matrix(page, CELL[0]).locator(".hoverlayer")  # the cell in words
-    expect(said).to_contain_text(f"{len(behind)} (", timeout=WAIT_MS)
-    page.mouse.click(x, y)
-    expect(clips(page).first).to_be_visible(timeout=WAIT_MS)
+    chosen = cell(page, *CELL)
+    chosen.hover()
+    said = matrix(page, CELL[0]).locator(".said")  # the cell in words
+    expect(said).to_contain_text(f"{len(behind)} (")
+    chosen.click()
+    expect(chosen).to_have_attribute("aria-pressed", "true")
+    expect(clips(page).first).to_be_visible()
+    page.wait_for_url(re.compile("cell=cnn.angry.fearful"))
     names = [name.strip() for name in clips(page).all_inner_texts()]
     assert [name.splitlines()[-1] for name in names] == behind[: ui_cells.N_ROWS]
-    assert "cell=cnn.angry.fearful" in page.url
     clips(page).nth(1).click()  # it is not in the folder
     expect(page.get_by_text("is not in the folder of the corpora")).to_be_visible(timeout=WAIT_MS)
     clips(page).first.click()
@@ -149,26 +144,50 @@ def test_a_cell_that_is_clicked_lists_its_clips_and_plays_them(
 
 
 def test_a_second_click_lets_the_cell_go(page: Page) -> None:
-    x, y = middle(page, *CELL)
-    page.mouse.click(x, y)
-    expect(clips(page).first).to_be_visible(timeout=WAIT_MS)
-    x, y = middle(page, *CELL)
-    page.mouse.click(x, y)
-    expect(page.get_by_text(words.HINT)).to_be_visible(timeout=WAIT_MS)
-    assert "cell=" not in page.url
+    cell(page, *CELL).click()
+    expect(clips(page).first).to_be_visible()
+    page.wait_for_url(re.compile("cell="))
+    cell(page, *CELL).click()
+    expect(page.get_by_text(words.HINT)).to_be_visible()
+    expect(page).not_to_have_url(re.compile("cell="))
+    expect(cell(page, *CELL)).to_have_attribute("aria-pressed", "false")
 
 
-def test_a_cell_is_chosen_by_keyboard_alone(page: Page, behind: list[str]) -> None:
-    for label, value in zip(
-        (words.MODEL_LABEL, words.ACTED_LABEL, words.ANSWER_LABEL),
-        (matrix_words.model_name(CELL[0]), *CELL[1:]),
-        strict=True,
-    ):
-        field = page.locator(".st-key-cell").get_by_role("combobox", name=label, exact=True)
-        field.focus()
-        page.keyboard.type(value)
-        page.keyboard.press("Enter")
-    expect(clips(page).first).to_contain_text(behind[0], timeout=WAIT_MS)
+def test_a_cell_is_chosen_in_its_matrix_by_keyboard_alone(page: Page, behind: list[str]) -> None:
+    cell(page, CELL[0], LABELS[0], LABELS[0]).focus()
+    for _ in range(LABELS.index(CELL[2])):
+        page.keyboard.press("ArrowRight")
+    for _ in range(LABELS.index(CELL[1])):
+        page.keyboard.press("ArrowDown")
+    expect(cell(page, *CELL)).to_be_focused()
+    expect(matrix(page, CELL[0]).locator(".said")).to_contain_text(f"{len(behind)} (")
+    page.keyboard.press("Escape")
+    expect(matrix(page, CELL[0]).locator(".said")).to_be_hidden()
+    page.keyboard.press("Enter")
+    expect(clips(page).first).to_contain_text(behind[0])
+    expect(cell(page, *CELL)).to_be_focused()  # the way through the matrix goes on from there
+    expect(cell(page, *CELL)).to_have_attribute("aria-pressed", "true")
+
+
+def choose(page: Page, label: str, value: str) -> None:
+    """Choose an option by keyboard alone; each key waits for what the one before has brought."""
+    field = page.locator(".st-key-cell").get_by_role("combobox", name=label, exact=True)
+    field.focus()
+    page.keyboard.type(value)
+    option = page.get_by_role("option", name=value, exact=True)
+    expect(option).to_be_visible()
+    expect(page.get_by_role("option")).to_have_count(1)  # those that do not fit are gone
+    page.keyboard.press("Enter")
+    expect(option).to_have_count(0)
+    expect(field).to_have_value(value)
+    screens.settle(page)
+
+
+def test_a_cell_is_chosen_below_by_keyboard_alone(page: Page, behind: list[str]) -> None:
+    choose(page, words.MODEL_LABEL, matrix_words.model_name(CELL[0]))
+    choose(page, words.ACTED_LABEL, CELL[1])
+    choose(page, words.ANSWER_LABEL, CELL[2])
+    expect(clips(page).first).to_contain_text(behind[0])
 
 
 # --- Files ---------------------------------------------------------------------------------------
@@ -217,10 +236,21 @@ def test_each_closer_look_is_drawn_and_saved(page: Page, tmp_path: Path, look: s
 
 def test_differences_have_two_colours(page: Page) -> None:
     page.get_by_role("radio", name=ui_closer_words.LOOK_NAMES["difference"], exact=True).click()
-    chart = page.locator(".st-key-difference .js-plotly-plot")
-    expect(chart.locator(".heatmap-label").first).to_be_visible(timeout=WAIT_MS)
-    scale = chart.evaluate("chart => chart._fullData[0].colorscale.map(stop => stop[1])")
-    assert (scale[0], scale[-1]) == ("#dd8a3e", "#5a9ecd")
+    cells = page.locator(".st-key-difference .cell")
+    expect(cells).to_have_count(len(LABELS) ** 2)
+    shares = []
+    for key in (VOTE, "tree"):
+        counts = np.array(read_metrics(MODELS, key)["protocols"]["voices"]["confusion"])
+        shares.append(counts / counts.sum(axis=1, keepdims=True))
+    apart = (shares[0] - shares[1]).ravel()
+    colour = "cell => getComputedStyle(cell).backgroundColor"
+    end = "rgb(90, 158, 205)" if apart[np.abs(apart).argmax()] > 0 else "rgb(221, 138, 62)"
+    assert cells.nth(int(np.abs(apart).argmax())).evaluate(colour) == end
+    least, most = (
+        cells.nth(int(place)).evaluate(colour) for place in (apart.argmin(), apart.argmax())
+    )
+    red, blue = (int(one) for one in (least[4:].split(",")[0], most.rstrip(")").split(",")[-1]))
+    assert min(red, blue) > 200  # orange on one side of none, blue on the other
 
 
 # --- Looks ---------------------------------------------------------------------------------------
