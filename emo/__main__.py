@@ -17,6 +17,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 from emo.classifiers import CLASSIFIERS
 from emo.errors import AudioError, CorpusError, EmoError, SettingError
 from emo.folds import PROTOCOLS
+from emo.limit_words import ALL_LIMITS, NBSP
 
 DONE, FAILED, INTERRUPTED = 0, 1, 130  # argparse itself exits with 2 for wrong usage
 FORMATS = ("table", "json", "csv")
@@ -57,7 +58,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
-    predict = commands.add_parser("predict", help="label recordings")
+    reads = f"Reads {ALL_LIMITS}".replace(NBSP, " ")
+    predict = commands.add_parser("predict", help="label recordings", epilog=reads)
     predict.add_argument("paths", nargs="+", metavar="PATH", help="audio files")
     predict.add_argument("--format", choices=FORMATS, default="table")
     _add_models(predict)

@@ -33,6 +33,10 @@ class SilentError(AudioError):
     """Every sample is zero, or so near it that nothing can be heard."""
 
 
+class DecoderError(AudioError):
+    """The process that reads recordings ended, or was ended at its limits, over this one."""
+
+
 class NotFiniteError(AudioError):
     """The samples contain NaN or infinity."""
 

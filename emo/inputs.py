@@ -13,9 +13,10 @@ from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import Any
 
-from emo.audio import MAX_BYTES, Clip, decode, load
+from emo.audio import Clip, decode, load
 from emo.containers import named_kind
 from emo.errors import AudioError, EmoError
+from emo.limits import MAX_BYTES
 
 LISTS = (".txt", ".list")
 ARCHIVES = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")

@@ -13,6 +13,7 @@ import streamlit as st
 
 from emo import (
     audio,
+    decoder,
     features,
     player,
     predict,
@@ -223,7 +224,7 @@ def show_invitation() -> None:
 @st.cache_data(scope="session", max_entries=4, show_spinner=ui_words.LISTENING)
 def decode(sha256: str, name: str, _data: bytes) -> audio.Clip:
     """The clip in a file, kept for this session only, under the digest and name of the file."""
-    return audio.decode(_data, name)
+    return decoder.shared().decode(_data, name)
 
 
 @st.cache_data(scope="session", max_entries=4, show_spinner=False)

@@ -5,7 +5,7 @@ from html import escape
 
 import streamlit as st
 
-from emo import audio, features, player, ui, ui_html, ui_player, ui_words
+from emo import decoder, features, player, ui, ui_html, ui_player, ui_words
 from emo import ui_compare_words as words
 from emo.comparison import Entry
 from emo.labels import LABELS
@@ -22,7 +22,7 @@ def draw(digest: str, name: str, shown_s: float, _data: bytes) -> bytes:
 
 def pack(data: bytes, name: str, shown_s: float) -> bytes:
     """What the player draws and plays of the clip in a file, with so many seconds across."""
-    samples = audio.decode(data, name).samples
+    samples = decoder.shared().decode(data, name).samples
     said = ui_words.PLAYER | {"hint": words.PLAYER_HINT}
     return player.pack_player(samples, features.active_span(samples), said, shown_s=shown_s)
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import streamlit as st
 
-from emo import audio, predict, teach, ui, ui_html
+from emo import decoder, predict, teach, ui, ui_html
 from emo import ui_teach_words as words
 from emo.errors import EmoError, LessonError, ModelError
 from emo.labels import LABELS
@@ -192,7 +192,7 @@ def _hear(given: _Given) -> None:
     """Make one clip a lesson, or note why not."""
     faults = st.session_state.setdefault(_FAULTS, [])
     try:
-        clip = audio.decode(given.data, given.name)
+        clip = decoder.shared().decode(given.data, given.name)
         prediction = predict.predict(clip, ui.models())
         lesson = teach.as_lesson(given.name, given.emotion, prediction)
         st.session_state[_LESSONS] = teach.add_lesson(lessons(), lesson)

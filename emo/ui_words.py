@@ -3,11 +3,10 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from emo import audio
 from emo.classifiers import CLASSIFIERS
-from emo.containers import READS
 from emo.corpora import CORPORA
 from emo.labels import LABELS
+from emo.limit_words import ALL_LIMITS, READING_LIMITS
 from emo.results import KEPT_ACCURACY
 
 Scores = Mapping[str, Any]
@@ -50,7 +49,7 @@ ANALYSE_LEAD = (
     "recordings, each say which of seven acted emotions it sounds most like."
 )
 UPLOAD_LABEL = "Upload a clip"
-UPLOAD_HELP = f"{READS}; up to {audio.MAX_DURATION_S / 60:.0f} minutes."
+UPLOAD_HELP = f"{ALL_LIMITS} {READING_LIMITS}"
 RECORD_LABEL = "Record a clip"
 SAMPLES_LABEL = "Or pick a sample"
 SAMPLES_NOTE = (

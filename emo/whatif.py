@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
-from emo.audio import MAX_DURATION_S, MIN_DURATION_S, RATE_HZ, SILENT_BELOW_DB, Clip
+from emo.audio import RATE_HZ, SILENT_BELOW_DB, Clip
 from emo.degrade import (
     TELEPHONE_HZ,
     TELEPHONE_ORDER,
@@ -22,6 +22,7 @@ from emo.degrade import (
 )
 from emo.errors import SettingError, SilentError, TooLongError, TooShortError
 from emo.features import Doubles, Floats, loudest_rms
+from emo.limits import MAX_DURATION_S, MIN_DURATION_S
 
 LIMITS = {
     "noise_below_db": (-10.0, 60.0),

@@ -3,6 +3,8 @@
 import csv
 import io
 import json
+import os
+import signal
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -11,16 +13,23 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from emo import audio, predict, ui, ui_analyse, ui_timeline, ui_words
+from emo import decoder, predict, ui, ui_analyse, ui_timeline, ui_words
 from emo.audio import Clip
 from emo.errors import ModelError
 from emo.labels import LABELS
+from emo.limits import MAX_BYTES
 from emo.presence import Concern
 from tests import pages
 from tests.malformed import malformed
 from tests.pages import ABOUT, ANALYSE, APP, COMPARE, MATRICES, check, html, tone, upload
 
 MUSIC = Concern("music", "This sounds like *music*, not like speech.")
+
+CRASHES = (
+    "import os, struct, sys; hello = b'{\"held\": []}'; "
+    "os.write(1, struct.pack('<IQ', len(hello), 0) + hello); sys.stdin.buffer.read(12); os.abort()"
+)
+"""A decoder that ends by a signal over whatever it is given."""
 
 
 @pytest.fixture
@@ -188,6 +197,27 @@ def test_bad_files_are_sentences_and_the_page_goes_on(app: AppTest) -> None:
     assert html(app).count("emo-verdict-3") == 3
 
 
+def test_the_page_goes_on_when_what_reads_uploads_is_killed(app: AppTest) -> None:
+    upload(app, "first.wav", tone())
+    for pid in decoder.shared().held():
+        os.kill(pid, signal.SIGKILL)
+    upload(app, "second.wav", tone(1.2))
+    assert app.text[0].value.startswith("second.wav")
+    assert not app.error
+
+
+def test_a_crash_of_the_decoder_is_a_sentence(
+    app: AppTest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken = decoder.Decoder(1)
+    monkeypatch.setattr(decoder, "_CODE", CRASHES)
+    monkeypatch.setattr(decoder, "shared", lambda: broken)
+    upload(app, "clip.wav", tone())
+    assert "The decoder ended over this file" in ui.plain(app.error[0].value).replace("\\", "")
+    monkeypatch.undo()
+    broken.stop()
+
+
 def test_a_name_is_shown_as_it_is(app: AppTest) -> None:
     name = "[click](http://x) **bold** <b> $x$.wav"
     upload(app, name, b"no sound")
@@ -345,7 +375,7 @@ def test_no_page_holds_a_number(page: str) -> None:
 def test_the_server_takes_as_much_as_the_decoder() -> None:
     path = Path(APP).parent / ".streamlit" / "config.toml"
     settings = tomllib.loads(path.read_text(encoding="utf-8"))
-    assert settings["server"]["maxUploadSize"] * 2**20 == audio.MAX_BYTES
+    assert settings["server"]["maxUploadSize"] * 2**20 == MAX_BYTES
     assert settings["client"]["showErrorDetails"] == "none"
     assert settings["browser"]["gatherUsageStats"] is False
 

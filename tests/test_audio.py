@@ -1,12 +1,14 @@
 import builtins
 import hashlib
 import importlib.util
+import io
 import itertools
 import os
 import struct
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -19,7 +21,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from emo import audio
-from emo.audio import MAX_BYTES, MAX_CHANNELS, MAX_RATE_HZ, MIN_RATE_HZ, RATE_HZ
+from emo.audio import RATE_HZ
 from emo.containers import CONTAINERS
 from emo.errors import (
     AudioError,
@@ -30,6 +32,7 @@ from emo.errors import (
     TooLongError,
     TooShortError,
 )
+from emo.limits import MAX_BYTES, MAX_CHANNELS, MAX_RATE_HZ, MIN_DURATION_S, MIN_RATE_HZ
 from tests import voices
 from tests.malformed import Malformed, flac_stating, malformed, wav
 
@@ -249,6 +252,32 @@ def test_integers_stored_as_floats_are_scaled_down() -> None:
 # What is wrong
 
 
+def test_opus_in_ogg_is_what_libsndfile_makes_of_it() -> None:
+    pytest.importorskip("codecpod")
+    data = voices.encoded(voices.voice(rate_hz=48_000), 48_000, "OGG", "OPUS")
+    samples, rate_hz = soundfile.read(io.BytesIO(data), dtype="float32")
+    expected = soxr.resample(samples, rate_hz, RATE_HZ, quality="HQ")
+    clip = audio.decode(data)
+    assert clip.source_rate_hz == 48_000
+    np.testing.assert_allclose(clip.samples, expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("encode", [voices.m4a, voices.webm_opus])
+def test_a_long_recording_is_the_same_sound_in_less_memory(
+    encode: Callable[..., bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("codecpod")
+    data = encode(voices.voice(duration_s=3.0, rate_hz=48_000), 48_000)
+    whole = audio.decode(data)
+    monkeypatch.setattr(audio, "_WHOLE_SAMPLES", 48_000)
+    long = audio.decode(data)
+    assert long.source_rate_hz == whole.source_rate_hz == 48_000
+    assert long.warnings == whole.warnings
+    n = min(len(long.samples), len(whole.samples))
+    assert abs(len(long.samples) - len(whole.samples)) < 0.01 * RATE_HZ
+    assert np.corrcoef(long.samples[:n], whole.samples[:n])[0, 1] > 0.9999
+
+
 @pytest.mark.timeout(20)
 @pytest.mark.parametrize("case", malformed(), ids=lambda case: case.name)
 def test_malformed(case: Malformed) -> None:
@@ -399,7 +428,7 @@ def decodes_or_says_why(data: bytes) -> None:
     except AudioError:
         return
     assert np.isfinite(clip.samples).all()
-    assert clip.duration_s >= audio.MIN_DURATION_S
+    assert clip.duration_s >= MIN_DURATION_S
 
 
 @given(st.sampled_from(CONTAINERS), st.binary(max_size=400))

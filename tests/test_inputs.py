@@ -7,9 +7,9 @@ import tracemalloc
 
 import pytest
 
-from emo.audio import MAX_BYTES
 from emo.errors import AudioError, EmoError
 from emo.inputs import Item, count_items, find_items, load_item
+from emo.limits import MAX_BYTES
 from tests.voices import encoded, voice
 
 
