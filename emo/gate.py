@@ -17,9 +17,6 @@ FIRST_GUESS_S = 0.5
 WEIGHT = 0.2
 """Of the latest time in the running mean."""
 
-CLOSED_S = 30
-"""When to come back to a server that is being stopped: another will have been started."""
-
 
 class Gate:
     """A bounded place for what takes a core: `enter` it for the time of the work.
@@ -48,7 +45,6 @@ class Gate:
         self._changed = threading.Condition()
         self._inside = threading.local()
         self._mean_s = FIRST_GUESS_S
-        self._is_closed = False
         self.running = 0
         self.waiting = 0
 
@@ -59,7 +55,7 @@ class Gate:
         Raises
         ------
         BusyError
-            Too many wait, or it took too long, or the gate is closed.
+            Too many wait, or it took too long.
         """
         if getattr(self._inside, "depth", 0):
             yield
@@ -79,8 +75,6 @@ class Gate:
 
     def _wait(self) -> None:
         with self._changed:
-            if self._is_closed:
-                raise BusyError(CLOSED_S)
             if self.running >= self._at_once and self.waiting >= self._most_waiting:
                 raise BusyError(self.wait_s())
             self.waiting += 1
@@ -98,11 +92,6 @@ class Gate:
         """Whole seconds after which those who are here now will probably be done; at least 1."""
         ahead = self.running + self.waiting
         return max(1, math.ceil(ahead * self._mean_s / self._at_once))
-
-    def close(self) -> None:
-        """Nothing; from now on nobody is let in, and those who wait or run may finish."""
-        with self._changed:
-            self._is_closed = True
 
     @property
     def is_idle(self) -> bool:

@@ -4,6 +4,7 @@ An ASGI application around another (<https://asgi.readthedocs.io/en/stable/specs
 """
 
 import asyncio
+import contextlib
 import logging
 import re
 import time
@@ -23,6 +24,8 @@ App = Callable[[Message, Receive, Send], Awaitable[None]]
 LOG = logging.getLogger("emo.server")
 
 STOPPING_RETRY_S = 30
+DISCARD_S = 10.0
+"""How long the body of a refused upload is read: who still sends when the answer comes misses it."""
 
 _UPLOAD = re.compile(r"/_stcore/upload_file/([^/]+)/[^/]+$")
 _HIDDEN = re.compile(r"/_stcore/(metrics|agent|script-health-check)(/|$)")
@@ -114,6 +117,7 @@ class Guard:
             return
         refusal = self.ledger.reserve(session, _address(scope), size)
         if refusal is not None:
+            await _discard(receive)
             await self._refuse(answer, refusal)
             return
         until_s = time.monotonic() + self.ledger.limits.upload_s
@@ -220,3 +224,13 @@ async def _receive_until(receive: Receive, until_s: float) -> Message:
         return await asyncio.wait_for(receive(), max(0.001, until_s - time.monotonic()))
     except TimeoutError as error:
         raise _TooSlowError from error
+
+
+async def _discard(receive: Receive) -> None:
+    """Read what is still sent, and keep nothing of it."""
+    until_s = time.monotonic() + DISCARD_S
+    with contextlib.suppress(_TooSlowError):
+        while True:
+            message = await _receive_until(receive, until_s)
+            if message["type"] != "http.request" or not message.get("more_body"):
+                return

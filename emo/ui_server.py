@@ -30,7 +30,7 @@ from emo import audio, headers, logs, quota, ui_words
 from emo.counters import COUNTERS
 from emo.errors import BusyError
 from emo.gate import gate
-from emo.guard import Guard
+from emo.guard import STOPPING_RETRY_S, Guard
 
 SWEEP_S = 5.0
 """How often what expired is given back."""
@@ -92,6 +92,8 @@ def page_run() -> Iterator[None]:
     with _RUNS:
         _STATE.n_runs += 1
     try:
+        if _STATE.is_stopping:
+            raise BusyError(STOPPING_RETRY_S)
         yield
     except BusyError as busy:
         COUNTERS.count("emo_refused_total", reason="busy")
@@ -146,13 +148,16 @@ async def _sweep() -> None:
 
 def sweep_sessions() -> int:
     """Number of sessions that had expired and were dropped, with their files."""
-    stored: Any = getattr(runtime.get_instance(), "_session_mgr", None)
-    cache = getattr(getattr(stored, "_session_storage", None), "_cache", None)
+    manager: Any = getattr(runtime.get_instance(), "_session_mgr", None)
+    cache = getattr(getattr(manager, "_session_storage", None), "_cache", None)
     if cache is None:
         return 0
-    before = len(cache._data)
-    cache.expire()
-    return before - len(cache._data)
+    expired = [info.session for _, info in cache.expire()]
+    for session in expired:
+        # Streamlit's loop still holds whoever left last, so letting go of it is not enough.
+        session.shutdown()
+        session.session_state.clear()
+    return len(expired)
 
 
 def give_memory_back() -> None:
@@ -181,7 +186,6 @@ def _stop_gently(loop: asyncio.AbstractEventLoop) -> None:
         return  # nobody handles it, so it ends the process as usual
 
     async def finish(number: int, frame: Any) -> None:
-        gate().close()
         until_s = time.monotonic() + quota.read_limits().stop_s
         LOG.info("stopping", extra={"running": gate().running, "pages": _STATE.n_runs})
         while (_STATE.n_runs or not gate().is_idle) and time.monotonic() < until_s:
