@@ -25,7 +25,7 @@ LOG = logging.getLogger("emo.server")
 
 STOPPING_RETRY_S = 30
 DISCARD_S = 10.0
-"""How long the body of a refused upload is read: who still sends when the answer comes misses it."""
+"""How long the body of a refused upload is read: who still sends misses the answer."""
 
 _UPLOAD = re.compile(r"/_stcore/upload_file/([^/]+)/[^/]+$")
 _HIDDEN = re.compile(r"/_stcore/(metrics|agent|script-health-check)(/|$)")
@@ -182,6 +182,8 @@ class _Answer:
             self.status = message["status"]
             names = {name for name, _ in self._extra}
             kept = [(k, v) for k, v in message.get("headers", ()) if k.lower() not in names]
+            if headers.SECURE in self._extra:
+                kept = [(k, _secured(v) if k.lower() == b"set-cookie" else v) for k, v in kept]
             message = {**message, "headers": [*kept, *self._extra]}
         await self._send(message)
 
@@ -205,6 +207,11 @@ class _Answer:
 def route_of(path: str) -> str:
     """What kind of request a path is, for counts and logs, which hold no path."""
     return next((name for name, pattern in _ROUTES if pattern.search(path)), "page")
+
+
+def _secured(cookie: bytes) -> bytes:
+    """The cookie for https alone: behind a proxy Streamlit does not know that it is used."""
+    return cookie if b"; secure" in cookie.lower() else cookie + b"; Secure"
 
 
 def _address(scope: Message) -> str:

@@ -64,7 +64,7 @@ def protection() -> dict[str, Any]:
     index = Path(st.__file__).parent / "static" / "index.html"
     ledger = quota.Ledger(quota.read_limits(), held)
     guard = Middleware(
-        Guard,  # type: ignore[arg-type]
+        Guard,
         ledger=ledger,
         counters=COUNTERS,
         policy=headers.content_policy(index.read_text(encoding="utf-8")),

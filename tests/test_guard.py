@@ -22,7 +22,7 @@ async def takes_all(scope: Message, receive: Receive, send: Send) -> None:
         return
     while (await receive()).get("more_body"):
         pass
-    fields = [(b"X-Frame-Options", b"ALLOWALL"), (b"x-own", b"1")]
+    fields = [(b"X-Frame-Options", b"ALLOWALL"), (b"x-own", b"1"), (b"set-cookie", b"a=b; Path=/")]
     await send({"type": "http.response.start", "status": 204, "headers": fields})
     await send({"type": "http.response.body", "body": b""})
 
@@ -100,6 +100,8 @@ def test_security_headers_stand_on_every_response_once(path):
 def test_over_https_the_browser_is_told_to_stay_there():
     answer = Case().call("/", scheme="https")
     assert header(answer, "strict-transport-security").startswith("max-age=31536000")
+    assert header(answer, "set-cookie") == "a=b; Path=/; Secure"
+    assert header(Case().call("/"), "set-cookie") == "a=b; Path=/"
 
 
 def test_an_error_is_answered_by_a_sentence_that_says_nothing_of_it(caplog):
@@ -162,7 +164,7 @@ def test_a_stopping_server_takes_nothing_new_and_says_so_to_whom_asks_for_its_he
 
 def test_pages_beyond_the_quota_are_refused_by_status_where_the_server_can():
     case = Case(limits=Limits(address_sessions=0))
-    extensions = {"websocket.http.response": {}}
+    extensions: dict[str, Any] = {"websocket.http.response": {}}
     answer = case.call("/_stcore/stream", kind="websocket", extensions=extensions)
     assert (answer["type"], answer["status"]) == ("websocket.http.response.start", 429)
     assert int(header(answer, "retry-after")) >= 1

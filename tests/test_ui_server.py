@@ -1,6 +1,7 @@
 """The server as it is started, and visitors who speak to it over the network."""
 
 import asyncio
+import contextlib
 import json
 import os
 import resource
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from websockets.exceptions import InvalidStatus
 
 from tests import visitor, voices
 from tests.visitor import Served, Visitor
@@ -206,6 +208,31 @@ def test_counters_are_at_their_own_address_on_this_machine_alone(served, metrics
     bound = [row.split()[1] for row in listening if row.split()[3] == "0A"]
     assert f"0100007F:{metrics_port:04X}" in bound
     assert f"00000000:{metrics_port:04X}" not in bound
+
+
+@pytest.mark.parametrize(
+    ("trusted", "statuses"), [("127.0.0.1", [0, 0, 429]), ("192.0.2.9", [0, 429, 429])]
+)
+def test_the_visitors_address_counts_where_a_proxy_that_is_trusted_names_it(
+    tmp_path, trusted, statuses
+):
+    async def come(port: int) -> list[int]:
+        """What three visitors are told while the first is there: two addresses, one of them twice."""
+        async with contextlib.AsyncExitStack() as stack:
+            found = []
+            for address in ("192.0.2.1", "192.0.2.2", "192.0.2.1"):
+                try:
+                    knock = visitor.knock(port, {"X-Forwarded-For": address})
+                    await stack.enter_async_context(knock)
+                    found.append(0)
+                except InvalidStatus as refused:
+                    assert int(refused.response.headers["retry-after"]) > 0
+                    found.append(refused.response.status_code)
+            return found
+
+    limits = {"EMO_ADDRESS_SESSIONS": "1", "FORWARDED_ALLOW_IPS": trusted}
+    with visitor.serve(tmp_path / "log.txt", limits) as served:
+        assert follow(come(served.port)) == statuses
 
 
 # --- Coming and going ----------------------------------------------------------------------------

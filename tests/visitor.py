@@ -15,7 +15,6 @@ from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from google.protobuf.message import Message
 from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from websockets.asyncio.client import ClientConnection, connect
@@ -87,10 +86,9 @@ def serve(
     line = [*prefix, sys.executable, *command, "streamlit_app.py"]
     line += [f"--{name}={value}" for name, value in options.items()]
     env = os.environ | {"OPENBLAS_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1"}
+    how = {"cwd": ROOT, "env": env | dict(environ or {})} | popen
     with log.open("wb") as out:
-        process = subprocess.Popen(
-            line, cwd=ROOT, stdout=out, stderr=out, env=env | dict(environ or {}), **popen
-        )
+        process = subprocess.Popen(line, stdout=out, stderr=out, **how)
     served = Served(port, process, log)
     try:
         until_s = time.monotonic() + START_S
@@ -184,7 +182,7 @@ class Visitor:
             if is_it(message):
                 return
 
-    def _note(self, delta: Message) -> None:
+    def _note(self, delta: Any) -> None:
         element = getattr(delta, "new_element", None)
         kind = element.WhichOneof("type") if element is not None else None
         if element is None or kind is None:
