@@ -217,7 +217,7 @@ def test_the_visitors_address_counts_where_a_proxy_that_is_trusted_names_it(
     tmp_path, trusted, statuses
 ):
     async def come(port: int) -> list[int]:
-        """What three visitors are told while the first is there: two addresses, one of them twice."""
+        """What three visitors of two addresses are told, all of whom stay."""
         async with contextlib.AsyncExitStack() as stack:
             found = []
             for address in ("192.0.2.1", "192.0.2.2", "192.0.2.1"):
@@ -226,8 +226,8 @@ def test_the_visitors_address_counts_where_a_proxy_that_is_trusted_names_it(
                     await stack.enter_async_context(knock)
                     found.append(0)
                 except InvalidStatus as refused:
-                    assert int(refused.response.headers["retry-after"]) > 0
-                    found.append(refused.response.status_code)
+                    has_time = "retry-after" in refused.response.headers
+                    found.append(refused.response.status_code if has_time else -1)
             return found
 
     limits = {"EMO_ADDRESS_SESSIONS": "1", "FORWARDED_ALLOW_IPS": trusted}
