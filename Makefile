@@ -3,6 +3,11 @@
 
 python := .venv/bin/python
 pip := $(python) -m pip --disable-pip-version-check install --quiet
+# A package whose bytes are others than those that were pinned is not installed. HASHES=no is for a
+# registry of one's own that builds packages anew.
+HASHES ?= yes
+plain = sed 's/ *\\$$//; /^ *--hash=/d' $(1) >.venv/unhashed.txt && $(pip) -r .venv/unhashed.txt
+locked = $(if $(filter no,$(HASHES)),$(call plain,$(1)),$(pip) --require-hashes -r $(1))
 port ?= 8501
 data := $(if $(DATA),--data $(DATA))
 
@@ -58,17 +63,17 @@ clean: ## remove .venv and the caches of the tools (.cache holds features: remov
 
 .venv/app: requirements-app.txt .venv/made
 	@echo "Installing what the app needs into .venv (about 0.6 GB) …"
-	@$(pip) -r requirements-app.txt
+	@$(call locked,requirements-app.txt)
 	@touch $@
 
 .venv/all: requirements.txt .venv/made
 	@echo "Installing what training needs into .venv (about 3 GB, some minutes) …"
-	@$(pip) -r requirements.txt
+	@$(call locked,requirements.txt)
 	@touch $@
 
 .venv/dev: requirements-dev.txt .venv/made
 	@echo "Installing what the tests need into .venv (about 3 GB, some minutes) …"
-	@$(pip) -r requirements-dev.txt
+	@$(call locked,requirements-dev.txt)
 	@touch $@ .venv/app .venv/all
 
 # One prediction compiles the code and shows that the models load.

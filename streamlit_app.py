@@ -4,10 +4,14 @@ from pathlib import Path
 
 import streamlit as st
 
-from emo import ui_pages
+from emo import ui_pages, ui_server
 
 # A named icon would be fetched from another site; this one comes with the page.
 ICON = Path(__file__).parent / "emo" / "data" / "icon.svg"
 
-st.set_page_config(page_title="Emo", page_icon=str(ICON), layout="wide")
-ui_pages.lead().run()
+if ui_server.is_serving_page():
+    st.set_page_config(page_title="Emo", page_icon=str(ICON), layout="wide")
+    with ui_server.page_run():
+        ui_pages.lead().run()
+else:  # the server reads this file once, to find what it is to serve
+    app = st.App(Path(__file__), **ui_server.protection())

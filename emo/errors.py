@@ -55,3 +55,17 @@ class ModelError(EmoError):
 
 class LessonError(EmoError):
     """Clips that a person taught, or a file of them, cannot be used."""
+
+
+class BusyError(EmoError):
+    """So many analyses run and wait already that one more would be in nobody's interest.
+
+    Attributes
+    ----------
+    wait_s
+        After how many seconds it may be tried again.
+    """
+
+    def __init__(self, wait_s: int) -> None:
+        super().__init__(f"Emo is busy. Please try again in {wait_s} s.")
+        self.wait_s = wait_s

@@ -3,14 +3,18 @@
 import json
 import logging
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import streamlit as st
 
 from emo import decoder, predict, ui_guide, ui_pages, ui_signs, ui_words
 from emo.comparison import Collection
+from emo.counters import COUNTERS
 from emo.errors import ModelError
+from emo.gate import gate
 
 Metrics = dict[str, dict[str, Any]]
 """By model (tree, cnn, mlp, vote), then by protocol: the scores that ``metrics.json`` holds."""
@@ -19,6 +23,8 @@ CHART = {"displayModeBar": False, "scrollZoom": False}
 """Settings of every plotly chart."""
 
 LOG = logging.getLogger("emo")
+
+Step = TypeVar("Step")
 
 _COLLECTION = "comparison"
 _STYLE = Path(__file__).with_name("app.css")
@@ -110,6 +116,29 @@ def agreement(prediction: predict.Prediction) -> str:
     given = {key: None if a.unsure else a.label for key, a in prediction.answers.items()}
     models = {key: given[key] for key in predict.MODEL_KEYS}
     return ui_words.agreement(models, given[predict.VOTE])
+
+
+@contextmanager
+def turn(kind: str) -> Iterator[None]:
+    """A place among the analyses that run at once, for the block, which is timed.
+
+    Raises
+    ------
+    BusyError
+        Too many run and wait already.
+    """
+    with gate().enter(), COUNTERS.work(kind):
+        yield
+
+
+def turns(kind: str, steps: Iterator[Step]) -> Iterator[Step]:
+    """The steps, each made in a turn of its own, so that long work lets others in between."""
+    while True:
+        with turn(kind):
+            step = next(steps, None)
+        if step is None:
+            return
+        yield step
 
 
 def collection() -> Collection:

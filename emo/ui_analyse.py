@@ -32,7 +32,7 @@ from emo import (
     ui_words,
     whatif,
 )
-from emo.errors import AudioError, ModelError
+from emo.errors import AudioError, BusyError, ModelError
 from emo.labels import INDEX, LABELS
 
 SHORTEST_S = 0.1
@@ -224,26 +224,30 @@ def show_invitation() -> None:
 @st.cache_data(scope="session", max_entries=4, show_spinner=ui_words.LISTENING)
 def decode(sha256: str, name: str, _data: bytes) -> audio.Clip:
     """The clip in a file, kept for this session only, under the digest and name of the file."""
-    return decoder.shared().decode(_data, name)
+    with ui.turn("decode"):
+        return decoder.shared().decode(_data, name)
 
 
 @st.cache_data(scope="session", max_entries=4, show_spinner=False)
 def altered(key: str, name: str, _clip: audio.Clip, _settings: whatif.Settings) -> audio.Clip:
     """The clip with the settings of *What if*, under the key that names both."""
-    return whatif.alter(_clip, _settings)
+    with ui.turn("alter"):
+        return whatif.alter(_clip, _settings)
 
 
 @st.cache_data(scope="session", max_entries=4, show_spinner=False)
 def draw(key: str, name: str, _clip: audio.Clip, _peak: float) -> bytes:
     """What the player draws and plays of a clip; ``_peak`` is what it plays as loud as it can."""
-    span = features.active_span(_clip.samples)
-    return player.pack_player(_clip.samples, span, ui_words.PLAYER, _peak)
+    with ui.turn("draw"):
+        span = features.active_span(_clip.samples)
+        return player.pack_player(_clip.samples, span, ui_words.PLAYER, _peak)
 
 
 @st.cache_data(scope="session", max_entries=32, show_spinner=False)
 def answer(key: str, name: str, region_s: Region | None, _clip: audio.Clip) -> predict.Prediction:
     """What the models make of a clip, or of a region of it."""
-    return predict.predict(_part(_clip, region_s), ui.models())
+    with ui.turn("predict"):
+        return predict.predict(_part(_clip, region_s), ui.models())
 
 
 def _part(clip: audio.Clip, region_s: Region | None) -> audio.Clip:
@@ -264,6 +268,8 @@ def analysis_of(choice: Choice) -> Analysis | None:
         st.warning(ui_words.NO_MODELS)
     except AudioError as error:
         _show_failure(choice, str(error))
+    except BusyError:
+        raise
     except Exception:
         ui.LOG.exception("analysis failed")
         _show_failure(choice, ui_words.UNEXPECTED)

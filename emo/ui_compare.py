@@ -21,7 +21,7 @@ from emo.comparison import (
     arrange,
     tally,
 )
-from emo.errors import AudioError, ModelError
+from emo.errors import AudioError, BusyError, ModelError
 from emo.labels import LABELS
 
 ORIGIN = "comparison"
@@ -143,10 +143,11 @@ def answer_more() -> None:
 def _answer(clip: Given) -> Found:
     """The answers to a clip, or why there are none; what is decoded for them is not kept."""
     try:
-        return predict.predict(decoder.shared().decode(clip.data, clip.names[0]), ui.models())
+        with ui.turn("compare"):
+            return predict.predict(decoder.shared().decode(clip.data, clip.names[0]), ui.models())
     except AudioError as error:
         return str(error)
-    except ModelError:
+    except (BusyError, ModelError):
         raise
     except Exception:
         ui.LOG.exception("a clip of a comparison failed")

@@ -17,7 +17,8 @@ Pair = tuple[tuple[Entry, Prediction], tuple[Entry, Prediction]]
 @st.cache_data(scope="session", max_entries=4, show_spinner=ui_words.LISTENING)
 def draw(digest: str, name: str, shown_s: float, _data: bytes) -> bytes:
     """:func:`pack`, kept for this session only, under the digest and name of the file."""
-    return pack(_data, name, shown_s)
+    with ui.turn("draw"):
+        return pack(_data, name, shown_s)
 
 
 def pack(data: bytes, name: str, shown_s: float) -> bytes:

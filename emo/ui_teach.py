@@ -11,7 +11,7 @@ import streamlit as st
 
 from emo import decoder, predict, teach, ui, ui_html
 from emo import ui_teach_words as words
-from emo.errors import EmoError, LessonError, ModelError
+from emo.errors import BusyError, EmoError, LessonError, ModelError
 from emo.labels import LABELS
 from emo.teach import YOURS, Head, Lesson, Trial
 from emo.ui_words import NO_MODELS, NOT_TO_BE_RELIED_ON, UPLOAD_HELP, percent
@@ -192,14 +192,17 @@ def _hear(given: _Given) -> None:
     """Make one clip a lesson, or note why not."""
     faults = st.session_state.setdefault(_FAULTS, [])
     try:
-        clip = decoder.shared().decode(given.data, given.name)
-        prediction = predict.predict(clip, ui.models())
+        with ui.turn("lesson"):
+            clip = decoder.shared().decode(given.data, given.name)
+            prediction = predict.predict(clip, ui.models())
         lesson = teach.as_lesson(given.name, given.emotion, prediction)
         st.session_state[_LESSONS] = teach.add_lesson(lessons(), lesson)
         faults += [(given.name, words.taken_anyway(one.sentence)) for one in prediction.concerns]
     except ModelError as error:
         ui.LOG.error("%s", error)  # it names folders of the server, which are not for the page
         faults.append((given.name, NO_MODELS))
+    except BusyError:
+        raise
     except EmoError as error:
         faults.append((given.name, str(error)))
     except Exception:

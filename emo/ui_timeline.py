@@ -48,7 +48,7 @@ def show_timeline(sha256: str, name: str, clip: audio.Clip) -> None:
         place, below = st.empty(), st.empty()
     run = _run_of(sha256, clip)
     _draw(place, run.latest)
-    for timeline in run.rest:
+    for timeline in ui.turns("timeline", run.rest):
         run.latest = timeline
         _draw(place, timeline)
         done, total = timeline.done, timeline.total
@@ -65,7 +65,8 @@ def _run_of(sha256: str, clip: audio.Clip) -> _Run:
     runs: dict[str, _Run] = st.session_state.setdefault(_RUNS, {})
     if sha256 not in runs:
         rest = follow(clip, ui.models())
-        runs[sha256] = _Run(rest, next(rest))
+        with ui.turn("timeline"):
+            runs[sha256] = _Run(rest, next(rest))
         for old in list(runs)[:-KEPT]:
             del runs[old]
     return runs[sha256]

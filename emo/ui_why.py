@@ -25,7 +25,8 @@ def reasons(
     sha256: str, name: str, region_s: tuple[float, float] | None, _part: audio.Clip
 ) -> Explanation:
     """Why the models answer as they do to a clip, or to a region of it."""
-    return explain(_part, ui.models())
+    with ui.turn("explain"):
+        return explain(_part, ui.models())
 
 
 def is_open() -> bool:

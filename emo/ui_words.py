@@ -175,10 +175,19 @@ NO_METRICS = (
     "No measurements of the models are here. Run `make models` to make them; the README says "
     "where the recordings come from."
 )
+TRY_AGAIN = "Try again"
 UNEXPECTED = (
     "Something inside Emo failed on this clip; the log of the server says what. Try another clip, "
     "or save this one as WAV and try again."
 )
+
+
+def busy(wait_s: int) -> str:
+    """That too many others are being answered, and when to come back."""
+    return (
+        "Many clips are being heard at the moment, and yours would have to wait too long. Please "
+        f"try again in {wait_s} s; what you gave is kept."
+    )
 
 
 def percent(share: float) -> str:

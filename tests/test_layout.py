@@ -69,6 +69,13 @@ ORDER = [
     "card_words",
     "report",
     "cards",
+    "quota",
+    "gate",
+    "counters",
+    "logs",
+    "headers",
+    "guard_words",
+    "guard",
     "ui",
     "__main__",
 ]  # a module imports only from those before it; ui_* share the place of ui

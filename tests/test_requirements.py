@@ -21,11 +21,17 @@ BINDING = re.compile(
 )
 
 
+def locked(name: str) -> dict[Requirement, list[str]]:
+    """The requirements in one lock file, each with the hashes of its files."""
+    text = (ROOT / name).read_text(encoding="utf-8").replace("\\\n", " ")
+    lines = [line for line in text.splitlines() if line and not line.startswith("#")]
+    parts = [re.split(r"\s+--hash=", line) for line in lines]
+    return {Requirement(first): hashes for first, *hashes in parts}
+
+
 def pins(name: str) -> dict[str, Requirement]:
     """The requirements in one lock file, by name."""
-    lines = (ROOT / name).read_text(encoding="utf-8").splitlines()
-    found = [Requirement(line) for line in lines if line and not line.startswith("#")]
-    return {requirement.name: requirement for requirement in found}
+    return {requirement.name: requirement for requirement in locked(name)}
 
 
 def installed_for_the_app() -> Iterator[str]:
@@ -48,6 +54,22 @@ def test_every_version_is_pinned_and_no_index_is_named(name: str) -> None:
     assert len(pins(name)) > 40
     for requirement in pins(name).values():
         assert re.fullmatch(r"==[\w.]+", str(requirement.specifier)), requirement
+
+
+@pytest.mark.parametrize("name", LOCKS)
+def test_every_package_names_the_hashes_of_its_files(name: str) -> None:
+    for requirement, hashes in locked(name).items():
+        assert hashes, requirement
+        assert len(set(hashes)) == len(hashes)
+        for one in hashes:
+            assert re.fullmatch(r"sha256:[0-9a-f]{64}", one), (requirement, one)
+
+
+@pytest.mark.parametrize("name", ["numpy", "pyarrow", "rpds-py"])
+def test_hashes_are_those_of_every_system(name: str) -> None:
+    """A compiled package has a file for each Python and system, not for this machine's alone."""
+    hashes = {one.name: found for one, found in locked("requirements-app.txt").items()}
+    assert len(hashes[name]) >= 3 * 4  # three Pythons on Linux, Windows and both kinds of Mac
 
 
 @pytest.mark.parametrize(("small", "large"), [LOCKS[:2], LOCKS[1:]])

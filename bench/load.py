@@ -1,0 +1,193 @@
+"""What one server bears: many people at once, open pages that idle, and memory after much use.
+
+    python bench/load.py [--minutes 5] [--people 20] [--idle 200] [--uploads 2000] [--only NAME …]
+
+Starts the app, speaks to it as browsers do (uploads, then the page over its websocket), prints a
+row for each threshold, and ends with 1 if one is missed:
+
+- crowd: everyone gives a clip of four seconds, none heard before, every ten seconds; timed from the
+  first byte of the upload until the page is complete.  A page that says it is busy is an error.
+- idle: what an open page takes of the server's memory while nobody does anything on it.
+- uploads: what the server's memory grows by after so many clips were given and answered, ten to a
+  session, four at once, when all have left and the minute has passed in which they might return.
+"""
+
+import argparse
+import asyncio
+import math
+import os
+import platform
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+import numpy as np
+
+from tests import visitor, voices
+from tests.visitor import Served
+
+RATE_HZ, CLIP_S = 16_000, 4.0
+EVERY_S = 10.0
+PER_SESSION, AT_ONCE = 10, 4
+TTL_S = 5
+P95_TARGET_S, IDLE_TARGET_MB, GROWTH_TARGET_MB = 3.0, 1.0, 50.0
+SETTLE_S = TTL_S + 15.0
+
+
+@dataclass(frozen=True)
+class Row:
+    """What was measured against one threshold, which it may not exceed."""
+
+    name: str
+    value: float
+    target: float
+    unit: str
+
+    @property
+    def is_met(self) -> bool:
+        """Whether the threshold holds."""
+        return self.value <= self.target
+
+
+def clip(seed: int) -> bytes:
+    """A voice of its own for every seed: noise makes each file different."""
+    rng = np.random.default_rng(seed)
+    pitch_hz = rng.uniform(90, 280)
+    voice = voices.voice((pitch_hz, 0.8 * pitch_hz), CLIP_S, RATE_HZ)
+    return voices.encoded(voice + 0.001 * rng.standard_normal(len(voice)), RATE_HZ)
+
+
+async def give_clips(port: int, seed: int, until_s: float) -> tuple[list[float], list[str]]:
+    """Seconds that each answer took, and what went wrong, of one person who stays until then."""
+    times_s: list[float] = []
+    errors: list[str] = []
+    n_given = 0
+    async with visitor.visit(port) as one:
+        await asyncio.sleep(EVERY_S * (seed % 97) / 97)
+        while time.monotonic() < until_s:
+            data = clip(1000 * seed + n_given)
+            n_given += 1
+            started_s = time.monotonic()
+            try:
+                verdict = await one.give(f"clip {n_given}.wav", data)
+                times_s.append(time.monotonic() - started_s)
+                if not verdict:
+                    errors.append("no answer")
+            except Exception as error:  # whatever it is, it is counted
+                errors.append(f"{type(error).__name__}: {error}")
+            await asyncio.sleep(max(0.0, EVERY_S - (time.monotonic() - started_s)))
+    return times_s, errors
+
+
+async def measure_crowd(served: Served, n_people: int, minutes: float) -> list[Row]:
+    """Errors and times of many people at once."""
+    until_s = time.monotonic() + 60 * minutes
+    people = (give_clips(served.port, 37 * i + 1, until_s) for i in range(n_people))
+    found = await asyncio.gather(*people)
+    times_s = sorted(time_s for times, _ in found for time_s in times)
+    errors = [error for _, these in found for error in these]
+    for error in sorted(set(errors)):
+        print(f"  {errors.count(error)} × {error}")
+    p95_s = times_s[math.ceil(0.95 * len(times_s)) - 1]
+    print(f"  {len(times_s)} answers, median {statistics.median(times_s):.2f} s", end=", ")
+    print(f"slowest {times_s[-1]:.2f} s")
+    name = f"{n_people} people"
+    return [
+        Row(f"{name}: errors", len(errors), 0, ""),
+        Row(f"{name}: p95", p95_s, P95_TARGET_S, "s"),
+    ]
+
+
+async def measure_idle(served: Served, n_pages: int) -> list[Row]:
+    """Memory of an open page."""
+    async with visitor.visit(served.port):
+        pass
+    before_mb = await settled_mb(served)
+    pages = [visitor.visit(served.port) for _ in range(n_pages)]
+    for page in pages:
+        await page.__aenter__()
+    await asyncio.sleep(5)
+    each_mb = (served.resident_mb - before_mb) / n_pages
+    for page in pages:
+        await page.__aexit__(None, None, None)
+    return [Row(f"{n_pages} idle pages: each", each_mb, IDLE_TARGET_MB, "MB")]
+
+
+async def measure_uploads(served: Served, n_uploads: int) -> list[Row]:
+    """Growth of memory over many uploads."""
+    await upload_all(served, range(8 * PER_SESSION))  # what is loaded at the first use
+    before_mb = await settled_mb(served)
+    await upload_all(served, range(1_000_000, 1_000_000 + n_uploads))
+    growth_mb = await settled_mb(served) - before_mb
+    return [Row(f"{n_uploads} uploads: growth", growth_mb, GROWTH_TARGET_MB, "MB")]
+
+
+async def upload_all(served: Served, seeds: Sequence[int]) -> None:
+    """Have a clip of each seed answered, some at a session, some sessions at once."""
+    turns = asyncio.Semaphore(AT_ONCE)
+
+    async def stay(some: Sequence[int]) -> None:
+        async with turns, visitor.visit(served.port) as one:
+            for seed in some:
+                assert await one.give("clip.wav", clip(seed)), "no answer"
+
+    parts = [seeds[i : i + PER_SESSION] for i in range(0, len(seeds), PER_SESSION)]
+    await asyncio.gather(*(stay(part) for part in parts))
+
+
+async def settled_mb(served: Served) -> float:
+    """The server's memory once those who left are forgotten."""
+    await asyncio.sleep(SETTLE_S)
+    return served.resident_mb
+
+
+def measure(options: argparse.Namespace) -> list[Row]:
+    """The rows of all that was asked for, each on a server of its own."""
+    # All visitors come from one address here; a session has the limits that it always has.
+    environ = {
+        "EMO_ADDRESS_SESSIONS": "100000",
+        "EMO_ADDRESS_SESSIONS_PER_MIN": "100000",
+        "EMO_ADDRESS_FILES_PER_MIN": "100000",
+        "EMO_ADDRESS_MB_PER_MIN": "100000",
+        "STREAMLIT_SERVER_DISCONNECTED_SESSION_TTL": str(TTL_S),
+    }
+    measures = {
+        "crowd": lambda served: measure_crowd(served, options.people, options.minutes),
+        "idle": lambda served: measure_idle(served, options.idle),
+        "uploads": lambda served: measure_uploads(served, options.uploads),
+    }
+    rows: list[Row] = []
+    with tempfile.TemporaryDirectory() as directory:
+        for name in options.only or measures:
+            print(f"{name} …")
+            with visitor.serve(Path(directory) / "log.txt", environ) as served:
+                rows += asyncio.run(measures[name](served))
+    return rows
+
+
+def main() -> int:
+    """Measure, print, and return 1 if a threshold is missed."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--minutes", type=float, default=5)
+    parser.add_argument("--people", type=int, default=20)
+    parser.add_argument("--idle", type=int, default=200)
+    parser.add_argument("--uploads", type=int, default=2000)
+    parser.add_argument("--only", nargs="+", choices=["crowd", "idle", "uploads"])
+    options = parser.parse_args()
+    print(f"Python {platform.python_version()}, {os.cpu_count()} cores, {platform.system()}")
+    rows = measure(options)
+    for row in rows:
+        mark = "met" if row.is_met else "MISSED"
+        print(f"{row.name:<28}{row.value:>8.2f} {row.unit:<3} at most {row.target:g}  {mark}")
+    return 0 if all(row.is_met for row in rows) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,263 @@
+"""How much one session, one address and all visitors together may send, keep and open."""
+
+import ipaddress
+import math
+import os
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+
+from emo.errors import SettingError
+
+MB = 2**20
+PRUNE_AT = 4096
+"""Number of remembered buckets above which those that are full again are dropped."""
+
+HELD_RETRY_S = 60
+"""When to ask again where there is no room: a closed tab gives its files back after a minute."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What is refused from where on; each is set by ``EMO_`` and its name in capitals.
+
+    Attributes
+    ----------
+    session_mb, session_files
+        What one session may have on the server at once: a comparison takes a hundred clips.
+    session_mb_per_min, session_files_per_min
+        What one session may send in the long run; at first, as much as it may have.
+    address_mb, address_files, address_mb_per_min, address_files_per_min
+        The same for all sessions of one address, behind which may be a whole class.
+    address_sessions, address_sessions_per_min
+        Pages that one address may have open, and open in a minute.
+    server_mb, server_sessions
+        What all visitors together may have on the server, and how many pages may be open.
+    upload_s
+        How long one upload may take, in seconds.
+    at_once, waiting, patience_s
+        Analyses that run at once, that may wait for their turn, and for how many seconds.
+        0 at once means as many as there are cores.
+    stop_s
+        How long a stopping server waits for what it has begun, in seconds.
+    """
+
+    session_mb: float = 200
+    session_files: float = 120
+    session_mb_per_min: float = 200
+    session_files_per_min: float = 60
+    address_mb: float = 600
+    address_files: float = 600
+    address_mb_per_min: float = 600
+    address_files_per_min: float = 240
+    address_sessions: float = 64
+    address_sessions_per_min: float = 120
+    server_mb: float = 1000
+    server_sessions: float = 400
+    upload_s: float = 120
+    at_once: float = 0
+    waiting: float = 32
+    patience_s: float = 20
+    stop_s: float = 20
+
+
+def read_limits(environ: Mapping[str, str] | None = None) -> Limits:
+    """The limits, with those that the environment sets.
+
+    Raises
+    ------
+    SettingError
+        One of them is no number, or less than nothing.
+    """
+    environ = os.environ if environ is None else environ
+    found: dict[str, float] = {}
+    for field in fields(Limits):
+        name = f"EMO_{field.name.upper()}"
+        text = environ.get(name)
+        if text is None:
+            continue
+        try:
+            value = float(text)
+        except ValueError:
+            value = math.nan
+        if not (math.isfinite(value) and value >= 0):
+            raise SettingError(f"{name} is {text!r}. Please give a number from 0 on.")
+        found[field.name] = value
+    return Limits(**found)
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """Why something is refused, and after how many seconds it may be asked for again."""
+
+    reason: str
+    retry_s: int
+    status: int = 429
+
+
+@dataclass
+class _Bucket:
+    """Room that fills again by itself: what was taken of it, and when that was reckoned."""
+
+    capacity: float
+    per_s: float
+    level: float
+    at_s: float
+
+    def fill(self, now_s: float) -> None:
+        self.level = min(self.capacity, self.level + max(0.0, now_s - self.at_s) * self.per_s)
+        self.at_s = now_s
+
+    def wait_s(self, amount: float) -> float:
+        """Seconds until there is room for the amount; at once where it is all that ever fits."""
+        missing = min(amount, self.capacity) - self.level
+        if missing <= 0:
+            return 0.0
+        return missing / self.per_s if self.per_s > 0 else HELD_RETRY_S
+
+
+def group_of(address: str) -> str:
+    """Whom an address is reckoned to: itself, or of IPv6 the network of 64 bits it is in."""
+    try:
+        parsed = ipaddress.ip_address(address)
+    except ValueError:
+        return address
+    if isinstance(parsed, ipaddress.IPv4Address):
+        return str(parsed)
+    if parsed.ipv4_mapped is not None:
+        return str(parsed.ipv4_mapped)
+    return str(ipaddress.ip_network((parsed, 64), strict=False))
+
+
+class Ledger:
+    """What every session and address has sent, has on the server, and is sending.
+
+    Time is the monotonic clock's, so that a change of the system's clock gives nobody more or less.
+
+    Parameters
+    ----------
+    held
+        The number and the bytes of the files that a session has on the server.
+    """
+
+    def __init__(
+        self,
+        limits: Limits,
+        held: Callable[[str], tuple[int, int]],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.limits = limits
+        self._held = held
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._buckets: dict[tuple[str, str], _Bucket] = {}
+        self._coming: dict[str, list[int]] = {}  # by session: sizes of the uploads on their way
+        self._sessions: dict[str, set[str]] = {}  # by address: those that sent files
+        self._open: dict[str, int] = {}  # by address: open pages
+
+    def reserve(self, session: str, address: str, size: int) -> Refusal | None:
+        """None if the upload of so many bytes may come, else why not; `release` must follow."""
+        with self._lock:
+            group = group_of(address)
+            self._sessions.setdefault(group, set()).add(session)
+            refusal = self._full(session, group, size) or self._too_fast(session, group, size)
+            if refusal is None:
+                self._coming.setdefault(session, []).append(size)
+            return refusal
+
+    def release(self, session: str, size: int) -> None:
+        """Nothing; an upload that was on its way has arrived, or will not."""
+        with self._lock:
+            sizes = self._coming.get(session, [])
+            if size in sizes:
+                sizes.remove(size)
+            if not sizes:
+                self._coming.pop(session, None)
+
+    def enter(self, address: str) -> Refusal | None:
+        """None if one more page may be opened, else why not; `leave` must follow."""
+        limits, group = self.limits, group_of(address)
+        with self._lock:
+            if sum(self._open.values()) >= limits.server_sessions:
+                return Refusal("server_sessions", HELD_RETRY_S, 503)
+            if self._open.get(group, 0) >= limits.address_sessions:
+                return Refusal("address_sessions", HELD_RETRY_S)
+            capacity = max(limits.address_sessions, 1)
+            rate = self._bucket("pages", group, capacity, limits.address_sessions_per_min)
+            wait_s = rate.wait_s(1)
+            if wait_s > 0:
+                return Refusal("address_sessions_per_min", math.ceil(wait_s))
+            rate.level -= 1
+            self._open[group] = self._open.get(group, 0) + 1
+        return None
+
+    def leave(self, address: str) -> None:
+        """Nothing; a page was closed."""
+        group = group_of(address)
+        with self._lock:
+            self._open[group] = self._open.get(group, 0) - 1
+            if self._open[group] <= 0:
+                del self._open[group]
+
+    @property
+    def n_open(self) -> int:
+        """Number of open pages."""
+        with self._lock:
+            return sum(self._open.values())
+
+    def _usage(self, session: str) -> tuple[int, int]:
+        files, size = self._held(session)
+        coming = self._coming.get(session, ())
+        return files + len(coming), size + sum(coming)
+
+    def _full(self, session: str, group: str, size: int) -> Refusal | None:
+        """Why there is no room for so many bytes more, if there is none."""
+        limits = self.limits
+        files, used = self._usage(session)
+        if files >= limits.session_files:
+            return Refusal("session_files", HELD_RETRY_S)
+        if used + size > limits.session_mb * MB:
+            return Refusal("session_mb", HELD_RETRY_S)
+        usage = {one: self._usage(one) for others in self._sessions.values() for one in others}
+        for sessions in self._sessions.values():  # those that have nothing left are forgotten
+            sessions -= {one for one in sessions if usage[one] == (0, 0) and one != session}
+        own = [usage[one] for one in self._sessions[group]]
+        if sum(files for files, _ in own) >= limits.address_files:
+            return Refusal("address_files", HELD_RETRY_S)
+        if sum(used for _, used in own) + size > limits.address_mb * MB:
+            return Refusal("address_mb", HELD_RETRY_S)
+        self._sessions = {key: kept for key, kept in self._sessions.items() if kept}
+        if sum(used for _, used in usage.values()) + size > limits.server_mb * MB:
+            return Refusal("server_mb", HELD_RETRY_S, 503)
+        return None
+
+    def _too_fast(self, session: str, group: str, size: int) -> Refusal | None:
+        """Why so many bytes come too soon, if they do; else they are reckoned."""
+        taken: list[tuple[_Bucket, float]] = []
+        for whose, who in (("session", session), ("address", group)):
+            for what, amount, unit in (("files", 1.0, 1.0), ("mb", float(size), float(MB))):
+                capacity = getattr(self.limits, f"{whose}_{what}") * unit
+                name = f"{whose}_{what}_per_min"
+                per_min = getattr(self.limits, name) * unit
+                bucket = self._bucket(f"{whose}_{what}", who, capacity, per_min)
+                wait_s = bucket.wait_s(amount)
+                if wait_s > 0:
+                    return Refusal(name, math.ceil(wait_s))
+                taken.append((bucket, amount))
+        for bucket, amount in taken:
+            bucket.level -= amount
+        return None
+
+    def _bucket(self, what: str, who: str, capacity: float, per_min: float) -> _Bucket:
+        now_s = self._clock()
+        if len(self._buckets) > PRUNE_AT:
+            for bucket in self._buckets.values():
+                bucket.fill(now_s)
+            full = [key for key, one in self._buckets.items() if one.level >= one.capacity]
+            for key in full:
+                del self._buckets[key]
+        new = _Bucket(capacity, per_min / 60, capacity, now_s)
+        bucket = self._buckets.setdefault((what, who), new)
+        bucket.fill(now_s)
+        return bucket

@@ -1,0 +1,236 @@
+"""The server around the pages: its guard, its logs and counters, and how it stops.
+
+`streamlit run` finds the application in ``streamlit_app.py``, so that every way to start Emo starts
+it guarded.
+"""
+
+import asyncio
+import contextlib
+import ctypes
+import gc
+import http.server
+import logging
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+from starlette import formparsers
+from starlette.middleware import Middleware
+from streamlit import runtime
+from streamlit.runtime.scriptrunner import get_script_run_ctx
+
+from emo import headers, limits, logs, quota, ui_words
+from emo.counters import COUNTERS
+from emo.errors import BusyError
+from emo.gate import gate
+from emo.guard import STOPPING_RETRY_S, Guard
+
+SWEEP_S = 5.0
+"""How often what expired is given back."""
+
+FLUSH_S = 0.5
+"""What the last answers take on their way to the browser when the server stops."""
+
+LOG = logging.getLogger("emo.server")
+
+
+@dataclass
+class _State:
+    """What the server is doing: whether it stops, and how many times pages are being made."""
+
+    is_stopping: bool = False
+    n_runs: int = 0
+
+
+_STATE = _State()
+_RUNS = threading.Lock()
+
+
+def is_serving_page() -> bool:
+    """Whether Streamlit runs the script for somebody's page; else the server itself reads it."""
+    return get_script_run_ctx(suppress_warning=True) is not None
+
+
+def protection() -> dict[str, Any]:
+    """What `st.App` takes besides the script: the guard, and what begins and ends with it."""
+    logs.keep_content_out()
+    index = Path(st.__file__).parent / "static" / "index.html"
+    ledger = quota.Ledger(quota.read_limits(), held)
+    guard = Middleware(
+        Guard,
+        ledger=ledger,
+        counters=COUNTERS,
+        policy=headers.content_policy(index.read_text(encoding="utf-8")),
+        is_stopping=lambda: _STATE.is_stopping,
+    )
+    COUNTERS.watch("emo_pages_open", lambda: ledger.n_open)
+    COUNTERS.watch("emo_work_running", lambda: gate().running)
+    COUNTERS.watch("emo_work_waiting", lambda: gate().waiting)
+    COUNTERS.watch("emo_resident_bytes", resident_bytes)
+    return {"middleware": [guard], "lifespan": _live, "on_script_error": _note_error}
+
+
+def held(session: str) -> tuple[int, int]:
+    """The number and the bytes of the files that a session has on the server."""
+    if not runtime.exists():
+        return 0, 0
+    uploads: Any = runtime.get_instance().uploaded_file_mgr
+    files = list(uploads.file_storage.get(session, {}).values())
+    return len(files), sum(len(file.data) for file in files)
+
+
+@contextlib.contextmanager
+def page_run() -> Iterator[None]:
+    """The making of a page; where too many are ahead of it, the page says when to come back."""
+    with _RUNS:
+        _STATE.n_runs += 1
+    try:
+        if _STATE.is_stopping:
+            raise BusyError(STOPPING_RETRY_S)
+        yield
+    except BusyError as busy:
+        COUNTERS.count("emo_refused_total", reason="busy")
+        st.warning(ui_words.busy(busy.wait_s))
+        st.button(ui_words.TRY_AGAIN, key="try-again")
+    finally:
+        with _RUNS:
+            _STATE.n_runs -= 1
+
+
+def _note_error(error: Exception) -> bool:
+    COUNTERS.count("emo_errors_total", kind="page", type=type(error).__name__)
+    return False  # the page says that something went wrong, and no more
+
+
+# --- Begin and end -------------------------------------------------------------------------------
+
+
+@contextlib.asynccontextmanager
+async def _live(app: st.App) -> AsyncIterator[None]:
+    """The life of the server: what it begins with, and what it ends with."""
+    _write_logs()
+    # Streamlit lets an upload of more than a megabyte pass through a file; here it stays in memory.
+    formparsers.MultiPartParser.spool_max_size = 2 * limits.MAX_BYTES
+    metrics = _serve_metrics()
+    sweeping = asyncio.create_task(_sweep())
+    _stop_gently(asyncio.get_running_loop())
+    LOG.info("started", extra={"metrics": metrics is not None})
+    try:
+        yield
+    finally:
+        sweeping.cancel()
+        if metrics is not None:
+            metrics.shutdown()
+            metrics.server_close()
+        LOG.info("stopped")
+
+
+def _write_logs() -> None:
+    if os.environ.get("EMO_LOG", "json") == "json":
+        logs.write_json()
+
+
+async def _sweep() -> None:
+    """Give back what expired: Streamlit itself does so only when the next page is closed."""
+    while True:
+        await asyncio.sleep(SWEEP_S)
+        _write_logs()  # of modules that were loaded since
+        if sweep_sessions():
+            await asyncio.to_thread(give_memory_back)
+
+
+def sweep_sessions() -> int:
+    """Number of sessions that had expired and were dropped, with their files."""
+    manager: Any = getattr(runtime.get_instance(), "_session_mgr", None)
+    cache = getattr(getattr(manager, "_session_storage", None), "_cache", None)
+    if cache is None:
+        return 0
+    expired = [info.session for _, info in cache.expire()]
+    for session in expired:
+        # Streamlit's loop still holds whoever left last, so letting go of it is not enough.
+        session.shutdown()
+        session.session_state.clear()
+    return len(expired)
+
+
+def give_memory_back() -> None:
+    """Nothing; what is free is collected, and glibc hands it to the system where it is there."""
+    gc.collect()
+    if sys.platform == "linux":
+        with contextlib.suppress(OSError, AttributeError):
+            ctypes.CDLL(None).malloc_trim(0)
+
+
+def resident_bytes() -> float:
+    """Memory of this process that is in RAM, in bytes; 0 where the system does not say."""
+    try:
+        pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
+    except (OSError, ValueError, IndexError):
+        return 0.0
+    return float(pages * os.sysconf("SC_PAGE_SIZE"))
+
+
+def _stop_gently(loop: asyncio.AbstractEventLoop) -> None:
+    """Have SIGTERM let what runs finish, refuse what is new, and only then end the server."""
+    if threading.current_thread() is not threading.main_thread():
+        return
+    end: Any = signal.getsignal(signal.SIGTERM)
+    if not callable(end):
+        return  # nobody handles it, so it ends the process as usual
+
+    async def finish(number: int, frame: Any) -> None:
+        until_s = time.monotonic() + quota.read_limits().stop_s
+        LOG.info("stopping", extra={"running": gate().running, "pages": _STATE.n_runs})
+        while (_STATE.n_runs or not gate().is_idle) and time.monotonic() < until_s:
+            await asyncio.sleep(0.05)
+        await asyncio.sleep(FLUSH_S)
+        end(number, frame)
+
+    def stop(number: int, frame: Any) -> None:
+        if _STATE.is_stopping:
+            end(number, frame)  # asked twice: at once
+            return
+        _STATE.is_stopping = True
+        loop.call_soon_threadsafe(lambda: _TASKS.add(loop.create_task(finish(number, frame))))
+
+    signal.signal(signal.SIGTERM, stop)
+
+
+_TASKS: set[asyncio.Task[None]] = set()  # a task that nothing refers to may be collected
+
+
+# --- Metrics -------------------------------------------------------------------------------------
+
+
+class _Metrics(http.server.BaseHTTPRequestHandler):
+    """Answers `/metrics` with everything counted."""
+
+    def do_GET(self) -> None:
+        """Send the counters, or that there is nothing else here."""
+        is_asked = self.path.split("?")[0] == "/metrics"
+        body = COUNTERS.text().encode() if is_asked else b""
+        self.send_response(200 if is_asked else 404)
+        self.send_header("Content-Type", "text/plain; version=0.0.4; charset=utf-8")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Nothing: what asks for the counters is not logged."""
+
+
+def _serve_metrics() -> http.server.ThreadingHTTPServer | None:
+    """The server of the counters on 127.0.0.1, at the port in ``EMO_METRICS_PORT`` if it is set."""
+    port = os.environ.get("EMO_METRICS_PORT")
+    if not port:
+        return None
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", int(port)), _Metrics)
+    threading.Thread(target=server.serve_forever, name="metrics", daemon=True).start()
+    return server

@@ -1,0 +1,204 @@
+"""The files of the deployment: what they promise, and that what they copy is enough to serve."""
+
+import asyncio
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from emo import limits
+from emo.quota import Limits
+from tests import visitor, voices
+
+ROOT = Path(__file__).resolve().parent.parent
+DEPLOY = ROOT / "deploy"
+KNOWN = {"FROM", "COPY", "RUN", "WORKDIR", "ENV", "USER", "EXPOSE", "STOPSIGNAL"}
+KNOWN |= {"HEALTHCHECK", "CMD"}
+
+
+def instructions() -> list[tuple[str, str]]:
+    """Instruction and arguments of each step of the Dockerfile."""
+    text = (ROOT / "Dockerfile").read_text(encoding="utf-8")
+    rows = [row for row in text.splitlines() if row and not row.startswith("#")]
+    joined = re.sub(r"\\\n\s*", " ", "\n".join(rows))
+    return [(row.split(" ", 1)[0], row.split(" ", 1)[1]) for row in joined.splitlines()]
+
+
+def last_stage() -> list[tuple[str, str]]:
+    steps = instructions()
+    first = max(i for i, (name, _) in enumerate(steps) if name == "FROM")
+    return steps[first:]
+
+
+def copied() -> list[tuple[list[str], str]]:
+    """Sources and target of what the image takes from the checkout."""
+    rows = [args.split() for name, args in last_stage() if name == "COPY" and "--from" not in args]
+    return [(sources, target) for *sources, target in rows]
+
+
+def environment() -> dict[str, str]:
+    """The variables that the image sets."""
+    found: dict[str, str] = {}
+    for name, args in last_stage():
+        if name == "ENV":
+            found |= dict(pair.split("=", 1) for pair in shlex.split(args))
+    return found
+
+
+# --- The image -----------------------------------------------------------------------------------
+
+
+def test_every_instruction_is_one_that_docker_knows() -> None:
+    assert {name for name, _ in instructions()} <= KNOWN
+
+
+def test_images_are_pinned_to_a_version_and_packages_to_their_hashes() -> None:
+    images = [args.split()[0] for name, args in instructions() if name == "FROM"]
+    assert len(set(images)) == 1
+    assert re.fullmatch(r"python:3\.1[123]-slim-\w+", images[0])
+    runs = " ".join(args for name, args in instructions() if name == "RUN")
+    assert "--require-hashes -r requirements-app.txt" in runs
+    assert not re.search(r"\b(curl|wget|sudo|apt-get)\b", runs)
+
+
+def test_the_app_is_not_run_as_root_and_its_process_gets_the_signal() -> None:
+    steps = last_stage()
+    users = [args for name, args in steps if name == "USER"]
+    assert users
+    assert all(re.fullmatch(r"[1-9]\d+", user) for user in users)
+    order = [name for name, _ in steps]
+    assert order.index("USER") > max(i for i, name in enumerate(order) if name == "RUN")
+    command = dict(steps)["CMD"]
+    assert command.startswith("[")  # without a shell, which would keep SIGTERM to itself
+    assert dict(steps)["STOPSIGNAL"] == "SIGTERM"
+    assert "/_stcore/health" in dict(steps)["HEALTHCHECK"]
+
+
+def test_what_is_copied_is_there_and_let_through_to_the_builder() -> None:
+    let_through = [
+        row[1:]
+        for row in (ROOT / ".dockerignore").read_text(encoding="utf-8").splitlines()
+        if row.startswith("!")
+    ]
+    for sources, _ in [*copied(), (["requirements-app.txt"], ".")]:
+        for source in sources:
+            assert (ROOT / source).exists()
+            assert source in let_through
+
+
+def test_what_is_copied_is_enough_to_serve_an_answer(tmp_path) -> None:
+    """The steps of the image by hand: its files in a clean folder, its settings, its check."""
+    for sources, target in copied():
+        for source in sources:
+            place = tmp_path / "app" / target
+            if (ROOT / source).is_dir():
+                shutil.copytree(ROOT / source, place, ignore=shutil.ignore_patterns("__pycache__"))
+            else:
+                place.mkdir(parents=True, exist_ok=True)
+                shutil.copy(ROOT / source, place)
+    port = visitor.free_port()
+    own = environment() | {
+        "PATH": os.environ["PATH"],
+        "HOME": "/nonexistent",
+        "EMO_METRICS_PORT": "",
+    }
+
+    async def answer(port: int) -> str:
+        async with visitor.visit(port) as one:
+            return await one.give("a.wav", voices.encoded(voices.voice((150.0, 120.0), 2.0, 16000)))
+
+    with visitor.serve(tmp_path / "log.txt", own, cwd=tmp_path / "app", env=own) as served:
+        assert asyncio.run(answer(served.port))
+        check = dict(last_stage())["HEALTHCHECK"].partition("CMD ")[2]
+        argv: list[str] = yaml.safe_load(check.replace("8501", str(served.port)))
+        assert subprocess.run([sys.executable, *argv[1:]], timeout=30).returncode == 0
+        wrong = [arg.replace(str(served.port), str(port)) for arg in argv[1:]]
+        assert subprocess.run([sys.executable, *wrong], capture_output=True).returncode != 0
+
+
+# --- Compose and the proxy -----------------------------------------------------------------------
+
+
+def compose() -> Any:
+    return yaml.safe_load((ROOT / "compose.yaml").read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("name", ["app", "proxy"])
+def test_services_are_confined(name) -> None:
+    service = compose()["services"][name]
+    assert service["read_only"] is True
+    assert service["cap_drop"] == ["ALL"]
+    assert "no-new-privileges:true" in service["security_opt"]
+    for limit in ("mem_limit", "pids_limit", "cpus"):
+        assert service[limit], limit
+    assert all("noexec" in mount for mount in service["tmpfs"])
+    assert "privileged" not in service
+
+
+def test_the_app_is_reached_through_the_proxy_alone() -> None:
+    services, networks = compose()["services"], compose()["networks"]
+    assert "ports" not in services["app"]
+    assert services["app"]["networks"] == ["inside"]
+    assert networks["inside"]["internal"] is True
+    assert services["proxy"]["depends_on"]["app"]["condition"] == "service_healthy"
+    assert services["app"]["memswap_limit"] == services["app"]["mem_limit"]
+    grace_s = int(services["app"]["stop_grace_period"].removesuffix("s"))
+    assert grace_s > Limits().stop_s
+    for volume in services["proxy"]["volumes"]:
+        source = volume.split(":")[0]
+        assert (
+            (ROOT / source).is_file() if source.startswith(".") else source in compose()["volumes"]
+        )
+
+
+def test_the_proxy_takes_what_the_app_takes_and_waits_as_long() -> None:
+    text = (DEPLOY / "Caddyfile").read_text(encoding="utf-8")
+    assert text.count("{") == text.count("}")
+    assert f"max_size {limits.MAX_BYTES // 2**20 + 1}MB" in text
+    body_s = re.search(r"read_body (\d+)s", text)
+    assert body_s
+    assert int(body_s[1]) > Limits().upload_s
+    assert "trusted_proxies" not in text  # so what a visitor says of their address is not believed
+
+
+def test_the_proxys_settings_are_valid(tmp_path) -> None:
+    caddy = shutil.which("caddy")
+    if caddy is None:
+        pytest.skip("Caddy is not installed here")
+    command = [caddy, "validate", "--adapter", "caddyfile", "--config", str(DEPLOY / "Caddyfile")]
+    ran = subprocess.run(
+        command, capture_output=True, text=True, env=os.environ | {"HOME": str(tmp_path)}
+    )
+    assert ran.returncode == 0, ran.stderr
+
+
+# --- The service ---------------------------------------------------------------------------------
+
+
+def test_systemd_finds_no_fault_with_the_service(tmp_path) -> None:
+    tool = shutil.which("systemd-analyze")
+    if tool is None:
+        pytest.skip("systemd-analyze is not installed here")
+    text = (DEPLOY / "emo.service").read_text(encoding="utf-8")
+    unit = tmp_path / "emo.service"
+    unit.write_text(text.replace("/srv/emo/.venv/bin/python", sys.executable), encoding="utf-8")
+    ran = subprocess.run([tool, "verify", unit], capture_output=True, text=True)
+    assert (ran.returncode, ran.stderr) == (0, "")
+    assert "ProtectSystem=strict" in text
+    assert "DynamicUser=yes" in text
+    stop_s = re.search(r"TimeoutStopSec=(\d+)", text)
+    assert stop_s
+    assert int(stop_s[1]) > Limits().stop_s
+
+
+def test_every_setting_of_the_server_is_in_the_guide_with_its_default() -> None:
+    guide = (ROOT / "docs" / "deploy.md").read_text(encoding="utf-8")
+    for name, value in vars(Limits()).items():
+        assert re.search(rf"`EMO_{name.upper()}` \| {value:g} \|", guide), name

@@ -1,0 +1,198 @@
+"""The guard around an application that is made here, called as a server calls it."""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import pytest
+
+from emo.counters import Counters
+from emo.guard import Guard, Message, Receive, Send, route_of
+from emo.quota import Ledger, Limits
+
+UPLOAD = "/_stcore/upload_file/a-session/a-file"
+POLICY = "default-src 'self'"
+
+
+async def takes_all(scope: Message, receive: Receive, send: Send) -> None:
+    """Reads the body, and answers that all is well."""
+    if scope["type"] == "websocket":
+        await receive()
+        await send({"type": "websocket.accept"})
+        return
+    while (await receive()).get("more_body"):
+        pass
+    fields = [(b"X-Frame-Options", b"ALLOWALL"), (b"x-own", b"1"), (b"set-cookie", b"a=b; Path=/")]
+    await send({"type": "http.response.start", "status": 204, "headers": fields})
+    await send({"type": "http.response.body", "body": b""})
+
+
+async def fails(scope: Message, receive: Receive, send: Send) -> None:
+    raise ValueError("the file my voice.wav is broken")
+
+
+class Case:
+    """A guard, and what it answered."""
+
+    def __init__(
+        self,
+        app: Any = takes_all,
+        limits: Limits | None = None,
+        is_stopping: Callable[[], bool] = lambda: False,
+    ) -> None:
+        self.counters = Counters()
+        ledger = Ledger(limits or Limits(), lambda session: (0, 0))
+        self.ledger = ledger
+        self.guard = Guard(app, ledger, self.counters, POLICY, is_stopping)
+        self.sent: list[Message] = []
+
+    def call(
+        self,
+        path: str,
+        method: str = "GET",
+        headers: Mapping[str, str] | None = None,
+        body: bytes = b"",
+        kind: str = "http",
+        **scope: Any,
+    ) -> Message:
+        """The first message of the answer."""
+        self.sent = []
+        fields = [(k.lower().encode(), v.encode()) for k, v in (headers or {}).items()]
+        asked = {"type": kind, "path": path, "method": method, "headers": fields}
+        asked |= {"client": ("9.9.9.9", 1), "scheme": "http"} | scope
+        first = {"type": "http.request", "body": body, "more_body": False}
+        incoming = iter([first if kind == "http" else {"type": "websocket.connect"}])
+
+        async def receive() -> Message:
+            message = next(incoming, None)
+            if message is None:
+                await asyncio.sleep(60)
+            assert message is not None
+            return message
+
+        async def send(message: Message) -> None:
+            self.sent.append(message)
+
+        asyncio.run(self.guard(asked, receive, send))
+        return self.sent[0]
+
+    def put(self, size: int, **scope: Any) -> Message:
+        headers = {"Content-Length": str(size)}
+        return self.call(UPLOAD, "PUT", headers, b"x" * min(size, 10), **scope)
+
+
+def header(message: Message, name: str) -> str:
+    found = [v.decode() for k, v in message["headers"] if k.lower() == name.encode()]
+    assert len(found) == 1, (name, found)
+    return str(found[0])
+
+
+@pytest.mark.parametrize("path", ["/", "/static/a.js", "/_stcore/health", "/media/x", UPLOAD])
+def test_security_headers_stand_on_every_response_once(path):
+    answer = Case().call(path)
+    assert header(answer, "content-security-policy") == POLICY
+    assert header(answer, "x-frame-options") == "SAMEORIGIN"
+    assert header(answer, "x-content-type-options") == "nosniff"
+    assert header(answer, "x-own") == "1"
+    assert not [k for k, _ in answer["headers"] if k == b"strict-transport-security"]
+
+
+def test_over_https_the_browser_is_told_to_stay_there():
+    answer = Case().call("/", scheme="https")
+    assert header(answer, "strict-transport-security").startswith("max-age=31536000")
+    assert header(answer, "set-cookie") == "a=b; Path=/; Secure"
+    assert header(Case().call("/"), "set-cookie") == "a=b; Path=/"
+
+
+def test_an_error_is_answered_by_a_sentence_that_says_nothing_of_it(caplog):
+    case = Case(fails)
+    answer = case.call("/")
+    assert answer["status"] == 500
+    assert header(answer, "content-security-policy") == POLICY
+    assert b"voice.wav" not in case.sent[1]["body"]
+    assert 'emo_errors_total{kind="page",type="ValueError"} 1' in case.counters.text()
+
+
+@pytest.mark.parametrize(
+    "path", ["/_stcore/metrics", "/_stcore/agent/interact", "/x/_stcore/agent"]
+)
+def test_what_is_not_for_visitors_is_not_there(path):
+    assert Case().call(path, "POST")["status"] == 404
+
+
+def test_an_upload_must_say_its_length():
+    assert Case().call(UPLOAD, "PUT", {})["status"] == 411
+
+
+def test_uploads_beyond_the_quota_are_refused_and_told_when_to_come_back():
+    case = Case(limits=Limits(session_files=3))
+    answers = [case.put(10) for _ in range(4)]
+    assert [answer["status"] for answer in answers] == [204, 204, 204, 429]
+    assert int(header(answers[-1], "retry-after")) >= 1
+    assert header(answers[-1], "content-security-policy") == POLICY
+    text = case.counters.text()
+    assert 'emo_refused_total{reason="session_files_per_min"} 1' in text
+    assert "emo_uploaded_bytes_total 30" in text
+
+
+def test_the_room_of_an_upload_that_failed_is_given_back():
+    case = Case(fails, Limits(session_mb=10))
+    for _ in range(2):
+        assert case.put(4_000_000)["status"] == 500
+    assert not case.ledger._coming
+
+
+def test_an_upload_that_takes_too_long_is_ended():
+    case = Case(limits=Limits(upload_s=0.05))
+
+    async def waits(scope: Message, receive: Receive, send: Send) -> None:
+        await receive()
+        await receive()  # nothing comes any more
+
+    case.guard.app = waits
+    assert case.put(10)["status"] == 408
+
+
+def test_a_stopping_server_takes_nothing_new_and_says_so_to_whom_asks_for_its_health():
+    case = Case(is_stopping=lambda: True)
+    assert case.put(10)["status"] == 503
+    assert case.call("/_stcore/health")["status"] == 503
+    assert case.call("/")["status"] == 204  # what runs may still fetch what it needs
+    answer = case.call("/_stcore/stream", kind="websocket", extensions={})
+    assert answer["type"] == "websocket.close"
+
+
+def test_pages_beyond_the_quota_are_refused_by_status_where_the_server_can():
+    case = Case(limits=Limits(address_sessions=0))
+    extensions: dict[str, Any] = {"websocket.http.response": {}}
+    answer = case.call("/_stcore/stream", kind="websocket", extensions=extensions)
+    assert (answer["type"], answer["status"]) == ("websocket.http.response.start", 429)
+    assert int(header(answer, "retry-after")) >= 1
+
+
+def test_the_place_of_a_page_is_given_back_when_it_is_closed_or_fails():
+    for app in (takes_all, fails):
+        case = Case(app)
+        for _ in range(3):
+            if app is takes_all:
+                assert case.call("/_stcore/stream", kind="websocket")["type"] == "websocket.accept"
+            else:
+                with pytest.raises(IndexError):  # nothing was sent
+                    case.call("/_stcore/stream", kind="websocket")
+        assert case.ledger.n_open == 0
+
+
+@pytest.mark.parametrize(
+    ("path", "route"),
+    [
+        (UPLOAD, "upload"),
+        ("/_stcore/health", "health"),
+        ("/_stcore/stream", "stream"),
+        ("/_stcore/host-config", "core"),
+        ("/static/js/a.js", "static"),
+        ("/media/abc.wav", "media"),
+        ("/compare", "page"),
+    ],
+)
+def test_a_route_is_named_without_its_path(path, route):
+    assert route_of(path) == route

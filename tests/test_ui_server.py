@@ -1,0 +1,394 @@
+"""The server as it is started, and visitors who speak to it over the network."""
+
+import asyncio
+import contextlib
+import json
+import os
+import resource
+import shutil
+import signal
+import stat
+import subprocess
+import time
+from collections.abc import Coroutine, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from websockets.exceptions import InvalidStatus
+
+from tests import visitor, voices
+from tests.visitor import Served, Visitor
+
+RATE_HZ = 16_000
+MB = 2**20
+NAME = "my secret voice 4711.wav"
+TTL_S = 3
+
+
+def clip(pitch_hz: float, duration_s: float = 2.0) -> bytes:
+    """A voice at a pitch; two of them have as many bytes."""
+    return voices.encoded(voices.voice((pitch_hz, 0.8 * pitch_hz), duration_s, RATE_HZ), RATE_HZ)
+
+
+def loud(duration_s: float) -> bytes:
+    return voices.encoded(voices.tone(220.0, duration_s, RATE_HZ), RATE_HZ, subtype="PCM_16")
+
+
+def follow(work: Coroutine[Any, Any, Any]) -> Any:
+    """What the visitors' coroutine returns."""
+    return asyncio.run(work)
+
+
+@pytest.fixture(scope="module")
+def metrics_port() -> int:
+    return visitor.free_port()
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory, metrics_port: int) -> Iterator[Served]:
+    """A server with its usual quotas, but that it takes visits from one address fast."""
+    environ = {
+        "EMO_METRICS_PORT": str(metrics_port),
+        "EMO_ADDRESS_SESSIONS_PER_MIN": "100000",
+        "EMO_ADDRESS_MB": "5000",
+        "EMO_ADDRESS_FILES": "5000",
+        "STREAMLIT_SERVER_DISCONNECTED_SESSION_TTL": str(TTL_S),
+    }
+    log = tmp_path_factory.mktemp("server") / "log.txt"
+    with visitor.serve(log, environ) as served:
+        yield served
+
+
+# --- Quotas --------------------------------------------------------------------------------------
+
+
+def test_of_sixty_raw_uploads_to_one_session_those_beyond_the_quota_are_refused(served):
+    async def send() -> list[visitor.Reply]:
+        async with visitor.visit(served.port) as one:
+            return [await one.upload("a.wav", bytes(4 * MB)) for _ in range(60)]
+
+    replies = follow(send())
+    statuses = [status for status, _, _ in replies]
+    assert statuses.index(429) == 49  # 200 MB, less what the form around each file takes
+    assert set(statuses[49:]) == {429}
+    _, fields, text = replies[-1]
+    assert int(fields["retry-after"]) > 0
+    assert "try again in" in text
+
+
+def test_uploads_at_the_same_time_do_not_slip_past_the_quota(served):
+    async def send() -> list[int]:
+        async with visitor.visit(served.port) as one:
+            replies = await asyncio.gather(*(one.upload("a.wav", bytes(40 * MB)) for _ in range(8)))
+            return [status for status, _, _ in replies]
+
+    assert sorted(follow(send())) == [204] * 4 + [429] * 4
+
+
+def test_uploads_without_the_pages_token_or_session_are_refused(served):
+    async def send() -> list[int]:
+        async with visitor.visit(served.port) as one:
+            no_token = one.put("x", "a.wav", b"1", **{"X-Xsrftoken": "", "Cookie": ""})
+            other_token = one.put("x", "a.wav", b"1", **{"X-Xsrftoken": "2|a|b|3"})
+            one.session = "00000000-0000-0000-0000-000000000000"
+            return [no_token[0], other_token[0], one.put("x", "a.wav", b"1")[0]]
+
+    assert follow(send()) == [403, 403, 400]
+
+
+# --- Whose is what -------------------------------------------------------------------------------
+
+
+def test_two_sessions_with_clips_of_the_same_length_and_name_see_their_own_results(served):
+    first, second = clip(110.0), clip(290.0)
+    assert len(first) == len(second)
+
+    async def alone(data: bytes) -> str:
+        async with visitor.visit(served.port) as one:
+            return await one.give(NAME, data)
+
+    async def together() -> list[list[str]]:
+        async with visitor.visit(served.port) as one, visitor.visit(served.port) as other:
+            assert one.session != other.session
+            rounds = [await asyncio.gather(one.give(NAME, first), other.give(NAME, second))]
+            rounds.append(await asyncio.gather(one.give(NAME, second), other.give(NAME, first)))
+            return [list(pair) for pair in rounds]
+
+    expected = [follow(alone(data)) for data in (first, second)]
+    assert expected[0] != expected[1]
+    assert all(expected)
+    assert follow(together()) == [expected, expected[::-1]]
+
+
+def test_a_file_of_one_session_is_not_to_be_had_by_another(served):
+    async def take() -> str:
+        async with visitor.visit(served.port) as owner, visitor.visit(served.port) as thief:
+            await owner.give(NAME, clip(110.0))
+            thief._widgets = {thief.uploader: owner._widgets[owner.uploader]}
+            await thief.run()
+            return thief.verdict
+
+    assert follow(take()) == ""
+
+
+def open_files(pid: int) -> list[str]:
+    """Names of the plain files that a process may write to."""
+    found = []
+    for link in Path(f"/proc/{pid}/fd").iterdir():
+        try:
+            mode = os.stat(link).st_mode
+            flags = Path(f"/proc/{pid}/fdinfo/{link.name}").read_text(encoding="ascii")
+            is_written = int(flags.split("flags:")[1].split()[0], 8) & os.O_ACCMODE
+            if stat.S_ISREG(mode) and is_written:
+                found.append(os.readlink(link))
+        except OSError:
+            continue
+    return found
+
+
+def test_no_sound_is_on_disk_and_neither_it_nor_its_name_in_the_log(served, tmp_path):
+    async def give() -> list[str]:
+        async with visitor.visit(served.port) as one:
+            assert await one.give(NAME, loud(60.0))
+            assert await one.give("broken 4711.wav", b"RIFF4711" * 200_000) == ""
+            return open_files(served.process.pid)
+
+    opened = follow(give())
+    assert [name for name in opened if "log.txt" not in name] == []
+    log = served.log
+    assert "4711" not in log
+    assert "127.0.0.1:" not in log.split("URL:")[1].split("\n", 1)[1]
+    lines = [json.loads(row) for row in log.splitlines() if row.startswith("{")]
+    assert {line["event"] for line in lines} >= {"started", "request"}
+
+
+# --- What is sent --------------------------------------------------------------------------------
+
+
+PATHS = ["/", "/compare", "/_stcore/health", "/_stcore/host-config", "/no/such/file.js", "/media/x"]
+
+
+@pytest.mark.parametrize("path", [*PATHS, "/_stcore/metrics", "/static/none.js", "/..%2f..%2fx"])
+def test_security_headers_are_on_every_response(served, path):
+    _, fields, _ = served.get(path)
+    assert "script-src 'self' blob: 'sha256-" in fields["content-security-policy"]
+    assert fields["x-content-type-options"] == "nosniff"
+    assert fields["referrer-policy"] == "same-origin"
+    assert "microphone=(self)" in fields["permissions-policy"]
+    assert fields["x-frame-options"] == "SAMEORIGIN"
+
+
+def test_counters_of_the_framework_and_its_interface_for_programs_are_not_public(served):
+    assert served.get("/_stcore/metrics")[0] == 404
+    assert served.get("/_stcore/agent/openapi.json")[0] == 404
+    reply = visitor.request(served.port, "POST", "/_stcore/agent/interact", b"{}")
+    assert reply[0] == 404
+
+
+def test_counters_are_at_their_own_address_on_this_machine_alone(served, metrics_port):
+    async def give() -> None:
+        async with visitor.visit(served.port) as one:
+            await one.give(NAME, clip(200.0))
+            await one.give("b.wav", b"no sound at all")
+
+    before = visitor.metrics(metrics_port)
+    follow(give())
+    after = visitor.metrics(metrics_port)
+    for name in (
+        'emo_work_seconds_count{kind="decode"}',
+        'emo_work_seconds_count{kind="predict"}',
+        'emo_errors_total{kind="decode",type="NotAudioError"}',
+        'emo_requests_total{route="upload",status="204"}',
+        'emo_requests_total{route="stream",status="101"}',
+    ):
+        assert after.get(name, 0) > before.get(name, 0), name
+    assert after["emo_resident_bytes"] > 10 * MB
+    listening = Path("/proc/net/tcp").read_text(encoding="ascii").splitlines()[1:]
+    bound = [row.split()[1] for row in listening if row.split()[3] == "0A"]
+    assert f"0100007F:{metrics_port:04X}" in bound
+    assert f"00000000:{metrics_port:04X}" not in bound
+
+
+@pytest.mark.parametrize(
+    ("trusted", "statuses"), [("127.0.0.1", [0, 0, 429]), ("192.0.2.9", [0, 429, 429])]
+)
+def test_the_visitors_address_counts_where_a_proxy_that_is_trusted_names_it(
+    tmp_path, trusted, statuses
+):
+    async def come(port: int) -> list[int]:
+        """What three visitors of two addresses are told, all of whom stay."""
+        async with contextlib.AsyncExitStack() as stack:
+            found = []
+            for address in ("192.0.2.1", "192.0.2.2", "192.0.2.1"):
+                try:
+                    knock = visitor.knock(port, {"X-Forwarded-For": address})
+                    await stack.enter_async_context(knock)
+                    found.append(0)
+                except InvalidStatus as refused:
+                    has_time = "retry-after" in refused.response.headers
+                    found.append(refused.response.status_code if has_time else -1)
+            return found
+
+    limits = {"EMO_ADDRESS_SESSIONS": "1", "FORWARDED_ALLOW_IPS": trusted}
+    with visitor.serve(tmp_path / "log.txt", limits) as served:
+        assert follow(come(served.port)) == statuses
+
+
+# --- Coming and going ----------------------------------------------------------------------------
+
+
+def settle(served: Served, below_mb: float, patience_s: float = 60.0) -> float:
+    """Memory once it is below so many megabytes, or where it is after some time."""
+    until_s = time.monotonic() + patience_s
+    while served.resident_mb > below_mb and time.monotonic() < until_s:
+        time.sleep(0.5)
+    return served.resident_mb
+
+
+def test_memory_comes_back_when_a_session_ends_though_nobody_else_comes(served):
+    async def fill() -> float:
+        async with visitor.visit(served.port) as one:
+            await one.give(NAME, clip(200.0))
+            for _ in range(30):
+                assert (await one.upload("a.wav", os.urandom(5 * MB)))[0] == 204
+            return served.resident_mb
+
+    async def warm() -> None:
+        async with visitor.visit(served.port) as one:
+            await one.give(NAME, clip(210.0))
+
+    follow(warm())
+    settle(served, 0.0, TTL_S + 8.0)
+    before_mb = served.resident_mb
+    full_mb = follow(fill())
+    assert full_mb > before_mb + 140
+    assert settle(served, before_mb + 15) < before_mb + 15
+
+
+def test_a_thousand_connects_and_disconnects_leave_nothing_behind(served, metrics_port):
+    async def come_and_go(n_times: int) -> None:
+        for i in range(n_times):
+            async with visitor.knock(served.port) as one:
+                if i % 10 == 0:
+                    await one.run()
+
+    follow(come_and_go(200))
+    settle(served, 0.0, TTL_S + 8.0)
+    before_mb = served.resident_mb
+    follow(come_and_go(1000))
+    assert settle(served, before_mb + 20) < before_mb + 20
+    assert visitor.metrics(metrics_port)["emo_pages_open"] == 0
+
+    async def works() -> str:
+        async with visitor.visit(served.port) as one:
+            return await one.give(NAME, clip(200.0))
+
+    assert follow(works())
+
+
+# --- Faults --------------------------------------------------------------------------------------
+
+
+async def one_answer(port: int, data: bytes) -> str:
+    async with visitor.visit(port) as one:
+        return await one.give(NAME, data)
+
+
+def test_a_full_disk_stops_nothing(tmp_path):
+    """No file may grow by a byte, as on a full disk; an upload of 4 MB is answered all the same."""
+    with visitor.serve(tmp_path / "log.txt") as served:
+        resource.prlimit(served.process.pid, resource.RLIMIT_FSIZE, (0, 0))
+        before = served.log
+        assert follow(one_answer(served.port, loud(130.0)))
+        assert follow(one_answer(served.port, clip(150.0)))
+        assert served.log == before  # that it could write nothing is true
+
+
+READ_ONLY = """
+for at in $(cut -d' ' -f2 /proc/mounts | sort -ru); do
+    case $at in
+    /proc* | /sys* | /dev*) ;;
+    *) mount -o remount,bind,ro "$at" 2>/dev/null ;;
+    esac
+done
+! touch "$TMPDIR/probe" 2>/dev/null && exec "$@"
+"""
+"""Runs a command where nothing can be written, or nothing where that cannot be had."""
+
+
+def test_a_read_only_disk_stops_nothing(tmp_path):
+    prefix = ("unshare", "--mount", "--", "sh", "-c", READ_ONLY, "sh")
+    environ = {"TMPDIR": str(tmp_path)}
+    if (
+        shutil.which("unshare") is None
+        or subprocess.run(
+            [*prefix, "true"], env=os.environ | environ, capture_output=True
+        ).returncode
+    ):
+        pytest.skip("this account may not have a disk of its own that is read-only")
+    with visitor.serve(tmp_path / "log.txt", environ, prefix) as served:
+        assert follow(one_answer(served.port, loud(130.0)))
+
+
+JUMPY = """
+import itertools, sys, time
+real, n = time.time, itertools.count()
+time.time = lambda: real() + (0, 10 * 365 * 86400, -86400)[next(n) // 5 % 3]
+from streamlit.web.cli import main
+sys.argv = ["streamlit", "run", *sys.argv[1:]]
+main()
+"""
+
+
+def test_a_clock_that_jumps_stops_nothing(tmp_path):
+    """The system's clock goes ten years on and a day back, over and over."""
+    with visitor.serve(tmp_path / "log.txt", command=("-c", JUMPY)) as served:
+        first = follow(one_answer(served.port, clip(150.0)))
+        assert first
+        assert follow(one_answer(served.port, clip(150.0))) == first
+
+
+# --- Too much, and the end -----------------------------------------------------------------------
+
+
+def test_who_comes_when_too_many_wait_is_told_when_to_come_back(tmp_path):
+    limits = {"EMO_AT_ONCE": "1", "EMO_WAITING": "0"}
+
+    async def crowd(port: int) -> list[Visitor]:
+        async with visitor.visit(port) as a, visitor.visit(port) as b, visitor.visit(port) as c:
+            await asyncio.gather(*(one.give(NAME, loud(60.0)) for one in (a, b, c)))
+            for one in (a, b, c):
+                assert one.verdict or "try again in" in one.page
+            busy = [one for one in (a, b, c) if not one.verdict]
+            for one in busy:  # once the others are done, it is answered
+                await one.run()
+                assert one.verdict
+            return busy
+
+    with visitor.serve(tmp_path / "log.txt", limits) as served:
+        assert follow(crowd(served.port))
+
+
+def test_an_answer_that_is_being_made_is_given_before_the_server_stops(tmp_path):
+    async def stop_midway(served: Served) -> str:
+        async with visitor.visit(served.port) as one:
+            giving = asyncio.create_task(one.give(NAME, loud(120.0)))
+            while "upload" not in served.log:
+                await asyncio.sleep(0.01)
+            served.process.send_signal(signal.SIGTERM)
+            while served.get("/_stcore/health")[0] != 503:
+                await asyncio.sleep(0.01)
+            with pytest.raises(AssertionError):  # no health, so nobody is let in
+                async with visitor.visit(served.port):
+                    pass
+            try:
+                return await giving
+            except ConnectionError:
+                return one.verdict
+
+    with visitor.serve(tmp_path / "log.txt") as served:
+        assert follow(stop_midway(served))
+        assert served.process.wait(30) in (0, -signal.SIGTERM)
+        assert '"event": "stopping"' in served.log
+        assert '"event": "stopped"' in served.log
