@@ -55,7 +55,7 @@ def give_rows(row_bytes: int, items: Sequence[Item]) -> list[Done]:
 def make_line(name: str, row_bytes: int) -> bytes:
     """A line of JSON as long as an answer's."""
     head = json.dumps({"path": name, "run": RUN, "error": None})[:-1]
-    return f'{head}, "filled": "{"x" * max(0, row_bytes - len(head) - 15)}"}}\n'.encode()
+    return f'{head}, "filled": "{"x" * max(0, row_bytes - len(head) - 16)}"}}\n'.encode()
 
 
 def give_up(item: Item, reason: str) -> Done:
