@@ -14,7 +14,7 @@ data := $(if $(DATA),--data $(DATA))
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help run test lint format models samples screens lock clean
+.PHONY: help run test lint format models samples screens bench lock clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 12
@@ -48,6 +48,10 @@ screens: .venv/dev ## make the screenshots in docs/screens anew
 	@bash .ci/browser
 	$(python) docs/screens.py
 
+bench: .venv/dev .venv/rivals/made ## measure speed and memory beside what else one would use (LONG=1: more)
+	@bash .ci/browser
+	OPENBLAS_NUM_THREADS=1 $(python) -m bench $(if $(LONG),--long)
+
 lock: .venv/made ## pin the versions in requirements*.txt anew, from pyproject.toml
 	$(pip) uv==0.13.9
 	bash .ci/lock
@@ -75,6 +79,15 @@ clean: ## remove .venv and the caches of the tools (.cache holds features: remov
 	@echo "Installing what the tests need into .venv (about 3 GB, some minutes) …"
 	@$(call locked,requirements-dev.txt)
 	@touch $@ .venv/app .venv/all
+
+# What the benches compare with, in a venv of its own: openSMILE may be used for research only.
+# Without it the benches run all the same, and say what is missing.
+.venv/rivals/made: bench/requirements.txt .venv/made
+	@echo "Installing openSMILE (audEERING's licence: research only) and PyTorch for the benches …"
+	@$(python) -m venv --clear .venv/rivals
+	@.venv/rivals/bin/python -m pip --disable-pip-version-check install --quiet \
+		-r bench/requirements.txt || echo "Not all could be installed; the benches go on without it."
+	@touch $@
 
 # One prediction compiles the code and shows that the models load.
 .venv/warm: .venv/app $(wildcard emo/*.py models/*/model.json)

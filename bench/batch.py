@@ -1,90 +1,219 @@
-"""How fast a batch is, and whether rate and memory stay the same whatever the count.
+"""How fast a batch is, whether rate and memory stay the same whatever the count, and on Dask.
 
-    python bench/batch.py [--jobs 2] [--dask local] [COUNT ...]
+    python bench/batch.py [--quick] [--long] [--save]
 
-The clips are those in EMO_DATA, or else twenty synthetic voices of two to four seconds, repeated to
-each count by links. Prints a line a count: seconds, clips a second, and the most memory that the
-command and its processes took together (on Linux). Without a count: 1,000, and all of EMO_DATA.
+The clips are those of the corpora where they are found (EMO_DATA), or else synthetic voices; in an
+order drawn once, so that each count has the same mixture, and repeated to it by links.  --long
+takes 100,000 clips too.  Memory is what the command and its processes hold together, files left
+out (on Linux).
 """
 
-import argparse
 import itertools
+import json
 import os
+import random
+import statistics
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from emo.inputs import find_items
+from bench.measure import (
+    ROOT,
+    SINGLE_THREAD,
+    Facts,
+    Options,
+    Part,
+    Row,
+    Target,
+    main,
+    make_row,
+    missing_row,
+    ratio_row,
+    take_turns,
+    timed_s,
+    watch_memory_mb,
+)
+from emo.batch import answer_items, make_recipe
+from emo.corpora import default_directory, find
+from emo.inputs import Item
 from tests.voices import encoded, voice
 
+JOBS = 2
+COUNT, RUNS = 1000, 3
+DASK_COUNT, DASK_WORKERS = 2000, (1, 2)
+GROWTH, LONG_GROWTH = (1000, 10_000), (1000, 10_000, 100_000)
+QUICK_GROWTH = (100, 400)
+WHOLE = 12_798
+REPLAYED = 300  # clips that are timed one by one, for the simulation
 SYNTHETIC = 20
-LOOK_S = 0.25
+TEN_PERCENT = 10.0
+LEAST_S = 0.1  # what is left of a run without its start, where a machine is uneven
+SEED = 1
 
 
-def main() -> None:
-    """Time each count and print a line for it."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("counts", nargs="*", type=int, metavar="COUNT")
-    parser.add_argument("--jobs", type=int, default=2)
-    parser.add_argument("--dask", default="")
-    options = parser.parse_args()
-    load = ", ".join(f"{one:.1f}" for one in os.getloadavg())
-    print(f"{os.cpu_count()} cores, load before: {load}; {options.jobs} processes")
-    print(f"{'clips':>9} {'s':>9} {'clips/s':>9} {'MB':>7}")
-    with tempfile.TemporaryDirectory() as folder:
-        sources = find_sources(Path(folder))
-        for count in options.counts or sorted({1000, max(1000, len(sources))}):
-            took_s, memory_mb = run(sources, count, options.jobs, options.dask)
-            print(f"{count:9,} {took_s:9.1f} {count / took_s:9.1f} {memory_mb:7,.0f}", flush=True)
+@dataclass(frozen=True)
+class Ran:
+    """A batch: its seconds from start to end, memory, seconds of sound, and bytes of rows."""
+
+    took_s: float
+    memory_mb: float
+    sound_s: float
+    row_bytes: int
 
 
 def find_sources(folder: Path) -> list[Path]:
-    """Recordings to be repeated: those of EMO_DATA, or synthetic ones made in the folder."""
-    if data := os.environ.get("EMO_DATA"):
-        return sorted(Path(item.place) for item in find_items([data], lambda name: True))
+    """Recordings to be repeated: those of the corpora, or synthetic ones made in the folder."""
+    if directory := default_directory():
+        found = sorted(one.path.resolve() for one in find(directory).recordings)
+        return random.Random(SEED).sample(found, len(found))
     for i in range(SYNTHETIC):
         samples = voice(100.0 + 8 * i, duration_s=2.0 + 0.1 * i, seed=i)
         (folder / f"{i}.wav").write_bytes(encoded(samples))
     return sorted(folder.glob("*.wav"))
 
 
-def run(sources: list[Path], count: int, jobs: int, dask: str) -> tuple[float, float]:
-    """Seconds from start to end of the command, and its highest memory in MB."""
+def run_batch(sources: Sequence[Path], count: int, jobs: int, dask: str = "") -> Ran:
+    """What a run of the command over so many clips took; each has its row."""
     with tempfile.TemporaryDirectory() as folder:
         clips = Path(folder) / "clips"
         clips.mkdir()
         for i, source in zip(range(count), itertools.cycle(sources)):
             (clips / f"{i}{source.suffix}").symlink_to(source)
+        out = Path(folder) / "out.jsonl"
         command = [sys.executable, "-m", "emo", "batch", str(clips), "--jobs", str(jobs)]
-        command += ["--out", f"{folder}/out.jsonl", *(["--dask", dask] if dask else [])]
-        start_s, highest = time.perf_counter(), 0.0
-        running = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.DEVNULL)
-        while running.poll() is None:
-            highest = max(highest, resident_mb(running.pid))
-            time.sleep(LOOK_S)
+        command += ["--out", str(out), *(["--dask", dask] if dask else [])]
+        start_s = time.perf_counter()
+        running = subprocess.Popen(
+            command, cwd=ROOT, stderr=subprocess.DEVNULL, env=os.environ | SINGLE_THREAD
+        )
+        memory_mb = watch_memory_mb(running)
         took_s = time.perf_counter() - start_s
-        with open(f"{folder}/out.jsonl", "rb") as rows:
-            written = sum(1 for _ in rows)
+        written, sound_s = 0, 0.0
+        with out.open("rb") as rows:
+            for line in rows:
+                written += 1
+                sound_s += json.loads(line).get("duration_s") or 0.0
         if written != count:
             raise SystemExit(f"{written:,} rows were written, not {count:,}")
-    return took_s, highest
+        return Ran(took_s, memory_mb, sound_s, out.stat().st_size)
 
 
-def resident_mb(pid: int) -> float:
-    """Memory of a process and those below it that no other shares, in MB; 0 where not told."""
+def measure(options: Options) -> Iterator[Row | Facts]:
+    """One go, growth, Dask, the whole set; and the times of single clips for the simulation."""
+    with tempfile.TemporaryDirectory() as folder:
+        sources = find_sources(Path(folder))
+        yield from _one_go(sources, options)
+        yield from _growth(sources, options)
+        yield from _dask(sources, options)
+        yield from _whole(sources, options)
+        yield Facts({"replayed_ms": _time_each(sources, options.times(REPLAYED, 20))})
+
+
+def _one_go(sources: Sequence[Path], options: Options) -> Iterator[Row | Facts]:
+    count = options.times(COUNT, 50)
+    ran = [run_batch(sources, count, JOBS) for _ in range(options.times(RUNS, 1))]
+    name = f"{count:,} clips, --jobs {JOBS}"
+    yield make_row(f"{name}, from start to end", [one.took_s for one in ran], "s")
+    yield make_row(f"{name}, rate", [count / one.took_s for one in ran], "1/s")
+    yield make_row(f"{name}, memory", [one.memory_mb for one in ran], "MB")
+    middle = sorted(ran, key=lambda one: one.took_s)[len(ran) // 2]
+    factor = middle.sound_s / middle.took_s / JOBS
+    yield Row("seconds of sound in a second of one core", "×", len(ran), factor)
+    yield Facts(
+        {
+            "clips_per_s_and_core": count / middle.took_s / JOBS,
+            "sound_s_per_clip": middle.sound_s / count,
+            "row_bytes": middle.row_bytes / count,
+            "has_corpora": default_directory() is not None,
+        }
+    )
+
+
+def _growth(sources: Sequence[Path], options: Options) -> Iterator[Row]:
+    """Rates once the processes have started, and how far they are apart."""
+    counts = QUICK_GROWTH if options.quick else LONG_GROWTH if options.long else GROWTH
+    start_s = statistics.median(run_batch(sources, 1, JOBS).took_s for _ in range(3))
+    yield Row("a batch of one clip: the start", "s", 3, start_s)
+    rates, memories = [], []
+    for count in counts:
+        ran = run_batch(sources, count, JOBS)
+        rates.append(count / max(ran.took_s - start_s, LEAST_S))
+        memories.append(ran.memory_mb)
+        note = "the start left out"
+        yield Row(f"{count:,} clips, rate", "1/s", 1, rates[-1], note=note)
+        yield Row(f"{count:,} clips, memory", "MB", 1, memories[-1])
+    apart = 100 * (max(rates) / min(rates) - 1)
+    target = Target("≤", TEN_PERCENT)
+    first, last = f"{counts[0]:,}", f"{counts[-1]:,}"
+    yield Row(f"rates of {first} to {last} clips apart", "%", 1, apart, target=target)
+    grown = 100 * (memories[-1] / memories[0] - 1) if memories[0] else 0.0
+    yield Row(f"more memory for {last} than for {first}", "%", 1, grown, target=target)
+
+
+def _dask(sources: Sequence[Path], options: Options) -> Iterator[Row]:
+    """One worker and two, in turns, each also with a single clip: the start of the cluster."""
     try:
-        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
-    except OSError:
-        return 0.0
-    own = sum(int(line.split()[1]) for line in lines if line.startswith("RssAnon:")) / 1000
-    return own + sum(resident_mb(int(child)) for child in children)
+        import distributed  # noqa: F401
+    except ImportError:
+        yield missing_row("--dask local", "1/s", "distributed is not installed")
+        return
+    count = options.times(DASK_COUNT, 100)
+    works = {
+        f"{jobs} {one}": lambda jobs=jobs, one=one: run_batch(sources, one, jobs, "local").took_s
+        for jobs in DASK_WORKERS
+        for one in (1, count)
+    }
+    took = take_turns(works, options.times(RUNS, 1))
+    rates = {}
+    for jobs in DASK_WORKERS:
+        name = f"{count:,} clips, --dask local, workers: {jobs}"
+        starts_s, whole_s = took[f"{jobs} 1"], took[f"{jobs} {count}"]
+        yield make_row(f"{name}, from start to end", whole_s, "s")
+        yield make_row(f"one clip, --dask local, workers: {jobs}: the start", starts_s, "s")
+        start_s = statistics.median(starts_s)
+        rates[jobs] = [count / max(one - start_s, LEAST_S) for one in whole_s]
+        yield make_row(f"{name}, rate", rates[jobs], "1/s", note="the start left out")
+    few, many = DASK_WORKERS
+    yield ratio_row(
+        f"{many} workers are faster than {few}", rates[many], rates[few], Target("≥", 1.8)
+    )
 
+
+def _whole(sources: Sequence[Path], options: Options) -> Iterator[Row]:
+    name, target = f"{WHOLE:,} clips, --jobs {JOBS}", Target("≤", 150.0)
+    if len(sources) < WHOLE:
+        yield missing_row(name, "s", "the corpora are not here", target)
+    elif not options.quick:
+        note = "the old project's features alone took 1,034 s"
+        yield Row(name, "s", 1, run_batch(sources, WHOLE, JOBS).took_s, None, target, note)
+
+
+def _time_each(sources: Sequence[Path], count: int) -> list[float]:
+    """Milliseconds that clips take one by one, from the file to the row, sorted."""
+    recipe = make_recipe()
+    answer_items(recipe, [Item(str(sources[0]), place=str(sources[0]))])
+    took_s = [
+        timed_s(partial(answer_items, recipe, [Item(str(path), place=str(path))]))
+        for path in itertools.islice(itertools.cycle(sources), count)
+    ]
+    return [round(1000 * one, 2) for one in sorted(took_s)]
+
+
+PART = Part(
+    "batch",
+    "Many clips",
+    "The command `python -m emo batch`, on all of this machine. Its clips are of the four corpora "
+    "where they are found, else synthetic.",
+    measure,
+)
 
 if __name__ == "__main__":
-    main()
+    os.environ |= SINGLE_THREAD
+    sys.exit(main(PART))

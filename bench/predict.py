@@ -1,51 +1,111 @@
-"""How long an answer takes: one clip in a warm process, and from a cold start to the print.
+"""What an answer costs: one clip in a warm process, and from a cold start to the print.
 
-    python bench/predict.py [FILE]
+    python bench/predict.py [--quick] [--save]
 
-Without a file a four-second voice of 48 kHz is synthesised.  Prints medians.
+Beside it stands a forward pass, of random weights, through an encoder of the size of wav2vec 2.0
+base on the same clip: the least that a model of that kind costs.
 """
 
+import os
 import statistics
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Callable
+from collections.abc import Iterator
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from emo.audio import load
-from emo.predict import load_models, predict
-from tests.voices import encoded, voice
+from bench.features import CLIP_S, write_clip
+from bench.measure import (
+    ROOT,
+    SINGLE_THREAD,
+    Facts,
+    Lane,
+    MissingError,
+    Options,
+    Part,
+    Row,
+    Target,
+    main,
+    make_row,
+    missing_row,
+    ratio_row,
+    rivals_python,
+    take_turns,
+    timed_s,
+)
 
-WARM_RUNS, COLD_RUNS = 50, 5
+WARM_RUNS, COLD_RUNS, ROUNDS = 300, 9, 30
+OWN = "file to three answers and the vote, warm"
+ENCODERS = {"encoder as large as wav2vec 2.0 base, one thread": "1"}
+ENCODERS["encoder as large as wav2vec 2.0 base, threads as they come"] = "0"
+RATIO_TARGET = Target("≥", 20.0)
 
 
-def main() -> None:
-    """Time both and print a line for each."""
+def measure(options: Options) -> Iterator[Row | Facts]:
+    """Warm, real-time factor, cold, and beside an encoder."""
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(folder) / "voice.wav"
-        if len(sys.argv) == 1:
-            path.write_bytes(encoded(voice(duration_s=4.0, rate_hz=48_000), 48_000))
-        models = load_models()
-        predict(load(path), models)
-        warm_s = [_timed(lambda: predict(load(path), models)) for _ in range(WARM_RUNS)]
-        command = [sys.executable, "-m", "emo", "predict", str(path)]
-        cold_s = [
-            _timed(lambda: subprocess.run(command, cwd=ROOT, check=True, capture_output=True))
-            for _ in range(COLD_RUNS)
-        ]
-    print(f"warm, file to four answers: {1000 * statistics.median(warm_s):.1f} ms")
-    print(f"cold, start to print:       {statistics.median(cold_s):.2f} s")
+        path = str(write_clip(Path(folder)))
+        own = Lane("emo-answers", path)
+        try:
+            warm_s = [own() for _ in range(options.times(WARM_RUNS, 20))]
+            yield from _warm_rows(warm_s)
+            yield _cold_row(path, options.times(COLD_RUNS, 2))
+            yield from _beside(own, path, options.times(ROUNDS, 3))
+        finally:
+            own.close()
 
 
-def _timed(work: Callable[[], object]) -> float:
-    start = time.perf_counter()
+def _warm_rows(warm_s: list[float]) -> Iterator[Row]:
+    warm_ms = [1000 * one for one in warm_s]
+    yield make_row(f"{OWN}, p50", warm_ms, "ms", Target("≤", 20.0))
+    yield make_row(f"{OWN}, p95", warm_ms, "ms", Target("≤", 30.0, of="p95"))
+    factor = CLIP_S / statistics.median(warm_s)
+    note = "seconds of sound in a second of one core"
+    yield Row("real-time factor", "×", len(warm_s), factor, None, Target("≥", 200.0), note)
+
+
+def _cold_row(path: str, runs: int) -> Row:
+    command = [sys.executable, "-m", "emo", "predict", path]
+    environment = os.environ | SINGLE_THREAD
+
+    def work() -> None:
+        subprocess.run(command, cwd=ROOT, check=True, capture_output=True, env=environment)
+
     work()
-    return time.perf_counter() - start
+    took_s = [timed_s(work) for _ in range(runs)]
+    return make_row("python -m emo predict, from start to end", took_s, "s", Target("≤", 1.5))
 
+
+def _beside(own: Lane, path: str, rounds: int) -> Iterator[Row | Facts]:
+    """Each encoder and how many answers of Emo its forward pass costs, in turns."""
+    for name, threads in ENCODERS.items():
+        try:
+            encoder = Lane(
+                "wav2vec2", path, threads, python=rivals_python(), one_thread=threads == "1"
+            )
+        except MissingError as error:
+            yield missing_row(name, "ms", str(error))
+            continue
+        try:
+            took = take_turns({OWN: own, name: encoder}, rounds)
+        finally:
+            encoder.close()
+        yield make_row(name, [1000 * one for one in took[name]], "ms", note="forward pass alone")
+        yield ratio_row(f"Emo costs less than the {name}", took[name], took[OWN], RATIO_TARGET)
+        median_s = statistics.median(took[name])
+        factor = "encoder_factor" if threads == "1" else "encoder_factor_as_it_comes"
+        yield Facts({factor: CLIP_S / median_s, "versions": encoder.versions})
+
+
+PART = Part(
+    "predict",
+    "One clip to three answers",
+    "The same clip. Emo in one process with one thread; the encoder has random weights and is run "
+    "by PyTorch on the processor, decoding and resampling left out; the two take turns.",
+    measure,
+)
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main(PART))

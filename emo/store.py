@@ -2,13 +2,18 @@
 
 import hashlib
 import os
-from collections.abc import Callable, Iterator, Sequence
+import shutil
+import struct
+import tempfile
+import zipfile
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
-from itertools import repeat
+from itertools import chain, repeat
 from multiprocessing import get_context
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from tqdm import tqdm
@@ -23,6 +28,12 @@ from emo.functionals import functional_names, functionals
 CACHE_ENV = "EMO_CACHE"
 CHUNK = 32  # clips that a worker gets at a time
 
+_ZIP_LENGTHS, _ZIP_HEADER = 26, 30  # bytes into a member of a ZIP, and of its fixed header
+_COPIED_BYTES = 2**20
+
+Row = tuple[str, np.ndarray, np.ndarray, str]
+"""Hash of a clip's bytes, its functionals, the CNN's view of it, and why not if not."""
+
 
 @dataclass(frozen=True)
 class Features:
@@ -31,7 +42,7 @@ class Features:
     Attributes
     ----------
     vectors : float32, (n, n_functionals)
-    views : tuple of float32 arrays, each (time, 64), the CNN's input
+    views : tuple of float32 arrays, each (time, 64), the CNN's input; they lie on disk
     usable : bool, (n,); False where the recording could not be used (its row is zeros)
     reasons : tuple of str, why not; empty where usable
     """
@@ -65,10 +76,8 @@ def alter(samples: np.ndarray, alteration: str, digest: str) -> np.ndarray:
     return vary(samples, rng)
 
 
-def _compute(
-    paths: Sequence[Path], alteration: str
-) -> list[tuple[str, np.ndarray, np.ndarray, str]]:
-    """For each path: hash of its bytes, functionals, the CNN's view, and why not if not."""
+def _compute(paths: Sequence[Path], alteration: str) -> list[Row]:
+    """The row of each path."""
     rows = []
     for path in paths:
         data = path.read_bytes()
@@ -87,7 +96,11 @@ def _compute(
 
 @dataclass(frozen=True)
 class _Shard:
-    """One corpus on disk: arrays of the same names in a .npz without pickles."""
+    """One corpus on disk: arrays of the same names in a .npz without pickles.
+
+    ``frames``, the views of all clips one after the other, stay there: the system reads those that
+    are used, and may drop them again.
+    """
 
     digests: np.ndarray
     vectors: np.ndarray
@@ -95,36 +108,59 @@ class _Shard:
     frames: np.ndarray
     reasons: np.ndarray
 
-    def save(self, path: Path) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial = path.with_suffix(".partial.npz")
-        np.savez(partial, **self.__dict__)
-        partial.replace(path)
-
     @staticmethod
     def load(path: Path) -> "_Shard":
+        names = [name for name in _Shard.__dataclass_fields__ if name != "frames"]
         with np.load(path, allow_pickle=False) as arrays:
-            return _Shard(**{name: arrays[name] for name in arrays.files})
+            held = {name: arrays[name] for name in names}
+        return _Shard(frames=_map_array(path, "frames"), **held)
 
-    def rows(self) -> dict[str, tuple[np.ndarray, np.ndarray, str]]:
+    def rows(self) -> Iterator[Row]:
         ends = np.cumsum(self.lengths)
-        return {
-            str(digest): (self.vectors[i], self.frames[end - length : end], str(self.reasons[i]))
-            for i, (digest, length, end) in enumerate(
-                zip(self.digests, self.lengths, ends, strict=True)
-            )
-        }
+        for i, (digest, length, end) in enumerate(
+            zip(self.digests, self.lengths, ends, strict=True)
+        ):
+            view = self.frames[end - length : end]
+            yield str(digest), self.vectors[i], view, str(self.reasons[i])
 
 
-def _pack(rows: dict[str, tuple[np.ndarray, np.ndarray, str]]) -> _Shard:
-    vectors, views, reasons = zip(*rows.values(), strict=True)
-    return _Shard(
-        np.array(list(rows)),
-        np.stack(vectors),
-        np.array([len(v) for v in views]),
-        np.concatenate(views),
-        np.array(reasons),
-    )
+def _map_array(path: Path, name: str) -> np.ndarray:
+    """An array of a .npz that is not compressed, as it lies on disk."""
+    with zipfile.ZipFile(path) as archive:
+        start = archive.getinfo(f"{name}.npy").header_offset
+    with path.open("rb") as file:
+        file.seek(start + _ZIP_LENGTHS)  # of the member's name and of what else is said of it
+        file.seek(start + _ZIP_HEADER + sum(struct.unpack("<HH", file.read(4))))
+        np.lib.format.read_magic(file)
+        shape, _, dtype = np.lib.format.read_array_header_1_0(file)
+        place = file.tell()
+    return np.memmap(path, dtype, "r", place, shape).view(np.ndarray)
+
+
+def _write_shard(path: Path, rows: Iterable[Row]) -> None:
+    """Nothing; writes rows as they come, so that the views of few are in memory."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_suffix(".partial.npz")
+    digests, vectors, lengths, reasons = [], [], [], []
+    with tempfile.TemporaryFile(dir=path.parent) as spool:
+        for digest, vector, view, reason in rows:
+            spool.write(np.ascontiguousarray(view, "<f4").tobytes())
+            digests.append(digest)
+            vectors.append(vector)
+            lengths.append(len(view))
+            reasons.append(reason)
+        spool.seek(0)
+        shape = (sum(lengths), N_MELS)
+        with zipfile.ZipFile(partial, "w", zipfile.ZIP_STORED) as archive:  # as np.savez does
+            with archive.open("frames.npy", "w", force_zip64=True) as member:
+                header = {"descr": "<f4", "fortran_order": False, "shape": shape}
+                np.lib.format.write_array_header_1_0(member, header)
+                shutil.copyfileobj(spool, member, _COPIED_BYTES)
+            columns = {"digests": digests, "vectors": vectors, "lengths": lengths}
+            for name, values in (columns | {"reasons": reasons}).items():
+                with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
+                    np.lib.format.write_array(member, np.array(values), allow_pickle=False)
+    partial.replace(path)
 
 
 def load_features(
@@ -152,7 +188,7 @@ def load_features(
     directory = (cache or cache_directory()) / f"features-v{FEATURES_VERSION}"
     suffix = f".{alteration}-v{ALTERATIONS_VERSION}" if alteration else ""
     digests = [hashlib.sha256(r.path.read_bytes()).hexdigest() for r in recordings]
-    known: dict[str, tuple[np.ndarray, np.ndarray, str]] = {}
+    known: dict[str, list[Any]] = {}
     with ExitStack() as stack:
         each: Each = map
         if jobs > 1:
@@ -160,33 +196,31 @@ def load_features(
             each = stack.enter_context(pool).map
         for corpus in sorted({r.corpus for r in recordings}):
             shard = directory / f"{corpus}{suffix}.npz"
-            rows = _Shard.load(shard).rows() if shard.exists() else {}
+            before = list(_Shard.load(shard).rows()) if shard.exists() else []
+            there = {digest for digest, *_ in before}
             missing = {
                 d: r.path
                 for d, r in zip(digests, recordings, strict=True)
-                if r.corpus == corpus and d not in rows
+                if r.corpus == corpus and d not in there
             }
             if missing:
                 title = f"{alteration or 'features'} of {corpus}"
-                rows |= _compute_all(list(missing.values()), alteration, each, title)
-                _pack(rows).save(shard)
-            known |= rows
+                more = _compute_all(list(missing.values()), alteration, each, title)
+                _write_shard(shard, chain(before, more))
+                before = list(_Shard.load(shard).rows())
+            known |= {digest: row for digest, *row in before}
     vectors, views, reasons = zip(*(known[d] for d in digests), strict=True)
     usable = np.array([not reason for reason in reasons])
     return Features(np.stack(vectors), tuple(views), usable, tuple(reasons))
 
 
-Each = Callable[..., Iterator[list[tuple[str, np.ndarray, np.ndarray, str]]]]
+Each = Callable[..., Iterator[list[Row]]]
 """The ``map`` of Python or that of a pool of processes, which start at its first use."""
 
 
-def _compute_all(
-    paths: list[Path], alteration: str, each: Each, title: str
-) -> dict[str, tuple[np.ndarray, np.ndarray, str]]:
+def _compute_all(paths: list[Path], alteration: str, each: Each, title: str) -> Iterator[Row]:
     chunks = [paths[i : i + CHUNK] for i in range(0, len(paths), CHUNK)]
-    rows: dict[str, tuple[np.ndarray, np.ndarray, str]] = {}
     with tqdm(total=len(paths), desc=title, unit="clip", mininterval=1) as bar:
         for done in each(_compute, chunks, repeat(alteration)):
-            rows |= {digest: (vector, view, reason) for digest, vector, view, reason in done}
+            yield from done
             bar.update(len(done))
-    return rows

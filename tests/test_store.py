@@ -65,3 +65,47 @@ def test_an_alteration_is_kept_apart_and_the_same_every_time(recordings, tmp_pat
     assert (one != clean.vectors).any(axis=1).all()
     other = store.load_features(recordings, 1, tmp_path / "one", "copy-1").vectors
     assert (other != one).any(axis=1).all()
+
+
+def test_views_stay_on_disk_and_the_file_is_as_numpy_writes_it(recordings, tmp_path):
+    found = store.load_features(recordings, jobs=1, cache=tmp_path / "cache")
+    assert not any(view.flags.owndata or view.flags.writeable for view in found.views)
+    bases = {id(_root(view)) for view in found.views}
+    assert len(bases) == 1  # one corpus, one file
+    (shard,) = (tmp_path / "cache").rglob("*.npz")
+    with np.load(shard, allow_pickle=False) as arrays:
+        np.testing.assert_array_equal(np.concatenate(found.views), _in_order(arrays, found))
+    rewritten = dict(np.load(shard, allow_pickle=False))
+    np.savez(shard, **rewritten)  # as an earlier version wrote it
+    again = store.load_features(recordings, jobs=1, cache=tmp_path / "cache")
+    for one, other in zip(found.views, again.views, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def _root(array):
+    while getattr(array, "base", None) is not None:
+        array = array.base
+    return array
+
+
+def _in_order(arrays, found):
+    """The frames of a file, in the order of the rows: that of the recordings when it is new."""
+    assert arrays["lengths"].tolist() == [len(view) for view in found.views]
+    return arrays["frames"]
+
+
+def test_what_was_interrupted_leaves_the_file_as_it_was(recordings, tmp_path, monkeypatch):
+    store.load_features(recordings[:3], jobs=1, cache=tmp_path / "cache")
+    (shard,) = (tmp_path / "cache").rglob("*.npz")
+    before = shard.read_bytes()
+    real = store._compute_all
+
+    def breaks(*given):
+        yield next(real(*given))
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(store, "_compute_all", breaks)
+    with pytest.raises(KeyboardInterrupt):
+        store.load_features(recordings, jobs=1, cache=tmp_path / "cache")
+    assert shard.read_bytes() == before
+    assert list(shard.parent.iterdir()) == [shard]
