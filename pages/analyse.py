@@ -17,11 +17,13 @@ else:
         ui_compare.show_way_back(choice)
         ui_analyse.show_verdict(choice, analysis)
         ui_analyse.show_models(analysis)
-        ui_analyse.show_sound(choice, analysis)
-        over_time = st.container()  # it takes longest, so the rest of the page comes first
+        # Answers come first, then what takes longer.
+        sound, over_time = st.container(), st.container()
         ui_analyse.show_what_if(analysis)
         ui_analyse.show_why(choice, analysis)
         ui_analyse.show_quality(analysis)
         ui_analyse.show_downloads(choice, analysis)
+        with sound:
+            ui_analyse.show_sound(choice, analysis)
         with over_time:
             ui_analyse.show_over_time(choice, analysis)

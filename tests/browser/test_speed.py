@@ -25,7 +25,7 @@ def test_answers_come_soon_after_an_upload_and_after_a_slider_moves(
     assert min(uploads_s) > 0.0
     assert statistics.median(uploads_s) <= MARGIN * app.ANSWER_TARGET_S
     screens.choose_sample(page)
-    changes_s = list(app.time_changes(page, 3))
+    changes_s = [answered_s for answered_s, _ in app.time_changes(page, 3)]
     assert min(changes_s) > 0.0
     assert statistics.median(changes_s) <= MARGIN * app.CHANGE_TARGET_S
     page.context.close()
