@@ -4,14 +4,23 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Playwright, expect, sync_playwright
+from playwright.sync_api import Browser, Page, Playwright, expect, sync_playwright
 
 from docs import screens
 from tests import voices
+from tests.browser import steps
 
 MIC_RATE_HZ = 48_000
+MOST_S = 600  # of a test, on a machine that has little time for us
 
-expect.set_options(timeout=30_000)  # for a machine with other things to do
+expect.set_options(timeout=steps.WAIT_MS)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Give each test of this folder the time that many waits may take."""
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.timeout(MOST_S))
 
 
 @pytest.fixture(scope="session")
@@ -50,3 +59,13 @@ def browser(playwright: Playwright, microphone: Path) -> Iterator[Browser]:
     )
     yield browser
     browser.close()
+
+
+@pytest.fixture
+def page(browser: Browser, address: str) -> Iterator[Page]:
+    """The first page; at the end nothing must have gone wrong on any page that was opened."""
+    page, watch = steps.open_app(browser, address)
+    yield page
+    assert page.get_by_test_id("stException").count() == 0
+    assert watch.faults == []
+    page.context.close()

@@ -7,12 +7,11 @@ from playwright.sync_api import Locator, Page, expect
 from emo import ui_sound_words as words
 from emo import ui_words
 from tests import voices
-from tests.browser.test_browser import expect_answers, now_s, page, stage, upload
-
-__all__ = ["page"]  # the fixture
+from tests.browser.steps import expect_answers, expect_idle, now_s, stage, upload
 
 
 def open_what_if(page: Page) -> Locator:
+    expect_idle(page)
     page.locator(".st-key-what-if summary").click()
     panel = page.locator(".st-key-what-if")
     expect(panel.get_by_text(words.WHAT_IF_NOTE)).to_be_visible()
@@ -33,6 +32,7 @@ def test_sliders_change_answers_and_sound_while_it_plays(page: Page) -> None:
     expect(stage(page)).not_to_have_attribute("aria-valuenow", f"{now_s(page):.2f}")  # it plays on
     changed = panel.get_by_role("table").get_by_role("cell")
     expect(changed.get_by_text(words.UNCHANGED)).to_have_count(0)
+    expect_idle(page)
     panel.get_by_role("button", name=words.RESET_LABEL).click()
     expect(stage(page)).to_have_attribute("aria-valuemax", "20.00")
     expect(page.get_by_text("times as fast")).to_have_count(0)
@@ -49,6 +49,7 @@ def test_noise_pitch_telephone_and_loudness_are_each_told(page: Page) -> None:
     ):
         panel.get_by_role("slider", name=label).press(key)
         expect(page.get_by_text(told)).to_be_visible()
+        expect_idle(page)
     panel.get_by_text(words.TELEPHONE_LABEL).click()
     expect(page.get_by_text("telephone band")).to_be_visible()
     expect(
