@@ -8,7 +8,7 @@ import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 # One BLAS thread: small products are faster without threads, and workers do not fight for cores.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
@@ -22,6 +22,8 @@ DONE, FAILED, INTERRUPTED = 0, 1, 130  # argparse itself exits with 2 for wrong 
 FORMATS = ("table", "json", "csv")
 TIMELINE_FORMATS = ("text", "csv", "json", "srt", "vtt")
 ANSWERS = (*CLASSIFIERS, "vote")
+
+Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -56,7 +58,14 @@ def _parser() -> argparse.ArgumentParser:
         prog="python -m emo", description="Match voices with seven acted emotions."
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    _add_answering(commands)
+    _add_measuring(commands)
+    _add_describing(commands)
+    return parser
 
+
+def _add_answering(commands: Commands) -> None:
+    """Commands that answer for recordings."""
     predict = commands.add_parser("predict", help="label recordings")
     predict.add_argument("paths", nargs="+", metavar="PATH", help="audio files")
     predict.add_argument("--format", choices=FORMATS, default="table")
@@ -101,6 +110,9 @@ def _parser() -> argparse.ArgumentParser:
     _add_models(explain)
     explain.set_defaults(run=_explain)
 
+
+def _add_measuring(commands: Commands) -> None:
+    """Commands that fit and measure the classifiers."""
     evaluate = commands.add_parser("evaluate", help="measure how often the classifiers are right")
     source = evaluate.add_mutually_exclusive_group(required=True)
     source.add_argument(
@@ -125,6 +137,9 @@ def _parser() -> argparse.ArgumentParser:
     _add_models(train)
     train.set_defaults(run=_train)
 
+
+def _add_describing(commands: Commands) -> None:
+    """Commands that describe corpora, models and results."""
     corpora = commands.add_parser("corpora", help="audit a folder of recordings")
     corpora.add_argument("directory", type=Path, metavar="DIR")
     corpora.add_argument("--json", type=Path, metavar="OUT", help="write the audit here")
@@ -138,7 +153,6 @@ def _parser() -> argparse.ArgumentParser:
     report = commands.add_parser("report", help="what was aimed at and what was reached")
     _add_models(report)
     report.set_defaults(run=_report)
-    return parser
 
 
 def _add_models(parser: argparse.ArgumentParser) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import streamlit as st
 
-from emo import predict, ui_guide, ui_pages, ui_signs, ui_words
+from emo import predict, ui_pages, ui_signs, ui_words
 from emo.comparison import Collection
 from emo.errors import ModelError
 
@@ -31,8 +31,6 @@ def begin(title: str, lead: str) -> None:
     """Set the looks of the page, its title and the sentence under it."""
     ui_pages.ensure_led()
     st.html(f"<style>{_STYLE.read_text(encoding='utf-8')}{ui_signs.styles()}</style>")
-    if title == ui_words.MATRICES_TITLE:
-        ui_guide.note_step("errors")
     st.logo(str(_LOGO), size="large")
     st.title(title, anchor=False)
     st.html(f'<p class="emo-lead">{lead}</p>')

@@ -1,6 +1,7 @@
 """What the browser tests do and look at: each waits for what a person would wait for."""
 
 import re
+from collections.abc import Iterator
 
 from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, Request, expect
 
@@ -124,3 +125,13 @@ def drag(page: Page, first: float, last: float) -> None:
     page.mouse.down()
     page.mouse.move(box["x"] + last * box["width"], y, steps=3)
     page.mouse.up()
+
+
+def each_page(page: Page) -> Iterator[str]:
+    """The title of every page, one after another, as it stands there; none scrolls sideways."""
+    for title in screens.PAGES.values():
+        if title != "Analyse":
+            screens.open_page(page, title)
+        screens.settle(page)
+        assert page.evaluate(WIDTHS) == [0, 0], f"{title} scrolls sideways"
+        yield title

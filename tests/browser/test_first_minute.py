@@ -11,6 +11,7 @@ from tests import voices
 from tests.browser.steps import (
     WIDTHS,
     drag,
+    each_page,
     expect_answers,
     expect_idle,
     expect_now,
@@ -142,7 +143,7 @@ def test_a_step_back_and_an_upload(page: Page) -> None:
     expect_answers(page, "sad.")
     upload(page, "my secret.wav", voices.encoded(voices.voice(), subtype="PCM_16"))
     expect_answers(page, "my secret.wav")
-    page.wait_for_url(re.compile(r"/$"))
+    expect(page).to_have_url(re.compile(r"/$"))
 
 
 # --- The keyboard alone --------------------------------------------------------------------------
@@ -207,11 +208,7 @@ def test_nothing_scrolls_sideways_on_a_phone(browser: Browser, address: str) -> 
     pick(page, "all")
     expect(page.get_by_role("button", name=ui_words.TIMELINE_FILES["vtt"])).to_be_visible()
     open_reasons(page)
-    for title in screens.PAGES.values():
-        if title != "Analyse":
-            screens.open_page(page, title)
-        screens.settle(page)
-        assert page.evaluate(WIDTHS) == [0, 0], f"{title} scrolls sideways"
+    assert list(each_page(page)) == list(screens.PAGES.values())
     assert watch.faults == []
     page.context.close()
 

@@ -55,3 +55,25 @@ def test_noise_pitch_telephone_and_loudness_are_each_told(page: Page) -> None:
     expect(
         page.get_by_test_id("stAlert").filter(has_text=re.compile("noise", re.I)).first
     ).to_be_visible()
+
+
+def test_a_link_sets_the_sliders(page: Page, address: str) -> None:
+    page.get_by_role("button", name="sad", exact=True).click()
+    expect_answers(page, "sad.")
+    panel = open_what_if(page)
+    panel.get_by_role("slider", name=words.PITCH_LABEL).press("ArrowRight")
+    expect(page).to_have_url(re.compile(r"\?sample=sad&pitch=1$"))
+    panel.get_by_text(words.TELEPHONE_LABEL).click()
+    expect(page).to_have_url(re.compile(r"\?sample=sad&pitch=1&telephone=1$"))
+    expect_idle(page)
+    said = page.locator(".st-key-vote .emo-share").all_text_contents()
+    page.goto(f"{address}/?sample=sad&pitch=1&telephone=1")  # a new session, which knows nothing
+    expect_answers(page, "sad.")
+    expect(page.get_by_text("1 semitone higher, telephone band")).to_be_visible()
+    expect(page.locator(".st-key-vote .emo-share")).to_have_text(said)
+    panel = page.locator(".st-key-what-if")  # open, as something is set
+    pitch = panel.get_by_role("slider", name=words.PITCH_LABEL)
+    expect(pitch).to_have_attribute("aria-valuenow", "1")
+    expect(panel.get_by_label(words.TELEPHONE_LABEL)).to_be_checked()
+    panel.get_by_role("button", name=words.RESET_LABEL).click()
+    expect(page).to_have_url(re.compile(r"\?sample=sad$"))
