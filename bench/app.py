@@ -8,7 +8,9 @@ changes, switches, sent) or of all, and ends with 1 if one is missed.  Times are
 
 - upload to answers: from the last byte of the upload (the end of its request) until the vote and
   the cards of all three models are there, for different clips of four seconds, none heard before;
-- what if to answers: from the key that moves a slider until the page is as it says;
+- what if to answers: from the key that moves a slider (which the framework holds back for 0.2 s)
+  until the vote, all three models and the table of what changes are as it says; and until the page
+  is complete, its player drawn anew;
 - page switch: from the click on a link until the page is complete, its charts included; the first
   time in a browser, when the framework's code for charts is fetched too, and again;
 - sent for a clip of 30 s: the payload of all websocket frames, and the bodies of all responses but
@@ -56,15 +58,23 @@ IDLE = "document.querySelector('[data-testid=stApp]').dataset.testScriptState ==
 # How far the page says that the voice was moved, empty where it was not.
 WARNED = """([...document.querySelectorAll('[data-testid=stAlert]')]
   .map(one => one.textContent.match(/altered: (.*)\\.$/)?.[1]).find(Boolean) ?? '')"""
-# Notes when an event came, and when the page was first as wished and painted after it.  What is
-# wished must be new on the page: that a script idles may hold before it has begun.
-NOTE = """([event, wished]) => {
-  const there = new Function(`return ${wished}`);
-  const note = window.emoNote = { from: null, to: null };
+# Cards of the models, and the table of what changes, are those of this run of the script.
+RENEWED = (
+    "!document.querySelector(':is(.st-key-models, .st-key-doubtful-models, .st-key-what-if)"
+    " [data-stale=true]')"
+)
+# Notes when an event came, and when the page was first as wished at least, and as wished, each once
+# it is painted.  What is wished must be new on the page: a script idles before it has begun, too.
+NOTE = """([event, wished, least]) => {
+  const [there, nearly] = [wished, least].map(one => new Function(`return ${one}`));
+  const note = window.emoNote = { from: null, first: null, to: null };
+  const tell = name => requestAnimationFrame(() => setTimeout(() =>
+    (note[name] ??= performance.now())));
   const look = () => {
+    if (note.first === null && nearly()) tell('first');
     if (!there()) return;
     observer.disconnect();
-    requestAnimationFrame(() => setTimeout(() => (note.to = performance.now())));
+    tell('to');
   };
   const observer = new MutationObserver(look);
   observer.observe(document.documentElement,
@@ -107,9 +117,9 @@ def open_app(browser: Browser, address: str) -> Page:
     return page
 
 
-def note(page: Page, wished: str, event: str = "") -> None:
+def note(page: Page, wished: str, event: str = "", least: str = "false") -> None:
     """From now on the page notes when the event comes, and when what is wished is painted."""
-    page.evaluate(NOTE, [event, wished])
+    page.evaluate(NOTE, [event, wished, least])
 
 
 def noted(page: Page) -> tuple[float, float]:
@@ -142,8 +152,8 @@ def time_uploads(page: Page, count: int) -> Iterator[float]:
         screens.settle(page)
 
 
-def time_changes(page: Page, count: int) -> Iterator[float]:
-    """Seconds from each step of the slider of pitch to the new answers, on a page with a clip."""
+def time_changes(page: Page, count: int) -> Iterator[tuple[float, float]]:
+    """Seconds from each step of the slider of pitch, on a page with a clip: to answers, to all."""
     page.get_by_text(ui_sound_words.WHAT_IF_TITLE, exact=True).click()
     slider = page.get_by_role("slider", name=ui_sound_words.PITCH_LABEL)
     slider.press("Home")
@@ -151,10 +161,11 @@ def time_changes(page: Page, count: int) -> Iterator[float]:
     low = int(whatif.LIMITS["pitch_semitones"][0])
     for i in range(count):
         said = whatif.Settings(pitch_semitones=low + 1 + i).words()
-        note(page, f"{WARNED} === {json.dumps(''.join(said))} && {IDLE}", "keydown")
+        answered = f"{WARNED} === {json.dumps(''.join(said))} && {RENEWED}"
+        note(page, f"{answered} && {IDLE}", "keydown", answered)
         slider.press("ArrowRight")
         pressed_s, changed_s = noted(page)
-        yield changed_s - pressed_s
+        yield page.evaluate("window.emoNote.first") / 1000 - pressed_s, changed_s - pressed_s
         screens.settle(page)
 
 
@@ -250,8 +261,9 @@ def measure_changes(browser: Browser, address: str) -> Iterator[Row]:
     upload(page, "clip.wav", encoded(voice(duration_s=CLIP_S, rate_hz=RATE_HZ), RATE_HZ))
     page.locator("h2.emo-verdict").wait_for()
     screens.settle(page)
-    times = tuple(time_changes(page, CHANGES))
-    yield Row("what if to answers", times, CHANGE_TARGET_S, "s")
+    answered, complete = zip(*time_changes(page, CHANGES), strict=True)
+    yield Row("what if to answers", answered, CHANGE_TARGET_S, "s")
+    yield Row("what if to the complete page", complete, SWITCH_TARGET_S, "s")
     page.context.close()
 
 

@@ -29,7 +29,7 @@ from emo import ui_compare_words, ui_guide_words, ui_sound_words, ui_words
 SCREENS = ROOT / "docs" / "screens"
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 FLAGS = ("--no-sandbox", "--disable-dev-shm-usage")
-START_S = 60
+START_S = 180  # with a busy machine
 PATIENCE_MS = 120_000  # with a busy machine
 
 DESKTOP: ViewportSize = {"width": 1280, "height": 900}
@@ -47,6 +47,7 @@ DRAWN = (  # no chart is missing, nor is the framework's code for one still on i
     "[...document.querySelectorAll('[data-testid=stPlotlyChart]')]"
     ".every(chart => chart.querySelector('.main-svg'))"
 )
+_HEADING = "() => document.querySelector('h1')?.innerText.trim() ?? null"
 SAMPLE = "angry"
 N_EXACT = 48  # colours of a picture that are kept as they are
 
@@ -192,8 +193,10 @@ def open_page(page: Page, name: str) -> None:
     if not link.is_visible():
         drawer.click()
         link = page.get_by_test_id("stSidebarNavLink").get_by_text(name, exact=True)
+    before = page.evaluate(_HEADING)
     link.click()
-    page.get_by_role("heading", level=1).wait_for()
+    # The heading of the page before stays until the first of the new one comes.
+    page.wait_for_function(f"before => ![null, before].includes(({_HEADING})())", arg=before)
 
 
 def play(page: Page, scene: Scene) -> None:

@@ -8,7 +8,7 @@ import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 # One BLAS thread: small products are faster without threads, and workers do not fight for cores.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
@@ -23,6 +23,8 @@ DONE, FAILED, INTERRUPTED = 0, 1, 130  # argparse itself exits with 2 for wrong 
 FORMATS = ("table", "json", "csv")
 TIMELINE_FORMATS = ("text", "csv", "json", "srt", "vtt")
 ANSWERS = (*CLASSIFIERS, "vote")
+
+Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -57,7 +59,14 @@ def _parser() -> argparse.ArgumentParser:
         prog="python -m emo", description="Match voices with seven acted emotions."
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    _add_answering(commands)
+    _add_measuring(commands)
+    _add_describing(commands)
+    return parser
 
+
+def _add_answering(commands: Commands) -> None:
+    """Commands that answer for recordings."""
     reads = f"Reads {ALL_LIMITS}".replace(NBSP, " ")
     predict = commands.add_parser("predict", help="label recordings", epilog=reads)
     predict.add_argument("paths", nargs="+", metavar="PATH", help="audio files")
@@ -103,6 +112,9 @@ def _parser() -> argparse.ArgumentParser:
     _add_models(explain)
     explain.set_defaults(run=_explain)
 
+
+def _add_measuring(commands: Commands) -> None:
+    """Commands that fit and measure the classifiers."""
     evaluate = commands.add_parser("evaluate", help="measure how often the classifiers are right")
     source = evaluate.add_mutually_exclusive_group(required=True)
     source.add_argument(
@@ -127,6 +139,9 @@ def _parser() -> argparse.ArgumentParser:
     _add_models(train)
     train.set_defaults(run=_train)
 
+
+def _add_describing(commands: Commands) -> None:
+    """Commands that describe corpora, models and results."""
     corpora = commands.add_parser("corpora", help="audit a folder of recordings")
     corpora.add_argument("directory", type=Path, metavar="DIR")
     corpora.add_argument("--json", type=Path, metavar="OUT", help="write the audit here")
@@ -140,7 +155,6 @@ def _parser() -> argparse.ArgumentParser:
     report = commands.add_parser("report", help="what was aimed at and what was reached")
     _add_models(report)
     report.set_defaults(run=_report)
-    return parser
 
 
 def _add_models(parser: argparse.ArgumentParser) -> None:

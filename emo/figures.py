@@ -79,6 +79,18 @@ def learning_curves(
 # --- Reliability and ROC -------------------------------------------------------------------------
 
 
+def _frame(figure: go.Figure) -> None:
+    """Give a figure the diagonal, and the frame of those that have one."""
+    figure.add_shape(type="line", x0=0, y0=0, x1=1, y1=1, line=_MIDDLE)
+    figure.update_layout(
+        height=440,
+        margin={"l": 60, "r": 12, "t": 12, "b": 44},
+        dragmode=False,
+        hovermode="closest",
+        showlegend=False,
+    )
+
+
 def reliability_diagram(
     bins: Sequence[Bin], names: tuple[str, str, str], sentences: Sequence[str]
 ) -> go.Figure:
@@ -114,20 +126,18 @@ def reliability_diagram(
         hovertemplate="%{hovertext}<extra></extra>",
         yaxis="y2",
     )
-    figure.add_shape(type="line", x0=0, y0=0, x1=1, y1=1, line=_MIDDLE)
-    figure.update_layout(
-        height=440,
-        margin={"l": 60, "r": 12, "t": 12, "b": 44},
-        dragmode=False,
-        hovermode="closest",
-        showlegend=False,
-        yaxis2={"domain": [0.0, 0.2], "title": {"text": names[2], "standoff": 6}},
-    )
+    _frame(figure)
     shares = {"tickformat": ".0%", "range": [-0.02, 1.02], "fixedrange": True}
     figure.update_xaxes(title={"text": names[0], "standoff": 6}, anchor="y2", **shares)
     figure.update_layout(
         yaxis={"domain": [0.28, 1.0], "title": {"text": names[1], "standoff": 6}, **shares},
-        yaxis2={"fixedrange": True, "nticks": 3, "showgrid": False},
+        yaxis2={
+            "domain": [0.0, 0.2],
+            "title": {"text": names[2], "standoff": 6},
+            "fixedrange": True,
+            "nticks": 3,
+            "showgrid": False,
+        },
     )
     return figure
 
@@ -163,15 +173,8 @@ def roc_curves(curves: Sequence[Roc], names: tuple[str, str]) -> go.Figure:
             hovertemplate="%{fullData.name}: %{y:.0%} found at %{x:.0%} false alarms"
             "<extra></extra>",
         )
-    figure.add_shape(type="line", x0=0, y0=0, x1=1, y1=1, line=_MIDDLE)
     shares = {"tickformat": ".0%", "range": [-0.01, 1.01], "fixedrange": True}
-    figure.update_layout(
-        height=440,
-        margin={"l": 60, "r": 12, "t": 12, "b": 44},
-        dragmode=False,
-        hovermode="closest",
-        showlegend=False,
-    )
+    _frame(figure)
     figure.update_xaxes(title={"text": names[0], "standoff": 6}, **shares)
     figure.update_yaxes(title={"text": names[1], "standoff": 6}, **shares)
     return figure

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 import streamlit as st
 
-from emo import decoder, predict, ui_guide, ui_pages, ui_signs, ui_words
+from emo import decoder, predict, ui_pages, ui_signs, ui_words
 from emo.comparison import Collection
 from emo.counters import COUNTERS
 from emo.errors import ModelError
@@ -38,8 +38,6 @@ def begin(title: str, lead: str) -> None:
     ui_pages.ensure_led()
     decoder.shared().start()  # ready before the first upload is
     st.html(f"<style>{_STYLE.read_text(encoding='utf-8')}{ui_signs.styles()}</style>")
-    if title == ui_words.MATRICES_TITLE:
-        ui_guide.note_step("errors")
     st.logo(str(_LOGO), size="large")
     st.title(title, anchor=False)
     st.html(f'<p class="emo-lead">{lead}</p>')

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from emo import ui_analyse, ui_guide, ui_links, ui_player, ui_why
+from emo import ui_analyse, ui_guide, ui_links, ui_player, ui_what_if, ui_why
 
 MATRICES_PAGE = "pages/confusion_matrices.py"
 
@@ -21,6 +21,7 @@ def follow_address() -> None:
     if choice is not None:
         ui_player.select_share(ui_analyse.player_key(choice), asked.share)
     ui_why.set_open(asked.why)
+    ui_what_if.set_to(asked.settings)
 
 
 def _shown_link() -> ui_links.Link:
@@ -29,7 +30,7 @@ def _shown_link() -> ui_links.Link:
     if choice is None or choice.origin != "sample":
         return ui_links.EMPTY
     share = ui_player.selected_share(ui_analyse.player_key(choice))
-    return ui_links.Link(Path(choice.name).stem, share, ui_why.is_open())
+    return ui_links.Link(Path(choice.name).stem, share, ui_why.is_open(), ui_what_if.settings())
 
 
 def show_guide() -> None:

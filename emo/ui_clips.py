@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import streamlit as st
@@ -12,10 +11,10 @@ from emo import ui_words
 from emo.comparison import DISAGREEMENT, Entry, n_named
 from emo.figures import EMOTION_COLOURS
 from emo.predict import Answer, Prediction
+from emo.ui_component import component
 
 KEY = "comparison-table"
 
-_FILES = Path(__file__).parent / "data"
 _ORDER_OF = {"name": "name", "length": "length", "vote": "vote", "agreement": DISAGREEMENT}
 _FALLING = ("length",)
 
@@ -26,15 +25,6 @@ class Picked:
 
     ticked: tuple[str, ...]
     opened: str | None
-
-
-@st.cache_resource(show_spinner=False)
-def _table() -> Any:
-    """The component, registered once for all sessions."""
-    html, css, js = (
-        (_FILES / f"clips.{kind}").read_text(encoding="utf-8") for kind in ("html", "css", "js")
-    )
-    return st.components.v2.component("emo_clips", html=html, css=css, js=js)
 
 
 def show_clips(
@@ -55,9 +45,8 @@ def show_clips(
     take_order
         Called when a person asks for another order; :func:`asked_order` then has it.
     """
-    result = _table()(
+    result = component("clips")(
         key=_key(n_rounds),
-        # In a list: in a dictionary Streamlit would look for tables, and load pandas to do so.
         data=[
             {
                 "rows": [row(entry) for entry in entries],

@@ -10,8 +10,11 @@ from dataclasses import dataclass
 
 import streamlit as st
 
+from emo.ui_settings import NAMES, read_settings, write_settings
+from emo.whatif import NEUTRAL, Settings
+
 SAMPLE, PART, WHY = "sample", "part", "why"
-"""Names in the address: ``?sample=sad&part=0.25000-0.61250&why=1``."""
+"""Names in the address: ``?sample=sad&part=0.25000-0.61250&why=1``, and those of *What if*."""
 
 _SHARE = r"(0(?:\.[0-9]{1,5})?|1(?:\.0{1,5})?)"
 _PART = re.compile(f"{_SHARE}-{_SHARE}")
@@ -29,6 +32,7 @@ class Link:
     sample: str = ""
     share: tuple[float, float] | None = None
     why: bool = False
+    settings: Settings = NEUTRAL
 
 
 EMPTY = Link()
@@ -39,7 +43,8 @@ def read_link(params: Mapping[str, str], samples: Collection[str]) -> Link:
     sample = params.get(SAMPLE, "")
     if sample not in samples:
         return EMPTY
-    return Link(sample, _read_part(params.get(PART, "")), params.get(WHY) == "1")
+    part, why = _read_part(params.get(PART, "")), params.get(WHY) == "1"
+    return Link(sample, part, why, read_settings(params))
 
 
 def _read_part(text: str) -> tuple[float, float] | None:
@@ -63,7 +68,7 @@ def write_link(link: Link) -> dict[str, str]:
         params[PART] = f"{start:.5f}-{stop:.5f}"
     if link.why:
         params[WHY] = "1"
-    return params
+    return params | write_settings(link.settings)
 
 
 def note_act() -> None:
@@ -81,7 +86,8 @@ def follow(shown: Link, samples: Collection[str]) -> Link | None:
     samples
         Stems of the files of all samples.
     """
-    given = {name: st.query_params[name] for name in (SAMPLE, PART, WHY) if name in st.query_params}
+    ours = (SAMPLE, PART, WHY, *NAMES)
+    given = {name: st.query_params[name] for name in ours if name in st.query_params}
     has_acted = st.session_state.pop(_ACTED, False)
     if given and not has_acted and given != st.session_state.get(_WRITTEN):
         asked = read_link(given, samples)

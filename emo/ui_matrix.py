@@ -1,27 +1,15 @@
 """A confusion matrix on the page: one component, whose cells can be pointed at and chosen."""
 
 from collections.abc import Callable, Sequence
-from pathlib import Path
-from typing import Any
 
 import streamlit as st
 
 from emo import ui_cells_words as words
 from emo.grids import Grid, colour_at
+from emo.ui_component import component
 
 Cell = tuple[str, str]
 """Acted emotion and answer."""
-
-_FILES = Path(__file__).parent / "data"
-
-
-@st.cache_resource(show_spinner=False)
-def _matrix() -> Any:
-    """The component, registered once for all sessions."""
-    html, css, js = (
-        (_FILES / f"matrix.{kind}").read_text(encoding="utf-8") for kind in ("html", "css", "js")
-    )
-    return st.components.v2.component("emo_matrix", html=html, css=css, js=js)
 
 
 def palettes(kind: str) -> list[list[str]]:
@@ -62,9 +50,8 @@ def show_grid(
         Of the theme's colours; see :func:`palettes`.
     """
     is_here = picked is not None and set(picked) <= set(labels)
-    _matrix()(
+    component("matrix")(
         key=key,
-        # In a list: in a dictionary Streamlit would look for tables, and load pandas to do so.
         data=[
             {
                 "labels": list(labels),

@@ -2,28 +2,17 @@
 
 import json
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import streamlit as st
 
 from emo import ui_guide, ui_html, ui_links
+from emo.ui_component import component
 
 Share = tuple[float, float]
 """Where a part of a clip starts and stops, 0 to 1 of it: its length may change with its speed."""
 
 _SHARES = "selected"
-
-_FILES = Path(__file__).parent / "data"
-
-
-@st.cache_resource(show_spinner=False)
-def _player() -> Any:
-    """The component, registered once for all sessions."""
-    html, css, js = (
-        (_FILES / f"player.{kind}").read_text(encoding="utf-8") for kind in ("html", "css", "js")
-    )
-    return st.components.v2.component("emo_player", html=html, css=css, js=js)
 
 
 def show_player(block: bytes, key: str) -> None:
@@ -37,7 +26,7 @@ def show_player(block: bytes, key: str) -> None:
         One for each clip, so that the region of one is not taken for another's.
     """
     st.html(ui_html.chosen_part(json.dumps(selected_share(key))))
-    _player()(
+    component("player")(
         data=block,
         key=key,
         on_region_change=_keep_region(key),

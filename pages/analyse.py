@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from emo import ui, ui_address, ui_analyse, ui_compare, ui_words
+from emo import ui, ui_address, ui_analyse, ui_answers, ui_compare, ui_words
 
 ui.begin(ui_words.ANALYSE_TITLE, ui_words.ANALYSE_LEAD)
 ui_address.follow_address()
@@ -15,13 +15,15 @@ else:
     analysis = ui_analyse.analysis_of(choice)
     if analysis is not None:
         ui_compare.show_way_back(choice)
-        ui_analyse.show_verdict(choice, analysis)
-        ui_analyse.show_models(analysis)
-        ui_analyse.show_sound(choice, analysis)
-        over_time = st.container()  # it takes longest, so the rest of the page comes first
+        ui_answers.show_verdict(choice, analysis)
+        ui_answers.show_models(analysis)
+        # Answers come first, then what takes longer.
+        sound, over_time = st.container(), st.container()
         ui_analyse.show_what_if(analysis)
         ui_analyse.show_why(choice, analysis)
         ui_analyse.show_quality(analysis)
         ui_analyse.show_downloads(choice, analysis)
+        with sound:
+            ui_analyse.show_sound(choice, analysis)
         with over_time:
             ui_analyse.show_over_time(choice, analysis)

@@ -1,8 +1,9 @@
 """What each classifier answered for clips whose acted emotion is known."""
 
-from emo import ui, ui_closer, ui_matrices, ui_view, ui_words
+from emo import ui, ui_closer, ui_guide, ui_matrices, ui_view, ui_words
 
 ui.begin(ui_words.MATRICES_TITLE, ui_words.MATRICES_LEAD)
+ui_guide.note_step("errors")
 metrics = ui.metrics_or_sentence()
 if metrics:
     view = ui_view.choose_view(metrics)

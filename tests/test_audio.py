@@ -422,20 +422,20 @@ def test_a_jump_before_the_start_stays_where_it_is() -> None:
     assert file.seek(-1) == file.seek(2**70) == file.tell() == 2
 
 
-def decodes_or_says_why(data: bytes) -> None:
+def decodes_or_says_why(data: bytes) -> bool:
+    """Whether the bytes give a clip that can be judged, or a sentence."""
     try:
         clip = audio.decode(data)
-    except AudioError:
-        return
-    assert np.isfinite(clip.samples).all()
-    assert clip.duration_s >= MIN_DURATION_S
+    except AudioError as error:
+        return str(error).endswith(".")
+    return bool(np.isfinite(clip.samples).all()) and clip.duration_s >= MIN_DURATION_S
 
 
 @given(st.sampled_from(CONTAINERS), st.binary(max_size=400))
 @settings(max_examples=150, deadline=None)
 def test_any_bytes_behind_any_signature(container: tuple[str, int, bytes], rest: bytes) -> None:
     _, offset, magic = container
-    decodes_or_says_why(bytes(offset) + magic + rest)
+    assert decodes_or_says_why(bytes(offset) + magic + rest)
 
 
 @pytest.fixture(scope="module")
@@ -455,7 +455,8 @@ def test_damaged_files(originals: list[bytes], data: st.DataObject) -> None:
     damage = data.draw(st.dictionaries(places, st.integers(0, 255), max_size=8), label="damage")
     for place, value in damage.items():
         whole[min(place, len(whole) - 1)] = value
-    decodes_or_says_why(bytes(whole[: data.draw(st.integers(1, len(whole)), label="length")]))
+    length = data.draw(st.integers(1, len(whole)), label="length")
+    assert decodes_or_says_why(bytes(whole[:length]))
 
 
 # Files

@@ -3,10 +3,8 @@
 import csv
 import io
 import json
-import os
 import re
 import shutil
-import subprocess
 import sys
 from dataclasses import fields, replace
 from pathlib import Path
@@ -20,6 +18,7 @@ from emo.labels import LABELS
 from emo.predict import Answer, Prediction
 from emo.presence import Concern
 from emo.quality import Quality
+from tests.loaded import heavy_imports
 from tests.malformed import malformed
 from tests.tiny import write_savee
 from tests.voices import encoded, silence, voice
@@ -309,17 +308,4 @@ def test_an_audit_counts_a_folder(capsys, tmp_path):
 
 @pytest.mark.parametrize("settings", [[], WHAT_IF], ids=["as it is", "altered"])
 def test_predict_imports_no_training_library(models, spoken, settings):
-    code = (
-        "import sys; from emo.__main__ import main; "
-        f"main(['predict', '--models', {models!r}, *{settings!r}, {spoken!r}]); "
-        "heavy = {'tensorflow', 'keras', 'sklearn', 'librosa', 'numba', 'scipy', 'pandas'}; "
-        "sys.exit(' '.join(heavy & set(sys.modules)) or 0)"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        cwd=ROOT,
-        env=os.environ | {"PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == 0, done.stderr
+    assert heavy_imports(["predict", "--models", models, *settings, spoken]) == []

@@ -23,7 +23,8 @@ from emo.presence import (
     part,
     stretches,
 )
-from tests.sounds import DESIGN, HELD_OUT, organ, sound, white
+from tests.music import organ
+from tests.sounds import DESIGN, HELD_OUT, sound, white
 from tests.voices import Samples, at_level, noise, padded, silence, tone, voice
 
 SPOKEN = Measures(

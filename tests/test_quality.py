@@ -17,7 +17,7 @@ from emo.quality import (
     doubts,
     measure_quality,
 )
-from tests.sounds import band_of_noise
+from tests.music import band_of_noise
 from tests.voices import encoded, noise, padded, silence, tone, voice
 
 GOOD = Quality(3.0, 48_000, 1, -3.0, -20.0, 0.0, 35.0, 0.9, 8000.0)

@@ -18,7 +18,8 @@ from emo.functionals import functionals
 from emo.labels import INDEX, LABELS
 from emo.predict import ANSWER_KEYS, answer, load_models, predict
 from emo.timeline import Timeline, cues, follow, join_speech, place_windows
-from tests.sounds import melody, organ, sound
+from tests.music import melody, organ
+from tests.sounds import sound
 from tests.voices import Samples, encoded, noise, silence, tone, voice
 
 GLIDE = voice((240.0, 120.0), 2.0)

@@ -7,6 +7,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from emo import ui_links, ui_words
+from emo.ui_sound_words import WHAT_IF_TITLE
 from tests import pages
 from tests.pages import ANALYSE, APP, MATRICES, check, html, tone, upload
 
@@ -69,6 +70,43 @@ def test_the_address_follows_the_page() -> None:
     assert address(at) == {"sample": "happy"}
     check(at.button(key="sample-sad").click().run())
     assert address(at) == {"sample": "sad"}
+
+
+SET = {"noise": "20", "speed": "0.75", "pitch": "-3", "telephone": "1", "gain": "6"}
+
+
+def told(at: AppTest) -> str:
+    return " ".join(warning.value for warning in at.warning).replace("\\", "")
+
+
+def test_a_link_sets_what_if() -> None:
+    at = open_at(sample="sad", **SET)
+    assert address(at) == {"sample": "sad", **SET}
+    assert at.select_slider(key="what-if-noise").value == 20
+    assert at.slider(key="what-if-speed").value == 0.75
+    for phrase in ("0.75 times as fast", "3 semitones lower", "6 dB louder", "telephone"):
+        assert phrase in told(at)
+    assert next(one for one in at.expander if one.proto.label == WHAT_IF_TITLE).proto.expanded
+    check(at.button(key="what-if-reset").click().run())
+    assert address(at) == {"sample": "sad"}
+    assert "as fast" not in told(at)
+
+
+def test_the_address_follows_the_sliders_and_a_visit_keeps_them() -> None:
+    at = open_at(sample="sad")
+    check(at.slider(key="what-if-pitch").set_value(4).run())
+    assert address(at) == {"sample": "sad", "pitch": "4"}
+    check(at.switch_page(MATRICES).run())
+    at.query_params.clear()  # as the navigation does
+    check(at.switch_page(ANALYSE).run())
+    assert at.slider(key="what-if-pitch").value == 4
+    assert address(at) == {"sample": "sad", "pitch": "4"}
+
+
+def test_settings_that_cannot_be_are_ignored() -> None:
+    at = open_at(sample="sad", pitch="99", speed="x", noise="-1", gain="", telephone="no")
+    assert address(at) == {"sample": "sad"}
+    assert at.slider(key="what-if-speed").value == 1.0
 
 
 def test_what_a_person_gave_is_never_in_the_address() -> None:

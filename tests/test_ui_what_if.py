@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from emo import predict, ui_sound_words, ui_what_if
+from emo import predict, ui_settings, ui_sound_words
 from emo.audio import Clip
 from emo.whatif import LIMITS, NEUTRAL, Settings
 from tests import pages
@@ -73,18 +73,18 @@ def test_what_cannot_be_altered_is_said_and_the_settings_stay(app: AppTest) -> N
 
 
 def test_every_choice_on_the_page_is_one_that_the_core_takes() -> None:
-    for noise_db in ui_what_if.NOISES_DB:
+    for noise_db in ui_settings.NOISES_DB:
         Settings(noise_below_db=noise_db)
     for name, (low, high, _) in {
-        "speed": ui_what_if.SPEEDS,
-        "pitch_semitones": ui_what_if.SEMITONES,
-        "gain_db": ui_what_if.GAINS_DB,
+        "speed": ui_settings.SPEEDS,
+        "pitch_semitones": ui_settings.SEMITONES,
+        "gain_db": ui_settings.GAINS_DB,
     }.items():
         least, most = LIMITS[name]
         assert least <= low < getattr(NEUTRAL, name) < high <= most
 
 
 def test_steps_of_the_speed_meet_one() -> None:
-    low, high, step = ui_what_if.SPEEDS
+    low, high, step = ui_settings.SPEEDS
     assert np.isclose((1 - low) / step % 1, 0, atol=1e-6)
     assert np.isclose((high - 1) / step % 1, 0, atol=1e-6)

@@ -4,24 +4,28 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Playwright, expect, sync_playwright
+from playwright.sync_api import Browser, Page, Playwright, expect, sync_playwright
 
 from docs import screens
 from tests import voices
+from tests.browser import steps
 
 MIC_RATE_HZ = 48_000
+MOST_S = 600  # of a test, on a machine that has little time for us
 
-expect.set_options(timeout=30_000)  # for a machine with other things to do
+expect.set_options(timeout=steps.WAIT_MS)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tries a test in a browser twice: on a machine that others use, one alone may run out of time.
+    """Gives each test of this folder time for many waits, and a second try.
 
-    What was tried again is counted at the end of the run as "rerun".
+    On a machine that others use, one alone may run out of time; what was tried again is counted at
+    the end of the run as "rerun".
     """
     here = Path(__file__).parent
     for item in items:
         if item.path.is_relative_to(here):
+            item.add_marker(pytest.mark.timeout(MOST_S))
             item.add_marker(pytest.mark.flaky(reruns=1))
 
 
@@ -61,3 +65,13 @@ def browser(playwright: Playwright, microphone: Path) -> Iterator[Browser]:
     )
     yield browser
     browser.close()
+
+
+@pytest.fixture
+def page(browser: Browser, address: str) -> Iterator[Page]:
+    """The first page; at the end nothing must have gone wrong on any page that was opened."""
+    page, watch = steps.open_app(browser, address)
+    yield page
+    assert page.get_by_test_id("stException").count() == 0
+    assert watch.faults == []
+    page.context.close()

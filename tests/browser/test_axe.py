@@ -11,8 +11,6 @@ from docs import screens
 
 WCAG = {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"]}
 
-pytestmark = pytest.mark.timeout(180)
-
 
 @pytest.fixture(params=screens.MODES)
 def page(browser: Browser, address: str, request: pytest.FixtureRequest) -> Iterator[Page]:

@@ -11,11 +11,7 @@ from docs import screens
 from emo import ui_compare_words as words
 from emo import ui_words
 from tests import voices
-from tests.browser.test_browser import ANSWER_MS, UNNAMED, WIDTHS, expect_answers, open_app, page
-
-__all__ = ["page"]  # the fixture
-
-pytestmark = pytest.mark.timeout(300)
+from tests.browser.steps import UNNAMED, WIDTHS, expect_answers, expect_idle, open_app
 
 SHORT = voices.encoded(voices.voice(), subtype="PCM_16")
 LONG = voices.encoded(voices.voice((220.0, 160.0), 3.0), subtype="PCM_16")
@@ -59,7 +55,7 @@ def players(page: Page) -> Locator:
 def test_several_files_get_rows_that_open_in_full(page: Page, tmp_path: Path) -> None:
     open_compare(page)
     give(page)
-    expect(rows(page)).to_have_count(3, timeout=ANSWER_MS)
+    expect(rows(page)).to_have_count(3)
     expect(page.locator("tr.unread")).to_contain_text("notes.wav")
     expect(page.locator("tr.unread small")).to_have_text(re.compile(r"\.$"))
     first = rows(page).filter(has_text=ODD_NAME)
@@ -75,7 +71,7 @@ def test_several_files_get_rows_that_open_in_full(page: Page, tmp_path: Path) ->
     first.get_by_role("button", name=ODD_NAME).click()
     expect_answers(page, f"{ODD_NAME} · 2.0")
     page.get_by_role("link", name=words.BACK_LABEL).click()
-    expect(rows(page)).to_have_count(3, timeout=ANSWER_MS)
+    expect(rows(page)).to_have_count(3)
     rows(page).filter(has_text="long.wav").locator(".agreement").click()  # anywhere in the row
     expect_answers(page, "long.wav · 3.0")
 
@@ -83,35 +79,38 @@ def test_several_files_get_rows_that_open_in_full(page: Page, tmp_path: Path) ->
 def test_a_view_is_chosen_and_stands_in_the_address(page: Page, address: str) -> None:
     open_compare(page)
     give(page)
-    expect(rows(page)).to_have_count(3, timeout=ANSWER_MS)
+    expect(rows(page)).to_have_count(3)
     page.get_by_role("button", name="Length").click()
     expect(page).to_have_url(re.compile(r"/compare\?order=length$"))
     expect(page.locator("th[aria-sort=descending]")).to_have_text("Length")
     expect(rows(page).first).to_contain_text("long.wav")
     page.get_by_role("radio", name=words.SHOW_NAMES["unread"], exact=True).click()
-    expect(rows(page)).to_have_count(1, timeout=ANSWER_MS)
+    expect(rows(page)).to_have_count(1)
     expect(page).to_have_url(re.compile(r"order=length&show=unread|show=unread&order=length"))
     page.goto(f"{address}/compare?show=unread")
     page.get_by_test_id("stFileUploader").wait_for()
     give(page)
-    expect(rows(page)).to_have_count(1, timeout=ANSWER_MS)
+    expect(rows(page)).to_have_count(1)
     expect(rows(page)).to_contain_text("notes.wav")
     page.get_by_role("radio", name=words.SHOW_NAMES["all"], exact=True).click()
-    expect(rows(page)).to_have_count(3, timeout=ANSWER_MS)
+    expect(rows(page)).to_have_count(3)
     expect(page).to_have_url(f"{address}/compare")
+    expect_idle(page)
     page.get_by_label(words.NAME_LABEL).fill("LONG")
     page.get_by_label(words.NAME_LABEL).press("Enter")
-    expect(rows(page)).to_have_count(1, timeout=ANSWER_MS)
+    expect(rows(page)).to_have_count(1)
 
 
 def test_two_clips_stand_side_by_side_on_one_scale(page: Page) -> None:
     open_compare(page)
     give(page, [FILES[0], FILES[2]])
-    expect(rows(page)).to_have_count(2, timeout=ANSWER_MS)
+    expect(rows(page)).to_have_count(2)
     for name in ("long.wav", ODD_NAME):
         ticks(page, name).focus()
         ticks(page, name).press("Space")  # by keyboard alone
-    expect(players(page)).to_have_count(2, timeout=ANSWER_MS)
+        expect(ticks(page, name)).to_be_checked()
+        expect_idle(page)
+    expect(players(page)).to_have_count(2)
     expect(players(page).nth(0)).to_have_attribute("aria-valuemax", re.compile(r"^3\.0"))
     expect(players(page).nth(1)).to_have_attribute("aria-valuemax", re.compile(r"^2\.0"))
     expect(page.locator("h2.emo-verdict")).to_have_count(2)
@@ -127,7 +126,7 @@ def test_two_clips_stand_side_by_side_on_one_scale(page: Page) -> None:
     expect(page.locator(".st-key-pair-sound-B").get_by_role("button", name="Pause")).to_be_visible()
     expect(pause).to_have_count(1)  # the first has stopped
     page.get_by_role("button", name=words.REMOVE_LABEL).click()
-    expect(rows(page)).to_have_count(0, timeout=ANSWER_MS)
+    expect(rows(page)).to_have_count(0)
     expect(players(page)).to_have_count(0)
 
 
@@ -151,7 +150,7 @@ def test_a_folder_is_dropped(page: Page, tmp_path: Path) -> None:
                 "data": {"items": [], "files": [str(folder.parent)], "dragOperationsMask": 1},
             },
         )
-    expect(rows(page)).to_have_count(2, timeout=ANSWER_MS)
+    expect(rows(page)).to_have_count(2)
     expect(rows(page).filter(has_text="short.wav")).to_have_count(1)
 
 
@@ -160,14 +159,15 @@ def test_the_samples_are_one_click_and_fit(browser: Browser, address: str, mode:
     page, watch = open_app(browser, address, mode)
     open_compare(page)
     page.get_by_role("button", name=words.SAMPLES_LABEL).click()
-    expect(rows(page)).to_have_count(7, timeout=ANSWER_MS)
+    expect(rows(page)).to_have_count(7)
+    expect_idle(page)
     for i in range(2):
         rows(page).nth(i).get_by_role("checkbox").check()
-    expect(players(page)).to_have_count(2, timeout=ANSWER_MS)
+    expect(players(page)).to_have_count(2)
     screens.settle(page)
     assert page.evaluate(WIDTHS) == [0, 0]
     assert page.evaluate(UNNAMED) == []
     page.get_by_role("button", name=words.FORGET_LABEL).click()
-    expect(rows(page)).to_have_count(0, timeout=ANSWER_MS)
+    expect(rows(page)).to_have_count(0)
     assert watch.faults == []
     page.context.close()

@@ -1,39 +1,26 @@
 """The first minute of someone with nothing at hand; links; the keyboard alone; phone and dark."""
 
 import re
-from collections.abc import Iterator
 
-import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from docs import screens
 from emo import ui_guide_words, ui_words
 from emo.labels import LABELS
 from tests import voices
-from tests.browser.test_browser import (
-    ANSWER_MS,
+from tests.browser.steps import (
     WIDTHS,
     drag,
+    each_page,
     expect_answers,
-    now_s,
+    expect_idle,
+    expect_now,
     open_app,
     stage,
     upload,
 )
 
 MOST_TABS = 60
-
-pytestmark = pytest.mark.timeout(180)
-
-
-@pytest.fixture
-def page(browser: Browser, address: str) -> Iterator[Page]:
-    """The first page; at the end nothing must have gone wrong on it."""
-    page, watch = open_app(browser, address)
-    yield page
-    assert page.get_by_test_id("stException").count() == 0
-    assert watch.faults == []
-    page.context.close()
 
 
 def guide(page: Page) -> Locator:
@@ -42,7 +29,7 @@ def guide(page: Page) -> Locator:
 
 def expect_step(page: Page, step: str) -> None:
     name, sentence = ui_guide_words.STEPS[step]
-    expect(guide(page).locator("[aria-current=step]")).to_have_text(name, timeout=ANSWER_MS)
+    expect(guide(page).locator("[aria-current=step]")).to_have_text(name)
     expect(guide(page).get_by_role("status")).to_contain_text(sentence)
 
 
@@ -54,7 +41,7 @@ def pick(page: Page, emotion: str) -> None:
 
 def open_reasons(page: Page) -> None:
     page.get_by_text(ui_words.WHY_LABEL, exact=True).click()
-    expect(page.locator(".st-key-why-mlp p").first).to_be_visible(timeout=ANSWER_MS)
+    expect(page.locator(".st-key-why-mlp p").first).to_be_visible()
 
 
 # --- The guide -----------------------------------------------------------------------------------
@@ -74,7 +61,7 @@ def test_the_guide_follows_along_and_gets_out_of_the_way(page: Page) -> None:
     page.get_by_role("link", name=ui_guide_words.NEXT_LABEL).click()
     expect(page.get_by_role("heading", level=1)).to_have_text(ui_words.MATRICES_TITLE)
     screens.open_page(page, "Analyse")
-    expect(page.locator("h2.emo-verdict")).to_be_visible(timeout=ANSWER_MS)
+    expect(page.locator("h2.emo-verdict")).to_be_visible()
     expect(guide(page)).to_have_count(0)
 
 
@@ -92,11 +79,12 @@ def test_the_long_sample_shows_the_timeline_with_one_click(page: Page) -> None:
     pick(page, "all")
     timeline = page.get_by_role("img", name=re.compile("^The vote over time: "))
     last = page.get_by_role("button", name=ui_words.TIMELINE_FILES["vtt"])
-    expect(last).to_be_visible(timeout=ANSWER_MS)
+    expect(last).to_be_visible()
     said = timeline.locator(".emo-lane").first.locator("> div")
-    assert said.count() >= len(LABELS)
+    expect(said.nth(len(LABELS) - 1)).to_be_attached()
     legend = page.locator("ul.emo-legend").first
     expect(legend.locator("li")).to_have_text(list(LABELS))
+    expect_idle(page)
     place = timeline.locator("[data-emo-seek]")
     place.scroll_into_view_if_needed()
     box = place.bounding_box()
@@ -104,7 +92,7 @@ def test_the_long_sample_shows_the_timeline_with_one_click(page: Page) -> None:
     place.click(position={"x": box["width"] / 2, "y": box["height"] / 2})
     half_s = float(stage(page).get_attribute("aria-valuemax") or 0) / 2
     assert half_s > 30
-    assert now_s(page) == pytest.approx(half_s, abs=0.5)
+    expect_now(page, half_s, 0.5)
 
 
 # --- Links ---------------------------------------------------------------------------------------
@@ -113,7 +101,7 @@ def test_the_long_sample_shows_the_timeline_with_one_click(page: Page) -> None:
 def test_a_link_opened_afresh_shows_the_same(browser: Browser, address: str, page: Page) -> None:
     pick(page, "sad")
     drag(page, 0.3, 0.6)
-    expect(page.get_by_test_id("stText")).to_contain_text("selected: ", timeout=ANSWER_MS)
+    expect(page.get_by_test_id("stText")).to_contain_text("selected: ")
     open_reasons(page)
     page.wait_for_url(re.compile(r"\?sample=sad&part=0\.\d{5}-0\.\d{5}&why=1$"))
     shown = page.get_by_test_id("stText").first.inner_text()
@@ -124,12 +112,13 @@ def test_a_link_opened_afresh_shows_the_same(browser: Browser, address: str, pag
     expect(fresh.locator("h2.emo-verdict")).to_have_text(
         page.locator("h2.emo-verdict").inner_text()
     )
-    expect(fresh.locator(".st-key-why-mlp p").first).to_be_visible(timeout=ANSWER_MS)
+    expect(fresh.locator(".st-key-why-mlp p").first).to_be_visible()
     clear = fresh.get_by_role("button", name=ui_words.PLAYER["clear"])
     expect(clear).to_be_visible()  # the player knows of the part
+    expect_idle(fresh)
     expect(guide(fresh)).to_have_count(0)
     clear.click()
-    expect(fresh.get_by_test_id("stText")).not_to_contain_text("selected", timeout=ANSWER_MS)
+    expect(fresh.get_by_test_id("stText")).not_to_contain_text("selected")
     fresh.wait_for_url(re.compile(r"\?sample=sad&why=1$"))
     assert watch.faults == []
     fresh.context.close()
@@ -154,7 +143,7 @@ def test_a_step_back_and_an_upload(page: Page) -> None:
     expect_answers(page, "sad.")
     upload(page, "my secret.wav", voices.encoded(voices.voice(), subtype="PCM_16"))
     expect_answers(page, "my secret.wav")
-    page.wait_for_url(re.compile(r"/$"))
+    expect(page).to_have_url(re.compile(r"/$"))
 
 
 # --- The keyboard alone --------------------------------------------------------------------------
@@ -175,6 +164,7 @@ RING = """() => {
 
 def tab_to(page: Page, name: str) -> list[str]:
     """What was passed with the tabulator on the way to what is called so; each shows a ring."""
+    expect_idle(page)  # what is drawn anew loses the keyboard
     passed: list[str] = []
     for _ in range(MOST_TABS):
         page.keyboard.press("Tab")
@@ -195,20 +185,18 @@ def test_from_start_to_result_by_keyboard_alone(page: Page) -> None:
     tab_to(page, ui_words.PLAYER["play"])
     tab_to(page, ui_words.PLAYER["position"])
     page.keyboard.press("Shift+ArrowRight")
-    assert now_s(page) == pytest.approx(1.0, abs=0.05)
+    expect_now(page, 1.0)
     page.keyboard.press("e")
-    expect(page.get_by_test_id("stText")).to_contain_text(
-        "selected: 0.00 to 1.00", timeout=ANSWER_MS
-    )
+    expect(page.get_by_test_id("stText")).to_contain_text("selected: 0.00 to 1.00")
     tab_to(page, ui_words.PLAYER["keys_title"])  # what the keys do stands on the page
     page.keyboard.press("Enter")
     expect(page.get_by_text(ui_words.PLAYER["keys"])).to_be_visible()
     tab_to(page, ui_words.WHY_LABEL)
     page.keyboard.press("Space")
-    expect(page.locator(".st-key-why-mlp p").first).to_be_visible(timeout=ANSWER_MS)
+    expect(page.locator(".st-key-why-mlp p").first).to_be_visible()
     tab_to(page, ui_words.FORGET_LABEL)
     page.keyboard.press("Enter")
-    expect(page.locator("h2.emo-verdict")).to_have_count(0, timeout=ANSWER_MS)
+    expect(page.locator("h2.emo-verdict")).to_have_count(0)
 
 
 # --- Phone and dark ------------------------------------------------------------------------------
@@ -218,15 +206,9 @@ def test_nothing_scrolls_sideways_on_a_phone(browser: Browser, address: str) -> 
     page, watch = open_app(browser, address, "phone")
     assert page.evaluate(WIDTHS) == [0, 0]
     pick(page, "all")
-    expect(page.get_by_role("button", name=ui_words.TIMELINE_FILES["vtt"])).to_be_visible(
-        timeout=ANSWER_MS
-    )
+    expect(page.get_by_role("button", name=ui_words.TIMELINE_FILES["vtt"])).to_be_visible()
     open_reasons(page)
-    for title in screens.PAGES.values():
-        if title != "Analyse":
-            screens.open_page(page, title)
-        screens.settle(page)
-        assert page.evaluate(WIDTHS) == [0, 0], f"{title} scrolls sideways"
+    assert list(each_page(page)) == list(screens.PAGES.values())
     assert watch.faults == []
     page.context.close()
 

@@ -18,12 +18,10 @@ from emo import ui_matrices_words as matrix_words
 from emo.labels import LABELS
 from emo.results import VOTE, read_metrics
 from tests import voices
+from tests.browser.steps import WAIT_MS, WIDTHS, expect_idle
 
-WAIT_MS = 60_000
 MODELS = screens.ROOT / "models"
 CELL = ("cnn", "angry", "fearful")
-
-pytestmark = pytest.mark.timeout(300)
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +48,7 @@ def open_link(browser: Browser, address: str, query: str = "", mode: str = "ligh
     page = screens.new_page(browser, mode)
     page.set_default_timeout(WAIT_MS)
     page.goto(f"{address}/confusion_matrices{query}")
-    expect(matrix(page, VOTE).locator(".cell").first).to_be_visible(timeout=WAIT_MS)
+    expect(matrix(page, VOTE).locator(".cell").first).to_be_visible()
     return page
 
 
@@ -87,15 +85,17 @@ def test_a_link_opened_afresh_shows_what_was_seen(browser: Browser, own_address:
     query = "?numbers=counts&corpus=tess&voices=women&above=40&cell=cnn.angry.fearful&look=roc"
     page = open_link(browser, own_address, query)
     # Navigation on top says that the app runs as a whole, not the page by itself.
-    expect(page.get_by_test_id("stTopNavLink").first).to_be_visible(timeout=WAIT_MS)
+    expect(page.get_by_test_id("stTopNavLink").first).to_be_visible()
     expect(page.get_by_role("radio", name="Women", exact=True)).to_be_checked()
-    expect(page.locator(".st-key-roc .js-line").first).to_be_visible(timeout=WAIT_MS)
-    expect(clips(page).first).to_be_visible(timeout=WAIT_MS)
+    expect(page.locator(".st-key-roc .js-line").first).to_be_visible()
+    expect(clips(page).first).to_be_visible()
     given = slices.cut(slices.read_answers(MODELS, "voices"), LABELS, "tess", "women")
     found = slices.scores(given, VOTE, 0.4)["confusion"]
-    assert shown(page, VOTE) == [f"{n:,}" for row in found for n in row]
+    expect(matrix(page, VOTE).locator(".cell")).to_have_text(
+        [f"{n:,}" for row in found for n in row]
+    )
     for part in query[1:].split("&"):
-        assert part in page.url
+        page.wait_for_url(re.compile(re.escape(part)))
     page.context.close()
 
 
@@ -108,7 +108,7 @@ def test_filters_change_the_matrices_and_say_what_is_kept(page: Page) -> None:
     cells = matrix(page, VOTE).locator(".cell")
     expect(cells).to_have_text([f"{100 * n / sum(row):.0f}" for row in stored for n in row])
     page.get_by_role("slider").press("End")
-    expect(matrix(page, VOTE).get_by_text(words.KEPT, exact=True)).to_be_visible(timeout=WAIT_MS)
+    expect(matrix(page, VOTE).get_by_text(words.KEPT, exact=True)).to_be_visible()
     page.wait_for_url(re.compile("above=95"))
     page.get_by_role("radio", name="Men", exact=True).click()
     page.wait_for_url(re.compile("above=95&.*voices=men|voices=men&.*above=95"))
@@ -129,17 +129,18 @@ def test_a_cell_that_is_clicked_lists_its_clips_and_plays_them(
     expect(chosen).to_have_attribute("aria-pressed", "true")
     expect(clips(page).first).to_be_visible()
     page.wait_for_url(re.compile("cell=cnn.angry.fearful"))
+    expect_idle(page)
     names = [name.strip() for name in clips(page).all_inner_texts()]
     assert [name.splitlines()[-1] for name in names] == behind[: ui_cells.N_ROWS]
     clips(page).nth(1).click()  # it is not in the folder
-    expect(page.get_by_text("is not in the folder of the corpora")).to_be_visible(timeout=WAIT_MS)
+    expect(page.get_by_text("is not in the folder of the corpora")).to_be_visible()
     clips(page).first.click()
     sound = page.locator(".st-key-sound audio")
-    expect(sound).to_be_visible(timeout=WAIT_MS)
+    expect(sound).to_be_visible()
     page.wait_for_function("sound => sound.currentTime > 0.2", arg=sound.element_handle())
     expect(page.get_by_text(f"made-up/{behind[0]}.wav", exact=True)).to_be_visible()
     page.get_by_role("button", name=words.OPEN).click()
-    expect(page.locator("h2.emo-verdict")).to_be_visible(timeout=WAIT_MS)
+    expect(page.locator("h2.emo-verdict")).to_be_visible()
     expect(page.get_by_test_id("stText").first).to_contain_text(behind[0])
 
 
@@ -147,6 +148,7 @@ def test_a_second_click_lets_the_cell_go(page: Page) -> None:
     cell(page, *CELL).click()
     expect(clips(page).first).to_be_visible()
     page.wait_for_url(re.compile("cell="))
+    expect_idle(page)
     cell(page, *CELL).click()
     expect(page.get_by_text(words.HINT)).to_be_visible()
     expect(page).not_to_have_url(re.compile("cell="))
@@ -180,7 +182,7 @@ def choose(page: Page, label: str, value: str) -> None:
     page.keyboard.press("Enter")
     expect(option).to_have_count(0)
     expect(field).to_have_value(value)
-    screens.settle(page)
+    screens.settle(page)  # the choice is sent, and its answer drawn
 
 
 def test_a_cell_is_chosen_below_by_keyboard_alone(page: Page, behind: list[str]) -> None:
@@ -194,6 +196,7 @@ def test_a_cell_is_chosen_below_by_keyboard_alone(page: Page, behind: list[str])
 
 
 def save(page: Page, figure: str, kind: str, folder: Path) -> Path:
+    expect_idle(page)
     button = page.locator(f".st-key-save-{figure}-{kind} button")
     if not button.is_visible():
         page.locator(f".st-key-save-{figure} button").first.click()
@@ -225,7 +228,7 @@ def test_each_closer_look_is_drawn_and_saved(page: Page, tmp_path: Path, look: s
     name = ui_closer_words.LOOK_NAMES[look]
     page.get_by_role("radio", name=name, exact=True).click()
     figure = {"learning": "learning-loss"}.get(look, look)
-    expect(page.locator(f".st-key-save-{figure} button").first).to_be_visible(timeout=WAIT_MS)
+    expect(page.locator(f".st-key-save-{figure} button").first).to_be_visible()
     page.wait_for_url(re.compile(f"look={look}"))
     with save(page, figure, "csv", tmp_path).open(newline="") as file:
         assert len(list(csv.reader(file))) > 10
@@ -259,12 +262,8 @@ def test_differences_have_two_colours(page: Page) -> None:
 @pytest.mark.parametrize("mode", screens.MODES)
 def test_the_page_with_a_cell_fits(browser: Browser, own_address: str, mode: str) -> None:
     page = open_link(browser, own_address, "?cell=cnn.angry.fearful&look=roc", mode)
-    expect(page.locator(".st-key-roc .js-line").first).to_be_visible(timeout=WAIT_MS)
-    expect(clips(page).first).to_be_visible(timeout=WAIT_MS)
+    expect(page.locator(".st-key-roc .js-line").first).to_be_visible()
+    expect(clips(page).first).to_be_visible()
     screens.settle(page)
-    widths = page.evaluate(
-        "() => [...document.querySelectorAll('[data-testid=stMain], html')]"
-        ".map(part => part.scrollWidth - part.clientWidth)"
-    )
-    assert widths == [0, 0]
+    assert page.evaluate(WIDTHS) == [0, 0]
     page.context.close()

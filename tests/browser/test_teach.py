@@ -3,7 +3,6 @@
 import itertools
 import json
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,11 +12,9 @@ from docs import screens
 from emo import ui_teach_words as words
 from emo import ui_words
 from tests import voices
-from tests.browser.test_browser import ANSWER_MS, HEADINGS, UNNAMED, WIDTHS, Watch, open_app
+from tests.browser.steps import HEADINGS, UNNAMED, WIDTHS, expect_idle, open_app, record
 
 PITCHES_HZ = {"happy": (210.0, 225.0, 240.0), "sad": (110.0, 115.0, 120.0)}
-
-pytestmark = pytest.mark.timeout(180)
 
 
 def clip(pitch_hz: float) -> bytes:
@@ -30,14 +27,18 @@ def payload(name: str, data: bytes) -> FilePayload:
 
 def open_teach(page: Page) -> None:
     screens.open_page(page, words.PAGE_NAME)
-    expect(page.get_by_role("heading", level=1)).to_have_text(words.TITLE, timeout=ANSWER_MS)
-    expect(page.get_by_text(words.EMOTION_LABEL)).to_be_visible(timeout=ANSWER_MS)
+    expect(page.get_by_role("heading", level=1)).to_have_text(words.TITLE)
+    expect(page.get_by_text(words.EMOTION_LABEL)).to_be_visible()
 
 
 def choose(page: Page, emotion: str) -> None:
     """Say how the next clips sound."""
     pill = page.locator(".st-key-lessons-emotion").get_by_text(emotion, exact=True)
     pill.click()
+    expect(
+        page.locator(".st-key-lessons-emotion").get_by_role("radio", name=emotion)
+    ).to_be_checked()
+    expect_idle(page)
     screens.settle(page)
 
 
@@ -46,7 +47,7 @@ def give(page: Page, emotion: str, *pitches_hz: float) -> None:
     choose(page, emotion)
     files = [payload(f"{emotion} {hz:.0f}.wav", clip(hz)) for hz in pitches_hz]
     page.get_by_test_id("stFileUploader").first.locator("input[type=file]").set_input_files(files)
-    expect(taught(page, emotion)).to_have_count(len(pitches_hz), timeout=ANSWER_MS)
+    expect(taught(page, emotion)).to_have_count(len(pitches_hz))
 
 
 def taught(page: Page, emotion: str) -> Locator:
@@ -56,23 +57,10 @@ def taught(page: Page, emotion: str) -> Locator:
 
 def expect_learned(page: Page, n: int) -> None:
     panel = page.locator(".st-key-learned")
-    expect(panel.locator(".emo-top th")).to_contain_text(words.YOURS_NAME, timeout=ANSWER_MS)
+    expect(panel.locator(".emo-top th")).to_contain_text(words.YOURS_NAME)
     expect(panel.locator(".emo-top .emo-interval")).to_have_text(re.compile(rf"^\d+ of {n}$"))
     expect(panel.get_by_text(words.VOTE_NAME)).to_be_visible()
     expect(panel.locator(".emo-note")).to_contain_text(words.count(n))
-
-
-@pytest.fixture
-def page(browser: Browser, address: str) -> Iterator[Page]:
-    page, watch = open_app(browser, address)
-    yield page
-    leave(page, watch)
-
-
-def leave(page: Page, watch: Watch) -> None:
-    assert page.get_by_test_id("stException").count() == 0
-    assert watch.faults == []
-    page.context.close()
 
 
 def test_a_voice_is_taught_kept_and_loaded_again(page: Page, tmp_path: Path) -> None:
@@ -85,17 +73,18 @@ def test_a_voice_is_taught_kept_and_loaded_again(page: Page, tmp_path: Path) -> 
     waiting.value.save_as(tmp_path / "lessons.json")
     stored = json.loads((tmp_path / "lessons.json").read_text())
     assert [row["emotion"] for row in stored["clips"]] == ["happy"] * 3 + ["sad"] * 3
-    before = page.locator(".st-key-learned .emo-bars").inner_text()
+    before = page.locator(".st-key-learned .emo-bars").text_content() or ""
 
     page.reload()  # a new session, which knows nothing
-    expect(page.get_by_text(words.NO_LESSONS)).to_be_visible(timeout=ANSWER_MS)
+    expect(page.get_by_text(words.NO_LESSONS)).to_be_visible()
     field = page.get_by_test_id("stFileUploader").last.locator("input[type=file]")
     field.set_input_files(tmp_path / "lessons.json")
     expect_learned(page, 6)
-    assert page.locator(".st-key-learned .emo-bars").inner_text() == before
+    expect(page.locator(".st-key-learned .emo-bars")).to_have_text(before)
 
     page.get_by_text(words.TRY_LABEL).click()
-    page.get_by_test_id("stFileUploader").wait_for()
+    expect(page.get_by_role("heading", level=1)).to_have_text(ui_words.ANALYSE_TITLE)
+    expect(page.get_by_test_id("stFileUploader")).to_have_count(1)
     field = page.get_by_test_id("stFileUploader").locator("input[type=file]")
     field.set_input_files(payload("new.wav", clip(230.0)))
     yours = page.locator(".st-key-model-yours")
@@ -113,16 +102,14 @@ def test_recordings_are_taught_and_removed_by_keyboard(page: Page) -> None:
     open_teach(page)
     choose(page, "surprised")
     microphone = page.get_by_test_id("stAudioInput")
-    microphone.get_by_role("button", name="Record", exact=True).click()
-    page.wait_for_timeout(3_000)
-    microphone.get_by_role("button", name="Stop recording").click()
+    record(microphone)
     chip = taught(page, "surprised")
-    expect(chip).to_have_count(1, timeout=ANSWER_MS)
+    expect(chip).to_have_count(1)
     expect(chip).to_contain_text(f"{words.RECORDING} 1")
     expect(microphone.get_by_role("button", name="Record", exact=True)).to_be_visible()
     chip.focus()
     chip.press("Enter")
-    expect(page.get_by_text(words.NO_LESSONS)).to_be_visible(timeout=ANSWER_MS)
+    expect(page.get_by_text(words.NO_LESSONS)).to_be_visible()
 
 
 def test_what_cannot_be_used_is_said(page: Page) -> None:
@@ -132,14 +119,14 @@ def test_what_cannot_be_used_is_said(page: Page) -> None:
         {"name": "**x**.json", "mimeType": "application/json", "buffer": b'{"format": "other"}'}
     )
     warning = page.get_by_test_id("stAlertContentWarning")
-    expect(warning).to_contain_text("holds no taught clips", timeout=ANSWER_MS)
+    expect(warning).to_contain_text("holds no taught clips")
     expect(page.get_by_test_id("stText")).to_have_text("**x**.json")
     field = page.get_by_test_id("stFileUploader").first.locator("input[type=file]")
     field.set_input_files([payload("noise.wav", b"no sound"), payload("good.wav", clip(150.0))])
-    expect(taught(page, "angry")).to_have_count(1, timeout=ANSWER_MS)
+    expect(taught(page, "angry")).to_have_count(1)
     expect(page.get_by_test_id("stText").filter(has_text="noise.wav")).to_be_visible()
     page.get_by_role("button", name=words.FORGET_LABEL).click()
-    expect(page.get_by_text(words.NO_LESSONS)).to_be_visible(timeout=ANSWER_MS)
+    expect(page.get_by_text(words.NO_LESSONS)).to_be_visible()
     expect(page.get_by_test_id("stText")).to_have_count(0)
 
 
@@ -154,6 +141,7 @@ def test_a_taught_page_fits_and_reads(browser: Browser, address: str, mode: str)
     for title in (words.PAGE_NAME, "Analyse"):
         if title == "Analyse":
             screens.open_page(page, title)
+            expect(page.get_by_test_id("stFileUploader")).to_have_count(1)
             page.get_by_test_id("stFileUploader").locator("input[type=file]").set_input_files(
                 payload("new.wav", clip(230.0))
             )
@@ -165,4 +153,5 @@ def test_a_taught_page_fits_and_reads(browser: Browser, address: str, mode: str)
         assert all(b <= a + 1 for a, b in itertools.pairwise(levels)), levels
         if title == words.PAGE_NAME:  # the other has a closed part whose buttons show no text yet
             assert page.evaluate(UNNAMED) == []
-    leave(page, watch)
+    assert watch.faults == []
+    page.context.close()

@@ -7,12 +7,11 @@ from playwright.sync_api import Locator, Page, expect
 from emo import ui_sound_words as words
 from emo import ui_words
 from tests import voices
-from tests.browser.test_browser import expect_answers, now_s, page, stage, upload
-
-__all__ = ["page"]  # the fixture
+from tests.browser.steps import expect_answers, expect_idle, now_s, stage, upload
 
 
 def open_what_if(page: Page) -> Locator:
+    expect_idle(page)
     page.locator(".st-key-what-if summary").click()
     panel = page.locator(".st-key-what-if")
     expect(panel.get_by_text(words.WHAT_IF_NOTE)).to_be_visible()
@@ -33,6 +32,7 @@ def test_sliders_change_answers_and_sound_while_it_plays(page: Page) -> None:
     expect(stage(page)).not_to_have_attribute("aria-valuenow", f"{now_s(page):.2f}")  # it plays on
     changed = panel.get_by_role("table").get_by_role("cell")
     expect(changed.get_by_text(words.UNCHANGED)).to_have_count(0)
+    expect_idle(page)
     panel.get_by_role("button", name=words.RESET_LABEL).click()
     expect(stage(page)).to_have_attribute("aria-valuemax", "20.00")
     expect(page.get_by_text("times as fast")).to_have_count(0)
@@ -49,8 +49,31 @@ def test_noise_pitch_telephone_and_loudness_are_each_told(page: Page) -> None:
     ):
         panel.get_by_role("slider", name=label).press(key)
         expect(page.get_by_text(told)).to_be_visible()
+        expect_idle(page)
     panel.get_by_text(words.TELEPHONE_LABEL).click()
     expect(page.get_by_text("telephone band")).to_be_visible()
     expect(
         page.get_by_test_id("stAlert").filter(has_text=re.compile("noise", re.I)).first
     ).to_be_visible()
+
+
+def test_a_link_sets_the_sliders(page: Page, address: str) -> None:
+    page.get_by_role("button", name="sad", exact=True).click()
+    expect_answers(page, "sad.")
+    panel = open_what_if(page)
+    panel.get_by_role("slider", name=words.PITCH_LABEL).press("ArrowRight")
+    expect(page).to_have_url(re.compile(r"\?sample=sad&pitch=1$"))
+    panel.get_by_text(words.TELEPHONE_LABEL).click()
+    expect(page).to_have_url(re.compile(r"\?sample=sad&pitch=1&telephone=1$"))
+    expect_idle(page)
+    said = page.locator(".st-key-vote .emo-share").all_text_contents()
+    page.goto(f"{address}/?sample=sad&pitch=1&telephone=1")  # a new session, which knows nothing
+    expect_answers(page, "sad.")
+    expect(page.get_by_text("1 semitone higher, telephone band")).to_be_visible()
+    expect(page.locator(".st-key-vote .emo-share")).to_have_text(said)
+    panel = page.locator(".st-key-what-if")  # open, as something is set
+    pitch = panel.get_by_role("slider", name=words.PITCH_LABEL)
+    expect(pitch).to_have_attribute("aria-valuenow", "1")
+    expect(panel.get_by_label(words.TELEPHONE_LABEL)).to_be_checked()
+    panel.get_by_role("button", name=words.RESET_LABEL).click()
+    expect(page).to_have_url(re.compile(r"\?sample=sad$"))

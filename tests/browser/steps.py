@@ -1,0 +1,137 @@
+"""What the browser tests do and look at: each waits for what a person would wait for."""
+
+import re
+from collections.abc import Iterator
+
+from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, Request, expect
+
+from docs import screens
+from emo import ui_words
+from emo.labels import LABELS
+
+WAIT_MS = 60_000
+"""For a machine that has little time for us."""
+
+PERCENT = re.compile(r"^<?\d+\s%$")
+AGREEMENT = re.compile(
+    r"^(All three (say|differ|are unsure)|Two of three say|.* (is|are) unsure\b).*\.$"
+)
+
+WIDTHS = (
+    "() => [...document.querySelectorAll('[data-testid=stMain], html')]"
+    ".map(part => part.scrollWidth - part.clientWidth)"
+)
+HEADINGS = "() => [...document.querySelectorAll('h1,h2,h3,h4')].map(h => Number(h.tagName[1]))"
+UNNAMED = """() => [...document.querySelectorAll(
+    '[data-testid=stMain] :is(button, input, select, audio[controls])')]
+  .filter(e => e.offsetParent && !(e.ariaLabel || e.textContent.trim() || e.title
+    || e.labels?.length || e.getAttribute('aria-labelledby')))
+  .map(e => e.outerHTML.slice(0, 120))"""
+
+
+class Watch:
+    """Whatever a page should not do: errors on its console, and requests to other hosts."""
+
+    def __init__(self, page: Page, address: str) -> None:
+        self.faults: list[str] = []
+        self._address = address
+        page.on("pageerror", lambda error: self.faults.append(f"page error: {error}"))
+        page.on("console", self._hear)
+        page.on("request", self._follow)
+
+    def _hear(self, message: ConsoleMessage) -> None:
+        # A page that is opened by its address first looks for the server beside itself.
+        looks = "_stcore/" in str(message.location.get("url", ""))
+        if message.type == "error" and not looks:
+            self.faults.append(f"console: {message.text} ({message.location.get('url')})")
+
+    def _follow(self, request: Request) -> None:
+        if not request.url.startswith((self._address, "data:", "blob:")):
+            self.faults.append(f"request to {request.url}")
+
+
+def open_app(browser: Browser, address: str, mode: str = "light") -> tuple[Page, Watch]:
+    page = screens.new_page(browser, mode)
+    page.set_default_timeout(WAIT_MS)
+    watch = Watch(page, address)
+    page.goto(address)
+    page.get_by_test_id("stFileUploader").wait_for()
+    return page, watch
+
+
+def upload(page: Page, name: str, data: bytes) -> None:
+    field = page.get_by_test_id("stFileUploader").locator("input[type=file]")
+    field.set_input_files({"name": name, "mimeType": "audio/wav", "buffer": data})
+
+
+def stage(page: Page) -> Locator:
+    """Waveform and spectrogram of the player, which take the keyboard and the mouse."""
+    return page.get_by_role("slider", name=ui_words.PLAYER["position"])
+
+
+def expect_idle(page: Page) -> None:
+    """The script has run, and all that it drew is on the page."""
+    page.locator("[data-testid=stApp][data-test-script-state=notRunning]").wait_for()
+    page.wait_for_function("() => !document.querySelector('[data-stale=true]')")
+
+
+def now_s(page: Page) -> float:
+    """Where the playhead is."""
+    return float(stage(page).get_attribute("aria-valuenow") or -1)
+
+
+def expect_now(page: Page, time_s: float, within_s: float = 0.05) -> None:
+    """The playhead gets there."""
+    page.wait_for_function(
+        "([player, time, within]) =>"
+        " Math.abs(Number(player.getAttribute('aria-valuenow')) - time) <= within",
+        arg=[stage(page).element_handle(), time_s, within_s],
+    )
+
+
+def record(microphone: Locator) -> None:
+    """Record with the fake microphone, for as long as its voice lasts."""
+    microphone.get_by_role("button", name="Record", exact=True).click()
+    clock = microphone.get_by_test_id("stAudioInputWaveformTimeCode")
+    expect(clock).to_have_text(re.compile(r"00:0[3-9]"))
+    microphone.get_by_role("button", name="Stop recording").click()
+
+
+def expect_answers(page: Page, clip: str) -> None:
+    """Three answers and a vote for the clip: each a label, a percentage and seven bars."""
+    expect(page.get_by_test_id("stText").filter(has_text=clip)).to_be_visible()
+    expect(page.locator("h2.emo-verdict")).to_be_visible()
+    expect(page.locator("h2.emo-verdict")).to_contain_text(re.compile("|".join(LABELS)))
+    cards = page.locator("[class*=st-key-model-]")
+    expect(cards).to_have_count(3)
+    for i, name in enumerate(ui_words.MODEL_NAMES[key] for key in ("tree", "cnn", "mlp")):
+        card = cards.nth(i)
+        expect(card.get_by_role("heading", level=3)).to_have_text(name)
+        expect(card.locator(".emo-bars th")).to_have_text(list(LABELS))
+        expect(card.locator(".emo-share")).to_have_text([PERCENT] * len(LABELS))
+    expect(page.locator("p.emo-agree")).to_have_text(AGREEMENT)
+    expect(page.get_by_test_id("stAlertContentError")).to_have_count(0)
+    expect(stage(page)).to_have_attribute("aria-valuemax", re.compile(r"\d"))
+
+
+def drag(page: Page, first: float, last: float) -> None:
+    """Draw the mouse over the player, from one share of its width to another."""
+    expect_idle(page)  # nothing moves it any more
+    stage(page).scroll_into_view_if_needed()
+    box = stage(page).bounding_box()
+    assert box
+    y = box["y"] + box["height"] / 2
+    page.mouse.move(box["x"] + first * box["width"], y)
+    page.mouse.down()
+    page.mouse.move(box["x"] + last * box["width"], y, steps=3)
+    page.mouse.up()
+
+
+def each_page(page: Page) -> Iterator[str]:
+    """The title of every page, one after another, as it stands there; none scrolls sideways."""
+    for title in screens.PAGES.values():
+        if title != "Analyse":
+            screens.open_page(page, title)
+        screens.settle(page)
+        assert page.evaluate(WIDTHS) == [0, 0], f"{title} scrolls sideways"
+        yield title
