@@ -64,6 +64,10 @@ def test_the_browser_is_told_no_details_of_errors() -> None:
     assert config()["client"]["showErrorDetails"] == "none"
 
 
+def test_no_other_way_of_writing_errors_is_on() -> None:
+    assert config()["logger"]["enableRich"] is False
+
+
 def test_requests_from_other_sites_are_refused_and_messages_are_bounded() -> None:
     server = config()["server"]
     assert server["enableXsrfProtection"] is True

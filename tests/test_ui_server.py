@@ -4,11 +4,11 @@ import asyncio
 import contextlib
 import json
 import os
-import resource
 import shutil
 import signal
 import stat
 import subprocess
+import sys
 import time
 from collections.abc import Coroutine, Iterator
 from pathlib import Path
@@ -22,6 +22,8 @@ from emo import ui, ui_words
 from emo.gate import Gate, gate
 from tests import visitor, voices
 from tests.visitor import Served, Visitor
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="memory is read from /proc")
 
 RATE_HZ = 16_000
 MB = 2**20
@@ -255,7 +257,7 @@ def test_memory_comes_back_when_a_session_ends_though_nobody_else_comes(served):
             await one.give(NAME, clip(200.0))
             for _ in range(30):
                 assert (await one.upload("a.wav", os.urandom(5 * MB)))[0] == 204
-            return served.resident_mb
+            return float(served.resident_mb)
 
     async def warm() -> None:
         async with visitor.visit(served.port) as one:
@@ -301,6 +303,7 @@ async def one_answer(port: int, data: bytes) -> str:
 def test_a_full_disk_stops_nothing(tmp_path):
     """No file may grow by a byte, as on a full disk; an upload of 4 MB is answered all the same."""
     with visitor.serve(tmp_path / "log.txt") as served:
+        resource = pytest.importorskip("resource")
         resource.prlimit(served.process.pid, resource.RLIMIT_FSIZE, (0, 0))
         before = served.log
         assert follow(one_answer(served.port, loud(130.0)))
