@@ -14,7 +14,7 @@ data := $(if $(DATA),--data $(DATA))
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help run test lint format models samples screens bench lock clean
+.PHONY: help run test lint format models samples screens bench lock audit load clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 12
@@ -55,6 +55,12 @@ bench: .venv/dev .venv/rivals/made ## measure speed and memory beside what else 
 lock: .venv/made ## pin the versions in requirements*.txt anew, from pyproject.toml
 	$(pip) uv==0.13.9
 	bash .ci/lock
+
+audit: .venv/made ## ask OSV what is known against the pinned packages
+	@$(python) .ci/audit
+
+load: .venv/dev ## measure what the server bears: 20 people, 200 open pages, 2,000 uploads
+	$(python) bench/load.py
 
 clean: ## remove .venv and the caches of the tools (.cache holds features: remove it by hand)
 	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -38,7 +38,16 @@ EVERY_S = 10.0
 PER_SESSION, AT_ONCE = 10, 4
 TTL_S = 5
 P95_TARGET_S, IDLE_TARGET_MB, GROWTH_TARGET_MB = 3.0, 1.0, 50.0
-SETTLE_S = TTL_S + 15.0
+SETTLE_S = TTL_S + 10.0
+
+# All visitors come from one address here; a session has the limits that it always has.
+ENVIRON = {
+    "EMO_ADDRESS_SESSIONS": "100000",
+    "EMO_ADDRESS_SESSIONS_PER_MIN": "100000",
+    "EMO_ADDRESS_FILES_PER_MIN": "100000",
+    "EMO_ADDRESS_MB_PER_MIN": "100000",
+    "STREAMLIT_SERVER_DISCONNECTED_SESSION_TTL": str(TTL_S),
+}
 
 
 @dataclass(frozen=True)
@@ -150,14 +159,6 @@ async def settled_mb(served: Served) -> float:
 
 def measure(options: argparse.Namespace) -> list[Row]:
     """The rows of all that was asked for, each on a server of its own."""
-    # All visitors come from one address here; a session has the limits that it always has.
-    environ = {
-        "EMO_ADDRESS_SESSIONS": "100000",
-        "EMO_ADDRESS_SESSIONS_PER_MIN": "100000",
-        "EMO_ADDRESS_FILES_PER_MIN": "100000",
-        "EMO_ADDRESS_MB_PER_MIN": "100000",
-        "STREAMLIT_SERVER_DISCONNECTED_SESSION_TTL": str(TTL_S),
-    }
     measures = {
         "crowd": lambda served: measure_crowd(served, options.people, options.minutes),
         "idle": lambda served: measure_idle(served, options.idle),
@@ -167,7 +168,7 @@ def measure(options: argparse.Namespace) -> list[Row]:
     with tempfile.TemporaryDirectory() as directory:
         for name in options.only or measures:
             print(f"{name} …")
-            with visitor.serve(Path(directory) / "log.txt", environ) as served:
+            with visitor.serve(Path(directory) / "log.txt", ENVIRON) as served:
                 rows += asyncio.run(measures[name](served))
     return rows
 

@@ -142,8 +142,11 @@ async def _sweep() -> None:
     while True:
         await asyncio.sleep(SWEEP_S)
         _write_logs()  # of modules that were loaded since
-        if sweep_sessions():
-            await asyncio.to_thread(give_memory_back)
+        try:
+            if sweep_sessions():
+                await asyncio.to_thread(give_memory_back)
+        except Exception:
+            LOG.exception("what expired could not be given back")
 
 
 def sweep_sessions() -> int:

@@ -114,7 +114,7 @@ def test_what_is_copied_is_enough_to_serve_an_answer(tmp_path) -> None:
         async with visitor.visit(port) as one:
             return await one.give("a.wav", voices.encoded(voices.voice((150.0, 120.0), 2.0, 16000)))
 
-    with visitor.serve(tmp_path / "log.txt", own, cwd=tmp_path / "app", env=own) as served:
+    with visitor.serve(tmp_path / "log.txt", own, cwd=tmp_path / "app", base={}) as served:
         assert asyncio.run(answer(served.port))
         check = dict(last_stage())["HEALTHCHECK"].partition("CMD ")[2]
         argv: list[str] = yaml.safe_load(check.replace("8501", str(served.port)))

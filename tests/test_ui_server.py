@@ -4,21 +4,26 @@ import asyncio
 import contextlib
 import json
 import os
-import resource
 import shutil
 import signal
 import stat
 import subprocess
+import sys
 import time
 from collections.abc import Coroutine, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from streamlit.testing.v1 import AppTest
 from websockets.exceptions import InvalidStatus
 
+from emo import ui, ui_words
+from emo.gate import Gate, gate
 from tests import visitor, voices
 from tests.visitor import Served, Visitor
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="memory is read from /proc")
 
 RATE_HZ = 16_000
 MB = 2**20
@@ -252,7 +257,7 @@ def test_memory_comes_back_when_a_session_ends_though_nobody_else_comes(served):
             await one.give(NAME, clip(200.0))
             for _ in range(30):
                 assert (await one.upload("a.wav", os.urandom(5 * MB)))[0] == 204
-            return served.resident_mb
+            return float(served.resident_mb)
 
     async def warm() -> None:
         async with visitor.visit(served.port) as one:
@@ -298,6 +303,7 @@ async def one_answer(port: int, data: bytes) -> str:
 def test_a_full_disk_stops_nothing(tmp_path):
     """No file may grow by a byte, as on a full disk; an upload of 4 MB is answered all the same."""
     with visitor.serve(tmp_path / "log.txt") as served:
+        resource = pytest.importorskip("resource")
         resource.prlimit(served.process.pid, resource.RLIMIT_FSIZE, (0, 0))
         before = served.log
         assert follow(one_answer(served.port, loud(130.0)))
@@ -347,6 +353,39 @@ def test_a_clock_that_jumps_stops_nothing(tmp_path):
         first = follow(one_answer(served.port, clip(150.0)))
         assert first
         assert follow(one_answer(served.port, clip(150.0))) == first
+
+
+# --- The page's side, without a network ----------------------------------------------------------
+
+
+def small_page() -> None:
+    """A page as `streamlit_app.py` runs it, whose work needs a turn."""
+    import streamlit as st
+
+    from emo import ui, ui_server
+
+    with ui_server.page_run(), ui.turn("predict"):
+        st.text("answered")
+
+
+def test_a_page_that_may_not_be_answered_says_when_to_come_back_and_then_is(monkeypatch):
+    gate = Gate(1, 0, 0.0)
+    gate.running = 1  # somebody is inside
+    monkeypatch.setattr(ui, "gate", lambda: gate)
+    app = AppTest.from_function(small_page).run()
+    assert [one.value for one in app.warning] == [ui_words.busy(1)]
+    assert not app.exception
+    assert not app.text
+    gate.running = 0
+    app.button(key="try-again").click().run()
+    assert not app.warning
+    assert app.text[0].value == "answered"
+
+
+def test_long_work_lets_others_in_between_its_steps():
+    gate_now = gate()
+    running = [gate_now.running for _ in ui.turns("timeline", iter([1, 2, 3]))]
+    assert running == [0, 0, 0]  # between two steps its place is free
 
 
 # --- Too much, and the end -----------------------------------------------------------------------

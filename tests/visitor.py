@@ -65,7 +65,8 @@ def serve(
     environ: Mapping[str, str] | None = None,
     prefix: Sequence[str] = (),
     command: Sequence[str] = ("-m", "streamlit", "run"),
-    **popen: Any,
+    cwd: Path = ROOT,
+    base: Mapping[str, str] = os.environ,
 ) -> Iterator[Served]:
     """The app as `streamlit run streamlit_app.py` serves it, on a free port, until the block ends.
 
@@ -75,6 +76,8 @@ def serve(
         The file that its output goes to.
     prefix, command
         What is put before the interpreter, and what it is to run.
+    cwd, base
+        The folder that holds the app, and the environment that the other settings are added to.
     """
     port = free_port()
     options = {
@@ -85,10 +88,10 @@ def serve(
     }
     line = [*prefix, sys.executable, *command, "streamlit_app.py"]
     line += [f"--{name}={value}" for name, value in options.items()]
-    env = os.environ | {"OPENBLAS_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1"}
-    how = {"cwd": ROOT, "env": env | dict(environ or {})} | popen
+    usual = {"OPENBLAS_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1"}
+    env = {**base, **usual, **(environ or {})}
     with log.open("wb") as out:
-        process = subprocess.Popen(line, stdout=out, stderr=out, **how)
+        process = subprocess.Popen(line, cwd=cwd, env=env, stdout=out, stderr=out)
     served = Served(port, process, log)
     try:
         until_s = time.monotonic() + START_S
