@@ -1,9 +1,9 @@
 """How fast the page is in a real browser, and how much it sends.
 
-    python bench/app.py [PART ...]
+    python bench/app.py [--quick] [--save] [uploads] [changes] [switches] [sent]
 
-Starts the app and a headless Chromium, prints a row for each target of the named parts (uploads,
-changes, switches, sent) or of all, and ends with 1 if one is missed.  Times are the browser's own
+Starts the app and a headless Chromium, prints a row for each target of the named pieces or of all,
+and ends with 1 if one is missed.  Times are the browser's own
 (`performance.now`), and end when what is waited for has been painted:
 
 - upload to answers: from the last byte of the upload (the end of its request) until the vote and
@@ -18,17 +18,10 @@ changes, switches, sent) or of all, and ends with 1 if one is missed.  Times are
   until the page is complete.  The clip is noise, of which the most has to be sent.
 """
 
-import itertools
 import json
-import math
-import os
-import platform
 import sys
-import time
 from base64 import b64decode
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -36,14 +29,16 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 import numpy as np
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Error, Page, sync_playwright
 
+from bench.measure import Facts, Options, Part, Row, Target, main, make_row, missing_row
 from docs import screens
 from emo import ui_sound_words, ui_words, whatif
 from emo.predict import MODEL_KEYS
 from tests.voices import encoded, voice
 
 UPLOADS, CHANGES, SWITCHES = 50, 20, 5
+QUICK = ("changes", "sent")
 CLIP_S, LONG_S, RATE_HZ = 4.0, 30.0, 48_000
 ANSWER_TARGET_S, CHANGE_TARGET_S, SWITCH_TARGET_S, SENT_TARGET_KB = 1.0, 0.5, 1.0, 700.0
 WAIT_MS = 60_000
@@ -85,26 +80,6 @@ NOTE = """([event, wished, least]) => {
 }"""
 UPLOADED = """() => performance.getEntriesByType('resource')
   .filter(entry => entry.name.includes('/upload_file/')).at(-1).responseEnd"""
-
-
-@dataclass(frozen=True)
-class Row:
-    """What was measured against one target; both in the unit."""
-
-    name: str
-    values: tuple[float, ...]
-    target: float
-    unit: str
-
-    @property
-    def p95(self) -> float:
-        """The smallest value that at least 95 % of the values do not exceed."""
-        return sorted(self.values)[math.ceil(0.95 * len(self.values)) - 1]
-
-    @property
-    def is_met(self) -> bool:
-        """Whether the 95th percentile is within the target."""
-        return self.p95 <= self.target
 
 
 def open_app(browser: Browser, address: str) -> Page:
@@ -246,12 +221,17 @@ def count_sent_for_noise_kb(browser: Browser, address: str) -> dict[str, float]:
 # --- The table -----------------------------------------------------------------------------------
 
 
+def judge(name: str, values: Sequence[float], limit: float, unit: str) -> Row:
+    """A row whose 95th percentile, or single value, may not exceed the limit."""
+    return make_row(name, values, unit, Target("≤", limit, "median" if len(values) == 1 else "p95"))
+
+
 def measure_uploads(browser: Browser, address: str) -> Iterator[Row]:
     """The first upload in a new app, and all of them."""
     page = open_app(browser, address)
     times = tuple(time_uploads(page, UPLOADS))
-    yield Row("upload to answers, the first", times[:1], ANSWER_TARGET_S, "s")
-    yield Row("upload to answers", times, ANSWER_TARGET_S, "s")
+    yield judge("upload to answers, the first", times[:1], ANSWER_TARGET_S, "s")
+    yield judge("upload to answers", times, ANSWER_TARGET_S, "s")
     page.context.close()
 
 
@@ -262,25 +242,25 @@ def measure_changes(browser: Browser, address: str) -> Iterator[Row]:
     page.locator("h2.emo-verdict").wait_for()
     screens.settle(page)
     answered, complete = zip(*time_changes(page, CHANGES), strict=True)
-    yield Row("what if to answers", answered, CHANGE_TARGET_S, "s")
-    yield Row("what if to the complete page", complete, SWITCH_TARGET_S, "s")
+    yield judge("what if to answers", answered, CHANGE_TARGET_S, "s")
+    yield judge("what if to the complete page", complete, SWITCH_TARGET_S, "s")
     page.context.close()
 
 
 def measure_switches(browser: Browser, address: str) -> Iterator[Row]:
     """For each page the first switch to it, and the later ones."""
     for title, took in time_switches(browser, address, SWITCHES).items():
-        yield Row(f"first switch to {title}", tuple(took[:1]), SWITCH_TARGET_S, "s")
-        yield Row(f"switch to {title}", tuple(took[1:]), SWITCH_TARGET_S, "s")
+        yield judge(f"first switch to {title}", tuple(took[:1]), SWITCH_TARGET_S, "s")
+        yield judge(f"switch to {title}", tuple(took[1:]), SWITCH_TARGET_S, "s")
 
 
 def measure_sent(browser: Browser, address: str) -> Iterator[Row]:
     """What a long clip takes to send."""
     sent = count_sent_for_noise_kb(browser, address)
-    yield Row("sent for a clip of 30 s", (sum(sent.values()),), SENT_TARGET_KB, "kB")
+    yield judge("sent for a clip of 30 s", (sum(sent.values()),), SENT_TARGET_KB, "kB")
 
 
-PARTS: dict[str, Callable[[Browser, str], Iterator[Row]]] = {
+PIECES: dict[str, Callable[[Browser, str], Iterator[Row]]] = {
     "uploads": measure_uploads,
     "changes": measure_changes,
     "switches": measure_switches,
@@ -289,37 +269,28 @@ PARTS: dict[str, Callable[[Browser, str], Iterator[Row]]] = {
 """What can be measured: each gives its rows as soon as they are measured."""
 
 
-def print_machine(browser: Browser) -> None:
-    """Machine, load and versions."""
-    load = ", ".join(f"{one:.1f}" for one in os.getloadavg()) if hasattr(os, "getloadavg") else "–"
-    packages = ", ".join(f"{name} {metadata.version(name)}" for name in ("streamlit", "numpy"))
-    print(f"{platform.platform()}, {os.cpu_count()} cores, load {load}")
-    print(f"Python {platform.python_version()}, {packages}, Chromium {browser.version}")
-
-
-def main(arguments: Sequence[str]) -> int:
-    """Exit status: 0 if every target was met, 1 if not, 2 for wrong usage; prints the rows."""
-    if unknown := [name for name in arguments if name not in PARTS]:
-        print(f"There is no part {unknown[0]}; there are {', '.join(PARTS)}.", file=sys.stderr)
-        return 2
-    start_s = time.monotonic()
-    is_met = True
+def measure(options: Options) -> Iterator[Row | Facts]:
+    """The rows of all pieces; where it is to be quick, without those that take minutes."""
     with screens.serve() as address, sync_playwright() as playwright:
-        browser = screens.launch(playwright)
-        print_machine(browser)
-        print(f"\n{'':40}{'n':>4}{'median':>9}{'p95':>9}{'target':>9}")
-        parts = (PARTS[name](browser, address) for name in arguments or PARTS)
-        for row in itertools.chain.from_iterable(parts):
-            middle = float(np.median(row.values))
-            digits = 2 if row.unit == "s" else 0
-            figures = "".join(f"{one:9.{digits}f}" for one in (middle, row.p95, row.target))
-            missed = "" if row.is_met else "  missed"
-            print(f"{row.name:40}{len(row.values):4}{figures} {row.unit}{missed}", flush=True)
-            is_met = is_met and row.is_met
+        try:
+            browser = screens.launch(playwright)
+        except Error:
+            yield missing_row("the page in a browser", "s", "there is no Chromium")
+            return
+        yield Facts({"versions": {"Chromium": browser.version}})
+        for name in options.only or (QUICK if options.quick else PIECES):
+            yield from PIECES[name](browser, address)
         browser.close()
-    print(f"\nIt took {time.monotonic() - start_s:.0f} s.")
-    return 0 if is_met else 1
 
+
+PART = Part(
+    "app",
+    "The page in a browser",
+    "Times of the browser's own clock, until what is waited for has been painted; what each is "
+    "stands in `bench/app.py`.",
+    measure,
+    tuple(PIECES),
+)
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main(PART))

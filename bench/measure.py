@@ -85,10 +85,14 @@ class Facts:
 
 @dataclass(frozen=True)
 class Options:
-    """How much is measured: a little, to see that it works; as usual; or what takes long too."""
+    """How much is measured: a little, to see that it works; as usual; or what takes long too.
+
+    ``only`` names pieces of a part; all of them if empty.
+    """
 
     quick: bool = False
     long: bool = False
+    only: tuple[str, ...] = ()
 
     def times(self, count: int, quick: int) -> int:
         """How often something is repeated."""
@@ -97,12 +101,16 @@ class Options:
 
 @dataclass(frozen=True)
 class Part:
-    """A bench: its key, its title, how it measures, and the work that yields rows and facts."""
+    """A bench: its key, its title, how it measures, and the work that yields rows and facts.
+
+    ``pieces`` are those that can be run by themselves.
+    """
 
     key: str
     title: str
     about: str
     work: Callable[[Options], Iterator[Row | Facts]]
+    pieces: tuple[str, ...] = ()
 
 
 # --- Times ---------------------------------------------------------------------------------------
@@ -398,8 +406,15 @@ def main(part: Part) -> int:
     parser = argparse.ArgumentParser(description=f"{part.title}. {part.about}")
     add_options(parser)
     parser.add_argument("--save", action="store_true", help="add it to docs/bench.md")
+    if part.pieces:
+        parser.add_argument("only", nargs="*", metavar="PIECE", help=", ".join(part.pieces))
     given = parser.parse_args()
-    is_met = run(part, Options(given.quick, given.long), given.save)
+    only = tuple(getattr(given, "only", ()))
+    if unknown := set(only) - set(part.pieces):
+        parser.error(f"there is no piece {min(unknown)}; there are {', '.join(part.pieces)}")
+    if only and given.save:
+        parser.error("a part is saved as a whole: leave out either --save or the pieces")
+    is_met = run(part, Options(given.quick, given.long, only), given.save)
     if given.save:
         from bench import scaling, table
 

@@ -19,7 +19,7 @@ ORDER = (
     "timeline",
     "batch",
     "server",
-    "page",
+    "app",
     "training",
     "scheduler",
     "simulate",

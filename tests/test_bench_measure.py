@@ -5,6 +5,7 @@ import re
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from bench import batch, measure, scheduler, table
@@ -116,6 +117,21 @@ def kept(tmp_path, monkeypatch):
     return measure.read_results()
 
 
+def test_a_piece_that_is_none_is_told(monkeypatch, capsys):
+    part = Part("features", "Title", "How.", work, ("one", "other"))
+    monkeypatch.setattr(sys, "argv", ["bench", "third"])
+    with pytest.raises(SystemExit, match="2"):
+        measure.main(part)
+    assert "there is no piece third; there are one, other" in capsys.readouterr().err
+    monkeypatch.setattr(sys, "argv", ["bench", "one", "--save"])
+    with pytest.raises(SystemExit, match="2"):
+        measure.main(part)
+    assert "saved as a whole" in capsys.readouterr().err
+    monkeypatch.setattr(sys, "argv", ["bench", "one"])
+    assert measure.main(part) == 1  # a target is missed
+    assert "Title" in capsys.readouterr().out
+
+
 def test_what_is_kept_comes_back(kept):
     part = kept["parts"]["features"]
     assert part["facts"] == {"repeats": 2}
@@ -177,8 +193,8 @@ def test_a_made_up_row_is_json_of_the_length_asked_for():
 
 
 def test_costs_are_the_line_through_what_was_measured():
-    start, slope = scheduler.fit_line((1, 32, 128), (2.05, 3.6, 8.4))
-    assert (start, slope) == (pytest.approx(2.0), pytest.approx(0.05))
+    found = scheduler.fit_line((1, 32, 128), (2.05, 3.6, 8.4))
+    np.testing.assert_allclose(found, (2.0, 0.05))
     assert scheduler.fit_line((1, 2), (4.0, 2.0)) == (3.0, 0.0)
     start, slope = scheduler.fit_line((1, 2), (1.0, 3.0))
     assert start == 0.0

@@ -88,6 +88,7 @@ def test_without_results_the_page_says_what_is_missing():
 def test_a_simulation_without_results_says_which_bench_comes_first(monkeypatch):
     monkeypatch.setattr(simulate, "read_results", lambda: {"parts": {}})
     (row,) = simulate.measure(measure.Options())
+    assert isinstance(row, measure.Row)
     assert row.is_met is None
     assert "python bench/batch.py --save" in row.note
 
