@@ -122,6 +122,16 @@ def test_the_span_is_what_a_loop_over_windows_finds(seed, n):
     assert (span.start, span.stop) == (reached[0], reached[-1] + 1)
 
 
+@pytest.mark.parametrize(
+    ("at", "start", "stop"),
+    [(3599, 4000, 4001), (3600, 3600, 4001), (4399, 4000, 4400), (4400, 4000, 4001)],
+)
+def test_faint_sound_counts_within_a_window_of_what_is_loud(at, start, stop):
+    samples = np.zeros(8000, np.float32)
+    samples[at], samples[4000] = 1e-3, 1.0
+    assert features.active_span(samples) == (start, stop)
+
+
 def test_frames_do_not_depend_on_how_many_are_measured_at_once(monkeypatch):
     samples = voice((90.0, 240.0), duration_s=1.3)
     expected = features.analyse(samples)
