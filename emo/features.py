@@ -136,23 +136,28 @@ def _hann(length: int) -> Floats:
     return (0.5 - 0.5 * np.cos(2 * np.pi * np.arange(length) / length)).astype(np.float32)
 
 
-def _energies(samples: Floats) -> Doubles:
-    """Energy of all samples before each, float64 (n + 1,)."""
-    energies: Doubles = np.zeros(len(samples) + 1)
-    np.cumsum(np.square(samples, dtype=np.float64), out=energies[1:])
+def _energies(samples: Floats, reach: int) -> Doubles:
+    """Energy of all samples before each, float64 (n + 1 + 2 * reach,), with zeros around them."""
+    n = len(samples)
+    energies: Doubles = np.zeros(n + 1 + 2 * reach)
+    np.cumsum(samples.astype(np.float64) ** 2, out=energies[reach + 1 : reach + 1 + n])
+    energies[reach + 1 + n :] = energies[reach + n]
     return energies
 
 
-def _loudest_rms(energies: Doubles) -> float:
-    width = min(len(energies) - 1, RATE_HZ // 5)
-    if width == 0:
-        return 0.0
-    return math.sqrt(max(float((energies[width:] - energies[:-width]).max()), 0.0) / width)
+def _within(energies: Doubles, width: int) -> Doubles:
+    """Energy in every window of ``width`` samples, float64."""
+    return np.asarray(energies[width:] - energies[:-width])
+
+
+def _loudest_rms(energies: Doubles, n_samples: int) -> float:
+    width = min(n_samples, RATE_HZ // 5)
+    return math.sqrt(float(_within(energies, width).max()) / width) if width else 0.0
 
 
 def loudest_rms(samples: Floats) -> float:
     """RMS of the loudest 200 ms, the level to which everything is relative."""
-    return _loudest_rms(_energies(samples))
+    return _loudest_rms(_energies(samples, 0), len(samples))
 
 
 def find_span(samples: Floats) -> Span:
@@ -163,13 +168,12 @@ def find_span(samples: Floats) -> Span:
     added on either side moves the span and changes nothing else.
     """
     n, width = len(samples), RATE_HZ // 40
-    energies = _energies(samples)
-    rms = _loudest_rms(energies)
+    energies = _energies(samples, width)  # windows reach out at both ends
+    rms = _loudest_rms(energies, n)
     if n < width or rms <= 0.0:
         return Span(0, n, rms)
     threshold = rms * 10 ** (SPAN_THRESHOLD_DB / 20)
-    energies = np.pad(energies, width, mode="edge")  # windows reach out at both ends
-    loud = energies[width:] - energies[:-width] > threshold**2 * width
+    loud = _within(energies, width) > threshold**2 * width
     first = max(0, int(loud.argmax()) - width - 1)  # the sample before may reach it too
     last = len(loud) - 1 - int(loud[::-1].argmax())
     reached = np.abs(samples[first:last]) > threshold
@@ -200,8 +204,16 @@ def prepare(samples: Floats, span: Span) -> Floats:
     """
     start, stop = span.with_margins()
     inside = samples[max(0, start) : max(0, min(stop, len(samples)))]
-    padded = np.pad(inside, (max(0, -start), max(0, stop - len(samples))))
-    return (padded / span.rms if span.rms > 0.0 else padded).astype(np.float32, copy=False)
+    if span.rms > 0.0:
+        inside = inside / np.float32(span.rms)
+    return _between_zeros(inside, max(0, -start), max(0, stop - len(samples)))
+
+
+def _between_zeros(samples: Floats, before: int, after: int) -> Floats:
+    """The samples with so many zeros before and after them; ``np.pad`` takes ten times longer."""
+    padded = np.zeros(before + len(samples) + after, np.float32)
+    padded[before : before + len(samples)] = samples
+    return padded
 
 
 def _count_frames(n_samples: int) -> int:
@@ -214,7 +226,7 @@ def _blocks(samples: Floats, width: int) -> Iterator[tuple[slice, Floats]]:
     All blocks together hold 1 + n_samples // hop frames; at once, those of four seconds would be
     fetched from main memory for every step of the work, which takes several times longer.
     """
-    padded = np.pad(samples, (width // 2, width // 2))
+    padded = _between_zeros(samples, width // 2, width // 2)
     frames = sliding_window_view(padded, width)[::HOP]
     for start in range(0, len(frames), BLOCK_FRAMES):
         block = slice(start, min(start + BLOCK_FRAMES, len(frames)))
@@ -297,21 +309,26 @@ def track_pitch(samples: Floats) -> tuple[Floats, Floats]:
         A value for every frame; ``strength`` tells whether to trust it.
     strength : float32, (n_frames,), 0 to 1
     """
-    pitch, strength = np.empty((2, _count_frames(len(samples))), np.float32)
+    peaks = np.empty((5, _count_frames(len(samples))), np.float32)
     for block, frames in _blocks(samples, PITCH_WINDOW):
-        pitch[block], strength[block] = _strongest_period(frames)
-    around = sliding_window_view(np.pad(pitch, 2, mode="edge"), 5)
-    return np.sort(around, axis=1)[:, 2], strength
+        peaks[:, block] = _highest_peaks(frames)
+    lag, is_peak, left, top, right = peaks
+    bend = left - 2 * top + right
+    shift = np.where(np.abs(bend) > 1e-9, 0.5 * (left - right) / np.where(bend == 0, 1, bend), 0.0)
+    pitch = RATE_HZ / (lag + np.clip(shift, -0.5, 0.5))
+    around = np.concatenate([pitch[:1], pitch[:1], pitch, pitch[-1:], pitch[-1:]])
+    return np.sort(sliding_window_view(around, 5), axis=1)[:, 2], is_peak * np.clip(top, 0.0, 1.0)
 
 
-def _strongest_period(frames: Floats) -> tuple[Floats, Floats]:
-    """Frequency and strength of the highest peak of each frame's autocorrelation, (n,) each.
+def _highest_peaks(frames: Floats) -> tuple[Floats, ...]:
+    """The highest peak of each frame's normalised autocorrelation, five arrays (n,).
 
-    Overwrites the frames.
+    Its lag, whether it is a peak at all, and the values before, at and after it.  Overwrites the
+    frames.
     """
     frames -= frames.mean(axis=1, keepdims=True)
     power = _squared(np.fft.rfft(frames, PITCH_FFT))
-    # In float32 small errors would move weak peaks, and numpy converts row by row, which is slow.
+    # In double precision, since rounding moves weak peaks; numpy would convert row by row, slowly.
     correlation = np.fft.irfft(power.astype(np.complex128))
     low = int(RATE_HZ / PITCH_RANGE_HZ[1])
     high = int(np.ceil(RATE_HZ / PITCH_RANGE_HZ[0])) + 1
@@ -319,18 +336,13 @@ def _strongest_period(frames: Floats) -> tuple[Floats, Floats]:
     energy = correlation[:, :1].astype(np.float32) + np.float32(1e-5)
     ratio = correlation[:, searched].astype(np.float32)
     ratio /= energy * _window_autocorrelation()[searched]
-    centre, left, right = ratio[:, 1:-1], ratio[:, :-2], ratio[:, 2:]
+    left, centre, right = ratio[:, :-2], ratio[:, 1:-1], ratio[:, 2:]
     lags = np.arange(low, high, dtype=np.float32)
     peak = (centre >= left) & (centre > right)
     score = np.where(peak, centre - OCTAVE_COST * np.log2(lags), np.float32(-9.0))
-    rows = np.arange(len(score))
     best = score.argmax(axis=1)
-    y0, y1, y2 = left[rows, best], centre[rows, best], right[rows, best]
-    bend = y0 - 2 * y1 + y2
-    shift = np.where(np.abs(bend) > 1e-9, 0.5 * (y0 - y2) / np.where(bend == 0, 1, bend), 0.0)
-    pitch = RATE_HZ / (lags[best] + np.clip(shift, -0.5, 0.5))
-    strength = np.where(score[rows, best] > -9.0, np.clip(y1, 0.0, 1.0), 0.0)
-    return pitch, strength
+    at = np.arange(len(best)), best
+    return lags[best], peak[at], left[at], centre[at], right[at]
 
 
 def _voiced(pitch_hz: Floats, strength: Floats, level_db: Floats) -> Floats:

@@ -17,6 +17,8 @@ from emo.features import FRAME_S, N_MELS, PAUSE_DB, WINDOW, Floats, Frames, mel_
 N_CEPSTRA = 20
 N_BANDS = 16  # groups of four mel bands
 SEMITONE_REFERENCE_HZ = 27.5  # A0, as in eGeMAPS
+LOWEST_BIN = 2  # from 62 Hz: below lies hum
+SLOPES_KHZ = ((0.05, 0.5), (0.5, 1.5), (1.5, 5.0))
 MODULATION_EDGES_HZ = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0)
 MODULATION_BANDS = 8  # groups of eight mel bands
 
@@ -157,42 +159,49 @@ def cepstra(mel_db: Floats) -> Floats:
 
 @lru_cache(maxsize=1)
 def _bins_khz() -> Floats:
-    return (np.fft.rfftfreq(WINDOW, 1.0 / RATE_HZ) / 1000.0).astype(np.float32)
+    return (np.fft.rfftfreq(WINDOW, 1.0 / RATE_HZ) / 1000.0).astype(np.float32)[LOWEST_BIN:]
 
 
-def _band_slope(mel_db: Floats, low_khz: float, high_khz: float) -> Floats:
-    """Least-squares slope of the log-mel spectrum between two frequencies, in dB per kHz."""
-    centres = mel_centres_hz() / 1000.0
-    inside = (centres >= low_khz) & (centres < high_khz)
-    x = centres[inside] - centres[inside].mean()
-    weights = (x / np.sum(x**2)).astype(np.float32)
-    return np.asarray(mel_db[:, inside] @ weights)
+def _bins(low_khz: float, high_khz: float) -> slice:
+    """The bins from one frequency up to another, of those of :func:`_bins_khz`."""
+    return slice(*np.searchsorted(_bins_khz(), [low_khz, high_khz]).tolist())
+
+
+@lru_cache(maxsize=1)
+def _slope_weights() -> Floats:
+    """Least-squares slopes, in dB per kHz, of a log-mel spectrum in the bands of ``SLOPES_KHZ``.
+
+    float32 (64, bands): the spectrum times this.
+    """
+    centres = mel_centres_hz()[:, None] / 1000.0
+    low, high = np.array(SLOPES_KHZ).T
+    inside = (centres >= low) & (centres < high)
+    x = np.where(inside, centres - np.mean(centres + 0 * low, axis=0, where=inside), 0.0)
+    weights: Floats = (x / np.sum(x**2, axis=0)).astype(np.float32)
+    return weights
 
 
 def spectral_descriptors(frames: Frames) -> Floats:
     """The curves named in ``SPECTRUM``, float32 (n, 14)."""
     khz = _bins_khz()
-    power = frames.power[:, 2:] + np.float32(1e-9)  # from 62 Hz: below lies hum
-    khz = khz[2:]
-    total = power.sum(axis=1, keepdims=True)
-    share = power / total
-    centroid = share @ khz
-    second = share @ khz**2
-    third = share @ khz**3
+    power = frames.power[:, LOWEST_BIN:] + np.float32(1e-9)
+    share = power / power.sum(axis=1, keepdims=True)
+    centroid, second, third = (share @ khz**moment for moment in (1, 2, 3))
     variance = np.maximum(second - centroid**2, 1e-6)
     spread = np.sqrt(variance)
     skewness = (third - 3 * centroid * variance - centroid**3) / spread**3
     cumulative = np.cumsum(share, axis=1)
-    last = len(khz) - 1
-    rolloffs = [khz[np.minimum((cumulative < q).sum(axis=1), last)] for q in ROLL_OFFS]
+    cumulative[:, -1] = 1.0  # so that there is a bin for each share, whatever the rounding
+    rolloffs = [khz[(cumulative >= q).argmax(axis=1)] for q in ROLL_OFFS]
     mel_share = frames.mel / (frames.mel.sum(axis=1, keepdims=True) + 1e-6)
     root = np.sqrt(mel_share)
     flux = np.zeros(len(root), np.float32)
     flux[1:] = np.sqrt(np.sum(np.diff(root, axis=0) ** 2, axis=1))
-    low, middle = (khz >= 0.05) & (khz < 1.0), (khz >= 1.0) & (khz < 5.0)
-    alpha = to_db(power[:, low].sum(axis=1)) - to_db(power[:, middle].sum(axis=1))
-    hammarberg = to_db(power[:, khz < 2.0].max(axis=1)) - to_db(
-        power[:, (khz >= 2.0) & (khz < 5.0)].max(axis=1)
+    alpha = to_db(power[:, _bins(0.05, 1.0)].sum(axis=1)) - to_db(
+        power[:, _bins(1.0, 5.0)].sum(axis=1)
+    )
+    hammarberg = to_db(power[:, _bins(0.0, 2.0)].max(axis=1)) - to_db(
+        power[:, _bins(2.0, 5.0)].max(axis=1)
     )
     curves = [
         centroid,
@@ -201,13 +210,17 @@ def spectral_descriptors(frames: Frames) -> Floats:
         frames.mel_db.mean(axis=1) - to_db(frames.mel.mean(axis=1)),
         *rolloffs,
         flux,
-        _band_slope(frames.mel_db, 0.05, 0.5),
-        _band_slope(frames.mel_db, 0.5, 1.5),
-        _band_slope(frames.mel_db, 1.5, 5.0),
+        *(frames.mel_db @ _slope_weights()).T,
         alpha,
         hammarberg,
     ]
     return np.stack(curves, axis=1).astype(np.float32)
+
+
+def _held(curves: Floats, width: int) -> Floats:
+    """The curves with their first and last value held for so many frames on either side."""
+    n = len(curves)
+    return curves[np.clip(np.arange(-width, n + width), 0, n - 1)]
 
 
 def steps(curves: Floats) -> Floats:
@@ -216,7 +229,7 @@ def steps(curves: Floats) -> Floats:
     The delta of speech recognition (Young et al., The HTK Book): a straight line's is its slope.
     """
     width = STEP_FRAMES
-    padded = np.pad(curves, ((width, width), (0, 0)), mode="edge")
+    padded = _held(curves, width)
     n = len(curves)
     total = sum(
         k * (padded[width + k : width + k + n] - padded[width - k : width - k + n])
@@ -243,24 +256,24 @@ def _trend(curves: Floats) -> Floats:
 
 def _common(curves: Floats) -> list[Floats]:
     """The first twelve of ``STATISTICS`` for each column."""
-    moved = steps(curves)
-    low, high = quantiles(moved, (0.05, 0.95))
+    count = curves.shape[1]
+    both = np.concatenate([curves, steps(curves)], axis=1)  # most is measured in both alike
+    mean, spread, ordered = both.mean(axis=0), both.std(axis=0), quantiles(both, QUANTILES)
     return [
-        curves.mean(axis=0),
-        curves.std(axis=0),
-        *quantiles(curves, QUANTILES),
+        mean[:count],
+        spread[:count],
+        *(values[:count] for values in ordered),
         _trend(curves),
-        np.abs(moved).mean(axis=0),
-        moved.std(axis=0),
-        high,
-        low,
+        np.abs(both[:, count:]).mean(axis=0),
+        spread[count:],
+        ordered[-1][count:],
+        ordered[0][count:],
     ]
 
 
-def _thirds(curves: Floats) -> list[Floats]:
+def _thirds(curves: Floats, mean: Floats) -> list[Floats]:
     """Mean of the first and of the last third, each less the mean of the whole."""
     third = max(1, len(curves) // 3)
-    mean = curves.mean(axis=0)
     return [curves[:third].mean(axis=0) - mean, curves[-third:].mean(axis=0) - mean]
 
 
@@ -270,7 +283,8 @@ def describe(curves: Floats, voiced: npt.NDArray[np.bool_]) -> Floats:
     A clip without a voiced frame has its voiced statistics over all frames.
     """
     inside = curves[voiced] if voiced.any() else curves
-    rows = [*_common(curves), inside.mean(axis=0), inside.std(axis=0), *_thirds(curves)]
+    common = _common(curves)
+    rows = [*common, inside.mean(axis=0), inside.std(axis=0), *_thirds(curves, common[0])]
     return np.stack(rows, axis=1).astype(np.float32)
 
 
@@ -291,17 +305,25 @@ def describe_pitch(pitch_hz: Floats) -> Floats:
     if len(known) < 3:
         return np.zeros(len(PITCH_STATISTICS), np.float32)
     semitones = (12.0 * np.log2(known / SEMITONE_REFERENCE_HZ)).astype(np.float32)[:, None]
-    low, high = quantiles(semitones, (0.05, 0.95))
+    common = _common(semitones)
+    low, high = (common[STATISTICS.index(f"{rank}th percentile")] for rank in (5, 95))
     jitter = np.median(np.abs(np.diff(known)) / known[1:])
     rows = [
-        *_common(semitones),
+        *common,
         semitones.min(axis=0),
         semitones.max(axis=0),
         high - low,
-        *_thirds(semitones),
+        *_thirds(semitones, common[0]),
         np.array([jitter]),
     ]
     return np.concatenate(rows).astype(np.float32)
+
+
+@lru_cache(maxsize=2)
+def _groups(count: int) -> Floats:
+    """What makes means of so many groups of mel bands, float32 (64, count): bands times this."""
+    members = np.repeat(np.eye(count), N_MELS // count, axis=0)
+    return (members * count / N_MELS).astype(np.float32)
 
 
 def describe_modulation(mel_db: Floats) -> Floats:
@@ -310,16 +332,13 @@ def describe_modulation(mel_db: Floats) -> Floats:
     The power spectrum of each band's level over time (Hann window, zero-padded to at least two
     seconds), as the mean of its bins between ``MODULATION_EDGES_HZ``.
     """
-    bands = mel_db.reshape(len(mel_db), MODULATION_BANDS, -1).mean(axis=2)
+    bands = mel_db @ _groups(MODULATION_BANDS)
     window = np.hanning(len(bands) + 2)[1:-1, None]
     swings = (bands - bands.mean(axis=0)) * window
     size = max(256, 1 << (len(bands) - 1).bit_length())
     power = np.abs(np.fft.rfft(swings, size, axis=0)) ** 2 / np.sum(window**2)
-    rates = np.fft.rfftfreq(size, FRAME_S)
-    rows = [
-        power[(rates >= low) & (rates < high)].mean(axis=0)
-        for low, high in pairwise(MODULATION_EDGES_HZ)
-    ]
+    edges = np.searchsorted(np.fft.rfftfreq(size, FRAME_S), MODULATION_EDGES_HZ).tolist()
+    rows = [power[low:high].mean(axis=0) for low, high in pairwise(edges)]
     return (10 * np.log10(np.stack(rows, axis=1) + 1e-2)).ravel().astype(np.float32)
 
 
@@ -332,7 +351,7 @@ def describe_timing(frames: Frames) -> Floats:
     voiced_runs = _runs(voiced) * FRAME_S
     pauses = _runs(level < PAUSE_DB) * FRAME_S
     pauses = pauses[pauses >= 0.08]
-    smooth = np.convolve(np.pad(level, 4, mode="edge"), np.ones(9) / 9, "valid")
+    smooth = np.convolve(_held(level, 4), np.ones(9) / 9, "valid")
     prominent = (smooth[1:-1] > smooth[:-2]) & (smooth[1:-1] >= smooth[2:]) & (smooth[1:-1] > -20)
     change = np.diff(smooth) / FRAME_S
     rising, falling = change[change > 0], change[change < 0]
@@ -373,7 +392,7 @@ def functionals(frames: Frames) -> Floats:
         axis=1,
     ).astype(np.float32)
     voiced = ~np.isnan(frames.pitch_hz)
-    bands = frames.mel_db.reshape(len(frames.mel_db), N_BANDS, -1).mean(axis=2)
+    bands = frames.mel_db @ _groups(N_BANDS)
     bands = bands[voiced] if voiced.any() else bands
     vector = np.concatenate(
         [

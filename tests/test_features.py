@@ -100,6 +100,63 @@ def test_active_span_of_a_tone_in_silence():
     assert stop == pytest.approx(1.5 * RATE_HZ, abs=half_window)
 
 
+@given(seed=st.integers(0, 2**32 - 1), n=st.integers(1, 9000))
+def test_the_span_is_what_a_loop_over_windows_finds(seed, n):
+    rng = np.random.default_rng(seed)
+    loudness = 10.0 ** -rng.uniform(0, 3, 1 + n // 300).repeat(300)[:n]
+    samples = (loudness * rng.uniform(-1, 1, n)).astype(np.float32)
+    power = samples.astype(np.float64) ** 2
+    long, short = min(n, RATE_HZ // 5), RATE_HZ // 40
+    rms = max(np.sqrt(power[i : i + long].mean()) for i in range(n - long + 1))
+    floor = rms * 10 ** (features.SPAN_THRESHOLD_DB / 20)
+    ends = [
+        i for i in range(n + short) if power[max(0, i - short + 1) : i + 1].sum() / short > floor**2
+    ]
+    span = features.find_span(samples)
+    assert span.rms == pytest.approx(rms, rel=1e-9)
+    if n < short:
+        assert (span.start, span.stop) == (0, n)
+        return
+    around = np.arange(max(0, ends[0] - short), min(n, ends[-1] + 1))
+    reached = around[np.abs(samples[around]) > floor]
+    assert (span.start, span.stop) == (reached[0], reached[-1] + 1)
+
+
+@pytest.mark.parametrize(
+    ("at", "start", "stop"),
+    [(3599, 4000, 4001), (3600, 3600, 4001), (4399, 4000, 4400), (4400, 4000, 4001)],
+)
+def test_faint_sound_counts_within_a_window_of_what_is_loud(at, start, stop):
+    samples = np.zeros(8000, np.float32)
+    samples[at], samples[4000] = 1e-3, 1.0
+    assert features.active_span(samples) == (start, stop)
+
+
+def test_frames_do_not_depend_on_how_many_are_measured_at_once(monkeypatch):
+    samples = voice((90.0, 240.0), duration_s=1.3)
+    expected = features.analyse(samples)
+    monkeypatch.setattr(features, "BLOCK_FRAMES", 7)
+    found = features.analyse(samples)
+    for name in ("power", "mel", "pitch_hz", "strength"):
+        np.testing.assert_allclose(getattr(found, name), getattr(expected, name), rtol=1e-6)
+
+
+def test_strength_is_the_autocorrelation_at_the_period_over_that_of_the_window():
+    samples = voice(160.0, duration_s=0.5)
+    pitch, strength = features.track_pitch(samples)
+    at, width = 25, features.PITCH_WINDOW
+    window = np.hanning(width + 1)[:-1]
+    frame = samples[at * features.HOP - width // 2 :][:width] * window
+    frame = frame - frame.mean()
+    lags = np.arange(90, 111)
+    own = np.array(
+        [[wave[: width - lag] @ wave[lag:] for lag in (0, *lags)] for wave in (frame, window)]
+    )
+    ratio = own[0, 1:] / (own[0, 0] + 1e-5) / (own[1, 1:] / own[1, 0])
+    assert strength[at] == pytest.approx(ratio.max(), abs=1e-5)
+    assert RATE_HZ / pitch[at] == pytest.approx(lags[ratio.argmax()], abs=0.5)
+
+
 @settings(max_examples=25)
 @given(
     before=st.integers(0, 2 * RATE_HZ),

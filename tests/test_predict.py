@@ -1,5 +1,6 @@
 """Answers to clips: complete, in order, and the same however they are asked for."""
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import numpy as np
@@ -66,6 +67,19 @@ def test_many_clips_answer_as_each_alone(models):
                 one.answers[key].probabilities, other.answers[key].probabilities, atol=1e-6
             )
     assert predict_many([], models) == []
+
+
+def test_threads_at_once_get_the_answers_of_one(models):
+    clips = [clip(voice(100.0 + 30 * i, duration_s=0.5 + 0.1 * i, seed=i)) for i in range(8)]
+    expected = predict_many(clips, models)
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(lambda one: predict(one, models), 4 * clips))
+    for one, other in zip(found, 4 * expected, strict=True):
+        assert one.quality == other.quality
+        for key in ANSWER_KEYS:
+            np.testing.assert_allclose(
+                one.answers[key].probabilities, other.answers[key].probabilities, atol=1e-6
+            )
 
 
 def test_neither_loudness_nor_silence_around_changes_an_answer(models):

@@ -2,19 +2,25 @@
 
 import math
 from dataclasses import replace
+from itertools import groupby
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from emo import degrade
 from emo.audio import RATE_HZ, Clip, decode
+from emo.features import analyse
 from emo.quality import (
     CLIPPED_SHARE,
+    HELD_SAMPLES,
     NARROW_HZ,
     NOISY_DB,
     SHORT_S,
     Quality,
     doubts,
+    flat_share,
     measure_quality,
 )
 from tests.music import band_of_noise
@@ -30,6 +36,23 @@ def measured(samples, **more):
 def spoken(seed=0):
     """A voice with a pause of half a second on each side, and little noise of its own."""
     return padded(voice((140.0, 190.0), 2.0, breath_db=-60.0, seed=seed), 0.5, 0.5)
+
+
+def test_what_was_measured_before_serves_as_well():
+    clip = Clip(spoken(), RATE_HZ, 1, "0" * 64)
+    assert measure_quality(clip, analyse(clip.samples)) == measure_quality(clip)
+
+
+@given(st.lists(st.sampled_from([-0.5, -0.3, 0.0, 0.2, 0.5]), min_size=1, max_size=60))
+def test_the_flat_share_is_what_a_loop_counts(values):
+    runs = [(value, len(list(run))) for value, run in groupby(values)]
+    peak = max(abs(value) for value in values)
+    heights = {max(values): max(values), min(values): -min(values)}
+    if len(heights) == 1:
+        heights = {values[0]: peak}
+    tops = {value for value, height in heights.items() if height and height >= peak / 2}
+    expected = sum(length for value, length in runs if value in tops and length >= HELD_SAMPLES)
+    assert flat_share(np.array(values, np.float32)) == pytest.approx(expected / len(values))
 
 
 def test_levels_of_a_tone():
