@@ -123,7 +123,7 @@ def teach_voice(page: Page) -> None:
             {
                 "name": f"{emotion} {hz}.wav",
                 "mimeType": "audio/wav",
-                "buffer": voices.encoded(voices.voice(hz, duration_s=1.2), subtype="PCM_16"),
+                "buffer": voices.encoded(voices.voice((hz, 0.65 * hz), 2.0), subtype="PCM_16"),
             }
             for hz in pitches_hz
         ]
