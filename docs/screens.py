@@ -114,7 +114,7 @@ def compare_samples(page: Page) -> None:
 
 def teach_voice(page: Page) -> None:
     """Have two emotions learned, of three synthetic voices each."""
-    for emotion, pitches_hz in {"happy": (210, 225, 240), "sad": (110, 115, 120)}.items():
+    for emotion, pitches_hz in {"happy": (230, 245, 260), "sad": (172, 180, 188)}.items():
         choices = page.locator(".st-key-lessons-emotion")
         choices.get_by_text(emotion, exact=True).click()
         choices.get_by_role("radio", name=emotion, checked=True).wait_for()
