@@ -22,9 +22,17 @@ sys.path.insert(0, str(ROOT))
 
 import numpy as np
 from PIL import Image
-from playwright.sync_api import Browser, Page, Playwright, ViewportSize, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    FilePayload,
+    Page,
+    Playwright,
+    ViewportSize,
+    sync_playwright,
+)
 
 from emo import ui_compare_words, ui_guide_words, ui_sound_words, ui_words
+from tests import voices
 
 SCREENS = ROOT / "docs" / "screens"
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
@@ -104,9 +112,32 @@ def compare_samples(page: Page) -> None:
     page.get_by_role("heading", name=ui_compare_words.PAIR_TITLE).wait_for()
 
 
+def teach_voice(page: Page) -> None:
+    """Have two emotions learned, of three synthetic voices each."""
+    for emotion, pitches_hz in {"happy": (230, 245, 260), "sad": (172, 180, 188)}.items():
+        choices = page.locator(".st-key-lessons-emotion")
+        choices.get_by_text(emotion, exact=True).click()
+        choices.get_by_role("radio", name=emotion, checked=True).wait_for()
+        settle(page)
+        files: list[FilePayload] = [
+            {
+                "name": f"{emotion} {hz}.wav",
+                "mimeType": "audio/wav",
+                "buffer": voices.encoded(voices.voice((hz, 0.65 * hz), 2.0), subtype="PCM_16"),
+            }
+            for hz in pitches_hz
+        ]
+        page.get_by_test_id("stFileUploader").first.locator("input[type=file]").set_input_files(
+            files
+        )
+        page.locator(f".st-key-lessons-{emotion}").get_by_role("button").nth(2).wait_for()
+    page.locator(".st-key-learned .emo-top th").first.wait_for()
+
+
 SCENES = {name: Scene(title) for name, title in PAGES.items()} | {
     "analyse-start": Scene("Analyse"),
     "compare": Scene("Compare clips", (compare_samples,)),
+    "teach-learned": Scene("Teach it", (teach_voice,)),
     "analyse": Scene("Analyse", (choose_sample,)),
     "analyse-why": Scene("Analyse", (choose_sample, ask_why)),
     "analyse-what-if": Scene("Analyse", (choose_sample, change_pitch)),

@@ -7,9 +7,10 @@ from typing import Any
 import streamlit as st
 
 from emo import ui_compare_words as words
-from emo import ui_words
+from emo import ui_signs, ui_words
 from emo.comparison import DISAGREEMENT, Entry, n_named
 from emo.figures import EMOTION_COLOURS
+from emo.labels import LABELS
 from emo.predict import Answer, Prediction
 from emo.ui_component import component
 
@@ -54,7 +55,9 @@ def show_clips(
                 "order": order,
                 "ticked": list(ticked),
                 "round": n_rounds,
-                "colours": EMOTION_COLOURS,
+                "signs": {
+                    label: [*EMOTION_COLOURS[label], ui_signs.mask(label)] for label in LABELS
+                },
                 "words": words.TABLE,
             }
         ],

@@ -59,7 +59,7 @@ TABLE = {
 AGREEMENTS = {1: "all three", 2: "two of three", 3: "all differ"}
 SYNTHETIC = "synthetic speech"
 TABLE_NOTE = (
-    "Click a clip to see it in full. A hollow dot and a question mark: unsure. Disagreement first "
+    "Click a clip to see it in full. A pale sign and a question mark: unsure. Disagreement first "
     "means: first where the models name most different emotions, and among these where their "
     "percentages lie furthest apart."
 )

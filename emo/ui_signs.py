@@ -41,11 +41,15 @@ def styles() -> str:
 def _style(label: str) -> str:
     light, dark = EMOTION_COLOURS[label]
     both = f"light-dark({light},{dark})"
-    mask = f'url("data:image/svg+xml,{quote(_picture(label))}")'
     return (
         f".emo-{label}{{background:{light};background:{both};fill:{light};fill:{both}}}"
-        f".emo-sign-{label},.st-key-sample-{label}{{--emo-sign:{mask};--emo-colour:{both}}}"
+        f".emo-sign-{label},.st-key-sample-{label}{{--emo-sign:{mask(label)};--emo-colour:{both}}}"
     )
+
+
+def mask(label: str) -> str:
+    """The shape of an emotion's sign as CSS."""
+    return f'url("data:image/svg+xml,{quote(_picture(label))}")'
 
 
 def _picture(label: str) -> str:

@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from emo import ui_clips
+from emo import ui_clips, ui_signs
 from emo import ui_compare_words as words
 from emo.comparison import Entry, Given
 from emo.labels import LABELS
@@ -37,6 +37,12 @@ def test_a_row_says_what_is_odd_about_a_clip():
     assert row["error"]
     assert row["notes"] == ["It holds no sound."]
     assert "answers" not in row
+
+
+def test_the_table_has_the_signs_of_the_page():
+    styles = ui_signs.styles()
+    assert all(ui_signs.mask(label) in styles for label in LABELS)
+    assert len({ui_signs.mask(label) for label in LABELS}) == len(LABELS)
 
 
 def test_the_script_says_nothing_of_its_own():

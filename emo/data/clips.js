@@ -31,7 +31,7 @@ class Table {
   show(data) {
     const { words } = data;
     this.words = words;
-    this.colours = data.colours;
+    this.signs = data.signs;
     this.columns = data.columns;
     if (this.round !== data.round) {
       this.round = data.round;
@@ -135,10 +135,11 @@ class Table {
   answer(key, { label, text, share, note, unsure }) {
     const cell = make("td", `answer ${key}${unsure ? " unsure" : ""}`);
     cell.dataset.title = this.columns.find((column) => column.key === key).title;
-    const dot = make("span", "dot");
-    const [light, dark] = this.colours[label];
-    dot.style.setProperty("--colour", `light-dark(${light}, ${dark})`);
-    cell.append(dot, make("b", "", text), " ", make("span", "share", share));
+    const sign = make("span", "sign");
+    const [light, dark, shape] = this.signs[label];
+    sign.style.setProperty("--colour", `light-dark(${light}, ${dark})`);
+    sign.style.setProperty("--shape", shape);
+    cell.append(sign, make("b", "", text), " ", make("span", "share", share));
     if (note && key === "vote") cell.append(make("small", "", note));
     else if (note) cell.title = note;
     return cell;

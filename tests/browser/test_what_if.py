@@ -72,8 +72,8 @@ def test_a_link_sets_the_sliders(page: Page, address: str) -> None:
     expect(page.get_by_text("1 semitone higher, telephone band")).to_be_visible()
     expect(page.locator(".st-key-vote .emo-share")).to_have_text(said)
     panel = page.locator(".st-key-what-if")  # open, as something is set
-    pitch = panel.get_by_role("slider", name=words.PITCH_LABEL)
-    expect(pitch).to_have_attribute("aria-valuenow", "1")
-    expect(panel.get_by_label(words.TELEPHONE_LABEL)).to_be_checked()
+    expect(panel.get_by_role("slider", name=words.PITCH_LABEL)).to_have_value("1")
+    switch = panel.get_by_role("switch", name=words.TELEPHONE_LABEL)
+    expect(switch).to_be_checked()
     panel.get_by_role("button", name=words.RESET_LABEL).click()
     expect(page).to_have_url(re.compile(r"\?sample=sad$"))
