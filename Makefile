@@ -14,7 +14,7 @@ data := $(if $(DATA),--data $(DATA))
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help run test lint format models samples screens bench lock audit load clean
+.PHONY: help run test fuzz lint format models samples screens bench lock audit load clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 12
@@ -26,6 +26,9 @@ run: .venv/warm ## set up what the app needs, then serve it on 127.0.0.1:8501 (o
 test: .venv/dev lint ## set up everything, then run every check and test
 	@bash .ci/browser
 	$(python) -m pytest
+
+fuzz: .venv/dev ## give ten thousand damaged files to all that reads files (count=…)
+	$(python) -m fuzz.run --count $(or $(count),10000)
 
 lint: .venv/dev ## check format, style and types
 	$(python) -m ruff format --check .

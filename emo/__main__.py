@@ -6,7 +6,7 @@ import json
 import os
 import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -224,7 +224,7 @@ def _data_directory(options: argparse.Namespace) -> Path:
 
 def _predict(options: argparse.Namespace) -> int:
     from emo.audio import load
-    from emo.predict import load_models, predict
+    from emo.predict import load_usable, predict
     from emo.reports import Row, write_csv, write_json, write_table
     from emo.whatif import Settings, alter
 
@@ -234,7 +234,8 @@ def _predict(options: argparse.Namespace) -> int:
         )
     except SettingError as error:
         options.parser.error(str(error))
-    models = load_models(_models_directory(options))
+    models = load_usable(_models_directory(options))
+    _tell_faults(models.faults)
     rows: list[Row] = []
     for path in options.paths:
         try:
@@ -243,7 +244,14 @@ def _predict(options: argparse.Namespace) -> int:
             rows.append((path, str(error)))
     write = {"json": write_json, "csv": write_csv, "table": write_table}[options.format]
     write(rows, sys.stdout)
-    return FAILED if any(isinstance(found, str) for _, found in rows) else DONE
+    return FAILED if models.faults or any(isinstance(found, str) for _, found in rows) else DONE
+
+
+def _tell_faults(faults: Mapping[str, str]) -> None:
+    """Nothing; says which classifiers give no answer, and why."""
+    for key, fault in faults.items():
+        name = CLASSIFIERS[key].title.lower()
+        print(f"emo: no answer of the {name}, the vote is without it: {fault}", file=sys.stderr)
 
 
 def _batch(options: argparse.Namespace) -> int:
@@ -272,10 +280,11 @@ def _batch(options: argparse.Namespace) -> int:
 def _timeline(options: argparse.Namespace) -> int:
     from emo import reports
     from emo.audio import load
-    from emo.predict import load_models
+    from emo.predict import load_usable
     from emo.timeline import follow
 
-    models = load_models(_models_directory(options))
+    models = load_usable(_models_directory(options))
+    _tell_faults(models.faults)
     clip = load(options.path)
     if options.out and options.out.exists() and options.out.samefile(options.path):
         raise EmoError("--out names the recording itself, which would be lost; name another file.")

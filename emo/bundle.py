@@ -3,8 +3,11 @@
 import hashlib
 import io
 import json
+import math
+import struct
 import threading
 import zipfile
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -22,6 +25,7 @@ from emo.labels import TRAINED_LABELS
 
 FORMAT = 2
 MAX_BYTES = 100 * 2**20
+_MOST_CARD_BYTES = 2**20
 CARD = "model.json"
 WEIGHTS = "weights.npz"
 NETWORK = "network.tflite"
@@ -63,6 +67,11 @@ class Network:
                 f"{N_OUTPUTS} logits and the layer before them. {_REMEDY}"
             )
         self._logits, self._hidden = outputs.pop(N_OUTPUTS), outputs.popitem()[1]
+        given = self._interpreter().get_input_details()[0]["shape"]
+        if len(given) != 3 or given[-1] != N_MELS:
+            raise ModelError(f"{NETWORK} takes {tuple(given)}, not (1, time, {N_MELS}). {_REMEDY}")
+        if not all(np.isfinite(found).all() for found in self.run(np.zeros((N_MELS, N_MELS)))):
+            raise ModelError(f"{NETWORK} gives values that are not finite. {_REMEDY}")
 
     def _interpreter(self) -> Any:
         if not hasattr(self._local, "interpreter"):
@@ -211,29 +220,61 @@ def load_model(directory: Path) -> Model:
     if not card_path.is_file():
         raise ModelError(f"There is no model in {directory}. {_REMEDY}")
     try:
-        card = json.loads(card_path.read_text(encoding="utf-8"))
+        with card_path.open("rb") as file:
+            card = json.loads(file.read(_MOST_CARD_BYTES).decode("utf-8"))
         _check(card, key)
         if CLASSIFIERS[key].predict is None:
             return Model(key, card, {}, Network(_read_file(directory, NETWORK, card)))
-        arrays = _read_arrays(_read_file(directory, WEIGHTS, card))
+        model = Model(key, card, _read_arrays(_read_file(directory, WEIGHTS, card)), None)
+        _check_arrays(model)
     except ModelError:
         raise
     except (OSError, ValueError, TypeError, LookupError, AttributeError, RecursionError) as error:
         raise ModelError(
             f"The model in {directory} cannot be read ({type(error).__name__}: {error}). {_REMEDY}"
         ) from error
-    for name, values in arrays.items():
-        if not np.isfinite(values).all():
-            raise ModelError(f"Model '{key}' has values that are not finite in {name}. {_REMEDY}")
-    return Model(key, card, arrays, None)
+    return model
+
+
+def _check_arrays(model: Model) -> None:
+    """Nothing where the arrays are such a classifier, and give an answer that is a number."""
+    check, n_inputs = CLASSIFIERS[model.key].check, len(functional_names())
+    if check is not None:
+        check(model.arrays, n_inputs)
+    with np.errstate(all="ignore"):
+        found = model.probabilities(np.zeros((1, n_inputs), np.float32), ())
+    if not np.isfinite(found).all():
+        raise ValueError("it gives values that are not finite")
 
 
 def _read_arrays(content: bytes) -> Arrays:
+    """The arrays of an archive, none of them unpacked before its size is known."""
+    arrays: Arrays = {}
+    left = MAX_BYTES
     try:
-        with np.load(io.BytesIO(content), allow_pickle=False) as stored:
-            return {name: stored[name] for name in stored.files}
-    except zipfile.BadZipFile as error:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            for member in archive.infolist():
+                left -= member.file_size
+                if left < 0:
+                    raise ValueError(f"the arrays have more than {MAX_BYTES // 2**20} MB")
+                with archive.open(member) as file:
+                    name = member.filename.removesuffix(".npy")
+                    arrays[name] = _read_array(file.read(member.file_size + 1))
+    except (zipfile.BadZipFile, zlib.error, NotImplementedError, EOFError, struct.error) as error:
         raise ValueError(str(error)) from error
+    return arrays
+
+
+def _read_array(content: bytes) -> np.ndarray:
+    """The array of a file, which must hold as many numbers as its header says, and only numbers."""
+    file = io.BytesIO(content)
+    if np.lib.format.read_magic(file) != (1, 0):
+        raise ValueError("an array is stored in another version of the format")
+    shape, _, dtype = np.lib.format.read_array_header_1_0(file)
+    if dtype.kind not in "iuf" or math.prod(shape) * dtype.itemsize != len(content) - file.tell():
+        raise ValueError(f"an array is not what its header says: {dtype}, {shape}")
+    file.seek(0)
+    return np.asarray(np.lib.format.read_array(file, allow_pickle=False))
 
 
 def _read_file(directory: Path, name: str, card: dict[str, Any]) -> bytes:

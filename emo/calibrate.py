@@ -14,6 +14,15 @@ from emo.errors import ModelError
 
 CALIBRATION = "calibration.json"  # in the folder of the models
 TEMPERATURES = (0.25, 4.0)
+_UNREADABLE = (
+    OSError,
+    ValueError,
+    TypeError,
+    LookupError,
+    AttributeError,
+    OverflowError,
+    RecursionError,
+)
 SMALLEST = 1e-7  # a probability of zero has no logarithm
 
 
@@ -113,6 +122,18 @@ class Calibration:
     thresholds: dict[str, float]
 
 
+def share_out(calibration: Calibration, keys: Sequence[str]) -> Calibration:
+    """The calibration with the whole weight of the vote given to these classifiers.
+
+    In the proportions that they had; where they had none, in equal parts.
+    """
+    total = sum(calibration.weights.values())
+    left = {key: calibration.weights[key] for key in keys}
+    had = sum(left.values())
+    weights = {key: total * (left[key] / had if had > 0 else 1 / len(left)) for key in left}
+    return Calibration(calibration.temperatures, weights, calibration.thresholds)
+
+
 def fit_calibration(probabilities: Mapping[str, np.ndarray], targets: np.ndarray) -> Calibration:
     """Temperatures and weights from raw probabilities (n, labels) by classifier."""
     return Calibration(
@@ -141,7 +162,10 @@ def read_calibration(models: Path, keys: Sequence[str]) -> Calibration:
         thresholds = {str(key): float(value) for key, value in stored["thresholds"].items()}
         if min(temperatures.values()) <= 0 or min(weights.values()) < 0:
             raise ValueError("a temperature or weight is below zero")
-    except (OSError, ValueError, TypeError, LookupError, AttributeError) as error:
+        numbers = [*temperatures.values(), *weights.values(), *thresholds.values()]
+        if not np.isfinite(numbers).all():
+            raise ValueError("a number is not finite")
+    except _UNREADABLE as error:
         raise ModelError(
             f"{path} cannot be read ({type(error).__name__}: {error}). Fetch the folder models/ "
             "again, or make it with: python -m emo evaluate --protocol voices."

@@ -7,8 +7,8 @@ import numpy as np
 
 from emo.cnn import fit_cnn
 from emo.examples import Arrays, Fitted
-from emo.mlp import fit_mlp, predict_mlp, run_mlp
-from emo.tree import fit_tree, predict_tree
+from emo.mlp import check_mlp, fit_mlp, predict_mlp, run_mlp
+from emo.tree import check_tree, fit_tree, predict_tree
 
 
 @dataclass(frozen=True)
@@ -29,6 +29,9 @@ class Classifier:
     run
         ``run(arrays, vectors) -> probabilities (n, 8), inner activations (n, h)`` where the
         classifier has a hidden layer and numpy serves it.
+    check
+        ``check(arrays, n_inputs)`` raises a ``ValueError`` where the arrays are no such classifier;
+        None where a runtime serves the network.
     teacher
         Key of the classifier whose arrays ``fit`` takes as ``teacher``, if any.
     """
@@ -40,6 +43,7 @@ class Classifier:
     predict: Callable[[Arrays, np.ndarray], np.ndarray] | None
     run: Callable[[Arrays, np.ndarray], tuple[np.ndarray, np.ndarray]] | None = None
     teacher: str | None = None
+    check: Callable[[Arrays, int], None] | None = None
 
 
 CLASSIFIERS: dict[str, Classifier] = {
@@ -51,6 +55,7 @@ CLASSIFIERS: dict[str, Classifier] = {
         fit_tree,
         predict_tree,
         teacher="mlp",
+        check=check_tree,
     ),
     "cnn": Classifier(
         "Convolutional network",
@@ -66,6 +71,7 @@ CLASSIFIERS: dict[str, Classifier] = {
         fit_mlp,
         predict_mlp,
         run_mlp,
+        check=check_mlp,
     ),
 }
 """The three classifiers, in the order in which they are shown."""

@@ -144,8 +144,8 @@ class Collection:
 
 
 def n_named(prediction: Prediction) -> int:
-    """How many different emotions the three models find likeliest, 1 to 3."""
-    return len({prediction.answers[key].label for key in MODEL_KEYS})
+    """How many different emotions the models find likeliest, 1 to 3."""
+    return len({one.label for key, one in prediction.answers.items() if key in MODEL_KEYS})
 
 
 def divergence(prediction: Prediction) -> float:
@@ -153,7 +153,9 @@ def divergence(prediction: Prediction) -> float:
 
     The Jensen-Shannon divergence, each model counting alike (Lin 1991, doi 10.1109/18.61115).
     """
-    rows = np.stack([prediction.answers[key].probabilities for key in MODEL_KEYS])
+    rows = np.stack(
+        [one.probabilities for key, one in prediction.answers.items() if key in MODEL_KEYS]
+    )
     apart = _entropy(rows.mean(axis=0)) - np.mean([_entropy(row) for row in rows])
     return max(0.0, float(apart))
 

@@ -1,6 +1,6 @@
 """What the classifiers are fitted to: features of clips and of copies, and what to say of each."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -97,6 +97,35 @@ def standardise(vectors: Sequence[np.ndarray]) -> Arrays:
     mean, deviation = rows.mean(axis=0, dtype=np.float64), rows.std(axis=0, dtype=np.float64)
     deviation = np.where(deviation > 1e-6, deviation, 1.0)  # a constant is no reason to divide by 0
     return {"mean": mean.astype(np.float32), "deviation": deviation.astype(np.float32)}
+
+
+def check_arrays(
+    arrays: Arrays, shapes: Mapping[str, tuple[int, ...]], whole: Sequence[str] = ()
+) -> None:
+    """Nothing where the arrays are these alone, finite numbers, of these shapes.
+
+    Parameters
+    ----------
+    whole
+        Those that hold whole numbers; all others hold floats.
+
+    Raises
+    ------
+    ValueError
+        They are not.
+    """
+    if arrays.keys() != shapes.keys():
+        wrong = sorted(arrays.keys() ^ shapes.keys())
+        raise ValueError(f"the arrays {', '.join(wrong)[:200]} are missing, or too many")
+    for name, values in arrays.items():
+        if values.dtype.kind != ("i" if name in whole else "f"):
+            raise ValueError(f"'{name}' holds values of the kind {values.dtype}")
+        if values.shape != shapes[name]:
+            raise ValueError(f"'{name}' has the shape {values.shape}, not {shapes[name]}")
+        if not np.isfinite(values).all():
+            raise ValueError(f"there are values that are not finite in {name}")
+    if (arrays["deviation"] <= 0).any():
+        raise ValueError("a deviation is not above zero")
 
 
 def apply_scaling(vectors: np.ndarray, arrays: Arrays) -> np.ndarray:

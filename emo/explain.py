@@ -14,6 +14,7 @@ import numpy as np
 from emo.audio import RATE_HZ, Clip
 from emo.bundle import Model
 from emo.calibrate import restrict, soften
+from emo.errors import ModelError
 from emo.examples import Arrays, apply_scaling
 from emo.features import (
     CNN_HOP_FRAMES,
@@ -189,7 +190,15 @@ class Explanation:
 
 
 def explain(clip: Clip, models: Models) -> Explanation:
-    """The answers to one clip, and why each classifier gives its own."""
+    """The answers to one clip, and why each classifier gives its own.
+
+    Raises
+    ------
+    ModelError
+        One of the three could not be loaded.
+    """
+    if models.faults:
+        raise ModelError(next(iter(models.faults.values())))
     prediction = predict(clip, models)
     frames = analyse(clip.samples)
     vector, view = functionals(frames), cnn_input(frames)

@@ -151,8 +151,8 @@ def _parse(line: bytes) -> dict[str, Any] | None:
         return None
     try:
         row = json.loads(line)
-        return row if {"path", "run"} <= row.keys() else None
-    except (ValueError, AttributeError):
+        return row if "run" in row and isinstance(row.get("path"), str) else None
+    except (ValueError, TypeError, AttributeError, RecursionError):
         return None
 
 

@@ -14,6 +14,7 @@ from emo.examples import (
     Batch,
     Fitted,
     apply_scaling,
+    check_arrays,
     choose_copies,
     class_weights,
     standardise,
@@ -95,6 +96,30 @@ def _mixed_vectors(
     for i in range(0, len(order), MLP_BATCH):
         part = order[i : i + MLP_BATCH]
         yield mix(inputs[part], rows[part], MLP_MIXUP, rng)
+
+
+def check_mlp(arrays: Arrays, n_inputs: int) -> None:
+    """Nothing where these are perceptrons from so many functionals to the trained labels.
+
+    Raises
+    ------
+    ValueError
+        An array is missing or of another shape.
+    """
+    shapes: dict[str, tuple[int, ...]] = dict.fromkeys(("mean", "deviation"), (n_inputs,))
+    members = len([name for name in arrays if name.endswith("_0")])
+    if members == 0:
+        raise ValueError("there is no layer")
+    for member in range(members):
+        width = n_inputs
+        n_layers = len([name for name in arrays if name.startswith(f"member{member}_")]) // 2
+        for layer in range(n_layers):
+            weights = arrays[f"member{member}_{2 * layer}"]
+            following = N_OUTPUTS if layer == n_layers - 1 else weights.shape[-1]
+            shapes[f"member{member}_{2 * layer}"] = (width, following)
+            shapes[f"member{member}_{2 * layer + 1}"] = (following,)
+            width = following
+    check_arrays(arrays, shapes)
 
 
 def predict_mlp(arrays: Arrays, vectors: np.ndarray) -> np.ndarray:

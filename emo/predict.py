@@ -9,8 +9,9 @@ import numpy as np
 
 from emo.audio import Clip
 from emo.bundle import Model, load_model
-from emo.calibrate import Calibration, pool, read_calibration, restrict, soften
+from emo.calibrate import Calibration, pool, read_calibration, restrict, share_out, soften
 from emo.classifiers import CLASSIFIERS
+from emo.errors import ModelError
 from emo.features import analyse, cnn_input
 from emo.functionals import functionals
 from emo.labels import LABELS
@@ -27,10 +28,14 @@ _SERVED = range(len(LABELS))  # columns of the labels that are given as answers
 
 @dataclass(frozen=True)
 class Models:
-    """The three classifiers, by key, and how their probabilities become answers."""
+    """The classifiers, by key, and how their probabilities become answers.
+
+    ``faults`` says by key what is wrong with those that could not be loaded (:func:`load_usable`).
+    """
 
     classifiers: dict[str, Model]
     calibration: Calibration
+    faults: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -67,6 +72,8 @@ class Answer:
 @dataclass(frozen=True)
 class Prediction:
     """The answers to one clip: ``tree``, ``cnn``, ``mlp`` and ``vote``, in this order.
+
+    One of the three is not there where it could not be loaded.
 
     ``concerns`` say why the clip may not be the speech that the answers are made for; ``hidden``,
     float32 (h,), is what the last layers of the networks read, side by side.
@@ -105,6 +112,27 @@ def load_models(directory: Path = MODELS_DIR) -> Models:
     """
     classifiers = {key: load_model(directory / key) for key in MODEL_KEYS}
     return Models(classifiers, read_calibration(directory, MODEL_KEYS))
+
+
+def load_usable(directory: Path = MODELS_DIR) -> Models:
+    """Those of the three classifiers that can be loaded; the vote is then theirs.
+
+    Raises
+    ------
+    ModelError
+        None can be loaded, or their calibration is damaged.
+    """
+    classifiers: dict[str, Model] = {}
+    faults: dict[str, str] = {}
+    for key in MODEL_KEYS:
+        try:
+            classifiers[key] = load_model(directory / key)
+        except ModelError as error:
+            faults[key] = str(error)
+    if not classifiers:
+        raise ModelError(next(iter(faults.values())))
+    calibration = read_calibration(directory, MODEL_KEYS)
+    return Models(classifiers, share_out(calibration, tuple(classifiers)), faults)
 
 
 def calibrated(raw: Mapping[str, np.ndarray], calibration: Calibration) -> dict[str, np.ndarray]:

@@ -19,7 +19,7 @@ import numpy.typing as npt
 from emo.audio import Clip
 from emo.features import FRAME_S, HOP, Floats, analyse, cnn_input
 from emo.functionals import functionals
-from emo.predict import ANSWER_KEYS, VOTE, Answer, Models, answer, answers, probabilities
+from emo.predict import VOTE, Answer, Models, answer, answers, probabilities
 from emo.presence import Concern, Flags, find_speech, stretches
 
 WINDOW_S = 3.0  # as the clips of which the classifiers learnt, and their confidence: 2 to 4 s
@@ -115,7 +115,10 @@ def follow(clip: Clip, models: Models, threads: int = THREADS) -> Generator[Time
             len(placed),
             _in_seconds([heard for heard, _ in placed[:n]]),
             _in_seconds([shown for _, shown in placed[:n]]),
-            {key: np.concatenate([blank, *(row[key] for row in rows)]) for key in ANSWER_KEYS},
+            {
+                key: np.concatenate([blank, *(row[key] for row in rows)])
+                for key in (*models.classifiers, VOTE)
+            },
             models.calibration.thresholds,
             clip.warnings,
             concerns,

@@ -5,7 +5,15 @@ from pathlib import Path
 import numpy as np
 
 from emo.epochs import Progress
-from emo.examples import N_OUTPUTS, Arrays, Batch, Fitted, apply_scaling, standardise
+from emo.examples import (
+    N_OUTPUTS,
+    Arrays,
+    Batch,
+    Fitted,
+    apply_scaling,
+    check_arrays,
+    standardise,
+)
 from emo.mlp import predict_mlp
 
 TREE_SHRINKAGE = 0.2
@@ -63,6 +71,31 @@ def fit_tree(
     if progress:
         progress(1, 1, {})
     return Fitted(arrays, [])
+
+
+def check_tree(arrays: Arrays, n_inputs: int) -> None:
+    """Nothing where these are a tree over so many functionals.
+
+    Raises
+    ------
+    ValueError
+        An array is missing or of another shape, a branch leads back, or a leaf gives no shares.
+    """
+    n_nodes, n_axes = len(arrays["left"]), arrays["projection"].shape[-1]
+    shapes: dict[str, tuple[int, ...]] = dict.fromkeys(("mean", "deviation", "centre"), (n_inputs,))
+    shapes |= dict.fromkeys(("left", "right", "axis", "threshold"), (n_nodes,))
+    shapes |= {"projection": (n_inputs, n_axes), "probabilities": (n_nodes, N_OUTPUTS)}
+    check_arrays(arrays, shapes, whole=("left", "right", "axis"))
+    inner = arrays["left"] >= 0
+    nodes = np.arange(n_nodes)
+    for side in ("left", "right"):
+        if (arrays[side][inner] <= nodes[inner]).any() or (arrays[side] >= n_nodes).any():
+            raise ValueError(f"in '{side}' a branch leads back or nowhere")
+    if (arrays["axis"][inner] < 0).any() or (arrays["axis"] >= n_axes).any():
+        raise ValueError("in 'axis' a question is about an axis that is not there")
+    shares = arrays["probabilities"]
+    if (shares < 0).any() or not np.allclose(shares.sum(axis=1), 1, atol=1e-3):
+        raise ValueError("in 'probabilities' a leaf's shares do not add up to 1")
 
 
 def axis_values(arrays: Arrays, vectors: np.ndarray) -> np.ndarray:

@@ -50,14 +50,25 @@ def plain(text: str) -> str:
 
 @st.cache_resource(show_spinner=ui_words.LOADING)
 def models() -> predict.Models:
-    """The three models, loaded once for all sessions.
+    """The three models, or those of them that can be used, loaded once for all sessions.
 
     Raises
     ------
     ModelError
-        They are missing or damaged.
+        None of them can be used.
     """
-    return predict.load_models(predict.MODELS_DIR)
+    try:
+        return predict.load_models(predict.MODELS_DIR)
+    except ModelError:
+        found = predict.load_usable(predict.MODELS_DIR)
+    for fault in found.faults.values():
+        LOG.error("%s", fault)  # it names folders of the server, which are not for the page
+    return found
+
+
+def missing(prediction: predict.Prediction) -> tuple[str, ...]:
+    """Keys of the models that could not be loaded, and so gave no answer."""
+    return tuple(key for key in predict.MODEL_KEYS if key not in prediction.answers)
 
 
 def load_metrics(directory: Path) -> Metrics:
@@ -112,7 +123,7 @@ def unseen_voices(metrics: Metrics, key: str) -> ui_words.Scores | None:
 def agreement(prediction: predict.Prediction) -> str:
     """Whether the three models agree on a clip, as a sentence."""
     given = {key: None if a.unsure else a.label for key, a in prediction.answers.items()}
-    models = {key: given[key] for key in predict.MODEL_KEYS}
+    models = {key: given[key] for key in predict.MODEL_KEYS if key in given}
     return ui_words.agreement(models, given[predict.VOTE])
 
 

@@ -10,6 +10,9 @@ from emo.ui_analyse import Analysis, Choice
 
 def show_verdict(choice: Choice, analysis: Analysis) -> None:
     """What to be wary of, and what the vote says."""
+    gone = ui.missing(analysis.prediction)
+    if gone:
+        st.warning(ui.plain(ui_words.missing(gone)))
     for concern in analysis.prediction.concerns:
         st.warning(ui.plain(concern.sentence))
     with _marked(analysis, "verdict"):
@@ -101,6 +104,8 @@ def _trust(key: str, prediction: predict.Prediction, metrics: ui.Metrics) -> str
     if prediction.concerns:
         return ui_words.NOT_TO_BE_RELIED_ON
     scores = ui.unseen_voices(metrics, key)
+    if key == predict.VOTE and ui.missing(prediction):
+        scores = None  # they are of the vote of all three
     if answer.unsure:
         return ui_words.unsureness(scores.get("unsure") if scores else None)
     return ui_words.reliability(scores, answer.label) if scores else ui_words.UNMEASURED

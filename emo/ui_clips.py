@@ -11,7 +11,7 @@ from emo import ui_signs, ui_words
 from emo.comparison import DISAGREEMENT, Entry, n_named
 from emo.figures import EMOTION_COLOURS
 from emo.labels import LABELS
-from emo.predict import Answer, Prediction
+from emo.predict import MODEL_KEYS, Answer, Prediction
 from emo.ui_component import component
 
 KEY = "comparison-table"
@@ -117,8 +117,14 @@ def _answered(found: Prediction) -> dict[str, Any]:
         "doubtful": bool(found.concerns),
         "length": ui_words.seconds(found.duration_s),
         "answers": {key: _cell(answer) for key, answer in found.answers.items()},
-        "agreement": words.AGREEMENTS[n_named(found)],
+        "agreement": _agreement(found),
     }
+
+
+def _agreement(found: Prediction) -> str:
+    n_models = sum(key in MODEL_KEYS for key in found.answers)
+    said = {3: words.AGREEMENTS, 2: words.AGREEMENTS_OF_TWO}.get(n_models, {})
+    return said.get(n_named(found), words.NO_AGREEMENT)
 
 
 def _cell(answer: Answer) -> dict[str, Any]:

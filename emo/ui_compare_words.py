@@ -57,6 +57,8 @@ TABLE = {
 """What the table says; {0} is the name of a clip, or of an order."""
 
 AGREEMENTS = {1: "all three", 2: "two of three", 3: "all differ"}
+AGREEMENTS_OF_TWO = {1: "both", 2: "the two differ"}
+NO_AGREEMENT = "–"
 SYNTHETIC = "synthetic speech"
 TABLE_NOTE = (
     "Click a clip to see it in full. A pale sign and a question mark: unsure. Disagreement first "

@@ -54,6 +54,7 @@ def show_pair(pair: Pair) -> None:
                 second[key].probabilities.tolist(),
             )
             for key in (VOTE, *ANSWER_KEYS[:-1])
+            if all(key in found.answers for _, found in pair)
         ]
         st.html(f'<div class="emo-pairs">{"".join(cards)}</div>')
 

@@ -86,6 +86,7 @@ def _draw(place: Any, timeline: Timeline) -> None:
             for cue in cues(timeline, key)
         ]
         for key in (VOTE, *MODEL_KEYS)
+        if key in timeline.probabilities
     }
     named = {ui_words.LANE_NAMES[key]: lane for key, lane in lanes.items()}
     place.html(

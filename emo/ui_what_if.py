@@ -147,6 +147,7 @@ def _show_changes(recorded: Prediction | None, changed: Prediction) -> None:
             words.UNCHANGED if recorded is None else _given(changed.answers[key]),
         )
         for key in (VOTE, *MODEL_KEYS)
+        if key in changed.answers
     ]
     st.html(ui_html.table(words.CHANGES_HEADER, rows, words.CHANGES_CAPTION))
 

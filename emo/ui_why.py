@@ -6,6 +6,7 @@ from typing import Any
 import streamlit as st
 
 from emo import audio, ui, ui_guide, ui_html, ui_links, ui_words
+from emo.errors import ModelError
 from emo.explain import Explanation, Regions, explain
 from emo.explain_words import (
     LOG_ODDS,
@@ -62,7 +63,11 @@ def show_why(
     label, help_text = ui_words.WHY_LABEL, ui_words.WHY_HELP
     if not st.toggle(label, key=_SHOWN, help=help_text, on_change=_note_switch):
         return
-    found = reasons(sha256, name, region_s, part)
+    try:
+        found = reasons(sha256, name, region_s, part)
+    except ModelError:
+        st.caption(ui_words.WHY_NEEDS_ALL)
+        return
     told = {
         "tree": _tree(found),
         "cnn": ui_html.reasons(ui_words.MODEL_NAMES["cnn"], region_sentences(found.cnn)),

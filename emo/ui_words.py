@@ -171,6 +171,7 @@ NO_MODELS = (
     "No trained models are here, or they are damaged, so no clip can be read. Run `make models` "
     "to train them, or fetch the folder `models/` again."
 )
+WHY_NEEDS_ALL = "The reasons can be given only when all three models are there."
 NO_METRICS = (
     "No measurements of the models are here. Run `make models` to make them; the README says "
     "where the recordings come from."
@@ -321,6 +322,8 @@ def agreement(labels: Mapping[str, str | None], vote: str | None) -> str:
         if label is not None:
             said.setdefault(label, []).append(MODELS_IN_TEXT[key])
     unsure = [MODELS_IN_TEXT[key] for key, label in labels.items() if label is None]
+    if len(labels) < 3:
+        return _agreement_of_two(labels)
     if not said:
         return "All three are unsure."
     common = max(said, key=lambda label: len(said[label]))
@@ -341,6 +344,34 @@ def agreement(labels: Mapping[str, str | None], vote: str | None) -> str:
     if vote is None or vote in expected:
         return sentence
     return f"{sentence} Weighed together, {vote} comes out ahead."
+
+
+def _agreement_of_two(labels: Mapping[str, str | None]) -> str:
+    """What the models say that are left, where one or two could not be loaded."""
+    told = [
+        f"{MODELS_IN_TEXT[key]} {'is unsure' if label is None else f'says {label}'}"
+        for key, label in labels.items()
+    ]
+    if len(told) == 2 and len(set(labels.values())) == 1:
+        label = next(iter(labels.values()))
+        return "Both are unsure." if label is None else f"Both say {label}."
+    sentence = "; ".join(told)
+    return f"{sentence[0].upper()}{sentence[1:]}."
+
+
+def missing(keys: Sequence[str]) -> str:
+    """That models could not be loaded, and whose the vote is without them."""
+    names = listed([MODELS_IN_TEXT[key] for key in keys])
+    left = [MODELS_IN_TEXT[key] for key in MODELS_IN_TEXT if key in CLASSIFIERS and key not in keys]
+    if len(keys) == 1:
+        begin = f"{names[0].upper()}{names[1:]} is missing here, or its files are damaged"
+    else:
+        begin = f"{names[0].upper()}{names[1:]} are missing here, or their files are damaged"
+    whose = listed(left) + (" together" if len(left) > 1 else " alone")
+    return (
+        f"{begin}. The vote is that of {whose}; how often it is right was not measured. Whoever "
+        "runs this page can fetch the folder `models/` again."
+    )
 
 
 def reliability(scores: Scores, label: str) -> str:

@@ -266,7 +266,7 @@ def _ogg_claiming(data: bytes, frames: int) -> bytes:
     page = bytearray(data[start:])
     page[6:14] = struct.pack("<q", frames)
     page[22:26] = bytes(4)
-    page[22:26] = struct.pack("<I", _ogg_checksum(bytes(page)))
+    page[22:26] = struct.pack("<I", ogg_checksum(bytes(page)))
     return data[:start] + bytes(page)
 
 
@@ -275,7 +275,7 @@ def _ogg_page(packets: list[bytes], frames: int, number: int, flags: int) -> byt
     lacing = bytes(len(packet) for packet in packets)
     head = b"OggS" + struct.pack("<BBqIIIB", 0, flags, frames, 1, number, 0, len(packets))
     page = bytearray(head + lacing + b"".join(packets))
-    page[22:26] = struct.pack("<I", _ogg_checksum(bytes(page)))
+    page[22:26] = struct.pack("<I", ogg_checksum(bytes(page)))
     return bytes(page)
 
 
@@ -290,7 +290,7 @@ def _ogg_table() -> tuple[int, ...]:
     return tuple(table)
 
 
-def _ogg_checksum(page: bytes) -> int:
+def ogg_checksum(page: bytes) -> int:
     checksum, table = 0, _ogg_table()
     for byte in page:
         checksum = (checksum << 8 & 0xFFFFFFFF) ^ table[checksum >> 24 ^ byte]

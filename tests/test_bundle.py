@@ -1,8 +1,10 @@
 """Models on disk: what is saved is loaded, and what was altered is refused in words."""
 
 import hashlib
+import io
 import json
 import shutil
+import zipfile
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -95,6 +97,28 @@ def test_threads_answer_alike(models):
     np.testing.assert_array_equal(together, alone)
 
 
+def test_a_tree_that_leads_back_is_refused(models):
+    with np.load(models / "tree" / bundle.WEIGHTS) as stored:
+        left = stored["left"]
+    change_arrays(models / "tree", left=np.where(left > 0, 0, left).astype(np.int32))
+    with pytest.raises(ModelError, match="a branch leads back"):
+        bundle.load_model(models / "tree")
+
+
+def test_perceptrons_that_do_not_fit_together_are_refused(models):
+    change_arrays(models / "mlp", member0_0=np.zeros((3, 5), np.float32))
+    with pytest.raises(ModelError, match="has the shape"):
+        bundle.load_model(models / "mlp")
+
+
+def test_weights_that_overflow_are_refused(models):
+    with np.load(models / "mlp" / bundle.WEIGHTS) as stored:
+        huge = {name: np.full_like(stored[name], 3e38) for name in stored.files if "_" in name}
+    change_arrays(models / "mlp", **huge)
+    with pytest.raises(ModelError, match="not finite"):
+        bundle.load_model(models / "mlp")
+
+
 def test_the_card_says_what_it_was_made_from(models):
     card = bundle.load_model(models / "tree").card
     assert card["trained_on"] == {"corpora": ["savee"], "clips": 7, "speakers": 4}
@@ -114,6 +138,34 @@ def rewrite(directory, content):
     (directory / bundle.WEIGHTS).write_bytes(content)
     facts = {"sha256": hashlib.sha256(content).hexdigest(), "bytes": len(content)}
     change_card(directory, files={bundle.WEIGHTS: facts})
+
+
+def change_arrays(directory, **changes):
+    """The weights with other arrays, or without them, and a card that fits."""
+    with np.load(directory / bundle.WEIGHTS) as stored:
+        arrays = {name: stored[name] for name in stored.files} | changes
+    file = io.BytesIO()
+    np.savez(file, **{name: values for name, values in arrays.items() if values is not None})
+    rewrite(directory, file.getvalue())
+
+
+def bomb():
+    """Half a gigabyte of zeros in half a megabyte."""
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as out, out.open("mean.npy", "w") as one:
+        for _ in range(512):
+            one.write(bytes(2**20))
+    return file.getvalue()
+
+
+def lie(kind="<f8"):
+    """An array that promises eighty gigabytes, or objects, and holds sixty-four bytes."""
+    head = f"{{'descr': '{kind}', 'fortran_order': False, 'shape': (10000000000,), }}\n".encode()
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as out:
+        size = len(head).to_bytes(2, "little")
+        out.writestr("mean.npy", b"\x93NUMPY\x01\x00" + size + head + bytes(64))
+    return file.getvalue()
 
 
 DAMAGE = {
@@ -152,6 +204,22 @@ DAMAGE = {
     "not text": (lambda d: (d / bundle.CARD).write_bytes(b"\xff\xfe"), "cannot be read"),
     "weights that are no archive": (lambda d: rewrite(d, b"not a zip"), "cannot be read"),
     "weights in a broken archive": (lambda d: rewrite(d, b"PK\x03\x04broken"), "cannot be read"),
+    "an array missing": (lambda d: change_arrays(d, centre=None), "centre are missing"),
+    "an array of another shape": (
+        lambda d: change_arrays(d, mean=np.zeros(3, np.float32)),
+        "'mean' has the shape",
+    ),
+    "an array of text": (
+        lambda d: change_arrays(d, mean=np.array(["a"])),
+        "not what its header says: <U1",
+    ),
+    "floats for branches": (
+        lambda d: change_arrays(d, left=np.zeros(1, np.float32)),
+        "'left' holds values of the kind float32|has the shape",
+    ),
+    "more than fits": (lambda d: rewrite(d, bomb()), "have more than 100 MB"),
+    "a header that lies": (lambda d: rewrite(d, lie()), "not what its header says"),
+    "an array that runs code": (lambda d: rewrite(d, lie("|O")), "not what its header says"),
     "no files": (lambda d: change_card(d, files={}), "lacks its file weights.npz"),
 }
 

@@ -86,7 +86,7 @@ class Table {
     element.setAttribute("role", "row");
     element.append(this.tick(row), this.name(row));
     if (!row.error) {
-      element.append(make("td", "length", row.length), ...ANSWERS.map((one) => this.answer(one, row.answers[one])), make("td", "agreement", row.agreement));
+      element.append(make("td", "length", row.length), ...ANSWERS.map((one) => (row.answers[one] ? this.answer(one, row.answers[one]) : make("td", one, "–"))), make("td", "agreement", row.agreement));
       element.onclick = (event) => {
         if (event.target.closest("button, label, input") || getSelection().toString()) return;
         this.ask("open", row.id);

@@ -1,0 +1,107 @@
+"""Sound inputs of every format that is read, made by formula: what the mutations start from."""
+
+import functools
+import io
+import json
+import struct
+import tarfile
+from pathlib import Path
+
+import numpy as np
+
+from emo.labels import LABELS
+from emo.teach import Lesson, write_lessons
+from tests import voices
+
+MODELS = Path(__file__).resolve().parent.parent / "models"
+DIGEST, N_HIDDEN = "d" * 64, 6
+"""Of the models that the lessons were taught on."""
+
+
+@functools.cache
+def recordings() -> dict[str, bytes]:
+    """Half a second of a voice in each format, by a name that says which."""
+    import codecpod
+
+    voice = voices.voice(130.0, 0.5, seed=5)
+    stereo = np.stack([voice, voice[::-1]], axis=1)
+    wide = voices.voice(130.0, 0.5, rate_hz=48_000, seed=5)
+    written = {
+        "pcm16.wav": ("WAV", "PCM_16"),
+        "pcm24.wav": ("WAV", "PCM_24"),
+        "float.wav": ("WAV", "FLOAT"),
+        "ulaw.wav": ("WAV", "ULAW"),
+        "adpcm.wav": ("WAV", "IMA_ADPCM"),
+        "wavex.wav": ("WAVEX", "PCM_16"),
+        "rf64.wav": ("RF64", "PCM_16"),
+        "a.w64": ("W64", "PCM_16"),
+        "a.aiff": ("AIFF", "PCM_16"),
+        "float.aifc": ("AIFF", "FLOAT"),
+        "a.au": ("AU", "PCM_16"),
+        "a.caf": ("CAF", "PCM_16"),
+        "alac.caf": ("CAF", "ALAC_16"),
+        "a.flac": ("FLAC", "PCM_16"),
+        "a.ogg": ("OGG", "VORBIS"),
+        "a.opus": ("OGG", "OPUS"),
+        "a.mp3": ("MP3", "MPEG_LAYER_III"),
+    }
+    found = {
+        name: voices.encoded(stereo if "pcm" in name else voice, 16_000, *how)
+        for name, how in written.items()
+    }
+    return found | {
+        "a.m4a": voices.m4a(voice),
+        "alac.m4a": codecpod.save_bytes(voice, 16_000, codecpod.Alac()),
+        "a.aac": voices.adts(voice),
+        "a.webm": voices.webm_opus(wide, 48_000),
+        "wide.m4a": voices.m4a(wide, 48_000),
+        "video.webm": voices.webm_video(),
+    }
+
+
+@functools.cache
+def documents() -> dict[str, bytes]:
+    """What else is read: lists, archives, rows, and what describes models, by a name."""
+    voice = recordings()["pcm16.wav"][:3000]
+    archive = io.BytesIO()
+    with tarfile.open(fileobj=archive, mode="w", format=tarfile.PAX_FORMAT) as file:
+        for name in ("a.wav", "ä" * 120 + ".wav", "b/c.flac", ".hidden.wav", "note.txt"):
+            member = tarfile.TarInfo(name)
+            member.size = len(voice)
+            file.addfile(member, io.BytesIO(voice))
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w:gz") as file:
+        member = tarfile.TarInfo("a.wav")
+        member.size = len(voice)
+        file.addfile(member, io.BytesIO(voice))
+    rng = np.random.default_rng(3)
+    shares = rng.dirichlet(np.ones(len(LABELS)), 4)
+    lessons = [
+        Lesson(f"clip {i}", LABELS[i % 2], shares[i], rng.normal(size=N_HIDDEN).astype(np.float32))
+        for i in range(4)
+    ]
+    row = {"path": "a.wav", "run": "r", "label": "sad", "models": {"tree": {"label": "sad"}}}
+    rows = "".join(json.dumps(row | {"path": f"{i}.wav"}) + "\n" for i in range(4))
+    return {
+        "manifest.csv": b"path,emotion,speaker\na.wav,sad,1\nb.wav,angry,2\n\xc3\xa4.wav,happy,3\n",
+        "list.txt": b"a.wav\nb/c.flac\n\n~x.tar\nhttp://[::1/x.wav\n*.wav\n",
+        "clips.tar": archive.getvalue(),
+        "clips.tar.gz": packed.getvalue(),
+        "rows.jsonl": rows.encode(),
+        "lessons.json": write_lessons(lessons, DIGEST).encode(),
+        "model.json": (MODELS / "tree" / "model.json").read_bytes(),
+        "weights.npz": (MODELS / "tree" / "weights.npz").read_bytes(),
+        "calibration.json": (MODELS / "calibration.json").read_bytes(),
+    }
+
+
+def boxes(data: bytes, start: int, stop: int) -> list[tuple[int, int]]:
+    """First and last byte (half-open) of the boxes of MP4 in a range."""
+    found, at = [], start
+    while at + 8 <= stop:
+        size = struct.unpack_from(">I", data, at)[0]
+        if not 8 <= size <= stop - at:
+            break
+        found.append((at, at + size))
+        at += size
+    return found

@@ -1,0 +1,204 @@
+"""A model cut in half, swapped or gone: what is left goes on, and says what is missing."""
+
+import json
+import shutil
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import streamlit as st
+from streamlit.testing.v1 import AppTest
+
+from emo import bundle, predict, ui, ui_answers, ui_words
+from emo.__main__ import main
+from emo.calibrate import Calibration, share_out
+from emo.errors import ModelError
+from tests import pages, voices
+
+KEYS = predict.MODEL_KEYS
+SHIPPED = predict.MODELS_DIR
+pytestmark = pytest.mark.skipif(
+    not (SHIPPED / "cnn" / bundle.NETWORK).exists(), reason="no trained models"
+)
+
+
+@pytest.fixture
+def models(tmp_path: Path) -> Path:
+    for key in KEYS:
+        (tmp_path / key).mkdir()
+        for name in (bundle.CARD, bundle.WEIGHTS, bundle.NETWORK, "metrics.json"):
+            if (SHIPPED / key / name).exists():
+                shutil.copy(SHIPPED / key / name, tmp_path / key / name)
+    (tmp_path / "vote").mkdir()
+    shutil.copy(SHIPPED / "vote" / "metrics.json", tmp_path / "vote")
+    shutil.copy(SHIPPED / "calibration.json", tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def page(models: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder of the models that the app uses."""
+    monkeypatch.setattr(predict, "MODELS_DIR", models)
+    st.cache_resource.clear()
+    st.cache_data.clear()
+    return models
+
+
+def cut_in_half(folder: Path) -> None:
+    name = bundle.NETWORK if folder.name == "cnn" else bundle.WEIGHTS
+    data = (folder / name).read_bytes()
+    (folder / name).write_bytes(data[: len(data) // 2])
+
+
+def alter(folder: Path) -> None:
+    name = bundle.NETWORK if folder.name == "cnn" else bundle.WEIGHTS
+    data = bytearray((folder / name).read_bytes())
+    data[len(data) // 2] ^= 1
+    (folder / name).write_bytes(data)
+
+
+def swap(folder: Path) -> None:
+    """The files of another model in its place."""
+    other = folder.parent / ("tree" if folder.name == "mlp" else "mlp")
+    shutil.rmtree(folder)
+    shutil.copytree(other, folder)
+
+
+def mislabel(folder: Path) -> None:
+    card = json.loads((folder / bundle.CARD).read_text())
+    card["labels"] = card["labels"][::-1]
+    (folder / bundle.CARD).write_text(json.dumps(card))
+
+
+DAMAGE: dict[str, Callable[[Path], None]] = {
+    "cut in half": cut_in_half,
+    "altered": alter,
+    "swapped": swap,
+    "gone": shutil.rmtree,
+    "labels in another order": mislabel,
+}
+
+
+def analyse(at: AppTest) -> AppTest:
+    return pages.upload(at, "clip.wav", voices.encoded(voices.voice(duration_s=2.0)))
+
+
+@pytest.mark.parametrize("key", KEYS)
+@pytest.mark.parametrize("damage", DAMAGE)
+def test_what_is_left_of_the_models_loads(models: Path, key: str, damage: str) -> None:
+    DAMAGE[damage](models / key)
+    with pytest.raises(ModelError):
+        predict.load_models(models)
+    found = predict.load_usable(models)
+    assert list(found.faults) == [key]
+    assert list(found.classifiers) == [one for one in KEYS if one != key]
+
+
+def test_where_nothing_is_damaged_nothing_changes(models: Path) -> None:
+    whole, usable = predict.load_models(models), predict.load_usable(models)
+    assert usable.faults == {}
+    assert usable.calibration.weights == pytest.approx(whole.calibration.weights)
+
+
+def test_where_all_are_damaged_none_is_left(models: Path) -> None:
+    for key in KEYS:
+        cut_in_half(models / key)
+    with pytest.raises(ModelError, match=r"has .* bytes, not"):
+        predict.load_usable(models)
+
+
+def test_the_weight_of_the_vote_goes_to_those_that_are_left() -> None:
+    given = Calibration({}, {"tree": 0.0, "cnn": 0.6, "mlp": 0.4}, {})
+    assert share_out(given, ("tree", "mlp")).weights == pytest.approx({"tree": 0.0, "mlp": 1.0})
+    assert share_out(given, ("tree",)).weights == pytest.approx({"tree": 1.0})
+    assert share_out(given, ("cnn", "mlp")).weights == pytest.approx({"cnn": 0.6, "mlp": 0.4})
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_the_page_says_which_is_missing_and_shows_the_others(page: Path, key: str) -> None:
+    cut_in_half(page / key)
+    at = analyse(pages.run())
+    assert not at.error
+    shown = " ".join(w.value for w in at.warning).replace("\\", "")
+    assert ui_words.missing((key,)) in shown
+    assert str(page) not in shown
+    html = pages.html(at)
+    assert html.count("emo-verdict-3") == 2
+    assert html.count("emo-verdict-2") == 1
+    pages.check(at.toggle(key="why").set_value(True).run())
+    assert ui_words.WHY_NEEDS_ALL in [caption.value for caption in at.caption]
+
+
+def test_the_vote_of_two_has_no_figures(page: Path) -> None:
+    given = pages.prediction()
+    left = {key: one for key, one in given.answers.items() if key != "tree"}
+    of_two = replace(given, answers=left)
+    figures = ui.measured()
+    assert ui_answers._trust("vote", of_two, figures) == ui_words.UNMEASURED
+    assert ui_answers._trust("vote", given, figures) != ui_words.UNMEASURED
+    assert ui_answers._trust("cnn", of_two, figures) == ui_answers._trust("cnn", given, figures)
+
+
+def test_with_two_of_them_gone_the_third_still_answers(page: Path) -> None:
+    cut_in_half(page / "cnn")
+    shutil.rmtree(page / "mlp")
+    at = analyse(pages.run())
+    html = pages.html(at)
+    assert html.count("emo-verdict-3") == 1
+    assert ui_words.missing(("cnn", "mlp")) in at.warning[0].value.replace("\\", "")
+
+
+def test_the_other_pages_go_on_too(page: Path) -> None:
+    cut_in_half(page / "cnn")
+    at = pages.run()
+    for other in ("compare", "teach", "about", "confusion_matrices"):
+        pages.check(at.switch_page(f"pages/{other}.py").run())
+
+
+def test_clips_are_compared_by_the_models_that_are_left(page: Path) -> None:
+    cut_in_half(page / "mlp")
+    at = pages.run()
+    pages.check(at.switch_page(pages.COMPARE).run())
+    sounds = {f"{hz}.wav": voices.encoded(voices.voice(float(hz), 1.5)) for hz in (110, 220)}
+    clips = [(name, data, "audio/wav") for name, data in sounds.items()]
+    pages.check(at.file_uploader(key="comparison-up-0").set_value(clips).run())
+    assert len(at.session_state["comparison"].found) == 2
+    assert not at.error
+
+
+@pytest.fixture
+def clip(tmp_path: Path) -> str:
+    path = tmp_path / "clip.wav"
+    path.write_bytes(voices.encoded(voices.voice(duration_s=2.0)))
+    return str(path)
+
+
+def test_the_command_line_says_it_and_goes_on(
+    models: Path, clip: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cut_in_half(models / "cnn")
+    assert main(["predict", "--format", "json", "--models", str(models), clip]) == 1
+    said = capsys.readouterr()
+    assert "no answer of the convolutional network, the vote is without it" in said.err
+    (row,) = json.loads(said.out)
+    assert list(row["models"]) == ["tree", "mlp", "vote"]
+    assert row["models"]["vote"]["label"] == row["models"]["mlp"]["label"]  # the tree has no weight
+
+
+def test_a_timeline_goes_on_too(
+    models: Path, clip: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    swap(models / "tree")
+    assert main(["timeline", "--format", "json", "--models", str(models), clip]) == 0
+    assert "no answer of the decision tree" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", ["explain", "batch"])
+def test_what_needs_all_three_is_refused(
+    models: Path, clip: str, command: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cut_in_half(models / "mlp")
+    out = ["--out", str(models / "rows.jsonl")] if command == "batch" else []
+    assert main([command, "--models", str(models), clip, *out]) == 1
+    assert "bytes, not" in capsys.readouterr().err
