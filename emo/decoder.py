@@ -28,7 +28,7 @@ import numpy as np
 import soundfile
 
 from emo import audio, confine, errors
-from emo.audio import RATE_HZ, Clip, Samples
+from emo.audio import RATE_HZ, Clip
 from emo.errors import AudioError, DecoderError
 from emo.limits import (
     DECODE_CPU_S,
@@ -37,6 +37,7 @@ from emo.limits import (
     MAX_BYTES,
     MAX_DURATION_S,
 )
+from emo.streams import Samples
 
 PROCESSES = 2
 """Recordings that are read at once; others wait for one of these."""

@@ -1,6 +1,6 @@
 """Charts as plotly figures, each small enough to send; colours that follow the theme come from it.
 
-Emotion colours and the order of the emotions are fixed, and a label stands beside every colour.
+Emotion colours are those of :mod:`emo.colours`, and a label stands beside every colour.
 A figure that sets no colour of its own takes the ones in ``.streamlit/config.toml``.
 """
 
@@ -9,26 +9,8 @@ from typing import Any
 
 import plotly.graph_objects as go
 
-from emo.labels import TRAINED_LABELS
+from emo.colours import DASHES
 from emo.slices import Bin, Roc
-
-EMOTION_COLOURS: dict[str, tuple[str, str]] = {
-    "angry": ("#b30405", "#e04127"),
-    "disgusted": ("#009a78", "#3acd87"),
-    "fearful": ("#3a1c6d", "#8e51b6"),
-    "happy": ("#a87600", "#fad535"),
-    "neutral": ("#545655", "#8f8f8f"),
-    "sad": ("#195aca", "#1a87ff"),
-    "surprised": ("#e05ec7", "#fe8ee5"),
-}
-"""Colour of each emotion on the light and on the dark page.
-
-Found by a search over the hues that people expect: at least 3:1 against the page, and at least
-0.1 apart in OKLab as seen with normal sight, protanopia, deuteranopia and tritanopia.
-"""
-
-CALM_COLOURS = EMOTION_COLOURS["neutral"]
-"""Of calm, which is measured and never answered: its curve is told apart by its dashes."""
 
 _MIDDLE = {"width": 1.5, "dash": "dot", "color": "rgba(128, 128, 128, 0.9)"}
 
@@ -140,16 +122,6 @@ def reliability_diagram(
         },
     )
     return figure
-
-
-DASHES = dict(
-    zip(
-        TRAINED_LABELS,
-        ("solid", "dash", "dot", "dashdot", "longdash", "solid", "dash", "dot"),
-        strict=True,
-    )
-)
-"""Of the ROC of each emotion: colour alone does not tell them apart."""
 
 
 def roc_curves(curves: Sequence[Roc], names: tuple[str, str]) -> go.Figure:

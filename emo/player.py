@@ -15,6 +15,7 @@ import numpy as np
 import soundfile
 
 from emo.audio import RATE_HZ
+from emo.colours import EMOTION_COLOURS
 from emo.features import (
     FRAME_S,
     WINDOW,
@@ -23,7 +24,6 @@ from emo.features import (
     mel_centres_hz,
     spectrograms_db,
 )
-from emo.figures import EMOTION_COLOURS
 
 RANGE_DB = 80
 """Levels further below the loudest cell than this are sent as silence."""

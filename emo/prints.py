@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from emo.figures import CALM_COLOURS, DASHES, EMOTION_COLOURS
+from emo.colours import CALM_COLOURS, DASHES, EMOTION_COLOURS
 from emo.grids import Counts, cell_text, colour_at, points, row_shares
 from emo.plates import Box, Line, Mark, Plate, Point, Text
 from emo.slices import Bin, Roc
@@ -30,7 +30,7 @@ DASH_LENGTHS: dict[str, tuple[float, ...]] = {
     "dashdot": (7.0, 3.0, 2.0, 3.0),
     "longdash": (12.0, 4.0),
 }
-"""Lengths of line and gap of the dashes of :data:`emo.figures.DASHES`."""
+"""Lengths of line and gap of the dashes of :data:`emo.colours.DASHES`."""
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ CHART = {"displayModeBar": False, "scrollZoom": False}
 
 LOG = logging.getLogger("emo")
 
-Step = TypeVar("Step")
+T = TypeVar("T")
 
 _COLLECTION = "comparison"
 _STYLE = Path(__file__).with_name("app.css")
@@ -140,7 +140,7 @@ def turn(kind: str) -> Iterator[None]:
         yield
 
 
-def turns(kind: str, steps: Iterator[Step]) -> Iterator[Step]:
+def turns(kind: str, steps: Iterator[T]) -> Iterator[T]:
     """The steps, each made in a turn of its own, so that long work lets others in between."""
     while True:
         with turn(kind):

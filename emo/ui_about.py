@@ -6,10 +6,11 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from emo import ui, ui_html, ui_words
+from emo import ui_about_words as words
 from emo.corpora import CORPORA
 
 
-def _section(section: ui_words.Section) -> DeltaGenerator:
+def _section(section: words.Section) -> DeltaGenerator:
     """The right-hand part of a section, its text begun, its heading on the left."""
     title, text = section
     st.divider(width="stretch")
@@ -21,15 +22,15 @@ def _section(section: ui_words.Section) -> DeltaGenerator:
 
 def show_purpose() -> None:
     """What it is for and not for, what the law asks, and what happens to the audio."""
-    _section(ui_words.ABOUT_PURPOSE)
-    _section(ui_words.ABOUT_LAW)
-    _section(ui_words.ABOUT_PRIVACY)
+    _section(words.PURPOSE)
+    _section(words.LAW)
+    _section(words.PRIVACY)
 
 
 def show_models() -> None:
     """What the models are, and how often they are right."""
-    _section(ui_words.ABOUT_MODELS)
-    with _section(ui_words.ABOUT_MEASURES):
+    _section(words.MODELS)
+    with _section(words.MEASURES):
         metrics = ui.metrics_or_sentence()
         if metrics:
             rows = [[ui_words.MODEL_NAMES[key], *_results(metrics[key])] for key in metrics]
@@ -59,7 +60,7 @@ def _rate(scores: ui_words.Scores, name: str) -> str:
 
 def show_data() -> None:
     """The collections of recordings, with their licences."""
-    with _section(ui_words.ABOUT_DATA):
+    with _section(words.DATA):
         rows = [
             [corpus.title, f"{corpus.n_clips:,}", str(corpus.n_speakers), corpus.licence]
             for corpus in CORPORA
@@ -68,9 +69,9 @@ def show_data() -> None:
         with st.expander(ui_words.DATA_SOURCES):
             for corpus in CORPORA:
                 st.markdown(f"**{corpus.title}** {ui.plain(corpus.citation)} <{corpus.url}>")
-    _section(ui_words.ABOUT_LICENCES)
+    _section(words.LICENCES)
 
 
 def show_limits() -> None:
     """What the figures do not cover."""
-    _section(ui_words.ABOUT_LIMITS)
+    _section(words.LIMITS)

@@ -8,8 +8,8 @@ import streamlit as st
 
 from emo import ui_compare_words as words
 from emo import ui_signs, ui_words
+from emo.colours import EMOTION_COLOURS
 from emo.comparison import DISAGREEMENT, Entry, n_named
-from emo.figures import EMOTION_COLOURS
 from emo.labels import LABELS
 from emo.predict import MODEL_KEYS, Answer, Prediction
 from emo.ui_component import component

@@ -13,6 +13,7 @@ import numpy as np
 import streamlit as st
 
 from emo import (
+    colours,
     figures,
     grids,
     predict,
@@ -206,7 +207,7 @@ def _curve_styles(labels: Sequence[str]) -> str:
         f".st-key-roc .scatterlayer .trace:nth-child({i}) .js-line"
         f"{{stroke:light-dark({light},{dark})!important}}"
         for i, (light, dark) in enumerate(
-            (figures.EMOTION_COLOURS.get(label, figures.CALM_COLOURS) for label in labels), 1
+            (colours.EMOTION_COLOURS.get(label, colours.CALM_COLOURS) for label in labels), 1
         )
     )
 
@@ -217,7 +218,7 @@ def _areas(curves: Mapping[str, Sequence[slices.Roc]], key: str) -> str:
     rows = []
     for curve in curves[key]:
         texts = [tenths(areas[curve.label]) for areas in found.values()]
-        rows.append(ui_html.Keyed(curve.label, figures.DASHES[curve.label], texts))
+        rows.append(ui_html.Keyed(curve.label, colours.DASHES[curve.label], texts))
     means = [tenths(float(np.mean(list(areas.values())))) for areas in found.values()]
     rows.append(ui_html.Keyed(words.ROC_MEAN, "", means))
     return ui_html.keyed_table(
@@ -268,7 +269,7 @@ def show_difference(view: View, drawn: Drawn) -> None:
             sentences,
             words.difference_alt(names),
             "chart-difference",
-            kind="Diverging",
+            kind="diverging",
         )
         n_clips = max(int(drawn[key]["n"]) for key in (one, other))
         caption = prints.Caption(

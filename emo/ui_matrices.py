@@ -193,7 +193,7 @@ def _show_notes(metrics: ui.Metrics, view: View, shown: Mapping[str, ui_words.Sc
 
 
 def _show_scale(view: View, top: float) -> None:
-    light, dark = ui_matrix.palettes("Sequential")
+    light, dark = ui_matrix.palettes("sequential")
     if len(light) == len(dark) > 1:
         high = ui_words.percent(1.0) if view.normalise else f"{top:,.0f} clips"
         st.html(ui_html.colour_scale(light, dark, "0", high), width="content")

@@ -13,9 +13,10 @@ Cell = tuple[str, str]
 
 
 def palettes(kind: str) -> list[list[str]]:
-    """Colours of the theme, on the light and on the dark page; ``Sequential`` or ``Diverging``."""
+    """Colours of the theme, on the light and on the dark page; ``sequential`` or ``diverging``."""
+    name = f"chart{kind.capitalize()}Colors"
     return [
-        [str(colour) for colour in st.get_option(f"theme.{mode}.chart{kind}Colors") or []]
+        [str(colour) for colour in st.get_option(f"theme.{mode}.{name}") or []]
         for mode in ("light", "dark")
     ]
 
@@ -28,7 +29,7 @@ def show_grid(
     key: str,
     picked: Cell | None = None,
     on_pick: Callable[[], None] | None = None,
-    kind: str = "Sequential",
+    kind: str = "sequential",
 ) -> None:
     """Nothing; draws a matrix.  What was chosen in it is then found by :func:`picked_cell`.
 

@@ -6,7 +6,7 @@ the emotion: no font and no picture file, so that it looks alike on every system
 
 from urllib.parse import quote
 
-from emo.figures import EMOTION_COLOURS
+from emo.colours import EMOTION_COLOURS
 from emo.labels import LABELS
 
 SIGNS = {

@@ -196,7 +196,7 @@ def _hear(given: _Given) -> None:
             clip = decoder.shared().decode(given.data, given.name)
             prediction = predict.predict(clip, ui.models())
         if not len(prediction.hidden):
-            raise ModelError("neither the network nor the perceptron can be loaded")
+            raise ModelError(words.NOTHING_TO_LEARN_FROM)
         lesson = teach.as_lesson(given.name, given.emotion, prediction)
         st.session_state[_LESSONS] = teach.add_lesson(lessons(), lesson)
         faults += [(given.name, words.taken_anyway(one.sentence)) for one in prediction.concerns]

@@ -50,6 +50,7 @@ FORGET_HELP = "Removes every clip of this page, and the answer Yours, from this 
 UNEXPECTED = (
     "Something inside Emo failed on this file; the log of the server says what. Try another one."
 )
+NOTHING_TO_LEARN_FROM = "Neither the network nor the perceptron can be loaded."
 LONGEST_CHIP = 36
 
 

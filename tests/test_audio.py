@@ -20,7 +20,7 @@ import soxr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from emo import audio
+from emo import audio, streams
 from emo.audio import RATE_HZ
 from emo.containers import CONTAINERS
 from emo.errors import (
@@ -269,7 +269,7 @@ def test_a_long_recording_is_the_same_sound_in_less_memory(
     pytest.importorskip("codecpod")
     data = encode(voices.voice(duration_s=3.0, rate_hz=48_000), 48_000)
     whole = audio.decode(data)
-    monkeypatch.setattr(audio, "_WHOLE_SAMPLES", 48_000)
+    monkeypatch.setattr(streams, "_WHOLE_SAMPLES", 48_000)
     long = audio.decode(data)
     assert long.source_rate_hz == whole.source_rate_hz == 48_000
     assert long.warnings == whole.warnings
@@ -310,8 +310,8 @@ def test_text_that_points_at_sound_reaches_no_decoder(monkeypatch: pytest.Monkey
     def refuse(*_: object) -> None:
         raise AssertionError("a decoder was asked")
 
-    monkeypatch.setattr(audio, "_open_soundfile", refuse)
-    monkeypatch.setattr(audio, "_open_codecpod", refuse)
+    monkeypatch.setattr(streams, "_open_soundfile", refuse)
+    monkeypatch.setattr(streams, "_open_codecpod", refuse)
     for case in malformed():
         if case.name in ("call.sdp", "list.m3u8", "text.wav", "page.wav"):
             with pytest.raises(NotAudioError):
@@ -327,12 +327,14 @@ def test_an_hour_is_refused_by_its_header(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def test_reading_stops_at_the_limit(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(audio, "_check_header", refuse_after(20.0))
+    limits = refuse_after(20.0)
+    for module in (audio, streams):
+        monkeypatch.setattr(module, "check_header", limits)
     data = voices.encoded(voices.tone(duration_s=60.0))
     reads = count_reads(monkeypatch)
     with pytest.raises(TooLongError):
         audio.decode(data)
-    assert len(reads) <= 20.0 * RATE_HZ / audio._BLOCK_FRAMES + 1
+    assert len(reads) <= 20.0 * RATE_HZ / streams.BLOCK_FRAMES + 1
 
 
 def refuse_after(limit_s: float) -> Any:
@@ -360,7 +362,7 @@ def count_reads(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
 
 def test_many_channels_for_long_are_too_many_samples(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(audio, "MAX_SAMPLES", 99)
+    monkeypatch.setattr(streams, "MAX_SAMPLES", 99)
     with pytest.raises(TooLongError, match=r"more than 99 samples \(16 channels at 384,000 Hz"):
         audio.decode(wav(voices.silence(0.1), rate_hz=384_000, channels=16))
 
@@ -417,7 +419,7 @@ def test_a_guessed_length_is_not_held_against_raw_aac(codecpod: Any) -> None:
 
 
 def test_a_jump_before_the_start_stays_where_it_is() -> None:
-    file = audio._Bytes(b"RIFF")
+    file = streams._Bytes(b"RIFF")
     file.seek(2)
     assert file.seek(-1) == file.seek(2**70) == file.tell() == 2
 

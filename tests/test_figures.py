@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from emo import figures
+from emo import colours, figures
 from emo.labels import LABELS
 from emo.slices import Bin, Roc
 
@@ -128,7 +128,7 @@ def oklab(rgb: np.ndarray) -> np.ndarray:
 def test_emotion_colours_stand_out_from_the_page(page: str) -> None:
     side = list(PAGES).index(page)
     for label in LABELS:
-        assert contrast(figures.EMOTION_COLOURS[label][side], PAGES[page]) >= 3.0, label
+        assert contrast(colours.EMOTION_COLOURS[label][side], PAGES[page]) >= 3.0, label
 
 
 @pytest.mark.parametrize("sight", SIGHT)
@@ -136,7 +136,7 @@ def test_emotion_colours_stand_out_from_the_page(page: str) -> None:
 def test_emotion_colours_differ_to_every_eye(page: str, sight: str) -> None:
     side = list(PAGES).index(page)
     points = [
-        oklab(SIGHT[sight] @ linear(figures.EMOTION_COLOURS[label][side])) for label in LABELS
+        oklab(SIGHT[sight] @ linear(colours.EMOTION_COLOURS[label][side])) for label in LABELS
     ]
     closest = min(math.dist(a, b) for i, a in enumerate(points) for b in points[:i])
     assert closest >= 0.1  # about five steps that an eye can just tell apart

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from emo import figures, prints
+from emo import colours, prints
 from emo.labels import LABELS
 from emo.plates import Box, Line, Text, as_png, as_svg
 from emo.slices import Bin, Roc
@@ -97,7 +97,7 @@ def test_a_roc_and_its_table() -> None:
     assert (rows[1]["threshold"], rows[1]["false_alarms"]) == ("0.600000", "0.200000")
     assert "angry, AUC 0.850" in texts(made)
     strokes = {mark.stroke for mark in made.plate.marks if isinstance(mark, Line)}
-    assert {figures.EMOTION_COLOURS[label][0] for label in LABELS} <= strokes
+    assert {colours.EMOTION_COLOURS[label][0] for label in LABELS} <= strokes
     inside(made)
 
 

@@ -431,7 +431,7 @@ def test_the_difference_of_two_is_that_of_their_rows(matrices: AppTest, models_d
     expected = shares[0] - shares[1]
     np.testing.assert_allclose(counted(shown), 100 * expected, atol=0.5)
     assert not shown["can_pick"]
-    light, _ = ui_matrix.palettes("Diverging")
+    light, _ = ui_matrix.palettes("diverging")
     most = np.abs(expected).argmax()
     end = shown["colours"][most // len(LABELS)][most % len(LABELS)].split(",")[0]
     assert end == (light[-1] if expected.ravel()[most] > 0 else light[0])

@@ -90,7 +90,7 @@ def test_every_test_draws_its_own_answers(
 
 def colours(counts: Any, top: float) -> list[list[str]]:
     """The colours of a matrix whose strongest is for ``top``."""
-    light, dark = ui_matrix.palettes("Sequential")
+    light, dark = ui_matrix.palettes("sequential")
     return [
         [f"{colour_at(light, n / top)},{colour_at(dark, n / top)}" for n in row] for row in counts
     ]

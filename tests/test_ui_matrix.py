@@ -17,6 +17,6 @@ def test_the_script_says_nothing_of_its_own() -> None:
 
 
 def test_the_theme_has_as_many_colours_in_light_and_dark() -> None:
-    for kind in ("Sequential", "Diverging"):
+    for kind in ("sequential", "diverging"):
         light, dark = ui_matrix.palettes(kind)
         assert len(light) == len(dark) == 10

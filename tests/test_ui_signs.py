@@ -2,15 +2,15 @@
 
 from urllib.parse import unquote
 
-from emo import figures, ui_signs
+from emo import colours, ui_signs
 from emo.labels import LABELS
 
 
 def test_every_emotion_has_a_colour_and_a_sign() -> None:
     css = ui_signs.styles()
     assert len(set(ui_signs.SIGNS.values())) == len(LABELS)
-    assert set(ui_signs.SIGNS) == set(LABELS) == set(figures.EMOTION_COLOURS)
-    for label, (light, dark) in figures.EMOTION_COLOURS.items():
+    assert set(ui_signs.SIGNS) == set(LABELS) == set(colours.EMOTION_COLOURS)
+    for label, (light, dark) in colours.EMOTION_COLOURS.items():
         assert f".emo-{label}{{background:{light};background:light-dark({light},{dark});" in css
         assert f".emo-sign-{label},.st-key-sample-{label}{{--emo-sign:url(" in css
     assert "http" not in unquote(css).replace("http://www.w3.org/2000/svg", "")
