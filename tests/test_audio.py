@@ -252,13 +252,15 @@ def test_integers_stored_as_floats_are_scaled_down() -> None:
 # What is wrong
 
 
-def test_opus_in_ogg_is_what_libsndfile_makes_of_it() -> None:
+@pytest.mark.parametrize("source_rate_hz", [16_000, 24_000, 48_000])
+def test_opus_in_ogg_is_what_libsndfile_makes_of_it(source_rate_hz: int) -> None:
     pytest.importorskip("codecpod")
-    data = voices.encoded(voices.voice(rate_hz=48_000), 48_000, "OGG", "OPUS")
+    voice = voices.voice(rate_hz=source_rate_hz)
+    data = voices.encoded(voice, source_rate_hz, "OGG", "OPUS")
     samples, rate_hz = soundfile.read(io.BytesIO(data), dtype="float32")
     expected = soxr.resample(samples, rate_hz, RATE_HZ, quality="HQ")
     clip = audio.decode(data)
-    assert clip.source_rate_hz == 48_000
+    assert clip.source_rate_hz == source_rate_hz
     np.testing.assert_allclose(clip.samples, expected, atol=1e-5)
 
 
