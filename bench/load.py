@@ -129,9 +129,11 @@ async def measure_idle(served: Served, n_pages: int) -> list[Row]:
     return [Row(f"{n_pages} idle pages: each", each_mb, IDLE_TARGET_MB, "MB")]
 
 
-async def measure_uploads(served: Served, n_uploads: int) -> list[Row]:
-    """Growth of memory over many uploads."""
-    await upload_all(served, range(8 * PER_SESSION))  # what is loaded at the first use
+async def measure_uploads(
+    served: Served, n_uploads: int, n_before: int = 8 * PER_SESSION
+) -> list[Row]:
+    """Growth of memory over many uploads, after some that load what the first use loads."""
+    await upload_all(served, range(n_before))
     before_mb = await settled_mb(served)
     await upload_all(served, range(1_000_000, 1_000_000 + n_uploads))
     growth_mb = await settled_mb(served) - before_mb

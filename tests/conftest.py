@@ -14,6 +14,7 @@ settings.register_profile("emo", deadline=None, derandomize="CI" in os.environ)
 settings.load_profile("emo")
 
 
+@pytest.hookimpl(tryfirst=True)  # xdist reads the groups in this hook too
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Where two processes share the tests, a file stays in one, and so does all in a browser."""
     here = Path(__file__).parent
