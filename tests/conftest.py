@@ -14,15 +14,6 @@ settings.register_profile("emo", deadline=None, derandomize="CI" in os.environ)
 settings.load_profile("emo")
 
 
-@pytest.hookimpl(tryfirst=True)  # xdist reads the groups in this hook too
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Where two processes share the tests, a file stays in one, and so does all in a browser."""
-    here = Path(__file__).parent
-    for item in items:
-        place = item.path.relative_to(here).parts[0]
-        item.add_marker(pytest.mark.xdist_group(place))
-
-
 @pytest.fixture(scope="session")
 def tiny_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder of small models, for tests that only read it: to convert a network takes seconds."""
