@@ -1,26 +1,43 @@
 """The command line in a process of its own, as to what it loads."""
 
 import os
+import re
 import subprocess
 import sys
+from importlib import metadata
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-HEAVY = ("tensorflow", "keras", "sklearn", "librosa", "numba", "scipy", "pandas")
+HEAVY = {"tensorflow", "keras", "sklearn", "librosa", "numba", "pandas"}
+CODE = """
+import sys
+before = set(sys.modules)
+from emo.__main__ import main
+main({arguments!r})
+print("loaded:", *{{name.partition(".")[0] for name in set(sys.modules) - before}})
+"""
 
 
-def heavy_imports(arguments: list[str]) -> list[str]:
-    """What only training needs, of all that a command has loaded."""
-    code = (
-        "import sys; from emo.__main__ import main; "
-        f"main({arguments!r}); "
-        f"sys.exit(' '.join(name for name in {HEAVY!r} if name in sys.modules) or 0)"
-    )
+def needless_imports(arguments: list[str]) -> set[str]:
+    """What a command has loaded that is for training, or that is not among what the app needs."""
     done = subprocess.run(
-        [sys.executable, "-c", code],
+        [sys.executable, "-c", CODE.format(arguments=arguments)],
         cwd=ROOT,
         env=os.environ | {"PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
+        check=True,
     )
-    return done.stderr.split() if done.returncode else []
+    *_, last = done.stdout.splitlines()
+    loaded = set(last.removeprefix("loaded:").split())
+    assert {"emo", "numpy"} <= loaded
+    lock = (ROOT / "requirements-app.txt").read_text(encoding="utf-8")
+    pinned = set(re.findall(r"^([\w.-]+)==", lock, re.MULTILINE))
+    owners = metadata.packages_distributions()
+    foreign = {name for name in loaded & set(owners) if not pinned & set(map(tidy, owners[name]))}
+    return loaded & HEAVY | foreign
+
+
+def tidy(name: str) -> str:
+    """A distribution's name as a lock writes it."""
+    return re.sub(r"[-_.]+", "-", name).lower()
