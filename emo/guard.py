@@ -54,6 +54,8 @@ class Guard:
         The content security policy of every response.
     is_stopping
         Whether new pages and uploads are refused, because the server waits for its end.
+    tell
+        Takes a session and the sentence for whoever looks at its page: why an upload was refused.
     """
 
     app: App
@@ -61,6 +63,7 @@ class Guard:
     counters: Counters
     policy: str
     is_stopping: Callable[[], bool] = field(default=lambda: False)
+    tell: Callable[[str, str], None] = field(default=lambda _, __: None)
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """Serve one request, or one page for as long as it is open."""
@@ -112,13 +115,12 @@ class Guard:
         if size is None:
             await answer.say(411, guard_words.NO_LENGTH)
             return
-        if self.is_stopping():
-            await self._refuse(answer, Refusal("stopping", STOPPING_RETRY_S, 503))
-            return
-        refusal = self.ledger.reserve(session, _address(scope), size)
+        stopping = Refusal("stopping", STOPPING_RETRY_S, 503) if self.is_stopping() else None
+        refusal = stopping or self.ledger.reserve(session, _address(scope), size)
         if refusal is not None:
             await _discard(receive)
             await self._refuse(answer, refusal)
+            self.tell(session, guard_words.upload_refused(refusal.reason, refusal.retry_s))
             return
         until_s = time.monotonic() + self.ledger.limits.upload_s
         try:

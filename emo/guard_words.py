@@ -24,3 +24,8 @@ BROKEN = "Something went wrong here. It was noted."
 def refusal(reason: str, retry_s: int) -> str:
     """Why a request is refused, and when to come back."""
     return f"{BUSY[reason]} Please try again in {retry_s} s."
+
+
+def upload_refused(reason: str, retry_s: int) -> str:
+    """The same of an upload, for the page that it was sent from."""
+    return f"A file was not taken. {refusal(reason, retry_s)}"

@@ -26,6 +26,7 @@ from emo import (
     ui_quality,
     ui_teach,
     ui_timeline,
+    ui_uploads,
     ui_what_if,
     ui_why,
     ui_words,
@@ -157,6 +158,7 @@ def _forget() -> None:
     choice = chosen()
     if choice is not None:
         ui.collection().drop(_digest(choice))
+        ui_uploads.let_go([choice.data])
     st.session_state.pop(_CHOICE, None)
     st.session_state[_ROUND] = st.session_state.get(_ROUND, 0) + 1
     for kept in (decode, altered, draw, answer, ui_why.reasons):

@@ -8,7 +8,7 @@ from typing import Any
 
 import streamlit as st
 
-from emo import decoder, predict, reports, ui, ui_analyse, ui_clips, ui_pair, ui_words
+from emo import decoder, predict, reports, ui, ui_analyse, ui_clips, ui_pair, ui_uploads, ui_words
 from emo import ui_compare_words as words
 from emo.comparison import (
     ORDERS,
@@ -51,7 +51,7 @@ def show_ways_in() -> None:
     listed = ui_analyse.list_samples(ui_analyse.SAMPLES_DIR)
     samples = [sample for sample in listed if sample["emotion"] in LABELS]  # not the long one
     with st.container(border=True, key="ways-in"):
-        key = f"comparison-up-{st.session_state.get(_ROUND, 0)}"
+        key = _uploader_key()
         files = st.file_uploader(
             words.UPLOAD_LABEL,
             accept_multiple_files=True,
@@ -74,6 +74,10 @@ def show_ways_in() -> None:
     left_out = st.session_state.get(_LEFT_OUT)
     if left_out:
         st.warning(ui.plain(words.left_out(left_out)))
+
+
+def _uploader_key() -> str:
+    return f"comparison-up-{st.session_state.get(_ROUND, 0)}"
 
 
 def _take_files(key: str) -> None:
@@ -275,20 +279,27 @@ def as_csv(entries: Sequence[Entry]) -> str:
 
 
 def _remove() -> None:
-    for digest in _ticked():
-        ui.collection().drop(digest)
+    _drop(_ticked())
     _begin_anew()
 
 
 def _forget() -> None:
-    for digest in list(ui.collection().given):
-        ui.collection().drop(digest)
+    _drop(list(ui.collection().given))
     ui_pair.draw.clear()
     _begin_anew()
 
 
+def _drop(digests: Sequence[str]) -> None:
+    given = ui.collection().given
+    ui_uploads.let_go(given[digest].data for digest in digests if digest in given)
+    for digest in digests:
+        ui.collection().drop(digest)
+
+
 def _begin_anew() -> None:
     """Empty the uploader, whose files need not be the clips that are left."""
+    files = st.session_state.get(_uploader_key()) or ()
+    ui_uploads.let_go(file.getvalue() for file in files)
     st.session_state[_LEFT_OUT] = []
     st.session_state[_ROUND] = st.session_state.get(_ROUND, 0) + 1
     _untick()

@@ -9,6 +9,7 @@ import contextlib
 import ctypes
 import gc
 import http.server
+import importlib
 import logging
 import os
 import signal
@@ -24,9 +25,10 @@ import streamlit as st
 from starlette import formparsers
 from starlette.middleware import Middleware
 from streamlit import runtime
+from streamlit.runtime.app_session import AppSessionState
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
-from emo import headers, limits, logs, quota, ui_words
+from emo import headers, limits, logs, quota, ui_uploads, ui_words
 from emo.counters import COUNTERS
 from emo.errors import BusyError
 from emo.gate import gate
@@ -34,6 +36,12 @@ from emo.guard import STOPPING_RETRY_S, Guard
 
 SWEEP_S = 5.0
 """How often what expired is given back."""
+
+PAGES = ("analyse", "answers", "compare", "closer", "matrices", "teach", "about")
+"""What the pages are made of: modules ``emo.ui_…``."""
+
+LOOK_AGAIN_S = 0.5
+"""When a page that was to be made anew is looked at again, because it is being made."""
 
 FLUSH_S = 0.5
 """What the last answers take on their way to the browser when the server stops."""
@@ -62,28 +70,20 @@ def protection() -> dict[str, Any]:
     """What `st.App` takes besides the script: the guard, and what begins and ends with it."""
     logs.keep_content_out()
     index = Path(st.__file__).parent / "static" / "index.html"
-    ledger = quota.Ledger(quota.read_limits(), held)
+    ledger = quota.Ledger(quota.read_limits(), ui_uploads.held)
     guard = Middleware(
         Guard,
         ledger=ledger,
         counters=COUNTERS,
         policy=headers.content_policy(index.read_text(encoding="utf-8")),
         is_stopping=lambda: _STATE.is_stopping,
+        tell=tell,
     )
     COUNTERS.watch("emo_pages_open", lambda: ledger.n_open)
     COUNTERS.watch("emo_work_running", lambda: gate().running)
     COUNTERS.watch("emo_work_waiting", lambda: gate().waiting)
     COUNTERS.watch("emo_resident_bytes", resident_bytes)
     return {"middleware": [guard], "lifespan": _live, "on_script_error": _note_error}
-
-
-def held(session: str) -> tuple[int, int]:
-    """The number and the bytes of the files that a session has on the server."""
-    if not runtime.exists():
-        return 0, 0
-    uploads: Any = runtime.get_instance().uploaded_file_mgr
-    files = list(uploads.file_storage.get(session, {}).values())
-    return len(files), sum(len(file.data) for file in files)
 
 
 @contextlib.contextmanager
@@ -94,6 +94,7 @@ def page_run() -> Iterator[None]:
     try:
         if _STATE.is_stopping:
             raise BusyError(STOPPING_RETRY_S)
+        _show_refusal()
         yield
     except BusyError as busy:
         COUNTERS.count("emo_refused_total", reason="busy")
@@ -102,6 +103,44 @@ def page_run() -> Iterator[None]:
     finally:
         with _RUNS:
             _STATE.n_runs -= 1
+
+
+def tell(session: str, sentence: str) -> None:
+    """Nothing; the page that a session has open is made anew, with the sentence above the rest.
+
+    The widget that sends a file shows that it was refused, and not why.
+    """
+    if _open_page(session) is not None and ui_uploads.note_refusal(session, sentence):
+        _make_anew(session)
+
+
+def _make_anew(session: str) -> None:
+    """Nothing; once a page is not being made it is made again, from what its widgets last said.
+
+    A run that is stopped for it would be lost, with the click or the file that it began with.
+    """
+    page = _open_page(session)
+    if page is None or not ui_uploads.refusal(session):
+        return
+    if getattr(page, "_state", None) is AppSessionState.APP_NOT_RUNNING:
+        page.request_rerun(getattr(page, "_client_state", None))
+    else:
+        asyncio.get_running_loop().call_later(LOOK_AGAIN_S, _make_anew, session)
+
+
+def _open_page(session: str) -> Any:
+    """What runs the page that a session has open; None where it has none."""
+    manager: Any = getattr(runtime.get_instance(), "_session_mgr", None)
+    info = manager.get_active_session_info(session) if manager is not None else None
+    return info and info.session
+
+
+def _show_refusal() -> None:
+    place = st.empty()  # always there: widgets that moved down would lose their files
+    context = get_script_run_ctx(suppress_warning=True)
+    sentence = ui_uploads.refusal(context.session_id) if context is not None else ""
+    if sentence:
+        place.warning(sentence)
 
 
 def _note_error(error: Exception) -> bool:
@@ -120,16 +159,24 @@ async def _live(app: st.App) -> AsyncIterator[None]:
     formparsers.MultiPartParser.spool_max_size = 2 * limits.MAX_BYTES
     metrics = _serve_metrics()
     sweeping = asyncio.create_task(_sweep())
+    loading = asyncio.create_task(asyncio.to_thread(_load_pages))
     _stop_gently(asyncio.get_running_loop())
     LOG.info("started", extra={"metrics": metrics is not None})
     try:
         yield
     finally:
         sweeping.cancel()
+        await loading
         if metrics is not None:
             metrics.shutdown()
             metrics.server_close()
         LOG.info("stopped")
+
+
+def _load_pages() -> None:
+    """Nothing; whoever opens a page first need not wait until its modules are loaded."""
+    for name in PAGES:
+        importlib.import_module(f"emo.ui_{name}")
 
 
 def _write_logs() -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import streamlit as st
 
-from emo import decoder, predict, teach, ui, ui_html
+from emo import decoder, predict, teach, ui, ui_html, ui_uploads
 from emo import ui_teach_words as words
 from emo.errors import BusyError, EmoError, LessonError, ModelError
 from emo.labels import LABELS
@@ -161,6 +161,7 @@ def _wait(given: Sequence[_Given]) -> None:
     """Put clips in the row of those to be heard, and empty the widgets they came from."""
     st.session_state.setdefault(_WAITING, []).extend(given)
     st.session_state[_FAULTS] = []
+    ui_uploads.let_go(one.data for one in given)
     _empty_widgets()
 
 
@@ -325,6 +326,7 @@ def _load(key: str) -> None:
     if file is None:
         return
     st.session_state[_FAULTS] = []
+    ui_uploads.let_go([file.getvalue()])
     _empty_widgets()
     try:
         found = lessons()

@@ -18,7 +18,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 from websockets.exceptions import InvalidStatus
 
-from emo import ui, ui_words
+from emo import ui, ui_compare_words, ui_words
 from emo.gate import Gate, gate
 from tests import visitor, voices
 from tests.visitor import Served, Visitor
@@ -80,6 +80,45 @@ def test_of_sixty_raw_uploads_to_one_session_those_beyond_the_quota_are_refused(
     _, fields, text = replies[-1]
     assert int(fields["retry-after"]) > 0
     assert "try again in" in text
+
+
+def test_what_was_forgotten_is_on_the_server_no_longer(tmp_path):
+    """A session that may have one file there sends five, and none while another is there."""
+
+    async def send(port: int) -> None:
+        async with visitor.visit(port) as one:
+            assert await one.give("a.wav", clip(150.0))
+            assert (await one.upload("b.wav", clip(160.0)))[0] == 429
+            await one.press(ui_words.FORGET_LABEL)
+            assert not one.verdict
+            assert await one.give("b.wav", clip(160.0))
+            await one.press(ui_words.FORGET_LABEL)
+            await one.open("teach")
+            await one.give("c.wav", clip(170.0))  # a lesson keeps no sound
+            await one.open("compare")
+            await one.give("d.wav", clip(180.0))
+            assert (await one.upload("e.wav", clip(190.0)))[0] == 429
+            await one.press(ui_compare_words.FORGET_LABEL)
+            assert (await one.upload("e.wav", clip(190.0)))[0] == 204
+
+    limits = {"EMO_SESSION_FILES": "1", "EMO_SESSION_FILES_PER_MIN": "100000"}
+    with visitor.serve(tmp_path / "log.txt", limits) as served:
+        follow(send(served.port))
+
+
+def test_the_page_says_why_an_upload_was_refused(tmp_path):
+    async def send(port: int) -> None:
+        async with visitor.visit(port) as one:
+            assert await one.give("a.wav", clip(150.0))
+            assert (await one.upload("b.wav", clip(160.0)))[0] == 429
+            await one.watch()
+            assert "A file was not taken. This session has as many files here as" in one.page
+            assert one.verdict  # the answer to the first is still there
+            await one.run()
+            assert "A file was not taken." in one.page  # another file may have come through
+
+    with visitor.serve(tmp_path / "log.txt", {"EMO_SESSION_FILES": "1"}) as served:
+        follow(send(served.port))
 
 
 def test_uploads_at_the_same_time_do_not_slip_past_the_quota(served):

@@ -147,13 +147,15 @@ class Visitor:
         self._token = token
         self._widgets: dict[str, dict[str, Any]] = {}
         self._page = ""
+        self._pages: dict[str, str] = {}
         self.uploader = ""
+        self.buttons: dict[str, str] = {}
         self.html: list[str] = []
         self.texts: list[str] = []
         self.received_bytes = 0
 
-    async def run(self, patience_s: float = 60.0) -> None:
-        """Have the page made anew, and read it until it is complete."""
+    async def run(self, patience_s: float = 60.0, pressed: str = "") -> None:
+        """Have the page made anew, with a button pressed or none, and read it to its end."""
         message = BackMsg()
         state = message.rerun_script
         state.page_script_hash = self._page
@@ -166,10 +168,26 @@ class Visitor:
                 )
                 one.file_urls.file_id = info["id"]
                 one.file_urls.upload_url = one.file_urls.delete_url = info["path"]
-        self.html, self.texts = [], []
+        if pressed:
+            state.widget_states.widgets.add(id=pressed).trigger_value = True
         await self._socket.send(message.SerializeToString())
+        await self.watch(patience_s)
+
+    async def watch(self, patience_s: float = 60.0) -> None:
+        """Read the page that is being made to its end, whoever asked for it."""
+        self.html, self.texts, self.uploader, self.buttons = [], [], "", {}
         async with asyncio.timeout(patience_s):
             await self._read_until(lambda one: one.WhichOneof("type") == "script_finished")
+        self._widgets = {key: one for key, one in self._widgets.items() if key == self.uploader}
+
+    async def press(self, label: str) -> None:
+        """Press the button with a label."""
+        await self.run(pressed=self.buttons[label])
+
+    async def open(self, path: str) -> None:
+        """Go to another page."""
+        self._page = self._pages[path]
+        await self.run()
 
     async def _read_until(self, is_it: Callable[[ForwardMsg], bool]) -> None:
         while True:
@@ -180,6 +198,9 @@ class Visitor:
             if message.WhichOneof("type") == "new_session":
                 self.session = message.new_session.initialize.session_id
                 self._page = message.new_session.page_script_hash
+            elif message.WhichOneof("type") == "navigation":
+                pages = message.navigation.app_pages
+                self._pages = {one.url_pathname: one.page_script_hash for one in pages}
             elif message.WhichOneof("type") == "delta":
                 self._note(message.delta)
             if is_it(message):
@@ -194,6 +215,8 @@ class Visitor:
             self.html.append(element.html.body)
         elif kind == "file_uploader" and not self.uploader:
             self.uploader = element.file_uploader.id
+        elif kind == "button":
+            self.buttons[element.button.label] = element.button.id
         elif kind in ("alert", "text", "markdown", "exception"):
             self.texts.append(str(getattr(element, kind)))
 
@@ -225,7 +248,7 @@ class Visitor:
         await asyncio.to_thread(request, self.port, "DELETE", path, None, headers)
 
     async def give(self, name: str, data: bytes) -> str:
-        """The verdict on a clip that is given to the page's uploader in place of the last one."""
+        """The verdict on a clip that the page's first uploader is given in place of the last."""
         before = [info["id"] for info in self._widgets.get(self.uploader, {"files": []})["files"]]
         file_id = str(uuid.uuid4())
         status, _, text = await asyncio.to_thread(self.put, file_id, name, data)

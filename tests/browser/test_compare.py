@@ -10,7 +10,7 @@ from playwright.sync_api import Browser, FilePayload, Locator, Page, expect
 from docs import screens
 from emo import ui_compare_words as words
 from emo import ui_words
-from tests import voices
+from tests import visitor, voices
 from tests.browser.steps import UNNAMED, WIDTHS, expect_answers, expect_idle, open_app
 
 SHORT = voices.encoded(voices.voice(), subtype="PCM_16")
@@ -171,3 +171,18 @@ def test_the_samples_are_one_click_and_fit(browser: Browser, address: str, mode:
     expect(rows(page)).to_have_count(0)
     assert watch.faults == []
     page.context.close()
+
+
+def test_files_beyond_the_quota_are_refused_in_words_and_the_others_stay(
+    browser: Browser, tmp_path: Path
+) -> None:
+    two = {"EMO_SESSION_FILES": "2", "EMO_SESSION_FILES_PER_MIN": "100000"}
+    with visitor.serve(tmp_path / "log.txt", two) as served:
+        page, _ = open_app(browser, f"http://127.0.0.1:{served.port}")
+        open_compare(page)
+        give(page, [payload(f"{n}.wav", LONG + bytes(n)) for n in range(4)])
+        expect(page.get_by_test_id("stAlert")).to_contain_text("as many files here as it may")
+        expect(rows(page)).to_have_count(2)
+        chips = page.get_by_label(re.compile(r"^\d\.wav, "))
+        expect(chips).to_have_count(4)  # two of them marked as refused
+        page.context.close()
