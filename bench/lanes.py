@@ -2,8 +2,9 @@
 
     python -m bench.lanes NAME [ARGUMENT ...]
 
-Says when it is ready, then does the work once for each line that it reads, and answers with the
-seconds it took.  Only what a work needs is imported, so that it runs in a Python without the rest.
+Says when it is ready, then does the work as often as each line that it reads says, and answers
+with the mean of the seconds it took.  Only what a work needs is imported, so that it runs in a
+Python without the rest.
 """
 
 import json
@@ -208,10 +209,11 @@ def main(name: str, *arguments: str) -> int:
     for _ in range(WARM_UPS):
         work()
     print(json.dumps({"versions": {one: _version(one) for one in packages}}), flush=True)
-    for _ in sys.stdin:
+    for line in sys.stdin:
         start_s = time.perf_counter()
-        work()
-        print(json.dumps({"took_s": time.perf_counter() - start_s}), flush=True)
+        for _ in range(int(line)):
+            work()
+        print(json.dumps({"took_s": (time.perf_counter() - start_s) / int(line)}), flush=True)
     return 0
 
 

@@ -24,7 +24,16 @@ ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "docs" / "bench.json"
 PYTHON_ENV = "EMO_BENCH_PYTHON"
 RIVALS_PYTHON = ROOT / ".venv" / "rivals" / "bin" / "python"
-PACKAGES = ("numpy", "soundfile", "soxr", "ai-edge-litert", "streamlit", "librosa", "distributed")
+PACKAGES = (
+    "numpy",
+    "scipy",
+    "soundfile",
+    "soxr",
+    "ai-edge-litert",
+    "streamlit",
+    "librosa",
+    "distributed",
+)
 SINGLE_THREAD = dict.fromkeys(
     ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"), "1"
 )
@@ -189,7 +198,7 @@ def rivals_python() -> str:
 
 
 class Lane:
-    """A work of :mod:`bench.lanes` in a process of its own; each call does it once.
+    """A work of :mod:`bench.lanes` in a process of its own; each call does it, once or in a row.
 
     Parameters
     ----------
@@ -199,6 +208,8 @@ class Lane:
         Path of the interpreter.
     one_thread
         Whether its numerical libraries are held to one thread, or left as they come.
+    in_a_row
+        How often a call does the work, one time after another.
 
     Raises
     ------
@@ -206,7 +217,14 @@ class Lane:
         The interpreter, or a package in it, is missing.
     """
 
-    def __init__(self, *arguments: str, python: str = sys.executable, one_thread: bool = True):
+    def __init__(
+        self,
+        *arguments: str,
+        python: str = sys.executable,
+        one_thread: bool = True,
+        in_a_row: int = 1,
+    ):
+        self._in_a_row = in_a_row
         free = {name: text for name, text in os.environ.items() if name not in SINGLE_THREAD}
         command = [python, "-m", "bench.lanes", *arguments]
         try:
@@ -228,9 +246,9 @@ class Lane:
         self.versions: dict[str, str] = said["versions"]
 
     def __call__(self) -> float:
-        """Seconds that the work took."""
+        """Seconds that the work took, in the mean."""
         assert self._process.stdin
-        print(file=self._process.stdin, flush=True)
+        print(self._in_a_row, file=self._process.stdin, flush=True)
         return float(self._read()["took_s"])
 
     def _read(self) -> dict[str, Any]:

@@ -20,6 +20,7 @@ ORDER = (
     "batch",
     "server",
     "app",
+    "uploads",
     "training",
     "scheduler",
     "simulate",

@@ -3,12 +3,13 @@
 import json
 import re
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from bench import batch, measure, scheduler, table
+from bench import batch, lanes, measure, scheduler, table
 from bench.measure import Facts, Lane, MissingError, Options, Part, Row, Target
 from tests.test_requirements import LOCKS, pins
 from tests.voices import encoded, voice
@@ -74,6 +75,23 @@ def test_a_lane_says_how_long_its_work_took_each_time(tmp_path):
     lane.close()
     assert all(0.0 < one < 60.0 for one in took_s)
     assert lane.versions == {}
+
+
+def test_a_work_in_a_row_is_done_so_often_and_gives_the_mean(monkeypatch, capsys):
+    clock_s: list[float] = [0.0]
+    done: list[None] = []
+
+    def work() -> None:
+        done.append(None)
+        clock_s[0] += len(done)
+
+    monkeypatch.setitem(lanes.WORKS, "counted", (lambda: work, ()))
+    monkeypatch.setattr(time, "perf_counter", lambda: clock_s[0])
+    monkeypatch.setattr(sys, "stdin", ["3\n", "1\n"])
+    assert lanes.main("counted") == 0
+    _, *took = map(json.loads, capsys.readouterr().out.splitlines())
+    first = lanes.WARM_UPS + 1
+    assert [one["took_s"] for one in took] == [first + 1, first + 3]
 
 
 def test_what_is_not_installed_is_named(tmp_path):
