@@ -25,8 +25,7 @@ run: .venv/warm ## set up what the app needs, then serve it on 127.0.0.1:8501 (o
 
 test: .venv/dev lint ## set up everything, then run every check and test
 	@bash .ci/browser
-	$(python) -m pytest -n 2 --dist loadfile --no-loadscope-reorder --ignore tests/browser
-	$(python) -m pytest tests/browser
+	$(python) -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 fuzz: .venv/dev ## give ten thousand damaged files to all that reads files (count=…)
 	$(python) -m fuzz.run --count $(or $(count),10000)
@@ -76,7 +75,7 @@ clean: ## remove .venv and the caches of the tools (.cache holds features: remov
 	@touch $@
 
 .venv/app: requirements-app.txt .venv/made
-	@echo "Installing what the app needs into .venv (about 0.6 GB) …"
+	@echo "Installing what the app needs into .venv (about 0.8 GB) …"
 	@$(call locked,requirements-app.txt)
 	@touch $@
 

@@ -25,6 +25,7 @@ from PIL import Image
 from playwright.sync_api import (
     Browser,
     FilePayload,
+    Locator,
     Page,
     Playwright,
     ViewportSize,
@@ -127,11 +128,14 @@ def teach_voice(page: Page) -> None:
             }
             for hz in pitches_hz
         ]
-        page.get_by_test_id("stFileUploader").first.locator("input[type=file]").set_input_files(
-            files
-        )
+        teaching_field(page, emotion).set_input_files(files)
         page.locator(f".st-key-lessons-{emotion}").get_by_role("button").nth(2).wait_for()
     page.locator(".st-key-learned .emo-top th").first.wait_for()
+
+
+def teaching_field(page: Page, emotion: str) -> Locator:
+    """The field for clips of an emotion, which comes a moment after the emotion was chosen."""
+    return page.locator(f"[class*=st-key-lessons-up-{emotion}-] input[type=file]")
 
 
 SCENES = {name: Scene(title) for name, title in PAGES.items()} | {

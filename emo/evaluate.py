@@ -3,7 +3,7 @@
 import csv
 import hashlib
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from itertools import repeat
@@ -82,16 +82,16 @@ class Outcome:
     left_out: list[dict[str, str]]
 
 
-def probabilities(key: str, fitted: Fitted, batch: Batch) -> np.ndarray:
-    """Raw probabilities, float64 (n, 8), from a classifier as it would be served."""
+def listener(key: str, fitted: Fitted) -> Callable[[Batch], np.ndarray]:
+    """What gives raw probabilities of a batch, float64 (n, 8): a classifier as it is served."""
     predict = CLASSIFIERS[key].predict
     if predict is not None:
-        return predict(fitted.arrays, batch.clips.vectors)
-    views = batch.clips.views
+        return lambda batch: predict(fitted.arrays, batch.clips.vectors)
     if not writes_network():  # on a GPU, say: the network itself answers, as the runtime would
-        return softmax(np.concatenate([fitted.model.predict_on_batch(v[None]) for v in views]))
+        hear = fitted.model.predict_on_batch
+        return lambda batch: softmax(np.concatenate([hear(v[None]) for v in batch.clips.views]))
     network = Network(network_bytes(fitted))
-    return softmax(np.stack([network.run(view)[0] for view in views]))
+    return lambda batch: softmax(np.stack([network.run(v)[0] for v in batch.clips.views]))
 
 
 def run_fold(job: Job, dataset: Dataset, fold: Fold, place: int = 0) -> Outcome:
@@ -105,12 +105,13 @@ def run_fold(job: Job, dataset: Dataset, fold: Fold, place: int = 0) -> Outcome:
     name = f"{fold.protocol}-{fold.number}"
     for key, fitted in fit_all(MODEL_KEYS, name, train, job.seed, place):
         curves[key] = fitted.curve
+        listen = listener(key, fitted)
 
         def predict(
-            at: np.ndarray, batch: Batch, key: str = key, fitted: Fitted = fitted
+            at: np.ndarray, batch: Batch, listen: Callable[[Batch], np.ndarray] = listen
         ) -> Predictions:
             found = [dataset.recordings[i] for i in at]
-            return _predictions(found, fold.number, probabilities(key, fitted, batch))
+            return _predictions(found, fold.number, listen(batch))
 
         calibration[key] = predict(rows["calibrate"], dataset.batch(rows["calibrate"]))
         tests[key] = predict(rows["test"], dataset.batch(rows["test"]))

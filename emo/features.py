@@ -2,7 +2,7 @@
 
 Both start from :func:`analyse`, which cuts the clip to the span that is not silent and scales it
 to its own level, so that neither absolute loudness nor silence around the speech can matter.
-Only numpy is used; librosa is the second implementation in the tests.
+librosa is the second implementation in the tests.
 """
 
 import math
@@ -13,6 +13,7 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 from numpy.lib.stride_tricks import sliding_window_view
+from scipy.fft import dct, rfft  # several rows at once, two to five times as fast as numpy's
 
 from emo.audio import RATE_HZ
 
@@ -246,7 +247,7 @@ def power_spectrum(samples: Floats) -> Floats:
     """One-sided power, scaled so that the bins of a frame add up to its windowed mean power."""
     power = np.empty((_count_frames(len(samples)), WINDOW // 2 + 1), np.float32)
     for block, frames in _blocks(samples, WINDOW):
-        power[block] = _squared(np.fft.rfft(frames)) / _power_scale()
+        power[block] = _squared(rfft(frames, overwrite_x=True)) / _power_scale()
     return power
 
 
@@ -327,15 +328,14 @@ def _highest_peaks(frames: Floats) -> tuple[Floats, ...]:
     frames.
     """
     frames -= frames.mean(axis=1, keepdims=True)
-    power = _squared(np.fft.rfft(frames, PITCH_FFT))
-    # In double precision, since rounding moves weak peaks; numpy would convert row by row, slowly.
-    correlation = np.fft.irfft(power.astype(np.complex128))
+    power = _squared(rfft(frames, PITCH_FFT))
+    # The cosine transform is the inverse Fourier transform of what is real and even.
+    correlation = dct(power, 1, overwrite_x=True)
     low = int(RATE_HZ / PITCH_RANGE_HZ[1])
     high = int(np.ceil(RATE_HZ / PITCH_RANGE_HZ[0])) + 1
     searched = slice(low - 1, high + 1)
-    energy = correlation[:, :1].astype(np.float32) + np.float32(1e-5)
-    ratio = correlation[:, searched].astype(np.float32)
-    ratio /= energy * _window_autocorrelation()[searched]
+    energy = correlation[:, :1] + np.float32(1e-5 * PITCH_FFT)
+    ratio = correlation[:, searched] / (energy * _window_autocorrelation()[searched])
     left, centre, right = ratio[:, :-2], ratio[:, 1:-1], ratio[:, 2:]
     lags = np.arange(low, high, dtype=np.float32)
     peak = (centre >= left) & (centre > right)

@@ -233,7 +233,7 @@ def _envelope(spectra: np.ndarray, faint: float) -> Doubles:
 
 
 def telephone(samples: Floats) -> Floats:
-    """What :func:`emo.degrade.telephone` gives, without scipy: float32 (n,).
+    """What :func:`emo.degrade.telephone` gives, without scipy.signal, slow to load: float32 (n,).
 
     A Butterworth filter that runs both ways has the square of its gain, and no phase.
     """

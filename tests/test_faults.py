@@ -154,6 +154,8 @@ def test_the_other_pages_go_on_too(page: Path) -> None:
     at = pages.run()
     for other in ("compare", "teach", "about", "confusion_matrices"):
         pages.check(at.switch_page(f"pages/{other}.py").run())
+        assert at.title[0].value
+        assert not at.error
 
 
 def test_clips_are_compared_by_the_models_that_are_left(page: Path) -> None:

@@ -17,7 +17,7 @@ from emo.labels import LABELS, TRAINED_LABELS
 from emo.metrics import read_predictions, score
 from emo.predict import load_models
 from emo.results import answers, fold_calibrations, read_metrics
-from tests.tiny import write_savee
+from tests.tiny import without_graphs, write_savee
 from tests.voices import encoded, silence, voice
 
 pytest.importorskip("keras")
@@ -27,6 +27,12 @@ pytest.importorskip("keras")
 def monkeypatch_module():
     with pytest.MonkeyPatch.context() as patch:
         yield patch
+
+
+@pytest.fixture(scope="module", autouse=True)
+def step_by_step():
+    with without_graphs():
+        yield
 
 
 @pytest.fixture(scope="module")

@@ -102,7 +102,6 @@ def test_noise_is_as_loud_as_asked_and_otherwise_the_same():
 
 
 def test_telephone_is_that_of_the_table_of_robustness():
-    pytest.importorskip("scipy")
     samples = voice() + noise(2.0, level_db=-30.0)
     found, expected = telephone(samples), degrade.telephone(samples)
     inside = slice(2000, -2000)  # scipy reflects the clip at its ends, zeros follow here

@@ -1,5 +1,7 @@
 """Small models and a small corpus, made in a moment, for the tests of what is built on them."""
 
+import contextlib
+from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 
@@ -31,6 +33,18 @@ SAVEE_LETTERS = {
     "sad": "sa",
     "surprised": "su",
 }
+
+
+@contextlib.contextmanager
+def without_graphs() -> Iterator[None]:
+    """TensorFlow works step by step: to trace a graph takes longer than a few steps."""
+    import tensorflow as tf
+
+    tf.config.run_functions_eagerly(True)
+    try:
+        yield
+    finally:
+        tf.config.run_functions_eagerly(False)
 
 
 def fitted(key: str, seed: int = 0) -> Fitted:

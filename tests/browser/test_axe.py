@@ -12,7 +12,11 @@ from docs import screens
 WCAG = {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"]}
 
 
-@pytest.fixture(params=screens.MODES)
+TURNING_MS = 500  # colours fade
+BACKGROUND = "() => getComputedStyle(document.querySelector('.stApp')).backgroundColor"
+
+
+@pytest.fixture(params=["light", "phone"])
 def page(browser: Browser, address: str, request: pytest.FixtureRequest) -> Iterator[Page]:
     page = screens.new_page(browser, request.param)
     page.set_default_timeout(screens.PATIENCE_MS)
@@ -38,6 +42,16 @@ def violations(page: Page) -> list[str]:
 def test_no_violation(page: Page, name: str) -> None:
     screens.play(page, screens.SCENES[name])
     assert violations(page) == []
+    go_dark(page)
+    assert violations(page) == []
+
+
+def go_dark(page: Page) -> None:
+    """Have the page follow a desktop, or a phone, that turns dark."""
+    light = page.evaluate(BACKGROUND)
+    page.emulate_media(color_scheme="dark")
+    page.wait_for_function(f"light => ({BACKGROUND})() !== light", arg=light)
+    page.wait_for_timeout(TURNING_MS)
 
 
 def test_what_is_wrong_is_found(page: Page) -> None:

@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from docs import screens
-from emo import ui_analyse, ui_words
+from emo import audio, predict, ui_analyse, ui_words
 from emo import ui_matrices_words as words
 from emo.labels import LABELS
 from tests import voices
@@ -154,7 +154,8 @@ def test_a_file_without_sound_is_a_sentence_and_the_page_goes_on(page: Page) -> 
 
 
 def test_downloads_and_forgetting(page: Page, tmp_path: Path) -> None:
-    upload(page, "clip.wav", voices.encoded(voices.voice(), subtype="PCM_16"))
+    data = voices.encoded(voices.voice(), subtype="PCM_16")
+    upload(page, "clip.wav", data)
     expect_answers(page, "clip.wav")
     with page.expect_download() as waiting:
         page.get_by_role("button", name="Answers as JSON").click()
@@ -162,6 +163,10 @@ def test_downloads_and_forgetting(page: Page, tmp_path: Path) -> None:
     (row,) = json.loads((tmp_path / "emo.json").read_text())
     assert row["path"] == "clip.wav"
     assert list(row["models"]) == ["tree", "cnn", "mlp", "vote"]
+    elsewhere = predict.predict(audio.decode(data), predict.load_models())
+    for key, answer in elsewhere.answers.items():
+        given = row["models"][key]["probabilities"]
+        assert given == pytest.approx(answer.as_dict()["probabilities"], abs=1e-6)
     shown = page.locator("h2.emo-verdict").inner_text()
     assert row["models"]["vote"]["label"] in shown
     page.get_by_role("button", name=ui_words.FORGET_LABEL).click()

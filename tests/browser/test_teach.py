@@ -46,7 +46,7 @@ def give(page: Page, emotion: str, *pitches_hz: float) -> None:
     """Upload voices for an emotion, all at once."""
     choose(page, emotion)
     files = [payload(f"{emotion} {hz:.0f}.wav", clip(hz)) for hz in pitches_hz]
-    page.get_by_test_id("stFileUploader").first.locator("input[type=file]").set_input_files(files)
+    screens.teaching_field(page, emotion).set_input_files(files)
     expect(taught(page, emotion)).to_have_count(len(pitches_hz))
 
 
