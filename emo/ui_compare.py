@@ -4,6 +4,7 @@ import io
 import time
 from collections.abc import Sequence
 from dataclasses import asdict
+from functools import partial
 from typing import Any
 
 import streamlit as st
@@ -256,7 +257,7 @@ def _show_deeds(entries: Sequence[Entry]) -> None:
     with st.container(horizontal=True, vertical_alignment="center", key="comparison-deeds"):
         st.download_button(
             words.CSV_LABEL,
-            as_csv(entries),
+            partial(as_csv, entries),  # made when it is asked for: rows come by and by
             "emo-comparison.csv",
             "text/csv",
             on_click="ignore",

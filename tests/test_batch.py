@@ -25,6 +25,20 @@ from tests.voices import encoded, silence, voice
 
 ROOT = Path(__file__).resolve().parent.parent
 CLIPS = 20  # more than one group
+STOPPED_AFTER_THE_FIRST_ROWS = """
+import signal, sys
+from emo import batch
+from emo.__main__ import main
+
+class Journal(batch.Journal):
+    def append(self, some):
+        super().append(some)
+        if some:
+            signal.raise_signal(int(sys.argv[1]))
+
+batch.Journal = Journal
+sys.exit(main(sys.argv[2:]))
+"""
 
 
 @pytest.fixture(scope="module")
@@ -57,6 +71,18 @@ def command(*arguments):
     return [sys.executable, "-m", "emo", "batch", *map(str, arguments)]
 
 
+def stopped(number, *arguments):
+    """The same command, which a signal meets as soon as the first rows are on disk."""
+    given = [str(int(number)), "batch", *map(str, arguments)]
+    return subprocess.run(
+        [sys.executable, "-c", STOPPED_AFTER_THE_FIRST_ROWS, *given],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=200,
+    )
+
+
 def shares(rows):
     return {
         row["path"]: [list(row["models"][key]["probabilities"].values()) for key in ANSWER_KEYS]
@@ -67,17 +93,12 @@ def shares(rows):
 
 def test_killed_in_the_middle_no_row_is_lost_or_doubled(clips, tmp_path):
     out = tmp_path / "out.jsonl"
-    given = command(clips, "--out", out, "--jobs", 1)
-    running = subprocess.Popen(given, cwd=ROOT, stderr=subprocess.PIPE, text=True)
-    deadline_s = time.monotonic() + 120
-    while not (out.exists() and out.stat().st_size) and time.monotonic() < deadline_s:
-        time.sleep(0.005)
-    running.send_signal(signal.SIGKILL)
-    running.communicate()
+    given = (clips, "--out", out, "--jobs", 1)
+    assert stopped(signal.SIGKILL, *given).returncode == -signal.SIGKILL
     first = len(out.read_bytes().splitlines())
     assert 0 < first < CLIPS
     os.truncate(out, out.stat().st_size - 40)  # as if killed while it wrote the last row
-    ran = subprocess.run(given, cwd=ROOT, capture_output=True, text=True, timeout=200)
+    ran = subprocess.run(command(*given), cwd=ROOT, capture_output=True, text=True, timeout=200)
     rows = read(out)
     assert ran.returncode == 1  # two cannot be read
     assert sorted(row["path"] for row in rows) == sorted(str(path) for path in clips.iterdir())
@@ -107,15 +128,12 @@ def test_every_path_gives_the_same_answers(clips, tmp_path, recipe, dask):
 
 def test_interrupted_it_says_how_to_go_on(clips, tmp_path):
     out = tmp_path / "out.jsonl"
-    given = command(clips, "--out", out, "--jobs", 1)
-    running = subprocess.Popen(given, cwd=ROOT, stderr=subprocess.PIPE, text=True)
-    while not (out.exists() and out.stat().st_size):
-        time.sleep(0.005)
-    running.send_signal(signal.SIGTERM)  # as Ctrl-C, which a test run in the background lacks
-    _, told = running.communicate(timeout=60)
-    assert running.returncode == 130
-    assert "run the same command again" in told
-    assert "Traceback" not in told
+    # SIGTERM does what Ctrl-C does, which a test run in the background lacks.
+    ran = stopped(signal.SIGTERM, clips, "--out", out, "--jobs", 1)
+    assert ran.returncode == 130
+    assert 0 < len(read(out)) < CLIPS
+    assert "run the same command again" in ran.stderr
+    assert "Traceback" not in ran.stderr
 
 
 def test_csv_is_made_at_the_end_and_not_written_over(clips, tmp_path, monkeypatch, capsys):
