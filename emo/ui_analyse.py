@@ -5,6 +5,7 @@ import io
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -359,7 +360,7 @@ def show_downloads(choice: Choice, analysis: Analysis) -> None:
     with st.container(horizontal=True, vertical_alignment="center", key="downloads"):
         st.download_button(
             ui_words.JSON_LABEL,
-            as_json(_named(choice, analysis), analysis.prediction),
+            partial(as_json, _named(choice, analysis), analysis.prediction),
             "emo.json",
             "application/json",
             on_click="ignore",
@@ -367,7 +368,7 @@ def show_downloads(choice: Choice, analysis: Analysis) -> None:
         )
         st.download_button(
             ui_words.CSV_LABEL,
-            as_csv(_named(choice, analysis), analysis.prediction),
+            partial(as_csv, _named(choice, analysis), analysis.prediction),
             "emo.csv",
             "text/csv",
             on_click="ignore",

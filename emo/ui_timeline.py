@@ -3,6 +3,7 @@
 import io
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import streamlit as st
@@ -103,13 +104,17 @@ def _draw(place: Any, timeline: Timeline) -> None:
 def _show_files(name: str, timeline: Timeline) -> None:
     with st.container(horizontal=True, key="timeline-files"):
         for kind, mime, write in _FILES:
-            file = io.StringIO()
-            write(name, timeline, file)
             st.download_button(
                 ui_words.TIMELINE_FILES[kind],
-                file.getvalue(),
+                partial(_written, write, name, timeline),
                 f"emo-timeline.{kind}",
                 mime,
                 on_click="ignore",
                 icon=":material/download:",
             )
+
+
+def _written(write: Callable[..., None], name: str, timeline: Timeline) -> str:
+    file = io.StringIO()
+    write(name, timeline, file)
+    return file.getvalue()

@@ -95,12 +95,16 @@ def test_reasons_are_given_when_asked_for(page: Page) -> None:
     expect(page.locator(".st-key-why-mlp .emo-shift")).to_have_count(5)
 
 
-def test_two_minutes_get_a_timeline_that_is_sought_by_clicks(page: Page) -> None:
+def test_two_minutes_get_a_timeline_that_is_sought_by_clicks(page: Page, tmp_path: Path) -> None:
     part = np.concatenate([voices.voice((180.0, 120.0), 3.0), voices.silence(2.0)])
     upload(page, "talk.wav", voices.encoded(np.tile(part, 24), subtype="PCM_16"))
     expect_answers(page, "talk.wav")
     timeline = page.get_by_role("img", name=re.compile("^The vote over time: "))
-    expect(page.get_by_role("button", name=ui_words.TIMELINE_FILES["srt"])).to_be_visible()
+    expect(page.get_by_role("button", name=ui_words.TIMELINE_FILES["vtt"])).to_be_visible()
+    with page.expect_download() as waiting:
+        page.get_by_role("button", name=ui_words.TIMELINE_FILES["srt"]).click()
+    waiting.value.save_as(tmp_path / "emo.srt")
+    assert (tmp_path / "emo.srt").read_text().startswith("1\n00:00:0")
     expect(timeline.locator(".emo-lane")).to_have_count(4)
     band, lane = (timeline.locator(part).first.bounding_box() for part in (".emo-sad", ".emo-lane"))
     assert band
