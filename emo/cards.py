@@ -30,7 +30,7 @@ from emo.folds import CALIBRATION_ONE_IN
 from emo.labels import LABELS
 from emo.mlp import MLP_COPIES, MLP_LISTENERS
 from emo.report import report
-from emo.results import KEPT_ACCURACY, LISTENERS, PRESENCE, VOTE, read_json
+from emo.results import KEPT_ACCURACY, KEPT_SPARE, LISTENERS, PRESENCE, VOTE, read_json
 from emo.tables import (
     PROTOCOL_MEANINGS,
     PROTOCOL_TITLES,
@@ -253,9 +253,10 @@ def _unsure(block: Mapping[str, float] | None) -> str:
         return ""
     return (
         f"Below a confidence of {percent(block['threshold'])} the answer is **unsure**. The limit "
-        f"is the lowest from which on {100 * KEPT_ACCURACY:.0f} % of the answers to unseen voices "
-        f"are right; it keeps {percent(block['share_kept'])} of them. With limits chosen on the "
-        f"other folds, {percent(block['share_kept_across'])} are kept and "
+        f"is the lowest from which on {percent(KEPT_ACCURACY + KEPT_SPARE)} of the answers to "
+        f"unseen voices are right, and {percent(KEPT_ACCURACY)} or more of voices that had no part "
+        f"in the choice; it keeps {percent(block['share_kept'])} of them. With limits chosen on "
+        f"the other folds, {percent(block['share_kept_across'])} are kept and "
         f"{percent(block['accuracy_across'])} of these are right."
     )
 

@@ -16,8 +16,11 @@ from emo.metrics import Predictions, read_predictions, write_predictions
 from emo.people import HEARD_LABELS, VOTES
 from emo.results import (
     EMOBOX,
+    KEPT_ACCURACY,
+    KEPT_SPARE,
     answers,
     calibration_file,
+    choose_limit,
     fairness,
     fold_calibrations,
     kept_across,
@@ -155,14 +158,27 @@ def test_what_ships_is_the_mean_over_the_folds(measured: Path) -> None:
 
 
 def test_unsure_counted_by_hand() -> None:
-    # Four of five right from 0.6 up; the sixth, at 0.5, is wrong.
-    true, guessed = ["angry"] * 6, ["angry", "angry", "sad", "angry", "angry", "sad"]
-    made = said(true, guessed, ["cremad-1001"] * 6, confidence=[0.9, 0.8, 0.75, 0.7, 0.6, 0.5])
+    # Five of six right from 0.55 up, which is enough; from 0.5 up five of seven, which is not.
+    true = ["angry"] * 7
+    guessed = ["angry", "angry", "sad", "angry", "angry", "angry", "sad"]
+    made = said(
+        true, guessed, ["cremad-1001"] * 7, confidence=[0.9, 0.8, 0.75, 0.7, 0.6, 0.55, 0.5]
+    )
     found = unsure(made)
-    assert found["threshold"] == pytest.approx(0.6)
-    assert found["share_kept"] == pytest.approx(5 / 6)
-    assert found["accuracy_kept"] == pytest.approx(4 / 5)
+    assert found["threshold"] == pytest.approx(0.55)
+    assert found["share_kept"] == pytest.approx(6 / 7)
+    assert found["accuracy_kept"] == pytest.approx(5 / 6)
     assert found["share_kept_across"] == 0  # there is no other fold to choose on
+
+
+def test_a_limit_leaves_something_to_spare() -> None:
+    # 80 of 100 right is what is promised, and not enough to promise it of others.
+    confidence = np.linspace(0.9, 0.5, 100)
+    right = np.ones(100, bool)
+    right[-20:] = False
+    assert right.mean() == KEPT_ACCURACY
+    limit = choose_limit(confidence, right)
+    assert KEPT_ACCURACY + KEPT_SPARE <= right[confidence >= limit].mean() < 0.82
 
 
 def test_a_threshold_across_folds_is_that_of_the_others() -> None:
