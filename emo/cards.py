@@ -254,8 +254,8 @@ def _unsure(block: Mapping[str, float] | None) -> str:
     return (
         f"Below a confidence of {percent(block['threshold'])} the answer is **unsure**. The limit "
         f"is the lowest from which on {percent(KEPT_ACCURACY + KEPT_SPARE)} of the answers to "
-        f"unseen voices are right, and {percent(KEPT_ACCURACY)} or more of voices that had no part "
-        f"in the choice; it keeps {percent(block['share_kept'])} of them. With limits chosen on "
+        f"unseen voices are right, so that new voices get the {percent(KEPT_ACCURACY)} that are "
+        f"promised; it keeps {percent(block['share_kept'])} of them. With limits chosen on "
         f"the other folds, {percent(block['share_kept_across'])} are kept and "
         f"{percent(block['accuracy_across'])} of these are right."
     )
