@@ -24,6 +24,7 @@ import numpy as np
 from PIL import Image
 from playwright.sync_api import (
     Browser,
+    BrowserContext,
     FilePayload,
     Locator,
     Page,
@@ -206,10 +207,10 @@ def launch(playwright: Playwright, *flags: str) -> Browser:
     )
 
 
-def new_page(browser: Browser, mode: str) -> Page:
-    """An empty page on a light or a dark desktop, or on a light phone."""
+def new_context(browser: Browser, mode: str) -> BrowserContext:
+    """A light or a dark desktop, or a light phone, that has seen no page before."""
     on_phone = mode == "phone"
-    context = browser.new_context(
+    return browser.new_context(
         viewport=PHONE if on_phone else DESKTOP,
         user_agent=PHONE_AGENT if on_phone else None,
         is_mobile=on_phone,
@@ -217,7 +218,11 @@ def new_page(browser: Browser, mode: str) -> Page:
         color_scheme="dark" if mode == "dark" else "light",
         permissions=["microphone"],
     )
-    return context.new_page()
+
+
+def new_page(browser: Browser, mode: str) -> Page:
+    """An empty page in a context of its own."""
+    return new_context(browser, mode).new_page()
 
 
 def open_page(page: Page, name: str) -> None:

@@ -35,7 +35,7 @@ def address() -> Iterator[str]:
         yield address
 
 
-@pytest.fixture(scope="module")  # while it lives, its event loop is that of the whole process
+@pytest.fixture(scope="package")  # while it lives, its event loop is that of the whole process
 def playwright() -> Iterator[Playwright]:
     with sync_playwright() as playwright:
         own = Path(playwright.chromium.executable_path)
@@ -55,7 +55,7 @@ def microphone(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def browser(playwright: Playwright, microphone: Path) -> Iterator[Browser]:
     browser = screens.launch(
         playwright,
@@ -74,4 +74,4 @@ def page(browser: Browser, address: str) -> Iterator[Page]:
     yield page
     assert page.get_by_test_id("stException").count() == 0
     assert watch.faults == []
-    page.context.close()
+    page.close()

@@ -2,8 +2,17 @@
 
 import re
 from collections.abc import Iterator
+from weakref import WeakKeyDictionary
 
-from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, Request, expect
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    ConsoleMessage,
+    Locator,
+    Page,
+    Request,
+    expect,
+)
 
 from docs import screens
 from emo import ui_words
@@ -29,6 +38,9 @@ UNNAMED = """() => [...document.querySelectorAll(
   .map(e => e.outerHTML.slice(0, 120))"""
 
 
+_contexts: WeakKeyDictionary[Browser, dict[str, BrowserContext]] = WeakKeyDictionary()
+
+
 class Watch:
     """Whatever a page should not do: errors on its console, and requests to other hosts."""
 
@@ -50,9 +62,21 @@ class Watch:
             self.faults.append(f"request to {request.url}")
 
 
-def open_app(browser: Browser, address: str, mode: str = "light") -> tuple[Page, Watch]:
-    page = screens.new_page(browser, mode)
+def new_page(browser: Browser, mode: str = "light") -> Page:
+    """An empty page that shares the cache of the framework's files with others of its mode.
+
+    The app keeps nothing in a browser, so that each is as the first one.
+    """
+    contexts = _contexts.setdefault(browser, {})
+    if mode not in contexts:
+        contexts[mode] = screens.new_context(browser, mode)
+    page = contexts[mode].new_page()
     page.set_default_timeout(WAIT_MS)
+    return page
+
+
+def open_app(browser: Browser, address: str, mode: str = "light") -> tuple[Page, Watch]:
+    page = new_page(browser, mode)
     watch = Watch(page, address)
     page.goto(address)
     page.get_by_test_id("stFileUploader").wait_for()

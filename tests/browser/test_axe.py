@@ -8,6 +8,7 @@ from axe_playwright_python.base import AXE_SCRIPT
 from playwright.sync_api import Browser, Page
 
 from docs import screens
+from tests.browser import steps
 
 WCAG = {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"]}
 
@@ -18,11 +19,10 @@ BACKGROUND = "() => getComputedStyle(document.querySelector('.stApp')).backgroun
 
 @pytest.fixture(params=["light", "phone"])
 def page(browser: Browser, address: str, request: pytest.FixtureRequest) -> Iterator[Page]:
-    page = screens.new_page(browser, request.param)
-    page.set_default_timeout(screens.PATIENCE_MS)
+    page = steps.new_page(browser, request.param)
     page.goto(address)
     yield page
-    page.context.close()
+    page.close()
 
 
 def violations(page: Page) -> list[str]:

@@ -219,7 +219,7 @@ def test_every_page_fits_and_reads(browser: Browser, address: str, mode: str) ->
         assert all(b <= a + 1 for a, b in itertools.pairwise(levels)), levels
         assert page.evaluate(UNNAMED) == []
     assert watch.faults == []
-    page.context.close()
+    page.close()
 
 
 def test_light_and_dark_differ(browser: Browser, address: str) -> None:
@@ -233,6 +233,6 @@ def test_light_and_dark_differ(browser: Browser, address: str) -> None:
             "document.querySelector('.emo-bar.emo-happy')]"
             ".map(part => getComputedStyle(part).backgroundColor)"
         )
-        page.context.close()
+        page.close()
     assert colours["light"] == ["rgb(251, 250, 247)", "rgb(168, 118, 0)"]
     assert colours["dark"] == ["rgb(20, 23, 26)", "rgb(250, 213, 53)"]

@@ -170,7 +170,7 @@ def test_the_samples_are_one_click_and_fit(browser: Browser, address: str, mode:
     page.get_by_role("button", name=words.FORGET_LABEL).click()
     expect(rows(page)).to_have_count(0)
     assert watch.faults == []
-    page.context.close()
+    page.close()
 
 
 def test_files_beyond_the_quota_are_refused_in_words_and_the_others_stay(
@@ -185,4 +185,4 @@ def test_files_beyond_the_quota_are_refused_in_words_and_the_others_stay(
         expect(rows(page)).to_have_count(2)
         chips = page.get_by_label(re.compile(r"^\d\.wav, "))
         expect(chips).to_have_count(4)  # two of them marked as refused
-        page.context.close()
+        page.close()

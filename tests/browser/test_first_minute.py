@@ -121,7 +121,7 @@ def test_a_link_opened_afresh_shows_the_same(browser: Browser, address: str, pag
     expect(fresh.get_by_test_id("stText")).not_to_contain_text("selected")
     fresh.wait_for_url(re.compile(r"\?sample=sad&why=1$"))
     assert watch.faults == []
-    fresh.context.close()
+    fresh.close()
 
 
 def test_bad_values_in_an_address_are_ignored(browser: Browser, address: str) -> None:
@@ -131,7 +131,7 @@ def test_bad_values_in_an_address_are_ignored(browser: Browser, address: str) ->
     page.wait_for_url(re.compile(r"/$"))
     expect(page.locator("h2.emo-verdict")).to_have_count(0)
     assert watch.faults == []
-    page.context.close()
+    page.close()
 
 
 def test_a_step_back_and_an_upload(page: Page) -> None:
@@ -210,7 +210,7 @@ def test_nothing_scrolls_sideways_on_a_phone(browser: Browser, address: str) -> 
     open_reasons(page)
     assert list(each_page(page)) == list(screens.PAGES.values())
     assert watch.faults == []
-    page.context.close()
+    page.close()
 
 
 def test_guide_and_signs_have_their_colours_in_light_and_dark(
@@ -225,6 +225,6 @@ def test_guide_and_signs_have_their_colours_in_light_and_dark(
             "getComputedStyle(document.querySelector('.st-key-sample-happy button'), '::before')"
             ".backgroundColor]"
         )
-        page.context.close()
+        page.close()
     assert colours["light"] == ["rgb(255, 255, 255)", "rgb(168, 118, 0)"]
     assert colours["dark"] == ["rgb(30, 35, 39)", "rgb(250, 213, 53)"]

@@ -18,7 +18,8 @@ from emo import ui_matrices_words as matrix_words
 from emo.labels import LABELS
 from emo.results import VOTE, read_metrics
 from tests import voices
-from tests.browser.steps import WAIT_MS, WIDTHS, expect_idle
+from tests.browser import steps
+from tests.browser.steps import WIDTHS, expect_idle
 
 MODELS = screens.ROOT / "models"
 CELL = ("cnn", "angry", "fearful")
@@ -45,8 +46,7 @@ def own_address(behind: list[str], tmp_path_factory: pytest.TempPathFactory) -> 
 
 
 def open_link(browser: Browser, address: str, query: str = "", mode: str = "light") -> Page:
-    page = screens.new_page(browser, mode)
-    page.set_default_timeout(WAIT_MS)
+    page = steps.new_page(browser, mode)
     page.goto(f"{address}/confusion_matrices{query}")
     expect(matrix(page, VOTE).locator(".cell").first).to_be_visible()
     return page
@@ -57,7 +57,7 @@ def page(browser: Browser, own_address: str) -> Iterator[Page]:
     page = open_link(browser, own_address)
     yield page
     assert page.get_by_test_id("stException").count() == 0
-    page.context.close()
+    page.close()
 
 
 def matrix(page: Page, key: str) -> Locator:
@@ -96,7 +96,7 @@ def test_a_link_opened_afresh_shows_what_was_seen(browser: Browser, own_address:
     )
     for part in query[1:].split("&"):
         page.wait_for_url(re.compile(re.escape(part)))
-    page.context.close()
+    page.close()
 
 
 # --- Filters, cells, clips -----------------------------------------------------------------------
@@ -266,4 +266,4 @@ def test_the_page_with_a_cell_fits(browser: Browser, own_address: str, mode: str
     expect(clips(page).first).to_be_visible()
     screens.settle(page)
     assert page.evaluate(WIDTHS) == [0, 0]
-    page.context.close()
+    page.close()

@@ -5,14 +5,14 @@ from playwright.sync_api import Browser, ConsoleMessage
 
 from docs import screens
 from docs.screens import SCENES
+from tests.browser import steps
 
 VISITED = ("analyse-why", "analyse-timeline", "compare", "matrices", "teach", "about")
 
 
 @pytest.mark.parametrize("name", VISITED)
 def test_every_page_keeps_to_the_policy(browser: Browser, address: str, name: str) -> None:
-    page = screens.new_page(browser, "light")
-    page.set_default_timeout(60_000)
+    page = steps.new_page(browser)
     said: list[str] = []
 
     def note(message: ConsoleMessage) -> None:
@@ -40,4 +40,4 @@ def test_every_page_keeps_to_the_policy(browser: Browser, address: str, name: st
         page.wait_for_timeout(200)
         assert page.evaluate("window.ran") is None
         assert any("Content Security Policy" in text for text in said)
-    page.context.close()
+    page.close()

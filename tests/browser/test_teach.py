@@ -38,8 +38,13 @@ def choose(page: Page, emotion: str) -> None:
     expect(
         page.locator(".st-key-lessons-emotion").get_by_role("radio", name=emotion)
     ).to_be_checked()
+    screens.teaching_field(page, emotion).wait_for(state="attached")
+    expect(microphone_of(page, emotion)).to_be_visible()
     expect_idle(page)
-    screens.settle(page)
+
+
+def microphone_of(page: Page, emotion: str) -> Locator:
+    return page.locator(f"[class*=st-key-lessons-mic-{emotion}-]").get_by_test_id("stAudioInput")
 
 
 def give(page: Page, emotion: str, *pitches_hz: float) -> None:
@@ -101,12 +106,12 @@ def test_a_voice_is_taught_kept_and_loaded_again(page: Page, tmp_path: Path) -> 
 def test_recordings_are_taught_and_removed_by_keyboard(page: Page) -> None:
     open_teach(page)
     choose(page, "surprised")
-    microphone = page.get_by_test_id("stAudioInput")
-    record(microphone)
+    record(microphone_of(page, "surprised"))
     chip = taught(page, "surprised")
     expect(chip).to_have_count(1)
     expect(chip).to_contain_text(f"{words.RECORDING} 1")
-    expect(microphone.get_by_role("button", name="Record", exact=True)).to_be_visible()
+    ready = microphone_of(page, "surprised").get_by_role("button", name="Record", exact=True)
+    expect(ready).to_be_visible()
     chip.focus()
     chip.press("Enter")
     expect(page.get_by_text(words.NO_LESSONS)).to_be_visible()
@@ -154,4 +159,4 @@ def test_a_taught_page_fits_and_reads(browser: Browser, address: str, mode: str)
         if title == words.PAGE_NAME:  # the other has a closed part whose buttons show no text yet
             assert page.evaluate(UNNAMED) == []
     assert watch.faults == []
-    page.context.close()
+    page.close()
