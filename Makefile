@@ -25,7 +25,7 @@ run: .venv/warm ## set up what the app needs, then serve it on 127.0.0.1:8501 (o
 
 test: .venv/dev lint ## set up everything, then run every check and test
 	@bash .ci/browser
-	$(python) -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+	OPENBLAS_NUM_THREADS=1 $(python) -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 fuzz: .venv/dev ## give ten thousand damaged files to all that reads files (count=…)
 	$(python) -m fuzz.run --count $(or $(count),10000)

@@ -174,9 +174,15 @@ async def _live(app: st.App) -> AsyncIterator[None]:
 
 
 def _load_pages() -> None:
-    """Nothing; whoever opens a page first need not wait until its modules are loaded."""
+    """Nothing; whoever opens a page first need not wait until its modules are loaded.
+
+    Streamlit collects garbage after every run of a page; what is loaded here stays for good, and is
+    not looked through each time.
+    """
     for name in PAGES:
         importlib.import_module(f"emo.ui_{name}")
+    gc.collect()
+    gc.freeze()
 
 
 def _write_logs() -> None:

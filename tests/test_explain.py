@@ -143,7 +143,7 @@ def test_a_group_at_its_mean_moves_nothing(group):
     model, clip = perceptron(), vector(1)
     clip[numbers_of(group)] = model.arrays["mean"][numbers_of(group)]
     amounts = {p.group: p.amount for p in ex.explain_perceptron(model, clip, "happy").parts}
-    assert amounts.pop(group) == 0.0
+    assert abs(amounts.pop(group)) < 1e-6  # a matrix of another shape is summed in another order
     assert min(abs(amount) for amount in amounts.values()) > 1e-4
 
 

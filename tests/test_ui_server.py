@@ -310,6 +310,18 @@ def test_memory_comes_back_when_a_session_ends_though_nobody_else_comes(served):
     assert settle(served, before_mb + 15) < before_mb + 15
 
 
+def test_what_is_loaded_at_the_start_is_not_looked_through_after_every_run() -> None:
+    code = (
+        "import gc; from emo import ui_server; ui_server._load_pages(); "
+        "print(gc.get_freeze_count(), len(gc.get_objects()))"
+    )
+    ran = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=True
+    )
+    frozen, others = map(int, ran.stdout.split())
+    assert frozen > 50 * others
+
+
 def test_a_thousand_connects_and_disconnects_leave_nothing_behind(served, metrics_port):
     async def come_and_go(n_times: int) -> None:
         for i in range(n_times):
