@@ -394,10 +394,11 @@ def keep(
 ) -> None:
     """Nothing; puts a part into the stored results in the place of an earlier one."""
     stored = read_results()
-    stored["machine"] = describe_machine()
+    stored["machine"] = machine = describe_machine()
     stored["parts"][part.key] = {
         "title": part.title,
         "about": part.about,
+        "processor": machine["processor"],
         **seen,
         "rows": [asdict(row) for row in rows],
         "facts": dict(facts),

@@ -54,8 +54,8 @@ def _machine(machine: Mapping[str, Any]) -> Iterator[str]:
         return
     versions = ", ".join(f"{name} {one}" for name, one in machine["versions"].items())
     yield (
-        f"{machine['processor']}, {machine['cores']} cores, {machine['memory_gb']} GB, "
-        f"{machine['system']}. {versions}."
+        f"{machine['cores']} cores, {machine['memory_gb']} GB, {machine['system']}; the processor "
+        f"stands with each part. {versions}."
     )
 
 
@@ -67,8 +67,8 @@ def _part(part: Mapping[str, Any]) -> Iterator[str]:
     few = " Few repeats, to see that it works: no measure of anything." if part["quick"] else ""
     load = "–" if part["load"] is None else part["load"]
     yield (
-        f"{part['taken']}, load before {load}, steal {part['steal_percent']} %, "
-        f"in {part['took_s']:,} s{versions}.{few}\n"
+        f"{part['processor']}, {part['taken']}, load before {load}, "
+        f"steal {part['steal_percent']} %, in {part['took_s']:,} s{versions}.{few}\n"
     )
     yield "| What | n | median | p95 | target | result |"
     yield "| --- | --: | --: | --: | --: | --- |"
