@@ -46,7 +46,7 @@ LISTENERS = "listeners.json"
 PRESENCE = "presence.json"  # false alarms of what finds clips out of place
 VOTE = "vote"
 KEPT_ACCURACY = 0.80  # of the answers that are not unsure
-KEPT_SPARE = 0.01
+KEPT_SPARE = 0.005
 """A limit is chosen to keep answers that are right by so much more often.
 
 One that just reaches the accuracy on the voices that it was chosen on falls short on others about
