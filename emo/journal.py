@@ -21,11 +21,11 @@ SYNC_S = 5.0
 
 _BEGINS = b'{"path": "'
 _KEY = 16  # bytes of a digest: among 10^12 names no two alike
-_FULL = 0.6
+_FULL = 0.8
 
 
 class Names:
-    """A set of names that takes 27 to 53 bytes for each, whatever its length."""
+    """A set of names that takes 20 to 40 bytes for each, whatever its length."""
 
     def __init__(self) -> None:
         self._slots = 2**10
