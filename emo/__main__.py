@@ -1,7 +1,6 @@
 """Emo from the command line: predict, batch, timeline, explain, evaluate, train, corpora, cards."""
 
 import argparse
-import io
 import json
 import os
 import shlex
@@ -301,9 +300,7 @@ def _timeline(options: argparse.Namespace) -> int:
         "srt": reports.write_srt,
         "vtt": reports.write_vtt,
     }[form]
-    text = io.StringIO()
-    write(options.path, found, text)
-    _write_text(options.out, text.getvalue())
+    _write_text(options.out, reports.written(write, options.path, found))
     if form not in ("text", "json"):  # the others have no place for it
         for sentence in reports.remarks(found):
             print(f"emo: {sentence}", file=sys.stderr)

@@ -1,9 +1,10 @@
 """Answers, timelines and explanations written out, the same from command line and page."""
 
 import csv
+import io
 import json
 import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TextIO
 
 from emo.explain import Explanation
@@ -34,6 +35,13 @@ SPAN_COLUMNS = ("start_s", "stop_s", "shown_from_s", "shown_to_s")
 TIMELINE_COLUMNS = ("path", *SPAN_COLUMNS, *ANSWER_COLUMNS)
 
 NO_SPEECH = "No speech was found in this recording."
+
+
+def written(write: Callable[..., None], *given: Any) -> str:
+    """What one of the functions below writes, as text, of all that it is given before ``out``."""
+    out = io.StringIO()
+    write(*given, out)
+    return out.getvalue()
 
 
 # --- clips ---------------------------------------------------------------------------------------

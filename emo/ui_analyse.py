@@ -1,7 +1,6 @@
 """The page *Analyse*: three ways in, the answers, the sound, and the downloads."""
 
 import hashlib
-import io
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -392,13 +391,9 @@ def _named(choice: Choice, analysis: Analysis) -> str:
 
 def as_json(name: str, prediction: predict.Prediction) -> str:
     """The answers as `python -m emo predict --format json` prints them."""
-    file = io.StringIO()
-    reports.write_json([(name, prediction)], file)
-    return file.getvalue()
+    return reports.written(reports.write_json, [(name, prediction)])
 
 
 def as_csv(name: str, prediction: predict.Prediction) -> str:
     """The answers as `python -m emo predict --format csv` prints them: one line for each model."""
-    file = io.StringIO()
-    reports.write_csv([(name, prediction)], file)
-    return file.getvalue()
+    return reports.written(reports.write_csv, [(name, prediction)])

@@ -1,6 +1,5 @@
 """The page *Compare clips*: several clips at once, a table of the answers, and two side by side."""
 
-import io
 import time
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -273,10 +272,8 @@ def _show_deeds(entries: Sequence[Entry]) -> None:
 
 def as_csv(entries: Sequence[Entry]) -> str:
     """The answers as `python -m emo predict --format csv` prints them, every name with its own."""
-    file = io.StringIO()
     rows = [(name, entry.found) for entry in entries for name in entry.given.names]
-    reports.write_csv(rows, file)
-    return file.getvalue()
+    return reports.written(reports.write_csv, rows)
 
 
 def _remove() -> None:

@@ -1,6 +1,5 @@
 """The timeline of a longer clip: the vote over time, a lane for each model, and its files."""
 
-import io
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -106,15 +105,9 @@ def _show_files(name: str, timeline: Timeline) -> None:
         for kind, mime, write in _FILES:
             st.download_button(
                 ui_words.TIMELINE_FILES[kind],
-                partial(_written, write, name, timeline),
+                partial(reports.written, write, name, timeline),
                 f"emo-timeline.{kind}",
                 mime,
                 on_click="ignore",
                 icon=":material/download:",
             )
-
-
-def _written(write: Callable[..., None], name: str, timeline: Timeline) -> str:
-    file = io.StringIO()
-    write(name, timeline, file)
-    return file.getvalue()

@@ -50,9 +50,8 @@ UPLOAD_HELP = f"{ALL_LIMITS} {READING_LIMITS}"
 RECORD_LABEL = "Record a clip"
 SAMPLES_LABEL = "Or pick a sample"
 SAMPLES_NOTE = (
-    "Synthetic speech; those of one emotion were chosen because these models find them clear: no "
-    "test of them. "
-    "No person speaks."
+    "Synthetic speech: of many tries at an emotion, the one that these models find clearest was "
+    "kept, so they are no test of them. No person speaks."
 )
 MOST_QUOTED = 90
 SAMPLE_OF_ALL = "all seven in a minute"
