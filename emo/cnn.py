@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from emo.augment import STRETCH, augment_views
-from emo.epochs import Progress, compile_network, fit_epochs
+from emo.epochs import Progress, compile_network, fit_epochs, make_muon
 from emo.examples import (
     N_OUTPUTS,
     Batch,
@@ -28,13 +28,15 @@ CNN_BLOCKS = 3
 CNN_ATTENTION = 64
 CNN_EPOCHS = 24
 CNN_BATCH = 32
-CNN_RATE = 2e-3
+CNN_RATE = 4e-3
+CNN_ADAM_RATE = 2e-3
 CNN_DECAY = 0.02
 CNN_DROPOUT = 0.2
 CNN_SMOOTHING = 0.1
 CNN_LISTENERS = 0.0  # share of what is taught that goes to the listeners' votes
 CNN_COPIES = 0.3  # share of rows
 CNN_LENGTH_GRID = 8  # frames
+ANSWER_LAYER = "answer"
 
 
 def build_cnn(seed: int) -> Any:
@@ -63,7 +65,7 @@ def build_cnn(seed: int) -> Any:
     spread = ops.sqrt(ops.maximum(variance, 1e-4))
     pooled = layers.BatchNormalization()(ops.concatenate([mean, spread], axis=-1))
     pooled = layers.Dropout(CNN_DROPOUT)(pooled)
-    return keras.Model(inputs, layers.Dense(N_OUTPUTS)(pooled))
+    return keras.Model(inputs, layers.Dense(N_OUTPUTS, name=ANSWER_LAYER)(pooled))
 
 
 def _convolve(
@@ -103,7 +105,9 @@ def fit_cnn(
     """The network, trained on spectrograms that are altered anew in every epoch."""
     epochs = CNN_EPOCHS if epochs is None else epochs
     model = build_cnn(seed)
-    compile_network(model, CNN_RATE, CNN_DECAY, epochs * -(-len(train.targets) // CNN_BATCH))
+    n_steps = epochs * -(-len(train.targets) // CNN_BATCH)
+    muon = make_muon(CNN_RATE, CNN_ADAM_RATE, CNN_DECAY, n_steps, but=ANSWER_LAYER)
+    compile_network(model, muon)
 
     def batches(epoch: int) -> Iterator[tuple[Any, Any]]:
         return _augmented_views(train, np.random.default_rng([seed, epoch]))

@@ -4,8 +4,10 @@ Keras is imported inside the functions that need it; any Keras backend will do.
 """
 
 import json
+import math
 from collections import Counter
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 from queue import Queue
 from threading import Thread
@@ -26,20 +28,80 @@ def softmax(logits: np.ndarray) -> np.ndarray:
     return np.asarray(shifted / shifted.sum(axis=-1, keepdims=True))
 
 
-def compile_network(model: Any, rate: float, decay: float, n_steps: int) -> None:
-    """AdamW with a short warm-up and a cosine to zero, cross-entropy on soft targets."""
+def compile_network(model: Any, optimizer: Any) -> None:
+    """Cross-entropy on soft targets, lowered by the optimizer."""
     import keras
 
-    warm = max(1, n_steps // 20)
-    schedule = keras.optimizers.schedules.CosineDecay(
-        rate / 20, max(1, n_steps - warm), warmup_target=rate, warmup_steps=warm
-    )
     model.compile(
-        optimizer=keras.optimizers.AdamW(schedule, weight_decay=decay, clipnorm=1.0),
+        optimizer=optimizer,
         loss=keras.losses.CategoricalCrossentropy(from_logits=True),
         metrics=["accuracy"],
         jit_compile=False,
     )
+
+
+def make_adamw(rate: float, decay: float, n_steps: int) -> Any:
+    """AdamW with a short warm-up and a cosine to zero."""
+    import keras
+
+    return keras.optimizers.AdamW(_warm_cosine(rate, n_steps), weight_decay=decay, clipnorm=1.0)
+
+
+def make_muon(rate: float, adam_rate: float, decay: float, n_steps: int, but: str) -> Any:
+    """Muon with a short warm-up and a cosine to zero, and AdamW for what it is not made for.
+
+    Parameters
+    ----------
+    rate, adam_rate
+        Of Muon, for all kernels, and of AdamW.
+    but
+        The layer that gives the answer, whose kernel AdamW has; it has biases and norms as well.
+    """
+    return _kernel_muon()(
+        _warm_cosine(rate, n_steps),
+        weight_decay=decay,
+        adam_weight_decay=decay,
+        clipnorm=1.0,
+        adam_lr_ratio=adam_rate / rate,
+        exclude_layers=[but],
+    )
+
+
+def _warm_cosine(rate: float, n_steps: int) -> Any:
+    import keras
+
+    warm = max(1, n_steps // 20)
+    return keras.optimizers.schedules.CosineDecay(
+        rate / 20, max(1, n_steps - warm), warmup_target=rate, warmup_steps=warm
+    )
+
+
+@cache
+def _kernel_muon() -> Any:
+    """Keras's Muon (Jordan 2024), which leaves all kernels but matrices to AdamW, made whole.
+
+    The momentum of a kernel of any number of dimensions is laid out as a matrix, inputs by
+    outputs, and made orthogonal; its size is that of Liu et al. 2025 (arXiv 2502.16982).
+    """
+    import keras
+    from keras import ops
+
+    @keras.saving.register_keras_serializable("emo")
+    class KernelMuon(keras.optimizers.Muon):  # type: ignore[misc] # Keras has no types
+        def _should_use_adamw(self, variable: Any) -> bool:
+            names = self.exclude_layers
+            return len(variable.shape) < 2 or any(name in variable.path for name in names)
+
+        def _muon_update_step(self, gradient: Any, variable: Any, lr: Any, m: Any) -> None:
+            self.assign_add(m, ops.add(gradient, m * (self.momentum - 1)))
+            ahead = ops.add(gradient, self.momentum * m)  # Nesterov
+            n_inputs, n_outputs = math.prod(variable.shape[:-1]), variable.shape[-1]
+            matrix = ops.reshape(ahead, (n_inputs, n_outputs))
+            step = self.zeropower_via_newtonschulz5(matrix, self.ns_steps)
+            size = self.rms_rate * math.sqrt(max(n_inputs, n_outputs))
+            self.assign_sub(variable, ops.reshape(step, variable.shape) * (lr * size))
+
+    return KernelMuon
 
 
 def fit_epochs(

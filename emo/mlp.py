@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from emo.augment import mix
-from emo.epochs import Curve, Progress, compile_network, fit_epochs, softmax
+from emo.epochs import Curve, Progress, compile_network, fit_epochs, make_adamw, softmax
 from emo.examples import (
     N_OUTPUTS,
     Arrays,
@@ -62,7 +62,8 @@ def fit_mlp(
     for member in range(MLP_MEMBERS):
         member_seed = seed + 1000 * member
         model = build_mlp(train.clips.vectors.shape[1], member_seed)
-        compile_network(model, MLP_RATE, MLP_DECAY, epochs * -(-len(train.targets) // MLP_BATCH))
+        n_steps = epochs * -(-len(train.targets) // MLP_BATCH)
+        compile_network(model, make_adamw(MLP_RATE, MLP_DECAY, n_steps))
         path = None if checkpoint is None else checkpoint.with_name(f"{checkpoint.name}-{member}")
 
         def batches(epoch: int, member_seed: int = member_seed) -> Iterator[tuple[Any, Any]]:
