@@ -11,10 +11,10 @@ import numpy as np
 from emo.features import CNN_SCALE_DB, N_MELS, Floats
 
 STRETCH = (0.85, 1.18)
-SHIFT_BANDS = 2.5
-WARP = 0.06
-EQUALISER_DB = 6.0
-NOISE_SHARE = 0.3
+SHIFT_BANDS = 3.5
+WARP = 0.09
+EQUALISER_DB = 9.0
+NOISE_SHARE = 0.45
 NOISE_RANGE_DB = (5.0, 40.0)  # below the loudest frame
 NOISE_GRAIN_DB = 2.0
 TIME_MASKS, TIME_MASK_SHARE = 2, 0.12
