@@ -1,11 +1,10 @@
-"""How fast a batch is, whether rate and memory stay the same whatever the count, and on Dask.
+"""How fast a batch is, on the processes of one machine and on Dask.
 
-    python bench/batch.py [--quick] [--long] [--save]
+    python bench/batch.py [--quick] [--save]
 
 The clips are those of the corpora where they are found (EMO_DATA), or else synthetic voices; in an
-order drawn once, so that each count has the same mixture, and repeated to it by links.  --long
-takes 100,000 clips too.  Memory is what the command and its processes hold together, files left
-out (on Linux).
+order drawn once, so that each count has the same mixture, and repeated to it by links.  Memory is
+what the command and its processes hold together, files left out (on Linux).
 """
 
 import itertools
@@ -48,12 +47,9 @@ from tests.voices import encoded, voice
 JOBS = 2
 COUNT, RUNS = 1000, 3
 DASK_COUNT, DASK_WORKERS = 2000, (1, 2)
-GROWTH, LONG_GROWTH = (1000, 10_000), (1000, 10_000, 100_000)
-QUICK_GROWTH = (100, 400)
 WHOLE = 12_798
 REPLAYED = 300  # clips that are timed one by one, for the simulation
 SYNTHETIC = 20
-TEN_PERCENT = 10.0
 LEAST_S = 0.1  # what is left of a run without its start, where a machine is uneven
 SEED = 1
 
@@ -106,11 +102,10 @@ def run_batch(sources: Sequence[Path], count: int, jobs: int, dask: str = "") ->
 
 
 def measure(options: Options) -> Iterator[Row | Facts]:
-    """One go, growth, Dask, the whole set; and the times of single clips for the simulation."""
+    """One go, Dask, the whole set; and the times of single clips for the simulation."""
     with tempfile.TemporaryDirectory() as folder:
         sources = find_sources(Path(folder))
         yield from _one_go(sources, options)
-        yield from _growth(sources, options)
         yield from _dask(sources, options)
         yield from _whole(sources, options)
         yield Facts({"replayed_ms": _time_each(sources, options.times(REPLAYED, 20))})
@@ -134,27 +129,6 @@ def _one_go(sources: Sequence[Path], options: Options) -> Iterator[Row | Facts]:
             "has_corpora": default_directory() is not None,
         }
     )
-
-
-def _growth(sources: Sequence[Path], options: Options) -> Iterator[Row]:
-    """Rates once the processes have started, and how far they are apart."""
-    counts = QUICK_GROWTH if options.quick else LONG_GROWTH if options.long else GROWTH
-    start_s = statistics.median(run_batch(sources, 1, JOBS).took_s for _ in range(3))
-    yield Row("a batch of one clip: the start", "s", 3, start_s)
-    rates, memories = [], []
-    for count in counts:
-        ran = run_batch(sources, count, JOBS)
-        rates.append(count / max(ran.took_s - start_s, LEAST_S))
-        memories.append(ran.memory_mb)
-        note = "the start left out"
-        yield Row(f"{count:,} clips, rate", "1/s", 1, rates[-1], note=note)
-        yield Row(f"{count:,} clips, memory", "MB", 1, memories[-1])
-    apart = 100 * (max(rates) / min(rates) - 1)
-    target = Target("≤", TEN_PERCENT)
-    first, last = f"{counts[0]:,}", f"{counts[-1]:,}"
-    yield Row(f"rates of {first} to {last} clips apart", "%", 1, apart, target=target)
-    grown = 100 * (memories[-1] / memories[0] - 1) if memories[0] else 0.0
-    yield Row(f"more memory for {last} than for {first}", "%", 1, grown, target=target)
 
 
 def _dask(sources: Sequence[Path], options: Options) -> Iterator[Row]:

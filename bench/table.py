@@ -18,6 +18,7 @@ ORDER = (
     "predict",
     "timeline",
     "batch",
+    "growth",
     "server",
     "app",
     "uploads",
