@@ -15,7 +15,6 @@ from typing import Any
 
 import numpy as np
 
-from emo.augment import resample_time
 from emo.classifiers import CLASSIFIERS
 from emo.epochs import softmax
 from emo.errors import ModelError
@@ -30,7 +29,6 @@ _MOST_CARD_BYTES = 2**20
 CARD = "model.json"
 WEIGHTS = "weights.npz"
 NETWORK = "network.tflite"
-SERVED_STEP = 1.1  # frames
 
 
 @dataclass(frozen=True)
@@ -43,16 +41,6 @@ class Origin:
     seed: int
     commit: str
     command: str
-
-
-def served_view(view: np.ndarray) -> np.ndarray:
-    """A view of at least one frame as the network hears it, float32 (less time, 64).
-
-    In training every view is stretched, so that its frames lie between those that were measured;
-    here it is made a tenth shorter, by the same means and within the same bounds.
-    """
-    length = int((len(view) - 1) / SERVED_STEP) + 1
-    return resample_time(view.astype(np.float32, copy=False), length, SERVED_STEP)
 
 
 class Network:
@@ -95,14 +83,13 @@ class Network:
 
     def run(self, view: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Logits, float32 (8,), of a view (time, 64), and what its last layer reads, (h,)."""
-        view = served_view(view)
         interpreter = self._interpreter()
         place = interpreter.get_input_details()[0]["index"]
         if self._local.length != len(view):
             interpreter.resize_tensor_input(place, (1, len(view), N_MELS))
             interpreter.allocate_tensors()
             self._local.length = len(view)
-        interpreter.set_tensor(place, view[None])
+        interpreter.set_tensor(place, view[None].astype(np.float32))
         interpreter.invoke()
         logits, hidden = (interpreter.get_tensor(at)[0] for at in (self._logits, self._hidden))
         return logits, hidden

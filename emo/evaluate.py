@@ -15,7 +15,7 @@ import numpy as np
 from tqdm import tqdm
 
 from emo.audio import Clip, decode, load
-from emo.bundle import Network, network_bytes, served_view, writes_network
+from emo.bundle import Network, network_bytes, writes_network
 from emo.classifiers import CLASSIFIERS
 from emo.corpora import Recording, find
 from emo.degrade import CONDITIONS
@@ -88,11 +88,8 @@ def listener(key: str, fitted: Fitted) -> Callable[[Batch], np.ndarray]:
     if predict is not None:
         return lambda batch: predict(fitted.arrays, batch.clips.vectors)
     if not writes_network():  # on a GPU, say: the network itself answers, as the runtime would
-
-        def hear(view: np.ndarray) -> np.ndarray:
-            return np.asarray(fitted.model.predict_on_batch(served_view(view)[None]))
-
-        return lambda batch: softmax(np.concatenate([hear(view) for view in batch.clips.views]))
+        hear = fitted.model.predict_on_batch
+        return lambda batch: softmax(np.concatenate([hear(v[None]) for v in batch.clips.views]))
     network = Network(network_bytes(fitted))
     return lambda batch: softmax(np.stack([network.run(v)[0] for v in batch.clips.views]))
 

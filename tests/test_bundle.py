@@ -36,19 +36,9 @@ def test_saved_arrays_come_back(models, key):
 @pytest.mark.parametrize("length", [20, 60, 157, 800])
 def test_the_runtime_answers_as_keras_does(models, length):
     model = bundle.load_model(models / "cnn")
-    expected = softmax(fitted("cnn").model.predict_on_batch(bundle.served_view(view(length))[None]))
+    expected = softmax(fitted("cnn").model.predict_on_batch(view(length)[None]))
     found = model.probabilities(np.zeros((1, 0)), (view(length),))
     np.testing.assert_allclose(found, expected, atol=1e-5)
-
-
-@pytest.mark.parametrize("length", [1, 2, 11, 12, 400])
-def test_a_served_view_is_a_tenth_shorter_and_as_long_in_time(length):
-    ramp = np.repeat(np.arange(length, dtype=np.float32)[:, None], 64, axis=1)
-    found = bundle.served_view(ramp)
-    assert found.dtype == np.float32
-    # Frame k of a tenth fewer lies at 1.1 k of those that were measured.
-    np.testing.assert_allclose(found[:, 0], np.arange(0, length - 1 + 1e-9, 1.1), rtol=1e-6)
-    assert (found == found[:, :1]).all()
 
 
 @pytest.mark.skipif(not (MODELS_DIR / "cnn" / "model.json").exists(), reason="no trained models")
@@ -60,7 +50,7 @@ def test_the_shipped_network_answers_as_its_keras_weights_do(length):
     network = build_cnn(seed=0)
     with np.load(MODELS_DIR / "cnn" / bundle.WEIGHTS) as stored:
         network.set_weights([stored[name] for name in sorted(stored.files)])
-    expected = softmax(network.predict_on_batch(bundle.served_view(view(length))[None]))
+    expected = softmax(network.predict_on_batch(view(length)[None]))
     found = model.probabilities(np.zeros((1, 0)), (view(length),))
     np.testing.assert_allclose(found, expected, atol=1e-5)
 
@@ -72,7 +62,7 @@ def test_the_runtime_gives_what_the_last_layer_reads(models, length):
     model = bundle.load_model(models / "cnn")
     network = fitted("cnn").model
     inner = keras.Model(network.inputs, network.layers[-1].input)
-    expected = np.asarray(inner.predict_on_batch(bundle.served_view(view(length))[None]))
+    expected = np.asarray(inner.predict_on_batch(view(length)[None]))
     probabilities, hidden = model.run(np.zeros((1, 0)), (view(length),))
     np.testing.assert_allclose(hidden, expected, atol=1e-4)
     weights, bias = network.layers[-1].get_weights()
