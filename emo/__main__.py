@@ -125,6 +125,12 @@ def _add_measuring(commands: Commands) -> None:
     source.add_argument("--manifest", type=Path, help="CSV with the columns path and emotion")
     evaluate.add_argument("--fold", type=int, action="append", help="only this fold; repeatable")
     evaluate.add_argument(
+        "--classifier",
+        choices=tuple(CLASSIFIERS),
+        action="append",
+        help="run only this one, others keep their stored answers; repeatable",
+    )
+    evaluate.add_argument(
         "--check", action="store_true", help="compare a second run with the stored one"
     )
     evaluate.add_argument("--json", type=Path, metavar="OUT", help="write the figures here")
@@ -360,12 +366,16 @@ def _evaluate(options: argparse.Namespace) -> int:
         asked = [*PROTOCOLS, "listeners", "presence"]
     print(describe_folder(directory), file=sys.stderr)
     target = models / "check" if options.check else models
+    keys = options.classifier or tuple(CLASSIFIERS)
+    if options.check and options.classifier:
+        options.parser.error("--check runs all three; leave out --classifier")
     # What listeners heard is compared with the answers of `voices`.
     run = list(dict.fromkeys("voices" if name == "listeners" else name for name in asked))
     run = [name for name in run if name in PROTOCOLS]
     if run:
+        folds, seed, jobs = options.fold or (), options.seed, options.jobs
         evaluate_protocols(
-            run, directory, target, options.command, options.fold or (), options.seed, options.jobs
+            run, directory, target, options.command, folds, seed=seed, jobs=jobs, keys=keys
         )
     if options.check:
         for protocol in run:

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from emo.bundle import WEIGHTS
 from emo.calibrate import CALIBRATION
 from emo.card_words import (
     ANSWERS,
@@ -26,11 +27,20 @@ from emo.classifiers import CLASSIFIERS
 from emo.cnn import CNN_COPIES, CNN_LISTENERS
 from emo.corpora import CORPORA
 from emo.errors import ModelError
+from emo.explain_words import plain_outline
 from emo.folds import CALIBRATION_ONE_IN
 from emo.labels import LABELS
 from emo.mlp import MLP_COPIES, MLP_LISTENERS
 from emo.report import report
-from emo.results import KEPT_ACCURACY, KEPT_SPARE, LISTENERS, PRESENCE, VOTE, read_json
+from emo.results import (
+    KEPT_ACCURACY,
+    KEPT_SPARE,
+    LISTENERS,
+    PLAIN_OF,
+    PRESENCE,
+    VOTE,
+    read_json,
+)
 from emo.tables import (
     PROTOCOL_MEANINGS,
     PROTOCOL_TITLES,
@@ -54,7 +64,7 @@ from emo.tables import (
     table,
 )
 from emo.train import COPIES
-from emo.tree import TREE_TEACHER
+from emo.tree import PLAIN_DEPTH, TREE_TEACHER
 
 BEGIN = "<!-- results:begin -->"
 END = "<!-- results:end -->"
@@ -109,6 +119,7 @@ def _card(models: Path, key: str) -> str:
         _robustness(voices),
         _presence(read_json(models / PRESENCE)),
         _fairness(voices),
+        _plain(models, key, voices),
         _listeners(models, key, protocols),
         _confidence(models, key, protocols),
         _training(model, key),
@@ -159,6 +170,30 @@ def _benchmark(key: str, protocols: Mapping[str, dict[str, Any]]) -> str:
     return _sections(
         "### EmoBox", benchmark_table(block), compared, note, _left_out(block), _source(block)
     )
+
+
+def _plain(models: Path, key: str, voices: Mapping[str, Any]) -> str:
+    """The readable tree beside the tree, and how often it is right; empty of other classifiers."""
+    weights = models / key / WEIGHTS
+    if key != PLAIN_OF or not weights.exists():
+        return ""
+    with np.load(weights, allow_pickle=False) as arrays:
+        outline = plain_outline({name: arrays[name] for name in arrays.files})
+    told = [
+        "### In plain questions",
+        "Beside the tree a readable one is fitted to the same, which gives no answers and is there "
+        f"to explain. It asks at most {PLAIN_DEPTH} questions, each about one measurement in its "
+        "own unit, cepstra left out.",
+    ]
+    if block := voices.get("plain"):
+        low, high = block["intervals"]["accuracy"]
+        told.append(
+            f"Of {block['n']:,} clips of unseen voices it is right for {percent(block['accuracy'])} "
+            f"({percent(low)} to {percent(high)}; UAR {percent(block['uar'])}), and it says what "
+            f"the tree says for {percent(block['agreement'])}. The one that ships, with the "
+            "likeliest label of each leaf and its share of what was taught there:"
+        )
+    return _sections(*told, f"```\n{outline}\n```")
 
 
 def _robustness(voices: Mapping[str, Any]) -> str:

@@ -49,8 +49,8 @@ class Classifier:
 CLASSIFIERS: dict[str, Classifier] = {
     "tree": Classifier(
         "Decision tree",
-        "One decision tree that asks a few yes-or-no questions about discriminant axes, each a "
-        "weighted sum of functionals; half of what it learns is what the perceptron says.",
+        "One decision tree that asks a few yes-or-no questions about axes, a weighted sum of "
+        "functionals for each emotion; half of what it learns is what the perceptron says.",
         "vectors",
         fit_tree,
         predict_tree,

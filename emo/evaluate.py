@@ -3,9 +3,10 @@
 import csv
 import hashlib
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
+from functools import partial
 from itertools import repeat
 from multiprocessing import get_context
 from pathlib import Path
@@ -36,8 +37,11 @@ from emo.metrics import (
 from emo.predict import ANSWER_KEYS, MODEL_KEYS, Models, predict_many
 from emo.presence import concerns
 from emo.results import (
+    PLAIN_OF,
     PRESENCE,
+    VOTE,
     calibration_file,
+    plain_file,
     predictions_file,
     read_metrics,
     summarise,
@@ -45,6 +49,7 @@ from emo.results import (
 )
 from emo.store import alter, load_features
 from emo.train import SEED, Dataset, commit, fit_all, load_dataset, write_curve
+from emo.tree import predict_plain
 
 MANIFEST_COLUMNS = ("path", "emotion")
 MANIFEST_CHUNK = 32
@@ -60,16 +65,18 @@ class Job:
     protocol: str
     number: int
     seed: int
+    keys: tuple[str, ...] = tuple(MODEL_KEYS)
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What one fold gave, for every classifier.
+    """What one fold gave, for every classifier that was run.
 
     Attributes
     ----------
     calibration, tests : raw predictions of the clips kept for calibration, and of the test clips
     altered : condition → the same of some test clips under it; empty but for ``voices``
+    plain : what the readable tree says of the test clips; None but for ``voices``
     curves : classifier → learning curve
     left_out : test clips that no classifier can use, with the reason
     """
@@ -78,6 +85,7 @@ class Outcome:
     calibration: dict[str, Predictions]
     tests: dict[str, Predictions]
     altered: dict[str, dict[str, Predictions]]
+    plain: Predictions | None
     curves: dict[str, list[dict[str, float]]]
     left_out: list[dict[str, str]]
 
@@ -94,16 +102,21 @@ def listener(key: str, fitted: Fitted) -> Callable[[Batch], np.ndarray]:
     return lambda batch: softmax(np.stack([network.run(v)[0] for v in batch.clips.views]))
 
 
+def _hear_plain(fitted: Fitted, batch: Batch) -> np.ndarray:
+    return predict_plain(fitted.arrays, batch.clips.vectors)
+
+
 def run_fold(job: Job, dataset: Dataset, fold: Fold, place: int = 0) -> Outcome:
-    """Fit the three on a fold's training clips and predict its calibration and test clips."""
+    """Fit classifiers on a fold's training clips and predict its calibration and test clips."""
     train = dataset.training_batch(fold.train)
     rows = {"calibrate": dataset.usable(fold.calibrate), "test": dataset.usable(fold.test)}
     some = altered_rows(fold, rows["test"])
     conditions = {name: _altered(dataset, some, name) for name in (CONDITIONS if len(some) else ())}
     calibration, tests, curves = {}, {}, {}
+    plain = None
     altered: dict[str, dict[str, Predictions]] = {name: {} for name in conditions}
     name = f"{fold.protocol}-{fold.number}"
-    for key, fitted in fit_all(MODEL_KEYS, name, train, job.seed, place):
+    for key, fitted in fit_all(job.keys, name, train, job.seed, place):
         curves[key] = fitted.curve
         listen = listener(key, fitted)
 
@@ -117,12 +130,15 @@ def run_fold(job: Job, dataset: Dataset, fold: Fold, place: int = 0) -> Outcome:
         tests[key] = predict(rows["test"], dataset.batch(rows["test"]))
         for condition, batch in conditions.items():
             altered[condition][key] = predict(some, batch)
+        if key == PLAIN_OF and fold.protocol == "voices":
+            listen = partial(_hear_plain, fitted)
+            plain = predict(rows["test"], dataset.batch(rows["test"]), listen)
     left_out = [
         {"clip": dataset.recordings[i].stem, "reason": dataset.features.reasons[i]}
         for i in fold.test
         if not dataset.features.usable[i]
     ]
-    return Outcome(job, calibration, tests, altered, curves, left_out)
+    return Outcome(job, calibration, tests, altered, plain, curves, left_out)
 
 
 def altered_rows(fold: Fold, rows: np.ndarray) -> np.ndarray:
@@ -201,6 +217,7 @@ def evaluate_protocols(
     only: Sequence[int] = (),
     seed: int = SEED,
     jobs: int = 1,
+    keys: Sequence[str] = MODEL_KEYS,
 ) -> None:
     """Fit on each fold's training clips, predict its test clips, and write what came out.
 
@@ -214,6 +231,13 @@ def evaluate_protocols(
         Numbers of the folds to run; all of them if empty.
     jobs
         Folds run at the same time.
+    keys
+        The classifiers to run.  Others keep what is stored of them.
+
+    Raises
+    ------
+    CorpusError
+        There is no such fold, or nothing is stored of it by a classifier that is not to be run.
     """
     dataset = load_dataset(directory, jobs)
     todo: list[Job] = []
@@ -225,9 +249,10 @@ def evaluate_protocols(
                 f"Protocol '{protocol}' has no fold {', '.join(map(str, only))} here, only "
                 f"{', '.join(str(fold.number) for fold in made)}."
             )
+        _check_others(models, protocol, numbers, keys)
         _prepare_altered(dataset, [fold for fold in made if fold.number in numbers], jobs)
         jobs_of_it = [
-            (len(fold.train), Job(directory, protocol, fold.number, seed))
+            (len(fold.train), Job(directory, protocol, fold.number, seed, tuple(keys)))
             for fold in made
             if fold.number in numbers
         ]
@@ -257,26 +282,64 @@ def _prepare_altered(dataset: Dataset, chosen: Sequence[Fold], jobs: int) -> Non
             _altered(dataset, rows, name, jobs)
 
 
+def _check_others(models: Path, protocol: str, numbers: Sequence[int], keys: Sequence[str]) -> None:
+    """Nothing; raises where a classifier that is not to be run lacks one of the folds."""
+    for key in set(MODEL_KEYS) - set(keys):
+        path = predictions_file(models, key, protocol)
+        stored = set(read_predictions(path).folds) if path.exists() else set()
+        if lacking := sorted(set(numbers) - stored):
+            raise CorpusError(
+                f"Fold {lacking[0]} of protocol '{protocol}' was not run with the classifier "
+                f"'{key}', whose answers the vote needs. Run all three: leave out --classifier."
+            )
+
+
 def write_outcome(models: Path, outcome: Outcome, made_by: dict[str, Any]) -> None:
     """Nothing; puts a fold's predictions beside those of other folds and counts the figures."""
     protocol, number = outcome.job.protocol, outcome.job.number
-    block = read_metrics(models, MODEL_KEYS[0])["protocols"].get(protocol, {})
-    same = [run for run in block.get("runs", []) if run["seed"] == outcome.job.seed]
-    kept = {run["fold"] for run in same} - {number}
-    for key in MODEL_KEYS:
+    facts = {key: _stored_facts(models, key, protocol) for key in MODEL_KEYS}
+    left_out = [{"fold": number, **row} for row in outcome.left_out]
+    for key, given in outcome.tests.items():
+        same = [run for run in facts[key]["runs"] if run["seed"] == outcome.job.seed]
+        kept = {run["fold"] for run in same} - {number}
         _merge(calibration_file(models, key, protocol), outcome.calibration[key], kept)
-        _merge(predictions_file(models, key, protocol), outcome.tests[key], kept)
-        for name, given in outcome.altered.items():
-            _merge(predictions_file(models, key, protocol, name), given[key], kept)
-        write_curve(models / key, f"{protocol}-{number}", outcome.curves[key])
-    runs = [run for run in same if run["fold"] != number] + [{"fold": number, **made_by}]
-    left_out = [row for row in block.get("left_out", []) if row["fold"] in kept]
-    left_out += [{"fold": number, **row} for row in outcome.left_out]
-    facts = {
-        "runs": sorted(runs, key=lambda run: int(run["fold"])),
-        "left_out": sorted(left_out, key=lambda row: int(row["fold"])),
+        _merge(predictions_file(models, key, protocol), given, kept)
+        for name, altered in outcome.altered.items():
+            _merge(predictions_file(models, key, protocol, name), altered[key], kept)
+        if key == PLAIN_OF and outcome.plain is not None:
+            _merge(plain_file(models, protocol), outcome.plain, kept)
+        if key in outcome.curves:
+            write_curve(models / key, f"{protocol}-{number}", outcome.curves[key])
+        facts[key] = {
+            "runs": _in_order([*_of_folds(same, kept), {"fold": number, **made_by}]),
+            "left_out": _in_order([*_of_folds(facts[key]["left_out"], kept), *left_out]),
+        }
+    facts[VOTE] = {
+        name: _in_order(_distinct(row for key in MODEL_KEYS for row in facts[key][name]))
+        for name in ("runs", "left_out")
     }
     summarise(models, protocol, outcome.job.directory, facts)
+
+
+def _stored_facts(models: Path, key: str, protocol: str) -> dict[str, list[dict[str, Any]]]:
+    block = read_metrics(models, key)["protocols"].get(protocol, {})
+    return {name: block.get(name, []) for name in ("runs", "left_out")}
+
+
+def _of_folds(rows: Sequence[dict[str, Any]], numbers: set[int]) -> list[dict[str, Any]]:
+    return [row for row in rows if row["fold"] in numbers]
+
+
+def _in_order(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    return sorted(rows, key=lambda row: int(row["fold"]))
+
+
+def _distinct(rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = []
+    for row in rows:
+        if row not in found:
+            found.append(row)
+    return found
 
 
 def _merge(path: Path, new: Predictions, kept: set[int]) -> None:

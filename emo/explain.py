@@ -31,7 +31,7 @@ from emo.features import (
 from emo.functionals import functional_table, functionals
 from emo.labels import INDEX, LABELS, TRAINED_INDEX, TRAINED_LABELS
 from emo.predict import Models, Prediction, predict
-from emo.tree import axis_values
+from emo.tree import axis_values, plain_arrays
 
 GROUPS = ("pitch", "energy", "spectrum", "cepstrum", "timing")
 STRONGEST = 3  # functionals that are named for each question of the tree
@@ -130,7 +130,7 @@ class Step:
 
     Attributes
     ----------
-    axis : which of the tree's axes is asked about, from 0
+    axis : which of ``TRAINED_LABELS`` the axis belongs to that is asked about, from 0
     value : where the clip lies on it; the mean training clip lies near 0
     limit : values above it go right, others left
     above : whether the value is above the limit
@@ -159,11 +159,40 @@ class Path:
     steps : the questions, in their order
     leaf : share of each of ``TRAINED_LABELS`` among the training answers in the leaf, adding up
         to 1: what the tree was taught of the clips that lie there
+    plain : the way through the readable tree beside it
     """
 
     label: str
     share: float
     steps: tuple[Step, ...]
+    leaf: dict[str, float]
+    plain: "PlainPath"
+
+
+@dataclass(frozen=True)
+class PlainStep:
+    """A question of the readable tree, about one functional in its own unit, and the answer.
+
+    Attributes
+    ----------
+    name, unit : of the functional
+    value : the clip's
+    limit : values above it go right, others left
+    above : whether the value is above the limit
+    """
+
+    name: str
+    unit: str
+    value: float
+    limit: float
+    above: bool
+
+
+@dataclass(frozen=True)
+class PlainPath:
+    """The way through the readable tree, and the shares in the leaf, as in :class:`Path`."""
+
+    steps: tuple[PlainStep, ...]
     leaf: dict[str, float]
 
 
@@ -400,8 +429,25 @@ def explain_tree(arrays: Arrays, vector: Floats, label: str) -> Path:
                 float(arrays["probabilities"][node, column]),
             )
         )
-    leaf = dict(zip(TRAINED_LABELS, arrays["probabilities"][node].tolist(), strict=True))
-    return Path(label, float(arrays["probabilities"][0, column]), tuple(steps), leaf)
+    share, plain = float(arrays["probabilities"][0, column]), explain_plain(arrays, vector)
+    return Path(label, share, tuple(steps), _leaf_shares(arrays, node), plain)
+
+
+def explain_plain(arrays: Arrays, vector: Floats) -> PlainPath:
+    """The questions that the readable tree asks of a clip, and the leaf that it reaches."""
+    plain = plain_arrays(arrays)
+    node, steps = 0, []
+    while plain["left"][node] >= 0:
+        i, limit = int(plain["axis"][node]), float(plain["threshold"][node])
+        above = not vector[i] <= limit
+        node = int(plain["right" if above else "left"][node])
+        name, unit = split_unit(functional_table()[i][0])
+        steps.append(PlainStep(name, unit, float(vector[i]), limit, above))
+    return PlainPath(tuple(steps), _leaf_shares(plain, node))
+
+
+def _leaf_shares(arrays: Arrays, node: int) -> dict[str, float]:
+    return dict(zip(TRAINED_LABELS, arrays["probabilities"][node].tolist(), strict=True))
 
 
 def axis_amounts(arrays: Arrays, vector: Floats, axis: int) -> Doubles:
@@ -417,7 +463,7 @@ def _strongest(
     best = np.argsort(-side * amounts, kind="stable")[:STRONGEST]
     return tuple(
         Reading(
-            *_split_unit(functional_table()[i][0]),
+            *split_unit(functional_table()[i][0]),
             float(vector[i]),
             float(arrays["mean"][i]),
             float(amounts[i]),
@@ -427,7 +473,7 @@ def _strongest(
     )
 
 
-def _split_unit(name: str) -> tuple[str, str]:
+def split_unit(name: str) -> tuple[str, str]:
     """A functional's name without its unit, and the unit: ``level, mean (dB)`` has both."""
     if not name.endswith(")"):
         return name, ""

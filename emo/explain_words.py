@@ -1,15 +1,28 @@
 """Explanations in sentences."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import pairwise
 
 import numpy as np
 
 from emo.classifiers import CLASSIFIERS
-from emo.explain import Explanation, Part, Patch, Path, Reading, Regions, Shift, Step
+from emo.examples import Arrays
+from emo.explain import (
+    Explanation,
+    Part,
+    Patch,
+    Path,
+    PlainStep,
+    Reading,
+    Regions,
+    Shift,
+    Step,
+    split_unit,
+)
 from emo.functionals import functional_table
 from emo.labels import TRAINED_LABELS
 from emo.predict import VOTE, Answer
+from emo.tree import plain_arrays
 
 NBSP = "\u00a0"
 MINUS = "−"
@@ -18,8 +31,13 @@ SMALLEST_SHARE = 0.01  # labels that are rarer in a leaf are not listed
 
 LOG_ODDS = f"Log-odds: 0 is 50{NBSP}%, and 0.7 more doubles the odds."
 AXES = (
-    f"An axis is a weighted sum of all {len(functional_table())} measurements; the mean of the "
-    "training clips is at 0."
+    f"The axis of an emotion is a weighted sum of all {len(functional_table())} measurements, "
+    "which grows as the emotion stands out; the mean of the training clips is at 0."
+)
+
+PLAIN_TREE = (
+    "A second, smaller tree asks about one measurement at a time. It is there to be read and gives "
+    "no answer, since it is right less often."
 )
 
 
@@ -34,6 +52,47 @@ def path_sentences(path: Path) -> list[str]:
         ),
         _leaf_sentence(path),
     ]
+
+
+def plain_sentences(path: Path) -> list[str]:
+    """The way through the readable tree in words: each question, and what lies in the leaf."""
+    plain = path.plain
+    return [
+        *(_plain_question(i, step) for i, step in enumerate(plain.steps, 1)),
+        f"Training clips like that were taught as {_shares(plain.leaf)}.",
+    ]
+
+
+def plain_outline(arrays: Arrays) -> str:
+    """The whole readable tree of a tree's arrays as text, a line a question or answer."""
+    plain = plain_arrays(arrays)
+
+    def lines(node: int, depth: int) -> Iterator[str]:
+        indent = "  " * depth
+        if plain["left"][node] < 0:
+            share = plain["probabilities"][node]
+            yield f"{indent}{TRAINED_LABELS[share.argmax()]} {_percent(share.max())}"
+            return
+        name, unit = split_unit(functional_table()[plain["axis"][node]][0])
+        limit = _rounded(plain["threshold"][node]) + (f" {unit}" if unit else "")
+        yield f"{indent}{name} above {limit}?"
+        for answer, side in (("no", "left"), ("yes", "right")):
+            first, *rest = lines(int(plain[side][node]), depth + 1)
+            yield f"{indent}{answer + ':':4} {first.strip()}"
+            yield from rest
+
+    return "\n".join(lines(0, 0))
+
+
+def _plain_question(number: int, step: PlainStep) -> str:
+    unit = f"{NBSP}{step.unit}" if step.unit else ""
+    value, limit = _told_apart(step.value, step.limit)
+    said = "Yes" if step.above else "No"
+    return f"{number}. {_capital(step.name)} above {limit}{unit}? {said}, {value}{unit}."
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
 
 
 def turning_point(path: Path) -> str:
@@ -57,8 +116,8 @@ def _question(number: int, step: Step, label: str, before: float) -> str:
     said = "yes" if step.above else "no"
     value, limit = _apart(step.value, step.limit)
     told = [
-        f"Question {number}: is axis {step.axis + 1} above {limit}? {said.capitalize()}, it is "
-        f"{value}: {_sum(step.parts)}."
+        f"Question {number}: is the axis of {TRAINED_LABELS[step.axis]} above {limit}? "
+        f"{said.capitalize()}, it is {value}: {_sum(step.parts)}."
     ]
     if step.strongest:
         told.append(f"Strongest for {said}: {'; '.join(map(_reading, step.strongest))}.")
@@ -67,13 +126,14 @@ def _question(number: int, step: Step, label: str, before: float) -> str:
 
 
 def _leaf_sentence(path: Path) -> str:
-    ordered = sorted(TRAINED_LABELS, key=lambda label: -path.leaf[label])
-    shares = [
-        f"{label} {_percent(path.leaf[label])}"
-        for label in ordered
-        if path.leaf[label] >= SMALLEST_SHARE
-    ]
-    return f"What the tree was taught of the training clips in the same leaf: {', '.join(shares)}."
+    return f"What the tree was taught of the training clips in the same leaf: {_shares(path.leaf)}."
+
+
+def _shares(leaf: Mapping[str, float]) -> str:
+    ordered = sorted(TRAINED_LABELS, key=lambda label: -leaf[label])
+    return ", ".join(
+        f"{label} {_percent(leaf[label])}" for label in ordered if leaf[label] >= SMALLEST_SHARE
+    )
 
 
 def _reading(reading: Reading) -> str:
@@ -123,7 +183,7 @@ def explanation_blocks(found: Explanation) -> list[tuple[str, list[str]]]:
     Under the vote stand the concerns and warnings.
     """
     told = {
-        "tree": path_sentences(found.tree),
+        "tree": [*path_sentences(found.tree), PLAIN_TREE, *plain_sentences(found.tree)],
         "cnn": region_sentences(found.cnn),
         "mlp": shift_sentences(found.mlp),
     }
@@ -154,9 +214,9 @@ def signed(number: float) -> str:
     return "0.00" if text in ("+0.00", "-0.00") else _minus(text)
 
 
-def _rounded(number: float) -> str:
-    """Three significant digits, without an exponent."""
-    return _minus(np.format_float_positional(number, 3, fractional=False, trim="-"))
+def _rounded(number: float, digits: int = 3) -> str:
+    """So many significant digits, without an exponent."""
+    return _minus(np.format_float_positional(number, digits, fractional=False, trim="-"))
 
 
 def _apart(value: float, limit: float) -> tuple[str, str]:
@@ -164,6 +224,14 @@ def _apart(value: float, limit: float) -> tuple[str, str]:
     pairs = [(f"{value:.{n}f}", f"{limit:.{n}f}") for n in range(2, 8)]
     shown = next((pair for pair in pairs if pair[0] != pair[1]), pairs[0])
     return _minus(shown[0]), _minus(shown[1])
+
+
+def _told_apart(value: float, limit: float) -> tuple[str, str]:
+    """Both with three significant digits, or with as many more as it takes to read as different."""
+    pairs = (tuple(_rounded(one, digits) for one in (value, limit)) for digits in range(3, 9))
+    first = next(pairs)
+    shown = first if first[0] != first[1] else next((p for p in pairs if p[0] != p[1]), first)
+    return shown[0], shown[1]
 
 
 def _minus(text: str) -> str:

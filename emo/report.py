@@ -30,7 +30,6 @@ from emo.published import PUBLISHED
 from emo.results import (
     EMOBOX,
     METRICS,
-    VOTE,
     answers,
     fold_calibrations,
     kept_across,
@@ -377,17 +376,19 @@ def _points(lack: float) -> str:
 
 
 def _source_parts(models: Path, given: Mapping[str, Any]) -> Iterator[str]:
-    """What made the predictions of each protocol: folds, command, commit and seed."""
-    blocks = read_metrics(models, VOTE)["protocols"]
-    rows = [
-        (protocol, *way)
-        for protocol in PROTOCOLS
-        if given[protocol]
-        for way in made_by(blocks.get(protocol, {}).get("runs", []))
-    ]
+    """What made the predictions of each protocol: classifiers, folds, command, commit and seed."""
+    blocks = {key: read_metrics(models, key)["protocols"] for key in CLASSIFIERS}
+    rows = []
+    for protocol in (name for name in PROTOCOLS if given[name]):
+        ways: dict[tuple[str, ...], list[str]] = {}
+        for key, block in blocks.items():
+            for way in made_by(block.get(protocol, {}).get("runs", [])):
+                ways.setdefault(way, []).append(TITLES[key].lower())
+        rows += [(protocol, ", ".join(titles), *way) for way, titles in ways.items()]
     if rows:
         yield "## What made the predictions"
-        yield table(("Protocol", "folds", "command", "commit", "seed"), rows, n_text=4)
+        header = ("Protocol", "classifiers", "folds", "command", "commit", "seed")
+        yield table(header, rows, n_text=5)
 
 
 # --- Whether what is stored is what is counted ---------------------------------------------------

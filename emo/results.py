@@ -45,6 +45,7 @@ METRICS = "metrics.json"
 LISTENERS = "listeners.json"
 PRESENCE = "presence.json"  # false alarms of what finds clips out of place
 VOTE = "vote"
+PLAIN_OF = "tree"  # the classifier that has a readable one beside it
 KEPT_ACCURACY = 0.80  # of the answers that are not unsure
 KEPT_SPARE = 0.005
 """A limit is chosen to keep answers that are right by so much more often.
@@ -70,6 +71,11 @@ def predictions_file(models: Path, key: str, protocol: str, condition: str = "")
     """Raw predictions of a protocol's test clips, as recorded or under a condition."""
     name = f"{protocol}.{condition}" if condition else protocol
     return models / key / "predictions" / f"{name}.csv.gz"
+
+
+def plain_file(models: Path, protocol: str) -> Path:
+    """Raw predictions of the readable tree on a protocol's test clips."""
+    return predictions_file(models, PLAIN_OF, protocol, "plain")
 
 
 def calibration_file(models: Path, key: str, protocol: str) -> Path:
@@ -202,7 +208,12 @@ def answers(
 # --- Figures -------------------------------------------------------------------------------------
 
 
-def summarise(models: Path, protocol: str, directory: Path | None, facts: dict[str, Any]) -> None:
+def summarise(
+    models: Path,
+    protocol: str,
+    directory: Path | None,
+    facts: Mapping[str, Mapping[str, Any]],
+) -> None:
     """Nothing; counts the figures of a protocol and writes them to every ``metrics.json``.
 
     Parameters
@@ -211,15 +222,15 @@ def summarise(models: Path, protocol: str, directory: Path | None, facts: dict[s
         Folder of the corpora, for the tables beside the recordings; without it the figures that
         need them stay as they are.
     facts
-        What stands beside the figures: ``runs`` (for each fold its commit, command and seed) and
-        ``left_out``.
+        What stands beside the figures, by classifier and vote: ``runs`` (for each fold its commit,
+        command and seed) and ``left_out``.
     """
     calibrations = fold_calibrations(models, protocol)
     given = answers(models, protocol, calibrations=calibrations)
     thresholds = {}
     for key, predictions in given.items():
         stored = read_metrics(models, key)
-        block: dict[str, Any] = {**facts}
+        block: dict[str, Any] = {**facts.get(key, {})}
         if protocol != "emobox":
             block |= protocol_metrics(predictions)
         block["calibration"] = _calibration_of(key, calibrations)
@@ -230,6 +241,8 @@ def summarise(models: Path, protocol: str, directory: Path | None, facts: dict[s
             thresholds[key] = block["unsure"]["threshold"]
             earlier = stored["protocols"].get(protocol, {})
             block["fairness"] = fairness(predictions, directory) or earlier.get("fairness", {})
+            if key == PLAIN_OF and (plain := _read_plain(models, protocol, predictions)):
+                block["plain"] = plain_scores(plain, predictions)
         stored["protocols"][protocol] = block
         _write_metrics(models, key, stored)
     if protocol == "voices":
@@ -308,6 +321,28 @@ def unsure(predictions: Predictions) -> dict[str, float]:
         "accuracy_kept": float(right[sure].mean()) if sure.any() else 0.0,
         "share_kept_across": float(kept.mean()),
         "accuracy_across": float(right[kept].mean()) if kept.any() else 0.0,
+    }
+
+
+def _read_plain(models: Path, protocol: str, tree: Predictions) -> Predictions | None:
+    """What the readable tree said of the clips that the tree tested; None if not of all."""
+    path = plain_file(models, protocol)
+    plain = read_predictions(path) if path.exists() else None
+    return plain if plain is not None and plain.clips == tree.clips else None
+
+
+def plain_scores(plain: Predictions, tree: Predictions) -> dict[str, Any]:
+    """Figures of the readable tree, and for which share of the clips it says what the tree says."""
+    asked = plain.among(LABELS)
+    chosen = asked.probabilities.argmax(axis=1)
+    same = chosen == tree.among(LABELS).probabilities.argmax(axis=1)
+    scores = score(asked.emotions, asked.probabilities)
+    return {
+        "n": scores.n,
+        "accuracy": scores.accuracy,
+        "uar": scores.uar,
+        "intervals": speaker_intervals(asked),
+        "agreement": float(same.mean()),
     }
 
 

@@ -1,6 +1,7 @@
-"""The decision tree: fitting with scikit-learn, and serving with numpy."""
+"""The decision tree, and a readable one beside it: scikit-learn fits them, numpy serves them."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -14,13 +15,19 @@ from emo.examples import (
     check_arrays,
     standardise,
 )
+from emo.functionals import functional_table
 from emo.mlp import predict_mlp
 
-TREE_SHRINKAGE = 0.2
-TREE_SMALLEST_LEAF = 40
+TREE_RIDGE = 0.01  # of the mean variance of a functional
+TREE_SMALLEST_LEAF = 25
 TREE_PRUNING = 1e-5
 TREE_TEACHER = 0.5  # share of what is taught that the perceptron says; the rest is the acted label
+TREE_SMALLEST_SHARE = 1e-3  # taught, for the axes: a share of none has no logarithm
 TREE_FLOOR = 1e-4  # least probability of a leaf
+PLAIN_DEPTH = 6
+PLAIN_SMALLEST_LEAF = 100
+PLAIN_LEFT_OUT = "cepstrum"  # the group of functionals whose values say nothing to a reader
+PLAIN = "plain_"  # begins the names of the readable tree's arrays
 
 
 def fit_tree(
@@ -30,66 +37,133 @@ def fit_tree(
     progress: Progress | None = None,
     teacher: Arrays | None = None,
 ) -> Fitted:
-    """One scikit-learn regression tree from discriminant axes of functionals to probabilities.
+    """One scikit-learn regression tree from an axis for each label to probabilities.
 
-    The axes are Fisher's linear discriminants, the covariance drawn towards a sphere by a fixed
-    share; each is a weighted sum of functionals.  A split asks on which side of a threshold a clip
-    lies.  The tree is fitted to the clips and all their copies; half of what it is taught is the
-    acted label, and half is what a perceptron of the same training clips says (distillation,
-    Hinton et al. 2015), where the arrays of one are given as ``teacher``.
+    An axis is a weighted sum of the functionals that follows how far a label stands out
+    (:func:`fit_axes`).  A question asks on which side of a limit a clip lies.  The tree is fitted
+    to the clips and all their copies; half of what it is taught is the acted label, and half is
+    what a perceptron of the same training clips says (distillation, Hinton et al. 2015), where the
+    arrays of one are given as ``teacher``.
+
+    Beside it a readable tree is fitted to the same (:func:`fit_plain`), which gives no answers and
+    is there to explain.
     """
-    from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
     from sklearn.tree import DecisionTreeRegressor
 
     sources = [train.clips.vectors, *(copy.vectors for copy in train.copies)]
     scaling = standardise(sources)
     scaled = apply_scaling(np.concatenate(sources), scaling)
-    targets = np.tile(train.targets, len(sources))
-    axes = LinearDiscriminantAnalysis(solver="eigen", shrinkage=TREE_SHRINKAGE)
-    axes.fit(scaled.astype(np.float64), targets)
-    centre = scaled.mean(axis=0).astype(np.float32)
-    projection = axes.scalings_[:, : len(np.unique(targets)) - 1].astype(np.float32)
-    taught = np.eye(N_OUTPUTS)[targets]
+    taught = np.eye(N_OUTPUTS)[np.tile(train.targets, len(sources))]
     if teacher is not None:
         said = np.concatenate([predict_mlp(teacher, vectors) for vectors in sources])
         taught = (1 - TREE_TEACHER) * taught + TREE_TEACHER * said
+    centre = scaled.mean(axis=0).astype(np.float32)
+    projection = fit_axes(scaled - centre, taught)
     tree = DecisionTreeRegressor(
         min_samples_leaf=TREE_SMALLEST_LEAF, ccp_alpha=TREE_PRUNING, random_state=seed
     )
     tree.fit((scaled - centre) @ projection, taught)
+    arrays = {**scaling, "centre": centre, "projection": projection, **_tree_arrays(tree)}
+    plain = fit_plain(np.concatenate(sources), taught, seed)
+    arrays |= {PLAIN + name: values for name, values in plain.items()}
+    if progress:
+        progress(1, 1, {})
+    return Fitted(arrays, [])
+
+
+def fit_axes(centred: np.ndarray, taught: np.ndarray) -> np.ndarray:
+    """Weights of the functionals on an axis for each label, float32 (f, 8).
+
+    Ridge regression (Hoerl and Kennard 1970) of the centred logarithm of what is taught, so that a
+    clip lies at how far the label should stand out from all: 0.7 more doubles its share beside
+    another label that stays where it is.
+
+    Parameters
+    ----------
+    centred : float32 (n, f), scaled functionals of mean 0
+    taught : float64 (n, 8), probabilities
+    """
+    rows = centred.astype(np.float64)
+    stands_out = np.log(np.maximum(taught, TREE_SMALLEST_SHARE))
+    stands_out -= stands_out.mean(axis=1, keepdims=True)
+    scatter = rows.T @ rows
+    ridge = TREE_RIDGE * np.trace(scatter) / len(scatter)
+    weights = np.linalg.solve(
+        scatter + ridge * np.eye(len(scatter)), rows.T @ (stands_out - stands_out.mean(axis=0))
+    )
+    return np.asarray(weights, np.float32)
+
+
+def fit_plain(vectors: np.ndarray, taught: np.ndarray, seed: int) -> Arrays:
+    """A readable tree: at most six questions, each about one functional in its own unit.
+
+    Cepstra are left out, since nobody can say what a value of one means.
+
+    Parameters
+    ----------
+    vectors : float32 (n, f), functionals
+    taught : float64 (n, 8), probabilities
+    """
+    from sklearn.tree import DecisionTreeRegressor
+
+    told = np.flatnonzero([group != PLAIN_LEFT_OUT for _, group in functional_table()])
+    told = told[told < vectors.shape[1]]
+    tree = DecisionTreeRegressor(
+        max_depth=PLAIN_DEPTH, min_samples_leaf=PLAIN_SMALLEST_LEAF, random_state=seed
+    )
+    arrays = _tree_arrays(tree.fit(vectors[:, told], taught))
+    asked = arrays["axis"] >= 0
+    arrays["axis"][asked] = told[arrays["axis"][asked]]
+    return arrays
+
+
+def _tree_arrays(tree: Any) -> Arrays:
+    """A fitted scikit-learn tree as arrays, a row a node; ``axis`` is below zero in a leaf."""
     shares = np.maximum(tree.tree_.value[:, :, 0], TREE_FLOOR)
-    arrays = {
-        **scaling,
-        "centre": centre,
-        "projection": projection,
+    return {
         "left": tree.tree_.children_left.astype(np.int32),
         "right": tree.tree_.children_right.astype(np.int32),
         "axis": tree.tree_.feature.astype(np.int32),
         "threshold": tree.tree_.threshold.astype(np.float64),
         "probabilities": shares / shares.sum(axis=1, keepdims=True),
     }
-    if progress:
-        progress(1, 1, {})
-    return Fitted(arrays, [])
+
+
+def plain_arrays(arrays: Arrays) -> Arrays:
+    """The readable tree among the arrays of a tree, under the names that every tree has."""
+    return {
+        name.removeprefix(PLAIN): values
+        for name, values in arrays.items()
+        if name.startswith(PLAIN)
+    }
 
 
 def check_tree(arrays: Arrays, n_inputs: int) -> None:
-    """Nothing where these are a tree over so many functionals.
+    """Nothing where these are a tree over so many functionals, and a readable one.
 
     Raises
     ------
     ValueError
         An array is missing or of another shape, a branch leads back, or a leaf gives no shares.
     """
-    n_nodes, n_axes = len(arrays["left"]), arrays["projection"].shape[-1]
     shapes: dict[str, tuple[int, ...]] = dict.fromkeys(("mean", "deviation", "centre"), (n_inputs,))
-    shapes |= dict.fromkeys(("left", "right", "axis", "threshold"), (n_nodes,))
-    shapes |= {"projection": (n_inputs, n_axes), "probabilities": (n_nodes, N_OUTPUTS)}
-    check_arrays(arrays, shapes, whole=("left", "right", "axis"))
+    shapes |= {"projection": (n_inputs, N_OUTPUTS)}
+    whole = []
+    for start in ("", PLAIN):
+        n_nodes = len(arrays[f"{start}left"])
+        shapes |= {f"{start}{name}": (n_nodes,) for name in ("left", "right", "axis", "threshold")}
+        shapes |= {f"{start}probabilities": (n_nodes, N_OUTPUTS)}
+        whole += [f"{start}{name}" for name in ("left", "right", "axis")]
+    check_arrays(arrays, shapes, whole)
+    _check_nodes(arrays, N_OUTPUTS)
+    _check_nodes(plain_arrays(arrays), n_inputs)
+
+
+def _check_nodes(arrays: Arrays, n_axes: int) -> None:
     inner = arrays["left"] >= 0
-    nodes = np.arange(n_nodes)
+    nodes = np.arange(len(inner))
     for side in ("left", "right"):
-        if (arrays[side][inner] <= nodes[inner]).any() or (arrays[side] >= n_nodes).any():
+        if (arrays[side][inner] <= nodes[inner]).any() or (arrays[side] >= len(nodes)).any():
             raise ValueError(f"in '{side}' a branch leads back or nowhere")
     if (arrays["axis"][inner] < 0).any() or (arrays["axis"] >= n_axes).any():
         raise ValueError("in 'axis' a question is about an axis that is not there")
@@ -99,14 +173,22 @@ def check_tree(arrays: Arrays, n_inputs: int) -> None:
 
 
 def axis_values(arrays: Arrays, vectors: np.ndarray) -> np.ndarray:
-    """Where clips lie on the axes that the tree asks about, float32 (n, axes)."""
+    """Where clips lie on the axis of each label, float32 (n, 8)."""
     centred = apply_scaling(vectors, arrays) - arrays["centre"]
     return np.asarray((centred @ arrays["projection"]).astype(np.float32))
 
 
 def predict_tree(arrays: Arrays, vectors: np.ndarray) -> np.ndarray:
     """Probabilities of the leaf that each clip reaches, float64 (n, 8)."""
-    points = axis_values(arrays, vectors)
+    return _reach_leaves(arrays, axis_values(arrays, vectors))
+
+
+def predict_plain(arrays: Arrays, vectors: np.ndarray) -> np.ndarray:
+    """The same by the readable tree, whose axes are the functionals themselves."""
+    return _reach_leaves(plain_arrays(arrays), np.asarray(vectors, np.float32))
+
+
+def _reach_leaves(arrays: Arrays, points: np.ndarray) -> np.ndarray:
     nodes = np.zeros(len(points), int)
     while (inner := arrays["left"][nodes] >= 0).any():
         rows = np.flatnonzero(inner)

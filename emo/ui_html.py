@@ -173,12 +173,14 @@ def reasons(
     name: str,
     sentences: Sequence[str],
     picture: str = "",
-    more: tuple[str, Sequence[str]] | None = None,
+    more: Sequence[tuple[str, Sequence[str]]] = (),
 ) -> str:
-    """A model's reasons: its name, a picture if there is one, the sentences, more on demand."""
+    """A model's reasons: its name, a picture if there is one, the sentences, more on demand.
+
+    ``more`` holds titles, and the sentences that are shown under each when it is opened.
+    """
     told = "".join(f"<p>{escape(sentence)}</p>" for sentence in sentences)
-    if more is not None:
-        title, rest = more
+    for title, rest in more:
         told += f"<details><summary>{escape(title)}</summary>"
         told += "".join(f"<p>{escape(sentence)}</p>" for sentence in rest) + "</details>"
     return f'<h3 class="emo-model">{escape(name)}</h3><div class="emo-why">{picture}{told}</div>'

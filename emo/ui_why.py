@@ -10,7 +10,9 @@ from emo.errors import ModelError
 from emo.explain import Explanation, Regions, explain
 from emo.explain_words import (
     LOG_ODDS,
+    PLAIN_TREE,
     path_sentences,
+    plain_sentences,
     region_sentences,
     shift_sentences,
     turning_point,
@@ -111,7 +113,8 @@ def _tree(found: Explanation) -> str:
     *questions, leaf = path_sentences(path)
     picture = ui_html.steps(shares, ui_words.share_by_question(path.label, shares))
     told = [ui_words.share_over_questions(path.label), turning_point(path), leaf]
-    more = (ui_words.all_questions(len(path.steps)), questions) if path.steps else None
+    more = [(ui_words.all_questions(len(path.steps)), questions)] if path.steps else []
+    more.append((ui_words.READABLE_TREE, [PLAIN_TREE, *plain_sentences(path)]))
     return ui_html.reasons(
         ui_words.MODEL_NAMES["tree"], [one for one in told if one], picture, more
     )

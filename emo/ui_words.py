@@ -244,6 +244,9 @@ def share_by_question(label: str, shares: Sequence[float]) -> str:
     return f"Share of {label} from question to question: {', '.join(map(percent, shares))}"
 
 
+READABLE_TREE = "In plain questions"
+
+
 def all_questions(n: int) -> str:
     """Above the questions of the tree, which are shown on demand."""
     return f"All {n} questions, one by one"

@@ -20,7 +20,14 @@ from emo.degrade import CONDITIONS
 from emo.labels import CALM, LABELS, TRAINED_INDEX, TRAINED_LABELS
 from emo.metrics import Predictions, write_predictions
 from emo.people import HEARD_LABELS
-from emo.results import calibration_file, predictions_file, summarise
+from emo.results import (
+    PLAIN_OF,
+    VOTE,
+    calibration_file,
+    plain_file,
+    predictions_file,
+    summarise,
+)
 
 SPEAKERS = {
     "cremad": ("1001", "1019", "1037", "1055", "1073", "1091"),
@@ -108,6 +115,9 @@ def write_protocol(models: Path, protocol: str, directory: Path | None = None) -
         write_predictions(calibration_file(models, key, protocol), found)
         found = as_predictions(tested, guesses(tested, skill, 10 * n + 1))
         write_predictions(predictions_file(models, key, protocol), found)
+        if protocol == "voices" and key == PLAIN_OF:
+            found = as_predictions(tested, guesses(tested, skill - 0.2, 10 * n + 3))
+            write_predictions(plain_file(models, protocol), found)
         if protocol == "voices":
             for place, name in enumerate(CONDITIONS):
                 some = [row for row in tested[::2] if row[4] != CALM]
@@ -116,7 +126,8 @@ def write_protocol(models: Path, protocol: str, directory: Path | None = None) -
                 write_predictions(path, as_predictions(some, worse))
     made_by = {"commit": "abc123", "command": f"python -m emo evaluate --protocol {protocol}"}
     runs = [{"fold": fold, **made_by, "seed": 1} for fold in folds]
-    summarise(models, protocol, directory, {"runs": runs, "left_out": []})
+    facts: dict[str, Any] = {"runs": runs, "left_out": []}
+    summarise(models, protocol, directory, dict.fromkeys((*SKILL, VOTE), facts))
 
 
 def write_model(models: Path, key: str) -> None:

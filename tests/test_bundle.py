@@ -14,6 +14,7 @@ from emo import bundle
 from emo.epochs import softmax
 from emo.errors import ModelError
 from emo.predict import MODEL_KEYS, MODELS_DIR
+from emo.tree import PLAIN
 from tests.tiny import ORIGIN, fitted, view
 
 pytest.importorskip("keras")
@@ -102,6 +103,14 @@ def test_a_tree_that_leads_back_is_refused(models):
         left = stored["left"]
     change_arrays(models / "tree", left=np.where(left > 0, 0, left).astype(np.int32))
     with pytest.raises(ModelError, match="a branch leads back"):
+        bundle.load_model(models / "tree")
+
+
+def test_a_readable_tree_that_asks_about_no_functional_is_refused(models):
+    with np.load(models / "tree" / bundle.WEIGHTS) as stored:
+        axis = stored[PLAIN + "axis"]
+    change_arrays(models / "tree", **{PLAIN + "axis": np.where(axis >= 0, 10**6, axis)})
+    with pytest.raises(ModelError, match="an axis that is not there"):
         bundle.load_model(models / "tree")
 
 

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+from emo import calibrate
 from emo.calibrate import (
     CALIBRATION,
     TEMPERATURES,
@@ -250,3 +251,20 @@ def test_what_is_no_calibration_is_refused(tmp_path: Path, text: str) -> None:
     (tmp_path / CALIBRATION).write_text(text)
     with pytest.raises(ModelError, match=r"calibration\.json cannot be read"):
         read_calibration(tmp_path, ("tree", "cnn"))
+
+
+def test_the_last_bits_of_the_arithmetic_change_nothing_that_was_fitted(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    rng = np.random.default_rng(4)
+    targets = rng.integers(0, 4, 500)
+    logits = {key: rng.normal(size=(500, 4)) + np.eye(4)[targets] for key in ("tree", "cnn")}
+    given = {key: shares(1.7 * rows) for key, rows in logits.items()}
+    found = fit_calibration(given, targets)
+    exact = calibrate._log
+
+    def on_another_processor(rows: np.ndarray) -> np.ndarray:
+        return np.asarray(exact(rows) * (1 + 1e-13 * rng.standard_normal(rows.shape)))
+
+    monkeypatch.setattr(calibrate, "_log", on_another_processor)
+    assert fit_calibration(given, targets) == found

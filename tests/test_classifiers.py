@@ -9,6 +9,7 @@ from emo.classifiers import CLASSIFIERS
 from emo.epochs import softmax
 from emo.examples import Batch, Inputs, apply_scaling, standardise
 from emo.features import N_MELS
+from emo.functionals import functional_table
 from emo.labels import LABELS, TRAINED_LABELS
 from tests.tiny import without_graphs
 
@@ -95,6 +96,58 @@ def test_the_tree_learns_from_its_teacher_too(small):
     )
     np.testing.assert_allclose(found[:, 7], tree.TREE_TEACHER, atol=0.01)
     assert (found[:, :7].argmax(axis=1) == test.targets).mean() > 0.9
+
+
+def test_an_axis_follows_how_far_its_label_stands_out():
+    rng = np.random.default_rng(2)
+    rows = rng.normal(size=(4000, 5)).astype(np.float32)
+    rows -= rows.mean(axis=0)
+    slopes = rng.normal(0, 0.4, (5, 8))
+    slopes -= slopes.mean(axis=1, keepdims=True)  # as the centred logarithm has it
+    found = tree.fit_axes(rows, softmax(rows @ slopes))
+    np.testing.assert_allclose(found, slopes, atol=0.02)
+
+
+def test_the_ridge_of_the_axes_is_that_of_scikit_learn():
+    linear_model = pytest.importorskip("sklearn.linear_model")
+    rng = np.random.default_rng(3)
+    rows = rng.normal(size=(60, 12)) * rng.uniform(0.2, 2.0, 12)
+    rows -= rows.mean(axis=0)
+    shares = rng.dirichlet(np.ones(8), 60)
+    logs = np.log(np.maximum(shares, tree.TREE_SMALLEST_SHARE))
+    ridge = tree.TREE_RIDGE * np.sum(rows**2) / 12
+    oracle = linear_model.Ridge(ridge).fit(rows, logs - logs.mean(axis=1, keepdims=True))
+    np.testing.assert_allclose(tree.fit_axes(rows, shares), oracle.coef_.T, atol=1e-5)
+
+
+def test_the_readable_tree_asks_about_functionals_that_can_be_read():
+    table = functional_table()
+    rng = np.random.default_rng(0)
+    targets = np.arange(1600) % len(LABELS)
+    vectors = rng.normal(0, 1, (len(targets), len(table))).astype(np.float32)
+    told = [i for i, (_, group) in enumerate(table) if group != tree.PLAIN_LEFT_OUT]
+    untold = [i for i, (_, group) in enumerate(table) if group == tree.PLAIN_LEFT_OUT]
+    for label in range(len(LABELS)):  # the label shows in both, in the cepstrum more
+        vectors[targets == label, told[10 * label]] += 3.0
+        vectors[targets == label, untold[10 * label]] += 9.0
+    arrays = tree.fit_plain(vectors, np.eye(8)[targets], seed=0)
+    asked = set(arrays["axis"][arrays["left"] >= 0].tolist())
+    assert len(asked) >= len(LABELS) - 1
+    assert asked <= {told[10 * label] for label in range(len(LABELS))}
+    found = tree.predict_plain({tree.PLAIN + name: rows for name, rows in arrays.items()}, vectors)
+    assert (found.argmax(axis=1) == targets).mean() > 0.6
+
+
+def depth(arrays, node=0):
+    children = [int(arrays[side][node]) for side in ("left", "right")]
+    return 0 if children[0] < 0 else 1 + max(depth(arrays, child) for child in children)
+
+
+def test_the_readable_tree_has_at_most_six_questions_in_a_row():
+    rng = np.random.default_rng(1)
+    vectors = rng.normal(size=(20_000, len(functional_table()))).astype(np.float32)[:, :400]
+    taught = softmax(rng.normal(size=(len(vectors), 8)))
+    assert depth(tree.fit_plain(vectors, taught, seed=0)) == tree.PLAIN_DEPTH
 
 
 def test_the_stored_perceptron_answers_as_keras_does(monkeypatch):

@@ -18,7 +18,7 @@ from emo.functionals import functional_names, functional_table
 from emo.labels import LABELS, TRAINED_INDEX, TRAINED_LABELS
 from emo.mlp import predict_mlp
 from emo.predict import MODELS_DIR, load_models, predict
-from emo.tree import axis_values, predict_tree
+from emo.tree import PLAIN, axis_values, predict_plain, predict_tree
 from tests.loaded import needless_imports
 from tests.tiny import fitted, view
 from tests.voices import encoded, padded, silence, voice
@@ -279,9 +279,8 @@ def test_patches_lie_side_by_side_in_seconds_and_hertz():
 # --- the tree ------------------------------------------------------------------------------------
 
 
-def made_tree(seed, n_inner=12, n_axes=4):
-    """A random tree of the real shapes: leaves are split at random until there are enough."""
-    rng = np.random.default_rng(seed)
+def made_nodes(rng, n_axes, n_inner=12):
+    """Random questions: leaves are split at random until there are enough."""
     left, right, leaves = [-1], [-1], [0]
     for _ in range(n_inner):
         node = leaves.pop(int(rng.integers(len(leaves))))
@@ -290,15 +289,24 @@ def made_tree(seed, n_inner=12, n_axes=4):
         left += [-1, -1]
         right += [-1, -1]
     return {
-        "mean": rng.normal(0, 20, N).astype(np.float32),
-        "deviation": rng.uniform(1, 40, N).astype(np.float32),
-        "centre": rng.normal(0, 0.1, N).astype(np.float32),
-        "projection": rng.normal(0, 0.05, (N, n_axes)).astype(np.float32),
         "left": np.array(left, np.int32),
         "right": np.array(right, np.int32),
         "axis": rng.integers(0, n_axes, len(left)).astype(np.int32),
         "threshold": rng.normal(0, 1.0, len(left)),
         "probabilities": rng.dirichlet(np.ones(8), len(left)),
+    }
+
+
+def made_tree(seed):
+    """A random tree of the real shapes, and a readable one."""
+    rng = np.random.default_rng(seed)
+    return {
+        "mean": rng.normal(0, 20, N).astype(np.float32),
+        "deviation": rng.uniform(1, 40, N).astype(np.float32),
+        "centre": rng.normal(0, 0.1, N).astype(np.float32),
+        "projection": rng.normal(0, 0.05, (N, 8)).astype(np.float32),
+        **made_nodes(rng, 8),
+        **{PLAIN + name: values for name, values in made_nodes(rng, N).items()},
     }
 
 
@@ -315,6 +323,23 @@ def test_the_path_leads_to_the_leaf_that_the_tree_reaches(tree_seed, clip_seed):
     assert arrays["left"][node] < 0
     (expected,) = predict_tree(arrays, clip[None])
     assert list(found.leaf) == list(TRAINED_LABELS)
+    np.testing.assert_array_equal(list(found.leaf.values()), expected)
+
+
+@given(seeds, seeds)
+def test_the_plain_path_leads_to_the_leaf_that_the_readable_tree_reaches(tree_seed, clip_seed):
+    arrays, clip = made_tree(tree_seed), vector(clip_seed)
+    found = ex.explain_tree(arrays, clip, "sad").plain
+    node, names = 0, functional_names()
+    for step in found.steps:
+        i = arrays[PLAIN + "axis"][node]
+        name = f"{step.name} ({step.unit})" if step.unit else step.name
+        assert (name, step.value) == (names[i], clip[i])
+        assert step.limit == arrays[PLAIN + "threshold"][node]
+        assert step.above == (step.value > step.limit)
+        node = arrays[PLAIN + ("right" if step.above else "left")][node]
+    assert arrays[PLAIN + "left"][node] < 0
+    (expected,) = predict_plain(arrays, clip[None])
     np.testing.assert_array_equal(list(found.leaf.values()), expected)
 
 

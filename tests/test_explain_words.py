@@ -8,10 +8,11 @@ from emo import explain as ex
 from emo import explain_words as words
 from emo.features import N_MELS
 from emo.functionals import functional_names
-from emo.labels import TRAINED_INDEX
-from emo.tree import axis_values
+from emo.labels import TRAINED_INDEX, TRAINED_LABELS
+from emo.tree import PLAIN, axis_values
 
 N = len(functional_names())
+NODES = ("left", "right", "axis", "threshold", "probabilities")
 
 
 def simple_tree():
@@ -21,13 +22,14 @@ def simple_tree():
         "mean": np.zeros(N, np.float32),
         "deviation": np.ones(N, np.float32),
         "centre": np.zeros(N, np.float32),
-        "projection": np.zeros((N, 1), np.float32),
+        "projection": np.zeros((N, len(TRAINED_LABELS)), np.float32),
         "left": np.array([1, -1, -1], np.int32),
         "right": np.array([2, -1, -1], np.int32),
         "axis": np.array([0, -2, -2], np.int32),
         "threshold": np.array([0.4, -2.0, -2.0]),
         "probabilities": np.full((3, 8), 0.02),
     }
+    arrays |= {PLAIN + name: arrays[name].copy() for name in NODES}
     pitch = names.index("pitch, 95th percentile (semitones)")
     pauses = names.index("share of pauses")
     arrays["mean"][[pitch, pauses]] = 4.2, 0.25
@@ -36,6 +38,8 @@ def simple_tree():
     for node, share in enumerate((0.3, 0.1, 0.86)):
         arrays["probabilities"][node, TRAINED_INDEX["happy"]] = share
     arrays["probabilities"][2, TRAINED_INDEX["calm"]] = 0.0
+    arrays[PLAIN + "axis"][0], arrays[PLAIN + "threshold"][0] = pitch, 6.5
+    arrays[PLAIN + "probabilities"][2, TRAINED_INDEX["happy"]] = 0.4
     clip = arrays["mean"].copy()
     clip[[pitch, pauses]] = 7.2, 0.35  # 1.5 deviations, and 0.2
     return arrays, clip
@@ -46,7 +50,7 @@ def test_the_path_in_words():
     axes, question, leaf = words.path_sentences(ex.explain_tree(arrays, clip, "happy"))
     assert f"{N} measurements" in axes
     assert question.replace("\u00a0", " ") == (
-        "Question 1: is axis 1 above 0.40? Yes, it is 1.10: pitch +1.50, timing −0.40, "
+        "Question 1: is the axis of angry above 0.40? Yes, it is 1.10: pitch +1.50, timing −0.40, "
         "energy 0.00, spectrum 0.00, cepstrum 0.00. "
         "Strongest for yes: pitch, 95th percentile, 7.2 semitones (typical 4.2). "
         "The share of happy goes from 30 % to 86 %."
@@ -55,6 +59,24 @@ def test_the_path_in_words():
         "leaf: happy 86 %, angry 2 %, disgusted 2 %, fearful 2 %, neutral 2 %, sad 2 %, "
         "surprised 2 %."
     )
+
+
+def test_the_plain_path_in_words():
+    arrays, clip = simple_tree()
+    question, leaf = words.plain_sentences(ex.explain_tree(arrays, clip, "happy"))
+    assert question == (
+        "1. Pitch, 95th percentile above 6.5\u00a0semitones? Yes, 7.2\u00a0semitones."
+    )
+    assert leaf.replace("\u00a0", " ").startswith(
+        "Training clips like that were taught as happy 40 %"
+    )
+
+
+def test_a_plain_value_and_a_limit_close_to_it_are_told_apart():
+    arrays, clip = simple_tree()
+    arrays[PLAIN + "threshold"][0] = 7.2001
+    question = words.plain_sentences(ex.explain_tree(arrays, clip, "happy"))[0]
+    assert "above 7.2001\u00a0semitones? No, 7.2\u00a0semitones." in question
 
 
 def test_the_question_that_moved_the_tree_most():

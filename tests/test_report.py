@@ -232,7 +232,9 @@ def test_the_largest_loss_leaves_out_what_may_cost_any(measured: Path) -> None:
 
 def test_the_commits_are_named(measured: Path) -> None:
     text = report(measured)
-    assert "| voices | 1 to 6 | `python -m emo evaluate --protocol voices` | `abc123` | 1 |" in text
+    who = "decision tree, convolutional network, multilayer perceptron"
+    command = "`python -m emo evaluate --protocol voices`"
+    assert f"| voices | {who} | 1 to 6 | {command} | `abc123` | 1 |" in text
     assert "| emobox | 1 |" in text
 
 
@@ -316,3 +318,17 @@ def test_the_command_prints_the_table_and_fails_where_figures_disagree(
     change(models / "calibration.json", '"tree": ', '"tree": 9')
     assert main(["report", "--models", str(models)]) == 1
     assert "emo: calibration.json temperatures tree is 9" in capsys.readouterr().err
+
+
+def test_a_classifier_that_was_run_by_itself_has_a_row_of_its_own(tmp_path: Path) -> None:
+    models = copy_models(tmp_path)
+    path = models / "mlp" / "metrics.json"
+    stored = json.loads(path.read_text())
+    for run in stored["protocols"]["voices"]["runs"]:
+        run["commit"] = "def456"
+    path.write_text(json.dumps(stored))
+    command = "`python -m emo evaluate --protocol voices`"
+    text = report(models)
+    who = "decision tree, convolutional network"
+    assert f"| voices | {who} | 1 to 6 | {command} | `abc123` | 1 |" in text
+    assert f"| voices | multilayer perceptron | 1 to 6 | {command} | `def456` | 1 |" in text

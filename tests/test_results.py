@@ -34,6 +34,7 @@ from emo.results import (
 from tests.made import copy_models, rows, write_tables
 
 KEYS = (*CLASSIFIERS, "vote")
+FACTS: dict[str, dict[str, list[Any]]] = {key: {"runs": [], "left_out": []} for key in KEYS}
 
 
 @pytest.fixture(scope="module")
@@ -320,7 +321,7 @@ def test_a_tie_of_listeners_is_shared_and_unheard_clips_are_left_out(tmp_path: P
     tied = first.split(",")[0] + ",5,0,0,0,0,5"  # acted angry; as many heard it as sad
     unheard = second.split(",")[0] + ",0,0,0,0,0,0"
     path.write_text("\n".join([header, tied, unheard]) + "\n")
-    summarise(models, "voices", directory, {"runs": [], "left_out": []})
+    summarise(models, "voices", directory, FACTS)
     human = read_json(models / "listeners.json")
     assert human["n"] == 1
     assert human["plurality_accuracy"] == human["single_accuracy"] == 1 / 2
@@ -332,7 +333,7 @@ def test_a_tie_of_listeners_is_shared_and_unheard_clips_are_left_out(tmp_path: P
 def test_what_needs_the_recordings_stays_without_them(tmp_path: Path) -> None:
     models = copy_models(tmp_path)
     before = {key: read_metrics(models, key)["protocols"] for key in KEYS}
-    summarise(models, "voices", None, {"runs": [], "left_out": []})
+    summarise(models, "voices", None, FACTS)
     for key in KEYS:
         after = read_metrics(models, key)["protocols"]
         assert after["voices"]["fairness"] == before[key]["voices"]["fairness"] != {}
@@ -353,7 +354,7 @@ def test_a_part_of_the_folds_ships_the_mean_of_that_part(tmp_path: Path) -> None
             write_predictions(path, whole.take([i for i, f in enumerate(whole.folds) if f == 1]))
         for name in CONDITIONS:
             predictions_file(models, key, "voices", name).unlink()
-    summarise(models, "voices", None, {"runs": [], "left_out": []})
+    summarise(models, "voices", None, FACTS)
     shipped = read_json(models / "calibration.json")
     (only,) = fold_calibrations(models, "voices").values()
     assert shipped["temperatures"] == pytest.approx(only.temperatures, abs=1e-6)

@@ -3,6 +3,8 @@
 import csv
 import gzip
 import json
+import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,7 +18,13 @@ from emo.folds import folds
 from emo.labels import LABELS, TRAINED_LABELS
 from emo.metrics import read_predictions, score
 from emo.predict import load_models
-from emo.results import answers, fold_calibrations, read_metrics
+from emo.results import (
+    answers,
+    fold_calibrations,
+    plain_file,
+    predictions_file,
+    read_metrics,
+)
 from tests.tiny import without_graphs, write_savee
 from tests.voices import encoded, silence, voice
 
@@ -203,6 +211,55 @@ def test_one_fold_run_again_stands_beside_the_others_and_can_be_compared(run, tm
     assert [run["command"] for run in runs] == ["and the other", "again"]
     found = read_predictions(tmp_path / "tree" / "predictions" / "voices.csv.gz")
     assert sorted(found.clips) == sorted(r.stem for r in dataset.recordings)
+
+
+def test_a_classifier_run_by_itself_leaves_the_answers_of_the_others(run, tmp_path, monkeypatch):
+    dataset, models = run
+    again = Path(shutil.copytree(models, tmp_path / "models"))
+    asked = []
+    fit = train.fit_all
+
+    def note(keys, *given):
+        asked.append(keys)
+        return fit(keys, *given)
+
+    monkeypatch.setattr(evaluate, "fit_all", note)
+    evaluate_protocols(["voices"], dataset.directory, again, "alone", only=[1], keys=["tree"])
+    assert asked == [("tree",)]
+    made = {
+        key: [row["command"] for row in read_metrics(again, key)["protocols"]["voices"]["runs"]]
+        for key in ("tree", "cnn", "mlp", "vote")
+    }
+    before = "python -m emo evaluate"
+    assert made == {
+        "tree": ["alone", before],
+        "cnn": [before, before],
+        "mlp": [before, before],
+        "vote": ["alone", before, before],
+    }
+    for key in ("tree", "cnn", "mlp"):  # the same seed, and the others were not touched
+        name = predictions_file(models, key, "voices").relative_to(models)
+        old, new = (read_predictions(folder / name) for folder in (models, again))
+        assert old.clips == new.clips
+        np.testing.assert_array_equal(old.probabilities, new.probabilities)
+
+
+def test_a_classifier_is_not_run_by_itself_where_the_others_lack_the_fold(run, tmp_path):
+    dataset, _ = run
+    with pytest.raises(CorpusError, match=r"Fold 1 of protocol 'voices' was not run .* all three"):
+        evaluate_protocols(["voices"], dataset.directory, tmp_path, "", keys=["cnn", "mlp"])
+
+
+def test_the_readable_tree_is_tested_beside_the_tree(run):
+    _, models = run
+    block = read_metrics(models, "tree")["protocols"]["voices"]["plain"]
+    found = read_predictions(plain_file(models, "voices")).among(LABELS)
+    tree = answers(models, "voices")["tree"].among(LABELS)
+    counted = score(found.emotions, found.probabilities)
+    assert block["accuracy"] == pytest.approx(counted.accuracy, abs=1e-6)
+    same = found.probabilities.argmax(axis=1) == tree.probabilities.argmax(axis=1)
+    assert block["agreement"] == pytest.approx(same.mean(), abs=1e-6)
+    assert "plain" not in read_metrics(models, "mlp")["protocols"]["voices"]
 
 
 def write_manifest(folder, rows, header="path,emotion"):

@@ -187,8 +187,9 @@ def test_steps_are_as_high_as_their_shares() -> None:
 
 
 def test_more_is_given_on_demand() -> None:
-    html = ui_html.reasons("Tree", ["One."], more=(EVIL, [EVIL]))
-    assert Tags(html).opened == ["h3", "div", "p", "details", "summary", "p"]
+    html = ui_html.reasons("Tree", ["One."], more=[(EVIL, [EVIL]), ("Two", [])])
+    opened = ["h3", "div", "p", "details", "summary", "p", "details", "summary"]
+    assert Tags(html).opened == opened
     assert EVIL not in html
     region = ui_html.chosen_part('["a"]')
     assert region == '<div hidden data-emo-region="[&quot;a&quot;]">&nbsp;</div>'

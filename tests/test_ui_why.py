@@ -23,13 +23,15 @@ PATCHES = (
 REGIONS = explain.Regions("angry", 1.0, 0.0, MAP, MAP > 0, PATCHES, 2.0, 0.1)
 NONE = explain.Regions("angry", 1.0, 0.0, MAP, MAP > 0, PATCHES[1:2], 0.0, 0.0)
 
+PLAIN = explain.PlainStep("pitch, median", "semitones", 12.5, 9.25, True)
+
 
 def made(clip: Clip, models: Any) -> explain.Explanation:
     parts = tuple(explain.Part(group, 0.25) for group in explain.GROUPS)
     leaf = dict.fromkeys(TRAINED_LABELS, 1 / len(TRAINED_LABELS))
     return explain.Explanation(
         pages.prediction(clip.duration_s),
-        explain.Path("sad", 0.2, (), leaf),
+        explain.Path("sad", 0.2, (), leaf, explain.PlainPath((PLAIN,), leaf)),
         REGIONS,
         explain.Shift("sad", -2.0, -0.75, parts),
     )
@@ -52,6 +54,8 @@ def test_reasons_come_when_they_are_asked_for(app: AppTest) -> None:
     assert page.count('class="emo-shift"') == len(explain.GROUPS)
     assert "Log-odds of angry: +1.00." in page
     assert "data-emo-patches" in page
+    assert f"<summary>{ui_words.READABLE_TREE}</summary>" in page
+    assert "1. Pitch, median above 9.25\u00a0semitones? Yes, 12.5\u00a0semitones." in page
     assert any(ui_words.WHY_NOTE in caption.value for caption in app.caption)
 
 

@@ -14,6 +14,7 @@ from emo.examples import Fitted
 from emo.features import N_MELS
 from emo.functionals import functional_names
 from emo.labels import TRAINED_LABELS
+from emo.tree import PLAIN
 from tests.voices import encoded, voice
 
 ORIGIN = Origin(
@@ -56,18 +57,20 @@ def fitted(key: str, seed: int = 0) -> Fitted:
         "deviation": np.full(n, 50.0, np.float32),
     }
     if key == "tree":
-        inner, leaf = np.array([1, -1, -1], np.int32), np.array([2, -1, -1], np.int32)
-        shares = rng.dirichlet(np.ones(len(TRAINED_LABELS)), 3)
+        one_question = {
+            "left": np.array([1, -1, -1], np.int32),
+            "right": np.array([2, -1, -1], np.int32),
+            "axis": np.array([0, -2, -2], np.int32),
+            "threshold": np.array([0.0, -2.0, -2.0]),
+            "probabilities": rng.dirichlet(np.ones(len(TRAINED_LABELS)), 3),
+        }
         return Fitted(
             {
                 **scaling,
                 "centre": np.zeros(n, np.float32),
-                "projection": rng.normal(size=(n, 6)).astype(np.float32),
-                "left": inner,
-                "right": leaf,
-                "axis": np.array([0, -2, -2], np.int32),
-                "threshold": np.array([0.0, -2.0, -2.0]),
-                "probabilities": shares,
+                "projection": rng.normal(size=(n, len(TRAINED_LABELS))).astype(np.float32),
+                **one_question,
+                **{PLAIN + name: values for name, values in one_question.items()},
             },
             [],
         )
