@@ -9,6 +9,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from emo.bundle import WEIGHTS
 from emo.calibrate import CALIBRATION
 from emo.card_words import (
@@ -188,10 +190,11 @@ def _plain(models: Path, key: str, voices: Mapping[str, Any]) -> str:
     if block := voices.get("plain"):
         low, high = block["intervals"]["accuracy"]
         told.append(
-            f"Of {block['n']:,} clips of unseen voices it is right for {percent(block['accuracy'])} "
-            f"({percent(low)} to {percent(high)}; UAR {percent(block['uar'])}), and it says what "
-            f"the tree says for {percent(block['agreement'])}. The one that ships, with the "
-            "likeliest label of each leaf and its share of what was taught there:"
+            f"Of {block['n']:,} clips of unseen voices it is right for "
+            f"{percent(block['accuracy'])} ({percent(low)} to {percent(high)}; UAR "
+            f"{percent(block['uar'])}), and it says what the tree says for "
+            f"{percent(block['agreement'])}. The one that ships, with the likeliest label of each "
+            "leaf and its share of what was taught there:"
         )
     return _sections(*told, f"```\n{outline}\n```")
 

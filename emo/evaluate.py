@@ -308,8 +308,7 @@ def write_outcome(models: Path, outcome: Outcome, made_by: dict[str, Any]) -> No
             _merge(predictions_file(models, key, protocol, name), altered[key], kept)
         if key == PLAIN_OF and outcome.plain is not None:
             _merge(plain_file(models, protocol), outcome.plain, kept)
-        if key in outcome.curves:
-            write_curve(models / key, f"{protocol}-{number}", outcome.curves[key])
+        write_curve(models / key, f"{protocol}-{number}", outcome.curves[key])
         facts[key] = {
             "runs": _in_order([*_of_folds(same, kept), {"fold": number, **made_by}]),
             "left_out": _in_order([*_of_folds(facts[key]["left_out"], kept), *left_out]),

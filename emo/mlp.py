@@ -27,13 +27,12 @@ MLP_EPOCHS = 30
 MLP_BATCH = 128
 MLP_RATE = 1e-3
 MLP_DECAY = 0.02
-MLP_DROPOUT = 0.5
-MLP_INPUT_DROPOUT = 0.1
-MLP_NOISE = 0.2
+MLP_DROPOUT = 0.3
+MLP_NOISE = 0.1
 MLP_SMOOTHING = 0.1
 MLP_LISTENERS = 0.0  # share of what is taught that goes to the listeners' votes
-MLP_MIXUP = 0.4  # share of rows
-MLP_COPIES = 0.75  # share of rows
+MLP_MIXUP = 0.1  # share of rows
+MLP_COPIES = 0.4  # share of rows
 
 
 def build_mlp(n_inputs: int, seed: int) -> Any:
@@ -43,7 +42,6 @@ def build_mlp(n_inputs: int, seed: int) -> Any:
     keras.utils.set_random_seed(seed)
     inputs = keras.Input((n_inputs,))
     x = keras.layers.GaussianNoise(MLP_NOISE)(inputs)
-    x = keras.layers.Dropout(MLP_INPUT_DROPOUT)(x)
     for width in MLP_WIDTHS:
         x = keras.layers.Dense(width, activation="silu")(x)
         x = keras.layers.Dropout(MLP_DROPOUT)(x)

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from emo.bundle import save_model
 from emo.cards import (
     BEGIN,
     END,
@@ -14,9 +15,11 @@ from emo.cards import (
     write_cards,
 )
 from emo.errors import CorpusError, ModelError
+from emo.explain_words import plain_outline
 from emo.report import report
 from emo.tables import TITLES, numbers, percent, points, published, results_table
 from tests.made import copy_models
+from tests.tiny import ORIGIN, fitted
 
 ROOT = Path(__file__).parents[1]
 MODELS = ROOT / "models"
@@ -118,6 +121,23 @@ def test_ours_stand_over_the_published_rows(measured: Path) -> None:
     assert row(text, "Whisper large v3") == ["76.8 %", "75.3 %", "74.1 %", "99.96 %"]
     assert row(text, "LSTM from scratch, 47k parameters") == ["–", "62.3 %", "–", "–"]
     assert text.index("**Vote**") < text.index("| WavLM base |")
+
+
+def test_the_card_of_the_tree_shows_the_readable_one_and_how_often_it_is_right(
+    models: Path,
+) -> None:
+    assert "### In plain questions" not in documents(models)[models / "tree" / "CARD.md"]
+    save_model(models / "tree", "tree", fitted("tree"), ORIGIN)
+    made = documents(models)
+    text = " ".join(made[models / "tree" / "CARD.md"].split())
+    block = read(models, "tree")["voices"]["plain"]
+    assert (
+        f"Of {block['n']:,} clips of unseen voices it is right for {percent(block['accuracy'])}"
+        in text
+    )
+    assert f"says what the tree says for {percent(block['agreement'])}." in text
+    assert plain_outline(fitted("tree").arrays) in made[models / "tree" / "CARD.md"]
+    assert "### In plain questions" not in made[models / "mlp" / "CARD.md"]
 
 
 def test_a_protocol_that_was_not_measured_is_left_out(models: Path) -> None:

@@ -72,6 +72,30 @@ def test_the_plain_path_in_words():
     )
 
 
+def test_the_readable_tree_as_an_outline():
+    arrays, _ = simple_tree()
+    arrays[PLAIN + "probabilities"][1, TRAINED_INDEX["sad"]] = 0.25
+    assert words.plain_outline(arrays).replace("\u00a0", " ") == (
+        "pitch, 95th percentile above 6.5 semitones?\nno:  sad 25 %\nyes: happy 40 %"
+    )
+    deeper = {
+        "left": np.array([1, -1, 3, -1, -1], np.int32),
+        "right": np.array([2, -1, 4, -1, -1], np.int32),
+        "axis": np.array([functional_names().index("share of pauses"), -2] * 2 + [-2], np.int32),
+        "threshold": np.array([0.5, 0.0, 0.25, 0.0, 0.0]),
+        "probabilities": np.eye(8)[:5],
+    }
+    deeper["axis"][2:] = deeper["axis"][0], -2, -2
+    outline = words.plain_outline({PLAIN + name: rows for name, rows in deeper.items()})
+    assert outline.replace("\u00a0", " ").split("\n") == [
+        "share of pauses above 0.5?",
+        "no:  disgusted 100 %",
+        "yes: share of pauses above 0.25?",
+        "  no:  happy 100 %",
+        "  yes: neutral 100 %",
+    ]
+
+
 def test_a_plain_value_and_a_limit_close_to_it_are_told_apart():
     arrays, clip = simple_tree()
     arrays[PLAIN + "threshold"][0] = 7.2001
