@@ -38,7 +38,7 @@ from emo.timeline import follow
 KEPT, STEP = 6, 0.15
 LIST = "samples.json"
 MINUTE = "minute"
-BREATH_S, PAUSE_S = 0.4, 1.2  # between the sentences of one emotion, and between two emotions
+BREATH_S, PAUSE_S = 0.4, 1.6  # between the sentences of one emotion, and between two emotions
 HEARD = 0.6  # of a long take, that must be found to be speech: the rest is pauses
 Samples = npt.NDArray[np.float64]
 
