@@ -107,7 +107,6 @@ def fit_plain(vectors: np.ndarray, taught: np.ndarray, seed: int) -> Arrays:
     from sklearn.tree import DecisionTreeRegressor
 
     told = np.flatnonzero([group != PLAIN_LEFT_OUT for _, group in functional_table()])
-    told = told[told < vectors.shape[1]]
     tree = DecisionTreeRegressor(
         max_depth=PLAIN_DEPTH, min_samples_leaf=PLAIN_SMALLEST_LEAF, random_state=seed
     )
