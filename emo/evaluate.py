@@ -8,8 +8,9 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from functools import partial
 from itertools import repeat
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import numpy as np
@@ -178,12 +179,21 @@ _here: dict[str, Any] = {}  # what a worker has loaded: the dataset, the folds b
 
 def _start_worker(directory: Path, jobs: int, places: Any) -> None:
     """One core for each worker: two networks side by side train faster than one on both cores."""
+    Thread(target=_end_with_parent, daemon=True).start()
     _here["place"] = places.get()
     if jobs > 1:
         for name in ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS"):
             os.environ[name] = "1"
     _here["dataset"] = load_dataset(directory)
     _here["folds"] = {}
+
+
+def _end_with_parent() -> None:
+    """Nothing; ends this worker when the command is killed, which would go on to its fold's end."""
+    parent = parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 def _work(job: Job) -> Outcome:

@@ -1,6 +1,6 @@
 """Explanations in sentences."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import pairwise
 
 import numpy as np
@@ -221,17 +221,19 @@ def _rounded(number: float, digits: int = 3) -> str:
 
 def _apart(value: float, limit: float) -> tuple[str, str]:
     """Both with two decimals, or with as many more as it takes to read as different."""
-    pairs = [(f"{value:.{n}f}", f"{limit:.{n}f}") for n in range(2, 8)]
-    shown = next((pair for pair in pairs if pair[0] != pair[1]), pairs[0])
-    return _minus(shown[0]), _minus(shown[1])
+    return _written_apart(value, limit, lambda one, n: _minus(f"{one:.{n}f}"), range(2, 8))
 
 
 def _told_apart(value: float, limit: float) -> tuple[str, str]:
     """Both with three significant digits, or with as many more as it takes to read as different."""
-    pairs = (tuple(_rounded(one, digits) for one in (value, limit)) for digits in range(3, 9))
-    first = next(pairs)
-    shown = first if first[0] != first[1] else next((p for p in pairs if p[0] != p[1]), first)
-    return shown[0], shown[1]
+    return _written_apart(value, limit, _rounded, range(3, 9))
+
+
+def _written_apart(
+    value: float, limit: float, write: Callable[[float, int], str], digits: range
+) -> tuple[str, str]:
+    pairs = [(write(value, n), write(limit, n)) for n in digits]
+    return next((pair for pair in pairs if pair[0] != pair[1]), pairs[0])
 
 
 def _minus(text: str) -> str:

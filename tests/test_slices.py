@@ -10,6 +10,7 @@ from sklearn import metrics as oracle
 from emo import slices
 from emo.corpora import default_directory
 from emo.errors import CorpusError, ModelError
+from emo.explain_words import PLAIN_TREE
 from emo.labels import LABELS, TRAINED_LABELS
 from emo.metrics import calibration_gaps
 from emo.people import HEARD_LABELS, read_sexes_and_ages, read_votes
@@ -89,6 +90,13 @@ def test_the_shipped_answers_give_the_shipped_figures(protocol: str) -> None:
     if protocol not in read_metrics(SHIPPED, VOTE)["protocols"]:
         pytest.skip(f"{protocol} was not run")
     assert check_stored(SHIPPED, protocol) >= 8
+
+
+def test_the_readable_tree_that_ships_is_right_less_often_as_the_page_says() -> None:
+    assert "right less often" in PLAIN_TREE
+    block = read_metrics(SHIPPED, "tree")["protocols"]["voices"]
+    assert block["plain"]["n"] == block["n"]
+    assert block["plain"]["intervals"]["accuracy"][1] < block["intervals"]["accuracy"][0]
 
 
 @pytest.mark.parametrize("corpus", [name for name, row in EMOBOX.items() if row[0] == "voices"])

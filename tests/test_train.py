@@ -3,7 +3,11 @@
 import csv
 import gzip
 import json
+import os
 import shutil
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -260,6 +264,50 @@ def test_the_readable_tree_is_tested_beside_the_tree(run):
     same = found.probabilities.argmax(axis=1) == tree.probabilities.argmax(axis=1)
     assert block["agreement"] == pytest.approx(same.mean(), abs=1e-6)
     assert "plain" not in read_metrics(models, "mlp")["protocols"]["voices"]
+
+
+KILLED = """
+import os, signal, sys, time
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from threading import Thread
+
+from emo import evaluate
+
+def start():
+    Thread(target=evaluate._end_with_parent, daemon=True).start()
+
+if __name__ == "__main__":
+    with ProcessPoolExecutor(1, get_context("spawn"), start) as workers:
+        print(workers.submit(os.getpid).result(), flush=True)
+        workers.submit(time.sleep, 120)
+        time.sleep(0.5)
+        os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+@pytest.mark.skipif(not Path("/proc").exists(), reason="looks for the worker in /proc")
+def test_a_worker_ends_with_the_command_that_was_killed(tmp_path):
+    script = tmp_path / "killed.py"
+    script.write_text(KILLED)
+    root = Path(evaluate.__file__).resolve().parents[1]
+    done = subprocess.run(
+        [sys.executable, str(script)],
+        env=os.environ | {"PYTHONPATH": str(root)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        timeout=120,  # for as long as the worker lives it holds the pipe
+    )
+    assert done.returncode == -signal.SIGKILL
+    assert not is_running(int(done.stdout))
+
+
+def is_running(pid):
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(") ", 1)[1][0] != "Z"
+    except FileNotFoundError:
+        return False
 
 
 def write_manifest(folder, rows, header="path,emotion"):
