@@ -74,6 +74,8 @@ class Analysis:
         The answers to the same part as it was recorded; None where nothing is altered.
     refusal
         Why it could not be altered as it was asked for; empty if it could.
+    notice
+        The sentence among the warnings that says how the clip was altered; empty if it was not.
     """
 
     key: str
@@ -82,6 +84,7 @@ class Analysis:
     region_s: Region | None
     recorded: predict.Prediction | None = None
     refusal: str = ""
+    notice: str = ""
 
     @property
     def part(self) -> audio.Clip:
@@ -123,17 +126,24 @@ def _take_file(key: str, origin: str) -> None:
     if file is not None:
         ui_guide.note_step("pick")
         name = ui_words.RECORDING if origin == "recording" else file.name
-        st.session_state[_CHOICE] = Choice(name, file.getvalue(), origin)
+        _take(Choice(name, file.getvalue(), origin))
         return
     choice = chosen()
     if choice is not None and choice.origin == origin:
         del st.session_state[_CHOICE]
+        ui_what_if.begin_with(whatif.NEUTRAL)
 
 
 def choose(choice: Choice) -> None:
     """Nothing; what a person did makes this clip the one that the page shows."""
     ui_links.note_act()
+    _take(choice)
+
+
+def _take(choice: Choice) -> None:
+    """Make this the clip, as it was recorded: what was set was meant for the one before."""
     st.session_state[_CHOICE] = choice
+    ui_what_if.begin_with(whatif.NEUTRAL)
 
 
 def sample_clip(sample: Mapping[str, Any]) -> Choice:
@@ -150,7 +160,7 @@ def _take_sample(sample: Mapping[str, Any]) -> None:
 
 def open_sample(sample: Mapping[str, Any]) -> None:
     """Nothing; a sample of the list becomes the clip."""
-    st.session_state[_CHOICE] = sample_clip(sample)
+    _take(sample_clip(sample))
 
 
 def _forget() -> None:
@@ -291,7 +301,8 @@ def _analyse(choice: Choice, settings: whatif.Settings) -> Analysis:
     except AudioError as error:
         return Analysis(sha256, recorded, before, before_s, refusal=str(error))
     region_s = _region(share, clip.duration_s)
-    return Analysis(key, clip, answer(key, name, region_s, clip), region_s, before)
+    prediction = answer(key, name, region_s, clip)
+    return Analysis(key, clip, prediction, region_s, before, notice=whatif.notice(settings))
 
 
 def _digest(choice: Choice) -> str:

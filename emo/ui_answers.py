@@ -4,7 +4,7 @@ from typing import Any
 
 import streamlit as st
 
-from emo import predict, teach, ui, ui_html, ui_quality, ui_teach, ui_words
+from emo import predict, teach, ui, ui_html, ui_quality, ui_teach, ui_what_if, ui_words
 from emo.ui_analyse import Analysis, Choice
 
 
@@ -18,7 +18,10 @@ def show_verdict(choice: Choice, analysis: Analysis) -> None:
     with _marked(analysis, "verdict"):
         _show_vote(choice, analysis, ui.measured())
         for warning in analysis.prediction.warnings:
-            st.warning(ui.plain(warning))
+            if warning == analysis.notice:
+                ui_what_if.show_notice(warning)
+            else:
+                st.warning(ui.plain(warning))
         if not analysis.prediction.concerns:
             ui_quality.show_doubts(analysis.prediction)
 

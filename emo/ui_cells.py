@@ -15,6 +15,7 @@ from emo import (
     slices,
     ui,
     ui_analyse,
+    ui_controls,
     ui_matrix,
     ui_query,
     ui_signs,
@@ -53,18 +54,18 @@ class Picked:
 
 def picked(keys: Sequence[str], labels: Sequence[str]) -> Picked | None:
     """The cell that was clicked or chosen, or that the address asks for; None if there is none."""
-    if _MODEL not in st.session_state:
-        asked = ui_query.asked("cell", _every(keys, labels))
-        key, acted, answer = asked.split(".") if asked else (None, None, None)
-        st.session_state[_MODEL] = key
-        st.session_state[_ACTED], st.session_state[_ANSWER] = acted, answer
-    if st.session_state[_MODEL] not in keys:
-        st.session_state[_MODEL] = predict.VOTE if predict.VOTE in keys else keys[0]
-    for name in (_ACTED, _ANSWER):
-        if st.session_state.get(name) not in labels:
-            st.session_state[name] = None
-    acted, answer = st.session_state[_ACTED], st.session_state[_ANSWER]
-    return Picked(st.session_state[_MODEL], acted, answer) if acted and answer else None
+    asked = None if _MODEL in st.session_state else ui_query.asked("cell", _every(keys, labels))
+    if asked:
+        _choose(*asked.split("."))
+    usual = predict.VOTE if predict.VOTE in keys else keys[0]
+    key = ui_controls.hold(_MODEL, usual, keys)
+    acted, answer = (ui_controls.hold(name, None, labels) for name in (_ACTED, _ANSWER))
+    return Picked(key, acted, answer) if acted and answer else None
+
+
+def _choose(key: str, acted: str | None, answer: str | None) -> None:
+    for name, value in ((_MODEL, key), (_ACTED, acted), (_ANSWER, answer)):
+        ui_controls.put(name, value)
 
 
 def _every(keys: Sequence[str], labels: Sequence[str]) -> list[str]:
@@ -79,25 +80,37 @@ def take_click(key: str, chart: str) -> None:
     cell = ui_matrix.picked_cell(chart)
     if cell is None:
         return
-    if (st.session_state.get(_MODEL), *_chosen()) == (key, *cell):
-        st.session_state[_ACTED] = st.session_state[_ANSWER] = None
-        return
-    st.session_state[_MODEL] = key
-    st.session_state[_ACTED], st.session_state[_ANSWER] = cell
-
-
-def _chosen() -> tuple[str | None, str | None]:
-    return st.session_state.get(_ACTED), st.session_state.get(_ANSWER)
+    if tuple(ui_controls.kept(name, None) for name in (_MODEL, _ACTED, _ANSWER)) == (key, *cell):
+        _choose(key, None, None)
+    else:
+        _choose(key, *cell)
 
 
 def show_cell(view: ui_view.View, keys: Sequence[str], cell: Picked | None) -> None:
     """The choice of a cell by keyboard, and the clips in it."""
     st.header(words.TITLE, anchor=False)
     with st.container(horizontal=True, gap="medium", key="cell"):
-        st.selectbox(words.MODEL_LABEL, list(keys), format_func=model_name, key=_MODEL, width=190)
+        st.selectbox(
+            words.MODEL_LABEL,
+            list(keys),
+            index=keys.index(ui_controls.kept(_MODEL, keys[0])),
+            format_func=model_name,
+            key=_MODEL,
+            on_change=ui_controls.note,
+            args=(_MODEL,),
+            width=190,
+        )
         for name, label in ((_ACTED, words.ACTED_LABEL), (_ANSWER, words.ANSWER_LABEL)):
+            value = ui_controls.kept(name, None)
             st.selectbox(
-                label, list(view.labels), index=None, key=name, placeholder=words.ANY, width=170
+                label,
+                list(view.labels),
+                index=None if value is None else view.labels.index(value),
+                key=name,
+                on_change=ui_controls.note,
+                args=(name,),
+                placeholder=words.ANY,
+                width=170,
             )
     if cell is None:
         st.caption(words.HINT)
@@ -140,10 +153,12 @@ def _show_clips(clips: slices.Answers, cell: Picked) -> None:
         order = st.segmented_control(
             words.ORDER_LABEL,
             list(words.ORDER_NAMES),
-            default=next(iter(words.ORDER_NAMES)),
+            default=ui_controls.hold("cell-order", next(iter(words.ORDER_NAMES))),
             required=True,
             format_func=words.ORDER_NAMES.__getitem__,
             key="cell-order",
+            on_change=ui_controls.note,
+            args=("cell-order",),
         )
     # A change of what is listed, or of its order, begins again at the front.
     listed = (cell, order, len(clips), str(clips.clips[0]))

@@ -20,6 +20,7 @@ from emo import (
     prints,
     slices,
     ui,
+    ui_controls,
     ui_html,
     ui_matrix,
     ui_query,
@@ -44,9 +45,10 @@ _LEAST_TOP = 0.1  # of a scale of differences: noise should not look like one
 
 def in_address() -> str:
     """The part that is looked at, as it stands in the address; empty for the first."""
-    if _LOOK not in st.session_state:
-        st.session_state[_LOOK] = ui_query.asked(_LOOK, words.LOOK_NAMES) or _FIRST
-    look = str(st.session_state[_LOOK])
+    asked = None if _LOOK in st.session_state else ui_query.asked(_LOOK, words.LOOK_NAMES)
+    if asked:
+        ui_controls.put(_LOOK, asked)
+    look = str(ui_controls.kept(_LOOK, _FIRST))
     return "" if look == _FIRST else look
 
 
@@ -57,9 +59,12 @@ def show_closer(view: View, drawn: Drawn) -> None:
     look = st.segmented_control(
         words.LOOK_LABEL,
         list(words.LOOK_NAMES),
+        default=ui_controls.hold(_LOOK, _FIRST, words.LOOK_NAMES),
         required=True,
         format_func=words.LOOK_NAMES.__getitem__,
         key=_LOOK,
+        on_change=ui_controls.note,
+        args=(_LOOK,),
         label_visibility="collapsed",
     )
     models = {key: scores for key, scores in drawn.items() if key != matrix_words.LISTENERS}
@@ -126,10 +131,16 @@ def show_per_class(models: Drawn) -> None:
 def _choose_model(keys: Sequence[str], part: str) -> str:
     """Key of the model that is looked at; the vote first of all."""
     key = f"model-of-{part}"
-    if st.session_state.get(key) not in keys:
-        st.session_state[key] = predict.VOTE if predict.VOTE in keys else keys[0]
+    usual = predict.VOTE if predict.VOTE in keys else keys[0]
     chosen = st.segmented_control(
-        words.MODEL_LABEL, list(keys), required=True, format_func=matrix_words.model_name, key=key
+        words.MODEL_LABEL,
+        list(keys),
+        default=ui_controls.hold(key, usual, keys),
+        required=True,
+        format_func=matrix_words.model_name,
+        key=key,
+        on_change=ui_controls.note,
+        args=(key,),
     )
     return str(chosen)
 
@@ -232,19 +243,9 @@ def _areas(curves: Mapping[str, Sequence[slices.Roc]], key: str) -> str:
 def show_difference(view: View, drawn: Drawn) -> None:
     """How much oftener one says so than another, cell by cell."""
     keys = list(drawn)
-    for name, default in (("first", keys[-1]), ("second", keys[0])):
-        if st.session_state.get(f"difference-{name}") not in keys:
-            st.session_state[f"difference-{name}"] = default
     with st.container(horizontal=True, gap="medium"):
-        one, other = (
-            str(
-                st.selectbox(
-                    label, keys, format_func=matrix_words.model_name, key=f"difference-{name}",
-                    width=190,
-                )
-            )
-            for name, label in (("first", words.FIRST_LABEL), ("second", words.SECOND_LABEL))
-        )  # fmt: skip
+        one = _choose_side("first", words.FIRST_LABEL, keys, keys[-1])
+        other = _choose_side("second", words.SECOND_LABEL, keys, keys[0])
     if one == other:
         st.info(words.SAME)
         return
@@ -280,6 +281,22 @@ def show_difference(view: View, drawn: Drawn) -> None:
     st.caption(words.difference_note(names))
 
 
+def _choose_side(name: str, label: str, keys: Sequence[str], usual: str) -> str:
+    """Key of one of the two that are compared."""
+    key = f"difference-{name}"
+    chosen = st.selectbox(
+        label,
+        keys,
+        index=keys.index(ui_controls.hold(key, usual, keys)),
+        format_func=matrix_words.model_name,
+        key=key,
+        on_change=ui_controls.note,
+        args=(key,),
+        width=190,
+    )
+    return str(chosen)
+
+
 # --- Learning ------------------------------------------------------------------------------------
 
 
@@ -303,11 +320,15 @@ def show_curves(view: View) -> None:
         return
     run = runs[0]
     if len(runs) > 1:
+        key = f"run-{view.source}"
         run = st.selectbox(
             matrix_words.FOLD_LABEL,
             runs,
+            index=runs.index(ui_controls.hold(key, runs[0], runs)),
             format_func=matrix_words.run_name,
-            key=f"run-{view.source}",
+            key=key,
+            on_change=ui_controls.note,
+            args=(key,),
             width=240,
         )
     columns = st.columns(2, gap="medium")

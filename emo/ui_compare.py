@@ -8,7 +8,18 @@ from typing import Any
 
 import streamlit as st
 
-from emo import decoder, predict, reports, ui, ui_analyse, ui_clips, ui_pair, ui_uploads, ui_words
+from emo import (
+    decoder,
+    predict,
+    reports,
+    ui,
+    ui_analyse,
+    ui_clips,
+    ui_controls,
+    ui_pair,
+    ui_uploads,
+    ui_words,
+)
 from emo import ui_compare_words as words
 from emo.comparison import (
     ORDERS,
@@ -37,7 +48,6 @@ _TICKS = "comparison-ticks"  # counts how often ticks were taken away; a new key
 _IN_UPLOADER = "comparison-in-uploader"  # digest and name of each file there, by its id
 _LEFT_OUT = "comparison-left-out"
 _TICKED = "comparison-ticked"
-_VIEW = "comparison-view"
 _OPTIONS: dict[str, tuple[str, ...]] = {"show": SHOWS, "vote": VOTES, "order": ORDERS}
 _FIELDS = (*_OPTIONS, "name")
 _USUAL = View()
@@ -163,35 +173,52 @@ def _answer(clip: Given) -> Found:
 
 def choose_view() -> View:
     """Which clips a person wants to see; it stands in the address, and is kept for the session."""
-    _set_up_widgets()
+    _follow_address()
     with st.container(key="comparison-view-bar"):
         shows, votes, orders, names = st.columns([6, 2, 3, 2], gap="small")
         _choose(shows, "segmented_control", "show", words.SHOW_LABEL, words.SHOW_NAMES)
         _choose(votes, "selectbox", "vote", words.VOTE_LABEL, words.VOTE_NAMES)
         _choose(orders, "selectbox", "order", words.ORDER_LABEL, words.ORDER_NAMES)
-        names.text_input(words.NAME_LABEL, key=_key("name"))
-    view = View(**{one: st.session_state[_key(one)] for one in _FIELDS})
-    _keep(view)
+        key = _key("name")
+        names.text_input(
+            words.NAME_LABEL,
+            value=ui_controls.hold(key, _USUAL.name),
+            key=key,
+            on_change=ui_controls.note,
+            args=(key,),
+        )
+    view = View(**{one: ui_controls.kept(_key(one), getattr(_USUAL, one)) for one in _FIELDS})
+    _put_into_address(view)
     return view
 
 
 def _choose(column: Any, kind: str, one: str, label: str, names: dict[str, str]) -> None:
-    how: dict[str, Any] = {"wrap": True, "required": True} if kind == "segmented_control" else {}
-    getattr(column, kind)(label, _OPTIONS[one], key=_key(one), format_func=names.__getitem__, **how)
+    key, options = _key(one), _OPTIONS[one]
+    value = ui_controls.hold(key, getattr(_USUAL, one), options)
+    how: dict[str, Any] = {"index": options.index(value)}
+    if kind == "segmented_control":
+        how = {"default": value, "wrap": True, "required": True}
+    getattr(column, kind)(
+        label,
+        options,
+        key=key,
+        format_func=names.__getitem__,
+        on_change=ui_controls.note,
+        args=(key,),
+        **how,
+    )
 
 
-def _set_up_widgets() -> None:
-    """Let widgets that are new begin with the address, or else with what was kept."""
-    kept = asdict(st.session_state.get(_VIEW, _USUAL))
+def _follow_address() -> None:
+    """Let widgets that are new begin with the address, where it says anything."""
     for one in _FIELDS:
-        if _key(one) not in st.session_state:
-            given = st.query_params.get(one)
-            is_known = given is not None and given in _OPTIONS.get(one, (given,))
-            st.session_state[_key(one)] = given if is_known else kept[one]
+        given = st.query_params.get(one)
+        is_known = given is not None and given in _OPTIONS.get(one, (given,))
+        if is_known and _key(one) not in st.session_state:
+            ui_controls.put(_key(one), given)
 
 
-def _keep(view: View) -> None:
-    st.session_state[_VIEW] = view
+def _put_into_address(view: View) -> None:
     for one, value in asdict(view).items():
         if value != getattr(_USUAL, one):
             if st.query_params.get(one) != value:
@@ -206,13 +233,13 @@ def _key(one: str) -> str:
 
 def _show_all() -> None:
     for one in ("show", "vote", "name"):
-        st.session_state[_key(one)] = getattr(_USUAL, one)
+        ui_controls.put(_key(one), getattr(_USUAL, one))
 
 
 def _take_order() -> None:
     order = ui_clips.asked_order(st.session_state.get(_TICKS, 0))
     if order in ORDERS:
-        st.session_state[_key("order")] = order
+        ui_controls.put(_key("order"), order)
 
 
 # --- The table, and two side by side -------------------------------------------------------------

@@ -9,7 +9,7 @@ from typing import Any
 
 import streamlit as st
 
-from emo import decoder, predict, teach, ui, ui_html, ui_uploads
+from emo import decoder, predict, teach, ui, ui_controls, ui_html, ui_uploads
 from emo import ui_teach_words as words
 from emo.errors import BusyError, EmoError, LessonError, ModelError
 from emo.labels import LABELS
@@ -122,10 +122,11 @@ def show_ways_in() -> None:
         emotion = st.pills(
             words.EMOTION_LABEL,
             LABELS,
-            default=LABELS[0],
+            default=ui_controls.hold(_EMOTION, LABELS[0], LABELS),
             required=True,
             key=_EMOTION,
-            persist_state="session",
+            on_change=ui_controls.note,
+            args=(_EMOTION,),
         )
         left, right = st.columns(2, gap="medium")
         key = _key(f"up-{emotion}")

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-from emo import predict, slices, ui, ui_query, ui_words
+from emo import predict, slices, ui, ui_controls, ui_query, ui_words
 from emo import ui_cells_words as cell_words
 from emo import ui_matrices_words as words
 from emo.corpora import default_directory
@@ -77,17 +77,20 @@ class View:
 def choose_view(metrics: ui.Metrics) -> View:
     """The choice of protocol, kind of number, corpus, sex and threshold, with what it means."""
     asked = _asked()
+    _set_to(asked)
     with st.container(horizontal=True, gap="medium", key="view"):
-        protocol = _segments("protocol", words.PROTOCOL_LABEL, words.PROTOCOL_NAMES, asked)
-        show = _segments("numbers", words.SHOW_LABEL, words.SHOW_NAMES, asked)
+        protocol = _segments("protocol", words.PROTOCOL_LABEL, words.PROTOCOL_NAMES)
+        show = _segments("numbers", words.SHOW_LABEL, words.SHOW_NAMES)
         corpus = _choose_corpus(metrics, protocol, asked)
-        sex = _segments("voices", cell_words.VOICES_LABEL, cell_words.VOICES_NAMES, asked)
-        st.session_state.setdefault("above", int(asked.get("above", 0)))
+        sex = _segments("voices", cell_words.VOICES_LABEL, cell_words.VOICES_NAMES)
         floor = st.select_slider(
             cell_words.FLOOR_LABEL,
             FLOORS,
+            value=ui_controls.hold("above", FLOORS[0], FLOORS),
             format_func=cell_words.floor_name,
             key="above",
+            on_change=ui_controls.note,
+            args=("above",),
             help=cell_words.FLOOR_HELP,
             width=230,
         )
@@ -112,10 +115,29 @@ def _asked() -> dict[str, str]:
     return {name: value for name, value in found.items() if value is not None}
 
 
-def _segments(key: str, label: str, names: Mapping[str, str], asked: Mapping[str, str]) -> str:
-    st.session_state.setdefault(key, asked.get(key, next(iter(names))))
+def _set_to(asked: Mapping[str, str]) -> None:
+    """Nothing; the widgets show what an address asks for, and nothing else that was set before."""
+    if not asked:
+        return
+    for key, usual in (
+        ("protocol", next(iter(words.PROTOCOL_NAMES))),
+        ("numbers", next(iter(words.SHOW_NAMES))),
+        ("voices", next(iter(cell_words.VOICES_NAMES))),
+    ):
+        ui_controls.put(key, asked.get(key, usual))
+    ui_controls.put("above", int(asked.get("above", FLOORS[0])))
+
+
+def _segments(key: str, label: str, names: Mapping[str, str]) -> str:
     chosen = st.segmented_control(
-        label, list(names), required=True, format_func=names.__getitem__, key=key
+        label,
+        list(names),
+        default=ui_controls.hold(key, next(iter(names)), names),
+        required=True,
+        format_func=names.__getitem__,
+        key=key,
+        on_change=ui_controls.note,
+        args=(key,),
     )
     return str(chosen)
 
@@ -129,14 +151,16 @@ def _choose_corpus(metrics: ui.Metrics, protocol: str, asked: Mapping[str, str])
     if not tested:
         return ui_words.ALL_CORPORA
     key = f"corpus-{protocol}"
-    if st.session_state.get(key) not in corpora:
-        wanted = asked.get("corpus")
-        st.session_state[key] = wanted if wanted in corpora else corpora[0]
+    if asked:
+        ui_controls.put(key, asked.get("corpus"))
     corpus = st.selectbox(
         words.CORPUS_LABEL,
         corpora,
+        index=corpora.index(ui_controls.hold(key, corpora[0], corpora)),
         format_func=lambda key: ui_words.CORPUS_NAMES.get(key, key),
         key=key,
+        on_change=ui_controls.note,
+        args=(key,),
         width=190,
     )
     return str(corpus)

@@ -4,7 +4,7 @@ from typing import Any
 
 import streamlit as st
 
-from emo import ui, ui_html, ui_links, ui_words
+from emo import ui, ui_controls, ui_html, ui_links, ui_words
 from emo import ui_sound_words as words
 from emo.predict import MODEL_KEYS, VOTE, Answer, Prediction
 from emo.ui_settings import GAINS_DB, NOISES_DB, SEMITONES, SPEEDS
@@ -15,23 +15,18 @@ _NOISE, _SPEED, _PITCH, _GAIN, _TELEPHONE = (
 )
 
 
-_KEYS = (_NOISE, _SPEED, _PITCH, _GAIN, _TELEPHONE)
-_KEPT = "what-if-kept"  # Streamlit forgets the widgets when another page is opened
 _OPEN = "what-if-open"
 
 
 def settings() -> Settings:
     """What is set on the page, as known before its widgets are drawn."""
-    state = st.session_state
-    for key, value in (state.get(_KEPT) or _values(NEUTRAL)).items():
-        state.setdefault(key, value)
-    state[_KEPT] = {key: state[key] for key in _KEYS}
+    kept = {key: ui_controls.kept(key, value) for key, value in _values(NEUTRAL).items()}
     return Settings(
-        noise_below_db=state[_NOISE],
-        speed=round(state[_SPEED], 2),
-        pitch_semitones=state[_PITCH],
-        telephone=state[_TELEPHONE],
-        gain_db=state[_GAIN],
+        noise_below_db=kept[_NOISE],
+        speed=round(kept[_SPEED], 2),
+        pitch_semitones=kept[_PITCH],
+        telephone=kept[_TELEPHONE],
+        gain_db=kept[_GAIN],
     )
 
 
@@ -50,16 +45,33 @@ def _values(settings: Settings) -> dict[str, Any]:
 def set_to(settings: Settings) -> None:
     """Nothing; from before the widgets are drawn they hold these settings, in sight if any is."""
     st.session_state[_OPEN] = settings != NEUTRAL
-    st.session_state[_KEPT] = _values(settings)
+    begin_with(settings)
+
+
+def begin_with(settings: Settings) -> None:
+    """Nothing; the widgets hold these settings, wherever the part of the page is open or not."""
     for key, value in _values(settings).items():
-        st.session_state[key] = value
+        ui_controls.put(key, value)
 
 
 def reset() -> None:
     """Nothing; the clip is as it was recorded again."""
     ui_links.note_act()
-    for key in (*_KEYS, _KEPT):
-        st.session_state.pop(key, None)
+    begin_with(NEUTRAL)
+
+
+def _note_change(key: str) -> None:
+    if ui_controls.note(key):
+        ui_links.note_act()
+
+
+def show_notice(sentence: str) -> None:
+    """Nothing; says that the clip was altered and how, with a way back beside it."""
+    with st.container(key="altered", horizontal=True, vertical_alignment="center"):
+        st.warning(ui.plain(sentence))
+        st.button(
+            words.RESET_LABEL, on_click=reset, icon=":material/restart_alt:", key="altered-reset"
+        )
 
 
 def show_what_if(recorded: Prediction | None, changed: Prediction, refusal: str) -> None:
@@ -95,27 +107,20 @@ def show_what_if(recorded: Prediction | None, changed: Prediction, refusal: str)
 
 
 def _show_settings() -> None:
+    usual = _values(NEUTRAL)
     st.select_slider(
         words.NOISE_LABEL,
         NOISES_DB,
+        value=ui_controls.hold(_NOISE, usual[_NOISE], NOISES_DB),
         format_func=words.noise_option,
         help=words.NOISE_HELP,
         key=_NOISE,
-        on_change=ui_links.note_act,
+        on_change=_note_change,
+        args=(_NOISE,),
     )
     one, other = st.columns(2, gap="medium")
-    low, high, step = SPEEDS
-    one.slider(
-        words.SPEED_LABEL,
-        low,
-        high,
-        step=step,
-        format="%.2f ×",
-        help=words.SPEED_HELP,
-        key=_SPEED,
-        on_change=ui_links.note_act,
-    )
     for place, label, limits, key, text, unit in (
+        (one, words.SPEED_LABEL, SPEEDS, _SPEED, words.SPEED_HELP, "%.2f ×"),
         (other, words.PITCH_LABEL, SEMITONES, _PITCH, words.PITCH_HELP, "%+d st"),
         (one, words.GAIN_LABEL, GAINS_DB, _GAIN, words.GAIN_HELP, "%+d dB"),
     ):
@@ -124,17 +129,21 @@ def _show_settings() -> None:
             label,
             least,
             most,
+            value=ui_controls.hold(key, usual[key]),
             step=by,
             format=unit,
             help=text,
             key=key,
-            on_change=ui_links.note_act,
+            on_change=_note_change,
+            args=(key,),
         )
     other.toggle(
         words.TELEPHONE_LABEL,
+        value=ui_controls.hold(_TELEPHONE, usual[_TELEPHONE]),
         help=words.TELEPHONE_HELP,
         key=_TELEPHONE,
-        on_change=ui_links.note_act,
+        on_change=_note_change,
+        args=(_TELEPHONE,),
     )
 
 

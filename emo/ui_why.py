@@ -5,7 +5,7 @@ from typing import Any
 
 import streamlit as st
 
-from emo import audio, ui, ui_guide, ui_html, ui_links, ui_words
+from emo import audio, ui, ui_controls, ui_guide, ui_html, ui_links, ui_words
 from emo.errors import ModelError
 from emo.explain import Explanation, Regions, explain
 from emo.explain_words import (
@@ -20,7 +20,6 @@ from emo.explain_words import (
 from emo.predict import MODEL_KEYS
 
 _SHOWN = "why"
-_KEPT = "why-kept"  # Streamlit forgets a switch when another page is opened
 
 
 @st.cache_data(scope="session", max_entries=8, show_spinner=ui_words.LOOKING_FOR_REASONS)
@@ -34,17 +33,17 @@ def reasons(
 
 def is_open() -> bool:
     """Whether the reasons are shown."""
-    return bool(st.session_state.get(_KEPT, False))
+    return bool(ui_controls.kept(_SHOWN, False))
 
 
 def set_open(shown: bool) -> None:
     """Nothing; shows or hides the reasons, from before the switch is drawn."""
-    st.session_state[_KEPT] = st.session_state[_SHOWN] = shown
+    ui_controls.put(_SHOWN, shown)
 
 
 def _note_switch() -> None:
-    st.session_state[_KEPT] = st.session_state[_SHOWN]
-    ui_links.note_act()
+    if ui_controls.note(_SHOWN):
+        ui_links.note_act()
     if is_open():
         ui_guide.note_step("why")
 
@@ -61,9 +60,9 @@ def show_why(
     part
         What the models answered for: the clip, or its region.
     """
-    st.session_state.setdefault(_SHOWN, is_open())
+    shown = ui_controls.hold(_SHOWN, False)
     label, help_text = ui_words.WHY_LABEL, ui_words.WHY_HELP
-    if not st.toggle(label, key=_SHOWN, help=help_text, on_change=_note_switch):
+    if not st.toggle(label, shown, key=_SHOWN, help=help_text, on_change=_note_switch):
         return
     try:
         found = reasons(sha256, name, region_s, part)

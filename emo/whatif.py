@@ -137,8 +137,12 @@ def alter(clip: Clip, settings: Settings) -> Clip:
             f"Nothing can be heard of the clip as altered ({said}). Choose more gain."
         )
     samples.flags.writeable = False
-    told = f"The answers are for the clip as altered: {said}."
-    return replace(clip, samples=samples, warnings=(told, *clip.warnings))
+    return replace(clip, samples=samples, warnings=(notice(settings), *clip.warnings))
+
+
+def notice(settings: Settings) -> str:
+    """Return the sentence that says how a clip was altered, the first of its warnings."""
+    return f"The answers are for the clip as altered: {', '.join(settings.words())}."
 
 
 def apply(samples: Floats, settings: Settings) -> Floats:
