@@ -1,0 +1,61 @@
+"""The clips that a walk gives to the pages, made up here: voices, and files that are none."""
+
+from collections.abc import Mapping
+from functools import cache
+
+import numpy as np
+
+from tests import voices
+
+N_VOICES = 8
+
+
+@cache
+def clips() -> Mapping[str, bytes]:
+    """Short voices under names of their own, each another pitch, length and container."""
+    made = {}
+    for i in range(N_VOICES):
+        samples = voices.voice(
+            (140.0 + 23 * i, 100.0 + 13 * i), 0.9 + 0.25 * i, syllables_per_s=3.0 + 0.4 * i
+        )
+        container, ending = (("WAV", "wav"), ("FLAC", "flac"), ("OGG", "ogg"))[i % 3]
+        made[f"voice {i}.{ending}"] = voices.encoded(samples, container=container)
+    made["minute.wav"] = voices.encoded(voices.voice((210.0, 130.0), 6.0))
+    made["tone.wav"] = voices.encoded(voices.tone(440.0, 1.5))
+    return made
+
+
+@cache
+def short_voices(n: int, seed: int) -> Mapping[str, bytes]:
+    """So many short voices, which differ from seed to seed, under names of their own."""
+    rng = np.random.default_rng(seed)
+    return {
+        f"clip {seed}-{i}.wav": voices.encoded(
+            voices.voice(
+                tuple(rng.uniform(90, 320, 2)),  # type: ignore[arg-type]
+                float(rng.uniform(0.8, 2.4)),
+                syllables_per_s=float(rng.uniform(2.5, 6.0)),
+                level_db=float(rng.uniform(-30, -14)),
+            ),
+            subtype="PCM_16",
+        )
+        for i in range(n)
+    }
+
+
+@cache
+def wrong_files() -> Mapping[str, bytes]:
+    """Files with nothing in them to answer."""
+    return {
+        "letter.wav": b"Dear Sir or Madam",
+        "empty.wav": b"",
+        "moment.wav": voices.encoded(voices.tone(200.0, 0.05)),
+        "silence.wav": voices.encoded(voices.silence(1.0)),
+        "cut.flac": voices.encoded(voices.voice(150.0, 1.0), container="FLAC")[:40],
+    }
+
+
+@cache
+def every_file() -> Mapping[str, bytes]:
+    """All of them by name."""
+    return {**clips(), **wrong_files()}

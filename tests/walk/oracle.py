@@ -1,0 +1,159 @@
+"""What must stand on a page of a clip: what `emo predict` says of its bytes and its settings."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from dataclasses import replace as replaced
+from functools import cache
+from html import unescape
+
+from emo import audio, predict, ui_words, whatif
+from emo.errors import AudioError
+from emo.labels import LABELS
+from emo.ui_analyse import SHORTEST_S
+
+Share = tuple[float, float]
+Bars = tuple[tuple[str, str], ...]
+"""A label and the percentage that stands beside it, for each emotion."""
+
+_ROW = re.compile(
+    r'<th scope="row">(.*?)</th>.*?<td class="emo-share[^"]*">(.*?)</td></tr>', re.DOTALL
+)
+_TAG = re.compile(r"<[^>]*>")
+_SETTINGS = {
+    "speed": re.compile(r"([\d.]+) times as fast"),
+    "pitch_semitones": re.compile(r"([\d.]+) semitones? (higher|lower)"),
+    "noise_below_db": re.compile(r"noise (-?[\d.]+) dB below"),
+    "telephone": re.compile(r"telephone band"),
+    "gain_db": re.compile(r"([\d.]+) dB (louder|softer)"),
+}
+
+
+@dataclass(frozen=True)
+class Answers:
+    """Answers as a page shows them: the bars of each model by key, or why there are none."""
+
+    bars: Mapping[str, Bars]
+    refusal: str = ""
+
+
+@dataclass(frozen=True)
+class Shown:
+    """All that a page shows of a clip.
+
+    Attributes
+    ----------
+    name
+        Of the clip, as it stands under the answers.
+    settings
+        Those that the notice names; neutral where there is no notice.
+    share
+        The part that is selected, 0 to 1 of the clip; None for all of it.
+    headline
+        The label that stands in large letters, and the next.
+    """
+
+    name: str
+    answers: Answers
+    settings: whatif.Settings
+    share: Share | None
+    headline: tuple[str, ...]
+
+
+def bars_in(markup: str) -> Bars:
+    """Return the rows of a table of bars."""
+    rows = _ROW.findall(markup)
+    return tuple((text_of(label), text_of(share)) for label, share in rows)
+
+
+def text_of(markup: str) -> str:
+    """Return the text of some HTML."""
+    return unescape(_TAG.sub("", markup)).strip()
+
+
+def labels_in(text: str) -> tuple[str, ...]:
+    """Return the emotions that a text names, in its order."""
+    return tuple(re.findall("|".join(LABELS), text))
+
+
+def settings_in(notice: str) -> whatif.Settings:
+    """Return the settings that a notice names; an empty one names none."""
+    found = {name: pattern.search(notice) for name, pattern in _SETTINGS.items()}
+
+    def signed(name: str, down: str) -> float:
+        match = found[name]
+        return 0.0 if match is None else float(match[1]) * (-1 if match[2] == down else 1)
+
+    speed, noise = found["speed"], found["noise_below_db"]
+    return whatif.Settings(
+        noise_below_db=None if noise is None else float(noise[1]),
+        speed=1.0 if speed is None else float(speed[1]),
+        pitch_semitones=signed("pitch_semitones", "lower"),
+        telephone=found["telephone"] is not None,
+        gain_db=signed("gain_db", "softer"),
+    )
+
+
+@cache
+def models() -> predict.Models:
+    """Return the models that `emo predict` loads."""
+    return predict.load_usable(predict.MODELS_DIR)
+
+
+@cache
+def _clip(data: bytes, name: str, settings: whatif.Settings) -> audio.Clip | str:
+    try:
+        return whatif.alter(audio.decode(data, name), settings)
+    except AudioError as error:
+        return str(error)
+
+
+@cache
+def expected(
+    data: bytes,
+    name: str,
+    settings: whatif.Settings = whatif.NEUTRAL,
+    share: Share | None = None,
+) -> Answers:
+    """Return what the page must show of a clip: by the functions that `emo predict` calls."""
+    clip = _clip(data, name, settings)
+    if isinstance(clip, str):
+        return Answers({}, clip)
+    if share is not None and (share[1] - share[0]) * clip.duration_s >= SHORTEST_S:
+        first, last = (round(place * clip.duration_s * audio.RATE_HZ) for place in share)
+        clip = replaced(clip, samples=clip.samples[first:last])
+    try:
+        found = predict.predict(clip, models())
+    except AudioError as error:
+        return Answers({}, str(error))
+    return Answers({key: _bars(answer) for key, answer in found.answers.items()})
+
+
+def _bars(answer: predict.Answer) -> Bars:
+    shares = answer.probabilities.tolist()
+    return tuple(
+        (label, ui_words.percent(share)) for label, share in zip(LABELS, shares, strict=True)
+    )
+
+
+def check(shown: Shown, data: bytes) -> None:
+    """Fail unless the page shows what `emo predict` says of these bytes, as it names them."""
+    right = expected(data, shown.name, shown.settings, shown.share)
+    assert shown.answers.refusal == right.refusal, (shown.answers.refusal, right.refusal)
+    own = {key: bars for key, bars in shown.answers.bars.items() if key in right.bars}
+    assert own == dict(right.bars), f"{shown.name} {shown.settings} {shown.share}: {own}"
+    if right.bars:
+        clip = _clip(data, shown.name, shown.settings)
+        assert not isinstance(clip, str)
+        top = max(right.bars["vote"], key=lambda row: _share(row[1]))
+        assert _share(dict(right.bars["vote"])[shown.headline[0]]) == _share(top[1])
+
+
+def _share(percent: str) -> float:
+    return 0.5 if percent.startswith("<") else float(re.sub(r"\D", "", percent))
+
+
+def refused(data: bytes, name: str, settings: whatif.Settings) -> str:
+    """Return why a clip cannot be altered so; empty where it can."""
+    clip = _clip(data, name, settings)
+    return clip if isinstance(clip, str) else ""
