@@ -29,6 +29,7 @@ GAIN_HELP = "Louder or softer, and cut off at full scale. The models bring every
 TELEPHONE_LABEL = "Through a telephone"
 TELEPHONE_HELP = "Only 300 to 3,400 Hz, in eight bits."
 RESET_LABEL = "As recorded"
+NOTICE_RESET_LABEL = "Reset"
 CHANGES_CAPTION = "The answers as recorded and as changed"
 CHANGES_HEADER = ("Model", "As recorded", "As changed")
 UNCHANGED = "no change"

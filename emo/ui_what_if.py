@@ -70,7 +70,10 @@ def show_notice(sentence: str) -> None:
     with st.container(key="altered", horizontal=True, vertical_alignment="center"):
         st.warning(ui.plain(sentence))
         st.button(
-            words.RESET_LABEL, on_click=reset, icon=":material/restart_alt:", key="altered-reset"
+            words.NOTICE_RESET_LABEL,
+            on_click=reset,
+            icon=":material/restart_alt:",
+            key="altered-reset",
         )
 
 
