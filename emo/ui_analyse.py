@@ -47,6 +47,7 @@ ALL = "all"
 """What a sample that has every emotion in it has in place of one."""
 
 _CHOICE = "choice"
+_TAKEN = "taken"  # id of the file that each widget gave last
 _ROUND = "round"  # counts how often everything was forgotten; new keys empty the widgets
 
 
@@ -121,9 +122,13 @@ def _widget_key(name: str) -> str:
 
 def _take_file(key: str, origin: str) -> None:
     """Make the widget's file the clip; where it was taken away, forget the clip it gave."""
-    ui_links.note_act()
     file = st.session_state.get(key)
+    taken: dict[str, str] = st.session_state.setdefault(_TAKEN, {})
+    if file is not None and taken.get(key) == file.file_id:
+        return  # the browser repeats what it holds, as the page was away for a moment
+    ui_links.note_act()
     if file is not None:
+        taken[key] = file.file_id
         ui_guide.note_step("pick")
         name = ui_words.RECORDING if origin == "recording" else file.name
         _take(Choice(name, file.getvalue(), origin))

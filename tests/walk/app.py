@@ -172,7 +172,7 @@ class Walk(RuleBasedStateMachine):
     @rule(number=tabs, place=st.integers(0, 7))
     def choose_sample(self, number: int, place: int) -> None:
         visit = self._visit(number, "analyse")
-        keys = [key for key in visit.tab.keys() if key.startswith("sample-")]
+        keys = [key for key in visit.tab.widget_keys() if key.startswith("sample-")]
         key = keys[place % len(keys)]
         emotion = key.removeprefix("sample-")
         stem = next(
@@ -199,7 +199,7 @@ class Walk(RuleBasedStateMachine):
     @rule(number=tabs, key=st.sampled_from(sorted(_NAMES)), step=st.integers(0, 60))
     def alter(self, number: int, key: str, step: int) -> None:
         visit = self._visit(number, "analyse")
-        if key not in visit.tab.keys():
+        if key not in visit.tab.widget_keys():
             return
         value, setting = position(visit, key, step)
         act(visit, lambda: visit.tab.set(key, value))
@@ -210,7 +210,7 @@ class Walk(RuleBasedStateMachine):
     @rule(number=tabs, key=st.sampled_from(("what-if-reset", "altered-reset")))
     def reset(self, number: int, key: str) -> None:
         visit = self._visit(number, "analyse")
-        if key not in visit.tab.keys() or visit.tab.node(key).disabled:
+        if key not in visit.tab.widget_keys() or visit.tab.node(key).disabled:
             return
         act(visit, lambda: visit.tab.click(key))
         visit.alter(whatif.NEUTRAL)
@@ -219,7 +219,7 @@ class Walk(RuleBasedStateMachine):
     @rule(number=tabs)
     def ask_why(self, number: int) -> None:
         visit = self._visit(number, "analyse")
-        if "why" not in visit.tab.keys():
+        if "why" not in visit.tab.widget_keys():
             return
         shown = not visit.tab.controls()["why"]
         act(visit, lambda: visit.tab.set("why", shown))
@@ -407,7 +407,7 @@ class Walk(RuleBasedStateMachine):
     @rule(number=tabs, given=st.lists(voices, min_size=1, max_size=3, unique=True))
     def teach(self, number: int, given: list[str]) -> None:
         visit = self._visit(number, "teach")
-        key = next(key for key in visit.tab.keys() if key.startswith("lessons-up-"))
+        key = next(key for key in visit.tab.widget_keys() if key.startswith("lessons-up-"))
         visit.tab.send(visit.tab.give(key, [(name, clips()[name]) for name in given]))
         check(visit)
 
@@ -472,15 +472,15 @@ def take_out(visit: Visit, name: str) -> None:
 
 def round_key(visit: Visit, name: str) -> str:
     """The key of a way in, which is a new one after everything was forgotten."""
-    return next(key for key in visit.tab.keys() if re.fullmatch(rf"{name}(-\d+)?", key))
+    return next(key for key in visit.tab.widget_keys() if re.fullmatch(rf"{name}(-\d+)?", key))
 
 
 def uploader_of(visit: Visit) -> str:
-    return next(key for key in visit.tab.keys() if key.startswith("comparison-up-"))
+    return next(key for key in visit.tab.widget_keys() if key.startswith("comparison-up-"))
 
 
 def player_of(visit: Visit) -> str | None:
-    return next((key for key in visit.tab.keys() if key.startswith("player-")), None)
+    return next((key for key in visit.tab.widget_keys() if key.startswith("player-")), None)
 
 
 def position(visit: Visit, key: str, step: int) -> tuple[Any, Any]:
@@ -551,7 +551,7 @@ def check_analyse(visit: Visit) -> None:
     refusal = oracle.refused(data, name, visit.settings)
     assert [e.value for e in tab.at.error] == ([ui.plain(refusal)] if refusal else [])
     assert shown.settings == (whatif.NEUTRAL if refusal else visit.settings)
-    assert ("altered-reset" in tab.keys()) == (shown.settings != whatif.NEUTRAL)
+    assert ("altered-reset" in tab.widget_keys()) == (shown.settings != whatif.NEUTRAL)
     for key, setting in _NAMES.items():
         assert value_of(tab, key) == getattr(visit.settings, setting)
     oracle.check(shown, data)

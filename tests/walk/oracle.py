@@ -1,16 +1,23 @@
 """What must stand on a page of a clip: what `emo predict` says of its bytes and its settings."""
 
+import json
 import re
+import subprocess
+import sys
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from dataclasses import replace as replaced
 from functools import cache
 from html import unescape
+from pathlib import Path
 
 from emo import audio, predict, ui_words, whatif
 from emo.errors import AudioError
 from emo.labels import LABELS
 from emo.ui_analyse import SHORTEST_S
+
+ROOT = Path(__file__).resolve().parent.parent.parent
 
 Share = tuple[float, float]
 Bars = tuple[tuple[str, str], ...]
@@ -157,3 +164,19 @@ def refused(data: bytes, name: str, settings: whatif.Settings) -> str:
     """Return why a clip cannot be altered so; empty where it can."""
     clip = _clip(data, name, settings)
     return clip if isinstance(clip, str) else ""
+
+
+def check_command(data: bytes, name: str, settings: whatif.Settings) -> None:
+    """Fail unless the command `emo predict` itself prints what is expected of a clip."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / name
+        path.write_bytes(data)
+        command = [sys.executable, "-m", "emo", "predict", "--format", "json", str(path)]
+        command += [f"--speed={settings.speed:g}", f"--pitch={settings.pitch_semitones:g}"]
+        command += [f"--gain={settings.gain_db:g}"]
+        done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT)
+    (row,) = json.loads(done.stdout)
+    printed = row["models"]
+    for key, bars in expected(data, name, settings).bars.items():
+        shares = printed[key]["probabilities"]
+        assert {label: ui_words.percent(share) for label, share in shares.items()} == dict(bars)

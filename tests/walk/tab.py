@@ -25,8 +25,8 @@ Files = Sequence[tuple[str, bytes]]
 class Tab:
     """An open page: what it shows, and what its browser holds."""
 
-    def __init__(self, query: Mapping[str, str] | None = None) -> None:
-        self.at = AppTest.from_file(str(APP), default_timeout=120)
+    def __init__(self, query: Mapping[str, str] | None = None, at: AppTest | None = None) -> None:
+        self.at = AppTest.from_file(str(APP), default_timeout=120) if at is None else at
         self._files: list[UploadedFileRec] = []
         self._held: dict[str, WidgetState] = {}
         register: Any = self._register
@@ -162,7 +162,7 @@ class Tab:
         """What Streamlit calls the widget with a key."""
         return str(self.node(key).proto.id)
 
-    def keys(self) -> list[str]:
+    def widget_keys(self) -> list[str]:
         """Keys of all that has one."""
         return [node.key for node in self.elements() if node.key]
 
