@@ -14,7 +14,7 @@ data := $(if $(DATA),--data $(DATA))
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help run test fuzz lint format models samples screens bench lock audit load clean
+.PHONY: help run test walk fuzz lint format models samples screens bench lock audit load clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 12
@@ -26,6 +26,11 @@ run: .venv/warm ## set up what the app needs, then serve it on 127.0.0.1:8501 (o
 test: .venv/dev lint ## set up everything, then run every check and test
 	@bash .ci/browser
 	OPENBLAS_NUM_THREADS=1 $(python) -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+
+walk: .venv/dev ## walk over the pages at random, checking each step (steps=… seed=…; or uploads=… seeds=…)
+	@bash .ci/browser
+	OPENBLAS_NUM_THREADS=1 $(python) -m tests.walk --steps $(or $(steps),1000) --seed $(or $(seed),1) \
+		$(if $(uploads),--uploads $(uploads) --seeds $(or $(seeds),1))
 
 fuzz: .venv/dev ## give ten thousand damaged files to all that reads files (count=…)
 	$(python) -m fuzz.run --count $(or $(count),10000)

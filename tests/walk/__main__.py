@@ -77,7 +77,11 @@ def upload_in_a_row(n_clips: int, first_seed: int) -> int:
         sync_playwright() as playwright,
         browser.walking(playwright, address, first_seed) as walker,
     ):
-        return browser.upload_in_a_row(walker, dict(short_voices(n_clips, first_seed)))
+        n_done = browser.upload_in_a_row(walker, dict(short_voices(n_clips, first_seed)))
+    print(
+        f"seed {first_seed}: {n_done} uploads, none altered, each as emo predict says", flush=True
+    )
+    return n_done
 
 
 def main() -> None:
@@ -89,6 +93,7 @@ def main() -> None:
     parser.add_argument(
         "--uploads", type=int, metavar="N", help="upload N clips one after another instead"
     )
+    parser.add_argument("--seeds", type=int, default=1, metavar="N", help="of uploads, one by one")
     parser.add_argument("--replay", type=Path, metavar="FILE", help="steps that a walk printed")
     options = parser.parse_args()
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
@@ -96,7 +101,8 @@ def main() -> None:
     if options.replay:
         n_done = replay(options.replay)
     elif options.uploads:
-        n_done = upload_in_a_row(options.uploads, options.seed)
+        seeds = range(options.seed, options.seed + options.seeds)
+        n_done = sum(upload_in_a_row(options.uploads, number) for number in seeds)
     else:
         name = sorted(clips())[options.seed % len(clips())]
         check_command(clips()[name], name, Settings(speed=1.25, pitch_semitones=-3))

@@ -70,6 +70,8 @@ class Visit:
         What is selected of each clip, by its bytes.
     compared
         Names and bytes of the clips on the page of several, by digest.
+    taught
+        Names of the clips that were taught.
     controls
         What every control that was seen showed, by its key.
     past, ahead
@@ -82,6 +84,7 @@ class Visit:
     settings: whatif.Settings = whatif.NEUTRAL
     shares: dict[bytes, Share | None] = field(default_factory=dict)
     compared: dict[str, tuple[list[str], bytes]] = field(default_factory=dict)
+    taught: set[str] = field(default_factory=set)
     controls: dict[str, Any] = field(default_factory=dict)
     past: list[tuple[str, dict[str, str]]] = field(default_factory=list)
     ahead: list[tuple[str, dict[str, str]]] = field(default_factory=list)
@@ -243,11 +246,12 @@ class Walk(RuleBasedStateMachine):
     def open_page(self, number: int, page: str) -> None:
         go(self._visit(number), page)
 
-    @rule(number=tabs, page=st.sampled_from(sorted(set(PAGES) - {"analyse"})))
+    @rule(number=tabs, page=st.sampled_from(sorted(PAGES)))
     def hurry(self, number: int, page: str) -> None:
-        visit = self._visit(number, "analyse")
-        act(visit, lambda: visit.tab.hurry(PAGES[page], PAGES["analyse"]))
-        check(visit)
+        visit = self._visit(number)
+        if page != visit.page:
+            act(visit, lambda: visit.tab.hurry(PAGES[page], PAGES[visit.page]))
+            check(visit)
 
     @rule(
         number=tabs,
@@ -404,17 +408,27 @@ class Walk(RuleBasedStateMachine):
 
     # --- Teach ---------------------------------------------------------------------------------
 
-    @rule(number=tabs, given=st.lists(voices, min_size=1, max_size=3, unique=True))
-    def teach(self, number: int, given: list[str]) -> None:
+    @rule(
+        number=tabs,
+        given=st.lists(voices, min_size=1, max_size=3, unique=True),
+        is_quick=st.booleans(),
+    )
+    def teach(self, number: int, given: list[str], is_quick: bool) -> None:
         visit = self._visit(number, "teach")
         key = next(key for key in visit.tab.widget_keys() if key.startswith("lessons-up-"))
-        visit.tab.send(visit.tab.give(key, [(name, clips()[name]) for name in given]))
+        change = visit.tab.give(key, [(name, clips()[name]) for name in given])
+        if is_quick:
+            visit.tab.send_twice([change], [])
+        else:
+            visit.tab.send(change)
+        visit.taught |= set(given)
         check(visit)
 
     @rule(number=tabs)
     def forget_lessons(self, number: int) -> None:
         visit = self._visit(number, "teach")
         if visit.tab.block("lessons-file") is not None:
+            visit.taught.clear()
             visit.tab.press(teach_words.FORGET_LABEL)
         check(visit)
 
@@ -530,6 +544,9 @@ def check(visit: Visit) -> None:
         check_compare(visit)
     else:
         assert not tab.at.error, tab.at.error
+    if visit.page == "teach":
+        lessons = [key for key in tab.widget_keys() if key.startswith("lesson-")]
+        assert len(lessons) == len(visit.taught), (lessons, visit.taught)
 
 
 def check_analyse(visit: Visit) -> None:

@@ -276,7 +276,19 @@ def go(window: Window, name: str) -> None:
     if window.name != name:
         settle(window)
         screens.open_page(window.page, ui_words.PAGES[name])
+        close_drawer(window)
         settle(window)
+
+
+def close_drawer(window: Window) -> None:
+    """In a narrow window, put the drawer of pages away, which lies over the page."""
+    page = window.page
+    page.mouse.move(5, 5)
+    drawer = page.locator("[data-testid=stSidebar][data-collapsed=false]")
+    if drawer.count() and drawer.is_visible():
+        drawer.hover()
+        page.get_by_test_id("stSidebarCollapseButton").get_by_role("button").click()
+        page.wait_for_timeout(400)
 
 
 # --- Deeds ---------------------------------------------------------------------------------------
@@ -523,6 +535,8 @@ def reload(walker: Walker, window: Window, arguments: Arguments) -> None:
 def resize(walker: Walker, window: Window, arguments: Arguments) -> None:
     width, height = SIZES[arguments["place"] % len(SIZES)]
     window.page.set_viewport_size({"width": width, "height": height})
+    window.page.wait_for_timeout(300)
+    close_drawer(window)
 
 
 def compare_files(walker: Walker, window: Window, arguments: Arguments) -> None:
