@@ -41,12 +41,19 @@ def hold(key: str, usual: Any, options: Collection[Any] | None = None) -> Any:
     return value
 
 
-def note(key: str) -> bool:
-    """Keep what a person set in a widget, from its callback; return whether it is another value."""
-    values, value = _values(), st.session_state[key]
-    is_new = key not in values or values[key] != value
-    values[key] = value
-    return is_new
+def note(key: str) -> None:
+    """Keep what a person set in a widget; to be its ``on_change``."""
+    _values()[key] = st.session_state[key]
+
+
+def is_new(key: str) -> bool:
+    """Return whether a widget holds another value than what is kept.
+
+    Its ``on_change`` is called, too, when the browser repeats a value, as the page was away for a
+    moment.
+    """
+    values = _values()
+    return key not in values or bool(values[key] != st.session_state[key])
 
 
 def put(key: str, value: Any) -> None:

@@ -61,8 +61,9 @@ def reset() -> None:
 
 
 def _note_change(key: str) -> None:
-    if ui_controls.note(key):
+    if ui_controls.is_new(key):
         ui_links.note_act()
+    ui_controls.note(key)
 
 
 def show_notice(sentence: str) -> None:
@@ -89,9 +90,8 @@ def show_what_if(recorded: Prediction | None, changed: Prediction, refusal: str)
     refusal
         Why it could not be altered as it is set; empty if it could.
     """
-    with st.expander(
-        words.WHAT_IF_TITLE, expanded=st.session_state.get(_OPEN, False), key="what-if"
-    ):
+    is_open = bool(refusal) or st.session_state.get(_OPEN, False)
+    with st.expander(words.WHAT_IF_TITLE, expanded=is_open, key="what-if"):
         st.caption(words.WHAT_IF_NOTE)
         if refusal:
             st.error(ui.plain(refusal))

@@ -42,8 +42,9 @@ def set_open(shown: bool) -> None:
 
 
 def _note_switch() -> None:
-    if ui_controls.note(_SHOWN):
+    if ui_controls.is_new(_SHOWN):
         ui_links.note_act()
+    ui_controls.note(_SHOWN)
     if is_open():
         ui_guide.note_step("why")
 

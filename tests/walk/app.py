@@ -134,13 +134,20 @@ class Walk(RuleBasedStateMachine):
 
     def _visit(self, number: int, page: str | None = None) -> Visit:
         """The session in one of two tabs, on a page."""
-        Walk.n_steps += 1
         if number not in self.visits:
             self.visits[number] = Visit(Tab())
             check(self.visits[number])
         visit = self.visits[number]
         if page is not None and visit.page != page:
             go(visit, page)
+        return visit
+
+    def _with_clip(self, number: int) -> Visit:
+        """The session in one of two tabs, on the first page, with a clip that can be answered."""
+        visit = self._visit(number, "analyse")
+        if player_of(visit) is None:
+            name = next(iter(clips()))
+            give(visit, "up", name, clips()[name], "upload", False)
         return visit
 
     # --- Analyse -------------------------------------------------------------------------------
@@ -172,12 +179,10 @@ class Walk(RuleBasedStateMachine):
             visit.drop()
         check(visit)
 
-    @rule(number=tabs, place=st.integers(0, 7))
-    def choose_sample(self, number: int, place: int) -> None:
+    @rule(number=tabs, emotion=st.sampled_from((*LABELS, *LABELS, ui_analyse.ALL)))
+    def choose_sample(self, number: int, emotion: str) -> None:
         visit = self._visit(number, "analyse")
-        keys = [key for key in visit.tab.widget_keys() if key.startswith("sample-")]
-        key = keys[place % len(keys)]
-        emotion = key.removeprefix("sample-")
+        key = f"sample-{emotion}"
         stem = next(
             Path(row["file"]).stem
             for row in ui_analyse.list_samples(ui_analyse.SAMPLES_DIR)
@@ -189,10 +194,10 @@ class Walk(RuleBasedStateMachine):
 
     @rule(number=tabs, ends=st.tuples(places, places))
     def select(self, number: int, ends: tuple[float, float]) -> None:
-        visit = self._visit(number, "analyse")
+        visit = self._with_clip(number)
         key = player_of(visit)
-        if visit.clip is None or key is None:
-            return
+        assert visit.clip is not None
+        assert key is not None
         first, last = sorted(ends)
         share = None if last - first < 0.01 else (first, last)
         act(visit, lambda: visit.tab.tell(key, region=[] if share is None else list(share)))
@@ -201,9 +206,7 @@ class Walk(RuleBasedStateMachine):
 
     @rule(number=tabs, key=st.sampled_from(sorted(_NAMES)), step=st.integers(0, 60))
     def alter(self, number: int, key: str, step: int) -> None:
-        visit = self._visit(number, "analyse")
-        if key not in visit.tab.widget_keys():
-            return
+        visit = self._with_clip(number)
         value, setting = position(visit, key, step)
         act(visit, lambda: visit.tab.set(key, value))
         visit.settings = replace(visit.settings, **{_NAMES[key]: setting})
@@ -212,7 +215,7 @@ class Walk(RuleBasedStateMachine):
 
     @rule(number=tabs, key=st.sampled_from(("what-if-reset", "altered-reset")))
     def reset(self, number: int, key: str) -> None:
-        visit = self._visit(number, "analyse")
+        visit = self._with_clip(number)
         if key not in visit.tab.widget_keys() or visit.tab.node(key).disabled:
             return
         act(visit, lambda: visit.tab.click(key))
@@ -221,9 +224,7 @@ class Walk(RuleBasedStateMachine):
 
     @rule(number=tabs)
     def ask_why(self, number: int) -> None:
-        visit = self._visit(number, "analyse")
-        if "why" not in visit.tab.widget_keys():
-            return
+        visit = self._with_clip(number)
         shown = not visit.tab.controls()["why"]
         act(visit, lambda: visit.tab.set("why", shown))
         visit.controls["why"] = shown
@@ -255,7 +256,7 @@ class Walk(RuleBasedStateMachine):
 
     @rule(
         number=tabs,
-        stem=st.sampled_from(sorted(samples())),
+        stem=st.sampled_from(LABELS),
         speed=st.sampled_from((None, "0.5", "1.3", "2")),
         pitch=st.sampled_from((None, "-12", "3")),
         part=st.sampled_from((None, "0.10000-0.55000")),
@@ -530,6 +531,7 @@ def forget_controls(visit: Visit, page: str) -> None:
 
 def check(visit: Visit) -> None:
     """Fail where the page shows anything but what it must."""
+    Walk.n_steps += 1
     tab = visit.tab
     assert not tab.at.exception, tab.at.exception
     controls = tab.controls()

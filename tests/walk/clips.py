@@ -32,7 +32,7 @@ def short_voices(n: int, seed: int) -> Mapping[str, bytes]:
     return {
         f"clip {seed}-{i}.wav": voices.encoded(
             voices.voice(
-                tuple(rng.uniform(90, 320, 2)),  # type: ignore[arg-type]
+                tuple(rng.uniform(90, 320, 2)),
                 float(rng.uniform(0.8, 2.4)),
                 syllables_per_s=float(rng.uniform(2.5, 6.0)),
                 level_db=float(rng.uniform(-30, -14)),
