@@ -49,7 +49,7 @@ def set_to(settings: Settings) -> None:
 
 
 def begin_with(settings: Settings) -> None:
-    """Nothing; the widgets hold these settings, wherever the part of the page is open or not."""
+    """Set the widgets to these settings, before they are drawn."""
     for key, value in _values(settings).items():
         ui_controls.put(key, value)
 
@@ -67,7 +67,7 @@ def _note_change(key: str) -> None:
 
 
 def show_notice(sentence: str) -> None:
-    """Nothing; says that the clip was altered and how, with a way back beside it."""
+    """Show how the clip was altered, with a way back beside it."""
     with st.container(key="altered", horizontal=True, vertical_alignment="center"):
         st.warning(ui.plain(sentence))
         st.button(

@@ -15,6 +15,7 @@ from emo.whatif import Settings
 from tests.walk import app, browser
 from tests.walk.clips import clips, short_voices
 from tests.walk.oracle import check_command
+from tests.walk.visit import Visit
 
 PER_SESSION = 50
 """Steps in the test runner after which everything begins anew."""
@@ -38,10 +39,10 @@ def walk_app(n_steps: int, first_seed: int, *, shrinks: bool = True) -> int:
         phases=phases,
         suppress_health_check=list(HealthCheck),
     )
-    before = app.Walk.n_steps
+    before = Visit.n_checks
     machine = seed(first_seed)(app.Walk)
     run_state_machine_as_test(machine, settings=how, _min_steps=PER_SESSION)
-    return app.Walk.n_steps - before
+    return Visit.n_checks - before
 
 
 def walk_browser(n_steps: int, first_seed: int) -> int:

@@ -124,6 +124,11 @@ class Tab:
         """Have a component of ours say what it holds now: a region, or what is ticked."""
         self.send(WidgetState(id=self.id_of(key), json_value=json.dumps(state)))
 
+    def told_by(self, key: str) -> dict[str, Any]:
+        """What a component of ours holds."""
+        held = self._held.get(self.id_of(key), WidgetState())
+        return dict(json.loads(held.json_value or "{}"))
+
     def ask(self, key: str, event: str, value: Any) -> None:
         """Have a component of ours ask for something once."""
         state = WidgetState(id=f"$$STREAMLIT_INTERNAL_KEY_{self.id_of(key)}__events")

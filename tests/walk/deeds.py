@@ -1,0 +1,405 @@
+"""What people do in a browser, by mouse, keyboard and file chooser."""
+
+import base64
+import contextlib
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from playwright.sync_api import Locator
+
+from docs import screens
+from emo import ui_analyse, ui_links, ui_words
+from emo import ui_compare_words as compare_words
+from tests.browser.steps import stage
+from tests.walk.clips import clips, every_file
+from tests.walk.window import READ, SETTINGS, Window, samples, settle, wait_for
+
+SIZES = ((1280, 900), (390, 844), (820, 1180), (1600, 700))
+SLIDERS = ("what-if-noise", "what-if-speed", "what-if-pitch", "what-if-gain")
+_FOLLOW = ("cell-", "corpus-", "difference-", "model-of-", "run-", "comparison-order")
+"""Beginnings of the keys of controls that move with another."""
+
+Arguments = dict[str, Any]
+Deed = Callable[[Window, Arguments], None]
+
+
+def go(window: Window, name: str) -> None:
+    """Go to a page by its link, if another one is open."""
+    if window.name != name:
+        settle(window)
+        screens.open_page(window.page, ui_words.PAGES[name])
+        close_drawer(window)
+        settle(window)
+
+
+def close_drawer(window: Window) -> None:
+    """In a narrow window, put the drawer of pages away, which lies over the page."""
+    page = window.page
+    page.mouse.move(5, 5)
+    drawer = page.locator("[data-testid=stSidebar][data-collapsed=false]")
+    if drawer.count() and drawer.is_visible():
+        drawer.hover()
+        page.get_by_test_id("stSidebarCollapseButton").get_by_role("button").click()
+        page.wait_for_timeout(400)
+
+
+# --- Deeds ---------------------------------------------------------------------------------------
+
+
+def choose_files(window: Window, uploader: Locator, paths: list[Path]) -> None:
+    """Press the button of an uploader, and choose files in the window that opens."""
+    button = uploader.get_by_role("button", name=re.compile("^(Add files|.*Upload)$", re.S)).last
+    button.scroll_into_view_if_needed()
+    with window.page.expect_file_chooser() as chooser:
+        button.click()
+    chooser.value.set_files(paths)
+
+
+def upload_file(window: Window, path: Path, data: bytes) -> None:
+    """Give the first page a file in place of the one that is there."""
+    go(window, "analyse")
+    choose_files(window, window.page.locator("[class*=st-key-up]").first, [path])
+    window.take(path.name, data, "upload")
+    wait_for(window, lambda shown: shown["described"].startswith(path.name), path.name)
+
+
+def upload(window: Window, arguments: Arguments) -> None:
+    name = arguments["name"]
+    upload_file(window, window.path(name), every_file()[name])
+
+
+def upload_two_quickly(window: Window, arguments: Arguments) -> None:
+    go(window, "analyse")
+    uploader = window.page.locator("[class*=st-key-up]").first
+    choose_files(window, uploader, [window.path(arguments["name"])])
+    uploader.get_by_role("button", name="Add files").wait_for()
+    other = sorted(clips())[arguments["place"] % len(clips())]
+    upload_file(window, window.path(other), every_file()[other])
+
+
+def upload_wrong(window: Window, arguments: Arguments) -> None:
+    name = arguments["wrong"]
+    upload_file(window, window.path(name), every_file()[name])
+
+
+def take_away(window: Window, arguments: Arguments) -> None:
+    go(window, "analyse")
+    button = window.page.locator("[class*=st-key-up]").first.get_by_role(
+        "button", name=re.compile("^Remove")
+    )
+    if button.count() == 0:
+        return
+    button.first.click()
+    if window.clip is not None and window.clip[2] == "upload":
+        window.drop()
+        wait_for(window, lambda shown: not shown["described"], "no clip")
+
+
+def sample(window: Window, arguments: Arguments) -> None:
+    go(window, "analyse")
+    rows = ui_analyse.list_samples(ui_analyse.SAMPLES_DIR)
+    row = rows[arguments["place"] % len(rows)]
+    button = window.page.locator(f".st-key-sample-{row['emotion']} button")
+    if arguments["times"] % 2:
+        button.click()
+    else:
+        button.focus()
+        button.press("Enter")
+    name, data = samples()[Path(row["file"]).stem]
+    window.take(name, data, "sample")
+    wait_for(window, lambda shown: shown["described"].startswith(name), name)
+
+
+def record(window: Window, arguments: Arguments) -> None:
+    go(window, "analyse")
+    page = window.page
+    mic = page.locator("[class*=st-key-mic]").first
+    n_sent = page.evaluate("() => window.emoSent.length")
+    mic.get_by_role("button", name="Record", exact=True).click()
+    page.wait_for_timeout(1200 + 300 * arguments["times"])
+    mic.get_by_role("button", name="Stop recording").click()
+    page.wait_for_function(
+        "n => window.emoSent.length > n && window.emoSent.at(-1).data", arg=n_sent
+    )
+    data = base64.b64decode(page.evaluate("() => window.emoSent.at(-1).data"))
+    window.take(ui_words.RECORDING, data, "recording")
+    wait_for(window, lambda shown: shown["described"].startswith(ui_words.RECORDING), "recording")
+
+
+def drag(window: Window, arguments: Arguments) -> None:
+    go(window, "analyse")
+    if not has_player(window):
+        return
+    player = stage(window.page)
+    player.scroll_into_view_if_needed()
+    box = player.bounding_box()
+    assert box
+    y, (first, last) = box["y"] + box["height"] / 2, arguments["ends"]
+    mouse = window.page.mouse
+    mouse.move(box["x"] + first * box["width"], y)
+    mouse.down()
+    mouse.move(box["x"] + last * box["width"], y, steps=4)
+    mouse.up()
+
+
+def select_by_keys(window: Window, arguments: Arguments) -> None:
+    go(window, "analyse")
+    if not has_player(window):
+        return
+    player = stage(window.page)
+    for key in ["Home", *["ArrowRight"] * arguments["times"], "s", "End", "e"]:
+        player.press(key)
+    if arguments["place"] % 3 == 0:
+        player.press("Escape")
+
+
+def zoom(window: Window, arguments: Arguments) -> None:
+    go(window, "analyse")
+    if has_player(window):
+        stage(window.page).press("+-0"[arguments["place"] % 3])
+
+
+def play(window: Window, arguments: Arguments) -> None:
+    go(window, "analyse")
+    if has_player(window):
+        stage(window.page).press(" ")
+
+
+def open_what_if(window: Window) -> bool:
+    """Whether the settings are in sight now."""
+    panel = window.page.locator(".st-key-what-if")
+    if panel.count() == 0:
+        return False
+    slider = panel.locator("[type=range]").first
+    if not slider.is_visible():
+        panel.locator("summary").first.click()
+        slider.wait_for(state="visible")
+    return True
+
+
+def alter(window: Window, arguments: Arguments) -> None:
+    go(window, "analyse")
+    if not open_what_if(window):
+        return
+    page, place = window.page, arguments["place"]
+    key = (*SLIDERS, "what-if-telephone")[place % 5]
+    control = page.locator(f".st-key-{key}")
+    if key == "what-if-telephone":
+        control.locator("label").first.click()
+    elif arguments["times"] == 3:  # by mouse, somewhere on the rail
+        box = control.locator("[role=group]").first.bounding_box()
+        assert box
+        slider = control.locator("[type=range]").bounding_box() or box
+        page.mouse.click(
+            box["x"] + arguments["ends"][0] * box["width"], slider["y"] + slider["height"] / 2
+        )
+    else:
+        for _ in range(arguments["times"]):
+            control.get_by_role("slider").press(arguments["key"])
+    window.touch(key)
+    page.wait_for_timeout(400)  # the page waits a moment for more of the same
+    settle(window)
+
+
+def reset(window: Window, arguments: Arguments) -> None:
+    go(window, "analyse")
+    key = ("altered-reset", "what-if-reset")[arguments["place"] % 2]
+    button = window.page.locator(f".st-key-{key} button")
+    if key == "what-if-reset" and not open_what_if(window):
+        return
+    if button.count() == 0 or not button.is_enabled():
+        return
+    button.click()
+    window.touch(*SETTINGS)
+    wait_for(window, lambda shown: not shown["notice"], "no notice")
+
+
+def ask_why(window: Window, arguments: Arguments) -> None:
+    go(window, "analyse")
+    switch = window.page.locator(".st-key-why label").first
+    if switch.count():
+        switch.click()
+        window.touch("why")
+
+
+def forget(window: Window, arguments: Arguments) -> None:
+    go(window, "analyse")
+    button = window.page.locator(".st-key-downloads").get_by_role("button").last
+    if button.count():
+        button.click()
+        window.drop()
+        wait_for(window, lambda shown: not shown["described"], "no clip")
+
+
+def open_page(window: Window, arguments: Arguments) -> None:
+    names = list(ui_words.PAGES)
+    go(window, names[arguments["place"] % len(names)])
+
+
+def hurry(window: Window, arguments: Arguments) -> None:
+    go(window, "analyse")
+    others = [name for name in ui_words.PAGES if name != "analyse"]
+    other = others[arguments["place"] % len(others)]
+    for name in (other, "analyse"):
+        link = window.page.get_by_test_id("stTopNavLink").get_by_text(
+            ui_words.PAGES[name], exact=True
+        )
+        if not link.is_visible():
+            return
+        link.click()
+    window.page.wait_for_function("() => location.pathname === '/'")
+
+
+def step_back(window: Window, arguments: Arguments) -> None:
+    _step(window, lambda: window.page.go_back(wait_until="commit", timeout=5000))
+
+
+def step_forward(window: Window, arguments: Arguments) -> None:
+    _step(window, lambda: window.page.go_forward(wait_until="commit", timeout=5000))
+
+
+def _step(window: Window, move: Callable[[], Any]) -> None:
+    before = window.page.url
+    if window.page.evaluate("() => history.length") < 3:
+        return
+    with contextlib.suppress(Exception):  # within a page there is nothing to wait for
+        move()
+    if window.page.url == "about:blank":
+        window.page.goto(before)
+    window.is_known = False
+    window.controls.clear()
+    window.page.get_by_role("heading", level=1).wait_for()
+    window.page.wait_for_timeout(300)
+
+
+def reload(window: Window, arguments: Arguments) -> None:
+    link = ui_links.read_link(window.query, samples())
+    window.page.reload()
+    window.page.get_by_role("heading", level=1).wait_for()
+    window.controls.clear()
+    window.drop()
+    if window.name == "analyse" and link.sample:
+        window.clip, window.is_known = (*samples()[link.sample], "sample"), False
+        wait_for(window, lambda shown: bool(shown["described"]), "the sample of the address")
+
+
+def resize(window: Window, arguments: Arguments) -> None:
+    width, height = SIZES[arguments["place"] % len(SIZES)]
+    window.page.set_viewport_size({"width": width, "height": height})
+    window.page.wait_for_timeout(300)
+    close_drawer(window)
+
+
+def compare_files(window: Window, arguments: Arguments) -> None:
+    go(window, "compare")
+    listed = sorted(every_file())
+    names = {listed[(arguments["place"] + i * 5) % len(listed)] for i in range(arguments["times"])}
+    names -= {"empty.wav"}  # the framework itself passes over a file of no bytes
+    uploader = window.page.locator("[class*=st-key-comparison-up]").first
+    choose_files(window, uploader, [window.path(name) for name in sorted(names)])
+    window.given |= {name: every_file()[name] for name in names}
+    wait_answered(window)
+
+
+def compare_samples(window: Window, arguments: Arguments) -> None:
+    go(window, "compare")
+    window.page.get_by_role("button", name=compare_words.SAMPLES_LABEL).click()
+    window.given |= dict(samples().values())
+    wait_answered(window)
+
+
+def wait_answered(window: Window) -> None:
+    window.page.wait_for_timeout(500)
+    wait_for(window, lambda _: window.page.get_by_test_id("stProgress").count() == 0, "all")
+
+
+def tick(window: Window, arguments: Arguments) -> None:
+    go(window, "compare")
+    boxes = window.page.locator("tbody tr[data-id] input[type=checkbox]")
+    if boxes.count():
+        boxes.nth(arguments["place"] % boxes.count()).click()
+
+
+def open_in_full(window: Window, arguments: Arguments) -> None:
+    go(window, "compare")
+    buttons = window.page.locator("tbody tr[data-id] .name button")
+    if not buttons.count():
+        return
+    button = buttons.nth(arguments["place"] % buttons.count())
+    name = button.inner_text()
+    button.click()
+    window.take(name, window.given[name], "comparison")
+    wait_for(window, lambda shown: shown["described"].startswith(name), name)
+
+
+def set_control(window: Window, arguments: Arguments) -> None:
+    pages = ("compare", "confusion_matrices", "teach")
+    go(window, pages[arguments["place"] % 3])
+    settle(window)
+    controls = window.page.evaluate(READ)["controls"]
+    if not controls:
+        return
+    key = sorted(controls)[arguments["place"] // 3 % len(controls)]
+    control = window.page.locator(f".st-key-{key}")
+    radios = control.get_by_role("radio")
+    if radios.count():
+        radios.nth(arguments["place"] % radios.count()).click()
+    elif control.get_by_role("slider").count():
+        control.get_by_role("slider").press(arguments["key"])
+        window.page.wait_for_timeout(400)
+    elif control.get_by_role("combobox").count():
+        control.get_by_role("combobox").click()
+        options = window.page.get_by_role("option")
+        options.first.wait_for()
+        options.nth(arguments["place"] % options.count()).click()
+    else:
+        control.get_by_role("textbox").fill(("voice", "", "nobody")[arguments["place"] % 3])
+        control.get_by_role("textbox").press("Enter")
+    window.touch(key, *[one for one in window.controls if one.startswith(_FOLLOW)])
+
+
+def teach(window: Window, arguments: Arguments) -> None:
+    go(window, "teach")
+    uploader = window.page.locator("[class*=st-key-lessons-up]").first
+    n_before = window.page.locator("[class*=st-key-lesson-]").count()
+    choose_files(window, uploader, [window.path(arguments["name"])])
+    window.page.wait_for_timeout(500)
+    settle(window)
+    assert window.page.locator("[class*=st-key-lesson-]").count() >= n_before
+
+
+def has_player(window: Window) -> bool:
+    return stage(window.page).count() > 0
+
+
+DEEDS: dict[str, tuple[Deed, float]] = {
+    "upload": (upload, 6),
+    "upload_two_quickly": (upload_two_quickly, 2),
+    "upload_wrong": (upload_wrong, 2),
+    "take_away": (take_away, 2),
+    "sample": (sample, 4),
+    "record": (record, 1),
+    "drag": (drag, 4),
+    "select_by_keys": (select_by_keys, 3),
+    "zoom": (zoom, 1),
+    "play": (play, 1),
+    "alter": (alter, 8),
+    "reset": (reset, 2),
+    "ask_why": (ask_why, 2),
+    "forget": (forget, 1),
+    "open_page": (open_page, 3),
+    "hurry": (hurry, 2),
+    "step_back": (step_back, 2),
+    "step_forward": (step_forward, 1),
+    "reload": (reload, 1),
+    "resize": (resize, 1),
+    "compare_files": (compare_files, 2),
+    "compare_samples": (compare_samples, 1),
+    "tick": (tick, 2),
+    "open_in_full": (open_in_full, 2),
+    "set_control": (set_control, 3),
+    "teach": (teach, 1),
+}
+"""What a person may do, and how often beside the others."""
