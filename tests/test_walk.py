@@ -10,7 +10,7 @@ from tests.walk.clips import clips, short_voices
 from tests.walk.tab import Tab
 from tests.walk.visit import PAGES, Visit, check, shown_on
 
-N_STEPS = 250
+N_STEPS = 280
 
 
 def test_walk_shows_what_emo_predict_says() -> None:

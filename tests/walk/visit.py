@@ -309,9 +309,11 @@ def table_of(visit: Visit) -> tuple[str | None, list[dict[str, Any]]]:
 
 
 def ticked_in(visit: Visit) -> list[str]:
-    """Digests of the clips that are ticked in the table."""
-    key, _ = table_of(visit)
-    return [] if key is None else list(visit.tab.told_by(key).get("ticked", []))
+    """Digests of the clips that are ticked: in the browser, or as it was told to begin."""
+    for key, data in components(visit):
+        if "rows" in data:
+            return list(visit.tab.told_by(key).get("ticked", data["ticked"]))
+    return []
 
 
 def check_compare(visit: Visit) -> None:
