@@ -33,6 +33,9 @@ VARIED = "varied"
 DURATIONS_S = {0.3: 3, 0.6: 3, 1.0: 4, 2.0: 4, 4.0: 4, 10.0: 2, 60.0: 1}
 """How many sounds of each kind are made of each duration."""
 
+LONG_S = 1.0
+"""Kinds are counted from this duration on: what is shorter may be a single consonant."""
+
 LEVELS_DB = (-50.0, -20.0, -3.0)
 """Of the sounds, one after another; the loudest are cut off at full scale."""
 
@@ -75,7 +78,8 @@ def false_alarms(
         ``corpora`` and ``varied`` → corpus, ``conditions`` → condition, ``kinds`` → kind and
         ``durations`` → seconds: ``n`` sounds and ``flagged`` among them.  Corpora have
         ``held_n`` and ``held_flagged`` too, of the speakers with whom no limit was chosen; kinds
-        have their ``family``, and whether they are of ``design``.  ``version``, ``commit``,
+        are counted from :data:`LONG_S` on, with their ``family`` and whether they are of
+        ``design``.  ``version``, ``commit``,
         ``command``, and ``before``: the same of an earlier version.
     """
     recordings = find(directory).recordings
@@ -171,7 +175,7 @@ def _of_kinds(run: Run, durations_s: Mapping[float, int]) -> Counts:
     rows = list(zip(asked, flags, strict=True))
     kinds = {
         name: {"family": family, "design": table is DESIGN}
-        | count_flags(flag for row, flag in rows if row[0] == name)
+        | count_flags(flag for row, flag in rows if row[0] == name and row[1] >= LONG_S)
         for table in (DESIGN, HELD_OUT)
         for family, own in table.items()
         for name in own

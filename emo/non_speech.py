@@ -26,7 +26,7 @@ def page(counts: Counts) -> str:
     earlier = counts.get("before", {})
     tables = (
         ("## Speech", SPEECH, speech_table(counts, earlier)),
-        ("## Speech, altered", ALTERED, altered_table(counts, earlier)),
+        altered(counts, earlier),
         synthetic(counts, earlier),
         ("## Other sound", SOUNDS, families_table(counts["kinds"], earlier.get("kinds", {}))),
         ("## By duration", DURATIONS, durations_table(counts, earlier)),
@@ -56,8 +56,8 @@ and had no part in the fit of the model. They show how much room the limits leav
 languages: espeak-ng speaks with less background than any recording of a person."""
 
 SOUNDS = """\
-Sounds made by formula (`emo/sounds.py`), each of other pitch, tempo and colour, of 0.3 s to 60 s,
-at -50, -20 and -3 dB of full scale. The limits were chosen with other sounds of the kinds marked
+Sounds made by formula (`emo/sounds.py`), each of other pitch, tempo and colour, of 1 s to 60 s, at
+-50, -20 and -3 dB of full scale. The limits were chosen with other sounds of the kinds marked
 "known"; the kinds marked "new" were only counted."""
 
 DURATIONS = """\
@@ -65,9 +65,8 @@ All kinds together. In less than about 0.6 s hardly anything is flagged: a singl
 too, and a single vowel is a tone."""
 
 KINDS = """\
-Sounds of every duration, the shortest too, so that hardly a kind reaches 100 %. Laughter, coughs,
-sighs and breathing come from a voice, and drums, clicks and several instruments at once change as
-fast as speech does: these are missed most."""
+The same sounds by kind, those missed most first. Coughs, sighs, crying and breathing come from a
+voice, and several instruments at once change as fast as speech does."""
 
 
 def made_by(counts: Counts, earlier: Counts) -> str:
@@ -120,17 +119,20 @@ def speech_table(counts: Counts, earlier: Counts) -> str:
     )
 
 
-def altered_table(counts: Counts, earlier: Counts) -> str:
-    """Return the table of altered clips: at random and under each condition."""
+def altered(counts: Counts, earlier: Counts) -> tuple[str, ...]:
+    """Return the section on altered clips, at random and under each condition, if counted."""
     titles = condition_titles()
-    rows = [
-        ("at random", _sum(counts["varied"].values()), _sum(earlier.get("varied", {}).values()))
-    ]
+    rows: list[tuple[str, Counts, Counts | None]] = []
+    if counts["varied"]:
+        now, then = (_sum(source.get("varied", {}).values()) for source in (counts, earlier))
+        rows.append(("at random", now, then))
     rows += [
         (titles[name], row, earlier.get("conditions", {}).get(name))
         for name, row in counts["conditions"].items()
     ]
-    return _before_and_now("Alteration", rows)
+    if not rows:
+        return ()
+    return ("## Speech, altered", ALTERED, _before_and_now("Alteration", rows))
 
 
 def synthetic(counts: Counts, earlier: Counts) -> tuple[str, ...]:

@@ -53,7 +53,7 @@ def counted(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, alarms.Coun
     }
     for name, samples in clips.items():
         (folder / "tess" / f"{name}.wav").write_bytes(encoded(samples))
-    return models, false_alarms(folder, models, "a command", 1, {0.7: 1})
+    return models, false_alarms(folder, models, "a command", 1, {0.3: 1, 1.0: 1})
 
 
 def test_false_alarms_are_counted_by_corpus_and_half(counted: tuple[Path, alarms.Counts]) -> None:
@@ -74,10 +74,11 @@ def test_every_kind_is_counted_with_its_family(counted: tuple[Path, alarms.Count
             for name, make in own.items():
                 row = counts["kinds"][name]
                 assert (row["family"], row["design"], row["n"]) == (family, design, 1)
-                flagged = is_flagged(sound(make, 0.7, 1, alarms.LEVELS_DB[0]))
+                flagged = is_flagged(sound(make, 1.0, 3, alarms.LEVELS_DB[1]))
                 assert row["flagged"] == flagged, name
     total = sum(row["flagged"] for row in counts["kinds"].values())
-    assert counts["durations"] == {"0.7": {"n": len(KINDS), "flagged": total}}
+    assert counts["durations"]["1"] == {"n": len(KINDS), "flagged": total}
+    assert counts["durations"]["0.3"] == {"n": len(KINDS), "flagged": 0}
 
 
 def test_a_summary_has_each_corpus_and_family(counted: tuple[Path, alarms.Counts]) -> None:
