@@ -1,8 +1,8 @@
 """How often speech is flagged as something else, and how often other sound is not.
 
 Counted on clips of the corpora, as they are and altered, and on the kinds of :mod:`emo.sounds`.
-Speakers and seeds are divided in two: the limits were chosen with one half of each, and sounds
-longer than a few seconds, and the kinds in ``HELD_OUT``, were not looked at for it.
+Speakers and seeds are divided in two: the model of :mod:`emo.likeness` was fitted to one half of
+each, and not at all to the kinds in ``HELD_OUT``.
 """
 
 import hashlib
@@ -46,7 +46,7 @@ Run = Callable[[Work, Sequence[Any]], Flags]
 
 
 def halves(speakers: Iterable[str]) -> dict[str, bool]:
-    """Return whether each speaker is of the half with which the limits were chosen.
+    """Return whether each speaker is of the half to which the model was fitted.
 
     Speakers of one corpus take turns as in the sequence of Thue and Morse, so that sexes, which
     alternate in some, are in both halves.

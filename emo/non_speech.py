@@ -44,21 +44,22 @@ speech (music, noise, a tone), and a false alarm when it does. Both are counted 
 as they are now and for those of the version before."""
 
 SPEECH = """\
-Clips of the corpora as recorded. Each one flagged is a false alarm. The limits were chosen with
-half of the speakers; the last two columns count the other half alone."""
+Clips of the corpora as recorded. Each one flagged is a false alarm. The model was fitted, and the
+limits were set, with half of the speakers; the last two columns count the other half alone."""
 
 ALTERED = """\
 A sixth of the clips: altered at random as the copies for training are, and under each condition."""
 
 SYNTHETIC = """\
 The corpora are English. These voices are synthetic, speak the sentences of `bench/languages.py`,
-and had no part in the fit of the model. They show how much room the limits leave for other
-languages: espeak-ng speaks with less background than any recording of a person."""
+and the model was not fitted to them, though measurements that failed on them were left out. They
+show how much room the limits leave for other languages: espeak-ng speaks with less background than
+any recording of a person."""
 
 SOUNDS = """\
 Sounds made by formula (`emo/sounds.py`), each of other pitch, tempo and colour, of 1 s to 60 s, at
--50, -20 and -3 dB of full scale. The limits were chosen with other sounds of the kinds marked
-"known"; the kinds marked "new" were only counted."""
+-50, -20 and -3 dB of full scale. The model was fitted to other sounds of the kinds marked
+"known"; the kinds marked "new" were left out of the fit."""
 
 DURATIONS = """\
 All kinds together. In less than about 0.6 s hardly anything is flagged: a single consonant is noise
