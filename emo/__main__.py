@@ -355,7 +355,8 @@ def _explain(options: argparse.Namespace) -> int:
 def _evaluate(options: argparse.Namespace) -> int:
     if options.manifest:
         return _evaluate_manifest(options)
-    from emo.evaluate import compare, evaluate_protocols, false_alarms
+    from emo.alarms import false_alarms, summary
+    from emo.evaluate import compare, evaluate_protocols
     from emo.results import read_metrics
     from emo.train import describe_folder
 
@@ -384,7 +385,7 @@ def _evaluate(options: argparse.Namespace) -> int:
     report: dict[str, Any] = {}
     if "presence" in asked:
         report["presence"] = false_alarms(directory, models, options.command, options.jobs)
-        _print_false_alarms(report["presence"])
+        print(summary(report["presence"]))
     for protocol in [name for name in asked if name != "presence"]:
         blocks = {key: read_metrics(models, key)["protocols"] for key in ANSWERS}
         report[protocol] = {key: block[protocol] for key, block in blocks.items()}
@@ -409,12 +410,6 @@ def _evaluate_manifest(options: argparse.Namespace) -> int:
         print(f"{printable(row['path'])}: {row['error']}")
     _write_report(options.json, found)
     return FAILED if found["errors"] else DONE
-
-
-def _print_false_alarms(found: dict[str, Any]) -> None:
-    print(f"\n{'out of place':<14}{'clips':>7}{'flagged':>10}")
-    for name, row in (found["corpora"] | found["conditions"]).items():
-        print(f"{name:<14}{row['n']:>7,}{row['flagged'] / max(row['n'], 1):>10.2%}")
 
 
 def _print_comparison(protocol: str, table: dict[str, dict[str, float]]) -> None:

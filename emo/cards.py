@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from emo import non_speech
 from emo.bundle import WEIGHTS
 from emo.calibrate import CALIBRATION
 from emo.card_words import (
@@ -457,7 +458,7 @@ def documents(models: Path, readme: Path | None = None) -> dict[Path, str]:
         Folder with one folder per model.
     readme
         A document whose lines between :data:`BEGIN` and :data:`END` are the tables of results;
-        beside it stands the report, :data:`RESULTS`.
+        beside it stand the report, :data:`RESULTS`, and the page of :mod:`emo.non_speech`.
 
     Raises
     ------
@@ -472,6 +473,8 @@ def documents(models: Path, readme: Path | None = None) -> dict[Path, str]:
         if readme is not None:
             made[readme] = _with_table(readme, results_table(models))
             made[readme.parent / RESULTS] = f"{MADE_BY}\n\n{report(models)}"
+            if text := non_speech.page(read_json(models / PRESENCE)):
+                made[readme.parent / non_speech.PAGE] = f"{MADE_BY}\n\n{text}"
     except (KeyError, TypeError, AttributeError, IndexError) as error:
         raise ModelError(
             f"A model.json, metrics.json, calibration.json or listeners.json in {models} is "

@@ -1,13 +1,11 @@
 """How often each classifier and the vote are right: by protocol, or on a list of files."""
 
 import csv
-import hashlib
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from functools import partial
-from itertools import repeat
 from multiprocessing import get_context, parent_process
 from pathlib import Path
 from threading import Thread
@@ -16,15 +14,14 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from emo.audio import Clip, decode, load
+from emo.audio import Clip, load
 from emo.bundle import Network, network_bytes, writes_network
 from emo.classifiers import CLASSIFIERS
-from emo.corpora import Recording, find
+from emo.corpora import Recording
 from emo.degrade import CONDITIONS
 from emo.epochs import softmax
 from emo.errors import AudioError, CorpusError
 from emo.examples import Batch, Fitted, Inputs
-from emo.features import analyse
 from emo.folds import Fold, folds
 from emo.labels import LABELS
 from emo.metrics import (
@@ -36,19 +33,16 @@ from emo.metrics import (
     write_predictions,
 )
 from emo.predict import ANSWER_KEYS, MODEL_KEYS, Models, predict_many
-from emo.presence import concerns
 from emo.results import (
     PLAIN_OF,
-    PRESENCE,
     VOTE,
     calibration_file,
     plain_file,
     predictions_file,
     read_metrics,
     summarise,
-    write_json,
 )
-from emo.store import alter, load_features
+from emo.store import load_features
 from emo.train import SEED, Dataset, commit, fit_all, load_dataset, write_curve
 from emo.tree import predict_plain
 
@@ -399,58 +393,6 @@ def compare(outcome_models: Path, models: Path, protocol: str) -> dict[str, dict
 def _accuracy(predictions: Predictions) -> float:
     asked = predictions.among(LABELS)
     return score(asked.emotions, asked.probabilities).accuracy
-
-
-# --- Out of place --------------------------------------------------------------------------------
-
-
-def false_alarms(directory: Path, models: Path, command: str, jobs: int = 1) -> dict[str, Any]:
-    """How often clips of the corpora are taken for something other than speech; also written.
-
-    All usable clips as they are, by corpus, and the clips that ``voices`` tests altered under each
-    condition.  Written to ``models/presence.json``.
-
-    Returns
-    -------
-    dict
-        ``corpora`` and ``conditions`` → name → ``n`` clips and ``flagged`` among them; ``commit``
-        and ``command``.
-    """
-    recordings = find(directory).recordings
-    altered = [
-        recordings[i] for fold in folds("voices", recordings) for i in altered_rows(fold, fold.test)
-    ]
-    found: dict[str, Any] = {"corpora": {}, "conditions": {}}
-    with ProcessPoolExecutor(jobs, get_context("spawn")) as workers:
-        for corpus in dict.fromkeys(r.corpus for r in recordings):
-            own = [r.path for r in recordings if r.corpus == corpus]
-            found["corpora"][corpus] = _count_flagged(workers, own, "")
-        for name in CONDITIONS:
-            found["conditions"][name] = _count_flagged(workers, [r.path for r in altered], name)
-    found |= {"commit": commit(), "command": command}
-    write_json(models / PRESENCE, found)
-    return found
-
-
-def _count_flagged(workers: Any, paths: Sequence[Path], condition: str) -> dict[str, int]:
-    parts = [paths[i : i + MANIFEST_CHUNK] for i in range(0, len(paths), MANIFEST_CHUNK)]
-    flags = [flag for part in workers.map(_flag, parts, repeat(condition)) for flag in part]
-    return {"n": len(flags), "flagged": sum(flags)}
-
-
-def _flag(paths: Sequence[Path], condition: str) -> list[bool]:
-    """Whether each clip is out of place; those that cannot be used at all are left out."""
-    flags = []
-    for path in paths:
-        try:
-            data = path.read_bytes()
-            samples = decode(data, path.name).samples
-            if condition:
-                samples = alter(samples, condition, hashlib.sha256(data).hexdigest())
-            flags.append(bool(concerns(analyse(samples))))
-        except AudioError:
-            continue
-    return flags
 
 
 # --- A list of one's own -------------------------------------------------------------------------

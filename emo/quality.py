@@ -15,7 +15,8 @@ import numpy.typing as npt
 from emo.audio import RATE_HZ, Clip
 from emo.features import FRAME_S, WINDOW, Floats, Frames, analyse, power_spectrum
 from emo.functionals import quantiles
-from emo.presence import stretches, without_voice
+from emo.measures import stretches
+from emo.presence import without_voice
 
 # What the limits rest on is the table "Sound made worse" in models/vote/CARD.md: a limit stands
 # where a condition starts to cost the vote several points. Level has none, since 20 dB softer costs

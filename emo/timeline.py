@@ -19,8 +19,9 @@ import numpy.typing as npt
 from emo.audio import Clip
 from emo.features import FRAME_S, HOP, Floats, analyse, cnn_input
 from emo.functionals import functionals
+from emo.measures import Flags, stretches
 from emo.predict import VOTE, Answer, Models, answer, answers, probabilities
-from emo.presence import Concern, Flags, find_speech, stretches
+from emo.presence import Concern, find_speech
 
 WINDOW_S = 3.0  # as the clips of which the classifiers learnt, and their confidence: 2 to 4 s
 HOP_S = 1.0  # at most; three windows hear each moment, and ten minutes are 600 windows

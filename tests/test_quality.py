@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from emo import degrade
 from emo.audio import RATE_HZ, Clip, decode
 from emo.features import analyse
+from emo.instruments import band_of_noise
 from emo.quality import (
     CLIPPED_SHARE,
     HELD_SAMPLES,
@@ -23,7 +24,6 @@ from emo.quality import (
     flat_share,
     measure_quality,
 )
-from tests.music import band_of_noise
 from tests.voices import encoded, noise, padded, silence, tone, voice
 
 GOOD = Quality(3.0, 48_000, 1, -3.0, -20.0, 0.0, 35.0, 0.9, 8000.0)

@@ -15,11 +15,11 @@ from emo import reports, timeline
 from emo.__main__ import main
 from emo.audio import RATE_HZ, decode
 from emo.functionals import functionals
+from emo.instruments import melody, organ
 from emo.labels import INDEX, LABELS
 from emo.predict import ANSWER_KEYS, answer, load_models, predict
+from emo.sounds import sound
 from emo.timeline import Timeline, cues, follow, join_speech, place_windows
-from tests.music import melody, organ
-from tests.sounds import sound
 from tests.voices import Samples, encoded, noise, silence, tone, voice
 
 GLIDE = voice((240.0, 120.0), 2.0)

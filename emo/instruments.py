@@ -1,4 +1,4 @@
-"""Instruments, melodies and rhythms made by formula, for :mod:`tests.sounds`."""
+"""Instruments, melodies and rhythms made by formula, for :mod:`emo.sounds`."""
 
 from collections.abc import Callable
 
@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 from numpy.random import Generator
 
-from tests.voices import RATE_HZ
+from emo.audio import RATE_HZ
 
 Wave = npt.NDArray[np.float64]
 Kind = Callable[[float, Generator], Wave]
@@ -16,23 +16,25 @@ TRIADS = ((0, 4, 7), (5, 9, 12), (7, 11, 14), (9, 12, 16))
 
 
 def times_s(duration_s: float) -> Wave:
+    """Return the time of each sample."""
     return np.arange(round(duration_s * RATE_HZ)) / RATE_HZ
 
 
-def note_hz(key: float) -> float:
-    """Frequency of a key in semitones above A4's 440 Hz."""
-    return float(440.0 * 2 ** (key / 12))
+def note_hz(key: npt.ArrayLike) -> Wave:
+    """Return the frequency of a key in semitones above A4's 440 Hz."""
+    return np.asarray(440.0 * 2.0 ** (np.asarray(key) / 12))
 
 
-def coloured(n: int, tilt: float, rng: Generator) -> Wave:
-    """Gaussian noise of RMS 1 that falls by ``6 tilt`` dB per octave above 20 Hz."""
+def coloured(n: int, tilt: float, rng: Generator, lowest_hz: float = 20.0) -> Wave:
+    """Return Gaussian noise of RMS 1 that falls by ``6 tilt`` dB per octave from the lowest on."""
     spectrum = np.fft.rfft(rng.standard_normal(n))
-    spectrum *= np.maximum(np.fft.rfftfreq(n, 1 / RATE_HZ), 20.0) ** -tilt
+    spectrum *= np.maximum(np.fft.rfftfreq(n, 1 / RATE_HZ), lowest_hz) ** -tilt
     wave = np.fft.irfft(spectrum, n)
     return np.asarray(wave / np.sqrt(np.mean(wave**2)))
 
 
 def band_of_noise(n: int, low_hz: float, high_hz: float, rng: Generator) -> Wave:
+    """Return Gaussian noise of RMS 1 between two frequencies."""
     spectrum = np.fft.rfft(rng.standard_normal(n))
     hz = np.fft.rfftfreq(n, 1 / RATE_HZ)
     spectrum[(hz < low_hz) | (hz > high_hz)] = 0.0
@@ -50,6 +52,7 @@ def harmonics(phase: Wave, top_hz: float, gains: npt.ArrayLike) -> Wave:
 
 
 def fades(n: int, attack_s: float, release_s: float) -> Wave:
+    """Return a gain that rises at the start and falls at the end, along lines."""
     t = np.arange(n) / RATE_HZ
     return np.minimum(1.0, t / attack_s) * np.minimum(1.0, t[::-1] / release_s)
 
@@ -70,6 +73,7 @@ def piano(hz: float, duration_s: float, rng: Generator) -> Wave:
 
 
 def organ(hz: float, duration_s: float, rng: Generator) -> Wave:
+    """Return pipes of several lengths, steady and each a little other in strength."""
     t = times_s(duration_s)
     gains = np.array([1, 0.8, 0.4, 0.6, 0.1, 0.3, 0.05, 0.3]) * rng.uniform(0.6, 1.4, 8)
     return harmonics(t * hz, hz, gains) * fades(len(t), 0.03, 0.05)
@@ -86,6 +90,7 @@ def bowed(hz: float, duration_s: float, rng: Generator) -> Wave:
 
 
 def flute(hz: float, duration_s: float, rng: Generator) -> Wave:
+    """Return few harmonics that swing together in pitch and level, with some breath."""
     t = times_s(duration_s)
     swing = np.sin(2 * np.pi * rng.uniform(4.5, 5.8) * t)
     phase = np.cumsum(hz * (1 + 0.004 * swing)) / RATE_HZ
@@ -124,6 +129,7 @@ def bell(hz: float, duration_s: float, rng: Generator) -> Wave:
 
 
 def saw(hz: float, duration_s: float, _rng: Generator) -> Wave:
+    """Return a synthesiser's sawtooth through a filter."""
     t = times_s(duration_s)
     k = np.arange(1, 40)
     return harmonics(t * hz, hz, 1 / k / (1 + (k * hz / 1800.0) ** 2)) * fades(len(t), 0.01, 0.02)
@@ -143,7 +149,7 @@ def melody(note: Note, low: int, high: int, ring: float = 1.0) -> Kind:
         place, start = int(rng.integers(len(scale))), 0
         while start < len(total):
             length_s = beat_s * float(rng.choice([1, 1, 2]))
-            wave = note(note_hz(scale[place]), length_s * ring, rng) * rng.uniform(0.6, 1.0)
+            wave = note(float(note_hz(scale[place])), length_s * ring, rng) * rng.uniform(0.6, 1.0)
             stop = min(len(total), start + len(wave))
             total[start:stop] += wave[: stop - start]
             start += round(length_s * RATE_HZ)
@@ -164,7 +170,7 @@ def chords(note: Note, low: int, voices: int = 3) -> Kind:
             keys = TRIADS[rng.integers(len(TRIADS))]
             for i in range(voices):
                 key = root + keys[i % 3] + 12 * (i // 3) + rng.normal(0, 0.03)
-                wave = note(note_hz(key), length_s, rng)
+                wave = note(float(note_hz(key)), length_s, rng)
                 stop = min(len(total), start + len(wave))
                 total[start:stop] += wave[: stop - start]
             start += round(length_s * RATE_HZ)
@@ -191,6 +197,7 @@ def beats(pattern: tuple[tuple[int, Callable[[Generator], Wave]], ...]) -> Kind:
 
 
 def kick(rng: Generator) -> Wave:
+    """Return a sine that falls from 150 Hz to 50 Hz."""
     t = times_s(0.25)
     phase = np.cumsum(50 + 100 * np.exp(-t * 30)) / RATE_HZ
     return np.sin(2 * np.pi * phase) * np.exp(-t * 14) + 0.02 * rng.standard_normal(len(t)) * (
@@ -199,6 +206,7 @@ def kick(rng: Generator) -> Wave:
 
 
 def snare(rng: Generator) -> Wave:
+    """Return noise over a short tone."""
     t = times_s(0.2)
     return 0.6 * coloured(len(t), 0.2, rng) * np.exp(-t * 22) + 0.4 * np.sin(
         2 * np.pi * 185 * t
@@ -206,11 +214,13 @@ def snare(rng: Generator) -> Wave:
 
 
 def hat(rng: Generator) -> Wave:
+    """Return a short hiss."""
     t = times_s(0.08)
     return 0.3 * band_of_noise(len(t), 5000, 7900, rng) * np.exp(-t * 60)
 
 
 def conga(rng: Generator) -> Wave:
+    """Return a skin of one of three sizes, its pitch falling at the stroke."""
     t = times_s(0.3)
     hz = rng.choice([180.0, 240.0, 330.0])
     return np.sin(2 * np.pi * np.cumsum(hz * (1 + 0.15 * np.exp(-t * 40))) / RATE_HZ) * np.exp(
@@ -219,6 +229,7 @@ def conga(rng: Generator) -> Wave:
 
 
 def shaker(rng: Generator) -> Wave:
+    """Return a hiss that swells and falls."""
     t = times_s(0.1)
     return np.asarray(0.4 * band_of_noise(len(t), 3000, 7900, rng) * np.sin(np.pi * t / 0.1) ** 2)
 
@@ -235,6 +246,3 @@ def mix(*parts: tuple[float, Kind]) -> Kind:
 
 drums = beats(((0b00010001, kick), (0b01000100, snare), (0b11111111, hat)))
 hand_drums = beats(((0b10110101, conga), (0b01010010, conga), (0b11111111, shaker)))
-
-
-# Noise.

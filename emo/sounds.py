@@ -8,7 +8,10 @@ with, :data:`HELD_OUT` those that were measured only afterwards.
 import numpy as np
 from numpy.random import Generator
 
-from tests.music import (
+from emo.audio import RATE_HZ
+from emo.bursts import BURSTS
+from emo.features import Floats
+from emo.instruments import (
     Kind,
     Wave,
     band_of_noise,
@@ -33,22 +36,91 @@ from tests.music import (
     saw,
     times_s,
 )
-from tests.voices import RATE_HZ, Samples, at_level
+from emo.signals import (
+    beeps,
+    bird,
+    busy_tone,
+    buzzer,
+    dial_tone,
+    kettle,
+    key_tones,
+    keys,
+    modem,
+    ringing,
+    sine,
+    siren,
+    sweep,
+    two_tone_alarm,
+)
 
 
 def white(duration_s: float, rng: Generator) -> Wave:
+    """Return noise with as much power at every frequency."""
     return coloured(round(duration_s * RATE_HZ), 0.0, rng)
 
 
 def pink(duration_s: float, rng: Generator) -> Wave:
+    """Return noise that falls by 3 dB an octave."""
     return coloured(round(duration_s * RATE_HZ), 0.5, rng)
 
 
 def brown(duration_s: float, rng: Generator) -> Wave:
+    """Return noise that falls by 6 dB an octave."""
     return coloured(round(duration_s * RATE_HZ), 1.0, rng)
 
 
+def deep(tilt: float) -> Kind:
+    """Return noise that goes on to rise below what can be heard, down to 1 Hz."""
+
+    def kind(duration_s: float, rng: Generator) -> Wave:
+        return coloured(round(duration_s * RATE_HZ), tilt, rng, 1.0)
+
+    return kind
+
+
+def blue(duration_s: float, rng: Generator) -> Wave:
+    """Return noise that rises by 3 dB an octave."""
+    return coloured(round(duration_s * RATE_HZ), -0.5, rng)
+
+
+def violet(duration_s: float, rng: Generator) -> Wave:
+    """Return noise that rises by 6 dB an octave."""
+    return coloured(round(duration_s * RATE_HZ), -1.0, rng)
+
+
+def passed(low_hz: float, high_hz: float) -> Kind:
+    """Return noise of one band, its edges an eighth higher or lower in each sound."""
+
+    def kind(duration_s: float, rng: Generator) -> Wave:
+        shift = rng.uniform(0.875, 1.125)
+        n = round(duration_s * RATE_HZ)
+        return band_of_noise(n, low_hz * shift, high_hz * shift, rng) + 0.003 * coloured(n, 0, rng)
+
+    return kind
+
+
+def air(duration_s: float, rng: Generator) -> Wave:
+    """Return air from an outlet: noise below a few hundred hertz, a hiss, and a motor's hum."""
+    t = times_s(duration_s)
+    wave = coloured(len(t), rng.uniform(0.6, 1.0), rng) + 0.1 * coloured(len(t), -0.2, rng)
+    return wave * (1 + 0.05 * np.sin(2 * np.pi * 0.3 * t)) + 0.05 * hum(50.0, 1.0)(duration_s, rng)
+
+
+def pulsing(kind: Kind) -> Kind:
+    """Return a kind whose level swells and falls as often as syllables, two to eight a second."""
+
+    def pulsed(duration_s: float, rng: Generator) -> Wave:
+        beat = np.cumsum(
+            rng.uniform(2, 8) * (1 + 0.3 * coloured(round(duration_s * RATE_HZ), 1.0, rng))
+        )
+        return kind(duration_s, rng) * (0.05 + np.sin(np.pi * beat / RATE_HZ) ** 2)
+
+    return pulsed
+
+
 def hum(mains_hz: float, steepness: float) -> Kind:
+    """Return the hum of the mains, its harmonics falling more or less steeply."""
+
     def kind(duration_s: float, rng: Generator) -> Wave:
         t = times_s(duration_s)
         k = np.arange(1, 25)
@@ -85,16 +157,19 @@ def drops(n: int, per_s: float, decay_per_s: float, rng: Generator) -> Wave:
 
 
 def rain(duration_s: float, rng: Generator) -> Wave:
+    """Return some four hundred drops a second over a soft hiss."""
     n = round(duration_s * RATE_HZ)
     return drops(n, 400.0, 900.0, rng) + 0.15 * coloured(n, 0.2, rng)
 
 
 def crackle(duration_s: float, rng: Generator) -> Wave:
+    """Return single short bursts, as of a fire or an old record."""
     n = round(duration_s * RATE_HZ)
     return drops(n, 15.0, 1500.0, rng) + 0.03 * coloured(n, 0.8, rng)
 
 
 def typing(duration_s: float, rng: Generator) -> Wave:
+    """Return seven strokes a second."""
     n = round(duration_s * RATE_HZ)
     return drops(n, 7.0, 250.0, rng) + 0.01 * coloured(n, 0.5, rng)
 
@@ -125,6 +200,7 @@ def wind(duration_s: float, rng: Generator) -> Wave:
 
 
 def waves_of_the_sea(duration_s: float, rng: Generator) -> Wave:
+    """Return noise that swells every few seconds."""
     t = times_s(duration_s)
     swell = (0.5 + 0.5 * np.sin(2 * np.pi * t / rng.uniform(2.5, 5) + rng.uniform(0, 6))) ** 2
     return coloured(len(t), 0.35, rng) * (0.1 + swell)
@@ -140,78 +216,9 @@ def clicks(duration_s: float, rng: Generator) -> Wave:
     return wave
 
 
-# Signals.
-
-
-def sine(duration_s: float, rng: Generator) -> Wave:
-    hz = np.exp(rng.uniform(np.log(80.0), np.log(3000.0)))
-    return np.asarray(np.sin(2 * np.pi * hz * times_s(duration_s)))
-
-
-def dial_tone(duration_s: float, rng: Generator) -> Wave:
-    t = times_s(duration_s)
-    low, high = ((350, 440), (425, 425), (400, 450))[rng.integers(3)]
-    return np.asarray(np.sin(2 * np.pi * low * t) + np.sin(2 * np.pi * high * t))
-
-
-def sweep(duration_s: float, rng: Generator) -> Wave:
-    low, high = rng.uniform(80, 300), rng.uniform(2000, 7000)
-    phase = low * duration_s / np.log(high / low)
-    return np.asarray(
-        np.sin(2 * np.pi * phase * (high / low) ** (times_s(duration_s) / duration_s))
-    )
-
-
-def beeps(duration_s: float, rng: Generator) -> Wave:
-    t = times_s(duration_s)
-    period_s = rng.uniform(0.25, 1.0)
-    return np.sin(2 * np.pi * rng.uniform(600, 2500) * t) * (t % period_s < period_s / 2)
-
-
-def siren(duration_s: float, rng: Generator) -> Wave:
-    t = times_s(duration_s)
-    hz = 900 + 400 * np.sin(2 * np.pi * rng.uniform(0.3, 3.0) * t)
-    return harmonics(np.cumsum(hz) / RATE_HZ, 1300.0, (1, 0.3, 0.2))
-
-
-def key_tones(duration_s: float, rng: Generator) -> Wave:
-    """Telephone keys (DTMF), 0.15 s each and as long apart."""
-    t = times_s(duration_s)
-    wave = np.zeros(len(t))
-    for start in range(0, len(t), int(0.3 * RATE_HZ)):
-        part = t[start : start + int(0.15 * RATE_HZ)]
-        low, high = rng.choice([697, 770, 852, 941]), rng.choice([1209, 1336, 1477])
-        wave[start : start + len(part)] = np.sin(2 * np.pi * low * part) + np.sin(
-            2 * np.pi * high * part
-        )
-    return wave
-
-
-def ringing(duration_s: float, rng: Generator) -> Wave:
-    t = times_s(duration_s)
-    on = t % 0.05 < 0.025
-    hz = np.where(on, rng.uniform(700, 900), rng.uniform(1000, 1200))
-    return harmonics(np.cumsum(hz) / RATE_HZ, 1200, (1, 0.4, 0.3)) * (t % 3.0 < 1.8)
-
-
-def two_tone_alarm(duration_s: float, rng: Generator) -> Wave:
-    t = times_s(duration_s)
-    hz = np.where(t % 0.8 < 0.4, rng.uniform(400, 600), rng.uniform(700, 1000))
-    return harmonics(np.cumsum(hz) / RATE_HZ, 1000.0, (1, 0, 0.33, 0, 0.2))
-
-
-def buzzer(duration_s: float, rng: Generator) -> Wave:
-    hz = rng.uniform(90, 300)
-    return np.sign(np.sin(2 * np.pi * hz * times_s(duration_s)))
-
-
-def bird(duration_s: float, rng: Generator) -> Wave:
-    t = times_s(duration_s)
-    hz = 3500 + 1200 * np.sin(2 * np.pi * rng.uniform(6, 12) * t)
-    return np.sin(2 * np.pi * np.cumsum(hz) / RATE_HZ) * (np.sin(2 * np.pi * 1.7 * t) > 0)
-
-
 def distorted(kind: Kind) -> Kind:
+    """Return a kind overdriven until its peaks are round."""
+
     def louder(duration_s: float, rng: Generator) -> Wave:
         wave = kind(duration_s, rng)
         return np.asarray(np.tanh(6.0 * wave / (np.abs(wave).max() + 1e-9)))
@@ -232,6 +239,7 @@ trio = mix((1.0, melody(brass, -14, 5)), (0.8, hand_drums), (0.6, chords(piano, 
 
 
 def marimba(hz: float, duration_s: float, _rng: Generator) -> Wave:
+    """Return a bar of wood: a decaying sine and a short overtone."""
     t = times_s(duration_s)
     wave = np.sin(2 * np.pi * hz * t) * np.exp(-t * 7)
     return (wave + 0.3 * np.sin(2 * np.pi * 3.93 * hz * t) * np.exp(-t * 25)) * fades(
@@ -248,12 +256,14 @@ def accordion(hz: float, duration_s: float, rng: Generator) -> Wave:
 
 
 def bongo(rng: Generator) -> Wave:
+    """Return a small skin of one of two sizes."""
     t = times_s(0.15)
     hz = rng.choice([320.0, 440.0])
     return np.asarray(np.sin(2 * np.pi * hz * t) * np.exp(-t * 35))
 
 
 def kettledrum(duration_s: float, rng: Generator) -> Wave:
+    """Return a large skin, struck now and then."""
     t = times_s(0.9)
     hit = np.exp(-t * 4) * sum(np.sin(2 * np.pi * 110 * k * t) / k for k in (1.0, 1.5, 2.0))
     wave = np.zeros(round(duration_s * RATE_HZ) + len(t))
@@ -284,6 +294,7 @@ def stream(duration_s: float, rng: Generator) -> Wave:
 
 
 def footsteps(duration_s: float, rng: Generator) -> Wave:
+    """Return dull thuds, two a second."""
     n = round(duration_s * RATE_HZ)
     wave = 0.005 * coloured(n, 0.5, rng)
     t = times_s(0.12)
@@ -302,39 +313,9 @@ def printer(duration_s: float, rng: Generator) -> Wave:
 
 
 def thunder(duration_s: float, rng: Generator) -> Wave:
+    """Return a rumble that fades and comes back."""
     t = times_s(duration_s)
     return coloured(len(t), 1.2, rng) * (np.exp(-t) + 0.4 * np.exp(-((t - 1.5) ** 2) * 4))
-
-
-def busy_tone(duration_s: float, _rng: Generator) -> Wave:
-    t = times_s(duration_s)
-    return (np.sin(2 * np.pi * 480 * t) + np.sin(2 * np.pi * 620 * t)) * (t % 1.0 < 0.5)
-
-
-def kettle(duration_s: float, rng: Generator) -> Wave:
-    """A whistle that wavers, with the hiss of steam."""
-    t = times_s(duration_s)
-    waver = np.cumsum(coloured(len(t), 1.5, rng))
-    hz = rng.uniform(1500, 2500) * (1 + 0.01 * waver / (np.abs(waver).max() + 1e-9))
-    return np.sin(2 * np.pi * np.cumsum(hz) / RATE_HZ) + 0.2 * coloured(len(t), 0.0, rng)
-
-
-def modem(duration_s: float, rng: Generator) -> Wave:
-    """Bits as two tones, 300 a second."""
-    t = times_s(duration_s)
-    bits = rng.integers(0, 2, int(duration_s * 300) + 1)[(t * 300).astype(int)]
-    return np.asarray(np.sin(2 * np.pi * np.cumsum(np.where(bits, 1270.0, 1070.0)) / RATE_HZ))
-
-
-def keys(duration_s: float, rng: Generator) -> Wave:
-    """High rings at random times, as of a bunch of keys."""
-    n = round(duration_s * RATE_HZ)
-    wave = 0.002 * rng.standard_normal(n)
-    t = times_s(0.06)
-    for start in rng.integers(0, n - len(t), int(10 * duration_s)):
-        hz = rng.uniform(2500, 7000)
-        wave[start : start + len(t)] += rng.random() * np.sin(2 * np.pi * hz * t) * np.exp(-t * 60)
-    return wave
 
 
 bongos = beats(((0b01101101, bongo), (0b10010010, bongo)))
@@ -379,6 +360,13 @@ DESIGN: dict[str, dict[str, Kind]] = {
         "applause": applause,
         "wind": wind,
         "clicks": clicks,
+        "blue noise": blue,
+        "violet noise": violet,
+        "noise of 100 to 400 Hz": passed(100.0, 400.0),
+        "noise of 300 to 3400 Hz": passed(300.0, 3400.0),
+        "noise of 900 to 1100 Hz": passed(900.0, 1100.0),
+        "air conditioning": air,
+        "pulsing pink noise": pulsing(pink),
     },
     "tone": {
         "sine": sine,
@@ -411,11 +399,26 @@ HELD_OUT: dict[str, dict[str, Kind]] = {
         "footsteps": footsteps,
         "printer": printer,
         "thunder": thunder,
+        "pink noise down to 1 Hz": deep(0.5),
+        "brown noise down to 1 Hz": deep(1.0),
+        "noise of 2 to 6 kHz": passed(2000.0, 6000.0),
+        "pulsing white noise": pulsing(white),
     },
     "tone": {"busy tone": busy_tone, "kettle": kettle, "modem": modem, "jingle of keys": keys},
+    "burst": BURSTS,
 }
 
+KINDS = {
+    name: make
+    for table in (DESIGN, HELD_OUT)
+    for row in table.values()
+    for name, make in row.items()
+}
+"""Every kind by its name."""
 
-def sound(kind: Kind, duration_s: float = 4.0, seed: int = 0, level_db: float = -20.0) -> Samples:
-    """Return a kind's samples at a level, float32 (n,)."""
-    return at_level(kind(duration_s, np.random.default_rng(seed)), level_db)
+
+def sound(kind: Kind, duration_s: float = 4.0, seed: int = 0, level_db: float = -20.0) -> Floats:
+    """Return a kind's samples at a level in dB of full scale, float32 (n,), cut off at it."""
+    wave = kind(duration_s, np.random.default_rng(seed))
+    rms = float(np.sqrt(np.mean(wave**2))) or 1.0
+    return np.clip(wave * (10 ** (level_db / 20) / rms), -1.0, 1.0).astype(np.float32)
