@@ -36,6 +36,11 @@ SILENT_BELOW_DB = -70.0
 QUIET_BELOW_DB = -50.0
 CLIPPED_ABOVE = 0.001
 """Share of frames stuck at full scale from which a person is told."""
+MAX_MISSING_S = 0.1
+"""What may be missing of the length that a header states before a person is told, at most.
+
+Five per cent are allowed too, and alone in WebM, which states the length of the picture.
+"""
 
 _LEVEL_FRAMES = RATE_HZ // 20
 _FULL_SCALE = 0.98
@@ -285,8 +290,12 @@ def _warn_of_source(stream: Stream, mix: _Mix, kind: str, name: str) -> list[str
     named = named_kind(name)
     if named not in (None, kind):
         warnings.append(f"The name says {named}, the content is {kind}; it was read as {kind}.")
+    warnings += stream.notes
     promised = stream.promised or 0
-    if mix.frames < 0.95 * promised:
+    slack = 0.05 * promised
+    if kind != "WebM":
+        slack = min(slack, MAX_MISSING_S * stream.rate_hz)
+    if mix.frames < promised - slack:
         warnings.append(
             f"The recording breaks off: its header promises {minutes(promised / stream.rate_hz)}, "
             f"{minutes(mix.frames / stream.rate_hz)} could be read."

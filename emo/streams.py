@@ -8,18 +8,26 @@ blocks that stop at the same limits.
 
 import contextlib
 import io
+import os
 import re
+import stat
 import struct
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+import sys
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import soundfile
+import soxr
 
+from emo.boxes import has_index
 from emo.containers import READS
 from emo.errors import AudioError, DecoderMissingError, LimitError, NotAudioError, TooLongError
+from emo.flac import frame_starts, from_frame
+from emo.frames import with_info
 from emo.limits import (
     MAX_CHANNELS,
     MAX_DURATION_S,
@@ -27,6 +35,8 @@ from emo.limits import (
     MAX_SAMPLES,
     MIN_RATE_HZ,
 )
+from emo.parts import MAX_PARTS, Part, divide
+from emo.repair import leave_out
 
 Samples = npt.NDArray[np.float32]
 
@@ -38,10 +48,19 @@ _WHOLE_SAMPLES = 12_000_000  # 48 MB, decoded at once
 _OPUS_NARROW_HZ = 24_000
 _LONG_RATE_HZ = 20_000  # FFmpeg's resampler leaves 8 kHz and below as they are
 _BY_CODECPOD = ("MP4", "AAC", "WebM", "AMR")
+_STATING = ("OGG", "MP4", "WebM", "FLAC", "CAF")  # elsewhere FFmpeg guesses from a bit rate
+_MAX_RESUMED = 50  # times that FLAC goes on behind a damaged frame
 _SHORT = np.float32(2**-15)  # of full scale, a step of 16-bit samples
 _UNKNOWN_FRAMES = 2**62  # libsndfile declares 2**63 - 1 where a stream does not say its length
 _PLACEHOLDER_BYTES = 0x7FFF_0000  # written from here on where a stream does not know its length
 _CUT_OFF = re.compile(r"(?:data|SSND|Data Size) *: (\d+) \(should be (\d+)\)")
+
+_QUIET = threading.Lock()
+_UNFINISHED = (
+    "This MP4 file has no index (moov): the recorder stopped before it finished the file, so "
+    "nothing says where the sound lies in it. A program that repairs such files (search for "
+    "'repair MP4 moov') can write the index anew; then give the result."
+)
 
 
 class _Bytes(io.BytesIO):
@@ -57,6 +76,33 @@ class _Bytes(io.BytesIO):
             return self.tell()
 
 
+@contextlib.contextmanager
+def _silenced(kind: str) -> Iterator[None]:
+    """Keep off standard error what mpg123, inside libsndfile, writes there on its own."""
+    if kind != "MP3" or _is_nothing(2):
+        yield
+        return
+    with _QUIET:
+        sys.stderr.flush()
+        saved, nothing = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+        try:
+            os.dup2(nothing, 2)
+            yield
+        finally:
+            os.dup2(saved, 2)
+            os.close(saved)
+            os.close(nothing)
+
+
+def _is_nothing(descriptor: int) -> bool:
+    """Tell whether what is written there goes nowhere, as in the processes that read uploads."""
+    try:
+        status = os.fstat(descriptor)
+    except OSError:
+        return True
+    return stat.S_ISCHR(status.st_mode) and status.st_rdev == os.makedev(1, 3)
+
+
 @dataclass(frozen=True)
 class Stream:
     """An opened recording: what its header says, and its samples in blocks."""
@@ -68,9 +114,82 @@ class Stream:
     is_float: bool
     blocks: Callable[[], Iterator[Samples]]
     recorded_rate_hz: int = 0  # where that is another one
+    notes: tuple[str, ...] = ()  # sentences on what was mended or passed over
+
+    @property
+    def duration_s(self) -> float:
+        """Length by the header, 0 where that does not say it."""
+        return self.frames / self.rate_hz
 
 
 def open_stream(data: bytes, kind: str) -> Stream:
+    """Return the recording, or all that a file holds one after the other.
+
+    Raises
+    ------
+    AudioError
+        Nothing can be read, or what the headers state is out of the limits.
+    """
+    parts = divide(data, kind)
+    if len(parts) == 1:
+        return _open_part(parts[0])
+    streams: list[Stream] = []
+    notes: list[str] = []
+    if len(parts) > MAX_PARTS:
+        notes.append(f"At most {MAX_PARTS} recordings of one file are read; the others were not.")
+    for n, part in enumerate(parts[:MAX_PARTS]):
+        try:
+            stream = _open_part(part)
+        except NotAudioError:
+            if n == len(parts[:MAX_PARTS]) - 1 and not streams:
+                raise
+            notes.append(f"Recording {n + 1} of the {len(parts)} in this file could not be read.")
+            continue
+        streams.append(stream)
+        _check_all(streams)
+    return join(streams, notes)
+
+
+def _check_all(streams: Sequence[Stream]) -> None:
+    """Hold the length of several recordings together against the limits."""
+    rate_hz = streams[0].rate_hz
+    channels = max(stream.channels for stream in streams)
+    check_header(rate_hz, channels, int(sum(stream.duration_s for stream in streams) * rate_hz))
+
+
+def _open_part(part: Part) -> Stream:
+    """Return a recording opened, without what no decoder takes if it is refused because of that."""
+    try:
+        stream = _open(part.data, part.kind) if part.counted is None else _open_counted(part)
+    except NotAudioError:
+        repaired = leave_out(part.data, part.kind, _reads)
+        if repaired is None:
+            if part.kind == "MP4" and not has_index(part.data):
+                raise NotAudioError(_UNFINISHED) from None
+            raise
+        stream = _open(repaired.data, repaired.kind)
+        stream = replace(stream, notes=repaired.notes, promised=None)
+    if part.promised is not None:
+        stream = replace(stream, promised=part.promised)
+    return replace(stream, notes=(*part.notes, *stream.notes))
+
+
+def _open_counted(part: Part) -> Stream:
+    """Return a recording in MP3 whose length no header states.
+
+    libsndfile guesses it from the first bit rate, and reads no further than it guessed.
+    """
+    counted = part.counted or 0
+    stream = _open_soundfile(part.data, part.kind)
+    if stream.frames >= counted:
+        return replace(stream, frames=counted, promised=counted)
+    check_header(stream.rate_hz, stream.channels, counted)
+    with contextlib.suppress(NotAudioError, DecoderMissingError):
+        return _open_codecpod(part.data, part.kind)
+    return _open_soundfile(with_info(part.data, counted), part.kind)
+
+
+def _open(data: bytes, kind: str) -> Stream:
     """Return the recording opened by the first decoder that can read it."""
     if kind in _BY_CODECPOD:
         return _open_codecpod(data, kind)
@@ -78,12 +197,26 @@ def open_stream(data: bytes, kind: str) -> Stream:
         with contextlib.suppress(NotAudioError, DecoderMissingError):
             return _open_codecpod(data, kind)
     try:
-        return _open_soundfile(data, kind)
+        stream = _open_soundfile(data, kind)
+        return _resumed(stream, data) if kind == "FLAC" else stream
     except NotAudioError as refusal:
         try:  # what libsndfile lacks in a container it knows: AAC in CAF, FLAC from a pipe
             return _open_codecpod(data, kind)
         except DecoderMissingError:
             raise refusal from None
+
+
+def _reads(data: bytes) -> bool:
+    """Tell whether codecpod reads a file to its end."""
+    import codecpod
+
+    try:
+        sound: Any = codecpod.load(data, return_buffer=True)
+        return bool(sound.frames)
+    except BaseException as error:  # a panic in its Rust code derives from BaseException
+        if isinstance(error, KeyboardInterrupt | SystemExit):
+            raise
+        return False
 
 
 def _is_full_band_opus(data: bytes) -> bool:
@@ -100,7 +233,7 @@ def _is_full_band_opus(data: bytes) -> bool:
 
 def _open_soundfile(data: bytes, kind: str) -> Stream:
     try:
-        with soundfile.SoundFile(_Bytes(data)) as file:
+        with _silenced(kind), soundfile.SoundFile(_Bytes(data)) as file:
             rate_hz, channels, frames = file.samplerate, file.channels, file.frames
             is_float = file.subtype in ("FLOAT", "DOUBLE")
             promised = _promised(frames, file.extra_info)
@@ -116,19 +249,55 @@ def _open_soundfile(data: bytes, kind: str) -> Stream:
         start = 0
         for step in (BLOCK_FRAMES, _LAST_FRAMES):
             broken = contextlib.suppress(Exception)  # what was read before still counts
-            with broken, soundfile.SoundFile(_Bytes(data)) as file:
-                if start:
-                    file.seek(start)
-                # Else soundfile seeks to where it is after each block, and Ogg is decoded anew.
-                file.seekable = lambda: False
+            with broken, _opened(data, kind, start) as file:
                 is_short = file.subtype == "PCM_16"  # converted here, in a third of the time
                 kind_of_sample = "int16" if is_short else "float32"
-                while len(block := file.read(step, dtype=kind_of_sample, always_2d=True)):
+                while len(block := _read(file, kind, step, kind_of_sample)):
                     start += len(block)
                     yield block * _SHORT if is_short else block
                 return
 
     return Stream(rate_hz, channels, frames, promised, is_float, blocks)
+
+
+@contextlib.contextmanager
+def _opened(data: bytes, kind: str, start: int) -> Iterator[soundfile.SoundFile]:
+    with _silenced(kind):
+        file = soundfile.SoundFile(_Bytes(data))
+    with file:
+        if start:
+            file.seek(start)
+        # Else soundfile seeks to where it is after each block, and Ogg is decoded anew.
+        file.seekable = lambda: False
+        yield file
+
+
+def _read(file: soundfile.SoundFile, kind: str, n_frames: int, kind_of_sample: str) -> Samples:
+    with _silenced(kind):
+        block: Samples = file.read(n_frames, dtype=kind_of_sample, always_2d=True)
+    return block
+
+
+def _resumed(stream: Stream, data: bytes) -> Stream:
+    """Return a recording in FLAC that goes on behind frames that are damaged."""
+
+    def blocks() -> Iterator[Samples]:
+        position = 0
+        for block in stream.blocks():
+            position += len(block)
+            yield block
+        tries = _MAX_RESUMED
+        for at, sample in frame_starts(data) if position < stream.frames else ():
+            if position <= sample < stream.frames and tries:
+                tries -= 1
+                with contextlib.suppress(NotAudioError):
+                    rest = _open_soundfile(from_frame(data, at, stream.frames - sample), "FLAC")
+                    for block in rest.blocks():
+                        sample += len(block)
+                        yield block
+                position = max(position, sample)
+
+    return replace(stream, blocks=blocks)
 
 
 def _promised(frames: int, log: str) -> int:
@@ -150,7 +319,7 @@ def _open_codecpod(data: bytes, kind: str) -> Stream:
         ) from None
     try:
         info = codecpod.info(data)
-        frames = None if kind in ("AAC", "MP3") else info.frames  # guessed from the bit rate there
+        frames = info.frames if kind in _STATING else None
         if kind == "OGG" and frames:  # Opus warms up on some, which it counts
             frames -= int.from_bytes(data[38:40], "little")
         check_header(info.sample_rate, info.channels, frames)
@@ -225,6 +394,50 @@ def check_header(rate_hz: int, channels: int, frames: int | None) -> None:
             f"The recording holds more than {MAX_SAMPLES:,} samples ({channels} channels at "
             f"{rate_hz:,} Hz). Cut it, or export it as mono at 16,000 Hz."
         )
+
+
+def join(streams: Sequence[Stream], notes: Sequence[str]) -> Stream:
+    """Return several recordings as one, at the rate and with the channels of the first."""
+    first, n = streams[0], len(streams)
+    lengths = " and ".join(minutes(stream.duration_s) for stream in streams)
+    told = f" ({lengths})" if n < 5 else ""
+    if n > 1:
+        notes = [f"The file holds {n} recordings one after the other{told}; all were read.", *notes]
+
+    def blocks() -> Iterator[Samples]:
+        for stream in streams:
+            yield from _converted(stream, first.rate_hz, first.channels)
+
+    def total(count: Callable[[Stream], int]) -> int:
+        return sum(count(stream) * first.rate_hz // stream.rate_hz for stream in streams)
+
+    return replace(
+        first,
+        frames=total(lambda stream: stream.frames),
+        promised=total(lambda stream: stream.promised or stream.frames),
+        is_float=all(stream.is_float for stream in streams),
+        blocks=blocks,
+        notes=(*notes, *(note for stream in streams for note in stream.notes)),
+    )
+
+
+def _converted(stream: Stream, rate_hz: int, channels: int) -> Iterator[Samples]:
+    """Yield the blocks of a recording at another rate and with other channels, if they differ."""
+    resampler = None
+    if stream.rate_hz != rate_hz:
+        resampler = soxr.ResampleStream(stream.rate_hz, rate_hz, channels, dtype="float32")
+    for block in stream.blocks():
+        if stream.channels != channels:
+            mono = block.mean(axis=1, keepdims=True)
+            block = np.repeat(mono, channels, axis=1)
+        if resampler is not None:
+            block = resampler.resample_chunk(block).reshape(-1, channels)
+        if len(block):
+            yield block
+    if resampler is not None:
+        rest = resampler.resample_chunk(np.empty((0, channels), np.float32), last=True)
+        if len(rest):
+            yield rest.reshape(-1, channels)
 
 
 def minutes(duration_s: float) -> str:

@@ -4,7 +4,9 @@ They go through `emo.audio`, through the command line and through the page.
 """
 
 import functools
+import importlib.util
 import io
+import itertools
 import struct
 import zipfile
 import zlib
@@ -24,7 +26,7 @@ from emo.errors import (
     TooLongError,
     TooShortError,
 )
-from tests import voices
+from tests import broken, voices
 
 Expected = type[EmoError] | Literal["warning"]
 
@@ -46,7 +48,8 @@ class Malformed:
 @functools.cache
 def malformed() -> tuple[Malformed, ...]:
     """Return all of them; the same ones every time."""
-    return (*_strangers(), *_headers_alone(), *_cut_off(), *_out_of_limits(), *_bad_sound())
+    parts = _strangers(), _headers_alone(), _cut_off(), _lying(), _out_of_limits(), _bad_sound()
+    return tuple(itertools.chain.from_iterable(parts))
 
 
 def _strangers() -> list[Malformed]:
@@ -147,6 +150,34 @@ def _cut_off() -> list[Malformed]:
         ("hour.opus", _hour_opus(), TooLongError, "60 minutes"),
         ("hour.webm", _hour_webm(), TooLongError, "10 minutes"),
     ]
+    return [Malformed(*row) for row in rows]
+
+
+def _lying() -> list[Malformed]:
+    """Return files that are read though their headers do not tell the truth, and two that are not.
+
+    The kinds are tested one by one in `tests/test_parts.py` and `tests/test_repair.py`.
+    """
+    voice = _voice()
+    wav, mp3 = voices.encoded(voice), voices.encoded(voice, container="MP3")
+    ogg = voices.encoded(voice, container="OGG")
+    rows: list[tuple[str, bytes, Expected, str]] = [
+        ("crashed.wav", broken.with_size(wav, "WAV", 0), "warning", "states no length"),
+        ("stated.wav", broken.with_size(wav, "WAV", 0.5), "warning", "1.00 s follow"),
+        ("joined.ogg", ogg + ogg, "warning", "2 recordings one after the other"),
+        ("middle.mp3", mp3[1111:], "warning", "are no frame of MP3"),
+        ("foreign.wv", b"wvpk" + bytes(500), NotAudioError, "Convert it to WAV"),
+    ]
+    if importlib.util.find_spec("codecpod"):
+        aac, m4a = broken.adts_frames(voices.adts(voice)), voices.m4a(voice)
+        pauses = broken.amr_frames([3] * 40 + [8] + [15] * 20 + [3] * 20)
+        cut, amr = b"".join(aac[:30]) + aac[30][:60], b"#!AMR\n" + b"".join(pauses)
+        rows += [
+            ("cut.aac", cut, "warning", "breaks off in its last frame"),
+            ("packet.m4a", broken.spoil_packets(m4a, [9]), "warning", "packets 1 is damaged"),
+            ("pauses.amr", amr, "warning", "Of 1.62 s, 0.42 s are pauses"),
+            ("unfinished.m4a", m4a[: m4a.index(b"moov") - 4], NotAudioError, "no index"),
+        ]
     return [Malformed(*row) for row in rows]
 
 
