@@ -15,6 +15,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from emo.frames import amr_frames
 from fuzz import seeds
 
 VERSION = 1
@@ -60,7 +61,19 @@ VALUES: tuple[Any, ...] = (
     "é" * 300,
 )
 _NESTED = "[" * 20_000
-_BOXES = {b"moov", b"trak", b"mdia", b"minf", b"stbl", b"udta", b"edts", b"dinf"}
+_BOXES = {
+    b"moov",
+    b"moof",
+    b"traf",
+    b"mvex",
+    b"trak",
+    b"mdia",
+    b"minf",
+    b"stbl",
+    b"udta",
+    b"edts",
+    b"dinf",
+}
 
 
 @dataclass(frozen=True)
@@ -119,6 +132,12 @@ def spans(data: bytes) -> list[Span]:
     if head == b"\x1a\x45\xdf\xa3":
         marks = re.finditer(rb"\x1f\x43\xb6\x75|\x16\x54\xae\x6b|\xa3[\x80-\xff]|\xae|\xe1", data)
         return _between([mark.start() for mark in marks], len(data))
+    if head == b"#!AM":
+        return _between([at for at, _ in amr_frames(data, 10_000)[0]], len(data))
+    if head == b"NIST":
+        return _between(
+            [0, *(mark.start() for mark in re.finditer(rb"\n", data[:1024]))], len(data)
+        )
     sync = re.finditer(rb"\xff[\xf0-\xff]", data)
     return _between([mark.start() for mark in sync], len(data))
 

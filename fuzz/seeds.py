@@ -5,13 +5,14 @@ import io
 import json
 import struct
 import tarfile
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 
 from emo.labels import LABELS
 from emo.teach import Lesson, write_lessons
-from tests import voices
+from tests import broken, voices
 
 MODELS = Path(__file__).resolve().parent.parent / "models"
 DIGEST, N_HIDDEN = "d" * 64, 6
@@ -56,6 +57,41 @@ def recordings() -> dict[str, bytes]:
         "a.webm": voices.webm_opus(wide, 48_000),
         "wide.m4a": voices.m4a(wide, 48_000),
         "video.webm": voices.webm_video(),
+        **damaged(),
+    }
+
+
+@functools.cache
+def damaged() -> dict[str, bytes]:
+    """Recordings that are mended before they are decoded, by a name that says which."""
+    voice = voices.voice(130.0, 0.5, seed=5)
+    mp3 = voices.encoded(voice, container="MP3")
+    m4a = voices.m4a(voice)
+    at, sizes = broken.packet_table(m4a)
+    ends = [at + sum(sizes[:n]) for n in range(len(sizes) + 1)]
+    packets = [m4a[a:b] for a, b in pairwise(ends)]
+    entry = broken.inner(m4a, b"stsd")
+    speech = broken.amr_frames([7] * 15 + [8, 15, 15, 8] + [15] * 7 + [0] * 15)
+    wide = broken.amr_frames([2] * 15 + [9, 15, 15, 14] + [2] * 15, is_wide=True)
+    ogg = voices.encoded(voice, container="OGG")
+    crashed = {
+        f"crashed.{kind.lower()}": broken.with_size(voices.encoded(voice, container=kind), kind, 0)
+        for kind in broken.SIZES
+    }
+    return crashed | {
+        "a.sph": broken.sphere(voice),
+        "half.wav": broken.with_size(voices.encoded(voice), "WAV", 0.5),
+        "joined.mp3": mp3 + mp3,
+        "joined.wav": voices.encoded(voice) + voices.encoded(voice),
+        "pipe.mp3": b"".join(broken.mp3_frames(mp3)[1:]),
+        "middle.mp3": b"".join(broken.mp3_frames(mp3)[2:])[50:],
+        "chained.ogg": ogg + ogg,
+        "cut.aac": voices.adts(voice)[:-9],
+        "bad.m4a": broken.spoil_packets(m4a, [3]),
+        "fragments.mp4": broken.movie(entry, 16_000, packets, 1024, 3),
+        "pauses.amr": b"#!AMR\n" + b"".join(speech),
+        "pauses.awb": b"#!AMR-WB\n" + b"".join(wide),
+        "pauses.3gp": broken.movie(broken.amr_entry(), 8000, speech, 160),
     }
 
 
