@@ -128,8 +128,10 @@ def _without_pauses(data: bytes) -> Repaired | None:
     found, lost = frames.amr_frames(data, _MAX_AMR_FRAMES)
     is_wide = start == 9
     speech = 9 if is_wide else 8
+    count = len(found)
     while found and found[-1][1] >= speech:
         found.pop()
+    after_s = (count - len(found)) * _AMR_FRAME_S
     if len(found) * _AMR_FRAME_S < MIN_DURATION_S:
         return None
     silent = _AMR_WIDE_SILENT if is_wide else _AMR_SILENT
@@ -142,6 +144,8 @@ def _without_pauses(data: bytes) -> Repaired | None:
             f"Of {len(found) * _AMR_FRAME_S:.2f} s, {pauses * _AMR_FRAME_S:.2f} s are pauses that "
             "the telephone did not send; they were read as silence."
         )
+    if after_s:
+        notes.append(f"A pause of {after_s:.2f} s at the end was not sent; it was left out.")
     if lost:
         notes.append(f"Between the frames {lost:,} bytes are no frame of AMR; they were left out.")
     return Repaired("AMR", data[:start] + sound, tuple(notes))

@@ -206,6 +206,7 @@ def test_pauses_that_were_not_sent_are_silence_of_their_length(
     clip = audio.decode(magic + b"".join(sound))
     assert clip.duration_s == pytest.approx((50 + 11 + 40) * 0.02)
     assert "Of 2.02 s, 0.22 s are pauses" in clip.warnings[0]
+    assert f"A pause of {0.02 * len(pause):.2f} s at the end" in clip.warnings[1]
     reference = audio.decode(magic + b"".join(sound[:50])).samples
     n = len(reference) - 400  # the decoder and the resampler look ahead
     assert np.corrcoef(clip.samples[:n], reference[:n])[0, 1] > 0.9999  # levels may be scaled
