@@ -18,6 +18,7 @@ import threading
 import time
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,17 @@ from streamlit import runtime
 from streamlit.runtime.app_session import AppSessionState
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
-from emo import headers, limits, logs, quota, ui_uploads, ui_words
+from emo import (
+    confine,
+    decoder,
+    headers,
+    health,
+    limits,
+    logs,
+    quota,
+    ui_uploads,
+    ui_words,
+)
 from emo.counters import COUNTERS
 from emo.errors import BusyError
 from emo.gate import gate
@@ -83,7 +94,20 @@ def protection() -> dict[str, Any]:
     COUNTERS.watch("emo_work_running", lambda: gate().running)
     COUNTERS.watch("emo_work_waiting", lambda: gate().waiting)
     COUNTERS.watch("emo_resident_bytes", resident_bytes)
-    return {"middleware": [guard], "lifespan": _live, "on_script_error": _note_error}
+    COUNTERS.watch("emo_sandbox_processes", lambda: len(decoder.shared().held()))
+    for name in confine.RESTRICTIONS:
+        COUNTERS.watch("emo_sandbox_missing", partial(_missing, name), restriction=name)
+    said = Middleware(health.Health, sandbox=_sandbox)
+    return {"middleware": [guard, said], "lifespan": _live, "on_script_error": _note_error}
+
+
+def _missing(name: str) -> float:
+    return float(decoder.shared().missing()[name])
+
+
+def _sandbox() -> str:
+    reading = decoder.shared()
+    return health.describe_sandbox(len(reading.held()), reading.missing())
 
 
 @contextlib.contextmanager
@@ -181,6 +205,7 @@ def _load_pages() -> None:
     """
     for name in PAGES:
         importlib.import_module(f"emo.ui_{name}")
+    decoder.shared().start()  # so that what they are not held to is known before the first upload
     gc.collect()
     gc.freeze()
 
