@@ -23,6 +23,7 @@ HELP = {
     "emo_work_running": ("gauge", "Analyses that run."),
     "emo_work_waiting": ("gauge", "Analyses that wait for their turn."),
     "emo_resident_bytes": ("gauge", "Memory of the process that is in RAM."),
+    "emo_cached_bytes": ("gauge", "Decoded sound and players that sessions keep."),
     "emo_sandbox_processes": ("gauge", "Processes that read recordings."),
     "emo_sandbox_missing": ("gauge", "Of these, how many are not held to a restriction."),
 }

@@ -8,7 +8,7 @@ from typing import Any
 
 import streamlit as st
 
-from emo import decoder, predict, reports, ui, ui_analyse, ui_clips, ui_pair, ui_uploads, ui_words
+from emo import decoder, memory, reports, ui, ui_analyse, ui_clips, ui_pair, ui_uploads, ui_words
 from emo import ui_compare_words as words
 from emo.comparison import (
     ORDERS,
@@ -147,8 +147,8 @@ def answer_more() -> None:
 def _answer(clip: Given) -> Found:
     """The answers to a clip, or why there are none; what is decoded for them is not kept."""
     try:
-        with ui.turn("compare"):
-            return predict.predict(decoder.shared().decode(clip.data, clip.names[0]), ui.models())
+        with ui.turn("compare", memory.DECODE_BYTES):
+            return ui.predict_decoded(decoder.shared().decode(clip.data, clip.names[0]))
     except AudioError as error:
         return str(error)
     except (BusyError, ModelError):

@@ -36,7 +36,9 @@ from emo import (
     health,
     limits,
     logs,
+    memory,
     quota,
+    ui_cache,
     ui_uploads,
     ui_words,
 )
@@ -56,6 +58,8 @@ LOOK_AGAIN_S = 0.5
 
 FLUSH_S = 0.5
 """What the last answers take on their way to the browser when the server stops."""
+
+_ARENA_MAX, _MMAP_THRESHOLD = -8, -3  # malloc.h
 
 LOG = logging.getLogger("emo.server")
 
@@ -93,7 +97,8 @@ def protection() -> dict[str, Any]:
     COUNTERS.watch("emo_pages_open", lambda: ledger.n_open)
     COUNTERS.watch("emo_work_running", lambda: gate().running)
     COUNTERS.watch("emo_work_waiting", lambda: gate().waiting)
-    COUNTERS.watch("emo_resident_bytes", resident_bytes)
+    COUNTERS.watch("emo_resident_bytes", memory.resident_bytes)
+    COUNTERS.watch("emo_cached_bytes", lambda: ui_cache.CACHE.size)
     COUNTERS.watch("emo_sandbox_processes", lambda: len(decoder.shared().held()))
     for name in confine.RESTRICTIONS:
         COUNTERS.watch("emo_sandbox_missing", partial(_missing, name), restriction=name)
@@ -179,6 +184,7 @@ def _note_error(error: Exception) -> bool:
 async def _live(app: st.App) -> AsyncIterator[None]:
     """The life of the server: what it begins with, and what it ends with."""
     _write_logs()
+    bound_heaps()
     # Streamlit lets an upload of more than a megabyte pass through a file; here it stays in memory.
     formparsers.MultiPartParser.spool_max_size = 2 * limits.MAX_BYTES
     metrics = _serve_metrics()
@@ -220,6 +226,7 @@ async def _sweep() -> None:
     while True:
         await asyncio.sleep(SWEEP_S)
         _write_logs()  # of modules that were loaded since
+        ui_cache.CACHE.tidy()
         try:
             if sweep_sessions():
                 await asyncio.to_thread(give_memory_back)
@@ -241,21 +248,25 @@ def sweep_sessions() -> int:
     return len(expired)
 
 
+def bound_heaps() -> None:
+    """Have glibc share two heaps among all threads, and hand large blocks back as they are freed.
+
+    Else each of many threads keeps what it once took, and a block of 30 MB raises the size up to
+    which freed blocks are kept.
+    """
+    if sys.platform == "linux":
+        with contextlib.suppress(OSError, AttributeError):
+            c = ctypes.CDLL(None)
+            c.mallopt(_ARENA_MAX, 2)
+            c.mallopt(_MMAP_THRESHOLD, 4 * quota.MB)
+
+
 def give_memory_back() -> None:
     """Nothing; what is free is collected, and glibc hands it to the system where it is there."""
     gc.collect()
     if sys.platform == "linux":
         with contextlib.suppress(OSError, AttributeError):
             ctypes.CDLL(None).malloc_trim(0)
-
-
-def resident_bytes() -> float:
-    """Memory of this process that is in RAM, in bytes; 0 where the system does not say."""
-    try:
-        pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
-    except (OSError, ValueError, IndexError):
-        return 0.0
-    return float(pages * os.sysconf("SC_PAGE_SIZE"))
 
 
 def _stop_gently(loop: asyncio.AbstractEventLoop) -> None:

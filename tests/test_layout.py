@@ -74,6 +74,8 @@ ORDER = [
     "cards",
     "quota",
     "gate",
+    "memory",
+    "cache",
     "counters",
     "logs",
     "headers",
