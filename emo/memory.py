@@ -3,7 +3,7 @@
 import os
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from emo.errors import BusyError
@@ -32,10 +32,8 @@ def find_limit_bytes() -> int:
             found.append(int(path.read_text(encoding="ascii")))
         except (OSError, ValueError):  # "max", or no such file
             continue
-    try:
+    with suppress(OSError, ValueError, AttributeError):
         found.append(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
-    except (OSError, ValueError, AttributeError):
-        pass
     return min((size for size in found if 0 < size < _UNLIMITED), default=0)
 
 

@@ -155,7 +155,16 @@ def predict_decoded(clip: Clip) -> predict.Prediction:
         There is no memory for it.
     """
     with ui_cache.room().take(memory.predict_bytes(clip.duration_s)):
-        return predict.predict(clip, models())
+        prediction = predict.predict(clip, models())
+    note_faults(prediction)
+    return prediction
+
+
+def note_faults(prediction: predict.Prediction) -> None:
+    """Log and count the models that gave no numbers for a clip."""
+    for key, fault in prediction.faults.items():
+        LOG.error("%s", fault)
+        COUNTERS.count("emo_errors_total", kind="model", type=key)
 
 
 def turns(kind: str, steps: Iterator[T]) -> Iterator[T]:

@@ -250,7 +250,9 @@ def draw(key: str, name: str, _clip: audio.Clip, _peak: float) -> bytes:
 def answer(key: str, name: str, region_s: Region | None, _clip: audio.Clip) -> predict.Prediction:
     """What the models make of a clip, or of a region of it."""
     with ui.turn("predict", memory.predict_bytes(_clip.duration_s)):
-        return predict.predict(_part(_clip, region_s), ui.models())
+        found = predict.predict(_part(_clip, region_s), ui.models())
+    ui.note_faults(found)
+    return found
 
 
 def _part(clip: audio.Clip, region_s: Region | None) -> audio.Clip:

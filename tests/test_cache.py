@@ -127,7 +127,7 @@ def test_kept_function_runs_once_for_a_key(session: dict[str, object]) -> None:
 
 
 def test_error_is_not_kept(session: dict[str, object]) -> None:
-    outcomes: list[bytes | Exception] = [ValueError(), b"block"]
+    outcomes: list[bytes | Exception] = [ValueError("damaged"), b"block"]
 
     def draw(key: str) -> bytes:
         outcome = outcomes.pop(0)
@@ -136,7 +136,7 @@ def test_error_is_not_kept(session: dict[str, object]) -> None:
         return outcome
 
     kept = ui_cache.kept()(draw)
-    with pytest.raises(ValueError):
+    with pytest.raises(ValueError, match="damaged"):
         kept("a")
     assert kept("a") == b"block"
 

@@ -43,9 +43,9 @@ def test_work_that_fits_is_let_in_and_gives_its_place_back() -> None:
 
 def test_work_at_the_same_time_counts_together() -> None:
     world = World()
-    with world.room.take(300 * MB), world.room.take(300 * MB), pytest.raises(BusyError):
-        with world.room.take(300 * MB):
-            pass
+    take = world.room.take
+    with take(300 * MB), take(300 * MB), pytest.raises(BusyError), take(300 * MB):
+        pass
     with world.room.take(300 * MB):
         pass
 
@@ -72,8 +72,8 @@ def test_nothing_is_refused_where_the_limit_is_not_known() -> None:
 def test_place_is_given_back_by_work_that_fails() -> None:
     world = World()
     for _ in range(5):
-        with pytest.raises(ValueError), world.room.take(500 * MB):
-            raise ValueError
+        with pytest.raises(ValueError, match="damaged"), world.room.take(500 * MB):
+            raise ValueError("damaged")
     with world.room.take(600 * MB):
         pass
 
