@@ -17,17 +17,14 @@ _MB = 2**20
 DECODE_BYTES = 48 * _MB
 """What the server takes while it receives a recording of the greatest length."""
 
-_CGROUPS = (
-    Path("/sys/fs/cgroup/memory.max"),
-    Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"),
-)
+_OWN_GROUPS, _GROUPS = Path("/proc/self/cgroup"), Path("/sys/fs/cgroup")
 _UNLIMITED = 2**60  # version 1 writes almost 2**63
 
 
 def find_limit_bytes() -> int:
     """Return the bytes that this machine, or the container around the server, has; 0 if unknown."""
     found = []
-    for path in _CGROUPS:
+    for path in _limit_files():
         try:
             found.append(int(path.read_text(encoding="ascii")))
         except (OSError, ValueError):  # "max", or no such file
@@ -35,6 +32,26 @@ def find_limit_bytes() -> int:
     with suppress(OSError, ValueError, AttributeError):
         found.append(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
     return min((size for size in found if 0 < size < _UNLIMITED), default=0)
+
+
+def _limit_files() -> Iterator[Path]:
+    """Where the limits of the control groups around this process stand, in both versions."""
+    try:
+        lines = _OWN_GROUPS.read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return
+    for line in lines:
+        _, controllers, place = line.split(":", 2)
+        if controllers in ("", "memory"):
+            top, name = (
+                (_GROUPS / "memory", "memory.limit_in_bytes")
+                if controllers
+                else (_GROUPS, "memory.max")
+            )
+            inner = top / place.lstrip("/")
+            yield from (
+                group / name for group in (inner, *inner.parents) if top in (group, *group.parents)
+            )
 
 
 def predict_bytes(duration_s: float) -> float:

@@ -102,21 +102,36 @@ def test_many_threads_never_hold_more_than_there_is() -> None:
     assert 0 < most[0] <= SHARE * 1000 - 150
 
 
+SMALL = 300 * MB
+
+
 @pytest.mark.parametrize(
-    ("texts", "expected"),
-    [(["3221225472", None], 3 * 2**30), (["max", None], None), ([None, str(2**63 - 4096)], None)],
+    ("own", "limits", "expected"),
+    [
+        ("0::/", {"memory.max": SMALL}, SMALL),
+        ("0::/", {"memory.max": "max"}, None),
+        ("0::/system.slice/emo.service", {"system.slice/emo.service/memory.max": SMALL}, SMALL),
+        ("0::/system.slice/emo.service", {"system.slice/memory.max": SMALL}, SMALL),
+        ("4:memory:/docker/x\n3:cpu:/", {"memory/memory.limit_in_bytes": SMALL}, SMALL),
+        ("4:memory:/docker/x", {"memory/docker/x/memory.limit_in_bytes": SMALL}, SMALL),
+        ("4:memory:/", {"memory/memory.limit_in_bytes": 2**63 - 4096}, None),
+        ("3:cpu:/", {"memory.max": SMALL}, None),
+    ],
 )
-def test_find_limit_reads_the_containers(
+def test_find_limit_reads_the_groups_around_the_server(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
-    texts: list[str | None],
+    own: str,
+    limits: dict[str, int | str],
     expected: int | None,
 ) -> None:
-    paths = [tmp_path / "v2", tmp_path / "v1"]
-    for path, text in zip(paths, texts, strict=True):
-        if text is not None:
-            path.write_text(text + "\n", encoding="ascii")
-    monkeypatch.setattr(memory, "_CGROUPS", tuple(paths))
+    for name, text in limits.items():
+        path = tmp_path / "groups" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(f"{text}\n", encoding="ascii")
+    (tmp_path / "own").write_text(own + "\n", encoding="utf-8")
+    monkeypatch.setattr(memory, "_OWN_GROUPS", tmp_path / "own")
+    monkeypatch.setattr(memory, "_GROUPS", tmp_path / "groups")
     machine = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     assert find_limit_bytes() == min(expected or machine, machine)
 
