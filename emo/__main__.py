@@ -244,8 +244,9 @@ def _predict(options: argparse.Namespace) -> int:
     rows: list[Row] = []
     for path in options.paths:
         try:
-            rows.append((path, predict(alter(load(path), settings), models)))
-            _tell_faults(rows[-1][1].faults)
+            prediction = predict(alter(load(path), settings), models)
+            _tell_faults(prediction.faults)
+            rows.append((path, prediction))
         except AudioError as error:
             rows.append((path, str(error)))
     write = {"json": write_json, "csv": write_csv, "table": write_table}[options.format]

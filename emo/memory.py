@@ -126,5 +126,5 @@ class Room:
     def _fits(self, size: float) -> bool:
         if not self.limit_bytes:
             return True
-        used = sum(self._used_bytes(pid) for pid in ("self", *self._processes()))
+        used = self._used_bytes("self") + sum(map(self._used_bytes, self._processes()))
         return used + self._reserved + size <= SHARE * self.limit_bytes

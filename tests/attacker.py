@@ -42,6 +42,11 @@ def place(buffer: Any) -> int:
     return ctypes.addressof(buffer)
 
 
+def does(act: Callable[..., object], *values: Any) -> bool:
+    act(*values)
+    return True
+
+
 def forked(child: int) -> bool:
     if child == 0:
         os._exit(0)
@@ -113,11 +118,11 @@ def deeds(facts: dict[str, Any]) -> dict[str, Callable[[], Any]]:
         "list a folder": lambda: bool(os.listdir("/")),
         "look whether a file is there": lambda: bool(os.stat("/etc/passwd")),
         "read a link": lambda: bool(os.readlink("/proc/self/exe")),
-        "delete the server's file": lambda: os.unlink(facts["doomed"]) is None,
-        "rename": lambda: os.rename(facts["doomed"], new) is None,
-        "mkdir": lambda: os.mkdir(new + "-folder") is None,
-        "symlink": lambda: os.symlink("/", new + "-link") is None,
-        "chmod": lambda: os.chmod(secret, 0o777) is None,
+        "delete the server's file": lambda: does(os.unlink, facts["doomed"]),
+        "rename": lambda: does(os.rename, facts["doomed"], new),
+        "mkdir": lambda: does(os.mkdir, new + "-folder"),
+        "symlink": lambda: does(os.symlink, "/", new + "-link"),
+        "chmod": lambda: does(os.chmod, secret, 0o777),
         "read the server's command line": lambda: bool(open(f"/proc/{server}/cmdline").read()),
         "read the server's /proc/mem": lambda: bool(open(f"/proc/{server}/mem", "rb")),
         "connect by TCP": lambda: connect(socket.AF_INET, ("127.0.0.1", facts["port"])),
@@ -139,8 +144,8 @@ def deeds(facts: dict[str, Any]) -> dict[str, Callable[[], Any]]:
         "fork": lambda: forked(os.fork()),
         "thread": run_thread,
         "clone3": lambda: call(435, 435, place(none), 64),
-        "send the server signal 0": lambda: os.kill(server, 0) is None,
-        "kill another process": lambda: os.kill(victim, signal.SIGKILL) is None,
+        "send the server signal 0": lambda: does(os.kill, server, 0),
+        "kill another process": lambda: does(os.kill, victim, signal.SIGKILL),
         "tgkill": lambda: call(234, 131, victim, victim, signal.SIGCONT),
         "queue a signal": lambda: C.sigqueue(victim, signal.SIGCONT, 0) == 0,
         "pidfd": lambda: call(434, 434, server, 0),
@@ -150,9 +155,9 @@ def deeds(facts: dict[str, Any]) -> dict[str, Callable[[], Any]]:
         "write the server's memory": lambda: read_memory(server, heap, write=True),
         "compare kernel objects": lambda: call(312, 272, server, os.getpid(), 1, 0, 0),
         "limit the server": lambda: bool(resource.prlimit(server, resource.RLIMIT_NOFILE)),
-        "renice the server": lambda: os.setpriority(os.PRIO_PROCESS, server, 19) is None,
-        "pin the server": lambda: os.sched_setaffinity(server, {0}) is None,
-        "raise a limit": lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (9, 9)) is None,
+        "renice the server": lambda: does(os.setpriority, os.PRIO_PROCESS, server, 19),
+        "pin the server": lambda: does(os.sched_setaffinity, server, {0}),
+        "raise a limit": lambda: does(resource.setrlimit, resource.RLIMIT_FSIZE, (9, 9)),
         "be dumpable": lambda: C.prctl(4, 1, 0, 0, 0) == 0,
         "change the program's mode": lambda: call(135, 92, 0xFFFFFFFF),
         "io_uring": lambda: call(425, 425, 1, place(none)),

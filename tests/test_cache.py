@@ -5,6 +5,7 @@ import weakref
 
 import numpy as np
 import pytest
+import streamlit
 
 from emo import ui_cache
 from emo.audio import Clip
@@ -105,7 +106,7 @@ def make_clip(duration_s: float) -> Clip:
 @pytest.fixture
 def session(monkeypatch: pytest.MonkeyPatch) -> dict[str, object]:
     state: dict[str, object] = {}
-    monkeypatch.setattr(ui_cache.st, "session_state", state)
+    monkeypatch.setattr(streamlit, "session_state", state)
     return state
 
 

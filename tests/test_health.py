@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from functools import partial
 from typing import Any
 
 import pytest
@@ -71,7 +72,7 @@ def test_what_a_process_is_not_held_to_is_counted_and_logged(
 def test_gauges_have_labels() -> None:
     counters = Counters()
     for name, value in {"core": 0.0, "memory": 2.0}.items():
-        counters.watch("emo_sandbox_missing", lambda value=value: value, restriction=name)
+        counters.watch("emo_sandbox_missing", partial(float, value), restriction=name)
     lines = [row for row in counters.text().splitlines() if row.startswith("emo_sandbox_missing")]
     assert lines == [
         'emo_sandbox_missing{restriction="core"} 0',
