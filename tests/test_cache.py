@@ -6,11 +6,14 @@ import weakref
 import numpy as np
 import pytest
 import streamlit
+from streamlit.testing.v1 import AppTest
 
-from emo import ui_cache
+from emo import ui_cache, ui_uploads, ui_words
 from emo.audio import Clip
 from emo.cache import LARGE_BYTES, LARGE_S, MB, Cache
 from emo.errors import EmoError
+from emo.memory import RETRY_S, Room
+from tests import pages, voices
 
 
 class World:
@@ -154,3 +157,48 @@ def test_what_is_kept_goes_with_the_session(session: dict[str, object]) -> None:
     ui_cache.CACHE.tidy()
     gc.collect()
     assert kept() is None
+
+
+def analysed() -> AppTest:
+    at = pages.run()
+    upload = ("voice.wav", voices.encoded(voices.voice(duration_s=6.0)), "audio/wav")
+    return at.file_uploader(key="up").set_value(upload).run()
+
+
+def test_page_is_the_same_after_what_was_kept_is_gone() -> None:
+    at = analysed()
+    before = pages.html(at)
+    assert "emo-verdict" in before
+    assert ui_cache.CACHE.size > 0
+    ui_cache.CACHE.drop_all()
+    assert pages.html(pages.check(at.run())) == before
+
+
+def small_page() -> None:
+    """A page as `streamlit_app.py` runs it, whose work needs memory."""
+    import streamlit as st
+
+    from emo import ui, ui_server
+
+    with ui_server.page_run(), ui.turn("decode", 1000):
+        st.text("answered")
+
+
+def test_page_says_when_to_come_back_where_there_is_no_memory(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    full = Room(1, lambda: [], ui_cache.CACHE.drop_all)
+    monkeypatch.setattr(ui_cache, "room", lambda: full)
+    at = AppTest.from_function(small_page).run()
+    assert not at.exception
+    assert [warning.value for warning in at.warning] == [ui_words.busy(RETRY_S)]
+    assert not at.text
+    monkeypatch.undo()
+    at.button(key="try-again").click().run()
+    assert [text.value for text in at.text] == ["answered"]
+
+
+def test_what_is_kept_unpacked_counts_as_held(session: dict[str, object]) -> None:
+    before = ui_uploads.held("")[1]
+    ui_cache.keep("clip", "a", make_clip(10.0), 640_000)
+    assert ui_uploads.held("")[1] == before + 640_000
