@@ -20,7 +20,7 @@ help: ## show this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 12
 
 run: .venv/warm ## set up what the app needs, then serve it on 127.0.0.1:8501 (or port=…)
-	OPENBLAS_NUM_THREADS=1 $(python) -m streamlit run streamlit_app.py --server.address 127.0.0.1 \
+	OPENBLAS_NUM_THREADS=1 MALLOC_ARENA_MAX=2 $(python) -m streamlit run streamlit_app.py --server.address 127.0.0.1 \
 		--server.port $(port) --server.showEmailPrompt false
 
 test: .venv/dev lint ## set up everything, then run every check and test

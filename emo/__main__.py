@@ -244,12 +244,15 @@ def _predict(options: argparse.Namespace) -> int:
     rows: list[Row] = []
     for path in options.paths:
         try:
-            rows.append((path, predict(alter(load(path), settings), models)))
+            prediction = predict(alter(load(path), settings), models)
+            _tell_faults(prediction.faults)
+            rows.append((path, prediction))
         except AudioError as error:
             rows.append((path, str(error)))
     write = {"json": write_json, "csv": write_csv, "table": write_table}[options.format]
     write(rows, sys.stdout)
-    return FAILED if models.faults or any(isinstance(found, str) for _, found in rows) else DONE
+    failed = [isinstance(found, str) or bool(found.faults) for _, found in rows]
+    return FAILED if models.faults or any(failed) else DONE
 
 
 def _tell_faults(faults: Mapping[str, str]) -> None:
@@ -310,7 +313,8 @@ def _timeline(options: argparse.Namespace) -> int:
     if form not in ("text", "json"):  # the others have no place for it
         for sentence in reports.remarks(found):
             print(f"emo: {sentence}", file=sys.stderr)
-    return DONE
+    _tell_faults(found.faults)
+    return FAILED if found.faults else DONE
 
 
 def _format_by_name(path: Path | None) -> str:

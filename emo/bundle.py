@@ -26,6 +26,7 @@ from emo.labels import TRAINED_LABELS
 FORMAT = 2
 MAX_BYTES = 100 * 2**20
 _MOST_CARD_BYTES = 2**20
+_LONG_VIEW = 3_000  # frames of 20 ms: a minute
 CARD = "model.json"
 WEIGHTS = "weights.npz"
 NETWORK = "network.tflite"
@@ -92,6 +93,8 @@ class Network:
         interpreter.set_tensor(place, view[None].astype(np.float32))
         interpreter.invoke()
         logits, hidden = (interpreter.get_tensor(at)[0] for at in (self._logits, self._hidden))
+        if len(view) > _LONG_VIEW:  # what it holds for ten minutes of sound are 220 MB
+            del self._local.interpreter, interpreter
         return logits, hidden
 
 

@@ -1,7 +1,9 @@
 """What a process gives up before it reads what strangers sent: the network, files, processes.
 
-On Linux the kernel holds all of it; elsewhere what there is of it.  Only the standard library is
-used, and nothing of it that starts a thread: a namespace can be left by a single thread alone.
+On Linux the kernel holds all of it; elsewhere what there is of it.  The filter of system calls
+(:mod:`emo.seccomp`) is what code that has taken the process over cannot get around; the rest stands
+behind it, and limits what the process may use.  Only the standard library is used, and nothing of
+it that starts a thread: a namespace can be left by a single thread alone.
 """
 
 import contextlib
@@ -9,9 +11,25 @@ import ctypes
 import os
 import signal
 import sys
+from collections.abc import Iterable
+
+from emo import seccomp
+
+RESTRICTIONS = (
+    "network namespace",
+    "no new privileges",
+    "descriptors",
+    "written bytes",
+    "core",
+    "processes",
+    "memory",
+    "not dumpable",
+    "system calls",
+)
+"""Everything that is given up where the system holds it."""
 
 _NEW_USER, _NEW_NETWORK, _NEW_IPC = 0x1000_0000, 0x4000_0000, 0x0800_0000  # sched.h
-_NO_NEW_PRIVILEGES = 38  # prctl.h
+_SET_DUMPABLE, _NO_NEW_PRIVILEGES = 4, 38  # prctl.h
 SIGNAL = getattr(signal, "SIGPROF", 0)
 """What ends a process that computes too long."""
 
@@ -22,8 +40,8 @@ def leave_network() -> list[str]:
     """What is given up before anything is loaded.
 
     An empty network namespace has no interface but its own loopback, and as nobody in it there are
-    no rights to get more.  Where the system forbids namespaces, :func:`close_down` still leaves no
-    descriptor for a socket.
+    no rights to get more.  Where the system forbids namespaces, the filter of :func:`close_down`
+    still lets no socket be made.
     """
     held = []
     if sys.platform == "linux":
@@ -43,8 +61,8 @@ def close_down(memory_bytes: int, highest_descriptor: int) -> list[str]:
     memory_bytes
         What may be taken on top of what is there.
     highest_descriptor
-        What lies above is closed, and no new one is given: no file, socket or pipe can be opened,
-        by whatever code.
+        What lies above is closed, and no new one is given.  This limit is on numbers: after
+        ``close(0)`` there is room again, and the filter of system calls is what refuses to open.
     """
     try:
         import resource
@@ -69,7 +87,18 @@ def close_down(memory_bytes: int, highest_descriptor: int) -> list[str]:
         with contextlib.suppress(OSError):
             while True:  # a gap below the highest would still be given
                 os.dup(0)
+    if sys.platform == "linux":
+        if ctypes.CDLL(None, use_errno=True).prctl(_SET_DUMPABLE, 0, 0, 0, 0) == 0:
+            held.append("not dumpable")  # nor may others of the same account look into it
+        if seccomp.filter_calls():
+            held.append("system calls")
     return held
+
+
+def missing(held: Iterable[str]) -> tuple[str, ...]:
+    """Return the restrictions that the system did not hold, in the order of all."""
+    there = set(held)
+    return tuple(name for name in RESTRICTIONS if name not in there)
 
 
 def limit_computing(seconds: float) -> None:

@@ -23,6 +23,9 @@ HELP = {
     "emo_work_running": ("gauge", "Analyses that run."),
     "emo_work_waiting": ("gauge", "Analyses that wait for their turn."),
     "emo_resident_bytes": ("gauge", "Memory of the process that is in RAM."),
+    "emo_cached_bytes": ("gauge", "Decoded sound and players that sessions keep."),
+    "emo_sandbox_processes": ("gauge", "Processes that read recordings."),
+    "emo_sandbox_missing": ("gauge", "Of these, how many are not held to a restriction."),
 }
 """Kind and meaning of everything that is counted."""
 
@@ -37,7 +40,7 @@ class Counters:
         self._lock = threading.Lock()
         self._counts: dict[tuple[str, Labels], float] = {}
         self._times: dict[tuple[str, Labels], list[float]] = {}  # steps, then the sum
-        self._gauges: dict[str, Callable[[], float]] = {}
+        self._gauges: dict[tuple[str, Labels], Callable[[], float]] = {}
 
     def count(self, name: str, amount: float = 1, **labels: str) -> None:
         """Nothing; adds to a counter."""
@@ -67,9 +70,9 @@ class Counters:
         finally:
             self.observe("emo_work_seconds", self._clock() - started_s, kind=kind)
 
-    def watch(self, name: str, read: Callable[[], float]) -> None:
+    def watch(self, name: str, read: Callable[[], float], **labels: str) -> None:
         """Nothing; from now on the gauge is what the function returns."""
-        self._gauges[name] = read
+        self._gauges[name, tuple(sorted(labels.items()))] = read
 
     def text(self) -> str:
         """Everything counted, in Prometheus' text format."""
@@ -87,8 +90,11 @@ class Counters:
             for (one, labels), steps in times:
                 if one == name:
                     lines += _histogram(name, labels, steps)
-            if name in self._gauges:
-                lines.append(f"{name} {_number(self._gauges[name]())}")
+            lines += [
+                f"{name}{_braces(labels)} {_number(read())}"
+                for (gauge, labels), read in list(self._gauges.items())
+                if gauge == name
+            ]
         return "\n".join(lines) + "\n"
 
 

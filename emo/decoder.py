@@ -333,6 +333,11 @@ class Decoder:
         with self._lock:
             return {reader.process.pid: reader.held for reader in self._all}
 
+    def missing(self) -> dict[str, int]:
+        """Return by restriction the number of running processes that could not be held to it."""
+        lists = [confine.missing(held) for held in self.held().values()]
+        return {name: sum(name in one for one in lists) for name in confine.RESTRICTIONS}
+
     def stop(self) -> None:
         """Nothing; ends the processes, which start again when they are needed."""
         with self._lock:
@@ -382,9 +387,17 @@ class Decoder:
             if wanted:
                 self._all.add(reader)
         if wanted:
+            _note_missing(confine.missing(reader.held))
             ready.put(reader)
         else:
             reader.end()
+
+
+@functools.cache
+def _note_missing(names: tuple[str, ...]) -> None:
+    """Log once what processes that read recordings cannot be held to on this system."""
+    if names:
+        LOG.warning("processes that read recordings are not held to: %s", ", ".join(names))
 
 
 def _start_reader() -> _Reader:

@@ -53,6 +53,23 @@ class ModelError(EmoError):
     """A stored model is missing, damaged, or made for other labels or features."""
 
 
+class ModelFaultError(ModelError):
+    """A classifier gave values for a clip that are not numbers.
+
+    Attributes
+    ----------
+    key
+        Of the classifier.
+    """
+
+    def __init__(self, key: str, title: str) -> None:
+        super().__init__(
+            f"The {title.lower()} gave values for this clip that are not numbers, which is a fault "
+            "of the model and not of the clip. Fetch the folder models/ again, or train it anew."
+        )
+        self.key = key
+
+
 class LessonError(EmoError):
     """Clips that a person taught, or a file of them, cannot be used."""
 

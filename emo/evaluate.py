@@ -20,7 +20,7 @@ from emo.classifiers import CLASSIFIERS
 from emo.corpora import Recording
 from emo.degrade import CONDITIONS
 from emo.epochs import softmax
-from emo.errors import AudioError, CorpusError
+from emo.errors import AudioError, CorpusError, ModelError
 from emo.examples import Batch, Fitted, Inputs
 from emo.folds import Fold, folds
 from emo.labels import LABELS
@@ -471,6 +471,8 @@ def evaluate_manifest(listed: Sequence[Listed], models: Models) -> dict[str, Any
             except AudioError as error:
                 errors.append({"path": str(item.path), "error": str(error)})
         for prediction in predict_many(clips, models):
+            for fault in prediction.faults.values():
+                raise ModelError(fault)
             for key, given in prediction.answers.items():
                 rows[key].append(given.probabilities)
     if not emotions:

@@ -224,11 +224,11 @@ def explain(clip: Clip, models: Models) -> Explanation:
     Raises
     ------
     ModelError
-        One of the three could not be loaded.
+        One of the three could not be loaded, or gives no numbers for this clip.
     """
-    if models.faults:
-        raise ModelError(next(iter(models.faults.values())))
     prediction = predict(clip, models)
+    for fault in (*models.faults.values(), *prediction.faults.values()):
+        raise ModelError(fault)
     frames = analyse(clip.samples)
     vector, view = functionals(frames), cnn_input(frames)
     labels = {key: answer.label for key, answer in prediction.answers.items()}

@@ -42,6 +42,7 @@ VOICED_DB = -40.0  # a frame must be louder, relative to the loudest 200 ms, to 
 
 PAUSE_DB = -30.0  # a quieter frame belongs to a pause
 
+LONG_FRAMES = 6_000  # a minute; longer clips are measured in pieces of this, to bound the memory
 BLOCK_FRAMES = 64  # computed at once: what a block takes stays in the processor's cache
 
 CNN_HOP_FRAMES = 2  # the CNN sees 20 ms frames
@@ -141,19 +142,26 @@ def _energies(samples: Floats, reach: int) -> Doubles:
     """Energy of all samples before each, float64 (n + 1 + 2 * reach,), with zeros around them."""
     n = len(samples)
     energies: Doubles = np.zeros(n + 1 + 2 * reach)
-    np.cumsum(samples.astype(np.float64) ** 2, out=energies[reach + 1 : reach + 1 + n])
+    inside = energies[reach + 1 : reach + 1 + n]
+    np.multiply(samples, samples, out=inside, dtype=np.float64)
+    np.cumsum(inside, out=inside)
     energies[reach + 1 + n :] = energies[reach + n]
     return energies
 
 
-def _within(energies: Doubles, width: int) -> Doubles:
-    """Energy in every window of ``width`` samples, float64."""
-    return np.asarray(energies[width:] - energies[:-width])
+def _within(energies: Doubles, width: int) -> Iterator[tuple[slice, Doubles]]:
+    """Energy in every window of ``width`` samples, float64, by pieces and where they lie."""
+    n, step = len(energies) - width, LONG_FRAMES * HOP
+    for start in range(0, n, step):
+        stop = min(start + step, n)
+        yield slice(start, stop), energies[start + width : stop + width] - energies[start:stop]
 
 
 def _loudest_rms(energies: Doubles, n_samples: int) -> float:
     width = min(n_samples, RATE_HZ // 5)
-    return math.sqrt(float(_within(energies, width).max()) / width) if width else 0.0
+    if not width:
+        return 0.0
+    return math.sqrt(max(float(piece.max()) for _, piece in _within(energies, width)) / width)
 
 
 def loudest_rms(samples: Floats) -> float:
@@ -174,7 +182,10 @@ def find_span(samples: Floats) -> Span:
     if n < width or rms <= 0.0:
         return Span(0, n, rms)
     threshold = rms * 10 ** (SPAN_THRESHOLD_DB / 20)
-    loud = _within(energies, width) > threshold**2 * width
+    loud = np.empty(len(energies) - width, bool)
+    for where, piece in _within(energies, width):
+        np.greater(piece, threshold**2 * width, out=loud[where])
+    del energies
     first = max(0, int(loud.argmax()) - width - 1)  # the sample before may reach it too
     last = len(loud) - 1 - int(loud[::-1].argmax())
     reached = np.abs(samples[first:last]) > threshold
@@ -267,6 +278,24 @@ def _at_own_level(samples: Floats) -> Floats:
     return (samples / scale if scale > 0.0 else samples).astype(np.float32)
 
 
+def pieces(n_frames: int) -> Iterator[slice]:
+    """Stretches of at most ``LONG_FRAMES`` frames; a clip of up to a minute is one."""
+    for start in range(0, n_frames, LONG_FRAMES):
+        yield slice(start, min(start + LONG_FRAMES, n_frames))
+
+
+def power_pieces(samples: Floats) -> Iterator[tuple[slice, Floats]]:
+    """The rows of :func:`power_spectrum` piece by piece, and which frames they are.
+
+    All of ten minutes would take 60 MB at once.
+    """
+    reach = -(-WINDOW // (2 * HOP))  # hops that a frame reaches to either side
+    for piece in pieces(_count_frames(len(samples))):
+        first = max(0, piece.start - reach)
+        around = samples[first * HOP : (piece.stop + reach) * HOP]
+        yield piece, power_spectrum(around)[piece.start - first :][: piece.stop - piece.start]
+
+
 def spectrograms_db(samples: Floats) -> tuple[Floats, Floats]:
     """Log spectrograms of the whole clip for display, in dB relative to its own level.
 
@@ -275,8 +304,12 @@ def spectrograms_db(samples: Floats) -> tuple[Floats, Floats]:
     linear : float32, (n_frames, 257)
     mel : float32, (n_frames, 64)
     """
-    power = power_spectrum(_at_own_level(samples))
-    return to_db(power), to_db(power @ mel_weights())
+    n_frames = _count_frames(len(samples))
+    linear = np.empty((n_frames, WINDOW // 2 + 1), np.float32)
+    mel = np.empty((n_frames, N_MELS), np.float32)
+    for piece, power in power_pieces(_at_own_level(samples)):
+        linear[piece], mel[piece] = to_db(power), to_db(power @ mel_weights())
+    return linear, mel
 
 
 def contours(samples: Floats) -> tuple[Floats, Floats]:
@@ -285,7 +318,9 @@ def contours(samples: Floats) -> tuple[Floats, Floats]:
     For display: frames of 10 ms from the start of the clip, levels relative to its loudest 200 ms.
     """
     scaled = _at_own_level(samples)
-    level = to_db(power_spectrum(scaled).sum(axis=1))
+    level = np.empty(_count_frames(len(samples)), np.float32)
+    for piece, power in power_pieces(scaled):
+        level[piece] = to_db(power.sum(axis=1))
     pitch, strength = track_pitch(scaled)
     return _voiced(pitch, strength, level), level
 

@@ -12,7 +12,17 @@ import numpy as np
 import numpy.typing as npt
 
 from emo.audio import RATE_HZ
-from emo.features import FRAME_S, N_MELS, PAUSE_DB, WINDOW, Floats, Frames, mel_centres_hz, to_db
+from emo.features import (
+    FRAME_S,
+    N_MELS,
+    PAUSE_DB,
+    WINDOW,
+    Floats,
+    Frames,
+    mel_centres_hz,
+    pieces,
+    to_db,
+)
 
 N_CEPSTRA = 20
 N_BANDS = 16  # groups of four mel bands
@@ -182,9 +192,15 @@ def _slope_weights() -> Floats:
 
 
 def spectral_descriptors(frames: Frames) -> Floats:
-    """The curves named in ``SPECTRUM``, float32 (n, 14)."""
+    """The curves named in ``SPECTRUM``, float32 (n, 14); flux is the change from frame to frame."""
+    parts = [_describe_spectra(frames, piece) for piece in pieces(len(frames.power))]
+    return np.concatenate(parts) if len(parts) > 1 else parts[0]
+
+
+def _describe_spectra(frames: Frames, piece: slice) -> Floats:
+    """The curves over a stretch of frames."""
     khz = _bins_khz()
-    power = frames.power[:, LOWEST_BIN:] + np.float32(1e-9)
+    power = frames.power[piece, LOWEST_BIN:] + np.float32(1e-9)
     share = power / power.sum(axis=1, keepdims=True)
     centroid, second, third = (share @ khz**moment for moment in (1, 2, 3))
     variance = np.maximum(second - centroid**2, 1e-6)
@@ -193,10 +209,12 @@ def spectral_descriptors(frames: Frames) -> Floats:
     cumulative = np.cumsum(share, axis=1)
     cumulative[:, -1] = 1.0  # so that there is a bin for each share, whatever the rounding
     rolloffs = [khz[(cumulative >= q).argmax(axis=1)] for q in ROLL_OFFS]
-    mel_share = frames.mel / (frames.mel.sum(axis=1, keepdims=True) + 1e-6)
-    root = np.sqrt(mel_share)
-    flux = np.zeros(len(root), np.float32)
-    flux[1:] = np.sqrt(np.sum(np.diff(root, axis=0) ** 2, axis=1))
+    mel, mel_db = frames.mel[piece], frames.mel_db[piece]
+    before = int(piece.start > 0)  # of which the first frame here is the change
+    near = frames.mel[piece.start - before : piece.stop]
+    root = np.sqrt(near / (near.sum(axis=1, keepdims=True) + 1e-6))
+    flux = np.zeros(len(mel), np.float32)
+    flux[1 - before :] = np.sqrt(np.sum(np.diff(root, axis=0) ** 2, axis=1))
     alpha = to_db(power[:, _bins(0.05, 1.0)].sum(axis=1)) - to_db(
         power[:, _bins(1.0, 5.0)].sum(axis=1)
     )
@@ -207,10 +225,10 @@ def spectral_descriptors(frames: Frames) -> Floats:
         centroid,
         spread,
         np.clip(skewness, -20.0, 20.0),
-        frames.mel_db.mean(axis=1) - to_db(frames.mel.mean(axis=1)),
+        mel_db.mean(axis=1) - to_db(mel.mean(axis=1)),
         *rolloffs,
         flux,
-        *(frames.mel_db @ _slope_weights()).T,
+        *(mel_db @ _slope_weights()).T,
         alpha,
         hammarberg,
     ]

@@ -82,15 +82,11 @@ def pack_player(
         Seconds across where two players stand side by side, which then show the same; None where
         it stands alone and shows the whole clip.
     """
-    linear, mel = spectrograms_db(samples)
+    spectrograms = _spectrograms(samples)
     pitch_hz, level_db = contours(samples)
-    low, high = envelope(samples / (float(np.abs(samples).max()) or 1.0), WAVEFORM_COLUMNS)
-    pairs = linear[:, 1:].reshape(len(linear), LINEAR_BINS, -1).mean(axis=2)
-    spectrograms = {
-        "mel": _as_bytes(_shorten(mel, MEL_COLUMNS)),
-        "linear": _as_bytes(_shorten(pairs, LINEAR_COLUMNS)),
-    }
-    highest = float(np.abs(samples).max()) if peak is None else peak
+    own_peak = max(float(samples.max()), -float(samples.min()))
+    low, high = envelope(samples / (own_peak or 1.0), WAVEFORM_COLUMNS)
+    highest = own_peak if peak is None else peak
     sound, mime = _encode(samples * (PEAK / (highest or 1.0)))
     parts = {
         "sound": sound,
@@ -115,6 +111,16 @@ def pack_player(
         "words": dict(words),
     }
     return _join(header, parts)
+
+
+def _spectrograms(samples: Floats) -> dict[str, np.ndarray]:
+    """The mel and the linear spectrogram in as many columns as are sent, uint8."""
+    linear, mel = spectrograms_db(samples)
+    pairs = linear[:, 1:].reshape(len(linear), LINEAR_BINS, -1).mean(axis=2)
+    return {
+        "mel": _as_bytes(_shorten(mel, MEL_COLUMNS)),
+        "linear": _as_bytes(_shorten(pairs, LINEAR_COLUMNS)),
+    }
 
 
 def unpack_player(block: bytes) -> tuple[dict[str, Any], dict[str, bytes]]:

@@ -1,7 +1,7 @@
 """From a recording to what each classifier and their vote say of it."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ from emo.audio import Clip
 from emo.bundle import Model, load_model
 from emo.calibrate import Calibration, pool, read_calibration, restrict, share_out, soften
 from emo.classifiers import CLASSIFIERS
-from emo.errors import ModelError
+from emo.errors import ModelError, ModelFaultError
 from emo.features import analyse, cnn_input
 from emo.functionals import functionals
 from emo.labels import LABELS
@@ -36,6 +36,19 @@ class Models:
     classifiers: dict[str, Model]
     calibration: Calibration
     faults: Mapping[str, str] = field(default_factory=dict)
+
+    def without(self, fault: ModelFaultError) -> "Models":
+        """Return the others, whose vote it then is.
+
+        Raises
+        ------
+        ModelFaultError
+            There are no others.
+        """
+        left = {key: model for key, model in self.classifiers.items() if key != fault.key}
+        if not left:
+            raise fault
+        return Models(left, share_out(self.calibration, tuple(left)), self.faults)
 
 
 @dataclass(frozen=True)
@@ -73,7 +86,8 @@ class Answer:
 class Prediction:
     """The answers to one clip: ``tree``, ``cnn``, ``mlp`` and ``vote``, in this order.
 
-    One of the three is not there where it could not be loaded.
+    One of the three is not there where it could not be loaded, or where it gave no numbers for this
+    clip, which ``faults`` says by key.
 
     ``concerns`` say why the clip may not be the speech that the answers are made for; ``hidden``,
     float32 (h,), is what the last layers of the networks read, side by side.
@@ -85,6 +99,7 @@ class Prediction:
     quality: Quality
     concerns: tuple[Concern, ...] = ()
     hidden: np.ndarray = field(default_factory=lambda: np.zeros(0, np.float32), compare=False)
+    faults: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def unsure(self) -> tuple[str, ...]:
@@ -99,7 +114,7 @@ class Prediction:
             "concerns": [{"kind": c.kind, "sentence": c.sentence} for c in self.concerns],
             "quality": self.quality.as_dict(),
             "models": {key: answer.as_dict() for key, answer in self.answers.items()},
-        }
+        } | ({"faults": dict(self.faults)} if self.faults else {})
 
 
 def load_models(directory: Path = MODELS_DIR) -> Models:
@@ -181,25 +196,60 @@ def probabilities(
 def hear(
     measured: Sequence[tuple[np.ndarray, np.ndarray]], models: Models
 ) -> tuple[dict[str, np.ndarray], np.ndarray]:
-    """The same, and what the last layers of the networks read, side by side, float32 (n, h)."""
+    """The same, and what the last layers of the networks read, side by side, float32 (n, h).
+
+    Raises
+    ------
+    ModelFaultError
+        A classifier gives values that are not finite.
+    """
     vectors = np.stack([vector for vector, _ in measured])
     views = tuple(view for _, view in measured)
     ran = {key: one.run(vectors, views) for key, one in models.classifiers.items()}
     raw = {key: rows for key, (rows, _) in ran.items()}
+    for key, parts in ran.items():
+        if not all(np.isfinite(part).all() for part in parts):
+            raise ModelFaultError(key, CLASSIFIERS[key].title)
     hidden = np.concatenate([inner for _, inner in ran.values()], axis=1)
     return calibrated(raw, models.calibration), hidden
 
 
+def measure(
+    clip: Clip,
+) -> tuple[tuple[np.ndarray, np.ndarray], tuple[Concern, ...], Quality]:
+    """The features of a clip, its concerns and its quality; its frames, 93 MB of 600 s, go."""
+    frames = analyse(clip.samples)
+    doubt, quality = concerns(frames), measure_quality(clip, frames)
+    return (functionals(frames), cnn_input(frames)), doubt, quality
+
+
 def predict_many(clips: Sequence[Clip], models: Models) -> list[Prediction]:
-    """The answers to clips, in their order; features are measured once for all classifiers."""
+    """The answers to clips, in their order; features are measured once for all classifiers.
+
+    Raises
+    ------
+    ModelFaultError
+        None of the classifiers gives numbers for a clip.
+    """
     if not clips:
         return []
+    try:
+        return _predict_many(clips, models)
+    except ModelFaultError as fault:
+        if len(clips) > 1:
+            return [predict(clip, models) for clip in clips]
+        (rest,) = predict_many(clips, models.without(fault))
+        faults = {fault.key: str(fault), **rest.faults}
+        return [replace(rest, faults=faults, hidden=np.zeros(0, np.float32))]
+
+
+def _predict_many(clips: Sequence[Clip], models: Models) -> list[Prediction]:
     measured, doubts, qualities = [], [], []
     for clip in clips:
-        frames = analyse(clip.samples)
-        doubts.append(concerns(frames))
-        qualities.append(measure_quality(clip, frames))
-        measured.append((functionals(frames), cnn_input(frames)))
+        features, doubt, quality = measure(clip)
+        measured.append(features)
+        doubts.append(doubt)
+        qualities.append(quality)
     rows, hidden = hear(measured, models)
     given = answers(rows, models.calibration.thresholds)
     return [

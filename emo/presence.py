@@ -190,7 +190,8 @@ def find_speech(frames: Frames) -> tuple[Flags, tuple[Concern, ...]]:
     voiced in a stretch that is unlike speech.  Takes what :func:`concerns` takes.
     """
     windows = _windows(len(frames.pitch_hz))
-    looked_at = [part(frames, *window) for window in windows] if len(windows) > 1 else [frames]
+    several = len(windows) > 1  # made one by one: all of ten minutes together are 300 MB
+    looked_at = (part(frames, *window) if several else frames for window in windows)
     odd = [oddities(measure(window)) for window in looked_at]
     quiet = without_voice(frames) | _out_of_place(len(frames.pitch_hz), windows, odd)
     if np.mean([bool(found) for found in odd]) >= WHOLE_SHARE:

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from emo.audio import RATE_HZ, Clip
-from emo.features import FRAME_S, WINDOW, Floats, Frames, analyse, power_spectrum
+from emo.features import FRAME_S, HOP, WINDOW, Floats, Frames, analyse, power_pieces
 from emo.functionals import quantiles
 from emo.measures import stretches
 from emo.presence import without_voice
@@ -110,11 +110,7 @@ def measure_quality(clip: Clip, frames: Frames | None = None) -> Quality:
     sound = samples[frames.span.start : frames.span.stop]
     voiced = ~without_voice(frames)
     voiced_s = int(voiced.sum()) * FRAME_S
-    power = power_spectrum(samples)
-    level = power[:, LOWEST_BIN:].sum(axis=1)
-    loudest = _loudest(level)
-    some = slice(2, -2, -(-len(power) // MOST_FRAMES))  # the outermost reach beyond the clip
-    power, level = power[some], level[some]
+    power, level, loudest = _spectra(samples)
     n_speech = int((np.convolve(voiced, np.ones(2 * REACH_FRAMES + 1), "same") > 0.5).sum())
     return Quality(
         duration_s=clip.duration_s,
@@ -127,6 +123,20 @@ def measure_quality(clip: Clip, frames: Frames | None = None) -> Quality:
         speech=min(1.0, n_speech * FRAME_S / clip.duration_s),
         bandwidth_hz=_bandwidth_hz(power),
     )
+
+
+def _spectra(samples: Floats) -> tuple[Floats, Floats, float]:
+    """Power spectra (n, 257) of frames of the clip, power from 50 Hz up (n,), and the loudest."""
+    n_frames = 1 + len(samples) // HOP
+    step = -(-n_frames // MOST_FRAMES)
+    level = np.empty(n_frames, np.float32)
+    some = []
+    for piece, power in power_pieces(samples):
+        level[piece] = power[:, LOWEST_BIN:].sum(axis=1)
+        # the outermost frames, two at either end, reach beyond the clip
+        some.append(power[(2 - piece.start) % step if piece.start else 2 :: step])
+    kept = np.concatenate(some)[: len(range(2, n_frames - 2, step))]
+    return kept, level[2:-2:step], _loudest(level)
 
 
 def _decibel(power: float) -> float:

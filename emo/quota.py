@@ -39,6 +39,9 @@ class Limits:
     at_once, waiting, patience_s
         Analyses that run at once, that may wait for their turn, and for how many seconds.
         0 at once means as many as there are cores.
+    memory_mb
+        Memory that the server and its decoders may use; what does not fit is refused.  0 means what
+        the machine or the container has.
     stop_s
         How long a stopping server waits for what it has begun, in seconds.
     """
@@ -59,6 +62,7 @@ class Limits:
     at_once: float = 0
     waiting: float = 32
     patience_s: float = 20
+    memory_mb: float = 0
     stop_s: float = 20
 
 

@@ -59,10 +59,15 @@ class Done:
 
 
 def answered(name: str, run: str, clip: Clip, found: Prediction) -> Done:
-    """The row of a clip: the object that ``predict`` prints, the vote's answer before all."""
+    """The row of a clip: the object that ``predict`` prints, the vote's answer before all.
+
+    Where a classifier gave no numbers the row has its fault beside the others' answers.
+    """
     row = found.as_dict() | {"models": _shortened(found.answers)}
     head = {"path": name, "run": run, **_vote(found.answers)}
-    return Done(name, False, _lines([head | row | {"sha256": clip.sha256}]))
+    faults = row.pop("faults", {})
+    error = {"error": " ".join(faults.values())} if faults else {}
+    return Done(name, bool(faults), _lines([head | row | {"sha256": clip.sha256} | error]))
 
 
 def followed(name: str, run: str, clip: Clip, timeline: Timeline) -> Done:
@@ -79,7 +84,8 @@ def followed(name: str, run: str, clip: Clip, timeline: Timeline) -> Done:
     ]
     if not rows:
         rows = [{"path": name, "run": run, "window": 0, "windows": 0} | shared]
-    return Done(name, False, _lines(rows))
+    error = {"error": " ".join(timeline.faults.values())} if timeline.faults else {}
+    return Done(name, bool(error), _lines([row | error for row in rows]))
 
 
 def refused(name: str, run: str, reason: str) -> Done:

@@ -7,9 +7,9 @@ samples: level and active span are those of the window, so that its answers are 
 would be cheaper, but not the same: frames would lie elsewhere, and hear beyond the window's edges.
 """
 
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import Any
 
@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from emo.audio import Clip
+from emo.errors import ModelFaultError
 from emo.features import FRAME_S, HOP, Floats, analyse, cnn_input
 from emo.functionals import functionals
 from emo.measures import Flags, stretches
@@ -53,6 +54,7 @@ class Timeline:
     thresholds : confidence below which a classifier or the vote is unsure; without one it never is
     warnings : what :mod:`emo.audio` says of the recording
     concerns : why the clip as a whole may not be speech
+    faults : by key, of classifiers that gave no numbers and are left out
     """
 
     duration_s: float
@@ -63,6 +65,7 @@ class Timeline:
     thresholds: dict[str, float]
     warnings: tuple[str, ...] = ()
     concerns: tuple[Concern, ...] = ()
+    faults: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def done(self) -> int:
@@ -102,8 +105,24 @@ def follow(clip: Clip, models: Models, threads: int = THREADS) -> Generator[Time
     """Timelines of a clip, each with more of the windows answered; the last has all of them.
 
     The first comes as soon as the windows are known, and has no answer yet.  A caller may stop
-    anywhere; what was still to be heard is dropped when the generator is closed.
+    anywhere; what was still to be heard is dropped when the generator is closed.  Where a
+    classifier gives no numbers, all begins again without it.
+
+    Raises
+    ------
+    ModelFaultError
+        None of the classifiers gives numbers.
     """
+    try:
+        yield from _follow(clip, models, threads)
+    except ModelFaultError as fault:
+        for timeline in follow(clip, models.without(fault), threads):
+            faults = {fault.key: str(fault), **timeline.faults}
+            warnings = (str(fault), *timeline.warnings)
+            yield replace(timeline, faults=faults, warnings=warnings)
+
+
+def _follow(clip: Clip, models: Models, threads: int) -> Generator[Timeline, None, None]:
     segments, concerns = _find_segments(clip.samples)
     placed = [pair for segment in segments for pair in place_windows(*segment)]
     rows: list[dict[str, np.ndarray]] = []

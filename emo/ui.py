@@ -10,7 +10,8 @@ from typing import Any, TypeVar
 
 import streamlit as st
 
-from emo import decoder, predict, ui_pages, ui_signs, ui_words
+from emo import decoder, memory, predict, ui_cache, ui_pages, ui_signs, ui_words
+from emo.audio import Clip
 from emo.comparison import Collection
 from emo.counters import COUNTERS
 from emo.errors import ModelError
@@ -128,16 +129,42 @@ def agreement(prediction: predict.Prediction) -> str:
 
 
 @contextmanager
-def turn(kind: str) -> Iterator[None]:
+def turn(kind: str, size: float = 0) -> Iterator[None]:
     """A place among the analyses that run at once, for the block, which is timed.
+
+    Parameters
+    ----------
+    size
+        Bytes that the work takes at its peak.
 
     Raises
     ------
     BusyError
-        Too many run and wait already.
+        Too many run and wait already, or there is no memory for it.
     """
-    with gate().enter(), COUNTERS.work(kind):
+    with gate().enter(), ui_cache.room().take(size), COUNTERS.work(kind):
         yield
+
+
+def predict_decoded(clip: Clip) -> predict.Prediction:
+    """The answers to a clip that was just decoded, in the turn that it was decoded in.
+
+    Raises
+    ------
+    BusyError
+        There is no memory for it.
+    """
+    with ui_cache.room().take(memory.predict_bytes(clip.duration_s)):
+        prediction = predict.predict(clip, models())
+    note_faults(prediction)
+    return prediction
+
+
+def note_faults(prediction: predict.Prediction) -> None:
+    """Log and count the models that gave no numbers for a clip."""
+    for key, fault in prediction.faults.items():
+        LOG.error("%s", fault)
+        COUNTERS.count("emo_errors_total", kind="model", type=key)
 
 
 def turns(kind: str, steps: Iterator[T]) -> Iterator[T]:

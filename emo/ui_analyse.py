@@ -15,10 +15,12 @@ from emo import (
     audio,
     decoder,
     features,
+    memory,
     player,
     predict,
     reports,
     ui,
+    ui_cache,
     ui_guide,
     ui_html,
     ui_links,
@@ -237,24 +239,24 @@ def show_invitation() -> None:
 # --- Analysis ------------------------------------------------------------------------------------
 
 
-@st.cache_data(scope="session", max_entries=4, show_spinner=ui_words.LISTENING)
+@ui_cache.kept(ui_words.LISTENING)
 def decode(sha256: str, name: str, _data: bytes) -> audio.Clip:
     """The clip in a file, kept for this session only, under the digest and name of the file."""
-    with ui.turn("decode"):
+    with ui.turn("decode", memory.DECODE_BYTES):
         return decoder.shared().decode(_data, name)
 
 
-@st.cache_data(scope="session", max_entries=4, show_spinner=False)
+@ui_cache.kept()
 def altered(key: str, name: str, _clip: audio.Clip, _settings: whatif.Settings) -> audio.Clip:
     """The clip with the settings of *What if*, under the key that names both."""
-    with ui.turn("alter"):
+    with ui.turn("alter", memory.draw_bytes(_clip.duration_s)):
         return whatif.alter(_clip, _settings)
 
 
-@st.cache_data(scope="session", max_entries=4, show_spinner=False)
+@ui_cache.kept()
 def draw(key: str, name: str, _clip: audio.Clip, _peak: float) -> bytes:
     """What the player draws and plays of a clip; ``_peak`` is what it plays as loud as it can."""
-    with ui.turn("draw"):
+    with ui.turn("draw", memory.draw_bytes(_clip.duration_s)):
         span = features.active_span(_clip.samples)
         return player.pack_player(_clip.samples, span, ui_words.PLAYER, _peak)
 
@@ -262,8 +264,10 @@ def draw(key: str, name: str, _clip: audio.Clip, _peak: float) -> bytes:
 @st.cache_data(scope="session", max_entries=32, show_spinner=False)
 def answer(key: str, name: str, region_s: Region | None, _clip: audio.Clip) -> predict.Prediction:
     """What the models make of a clip, or of a region of it."""
-    with ui.turn("predict"):
-        return predict.predict(_part(_clip, region_s), ui.models())
+    with ui.turn("predict", memory.predict_bytes(_clip.duration_s)):
+        found = predict.predict(_part(_clip, region_s), ui.models())
+    ui.note_faults(found)
+    return found
 
 
 def _part(clip: audio.Clip, region_s: Region | None) -> audio.Clip:

@@ -10,9 +10,12 @@ from emo.ui_analyse import Analysis, Choice
 
 def show_verdict(choice: Choice, analysis: Analysis) -> None:
     """What to be wary of, and what the vote says."""
-    gone = ui.missing(analysis.prediction)
+    faults = analysis.prediction.faults
+    gone = tuple(key for key in ui.missing(analysis.prediction) if key not in faults)
     if gone:
         st.warning(ui.plain(ui_words.missing(gone)))
+    if faults:
+        st.warning(ui.plain(ui_words.faulty(tuple(faults))))
     for concern in analysis.prediction.concerns:
         st.warning(ui.plain(concern.sentence))
     with _marked(analysis, "verdict"):

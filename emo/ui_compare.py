@@ -10,7 +10,7 @@ import streamlit as st
 
 from emo import (
     decoder,
-    predict,
+    memory,
     reports,
     ui,
     ui_analyse,
@@ -157,8 +157,8 @@ def answer_more() -> None:
 def _answer(clip: Given) -> Found:
     """The answers to a clip, or why there are none; what is decoded for them is not kept."""
     try:
-        with ui.turn("compare"):
-            return predict.predict(decoder.shared().decode(clip.data, clip.names[0]), ui.models())
+        with ui.turn("compare", memory.DECODE_BYTES):
+            return ui.predict_decoded(decoder.shared().decode(clip.data, clip.names[0]))
     except AudioError as error:
         return str(error)
     except (BusyError, ModelError):

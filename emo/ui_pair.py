@@ -5,7 +5,7 @@ from html import escape
 
 import streamlit as st
 
-from emo import decoder, features, player, ui, ui_html, ui_player, ui_words
+from emo import decoder, features, memory, player, ui, ui_cache, ui_html, ui_player, ui_words
 from emo import ui_compare_words as words
 from emo.comparison import Entry
 from emo.labels import LABELS
@@ -14,10 +14,10 @@ from emo.predict import ANSWER_KEYS, VOTE, Prediction
 Pair = tuple[tuple[Entry, Prediction], tuple[Entry, Prediction]]
 
 
-@st.cache_data(scope="session", max_entries=4, show_spinner=ui_words.LISTENING)
+@ui_cache.kept(ui_words.LISTENING)
 def draw(digest: str, name: str, shown_s: float, _data: bytes) -> bytes:
     """:func:`pack`, kept for this session only, under the digest and name of the file."""
-    with ui.turn("draw"):
+    with ui.turn("draw", memory.draw_bytes(shown_s)):
         return pack(_data, name, shown_s)
 
 

@@ -18,6 +18,7 @@ import threading
 import time
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,19 @@ from streamlit import runtime
 from streamlit.runtime.app_session import AppSessionState
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
-from emo import headers, limits, logs, quota, ui_uploads, ui_words
+from emo import (
+    confine,
+    decoder,
+    headers,
+    health,
+    limits,
+    logs,
+    memory,
+    quota,
+    ui_cache,
+    ui_uploads,
+    ui_words,
+)
 from emo.counters import COUNTERS
 from emo.errors import BusyError
 from emo.gate import gate
@@ -45,6 +58,8 @@ LOOK_AGAIN_S = 0.5
 
 FLUSH_S = 0.5
 """What the last answers take on their way to the browser when the server stops."""
+
+_ARENA_MAX, _MMAP_THRESHOLD = -8, -3  # malloc.h
 
 LOG = logging.getLogger("emo.server")
 
@@ -82,8 +97,22 @@ def protection() -> dict[str, Any]:
     COUNTERS.watch("emo_pages_open", lambda: ledger.n_open)
     COUNTERS.watch("emo_work_running", lambda: gate().running)
     COUNTERS.watch("emo_work_waiting", lambda: gate().waiting)
-    COUNTERS.watch("emo_resident_bytes", resident_bytes)
-    return {"middleware": [guard], "lifespan": _live, "on_script_error": _note_error}
+    COUNTERS.watch("emo_resident_bytes", memory.resident_bytes)
+    COUNTERS.watch("emo_cached_bytes", lambda: ui_cache.CACHE.size)
+    COUNTERS.watch("emo_sandbox_processes", lambda: len(decoder.shared().held()))
+    for name in confine.RESTRICTIONS:
+        COUNTERS.watch("emo_sandbox_missing", partial(_missing, name), restriction=name)
+    said = Middleware(health.Health, sandbox=_sandbox)
+    return {"middleware": [guard, said], "lifespan": _live, "on_script_error": _note_error}
+
+
+def _missing(name: str) -> float:
+    return float(decoder.shared().missing()[name])
+
+
+def _sandbox() -> str:
+    reading = decoder.shared()
+    return health.describe_sandbox(len(reading.held()), reading.missing())
 
 
 @contextlib.contextmanager
@@ -155,6 +184,7 @@ def _note_error(error: Exception) -> bool:
 async def _live(app: st.App) -> AsyncIterator[None]:
     """The life of the server: what it begins with, and what it ends with."""
     _write_logs()
+    bound_heaps()
     # Streamlit lets an upload of more than a megabyte pass through a file; here it stays in memory.
     formparsers.MultiPartParser.spool_max_size = 2 * limits.MAX_BYTES
     metrics = _serve_metrics()
@@ -181,6 +211,7 @@ def _load_pages() -> None:
     """
     for name in PAGES:
         importlib.import_module(f"emo.ui_{name}")
+    decoder.shared().start()  # so that what they are not held to is known before the first upload
     gc.collect()
     gc.freeze()
 
@@ -195,6 +226,7 @@ async def _sweep() -> None:
     while True:
         await asyncio.sleep(SWEEP_S)
         _write_logs()  # of modules that were loaded since
+        ui_cache.CACHE.tidy()
         try:
             if sweep_sessions():
                 await asyncio.to_thread(give_memory_back)
@@ -216,21 +248,25 @@ def sweep_sessions() -> int:
     return len(expired)
 
 
+def bound_heaps() -> None:
+    """Have glibc share two heaps among all threads, and hand large blocks back as they are freed.
+
+    Else each of many threads keeps what it once took, and a block of 30 MB raises the size up to
+    which freed blocks are kept.
+    """
+    if sys.platform == "linux":
+        with contextlib.suppress(OSError, AttributeError):
+            c = ctypes.CDLL(None)
+            c.mallopt(_ARENA_MAX, 2)
+            c.mallopt(_MMAP_THRESHOLD, 4 * quota.MB)
+
+
 def give_memory_back() -> None:
     """Nothing; what is free is collected, and glibc hands it to the system where it is there."""
     gc.collect()
     if sys.platform == "linux":
         with contextlib.suppress(OSError, AttributeError):
             ctypes.CDLL(None).malloc_trim(0)
-
-
-def resident_bytes() -> float:
-    """Memory of this process that is in RAM, in bytes; 0 where the system does not say."""
-    try:
-        pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
-    except (OSError, ValueError, IndexError):
-        return 0.0
-    return float(pages * os.sysconf("SC_PAGE_SIZE"))
 
 
 def _stop_gently(loop: asyncio.AbstractEventLoop) -> None:

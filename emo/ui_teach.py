@@ -9,7 +9,7 @@ from typing import Any
 
 import streamlit as st
 
-from emo import decoder, predict, teach, ui, ui_controls, ui_html, ui_uploads
+from emo import decoder, memory, predict, teach, ui, ui_controls, ui_html, ui_uploads
 from emo import ui_teach_words as words
 from emo.errors import BusyError, EmoError, LessonError, ModelError
 from emo.labels import LABELS
@@ -194,9 +194,8 @@ def _hear(given: _Given) -> None:
     """Make one clip a lesson, or note why not."""
     faults = st.session_state.setdefault(_FAULTS, [])
     try:
-        with ui.turn("lesson"):
-            clip = decoder.shared().decode(given.data, given.name)
-            prediction = predict.predict(clip, ui.models())
+        with ui.turn("lesson", memory.DECODE_BYTES):
+            prediction = ui.predict_decoded(decoder.shared().decode(given.data, given.name))
         if not len(prediction.hidden):
             raise ModelError(words.NOTHING_TO_LEARN_FROM)
         lesson = teach.as_lesson(given.name, given.emotion, prediction)

@@ -7,14 +7,15 @@ from typing import Any
 
 import streamlit as st
 
-from emo import audio, reports, ui, ui_html, ui_words
+from emo import audio, memory, reports, ui, ui_cache, ui_html, ui_words
 from emo.predict import MODEL_KEYS, VOTE
 from emo.timeline import Timeline, cues, follow
 
 FROM_S = 5.0
 """A shorter clip has no timeline: one answer is for all of it."""
 
-KEPT = 4
+_RUN_BYTES = 500_000
+"""What a timeline of ten minutes takes once it is complete."""
 
 _RUNS = "timelines"
 _FILES: tuple[tuple[str, str, Callable[..., None]], ...] = (
@@ -48,12 +49,15 @@ def show_timeline(sha256: str, name: str, clip: audio.Clip) -> None:
         place, below = st.empty(), st.empty()
     run = _run_of(sha256, clip)
     _draw(place, run.latest)
+    n_before = run.latest.done
     for timeline in ui.turns("timeline", run.rest):
         run.latest = timeline
         _draw(place, timeline)
         done, total = timeline.done, timeline.total
         below.progress(done / max(total, 1), text=ui_words.windows_heard(done, total))
     below.empty()
+    if run.latest.done > n_before:  # it holds the clip no longer
+        ui_cache.keep(_RUNS, sha256, run, _RUN_BYTES)
     for remark in reports.remarks(run.latest):
         st.warning(ui.plain(remark))
     st.caption(ui_words.TIMELINE_NOTE)
@@ -62,19 +66,18 @@ def show_timeline(sha256: str, name: str, clip: audio.Clip) -> None:
 
 def _run_of(sha256: str, clip: audio.Clip) -> _Run:
     """The run that was begun for this clip in this session, or a new one."""
-    runs: dict[str, _Run] = st.session_state.setdefault(_RUNS, {})
-    if sha256 not in runs:
+    run: _Run | None = ui_cache.recall(_RUNS, sha256)
+    if run is None:
         rest = follow(clip, ui.models())
-        with ui.turn("timeline"):
-            runs[sha256] = _Run(rest, next(rest))
-        for old in list(runs)[:-KEPT]:
-            del runs[old]
-    return runs[sha256]
+        with ui.turn("timeline", memory.draw_bytes(clip.duration_s)):
+            run = _Run(rest, next(rest))
+        ui_cache.keep(_RUNS, sha256, run, clip.samples.nbytes + _RUN_BYTES)
+    return run
 
 
 def forget() -> None:
     """Nothing; drops the timelines of this session."""
-    st.session_state.pop(_RUNS, None)
+    ui_cache.forget(_RUNS)
 
 
 def _draw(place: Any, timeline: Timeline) -> None:

@@ -7,6 +7,8 @@ from typing import Any
 from streamlit import runtime
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
+from emo import ui_cache
+
 REFUSAL_S = 20.0
 """How long a page says that an upload was refused; the next file may make it anew at once."""
 
@@ -14,9 +16,9 @@ _REFUSALS: dict[str, tuple[str, float]] = {}
 
 
 def held(session: str) -> tuple[int, int]:
-    """The number and the bytes of the files that a session has on the server."""
+    """The number of files that a session has on the server, and its bytes, unpacked ones too."""
     files = _files(_store(), session).values() if runtime.exists() else ()
-    return len(files), sum(len(file.data) for file in files)
+    return len(files), sum(len(file.data) for file in files) + ui_cache.CACHE.size_of(session)
 
 
 def let_go(clips: Iterable[bytes]) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 import streamlit as st
 
-from emo import audio, ui, ui_controls, ui_guide, ui_html, ui_links, ui_words
+from emo import audio, memory, ui, ui_controls, ui_guide, ui_html, ui_links, ui_words
 from emo.errors import ModelError
 from emo.explain import Explanation, Regions, explain
 from emo.explain_words import (
@@ -27,7 +27,7 @@ def reasons(
     sha256: str, name: str, region_s: tuple[float, float] | None, _part: audio.Clip
 ) -> Explanation:
     """Why the models answer as they do to a clip, or to a region of it."""
-    with ui.turn("explain"):
+    with ui.turn("explain", memory.predict_bytes(_part.duration_s)):
         return explain(_part, ui.models())
 
 

@@ -358,6 +358,15 @@ def _agreement_of_two(labels: Mapping[str, str | None]) -> str:
     return f"{sentence[0].upper()}{sentence[1:]}."
 
 
+def faulty(keys: Sequence[str]) -> str:
+    """That models gave no numbers for a clip, and that the vote is without them."""
+    names = listed([MODELS_IN_TEXT[key] for key in keys])
+    return (
+        f"{names[0].upper()}{names[1:]} gave no answer to this clip: a fault of the model, not of "
+        "your clip. The vote is that of the others; how often it is right was not measured."
+    )
+
+
 def missing(keys: Sequence[str]) -> str:
     """That models could not be loaded, and whose the vote is without them."""
     names = listed([MODELS_IN_TEXT[key] for key in keys])

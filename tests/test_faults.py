@@ -6,11 +6,12 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
-from emo import bundle, predict, ui, ui_answers, ui_words
+from emo import audio, bundle, explain, predict, rows, timeline, ui, ui_answers, ui_words
 from emo.__main__ import main
 from emo.calibrate import Calibration, share_out
 from emo.errors import ModelError
@@ -204,3 +205,129 @@ def test_what_needs_all_three_is_refused(
     out = ["--out", str(models / "rows.jsonl")] if command == "batch" else []
     assert main([command, "--models", str(models), clip, *out]) == 1
     assert "bytes, not" in capsys.readouterr().err
+
+
+# --- A model that gives no numbers ---------------------------------------------------------------
+
+SAMPLE = SHIPPED.parent / "samples" / "happy.flac"
+
+
+def spoil(model: bundle.Model, monkeypatch: pytest.MonkeyPatch) -> None:
+    """NaN in a weight that is fine for the zeros of the check at load, and not for real sound."""
+    if model.network is not None:
+        real = model.network.run
+        monkeypatch.setattr(model.network, "run", lambda view: (real(view)[0] * np.nan, view[0]))
+        return
+    for name, array in model.arrays.items():
+        if array.dtype.kind == "f":
+            model.arrays[name] = np.full_like(array, np.nan)
+
+
+@pytest.fixture(scope="module")
+def sound() -> audio.Clip:
+    return audio.decode(voices.encoded(voices.voice()))
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_predict_leaves_out_a_model_that_gives_no_numbers(
+    sound: audio.Clip, key: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole, spoilt = predict.load_models(), predict.load_models()
+    spoil(spoilt.classifiers[key], monkeypatch)
+    given = predict.predict(sound, spoilt)
+    rest = [one for one in KEYS if one != key]
+    assert list(given.answers) == [*rest, predict.VOTE]
+    assert list(given.faults) == list(given.as_dict()["faults"]) == [key]
+    left = {one: whole.classifiers[one] for one in rest}
+    oracle = predict.predict(sound, predict.Models(left, share_out(whole.calibration, tuple(left))))
+    for one, answer in given.answers.items():
+        np.testing.assert_array_equal(answer.probabilities, oracle.answers[one].probabilities)
+    with pytest.raises(ModelError, match="not numbers"):
+        explain.explain(sound, spoilt)
+
+
+def test_predict_many_excludes_the_model_from_the_clip_alone(
+    sound: audio.Clip, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    models = predict.load_models()
+    network = models.classifiers["cnn"].network
+    assert network is not None
+    real, n_frames = network.run, len(predict.measure(sound)[0][1])
+
+    def run(view: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        logits, hidden = real(view)
+        return logits * (np.nan if len(view) == n_frames else 1), hidden
+
+    monkeypatch.setattr(network, "run", run)
+    other = audio.decode(voices.encoded(voices.voice(duration_s=1.5)))
+    first, second, third = predict.predict_many([other, sound, other], models)
+    assert list(second.faults) == ["cnn"]
+    assert first.faults == third.faults == {}
+    assert list(first.answers) == [*KEYS, predict.VOTE]
+
+
+def test_where_no_model_gives_numbers_there_is_no_answer(
+    sound: audio.Clip, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    models = predict.load_models()
+    for model in models.classifiers.values():
+        spoil(model, monkeypatch)
+    with pytest.raises(ModelError, match="not numbers"):
+        predict.predict(sound, models)
+
+
+def test_timeline_goes_on_without_a_model_that_gives_no_numbers(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    clip = audio.load(SAMPLE)
+    models = predict.load_models()
+    spoil(models.classifiers["mlp"], monkeypatch)
+    *_, last = timeline.follow(clip, models)
+    assert last.done == last.total > 0
+    assert list(last.probabilities) == ["tree", "cnn", predict.VOTE]
+    assert list(last.faults) == ["mlp"]
+    assert any("not numbers" in warning for warning in last.warnings)
+    assert all(np.isfinite(rows).all() for rows in last.probabilities.values())
+
+
+@pytest.fixture
+def spoilt_mlp(monkeypatch: pytest.MonkeyPatch) -> predict.Models:
+    """What both the command and the page load."""
+    models = predict.load_models()
+    spoil(models.classifiers["mlp"], monkeypatch)
+    monkeypatch.setattr(predict, "load_models", lambda *_: models)
+    monkeypatch.setattr(predict, "load_usable", lambda *_: models)
+    st.cache_resource.clear()
+    st.cache_data.clear()
+    return models
+
+
+@pytest.mark.parametrize("command", ["predict", "timeline"])
+def test_command_names_the_fault_and_fails(
+    spoilt_mlp: predict.Models, capsys: pytest.CaptureFixture[str], command: str
+) -> None:
+    assert main([command, str(SAMPLE)]) == 1
+    said = capsys.readouterr()
+    assert "multilayer perceptron" in said.err
+    assert "nan" not in said.out.lower()
+
+
+def test_batch_counts_the_clip_as_failed_and_names_the_fault(
+    spoilt_mlp: predict.Models, sound: audio.Clip
+) -> None:
+    (given,) = predict.predict_many([sound], spoilt_mlp)
+    done = rows.answered("a.wav", "run", sound, given)
+    row = json.loads(done.lines)
+    assert done.failed
+    assert "not numbers" in row["error"]
+    assert set(row["models"]) == {"tree", "cnn", predict.VOTE}
+
+
+def test_page_names_the_fault_and_shows_the_others(
+    spoilt_mlp: predict.Models, caplog: pytest.LogCaptureFixture
+) -> None:
+    at = analyse(pages.run())
+    shown = " ".join(w.value for w in at.warning).replace("\\", "")
+    assert ui_words.faulty(("mlp",)) in shown
+    assert "nan" not in pages.html(at).lower()
+    assert "not numbers" in caplog.text

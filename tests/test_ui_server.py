@@ -18,7 +18,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 from websockets.exceptions import InvalidStatus
 
-from emo import ui, ui_compare_words, ui_words
+from emo import confine, ui, ui_compare_words, ui_words
 from emo.gate import Gate, gate
 from tests import visitor, voices
 from tests.visitor import Served, Visitor
@@ -252,6 +252,23 @@ def test_counters_are_at_their_own_address_on_this_machine_alone(served, metrics
     bound = [row.split()[1] for row in listening if row.split()[3] == "0A"]
     assert f"0100007F:{metrics_port:04X}" in bound
     assert f"00000000:{metrics_port:04X}" not in bound
+
+
+def test_health_says_what_the_processes_that_read_are_not_held_to(served, metrics_port):
+    """The header, the counters and the processes themselves say the same."""
+    for _ in range(100):
+        said = served.get("/_stcore/health")[1]["x-emo-sandbox"]
+        if said != "starting":
+            break
+        time.sleep(0.1)
+    counted = visitor.metrics(metrics_port)
+    assert counted["emo_sandbox_processes"] >= 1
+    names = [
+        name
+        for name in confine.RESTRICTIONS
+        if counted[f'emo_sandbox_missing{{restriction="{name}"}}']
+    ]
+    assert said == (f"without {', '.join(names)}" if names else "complete")
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,159 @@
+"""A filter of system calls (seccomp): what computes needs memory and its open pipes, and no more.
+
+The filter is a program for the kernel's classic BPF, built here and installed through ctypes.  It
+is an allow-list: any other call fails with ``EPERM``, and a call in the manner of another
+architecture ends the process.  See ``seccomp(2)`` and ``linux/seccomp.h``.
+"""
+
+import ctypes
+import platform
+import struct
+import sys
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+ALLOW = 0x7FFF_0000
+REFUSE = 0x0005_0000 | 1
+"""The call is not made and fails with ``EPERM``."""
+KILL = 0x8000_0000
+"""The whole process ends by ``SIGSYS``."""
+
+X32 = 0x4000_0000
+"""Set in the number of a call in the x32 manner, which has the architecture of x86-64."""
+
+_LOAD, _RETURN = 0x20, 0x06  # linux/bpf_common.h: BPF_LD | BPF_W | BPF_ABS, BPF_RET | BPF_K
+_IF_EQUAL, _IF_AT_LEAST, _IF_ANY_BIT = 0x15, 0x35, 0x45  # BPF_JMP | BPF_JEQ, BPF_JGE, BPF_JSET
+_NUMBER, _ARCHITECTURE, _THIRD = 0, 4, 32  # offsets in struct seccomp_data
+_EXECUTABLE = 4  # PROT_EXEC
+_SET_FILTER, _ALL_THREADS = 1, 1  # SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_TSYNC
+_INSTRUCTION = struct.Struct("HBBI")
+
+
+@dataclass(frozen=True)
+class Machine:
+    """An architecture: its mark and its numbers of system calls.
+
+    Attributes
+    ----------
+    mark : its ``AUDIT_ARCH_…`` in ``linux/audit.h``
+    seccomp : number of the call that installs a filter
+    allowed : calls that are made whatever their arguments are
+    mapping : calls that are made unless they ask for memory that can be executed
+    """
+
+    mark: int
+    seccomp: int
+    allowed: dict[str, int]
+    mapping: dict[str, int]
+
+
+MACHINES = {
+    "x86_64": Machine(
+        0xC000_003E,
+        317,
+        {
+            "read": 0,
+            "write": 1,
+            "close": 3,
+            "munmap": 11,
+            "brk": 12,
+            "rt_sigprocmask": 14,
+            "rt_sigreturn": 15,
+            "sched_yield": 24,
+            "mremap": 25,
+            "madvise": 28,
+            "nanosleep": 35,
+            "setitimer": 38,
+            "exit": 60,
+            "gettimeofday": 96,
+            "futex": 202,
+            "restart_syscall": 219,
+            "clock_gettime": 228,
+            "clock_nanosleep": 230,
+            "exit_group": 231,
+            "getrandom": 318,
+        },
+        {"mmap": 9, "mprotect": 10},
+    ),
+    "aarch64": Machine(
+        0xC000_00B7,
+        277,
+        {
+            "close": 57,
+            "read": 63,
+            "write": 64,
+            "exit": 93,
+            "exit_group": 94,
+            "futex": 98,
+            "nanosleep": 101,
+            "setitimer": 103,
+            "clock_gettime": 113,
+            "clock_nanosleep": 115,
+            "sched_yield": 124,
+            "restart_syscall": 128,
+            "rt_sigprocmask": 135,
+            "rt_sigreturn": 139,
+            "gettimeofday": 169,
+            "brk": 214,
+            "munmap": 215,
+            "mremap": 216,
+            "madvise": 233,
+            "getrandom": 278,
+        },
+        {"mmap": 222, "mprotect": 226},
+    ),
+}
+"""By name of the machine, as ``platform.machine`` returns it."""
+
+
+def build_program(machine: Machine) -> bytes:
+    """Return the filter as instructions of classic BPF."""
+    steps = [
+        (_LOAD, 0, 0, _ARCHITECTURE),
+        (_IF_EQUAL, 1, 0, machine.mark),
+        (_RETURN, 0, 0, KILL),
+        (_LOAD, 0, 0, _NUMBER),
+        (_IF_AT_LEAST, 0, 1, X32),
+        (_RETURN, 0, 0, KILL),
+    ]
+    for number in machine.allowed.values():
+        steps += [(_IF_EQUAL, 0, 1, number), (_RETURN, 0, 0, ALLOW)]
+    for number in machine.mapping.values():
+        steps += [
+            (_IF_EQUAL, 0, 4, number),
+            (_LOAD, 0, 0, _THIRD),  # the bits of protection are in its lower half
+            (_IF_ANY_BIT, 0, 1, _EXECUTABLE),
+            (_RETURN, 0, 0, REFUSE),
+            (_RETURN, 0, 0, ALLOW),
+        ]
+    steps.append((_RETURN, 0, 0, REFUSE))
+    return join(steps)
+
+
+def join(steps: Iterable[tuple[int, int, int, int]]) -> bytes:
+    """Return instructions (code, steps over if true, if false, operand) as the kernel reads them.
+
+    A load reads the low half of a 64-bit argument, which comes first: both machines are
+    little-endian.
+    """
+    return b"".join(_INSTRUCTION.pack(*step) for step in steps)
+
+
+def filter_calls() -> bool:
+    """Install the filter for all threads of this process; return whether the kernel took it.
+
+    It cannot be taken back.  The process must have given up new privileges before.
+    """
+    machine = MACHINES.get(platform.machine())
+    if sys.platform != "linux" or machine is None or sys.byteorder != "little":
+        return False
+    return install(build_program(machine), machine.seccomp)
+
+
+def install(program: bytes, seccomp: int) -> bool:
+    """Hand a program to the kernel, through the system call of this number."""
+    code = ctypes.create_string_buffer(program, len(program))
+    head = struct.pack("HP", len(program) // _INSTRUCTION.size, ctypes.addressof(code))
+    c = ctypes.CDLL(None, use_errno=True)
+    number, how, flags = (ctypes.c_long(value) for value in (seccomp, _SET_FILTER, _ALL_THREADS))
+    return bool(c.syscall(number, how, flags, head) == 0)
