@@ -17,7 +17,7 @@ from emo.__main__ import main
 from emo.labels import LABELS
 from emo.predict import Answer, Prediction
 from emo.presence import Concern
-from emo.quality import Quality
+from emo.quality import OF_ALTERING, Quality
 from tests.loaded import needless_imports
 from tests.malformed import malformed
 from tests.tiny import write_savee
@@ -309,3 +309,10 @@ def test_an_audit_counts_a_folder(capsys, tmp_path):
 @pytest.mark.parametrize("settings", [[], WHAT_IF], ids=["as it is", "altered"])
 def test_predict_imports_no_training_library(models, spoken, settings):
     assert needless_imports(["predict", "--models", models, *settings, spoken]) == set()
+
+
+def test_noise_that_was_asked_for_is_not_the_recordings(capsys, models, spoken):
+    for noise, is_told in (((), False), (("--noise", "0"), True)):
+        _, out = predict(capsys, "--models", models, *noise, spoken)
+        assert (OF_ALTERING in out) == is_told
+        assert "closer to the microphone" not in out

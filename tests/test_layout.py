@@ -69,6 +69,7 @@ ORDER = [
     "batch",
     "metrics",
     "published",
+    "selective",
     "results",
     "slices",
     "colours",
