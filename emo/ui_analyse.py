@@ -26,7 +26,7 @@ from emo import (
     ui_links,
     ui_player,
     ui_quality,
-    ui_rates,
+    ui_rates_words,
     ui_teach,
     ui_timeline,
     ui_uploads,
@@ -257,7 +257,7 @@ def chosen() -> Choice | None:
 
 def lead() -> str:
     """What the page is for, and how often its vote is right for a visitor's clip."""
-    short = ui_rates.in_short(ui.measured().get(predict.VOTE, {}))
+    short = ui_rates_words.in_short(ui.measured().get(predict.VOTE, {}))
     return f"{ui_words.ANALYSE_LEAD} {short}".strip()
 
 
@@ -265,10 +265,14 @@ def show_invitation() -> None:
     """Before the first clip: how often each model is right, so that nobody expects too much."""
     metrics = ui.metrics_or_sentence()
     order = sorted(metrics, key=lambda key: key != predict.VOTE)  # the headline of every answer
-    rows = ui_rates.expected({key: metrics[key] for key in order})
+    rows = ui_rates_words.expected({key: metrics[key] for key in order})
     if rows:
         names = [ui_words.MODEL_NAMES[key] for key in order]
-        st.html(ui_html.expectation(ui_rates.EXPECTATION, names, rows, ui_rates.EXPECTATION_NOTE))
+        st.html(
+            ui_html.expectation(
+                ui_rates_words.EXPECTATION, names, rows, ui_rates_words.EXPECTATION_NOTE
+            )
+        )
     st.caption(ui_words.COURTESY)
 
 

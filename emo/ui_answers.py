@@ -12,7 +12,7 @@ from emo import (
     ui_analyse,
     ui_html,
     ui_quality,
-    ui_rates,
+    ui_rates_words,
     ui_teach,
     ui_what_if,
     ui_words,
@@ -45,7 +45,7 @@ def show_models(analysis: Analysis, is_own: bool) -> None:
     with _marked(analysis, "models"):
         _show_cards(analysis.prediction, metrics, is_own)
     if not analysis.prediction.concerns:
-        st.caption(ui_rates.believability(metrics))
+        st.caption(ui_rates_words.believability(metrics))
 
 
 def _marked(analysis: Analysis, name: str) -> Any:
@@ -141,7 +141,7 @@ def _trust(
     # Of the vote of fewer than three nothing was measured.
     is_measured = key != predict.VOTE or not ui.missing(prediction)
     blocks = metrics.get(key, {}) if is_measured else {}
-    rows = ui_rates.for_answer(blocks, answer.label, answer.unsure, is_own)
+    rows = ui_rates_words.for_answer(blocks, answer.label, answer.unsure, is_own)
     if not rows:
         told.append(ui_words.UNMEASURED)
-    return ui_html.Trust(told, ui_rates.heads(answer.label, answer.unsure), rows)
+    return ui_html.Trust(told, ui_rates_words.heads(answer.label, answer.unsure), rows)

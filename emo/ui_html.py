@@ -11,7 +11,7 @@ from itertools import pairwise
 from emo.explain_words import signed
 from emo.labels import LABELS
 from emo.predict import Answer
-from emo.ui_rates import TITLE as RATES_TITLE
+from emo.ui_rates_words import TITLE as RATES_TITLE
 from emo.ui_signs import sign
 from emo.ui_words import (
     and_then,

@@ -18,7 +18,7 @@ from emo import (
     predict,
     ui,
     ui_analyse,
-    ui_rates,
+    ui_rates_words,
     ui_timeline,
     ui_vote_words,
     ui_words,
@@ -63,7 +63,7 @@ def answering(monkeypatch: pytest.MonkeyPatch, **given: Any) -> None:
 
 def test_first_page_invites_and_says_what_to_expect(app: AppTest) -> None:
     assert [title.value for title in app.title] == [ui_words.ANALYSE_TITLE]
-    assert ui_rates.EXPECTATION in html(app)
+    assert ui_rates_words.EXPECTATION in html(app)
     assert "emo-verdict" not in html(app)
 
 
@@ -166,7 +166,7 @@ def test_unsure_is_an_answer(
     for key in ("tree", "vote"):
         for row, name in zip(pages.rates(app)[key], ("corpora", "voices"), strict=False):
             block = pages.protocols(models_dir, key)[name]
-            right = ui_rates.right_when_unsure(block)
+            right = ui_rates_words.right_when_unsure(block)
             assert right is not None
             assert row == [ui_words.percent(block["accuracy"]), ui_words.percent(right)]
 
@@ -178,7 +178,7 @@ def test_unsure_without_measured_figures(
     pages.change(models_dir, "tree", lambda protocols: protocols["voices"].pop("unsure"))
     upload(app, "clip.wav", tone())
     assert ui_words.UNSURE_UNMEASURED in html(app)
-    assert pages.rates(app)["tree"][1][1] == ui_rates.NOT_MEASURED
+    assert pages.rates(app)["tree"][1][1] == ui_rates_words.NOT_MEASURED
 
 
 def test_a_clip_out_of_place_is_answered_but_not_to_be_relied_on(

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from emo import predict, reports, ui_compare_words, ui_html, ui_rates, ui_sound_words
+from emo import predict, reports, ui_compare_words, ui_html, ui_rates_words, ui_sound_words
 from emo import ui_vote_words as vote_words
 from emo import ui_words as words
 from emo.calibrate import Calibration, reaches
@@ -188,13 +188,13 @@ def blocks(key: str) -> dict[str, dict[str, Any]]:
 
 def test_the_first_page_shows_the_stored_figures() -> None:
     models = {key: blocks(key) for key in (VOTE, *MODEL_KEYS)}
-    (_, elsewhere), (_, studios), (_, guessing) = ui_rates.expected(models)
+    (_, elsewhere), (_, studios), (_, guessing) = ui_rates_words.expected(models)
     for texts, protocol in ((elsewhere, "corpora"), (studios, "voices")):
         assert texts == [words.percent(models[key][protocol]["accuracy"]) for key in models]
     assert guessing == [words.percent(1 / len(LABELS))] * len(models)
-    short = per_cents(ui_rates.in_short(models[VOTE]))
+    short = per_cents(ui_rates_words.in_short(models[VOTE]))
     assert short == [per_cents(elsewhere[0])[0], per_cents(guessing[0])[0]]
-    assert ui_rates.in_short({}) == ""
+    assert ui_rates_words.in_short({}) == ""
 
 
 @pytest.mark.parametrize("key", [VOTE, *MODEL_KEYS])
@@ -204,7 +204,7 @@ def test_right_when_unsure_is_what_the_sure_answers_leave(key: str) -> None:
         kept = block["unsure"]
         share = kept.get("share_kept_across", kept["share_kept"])
         right = kept.get("accuracy_across", kept["accuracy_kept"])
-        unsure = ui_rates.right_when_unsure(block)
+        unsure = ui_rates_words.right_when_unsure(block)
         assert unsure is not None
         assert share * right + (1 - share) * unsure == pytest.approx(block["accuracy"])
         assert unsure < block["accuracy"] < right
@@ -213,17 +213,17 @@ def test_right_when_unsure_is_what_the_sure_answers_leave(key: str) -> None:
 @given(st.sets(st.sampled_from(["corpora", "voices"])), st.booleans(), st.booleans())
 def test_a_figure_that_is_missing_is_left_out(gone: set[str], unsure: bool, own: bool) -> None:
     kept = {name: block for name, block in blocks("mlp").items() if name not in gone}
-    rows = ui_rates.for_answer(kept, "sad", unsure, own)
+    rows = ui_rates_words.for_answer(kept, "sad", unsure, own)
     assert len(rows) == (0 if len(gone) == 2 else 3 - len(gone))
     bare = {name: {"accuracy": block["accuracy"]} for name, block in kept.items() if "n" in block}
-    for _, (in_all, such) in ui_rates.for_answer(bare, "sad", unsure, own)[:-1]:
+    for _, (in_all, such) in ui_rates_words.for_answer(bare, "sad", unsure, own)[:-1]:
         assert per_cents(in_all)
-        assert such == ui_rates.NOT_MEASURED
+        assert such == ui_rates_words.NOT_MEASURED
 
 
 def test_percentages_are_told_to_be_off_by_what_is_stored() -> None:
     models = {key: blocks(key) for key in (VOTE, *MODEL_KEYS)}
-    text = ui_rates.believability(models)
+    text = ui_rates_words.believability(models)
     numbers = [float(number) for number in re.findall(r"\d+\.\d", text)]
     stored = [
         round(100 * models[key][protocol]["ece"], 1)
@@ -231,14 +231,14 @@ def test_percentages_are_told_to_be_off_by_what_is_stored() -> None:
         for key in models
     ]
     assert numbers == stored
-    assert ui_rates.believability({}) == words.UNCALIBRATED
+    assert ui_rates_words.believability({}) == words.UNCALIBRATED
 
 
 @given(st.floats(0.0, 1.0), st.floats(0.0, 1.0))
 def test_too_high_is_said_only_where_it_is_so(confidence: float, accuracy: float) -> None:
     block = {"confidence": confidence, "accuracy": accuracy, "ece": abs(confidence - accuracy)}
-    assert ui_rates.is_too_high(block) == (confidence > accuracy)
-    assert not ui_rates.is_too_high({"ece": 0.2, "accuracy": 0.4})
+    assert ui_rates_words.is_too_high(block) == (confidence > accuracy)
+    assert not ui_rates_words.is_too_high({"ece": 0.2, "accuracy": 0.4})
 
 
 def test_the_limits_that_decide_are_those_that_were_measured() -> None:
