@@ -229,9 +229,9 @@ def _data_directory(options: argparse.Namespace) -> Path:
 
 def _predict(options: argparse.Namespace) -> int:
     from emo.audio import load
-    from emo.predict import load_usable, predict
+    from emo.predict import load_usable, predict_altered
     from emo.reports import Row, write_csv, write_json, write_table
-    from emo.whatif import Settings, alter
+    from emo.whatif import Settings
 
     try:
         settings = Settings(
@@ -244,7 +244,7 @@ def _predict(options: argparse.Namespace) -> int:
     rows: list[Row] = []
     for path in options.paths:
         try:
-            prediction = predict(alter(load(path), settings), models)
+            prediction = predict_altered(load(path), settings, models)
             _tell_faults(prediction.faults)
             rows.append((path, prediction))
         except AudioError as error:

@@ -119,6 +119,15 @@ def threshold(confidence: np.ndarray, right: np.ndarray, accuracy: float) -> flo
     return float(confidence[order][kept[-1]]) if len(kept) else 1.0
 
 
+def reaches(confidence: np.ndarray | float, limit: float) -> np.ndarray:
+    """Return whether confidences come up to a limit, bool, shape as given.
+
+    Both count as they are shown, to the whole per cent.  What is shown as 58 % is then never below
+    a limit that is shown as 58 %.
+    """
+    return np.asarray(np.rint(100 * np.asarray(confidence)) >= np.rint(100 * limit))
+
+
 @dataclass(frozen=True)
 class Calibration:
     """How raw probabilities become the answers that are shown.
@@ -127,7 +136,8 @@ class Calibration:
     ----------
     temperatures : of each classifier (:func:`soften`)
     weights : of each classifier in the vote (:func:`pool` of the raw probabilities)
-    thresholds : confidence below which a classifier or the vote is unsure; empty if never
+    thresholds : confidence below which a classifier or the vote is unsure (:func:`reaches`); empty
+        if never
     """
 
     temperatures: dict[str, float]

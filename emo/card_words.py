@@ -74,5 +74,5 @@ LIMITS = """\
 - Surprise is rare in the training and not in all corpora. RAVDESS song has neither disgust nor
   surprise.
 - One of the seven labels is always likeliest, whatever the sound is.
-- The confidence was fitted to actors of these corpora. For other voices and other sound it may be
-  far too high."""
+- The confidence was fitted to actors of these corpora. On other recordings it is far too high: see
+  "What the confidence means"."""

@@ -29,7 +29,7 @@ from emo.features import (
     mel_to_hz,
 )
 from emo.functionals import functional_table, functionals
-from emo.labels import INDEX, LABELS, TRAINED_INDEX, TRAINED_LABELS
+from emo.labels import INDEX, LABELS, TRAINED_LABELS
 from emo.predict import Models, Prediction, predict
 from emo.tree import axis_values, plain_arrays
 
@@ -136,7 +136,8 @@ class Step:
     above : whether the value is above the limit
     parts : what each group adds to the value, in the order of ``GROUPS``
     strongest : the functionals that push the clip most to the side where it lies
-    share : of the answered label among the training answers on that side, 0 to 1
+    share : of the answered label on that side, 0 to 1, as answers are shown: calm left out, and
+        softened by the temperature
     """
 
     axis: int
@@ -155,7 +156,8 @@ class Path:
     Attributes
     ----------
     label : its answer
-    share : of that label among all training answers, before the first question, 0 to 1
+    share : of that label before the first question, 0 to 1, as answers are shown; after the last
+        it is the confidence of the answer
     steps : the questions, in their order
     leaf : share of each of ``TRAINED_LABELS`` among the training answers in the leaf, adding up
         to 1: what the tree was taught of the clips that lie there
@@ -237,7 +239,9 @@ def explain(clip: Clip, models: Models) -> Explanation:
     start_s = frames.span.with_margins()[0] / RATE_HZ - FRAME_S / 2  # frames are centred
     return Explanation(
         prediction,
-        explain_tree(models.classifiers["tree"].arrays, vector, labels["tree"]),
+        explain_tree(
+            models.classifiers["tree"].arrays, vector, labels["tree"], temperatures["tree"]
+        ),
         explain_network(
             lambda shown: _view_log_odds(network, shown, labels["cnn"], temperatures["cnn"]),
             view,
@@ -408,10 +412,11 @@ def _band_edges_hz(bands: np.ndarray) -> Doubles:
 # --- the tree: its path --------------------------------------------------------------------------
 
 
-def explain_tree(arrays: Arrays, vector: Floats, label: str) -> Path:
+def explain_tree(arrays: Arrays, vector: Floats, label: str, temperature: float = 1.0) -> Path:
     """The questions that the tree asks of a clip, its answers, and the leaf that it reaches."""
     point = axis_values(arrays, vector[None])[0]
-    column = TRAINED_INDEX[label]
+    answered = soften(restrict(arrays["probabilities"], range(len(LABELS))), temperature)
+    shares = answered[:, INDEX[label]]  # at every node, as the answer is shown
     node, steps = 0, []
     while arrays["left"][node] >= 0:
         axis, limit = int(arrays["axis"][node]), float(arrays["threshold"][node])
@@ -426,11 +431,11 @@ def explain_tree(arrays: Arrays, vector: Floats, label: str) -> Path:
                 above,
                 _parts(np.bincount(_group_numbers(), amounts, len(GROUPS))),
                 _strongest(arrays, vector, amounts, 1.0 if above else -1.0),
-                float(arrays["probabilities"][node, column]),
+                float(shares[node]),
             )
         )
-    share, plain = float(arrays["probabilities"][0, column]), explain_plain(arrays, vector)
-    return Path(label, share, tuple(steps), _leaf_shares(arrays, node), plain)
+    plain = explain_plain(arrays, vector)
+    return Path(label, float(shares[0]), tuple(steps), _leaf_shares(arrays, node), plain)
 
 
 def explain_plain(arrays: Arrays, vector: Floats) -> PlainPath:

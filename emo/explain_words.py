@@ -20,7 +20,7 @@ from emo.explain import (
     split_unit,
 )
 from emo.functionals import functional_table
-from emo.labels import TRAINED_LABELS
+from emo.labels import CALM, TRAINED_LABELS
 from emo.predict import VOTE, Answer
 from emo.tree import plain_arrays
 
@@ -126,7 +126,18 @@ def _question(number: int, step: Step, label: str, before: float) -> str:
 
 
 def _leaf_sentence(path: Path) -> str:
-    return f"What the tree was taught of the training clips in the same leaf: {_shares(path.leaf)}."
+    told = f"What the tree was taught of the training clips in the same leaf: {_shares(path.leaf)}."
+    calm = path.leaf.get(CALM, 0.0)
+    shown = _percent(path.steps[-1].share if path.steps else path.share)
+    if calm >= SMALLEST_SHARE:
+        most = ", though it has the most there" if calm > path.leaf[path.label] else ""
+        return (
+            f"{told} Calm is no answer and is left out{most}; calibrated, that leaves "
+            f"{path.label} {shown}, as shown."
+        )
+    if shown == _percent(path.leaf[path.label]):
+        return told
+    return f"{told} Calibrated, {path.label} has {shown}, as shown."
 
 
 def _shares(leaf: Mapping[str, float]) -> str:
@@ -198,7 +209,8 @@ def explanation_blocks(found: Explanation) -> list[tuple[str, list[str]]]:
 
 
 def _heading(title: str, answer: Answer) -> str:
-    unsure = f", unsure, perhaps {answer.second}" if answer.unsure else ""
+    perhaps = f", perhaps {answer.second}" if len(answer.named) > 1 else ""
+    unsure = f", unsure{perhaps}" if answer.unsure else ""
     return f"{title}: {answer.label} {_percent(answer.confidence)}{unsure}"
 
 

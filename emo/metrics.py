@@ -56,6 +56,8 @@ class Scores:
         Expected calibration error over 15 equally wide bins of confidence: mean over clips of
         the distance between the accuracy and the mean confidence of the clip's bin (Naeini,
         Cooper, Hauskrecht 2015; Guo et al.: On calibration of modern neural networks, 2017).
+    confidence : float
+        Mean probability of the likeliest label; above the accuracy, the probabilities are too high.
     confusion : ndarray of int64, shape (labels, labels)
         Clips by true label (row) and likeliest label (column).
     per_class : dict
@@ -67,6 +69,7 @@ class Scores:
     uar: float
     macro_f1: float
     ece: float
+    confidence: float
     confusion: npt.NDArray[np.int64]
     per_class: dict[str, ClassScores]
 
@@ -78,6 +81,7 @@ class Scores:
             "uar": self.uar,
             "macro_f1": self.macro_f1,
             "ece": self.ece,
+            "confidence": self.confidence,
             "confusion": self.confusion.tolist(),
             "per_class": {
                 label: {"n": one.n, "precision": one.precision, "recall": one.recall, "f1": one.f1}
@@ -198,6 +202,7 @@ def score(
         uar=float(np.mean([one.recall for one in per_class.values() if one.recall is not None])),
         macro_f1=float(np.mean([one.f1 for one in per_class.values() if one.f1 is not None])),
         ece=calibration_error(true, probabilities),
+        confidence=float(probabilities.max(axis=1).mean()),
         confusion=matrix,
         per_class=per_class,
     )
@@ -270,6 +275,17 @@ def speaker_intervals(
     each corpus as it has (percentile bootstrap, Efron 1979; cluster and stratum).  With the two
     speakers of TESS and the four of SAVEE the intervals are too narrow for those two.
     """
+    accuracy, uar = _drawn_rates(predictions, labels)
+    return {
+        "accuracy": [float(v) for v in np.percentile(accuracy, INTERVAL)],
+        "uar": [float(v) for v in np.percentile(uar, INTERVAL)],
+    }
+
+
+def _drawn_rates(
+    predictions: Predictions, labels: Sequence[str]
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Accuracy and UAR of each resample of the speakers, float64 (2000,) each."""
     names, drawn = draw_speakers(predictions.speakers)
     counts = np.zeros((len(names), len(labels), len(labels)))
     place = {name: i for i, name in enumerate(names)}
@@ -283,11 +299,22 @@ def speaker_intervals(
     accuracy = hits.sum(axis=1) / totals.sum(axis=1)
     with np.errstate(invalid="ignore"):
         recalls = np.where(totals > 0, hits / totals, np.nan)
-    uar = np.nanmean(recalls, axis=1)
-    return {
-        "accuracy": [float(v) for v in np.percentile(accuracy, INTERVAL)],
-        "uar": [float(v) for v in np.percentile(uar, INTERVAL)],
-    }
+    return np.asarray(accuracy), np.asarray(np.nanmean(recalls, axis=1))
+
+
+def uar_of_folds(asked: Predictions, labels: Sequence[str] = LABELS) -> tuple[float, list[float]]:
+    """Return the mean over the folds of the UAR of each, and its 95 % interval [low, high].
+
+    The UAR of ``corpora``: each fold is a corpus that was kept out of training, and each counts
+    alike, however many clips it has.  Speakers are drawn as in :func:`speaker_intervals`.
+    """
+    values, resampled = [], []
+    for fold in sorted(set(asked.folds)):
+        own = asked.take([i for i, one in enumerate(asked.folds) if one == fold])
+        values.append(score(own.emotions, own.probabilities, labels).uar)
+        resampled.append(_drawn_rates(own, labels)[1])
+    low, high = np.percentile(np.mean(resampled, axis=0), INTERVAL)
+    return float(np.mean(values)), [float(low), float(high)]
 
 
 def join(parts: Sequence[Predictions]) -> Predictions:

@@ -185,7 +185,7 @@ def _shorten(frames: Floats, most: int) -> Floats:
 
 
 def _encode(scaled: Floats) -> tuple[bytes, str]:
-    """What the models hear, as a file that every browser plays, and its media type."""
+    """The sound as a file that every browser plays, and its media type; longer ones as MP3."""
     file = io.BytesIO()
     if len(scaled) <= LOSSLESS_S * RATE_HZ:
         soundfile.write(file, scaled, RATE_HZ, format="FLAC", subtype="PCM_16")

@@ -9,19 +9,31 @@ import numpy as np
 
 from emo.audio import Clip
 from emo.bundle import Model, load_model
-from emo.calibrate import Calibration, pool, read_calibration, restrict, share_out, soften
+from emo.calibrate import (
+    Calibration,
+    pool,
+    reaches,
+    read_calibration,
+    restrict,
+    share_out,
+    soften,
+)
 from emo.classifiers import CLASSIFIERS
 from emo.errors import ModelError, ModelFaultError
 from emo.features import analyse, cnn_input
 from emo.functionals import functionals
-from emo.labels import LABELS
+from emo.labels import CALM, LABELS, TRAINED_INDEX
 from emo.presence import Concern, concerns
-from emo.quality import Quality, measure_quality
+from emo.quality import Quality, compare_altered, measure_quality
+from emo.whatif import NEUTRAL, Settings, alter
 
 MODELS_DIR = Path(__file__).resolve().parent.parent / "models"
 MODEL_KEYS = tuple(CLASSIFIERS)
 VOTE = "vote"
 ANSWER_KEYS = (*MODEL_KEYS, VOTE)
+
+CLOSE = 0.5
+"""Share of the likeliest label from which on the second is named beside it in an unsure answer."""
 
 _SERVED = range(len(LABELS))  # columns of the labels that are given as answers
 
@@ -61,8 +73,10 @@ class Answer:
     confidence : its calibrated probability, 0 to 1
     second : the label that is likeliest after it
     unsure : whether the confidence is below what answers of new voices need to be right 80 % of
-        the time
+        the time; and of the vote, whether all classifiers are unsure
     probabilities : float64, (7,), in the order of ``LABELS``, adding up to 1
+    threshold : confidence that a sure answer needs (:func:`emo.calibrate.reaches`), 0 if none
+    calm : share of calm, the trained label that is no answer, before it was left out; 0 of the vote
     """
 
     label: str
@@ -70,6 +84,19 @@ class Answer:
     second: str
     unsure: bool
     probabilities: np.ndarray
+    threshold: float = 0.0
+    calm: float = 0.0
+
+    @property
+    def named(self) -> tuple[str, ...]:
+        """The labels that the answer names: the second too where it is unsure and that is close."""
+        is_close = self.probabilities[LABELS.index(self.second)] >= CLOSE * self.confidence
+        return (self.label, self.second) if self.unsure and is_close else (self.label,)
+
+    @property
+    def is_below(self) -> bool:
+        """Whether the confidence is below the threshold; an unsure vote may be above it."""
+        return not reaches(self.confidence, self.threshold)
 
     def as_dict(self) -> dict[str, Any]:
         """The same as plain values, the probabilities by label."""
@@ -167,17 +194,47 @@ def answer(probabilities: np.ndarray, threshold: float = 0.0) -> Answer:
     """The likeliest label and its probability, from probabilities (7,)."""
     best, second = (int(i) for i in np.argsort(-probabilities, kind="stable")[:2])
     confidence = float(probabilities[best])
-    return Answer(LABELS[best], confidence, LABELS[second], confidence < threshold, probabilities)
+    is_unsure = not reaches(confidence, threshold)
+    return Answer(
+        LABELS[best], confidence, LABELS[second], is_unsure, probabilities, float(threshold)
+    )
 
 
 def answers(
     rows: Mapping[str, np.ndarray], thresholds: Mapping[str, float]
 ) -> list[dict[str, Answer]]:
-    """The answers to n clips, by classifier and vote, from their probabilities (n, 7) each."""
+    """The answers to n clips, by classifier and vote, from their probabilities (n, 7) each.
+
+    The vote abstains where every classifier does: being a product, it can be sure of what none of
+    them is, and is then right less often than it promises.
+    """
     given = {
         key: [answer(row, thresholds.get(key, 0.0)) for row in one] for key, one in rows.items()
     }
-    return [dict(zip(given, row, strict=True)) for row in zip(*given.values(), strict=True)]
+    by_clip = [dict(zip(given, row, strict=True)) for row in zip(*given.values(), strict=True)]
+    for row in by_clip:
+        others = [one.unsure for key, one in row.items() if key != VOTE]
+        if VOTE in row and others and all(others):
+            row[VOTE] = replace(row[VOTE], unsure=True)
+    return by_clip
+
+
+def vote_factors(given: Mapping[str, Answer], calibration: Calibration) -> dict[str, float]:
+    """Return how many times likelier each classifier makes the vote's label than its second.
+
+    The product of all is how many times likelier the vote itself has it: its ratio is that of the
+    classifiers' probabilities, each to the power of the weight.  The weights act on probabilities
+    before these are softened, which the temperature undoes here.
+    """
+    vote = given[VOTE]
+    first, second = LABELS.index(vote.label), LABELS.index(vote.second)
+    factors = {}
+    for key, weight in calibration.weights.items():
+        if key in given:
+            shares = np.maximum(given[key].probabilities, np.finfo(float).tiny)
+            power = weight * calibration.temperatures[key]
+            factors[key] = float((shares[first] / shares[second]) ** power)
+    return factors
 
 
 def probabilities(
@@ -196,7 +253,15 @@ def probabilities(
 def hear(
     measured: Sequence[tuple[np.ndarray, np.ndarray]], models: Models
 ) -> tuple[dict[str, np.ndarray], np.ndarray]:
-    """The same, and what the last layers of the networks read, side by side, float32 (n, h).
+    """The same, and what the last layers of the networks read, side by side, float32 (n, h)."""
+    raw, hidden = hear_raw(measured, models)
+    return calibrated(raw, models.calibration), hidden
+
+
+def hear_raw(
+    measured: Sequence[tuple[np.ndarray, np.ndarray]], models: Models
+) -> tuple[dict[str, np.ndarray], np.ndarray]:
+    """Return what the classifiers give, (n, 8) each, and what the last layers read, (n, h).
 
     Raises
     ------
@@ -210,8 +275,7 @@ def hear(
     for key, parts in ran.items():
         if not all(np.isfinite(part).all() for part in parts):
             raise ModelFaultError(key, CLASSIFIERS[key].title)
-    hidden = np.concatenate([inner for _, inner in ran.values()], axis=1)
-    return calibrated(raw, models.calibration), hidden
+    return raw, np.concatenate([inner for _, inner in ran.values()], axis=1)
 
 
 def measure(
@@ -250,8 +314,12 @@ def _predict_many(clips: Sequence[Clip], models: Models) -> list[Prediction]:
         measured.append(features)
         doubts.append(doubt)
         qualities.append(quality)
-    rows, hidden = hear(measured, models)
+    raw, hidden = hear_raw(measured, models)
+    rows = calibrated(raw, models.calibration)
     given = answers(rows, models.calibration.thresholds)
+    for i, said in enumerate(given):
+        for key, shares in raw.items():
+            said[key] = replace(said[key], calm=float(shares[i, TRAINED_INDEX[CALM]]))
     return [
         Prediction(clip.duration_s, clip.warnings, said, quality, doubt, inner)
         for clip, said, quality, doubt, inner in zip(
@@ -263,3 +331,18 @@ def _predict_many(clips: Sequence[Clip], models: Models) -> list[Prediction]:
 def predict(clip: Clip, models: Models) -> Prediction:
     """The answers to one clip."""
     return predict_many([clip], models)[0]
+
+
+def predict_altered(clip: Clip, settings: Settings, models: Models) -> Prediction:
+    """Return the answers to a clip as altered; its quality says what only that brought about.
+
+    Raises
+    ------
+    TooShortError, TooLongError, SilentError
+        What comes out cannot be judged (:func:`emo.whatif.alter`).
+    """
+    prediction = predict(alter(clip, settings), models)
+    if settings == NEUTRAL:
+        return prediction
+    quality = compare_altered(prediction.quality, measure_quality(clip))
+    return replace(prediction, quality=quality)

@@ -6,7 +6,7 @@ each attribute of :class:`Quality` says how far.
 """
 
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -25,6 +25,8 @@ SHORT_S = 1.5  # an excerpt of 1 s costs 15 points; nine in ten clips of the cor
 NOISY_DB = 10.0  # noise 20 dB below the voice costs 3 points, 10 dB below it 10
 NARROW_HZ = 4500.0  # the telephone band, here 3000 to 4250 Hz, costs 4 points
 CLIPPED_SHARE = 0.05  # overdriven by 12 dB, half of the corpora's clips have more: it costs 1 point
+
+OF_ALTERING = "that comes of how the clip was altered, not of the recording"
 
 STEP = 2.0**-15  # of 16-bit samples
 HELD_SAMPLES = 3
@@ -71,6 +73,9 @@ class Quality:
     bandwidth_hz : float
         Upper edge of the highest band of 250 Hz that is within 45 dB of the strongest, noise
         included; 8000 is all that the models hear.
+    altered : frozenset of str
+        Attributes that nothing spoke against before the clip was altered
+        (:func:`compare_altered`).
     """
 
     duration_s: float
@@ -82,6 +87,7 @@ class Quality:
     noise_below_db: float | None
     speech: float
     bandwidth_hz: float
+    altered: frozenset[str] = frozenset()
 
     @property
     def speech_s(self) -> float:
@@ -94,8 +100,15 @@ class Quality:
         rounded = {
             name: round(value, digits.get(name, 1)) if isinstance(value, float) else value
             for name, value in asdict(self).items()
+            if name != "altered"
         }
         return rounded | {"doubts": list(doubts(self).values())}
+
+
+def compare_altered(altered: Quality, recorded: Quality) -> Quality:
+    """Return the quality of an altered clip, with what only the alteration brought about."""
+    brought = doubts(altered).keys() - doubts(recorded).keys()
+    return replace(altered, altered=frozenset(brought))
 
 
 def measure_quality(clip: Clip, frames: Frames | None = None) -> Quality:
@@ -194,34 +207,38 @@ def _bandwidth_hz(power: npt.NDArray[np.float32]) -> float:
 def doubts(quality: Quality) -> dict[str, str]:
     """Why answers to a clip may be unsure or wrong, by the attribute that shows it.
 
-    Each sentence has the value and says what would work.  Without any, nothing measured here speaks
-    against the recording.
+    Each sentence has the value and says what would work; what comes of altering the clip is said to
+    do so, and asks for no other recording.  Without any, nothing measured here speaks against the
+    recording.
     """
     found = {}
     if quality.duration_s < SHORT_S:
         found["duration_s"] = (
-            f"The clip lasts only {quality.duration_s:.1f} s; two or three seconds of speech serve "
-            "best."
+            f"The clip lasts only {quality.duration_s:.1f} s",
+            "two or three seconds of speech serve best",
         )
     elif quality.speech_s < SHORT_S:
         found["speech"] = (
-            f"Only {quality.speech_s:.1f} s of the {quality.duration_s:.1f} s are speech; two or "
-            "three seconds serve best."
+            f"Only {quality.speech_s:.1f} s of the {quality.duration_s:.1f} s are speech",
+            "two or three seconds serve best",
         )
     noise_db = quality.noise_below_db
     if noise_db is not None and noise_db <= NOISY_DB:
         found["noise_below_db"] = (
-            f"The noise lies only {max(noise_db, 0.0):.0f} dB below the voice; record closer to "
-            "the microphone or in a quieter room, for 20 dB or more."
+            f"The noise lies only {max(noise_db, 0.0):.0f} dB below the voice",
+            "record closer to the microphone or in a quieter room, for 20 dB or more",
         )
     if quality.bandwidth_hz <= NARROW_HZ:
         found["bandwidth_hz"] = (
-            f"There is next to nothing above {quality.bandwidth_hz:,.0f} Hz, as on a telephone; "
-            "record without a call in between, at 16,000 Hz or more."
+            f"There is next to nothing above {quality.bandwidth_hz:,.0f} Hz, as on a telephone",
+            "record without a call in between, at 16,000 Hz or more",
         )
     if quality.clipped >= CLIPPED_SHARE:
         found["clipped"] = (
-            f"The peaks are cut off for {quality.clipped:.0%} of the time; record further from the "
-            "microphone or with less gain."
+            f"The peaks are cut off for {quality.clipped:.0%} of the time",
+            "record further from the microphone or with less gain",
         )
-    return found
+    return {
+        name: f"{fact}; {OF_ALTERING if name in quality.altered else advice}."
+        for name, (fact, advice) in found.items()
+    }

@@ -25,6 +25,7 @@ from emo.metrics import (
     draw_speakers,
     protocol_metrics,
     score,
+    uar_of_folds,
 )
 from emo.published import PUBLISHED
 from emo.results import (
@@ -32,12 +33,12 @@ from emo.results import (
     METRICS,
     answers,
     fold_calibrations,
-    kept_across,
     predictions_file,
     read_json,
     read_metrics,
     summarise,
 )
+from emo.selective import Selection, selections
 from emo.tables import CORPUS_NAMES, N_FOLDS, TITLES, made_by, numbers, percent, published, table
 
 FREE_CONDITIONS = ("noise-0", "excerpt-0.5")
@@ -115,10 +116,14 @@ class Measured:
 
 @dataclass(frozen=True)
 class Given:
-    """Calibrated predictions of one model under one protocol, and the same under conditions."""
+    """Calibrated predictions of one model under one protocol, and the same under conditions.
+
+    ``selection`` says which of them are sure, where that was asked.
+    """
 
     clean: Predictions
     altered: dict[str, Predictions]
+    selection: Selection | None = None
 
 
 # --- Measures ------------------------------------------------------------------------------------
@@ -158,18 +163,8 @@ def emobox(given: Given, target: Target) -> Measured | None:
 
 def corpora(given: Given, _: Target) -> Measured:
     """Mean over the corpora of the UAR of each, measured by a model that trained on the others."""
-    asked = given.clean.among(LABELS)
-    values, resampled = [], []
-    for fold in sorted(set(asked.folds)):
-        own = asked.take([i for i, one in enumerate(asked.folds) if one == fold])
-        values.append(score(own.emotions, own.probabilities).uar)
-        true = np.eye(len(LABELS))[[LABELS.index(emotion) for emotion in own.emotions]]
-        right = true * (own.probabilities.argmax(axis=1) == true.argmax(axis=1))[:, None]
-        sums, drawn = _by_speaker(own, np.hstack([right, true]))
-        hits, totals = np.split(drawn @ sums, 2, axis=1)
-        recalls = np.divide(hits, totals, out=np.full_like(hits, np.nan), where=totals > 0)
-        resampled.append(np.nanmean(recalls, axis=1))
-    return Measured(float(np.mean(values)), _interval(np.mean(resampled, axis=0)))
+    value, (low, high) = uar_of_folds(given.clean.among(LABELS))
+    return Measured(value, (low, high))
 
 
 def calibration(given: Given, _: Target) -> Measured:
@@ -183,10 +178,12 @@ def calibration(given: Given, _: Target) -> Measured:
     return Measured(scores.ece, _interval(np.abs(totals[:, :-1]).sum(axis=1) / totals[:, -1]))
 
 
-def unsure(given: Given, _: Target) -> Measured:
+def unsure(given: Given, _: Target) -> Measured | None:
     """Accuracy of the answers that are kept by a threshold chosen on the other folds."""
+    if given.selection is None:
+        return None
     asked = given.clean.among(LABELS)
-    right, kept = kept_across(asked)[1:]
+    right, kept = given.selection.right, given.selection.kept_across
     if not kept.any():
         return Measured(0.0, (0.0, 0.0), "keeps no answer")
     sums, drawn = _by_speaker(asked, np.stack([right & kept, kept], axis=1).astype(float))
@@ -268,8 +265,9 @@ def read_given(models: Path, protocol: str) -> dict[str, Given]:
         if name not in FREE_CONDITIONS
         and predictions_file(models, next(iter(CLASSIFIERS)), protocol, name).exists()
     }
+    chosen = selections(clean) if protocol == "voices" else {}
     return {
-        key: Given(rows, {name: found[key] for name, found in altered.items()})
+        key: Given(rows, {name: found[key] for name, found in altered.items()}, chosen.get(key))
         for key, rows in clean.items()
     }
 

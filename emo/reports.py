@@ -173,9 +173,9 @@ def _clock(place_s: float) -> str:
 
 
 def _in_words(answer: Answer) -> str:
-    """The answer and its confidence, or that it is one of two."""
+    """The answer and its confidence, or the one or two labels that an unsure one names."""
     if answer.unsure:
-        return f"unsure: {answer.label} or {answer.second}"
+        return f"unsure: {' or '.join(answer.named)}"
     return f"{answer.label} {answer.confidence:.0%}"
 
 
@@ -228,9 +228,9 @@ def _wrapped(sentence: str) -> str:
 
 
 def _cell(answer: Answer) -> str:
-    """The answer and its confidence; the two likeliest with a question mark where it is unsure."""
+    """The answer and its confidence; with a question mark where it is unsure, of one or two."""
     if answer.unsure:
-        return f"{answer.label}/{answer.second}? {answer.confidence:.0%}"
+        return f"{'/'.join(answer.named)}? {answer.confidence:.0%}"
     return f"{answer.label} {answer.confidence:.0%}"
 
 

@@ -19,8 +19,8 @@ from emo.calibrate import (
     Calibration,
     fit_calibration,
     pool,
+    reaches,
     soften,
-    threshold,
 )
 from emo.classifiers import CLASSIFIERS
 from emo.degrade import CONDITIONS
@@ -32,6 +32,7 @@ from emo.metrics import (
     read_predictions,
     score,
     speaker_intervals,
+    uar_of_folds,
 )
 from emo.people import (
     HEARD_LABELS,
@@ -40,19 +41,13 @@ from emo.people import (
     read_votes,
     sex_of,
 )
+from emo.selective import selections, shares_kept
 
 METRICS = "metrics.json"
 LISTENERS = "listeners.json"
 PRESENCE = "presence.json"  # false alarms of what finds clips out of place
 VOTE = "vote"
 PLAIN_OF = "tree"  # the classifier that has a readable one beside it
-KEPT_ACCURACY = 0.80  # of the answers that are not unsure
-KEPT_SPARE = 0.005
-"""A limit is chosen to keep answers that are right by so much more often.
-
-One that just reaches the accuracy on the voices that it was chosen on falls short on others about
-half of the time.
-"""
 _DIGITS = 6
 
 EMOBOX: dict[str, tuple[str, tuple[str, ...]]] = {
@@ -227,7 +222,7 @@ def summarise(
     """
     calibrations = fold_calibrations(models, protocol)
     given = answers(models, protocol, calibrations=calibrations)
-    thresholds = {}
+    chosen = selections(given) if protocol == "voices" else {}
     for key, predictions in given.items():
         stored = read_metrics(models, key)
         block: dict[str, Any] = {**facts.get(key, {})}
@@ -235,10 +230,9 @@ def summarise(
             block |= protocol_metrics(predictions)
         block["calibration"] = _calibration_of(key, calibrations)
         if protocol == "corpora":
-            block["uar_of_corpora"] = _uar_of_corpora(predictions)
+            block["uar"], block["intervals"]["uar"] = uar_of_folds(predictions.among(LABELS))
         if protocol == "voices":
-            block["unsure"] = unsure(predictions)
-            thresholds[key] = block["unsure"]["threshold"]
+            block["unsure"] = chosen[key].as_dict()
             earlier = stored["protocols"].get(protocol, {})
             block["fairness"] = fairness(predictions, directory) or earlier.get("fairness", {})
             if key == PLAIN_OF and (plain := _read_plain(models, protocol, predictions)):
@@ -248,9 +242,12 @@ def summarise(
     if protocol == "voices":
         _summarise_robustness(models, given, calibrations)
         _summarise_listeners(models, given, directory)
-        _write_calibration(models, calibrations, thresholds)
+        limits = {key: selection.limit for key, selection in chosen.items()}
+        _write_calibration(models, calibrations, limits)
     if protocol in ("voices", "emobox"):
         _summarise_emobox(models)
+    if protocol in ("voices", "corpora"):
+        _summarise_elsewhere(models)
 
 
 def _write_metrics(models: Path, key: str, stored: dict[str, Any]) -> None:
@@ -279,49 +276,26 @@ def _write_calibration(
     write_json(models / CALIBRATION, asdict(shipped))
 
 
-def _uar_of_corpora(predictions: Predictions) -> float:
-    """Mean of the UAR of the four corpora, songs being part of RAVDESS."""
-    block = protocol_metrics(predictions)
-    return float(np.mean([fold["uar"] for fold in block["folds"]]))
+def _summarise_elsewhere(models: Path) -> None:
+    """How many answers to other recordings are sure by the limits that ship, and how often right.
 
-
-def choose_limit(confidence: np.ndarray, right: np.ndarray) -> float:
-    """The confidence below which answers like these are unsure, 0 to 1."""
-    return threshold(confidence, right, KEPT_ACCURACY + KEPT_SPARE)
-
-
-def kept_across(asked: Predictions) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Confidence, whether right, and whether kept, of answers to clips of ``LABELS``; (n,) each.
-
-    Kept are those at or above the threshold chosen on all folds but the clip's own.
+    The limits are chosen on ``voices``; nothing is counted before both protocols were run.
     """
-    confidence = asked.probabilities.max(axis=1)
-    right = np.array(asked.emotions) == np.array(LABELS)[asked.probabilities.argmax(axis=1)]
-    folds = np.array(asked.folds)
-    kept = np.zeros(len(folds), bool)
-    for fold in sorted(set(asked.folds)):
-        others = folds != fold
-        if others.any():
-            across = choose_limit(confidence[others], right[others])
-            kept |= (folds == fold) & (confidence >= across)
-    return confidence, right, kept
-
-
-def unsure(predictions: Predictions) -> dict[str, float]:
-    """Confidence from which on answers are sure (:func:`choose_limit`), and how many that keeps.
-
-    ``accuracy_across`` is that of a threshold chosen on all folds but the clip's own.
-    """
-    confidence, right, kept = kept_across(predictions.among(LABELS))
-    limit = choose_limit(confidence, right)
-    sure = confidence >= limit
-    return {
-        "threshold": limit,
-        "share_kept": float(sure.mean()),
-        "accuracy_kept": float(right[sure].mean()) if sure.any() else 0.0,
-        "share_kept_across": float(kept.mean()),
-        "accuracy_across": float(right[kept].mean()) if kept.any() else 0.0,
-    }
+    stored = {key: read_metrics(models, key) for key in (*CLASSIFIERS, VOTE)}
+    blocks = {key: one["protocols"] for key, one in stored.items()}
+    if not all("corpora" in one and "unsure" in one.get("voices", {}) for one in blocks.values()):
+        return
+    kept: dict[str, np.ndarray] = {}
+    for key, predictions in answers(models, "corpora").items():
+        asked = predictions.among(LABELS)
+        limit = blocks[key]["voices"]["unsure"]["threshold"]
+        kept[key] = reaches(asked.probabilities.max(axis=1), limit)
+        if key == VOTE:
+            kept[key] &= np.any([kept[one] for one in CLASSIFIERS], axis=0)
+        chosen = np.array(LABELS)[asked.probabilities.argmax(axis=1)]
+        right = np.array(asked.emotions) == chosen
+        blocks[key]["corpora"]["unsure"] = {"threshold": limit, **shares_kept(right, kept[key])}
+        _write_metrics(models, key, stored[key])
 
 
 def _read_plain(models: Path, protocol: str, tree: Predictions) -> Predictions | None:

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from emo import metrics
 from emo.calibrate import Calibration, restrict
 from emo.classifiers import CLASSIFIERS
 from emo.errors import ModelError
@@ -218,6 +219,12 @@ def fold_means(given: Answers, key: str, floor: float = 0.0) -> dict[str, float]
         found.append(score(part.emotions, part.probabilities, given.labels))
     names = ("accuracy", "uar", "macro_f1") if found else ()
     return {name: float(np.mean([getattr(one, name) for one in found])) for name in names}
+
+
+def uar_of_folds(given: Answers, key: str, floor: float = 0.0) -> tuple[float, list[float]] | None:
+    """Return the mean of the UAR of each fold and its interval; None where no answer is kept."""
+    rows = np.flatnonzero(kept(given, key, floor))
+    return metrics.uar_of_folds(_predictions(given, key, rows), given.labels) if len(rows) else None
 
 
 def _predictions(given: Answers, key: str, rows: Rows) -> Predictions:

@@ -9,6 +9,7 @@ from emo.corpora import CORPORA, CORPUS
 from emo.degrade import CONDITIONS
 from emo.errors import ModelError
 from emo.folds import N_VOICES_FOLDS
+from emo.labels import LABELS
 from emo.published import PUBLISHED
 from emo.results import EMOBOX, METRICS, VOTE, read_metrics
 
@@ -31,12 +32,13 @@ PROTOCOL_MEANINGS = {
         "of the test were heard in training; this flatters"
     ),
     "voices": (
-        "every clip of a tested speaker, spoken or sung, is kept out of training; this is what to "
-        "expect of a new voice like these"
+        "every clip of a tested speaker, spoken or sung, is kept out of training, but others in "
+        "the same studios train; this is what to expect of a new actor there"
     ),
     "corpora": (
         "three corpora train and the fourth is the test; this is nearest to what to expect of "
-        "voices, sentences and microphones from elsewhere. UAR is the mean of the four"
+        "voices, sentences and microphones from elsewhere, such as yours. UAR is the mean of the "
+        "four, each counting alike"
     ),
 }
 
@@ -78,8 +80,6 @@ def rate(block: Mapping[str, Any] | None, name: str) -> str:
     """A rate of a block of figures, with its interval where there is one."""
     if not block:
         return "–"
-    if name == "uar" and "uar_of_corpora" in block:
-        return percent(block["uar_of_corpora"])
     return percent(block.get(name), block.get("intervals", {}).get(name))
 
 
@@ -135,6 +135,33 @@ def protocols_of(models: Path, key: str) -> dict[str, dict[str, Any]]:
     return measured
 
 
+def expectation(name: str, measured: Mapping[str, Mapping[str, Any]]) -> str:
+    """How often a model is right, for whom, and by guessing; empty if it was not measured.
+
+    Parameters
+    ----------
+    name
+        Of the model in a sentence, such as "the vote".
+    measured
+        Its blocks of figures by protocol.
+    """
+    elsewhere, studios = (
+        block["accuracy"] if (block := measured.get(protocol)) else None
+        for protocol in ("corpora", "voices")
+    )
+    parts = []
+    if elsewhere is not None:
+        parts.append(f"**{percent(elsewhere)}** of recordings from elsewhere, as yours are")
+    if studios is not None:
+        parts.append(f"**{percent(studios)}** of clips by new actors in the same studios")
+    if not parts:
+        return ""
+    return (
+        f"Expect {name} to be right for {', and for '.join(parts)}. Guessing is right for "
+        f"**{percent(1 / len(LABELS))}**. All clips are acted; everyday speech is harder."
+    )
+
+
 # --- Tables of all four --------------------------------------------------------------------------
 
 
@@ -161,6 +188,8 @@ def results_table(models: Path) -> str:
         notes.append(f"- **{PROTOCOL_TITLES[name]}** ({size(name, block)}): ")
         notes[-1] += f"{PROTOCOL_MEANINGS[name]}."
     parts = [table(header, rows), "\n".join(notes)] if names else []
+    if told := expectation("the vote", measured[VOTE]):
+        parts.insert(0, told)
     return "\n\n".join([*parts, *emobox_table(measured)])
 
 

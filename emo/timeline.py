@@ -220,8 +220,7 @@ def cues(timeline: Timeline, key: str = VOTE) -> list[Cue]:
     each pause.  Its answer is that of the mean probabilities over its time.
     """
     shown_s, rows = timeline.shown_s, timeline.probabilities[key]
-    threshold = timeline.thresholds.get(key, 0.0)
-    given = [answer(row, threshold) for row in rows]
+    given = [row[key] for row in timeline.answers()]
     starts = [
         i
         for i in range(len(given))
@@ -233,5 +232,7 @@ def cues(timeline: Timeline, key: str = VOTE) -> list[Cue]:
     for i, j in pairwise([*starts, len(given)]):
         lasting_s = shown_s[i:j, 1] - shown_s[i:j, 0]
         mean = np.average(rows[i:j], axis=0, weights=lasting_s)
-        found.append(Cue(float(shown_s[i, 0]), float(shown_s[j - 1, 1]), answer(mean, threshold)))
+        # Whether it is unsure rests on the other answers too, so that is taken from the windows.
+        lasting = replace(answer(mean, given[i].threshold), unsure=given[i].unsure)
+        found.append(Cue(float(shown_s[i, 0]), float(shown_s[j - 1, 1]), lasting))
     return found

@@ -1,7 +1,5 @@
 """The page *About*: purpose, law, privacy, models, measurements, data, licences, limits."""
 
-from collections.abc import Mapping
-
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
@@ -32,22 +30,23 @@ def show_models() -> None:
     _section(words.MODELS)
     with _section(words.MEASURES):
         metrics = ui.metrics_or_sentence()
+        for protocol, title in ui_words.RESULT_TESTS.items():
+            if any(protocol in blocks for blocks in metrics.values()):
+                rows = [
+                    [ui_words.MODEL_NAMES[key], *_results(blocks.get(protocol, {}))]
+                    for key, blocks in metrics.items()
+                ]
+                st.markdown(f"**{title}**")
+                caption = f"{ui_words.RESULTS_CAPTION}: {title}"
+                st.html(ui_html.table(ui_words.RESULT_COLUMNS, rows, caption))
         if metrics:
-            rows = [[ui_words.MODEL_NAMES[key], *_results(metrics[key])] for key in metrics]
-            st.html(ui_html.table(ui_words.RESULT_COLUMNS, rows, ui_words.RESULTS_CAPTION))
             st.caption(ui_words.RESULTS_NOTE)
 
 
-def _results(blocks: Mapping[str, ui_words.Scores]) -> list[str]:
+def _results(scores: ui_words.Scores) -> list[str]:
     """What the columns of results say of one model; "–" where it was not measured."""
-    voices, clips, corpora = (blocks.get(name, {}) for name in ("voices", "clips", "corpora"))
-    return [
-        _rate(voices, "accuracy"),
-        _rate(voices, "uar"),
-        ui_words.points(voices["ece"]) if "ece" in voices else "–",
-        _rate(clips, "accuracy"),
-        ui_words.tenths(corpora["uar_of_corpora"]) if "uar_of_corpora" in corpora else "–",
-    ]
+    error = ui_words.points(scores["ece"]) if "ece" in scores else "–"
+    return [_rate(scores, "accuracy"), _rate(scores, "uar"), error]
 
 
 def _rate(scores: ui_words.Scores, name: str) -> str:

@@ -1,7 +1,7 @@
 """The words of the page *About*."""
 
 from emo.classifiers import CLASSIFIERS
-from emo.results import KEPT_ACCURACY
+from emo.selective import KEPT_ACCURACY
 from emo.ui_words import MODEL_NAMES, VOTE_KIND, percent
 
 Section = tuple[str, str]
@@ -59,16 +59,19 @@ MODELS: Section = (
 MEASURES: Section = (
     "How they were measured",
     f"""
-Each model was scored only on clips that it was not trained on. **Unseen voices**: no speaker of
-the test is heard in training. **Random clips**: a random fifth of the clips is the test, so the
-speakers are known; these figures flatter. **Unheard corpus**: each of the four corpora in turn is
-kept out of training. The page *Confusion matrices* has all of these, and two more: the EmoBox
+Each model was scored only on clips that it was not trained on. **Unheard corpus**: each of the four
+corpora in turn is kept out of training. This is nearest to a recording of your own. **Unseen
+voices**: no speaker of the test is heard in training, but others in the same studios are. **Random
+clips**: a random fifth of the clips is the test, so the speakers are known; these figures flatter.
+The page *Confusion matrices* has all of these, and two more: the EmoBox
 benchmark, beside models that others have published, and the listeners of CREMA-D.
 
 The percentages and the weights of the vote are fitted on further clips that neither train nor
-test. Below a percentage that was chosen so that the answers that remain are right at least
-{percent(KEPT_ACCURACY)} of the time on unseen voices, the answer is **unsure**. The predictions
-behind every figure are kept in `models/`, clip by clip, so that anyone can count again.
+test. Below a percentage that was chosen so that the answers that remain are right
+{percent(KEPT_ACCURACY)} of the time on unseen voices, the answer is **unsure**; the vote is unsure
+too where all three models are. On other recordings the answers that remain are right far less
+often: the cards in `models/` say how often. The predictions behind every figure are kept there too,
+clip by clip, so that anyone can count again.
 """,
 )
 DATA: Section = (
@@ -97,8 +100,9 @@ LIMITS: Section = (
 - **Not every sound is a voice.** A model gives seven percentages for any sound. Music, noise,
   signals and silence are flagged where measurements tell them from speech; what is not flagged is
   not proved to be speech.
-- **The percentages hold for recordings like these.** They were fitted and checked on acted clips
-  of the same four corpora. Elsewhere they may be too high.
+- **The percentages hold for new actors in the same studios.** They were fitted on acted clips of
+  the same four corpora. On other recordings they are too high; under every answer stands by how
+  much.
 - **Recordings differ.** Noise, echo, telephone and strong compression lower all the figures shown;
   the model cards in `models/` say by how much.
 - **Surprise is rare** in the training, and sung clips are counted with the spoken ones.

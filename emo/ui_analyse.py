@@ -5,6 +5,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import partial
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from emo import (
     memory,
     player,
     predict,
+    quality,
     reports,
     ui,
     ui_cache,
@@ -26,6 +28,7 @@ from emo import (
     ui_links,
     ui_player,
     ui_quality,
+    ui_rates_words,
     ui_teach,
     ui_timeline,
     ui_uploads,
@@ -48,19 +51,41 @@ Region = tuple[float, float]
 ALL = "all"
 """What a sample that has every emotion in it has in place of one."""
 
+CORPUS = "corpus"
+"""Where a clip comes from that was opened from a cell of a matrix."""
+
 _CHOICE = "choice"
 _TAKEN = "taken"  # id of the file that each widget gave last
 _ROUND = "round"  # counts how often everything was forgotten; new keys empty the widgets
 
 
 @dataclass(frozen=True)
+class Trained:
+    """What is known of a clip of a corpus, which the models were trained on.
+
+    Attributes
+    ----------
+    corpus, emotion : key of its corpus, and the emotion that was acted
+    address : of the page that it was opened from, as query parameters
+    """
+
+    corpus: str
+    emotion: str
+    address: Mapping[str, str]
+
+
+@dataclass(frozen=True)
 class Choice:
-    """A clip that a person gave: its name, its bytes, and the way it came in."""
+    """A clip that a person gave: its name, its bytes, and the way it came in.
+
+    ``trained`` says what is known of it where the models were trained on it.
+    """
 
     name: str
     data: bytes
     origin: str
     text: str = ""
+    trained: Trained | None = None
 
 
 @dataclass(frozen=True)
@@ -141,6 +166,11 @@ def _take_file(key: str, origin: str) -> None:
         ui_what_if.begin_with(whatif.NEUTRAL)
 
 
+def is_own(choice: Choice) -> bool:
+    """Whether the clip is a visitor's own: no sample, and none that the models trained on."""
+    return choice.origin not in ("sample", CORPUS)
+
+
 def choose(choice: Choice) -> None:
     """Nothing; what a person did makes this clip the one that the page shows."""
     ui_links.note_act()
@@ -201,9 +231,13 @@ def _show_samples() -> None:
     if not samples:
         st.caption(ui_words.NO_SAMPLES)
         return
-    st.html(
-        f'<p class="emo-label">{ui_words.SAMPLES_LABEL}<span>{ui_words.SAMPLES_NOTE}</span></p>'
-    )
+    unsure = [
+        sample["emotion"]
+        for sample in samples
+        if set(predict.MODEL_KEYS) <= set(sample.get("unsure", ()))
+    ]
+    note = ui_words.samples_note(unsure)
+    st.html(f'<p class="emo-label">{ui_words.SAMPLES_LABEL}<span>{escape(note)}</span></p>')
     choice = chosen()
     heard = choice.name if choice is not None and choice.origin == "sample" else None
     with st.container(horizontal=True, gap="small", key="samples"):
@@ -223,16 +257,24 @@ def chosen() -> Choice | None:
     return choice
 
 
+def lead() -> str:
+    """What the page is for, and how often its vote is right for a visitor's clip."""
+    short = ui_rates_words.in_short(ui.measured().get(predict.VOTE, {}))
+    return f"{ui_words.ANALYSE_LEAD} {short}".strip()
+
+
 def show_invitation() -> None:
     """Before the first clip: how often each model is right, so that nobody expects too much."""
     metrics = ui.metrics_or_sentence()
-    shown = {
-        ui_words.MODEL_NAMES[key]: ui_words.percent(scores["accuracy"])
-        for key in metrics
-        if (scores := ui.unseen_voices(metrics, key))
-    }
-    if shown:
-        st.html(ui_html.expectation(ui_words.EXPECTATION, shown, ui_words.EXPECTATION_NOTE))
+    order = sorted(metrics, key=lambda key: key != predict.VOTE)  # the headline of every answer
+    rows = ui_rates_words.expected({key: metrics[key] for key in order})
+    if rows:
+        names = [ui_words.MODEL_NAMES[key] for key in order]
+        st.html(
+            ui_html.expectation(
+                ui_rates_words.EXPECTATION, names, rows, ui_rates_words.EXPECTATION_NOTE
+            )
+        )
     st.caption(ui_words.COURTESY)
 
 
@@ -310,8 +352,20 @@ def _analyse(choice: Choice, settings: whatif.Settings) -> Analysis:
     except AudioError as error:
         return Analysis(sha256, recorded, before, before_s, refusal=str(error))
     region_s = _region(share, clip.duration_s)
-    prediction = answer(key, name, region_s, clip)
-    return Analysis(key, clip, prediction, region_s, before, notice=whatif.notice(settings))
+    after = answer(key, name, region_s, clip)
+    after = replace(after, quality=quality.compare_altered(after.quality, before.quality))
+    return Analysis(key, clip, after, region_s, before, notice=whatif.notice(settings))
+
+
+def recorded_whole(choice: Choice) -> predict.Prediction | None:
+    """Return the answers to the whole clip as recorded, where it was taught; None if it may not be.
+
+    Asked only where clips were taught, since of a selected part they are to be computed anew.
+    """
+    if not ui_teach.lessons():
+        return None
+    sha256 = _digest(choice)
+    return answer(sha256, choice.name, None, decode(sha256, choice.name, choice.data))
 
 
 def _digest(choice: Choice) -> str:
@@ -357,8 +411,9 @@ def show_what_if(analysis: Analysis) -> None:
 
 
 def show_quality(analysis: Analysis) -> None:
-    """What was measured of the recording."""
-    ui_quality.show_quality(analysis.prediction)
+    """What was measured of what the models answered for."""
+    is_altered = analysis.recorded is not None
+    ui_quality.show_quality(analysis.prediction, analysis.region_s is not None, is_altered)
 
 
 def show_why(choice: Choice, analysis: Analysis) -> None:

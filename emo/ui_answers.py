@@ -1,10 +1,23 @@
 """The answers on the page *Analyse*: the vote, the models, and how far to trust each."""
 
+import math
 from typing import Any
 
 import streamlit as st
 
-from emo import predict, teach, ui, ui_html, ui_quality, ui_teach, ui_what_if, ui_words
+from emo import (
+    predict,
+    teach,
+    ui,
+    ui_analyse,
+    ui_html,
+    ui_quality,
+    ui_rates_words,
+    ui_teach,
+    ui_what_if,
+    ui_words,
+)
+from emo import ui_vote_words as vote_words
 from emo.ui_analyse import Analysis, Choice
 
 
@@ -29,13 +42,13 @@ def show_verdict(choice: Choice, analysis: Analysis) -> None:
             ui_quality.show_doubts(analysis.prediction)
 
 
-def show_models(analysis: Analysis) -> None:
+def show_models(analysis: Analysis, is_own: bool) -> None:
     """The three models side by side, and how far their percentages can be believed."""
     metrics = ui.measured()
     with _marked(analysis, "models"):
-        _show_cards(analysis.prediction, metrics)
+        _show_cards(analysis.prediction, metrics, is_own)
     if not analysis.prediction.concerns:
-        st.caption(ui_words.believability(_calibration_errors(metrics)))
+        st.caption(ui_rates_words.believability(metrics))
 
 
 def _marked(analysis: Analysis, name: str) -> Any:
@@ -46,28 +59,42 @@ def _marked(analysis: Analysis, name: str) -> Any:
 def _show_vote(choice: Choice, analysis: Analysis, metrics: ui.Metrics) -> None:
     prediction = analysis.prediction
     vote = prediction.answers[predict.VOTE]
-    shares = vote.probabilities.tolist()
     with st.container(border=True, key="vote"):
         left, right = st.columns([6, 5], gap="medium", vertical_alignment="center")
         with left:
-            st.html(
-                ui_html.vote(
-                    *ui_html.likeliest(shares),
-                    vote.unsure,
-                    _overline(analysis),
-                    ui.agreement(prediction),
-                )
-            )
+            st.html(ui_html.vote(vote, _overline(analysis), ui.agreement(prediction)))
             st.text(_described(choice, analysis))
+            trust = _trust(predict.VOTE, prediction, metrics, ui_analyse.is_own(choice))
+            st.html(ui_html.trust(trust))
         with right:
-            trust = _trust(predict.VOTE, prediction, metrics)
-            st.html(ui_html.bars(shares, ui_words.VOTE_BARS, 1 + vote.unsure) + ui_html.note(trust))
+            shares = vote.probabilities.tolist()
+            st.html(
+                ui_html.bars(shares, ui_words.VOTE_BARS, len(vote.named)) + _working(prediction)
+            )
 
 
 def _overline(analysis: Analysis) -> str:
     if analysis.prediction.concerns:
-        return ui_words.OUT_OF_PLACE_OVERLINE
-    return ui_words.RESULT_OVERLINE if analysis.region_s is None else ui_words.REGION_OVERLINE
+        return vote_words.OUT_OF_PLACE_OVERLINE
+    weights = ui.models().calibration.weights
+    return vote_words.overline(weights, analysis.region_s is not None)
+
+
+def _working(prediction: predict.Prediction) -> str:
+    """How the vote comes about: each model's weight, and what it adds, on demand."""
+    calibration = ui.models().calibration
+    vote = prediction.answers[predict.VOTE]
+    factors = predict.vote_factors(prediction.answers, calibration)
+    if not factors:
+        return ""
+    ratio = math.prod(factors.values())
+    table = ui_html.rates(
+        vote_words.CAPTION,
+        vote_words.heads(vote.label, vote.second),
+        vote_words.rows(calibration.weights, factors, ratio),
+    )
+    told = vote_words.sentences(vote.label, vote.second)
+    return ui_html.working(vote_words.SUMMARY, told, table)
 
 
 def _described(choice: Choice, analysis: Analysis) -> str:
@@ -82,10 +109,9 @@ def _described(choice: Choice, analysis: Analysis) -> str:
     return " · ".join(parts)
 
 
-def _show_cards(prediction: predict.Prediction, metrics: ui.Metrics) -> None:
+def _show_cards(prediction: predict.Prediction, metrics: ui.Metrics, is_own: bool) -> None:
     keys = [key for key in prediction.answers if key != predict.VOTE]
     for key, column in zip(keys, st.columns(len(keys), gap="small"), strict=True):
-        answer = prediction.answers[key]
         with column.container(border=True, height="stretch", key=f"model-{key}"):
             if key == teach.YOURS:
                 ui_teach.show_card(prediction)
@@ -94,30 +120,31 @@ def _show_cards(prediction: predict.Prediction, metrics: ui.Metrics) -> None:
                 ui_html.card(
                     ui_words.MODEL_NAMES[key],
                     ui_words.MODEL_KINDS[key],
-                    answer.probabilities.tolist(),
-                    answer.unsure,
-                    _trust(key, prediction, metrics),
+                    prediction.answers[key],
+                    _trust(key, prediction, metrics, is_own),
                 )
             )
 
 
-def _trust(key: str, prediction: predict.Prediction, metrics: ui.Metrics) -> str:
+def _trust(
+    key: str, prediction: predict.Prediction, metrics: ui.Metrics, is_own: bool
+) -> ui_html.Trust:
     """How far to trust an answer: what was measured, or that nothing was measured on such a clip.
 
     The answers stand without figures if there are none.
     """
     answer = prediction.answers[key]
     if prediction.concerns:
-        return ui_words.NOT_TO_BE_RELIED_ON
-    scores = ui.unseen_voices(metrics, key)
-    if key == predict.VOTE and ui.missing(prediction):
-        scores = None  # they are of the vote of all three
-    if answer.unsure:
-        return ui_words.unsureness(scores.get("unsure") if scores else None)
-    return ui_words.reliability(scores, answer.label) if scores else ui_words.UNMEASURED
-
-
-def _calibration_errors(metrics: ui.Metrics) -> dict[str, float]:
-    """Calibration error on unseen voices of every model that has one, by key."""
-    found = {key: ui.unseen_voices(metrics, key) for key in metrics}
-    return {key: scores["ece"] for key, scores in found.items() if scores and "ece" in scores}
+        return ui_html.Trust([ui_words.NOT_TO_BE_RELIED_ON])
+    told = []
+    if answer.unsure and (len(answer.named) > 1 or not ui_words.still_needed(answer)):
+        told.append(ui_words.why_unsure(answer))
+    if answer.calm >= ui_words.CALM_TOLD:
+        told.append(ui_words.calm_left_out(answer.calm))
+    # Of the vote of fewer than three nothing was measured.
+    is_measured = key != predict.VOTE or not ui.missing(prediction)
+    blocks = metrics.get(key, {}) if is_measured else {}
+    rows = ui_rates_words.for_answer(blocks, answer.label, answer.unsure, is_own)
+    if not rows:
+        told.append(ui_words.UNMEASURED)
+    return ui_html.Trust(told, ui_rates_words.heads(answer.label, answer.unsure), rows)

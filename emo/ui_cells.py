@@ -208,7 +208,7 @@ def _show_clip(clips: slices.Answers, row: int, cell: Picked, data: Path | None)
         )
     right.html(_answers(clips, row, cell))
     if data is not None and st.session_state.get(_PLAYED) == (corpus, name):
-        _show_sound(corpus, name, data)
+        _show_sound(corpus, name, str(clips.emotions[row]), data)
 
 
 def _answers(clips: slices.Answers, row: int, cell: Picked) -> str:
@@ -246,7 +246,7 @@ def _shelf(directory: str) -> shelf.Shelf:
     return shelf.open_shelf(Path(directory))
 
 
-def _show_sound(corpus: str, name: str, data: Path) -> None:
+def _show_sound(corpus: str, name: str, emotion: str, data: Path) -> None:
     """The clip, playing, with its name within the folder, and a way to look at it closely."""
     try:
         inside, path = shelf.take_down(_shelf(str(data)), corpus, name)
@@ -260,7 +260,11 @@ def _show_sound(corpus: str, name: str, data: Path) -> None:
         with st.container(horizontal=True, vertical_alignment="center"):
             st.text(inside, width="content")
             if st.button(words.OPEN, key="open-in-analyse", type="tertiary"):
-                ui_analyse.choose(ui_analyse.Choice(path.name, path.read_bytes(), "corpus"))
+                known = ui_analyse.Trained(corpus, emotion, st.query_params.to_dict())
+                content = path.read_bytes()
+                ui_analyse.choose(
+                    ui_analyse.Choice(path.name, content, ui_analyse.CORPUS, trained=known)
+                )
                 st.switch_page("pages/analyse.py")
 
 

@@ -106,8 +106,8 @@ def copies(names: Sequence[str]) -> str:
 
 
 def unsure(answer: Answer) -> str:
-    """Between which two labels an answer is unsure."""
-    return f"unsure: {answer.label} or {answer.second}"
+    """Which one or two labels an unsure answer names."""
+    return f"unsure: {' or '.join(answer.named)}"
 
 
 def ticked(names: Sequence[str]) -> str:

@@ -53,7 +53,7 @@ def corpora_rows(shown: Shown) -> list[list[str]]:
     rows = []
     for key, scores in shown.items():
         uar = {fold["fold"]: ui_words.tenths(fold["uar"]) for fold in scores.get("folds", [])}
-        mean = scores.get("uar_of_corpora")
+        mean = scores.get("uar")
         rows.append(
             [
                 ui_matrices_words.model_name(key),

@@ -13,8 +13,7 @@ STEPS = {
     ),
     "listen": (
         "Listen",
-        "Scroll to the waveform and press the round button, or Space. You hear what the models "
-        "hear.",
+        "Scroll to the waveform and press the round button, or Space.",
     ),
     "select": (
         "Select a part",

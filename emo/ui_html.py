@@ -10,8 +10,17 @@ from itertools import pairwise
 
 from emo.explain_words import signed
 from emo.labels import LABELS
+from emo.predict import Answer
+from emo.ui_rates_words import TITLE as RATES_TITLE
 from emo.ui_signs import sign
-from emo.ui_words import and_then, log_odds_of, model_bars, percent, unsure_between
+from emo.ui_words import (
+    and_then,
+    log_odds_of,
+    model_bars,
+    percent,
+    still_needed,
+    unsure_of,
+)
 
 LONG_LABEL = 7
 """Letters of a label from which on it takes a wider stretch to show it."""
@@ -95,42 +104,90 @@ def _small(text: str) -> str:
     return f' <span class="emo-interval">{escape(text)}</span>' if text else ""
 
 
-def verdict(first: Likely, second: Likely, is_unsure: bool, level: int) -> str:
-    """An answer in large letters, and its two likeliest labels with their shares below.
+def verdict(answer: Answer, level: int) -> str:
+    """An answer in large letters, and the likeliest labels with their shares below.
+
+    An unsure answer names its second label too where that is close, and else says what it lacks.
 
     Parameters
     ----------
-    first, second
-        The two likeliest labels, each with its share.
-    is_unsure
-        Whether both are the answer.
     level
         2 for a heading, 3 for a paragraph.
     """
     tag = "h2" if level == 2 else "p"
     small = f'<p class="emo-next emo-next-{level}">'
     kind = f'class="emo-verdict emo-verdict-{level}'
-    if is_unsure:
-        return (
-            f'<{tag} {kind} emo-unsure">{escape(unsure_between(first[0], second[0]))}</{tag}>'
-            f"{small}{_likely(first)} {_likely(second)}</p>"
-        )
-    return f'<{tag} {kind}">{_likely(first)}</{tag}>{small}{escape(and_then(*second))}</p>'
+    first, second = likeliest(answer.probabilities.tolist())
+    if not answer.unsure:
+        return f'<{tag} {kind}">{_likely(first)}</{tag}>{small}{escape(and_then(*second))}</p>'
+    head = f'<{tag} {kind} emo-unsure">{escape(unsure_of(answer.named))}'
+    if len(answer.named) > 1:
+        return f"{head}</{tag}>{small}{_likely(first)} {_likely(second)}</p>"
+    lack = still_needed(answer)
+    rest = f"<span>{escape(lack)}</span> " if lack else ""
+    return (
+        f"{head}{_share(first[1])}</{tag}>{small}{rest}<span>{escape(and_then(*second))}</span></p>"
+    )
 
 
 def _likely(found: Likely) -> str:
     label, share = found
+    return f'<span class="emo-likely">{sign(label)}{escape(label)}{_share(share)}</span>'
+
+
+def _share(share: float) -> str:
+    return f' <span class="emo-confidence">{percent(share)}</span>'
+
+
+def vote(answer: Answer, overline: str, sentence: str) -> str:
+    """The headline of a result: the vote, and whether the three agree."""
     return (
-        f'<span class="emo-likely">{sign(label)}'
-        f'{escape(label)} <span class="emo-confidence">{percent(share)}</span></span>'
+        f'<p class="emo-overline">{escape(overline)}</p>{verdict(answer, 2)}'
+        f'<p class="emo-agree">{escape(sentence)}</p>'
     )
 
 
-def vote(first: Likely, second: Likely, is_unsure: bool, overline: str, sentence: str) -> str:
-    """The headline of a result: the vote, and whether the three agree."""
+@dataclass(frozen=True)
+class Trust:
+    """How far to trust an answer: sentences, and a table of how often it is right.
+
+    ``rows`` hold a name and as many figures as there are ``heads``; without any there is no table.
+    """
+
+    sentences: Sequence[str] = ()
+    heads: Sequence[str] = ()
+    rows: Sequence[tuple[str, Sequence[str]]] = ()
+
+
+def trust(given: Trust) -> str:
+    """How far to trust what stands above, in small letters under a line."""
+    told = "".join(f'<p class="emo-note">{escape(text)}</p>' for text in given.sentences if text)
+    shown = rates(RATES_TITLE, given.heads, given.rows) if given.rows else ""
+    return f'<div class="emo-trust">{shown}{told}</div>' if shown or told else ""
+
+
+def rates(
+    caption: str, heads: Sequence[str], rows: Sequence[tuple[str, Sequence[str]]], kind: str = ""
+) -> str:
+    """Shares of right answers by kind of recording, all at one size; the first row stands out."""
+    columns = "".join(f'<th scope="col">{escape(head)}</th>' for head in heads)
+    body = "".join(
+        f'<tr><th scope="row">{escape(name)}</th>'
+        + "".join(f"<td>{escape(text)}</td>" for text in texts)
+        + "</tr>"
+        for name, texts in rows
+    )
     return (
-        f'<p class="emo-overline">{escape(overline)}</p>{verdict(first, second, is_unsure, 2)}'
-        f'<p class="emo-agree">{escape(sentence)}</p>'
+        f'<table class="emo-rates{kind}"><caption>{escape(caption)}</caption>'
+        f"<thead><tr><td></td>{columns}</tr></thead><tbody>{body}</tbody></table>"
+    )
+
+
+def working(summary: str, sentences: Sequence[str], table: str) -> str:
+    """How the vote comes about, shown when it is opened."""
+    told = "".join(f"<p>{escape(sentence)}</p>" for sentence in sentences)
+    return (
+        f'<details class="emo-working"><summary>{escape(summary)}</summary>{table}{told}</details>'
     )
 
 
@@ -139,20 +196,13 @@ def note(text: str) -> str:
     return f'<p class="emo-note">{escape(text)}</p>'
 
 
-def card(
-    name: str,
-    kind: str,
-    probabilities: Sequence[float],
-    is_unsure: bool,
-    trust: str,
-) -> str:
+def card(name: str, kind: str, answer: Answer, given: Trust) -> str:
     """One model's answer: name, label, confidence, seven bars, and how far to trust it."""
-    first, second = likeliest(probabilities)
     return (
         f'<h3 class="emo-model">{escape(name)}</h3><p class="emo-kind">{escape(kind)}</p>'
-        f"{verdict(first, second, is_unsure, 3)}"
-        f"{bars(probabilities, model_bars(name), 1 + is_unsure)}"
-        f"{note(trust)}"
+        f"{verdict(answer, 3)}"
+        f"{bars(answer.probabilities.tolist(), model_bars(name), len(answer.named))}"
+        f"{trust(given)}"
     )
 
 
@@ -398,9 +448,11 @@ def colour_scale(light: Sequence[str], dark: Sequence[str], low: str, high: str)
     )
 
 
-def expectation(title: str, shares: Mapping[str, str], note: str) -> str:
+def expectation(
+    title: str, heads: Sequence[str], rows: Sequence[tuple[str, Sequence[str]]], note: str
+) -> str:
     """What a person may expect of each model, before the first clip."""
     return (
-        f'<section class="emo-expect"><h2>{escape(title)}</h2>{scores(shares)}'
-        f"<p>{escape(note)}</p></section>"
+        f'<section class="emo-expect"><h2>{escape(title)}</h2>'
+        f"<div>{rates(title, heads, rows, ' emo-rates-large')}<p>{escape(note)}</p></div></section>"
     )

@@ -186,7 +186,8 @@ def _show_notes(metrics: ui.Metrics, view: View, shown: Mapping[str, ui_words.Sc
         st.info(words.some_not_tested(missing))
     first = next(iter(shown.values()))
     has = {name for scores in shown.values() for name in scores}
-    st.caption(words.scores_note(len(ui_view.labels_of(first)), has, view.corpus))
+    is_mean = view.protocol == "corpora" and view.corpus == ui_words.ALL_CORPORA
+    st.caption(words.scores_note(len(ui_view.labels_of(first)), has, view.corpus, is_mean))
     n_left = len(metrics[next(iter(shown))].get(view.source, {}).get("left_out", []))
     if n_left:
         st.caption(words.left_out(n_left))

@@ -28,8 +28,9 @@ PROTOCOL_NAMES = {
 }
 PROTOCOL_MEANINGS = {
     "voices": (
-        "No speaker in the test was heard in training. This is what to expect for a person "
-        "who is new to the models."
+        "No speaker in the test was heard in training, but others in the same studios, saying the "
+        "same sentences, were. This is what to expect of a new actor there, and too much to expect "
+        "of a recording of your own: for that see Unheard corpus."
     ),
     "clips": (
         "A random fifth of the clips is the test. The same speakers were heard in training, "
@@ -148,7 +149,9 @@ def short_commit(commit: object) -> str:
     return re.sub(r"^([0-9a-f]{10})[0-9a-f]{30}", r"\1", str(commit))
 
 
-def scores_note(n_labels: int, given: Collection[str], corpus: str) -> str:
+def scores_note(
+    n_labels: int, given: Collection[str], corpus: str, is_of_corpora: bool = False
+) -> str:
     """What the figures over a matrix mean.
 
     Parameters
@@ -159,12 +162,16 @@ def scores_note(n_labels: int, given: Collection[str], corpus: str) -> str:
         Names of the figures that are shown.
     corpus
         Key of the corpus, or ``all``.
+    is_of_corpora
+        Whether UAR is the mean of the corpora that were kept out of training.
     """
     text = (
         "Accuracy: the share of clips named right. UAR: the mean recall over the emotions, so that "
         "rare ones count as much as common ones; guessing gives "
         f"{tenths(1 / n_labels)}. Macro-F1: the mean of the F1 of each emotion."
     )
+    if is_of_corpora:
+        text += " UAR is here the mean of those of the four corpora, each counting alike."
     if "ece" in given:
         text += (
             " Calibration error: the mean distance between a stated percentage and the share of "

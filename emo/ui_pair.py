@@ -61,14 +61,7 @@ def show_pair(pair: Pair) -> None:
 
 def _show_vote(letter: str, entry: Entry, found: Prediction) -> None:
     vote = found.answers[VOTE]
-    st.html(
-        ui_html.vote(
-            *ui_html.likeliest(vote.probabilities.tolist()),
-            vote.unsure,
-            words.clip(letter),
-            ui.agreement(found),
-        )
-    )
+    st.html(ui_html.vote(vote, words.clip(letter), ui.agreement(found)))
     st.text(" · ".join([entry.name, ui_words.seconds(found.duration_s)]))
     for concern in found.concerns:
         st.warning(ui.plain(concern.sentence))

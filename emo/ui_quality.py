@@ -10,14 +10,21 @@ from emo.quality import doubts
 
 def show_doubts(prediction: Prediction) -> None:
     """Nothing; says what in the recording speaks against its answers, if anything does."""
-    told = words.concern_of(doubts(prediction.quality), bool(prediction.unsure))
+    quality = prediction.quality
+    told = words.concern_of(doubts(quality), quality.altered, bool(prediction.unsure))
     if told:
         st.info(ui.plain(told), icon=":material/hearing:")
 
 
-def show_quality(prediction: Prediction) -> None:
-    """Nothing; shows the figures of the recording in a row."""
+def show_quality(prediction: Prediction, is_part: bool, is_altered: bool) -> None:
+    """Nothing; shows the figures of what was answered in a row.
+
+    Parameters
+    ----------
+    is_part, is_altered
+        Whether that is a selected part, and whether it was altered.
+    """
     with st.container(border=True, key="quality"):
-        st.subheader(words.QUALITY_TITLE, anchor=False)
+        st.subheader(words.quality_title(is_part, is_altered), anchor=False)
         st.html(ui_html.scores(words.figures(prediction.quality)))
         st.caption(words.QUALITY_NOTE)

@@ -1,17 +1,18 @@
 """The words on what a recording is like, and on what if it were different.  No Streamlit here."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
+from emo.predict import Answer
 from emo.quality import Quality
 from emo.ui_words import NBSP, percent, seconds
 
-QUALITY_TITLE = "The recording"
 QUALITY_NOTE = (
     "Level and peak are relative to full scale. Noise is steady sound, below the loudest voice; "
     "it can only be measured where there are pauses. The models hear nothing above 8,000 Hz."
 )
 MAY_BE_WHY = "This may be why some are unsure:"
 BEWARE = "Of this recording:"
+BEWARE_ALTERED = "Of the clip as altered:"
 
 WHAT_IF_TITLE = "What if …"
 WHAT_IF_NOTE = (
@@ -61,15 +62,31 @@ def _decibel(level_db: float) -> str:
     return f"{level_db:.0f}{NBSP}dB".replace("-", "\u2212")
 
 
-def concern_of(found: Mapping[str, str], is_unsure: bool) -> str:
-    """What speaks against a recording in one paragraph, and whether it may be why; or nothing."""
+def quality_title(is_part: bool, is_altered: bool) -> str:
+    """Of what the figures are: the whole or a part, as recorded or as altered."""
+    what = "The selected part" if is_part else "The recording"
+    return f"{what}, as altered" if is_altered else what
+
+
+def concern_of(found: Mapping[str, str], altered: Collection[str], is_unsure: bool) -> str:
+    """What speaks against a clip in one paragraph, and whether it may be why; or nothing.
+
+    Parameters
+    ----------
+    found
+        Sentences by what they are about.
+    altered
+        What the visitor's own alteration brought about.
+    """
     if not found:
         return ""
-    return " ".join([MAY_BE_WHY if is_unsure else BEWARE, *found.values()])
+    begin = BEWARE_ALTERED if set(found) <= set(altered) else BEWARE
+    return " ".join([MAY_BE_WHY if is_unsure else begin, *found.values()])
 
 
-def given(label: str, second: str, confidence: float, is_unsure: bool) -> str:
+def given(answer: Answer) -> str:
     """An answer in a cell, such as "happy 71 %"."""
-    if is_unsure:
-        return f"unsure: {label} or {second}"
-    return f"{label} {percent(confidence)}"
+    if not answer.unsure:
+        return f"{answer.label} {percent(answer.confidence)}"
+    text = f"unsure: {' or '.join(answer.named)}"
+    return text if len(answer.named) > 1 else f"{text} {percent(answer.confidence)}"

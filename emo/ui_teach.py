@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
 import streamlit as st
 
 from emo import decoder, memory, predict, teach, ui, ui_controls, ui_html, ui_uploads
@@ -14,7 +15,7 @@ from emo import ui_teach_words as words
 from emo.errors import BusyError, EmoError, LessonError, ModelError
 from emo.labels import LABELS
 from emo.teach import YOURS, Head, Lesson, Trial
-from emo.ui_words import NO_MODELS, NOT_TO_BE_RELIED_ON, UPLOAD_HELP, percent
+from emo.ui_words import NO_MODELS, NOT_TO_BE_RELIED_ON, UPLOAD_HELP, percent, why_unsure
 
 _LESSONS = "lessons"
 _LEARNED = "learned"
@@ -85,6 +86,14 @@ def with_yours(prediction: predict.Prediction) -> predict.Prediction:
     return replace(prediction, answers=prediction.answers | {YOURS: yours})
 
 
+def lesson_of(prediction: predict.Prediction | None) -> Lesson | None:
+    """Return the taught clip that has these inner values; None if none has."""
+    if prediction is None or not len(prediction.hidden):
+        return None
+    same = (one for one in lessons() if np.array_equal(one.hidden, prediction.hidden))
+    return next(same, None)
+
+
 def _threshold() -> float:
     return ui.models().calibration.thresholds.get(predict.VOTE, 0.0)
 
@@ -92,13 +101,11 @@ def _threshold() -> float:
 def show_card(prediction: predict.Prediction) -> None:
     """The taught answer, drawn as those of the models."""
     learned, answer = _learned(), prediction.answers[YOURS]
-    trust = NOT_TO_BE_RELIED_ON
+    trust = [NOT_TO_BE_RELIED_ON]
     if learned is not None and not prediction.concerns:
-        trust = words.trust(learned.trial, _threshold(), answer.unsure)
-    shares = answer.probabilities.tolist()
-    st.html(
-        ui_html.card(words.YOURS_NAME, words.YOURS_KIND, shares, answer.unsure, trust),
-    )
+        trust = [why_unsure(answer)] if answer.unsure else []
+        trust.append(words.trust(learned.trial))
+    st.html(ui_html.card(words.YOURS_NAME, words.YOURS_KIND, answer, ui_html.Trust(trust)))
 
 
 # --- Ways in -------------------------------------------------------------------------------------

@@ -16,6 +16,7 @@ EMOTION_LABEL = "The next clips sound"
 UPLOAD_LABEL = "Upload clips"
 RECORD_LABEL = "Record a clip"
 RECORDING = "Recording"
+BACK_LABEL = "Back to your clips"
 COURTESY = (
     "Only give it voices of people who know about it and agree. A clip is dropped once it was "
     "heard: what stays, for this session, is its name and what the models made of it."
@@ -123,14 +124,21 @@ def how_tested(trial: Trial, duration_s: float) -> str:
     )
 
 
-def trust(trial: Trial, threshold: float, is_unsure: bool) -> str:
+def trust(trial: Trial) -> str:
     """How far to trust the taught answer."""
-    text = (
+    return (
         f"Learned from {count(trial.clips)}; it knows only {listed(trial.labels)}. Tested on clips "
         f"it had not learned from, it was right for {trial.head_right} of {trial.clips}, the vote "
         f"for {trial.vote_right}."
     )
-    return f"Below {percent(threshold)} it is unsure. {text}" if is_unsure else text
+
+
+def is_lesson(emotion: str) -> str:
+    """That a clip is one of those that were taught, and as what."""
+    return (
+        f"This is one of the clips that you taught, as {emotion}. The answer Yours has learned "
+        "from it, so what it says here is no test of it."
+    )
 
 
 def confusion_rows(labels: Sequence[str], counts: Sequence[Sequence[int]]) -> list[list[str]]:

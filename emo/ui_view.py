@@ -265,6 +265,10 @@ def scores_of(metrics: ui.Metrics, view: View) -> dict[str, ui_words.Scores]:
         found = slices.scores(part, key, view.floor / 100)
         if view.protocol == "emobox":
             found |= slices.fold_means(part, key, view.floor / 100)
+        if view.protocol == "corpora" and view.corpus == ui_words.ALL_CORPORA:
+            mean = slices.uar_of_folds(part, key, view.floor / 100)
+            if mean is not None:
+                found["uar"], found["intervals"]["uar"] = mean
         names = {*block, "kept", "intervals", "n", "labels", "confusion"}
         cut_block = {name: value for name, value in found.items() if name in names}
         if "protocol" in block:

@@ -6,7 +6,7 @@ import streamlit as st
 
 from emo import ui, ui_controls, ui_html, ui_links, ui_words
 from emo import ui_sound_words as words
-from emo.predict import MODEL_KEYS, VOTE, Answer, Prediction
+from emo.predict import MODEL_KEYS, VOTE, Prediction
 from emo.ui_settings import GAINS_DB, NOISES_DB, SEMITONES, SPEEDS
 from emo.whatif import NEUTRAL, Settings
 
@@ -155,14 +155,10 @@ def _show_changes(recorded: Prediction | None, changed: Prediction) -> None:
     rows = [
         (
             ui_words.MODEL_NAMES[key],
-            _given(before.answers[key]),
-            words.UNCHANGED if recorded is None else _given(changed.answers[key]),
+            words.given(before.answers[key]),
+            words.UNCHANGED if recorded is None else words.given(changed.answers[key]),
         )
         for key in (VOTE, *MODEL_KEYS)
         if key in changed.answers
     ]
     st.html(ui_html.table(words.CHANGES_HEADER, rows, words.CHANGES_CAPTION))
-
-
-def _given(answer: Answer) -> str:
-    return words.given(answer.label, answer.second, answer.confidence, answer.unsure)

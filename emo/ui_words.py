@@ -7,6 +7,8 @@ from emo.classifiers import CLASSIFIERS
 from emo.corpora import CORPORA
 from emo.labels import LABELS
 from emo.limit_words import ALL_LIMITS, READING_LIMITS
+from emo.player import LOSSLESS_S
+from emo.predict import Answer
 
 Scores = Mapping[str, Any]
 
@@ -25,7 +27,8 @@ MODELS_IN_TEXT = {
 }
 MODEL_KINDS = {key: _SHORT_KINDS.get(key, row.description) for key, row in CLASSIFIERS.items()}
 VOTE_KIND = (
-    "The percentages of all three, multiplied with weights that were fitted on clips kept aside."
+    "The percentages of all three, each raised to the power of its weight, multiplied. The weights "
+    "were fitted on clips kept aside."
 )
 
 ALL_CORPORA = "all"
@@ -50,10 +53,12 @@ UPLOAD_HELP = f"{ALL_LIMITS} {READING_LIMITS}"
 RECORD_LABEL = "Record a clip"
 SAMPLES_LABEL = "Or pick a sample"
 SAMPLES_NOTE = (
-    "Synthetic speech: of many tries at an emotion, the one that these models find clearest was "
-    "kept, so they are no test of them. No person speaks."
+    "Synthetic speech, chosen with these models from many tries, so no test of them. No person "
+    "speaks."
 )
 MOST_QUOTED = 90
+CALM_TOLD = 0.1
+"""Share of calm from which on it is said that it was left out."""
 SAMPLE_OF_ALL = "all seven in a minute"
 NO_SAMPLES = "No samples are here. Run `make samples` to make them."
 RECORDING = "Recording"
@@ -61,14 +66,10 @@ LISTENING = "Listening …"
 LOADING = "Loading the models …"
 JSON_LABEL = "Answers as JSON"
 CSV_LABEL = "Answers as CSV"
+BACK_TO_CELL = "Back to the cell"
 FORGET_LABEL = "Forget this clip"
 FORGET_HELP = "Removes the clip and its answers from this session."
 
-EXPECTATION = "What to expect: right answers on voices that the models had never heard"
-EXPECTATION_NOTE = (
-    f"Guessing would be right for {100 / len(LABELS):.0f}{NBSP}%. These are clips of actors; "
-    "everyday speech is harder."
-)
 COURTESY = (
     "Only give it voices of people who know about it and agree. Your audio stays in memory, for "
     "this session."
@@ -76,9 +77,6 @@ COURTESY = (
 UNMEASURED = "How often it is right has not been measured yet."
 SYNTHETIC = "synthetic speech"
 VOTE_BARS = "Vote: share of each emotion"
-RESULT_OVERLINE = "The vote, each model by its weight"
-REGION_OVERLINE = "The vote on the selected part, each model by its weight"
-OUT_OF_PLACE_OVERLINE = "The vote, not to be relied on"
 NOT_TO_BE_RELIED_ON = (
     "Not to be relied on: a model gives seven percentages for any sound, and how often it is right "
     "was only measured on speech."
@@ -87,7 +85,9 @@ UNCALIBRATED = "Whether the percentages can be believed has not been measured ye
 UNSURE_UNMEASURED = "It is less sure than its answers need to be."
 SPECTROGRAM_NOTE = (
     "Above, the waveform, shaded where silence at the ends is left out; below, how strong each "
-    "frequency is over time: the brighter, the louder. You hear what the models hear."
+    "frequency is over time: the brighter, the louder. What plays is mono, up to 8,000 Hz and as "
+    f"loud as it can be, and an MP3 if longer than {LOSSLESS_S:g} s. The models get the sound "
+    "without the MP3, without the shaded silence, and all clips at one level."
 )
 PLAYER = {
     "play": "Play",
@@ -144,14 +144,13 @@ MATRICES_LEAD = (
     "on. Each row holds the clips of one emotion; the diagonal is where the model was right."
 )
 
-RESULT_COLUMNS = (
-    "Model",
-    "Unseen voices: accuracy",
-    "UAR",
-    "Calibration error",
-    "Random clips: accuracy",
-    "Unheard corpus: UAR",
-)
+RESULT_COLUMNS = ("Model", "Accuracy", "UAR", "Calibration error")
+RESULT_TESTS = {
+    "corpora": "Unheard corpus",
+    "voices": "Unseen voices",
+    "clips": "Random clips",
+}
+"""Tests whose figures are shown, the one that is nearest to a visitor's clip first."""
 RESULTS_CAPTION = "What was measured of each model"
 RESULTS_NOTE = (
     "Accuracy: the share of clips named right. UAR: the mean recall over the emotions, so that "
@@ -194,6 +193,15 @@ def percent(share: float) -> str:
     return f"{100 * share:.0f}{NBSP}%"
 
 
+def trained_on(corpus: str, emotion: str) -> str:
+    """That the models were trained on a clip, and what was acted in it."""
+    return (
+        f"All three models were trained on this clip of {corpus}, acted {emotion}. So what they "
+        "answer here is no test of them. The matrix has the answers of models that were not "
+        "trained on it."
+    )
+
+
 def unreadable_figures(place: str, fault: str) -> str:
     """That the figures in a file cannot be read, and what to do."""
     return (
@@ -207,6 +215,19 @@ def sample_name(emotion: str) -> str:
     return emotion if emotion in LABELS else SAMPLE_OF_ALL
 
 
+def samples_note(unsure: Sequence[str]) -> str:
+    """What the samples are, and of which emotions no model is sure.
+
+    Parameters
+    ----------
+    unsure
+        Emotions of the samples that all three models are unsure of.
+    """
+    if not unsure:
+        return SAMPLES_NOTE
+    return f"{SAMPLES_NOTE} All three models are unsure of {listed(unsure)}."
+
+
 def quoted(text: str) -> str:
     """What a sample says, in quotation marks; of much, how it begins."""
     if len(text) <= MOST_QUOTED:
@@ -214,9 +235,35 @@ def quoted(text: str) -> str:
     return f"“{text[:MOST_QUOTED].rsplit(' ', 1)[0]} …”"
 
 
-def unsure_between(first: str, second: str) -> str:
-    """An unsure answer, by its two likeliest labels."""
-    return f"Unsure: {first} or {second}"
+def unsure_of(names: Sequence[str]) -> str:
+    """An unsure answer, by the one or two labels that it names."""
+    return f"Unsure: {' or '.join(names)}"
+
+
+def still_needed(answer: Answer) -> str:
+    """What an unsure answer lacks, in a few words; empty where that is not known."""
+    if not answer.threshold or answer.threshold > 1:
+        return ""
+    return f"below the {percent(answer.threshold)} it needs" if answer.is_below else ""
+
+
+def why_unsure(answer: Answer) -> str:
+    """Why an answer is unsure, as a sentence."""
+    if not answer.threshold:
+        return UNSURE_UNMEASURED
+    if answer.threshold > 1:
+        return (
+            "It is always unsure: on voices that it had never heard, no percentage was high enough "
+            "for its answers to be relied on."
+        )
+    if answer.is_below:
+        return f"Below {percent(answer.threshold)} it is unsure."
+    return "No model is sure by itself, so the vote is unsure too, however high its product."
+
+
+def calm_left_out(share: float) -> str:
+    """That a good share of what a model said is calm, which is no answer."""
+    return f"Calm, with {percent(share)} of its own percentages, is no answer and is left out."
 
 
 def and_then(label: str, share: float) -> str:
@@ -379,55 +426,4 @@ def missing(keys: Sequence[str]) -> str:
     return (
         f"{begin}. The vote is that of {whose}; how often it is right was not measured. Whoever "
         "runs this page can fetch the folder `models/` again."
-    )
-
-
-def reliability(scores: Scores, label: str) -> str:
-    """How often a model was right on unseen voices, in all and where it gave this answer."""
-    text = f"On voices that it had never heard, it was right for {percent(scores['accuracy'])}"
-    text += f" of {scores['n']:,} clips"
-    precision = scores.get("per_class", {}).get(label, {}).get("precision")
-    if precision is None:
-        return f"{text}."
-    return f"{text}, and for {percent(precision)} of those that it called {label}."
-
-
-def unsureness(unsure: Scores | None) -> str:
-    """Why a model is unsure: from which percentage on it is not, and how that was chosen.
-
-    Parameters
-    ----------
-    unsure
-        ``threshold``, ``share_kept`` and ``accuracy_kept``, measured on unseen voices.
-    """
-    if not unsure:
-        return UNSURE_UNMEASURED
-    if not unsure["share_kept"]:
-        return (
-            "It is always unsure: on voices that it had never heard, no percentage was high enough "
-            "for its answers to be relied on."
-        )
-    return (
-        f"Below {percent(unsure['threshold'])} it is unsure. On voices that it had never heard, "
-        f"{percent(unsure['share_kept'])} of the clips came up to that, and "
-        f"{percent(unsure['accuracy_kept'])} of these were named right."
-    )
-
-
-def believability(errors: Mapping[str, float]) -> str:
-    """How far the percentages lie from the share of right answers, measured.
-
-    Parameters
-    ----------
-    errors
-        Calibration error on unseen voices of each model and the vote, by key.
-    """
-    if not errors:
-        return UNCALIBRATED
-    named = {"vote": "the vote"} | MODELS_IN_TEXT
-    parts = [f"{points(errors[key])} for {name}" for key, name in named.items() if key in errors]
-    return (
-        f"Of the answers given with {percent(0.7)}, seven in ten should be right. On voices that "
-        "the models had never heard, the share that was right differed from the percentage on "
-        f"average by {listed(parts)}. Those were clips of actors; elsewhere it may differ by more."
     )

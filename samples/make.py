@@ -3,12 +3,14 @@
     python samples/make.py                              # all seven, then the minute
     python samples/make.py --takes 300 --seed 2 surprised
     python samples/make.py --takes 90 --seed 2 minute   # all seven in one clip, with pauses
+    python samples/make.py --answers                    # what other models answer to the same clips
 
 ``samples.json`` keeps the takes and the seed of each.  For every emotion a few hundred candidates
 are spoken by flite and espeak-ng (Debian packages ``flite`` and ``espeak-ng``) with pitch, range,
 rate, loudness and voice quality around the values that studies of acted speech report (Scherer
-2003; Juslin and Laukka 2003), and the one that the vote of the models finds clearest is kept.  The
-clips are synthetic and are marked so.
+2003; Juslin and Laukka 2003), and the one with the highest share in the vote of the models is kept,
+which need not be high: ``unsure`` names the models that are unsure of it.  The clips are synthetic
+and are marked so.
 """
 
 import argparse
@@ -283,7 +285,7 @@ def to_flac(samples: Samples) -> bytes:
     return file.getvalue()
 
 
-def write_clip(best: Scored, takes: int, seed: int) -> dict[str, object]:
+def write_clip(best: Scored, takes: int, seed: int, models: Models) -> dict[str, object]:
     """The row of a clip in the list, with what makes it anew; the clip is written beside it."""
     file = f"{best.take.emotion}.flac"
     (HERE / file).write_bytes(to_flac(best.take.samples))
@@ -293,10 +295,19 @@ def write_clip(best: Scored, takes: int, seed: int) -> dict[str, object]:
         "text": best.take.text,
         "voice": f"{best.take.voice.program} {best.take.voice.name}",
         "synthetic": True,
-        "models_agreeing": best.agreeing,
-        "vote": round(best.vote, 3),
+        **answered(HERE / file, best.take.emotion, models),
         "takes": takes,
         "seed": seed,
+    }
+
+
+def answered(path: Path, emotion: str, models: Models) -> dict[str, object]:
+    """What the list says of the answers to a clip: how many agree, the vote, and who is unsure."""
+    answers = predict(decode(path.read_bytes()), models).answers
+    return {
+        "models_agreeing": sum(answers[key].label == emotion for key in MODEL_KEYS),
+        "vote": round(float(answers[VOTE].probabilities[LABELS.index(emotion)]), 3),
+        "unsure": [key for key in MODEL_KEYS if answers[key].unsure],
     }
 
 
@@ -348,18 +359,25 @@ def main() -> None:
     parser.add_argument("clips", nargs="*", metavar="CLIP", help=", ".join(names))
     parser.add_argument("--takes", type=int, default=400, help="candidates for each emotion")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument(
+        "--answers", action="store_true", help="keep the clips; write anew what is answered to them"
+    )
     options = parser.parse_args()
     models = load_models()
     path = HERE / LIST
     listed = json.loads(path.read_text()) if path.exists() else []
     rows = {Path(row["file"]).stem: row for row in listed}
     for name in options.clips or names:
+        if options.answers:
+            if name != MINUTE:
+                rows[name] |= answered(HERE / rows[name]["file"], name, models)
+            continue
         if name == MINUTE:
             rows[name] = make_minute(rows, options.takes, options.seed, models)
             continue
         rng = np.random.default_rng([options.seed, LABELS.index(name)])
         best = search(name, PROSODY[name].texts, options.takes, rng, partial(judge, models=models))
-        rows[name] = write_clip(best, options.takes, options.seed)
+        rows[name] = write_clip(best, options.takes, options.seed, models)
     path.write_text(
         json.dumps([rows[name] for name in names if name in rows], indent=1, ensure_ascii=False)
         + "\n",

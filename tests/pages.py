@@ -1,6 +1,7 @@
 """The pages in Streamlit's own test runner, with models, figures and samples made up here."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +12,11 @@ from streamlit.testing.v1 import AppTest
 
 from emo import predict, ui_analyse
 from emo.audio import Clip
+from emo.calibrate import read_calibration
 from emo.labels import INDEX, LABELS
 from emo.presence import Concern
 from emo.quality import Quality
+from emo.ui_words import MODEL_NAMES
 from tests import voices
 from tests.made import copy_models
 
@@ -85,7 +88,8 @@ def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     write_curves(models)
     write_samples(tmp_path / "samples")
     monkeypatch.setattr(predict, "MODELS_DIR", models)
-    monkeypatch.setattr(predict, "load_models", lambda directory: {})
+    loaded = predict.Models({}, read_calibration(models, predict.MODEL_KEYS))
+    monkeypatch.setattr(predict, "load_models", lambda directory: loaded)
     monkeypatch.setattr(predict, "predict", made_up)
     monkeypatch.setattr(ui_analyse, "SAMPLES_DIR", tmp_path / "samples")
     st.cache_resource.clear()
@@ -110,6 +114,22 @@ def upload(at: AppTest, name: str, data: bytes) -> AppTest:
 def html(at: AppTest) -> str:
     """What the pages set as HTML, without their style sheet."""
     return "\n".join(e.value for e in at.html if not e.value.startswith("<style>"))
+
+
+def rates(at: AppTest) -> dict[str, list[list[str]]]:
+    """How often each model is right, by key: the figures of each row of the table at its answer."""
+    found = {}
+    for one in at.html:
+        table = re.search(
+            r'<div class="emo-trust"><table class="emo-rates">(.*?)</table>', one.value
+        )
+        if table is None:
+            continue
+        name = re.search(r'<h3 class="emo-model">(.*?)</h3>', one.value)
+        key = next((k for k, v in MODEL_NAMES.items() if name and v == name[1]), predict.VOTE)
+        rows = re.findall(r"<tr><th scope=.row.>.*?</tr>", table[1])
+        found[key] = [re.findall(r"<td>(.*?)</td>", row) for row in rows]
+    return found
 
 
 def grids(at: AppTest) -> list[dict[str, Any]]:

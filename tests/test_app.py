@@ -13,7 +13,16 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from emo import decoder, predict, ui, ui_analyse, ui_timeline, ui_words
+from emo import (
+    decoder,
+    predict,
+    ui,
+    ui_analyse,
+    ui_rates_words,
+    ui_timeline,
+    ui_vote_words,
+    ui_words,
+)
 from emo.audio import Clip
 from emo.errors import ModelError
 from emo.labels import LABELS
@@ -54,7 +63,7 @@ def answering(monkeypatch: pytest.MonkeyPatch, **given: Any) -> None:
 
 def test_first_page_invites_and_says_what_to_expect(app: AppTest) -> None:
     assert [title.value for title in app.title] == [ui_words.ANALYSE_TITLE]
-    assert ui_words.EXPECTATION in html(app)
+    assert ui_rates_words.EXPECTATION in html(app)
     assert "emo-verdict" not in html(app)
 
 
@@ -88,6 +97,19 @@ def test_each_sample_is_one_click_and_marked_as_synthetic(app: AppTest) -> None:
         assert html(app).count("emo-verdict-3") == 3
 
 
+def test_samples_that_no_model_is_sure_of_are_named(models_dir: Path, tmp_path: Path) -> None:
+    path = tmp_path / "samples" / "samples.json"
+    listed = json.loads(path.read_text())
+    for row in listed:
+        row["unsure"] = {"sad": ["tree", "cnn", "mlp"], "happy": ["cnn", "mlp"]}.get(
+            row["emotion"], []
+        )
+    path.write_text(json.dumps(listed))
+    (note,) = [one.value for one in pages.run().html if ui_words.SAMPLES_LABEL in one.value]
+    assert ui_words.samples_note(["sad"]) in note
+    assert "happy" not in note
+
+
 def test_the_long_sample_is_one_click_too(app: AppTest, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ui_timeline, "FROM_S", 60.0)  # no models are here to follow it
     check(app.button(key="sample-all").click().run())
@@ -107,19 +129,27 @@ def test_the_reliability_of_each_model_stands_near_its_answer(
     app: AppTest, models_dir: Path
 ) -> None:
     upload(app, "clip.wav", tone())
+    tables = pages.rates(app)
     for key, label in {**pages.ANSWERS, "vote": "sad"}.items():
-        scores = pages.protocols(models_dir, key)["voices"]
-        assert f"right for {ui_words.percent(scores['accuracy'])} of" in html(app)
-        precision = scores["per_class"][label]["precision"]
-        assert f"{ui_words.percent(precision)} of those that it called {label}" in html(app)
+        blocks = pages.protocols(models_dir, key)
+        assert tables.pop(key) == [
+            *(
+                [ui_words.percent(blocks[name]["accuracy"]), ui_words.percent(precision)]
+                for name in ("corpora", "voices")
+                if (precision := blocks[name]["per_class"][label]["precision"]) is not None
+            ),
+            [ui_words.percent(1 / 7)] * 2,
+        ]
+    assert not tables
 
 
 def test_how_far_percentages_can_be_believed_is_measured(app: AppTest, models_dir: Path) -> None:
     upload(app, "clip.wav", tone())
     (caption,) = [c.value for c in app.caption if "seven in ten" in c.value]
     for key in ("tree", "cnn", "mlp", "vote"):
-        ece = pages.protocols(models_dir, key)["voices"]["ece"]
-        assert f"{100 * ece:.1f}{ui_words.NBSP}points" in caption
+        for protocol in ("corpora", "voices"):
+            ece = pages.protocols(models_dir, key)[protocol]["ece"]
+            assert f" {100 * ece:.1f}" in caption
 
 
 def test_unsure_is_an_answer(
@@ -132,11 +162,13 @@ def test_unsure_is_an_answer(
     assert "Unsure: sad or happy" in page  # the decision tree
     assert page.count("Unsure:") == 2
     assert "The CNN says angry, the MLP says sad; the decision tree is unsure." in page
+    assert page.count(ui_words.UNSURE_UNMEASURED) == 2  # these answers name no limit
     for key in ("tree", "vote"):
-        found = pages.protocols(models_dir, key)["voices"]["unsure"]
-        assert f"Below {ui_words.percent(found['threshold'])} it is unsure" in page
-        assert f"{ui_words.percent(found['share_kept'])} of the clips" in page
-        assert f"{ui_words.percent(found['accuracy_kept'])} of these were named right" in page
+        for row, name in zip(pages.rates(app)[key], ("corpora", "voices"), strict=False):
+            block = pages.protocols(models_dir, key)[name]
+            right = ui_rates_words.right_when_unsure(block)
+            assert right is not None
+            assert row == [ui_words.percent(block["accuracy"]), ui_words.percent(right)]
 
 
 def test_unsure_without_measured_figures(
@@ -146,6 +178,7 @@ def test_unsure_without_measured_figures(
     pages.change(models_dir, "tree", lambda protocols: protocols["voices"].pop("unsure"))
     upload(app, "clip.wav", tone())
     assert ui_words.UNSURE_UNMEASURED in html(app)
+    assert pages.rates(app)["tree"][1][1] == ui_rates_words.NOT_MEASURED
 
 
 def test_a_clip_out_of_place_is_answered_but_not_to_be_relied_on(
@@ -157,8 +190,8 @@ def test_a_clip_out_of_place_is_answered_but_not_to_be_relied_on(
     page = html(app)
     assert page.count("emo-verdict-3") == 3
     assert page.count(ui_words.NOT_TO_BE_RELIED_ON) == 4
-    assert ui_words.OUT_OF_PLACE_OVERLINE in page
-    assert "right for" not in page
+    assert ui_vote_words.OUT_OF_PLACE_OVERLINE in page
+    assert not pages.rates(app)
     assert not [c for c in app.caption if "seven in ten" in c.value]
 
 
@@ -339,7 +372,7 @@ def test_about_has_the_figures_with_their_intervals(app: AppTest, models_dir: Pa
         shown = f"{ui_words.tenths(stored['voices']['accuracy'])} ({100 * low:.1f} to"
         assert f"{shown} {100 * high:.1f})" in html(app)
         assert ui_words.points(stored["voices"]["ece"]) in html(app)
-        assert ui_words.tenths(stored["corpora"]["uar_of_corpora"]) in html(app)
+        assert ui_words.tenths(stored["corpora"]["uar"]) in html(app)
 
 
 def test_about_of_a_fresh_project_has_dashes(app: AppTest, models_dir: Path) -> None:
@@ -348,8 +381,10 @@ def test_about_of_a_fresh_project_has_dashes(app: AppTest, models_dir: Path) -> 
 
     pages.change(models_dir, "tree", only_clips)
     check(app.switch_page(ABOUT).run())
-    row = html(app).split('<th scope="row">Decision tree</th>')[1].split("</tr>")[0]
-    assert row.count(">–<") == 4
+    rows = [
+        part.split("</tr>")[0] for part in html(app).split('<th scope="row">Decision tree</th>')
+    ]
+    assert [row.count(">–<") for row in rows[1:]] == [3, 3, 0]  # the random clips are measured
 
 
 def test_about_without_figures(app: AppTest, models_dir: Path) -> None:

@@ -17,7 +17,7 @@ from emo.__main__ import main
 from emo.labels import LABELS
 from emo.predict import Answer, Prediction
 from emo.presence import Concern
-from emo.quality import Quality
+from emo.quality import OF_ALTERING, Quality
 from tests.loaded import needless_imports
 from tests.malformed import malformed
 from tests.tiny import write_savee
@@ -61,7 +61,7 @@ def test_json_has_what_is_promised(capsys, models, spoken):
     assert list(found) == ["path", "duration_s", "warnings", "concerns", "quality", "models"]
     assert found["path"] == spoken
     assert list(found["quality"]) == [
-        *(field.name for field in fields(Quality)),
+        *(field.name for field in fields(Quality) if field.name != "altered"),
         "doubts",
     ]
     assert list(found["models"]) == KEYS
@@ -122,13 +122,16 @@ def test_unsure_is_an_answer_in_every_format(capsys, unsure_models, spoken):
     _, out = predict(capsys, "--models", unsure_models, spoken)
     cells = re.findall(r"\S+ +\d+%", out.splitlines()[1])
     for key, cell in zip(KEYS, cells, strict=True):
-        both = f"{found[key]['label']}/{found[key]['second']}? "
-        assert cell.startswith(both if found[key]["unsure"] else f"{found[key]['label']} ")
+        shares = found[key]["probabilities"]
+        is_close = shares[found[key]["second"]] >= found[key]["confidence"] / 2
+        named = [found[key]["label"], *([found[key]["second"]] if is_close else [])]
+        text = f"{'/'.join(named)}? " if found[key]["unsure"] else f"{found[key]['label']} "
+        assert cell.startswith(text)
 
 
 def test_concerns_are_told_in_every_format():
     def answer(label, confidence, second, unsure):
-        return Answer(label, confidence, second, unsure, np.full(7, 1 / 7))
+        return Answer(label, confidence, second, unsure, np.full(7, 0.2))
 
     answers = {
         "tree": answer("disgusted", 0.314, "surprised", True),
@@ -309,3 +312,10 @@ def test_an_audit_counts_a_folder(capsys, tmp_path):
 @pytest.mark.parametrize("settings", [[], WHAT_IF], ids=["as it is", "altered"])
 def test_predict_imports_no_training_library(models, spoken, settings):
     assert needless_imports(["predict", "--models", models, *settings, spoken]) == set()
+
+
+def test_noise_that_was_asked_for_is_not_the_recordings(capsys, models, spoken):
+    for noise, is_told in (((), False), (("--noise", "0"), True)):
+        _, out = predict(capsys, "--models", models, *noise, spoken)
+        assert (OF_ALTERING in out) == is_told
+        assert "closer to the microphone" not in out

@@ -15,7 +15,7 @@ from emo.audio import decode, load
 from emo.bundle import Model
 from emo.features import N_MELS, mel_centres_hz
 from emo.functionals import functional_names, functional_table
-from emo.labels import LABELS, TRAINED_INDEX, TRAINED_LABELS
+from emo.labels import INDEX, LABELS, TRAINED_LABELS
 from emo.mlp import predict_mlp
 from emo.predict import MODELS_DIR, load_models, predict
 from emo.tree import PLAIN, axis_values, predict_plain, predict_tree
@@ -319,7 +319,8 @@ def test_the_path_leads_to_the_leaf_that_the_tree_reaches(tree_seed, clip_seed):
         assert (step.axis, step.limit) == (arrays["axis"][node], arrays["threshold"][node])
         assert step.above == (step.value > step.limit)
         node = arrays["right" if step.above else "left"][node]
-        assert step.share == arrays["probabilities"][node, TRAINED_INDEX["sad"]]
+        raw = arrays["probabilities"][node, : len(LABELS)]
+        assert step.share == pytest.approx(raw[INDEX["sad"]] / raw.sum(), rel=1e-5, abs=1e-6)
     assert arrays["left"][node] < 0
     (expected,) = predict_tree(arrays, clip[None])
     assert list(found.leaf) == list(TRAINED_LABELS)
@@ -376,6 +377,8 @@ def test_each_explanation_is_of_the_answer_that_is_given(models):
         if not isinstance(why, ex.Path):
             odds = np.log(answer.confidence / (1 - answer.confidence))
             assert why.log_odds == pytest.approx(odds, abs=1e-4)
+    last = found.tree.steps[-1].share if found.tree.steps else found.tree.share
+    assert last == pytest.approx(found.prediction.answers["tree"].confidence)
     assert found.tree.leaf[found.tree.label] == max(found.tree.leaf[label] for label in LABELS)
 
 
@@ -406,6 +409,9 @@ def test_the_shipped_models_are_explained(shipped, path):
     moved = sum(part.amount for part in found.mlp.parts)
     assert moved == pytest.approx(found.mlp.log_odds - found.mlp.typical, abs=1e-9)
     assert found.tree.label == max(LABELS, key=lambda label: found.tree.leaf[label])
+    answer = found.prediction.answers["tree"]
+    assert found.tree.steps[-1].share == pytest.approx(answer.confidence)
+    assert answer.calm == pytest.approx(found.tree.leaf["calm"])
     assert sum(found.tree.leaf.values()) == pytest.approx(1.0)
     assert len(found.tree.steps) >= 1
     # What is marked carries the answer: without it the network doubts it, without as much of the

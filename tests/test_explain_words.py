@@ -1,15 +1,22 @@
 """Explanations in sentences, word by word for made-up ones."""
 
 import dataclasses
+import re
 
 import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from emo import explain as ex
 from emo import explain_words as words
+from emo.calibrate import Calibration
 from emo.features import N_MELS
 from emo.functionals import functional_names
 from emo.labels import TRAINED_INDEX, TRAINED_LABELS
-from emo.tree import PLAIN, axis_values
+from emo.predict import answer, calibrated
+from emo.tree import PLAIN, axis_values, predict_tree
+from emo.ui_words import percent
 
 N = len(functional_names())
 NODES = ("left", "right", "axis", "threshold", "probabilities")
@@ -36,8 +43,9 @@ def simple_tree():
     arrays["deviation"][[pitch, pauses]] = 2.0, 0.5
     arrays["projection"][[pitch, pauses], 0] = 1.0, -2.0
     for node, share in enumerate((0.3, 0.1, 0.86)):
+        arrays["probabilities"][node] = (1 - share) / 6
         arrays["probabilities"][node, TRAINED_INDEX["happy"]] = share
-    arrays["probabilities"][2, TRAINED_INDEX["calm"]] = 0.0
+    arrays["probabilities"][:, TRAINED_INDEX["calm"]] = 0.0
     arrays[PLAIN + "axis"][0], arrays[PLAIN + "threshold"][0] = pitch, 6.5
     arrays[PLAIN + "probabilities"][2, TRAINED_INDEX["happy"]] = 0.4
     clip = arrays["mean"].copy()
@@ -59,6 +67,27 @@ def test_the_path_in_words():
         "leaf: happy 86 %, angry 2 %, disgusted 2 %, fearful 2 %, neutral 2 %, sad 2 %, "
         "surprised 2 %."
     )
+
+
+@given(st.integers(0, 9_999), st.floats(0.5, 2.0))
+def test_the_last_share_told_is_that_of_the_answer(seed, temperature):
+    # The oracle is what is served of the leaf; calm often has the most there.
+    arrays, clip = simple_tree()
+    rng = np.random.default_rng(seed)
+    arrays["probabilities"] = rng.dirichlet([0.5] * 7 + [3.0], 3)
+    raw = {"tree": predict_tree(arrays, clip[None])}
+    served = calibrated(raw, Calibration({"tree": temperature}, {"tree": 1.0}, {}))["tree"][0]
+    said = answer(served)
+    path = ex.explain_tree(arrays, clip, said.label, temperature)
+    assert path.steps[-1].share == pytest.approx(said.confidence)
+    *_, question, leaf = words.path_sentences(path)
+    card = percent(said.confidence)
+    assert question.endswith(f"to {card}.")
+    told = re.findall(rf"{said.label} (\d+\u00a0%)", leaf)
+    assert told[-1] == card
+    calm = path.leaf["calm"]
+    assert ("Calm" in leaf) == (calm >= words.SMALLEST_SHARE)
+    assert ("most there" in leaf) == (calm >= words.SMALLEST_SHARE and calm > path.leaf[said.label])
 
 
 def test_the_plain_path_in_words():
@@ -124,7 +153,7 @@ def test_on_the_limit_is_not_above_it():
     arrays["threshold"][0] = float(axis_values(arrays, clip[None])[0, 0])
     (step,) = ex.explain_tree(arrays, clip, "happy").steps
     assert not step.above
-    assert step.share == 0.1
+    assert step.share == pytest.approx(0.1, abs=1e-6)
     assert "? No, it is 1.10:" in words.path_sentences(ex.explain_tree(arrays, clip, "happy"))[1]
 
 

@@ -136,9 +136,12 @@ def test_the_vote_of_two_has_no_figures(page: Path) -> None:
     left = {key: one for key, one in given.answers.items() if key != "tree"}
     of_two = replace(given, answers=left)
     figures = ui.measured()
-    assert ui_answers._trust("vote", of_two, figures) == ui_words.UNMEASURED
-    assert ui_answers._trust("vote", given, figures) != ui_words.UNMEASURED
-    assert ui_answers._trust("cnn", of_two, figures) == ui_answers._trust("cnn", given, figures)
+    trust = ui_answers._trust("vote", of_two, figures, True)
+    assert (list(trust.sentences), list(trust.rows)) == ([ui_words.UNMEASURED], [])
+    assert ui_answers._trust("vote", given, figures, True).rows
+    assert ui_answers._trust("cnn", of_two, figures, True) == ui_answers._trust(
+        "cnn", given, figures, True
+    )
 
 
 def test_with_two_of_them_gone_the_third_still_answers(page: Path) -> None:

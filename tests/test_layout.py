@@ -70,6 +70,7 @@ ORDER = [
     "batch",
     "metrics",
     "published",
+    "selective",
     "results",
     "slices",
     "colours",

@@ -18,8 +18,10 @@ from emo.quality import (
     HELD_SAMPLES,
     NARROW_HZ,
     NOISY_DB,
+    OF_ALTERING,
     SHORT_S,
     Quality,
+    compare_altered,
     doubts,
     flat_share,
     measure_quality,
@@ -187,3 +189,18 @@ def test_faint_and_empty_sound_has_finite_figures():
     found = measured(np.concatenate([silence(1.0), tone(duration_s=0.2, amplitude=1e-4)]))
     assert all(math.isfinite(v) for v in (found.peak_db, found.speech_db, found.bandwidth_hz))
     assert found.noise_below_db is None
+
+
+def test_what_only_an_alteration_brought_is_not_the_recordings():
+    noisy = replace(GOOD, noise_below_db=4.0)
+    found = compare_altered(noisy, GOOD)
+    assert found.altered == {"noise_below_db"}
+    assert doubts(found)["noise_below_db"] != doubts(noisy)["noise_below_db"]
+    assert OF_ALTERING in doubts(found)["noise_below_db"]
+    assert "4 dB" in doubts(found)["noise_below_db"]
+    # What the recording had before stays its own, with what would work.
+    narrow = replace(GOOD, bandwidth_hz=3000.0)
+    both = compare_altered(replace(narrow, noise_below_db=4.0), narrow)
+    assert both.altered == {"noise_below_db"}
+    assert doubts(both)["bandwidth_hz"] == doubts(narrow)["bandwidth_hz"]
+    assert "altered" not in both.as_dict()

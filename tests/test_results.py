@@ -5,8 +5,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given as drawn
+from hypothesis import strategies as st
 
-from emo.calibrate import fit_temperature, fit_weights, pool, soften
+from emo.calibrate import fit_temperature, fit_weights, pool, reaches, soften
 from emo.classifiers import CLASSIFIERS
 from emo.degrade import CONDITIONS
 from emo.errors import CorpusError, ModelError
@@ -16,24 +18,28 @@ from emo.metrics import Predictions, read_predictions, write_predictions
 from emo.people import HEARD_LABELS, VOTES
 from emo.results import (
     EMOBOX,
-    KEPT_ACCURACY,
-    KEPT_SPARE,
     answers,
     calibration_file,
-    choose_limit,
     fairness,
     fold_calibrations,
-    kept_across,
     predictions_file,
     read_json,
     read_metrics,
     summarise,
-    unsure,
     write_json,
+)
+from emo.selective import (
+    KEPT_ACCURACY,
+    KEPT_SPARE,
+    NEVER,
+    choose_limit,
+    select,
+    selections,
 )
 from tests.made import copy_models, rows, write_tables
 
-KEYS = (*CLASSIFIERS, "vote")
+VOTE = "vote"
+KEYS = (*CLASSIFIERS, VOTE)
 FACTS: dict[str, dict[str, list[Any]]] = {key: {"runs": [], "left_out": []} for key in KEYS}
 
 
@@ -165,7 +171,7 @@ def test_unsure_counted_by_hand() -> None:
     made = said(
         true, guessed, ["cremad-1001"] * 7, confidence=[0.9, 0.8, 0.75, 0.7, 0.6, 0.55, 0.5]
     )
-    found = unsure(made)
+    found = select(made.among(LABELS)).as_dict()
     assert found["threshold"] == pytest.approx(0.55)
     assert found["share_kept"] == pytest.approx(6 / 7)
     assert found["accuracy_kept"] == pytest.approx(5 / 6)
@@ -179,18 +185,75 @@ def test_a_limit_leaves_something_to_spare() -> None:
     right[-20:] = False
     assert right.mean() == KEPT_ACCURACY
     limit = choose_limit(confidence, right)
-    assert KEPT_ACCURACY + KEPT_SPARE <= right[confidence >= limit].mean() < 0.82
+    assert KEPT_ACCURACY + KEPT_SPARE <= right[reaches(confidence, limit)].mean() < 0.82
+
+
+@drawn(st.integers(0, 10_000))
+def test_a_limit_is_the_lowest_whole_per_cent_that_keeps_enough_right(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    confidence = rng.uniform(0.3, 1.0, 60)
+    right = rng.random(60) < confidence**0.5
+    wanted = KEPT_ACCURACY + KEPT_SPARE
+
+    def is_enough(per_cent: int) -> bool:
+        kept = right[[round(100 * c) >= per_cent for c in confidence]]
+        return bool(len(kept)) and bool(kept.mean() >= wanted)
+
+    expected = next((n for n in range(101) if is_enough(n)), None)
+    limit = choose_limit(confidence, right)
+    if expected is None:
+        assert limit == NEVER
+        assert not reaches(confidence, limit).any()
+        return
+    kept = reaches(confidence, limit)
+    assert kept.tolist() == [round(100 * c) >= expected for c in confidence]
+
+
+def test_a_vote_is_kept_only_where_a_classifier_is() -> None:
+    # The vote names all right; the classifiers are sure of the first two clips alone.
+    true = ["angry"] * 4
+    names = ["cremad-1001"] * 4
+    given = {
+        key: said(true, ["angry", "angry", "sad", "sad"], names, [1, 1, 2, 2], [0.9, 0.9, 0.4, 0.4])
+        for key in CLASSIFIERS
+    }
+    given[VOTE] = said(true, ["angry"] * 4, names, [1, 1, 2, 2], [0.9, 0.6, 0.9, 0.9])
+    found = selections(given)
+    assert found["tree"].kept.tolist() == [True, True, False, False]
+    assert found[VOTE].kept.tolist() == [True, True, False, False]
+    assert found[VOTE].limit == 0.6
+
+
+def test_elsewhere_is_counted_by_the_limits_that_ship(measured: Path) -> None:
+    limits = read_json(measured / "calibration.json")["thresholds"]
+    given = {key: one.among(LABELS) for key, one in answers(measured, "corpora").items()}
+    sure = {
+        key: [round(100 * p) >= round(100 * limits[key]) for p in one.probabilities.max(axis=1)]
+        for key, one in given.items()
+    }
+    sure[VOTE] = [
+        own and any(sure[key][i] for key in CLASSIFIERS) for i, own in enumerate(sure[VOTE])
+    ]
+    for key, one in given.items():
+        right = [
+            LABELS[row.argmax()] == emotion
+            for row, emotion in zip(one.probabilities, one.emotions, strict=True)
+        ]
+        block = stored(measured, key, "corpora")["unsure"]
+        kept = [r for r, s in zip(right, sure[key], strict=True) if s]
+        assert block["threshold"] == limits[key]
+        assert block["share_kept"] == pytest.approx(np.mean(sure[key]), abs=1e-5)
+        assert block["accuracy_kept"] == pytest.approx(np.mean(kept) if kept else 0.0, abs=1e-5)
 
 
 def test_a_threshold_across_folds_is_that_of_the_others() -> None:
     # Fold 1 is right from 0.6 up, fold 2 from 0.8 up, so that each gets the other's limit.
     true, guessed = ["angry"] * 4, ["angry", "sad", "angry", "sad"]
     made = said(true, guessed, ["cremad-1001"] * 4, [1, 1, 2, 2], [0.6, 0.5, 0.8, 0.7])
-    confidence, right, kept = kept_across(made.among(LABELS))
-    assert confidence == pytest.approx([0.6, 0.5, 0.8, 0.7])
-    assert right.tolist() == [True, False, True, False]
-    assert kept.tolist() == [False, False, True, True]
-    assert unsure(made)["accuracy_across"] == 1 / 2
+    found = select(made.among(LABELS))
+    assert found.right.tolist() == [True, False, True, False]
+    assert found.kept_across.tolist() == [False, False, True, True]
+    assert found.as_dict()["accuracy_across"] == 1 / 2
 
 
 # --- Tables --------------------------------------------------------------------------------------
@@ -274,7 +337,9 @@ def test_the_mean_over_corpora_takes_songs_with_speech(measured: Path) -> None:
     assert len(block["folds"]) == 4
     assert len(block["per_corpus"]) == 5
     expected = np.mean([fold["uar"] for fold in block["folds"]])
-    assert block["uar_of_corpora"] == pytest.approx(expected, abs=1e-5)
+    assert block["uar"] == pytest.approx(expected, abs=1e-5)
+    low, high = block["intervals"]["uar"]
+    assert low < block["uar"] < high
 
 
 # --- Listeners -----------------------------------------------------------------------------------

@@ -80,6 +80,16 @@ def test_the_vote_hears_most_of_the_minute_as_it_is_meant(make):
     assert len({a for a, b in zip(meant, said, strict=True) if a == b}) == len(LABELS)
 
 
+def test_the_list_says_what_the_shipped_models_answer(make):
+    models = make.load_models()
+    for row in read_list()[:-1]:
+        found = make.answered(SAMPLES / row["file"], row["emotion"], models)
+        assert found["vote"] == pytest.approx(row["vote"], abs=0.002)
+        assert {name: row[name] for name in found if name != "vote"} == {
+            name: value for name, value in found.items() if name != "vote"
+        }
+
+
 @pytest.mark.parametrize("glide", [-6.0, 0.0, 6.0])
 def test_a_glide_bends_the_pitch_by_its_semitones(make, glide):
     steady = voice(150.0, duration_s=2.0).astype(float)

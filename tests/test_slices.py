@@ -69,6 +69,10 @@ def check_stored(models: Path, protocol: str) -> int:
             found = slices.scores(part, key)
             if protocol == "emobox":
                 found |= slices.fold_means(part, key)
+            if protocol == "corpora" and corpus == slices.ALL:
+                mean = slices.uar_of_folds(part, key)
+                assert mean is not None
+                found["uar"], found["intervals"]["uar"] = mean
             assert found["confusion"] == stored["confusion"], (key, corpus)
             for name in ("n", "accuracy", "uar", "macro_f1", "ece"):
                 if name in stored:

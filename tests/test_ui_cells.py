@@ -14,7 +14,7 @@ from emo import ui_cells_words as words
 from emo.labels import LABELS
 from emo.people import HEARD_LABELS
 from tests import made, pages, voices
-from tests.pages import MATRICES, check, counted, drawn, grids, html, protocols
+from tests.pages import MATRICES, check, counted, drawn, grids, html, protocols, tone, upload
 
 
 @pytest.fixture
@@ -342,6 +342,24 @@ def test_a_clip_on_disk_is_played_and_named_within_its_folder(
     assert f"cremad/{REAL}.wav" in shown
     assert str(tmp_path) not in "".join(shown) + html(at)
     assert at.button(key="open-in-analyse").label == words.OPEN
+
+
+def test_a_clip_opened_from_a_cell_says_that_it_was_trained_on(
+    models_dir: Path, tmp_path: Path
+) -> None:
+    rename_a_clip(models_dir)
+    put_clip(tmp_path, REAL)
+    at = opened(cell="vote.angry.angry", corpus="cremad")
+    check(at.button(key=f"hear-cremad-{REAL}").click().run())
+    check(at.button(key="open-in-analyse").click().run())
+    told = ui_words.trained_on("CREMA-D", "angry")
+    assert [one.value.replace("\\", "") for one in at.info] == [told]
+    (back,) = [one.proto for one in at.get("page_link") if one.proto.label == ui_words.BACK_TO_CELL]
+    asked = dict(pair.split("=") for pair in back.query_string.split("&"))
+    assert asked["cell"] == "vote.angry.angry"
+    assert asked["corpus"] == "cremad"
+    upload(at, "own.wav", tone())  # a clip of one's own is no longer that
+    assert not at.info
 
 
 def test_a_clip_that_is_not_on_disk_is_a_sentence(models_dir: Path, tmp_path: Path) -> None:

@@ -3,15 +3,19 @@
 import re
 from html.parser import HTMLParser
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from emo import ui_html
 from emo.labels import LABELS
+from emo.predict import answer
 from emo.ui_words import NBSP
 
 SHARES = [0.02, 0.0, 0.004, 0.7, 0.176, 0.09, 0.01]
+ANSWER = answer(np.array(SHARES))
+UNSURE = answer(np.array(SHARES), 0.8)
 EVIL = '<img src=x onerror=alert(1)> & "quoted" \''
 
 
@@ -67,13 +71,14 @@ def test_no_bar_leaves_its_track(shares: list[float]) -> None:
     "html",
     [
         ui_html.bars(SHARES, EVIL),
-        ui_html.vote(("sad", 0.5), ("happy", 0.4), False, EVIL, EVIL),
-        ui_html.card(EVIL, EVIL, SHARES, True, EVIL),
+        ui_html.vote(ANSWER, EVIL, EVIL),
+        ui_html.card(EVIL, EVIL, ANSWER, ui_html.Trust([EVIL], [EVIL], [(EVIL, [EVIL])])),
+        ui_html.working(EVIL, [EVIL], ui_html.rates(EVIL, [EVIL], [(EVIL, [EVIL])])),
         ui_html.scores({EVIL: EVIL}, {EVIL: EVIL}),
         ui_html.ranking([ui_html.Ranked(EVIL, 0.5, EVIL, EVIL)], EVIL),
         ui_html.table([EVIL, EVIL], [[EVIL, EVIL]], EVIL),
         ui_html.colour_scale(["#fff"], ["#000"], EVIL, EVIL),
-        ui_html.expectation(EVIL, {EVIL: EVIL}, EVIL),
+        ui_html.expectation(EVIL, [EVIL], [(EVIL, [EVIL])], EVIL),
     ],
 )
 def test_text_stays_text(html: str) -> None:
@@ -83,22 +88,15 @@ def test_text_stays_text(html: str) -> None:
 
 
 def test_a_card_says_label_confidence_second_and_note() -> None:
-    text = Tags(ui_html.card("MLP", "kind", SHARES, False, "note")).text
+    text = Tags(ui_html.card("MLP", "kind", ANSWER, ui_html.Trust(["note"]))).text
     assert text.startswith(f"MLPkindhappy 70{NBSP}%then neutral 18{NBSP}%")
     assert text.endswith("note")
 
 
-def test_an_unsure_card_names_both_with_their_shares() -> None:
-    text = Tags(ui_html.card("MLP", "kind", SHARES, True, "note")).text
-    shares = f"happy 70{NBSP}% neutral 18{NBSP}%"
-    assert text.startswith(f"MLPkindUnsure: happy or neutral{shares}")
-
-
 def test_a_heading_is_a_heading() -> None:
-    first, second = ("sad", 0.5), ("happy", 0.4)
-    assert Tags(ui_html.verdict(first, second, False, 2)).opened[0] == "h2"
-    assert Tags(ui_html.verdict(first, second, True, 2)).opened[0] == "h2"
-    assert Tags(ui_html.verdict(first, second, True, 3)).opened[0] == "p"
+    assert Tags(ui_html.verdict(ANSWER, 2)).opened[0] == "h2"
+    assert Tags(ui_html.verdict(UNSURE, 2)).opened[0] == "h2"
+    assert Tags(ui_html.verdict(UNSURE, 3)).opened[0] == "p"
 
 
 @given(st.lists(st.floats(0, 1), min_size=7, max_size=7))

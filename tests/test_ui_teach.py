@@ -38,7 +38,7 @@ def hear(clip: Clip, models: object) -> predict.Prediction:
 @pytest.fixture
 def app(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AppTest:
     pages.install(tmp_path, monkeypatch)
-    calibration = SimpleNamespace(thresholds={"vote": 0.4}, weights={})
+    calibration = SimpleNamespace(thresholds={"vote": 0.4}, weights={}, temperatures={})
     models = SimpleNamespace(classifiers={}, calibration=calibration)
     monkeypatch.setattr(predict, "load_models", lambda directory: models)
     monkeypatch.setattr(predict, "predict", hear)
@@ -236,6 +236,17 @@ def test_yours_is_not_to_be_relied_on_for_music(
     assert html(app).count(ui_words.NOT_TO_BE_RELIED_ON) == 5
 
 
+def test_a_taught_clip_says_so_and_another_does_not(app: AppTest) -> None:
+    taught(app)
+    check(app.switch_page(ANALYSE).run())
+    upload(app, "other.wav", tone(1.0, 1234.0))
+    assert not app.info
+    upload(app, "renamed.wav", tone(0.8, 130))
+    (told,) = [one.value for one in app.info]
+    assert "sad" in told
+    assert words.BACK_LABEL in [link.proto.label for link in app.get("page_link")]
+
+
 # --- Words ---------------------------------------------------------------------------------------
 
 
@@ -256,11 +267,6 @@ def test_the_figures_say_how_little_they_are() -> None:
     assert "the other 3 of 4 parts" in words.how_tested(
         Trial(("happy", "sad"), 4, 1, 1, np.array([[9, 0], [0, 9]])), 0.1
     )
-
-
-def test_unsure_says_from_when_on() -> None:
-    assert words.trust(trial(), 0.6, is_unsure=True).startswith("Below 60")
-    assert words.trust(trial(), 0.6, is_unsure=False).startswith("Learned from 4")
 
 
 def test_what_is_left_out_is_named() -> None:

@@ -1,5 +1,6 @@
 """What if, on the page, in Streamlit's own test runner; the answers are made up here."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,9 +9,11 @@ from streamlit.testing.v1 import AppTest
 
 from emo import predict, ui_settings, ui_sound_words
 from emo.audio import Clip
+from emo.quality import OF_ALTERING, measure_quality
 from emo.whatif import LIMITS, NEUTRAL, Settings
 from tests import pages
 from tests.pages import check, html, tone, upload
+from tests.voices import encoded, padded, voice
 
 
 @pytest.fixture
@@ -88,3 +91,21 @@ def test_steps_of_the_speed_meet_one() -> None:
     low, high, step = ui_settings.SPEEDS
     assert np.isclose((1 - low) / step % 1, 0, atol=1e-6)
     assert np.isclose((high - 1) / step % 1, 0, atol=1e-6)
+
+
+def test_noise_that_was_added_is_not_blamed_on_the_microphone(
+    app: AppTest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def measured(clip: Clip, models: object) -> predict.Prediction:
+        found = longer_is_surer(clip, models)
+        return replace(found, quality=measure_quality(clip))
+
+    monkeypatch.setattr(predict, "predict", measured)
+    upload(app, "clip.wav", encoded(padded(voice(duration_s=2.0, breath_db=-60.0), 0.5, 0.5)))
+    assert OF_ALTERING not in " ".join(one.value for one in app.info)
+    assert ui_sound_words.quality_title(False, False) in [one.value for one in app.subheader]
+    check(app.select_slider(key="what-if-noise").set_value(0).run())
+    (told,) = [one.value.replace("\\", "") for one in app.info]
+    assert OF_ALTERING in told
+    assert "closer to the microphone" not in told
+    assert ui_sound_words.quality_title(False, True) in [one.value for one in app.subheader]

@@ -83,31 +83,6 @@ def test_seconds(duration_s: float, text: str) -> None:
     assert ui_words.seconds(duration_s).replace(ui_words.NBSP, " ") == text
 
 
-def test_reliability_names_what_was_measured() -> None:
-    scores = {"n": 3500, "accuracy": 0.62, "per_class": {"sad": {"precision": 0.5}}}
-    assert ui_words.reliability(scores, "sad").replace(ui_words.NBSP, " ") == (
-        "On voices that it had never heard, it was right for 62 % of 3,500 clips, "
-        "and for 50 % of those that it called sad."
-    )
-    assert ui_words.reliability(scores, "happy").endswith("3,500 clips.")
-
-
-def test_unsure_says_from_where_and_how_well_it_does_there() -> None:
-    found = {"threshold": 0.46, "share_kept": 0.61, "accuracy_kept": 0.801}
-    assert ui_words.unsureness(found).replace(ui_words.NBSP, " ") == (
-        "Below 46 % it is unsure. On voices that it had never heard, 61 % of the clips came up to "
-        "that, and 80 % of these were named right."
-    )
-    assert "always unsure" in ui_words.unsureness(found | {"share_kept": 0.0})
-    assert ui_words.unsureness(None) == ui_words.UNSURE_UNMEASURED
-
-
-def test_believability_gives_the_calibration_error_of_each() -> None:
-    text = ui_words.believability({"tree": 0.0214, "vote": 0.017}).replace(ui_words.NBSP, " ")
-    assert "by 1.7 points for the vote and 2.1 points for the decision tree." in text
-    assert ui_words.believability({}) == ui_words.UNCALIBRATED
-
-
 @pytest.mark.parametrize(
     ("names", "text"), [(["a"], "a"), (["a", "b"], "a and b"), (["a", "b", "c"], "a, b and c")]
 )

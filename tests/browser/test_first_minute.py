@@ -5,7 +5,7 @@ import re
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from docs import screens
-from emo import ui_guide_words, ui_words
+from emo import predict, ui, ui_guide_words, ui_words
 from emo.labels import LABELS
 from tests import voices
 from tests.browser.steps import (
@@ -228,3 +228,33 @@ def test_guide_and_signs_have_their_colours_in_light_and_dark(
         page.close()
     assert colours["light"] == ["rgb(255, 255, 255)", "rgb(168, 118, 0)"]
     assert colours["dark"] == ["rgb(30, 35, 39)", "rgb(250, 213, 53)"]
+
+
+# --- The first screen ----------------------------------------------------------------------------
+
+
+def test_the_first_screen_says_how_often_it_is_right_of_a_visitor(
+    browser: Browser, address: str
+) -> None:
+    """On a small laptop nothing has to be scrolled; on a phone the lead says it."""
+    metrics = ui.load_metrics(predict.MODELS_DIR)["vote"]
+    elsewhere = ui_words.percent(metrics["corpora"]["accuracy"])
+    page, _ = open_app(browser, address)
+    page.set_viewport_size({"width": 1280, "height": 800})
+    expect_idle(page)
+    table = page.locator(".emo-expect table")
+    expect(table).to_be_in_viewport(ratio=1)
+    expect(table.locator("tbody tr").first.locator("td").first).to_have_text(elsewhere)
+    sizes = table.locator("tbody td").evaluate_all(
+        "cells => [...new Set(cells.map(cell => getComputedStyle(cell).fontSize))]"
+    )
+    assert len(sizes) == 1  # all kinds of recordings at one size
+    assert page.evaluate(
+        "() => { const main = document.querySelector('[data-testid=stMain]');"
+        " return main.scrollHeight <= main.clientHeight }"
+    )
+    page.close()
+    page, _ = open_app(browser, address, "phone")
+    expect(page.locator(".emo-lead")).to_be_in_viewport(ratio=1)
+    expect(page.locator(".emo-lead")).to_contain_text(elsewhere)
+    page.close()
