@@ -166,6 +166,10 @@ def _log_warning(
 _SPARSE = Sparse()
 
 
+class _LastHandler(logging.StreamHandler[Any]):
+    """Writes what no handler would."""
+
+
 def write_json(stream: TextIO | None = None) -> None:
     """Have everything that this process logs or warns of be a line of JSON on standard error.
 
@@ -182,6 +186,10 @@ def write_json(stream: TextIO | None = None) -> None:
         top.propagate = False
     if not logging.root.handlers:  # loggers with no handler of their own
         logging.root.addHandler(logging.StreamHandler())
+    if not isinstance(logging.lastResort, _LastHandler):  # nor one above them, as uvicorn leaves
+        logging.lastResort = _LastHandler(stream)
+        logging.lastResort.setFormatter(JsonFormatter())
+        logging.lastResort.addFilter(_SPARSE)
     warnings.showwarning = _log_warning
     for name in [None, *OWNERS, *list(logging.root.manager.loggerDict)]:
         for handler in logging.getLogger(name).handlers:

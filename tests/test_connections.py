@@ -122,9 +122,7 @@ def test_an_answer_may_take_longer():
         async with World().serve() as world:
             slow = await world.open()
             assert await world.ask(slow) == b"answered\n"
-            (one,) = (
-                found for some in world.found._open.values() for found in some.values()
-            )
+            (one,) = (found for some in world.found._open.values() for found in some.values())
             protocol = one.transport.get_protocol()
             assert isinstance(protocol, Answers)
             assert protocol.cycle is not None
