@@ -8,6 +8,7 @@ import asyncio
 import ipaddress
 import time
 from collections.abc import Callable, Sequence
+from itertools import islice
 from typing import Any
 
 from emo.quota import group_of
@@ -66,6 +67,10 @@ def is_among(address: str, proxies: Sequence[str]) -> bool:
         except ValueError:
             continue
     return False
+
+
+LOOKED_AT = 16
+"""Connections among which that is ended which idles longest; they are in the order they came."""
 
 
 class _Connection:
@@ -137,18 +142,28 @@ class Connections:
         peer = transport.get_extra_info("peername")
         address = str(peer[0]) if isinstance(peer, tuple) else ""
         group = group_of(address)
-        self._drop_closed(group)
-        share = 3 * self._most // 4 if self._is_proxy(address) else MAX_OF_ADDRESS
-        own = self._open.get(group, {})
-        if len(own) >= min(share, 3 * self._most // 4) and not self._end_idle([own]):
+        share = 3 * self._most // 4
+        share = share if self._is_proxy(address) else min(share, MAX_OF_ADDRESS)
+        if not self._make_room([group], share):
             return False
-        if self.n_open >= self._most:
-            for other in list(self._open):
-                self._drop_closed(other)
-            if self.n_open >= self._most and not self._end_idle(list(self._open.values())):
-                return False
+        if self.n_open >= self._most and not self._make_room(self._by_size(), self._most):
+            return False
         self._open.setdefault(group, {})[transport] = _Connection(transport, self._clock())
         return True
+
+    def _by_size(self) -> list[str]:
+        """Return the groups, the one with the most connections first."""
+        return sorted(self._open, key=lambda group: len(self._open[group]), reverse=True)
+
+    def _make_room(self, groups: list[str], most: int) -> bool:
+        """Return whether groups have room for one more; for its sake an idle one may be ended."""
+        if sum(len(self._open.get(group, ())) for group in groups) < most:
+            return True
+        for group in groups:
+            self._drop_closed(group)
+        if sum(len(self._open.get(group, ())) for group in groups) < most:
+            return True
+        return any(self._end_idle(group) for group in groups) or self._has_none()
 
     def sweep(self) -> None:
         """End the connections that have waited too long for a request; forget the closed ones."""
@@ -158,22 +173,25 @@ class Connections:
             for one in list(self._open.get(group, {}).values()):
                 one.look(now_s)
                 if one.is_waiting and now_s - one.since_s > REQUEST_S:
-                    self._end(one, "connection_idle")
+                    self._end(group, one, "connection_idle")
 
-    def _end_idle(self, groups: list[dict[asyncio.Transport, _Connection]]) -> bool:
-        """Return whether one that waits for a request was ended: that which waits longest."""
-        waiting = [one for some in groups for one in some.values() if one.is_waiting]
-        if not waiting:
-            self._refuse("connections")
+    def _has_none(self) -> bool:
+        self._refuse("connections")
+        return False
+
+    def _end_idle(self, group: str) -> bool:
+        """Return whether one of a group that waits for a request was ended, one of the oldest."""
+        waiting = (one for one in self._open.get(group, {}).values() if one.is_waiting)
+        oldest = min(islice(waiting, LOOKED_AT), key=lambda one: one.since_s, default=None)
+        if oldest is None:
             return False
-        self._end(min(waiting, key=lambda one: one.since_s), "connections")
+        self._end(group, oldest, "connections")
         return True
 
-    def _end(self, one: _Connection, reason: str) -> None:
+    def _end(self, group: str, one: _Connection, reason: str) -> None:
         self._refuse(reason)
         one.transport.abort()
-        for some in self._open.values():
-            some.pop(one.transport, None)
+        self._open[group].pop(one.transport, None)
 
     def _drop_closed(self, group: str) -> None:
         some = self._open.get(group, {})
