@@ -13,7 +13,7 @@ ALLOWED = frozenset({"rerun_script", "stop_script", "app_heartbeat", "file_urls_
 OPERATIONS = frozenset({"deferred_file"})
 """Of the framework's operations: that which writes a download once it is asked for."""
 
-MAX_WIDGETS, MAX_NAMES, MAX_TEXT = 500, 200, 4096
+MAX_WIDGETS, MAX_NAMES, MAX_TEXT = 2000, 5000, 4096
 """Widgets in a message, files that are announced in one, and characters of an address."""
 
 _TRIGGERS = ("trigger_value", "string_trigger_value", "chat_input_value", "json_trigger_value")

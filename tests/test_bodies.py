@@ -44,7 +44,7 @@ def read(parts: Sequence[tuple[float, int]], limit_s: float = 1e9, room: int = 1
         return await wait_for(coming, 0.02)  # type: ignore[arg-type] # what comes, comes at once
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(bodies.asyncio, "wait_for", soon)
+        patch.setattr("emo.bodies.asyncio.wait_for", soon)
         asyncio.run(run())
     return n_bytes
 

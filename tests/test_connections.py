@@ -172,7 +172,7 @@ def test_connections_that_are_being_answered_are_not_ended_for_new_ones(monkeypa
             numbers = [await world.open() for _ in range(3)]
             for some in world.found._open.values():
                 for one in some.values():
-                    one.transport.get_protocol().cycle = Cycle()  # type: ignore[union-attr]
+                    one.transport.get_protocol().cycle = Cycle()  # type: ignore[attr-defined]
             late = await world.open()
             assert await world.ask(late) == b""
             assert await world.ask(numbers[0]) == b"answered\n"

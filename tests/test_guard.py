@@ -311,7 +311,7 @@ def test_the_token_is_looked_at_before_anything_is_counted(status, reason):
 
     def check(session: str, token: str, cookies: str) -> int:
         asked.append((session, token, cookies))
-        return status
+        return int(status)
 
     case = Case(must_not_be_asked, Limits(address_files=1), check_sender=check)
     headers = {"Content-Length": "4", "X-Xsrftoken": "t", "Cookie": "a=b"}

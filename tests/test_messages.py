@@ -17,7 +17,7 @@ Built = Callable[[BackMsg], None]
 def built(build: Built) -> bytes:
     message = BackMsg()
     build(message)
-    return message.SerializeToString()
+    return bytes(message.SerializeToString())
 
 
 def run_again(page: str = "p", pressed: str = "", slider: float | None = None) -> bytes:
@@ -29,7 +29,7 @@ def run_again(page: str = "p", pressed: str = "", slider: float | None = None) -
         state.widget_states.widgets.add(id=pressed).trigger_value = True
     if slider is not None:
         state.widget_states.widgets.add(id="slider").double_value = slider
-    return message.SerializeToString()
+    return bytes(message.SerializeToString())
 
 
 # --- Which messages pass -------------------------------------------------------------------------
@@ -144,8 +144,8 @@ class Line:
             self._clock,
         )
         self._wait = asyncio.wait
-        monkeypatch.setattr(messages.asyncio, "sleep", self._sleep)
-        monkeypatch.setattr(messages.asyncio, "wait", self._wait_until)
+        monkeypatch.setattr("emo.messages.asyncio.sleep", self._sleep)
+        monkeypatch.setattr("emo.messages.asyncio.wait", self._wait_until)
 
     @staticmethod
     def _message(sent: Any) -> messages.Message:

@@ -29,7 +29,7 @@ def test_what_waits_counts_though_its_files_are_gone(monkeypatch):
     here = SimpleNamespace(session_id="one")
     kept = {"one": {"a": SimpleNamespace(data=b"xxx"), "b": SimpleNamespace(data=b"yyyy")}}
     monkeypatch.setattr(ui_uploads, "get_script_run_ctx", lambda: here)
-    monkeypatch.setattr(ui_uploads.runtime, "exists", lambda: True)
+    monkeypatch.setattr("emo.ui_uploads.runtime.exists", lambda: True)
     monkeypatch.setattr(ui_uploads, "_store", lambda: SimpleNamespace(file_storage=kept))
     waiting = ui_uploads.Waiting([kept["one"]["a"], SimpleNamespace(data=b"12345")])
     assert ui_uploads.held("one")[0] == 2

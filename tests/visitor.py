@@ -185,7 +185,7 @@ class Visitor:
                 one.file_urls.upload_url = one.file_urls.delete_url = info["path"]
         if pressed:
             state.widget_states.widgets.add(id=pressed).trigger_value = True
-        return message.SerializeToString()
+        return bytes(message.SerializeToString())
 
     async def watch(self, patience_s: float = 60.0) -> None:
         """Read the page that is being made to its end, whoever asked for it."""
