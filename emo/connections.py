@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from itertools import islice
 from typing import Any
 
-from emo.quota import group_of
+from emo.quota import Bucket, group_of
 
 Factory = Callable[[], asyncio.Protocol]
 
@@ -20,6 +20,9 @@ REQUEST_S = 10.0
 
 MAX_OF_ADDRESS = 512
 """Connections of one address: sixty-four pages that are being loaded have six each, and one."""
+
+OPENED_AT_ONCE, OPENED_PER_S = 600, 50.0
+"""Connections that an address may open without a pause, and every second in the long run."""
 
 WANTED_FILES = 16_384
 """File descriptors that the process asks the system for, where it may have them."""
@@ -127,6 +130,7 @@ class Connections:
         self._refuse = refuse
         self._clock = clock
         self._open: dict[str, dict[asyncio.Transport, _Connection]] = {}
+        self._opened: dict[str, Bucket] = {}
 
     @property
     def n_open(self) -> int:
@@ -143,13 +147,28 @@ class Connections:
         address = str(peer[0]) if isinstance(peer, tuple) else ""
         group = group_of(address)
         share = 3 * self._most // 4
-        share = share if self._is_proxy(address) else min(share, MAX_OF_ADDRESS)
+        if not self._is_proxy(address):
+            share = min(share, MAX_OF_ADDRESS)
+            if self._is_too_fast(group):
+                self._refuse("connections_per_s")
+                return False
         if not self._make_room([group], share):
             return False
         if self.n_open >= self._most and not self._make_room(self._by_size(), self._most):
             return False
         self._open.setdefault(group, {})[transport] = _Connection(transport, self._clock())
         return True
+
+    def _is_too_fast(self, group: str) -> bool:
+        """Return whether a group opens connections too fast; else one more is reckoned."""
+        now_s = self._clock()
+        new = Bucket(OPENED_AT_ONCE, OPENED_PER_S, OPENED_AT_ONCE, now_s)
+        bucket = self._opened.setdefault(group, new)
+        bucket.fill(now_s)
+        if bucket.wait_s(1) > 0:
+            return True
+        bucket.level -= 1
+        return False
 
     def _by_size(self) -> list[str]:
         """Return the groups, the one with the most connections first."""
@@ -168,6 +187,10 @@ class Connections:
     def sweep(self) -> None:
         """End the connections that have waited too long for a request; forget the closed ones."""
         now_s = self._clock()
+        for group, bucket in list(self._opened.items()):
+            bucket.fill(now_s)
+            if bucket.level >= bucket.capacity:
+                del self._opened[group]
         for group in list(self._open):
             self._drop_closed(group)
             for one in list(self._open.get(group, {}).values()):

@@ -67,7 +67,7 @@ class Limits:
     address_files_per_min: float = 240
     address_sessions: float = 64
     address_sessions_per_min: float = 120
-    address_runs_per_min: float = 480
+    address_runs_per_min: float = 300
     server_mb: float = 1000
     server_sessions: float = 400
     upload_s: float = 120

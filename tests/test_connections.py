@@ -180,6 +180,26 @@ def test_connections_that_are_being_answered_are_not_ended_for_new_ones(monkeypa
     asyncio.run(run())
 
 
+def test_connections_that_are_opened_too_fast_are_refused_until_time_has_passed(monkeypatch):
+    monkeypatch.setattr(connections, "OPENED_AT_ONCE", 4)
+    monkeypatch.setattr(connections, "OPENED_PER_S", 1.0)
+
+    async def run() -> None:
+        async with World().serve() as world:
+            numbers = [await world.open() for _ in range(6)]
+            answers = [await world.ask(number) for number in numbers]
+            assert answers == [b"answered\n"] * 4 + [b""] * 2
+            assert await world.ask(await world.open("127.0.0.3")) == b"answered\n"
+            assert world.refused == {"connections_per_s": 2}
+            world.now_s += 1.0
+            assert await world.ask(await world.open()) == b"answered\n"
+            world.now_s += 60.0
+            world.found.sweep()
+            assert not world.found._opened
+
+    asyncio.run(run())
+
+
 def test_a_trusted_proxy_has_the_connections_of_many(monkeypatch):
     monkeypatch.setattr(connections, "MAX_OF_ADDRESS", 3)
 
