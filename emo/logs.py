@@ -188,6 +188,7 @@ def write_json(stream: TextIO | None = None) -> None:
         logging.root.addHandler(logging.StreamHandler())
     if not isinstance(logging.lastResort, _LastHandler):  # nor one above them, as uvicorn leaves
         logging.lastResort = _LastHandler(stream)
+        logging.lastResort.setLevel(logging.WARNING)  # uvicorn's others name addresses
         logging.lastResort.setFormatter(JsonFormatter())
         logging.lastResort.addFilter(_SPARSE)
     warnings.showwarning = _log_warning

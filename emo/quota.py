@@ -140,14 +140,15 @@ class Upload:
 
     Attributes
     ----------
-    arrived
-        Bytes that have come so far.  What is only announced takes no room.
+    announced, arrived
+        Its bytes as it says, and those that have come so far.  Only these take room.
     refusal
         Why it may not go on, once it may not.
     """
 
     session: str
     group: str
+    announced: int
     arrived: int = 0
     reckoned: int = 0
     refusal: Refusal | None = None
@@ -207,7 +208,7 @@ class Ledger:
             refusal = refusal or self._too_fast(session, group, announced)
             if refusal is not None:
                 return refusal
-            upload = Upload(session, group)
+            upload = Upload(session, group, announced)
             self._coming.setdefault(session, []).append(upload)
             return upload
 
@@ -221,7 +222,8 @@ class Ledger:
             upload.arrived += size
             for name, who in (("session_mb", upload.session), ("address_mb", upload.group)):
                 self._rate(name, who).level -= size
-            if upload.arrived - upload.reckoned >= RECKON_BYTES:
+            is_whole = upload.arrived >= upload.announced
+            if is_whole or upload.arrived - upload.reckoned >= RECKON_BYTES:
                 upload.reckoned = upload.arrived
                 self._make_room(upload)
             return upload.refusal

@@ -18,4 +18,4 @@ def address() -> str:
         return ""
     client: Any = runtime.get_instance().get_client(context.session_id)
     seen = getattr(getattr(client, "client_context", None), "remote_ip", None)
-    return group_of(seen) if seen else ""
+    return group_of(seen) if isinstance(seen, str) else ""

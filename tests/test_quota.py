@@ -125,6 +125,15 @@ def test_bytes_beyond_what_was_announced_are_counted():
     assert refusal.reason == "session_mb"
 
 
+def test_the_last_bytes_of_an_upload_count_too():
+    world = World()
+    ledger = world.ledger()
+    uploads = [begun(ledger, "a", "1.1.1.1", 5 * MB + 1) for _ in range(2)]
+    assert [ledger.arrive(upload, 5 * MB) for upload in uploads] == [None, None]
+    refusals = [ledger.arrive(upload, 1) for upload in uploads]
+    assert [refusal is None for refusal in refusals] == [True, False]
+
+
 def test_pages_are_made_anew_at_a_rate_and_other_addresses_are_not_touched():
     world = World()
     ledger = world.ledger()
