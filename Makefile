@@ -67,7 +67,7 @@ lock: .venv/made ## pin the versions in requirements*.txt anew, from pyproject.t
 audit: .venv/made ## ask OSV what is known against the pinned packages
 	@$(python) .ci/audit
 
-load: .venv/dev ## measure what the server bears: 20 people, 200 open pages, 2,000 uploads
+load: .venv/dev ## measure what the server bears: 20 people, an attacker, 200 open pages, 2,000 uploads
 	$(python) bench/load.py
 
 clean: ## remove .venv and the caches of the tools (.cache holds features: remove it by hand)

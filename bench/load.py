@@ -7,6 +7,9 @@ row for each threshold, and ends with 1 if one is missed:
 
 - crowd: everyone gives a clip of four seconds, none heard before, every ten seconds; timed from the
   first byte of the upload until the page is complete.  A page that says it is busy is an error.
+- attack: the same people while one other address does what it can to the server: 40 pages that ask
+  for themselves to be made anew and for long samples that are altered each time, uploads of which a
+  byte comes now and then, and a thousand connections that ask for nothing.
 - idle: what an open page takes of the server's memory while nobody does anything on it.
 - uploads: what the server's memory grows by after so many clips were given and answered, ten to a
   session, four at once, when all have left and the minute has passed in which they might return.
@@ -14,10 +17,13 @@ row for each threshold, and ends with 1 if one is missed:
 
 import argparse
 import asyncio
+import contextlib
 import math
 import os
 import platform
+import random
 import statistics
+import subprocess
 import sys
 import tempfile
 import time
@@ -40,14 +46,20 @@ TTL_S = 5
 P95_TARGET_S, IDLE_TARGET_MB, GROWTH_TARGET_MB = 3.0, 1.0, 50.0
 SETTLE_S = TTL_S + 10.0
 
+ATTACKER = "127.0.0.2"
+ATTACK_PAGES, ATTACK_UPLOADS, ATTACK_IDLE = 40, 24, 1000
+AGAIN_S = 0.01
+
 # All visitors come from one address here; a session has the limits that it always has.
 ENVIRON = {
     "EMO_ADDRESS_SESSIONS": "100000",
     "EMO_ADDRESS_SESSIONS_PER_MIN": "100000",
     "EMO_ADDRESS_FILES_PER_MIN": "100000",
     "EMO_ADDRESS_MB_PER_MIN": "100000",
+    "EMO_ADDRESS_RUNS_PER_MIN": "100000",
     "STREAMLIT_SERVER_DISCONNECTED_SESSION_TTL": str(TTL_S),
 }
+ATTACKED = ENVIRON | {"EMO_ADDRESS_SESSIONS": "64", "EMO_ADDRESS_RUNS_PER_MIN": "300"}
 
 
 @dataclass(frozen=True)
@@ -114,6 +126,86 @@ async def measure_crowd(served: Served, n_people: int, minutes: float) -> list[R
     ]
 
 
+# --- Beside an attacker --------------------------------------------------------------------------
+
+
+async def measure_attack(served: Served, n_people: int, minutes: float) -> list[Row]:
+    """Errors and times of many people at once, beside an attacker at another address."""
+    command = [sys.executable, __file__, "--minutes", str(minutes), "--attack", str(served.port)]
+    attacker = subprocess.Popen(command)  # it takes nothing of the time of those who are measured
+    try:
+        rows = await measure_crowd(served, n_people, minutes)
+    finally:
+        attacker.terminate()
+        attacker.wait()
+    return [Row(f"{row.name}, attacked", row.value, row.target, row.unit) for row in rows]
+
+
+async def attack(port: int, minutes: float) -> None:
+    """Do what one address can to a server."""
+    until_s = time.monotonic() + 60 * minutes
+    attacks = [ask_again(port, i, until_s) for i in range(ATTACK_PAGES)]
+    attacks += [upload_slowly(port, until_s) for _ in range(ATTACK_UPLOADS)]
+    attacks.append(connect_idly(port, until_s))
+    await asyncio.gather(*attacks, return_exceptions=True)  # the server ends some of them
+
+
+async def ask_again(port: int, seed: int, until_s: float) -> None:
+    """Have a page made anew over and over, with a long sample that is altered each time."""
+    rng = random.Random(seed)
+    async with visitor.visit(port, source=ATTACKER) as one:
+        reading = asyncio.create_task(read_all(one))
+        while time.monotonic() < until_s and not reading.done():
+            settings = f"speed={rng.randint(50, 70) / 100}&pitch={rng.randint(-12, 12)}"
+            one.query = f"sample=minute&noise={rng.randint(5, 40)}&{settings}"
+            await one.send(one.message())
+            await asyncio.sleep(AGAIN_S)
+        reading.cancel()
+
+
+async def read_all(one: visitor.Visitor) -> None:
+    """Read what a page is sent, and look at nothing of it."""
+    with contextlib.suppress(TimeoutError):
+        while True:
+            await one.watch(3600)
+
+
+async def upload_slowly(port: int, until_s: float) -> None:
+    """Announce an upload of 50 MB and send a byte of it now and then, over and over."""
+    async with visitor.visit(port, source=ATTACKER) as one:
+        while time.monotonic() < until_s:
+            reader, writer = await asyncio.open_connection(
+                "127.0.0.1", port, local_addr=(ATTACKER, 0)
+            )
+            writer.write(one.upload_head(50 * 2**20))
+            with contextlib.suppress(ConnectionError):
+                while time.monotonic() < until_s and not reader.at_eof():
+                    writer.write(b"x")
+                    await writer.drain()
+                    with contextlib.suppress(TimeoutError):
+                        await asyncio.wait_for(reader.read(1000), 1.0)
+            writer.close()
+
+
+async def connect_idly(port: int, until_s: float) -> None:
+    """Hold as many connections as there may be, each with half a header sent."""
+    held: list[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = []
+    while time.monotonic() < until_s:
+        held = [one for one in held if not one[0].at_eof()]
+        while len(held) < ATTACK_IDLE:
+            with contextlib.suppress(OSError):
+                held.append(
+                    await asyncio.open_connection("127.0.0.1", port, local_addr=(ATTACKER, 0))
+                )
+                held[-1][1].write(b"GET / HTTP/1.1\r\nHost: local")
+        await asyncio.sleep(0.5)
+    for _, writer in held:
+        writer.close()
+
+
+# --- Memory --------------------------------------------------------------------------------------
+
+
 async def measure_idle(served: Served, n_pages: int) -> list[Row]:
     """Memory of an open page."""
     async with visitor.visit(served.port):
@@ -163,6 +255,7 @@ def measure(options: argparse.Namespace) -> list[Row]:
     """The rows of all that was asked for, each on a server of its own."""
     measures = {
         "crowd": lambda served: measure_crowd(served, options.people, options.minutes),
+        "attack": lambda served: measure_attack(served, options.people, options.minutes),
         "idle": lambda served: measure_idle(served, options.idle),
         "uploads": lambda served: measure_uploads(served, options.uploads),
     }
@@ -170,7 +263,9 @@ def measure(options: argparse.Namespace) -> list[Row]:
     with tempfile.TemporaryDirectory() as directory:
         for name in options.only or measures:
             print(f"{name} …")
-            with visitor.serve(Path(directory) / "log.txt", ENVIRON) as served:
+            # The attacker has the usual limits, except of pages that are opened in a minute.
+            environ = ATTACKED if name == "attack" else ENVIRON
+            with visitor.serve(Path(directory) / "log.txt", environ) as served:
                 rows += asyncio.run(measures[name](served))
     return rows
 
@@ -182,8 +277,12 @@ def main() -> int:
     parser.add_argument("--people", type=int, default=20)
     parser.add_argument("--idle", type=int, default=200)
     parser.add_argument("--uploads", type=int, default=2000)
-    parser.add_argument("--only", nargs="+", choices=["crowd", "idle", "uploads"])
+    parser.add_argument("--only", nargs="+", choices=["crowd", "attack", "idle", "uploads"])
+    parser.add_argument("--attack", type=int, help=argparse.SUPPRESS)
     options = parser.parse_args()
+    if options.attack:
+        asyncio.run(attack(options.attack, options.minutes))
+        return 0
     print(f"Python {platform.python_version()}, {os.cpu_count()} cores, {platform.system()}")
     rows = measure(options)
     for row in rows:

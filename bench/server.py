@@ -43,7 +43,7 @@ LOOK_S, PATIENCE_S, WAIT_MS = 0.02, 120.0, 120_000
 UNLIMITED = {  # one session that sends clip after clip is what the quotas are against
     f"EMO_{whose}_{what}_PER_MIN": "1000000"
     for whose in ("SESSION", "ADDRESS")
-    for what in ("MB", "FILES", "SESSIONS")
+    for what in ("MB", "FILES", "SESSIONS", "RUNS")
 }
 VERDICT = "h2.emo-verdict"
 FIELD = "[data-testid=stFileUploader] input[type=file]"

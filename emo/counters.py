@@ -20,6 +20,7 @@ HELP = {
     "emo_request_seconds": ("histogram", "Time of HTTP requests, by route."),
     "emo_work_seconds": ("histogram", "Time of decoding, prediction and other work, by kind."),
     "emo_pages_open": ("gauge", "Pages that are open."),
+    "emo_connections_open": ("gauge", "Connections that are open, of pages and of others."),
     "emo_work_running": ("gauge", "Analyses that run."),
     "emo_work_waiting": ("gauge", "Analyses that wait for their turn."),
     "emo_resident_bytes": ("gauge", "Memory of the process that is in RAM."),

@@ -39,8 +39,8 @@ from emo.limits import (
 )
 from emo.streams import Samples
 
-PROCESSES = 2
-"""Recordings that are read at once; others wait for one of these."""
+PROCESSES = min(4, os.cpu_count() or 1) + 1
+"""Recordings that are read at once, one for each core and one to spare; others wait for these."""
 
 LOG = logging.getLogger("emo")
 

@@ -3,8 +3,6 @@
 An ASGI application around another (<https://asgi.readthedocs.io/en/stable/specs/www.html>).
 """
 
-import asyncio
-import contextlib
 import logging
 import re
 import time
@@ -12,8 +10,11 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from emo import guard_words, headers
+from emo import bodies, guard_words, headers
+from emo.bodies import Body, RefusedError, TooSlowError
 from emo.counters import Counters
+from emo.hosts import Hosts
+from emo.messages import Inbox, Reader
 from emo.quota import Ledger, Refusal
 
 Message = MutableMapping[str, Any]
@@ -24,10 +25,12 @@ App = Callable[[Message, Receive, Send], Awaitable[None]]
 LOG = logging.getLogger("emo.server")
 
 STOPPING_RETRY_S = 30
-DISCARD_S = 10.0
-"""How long the body of a refused upload is read: who still sends misses the answer."""
 
-_UPLOAD = re.compile(r"/_stcore/upload_file/([^/]+)/[^/]+$")
+MAX_ID = 64
+"""Characters of the ids of a session and of a file in the address of an upload."""
+
+_UPLOAD = re.compile(r"/_stcore/upload_file/([^/]+)/([^/]+)$")
+_ID = re.compile(rf"[\w-]{{1,{MAX_ID}}}", re.ASCII)
 _HIDDEN = re.compile(r"/_stcore/(metrics|agent|script-health-check)(/|$)")
 _ROUTES = (
     ("upload", re.compile(r"/_stcore/upload_file/")),
@@ -38,10 +41,6 @@ _ROUTES = (
     ("media", re.compile(r"/media/")),
     ("component", re.compile(r"/component/")),
 )
-
-
-class _TooSlowError(Exception):
-    """The body of an upload did not come in time."""
 
 
 @dataclass
@@ -56,6 +55,13 @@ class Guard:
         Whether new pages and uploads are refused, because the server waits for its end.
     tell
         Takes a session and the sentence for whoever looks at its page: why an upload was refused.
+    hosts
+        The names under which the page is served; who asks for another is refused.
+    check_sender
+        Takes a session, the token in the header and that in the cookie of an upload, and returns
+        the status with which it is refused, 0 where it is not.
+    reader
+        Knows which messages a page sends; without one all of them pass.
     """
 
     app: App
@@ -64,6 +70,9 @@ class Guard:
     policy: str
     is_stopping: Callable[[], bool] = field(default=lambda: False)
     tell: Callable[[str, str], None] = field(default=lambda _, __: None)
+    hosts: Hosts = field(default_factory=Hosts)
+    check_sender: Callable[[str, str, str], int] = field(default=lambda *_: 0)
+    reader: Reader | None = None
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """Serve one request, or one page for as long as it is open."""
@@ -77,12 +86,13 @@ class Guard:
     # --- Requests --------------------------------------------------------------------------------
 
     async def _serve(self, scope: Message, receive: Receive, send: Send) -> None:
-        answer = _Answer(send, self._headers(scope))
-        started_s = time.perf_counter()
         route = route_of(scope["path"])
+        answer = _Answer(send, self._headers(scope, route))
+        started_s = time.perf_counter()
         try:
             await self._pass_on(scope, receive, answer)
-        except _TooSlowError:
+        except TooSlowError:
+            self.counters.count("emo_refused_total", reason="too_slow")
             await answer.say(408, guard_words.TOO_SLOW)
         except Exception as error:
             self.counters.count("emo_errors_total", kind=route, type=type(error).__name__)
@@ -98,45 +108,82 @@ class Guard:
     async def _pass_on(self, scope: Message, receive: Receive, answer: "_Answer") -> None:
         path = scope["path"]
         upload = _UPLOAD.search(path)
-        if _HIDDEN.search(path):
+        if reason := self._foreign(scope):
+            await self._turn_away(answer, reason)
+        elif _header(scope, b"transfer-encoding") and _header(scope, b"content-length"):
+            await self._turn_away(answer, "two_lengths")
+        elif _HIDDEN.search(path):
             await answer.say(404, guard_words.NOT_FOUND)
         elif path.endswith("/_stcore/health") and self.is_stopping():
             await self._refuse(answer, Refusal("stopping", STOPPING_RETRY_S, 503))
         elif upload and scope["method"] == "PUT":
-            await self._take(upload[1], scope, receive, answer)
+            await self._take(upload, scope, receive, answer)
         else:
-            await self.app(scope, receive, answer)
+            await self.app(_without_origin(scope), receive, answer)
+
+    def _foreign(self, scope: Message) -> str:
+        """Return why a request is not for this page: by its host, or by the page that sends it."""
+        host, local = _header(scope, b"host"), scope.get("server")
+        if not self.hosts.allows(host, str(local[0]) if local else ""):
+            return "host"
+        return "" if self.hosts.allows_origin(_header(scope, b"origin"), host) else "origin"
+
+    async def _turn_away(self, answer: "_Answer", reason: str) -> None:
+        self.counters.count("emo_refused_total", reason=reason)
+        await answer.say(*guard_words.TURNED_AWAY[reason])
 
     async def _take(
-        self, session: str, scope: Message, receive: Receive, answer: "_Answer"
+        self, upload: re.Match[str], scope: Message, receive: Receive, answer: "_Answer"
     ) -> None:
-        """Pass an upload on if there is room for it, and no longer than it may take."""
-        size = _content_length(scope)
-        if size is None:
+        """Pass an upload on if it is a page's and there is room for it."""
+        session, size = upload[1], _content_length(scope)
+        status = 0
+        if not (_ID.fullmatch(session) and _ID.fullmatch(upload[2])):
+            await self._turn_away(answer, "id")
+        elif status := self.check_sender(session, *_tokens(scope)):
+            await bodies.discard(receive)
+            await self._turn_away(answer, "token" if status == 403 else "session")
+        elif size is None:
             await answer.say(411, guard_words.NO_LENGTH)
+        else:
+            await self._take_body(session, size, scope, receive, answer)
+
+    async def _take_body(
+        self, session: str, size: int, scope: Message, receive: Receive, answer: "_Answer"
+    ) -> None:
+        """Pass an upload on for as long as there is room for it and it comes fast enough."""
+        upload = Refusal("stopping", STOPPING_RETRY_S, 503) if self.is_stopping() else None
+        begun = upload or self.ledger.begin(session, _address(scope), size)
+        if isinstance(begun, Refusal):
+            await bodies.discard(receive)
+            await self._refuse_upload(session, answer, begun)
             return
-        stopping = Refusal("stopping", STOPPING_RETRY_S, 503) if self.is_stopping() else None
-        refusal = stopping or self.ledger.reserve(session, _address(scope), size)
-        if refusal is not None:
-            await _discard(receive)
-            await self._refuse(answer, refusal)
-            self.tell(session, guard_words.upload_refused(refusal.reason, refusal.retry_s))
-            return
-        until_s = time.monotonic() + self.ledger.limits.upload_s
+        body = Body(receive, lambda n: self.ledger.arrive(begun, n), self.ledger.limits.upload_s)
+        answer.on_start = lambda: self.ledger.end(begun)  # from here on the session has it
         try:
-            await self.app(scope, lambda: _receive_until(receive, until_s), answer)
+            await self.app(_plain_form(_without_origin(scope)), body, answer)
+        except RefusedError as error:
+            await bodies.discard(receive)
+            await self._refuse_upload(session, answer, error.refusal)
+            return
         finally:
-            self.ledger.release(session, size)
+            self.ledger.end(begun)
         if answer.status < 300:
-            self.counters.count("emo_uploaded_bytes_total", size)
+            self.counters.count("emo_uploaded_bytes_total", begun.arrived)
+
+    async def _refuse_upload(self, session: str, answer: "_Answer", refusal: Refusal) -> None:
+        await self._refuse(answer, refusal)
+        self.tell(session, guard_words.upload_refused(refusal.reason, refusal.retry_s))
 
     async def _refuse(self, answer: "_Answer", refusal: Refusal) -> None:
         self.counters.count("emo_refused_total", reason=refusal.reason)
         text = guard_words.refusal(refusal.reason, refusal.retry_s)
         await answer.say(refusal.status, text, [(b"retry-after", str(refusal.retry_s).encode())])
 
-    def _headers(self, scope: Message) -> headers.Headers:
+    def _headers(self, scope: Message, route: str = "") -> headers.Headers:
         found = headers.security_headers(self.policy)
+        if route == "media":  # somebody's voice: in no cache, also not after they forgot it
+            found.append(headers.NO_STORE)
         return [*found, headers.SECURE] if scope.get("scheme") in ("https", "wss") else found
 
     # --- Pages -----------------------------------------------------------------------------------
@@ -144,8 +191,11 @@ class Guard:
     async def _serve_page(self, scope: Message, receive: Receive, send: Send) -> None:
         """Hold the page's place for as long as it is open; without one, it is not opened."""
         address = _address(scope)
-        if self.is_stopping():
-            refusal: Refusal | None = Refusal("stopping", STOPPING_RETRY_S, 503)
+        reason = self._foreign(scope)
+        if reason:
+            refusal: Refusal | None = Refusal(reason, 0, guard_words.TURNED_AWAY[reason][0])
+        elif self.is_stopping():
+            refusal = Refusal("stopping", STOPPING_RETRY_S, 503)
         else:
             refusal = self.ledger.enter(address)
         status = 101 if refusal is None else refusal.status
@@ -154,12 +204,29 @@ class Guard:
             await self._deny(scope, receive, send, refusal)
             return
         try:
-            await self.app(scope, receive, send)
+            await self._hold_page(address, scope, receive, send)
         except Exception as error:
             self.counters.count("emo_errors_total", kind="stream", type=type(error).__name__)
             LOG.error("a page's connection failed", exc_info=error)
         finally:
             self.ledger.leave(address)
+
+    async def _hold_page(self, address: str, scope: Message, receive: Receive, send: Send) -> None:
+        if self.reader is None:
+            await self.app(scope, receive, send)
+            return
+        inbox = Inbox(
+            receive,
+            self.reader,
+            lambda: self.ledger.run_wait_s(address),
+            lambda reason: self.counters.count("emo_refused_total", reason=reason),
+        )
+        try:
+            await self.app(_with_own_origin(scope), inbox.receive, send)
+        finally:
+            inbox.close()
+            if inbox.close_code:
+                await send({"type": "websocket.close", "code": inbox.close_code})
 
     async def _deny(self, scope: Message, receive: Receive, send: Send, refusal: Refusal) -> None:
         await receive()  # the request to connect
@@ -167,7 +234,11 @@ class Guard:
             self.counters.count("emo_refused_total", reason=refusal.reason)
             await send({"type": "websocket.close", "code": 1013, "reason": refusal.reason})
             return
-        await self._refuse(_Answer(send, self._headers(scope), "websocket.http.response"), refusal)
+        answer = _Answer(send, self._headers(scope), "websocket.http.response")
+        if refusal.reason in guard_words.TURNED_AWAY:
+            await self._turn_away(answer, refusal.reason)
+        else:
+            await self._refuse(answer, refusal)
 
 
 class _Answer:
@@ -178,10 +249,12 @@ class _Answer:
         self._extra = extra
         self._kind = kind
         self.status = 0
+        self.on_start: Callable[[], None] = lambda: None
 
     async def __call__(self, message: Message) -> None:
         if message["type"] == f"{self._kind}.start":
             self.status = message["status"]
+            self.on_start()
             names = {name for name, _ in self._extra}
             kept = [(k, v) for k, v in message.get("headers", ()) if k.lower() not in names]
             if headers.SECURE in self._extra:
@@ -221,25 +294,48 @@ def _address(scope: Message) -> str:
     return str(client[0]) if client else ""
 
 
+def _header(scope: Message, name: bytes) -> str | None:
+    """Return the first header with a lower-case name; None where there is none."""
+    found = (value for key, value in scope["headers"] if key.lower() == name)
+    value = next(found, None)
+    return None if value is None else value.decode("latin-1")
+
+
 def _content_length(scope: Message) -> int | None:
-    for name, value in scope["headers"]:
-        if name.lower() == b"content-length" and value.isdigit():
-            return int(value)
-    return None
+    value = _header(scope, b"content-length")
+    return int(value) if value is not None and value.isascii() and value.isdigit() else None
 
 
-async def _receive_until(receive: Receive, until_s: float) -> Message:
-    try:
-        return await asyncio.wait_for(receive(), max(0.001, until_s - time.monotonic()))
-    except TimeoutError as error:
-        raise _TooSlowError from error
+def _tokens(scope: Message) -> tuple[str, str]:
+    """Return the token in the header of an upload, and all its cookies."""
+    return _header(scope, b"x-xsrftoken") or "", _header(scope, b"cookie") or ""
 
 
-async def _discard(receive: Receive) -> None:
-    """Read what is still sent, and keep nothing of it."""
-    until_s = time.monotonic() + DISCARD_S
-    with contextlib.suppress(_TooSlowError):
-        while True:
-            message = await _receive_until(receive, until_s)
-            if message["type"] != "http.request" or not message.get("more_body"):
-                return
+def _replaced(scope: Message, name: bytes, value: bytes | None) -> Message:
+    kept = [(key, one) for key, one in scope["headers"] if key.lower() != name]
+    return {**scope, "headers": kept if value is None else [*kept, (name, value)]}
+
+
+def _without_origin(scope: Message) -> Message:
+    """Return a request of which the guard alone has judged the page that sends it.
+
+    The framework would compare it with this machine's public address, which it asks another
+    server for while everybody waits.
+    """
+    return _replaced(scope, b"origin", None)
+
+
+def _with_own_origin(scope: Message) -> Message:
+    """Return a page's connection as from this server's page, as which the guard let it in."""
+    if _header(scope, b"origin") is None:
+        return scope
+    scheme = "https" if scope.get("scheme") == "wss" else "http"
+    own = f"{scheme}://{_header(scope, b'host') or ''}"
+    return _replaced(scope, b"origin", own.encode("latin-1"))
+
+
+def _plain_form(scope: Message) -> Message:
+    """Return an upload whose names are in UTF-8, whatever character set it claims for them."""
+    kind = _header(scope, b"content-type") or ""
+    parts = [part for part in kind.split(";") if not part.strip().lower().startswith("charset")]
+    return _replaced(scope, b"content-type", ";".join(parts).encode("latin-1"))

@@ -15,6 +15,16 @@ BUSY = {
     "server_sessions": "The server has as many visitors as it can serve.",
     "stopping": "The server is being stopped; another will follow.",
 }
+TURNED_AWAY = {
+    "host": (403, "This page is not served under this name. EMO_HOST lists the names."),
+    "origin": (403, "Another page may not speak to this server."),
+    "two_lengths": (400, "A request has one length, not two."),
+    "id": (400, "The address of this upload is too long, or holds other signs than it may."),
+    "token": (403, "The token of the page is missing. Please load the page again."),
+    "session": (400, "This page is open no longer. Please load it again."),
+}
+"""Status and sentence for a request that is not what a page of this server sends."""
+
 NO_LENGTH = "An upload must say its length."
 TOO_SLOW = "The upload took too long."
 NOT_FOUND = "Not found."

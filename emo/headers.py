@@ -73,3 +73,6 @@ def security_headers(policy: str) -> Headers:
 
 SECURE = (b"strict-transport-security", b"max-age=31536000")
 """On what is sent over https besides."""
+
+NO_STORE = (b"cache-control", b"no-store")
+"""On what a person's recording is in."""

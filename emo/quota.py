@@ -14,6 +14,15 @@ MB = 2**20
 PRUNE_AT = 4096
 """Number of remembered buckets above which those that are full again are dropped."""
 
+RUNS_AT_ONCE = 40
+"""Times that pages of one address are made anew without a pause."""
+
+RECKON_BYTES = 2**20
+"""Bytes of an upload that arrive between two looks at what is full."""
+
+ROUNDING = 1e-6
+"""Of an amount that is missing and does not count."""
+
 HELD_RETRY_S = 60
 """When to ask again where there is no room: a closed tab gives its files back after a minute."""
 
@@ -32,6 +41,8 @@ class Limits:
         The same for all sessions of one address, behind which may be a whole class.
     address_sessions, address_sessions_per_min
         Pages that one address may have open, and open in a minute.
+    address_runs_per_min
+        How often the pages of one address are made anew in a minute in the long run.
     server_mb, server_sessions
         What all visitors together may have on the server, and how many pages may be open.
     upload_s
@@ -56,6 +67,7 @@ class Limits:
     address_files_per_min: float = 240
     address_sessions: float = 64
     address_sessions_per_min: float = 120
+    address_runs_per_min: float = 300
     server_mb: float = 1000
     server_sessions: float = 400
     upload_s: float = 120
@@ -101,7 +113,7 @@ class Refusal:
 
 
 @dataclass
-class _Bucket:
+class Bucket:
     """Room that fills again by itself: what was taken of it, and when that was reckoned."""
 
     capacity: float
@@ -110,15 +122,36 @@ class _Bucket:
     at_s: float
 
     def fill(self, now_s: float) -> None:
+        """Add what has come back since the last reckoning."""
         self.level = min(self.capacity, self.level + max(0.0, now_s - self.at_s) * self.per_s)
         self.at_s = now_s
 
     def wait_s(self, amount: float) -> float:
         """Seconds until there is room for the amount; at once where it is all that ever fits."""
         missing = min(amount, self.capacity) - self.level
-        if missing <= 0:
+        if missing <= ROUNDING:
             return 0.0
         return missing / self.per_s if self.per_s > 0 else HELD_RETRY_S
+
+
+@dataclass(eq=False)
+class Upload:
+    """An upload on its way.
+
+    Attributes
+    ----------
+    announced, arrived
+        Its bytes as it says, and those that have come so far.  Only these take room.
+    refusal
+        Why it may not go on, once it may not.
+    """
+
+    session: str
+    group: str
+    announced: int
+    arrived: int = 0
+    reckoned: int = 0
+    refusal: Refusal | None = None
 
 
 def group_of(address: str) -> str:
@@ -155,29 +188,73 @@ class Ledger:
         self._held = held
         self._clock = clock
         self._lock = threading.Lock()
-        self._buckets: dict[tuple[str, str], _Bucket] = {}
-        self._coming: dict[str, list[int]] = {}  # by session: sizes of the uploads on their way
+        self._buckets: dict[tuple[str, str], Bucket] = {}
+        self._coming: dict[str, list[Upload]] = {}  # by session, the oldest first
         self._sessions: dict[str, set[str]] = {}  # by address: those that sent files
         self._open: dict[str, int] = {}  # by address: open pages
 
-    def reserve(self, session: str, address: str, size: int) -> Refusal | None:
-        """None if the upload of so many bytes may come, else why not; `release` must follow."""
+    def begin(self, session: str, address: str, announced: int) -> Upload | Refusal:
+        """Return the upload that may now come, or why it may not; `end` must follow.
+
+        Parameters
+        ----------
+        announced
+            Its bytes as it says.  They must fit beside what is there, and take no room from others.
+        """
         with self._lock:
             group = group_of(address)
             self._sessions.setdefault(group, set()).add(session)
-            refusal = self._full(session, group, size) or self._too_fast(session, group, size)
-            if refusal is None:
-                self._coming.setdefault(session, []).append(size)
-            return refusal
+            refusal = self._too_many(session, group) or self._full(session, group, announced)
+            refusal = refusal or self._too_fast(session, group, announced)
+            if refusal is not None:
+                return refusal
+            upload = Upload(session, group, announced)
+            self._coming.setdefault(session, []).append(upload)
+            return upload
 
-    def release(self, session: str, size: int) -> None:
-        """Nothing; an upload that was on its way has arrived, or will not."""
+    def arrive(self, upload: Upload, size: int) -> Refusal | None:
+        """Return None if so many more bytes of an upload may be kept, else why not.
+
+        Where a session's uploads at the same time do not all fit, those that began last give way,
+        so that the others can be completed.
+        """
         with self._lock:
-            sizes = self._coming.get(session, [])
-            if size in sizes:
-                sizes.remove(size)
-            if not sizes:
-                self._coming.pop(session, None)
+            upload.arrived += size
+            for name, who in (("session_mb", upload.session), ("address_mb", upload.group)):
+                self._rate(name, who).level -= size
+            is_whole = upload.arrived >= upload.announced
+            if is_whole or upload.arrived - upload.reckoned >= RECKON_BYTES:
+                upload.reckoned = upload.arrived
+                self._make_room(upload)
+            return upload.refusal
+
+    def end(self, upload: Upload) -> None:
+        """Take an upload that arrived, or will not, from those on their way."""
+        with self._lock:
+            uploads = self._coming.get(upload.session, [])
+            if upload in uploads:
+                uploads.remove(upload)
+            if not uploads:
+                self._coming.pop(upload.session, None)
+
+    def _make_room(self, upload: Upload) -> None:
+        while upload.refusal is None:
+            refusal = self._full(upload.session, upload.group, 0)
+            if refusal is None:
+                return
+            there = [one for one in self._coming[upload.session] if one.refusal is None]
+            last = there[-1] if refusal.reason == "session_mb" else upload
+            last.refusal = refusal
+
+    def run_wait_s(self, address: str) -> float:
+        """Return 0.0 if a page of the address may be made anew now, else the seconds until then."""
+        with self._lock:
+            per_min = self.limits.address_runs_per_min
+            bucket = self._bucket("runs", group_of(address), RUNS_AT_ONCE, per_min)
+            wait_s = bucket.wait_s(1)
+            if wait_s <= 0:
+                bucket.level -= 1
+            return wait_s
 
     def enter(self, address: str) -> Refusal | None:
         """None if one more page may be opened, else why not; `leave` must follow."""
@@ -212,48 +289,55 @@ class Ledger:
 
     def _usage(self, session: str) -> tuple[int, int]:
         files, size = self._held(session)
-        coming = self._coming.get(session, ())
-        return files + len(coming), size + sum(coming)
+        coming = [one for one in self._coming.get(session, ()) if one.refusal is None]
+        return files + len(coming), size + sum(one.arrived for one in coming)
 
     def _full(self, session: str, group: str, size: int) -> Refusal | None:
-        """Why there is no room for so many bytes more, if there is none."""
+        """Return why there is no room for so many bytes more, if there is none."""
         limits = self.limits
-        files, used = self._usage(session)
-        if files >= limits.session_files:
-            return Refusal("session_files", HELD_RETRY_S)
-        if used + size > limits.session_mb * MB:
+        if self._usage(session)[1] + size > limits.session_mb * MB:
             return Refusal("session_mb", HELD_RETRY_S)
         usage = {one: self._usage(one) for others in self._sessions.values() for one in others}
         for sessions in self._sessions.values():  # those that have nothing left are forgotten
             sessions -= {one for one in sessions if usage[one] == (0, 0) and one != session}
-        own = [usage[one] for one in self._sessions[group]]
-        if sum(files for files, _ in own) >= limits.address_files:
-            return Refusal("address_files", HELD_RETRY_S)
-        if sum(used for _, used in own) + size > limits.address_mb * MB:
+        if sum(usage[one][1] for one in self._sessions[group]) + size > limits.address_mb * MB:
             return Refusal("address_mb", HELD_RETRY_S)
         self._sessions = {key: kept for key, kept in self._sessions.items() if kept}
         if sum(used for _, used in usage.values()) + size > limits.server_mb * MB:
             return Refusal("server_mb", HELD_RETRY_S, 503)
         return None
 
-    def _too_fast(self, session: str, group: str, size: int) -> Refusal | None:
-        """Why so many bytes come too soon, if they do; else they are reckoned."""
-        taken: list[tuple[_Bucket, float]] = []
-        for whose, who in (("session", session), ("address", group)):
-            for what, amount, unit in (("files", 1.0, 1.0), ("mb", float(size), float(MB))):
-                capacity = getattr(self.limits, f"{whose}_{what}") * unit
-                name = f"{whose}_{what}_per_min"
-                per_min = getattr(self.limits, name) * unit
-                bucket = self._bucket(f"{whose}_{what}", who, capacity, per_min)
-                wait_s = bucket.wait_s(amount)
-                if wait_s > 0:
-                    return Refusal(name, math.ceil(wait_s))
-                taken.append((bucket, amount))
-        for bucket, amount in taken:
-            bucket.level -= amount
+    def _too_many(self, session: str, group: str) -> Refusal | None:
+        """Return why there is no place for a file more, if there is none."""
+        if self._usage(session)[0] >= self.limits.session_files:
+            return Refusal("session_files", HELD_RETRY_S)
+        n_files = sum(self._usage(one)[0] for one in self._sessions[group])
+        if n_files >= self.limits.address_files:
+            return Refusal("address_files", HELD_RETRY_S)
         return None
 
-    def _bucket(self, what: str, who: str, capacity: float, per_min: float) -> _Bucket:
+    def _too_fast(self, session: str, group: str, size: int) -> Refusal | None:
+        """Return why so many bytes come too soon, if they do; else the file is reckoned."""
+        files: list[Bucket] = []
+        for whose, who in (("session", session), ("address", group)):
+            for what, amount in (("files", 1.0), ("mb", float(size))):
+                bucket = self._rate(f"{whose}_{what}", who)
+                wait_s = bucket.wait_s(amount)
+                if wait_s > 0:
+                    return Refusal(f"{whose}_{what}_per_min", math.ceil(wait_s))
+                if what == "files":
+                    files.append(bucket)
+        for bucket in files:  # bytes are reckoned as they arrive
+            bucket.level -= 1
+        return None
+
+    def _rate(self, name: str, who: str) -> Bucket:
+        """Return the bucket of a limit that holds for a session or an address."""
+        unit = MB if name.endswith("_mb") else 1
+        capacity = getattr(self.limits, name) * unit
+        return self._bucket(name, who, capacity, getattr(self.limits, f"{name}_per_min") * unit)
+
+    def _bucket(self, what: str, who: str, capacity: float, per_min: float) -> Bucket:
         now_s = self._clock()
         if len(self._buckets) > PRUNE_AT:
             for bucket in self._buckets.values():
@@ -261,7 +345,7 @@ class Ledger:
             full = [key for key, one in self._buckets.items() if one.level >= one.capacity]
             for key in full:
                 del self._buckets[key]
-        new = _Bucket(capacity, per_min / 60, capacity, now_s)
+        new = Bucket(capacity, per_min / 60, capacity, now_s)
         bucket = self._buckets.setdefault((what, who), new)
         bucket.fill(now_s)
         return bucket

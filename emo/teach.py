@@ -19,6 +19,7 @@ from emo.errors import LessonError
 from emo.features import N_MELS
 from emo.functionals import functional_names
 from emo.labels import INDEX, LABELS
+from emo.names import clean
 from emo.predict import VOTE, Answer, Models, Prediction, answer, hear
 
 YOURS = "yours"
@@ -427,7 +428,7 @@ def _read_clip(clip: Any, n_hidden: int) -> Lesson:
     hidden = _numbers(clip.get("hidden"), n_hidden, "hidden")
     if np.abs(hidden).max() > np.finfo(np.float32).max / 1e6:
         raise ValueError("an inner value is too large")
-    return Lesson(name, emotion, vote, hidden.astype(np.float32))
+    return Lesson(clean(name), emotion, vote, hidden.astype(np.float32))
 
 
 def _numbers(values: Any, size: int, name: str) -> np.ndarray:

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 import streamlit as st
 
-from emo import decoder, memory, predict, ui_cache, ui_pages, ui_signs, ui_words
+from emo import decoder, memory, predict, ui_cache, ui_pages, ui_signs, ui_visitors, ui_words
 from emo.audio import Clip
 from emo.comparison import Collection
 from emo.counters import COUNTERS
@@ -142,7 +142,7 @@ def turn(kind: str, size: float = 0) -> Iterator[None]:
     BusyError
         Too many run and wait already, or there is no memory for it.
     """
-    with gate().enter(), ui_cache.room().take(size), COUNTERS.work(kind):
+    with gate().enter(ui_visitors.address()), ui_cache.room().take(size), COUNTERS.work(kind):
         yield
 
 

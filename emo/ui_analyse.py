@@ -17,6 +17,7 @@ from emo import (
     decoder,
     features,
     memory,
+    names,
     player,
     predict,
     quality,
@@ -157,7 +158,7 @@ def _take_file(key: str, origin: str) -> None:
     if file is not None:
         taken[key] = file.file_id
         ui_guide.note_step("pick")
-        name = ui_words.RECORDING if origin == "recording" else file.name
+        name = ui_words.RECORDING if origin == "recording" else names.clean(file.name)
         _take(Choice(name, file.getvalue(), origin))
         return
     choice = chosen()

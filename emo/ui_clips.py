@@ -11,6 +11,7 @@ from emo import ui_signs, ui_words
 from emo.colours import EMOTION_COLOURS
 from emo.comparison import DISAGREEMENT, Entry, n_named
 from emo.labels import LABELS
+from emo.names import clean
 from emo.predict import MODEL_KEYS, Answer, Prediction
 from emo.ui_component import component
 
@@ -80,11 +81,11 @@ def _key(n_rounds: int) -> str:
 
 
 def _text(value: Any) -> str | None:
-    return value if isinstance(value, str) else None
+    return clean(value) if isinstance(value, str) else None
 
 
 def _texts(values: Any) -> list[str]:
-    return [value for value in values if isinstance(value, str)] if values else []
+    return [clean(value) for value in values if isinstance(value, str)] if values else []
 
 
 def _column(key: str) -> dict[str, Any]:

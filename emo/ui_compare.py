@@ -34,6 +34,7 @@ from emo.comparison import (
 )
 from emo.errors import AudioError, BusyError, ModelError
 from emo.labels import LABELS
+from emo.names import clean
 
 ORIGIN = "comparison"
 """Where a clip comes from that was opened in full."""
@@ -102,12 +103,12 @@ def _take_files(key: str) -> None:
     there: dict[str, tuple[str, str]] = {}
     left_out: list[str] = []
     for file_id, file in files.items():
-        known = before.get(file_id)
-        held = known[0] if known else collection.add(Given((file.name,), file.getvalue()))
+        known, name = before.get(file_id), clean(file.name)
+        held = known[0] if known else collection.add(Given((name,), file.getvalue()))
         if held is None:
-            left_out.append(file.name)
+            left_out.append(name)
         else:
-            there[file_id] = (held, file.name)
+            there[file_id] = (held, name)
     # What went and came back keeps its answers.
     collection.found |= {one: found[one] for one in found if one in collection.given}
     st.session_state[_IN_UPLOADER] = there

@@ -7,6 +7,7 @@ it guarded.
 import asyncio
 import contextlib
 import ctypes
+import functools
 import gc
 import http.server
 import importlib
@@ -17,10 +18,10 @@ import sys
 import threading
 import time
 from collections.abc import AsyncIterator, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import streamlit as st
 from starlette import formparsers
@@ -31,6 +32,7 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from emo import (
     confine,
+    connections,
     decoder,
     headers,
     health,
@@ -38,7 +40,9 @@ from emo import (
     logs,
     memory,
     quota,
+    stderr,
     ui_cache,
+    ui_doors,
     ui_uploads,
     ui_words,
 )
@@ -46,6 +50,7 @@ from emo.counters import COUNTERS
 from emo.errors import BusyError
 from emo.gate import gate
 from emo.guard import STOPPING_RETRY_S, Guard
+from emo.ui_messages import PageReader
 
 SWEEP_S = 5.0
 """How often what expired is given back."""
@@ -84,8 +89,12 @@ def is_serving_page() -> bool:
 def protection() -> dict[str, Any]:
     """What `st.App` takes besides the script: the guard, and what begins and ends with it."""
     logs.keep_content_out()
+    _write_logs()
     index = Path(st.__file__).parent / "static" / "index.html"
-    ledger = quota.Ledger(quota.read_limits(), ui_uploads.held)
+    quotas = quota.read_limits()
+    n_files = connections.raise_file_limit()
+    most_pages = min(quotas.server_sessions, connections.most_pages(n_files))
+    ledger = quota.Ledger(replace(quotas, server_sessions=most_pages), ui_uploads.held)
     guard = Middleware(
         Guard,
         ledger=ledger,
@@ -93,6 +102,9 @@ def protection() -> dict[str, Any]:
         policy=headers.content_policy(index.read_text(encoding="utf-8")),
         is_stopping=lambda: _STATE.is_stopping,
         tell=tell,
+        hosts=ui_doors.hosts(),
+        check_sender=ui_doors.check_sender,
+        reader=PageReader(),
     )
     COUNTERS.watch("emo_pages_open", lambda: ledger.n_open)
     COUNTERS.watch("emo_work_running", lambda: gate().running)
@@ -190,12 +202,16 @@ async def _live(app: st.App) -> AsyncIterator[None]:
     metrics = _serve_metrics()
     sweeping = asyncio.create_task(_sweep())
     loading = asyncio.create_task(asyncio.to_thread(_load_pages))
-    _stop_gently(asyncio.get_running_loop())
+    loop = asyncio.get_running_loop()
+    _stop_gently(loop)
+    loop.set_exception_handler(logs.log_loop_error)
+    watching = asyncio.create_task(ui_doors.watch_connections(ui_doors.limit_connections(loop)))
     LOG.info("started", extra={"metrics": metrics is not None})
     try:
         yield
     finally:
         sweeping.cancel()
+        watching.cancel()
         await loading
         if metrics is not None:
             metrics.shutdown()
@@ -218,7 +234,13 @@ def _load_pages() -> None:
 
 def _write_logs() -> None:
     if os.environ.get("EMO_LOG", "json") == "json":
-        logs.write_json()
+        logs.write_json(_standard_error())
+
+
+@functools.cache
+def _standard_error() -> TextIO:
+    """Return the stream of the log, past which nothing is written to standard error."""
+    return stderr.frame()
 
 
 async def _sweep() -> None:

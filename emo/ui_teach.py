@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-from emo import decoder, memory, predict, teach, ui, ui_controls, ui_html, ui_uploads
+from emo import decoder, memory, names, predict, teach, ui, ui_controls, ui_html, ui_uploads
 from emo import ui_teach_words as words
 from emo.errors import BusyError, EmoError, LessonError, ModelError
 from emo.labels import LABELS
@@ -154,7 +154,7 @@ def show_ways_in() -> None:
 
 def _take_files(key: str, emotion: str) -> None:
     files = st.session_state.get(key) or []
-    _wait([_Given(file.name, file.getvalue(), emotion) for file in files])
+    _wait([_Given(names.clean(file.name), file.getvalue(), emotion) for file in files])
 
 
 def _take_recording(key: str, emotion: str) -> None:
@@ -166,10 +166,14 @@ def _take_recording(key: str, emotion: str) -> None:
 
 
 def _wait(given: Sequence[_Given]) -> None:
-    """Put clips in the row of those to be heard, and empty the widgets they came from."""
-    st.session_state.setdefault(_WAITING, []).extend(given)
+    """Put clips in the row of those to be heard, and empty the widgets they came from.
+
+    The server keeps their files for as long as they wait, and counts them.
+    """
+    waiting = st.session_state.setdefault(_WAITING, ui_uploads.Waiting())
+    waiting.extend(given)
+    ui_uploads.count_waiting(waiting)
     st.session_state[_FAULTS] = []
-    ui_uploads.let_go(one.data for one in given)
     _empty_widgets()
 
 
@@ -178,7 +182,7 @@ def hear_what_was_given() -> None:
 
     Clip by clip, so that a click in between loses none.
     """
-    waiting: list[_Given] = st.session_state.get(_WAITING, [])
+    waiting: ui_uploads.Waiting[_Given] = st.session_state.get(_WAITING) or ui_uploads.Waiting()
     if waiting:
         total = len(waiting)
         bar = st.progress(0.0)
@@ -186,7 +190,7 @@ def hear_what_was_given() -> None:
             done = total - len(waiting)
             bar.progress(done / total, ui.plain(words.LISTENING.format(waiting[0].name)))
             _hear(waiting[0])
-            waiting.pop(0)
+            ui_uploads.let_go([waiting.pop(0).data])
         bar.empty()
         _keep(lessons())
     faults = st.session_state.get(_FAULTS, [])
@@ -341,13 +345,14 @@ def _load(key: str) -> None:
             found = teach.add_lesson(found, lesson)
         _keep(found)
     except LessonError as error:
-        st.session_state[_FAULTS] = [(file.name, str(error))]
+        st.session_state[_FAULTS] = [(names.clean(file.name), str(error))]
     except ModelError as error:
         ui.LOG.error("%s", error)
-        st.session_state[_FAULTS] = [(file.name, NO_MODELS)]
+        st.session_state[_FAULTS] = [(names.clean(file.name), NO_MODELS)]
 
 
 def _forget() -> None:
+    ui_uploads.let_go(one.data for one in st.session_state.get(_WAITING, ()))
     for kept in (_LESSONS, _LEARNED, _WAITING, _FAULTS, _RECORDED):
         st.session_state.pop(kept, None)
     _empty_widgets()

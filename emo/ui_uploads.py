@@ -1,8 +1,9 @@
 """The uploads of a session that the server keeps, how it lets go of them, and what it refused."""
 
 import time
+import weakref
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 from streamlit import runtime
 from streamlit.runtime.scriptrunner import get_script_run_ctx
@@ -15,10 +16,35 @@ REFUSAL_S = 20.0
 _REFUSALS: dict[str, tuple[str, float]] = {}
 
 
+class _Held(Protocol):
+    @property
+    def data(self) -> bytes: ...
+
+
+T = TypeVar("T", bound=_Held)
+
+
+class Waiting(list[T]):
+    """Clips that a page has taken and not worked on yet; they end with the session's state."""
+
+
+_WAITING: weakref.WeakValueDictionary[str, Waiting[Any]] = weakref.WeakValueDictionary()
+
+
+def count_waiting(waiting: Waiting[Any]) -> None:
+    """Count clips as the session's, also where their files are taken from the server meanwhile."""
+    context = get_script_run_ctx()
+    if context is not None:
+        _WAITING[context.session_id] = waiting
+
+
 def held(session: str) -> tuple[int, int]:
     """The number of files that a session has on the server, and its bytes, unpacked ones too."""
     files = _files(_store(), session).values() if runtime.exists() else ()
-    return len(files), sum(len(file.data) for file in files) + ui_cache.CACHE.size_of(session)
+    sizes = {id(file.data): len(file.data) for file in files}
+    n_copies = len(files) - len(sizes)
+    sizes |= {id(one.data): len(one.data) for one in list(_WAITING.get(session, ()))}
+    return len(sizes) + n_copies, sum(sizes.values()) + ui_cache.CACHE.size_of(session)
 
 
 def let_go(clips: Iterable[bytes]) -> None:

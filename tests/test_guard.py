@@ -1,14 +1,17 @@
 """The guard around an application that is made here, called as a server calls it."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import pytest
 
+from emo import bodies
 from emo.counters import Counters
 from emo.guard import Guard, Message, Receive, Send, route_of
-from emo.quota import Ledger, Limits
+from emo.hosts import make_hosts
+from emo.quota import MB, Ledger, Limits
+from emo.ui_messages import PageReader
 
 UPLOAD = "/_stcore/upload_file/a-session/a-file"
 POLICY = "default-src 'self'"
@@ -39,11 +42,12 @@ class Case:
         app: Any = takes_all,
         limits: Limits | None = None,
         is_stopping: Callable[[], bool] = lambda: False,
+        **more: Any,
     ) -> None:
         self.counters = Counters()
         ledger = Ledger(limits or Limits(), lambda session: (0, 0))
         self.ledger = ledger
-        self.guard = Guard(app, ledger, self.counters, POLICY, is_stopping)
+        self.guard = Guard(app, ledger, self.counters, POLICY, is_stopping, **more)
         self.sent: list[Message] = []
 
     def call(
@@ -53,6 +57,7 @@ class Case:
         headers: Mapping[str, str] | None = None,
         body: bytes = b"",
         kind: str = "http",
+        sent: Sequence[Message] = (),
         **scope: Any,
     ) -> Message:
         """The first message of the answer."""
@@ -61,7 +66,7 @@ class Case:
         asked = {"type": kind, "path": path, "method": method, "headers": fields}
         asked |= {"client": ("9.9.9.9", 1), "scheme": "http"} | scope
         first = {"type": "http.request", "body": body, "more_body": False}
-        incoming = iter([first if kind == "http" else {"type": "websocket.connect"}])
+        incoming = iter([first if kind == "http" else {"type": "websocket.connect"}, *sent])
 
         async def receive() -> Message:
             message = next(incoming, None)
@@ -78,7 +83,7 @@ class Case:
 
     def put(self, size: int, **scope: Any) -> Message:
         headers = {"Content-Length": str(size)}
-        return self.call(UPLOAD, "PUT", headers, b"x" * min(size, 10), **scope)
+        return self.call(UPLOAD, "PUT", headers, b"x" * size, **scope)
 
 
 def header(message: Message, name: str) -> str:
@@ -196,3 +201,147 @@ def test_the_place_of_a_page_is_given_back_when_it_is_closed_or_fails():
 )
 def test_a_route_is_named_without_its_path(path, route):
     assert route_of(path) == route
+
+
+# --- Who may ask ---------------------------------------------------------------------------------
+
+
+async def must_not_be_asked(scope: Message, receive: Receive, send: Send) -> None:
+    raise AssertionError("the framework was asked")
+
+
+FOREIGN = [
+    ({"Host": "evil.example"}, "host"),
+    ({"Host": ""}, "host"),
+    ({"Host": "localhost:8501", "Origin": "http://evil.example"}, "origin"),
+    ({"Host": "localhost:8501", "Origin": "null"}, "origin"),
+]
+
+
+@pytest.mark.parametrize("path", ["/", "/_stcore/health", "/media/x", UPLOAD, "/static/a.js"])
+@pytest.mark.parametrize(("headers", "reason"), FOREIGN)
+def test_a_foreign_host_is_refused_before_the_framework_is_asked(path, headers, reason):
+    case = Case(must_not_be_asked)
+    answer = case.call(path, "GET", headers)
+    assert answer["status"] == 403
+    assert header(answer, "content-security-policy") == POLICY
+    assert f'emo_refused_total{{reason="{reason}"}} 1' in case.counters.text()
+
+
+@pytest.mark.parametrize(("headers", "reason"), FOREIGN)
+def test_a_page_under_a_foreign_host_is_not_opened(headers, reason):
+    case = Case(must_not_be_asked)
+    extensions: dict[str, Any] = {"websocket.http.response": {}}
+    answer = case.call("/_stcore/stream", kind="websocket", headers=headers, extensions=extensions)
+    assert (answer["type"], answer["status"]) == ("websocket.http.response.start", 403)
+    assert f'emo_refused_total{{reason="{reason}"}} 1' in case.counters.text()
+    assert case.ledger.n_open == 0
+
+
+class Seen:
+    """An application that remembers what it was asked."""
+
+    def __init__(self) -> None:
+        self.headers: list[dict[bytes, bytes]] = []
+
+    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+        self.headers.append(dict(scope["headers"]))
+        await takes_all(scope, receive, send)
+
+
+def test_the_framework_has_no_foreign_origin_to_look_up():
+    app = Seen()
+    case = Case(app, hosts=make_hosts(["emo.example.org"]), reader=PageReader())
+    case.call("/", headers={"Host": "localhost", "Origin": "http://localhost"})
+    assert b"origin" not in app.headers[-1]
+    names = {"Host": "app:8501", "Origin": "https://emo.example.org"}
+    case.guard.hosts = make_hosts(["emo.example.org", "app"])
+    case.call("/_stcore/stream", kind="websocket", headers=names)
+    assert app.headers[-1][b"origin"] == b"http://app:8501"
+
+
+def test_a_recording_is_kept_in_no_cache():
+    assert header(Case().call("/media/x"), "cache-control") == "no-store"
+    assert not [k for k, _ in Case().call("/static/a.js")["headers"] if k == b"cache-control"]
+
+
+# --- Uploads -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("method", ["PUT", "POST", "GET"])
+def test_two_lengths_of_one_request_are_refused(method):
+    case = Case(must_not_be_asked)
+    headers = {"Content-Length": "5", "Transfer-Encoding": "chunked"}
+    assert case.call(UPLOAD, method, headers, b"x" * 10)["status"] == 400
+    assert 'emo_refused_total{reason="two_lengths"} 1' in case.counters.text()
+
+
+def test_a_length_that_is_not_said_is_refused_however_the_body_comes():
+    assert Case().call(UPLOAD, "PUT", {"Transfer-Encoding": "chunked"})["status"] == 411
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        f"/_stcore/upload_file/{'s' * 65}/f",
+        f"/_stcore/upload_file/s/{'f' * 65}",
+        "/_stcore/upload_file/s/a.b",
+        "/_stcore/upload_file/s/\u00e9",
+    ],
+)
+def test_ids_of_an_upload_have_a_length(path):
+    case = Case(must_not_be_asked)
+    assert case.call(path, "PUT", {"Content-Length": "1"}, b"x")["status"] == 400
+    assert not case.ledger._sessions
+
+
+def test_bytes_count_as_they_arrive(monkeypatch):
+    """Of a length that is smaller than what comes, as another server before this may pass on."""
+    monkeypatch.setattr(bodies, "DISCARD_S", 0.05)
+    case = Case(limits=Limits(session_mb=3))
+    answer = case.call(UPLOAD, "PUT", {"Content-Length": "5"}, b"x" * 4 * MB)
+    assert answer["status"] == 429
+    assert 'emo_refused_total{reason="session_mb"} 1' in case.counters.text()
+    assert not case.ledger._coming
+
+
+@pytest.mark.parametrize(("status", "reason"), [(403, "token"), (400, "session")])
+def test_the_token_is_looked_at_before_anything_is_counted(status, reason):
+    asked: list[tuple[str, str, str]] = []
+
+    def check(session: str, token: str, cookies: str) -> int:
+        asked.append((session, token, cookies))
+        return int(status)
+
+    case = Case(must_not_be_asked, Limits(address_files=1), check_sender=check)
+    headers = {"Content-Length": "4", "X-Xsrftoken": "t", "Cookie": "a=b"}
+    for _ in range(3):
+        assert case.call(UPLOAD, "PUT", headers, b"xxxx")["status"] == status
+    assert asked[0] == ("a-session", "t", "a=b")
+    assert not case.ledger._sessions
+    assert not case.ledger._buckets
+    assert f'emo_refused_total{{reason="{reason}"}} 3' in case.counters.text()
+
+
+def test_names_in_an_upload_are_in_utf_8_whatever_it_claims():
+    app = Seen()
+    kind = "multipart/form-data; charset=unicode_escape; boundary=x; CharSet=utf-7"
+    Case(app).call(UPLOAD, "PUT", {"Content-Length": "1", "Content-Type": kind}, b"x")
+    assert app.headers[-1][b"content-type"] == b"multipart/form-data; boundary=x"
+
+
+# --- Messages ------------------------------------------------------------------------------------
+
+
+def test_a_page_that_sends_nonsense_is_closed_with_a_code():
+    async def reads(scope: Message, receive: Receive, send: Send) -> None:
+        await receive()
+        await send({"type": "websocket.accept"})
+        while (await receive())["type"] == "websocket.receive":
+            pass
+
+    case = Case(reads, reader=PageReader())
+    case.call("/_stcore/stream", kind="websocket", sent=[{"type": "websocket.receive", "text": ""}])
+    assert case.sent[-1] == {"type": "websocket.close", "code": 1002}
+    assert 'emo_refused_total{reason="message_unreadable"} 1' in case.counters.text()
+    assert case.ledger.n_open == 0

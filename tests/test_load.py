@@ -22,6 +22,14 @@ def test_a_few_people_at_once_get_their_answers(served):
     assert errors.is_met
 
 
+def test_a_few_people_are_answered_beside_an_attacker(tmp_path):
+    with visitor.serve(tmp_path / "log.txt", load.ATTACKED) as served:
+        errors, _ = asyncio.run(load.measure_attack(served, 2, 0.2))
+        log = served.log
+    assert errors.is_met
+    assert len(log) < 200_000
+
+
 def test_an_open_page_takes_less_than_a_megabyte(served):
     (each,) = asyncio.run(load.measure_idle(served, 30))
     assert each.is_met, each

@@ -5,7 +5,18 @@ from dataclasses import dataclass, field, fields, replace
 import pytest
 
 from emo.errors import SettingError
-from emo.quota import HELD_RETRY_S, MB, PRUNE_AT, Ledger, Limits, group_of, read_limits
+from emo.quota import (
+    HELD_RETRY_S,
+    MB,
+    PRUNE_AT,
+    RUNS_AT_ONCE,
+    Ledger,
+    Limits,
+    Refusal,
+    Upload,
+    group_of,
+    read_limits,
+)
 
 SMALL = Limits(
     session_mb=10,
@@ -39,12 +50,22 @@ class World:
 
     def send(self, ledger: Ledger, session: str, address: str, size: int) -> str:
         """The reason of a refusal; empty where the file arrived."""
-        refusal = ledger.reserve(session, address, size)
+        upload = ledger.begin(session, address, size)
+        if isinstance(upload, Refusal):
+            return upload.reason
+        refusal = ledger.arrive(upload, size)
+        ledger.end(upload)
         if refusal is not None:
             return refusal.reason
         self.files.setdefault(session, []).append(size)
-        ledger.release(session, size)
         return ""
+
+
+def begun(ledger: Ledger, session: str, address: str, size: int) -> Upload:
+    """An upload that may come."""
+    upload = ledger.begin(session, address, size)
+    assert isinstance(upload, Upload)
+    return upload
 
 
 def test_files_of_a_session_are_counted_and_come_back_when_taken_away():
@@ -59,13 +80,69 @@ def test_files_of_a_session_are_counted_and_come_back_when_taken_away():
 def test_bytes_of_a_session_are_counted_on_their_way_too():
     world = World()
     ledger = world.ledger()
-    assert ledger.reserve("a", "1.1.1.1", 6 * MB) is None
-    refusal = ledger.reserve("a", "1.1.1.1", 6 * MB)
-    assert refusal is not None
+    first = begun(ledger, "a", "1.1.1.1", 6 * MB)
+    assert ledger.arrive(first, 6 * MB) is None
+    refusal = ledger.begin("a", "1.1.1.1", 6 * MB)
+    assert isinstance(refusal, Refusal)
     assert (refusal.reason, refusal.retry_s, refusal.status) == ("session_mb", HELD_RETRY_S, 429)
-    ledger.release("a", 6 * MB)  # it did not arrive
+    ledger.end(first)  # it did not arrive
     world.now_s += 60
-    assert ledger.reserve("a", "1.1.1.1", 6 * MB) is None
+    begun(ledger, "a", "1.1.1.1", 6 * MB)
+
+
+def test_what_is_announced_takes_no_room():
+    world = World()
+    ledger = world.ledger()
+    for session, address in (("a", "1.1.1.1"), ("b", "1.1.1.1"), ("c", "2.2.2.2")):
+        for _ in range(2):
+            upload = begun(ledger, session, address, 9 * MB)
+            assert ledger.arrive(upload, 1) is None
+    assert world.send(ledger, "d", "3.3.3.3", 9 * MB) == ""
+    assert world.send(ledger, "a", "1.1.1.1", 9 * MB) == ""
+
+
+def test_of_uploads_at_once_that_do_not_all_fit_those_that_began_first_are_completed():
+    world = World()
+    ledger = world.ledger(replace(SMALL, session_mb_per_min=600))
+    uploads = [begun(ledger, "a", "1.1.1.1", 4 * MB) for _ in range(5)]
+    refused = set()
+    for _ in range(4):
+        for i, upload in enumerate(uploads):
+            if i not in refused and ledger.arrive(upload, MB) is not None:
+                refused.add(i)
+    assert refused == {2, 3, 4}
+    assert [upload.arrived for upload in uploads[:2]] == [4 * MB, 4 * MB]
+
+
+def test_bytes_beyond_what_was_announced_are_counted():
+    world = World()
+    ledger = world.ledger()
+    upload = begun(ledger, "a", "1.1.1.1", 5)
+    for _ in range(10):
+        assert ledger.arrive(upload, MB) is None
+    refusal = ledger.arrive(upload, MB)
+    assert refusal is not None
+    assert refusal.reason == "session_mb"
+
+
+def test_the_last_bytes_of_an_upload_count_too():
+    world = World()
+    ledger = world.ledger()
+    uploads = [begun(ledger, "a", "1.1.1.1", 5 * MB + 1) for _ in range(2)]
+    assert [ledger.arrive(upload, 5 * MB) for upload in uploads] == [None, None]
+    refusals = [ledger.arrive(upload, 1) for upload in uploads]
+    assert [refusal is None for refusal in refusals] == [True, False]
+
+
+def test_pages_are_made_anew_at_a_rate_and_other_addresses_are_not_touched():
+    world = World()
+    ledger = world.ledger()
+    assert [ledger.run_wait_s("1.1.1.1") for _ in range(RUNS_AT_ONCE)] == [0.0] * RUNS_AT_ONCE
+    wait_s = ledger.run_wait_s("1.1.1.1")
+    assert wait_s == pytest.approx(60 / SMALL.address_runs_per_min)
+    assert ledger.run_wait_s("2.2.2.2") == 0
+    world.now_s += wait_s + 0.001
+    assert ledger.run_wait_s("1.1.1.1") == 0
 
 
 def test_rate_is_refilled_as_time_goes_by_and_the_answer_says_when():
@@ -74,8 +151,8 @@ def test_rate_is_refilled_as_time_goes_by_and_the_answer_says_when():
     for _ in range(5):
         assert world.send(ledger, "a", "1.1.1.1", 1) == ""
         world.files["a"].clear()  # nothing is kept, so the rate alone counts
-    refusal = ledger.reserve("a", "1.1.1.1", 1)
-    assert refusal is not None
+    refusal = ledger.begin("a", "1.1.1.1", 1)
+    assert isinstance(refusal, Refusal)
     assert refusal.reason == "session_files_per_min"
     assert refusal.retry_s == 2  # thirty a minute
     world.now_s += 1.9
@@ -89,8 +166,8 @@ def test_bytes_per_minute_are_counted():
     ledger = world.ledger()
     assert world.send(ledger, "a", "1.1.1.1", 10 * MB) == ""
     world.files.clear()
-    refusal = ledger.reserve("a", "1.1.1.1", 5 * MB)
-    assert refusal is not None
+    refusal = ledger.begin("a", "1.1.1.1", 5 * MB)
+    assert isinstance(refusal, Refusal)
     assert (refusal.reason, refusal.retry_s) == ("session_mb_per_min", 5)  # 1 MB a second
 
 
@@ -107,9 +184,11 @@ def test_sessions_of_one_address_share_its_room_and_others_are_not_touched():
 def test_the_whole_server_has_a_limit_and_says_that_it_is_full():
     world = World()
     ledger = world.ledger()
-    for i in range(4):
-        refusal = ledger.reserve(f"s{i}", f"1.1.1.{i}", 9 * MB)
-        assert (refusal.reason, refusal.status) == ("server_mb", 503) if refusal else i < 3
+    for i in range(3):
+        assert world.send(ledger, f"s{i}", f"1.1.1.{i}", 9 * MB) == ""
+    refusal = ledger.begin("s3", "1.1.1.3", 9 * MB)
+    assert isinstance(refusal, Refusal)
+    assert (refusal.reason, refusal.status) == ("server_mb", 503)
 
 
 def test_address_bytes_are_limited():

@@ -6,16 +6,21 @@ import json
 import os
 import shutil
 import signal
+import socket
 import stat
 import subprocess
 import sys
+import threading
 import time
+import uuid
 from collections.abc import Coroutine, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.testing.v1 import AppTest
+from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
 from emo import confine, ui, ui_compare_words, ui_words
@@ -58,6 +63,7 @@ def served(tmp_path_factory: pytest.TempPathFactory, metrics_port: int) -> Itera
         "EMO_ADDRESS_SESSIONS_PER_MIN": "100000",
         "EMO_ADDRESS_MB": "5000",
         "EMO_ADDRESS_FILES": "5000",
+        "EMO_ADDRESS_RUNS_PER_MIN": "5000",
         "STREAMLIT_SERVER_DISCONNECTED_SESSION_TTL": str(TTL_S),
     }
     log = tmp_path_factory.mktemp("server") / "log.txt"
@@ -498,3 +504,197 @@ def test_an_answer_that_is_being_made_is_given_before_the_server_stops(tmp_path)
         assert served.process.wait(30) in (0, -signal.SIGTERM)
         assert '"event": "stopping"' in served.log
         assert '"event": "stopped"' in served.log
+
+
+# --- Attacks -------------------------------------------------------------------------------------
+
+ELSEWHERE = "127.0.0.2"
+SOON_S = 3.0
+"""In which a visitor elsewhere is answered, beside whatever is done to the server."""
+
+
+@contextlib.contextmanager
+def another_server() -> Iterator[tuple[int, list[bytes]]]:
+    """The port of a proxy to the web, and the first bytes of all that it was asked."""
+    asked: list[bytes] = []
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        def answer() -> None:
+            while True:
+                try:
+                    connection, _ = listening.accept()
+                except OSError:
+                    return
+                with connection:
+                    asked.append(connection.recv(1000))
+                    connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 7\r\n\r\n9.9.9.9")
+
+        threading.Thread(target=answer, daemon=True).start()
+        yield listening.getsockname()[1], asked
+        listening.shutdown(socket.SHUT_RDWR)
+
+
+def test_a_foreign_origin_is_refused_and_no_other_server_is_asked(tmp_path):
+    async def knock(port: int) -> int:
+        with pytest.raises(InvalidStatus) as caught:
+            async with visitor.knock(port, {"Origin": "http://evil.example"}):
+                pass
+        return int(caught.value.response.status_code)
+
+    with another_server() as (port, asked):
+        environ = dict.fromkeys(("http_proxy", "https_proxy"), f"http://127.0.0.1:{port}")
+        environ |= {"no_proxy": "", "NO_PROXY": ""}
+        with visitor.serve(tmp_path / "log.txt", environ) as served:
+            assert follow(knock(served.port)) == 403
+            for path in ("/_stcore/health", "/media/x", "/_stcore/host-config"):
+                assert served.get(path, Origin="http://evil.example")[0] == 403
+                own = f"http://localhost:{served.port}"
+                assert served.get(path, Origin=own, Host=own[7:])[0] in (200, 404)
+            assert served.get("/", Host="evil.example")[0] == 403
+    assert asked == []
+
+
+def test_a_thousand_requests_of_one_page_stop_nobody(served, metrics_port):
+    async def flood() -> float:
+        async with visitor.visit(served.port, source=ELSEWHERE) as attacker:
+            message = attacker.message()
+            for _ in range(1000):
+                await attacker.send(message)
+            started_s = time.monotonic()
+            async with visitor.visit(served.port) as one:
+                assert await one.give("a.wav", clip(222.0))
+            return time.monotonic() - started_s
+
+    assert follow(flood()) < SOON_S
+    assert visitor.metrics(metrics_port)['emo_refused_total{reason="message_merged"}'] > 20
+
+
+def test_a_stranger_can_not_empty_the_caches(served, metrics_port):
+    name = 'emo_work_seconds_count{kind="decode"}'
+
+    async def clear() -> float:
+        async with visitor.visit(served.port) as one, visitor.visit(served.port) as stranger:
+            assert await one.give("a.wav", clip(223.0))
+            before = visitor.metrics(metrics_port)[name]
+            message = BackMsg()
+            message.clear_cache = True
+            await stranger.send(message.SerializeToString())
+            await stranger.run()  # it goes on
+            await one.run()
+            assert one.verdict
+            return visitor.metrics(metrics_port)[name] - before
+
+    assert follow(clear()) == 0
+    assert visitor.metrics(metrics_port)['emo_refused_total{reason="message_kind"}'] >= 1
+
+
+def test_a_visitor_elsewhere_is_answered_beside_an_address_that_asks_for_everything(tmp_path):
+    limits = {"EMO_AT_ONCE": "1", "EMO_WAITING": "2"}
+
+    async def keep_asking(page: Visitor, n_busy: list[int]) -> None:
+        for i in range(1000):
+            await page.give(NAME, loud(40.0 + i))
+            n_busy[0] += "try again in" in page.page
+
+    async def crowd(port: int) -> int:
+        n_busy = [0]
+        async with contextlib.AsyncExitStack() as stack:
+            pages = [
+                await stack.enter_async_context(visitor.visit(port, source=ELSEWHERE))
+                for _ in range(8)
+            ]
+            one = await stack.enter_async_context(visitor.visit(port))
+            tasks = [asyncio.create_task(keep_asking(page, n_busy)) for page in pages]
+            await asyncio.sleep(1.0)
+            for i in range(4):
+                assert await one.give("a.wav", clip(224.0 + i)), one.page
+                await asyncio.sleep(0.3)
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+        return n_busy[0]
+
+    with visitor.serve(tmp_path / "log.txt", limits) as served:
+        assert follow(crowd(served.port)) > 0  # others were sent away, and not this one
+
+
+def test_idle_connections_lock_nobody_out(tmp_path):
+    prefix = ("sh", "-c", 'ulimit -n 512; exec "$@"', "sh")
+    with (
+        visitor.serve(tmp_path / "log.txt", prefix=prefix) as served,
+        contextlib.ExitStack() as stack,
+    ):
+        for _ in range(600):
+            with contextlib.suppress(OSError):
+                one = socket.create_connection(
+                    ("127.0.0.1", served.port), 5, source_address=(ELSEWHERE, 0)
+                )
+                stack.enter_context(one)
+                one.sendall(b"GET / HTTP/1.1\r\nHost: local")
+        started_s = time.monotonic()
+        assert served.get("/_stcore/health")[0] == 200
+        assert follow(one_answer(served.port, clip(225.0)))
+        assert time.monotonic() - started_s < 2 * SOON_S
+        assert len(served.log) < 20_000
+
+
+def test_a_name_of_lone_surrogates_breaks_no_page(served, metrics_port):
+    def put(one: Visitor, data: bytes) -> dict[str, Any]:
+        """A file whose name is an escape that only the claimed character set turns into one."""
+        file_id = str(uuid.uuid4())
+        body = (
+            b'--m\r\nContent-Disposition: form-data; name="file"; filename="\\ud800x.wav"\r\n'
+            b"Content-Type: audio/wav\r\n\r\n" + data + b"\r\n--m--\r\n"
+        )
+        path = f"/_stcore/upload_file/{one.session}/{file_id}"
+        headers = {
+            "Content-Type": "multipart/form-data; charset=unicode_escape; boundary=m",
+            "Cookie": f"{visitor.XSRF}={one._token}",
+            "X-Xsrftoken": one._token,
+        }
+        assert visitor.request(served.port, "PUT", path, body, headers)[0] == 204
+        return {"id": file_id, "name": "x.wav", "size": len(data), "path": path}
+
+    async def go() -> None:
+        async with visitor.visit(served.port) as one:
+            for path in ("", "compare", "teach"):
+                if path:
+                    await one.open(path)
+                one._widgets[one.uploader] = {"files": [put(one, clip(226.0))]}
+                await one.run()
+                await one.run()
+                assert path or one.verdict
+
+    def n_errors() -> float:
+        found = visitor.metrics(metrics_port).items()
+        return sum(value for name, value in found if name.startswith("emo_errors_total"))
+
+    before = n_errors()
+    follow(go())
+    assert n_errors() == before
+
+
+def test_no_id_of_a_session_is_in_the_log_and_every_line_is_json(served):
+    async def come_back() -> str:
+        async with visitor.visit(served.port) as one:
+            headers = {"Cookie": f"{visitor.XSRF}={one._token}"}
+            async with connect(
+                f"ws://127.0.0.1:{served.port}/_stcore/stream",
+                subprotocols=["streamlit", one._token, one.session],  # type: ignore[list-item]
+                additional_headers=headers,
+            ):
+                pass
+            one.put("f", "a.wav", b"1")
+            return one.session
+
+    session = follow(come_back())
+    with socket.create_connection(("127.0.0.1", served.port)) as broken:
+        broken.sendall(b"no request at all\r\n\r\n")
+        broken.recv(100)
+    log = served.log
+    assert "already connected" in log
+    assert session not in log
+    assert session[:8] not in log
+    lines = log.split("URL:")[1].splitlines()[1:]
+    assert all(isinstance(json.loads(line), dict) for line in lines if line)
+    assert "Invalid HTTP request received." in log

@@ -1,6 +1,8 @@
 """What a page is told of refused uploads; the rest needs a server: see test_ui_server.py."""
 
+import gc
 import time
+from types import SimpleNamespace
 
 from emo import ui_uploads
 from emo.ui_uploads import REFUSAL_S, note_refusal, refusal
@@ -20,3 +22,24 @@ def test_a_refusal_is_told_for_a_while_and_forgotten(monkeypatch):
     assert refusal("one") == ""
     assert note_refusal("other", "Too much.")
     assert list(ui_uploads._REFUSALS) == ["other"]
+
+
+def test_what_waits_counts_though_its_files_are_gone(monkeypatch):
+    """The files of a session can be taken away by a request while their clips wait."""
+    here = SimpleNamespace(session_id="one")
+    kept = {"one": {"a": SimpleNamespace(data=b"xxx"), "b": SimpleNamespace(data=b"yyyy")}}
+    monkeypatch.setattr(ui_uploads, "get_script_run_ctx", lambda: here)
+    monkeypatch.setattr("emo.ui_uploads.runtime.exists", lambda: True)
+    monkeypatch.setattr(ui_uploads, "_store", lambda: SimpleNamespace(file_storage=kept))
+    waiting = ui_uploads.Waiting([kept["one"]["a"], SimpleNamespace(data=b"12345")])
+    assert ui_uploads.held("one")[0] == 2
+    ui_uploads.count_waiting(waiting)
+    assert ui_uploads.held("one") == (3, 3 + 4 + 5)
+    kept.clear()
+    assert ui_uploads.held("one") == (2, 8)
+    assert ui_uploads.held("other") == (0, 0)
+    waiting.pop()
+    assert ui_uploads.held("one") == (1, 3)
+    del waiting
+    gc.collect()  # with the state of the session
+    assert ui_uploads.held("one") == (0, 0)

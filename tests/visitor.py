@@ -22,6 +22,7 @@ from websockets.asyncio.client import ClientConnection, connect
 ROOT = Path(__file__).resolve().parent.parent
 START_S = 60.0
 XSRF = "_streamlit_xsrf"
+HERE = "127.0.0.1"
 
 Reply = tuple[int, dict[str, str], str]
 """Status, headers by lower-case name, and text of a response."""
@@ -118,9 +119,12 @@ def request(
     path: str,
     body: bytes | None = None,
     headers: Mapping[str, str] | None = None,
+    source: str = HERE,
 ) -> Reply:
-    """The response to a request."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+    """The response to a request from an address of this machine."""
+    connection = http.client.HTTPConnection(
+        "127.0.0.1", port, timeout=60, source_address=(source, 0)
+    )
     try:
         connection.request(method, path, body, dict(headers or {}))
         response = connection.getresponse()
@@ -140,9 +144,11 @@ def metrics(port: int) -> dict[str, float]:
 class Visitor:
     """One open page of the app: what it was sent, and what it can do."""
 
-    def __init__(self, port: int, socket: ClientConnection, token: str) -> None:
+    def __init__(self, port: int, socket: ClientConnection, token: str, source: str = HERE) -> None:
         self.port = port
+        self._source = source
         self.session = ""
+        self.query = ""
         self._socket = socket
         self._token = token
         self._widgets: dict[str, dict[str, Any]] = {}
@@ -156,10 +162,19 @@ class Visitor:
 
     async def run(self, patience_s: float = 60.0, pressed: str = "") -> None:
         """Have the page made anew, with a button pressed or none, and read it to its end."""
+        await self._socket.send(self.message(pressed))
+        await self.watch(patience_s)
+
+    async def send(self, data: bytes) -> None:
+        """Send a message that is not read to its end."""
+        await self._socket.send(data)
+
+    def message(self, pressed: str = "") -> bytes:
+        """The message that has the page made anew, with a button pressed or none."""
         message = BackMsg()
         state = message.rerun_script
         state.page_script_hash = self._page
-        state.query_string = ""
+        state.query_string = self.query
         for name, value in self._widgets.items():
             widget = state.widget_states.widgets.add(id=name)
             for info in value["files"]:
@@ -170,8 +185,7 @@ class Visitor:
                 one.file_urls.upload_url = one.file_urls.delete_url = info["path"]
         if pressed:
             state.widget_states.widgets.add(id=pressed).trigger_value = True
-        await self._socket.send(message.SerializeToString())
-        await self.watch(patience_s)
+        return bytes(message.SerializeToString())
 
     async def watch(self, patience_s: float = 60.0) -> None:
         """Read the page that is being made to its end, whoever asked for it."""
@@ -239,13 +253,25 @@ class Visitor:
         }
         path = f"/_stcore/upload_file/{self.session}/{file_id}"
         body += f"\r\n--{mark}--\r\n".encode()
-        return request(self.port, "PUT", path, body, usual | headers)
+        return request(self.port, "PUT", path, body, usual | headers, self._source)
+
+    def upload_head(self, size: int) -> bytes:
+        """The header of an upload that announces so many bytes."""
+        rows = [
+            f"PUT /_stcore/upload_file/{self.session}/{uuid.uuid4()} HTTP/1.1",
+            f"Host: 127.0.0.1:{self.port}",
+            f"Cookie: {XSRF}={self._token}",
+            f"X-Xsrftoken: {self._token}",
+            "Content-Type: multipart/form-data; boundary=m",
+            f"Content-Length: {size}",
+        ]
+        return "\r\n".join([*rows, "", ""]).encode()
 
     async def drop(self, file_id: str) -> None:
         """Take an uploaded file away again."""
         path = f"/_stcore/upload_file/{self.session}/{file_id}"
         headers = {"Cookie": f"{XSRF}={self._token}", "X-Xsrftoken": self._token}
-        await asyncio.to_thread(request, self.port, "DELETE", path, None, headers)
+        await asyncio.to_thread(request, self.port, "DELETE", path, None, headers, self._source)
 
     async def give(self, name: str, data: bytes) -> str:
         """The verdict on a clip that the page's first uploader is given in place of the last."""
@@ -273,17 +299,23 @@ class Visitor:
 
 
 @contextlib.asynccontextmanager
-async def visit(port: int, headers: Mapping[str, str] | None = None) -> AsyncIterator[Visitor]:
+async def visit(
+    port: int, headers: Mapping[str, str] | None = None, source: str = HERE
+) -> AsyncIterator[Visitor]:
     """A visitor whose page is complete; it is closed when the block ends."""
-    async with knock(port, headers) as visitor:
+    async with knock(port, headers, source) as visitor:
         await visitor.run()
         yield visitor
 
 
 @contextlib.asynccontextmanager
-async def knock(port: int, headers: Mapping[str, str] | None = None) -> AsyncIterator[Visitor]:
+async def knock(
+    port: int, headers: Mapping[str, str] | None = None, source: str = HERE
+) -> AsyncIterator[Visitor]:
     """A visitor who is connected, and has asked for nothing yet."""
-    status, fields, _ = await asyncio.to_thread(request, port, "GET", "/_stcore/health")
+    status, fields, _ = await asyncio.to_thread(
+        request, port, "GET", "/_stcore/health", None, None, source
+    )
     assert status == 200
     token = fields["set-cookie"].split(";")[0].partition("=")[2]
     async with connect(
@@ -293,5 +325,6 @@ async def knock(port: int, headers: Mapping[str, str] | None = None) -> AsyncIte
         max_size=None,
         open_timeout=60,
         close_timeout=10,
+        local_addr=(source, 0),
     ) as socket:
-        yield Visitor(port, socket, token)
+        yield Visitor(port, socket, token, source)
