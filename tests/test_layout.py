@@ -13,6 +13,10 @@ ROOT = Path(__file__).resolve().parent.parent
 
 ORDER = [
     "errors",
+    "files",
+    "lists",
+    "process",
+    "spawn",
     "labels",
     "frames",
     "containers",
@@ -62,6 +66,8 @@ ORDER = [
     "explain_words",
     "reports",
     "comparison",
+    "skips",
+    "archives",
     "inputs",
     "rows",
     "journal",
@@ -69,6 +75,7 @@ ORDER = [
     "cluster",
     "batch",
     "metrics",
+    "manifest",
     "published",
     "selective",
     "results",
@@ -98,6 +105,8 @@ ORDER = [
     "guard_words",
     "guard",
     "ui",
+    "cli_options",
+    "cli_batch",
     "__main__",
 ]  # a module imports only from those before it; ui_* share the place of ui
 
