@@ -22,6 +22,7 @@ from emo.corpora import Recording
 from emo.degrade import ALTERATIONS_VERSION, CONDITIONS, vary
 from emo.errors import AudioError
 from emo.features import FEATURES_VERSION, N_MELS, analyse, cnn_input
+from emo.files import naming
 from emo.functionals import functional_names, functionals
 from emo.spawn import WorkerContext
 
@@ -206,7 +207,8 @@ def load_features(
             if missing:
                 title = f"{alteration or 'features'} of {corpus}"
                 more = _compute_all(list(missing.values()), alteration, each, title)
-                _write_shard(shard, chain(before, more))
+                with naming(shard):
+                    _write_shard(shard, chain(before, more))
                 before = list(_Shard.load(shard).rows())
             known |= {digest: row for digest, *row in before}
     vectors, views, reasons = zip(*(known[d] for d in digests), strict=True)
