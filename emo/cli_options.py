@@ -60,15 +60,20 @@ def models_directory(options: argparse.Namespace) -> Path:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a text to a file.
+    """Write a text to a file, or to a pipe that somebody reads.
 
     Raises
     ------
     EmoError
         It cannot be written.
     """
+    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_NONBLOCK", 0)
     try:
-        path.write_text(text, encoding="utf-8", errors="backslashreplace", newline="")
+        number = os.open(path, flags, 0o666)  # a pipe that nobody reads is an error, no wait
+        if hasattr(os, "O_NONBLOCK"):
+            os.set_blocking(number, True)
+        with open(number, "w", encoding="utf-8", errors="backslashreplace", newline="") as file:
+            file.write(text)
     except OSError as error:
         raise EmoError(f"{path} cannot be written: {error.strerror}.") from error
 

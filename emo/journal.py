@@ -138,7 +138,8 @@ class Journal:
         self.count += len(found)
         for done in found:
             if done.failed:
-                self._note(json.loads(done.lines))
+                rows = map(json.loads, done.lines.splitlines())
+                self._note_failed([row for row in rows if "error" in row])
 
     def check(self) -> None:
         """Refuse to go on where the rows that were written are not in the file any more.
@@ -171,13 +172,16 @@ class Journal:
                 "is not done anew."
             )
 
-    def _note(self, row: dict[str, Any]) -> None:
-        self.failed += 1
-        self._not_read(row["path"], str(row["error"]))
+    def _note_failed(self, rows: Sequence[dict[str, Any]]) -> None:
+        """Count a recording that could not be read, if these rows of it say so."""
+        self.failed += bool(rows)
+        for row in rows:
+            self._not_read(row["path"], str(row["error"]))
 
     def _recover(self) -> None:
         """Nothing; learns what is done, and cuts off what is there in part."""
         whole = 0
+        errors: list[dict[str, Any]] = []
         with self._path.open("rb") as lines:
             for number, line in enumerate(lines, 1):
                 row = _parse(line)
@@ -193,12 +197,14 @@ class Journal:
                         f"{self._path} was begun with other models or settings (run {row['run']}, "
                         f"this is {self._run}). Go on with those, or name another file with --out."
                     )
+                if "error" in row:
+                    errors.append(row)
                 if row.get("window", 0) == row.get("windows", 0):  # the last of its recording
                     whole = lines.tell()
                     self.names.add(row["path"])
                     self.count += 1
-                    if "error" in row:
-                        self._note(row)
+                    self._note_failed(errors)
+                    errors = []
         with naming(self._path):
             self._file.truncate(whole)
         self._size = whole

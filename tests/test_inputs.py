@@ -8,6 +8,7 @@ import os
 import tarfile
 import threading
 import tracemalloc
+from collections.abc import Callable
 
 import pytest
 
@@ -283,7 +284,12 @@ def test_a_pipe_is_a_row_at_once(tmp_path, name):
         load_item(*items)
 
 
-PACKS = {"tar": bytes, "tar.gz": gzip.compress, "tar.bz2": bz2.compress, "tar.xz": lzma.compress}
+PACKS: dict[str, Callable[[bytes], bytes]] = {
+    "tar": bytes,
+    "tar.gz": gzip.compress,
+    "tar.bz2": bz2.compress,
+    "tar.xz": lzma.compress,
+}
 
 
 @pytest.mark.parametrize("ending", PACKS)

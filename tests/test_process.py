@@ -3,6 +3,7 @@
 Each runs as a process of its own, as people start it.
 """
 
+import json
 import os
 import signal
 import subprocess
@@ -136,6 +137,22 @@ def test_an_interrupt_while_a_batch_starts_is_a_sentence(spoken, tmp_path, modul
     assert line.startswith("emo: stopped.")
 
 
+def test_a_pipe_that_nobody_reads_is_no_output(spoken, tmp_path):
+    os.mkfifo(tmp_path / "out.srt")
+    ran = emo(["timeline", spoken, "--out", tmp_path / "out.srt"])
+    assert ran.returncode == 1
+    assert ran.stderr.splitlines()[-1].startswith(f"emo: {tmp_path}/out.srt cannot be written")
+
+
+def test_a_pipe_that_is_read_is_an_output(spoken, tmp_path):
+    pipe = tmp_path / "pipe.json"
+    os.mkfifo(pipe)
+    with subprocess.Popen(["cat", pipe], stdout=subprocess.PIPE) as reader:
+        assert emo(["timeline", spoken, "--out", pipe]).returncode == 0
+        text, _ = reader.communicate(timeout=TIMEOUT_S)
+    assert json.loads(text)
+
+
 def test_bound_jobs_gives_what_the_machine_has_use_for(monkeypatch):
     monkeypatch.setattr(os, "cpu_count", lambda: 4)
     sizes = {"SC_PHYS_PAGES": 2**24, "SC_PAGE_SIZE": 2**12}  # 64 GB
@@ -147,12 +164,12 @@ def test_bound_jobs_gives_what_the_machine_has_use_for(monkeypatch):
     assert process.bound_jobs(999) == 1
 
 
-def test_far_too_many_jobs_are_bounded_with_a_note(spoken, tmp_path):
-    out = tmp_path / "out.jsonl"
-    ran = emo(["batch", spoken, "--out", out, "--jobs", 999])
-    assert ran.returncode == 0
-    assert "--jobs 999 is more than this machine has use for" in ran.stderr
-    assert len(out.read_text().splitlines()) == 1
+def test_far_too_many_jobs_are_bounded_with_a_note(tmp_path):
+    (tmp_path / "empty").mkdir()
+    ran = emo(["batch", tmp_path / "empty", "--out", tmp_path / "out.jsonl", "--jobs", 999])
+    first, last = ran.stderr.strip().splitlines()
+    assert first.startswith("emo: --jobs 999 is more than this machine has use for")
+    assert last.startswith("emo: There is no recording in")
 
 
 def test_an_interrupt_of_a_program_that_calls_main_is_its_own_affair(spoken, monkeypatch, capsys):
