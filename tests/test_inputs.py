@@ -319,7 +319,8 @@ def test_an_archive_whose_member_leads_backwards_ends(tmp_path):
     lie = tarfile.TarInfo("back.wav")
     lie.pax_headers = {"size": "-1536"}
     path = tmp_path / "clips.tar"
-    path.write_bytes(lie.tobuf(tarfile.PAX_FORMAT) + bytes(9000))
+    first = tarfile.TarInfo("notes.md").tobuf()  # at the very start tarfile itself would see it
+    path.write_bytes(first + lie.tobuf(tarfile.PAX_FORMAT) + bytes(9000))
     for ask in (lambda: found(path), lambda: count_items([str(path)])):
         asking = threading.Thread(target=ask, daemon=True)
         asking.start()

@@ -124,7 +124,7 @@ def test_an_interrupt_while_modules_are_loaded_is_a_sentence(spoken, tmp_path, m
     assert (ran.returncode, ran.stdout, ran.stderr.strip()) == (130, "", "emo: stopped.")
 
 
-@pytest.mark.parametrize("module", ["emo.batch", "emo.workers", "soundfile"])
+@pytest.mark.parametrize("module", ["emo.batch", "multiprocessing.spawn", "soundfile"])
 @pytest.mark.parametrize("in_worker", [False, True], ids=["command", "worker"])
 def test_an_interrupt_while_a_batch_starts_is_a_sentence(spoken, tmp_path, module, in_worker):
     interrupt = "os.killpg(0, signal.SIGINT)"  # as a terminal does
