@@ -1,29 +1,50 @@
 """Emo from the command line: predict, batch, timeline, explain, evaluate, train, corpora, cards."""
 
+import signal
+
+from emo import process
+
+if __name__ == "__main__":
+    signal.signal(signal.SIGINT, process.stop)
+    process.prepare()
+elif __name__ == "__mp_main__":  # a worker, which imports this before anything else
+    process.prepare_worker()
+
 import argparse
-import json
 import os
 import shlex
 import sys
 from collections.abc import Mapping, Sequence
+from concurrent.futures import BrokenExecutor
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
 # One BLAS thread: small products are faster without threads, and workers do not fight for cores.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 from emo.classifiers import CLASSIFIERS
+from emo.cli_batch import add_batch, add_manifest, evaluate_manifest, print_scores
+from emo.cli_options import (
+    DONE,
+    FAILED,
+    INTERRUPTED,
+    Commands,
+    add_jobs,
+    add_models,
+    models_directory,
+    whole,
+    write_report,
+    write_text,
+)
 from emo.errors import AudioError, CorpusError, EmoError, SettingError
 from emo.folds import PROTOCOLS
 from emo.limit_words import ALL_LIMITS, NBSP
 
-DONE, FAILED, INTERRUPTED = 0, 1, 130  # argparse itself exits with 2 for wrong usage
+GOES_ON = " Training goes on from its last checkpoint."
 FORMATS = ("table", "json", "csv")
 TIMELINE_FORMATS = ("text", "csv", "json", "srt", "vtt")
 ANSWERS = (*CLASSIFIERS, "vote")
-
-Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -34,23 +55,49 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stdout.reconfigure(errors="backslashreplace")  # a file name need not be text
     options.command = f"python -m emo {shlex.join(given)}"
     try:
-        return int(options.run(options))
+        _bound_jobs(options)
+        status = int(options.run(options))
+        sys.stdout.flush()
+        return status
     except EmoError as error:
         print(f"emo: {error}", file=sys.stderr)
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        process.discard_output()
     except OSError as error:
-        print(f"emo: {error.filename or 'A file'}: {error.strerror or error}.", file=sys.stderr)
+        if error.filename == process.STANDARD_OUTPUT:
+            process.discard_output()
+        print(f"emo: {error.filename or 'a file'}: {error.strerror or error}.", file=sys.stderr)
     except ModuleNotFoundError as error:
         print(
             f"emo: this needs the package {error.name}. Install all that training needs with: "
             "pip install -r requirements.txt",
             file=sys.stderr,
         )
+    except (BrokenExecutor, MemoryError):
+        print(
+            "emo: a process was ended, or got no more memory. Close other programs, or give "
+            "--jobs a smaller number.",
+            file=sys.stderr,
+        )
     except KeyboardInterrupt:
-        print("emo: stopped. Training goes on from its last checkpoint.", file=sys.stderr)
+        process.end_at_once()
+        print(f"emo: stopped.{getattr(options, 'hint', '')}", file=sys.stderr)
         return INTERRUPTED
     return FAILED
+
+
+def _bound_jobs(options: argparse.Namespace) -> None:
+    """Take the number of processes that this machine has use for, and say so where it is less."""
+    asked = getattr(options, "jobs", 0)
+    if not asked:
+        return
+    options.jobs = process.bound_jobs(asked)
+    if options.jobs < asked:
+        print(
+            f"emo: --jobs {asked:,} is more than this machine has use for; {options.jobs} "
+            "processes work.",
+            file=sys.stderr,
+        )
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -70,31 +117,11 @@ def _add_answering(commands: Commands) -> None:
     predict = commands.add_parser("predict", help="label recordings", epilog=reads)
     predict.add_argument("paths", nargs="+", metavar="PATH", help="audio files")
     predict.add_argument("--format", choices=FORMATS, default="table")
-    _add_models(predict)
+    add_models(predict)
     _add_settings(predict)
     predict.set_defaults(run=_predict, parser=predict)
 
-    batch = commands.add_parser("batch", help="label any number of recordings into a file")
-    batch.add_argument(
-        "inputs",
-        nargs="+",
-        metavar="INPUT",
-        help="files, folders, patterns, tar archives, addresses (s3://…), lists (.txt with a path "
-        "a line), or - for a list from standard input",
-    )
-    batch.add_argument(
-        "--out",
-        type=Path,
-        required=True,
-        metavar="FILE",
-        help="name.jsonl, name.csv or name.parquet; if an earlier run was stopped, the same "
-        "command goes on",
-    )
-    batch.add_argument("--timeline", action="store_true", help="a row a window of three seconds")
-    _add_jobs(batch)
-    batch.add_argument("--dask", default="", metavar="ADDRESS", help="of a Dask cluster, or local")
-    _add_models(batch)
-    batch.set_defaults(run=_batch, parser=batch)
+    add_batch(commands)
 
     timeline = commands.add_parser("timeline", help="label the speech in a recording, as it goes")
     timeline.add_argument("path", metavar="FILE", help="an audio file")
@@ -102,13 +129,13 @@ def _add_answering(commands: Commands) -> None:
         "--format", choices=TIMELINE_FORMATS, help="default: what the name of --out says, or text"
     )
     timeline.add_argument("--out", type=Path, metavar="FILE", help="write to this file")
-    _add_models(timeline)
+    add_models(timeline)
     timeline.set_defaults(run=_timeline)
 
     explain = commands.add_parser("explain", help="say why the classifiers answer as they do")
     explain.add_argument("paths", nargs="+", metavar="FILE", help="audio files")
     explain.add_argument("--format", choices=("text", "json"), default="text")
-    _add_models(explain)
+    add_models(explain)
     explain.set_defaults(run=_explain)
 
 
@@ -123,6 +150,7 @@ def _add_measuring(commands: Commands) -> None:
         help="train on part of the corpora and test on the rest; repeatable",
     )
     source.add_argument("--manifest", type=Path, help="CSV with the columns path and emotion")
+    add_manifest(evaluate)
     evaluate.add_argument("--fold", type=int, action="append", help="only this fold; repeatable")
     evaluate.add_argument(
         "--classifier",
@@ -135,14 +163,14 @@ def _add_measuring(commands: Commands) -> None:
     )
     evaluate.add_argument("--json", type=Path, metavar="OUT", help="write the figures here")
     _add_data(evaluate)
-    _add_models(evaluate)
-    evaluate.set_defaults(run=_evaluate, parser=evaluate)
+    add_models(evaluate)
+    evaluate.set_defaults(run=_evaluate, parser=evaluate, hint=GOES_ON)
 
     train = commands.add_parser("train", help="fit the classifiers on all clips")
     train.add_argument("which", choices=(*CLASSIFIERS, "all"))
     _add_data(train)
-    _add_models(train)
-    train.set_defaults(run=_train)
+    add_models(train)
+    train.set_defaults(run=_train, hint=GOES_ON)
 
 
 def _add_describing(commands: Commands) -> None:
@@ -154,16 +182,12 @@ def _add_describing(commands: Commands) -> None:
 
     cards = commands.add_parser("cards", help="write the model cards and tables of results")
     cards.add_argument("--check", action="store_true", help="only say whether they are stale")
-    _add_models(cards)
+    add_models(cards)
     cards.set_defaults(run=_cards)
 
     report = commands.add_parser("report", help="what was aimed at and what was reached")
-    _add_models(report)
+    add_models(report)
     report.set_defaults(run=_report)
-
-
-def _add_models(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--models", type=Path, help="folder of the models (default: models/)")
 
 
 def _add_settings(parser: argparse.ArgumentParser) -> None:
@@ -183,33 +207,8 @@ def _add_settings(parser: argparse.ArgumentParser) -> None:
 
 def _add_data(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data", type=Path, help="folder of the corpora (default: $EMO_DATA)")
-    _add_jobs(parser)
-    parser.add_argument("--seed", type=_whole, default=1)
-
-
-def _add_jobs(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--jobs", type=_positive, default=os.cpu_count() or 1, help="worker processes"
-    )
-
-
-def _whole(text: str) -> int:
-    """A number from 0 up; argparse makes a sentence of the error."""
-    if not text.isdecimal():
-        raise argparse.ArgumentTypeError(f"{text} is not a whole number from 0 up")
-    return int(text)
-
-
-def _positive(text: str) -> int:
-    if _whole(text) == 0:
-        raise argparse.ArgumentTypeError("0 is too few")
-    return int(text)
-
-
-def _models_directory(options: argparse.Namespace) -> Path:
-    from emo.predict import MODELS_DIR
-
-    return options.models or MODELS_DIR
+    add_jobs(parser)
+    parser.add_argument("--seed", type=whole, default=1)
 
 
 def _data_directory(options: argparse.Namespace) -> Path:
@@ -239,7 +238,7 @@ def _predict(options: argparse.Namespace) -> int:
         )
     except SettingError as error:
         options.parser.error(str(error))
-    models = load_usable(_models_directory(options))
+    models = load_usable(models_directory(options))
     _tell_faults(models.faults)
     rows: list[Row] = []
     for path in options.paths:
@@ -262,36 +261,13 @@ def _tell_faults(faults: Mapping[str, str]) -> None:
         print(f"emo: no answer of the {name}, the vote is without it: {fault}", file=sys.stderr)
 
 
-def _batch(options: argparse.Namespace) -> int:
-    import signal
-
-    from emo.batch import FORMATS, label, make_recipe, summary
-
-    if options.out.suffix.lower() not in FORMATS:
-        options.parser.error(f"--out must end in {', '.join(FORMATS)}: {options.out}")
-    recipe = make_recipe(_models_directory(options), options.timeline)
-    if hasattr(sys.stdin, "reconfigure"):
-        sys.stdin.reconfigure(errors="surrogateescape")  # as above
-    # What stops a service, and what a cluster sends first: as polite as Ctrl-C.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        tally = label(
-            options.inputs, options.out, recipe, options.jobs, options.dask, sys.stdin, sys.stderr
-        )
-    except KeyboardInterrupt:
-        print("\nemo: stopped. To go on, run the same command again.", file=sys.stderr)
-        return INTERRUPTED
-    print(summary(tally, options.out), file=sys.stderr)
-    return FAILED if tally.failed else DONE
-
-
 def _timeline(options: argparse.Namespace) -> int:
     from emo import reports
     from emo.audio import load
     from emo.predict import load_usable
     from emo.timeline import follow
 
-    models = load_usable(_models_directory(options))
+    models = load_usable(models_directory(options))
     _tell_faults(models.faults)
     clip = load(options.path)
     if options.out and options.out.exists() and options.out.samefile(options.path):
@@ -309,7 +285,11 @@ def _timeline(options: argparse.Namespace) -> int:
         "srt": reports.write_srt,
         "vtt": reports.write_vtt,
     }[form]
-    _write_text(options.out, reports.written(write, options.path, found))
+    text = reports.written(write, options.path, found)
+    if options.out is None:
+        sys.stdout.write(text)
+    else:
+        write_text(options.out, text)
     if form not in ("text", "json"):  # the others have no place for it
         for sentence in reports.remarks(found):
             print(f"emo: {sentence}", file=sys.stderr)
@@ -322,24 +302,13 @@ def _format_by_name(path: Path | None) -> str:
     return suffix if suffix in TIMELINE_FORMATS else "text"
 
 
-def _write_text(path: Path | None, text: str) -> None:
-    """Nothing; writes to the file, or prints where there is none."""
-    if path is None:
-        sys.stdout.write(text)
-        return
-    try:
-        path.write_text(text, encoding="utf-8", errors="backslashreplace", newline="")
-    except OSError as error:
-        raise EmoError(f"{path} cannot be written: {error.strerror}.") from error
-
-
 def _explain(options: argparse.Namespace) -> int:
     from emo.audio import load
     from emo.explain import explain
     from emo.predict import load_models
     from emo.reports import Explained, write_json, write_text
 
-    models = load_models(_models_directory(options))
+    models = load_models(models_directory(options))
     rows: list[Explained] = []
     for path in options.paths:
         try:
@@ -358,13 +327,13 @@ def _explain(options: argparse.Namespace) -> int:
 
 def _evaluate(options: argparse.Namespace) -> int:
     if options.manifest:
-        return _evaluate_manifest(options)
+        return evaluate_manifest(options)
     from emo.alarms import false_alarms, summary
     from emo.evaluate import compare, evaluate_protocols
     from emo.results import read_metrics
     from emo.train import describe_folder
 
-    models = _models_directory(options)
+    models = models_directory(options)
     directory = _data_directory(options)
     asked = list(dict.fromkeys(options.protocol))
     if "all" in asked:
@@ -394,26 +363,9 @@ def _evaluate(options: argparse.Namespace) -> int:
         blocks = {key: read_metrics(models, key)["protocols"] for key in ANSWERS}
         report[protocol] = {key: block[protocol] for key, block in blocks.items()}
         print(f"\n{protocol}")
-        _print_scores(report[protocol])
-    _write_report(options.json, {"protocols": report})
+        print_scores(report[protocol])
+    write_report(options.json, {"protocols": report})
     return DONE
-
-
-def _evaluate_manifest(options: argparse.Namespace) -> int:
-    from emo.evaluate import evaluate_manifest, read_manifest
-    from emo.predict import load_models
-    from emo.reports import printable
-
-    if options.fold or options.check:
-        options.parser.error("--fold and --check go with --protocol")
-    found = evaluate_manifest(
-        read_manifest(options.manifest), load_models(_models_directory(options))
-    )
-    _print_scores(found["models"])
-    for row in found["errors"]:
-        print(f"{printable(row['path'])}: {row['error']}")
-    _write_report(options.json, found)
-    return FAILED if found["errors"] else DONE
 
 
 def _print_comparison(protocol: str, table: dict[str, dict[str, float]]) -> None:
@@ -425,23 +377,6 @@ def _print_comparison(protocol: str, table: dict[str, dict[str, float]]) -> None
         )
 
 
-def _print_scores(scores: dict[str, dict[str, Any]]) -> None:
-    print(f"{'':<14}{'n':>7}{'accuracy':>10}{'UAR':>8}{'macro F1':>10}")
-    for key, block in scores.items():
-        rows = {key: block} if "n" in block else {}
-        if not rows:
-            rows = {f"{key} {corpus}": row for corpus, row in block["per_corpus"].items()}
-        for name, s in rows.items():
-            print(
-                f"{name:<14}{s['n']:>7,}{s['accuracy']:>10.3f}{s['uar']:>8.3f}{s['macro_f1']:>10.3f}"
-            )
-
-
-def _write_report(path: Path | None, report: dict[str, Any]) -> None:
-    if path is not None:
-        _write_text(path, json.dumps(report, indent=1) + "\n")
-
-
 def _train(options: argparse.Namespace) -> int:
     from emo.predict import MODEL_KEYS
     from emo.train import describe_folder, load_dataset, train_models
@@ -450,7 +385,7 @@ def _train(options: argparse.Namespace) -> int:
     directory = _data_directory(options)
     print(describe_folder(directory), file=sys.stderr)
     dataset = load_dataset(directory, options.jobs)
-    train_models(keys, dataset, _models_directory(options), options.command, options.seed)
+    train_models(keys, dataset, models_directory(options), options.command, options.seed)
     return DONE
 
 
@@ -467,14 +402,14 @@ def _corpora(options: argparse.Namespace) -> int:
 
         found = audit(options.directory, progress)
     print(format_audit(found))
-    _write_report(options.json, found.as_dict())
+    write_report(options.json, found.as_dict())
     return DONE
 
 
 def _cards(options: argparse.Namespace) -> int:
     from emo.cards import stale_documents, write_cards
 
-    models = _models_directory(options)
+    models = models_directory(options)
     readme = models.parent / "README.md"
     if not options.check:
         write_cards(models, readme)
@@ -488,7 +423,7 @@ def _cards(options: argparse.Namespace) -> int:
 def _report(options: argparse.Namespace) -> int:
     from emo.report import disagreements, report
 
-    models = _models_directory(options)
+    models = models_directory(options)
     print(report(models), end="")
     found = disagreements(models)
     for sentence in found:
@@ -497,4 +432,4 @@ def _report(options: argparse.Namespace) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    process.run(main)

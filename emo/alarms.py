@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from itertools import product
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -18,14 +17,17 @@ from emo.audio import decode
 from emo.corpora import Recording, find
 from emo.degrade import CONDITIONS
 from emo.errors import AudioError
-from emo.evaluate import MANIFEST_CHUNK, altered_rows
+from emo.evaluate import altered_rows
 from emo.features import Floats, analyse
 from emo.folds import folds
 from emo.presence import PRESENCE_VERSION, concerns
 from emo.results import PRESENCE, read_json, write_json
 from emo.sounds import DESIGN, HELD_OUT, KINDS, sound
+from emo.spawn import WorkerContext
 from emo.store import alter
 from emo.train import commit
+
+_CHUNK = 32  # clips that a process gets at a time
 
 VARIED = "varied"
 """What :func:`emo.store.alter` alters at random, as the copies for training are."""
@@ -87,7 +89,7 @@ def false_alarms(
         recordings[i] for fold in folds("voices", recordings) for i in altered_rows(fold, fold.test)
     ]
     earlier = read_json(models / PRESENCE)
-    with ProcessPoolExecutor(jobs, get_context("spawn")) as workers:
+    with ProcessPoolExecutor(jobs, WorkerContext()) as workers:
         run = partial(_spread, workers)
         counts = {
             "corpora": _of_corpora(run, recordings, ""),
@@ -135,7 +137,7 @@ def before(earlier: Counts) -> Counts:
 
 def _spread(workers: ProcessPoolExecutor, work: Work, items: Sequence[Any]) -> Flags:
     """Return what some work gives of each item, done in processes."""
-    parts = [items[i : i + MANIFEST_CHUNK] for i in range(0, len(items), MANIFEST_CHUNK)]
+    parts = [items[i : i + _CHUNK] for i in range(0, len(items), _CHUNK)]
     return [flag for part in workers.map(work, parts) for flag in part]
 
 

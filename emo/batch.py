@@ -1,5 +1,6 @@
 """Answers to any number of recordings, in a file that the next run goes on from."""
 
+import errno
 import hashlib
 import json
 import os
@@ -18,10 +19,12 @@ from emo.calibrate import CALIBRATION
 from emo.cluster import run as run_on_cluster
 from emo.errors import AudioError, EmoError, ModelError
 from emo.features import FEATURES_VERSION
-from emo.inputs import Item, count_items, find_items, load_item
+from emo.files import check_output
+from emo.inputs import STANDARD_INPUT, Item, count_items, find_items, load_item
 from emo.journal import Journal
 from emo.predict import MODEL_KEYS, MODELS_DIR, Models, load_models, predict_many
 from emo.rows import Done, answered, convert, followed, refused, write_csv, write_parquet
+from emo.skips import NOT_READ, SkipLog
 from emo.timeline import HOP_S, WINDOW_S, follow
 from emo.workers import LIMIT_S
 from emo.workers import run as run_here
@@ -37,6 +40,7 @@ GROUP_BYTES = 8 * 2**20  # of recordings out of archives, which are sent along
 TOGETHER_S = 120.0  # of sound, answered in one call: enough to pay, little in memory
 TIMELINE_LIMIT_S = 10 * LIMIT_S
 
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _TOLD_S, _TOLD_ON_A_TERMINAL_S = 10.0, 0.5
 
 
@@ -202,6 +206,7 @@ def label(
     dask: str = "",
     lines: Iterable[str] = (),
     told: TextIO | None = None,
+    skips: SkipLog | None = None,
 ) -> Tally:
     """What was done; writes a row a recording, or a window, to ``out``.
 
@@ -220,21 +225,62 @@ def label(
         Address of a Dask cluster, or ``local``, to work on instead.
     told
         Where progress is written.
+    skips
+        Counts what is passed over, and notes what cannot be read.
 
     Raises
     ------
     EmoError
-        The file is there and cannot be gone on with, or the run cannot start.
+        The file is there and cannot be gone on with, or is lost while it is written; the disk is
+        full; the run cannot start; or there is no recording.
     """
-    write = FORMATS[out.suffix.lower()]
-    rows = out if write is None else out.with_name(f"{out.name}.rows.jsonl")
+    skips = skips or SkipLog()
+    write, rows = FORMATS[out.suffix.lower()], rows_file(out)
+    check_output(out)
     if write is not None and out.exists() and not rows.exists():
         raise EmoError(f"{out} is there and complete. Remove it, or name another file with --out.")
+    was_there = rows.exists()
+    try:
+        tally = _fill(given, rows, recipe, jobs, dask, lines, told, skips)
+        if not tally.before + tally.done:
+            if not was_there:
+                rows.unlink()
+            raise EmoError(_nothing_found(given, skips))
+        if write is not None:
+            convert(rows, out, write)
+    except OSError as error:
+        if error.errno not in _NO_ROOM:
+            raise
+        raise EmoError(
+            f"{error.filename}: {error.strerror}. What was answered before is kept in {rows}. Make "
+            "room, and run the same command again to go on."
+        ) from error
+    return tally
+
+
+def rows_file(out: Path) -> Path:
+    """Return the file of JSON Lines that rows are written to as they come."""
+    if FORMATS[out.suffix.lower()] is None:
+        return out
+    return out.with_name(f"{out.name}.rows.jsonl")
+
+
+def _fill(
+    given: Sequence[str],
+    rows: Path,
+    recipe: Recipe,
+    jobs: int,
+    dask: str,
+    lines: Iterable[str],
+    told: TextIO | None,
+    skips: SkipLog,
+) -> Tally:
+    """Answer all recordings that have no row, and append theirs."""
     work = partial(answer_items, recipe)
     give_up = partial(_gave_up, recipe)
-    with Journal(rows, recipe.run) as journal:
+    with Journal(rows, recipe.run, partial(skips.note, NOT_READ)) as journal:
         before = len(journal.names)
-        items = find_items(given, journal.names.add, lines)
+        items = find_items(given, journal.names.add, lines, skips.skip)
         size = 1 if recipe.timeline else CLUSTER_GROUP if dask else GROUP
         if dask:
             found = run_on_cluster(grouped(items, size), work, dask, jobs, give_up)
@@ -246,11 +292,16 @@ def label(
             for some in found:
                 journal.append(some)
                 progress.tell(len(some), journal.failed)
-        tally = Tally(before, progress.done, journal.failed, progress.elapsed_s())
-    if write is not None:
-        convert(rows, out, write)
-    progress.end()
-    return tally
+        journal.check()
+        progress.end()
+        return Tally(before, progress.done, journal.failed, progress.elapsed_s())
+
+
+def _nothing_found(given: Sequence[str], skips: SkipLog) -> str:
+    where = given[0] if len(given) == 1 else f"these {len(given)} inputs"
+    where = "the list from standard input" if where == STANDARD_INPUT else where
+    passed = skips.summary()
+    return f"There is no recording in {where}: {passed or 'nothing is there to be read'}."
 
 
 def _gave_up(recipe: Recipe, item: Item, reason: str) -> Done:
@@ -302,12 +353,19 @@ class Progress:
         if self._out is not None and time.monotonic() - self._told_s >= due_s:
             self._told_s = time.monotonic()
             start, stop = ("\r", "\x1b[K") if self._in_place else ("", "\n")
-            print(f"{start}{self._line()}", end=stop, file=self._out, flush=True)
+            self._print(f"{start}{self._line()}{stop}")
 
     def end(self) -> None:
         """Nothing; ends the line on a terminal, so that what comes next has its own."""
-        if self._out is not None and self._in_place:
-            print("\r\x1b[K", end="", file=self._out, flush=True)
+        if self._in_place:
+            self._print("\r\x1b[K")
+
+    def _print(self, text: str) -> None:
+        if self._out is not None:
+            try:
+                print(text, end="", file=self._out, flush=True)
+            except OSError:  # nobody looks any more; the rows are what counts
+                self._out = None
 
     def _count(self, given: Sequence[str]) -> None:
         self._total = count_items(given)
@@ -331,12 +389,15 @@ def _clock(duration_s: float) -> str:
     return f"{hours}:{minutes:02d}:{seconds:02d}" if hours else f"{minutes}:{seconds:02d}"
 
 
-def summary(tally: Tally, out: Path) -> str:
-    """What was done, in a sentence."""
+def summary(tally: Tally, out: Path, skips: SkipLog) -> str:
+    """Return what was done, in a line."""
     rate = tally.done / max(tally.took_s, 1e-3)
-    line = f"{tally.done:,} recordings in {_clock(tally.took_s)}, {rate:,.1f} a second"
+    plural = "s" * (tally.done != 1)
+    line = f"{tally.done:,} recording{plural} in {_clock(tally.took_s)}, {rate:,.1f} a second"
     if tally.before:
         line += f"; {tally.before:,} were done before"
     if tally.failed:
         line += f"; {tally.failed:,} could not be read, their rows say why"
+    if passed := skips.summary():
+        line += f"; {passed}"
     return f"{line}. {os.fspath(out)}"

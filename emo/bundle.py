@@ -20,6 +20,7 @@ from emo.epochs import softmax
 from emo.errors import ModelError
 from emo.examples import N_OUTPUTS, Arrays, Fitted
 from emo.features import FEATURES_VERSION, N_MELS
+from emo.files import naming
 from emo.functionals import functional_names
 from emo.labels import TRAINED_LABELS
 
@@ -136,10 +137,12 @@ class Model:
 def save_model(directory: Path, key: str, fitted: Fitted, origin: Origin) -> None:
     """Nothing; writes ``weights.npz``, the runtime's file if any, then ``model.json``."""
     directory.mkdir(parents=True, exist_ok=True)
-    np.savez_compressed(directory / WEIGHTS, allow_pickle=False, **fitted.arrays)
+    with naming(directory / WEIGHTS):
+        np.savez_compressed(directory / WEIGHTS, allow_pickle=False, **fitted.arrays)
     names = [WEIGHTS]
     if CLASSIFIERS[key].predict is None:
-        (directory / NETWORK).write_bytes(network_bytes(fitted))
+        with naming(directory / NETWORK):
+            (directory / NETWORK).write_bytes(network_bytes(fitted))
         names.append(NETWORK)
     card = {
         "format": FORMAT,
@@ -163,7 +166,8 @@ def save_model(directory: Path, key: str, fitted: Fitted, origin: Origin) -> Non
         "command": origin.command,
         "files": {name: _describe(directory / name) for name in names},
     }
-    (directory / CARD).write_text(json.dumps(card, indent=1) + "\n")
+    with naming(directory / CARD):
+        (directory / CARD).write_text(json.dumps(card, indent=1) + "\n")
 
 
 def writes_network() -> bool:

@@ -31,6 +31,7 @@ from emo.cnn import CNN_COPIES, CNN_LISTENERS
 from emo.corpora import CORPORA
 from emo.errors import ModelError
 from emo.explain_words import plain_outline
+from emo.files import naming
 from emo.folds import CALIBRATION_ONE_IN
 from emo.labels import LABELS
 from emo.mlp import MLP_COPIES, MLP_LISTENERS
@@ -507,7 +508,8 @@ def write_cards(models: Path, readme: Path | None = None) -> tuple[Path, ...]:
     outdated = _differing(made)
     for path in outdated:
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(made[path], encoding="utf-8")
+        with naming(path):
+            path.write_text(made[path], encoding="utf-8")
     return outdated
 
 

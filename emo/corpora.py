@@ -52,11 +52,12 @@ class Collection:
 
 @dataclass(frozen=True)
 class Name:
-    """What a file name tells."""
+    """What a file name tells; ``code`` is how it spells the emotion, in lower case."""
 
     stem: str
     speaker: str
     emotion: str
+    code: str
 
 
 @dataclass(frozen=True)
@@ -126,19 +127,19 @@ def _parse_cremad(match: re.Match[str], _folder: str) -> Name:
     # 1040_ITH_SAD_X is how the older downloads spell 1040_ITH_SAD_XX (CREMA-D, issue 6).
     level = "XX" if level == "X" else level
     stem = f"{actor}_{sentence}_{emotion}_{level}"
-    return Name(stem, f"cremad-{actor}", CREMAD_EMOTIONS[emotion])
+    return Name(stem, f"cremad-{actor}", CREMAD_EMOTIONS[emotion], emotion.lower())
 
 
 def _parse_ravdess(match: re.Match[str], _folder: str) -> Name:
     emotion, actor = match["emotion"], match["actor"]
-    return Name(match[0], f"ravdess-{actor}", RAVDESS_EMOTIONS[emotion])
+    return Name(match[0], f"ravdess-{actor}", RAVDESS_EMOTIONS[emotion], emotion)
 
 
 def _parse_tess(match: re.Match[str], _folder: str) -> Name:
     voice, word, emotion = match[1].upper(), match[2].lower(), match[3].lower()
     # The download holds OA_bite_neutral where it means OAF_bite_neutral.
     voice = f"{voice[0]}AF"
-    return Name(f"{voice}_{word}_{emotion}", f"tess-{voice}", TESS_EMOTIONS[emotion])
+    return Name(f"{voice}_{word}_{emotion}", f"tess-{voice}", TESS_EMOTIONS[emotion], emotion)
 
 
 def _parse_savee(match: re.Match[str], folder: str) -> Name | None:
@@ -146,7 +147,8 @@ def _parse_savee(match: re.Match[str], folder: str) -> Name | None:
     if speaker not in SAVEE_SPEAKERS:
         return None
     emotion = match[2].lower()
-    return Name(f"{speaker}_{emotion}{match[3]}", f"savee-{speaker}", SAVEE_EMOTIONS[emotion])
+    stem = f"{speaker}_{emotion}{match[3]}"
+    return Name(stem, f"savee-{speaker}", SAVEE_EMOTIONS[emotion], emotion)
 
 
 _RAVDESS_CITATION = (
@@ -340,18 +342,27 @@ def _read_name(path: Path) -> Recording | Skipped:
         return Skipped(path, "hidden")
     if path.suffix.lower() not in EXTENSIONS:
         return Skipped(path, f"not an audio file ({path.suffix or 'no ending'})")
+    if clip := read_stem(path):
+        corpus, name = clip
+        if problem := _content_problem(path):
+            return Skipped(path, problem)
+        return Recording(path, corpus.key, name.stem, name.speaker, name.emotion)
     for corpus, pattern in _PATTERNS:
-        if match := pattern.fullmatch(path.stem):
-            name = corpus.parse(match, path.parent.name)
-            if name is None:
-                speakers = ", ".join(SAVEE_SPEAKERS)
-                return Skipped(path, f"a {corpus.title} name outside a speaker's folder {speakers}")
-            if problem := _content_problem(path):
-                return Skipped(path, problem)
-            return Recording(path, corpus.key, name.stem, name.speaker, name.emotion)
+        if pattern.fullmatch(path.stem):
+            speakers = ", ".join(SAVEE_SPEAKERS)
+            return Skipped(path, f"a {corpus.title} name outside a speaker's folder {speakers}")
     if re.fullmatch(r"0[12](-\d\d){6}", path.stem):
         return Skipped(path, "a RAVDESS video (its name begins with 01 or 02; sound alone is 03)")
     return Skipped(path, "its name follows none of the corpora, so it tells no emotion")
+
+
+def read_stem(path: Path) -> tuple[Corpus, Name] | None:
+    """Return which clip of the corpora a path is named as, None where it is named as none."""
+    for corpus, pattern in _PATTERNS:
+        if match := pattern.fullmatch(path.stem):
+            name = corpus.parse(match, path.parent.name)
+            return None if name is None else (corpus, name)
+    return None
 
 
 def _content_problem(path: Path) -> str | None:

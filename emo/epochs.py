@@ -15,6 +15,8 @@ from typing import Any
 
 import numpy as np
 
+from emo.files import naming
+
 Curve = list[dict[str, float]]
 """A row an epoch: ``epoch``, ``loss`` and ``accuracy`` on the altered clips it was fitted to."""
 
@@ -163,10 +165,12 @@ def _save(model: Any, curve: Curve, checkpoint: Path | None) -> None:
     if checkpoint is None:
         return
     checkpoint.parent.mkdir(parents=True, exist_ok=True)
-    model.save(_epoch_file(checkpoint, len(curve)))
+    with naming(_epoch_file(checkpoint, len(curve))):
+        model.save(_epoch_file(checkpoint, len(curve)))
     record = checkpoint.with_suffix(".json")
     partial = record.with_suffix(".partial")
-    partial.write_text(json.dumps(curve))
+    with naming(partial):
+        partial.write_text(json.dumps(curve))
     partial.replace(record)
     _epoch_file(checkpoint, len(curve) - 1).unlink(missing_ok=True)
 

@@ -1,26 +1,23 @@
-"""How often each classifier and the vote are right: by protocol, or on a list of files."""
+"""How often each classifier and the vote are right, protocol by protocol."""
 
-import csv
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from functools import partial
-from multiprocessing import get_context, parent_process
+from multiprocessing import parent_process
 from pathlib import Path
 from threading import Thread
 from typing import Any
 
 import numpy as np
-from tqdm import tqdm
 
-from emo.audio import Clip, load
 from emo.bundle import Network, network_bytes, writes_network
 from emo.classifiers import CLASSIFIERS
 from emo.corpora import Recording
 from emo.degrade import CONDITIONS
 from emo.epochs import softmax
-from emo.errors import AudioError, CorpusError, ModelError
+from emo.errors import CorpusError
 from emo.examples import Batch, Fitted, Inputs
 from emo.folds import Fold, folds
 from emo.labels import LABELS
@@ -32,7 +29,7 @@ from emo.metrics import (
     score,
     write_predictions,
 )
-from emo.predict import ANSWER_KEYS, MODEL_KEYS, Models, predict_many
+from emo.predict import MODEL_KEYS
 from emo.results import (
     PLAIN_OF,
     VOTE,
@@ -42,12 +39,11 @@ from emo.results import (
     read_metrics,
     summarise,
 )
+from emo.spawn import WorkerContext
 from emo.store import load_features
 from emo.train import SEED, Dataset, commit, fit_all, load_dataset, write_curve
 from emo.tree import predict_plain
 
-MANIFEST_COLUMNS = ("path", "emotion")
-MANIFEST_CHUNK = 32
 ALTERED_ONE_IN = 6  # test clips of ``voices`` that are also tested altered
 _ALTERED_SEED = 3
 
@@ -200,7 +196,7 @@ def _work(job: Job) -> Outcome:
 
 def run_jobs(todo: Sequence[Job], jobs: int) -> Iterator[Outcome]:
     """The outcomes of folds as they are ready, ``jobs`` at a time, each on a core of its own."""
-    context = get_context("spawn")
+    context = WorkerContext()
     places = context.Manager().Queue()
     for place in range(jobs):
         places.put(place)
@@ -393,104 +389,3 @@ def compare(outcome_models: Path, models: Path, protocol: str) -> dict[str, dict
 def _accuracy(predictions: Predictions) -> float:
     asked = predictions.among(LABELS)
     return score(asked.emotions, asked.probabilities).accuracy
-
-
-# --- A list of one's own -------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Listed:
-    """A row of a manifest: a file, relative paths resolved, and its true label."""
-
-    path: Path
-    emotion: str
-
-
-def read_manifest(path: Path) -> list[Listed]:
-    """The rows of a CSV with the columns ``path`` and ``emotion``.
-
-    Paths are relative to the file; ``speaker`` and ``corpus`` may stand beside them.
-
-    Raises
-    ------
-    CorpusError
-        The file is missing, is not such a list, is empty, or has an unknown emotion.
-    """
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            reader = csv.DictReader(file)
-            rows = [(reader.line_num, row) for row in reader]
-    except OSError as error:
-        raise CorpusError(f"The manifest {path} cannot be read: {error.strerror}.") from error
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise CorpusError(f"The manifest {path} is not text. Save it as CSV in UTF-8.") from error
-    missing = [c for c in MANIFEST_COLUMNS if not rows or c not in rows[0][1]]
-    if missing:
-        raise CorpusError(
-            f"The manifest {path} has no rows with the columns {' and '.join(MANIFEST_COLUMNS)}. "
-            "Its first line must name the columns, such as: path,emotion"
-        )
-    listed = []
-    for line, row in rows:
-        if row["emotion"] is None:
-            raise CorpusError(f"Line {line} of {path} has no emotion.")
-        if row["emotion"] not in LABELS:
-            raise CorpusError(
-                f"Line {line} of {path} has the emotion '{row['emotion']}'. "
-                f"The emotions are {', '.join(LABELS)}."
-            )
-        if not row["path"]:
-            raise CorpusError(f"Line {line} of {path} has no path.")
-        listed.append(Listed(path.parent / row["path"], row["emotion"]))
-    return listed
-
-
-def evaluate_manifest(listed: Sequence[Listed], models: Models) -> dict[str, Any]:
-    """Figures of each classifier and the vote on listed files, each from the likeliest label.
-
-    Returns
-    -------
-    dict
-        ``n``, ``errors`` (``path`` and ``error`` of each file that could not be used) and
-        ``models``: by key ``n``, ``accuracy``, ``uar``, ``macro_f1`` and the 7x7 ``confusion``.
-
-    Raises
-    ------
-    CorpusError
-        Not one of the files can be used.
-    """
-    emotions: list[str] = []
-    rows: dict[str, list[np.ndarray]] = {key: [] for key in ANSWER_KEYS}
-    errors: list[dict[str, str]] = []
-    for part in _chunks(listed):
-        clips: list[Clip] = []
-        for item in part:
-            try:
-                clips.append(load(item.path))
-                emotions.append(item.emotion)
-            except AudioError as error:
-                errors.append({"path": str(item.path), "error": str(error)})
-        for prediction in predict_many(clips, models):
-            for fault in prediction.faults.values():
-                raise ModelError(fault)
-            for key, given in prediction.answers.items():
-                rows[key].append(given.probabilities)
-    if not emotions:
-        raise CorpusError(
-            f"None of the {len(listed):,} listed files can be used; the first: {errors[0]['error']}"
-        )
-    names = ("n", "accuracy", "uar", "macro_f1", "confusion")
-    scores = {key: score(emotions, np.stack(p)).as_dict() for key, p in rows.items()}
-    return {
-        "n": len(emotions),
-        "errors": errors,
-        "models": {key: {name: s[name] for name in names} for key, s in scores.items()},
-    }
-
-
-def _chunks(listed: Sequence[Listed]) -> Iterator[Sequence[Listed]]:
-    with tqdm(total=len(listed), desc="manifest", unit="clip") as bar:
-        for i in range(0, len(listed), MANIFEST_CHUNK):
-            part = listed[i : i + MANIFEST_CHUNK]
-            yield part
-            bar.update(len(part))

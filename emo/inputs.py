@@ -1,35 +1,40 @@
 """What a batch is to read, one recording after the other: whatever the count, few are in memory.
 
-A recording is named as it was given: by its path, its address, or ``archive.tar!/member``.  Members
-of an archive are read as the archive streams by; nothing is unpacked, and their names only name.
+A recording is named as it was given: by its path, its address, or ``archive.tar!/member``.  In
+folders, archives and patterns the content decides what is a recording; what is not is passed over
+and reported.  What is named by itself is read, or refused by whoever reads it.
 """
 
 import glob
 import os
-import tarfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 from pathlib import PurePosixPath
+from tarfile import TarError
 from typing import Any
 
+from emo.archives import ARCHIVES, Wanted, count_members, read_members
 from emo.audio import Clip, decode, load
-from emo.containers import named_kind
-from emo.errors import AudioError, EmoError
+from emo.errors import AudioError, CorpusError, EmoError
+from emo.files import check_input, kind_of
 from emo.limits import MAX_BYTES
+from emo.lists import decode_lines, open_lines, resolve
+from emo.skips import (
+    ARCHIVE,
+    HEAD_BYTES,
+    HIDDEN,
+    Skip,
+    ignore,
+    promises_sound,
+    reason_to_skip,
+)
 
 LISTS = (".txt", ".list")
-ARCHIVES = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
 STANDARD_INPUT = "-"
 
-_LONGEST_HEADER = 2**20  # of a member's name and notes, which are read at once
-_LONG_HEADERS = (
-    tarfile.XHDTYPE,
-    tarfile.XGLTYPE,
-    tarfile.SOLARIS_XHDTYPE,
-    tarfile.GNUTYPE_LONGNAME,
-    tarfile.GNUTYPE_LONGLINK,
-)
+DEAD_LINK = "a link that leads to nothing"
 
 
 @dataclass(frozen=True)
@@ -50,38 +55,50 @@ class Item:
     error: str = ""
 
 
-Wanted = Callable[[str], bool]
-"""Whether a recording of this name is to be read; asked once for each that is found."""
+@dataclass(frozen=True)
+class _Search:
+    """What is asked of each recording and each file that is none, and how archives are read."""
+
+    wanted: Wanted
+    skip: Skip
+    counts: bool = False
+
+    def members(self, text: str) -> Iterator[Item]:
+        return (_count if self.counts else _members)(text, self)
 
 
-def find_items(given: Sequence[str], wanted: Wanted, lines: Iterable[str] = ()) -> Iterator[Item]:
-    """The recordings that are wanted, in the order found.
+def find_items(
+    given: Sequence[str], wanted: Wanted, lines: Iterable[str] = (), skip: Skip = ignore
+) -> Iterator[Item]:
+    """Yield the recordings that are wanted, in the order found.
 
     Parameters
     ----------
     given
         Files, folders, patterns, archives, lists (text files with a path a line) and addresses;
-        ``-`` for the list in ``lines``.  In folders and archives what bears the name of a
-        recording counts, unless hidden; elsewhere every file does.
+        ``-`` for the list in ``lines``.
     wanted
         Asked before a recording is read.
+    skip
+        Takes each file of a folder, archive or pattern that is passed over, and the reason.
 
     Raises
     ------
     EmoError
         An address needs a package that is not installed.
     """
+    search = _Search(wanted, skip)
     for text in given:
         if text == STANDARD_INPUT:
-            yield from _listed(lines, wanted)
+            yield from _listed(lines, search)
         elif is_address(text):
-            yield from _at_address(text, wanted)
+            yield from _at_address(text, search)
         else:
-            yield from _at_path(text, wanted)
+            yield from _at_path(text, search)
 
 
 def count_items(given: Sequence[str]) -> int | None:
-    """How many recordings these are; None where only reading them would tell."""
+    """Return how many recordings these are; None where only reading them would tell."""
     count = 0
 
     def counted(name: str) -> bool:
@@ -91,17 +108,18 @@ def count_items(given: Sequence[str]) -> int | None:
 
     if any(text == STANDARD_INPUT or is_address(text) for text in given):
         return None
+    search = _Search(counted, ignore, counts=True)
     try:
         for text in given:
-            for _ in _at_path(text, counted, _count_members):
+            for _ in _at_path(text, search):
                 pass
-    except (_Unknown, EmoError, OSError):
+    except (TarError, EmoError, OSError, OverflowError, ValueError):  # of sizes that are none
         return None
     return count
 
 
 def load_item(item: Item) -> Clip:
-    """The clip that a recording holds.
+    """Return the clip that a recording holds.
 
     Raises
     ------
@@ -118,168 +136,257 @@ def load_item(item: Item) -> Clip:
 
 
 def is_address(text: str) -> bool:
-    """Whether the text is an address that fsspec opens, such as ``s3://bucket/clip.wav``."""
+    """Return whether the text is an address that fsspec opens, such as ``s3://bucket/clip.wav``."""
     return "://" in text
 
 
 # --- paths ---------------------------------------------------------------------------------------
 
 
-def _at_path(text: str, wanted: Wanted, members: "_Members | None" = None) -> Iterator[Item]:
+def _at_path(text: str, search: _Search) -> Iterator[Item]:
     text = os.path.normpath(text)
-    members = members or _members
     if os.path.isdir(text):
-        yield from _in_folder(text, wanted, members)
-    elif text.lower().endswith(LISTS) and os.path.isfile(text):
-        with open(text, encoding="utf-8", errors="surrogateescape") as lines:
-            yield from _listed(lines, wanted, members)
+        yield from _in_folder(text, search)
     elif glob.has_magic(text) and not os.path.lexists(text):
         found = False
-        for path in glob.iglob(text, recursive=True):
+        for item in _matching(text, search):
             found = True
-            if os.path.isdir(path):
-                yield from _in_folder(path, wanted, members)
-            else:
-                yield from _one(path, wanted, members)
-        if not found and wanted(text):
+            if item is not None:
+                yield item
+        if not found and search.wanted(text):
             yield Item(text, error="No file matches this pattern; check how it is spelt.")
+    elif text.lower().endswith(LISTS):
+        yield from _one_or_list(text, search)
     else:
-        yield from _one(text, wanted, members)
+        yield from _one(text, search)
 
 
-def _one(text: str, wanted: Wanted, members: "_Members") -> Iterator[Item]:
-    """The recording itself, or those in the archive that it is."""
-    if text.lower().endswith(ARCHIVES):
-        yield from members(text, wanted)
-    elif wanted(text):
-        yield Item(text, place=text if is_address(text) else os.path.abspath(text))
-
-
-def _in_folder(folder: str, wanted: Wanted, members: "_Members") -> Iterator[Item]:
-    """What lies in a folder and those below; links to folders are not followed, they may circle."""
-    folders = [folder]
-    while folders:
-        here = folders.pop()
+def _one(text: str, search: _Search) -> Iterator[Item]:
+    """Yield the recording that is named itself, or those in the archive that it is."""
+    if is_address(text):
+        yield from _file_at_address(text, search)
+    elif promises_sound(text):
+        yield from _item(text, search)
+    else:
         try:
-            with os.scandir(here) as entries:
+            head = _head(text)
+        except (OSError, ValueError):
+            yield from _item(text, search)  # whoever reads it says why it cannot be opened
+        except EmoError as error:
+            yield from _item(text, search, str(error))
+        else:
+            is_archive = _is_archive(text, reason_to_skip(head))
+            yield from search.members(text) if is_archive else _item(text, search)
+
+
+def _one_or_list(text: str, search: _Search) -> Iterator[Item]:
+    """Yield what a list names; or the file itself where it is a recording that is called so."""
+    try:
+        is_recording = not reason_to_skip(_head(text))
+    except (OSError, ValueError, EmoError):
+        is_recording = True  # it is none, and whoever reads it says why
+    if is_recording:
+        yield from _one(text, search)
+        return
+    folders = (os.path.dirname(text), "")
+    try:
+        with open_lines(text) as lines:
+            yield from _listed(lines, search, folders)
+    except CorpusError as error:
+        yield from _item(text, search, str(error))
+
+
+def _sought(text: str, search: _Search) -> Iterator[Item]:
+    """Yield a regular file of a folder or pattern if it is a recording; others are passed over."""
+    if promises_sound(text):
+        yield from _item(text, search)
+        return
+    try:
+        reason = reason_to_skip(_head(text))
+    except OSError as error:
+        yield from _item(text, search, f"This file cannot be opened ({error.strerror}).")
+        return
+    except EmoError:  # it was a regular file a moment ago
+        reason = "not a regular file"
+    if _is_archive(text, reason):
+        yield from search.members(text)
+    elif reason:
+        search.skip(text, reason)
+    else:
+        yield from _item(text, search)
+
+
+def _item(text: str, search: _Search, error: str = "") -> Iterator[Item]:
+    if search.wanted(text):
+        place = text if is_address(text) else os.path.abspath(text)
+        yield Item(text, error=error) if error else Item(text, place)
+
+
+def _is_archive(name: str, reason: str) -> bool:
+    return reason == ARCHIVE or bool(reason and name.lower().endswith(ARCHIVES))
+
+
+def _head(path: str) -> bytes:
+    check_input(path)
+    with open(path, "rb", buffering=0) as file:
+        return file.read(HEAD_BYTES)
+
+
+# --- folders and patterns ------------------------------------------------------------------------
+
+
+def _in_folder(
+    top: str, search: _Search, fits: Callable[[str], bool] = lambda path: True
+) -> Iterator[Item]:
+    """Yield what lies in a folder and those below, each of them once.
+
+    Linked folders come after all others and in the order of their names, so that the same file has
+    the same name in every run; one that leads to a folder that was read already is passed over.
+
+    Parameters
+    ----------
+    fits
+        Whether a path is asked for; others are not even passed over.
+    """
+    visited: set[tuple[int, int]] = set()
+    folders, links = [top], list[str]()
+    while folders or links:
+        is_link = not folders
+        if is_link:
+            links.sort(reverse=True)
+        here = links.pop() if is_link else folders.pop()
+        try:
+            status = os.stat(here or os.curdir)
+            if (status.st_dev, status.st_ino) in visited:
+                search.skip(here, "a link to a folder that is read by another name")
+                continue
+            visited.add((status.st_dev, status.st_ino))
+            with os.scandir(here or os.curdir) as entries:
                 for entry in entries:
-                    if entry.is_dir(follow_symlinks=False) and not entry.name.startswith("."):
-                        folders.append(entry.path)
-                    elif _counts(entry.name):
-                        yield from _one(entry.path, wanted, members)
+                    path = os.path.join(here, entry.name)
+                    if not entry.name.startswith(".") and _is_folder(entry):
+                        (links if entry.is_symlink() else folders).append(path)
+                    elif fits(path):
+                        yield from _entry(path, entry, search)
         except OSError as error:
-            if wanted(here):
-                yield Item(here, error=f"This folder cannot be read ({error.strerror}).")
+            yield from _item(here, search, f"This folder cannot be read ({error.strerror}).")
 
 
-def _counts(name: str) -> bool:
-    """Whether a file of this name, found in a folder or archive, is meant."""
-    hidden = name.startswith(".")  # such as the ._… that macOS puts beside each file
-    return not hidden and (named_kind(name) is not None or name.lower().endswith(ARCHIVES))
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link that leads in a circle
+        return False
+
+
+def _entry(path: str, entry: os.DirEntry[str], search: _Search) -> Iterator[Item]:
+    """Yield the recording that an entry of a folder is; what is none is passed over."""
+    if entry.name.startswith("."):  # such as the ._… that macOS puts beside each file
+        search.skip(path, HIDDEN)
+        return
+    try:
+        reason = "" if entry.is_file() else kind_of(entry.stat().st_mode)
+    except OSError:
+        reason = "" if promises_sound(path) else DEAD_LINK  # whoever reads it says why it cannot
+    if reason:
+        search.skip(path, reason)
+    else:
+        yield from _sought(path, search)
+
+
+def _matching(pattern: str, search: _Search) -> Iterator[Item | None]:
+    """Yield the recordings that a pattern names; None for each path that matches."""
+    parts = PurePosixPath(pattern.replace(os.sep, "/")).parts
+    if "**" in parts:  # by our own walk, since that of glob goes round in circles of links
+        split = parts.index("**")
+        top = os.path.join(*parts[:split]) if split else ""
+        for folder in glob.iglob(top) if glob.has_magic(top) else (top,):
+            yield from _below(folder, parts[split:], search)
+        return
+    for path in glob.iglob(pattern):
+        yield None
+        if os.path.isdir(path):
+            yield from _in_folder(path, search)
+            continue
+        try:
+            reason = kind_of(os.stat(path).st_mode)
+        except OSError:
+            reason = "" if promises_sound(path) else DEAD_LINK
+        if reason:
+            search.skip(path, reason)
+        else:
+            yield from _sought(path, search)
+
+
+def _below(top: str, patterns: tuple[str, ...], search: _Search) -> Iterator[Item | None]:
+    """Yield the recordings below a folder whose paths, or folders, match the patterns."""
+    matched = False
+
+    def fits(path: str) -> bool:
+        nonlocal matched
+        parts = os.path.relpath(path, top or os.curdir).split(os.sep)
+        fit = any(_matches(parts[:n], patterns) for n in range(1, len(parts) + 1))
+        matched = matched or fit
+        return fit
+
+    if os.path.isdir(top or os.curdir):
+        yield from _in_folder(top, search, fits)
+    if matched:
+        yield None
+
+
+def _matches(parts: Sequence[str], patterns: Sequence[str]) -> bool:
+    if not patterns:
+        return not parts
+    if patterns[0] == "**":
+        return any(_matches(parts[n:], patterns[1:]) for n in range(len(parts) + 1))
+    return bool(parts) and fnmatchcase(parts[0], patterns[0]) and _matches(parts[1:], patterns[1:])
+
+
+# --- lists and archives --------------------------------------------------------------------------
 
 
 def _listed(
-    lines: Iterable[str], wanted: Wanted, members: "_Members | None" = None
+    lines: Iterable[str], search: _Search, folders: Sequence[str] = ("",)
 ) -> Iterator[Item]:
+    """Yield what the lines of a list name, by paths that start in one of the folders."""
     for line in lines:
-        text = line.rstrip("\r\n")
+        text = line.strip("\ufeff\r\n")
         if not text.strip():
             continue
         if is_address(text):
-            yield from _one(text, wanted, members or _members)
-        elif os.path.isdir(text):
-            yield from _in_folder(os.path.normpath(text), wanted, members or _members)
-        else:
-            yield from _one(os.path.normpath(text), wanted, members or _members)
+            yield from _one(text.strip().strip("\"'"), search)
+            continue
+        path = resolve(text, folders)
+        yield from _in_folder(path, search) if os.path.isdir(path) else _one(path, search)
 
 
-# --- archives ------------------------------------------------------------------------------------
-
-_Members = Callable[[str, Wanted], Iterator[Item]]
-
-
-class _Unknown(Exception):
-    """How many there are cannot be told without reading all."""
-
-
-class _Member(tarfile.TarInfo):
-    """A member whose header may neither be damaged, which would pass for the end, nor huge."""
-
-    @classmethod
-    def frombuf(cls, buf: Any, encoding: Any, errors: Any) -> "_Member":
-        found = super().frombuf(buf, encoding, errors)
-        if found.type in _LONG_HEADERS and found.size > _LONGEST_HEADER:
-            raise tarfile.ReadError(f"a header of {found.size:,} bytes")
-        return found
-
-    @classmethod
-    def fromtarfile(cls, archive: tarfile.TarFile) -> "_Member":
-        try:
-            return super().fromtarfile(archive)
-        except tarfile.EOFHeaderError:  # type: ignore[attr-defined] # the types lack it
-            raise
-        except tarfile.HeaderError as error:
-            raise tarfile.ReadError(str(error)) from error
-
-
-def _members(text: str, wanted: Wanted) -> Iterator[Item]:
-    """The recordings in an archive, each read as it streams by."""
+def _members(text: str, search: _Search) -> Iterator[Item]:
+    """Yield the recordings in an archive, each read as it streams by."""
     count = 0
     try:
-        with (
-            _opened(text) as file,
-            tarfile.open(fileobj=file, mode="r|*", tarinfo=_Member) as archive,
-        ):
-            while (member := archive.next()) is not None:
-                archive.members.clear()  # type: ignore[attr-defined] # it would keep every one
+        with _opened(text) as file:
+            for member in read_members(file, search.wanted, search.skip, text):
                 count += 1
-                name = f"{text}!/{member.name}"
-                if not _is_recording(member) or not wanted(name):
-                    continue
-                if member.size > MAX_BYTES:
-                    yield Item(name, error=_too_large(member.size))
-                    continue
-                content = archive.extractfile(member)
-                assert content is not None  # it is a regular file
-                yield Item(name, data=content.read())
+                yield Item(member.name, data=member.data, error=member.error)
     except EmoError:
         raise
     except Exception as error:  # each compression and each kind of storage has errors of its own
-        if wanted(text):
-            yield Item(text, error=_broken(count, error))
+        yield from _item(text, search, _broken(count, error))
 
 
-def _count_members(text: str, wanted: Wanted) -> Iterator[Item]:
-    """Nothing; asks for each recording in an archive, which must allow to jump to the next."""
-    try:
-        with tarfile.open(text, "r:", tarinfo=_Member) as archive:
-            while (member := archive.next()) is not None:
-                archive.members.clear()  # type: ignore[attr-defined] # as above
-                if _is_recording(member):
-                    wanted(f"{text}!/{member.name}")
-    except (OSError, tarfile.TarError) as error:
-        raise _Unknown from error
+def _count(text: str, search: _Search) -> Iterator[Item]:
+    """Yield nothing; ask for each recording in an archive, which must allow to jump in it."""
+    count_members(text, search.wanted, text)
     yield from ()
-
-
-def _is_recording(member: tarfile.TarInfo) -> bool:
-    base = PurePosixPath(member.name).name
-    return member.isreg() and not base.startswith(".") and named_kind(base) is not None
-
-
-def _too_large(size: int) -> str:
-    return (
-        f"The file has {size / 2**20:,.0f} MB; at most {MAX_BYTES // 2**20} MB are read. "
-        "Cut it, or save it as FLAC, MP3 or OGG."
-    )
 
 
 def _broken(count: int, error: BaseException) -> str:
     if isinstance(error, FileNotFoundError):
         return "There is no file at this path; check how it is spelt."
     return (
-        f"This archive is damaged or cut off after {count:,} members ({error}). What came before "
-        "was read; fetch it again for the rest."
+        f"This archive is damaged or cut off after {count:,} recordings ({error}). What came "
+        "before was read; fetch it again for the rest."
     )
 
 
@@ -307,37 +414,63 @@ def _opened(text: str) -> AbstractContextManager[Any]:
     return opened
 
 
-def _at_address(text: str, wanted: Wanted) -> Iterator[Item]:
-    """What an address names: a list, a folder (by its last slash), a pattern or one file."""
+def _at_address(text: str, search: _Search) -> Iterator[Item]:
+    """Yield what an address names: a list, a folder (by its last slash), a pattern or one file."""
     try:
         system, path = _fsspec(text).core.url_to_fs(text)
     except (ImportError, ValueError) as error:  # a package is missing, or the kind is not known
         raise EmoError(f"{text} cannot be opened: {error}.") from error
     try:
-        yield from _through(system, path, text, wanted)
+        yield from _through(system, path, text, search)
     except EmoError:
         raise
     except Exception as error:  # each kind of storage has errors of its own
-        if wanted(text):
-            yield Item(text, error=_unreachable(error))
+        yield from _item(text, search, _unreachable(error))
 
 
-def _through(system: Any, path: str, text: str, wanted: Wanted) -> Iterator[Item]:
-    """The same, through the file system that the address belongs to."""
+def _through(system: Any, path: str, text: str, search: _Search) -> Iterator[Item]:
+    """Yield the same, through the file system that the address belongs to."""
     if text.lower().endswith(LISTS):
         with _opened(text) as file:
-            lines = (line.decode("utf-8", "surrogateescape") for line in file)
-            yield from _listed(lines, wanted)
+            yield from _listed(decode_lines(file), search)
     elif text.endswith("/"):
         for here, folders, names in system.walk(path, on_error="raise"):
-            folders[:] = [name for name in folders if not name.startswith(".")]
-            for name in filter(_counts, names):
-                yield from _one(system.unstrip_protocol(f"{here}/{name}"), wanted, _members)
+            for name in [name for name in folders if name.startswith(".")]:
+                search.skip(system.unstrip_protocol(f"{here}/{name}"), HIDDEN)
+                folders.remove(name)
+            for name in names:
+                yield from _sought_at(system, f"{here}/{name}", search)
     elif glob.has_magic(path):
         for found in system.glob(path):
-            yield from _one(system.unstrip_protocol(found), wanted, _members)
+            yield from _sought_at(system, found, search)
     else:
-        yield from _one(text, wanted, _members)
+        yield from _file_at_address(text, search)
+
+
+def _file_at_address(text: str, search: _Search) -> Iterator[Item]:
+    is_archive = text.lower().endswith(ARCHIVES)
+    yield from search.members(text) if is_archive else _item(text, search)
+
+
+def _sought_at(system: Any, path: str, search: _Search) -> Iterator[Item]:
+    """Yield a file at an address if it is a recording; others are passed over."""
+    address = system.unstrip_protocol(path)
+    if PurePosixPath(path).name.startswith("."):
+        search.skip(address, HIDDEN)
+        return
+    if not promises_sound(path):
+        try:
+            reason = reason_to_skip(system.cat_file(path, start=0, end=HEAD_BYTES))
+        except Exception as error:  # each kind of storage has errors of its own
+            yield from _item(address, search, _unreachable(error))
+            return
+        if _is_archive(path, reason):
+            yield from search.members(address)
+            return
+        if reason:
+            search.skip(address, reason)
+            return
+    yield from _item(address, search)
 
 
 def _fetch(address: str) -> bytes:

@@ -8,12 +8,13 @@ import hashlib
 import json
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO
 
 from emo.errors import EmoError
+from emo.files import check_output, naming
 from emo.rows import Done
 
 SYNC_S = 5.0
@@ -67,25 +68,37 @@ class Names:
                 self._put(key)
 
 
+NotRead = Callable[[str, str], None]
+"""Takes the name of a recording that could not be read, and the reason."""
+
+
+def _ignore(name: str, reason: str) -> None:
+    """Do nothing."""
+
+
 class Journal:
     """Rows in a file of JSON Lines, one writer at a time.
 
     Attributes
     ----------
     names : of the recordings that have their rows
+    count : how many recordings have their rows in the file
     failed : how many of them could not be read
 
     Raises
     ------
     EmoError
-        The file holds something else, rows of other models or settings, or is being written to.
+        The file holds something else, rows of other models or settings, or is being written to; it
+        is a pipe or a device; or, while it is written, it is removed, replaced or cut.
     """
 
-    def __init__(self, path: Path, run: str) -> None:
+    def __init__(self, path: Path, run: str, not_read: NotRead = _ignore) -> None:
         self.names = Names()
-        self.failed = 0
+        self.count = self.failed = 0
+        self._not_read = not_read
         self._path = path
         self._run = run
+        check_output(path)
         # Unbuffered: what was appended is the system's, even when this process is killed.
         self._file: BinaryIO = open(path, "a+b", buffering=0)  # noqa: SIM115 - closed by __exit__
         self._synced_s = time.monotonic()
@@ -105,24 +118,70 @@ class Journal:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        with self._file:
+        with self._file, naming(self._path):
             os.fsync(self._file.fileno())
 
     def append(self, found: Sequence[Done]) -> None:
         """Nothing; writes the rows of some recordings."""
         if not found:
             return
-        left = memoryview(b"".join(done.lines for done in found))
-        while left:  # a disk that is nearly full takes a part
-            left = left[self._file.write(left) :]
-        self.failed += sum(done.failed for done in found)
-        if time.monotonic() - self._synced_s > SYNC_S:
-            os.fsync(self._file.fileno())
-            self._synced_s = time.monotonic()
+        self.check()
+        lines = b"".join(done.lines for done in found)
+        left = memoryview(lines)
+        with naming(self._path):
+            while left:  # a disk that is nearly full takes a part
+                left = left[self._file.write(left) :]
+            self._size += len(lines)
+            if time.monotonic() - self._synced_s > SYNC_S:
+                os.fsync(self._file.fileno())
+                self._synced_s = time.monotonic()
+        self.count += len(found)
+        for done in found:
+            if done.failed:
+                rows = map(json.loads, done.lines.splitlines())
+                self._note_failed([row for row in rows if "error" in row])
+
+    def check(self) -> None:
+        """Refuse to go on where the rows that were written are not in the file any more.
+
+        Raises
+        ------
+        EmoError
+            It was removed, replaced, or cut.
+        """
+        held = os.fstat(self._file.fileno())
+        lost = (
+            f"Nothing is left of the rows of {self.count:,} recordings; run the same command again "
+            "to do them anew."
+        )
+        try:
+            there = os.stat(self._path)
+        except OSError:
+            raise EmoError(
+                f"{self._path} was removed while it was being written, or its folder was. {lost}"
+            ) from None
+        if (there.st_dev, there.st_ino) != (held.st_dev, held.st_ino):
+            raise EmoError(
+                f"{self._path} was replaced by another file while it was being written. That file "
+                f"is left as it is. {lost}"
+            )
+        if held.st_size < self._size:
+            raise EmoError(
+                f"{self._path} was cut while it was being written: {held.st_size:,} of "
+                f"{self._size:,} bytes are left. Run the same command again: what has a row there "
+                "is not done anew."
+            )
+
+    def _note_failed(self, rows: Sequence[dict[str, Any]]) -> None:
+        """Count a recording that could not be read, if these rows of it say so."""
+        self.failed += bool(rows)
+        for row in rows:
+            self._not_read(row["path"], str(row["error"]))
 
     def _recover(self) -> None:
         """Nothing; learns what is done, and cuts off what is there in part."""
         whole = 0
+        errors: list[dict[str, Any]] = []
         with self._path.open("rb") as lines:
             for number, line in enumerate(lines, 1):
                 row = _parse(line)
@@ -138,11 +197,17 @@ class Journal:
                         f"{self._path} was begun with other models or settings (run {row['run']}, "
                         f"this is {self._run}). Go on with those, or name another file with --out."
                     )
+                if "error" in row:
+                    errors.append(row)
                 if row.get("window", 0) == row.get("windows", 0):  # the last of its recording
                     whole = lines.tell()
                     self.names.add(row["path"])
-                    self.failed += "error" in row
-        self._file.truncate(whole)
+                    self.count += 1
+                    self._note_failed(errors)
+                    errors = []
+        with naming(self._path):
+            self._file.truncate(whole)
+        self._size = whole
 
 
 def _parse(line: bytes) -> dict[str, Any] | None:

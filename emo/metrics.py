@@ -20,6 +20,7 @@ import numpy.typing as npt
 from emo.calibrate import restrict
 from emo.corpora import CORPUS
 from emo.errors import CorpusError
+from emo.files import naming
 from emo.labels import LABELS, TRAINED_LABELS
 
 N_ECE_BINS = 15
@@ -400,7 +401,8 @@ def write_predictions(path: str | os.PathLike[str], predictions: Predictions) ->
     target = Path(path)
     target.parent.mkdir(parents=True, exist_ok=True)
     # A gzip header carries a time, which would change the bytes.
-    target.write_bytes(gzip.compress(text.getvalue().encode(), mtime=0))
+    with naming(target):
+        target.write_bytes(gzip.compress(text.getvalue().encode(), mtime=0))
 
 
 def read_predictions(path: str | os.PathLike[str]) -> Predictions:

@@ -25,6 +25,7 @@ from emo.calibrate import (
 from emo.classifiers import CLASSIFIERS
 from emo.degrade import CONDITIONS
 from emo.errors import CorpusError, ModelError
+from emo.files import naming
 from emo.labels import LABELS, TRAINED_LABELS
 from emo.metrics import (
     Predictions,
@@ -114,7 +115,8 @@ def write_json(path: Path, content: Mapping[str, Any]) -> None:
     """Nothing; writes an object whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_suffix(".partial")
-    partial.write_text(json.dumps(_rounded(content), indent=1) + "\n", encoding="utf-8")
+    with naming(partial):
+        partial.write_text(json.dumps(_rounded(content), indent=1) + "\n", encoding="utf-8")
     partial.replace(path)
 
 

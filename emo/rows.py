@@ -4,12 +4,14 @@ import csv
 import json
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, fields
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from emo.audio import Clip
+from emo.files import check_output, naming
 from emo.labels import LABELS
 from emo.predict import ANSWER_KEYS, VOTE, Answer, Prediction
 from emo.quality import Quality
@@ -182,8 +184,15 @@ def write_parquet(source: Path, target: Path) -> None:
 def convert(source: Path, target: Path, write: Callable[[Path, Path], None]) -> None:
     """Nothing; writes the target whole or not at all, and then removes the source."""
     partial = target.with_name(f"{target.name}.partial")
-    write(source, partial)
-    with partial.open("rb+") as file:
-        os.fsync(file.fileno())
+    check_output(partial)
+    try:
+        with naming(partial):
+            write(source, partial)
+            with partial.open("rb+") as file:
+                os.fsync(file.fileno())
+    except OSError:
+        with suppress(OSError):  # what is there in part is of no use, and takes room
+            partial.unlink()
+        raise
     partial.replace(target)
     source.unlink()

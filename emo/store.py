@@ -11,7 +11,6 @@ from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
 from itertools import chain, repeat
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +22,9 @@ from emo.corpora import Recording
 from emo.degrade import ALTERATIONS_VERSION, CONDITIONS, vary
 from emo.errors import AudioError
 from emo.features import FEATURES_VERSION, N_MELS, analyse, cnn_input
+from emo.files import naming
 from emo.functionals import functional_names, functionals
+from emo.spawn import WorkerContext
 
 CACHE_ENV = "EMO_CACHE"
 CHUNK = 32  # clips that a worker gets at a time
@@ -192,7 +193,7 @@ def load_features(
     with ExitStack() as stack:
         each: Each = map
         if jobs > 1:
-            pool = ProcessPoolExecutor(jobs, mp_context=get_context("spawn"))
+            pool = ProcessPoolExecutor(jobs, mp_context=WorkerContext())
             each = stack.enter_context(pool).map
         for corpus in sorted({r.corpus for r in recordings}):
             shard = directory / f"{corpus}{suffix}.npz"
@@ -206,7 +207,8 @@ def load_features(
             if missing:
                 title = f"{alteration or 'features'} of {corpus}"
                 more = _compute_all(list(missing.values()), alteration, each, title)
-                _write_shard(shard, chain(before, more))
+                with naming(shard):
+                    _write_shard(shard, chain(before, more))
                 before = list(_Shard.load(shard).rows())
             known |= {digest: row for digest, *row in before}
     vectors, views, reasons = zip(*(known[d] for d in digests), strict=True)

@@ -21,6 +21,7 @@ from emo.epochs import Curve
 from emo.errors import CorpusError
 from emo.examples import N_OUTPUTS, Arrays, Batch, Fitted, Inputs
 from emo.features import FEATURES_VERSION
+from emo.files import naming
 from emo.labels import LABELS, TRAINED_INDEX
 from emo.people import heard_shares
 from emo.store import Features, cache_directory, load_features
@@ -222,4 +223,5 @@ def write_curve(directory: Path, run: str, curve: Curve) -> None:
     path = directory / CURVES
     stored = json.loads(path.read_text()) if path.exists() else {}
     stored[run] = [{name: round(value, 5) for name, value in row.items()} for row in curve]
-    path.write_text(json.dumps(dict(sorted(stored.items())), indent=1) + "\n")
+    with naming(path):
+        path.write_text(json.dumps(dict(sorted(stored.items())), indent=1) + "\n")

@@ -13,13 +13,13 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from multiprocessing import get_context
 from multiprocessing.connection import Connection, wait
 from typing import Any
 
 from emo.errors import EmoError
 from emo.inputs import Item
 from emo.rows import Done
+from emo.spawn import WorkerContext
 
 Work = Callable[[Sequence[Item]], list[Done]]
 """What is to be done with some recordings; of none, whatever has to be done before."""
@@ -131,7 +131,7 @@ class _Worker:
     """A process, the pipe to it, and what it is at; it starts with what comes before all work."""
 
     def __init__(self, work: Work) -> None:
-        context = get_context("spawn")
+        context = WorkerContext()
         self.connection, theirs = context.Pipe()
         self.process = context.Process(target=_serve, args=(theirs, work), daemon=True)
         self.process.start()

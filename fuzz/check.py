@@ -12,12 +12,12 @@ import numpy as np
 from emo import bundle, calibrate, inputs
 from emo.decoder import Decoder
 from emo.errors import DecoderError, EmoError
-from emo.evaluate import read_manifest
 from emo.features import N_MELS
 from emo.functionals import functional_names
 from emo.journal import Journal
 from emo.labels import TRAINED_LABELS
 from emo.limits import MAX_DURATION_S
+from emo.manifest import read_manifest
 from emo.predict import MODEL_KEYS
 from emo.teach import read_lessons
 from fuzz import seeds

@@ -1,9 +1,11 @@
 """The command as people type it: killed, gone on with, and the same answers on every path."""
 
 import csv
+import errno
 import io
 import json
 import os
+import resource
 import shutil
 import signal
 import subprocess
@@ -80,6 +82,24 @@ def stopped(number, *arguments):
         capture_output=True,
         text=True,
         timeout=200,
+    )
+
+
+HARMED_AFTER_THE_FIRST_ROWS = STOPPED_AFTER_THE_FIRST_ROWS.replace(
+    "signal.raise_signal(int(sys.argv[1]))", "exec(sys.argv[1])"
+)
+
+
+def harmed(harm, *arguments, prepare=None):
+    """The same command, which meets a statement of Python as soon as the first rows are on disk."""
+    given = [harm, "batch", *map(str, arguments)]
+    return subprocess.run(
+        [sys.executable, "-c", HARMED_AFTER_THE_FIRST_ROWS, *given],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=200,
+        preexec_fn=prepare,
     )
 
 
@@ -234,3 +254,173 @@ def test_label_refuses_a_file_of_another_kind(tmp_path, recipe):
     with pytest.raises(EmoError, match="is no row of a batch"):
         label(["a.wav"], out, recipe, 1)
     assert out.read_text() == "mine\n"
+
+
+# --- nothing is lost in silence ------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("suffix", [".jsonl", ".csv"])
+@pytest.mark.parametrize("gone", ["file", "folder"])
+def test_rows_removed_in_the_middle_end_the_run_with_one(clips, tmp_path, suffix, gone):
+    out = tmp_path / "results" / f"out{suffix}"
+    out.parent.mkdir()
+    harm = (
+        f"import shutil; shutil.rmtree({str(out.parent)!r})"
+        if gone == "folder"
+        else f"import pathlib; [p.unlink() for p in pathlib.Path({str(out.parent)!r}).iterdir()]"
+    )
+    ran = harmed(harm, clips, "--out", out, "--jobs", 1)
+    assert ran.returncode == 1
+    assert "was removed while it was being written" in ran.stderr
+    assert "run the same command again" in ran.stderr
+    assert "Traceback" not in ran.stderr
+    assert not out.exists()
+
+
+@pytest.mark.parametrize("suffix", [".jsonl", ".csv"])
+def test_a_full_disk_is_told_with_the_file_and_the_next_run_goes_on(clips, tmp_path, suffix):
+    out = tmp_path / f"out{suffix}"
+    rows = batch.rows_file(out)
+
+    def prepare():
+        resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
+
+    given = (clips, "--out", out, "--jobs", 1)
+    ran = harmed("pass", *given, prepare=prepare)
+    assert ran.returncode == 1
+    last = ran.stderr.splitlines()[-1]
+    assert last.startswith(f"emo: {rows}: File too large. What was answered before is kept in")
+    assert "Traceback" not in ran.stderr
+    assert rows.stat().st_size == 20_000
+    assert harmed("pass", *given).returncode == 1  # two cannot be read
+    names = [row["path"] for row in read(out)] if suffix == ".jsonl" else column(out, "path")
+    assert sorted(names) == sorted(str(path) for path in clips.iterdir())
+
+
+def column(path, name):
+    return [row[name] for row in csv.DictReader(io.StringIO(path.read_text(), newline=""))]
+
+
+def test_a_full_disk_at_the_end_keeps_the_rows(clips, tmp_path, monkeypatch, capsys):
+    def full(source, target):
+        target.write_text("half a row")
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(batch, "run_here", here)
+    monkeypatch.setitem(batch.FORMATS, ".csv", full)
+    out = tmp_path / "out.csv"
+    assert main(["batch", f"{clips}/00.wav", "--out", str(out)]) == 1
+    assert f"{out}.partial: No space left on device. What was" in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == ["out.csv.rows.jsonl"]
+
+
+@pytest.mark.parametrize("kind", ["pipe", "device", "folder"])
+@pytest.mark.parametrize("suffix", [".jsonl", ".csv", ".parquet"])
+def test_an_output_that_is_no_file_is_refused_at_once(clips, tmp_path, kind, suffix):
+    out = tmp_path / f"out{suffix}"
+    if kind == "pipe":
+        os.mkfifo(out)
+    elif kind == "device":
+        out.symlink_to("/dev/null")
+    else:
+        out.mkdir()
+    ran = subprocess.run(
+        command(clips, "--out", out), cwd=ROOT, capture_output=True, text=True, timeout=60
+    )
+    assert ran.returncode == 1
+    assert f"emo: {out} is a {kind}" in ran.stderr
+    assert "Name a regular file with --out." in ran.stderr
+
+
+@pytest.mark.parametrize("suffix", [".jsonl", ".csv"])
+def test_no_recording_at_all_is_an_error(tmp_path, monkeypatch, capsys, suffix):
+    monkeypatch.setattr(batch, "run_here", here)
+    folder, out = tmp_path / "folder", tmp_path / f"out{suffix}"
+    folder.mkdir()
+    assert main(["batch", str(folder), "--out", str(out)]) == 1
+    assert f"There is no recording in {folder}" in capsys.readouterr().err
+    (folder / "notes.md").write_text("words")
+    assert main(["batch", str(folder), "--out", str(out)]) == 1
+    assert "1 file passed over (text: 1)" in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == ["folder"]
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".jsonl"])
+def test_a_report_names_what_gave_no_answer_in_each_run(clips, tmp_path, monkeypatch, suffix):
+    monkeypatch.setattr(batch, "run_here", here)
+    folder, report = tmp_path / "folder", tmp_path / "folder" / f"report{suffix}"
+    shutil.copytree(clips, folder)
+    (folder / "=notes.md").write_text("words")
+    (folder / "noted").write_bytes((clips / "00.wav").read_bytes())
+    out = folder / "out.jsonl"
+    for _ in range(2):  # the second run has nothing to do
+        assert main(["batch", str(folder), "--out", str(out), "--report", str(report)]) == 1
+        if suffix == ".csv":
+            lines = list(csv.DictReader(io.StringIO(report.read_text(), newline="")))
+        else:
+            lines = [json.loads(line) for line in report.read_text().splitlines()]
+        named = {Path(line["path"]).name: (line["outcome"], line["reason"]) for line in lines}
+        assert named.pop("=notes.md") == ("passed over", "text")
+        assert {name: outcome for name, (outcome, _) in named.items()} == {
+            "silent.wav": "not read",
+            "text.wav": "not read",
+        }
+        assert "silent" in named["silent.wav"][1]
+    assert len(read(out)) == CLIPS + 1
+
+
+def test_the_last_line_counts_what_was_passed_over(clips, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(batch, "run_here", here)
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    (folder / "link").symlink_to(clips / "00.wav")
+    (folder / "notes.md").write_text("words")
+    (folder / ".hidden").write_text("words")
+    out = tmp_path / "out.jsonl"
+    assert main(["batch", str(folder), "--out", str(out)]) == 0
+    last = capsys.readouterr().err.splitlines()[-1]
+    assert last.startswith("1 recording in")
+    assert "2 files passed over (" in last
+    assert "text: 1" in last
+
+
+@pytest.mark.parametrize("report", ["report.txt", "out.csv", "out.csv.rows.jsonl"])
+def test_a_report_that_cannot_be_one_is_wrong_usage(clips, tmp_path, report):
+    with pytest.raises(SystemExit) as ended:
+        main(
+            [
+                "batch",
+                str(clips),
+                "--out",
+                f"{tmp_path}/out.csv",
+                "--report",
+                f"{tmp_path}/{report}",
+            ]
+        )
+    assert ended.value.code == 2
+
+
+def test_a_list_in_utf_16_from_standard_input(clips, tmp_path):
+    out = tmp_path / "out.jsonl"
+    ran = subprocess.run(
+        command("-", "--out", out, "--jobs", 1),
+        cwd=ROOT,
+        input=f'"{clips}/00.wav"\r\n'.encode("utf-16"),
+        capture_output=True,
+        timeout=200,
+    )
+    assert ran.returncode == 0
+    assert [row["path"] for row in read(out)] == [f"{clips}/00.wav"]
+
+
+def test_progress_goes_on_without_a_reader():
+    class Gone(io.StringIO):
+        def write(self, text):
+            raise BrokenPipeError
+
+    progress = batch.Progress([], Gone(), before=0)
+    progress._told_s = -100.0
+    progress.tell(1, 0)
+    progress.tell(1, 0)
+    progress.end()
+    assert progress.done == 2

@@ -1,26 +1,43 @@
 """Folders, patterns, lists, archives and addresses, one recording after the other."""
 
+import bz2
+import gzip
 import io
+import lzma
 import os
 import tarfile
+import threading
 import tracemalloc
+from collections.abc import Callable
 
 import pytest
 
+from emo import archives
 from emo.errors import AudioError, EmoError
 from emo.inputs import Item, count_items, find_items, load_item
 from emo.limits import MAX_BYTES
+from emo.skips import SkipLog
 from tests.voices import encoded, voice
 
+SOUND = encoded(voice(duration_s=0.5))
 
-def found(*given, skip=(), lines=()):
+
+def found(*given, skip=(), lines=(), log=None):
     asked = []
 
     def wanted(name):
         asked.append(name)
         return name not in skip and asked.count(name) == 1
 
-    return list(find_items([str(one) for one in given], wanted, lines))
+    log = log or SkipLog()
+    return list(find_items([str(one) for one in given], wanted, lines, log.skip))
+
+
+def passed_over(*given, **more):
+    """How many files are passed over, by reason."""
+    log = SkipLog()
+    found(*given, log=log, **more)
+    return dict(log.reasons)
 
 
 def names(*given, **more):
@@ -45,14 +62,113 @@ def archive(path, members, mode="w"):
     return path
 
 
-def test_a_folder_is_what_bears_the_name_of_a_recording_and_is_not_hidden(folder):
+def test_find_items_takes_what_bears_the_name_of_a_recording_and_is_not_hidden(folder):
     assert names(folder) == [f"{folder}/a.wav", f"{folder}/deep/er/b.flac"]
     assert count_items([str(folder)]) == 2
+    assert passed_over(folder) == {"hidden": 2, "text": 1}  # a folder, ._c.wav and notes.md
 
 
-def test_a_link_to_a_folder_above_is_not_followed(folder):
-    (folder / "deep" / "circle").symlink_to(folder)
-    assert len(names(folder)) == 2
+@pytest.mark.parametrize(
+    "name", ["noted", "voice.bin", "a.memo", "b.3gpp", "c.weba", "d.mpeg", "x.tar"]
+)
+def test_find_items_takes_a_recording_whatever_it_is_called(folder, name):
+    (folder / "deep" / name).write_bytes(SOUND)
+    there = [f"{folder}/a.wav", f"{folder}/deep/er/b.flac", f"{folder}/deep/{name}"]
+    assert names(folder) == sorted(there)
+    assert names(f"{folder}/**") == sorted(there)
+    assert names(f"{folder}/*") == sorted(there)
+    assert count_items([str(folder)]) == 3
+    path = archive(
+        folder.parent / "clips.tar", [(f"in/{name}", SOUND), ("in/notes.md", b"# notes")]
+    )
+    (item,) = found(path)
+    assert item.name == f"{path}!/in/{name}"
+    assert item.data == SOUND
+    assert passed_over(path) == {"text": 1}
+    assert count_items([str(path)]) == 1
+
+
+def test_find_items_counts_by_reason_what_it_passes_over(tmp_path):
+    for name, content in {
+        "page.html": b"<!DOCTYPE html><p>",
+        "noted": b"some words",
+        "more words": b"other words",
+        "empty": b"",
+        "photo": b"\x89PNG\r\n\x1a\n" + bytes(100),
+        ".hidden": SOUND,
+    }.items():
+        (tmp_path / name).write_bytes(content)
+    (tmp_path / "dead").symlink_to("nowhere")
+    os.mkfifo(tmp_path / "pipe.wav")
+    assert found(tmp_path) == []
+    assert passed_over(tmp_path) == {
+        "a web page": 1,
+        "text": 2,
+        "an empty file": 1,
+        "a PNG picture": 1,
+        "hidden": 1,
+        "a link that leads to nothing": 1,
+        "a pipe (FIFO)": 1,
+    }
+
+
+@pytest.mark.parametrize("name", ["a.wma", "b.mpg", "c.WAV", "d.sph"])
+def test_find_items_leaves_it_to_the_reader_to_refuse_what_is_called_a_sound(tmp_path, name):
+    (tmp_path / name).write_bytes(b"some words")
+    assert names(tmp_path) == [f"{tmp_path}/{name}"]
+
+
+def test_find_items_gives_a_row_to_a_dead_link_that_is_called_a_sound(tmp_path):
+    (tmp_path / "dead.wav").symlink_to("nowhere")
+    with pytest.raises(AudioError, match="no file at this path"):
+        load_item(*found(tmp_path))
+
+
+def test_find_items_follows_links_once(tmp_path, folder):
+    other = tmp_path / "other"
+    (other / "below").mkdir(parents=True)
+    (other / "below" / "c.wav").write_bytes(SOUND)
+    (folder / "z").symlink_to(other)
+    (folder / "deep" / "up").symlink_to(folder)
+    (other / "below" / "round").symlink_to(other)
+    (folder / "file.wav").symlink_to(other / "below" / "c.wav")
+    (folder / "self").symlink_to("self")
+    own = [f"{folder}/a.wav", f"{folder}/deep/er/b.flac", f"{folder}/file.wav"]
+    expected = sorted([*own, f"{folder}/z/below/c.wav"])
+    assert names(folder) == expected
+    assert names(f"{folder}/**") == expected
+    assert names(f"{folder}/**/*.wav") == [name for name in expected if name.endswith("wav")]
+    assert count_items([str(folder)]) == 4
+    twice = "a link to a folder that is read by another name"
+    reasons = {twice: 2, "a link that leads to nothing": 1, "hidden": 2, "text": 1}
+    assert passed_over(folder) == reasons
+    assert passed_over(folder, f"{folder}/**", folder) == reasons  # each of them once
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+def test_find_items_gives_a_row_to_a_folder_and_a_file_that_may_not_be_read(folder):
+    (folder / "noted").write_bytes(SOUND)
+    (folder / "noted").chmod(0)
+    (folder / "deep").chmod(0)
+    try:
+        errors = {item.name: item.error for item in found(folder)}
+    finally:
+        (folder / "deep").chmod(0o700)
+    assert "This folder cannot be read" in errors[f"{folder}/deep"]
+    assert "cannot be opened" in errors[f"{folder}/noted"]
+
+
+def test_find_items_gives_a_row_to_a_folder_that_goes(folder, monkeypatch):
+    real = os.scandir
+
+    def fails(path):
+        if str(path).endswith("deep"):
+            raise PermissionError(13, "Permission denied")
+        return real(path)
+
+    monkeypatch.setattr(os, "scandir", fails)
+    errors = {item.name: item.error for item in found(folder) if item.error}
+    assert errors == {f"{folder}/deep": "This folder cannot be read (Permission denied)."}
 
 
 def test_a_file_is_taken_whatever_its_name_and_once(folder):
@@ -80,8 +196,9 @@ def test_lists_from_a_file_and_from_standard_input(folder, tmp_path):
     lines = [f"{folder}/a.wav\n", "\n", "gone.wav\r\n", f"{folder}/deep"]
     listed = tmp_path / "list.txt"
     listed.write_text("".join(lines))
-    expected = sorted([f"{folder}/a.wav", "gone.wav", f"{folder}/deep/er/b.flac"])
-    assert names(listed) == names("-", lines=lines) == expected
+    there = [f"{folder}/a.wav", f"{folder}/deep/er/b.flac"]
+    assert names(listed) == sorted([*there, f"{tmp_path}/gone.wav"])
+    assert names("-", lines=lines) == sorted([*there, "gone.wav"])
     assert count_items([str(listed)]) == 3
     assert count_items(["-"]) is None
 
@@ -153,9 +270,113 @@ def test_neither_an_archive_nor_its_list_of_members_is_held_in_memory(tmp_path):
     assert highest < 500_000
 
 
+@pytest.mark.parametrize("name", ["clips.tar", "clips.tar.gz", "clip.wav", "list.txt", "clip"])
+def test_a_pipe_is_a_row_at_once(tmp_path, name):
+    path = tmp_path / name
+    os.mkfifo(path)
+    items = []
+    asking = threading.Thread(target=lambda: items.extend(found(path)), daemon=True)
+    asking.start()
+    asking.join(10)
+    assert not asking.is_alive()
+    assert count_items([str(path)]) == 1
+    with pytest.raises(AudioError, match=r"pipe|not a regular file"):
+        load_item(*items)
+
+
+PACKS: dict[str, Callable[[bytes], bytes]] = {
+    "tar": bytes,
+    "tar.gz": gzip.compress,
+    "tar.bz2": bz2.compress,
+    "tar.xz": lzma.compress,
+}
+
+
+@pytest.mark.parametrize("ending", PACKS)
+@pytest.mark.parametrize("size", [2**20, 2**30, 2**40, 2**63 - 1024])
+def test_an_archive_that_lies_about_a_size_is_read_as_far_as_it_goes(tmp_path, ending, size):
+    lie = tarfile.TarInfo("big.wav")
+    lie.size = size
+    content = archive(tmp_path / "true.tar", [("a.wav", SOUND)]).read_bytes()
+    content = content[: 512 + -(-len(SOUND) // 512) * 512] + lie.tobuf(tarfile.GNU_FORMAT)
+    path = tmp_path / f"claim.{ending}"
+    path.write_bytes(PACKS[ending](content + bytes(9000)))
+    items = []
+    asking = threading.Thread(target=lambda: items.extend(found(path)), daemon=True)
+    asking.start()
+    asking.join(20)
+    assert not asking.is_alive()
+    assert items[0].data == SOUND
+    assert items[-1].name == str(path)
+    assert "damaged or cut off" in items[-1].error
+    counting = threading.Thread(target=count_items, args=([str(path)],), daemon=True)
+    counting.start()
+    counting.join(20)
+    assert not counting.is_alive()
+
+
+def test_an_archive_whose_member_leads_backwards_ends(tmp_path):
+    lie = tarfile.TarInfo("back.wav")
+    lie.pax_headers = {"size": "-1536"}
+    path = tmp_path / "clips.tar"
+    first = tarfile.TarInfo("notes.md").tobuf()  # at the very start tarfile itself would see it
+    path.write_bytes(first + lie.tobuf(tarfile.PAX_FORMAT) + bytes(9000))
+    for ask in (lambda: found(path), lambda: count_items([str(path)])):
+        asking = threading.Thread(target=ask, daemon=True)
+        asking.start()
+        asking.join(20)
+        assert not asking.is_alive()
+
+
+@pytest.mark.parametrize("ending", ["tar.bz2", "tar.xz"])
+def test_an_archive_that_unpacks_to_far_too_much_is_given_up(tmp_path, ending, monkeypatch):
+    monkeypatch.setattr(archives, "_ALWAYS_UNPACKED", 2**20)
+    big = tarfile.TarInfo("big.wav")
+    big.size = 40 * 2**20
+    path = tmp_path / f"bomb.{ending}"
+    path.write_bytes(PACKS[ending](big.tobuf() + bytes(big.size)))
+    monkeypatch.setattr(archives, "MAX_RATIO", 100)
+    assert "unpacks to more than 100 times" in found(path)[-1].error
+
+
+def test_an_archive_is_not_unpacked_into_memory(tmp_path):
+    big = tarfile.TarInfo("big.wav")
+    big.size = 60 * 2**20
+    path = tmp_path / "bomb.tar.bz2"
+    path.write_bytes(bz2.compress(big.tobuf() + bytes(big.size)))
+    tracemalloc.start()
+    found(path)
+    _, highest = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert highest < 20 * 2**20
+
+
+def test_links_and_hidden_members_of_an_archive_are_counted(tmp_path):
+    path = tmp_path / "clips.tar"
+    with tarfile.open(path, "w") as tar:
+        for name, kind in (
+            ("a.wav", tarfile.SYMTYPE),
+            ("b.wav", tarfile.LNKTYPE),
+            ("c", tarfile.FIFOTYPE),
+        ):
+            member = tarfile.TarInfo(name)
+            member.type, member.linkname = kind, "other.wav"
+            tar.addfile(member)
+        for name in ("._d.wav", ".git/e.wav"):
+            tar.addfile(tarfile.TarInfo(name))
+    assert passed_over(path) == {"a link in an archive": 2, "not a regular file": 1, "hidden": 2}
+    assert found(path) == []
+
+
+def test_an_archive_is_known_by_its_content(tmp_path):
+    archive(tmp_path / "clips", [("a.wav", SOUND)])
+    assert names(tmp_path) == [f"{tmp_path}/clips!/a.wav"]
+    assert names(tmp_path / "clips") == [f"{tmp_path}/clips!/a.wav"]
+
+
 def test_what_cannot_be_opened_is_a_row(tmp_path):
-    (gone,) = found(tmp_path / "gone.tar")
-    assert "no file at this path" in gone.error
+    with pytest.raises(AudioError, match="no file at this path"):
+        load_item(*found(tmp_path / "gone.tar"))
     with pytest.raises(AudioError, match="no file at this path"):
         load_item(*found(tmp_path / "gone.wav"))
 

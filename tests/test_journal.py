@@ -1,6 +1,9 @@
 """What is in the file is done, whatever ended the run that wrote it."""
 
 import json
+import os
+import shutil
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -105,3 +108,69 @@ def test_two_runs_do_not_write_into_one_file(tmp_path):
         Journal(path, "r1")
     with Journal(path, "r1"):
         pass
+
+
+def test_a_pipe_or_a_device_is_refused_at_once(tmp_path):
+    os.mkfifo(tmp_path / "out.jsonl")
+    with pytest.raises(EmoError, match=r"out.jsonl is a pipe \(FIFO\). Name a regular file"):
+        Journal(tmp_path / "out.jsonl", "r1")
+    with pytest.raises(EmoError, match="is a device"):
+        Journal(Path("/dev/null"), "r1")
+
+
+def remove(path):
+    path.unlink()
+
+
+def remove_folder(path):
+    shutil.rmtree(path.parent)
+
+
+def replace(path):
+    (path.parent / "new").write_text("new")
+    (path.parent / "new").replace(path)
+
+
+def move(path):
+    path.rename(path.with_name("moved"))
+
+
+def cut(path):
+    os.truncate(path, 0)
+
+
+@pytest.mark.parametrize(
+    ("harm", "says"),
+    [
+        (remove, "was removed while it was being written.* of the rows of 2 recordings"),
+        (remove_folder, "was removed while it was being written, or its folder was"),
+        (move, "was removed while it was being written"),
+        (replace, "was replaced by another file.*That file is left as it is"),
+        (cut, "was cut while it was being written: 0 of [0-9]+ bytes are left"),
+    ],
+)
+@pytest.mark.parametrize("check", ["at the next rows", "at the end"])
+def test_rows_that_are_lost_while_they_are_written_are_an_error(tmp_path, harm, says, check):
+    path = tmp_path / "folder" / "out.jsonl"
+    path.parent.mkdir()
+    with Journal(path, "r1") as journal:
+        journal.append([done("a"), done("b")])
+        journal.check()
+        harm(path)
+        with pytest.raises(EmoError, match=says):
+            journal.check() if check == "at the end" else journal.append([done("c")])
+    if harm is replace:
+        assert path.read_text() == "new"
+    if harm is cut:  # what is there is whole, so that the next run goes on from it
+        with Journal(path, "r1") as journal:
+            assert journal.count == 0
+
+
+def test_what_could_not_be_read_is_noted_now_and_in_the_next_run(tmp_path):
+    path = tmp_path / "out.jsonl"
+    for _ in range(2):
+        noted = []
+        with Journal(path, "r1", lambda *note: noted.append(note)) as journal:  # noqa: B023
+            if not journal.count:
+                journal.append([done("a"), refused("b", "r1", "It is silent.")])
+        assert noted == [("b", "It is silent.")]

@@ -13,6 +13,10 @@ ROOT = Path(__file__).resolve().parent.parent
 
 ORDER = [
     "errors",
+    "files",
+    "lists",
+    "process",
+    "spawn",
     "labels",
     "names",
     "frames",
@@ -63,6 +67,8 @@ ORDER = [
     "explain_words",
     "reports",
     "comparison",
+    "skips",
+    "archives",
     "inputs",
     "rows",
     "journal",
@@ -70,6 +76,7 @@ ORDER = [
     "cluster",
     "batch",
     "metrics",
+    "manifest",
     "published",
     "selective",
     "results",
@@ -104,6 +111,8 @@ ORDER = [
     "guard_words",
     "guard",
     "ui",
+    "cli_options",
+    "cli_batch",
     "__main__",
 ]  # a module imports only from those before it; ui_* share the place of ui
 

@@ -17,11 +17,10 @@ from emo import cnn, evaluate, mlp, store, train, tree
 from emo.bundle import load_model
 from emo.degrade import CONDITIONS
 from emo.errors import CorpusError
-from emo.evaluate import compare, evaluate_manifest, evaluate_protocols, read_manifest
+from emo.evaluate import compare, evaluate_protocols
 from emo.folds import folds
 from emo.labels import LABELS, TRAINED_LABELS
 from emo.metrics import read_predictions, score
-from emo.predict import load_models
 from emo.results import (
     answers,
     fold_calibrations,
@@ -30,7 +29,6 @@ from emo.results import (
     read_metrics,
 )
 from tests.tiny import without_graphs, write_savee
-from tests.voices import encoded, silence, voice
 
 pytest.importorskip("keras")
 
@@ -308,59 +306,3 @@ def is_running(pid):
         return Path(f"/proc/{pid}/stat").read_text().rsplit(") ", 1)[1][0] != "Z"
     except FileNotFoundError:
         return False
-
-
-def write_manifest(folder, rows, header="path,emotion"):
-    path = folder / "list.csv"
-    path.write_text("\n".join([header, *(",".join(row) for row in rows)]) + "\n")
-    return path
-
-
-def test_a_manifest_is_scored_by_hand(run, tmp_path):
-    _, models = run
-    for i in range(3):
-        (tmp_path / f"{i}.wav").write_bytes(encoded(voice(100 + 60 * i, duration_s=0.6)))
-    (tmp_path / "silent.wav").write_bytes(encoded(silence(1.0)))
-    rows = [("0.wav", "sad"), ("1.wav", "angry"), ("2.wav", "sad"), ("silent.wav", "sad")]
-    manifest = write_manifest(tmp_path, [*rows, ("gone.wav", "sad")])
-    found = evaluate_manifest(read_manifest(manifest), load_models(models))
-    assert found["n"] == 3
-    assert [row["path"].rsplit("/")[-1] for row in found["errors"]] == ["silent.wav", "gone.wav"]
-    for block in found["models"].values():
-        confusion = np.array(block["confusion"])
-        assert confusion.sum(axis=1).tolist() == [1, 0, 0, 0, 0, 2, 0]
-        recalls = [confusion[0, 0] / 1, confusion[5, 5] / 2]
-        assert block["accuracy"] == pytest.approx(confusion.trace() / 3)
-        assert block["uar"] == pytest.approx(np.mean(recalls))
-
-
-@pytest.mark.parametrize(
-    ("text", "words"),
-    [
-        ("", "no rows"),
-        ("path,emotion\n", "no rows"),
-        ("file,label\na.wav,sad\n", "no rows with the columns path and emotion"),
-        ("path,emotion\na.wav,grumpy\n", "Line 2 .* has the emotion 'grumpy'"),
-        ("path,emotion\n,sad\n", "Line 2 .* has no path"),
-        ("path,emotion\na.wav\n", "Line 2 .* has no emotion"),
-        ("path,emotion\n\n\na.wav,grumpy\n", "Line 4 .* has the emotion 'grumpy'"),
-        ("path,emotion\n\udce9.wav,sad\n", "Save it as CSV in UTF-8"),
-    ],
-)
-def test_a_manifest_that_is_none_is_refused_in_words(tmp_path, text, words):
-    path = tmp_path / "list.csv"
-    path.write_bytes(text.encode(errors="surrogateescape"))
-    with pytest.raises(CorpusError, match=words):
-        read_manifest(path)
-
-
-def test_a_missing_manifest_is_refused_in_words(tmp_path):
-    with pytest.raises(CorpusError, match="cannot be read"):
-        read_manifest(tmp_path / "gone.csv")
-
-
-def test_a_manifest_without_one_usable_file_is_refused(run, tmp_path):
-    _, models = run
-    manifest = write_manifest(tmp_path, [("gone.wav", "sad")])
-    with pytest.raises(CorpusError, match="None of the 1 listed files"):
-        evaluate_manifest(read_manifest(manifest), load_models(models))
