@@ -37,6 +37,7 @@ _MARKDOWN = re.compile(r"([\\`*_{}\[\]()<>#+\-.!|~$:&])")
 def begin(title: str, lead: str) -> None:
     """Set the looks of the page, its title and the sentence under it."""
     ui_pages.ensure_led()
+    ui_pages.note_visit(title)
     decoder.shared().start()  # ready before the first upload is
     st.html(f"<style>{_STYLE.read_text(encoding='utf-8')}{ui_signs.styles()}</style>")
     st.logo(str(_LOGO), size="large")

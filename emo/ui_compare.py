@@ -16,6 +16,7 @@ from emo import (
     ui_analyse,
     ui_clips,
     ui_controls,
+    ui_pages,
     ui_pair,
     ui_uploads,
     ui_words,
@@ -45,6 +46,7 @@ BATCH_S = 0.5
 PAGE, ANALYSE = "pages/compare.py", "pages/analyse.py"
 
 _ROUND = "comparison-round"  # counts how often clips were removed; a new key empties the uploader
+_VISIT = "comparison-visit"
 _TICKS = "comparison-ticks"  # counts how often ticks were taken away; a new key empties the table's
 _IN_UPLOADER = "comparison-in-uploader"  # digest and name of each file there, by its id
 _LEFT_OUT = "comparison-left-out"
@@ -61,6 +63,7 @@ def show_ways_in() -> None:
     """Nothing; a place for many files, and the samples for who has none at hand."""
     listed = ui_analyse.list_samples(ui_analyse.SAMPLES_DIR)
     samples = [sample for sample in listed if sample["emotion"] in LABELS]  # not the long one
+    _begin_visit()
     with st.container(border=True, key="ways-in"):
         key = _uploader_key()
         files = st.file_uploader(
@@ -85,6 +88,18 @@ def show_ways_in() -> None:
     left_out = st.session_state.get(_LEFT_OUT)
     if left_out:
         st.warning(ui.plain(words.left_out(left_out)))
+
+
+def _begin_visit() -> None:
+    """Begin with an empty uploader each time that the page is opened.
+
+    The browser forgets the files of a page that was left, but may send them once more: an uploader
+    that was thought to hold them would drop their clips with the next file.
+    """
+    visit = ui_pages.visit()
+    if st.session_state.get(_VISIT, visit) != visit:
+        st.session_state[_ROUND] = st.session_state.get(_ROUND, 0) + 1
+    st.session_state[_VISIT] = visit
 
 
 def _uploader_key() -> str:

@@ -7,6 +7,7 @@ import streamlit as st
 from emo import ui_words
 
 _LED = "led"
+_VISIT = "visit"
 
 
 def lead() -> Any:
@@ -19,6 +20,18 @@ def lead() -> Any:
         ],
         position="top",
     )
+
+
+def note_visit(title: str) -> None:
+    """Note which page is being made, so that it is known when another one is opened."""
+    last, number = st.session_state.get(_VISIT, ("", 0))
+    if title != last:
+        st.session_state[_VISIT] = (title, number + 1)
+
+
+def visit() -> int:
+    """Return the number of this visit to a page, another one each time that a page is opened."""
+    return int(st.session_state.get(_VISIT, ("", 0))[1])
 
 
 def ensure_led() -> None:

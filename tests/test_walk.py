@@ -8,7 +8,7 @@ from tests.walk import oracle
 from tests.walk.__main__ import walk_app
 from tests.walk.clips import clips, short_voices
 from tests.walk.tab import Tab
-from tests.walk.visit import PAGES, Visit, check, shown_on
+from tests.walk.visit import PAGES, Visit, add, check, shown_on, uploader_of
 
 N_STEPS = 280
 
@@ -141,3 +141,13 @@ def test_tab_begins_a_widget_anew_that_the_page_had_lost() -> None:
             tab.send(tab.give("up", [(name, b"x")]))
     tab.send()
     assert tab.controls() == {"speed": [0.5]}  # the very fault that the walk is to find
+
+
+def test_clips_outlast_a_page_of_several_that_is_left_in_a_hurry() -> None:
+    visit = Visit(Tab(), "compare")
+    visit.tab.open(PAGES["compare"])
+    for name, data in list(clips().items())[:3]:
+        visit.tab.send(visit.tab.give(uploader_of(visit), [(name, data)]))
+        add(visit, name, data)
+        visit.tab.hurry(PAGES["about"], PAGES["compare"])
+        check(visit)
