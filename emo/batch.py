@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import TextIO
 
-from emo.audio import Clip
+from emo.audio import SAMPLES_VERSION, Clip
 from emo.bundle import CARD
 from emo.calibrate import CALIBRATION
 from emo.cluster import run as run_on_cluster
@@ -81,7 +81,8 @@ def make_recipe(models: Path = MODELS_DIR, timeline: bool = False) -> Recipe:
     ModelError
         A model is missing.
     """
-    parts: list[object] = [ROWS_VERSION, FEATURES_VERSION, timeline and (WINDOW_S, HOP_S)]
+    versions = (ROWS_VERSION, SAMPLES_VERSION, FEATURES_VERSION)
+    parts: list[object] = [*versions, timeline and (WINDOW_S, HOP_S)]
     for key in MODEL_KEYS:
         try:
             card = json.loads((models / key / CARD).read_text(encoding="utf-8"))

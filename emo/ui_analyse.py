@@ -275,7 +275,7 @@ def _part(clip: audio.Clip, region_s: Region | None) -> audio.Clip:
     if region_s is None:
         return clip
     first, last = (round(time_s * audio.RATE_HZ) for time_s in region_s)
-    return replace(clip, samples=clip.samples[first:last])
+    return audio.cut(clip, first, last)
 
 
 def analysis_of(choice: Choice) -> Analysis | None:
