@@ -1,29 +1,34 @@
 """Emo from the command line: predict, batch, timeline, explain, evaluate, train, corpora, cards."""
 
 import argparse
-import json
 import os
 import shlex
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
 # One BLAS thread: small products are faster without threads, and workers do not fight for cores.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 from emo.classifiers import CLASSIFIERS
-from emo.errors import AudioError, CorpusError, EmoError, SettingError
+from emo.cli_answering import add_answering, add_channel
+from emo.cli_options import (
+    DONE,
+    FAILED,
+    INTERRUPTED,
+    Commands,
+    add_jobs,
+    add_models,
+    models_directory,
+    whole,
+    write_report,
+)
+from emo.errors import CorpusError, EmoError
 from emo.folds import PROTOCOLS
-from emo.limit_words import ALL_LIMITS, NBSP
 
-DONE, FAILED, INTERRUPTED = 0, 1, 130  # argparse itself exits with 2 for wrong usage
-FORMATS = ("table", "json", "csv")
-TIMELINE_FORMATS = ("text", "csv", "json", "srt", "vtt")
 ANSWERS = (*CLASSIFIERS, "vote")
-
-Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -66,13 +71,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _add_answering(commands: Commands) -> None:
     """Commands that answer for recordings."""
-    reads = f"Reads {ALL_LIMITS}".replace(NBSP, " ")
-    predict = commands.add_parser("predict", help="label recordings", epilog=reads)
-    predict.add_argument("paths", nargs="+", metavar="PATH", help="audio files")
-    predict.add_argument("--format", choices=FORMATS, default="table")
-    _add_models(predict)
-    _add_settings(predict)
-    predict.set_defaults(run=_predict, parser=predict)
+    add_answering(commands)
 
     batch = commands.add_parser("batch", help="label any number of recordings into a file")
     batch.add_argument(
@@ -91,25 +90,11 @@ def _add_answering(commands: Commands) -> None:
         "command goes on",
     )
     batch.add_argument("--timeline", action="store_true", help="a row a window of three seconds")
-    _add_jobs(batch)
+    add_jobs(batch)
     batch.add_argument("--dask", default="", metavar="ADDRESS", help="of a Dask cluster, or local")
-    _add_models(batch)
+    add_channel(batch)
+    add_models(batch)
     batch.set_defaults(run=_batch, parser=batch)
-
-    timeline = commands.add_parser("timeline", help="label the speech in a recording, as it goes")
-    timeline.add_argument("path", metavar="FILE", help="an audio file")
-    timeline.add_argument(
-        "--format", choices=TIMELINE_FORMATS, help="default: what the name of --out says, or text"
-    )
-    timeline.add_argument("--out", type=Path, metavar="FILE", help="write to this file")
-    _add_models(timeline)
-    timeline.set_defaults(run=_timeline)
-
-    explain = commands.add_parser("explain", help="say why the classifiers answer as they do")
-    explain.add_argument("paths", nargs="+", metavar="FILE", help="audio files")
-    explain.add_argument("--format", choices=("text", "json"), default="text")
-    _add_models(explain)
-    explain.set_defaults(run=_explain)
 
 
 def _add_measuring(commands: Commands) -> None:
@@ -135,13 +120,13 @@ def _add_measuring(commands: Commands) -> None:
     )
     evaluate.add_argument("--json", type=Path, metavar="OUT", help="write the figures here")
     _add_data(evaluate)
-    _add_models(evaluate)
+    add_models(evaluate)
     evaluate.set_defaults(run=_evaluate, parser=evaluate)
 
     train = commands.add_parser("train", help="fit the classifiers on all clips")
     train.add_argument("which", choices=(*CLASSIFIERS, "all"))
     _add_data(train)
-    _add_models(train)
+    add_models(train)
     train.set_defaults(run=_train)
 
 
@@ -154,62 +139,18 @@ def _add_describing(commands: Commands) -> None:
 
     cards = commands.add_parser("cards", help="write the model cards and tables of results")
     cards.add_argument("--check", action="store_true", help="only say whether they are stale")
-    _add_models(cards)
+    add_models(cards)
     cards.set_defaults(run=_cards)
 
     report = commands.add_parser("report", help="what was aimed at and what was reached")
-    _add_models(report)
+    add_models(report)
     report.set_defaults(run=_report)
-
-
-def _add_models(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--models", type=Path, help="folder of the models (default: models/)")
-
-
-def _add_settings(parser: argparse.ArgumentParser) -> None:
-    asked = parser.add_argument_group("what if", "alter the clips before they are answered")
-    asked.add_argument(
-        "--noise", type=float, metavar="DB", help="pink noise so far below the voice"
-    )
-    asked.add_argument(
-        "--speed", type=float, default=1.0, metavar="FACTOR", help="faster at the same pitch"
-    )
-    asked.add_argument(
-        "--pitch", type=float, default=0.0, metavar="SEMITONES", help="higher at the same speed"
-    )
-    asked.add_argument("--telephone", action="store_true", help="the band of a telephone")
-    asked.add_argument("--gain", type=float, default=0.0, metavar="DB", help="louder")
 
 
 def _add_data(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data", type=Path, help="folder of the corpora (default: $EMO_DATA)")
-    _add_jobs(parser)
-    parser.add_argument("--seed", type=_whole, default=1)
-
-
-def _add_jobs(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--jobs", type=_positive, default=os.cpu_count() or 1, help="worker processes"
-    )
-
-
-def _whole(text: str) -> int:
-    """A number from 0 up; argparse makes a sentence of the error."""
-    if not text.isdecimal():
-        raise argparse.ArgumentTypeError(f"{text} is not a whole number from 0 up")
-    return int(text)
-
-
-def _positive(text: str) -> int:
-    if _whole(text) == 0:
-        raise argparse.ArgumentTypeError("0 is too few")
-    return int(text)
-
-
-def _models_directory(options: argparse.Namespace) -> Path:
-    from emo.predict import MODELS_DIR
-
-    return options.models or MODELS_DIR
+    add_jobs(parser)
+    parser.add_argument("--seed", type=whole, default=1)
 
 
 def _data_directory(options: argparse.Namespace) -> Path:
@@ -224,42 +165,7 @@ def _data_directory(options: argparse.Namespace) -> Path:
     return Path(directory)
 
 
-# --- predict, batch, timeline --------------------------------------------------------------------
-
-
-def _predict(options: argparse.Namespace) -> int:
-    from emo.audio import load
-    from emo.predict import load_usable, predict
-    from emo.reports import Row, write_csv, write_json, write_table
-    from emo.whatif import Settings, alter
-
-    try:
-        settings = Settings(
-            options.noise, options.speed, options.pitch, options.telephone, options.gain
-        )
-    except SettingError as error:
-        options.parser.error(str(error))
-    models = load_usable(_models_directory(options))
-    _tell_faults(models.faults)
-    rows: list[Row] = []
-    for path in options.paths:
-        try:
-            prediction = predict(alter(load(path), settings), models)
-            _tell_faults(prediction.faults)
-            rows.append((path, prediction))
-        except AudioError as error:
-            rows.append((path, str(error)))
-    write = {"json": write_json, "csv": write_csv, "table": write_table}[options.format]
-    write(rows, sys.stdout)
-    failed = [isinstance(found, str) or bool(found.faults) for _, found in rows]
-    return FAILED if models.faults or any(failed) else DONE
-
-
-def _tell_faults(faults: Mapping[str, str]) -> None:
-    """Nothing; says which classifiers give no answer, and why."""
-    for key, fault in faults.items():
-        name = CLASSIFIERS[key].title.lower()
-        print(f"emo: no answer of the {name}, the vote is without it: {fault}", file=sys.stderr)
+# --- batch ----------------------------------------------------------------------------------------
 
 
 def _batch(options: argparse.Namespace) -> int:
@@ -269,7 +175,7 @@ def _batch(options: argparse.Namespace) -> int:
 
     if options.out.suffix.lower() not in FORMATS:
         options.parser.error(f"--out must end in {', '.join(FORMATS)}: {options.out}")
-    recipe = make_recipe(_models_directory(options), options.timeline)
+    recipe = make_recipe(models_directory(options), options.timeline, options.channel)
     if hasattr(sys.stdin, "reconfigure"):
         sys.stdin.reconfigure(errors="surrogateescape")  # as above
     # What stops a service, and what a cluster sends first: as polite as Ctrl-C.
@@ -285,74 +191,6 @@ def _batch(options: argparse.Namespace) -> int:
     return FAILED if tally.failed else DONE
 
 
-def _timeline(options: argparse.Namespace) -> int:
-    from emo import reports
-    from emo.audio import load
-    from emo.predict import load_usable
-    from emo.timeline import follow
-
-    models = load_usable(_models_directory(options))
-    _tell_faults(models.faults)
-    clip = load(options.path)
-    if options.out and options.out.exists() and options.out.samefile(options.path):
-        raise EmoError("--out names the recording itself, which would be lost; name another file.")
-    for found in follow(clip, models):
-        if sys.stderr.isatty():
-            print(f"\r{found.done} of {found.total} windows", end="", file=sys.stderr, flush=True)
-    if sys.stderr.isatty():
-        print(file=sys.stderr)
-    form = options.format or _format_by_name(options.out)
-    write = {
-        "text": reports.write_timeline_table,
-        "csv": reports.write_timeline_csv,
-        "json": reports.write_timeline_json,
-        "srt": reports.write_srt,
-        "vtt": reports.write_vtt,
-    }[form]
-    _write_text(options.out, reports.written(write, options.path, found))
-    if form not in ("text", "json"):  # the others have no place for it
-        for sentence in reports.remarks(found):
-            print(f"emo: {sentence}", file=sys.stderr)
-    _tell_faults(found.faults)
-    return FAILED if found.faults else DONE
-
-
-def _format_by_name(path: Path | None) -> str:
-    suffix = path.suffix[1:].lower() if path else ""
-    return suffix if suffix in TIMELINE_FORMATS else "text"
-
-
-def _write_text(path: Path | None, text: str) -> None:
-    """Nothing; writes to the file, or prints where there is none."""
-    if path is None:
-        sys.stdout.write(text)
-        return
-    try:
-        path.write_text(text, encoding="utf-8", errors="backslashreplace", newline="")
-    except OSError as error:
-        raise EmoError(f"{path} cannot be written: {error.strerror}.") from error
-
-
-def _explain(options: argparse.Namespace) -> int:
-    from emo.audio import load
-    from emo.explain import explain
-    from emo.predict import load_models
-    from emo.reports import Explained, write_json, write_text
-
-    models = load_models(_models_directory(options))
-    rows: list[Explained] = []
-    for path in options.paths:
-        try:
-            rows.append((path, explain(load(path), models)))
-        except AudioError as error:
-            rows.append((path, str(error)))
-    if options.format == "json":
-        write_json(rows, sys.stdout)
-    else:
-        write_text(rows, sys.stdout)
-    return FAILED if any(isinstance(found, str) for _, found in rows) else DONE
-
-
 # --- evaluate, train, corpora, cards -------------------------------------------------------------
 
 
@@ -364,7 +202,7 @@ def _evaluate(options: argparse.Namespace) -> int:
     from emo.results import read_metrics
     from emo.train import describe_folder
 
-    models = _models_directory(options)
+    models = models_directory(options)
     directory = _data_directory(options)
     asked = list(dict.fromkeys(options.protocol))
     if "all" in asked:
@@ -395,7 +233,7 @@ def _evaluate(options: argparse.Namespace) -> int:
         report[protocol] = {key: block[protocol] for key, block in blocks.items()}
         print(f"\n{protocol}")
         _print_scores(report[protocol])
-    _write_report(options.json, {"protocols": report})
+    write_report(options.json, {"protocols": report})
     return DONE
 
 
@@ -407,12 +245,12 @@ def _evaluate_manifest(options: argparse.Namespace) -> int:
     if options.fold or options.check:
         options.parser.error("--fold and --check go with --protocol")
     found = evaluate_manifest(
-        read_manifest(options.manifest), load_models(_models_directory(options))
+        read_manifest(options.manifest), load_models(models_directory(options))
     )
     _print_scores(found["models"])
     for row in found["errors"]:
         print(f"{printable(row['path'])}: {row['error']}")
-    _write_report(options.json, found)
+    write_report(options.json, found)
     return FAILED if found["errors"] else DONE
 
 
@@ -437,11 +275,6 @@ def _print_scores(scores: dict[str, dict[str, Any]]) -> None:
             )
 
 
-def _write_report(path: Path | None, report: dict[str, Any]) -> None:
-    if path is not None:
-        _write_text(path, json.dumps(report, indent=1) + "\n")
-
-
 def _train(options: argparse.Namespace) -> int:
     from emo.predict import MODEL_KEYS
     from emo.train import describe_folder, load_dataset, train_models
@@ -450,7 +283,7 @@ def _train(options: argparse.Namespace) -> int:
     directory = _data_directory(options)
     print(describe_folder(directory), file=sys.stderr)
     dataset = load_dataset(directory, options.jobs)
-    train_models(keys, dataset, _models_directory(options), options.command, options.seed)
+    train_models(keys, dataset, models_directory(options), options.command, options.seed)
     return DONE
 
 
@@ -467,14 +300,14 @@ def _corpora(options: argparse.Namespace) -> int:
 
         found = audit(options.directory, progress)
     print(format_audit(found))
-    _write_report(options.json, found.as_dict())
+    write_report(options.json, found.as_dict())
     return DONE
 
 
 def _cards(options: argparse.Namespace) -> int:
     from emo.cards import stale_documents, write_cards
 
-    models = _models_directory(options)
+    models = models_directory(options)
     readme = models.parent / "README.md"
     if not options.check:
         write_cards(models, readme)
@@ -488,7 +321,7 @@ def _cards(options: argparse.Namespace) -> int:
 def _report(options: argparse.Namespace) -> int:
     from emo.report import disagreements, report
 
-    models = _models_directory(options)
+    models = models_directory(options)
     print(report(models), end="")
     found = disagreements(models)
     for sentence in found:

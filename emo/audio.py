@@ -7,6 +7,7 @@ mixed to one channel and resampled block by block.
 import hashlib
 import math
 import stat
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -14,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import soxr
 
+from emo.channels import MIX, Activity, Alone, names_of, place_of
 from emo.containers import named_kind, recognise
 from emo.errors import (
     AudioError,
@@ -99,15 +101,27 @@ class _Mix:
     clipped: float
     cancelled: float
     loudest: int
+    alone: Alone
 
 
-def load(path: str | Path) -> Clip:
-    """Return the clip that the file at `path` holds.
+def load(path: str | Path, channel: str = MIX) -> Clip:
+    """Return the clip that the file at `path` holds: its mix, or one channel.
 
     Raises
     ------
     AudioError
         The file cannot be opened, or `decode` refuses its content.
+    """
+    return decode(read_file(path), Path(path).name, channel)
+
+
+def read_file(path: str | Path) -> bytes:
+    """Return the bytes of a recording.
+
+    Raises
+    ------
+    AudioError
+        The file cannot be opened, is none, or is too large.
     """
     path = Path(path)
     try:
@@ -117,17 +131,15 @@ def load(path: str | Path) -> Clip:
             raise AudioError(f"This path is {what}; give the path of one recording.")
         _check_bytes(status.st_size)
         with path.open("rb") as file:
-            data = file.read(MAX_BYTES + 1)
+            return file.read(MAX_BYTES + 1)
     except FileNotFoundError:
         raise AudioError("There is no file at this path; check how it is spelt.") from None
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else str(error)
         raise AudioError(f"This file cannot be opened ({reason}); check the path.") from error
-    return decode(data, path.name)
 
 
-@np.errstate(over="ignore", invalid="ignore")  # `_check_decoded` refuses what comes of it
-def decode(data: bytes, name: str = "") -> Clip:
+def decode(data: bytes, name: str = "", channel: str = MIX) -> Clip:
     """Return the clip that `data`, the bytes of a whole recording, holds.
 
     Parameters
@@ -136,11 +148,15 @@ def decode(data: bytes, name: str = "") -> Clip:
         Any of the formats in :data:`emo.containers.READS`.
     name : str, optional
         Name of the file.  It only serves to warn where it contradicts the content.
+    channel : str, optional
+        ``mix`` of all channels; or ``left``, ``right`` or a number from 1.
 
     Raises
     ------
     NotAudioError
         No decoder finds sound in the bytes.
+    ChannelError
+        The recording has no such channel.
     LimitError, TooShortError, TooLongError
         Size, rate, channels or duration lie outside :mod:`emo.limits`.
     SilentError, NotFiniteError
@@ -149,24 +165,58 @@ def decode(data: bytes, name: str = "") -> Clip:
         The format needs a package that is not installed.
     """
     data = bytes(data)
+    kind, stream = _open(data)
+    return _clip(data, name, kind, stream, channel)
+
+
+def decode_each(data: bytes, name: str = "") -> dict[str, Clip | AudioError]:
+    """Return the clip of each channel by its name, or the error that says why there is none.
+
+    Raises
+    ------
+    AudioError
+        As for :func:`decode`, where there is no telling what the channels are.
+    """
+    data = bytes(data)
+    kind, stream = _open(data)
+    clips: dict[str, Clip | AudioError] = {}
+    for channel in names_of(stream.channels):
+        try:
+            clips[channel] = _clip(data, name, kind, stream, channel)
+        except AudioError as error:
+            clips[channel] = error
+    return clips
+
+
+def _open(data: bytes) -> tuple[str, Stream]:
+    """Return the container of a recording and its stream, held against the limits."""
     _check_bytes(len(data))
     kind = recognise(data)
     stream = open_stream(data, kind)
     check_header(stream.rate_hz, stream.channels, stream.frames)
-    mix = _mix(stream, np.full(stream.channels, 1 / stream.channels, dtype=np.float32))
-    cancels = mix.cancelled < _CANCELS_BELOW
-    if cancels:
-        mix = _mix(stream, np.eye(stream.channels, dtype=np.float32)[mix.loudest])
+    return kind, stream
+
+
+@np.errstate(over="ignore", invalid="ignore")  # `_check_decoded` refuses what comes of it
+def _clip(data: bytes, name: str, kind: str, stream: Stream, channel: str) -> Clip:
+    """Return the mix or one channel of an opened recording."""
+    cancels = False
+    if channel == MIX:
+        mix = _mix(stream, np.full(stream.channels, 1 / stream.channels, dtype=np.float32))
+        cancels = mix.cancelled < _CANCELS_BELOW
+        if cancels:
+            mix = _mix(stream, np.eye(stream.channels, dtype=np.float32)[mix.loudest])
+    else:
+        alone = _only(stream, place_of(channel, stream.channels))
+        mix = _mix(alone, np.ones(1, dtype=np.float32))
     _check_decoded(stream, mix)
     samples, offset = _level(mix)
     level_db = _level_db(samples)
     if level_db < SILENT_BELOW_DB:
         raise SilentError(_silence(level_db))
     warnings = [*_warn_of_source(stream, mix, kind, name), *_warn_of_sound(mix, level_db, offset)]
-    if cancels:
-        warnings.append(
-            "The channels cancel each other when mixed (opposite phase); the loudest one was used."
-        )
+    if channel == MIX:
+        warnings += _warn_of_channels(stream.channels, mix.alone, cancels)
     samples.flags.writeable = False
     return Clip(
         samples=samples,
@@ -188,6 +238,16 @@ def _check_bytes(size: int) -> None:
         )
 
 
+def _only(stream: Stream, place: int) -> Stream:
+    """Return the stream as if it had but this channel: what is wrong with others is not its own."""
+
+    def blocks() -> Iterator[Samples]:
+        for block in stream.blocks():
+            yield np.ascontiguousarray(block[:, place : place + 1])
+
+    return replace(stream, channels=1, blocks=blocks)
+
+
 def _times(factor: float) -> str:
     return f"{factor:,.0f}" if factor < 1e6 else f"{factor:.0e}"
 
@@ -200,6 +260,7 @@ def _mix(stream: Stream, weights: Samples) -> _Mix:
     parts = bytearray()  # it grows in place, where a list of arrays would be there twice
     frames, peak, clipped, mixed = 0, 0.0, 0, 0.0
     power = np.zeros(stream.channels)
+    activity = Activity(stream.rate_hz, stream.channels)
     for block in stream.blocks():
         if not np.isfinite(highest := max(float(block.max()), -float(block.min()))):
             raise NotFiniteError(_not_finite(block, frames, stream.rate_hz))
@@ -211,6 +272,7 @@ def _mix(stream: Stream, weights: Samples) -> _Mix:
         if stream.channels > 1:
             power += np.einsum("ij,ij->j", block, block, dtype=np.float64)
             mixed += float(np.einsum("i,i", mono, mono, dtype=np.float64))
+            activity.add(block)
         mono = mono if resampler is None else resampler.resample_chunk(mono)
         parts += np.ascontiguousarray(mono).data
     if resampler is not None and frames:
@@ -223,6 +285,7 @@ def _mix(stream: Stream, weights: Samples) -> _Mix:
         clipped=clipped / max(frames, 1),
         cancelled=mixed / unrelated if unrelated else 1.0,
         loudest=int(power.argmax()),
+        alone=activity.alone(),
     )
 
 
@@ -299,7 +362,9 @@ def _digital_silence(samples: Samples) -> npt.NDArray[np.bool_]:
     """Return where the samples stand still, but for what does so far from their mean."""
     silent = np.zeros(len(samples), bool)
     blocks = samples[: len(samples) // _SILENT_BLOCK * _SILENT_BLOCK].reshape(-1, _SILENT_BLOCK)
-    if not (np.ptp(blocks, axis=1) < _STILL).any():  # as in most clips, which is soon seen
+    if (
+        not len(blocks) or not (np.ptp(blocks, axis=1) < _STILL).any()
+    ):  # as in most clips, which is soon seen
         return silent
     still = np.concatenate([[False], np.abs(np.diff(samples)) < _STILL, [False]])
     edges = np.flatnonzero(still[1:] != still[:-1]).reshape(-1, 2)
@@ -311,7 +376,8 @@ def _digital_silence(samples: Samples) -> npt.NDArray[np.bool_]:
     mean = sound.mean(dtype=np.float64)
     power = float(np.einsum("i,i", sound, sound, dtype=np.float64)) / len(sound)
     most = np.float32(_SILENT_WITHIN * math.sqrt(max(power - mean**2, 0.0)))
-    return silent & (np.abs(samples - np.float32(mean)) < most)
+    silent &= np.abs(samples - np.float32(mean)) < most
+    return silent
 
 
 def _level(mix: _Mix) -> tuple[Samples, float]:
@@ -362,8 +428,24 @@ def _warn_of_source(stream: Stream, mix: _Mix, kind: str, name: str) -> list[str
             f"{stream.rate_hz // 2:,} Hz; the models listen up to {RATE_HZ // 2:,} Hz and may be "
             "less sure."
         )
-    if stream.channels > 2:
-        warnings.append(f"The {stream.channels} channels were mixed down to one.")
+    return warnings
+
+
+def _warn_of_channels(channels: int, alone: Alone, cancels: bool) -> list[str]:
+    """Return what is lost where several channels become one."""
+    warnings = []
+    if channels > 2:
+        warnings.append(f"The {channels} channels were mixed down to one.")
+    if alone.differ:
+        warnings.append(
+            f"Different people seem to speak on the channels (in {alone.total:.0%} of the speech "
+            "only one channel is active), and the answers are for the mix of all. Choose one "
+            f"channel: {', '.join(names_of(channels)[:-1])} or {names_of(channels)[-1]}."
+        )
+    if cancels:
+        warnings.append(
+            "The channels cancel each other when mixed (opposite phase); the loudest one was used."
+        )
     return warnings
 
 

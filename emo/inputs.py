@@ -13,7 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import Any
 
-from emo.audio import Clip, decode, load
+from emo.audio import Clip, decode, decode_each, read_file
+from emo.channels import MIX
 from emo.containers import named_kind
 from emo.errors import AudioError, EmoError
 from emo.limits import MAX_BYTES
@@ -100,21 +101,38 @@ def count_items(given: Sequence[str]) -> int | None:
     return count
 
 
-def load_item(item: Item) -> Clip:
-    """The clip that a recording holds.
+def load_item(item: Item, channel: str = MIX) -> Clip:
+    """The clip that a recording, or one channel of it, holds.
 
     Raises
     ------
     AudioError
         It cannot be read, or is refused by :func:`emo.audio.decode`.
     """
+    return decode(_bytes_of(item), _short_name(item), channel)
+
+
+def load_channels(item: Item) -> dict[str, Clip | AudioError]:
+    """The clip of each channel of a recording by its name, or why there is none.
+
+    Raises
+    ------
+    AudioError
+        As above, where there is no telling what the channels are.
+    """
+    return decode_each(_bytes_of(item), _short_name(item))
+
+
+def _bytes_of(item: Item) -> bytes:
     if item.error:
         raise AudioError(item.error)
     if item.data is not None:
-        return decode(item.data, PurePosixPath(item.name).name)
-    if is_address(item.place):
-        return decode(_fetch(item.place), PurePosixPath(item.place).name)
-    return load(item.place)
+        return item.data
+    return _fetch(item.place) if is_address(item.place) else read_file(item.place)
+
+
+def _short_name(item: Item) -> str:
+    return PurePosixPath(item.place or item.name).name
 
 
 def is_address(text: str) -> bool:

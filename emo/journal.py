@@ -14,7 +14,7 @@ from types import TracebackType
 from typing import Any, BinaryIO
 
 from emo.errors import EmoError
-from emo.rows import Done
+from emo.rows import Done, is_last, recording_of
 
 SYNC_S = 5.0
 """How often rows are forced to the disk itself, which only matters where the power fails."""
@@ -122,7 +122,7 @@ class Journal:
 
     def _recover(self) -> None:
         """Nothing; learns what is done, and cuts off what is there in part."""
-        whole = 0
+        whole, failed = 0, False
         with self._path.open("rb") as lines:
             for number, line in enumerate(lines, 1):
                 row = _parse(line)
@@ -138,10 +138,12 @@ class Journal:
                         f"{self._path} was begun with other models or settings (run {row['run']}, "
                         f"this is {self._run}). Go on with those, or name another file with --out."
                     )
-                if row.get("window", 0) == row.get("windows", 0):  # the last of its recording
+                failed |= "error" in row
+                if is_last(row):
                     whole = lines.tell()
-                    self.names.add(row["path"])
-                    self.failed += "error" in row
+                    self.names.add(recording_of(row))
+                    self.failed += failed
+                    failed = False
         self._file.truncate(whole)
 
 

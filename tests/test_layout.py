@@ -23,6 +23,7 @@ ORDER = [
     "flac",
     "parts",
     "repair",
+    "channels",
     "streams",
     "audio",
     "seccomp",
@@ -97,6 +98,8 @@ ORDER = [
     "guard_words",
     "guard",
     "ui",
+    "cli_options",
+    "cli_answering",
     "__main__",
 ]  # a module imports only from those before it; ui_* share the place of ui
 
