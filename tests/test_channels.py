@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
+from tests.music import bowed, melody, piano
+from tests.sounds import sound
 
 from emo import audio
 from emo.__main__ import main
@@ -24,8 +26,7 @@ from emo.journal import Journal
 from emo.limits import MAX_BYTES
 from emo.rows import ALL, Channel, Done, followed, is_last, recording_of, refused
 from emo.timeline import Timeline
-from tests.music import bowed, melody, piano
-from tests.sounds import sound
+from tests import voices
 from tests.voices import RATE_HZ, Samples, encoded, noise, silence, voice
 
 Stereo = npt.NDArray[np.float32]
@@ -77,16 +78,15 @@ def call(
 def at_once(seed: int) -> Stereo:
     """Return two people who talk over each other all the time."""
     tracks = [
-        np.concatenate(
-            [
-                voice(
-                    pitch * 2 ** (k / 24),
-                    0.7 + 0.1 * ((3 * k + side) % 5),
-                    level_db=-14.0 - 8 * ((k + 2 * side) % 3),
-                    seed=seed + k,
-                )
-            ]
-            + [silence(0.12 + 0.05 * ((k + side) % 3))]
+        voices.padded(
+            voice(
+                pitch * 2 ** (k / 24),
+                0.7 + 0.1 * ((3 * k + side) % 5),
+                level_db=-14.0 - 8 * ((k + 2 * side) % 3),
+                seed=seed + k,
+            ),
+            0.0,
+            0.12 + 0.05 * ((k + side) % 3),
         )
         for side, pitch in enumerate((115.0, 240.0))
         for k in range(6)
