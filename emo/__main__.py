@@ -27,6 +27,7 @@ from emo.cli_options import (
 )
 from emo.errors import CorpusError, EmoError
 from emo.folds import PROTOCOLS
+from emo.packages import require_training
 
 ANSWERS = (*CLASSIFIERS, "vote")
 
@@ -197,6 +198,7 @@ def _batch(options: argparse.Namespace) -> int:
 def _evaluate(options: argparse.Namespace) -> int:
     if options.manifest:
         return _evaluate_manifest(options)
+    require_training(("tqdm",))
     from emo.alarms import false_alarms, summary
     from emo.evaluate import compare, evaluate_protocols
     from emo.results import read_metrics
@@ -216,6 +218,7 @@ def _evaluate(options: argparse.Namespace) -> int:
     run = list(dict.fromkeys("voices" if name == "listeners" else name for name in asked))
     run = [name for name in run if name in PROTOCOLS]
     if run:
+        require_training()
         folds, seed, jobs = options.fold or (), options.seed, options.jobs
         evaluate_protocols(
             run, directory, target, options.command, folds, seed=seed, jobs=jobs, keys=keys
@@ -276,6 +279,7 @@ def _print_scores(scores: dict[str, dict[str, Any]]) -> None:
 
 
 def _train(options: argparse.Namespace) -> int:
+    require_training()
     from emo.predict import MODEL_KEYS
     from emo.train import describe_folder, load_dataset, train_models
 
@@ -288,6 +292,7 @@ def _train(options: argparse.Namespace) -> int:
 
 
 def _corpora(options: argparse.Namespace) -> int:
+    require_training(("tqdm",))
     from tqdm import tqdm
 
     from emo.audit import audit, format_audit

@@ -21,6 +21,7 @@ from emo.errors import AudioError, EmoError, ModelError
 from emo.features import FEATURES_VERSION
 from emo.inputs import Item, count_items, find_items, load_channels, load_item
 from emo.journal import Journal
+from emo.packages import check_batch
 from emo.predict import MODEL_KEYS, MODELS_DIR, Models, load_models, predict_many
 from emo.rows import (
     ALL,
@@ -283,6 +284,9 @@ def label(
     EmoError
         The file is there and cannot be gone on with, or the run cannot start.
     """
+    for sentence in check_batch(given, out, dask):
+        if told is not None:
+            print(f"emo: {sentence}", file=told, flush=True)
     write = FORMATS[out.suffix.lower()]
     rows = out if write is None else out.with_name(f"{out.name}.rows.jsonl")
     if write is not None and out.exists() and not rows.exists():

@@ -13,6 +13,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 ORDER = [
     "errors",
+    "packages",
     "labels",
     "frames",
     "containers",
