@@ -165,13 +165,13 @@ def test_other_stereo_is_not_taken_for_two_people(kind: str, seed: int) -> None:
     assert not told_apart(decode(encoded(NO_CALLS[kind](seed))))
 
 
-def test_what_is_told_depends_on_neither_rate_nor_offset_nor_blocks(monkeypatch: Any) -> None:
+def test_what_is_told_depends_on_neither_offset_nor_blocks() -> None:
     stereo = call(3)
     whole = Activity(RATE_HZ, 2)
     whole.add(stereo)
     parts = Activity(RATE_HZ, 2)
     for start in range(0, len(stereo), 1237):
-        parts.add(stereo[start : start + 1237] + np.float32([0.3, -0.2]))
+        parts.add(stereo[start : start + 1237] + np.array([0.3, -0.2], np.float32))
     assert parts.alone().shares == pytest.approx(whole.alone().shares, abs=0.02)
     assert whole.alone().differ
     assert parts.alone().differ
