@@ -11,8 +11,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
-from tests.music import bowed, melody, piano
-from tests.sounds import sound
 
 from emo import audio
 from emo.__main__ import main
@@ -22,9 +20,11 @@ from emo.channels import Activity, Alone, channel_in, name_with, names_of, place
 from emo.decoder import Decoder
 from emo.errors import AudioError, ChannelError, SilentError
 from emo.inputs import Item
+from emo.instruments import bowed, melody, piano
 from emo.journal import Journal
 from emo.limits import MAX_BYTES
 from emo.rows import ALL, Channel, Done, followed, is_last, recording_of, refused
+from emo.sounds import sound
 from emo.timeline import Timeline
 from tests import voices
 from tests.voices import RATE_HZ, Samples, encoded, noise, silence, voice
