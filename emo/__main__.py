@@ -14,7 +14,7 @@ import argparse
 import os
 import shlex
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from concurrent.futures import BrokenExecutor
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,7 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 from emo.classifiers import CLASSIFIERS
+from emo.cli_answering import add_answering
 from emo.cli_batch import add_batch, add_manifest, evaluate_manifest, print_scores
 from emo.cli_options import (
     DONE,
@@ -35,15 +36,12 @@ from emo.cli_options import (
     models_directory,
     whole,
     write_report,
-    write_text,
 )
-from emo.errors import AudioError, CorpusError, EmoError, SettingError
+from emo.errors import CorpusError, EmoError
 from emo.folds import PROTOCOLS
-from emo.limit_words import ALL_LIMITS, NBSP
+from emo.packages import require_training
 
 GOES_ON = " Training goes on from its last checkpoint."
-FORMATS = ("table", "json", "csv")
-TIMELINE_FORMATS = ("text", "csv", "json", "srt", "vtt")
 ANSWERS = (*CLASSIFIERS, "vote")
 
 
@@ -113,30 +111,8 @@ def _parser() -> argparse.ArgumentParser:
 
 def _add_answering(commands: Commands) -> None:
     """Commands that answer for recordings."""
-    reads = f"Reads {ALL_LIMITS}".replace(NBSP, " ")
-    predict = commands.add_parser("predict", help="label recordings", epilog=reads)
-    predict.add_argument("paths", nargs="+", metavar="PATH", help="audio files")
-    predict.add_argument("--format", choices=FORMATS, default="table")
-    add_models(predict)
-    _add_settings(predict)
-    predict.set_defaults(run=_predict, parser=predict)
-
+    add_answering(commands)
     add_batch(commands)
-
-    timeline = commands.add_parser("timeline", help="label the speech in a recording, as it goes")
-    timeline.add_argument("path", metavar="FILE", help="an audio file")
-    timeline.add_argument(
-        "--format", choices=TIMELINE_FORMATS, help="default: what the name of --out says, or text"
-    )
-    timeline.add_argument("--out", type=Path, metavar="FILE", help="write to this file")
-    add_models(timeline)
-    timeline.set_defaults(run=_timeline)
-
-    explain = commands.add_parser("explain", help="say why the classifiers answer as they do")
-    explain.add_argument("paths", nargs="+", metavar="FILE", help="audio files")
-    explain.add_argument("--format", choices=("text", "json"), default="text")
-    add_models(explain)
-    explain.set_defaults(run=_explain)
 
 
 def _add_measuring(commands: Commands) -> None:
@@ -190,21 +166,6 @@ def _add_describing(commands: Commands) -> None:
     report.set_defaults(run=_report)
 
 
-def _add_settings(parser: argparse.ArgumentParser) -> None:
-    asked = parser.add_argument_group("what if", "alter the clips before they are answered")
-    asked.add_argument(
-        "--noise", type=float, metavar="DB", help="pink noise so far below the voice"
-    )
-    asked.add_argument(
-        "--speed", type=float, default=1.0, metavar="FACTOR", help="faster at the same pitch"
-    )
-    asked.add_argument(
-        "--pitch", type=float, default=0.0, metavar="SEMITONES", help="higher at the same speed"
-    )
-    asked.add_argument("--telephone", action="store_true", help="the band of a telephone")
-    asked.add_argument("--gain", type=float, default=0.0, metavar="DB", help="louder")
-
-
 def _add_data(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data", type=Path, help="folder of the corpora (default: $EMO_DATA)")
     add_jobs(parser)
@@ -223,111 +184,13 @@ def _data_directory(options: argparse.Namespace) -> Path:
     return Path(directory)
 
 
-# --- predict, batch, timeline --------------------------------------------------------------------
-
-
-def _predict(options: argparse.Namespace) -> int:
-    from emo.audio import load
-    from emo.predict import load_usable, predict_altered
-    from emo.reports import Row, write_csv, write_json, write_table
-    from emo.whatif import Settings
-
-    try:
-        settings = Settings(
-            options.noise, options.speed, options.pitch, options.telephone, options.gain
-        )
-    except SettingError as error:
-        options.parser.error(str(error))
-    models = load_usable(models_directory(options))
-    _tell_faults(models.faults)
-    rows: list[Row] = []
-    for path in options.paths:
-        try:
-            prediction = predict_altered(load(path), settings, models)
-            _tell_faults(prediction.faults)
-            rows.append((path, prediction))
-        except AudioError as error:
-            rows.append((path, str(error)))
-    write = {"json": write_json, "csv": write_csv, "table": write_table}[options.format]
-    write(rows, sys.stdout)
-    failed = [isinstance(found, str) or bool(found.faults) for _, found in rows]
-    return FAILED if models.faults or any(failed) else DONE
-
-
-def _tell_faults(faults: Mapping[str, str]) -> None:
-    """Nothing; says which classifiers give no answer, and why."""
-    for key, fault in faults.items():
-        name = CLASSIFIERS[key].title.lower()
-        print(f"emo: no answer of the {name}, the vote is without it: {fault}", file=sys.stderr)
-
-
-def _timeline(options: argparse.Namespace) -> int:
-    from emo import reports
-    from emo.audio import load
-    from emo.predict import load_usable
-    from emo.timeline import follow
-
-    models = load_usable(models_directory(options))
-    _tell_faults(models.faults)
-    clip = load(options.path)
-    if options.out and options.out.exists() and options.out.samefile(options.path):
-        raise EmoError("--out names the recording itself, which would be lost; name another file.")
-    for found in follow(clip, models):
-        if sys.stderr.isatty():
-            print(f"\r{found.done} of {found.total} windows", end="", file=sys.stderr, flush=True)
-    if sys.stderr.isatty():
-        print(file=sys.stderr)
-    form = options.format or _format_by_name(options.out)
-    write = {
-        "text": reports.write_timeline_table,
-        "csv": reports.write_timeline_csv,
-        "json": reports.write_timeline_json,
-        "srt": reports.write_srt,
-        "vtt": reports.write_vtt,
-    }[form]
-    text = reports.written(write, options.path, found)
-    if options.out is None:
-        sys.stdout.write(text)
-    else:
-        write_text(options.out, text)
-    if form not in ("text", "json"):  # the others have no place for it
-        for sentence in reports.remarks(found):
-            print(f"emo: {sentence}", file=sys.stderr)
-    _tell_faults(found.faults)
-    return FAILED if found.faults else DONE
-
-
-def _format_by_name(path: Path | None) -> str:
-    suffix = path.suffix[1:].lower() if path else ""
-    return suffix if suffix in TIMELINE_FORMATS else "text"
-
-
-def _explain(options: argparse.Namespace) -> int:
-    from emo.audio import load
-    from emo.explain import explain
-    from emo.predict import load_models
-    from emo.reports import Explained, write_json, write_text
-
-    models = load_models(models_directory(options))
-    rows: list[Explained] = []
-    for path in options.paths:
-        try:
-            rows.append((path, explain(load(path), models)))
-        except AudioError as error:
-            rows.append((path, str(error)))
-    if options.format == "json":
-        write_json(rows, sys.stdout)
-    else:
-        write_text(rows, sys.stdout)
-    return FAILED if any(isinstance(found, str) for _, found in rows) else DONE
-
-
 # --- evaluate, train, corpora, cards -------------------------------------------------------------
 
 
 def _evaluate(options: argparse.Namespace) -> int:
     if options.manifest:
         return evaluate_manifest(options)
+    require_training(("tqdm",))
     from emo.alarms import false_alarms, summary
     from emo.evaluate import compare, evaluate_protocols
     from emo.results import read_metrics
@@ -347,6 +210,7 @@ def _evaluate(options: argparse.Namespace) -> int:
     run = list(dict.fromkeys("voices" if name == "listeners" else name for name in asked))
     run = [name for name in run if name in PROTOCOLS]
     if run:
+        require_training()
         folds, seed, jobs = options.fold or (), options.seed, options.jobs
         evaluate_protocols(
             run, directory, target, options.command, folds, seed=seed, jobs=jobs, keys=keys
@@ -378,6 +242,7 @@ def _print_comparison(protocol: str, table: dict[str, dict[str, float]]) -> None
 
 
 def _train(options: argparse.Namespace) -> int:
+    require_training()
     from emo.predict import MODEL_KEYS
     from emo.train import describe_folder, load_dataset, train_models
 
@@ -390,6 +255,7 @@ def _train(options: argparse.Namespace) -> int:
 
 
 def _corpora(options: argparse.Namespace) -> int:
+    require_training(("tqdm",))
     from tqdm import tqdm
 
     from emo.audit import audit, format_audit

@@ -13,7 +13,7 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
-from emo.audio import decode
+from emo.audio import centre, decode
 from emo.corpora import Recording, find
 from emo.degrade import CONDITIONS
 from emo.errors import AudioError
@@ -191,7 +191,7 @@ def _of_kinds(run: Run, durations_s: Mapping[float, int]) -> Counts:
 
 def is_flagged(samples: Floats) -> bool:
     """Return whether anything speaks against the sound being speech."""
-    return bool(concerns(analyse(samples)))
+    return bool(concerns(analyse(centre(samples))))
 
 
 def _flag_clips(paths: Sequence[Path], condition: str) -> Flags:

@@ -7,12 +7,15 @@ mixed to one channel and resampled block by block.
 import hashlib
 import math
 import stat
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import soxr
 
+from emo.channels import MIX, Activity, Alone, names_of, place_of
 from emo.containers import named_kind, recognise
 from emo.errors import (
     AudioError,
@@ -31,6 +34,9 @@ from emo.streams import Samples, Stream, check_header, minutes, open_stream
 RATE_HZ = 16_000
 """Sample rate of every clip, whatever the recording had."""
 
+SAMPLES_VERSION = 2
+"""Part of every cache key; raise it when the same recording becomes other samples."""
+
 SILENT_BELOW_DB = -70.0
 """Loudest 50 ms; a silent 16-bit file with dither has -92, the quietest speech more than -60."""
 QUIET_BELOW_DB = -50.0
@@ -47,7 +53,10 @@ _FULL_SCALE = 0.98
 # Lossy decoders overshoot full scale a little; only integers stored as floats go this far.
 _WILD_PEAK = 4.0
 _CANCELS_BELOW = 0.1  # power of the mix over that of unrelated channels of the same levels
-_OFFSET_ABOVE = 0.1  # of the standard deviation
+_OFFSET_ABOVE = 0.1  # of the standard deviation: worth naming
+_STILL = 1e-7  # from one sample to the next; resampling leaves no exact zeros beside sound
+_SILENT_BLOCK = RATE_HZ // 80  # half of the shortest digital silence
+_SILENT_WITHIN = 0.5  # deviations from the mean; the flat tops of a clipped voice lie beyond
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,7 +66,8 @@ class Clip:
     Attributes
     ----------
     samples : ndarray of float32, shape (n,)
-        Mono at 16 kHz, full scale at ±1, silence and level as recorded; read-only.
+        Mono at 16 kHz, full scale at ±1, silence and level as recorded, without a constant offset;
+        read-only.
     source_rate_hz, source_channels : int
         What the recording had.
     sha256 : str
@@ -91,15 +101,27 @@ class _Mix:
     clipped: float
     cancelled: float
     loudest: int
+    alone: Alone
 
 
-def load(path: str | Path) -> Clip:
-    """Return the clip that the file at `path` holds.
+def load(path: str | Path, channel: str = MIX) -> Clip:
+    """Return the clip that the file at `path` holds: its mix, or one channel.
 
     Raises
     ------
     AudioError
         The file cannot be opened, or `decode` refuses its content.
+    """
+    return decode(read_file(path), Path(path).name, channel)
+
+
+def read_file(path: str | Path) -> bytes:
+    """Return the bytes of a recording.
+
+    Raises
+    ------
+    AudioError
+        The file cannot be opened, is none, or is too large.
     """
     path = Path(path)
     try:
@@ -109,17 +131,15 @@ def load(path: str | Path) -> Clip:
             raise AudioError(f"This path is {what}; give the path of one recording.")
         _check_bytes(status.st_size)
         with path.open("rb") as file:
-            data = file.read(MAX_BYTES + 1)
+            return file.read(MAX_BYTES + 1)
     except FileNotFoundError:
         raise AudioError("There is no file at this path; check how it is spelt.") from None
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else str(error)
         raise AudioError(f"This file cannot be opened ({reason}); check the path.") from error
-    return decode(data, path.name)
 
 
-@np.errstate(over="ignore", invalid="ignore")  # `_check_decoded` refuses what comes of it
-def decode(data: bytes, name: str = "") -> Clip:
+def decode(data: bytes, name: str = "", channel: str = MIX) -> Clip:
     """Return the clip that `data`, the bytes of a whole recording, holds.
 
     Parameters
@@ -128,11 +148,15 @@ def decode(data: bytes, name: str = "") -> Clip:
         Any of the formats in :data:`emo.containers.READS`.
     name : str, optional
         Name of the file.  It only serves to warn where it contradicts the content.
+    channel : str, optional
+        ``mix`` of all channels; or ``left``, ``right`` or a number from 1.
 
     Raises
     ------
     NotAudioError
         No decoder finds sound in the bytes.
+    ChannelError
+        The recording has no such channel.
     LimitError, TooShortError, TooLongError
         Size, rate, channels or duration lie outside :mod:`emo.limits`.
     SilentError, NotFiniteError
@@ -141,24 +165,58 @@ def decode(data: bytes, name: str = "") -> Clip:
         The format needs a package that is not installed.
     """
     data = bytes(data)
+    kind, stream = _open(data)
+    return _clip(data, name, kind, stream, channel)
+
+
+def decode_each(data: bytes, name: str = "") -> dict[str, Clip | AudioError]:
+    """Return the clip of each channel by its name, or the error that says why there is none.
+
+    Raises
+    ------
+    AudioError
+        As for :func:`decode`, where there is no telling what the channels are.
+    """
+    data = bytes(data)
+    kind, stream = _open(data)
+    clips: dict[str, Clip | AudioError] = {}
+    for channel in names_of(stream.channels):
+        try:
+            clips[channel] = _clip(data, name, kind, stream, channel)
+        except AudioError as error:
+            clips[channel] = error
+    return clips
+
+
+def _open(data: bytes) -> tuple[str, Stream]:
+    """Return the container of a recording and its stream, held against the limits."""
     _check_bytes(len(data))
     kind = recognise(data)
     stream = open_stream(data, kind)
     check_header(stream.rate_hz, stream.channels, stream.frames)
-    mix = _mix(stream, np.full(stream.channels, 1 / stream.channels, dtype=np.float32))
-    cancels = mix.cancelled < _CANCELS_BELOW
-    if cancels:
-        mix = _mix(stream, np.eye(stream.channels, dtype=np.float32)[mix.loudest])
+    return kind, stream
+
+
+@np.errstate(over="ignore", invalid="ignore")  # `_check_decoded` refuses what comes of it
+def _clip(data: bytes, name: str, kind: str, stream: Stream, channel: str) -> Clip:
+    """Return the mix or one channel of an opened recording."""
+    cancels = False
+    if channel == MIX:
+        mix = _mix(stream, np.full(stream.channels, 1 / stream.channels, dtype=np.float32))
+        cancels = mix.cancelled < _CANCELS_BELOW
+        if cancels:
+            mix = _mix(stream, np.eye(stream.channels, dtype=np.float32)[mix.loudest])
+    else:
+        alone = _only(stream, place_of(channel, stream.channels))
+        mix = _mix(alone, np.ones(1, dtype=np.float32))
     _check_decoded(stream, mix)
-    samples, offset = _centre(mix)
+    samples, offset = _level(mix)
     level_db = _level_db(samples)
     if level_db < SILENT_BELOW_DB:
         raise SilentError(_silence(level_db))
     warnings = [*_warn_of_source(stream, mix, kind, name), *_warn_of_sound(mix, level_db, offset)]
-    if cancels:
-        warnings.append(
-            "The channels cancel each other when mixed (opposite phase); the loudest one was used."
-        )
+    if channel == MIX:
+        warnings += _warn_of_channels(stream.channels, mix.alone, cancels)
     samples.flags.writeable = False
     return Clip(
         samples=samples,
@@ -180,6 +238,16 @@ def _check_bytes(size: int) -> None:
         )
 
 
+def _only(stream: Stream, place: int) -> Stream:
+    """Return the stream as if it had but this channel: what is wrong with others is not its own."""
+
+    def blocks() -> Iterator[Samples]:
+        for block in stream.blocks():
+            yield np.ascontiguousarray(block[:, place : place + 1])
+
+    return replace(stream, channels=1, blocks=blocks)
+
+
 def _times(factor: float) -> str:
     return f"{factor:,.0f}" if factor < 1e6 else f"{factor:.0e}"
 
@@ -192,6 +260,7 @@ def _mix(stream: Stream, weights: Samples) -> _Mix:
     parts = bytearray()  # it grows in place, where a list of arrays would be there twice
     frames, peak, clipped, mixed = 0, 0.0, 0, 0.0
     power = np.zeros(stream.channels)
+    activity = Activity(stream.rate_hz, stream.channels)
     for block in stream.blocks():
         if not np.isfinite(highest := max(float(block.max()), -float(block.min()))):
             raise NotFiniteError(_not_finite(block, frames, stream.rate_hz))
@@ -203,6 +272,7 @@ def _mix(stream: Stream, weights: Samples) -> _Mix:
         if stream.channels > 1:
             power += np.einsum("ij,ij->j", block, block, dtype=np.float64)
             mixed += float(np.einsum("i,i", mono, mono, dtype=np.float64))
+            activity.add(block)
         mono = mono if resampler is None else resampler.resample_chunk(mono)
         parts += np.ascontiguousarray(mono).data
     if resampler is not None and frames:
@@ -215,6 +285,7 @@ def _mix(stream: Stream, weights: Samples) -> _Mix:
         clipped=clipped / max(frames, 1),
         cancelled=mixed / unrelated if unrelated else 1.0,
         loudest=int(power.argmax()),
+        alone=activity.alone(),
     )
 
 
@@ -256,16 +327,67 @@ def _check_decoded(stream: Stream, mix: _Mix) -> None:
         )
 
 
-def _centre(mix: _Mix) -> tuple[Samples, float]:
-    """Return the samples without a wild scale or a constant offset, and that offset."""
+def cut(clip: Clip, start: int, stop: int) -> Clip:
+    """Return the samples from `start` up to `stop` of a clip as a clip of their own."""
+    samples = centre(clip.samples[start:stop])
+    samples.flags.writeable = False
+    return replace(clip, samples=samples)
+
+
+def centre(samples: Samples) -> Samples:
+    """Return the samples without their constant offset, in a new array.
+
+    Level, pauses and pitch are measured from the power of the samples, which an offset adds to; so
+    whatever is measured was centred here first, be it a clip, a part of one or an altered one.
+    """
+    centred = samples.copy()
+    _take_out_offset(centred)
+    return centred
+
+
+def _take_out_offset(samples: Samples) -> float:
+    """Take the mean out of samples, in place, and return it.
+
+    Digital silence around or between the sound has no part in the mean and becomes zero, so that
+    more of it changes nothing.
+    """
+    silent = _digital_silence(samples)
+    offset = np.float32(samples.mean(dtype=np.float64, where=~silent))
+    samples -= offset
+    samples[silent] = 0.0
+    return float(offset)
+
+
+def _digital_silence(samples: Samples) -> npt.NDArray[np.bool_]:
+    """Return where the samples stand still, but for what does so far from their mean."""
+    silent = np.zeros(len(samples), bool)
+    blocks = samples[: len(samples) // _SILENT_BLOCK * _SILENT_BLOCK].reshape(-1, _SILENT_BLOCK)
+    if (
+        not len(blocks) or not (np.ptp(blocks, axis=1) < _STILL).any()
+    ):  # as in most clips, which is soon seen
+        return silent
+    still = np.concatenate([[False], np.abs(np.diff(samples)) < _STILL, [False]])
+    edges = np.flatnonzero(still[1:] != still[:-1]).reshape(-1, 2)
+    for start, stop in edges[edges[:, 1] - edges[:, 0] >= 2 * _SILENT_BLOCK].tolist():
+        silent[start : stop + 1] = True
+    if silent.all():
+        return np.zeros_like(silent)
+    sound = samples[~silent]
+    mean = sound.mean(dtype=np.float64)
+    power = float(np.einsum("i,i", sound, sound, dtype=np.float64)) / len(sound)
+    most = np.float32(_SILENT_WITHIN * math.sqrt(max(power - mean**2, 0.0)))
+    silent &= np.abs(samples - np.float32(mean)) < most
+    return silent
+
+
+def _level(mix: _Mix) -> tuple[Samples, float]:
+    """Return the samples without a wild scale or a constant offset, and the offset worth naming."""
     samples = mix.samples
     if mix.peak > _WILD_PEAK:
         samples = samples / np.float32(mix.peak)
-    offset = float(samples.mean(dtype=np.float64))
+    offset = _take_out_offset(samples)  # in place: of ten minutes a second copy takes 38 MB
     power = float(np.einsum("i,i", samples, samples, dtype=np.float64)) / len(samples)
-    if abs(offset) <= _OFFSET_ABOVE * math.sqrt(max(power - offset**2, 0.0)):  # std would copy all
-        return samples, 0.0
-    return samples - np.float32(offset), offset
+    return samples, offset if abs(offset) > _OFFSET_ABOVE * math.sqrt(power) else 0.0
 
 
 def _level_db(samples: Samples) -> float:
@@ -306,8 +428,24 @@ def _warn_of_source(stream: Stream, mix: _Mix, kind: str, name: str) -> list[str
             f"{stream.rate_hz // 2:,} Hz; the models listen up to {RATE_HZ // 2:,} Hz and may be "
             "less sure."
         )
-    if stream.channels > 2:
-        warnings.append(f"The {stream.channels} channels were mixed down to one.")
+    return warnings
+
+
+def _warn_of_channels(channels: int, alone: Alone, cancels: bool) -> list[str]:
+    """Return what is lost where several channels become one."""
+    warnings = []
+    if channels > 2:
+        warnings.append(f"The {channels} channels were mixed down to one.")
+    if alone.differ:
+        warnings.append(
+            f"Different people seem to speak on the channels (in {alone.total:.0%} of the speech "
+            "only one channel is active), and the answers are for the mix of all. Choose one "
+            f"channel: {', '.join(names_of(channels)[:-1])} or {names_of(channels)[-1]}."
+        )
+    if cancels:
+        warnings.append(
+            "The channels cancel each other when mixed (opposite phase); the loudest one was used."
+        )
     return warnings
 
 

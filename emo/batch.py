@@ -13,17 +13,30 @@ from functools import partial
 from pathlib import Path
 from typing import TextIO
 
-from emo.audio import Clip
+from emo.audio import SAMPLES_VERSION, Clip
 from emo.bundle import CARD
 from emo.calibrate import CALIBRATION
+from emo.channels import EACH, MIX
 from emo.cluster import run as run_on_cluster
 from emo.errors import AudioError, EmoError, ModelError
 from emo.features import FEATURES_VERSION
 from emo.files import check_output
-from emo.inputs import STANDARD_INPUT, Item, count_items, find_items, load_item
+from emo.inputs import STANDARD_INPUT, Item, count_items, find_items, load_channels, load_item
 from emo.journal import Journal
+from emo.packages import check_batch
 from emo.predict import MODEL_KEYS, MODELS_DIR, Models, load_models, predict_many
-from emo.rows import Done, answered, convert, followed, refused, write_csv, write_parquet
+from emo.rows import (
+    ALL,
+    Channel,
+    Done,
+    answered,
+    convert,
+    followed,
+    joined,
+    refused,
+    write_csv,
+    write_parquet,
+)
 from emo.skips import NOT_READ, SkipLog
 from emo.timeline import HOP_S, WINDOW_S, follow
 from emo.workers import LIMIT_S
@@ -52,12 +65,14 @@ class Recipe:
     ----------
     models : folder, empty for the one that lies beside the code, wherever the worker has it
     timeline : whether each recording has a row a window
+    channel : which channel is answered, one of :data:`emo.channels.CHANNELS`
     run : digest of the models and all that decides on the answers
     """
 
     models: str
     timeline: bool
     run: str
+    channel: str = MIX
 
 
 @dataclass(frozen=True)
@@ -77,7 +92,7 @@ class Tally:
     took_s: float
 
 
-def make_recipe(models: Path = MODELS_DIR, timeline: bool = False) -> Recipe:
+def make_recipe(models: Path = MODELS_DIR, timeline: bool = False, channel: str = MIX) -> Recipe:
     """The recipe for a folder of models as it is now.
 
     Raises
@@ -85,7 +100,9 @@ def make_recipe(models: Path = MODELS_DIR, timeline: bool = False) -> Recipe:
     ModelError
         A model is missing.
     """
-    parts: list[object] = [ROWS_VERSION, FEATURES_VERSION, timeline and (WINDOW_S, HOP_S)]
+    versions = (ROWS_VERSION, SAMPLES_VERSION, FEATURES_VERSION)
+    parts: list[object] = [*versions, timeline and (WINDOW_S, HOP_S)]
+    parts += [] if channel == MIX else [channel]
     for key in MODEL_KEYS:
         try:
             card = json.loads((models / key / CARD).read_text(encoding="utf-8"))
@@ -97,7 +114,7 @@ def make_recipe(models: Path = MODELS_DIR, timeline: bool = False) -> Recipe:
     parts.append(calibration.read_text(encoding="utf-8") if calibration.is_file() else None)
     run = hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:12]
     here = models.resolve() == MODELS_DIR
-    return Recipe("" if here else str(models.resolve()), timeline, run)
+    return Recipe("" if here else str(models.resolve()), timeline, run, channel)
 
 
 # --- in a worker ---------------------------------------------------------------------------------
@@ -117,7 +134,7 @@ def models_of(recipe: Recipe) -> Models:
     with _loading:
         if recipe not in _loaded:
             folder = Path(recipe.models) if recipe.models else MODELS_DIR
-            found = make_recipe(folder, recipe.timeline).run
+            found = make_recipe(folder, recipe.timeline, recipe.channel).run
             if found != recipe.run:
                 raise ModelError(
                     f"A worker has other models in {folder} (run {found}, this is {recipe.run}). "
@@ -128,71 +145,112 @@ def models_of(recipe: Recipe) -> Models:
         return _loaded[recipe]
 
 
+@dataclass(frozen=True)
+class Part:
+    """What has rows of its own: a recording, or one of its channels."""
+
+    item: Item
+    channel: Channel
+
+    def refuse(self, recipe: Recipe, reason: str) -> Done:
+        """The row that says why there is no answer."""
+        return refused(self.item.name, recipe.run, reason, self.channel)
+
+    def fail(self, recipe: Recipe, error: Exception) -> Done:
+        """The same for an error that has no sentence of its own."""
+        what = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+        return self.refuse(
+            recipe, f"This recording could not be answered ({what}). Convert it to WAV."
+        )
+
+
 def answer_items(recipe: Recipe, items: Sequence[Item]) -> list[Done]:
     """The rows of some recordings; a recording that cannot be read is a row that says why."""
     models = models_of(recipe)
-    done: list[Done] = []
-    waiting: list[tuple[Item, Clip]] = []
+    done: list[list[Done | None]] = []
+    waiting: list[tuple[list[Done | None], int, Part, Clip]] = []
+
+    def answer_waiting() -> None:
+        found = _answer([(part, clip) for _, _, part, clip in waiting], recipe, models)
+        for (rows, place, _, _), answer in zip(waiting, found, strict=True):
+            rows[place] = answer
+        waiting.clear()
+
     for item in items:
-        try:
-            clip = load_item(item)
-        except EmoError as error:
-            done.append(refused(item.name, recipe.run, str(error)))
-        except Exception as error:  # of a library, on one file: the others must not wait for it
-            done.append(_failed(item, recipe, error))
-        else:
-            waiting.append((item, clip))
-        if sum(clip.duration_s for _, clip in waiting) > TOGETHER_S:
-            done += _answer(waiting, recipe, models)
-            waiting = []
-    return done + _answer(waiting, recipe, models)
+        parts = _load(item, recipe)
+        rows: list[Done | None] = [None] * len(parts)  # channels keep their order
+        done.append(rows)
+        for place, (part, clip) in enumerate(parts):
+            if isinstance(clip, Done):
+                rows[place] = clip
+            else:
+                waiting.append((rows, place, part, clip))
+        if sum(clip.duration_s for *_, clip in waiting) > TOGETHER_S:
+            answer_waiting()
+    answer_waiting()
+    return [
+        joined(item.name, [row for row in rows if row is not None])
+        for item, rows in zip(items, done, strict=True)
+    ]
 
 
-def _answer(pairs: Sequence[tuple[Item, Clip]], recipe: Recipe, models: Models) -> list[Done]:
+def _load(item: Item, recipe: Recipe) -> list[tuple[Part, Clip | Done]]:
+    """The clips of a recording, or the rows that say why there are none, channel by channel."""
+    whole = Part(item, ALL if recipe.channel == EACH else Channel(recipe.channel))
+    try:
+        if recipe.channel != EACH:
+            return [(whole, load_item(item, recipe.channel))]
+        clips = load_channels(item)
+    except EmoError as error:
+        return [(whole, whole.refuse(recipe, str(error)))]
+    except Exception as error:  # of a library, on one file: the others must not wait for it
+        return [(whole, whole.fail(recipe, error))]
+    found: list[tuple[Part, Clip | Done]] = []
+    for name, clip in clips.items():
+        part = Part(item, Channel(name, len(clips)))
+        found.append((part, clip if isinstance(clip, Clip) else part.refuse(recipe, str(clip))))
+    return found
+
+
+def _answer(pairs: Sequence[tuple[Part, Clip]], recipe: Recipe, models: Models) -> list[Done]:
     """The rows of clips, measured together; one by one where that fails."""
     if not pairs:
         return []
     if recipe.timeline:
-        return [_attempt(_follow, item, clip, recipe, models) for item, clip in pairs]
+        return [_attempt(_follow, part, clip, recipe, models) for part, clip in pairs]
     try:
         found = predict_many([clip for _, clip in pairs], models)
     except Exception:  # one of them is the cause
-        return [_attempt(_predict, item, clip, recipe, models) for item, clip in pairs]
+        return [_attempt(_predict, part, clip, recipe, models) for part, clip in pairs]
     return [
-        answered(item.name, recipe.run, clip, one)
-        for (item, clip), one in zip(pairs, found, strict=True)
+        answered(part.item.name, recipe.run, clip, prediction, part.channel)
+        for (part, clip), prediction in zip(pairs, found, strict=True)
     ]
 
 
 def _attempt(
-    answer: Callable[[Item, Clip, Recipe, Models], Done],
-    item: Item,
+    answer: Callable[[Part, Clip, Recipe, Models], Done],
+    part: Part,
     clip: Clip,
     recipe: Recipe,
     models: Models,
 ) -> Done:
     try:
-        return answer(item, clip, recipe, models)
+        return answer(part, clip, recipe, models)
     except AudioError as error:
-        return refused(item.name, recipe.run, str(error))
+        return part.refuse(recipe, str(error))
     except Exception as error:  # as above
-        return _failed(item, recipe, error)
+        return part.fail(recipe, error)
 
 
-def _predict(item: Item, clip: Clip, recipe: Recipe, models: Models) -> Done:
-    return answered(item.name, recipe.run, clip, predict_many([clip], models)[0])
+def _predict(part: Part, clip: Clip, recipe: Recipe, models: Models) -> Done:
+    prediction = predict_many([clip], models)[0]
+    return answered(part.item.name, recipe.run, clip, prediction, part.channel)
 
 
-def _follow(item: Item, clip: Clip, recipe: Recipe, models: Models) -> Done:
+def _follow(part: Part, clip: Clip, recipe: Recipe, models: Models) -> Done:
     *_, timeline = follow(clip, models, threads=1)
-    return followed(item.name, recipe.run, clip, timeline)
-
-
-def _failed(item: Item, recipe: Recipe, error: Exception) -> Done:
-    what = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
-    return refused(
-        item.name, recipe.run, f"This recording could not be answered ({what}). Convert it to WAV."
-    )
+    return followed(part.item.name, recipe.run, clip, timeline, part.channel)
 
 
 # --- over all ------------------------------------------------------------------------------------
@@ -237,6 +295,9 @@ def label(
     skips = skips or SkipLog()
     write, rows = FORMATS[out.suffix.lower()], rows_file(out)
     check_output(out)
+    for sentence in check_batch(given, out, dask):
+        if told is not None:
+            print(f"emo: {sentence}", file=told, flush=True)
     if write is not None and out.exists() and not rows.exists():
         raise EmoError(f"{out} is there and complete. Remove it, or name another file with --out.")
     was_there = rows.exists()
@@ -305,9 +366,8 @@ def _nothing_found(given: Sequence[str], skips: SkipLog) -> str:
 
 
 def _gave_up(recipe: Recipe, item: Item, reason: str) -> Done:
-    return refused(
-        item.name,
-        recipe.run,
+    return Part(item, ALL if recipe.channel == EACH else Channel(recipe.channel)).refuse(
+        recipe,
         f"{reason}, and again when it had this file alone; the file may be damaged in a way that "
         "its decoder does not survive, or take more memory than there is. Convert it to WAV.",
     )

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from emo.cli_answering import add_channel
 from emo.cli_options import (
     DONE,
     FAILED,
@@ -42,6 +43,7 @@ def add_batch(commands: Commands) -> None:
     add_report(batch)
     add_jobs(batch)
     batch.add_argument("--dask", default="", metavar="ADDRESS", help="of a Dask cluster, or local")
+    add_channel(batch)
     add_models(batch)
     batch.set_defaults(run=run_batch, parser=batch)
 
@@ -68,7 +70,7 @@ def run_batch(options: argparse.Namespace) -> int:
         options.parser.error(f"--out must end in {', '.join(FORMATS)}: {options.out}")
     rows = rows_file(options.out)
     _check_report(options, (options.out, rows))
-    recipe = make_recipe(models_directory(options), options.timeline)
+    recipe = make_recipe(models_directory(options), options.timeline, options.channel)
     raise_interrupts()
     # What stops a service, and what a cluster sends first: as polite as Ctrl-C.
     signal.signal(signal.SIGTERM, signal.default_int_handler)

@@ -29,6 +29,7 @@ import soundfile
 
 from emo import audio, confine, errors
 from emo.audio import RATE_HZ, Clip
+from emo.channels import MIX
 from emo.errors import AudioError, DecoderError
 from emo.limits import (
     DECODE_CPU_S,
@@ -50,7 +51,7 @@ _CODE = (
     "from emo.decoder import serve; serve(held)"
 )
 _KEPT = ("PATH", "LD_LIBRARY_PATH", "SYSTEMROOT", "TMP", "TEMP", "LANG", "TZ")
-_ASKED = struct.Struct("<IQ")  # bytes of the name, bytes of the recording
+_ASKED = struct.Struct("<IIQ")  # bytes of the name, of the channel's, and of the recording
 _ANSWERED = struct.Struct("<IQ")  # bytes of JSON, number of samples
 _MOST_JSON = 2**16
 _MOST_SAMPLES = int((MAX_DURATION_S + 1) * RATE_HZ)
@@ -76,10 +77,10 @@ def serve(held: list[str]) -> None:
     held += confine.close_down(DECODE_MEMORY_BYTES, max(asks.fileno(), answers.fileno()))
     _send(answers, {"held": held}, _NOTHING)
     while head := asks.read(_ASKED.size):
-        name_bytes, data_bytes = _ASKED.unpack(head)
-        name, data = asks.read(name_bytes), asks.read(data_bytes)
+        sizes = _ASKED.unpack(head)
+        name, channel, data = (asks.read(size) for size in sizes)
         confine.limit_computing(DECODE_CPU_S)
-        answer, samples = _read(data, name.decode("utf-8", "replace"))
+        answer, samples = _read(data, name.decode("utf-8", "replace"), channel.decode())
         confine.limit_computing(0)
         _send(answers, answer, samples)
         del data, samples
@@ -105,10 +106,10 @@ def _warm_up() -> None:
             audio.decode(data)
 
 
-def _read(data: bytes, name: str) -> tuple[dict[str, Any], Samples]:
+def _read(data: bytes, name: str, channel: str) -> tuple[dict[str, Any], Samples]:
     """The answer to one recording, as plain values, and its samples."""
     try:
-        clip = audio.decode(data, name)
+        clip = audio.decode(data, name, channel)
     except AudioError as error:
         return {"error": type(error).__name__, "text": str(error)}, _NOTHING
     except MemoryError:
@@ -151,12 +152,12 @@ class _Reader:
     held: tuple[str, ...]
     n_read: int = 0
 
-    def ask(self, data: bytes, name: str) -> Clip:
+    def ask(self, data: bytes, name: str, channel: str) -> Clip:
         """The clip, or the error that the process names; it is ended at the limit of time."""
         self.n_read += 1
         try:
             with _in_time(self.process, DECODE_WALL_S) as late:
-                answer, samples = self._exchange(data, name)
+                answer, samples = self._exchange(data, name, channel)
         except (OSError, EOFError) as error:
             self.end()
             killed = not late.is_set() and self.process.returncode == -_KILLED
@@ -169,11 +170,11 @@ class _Reader:
     def alive(self) -> bool:
         return self.process.poll() is None
 
-    def _exchange(self, data: bytes, name: str) -> tuple[dict[str, Any], Samples]:
+    def _exchange(self, data: bytes, name: str, channel: str) -> tuple[dict[str, Any], Samples]:
         pipe = self.process.stdin
         assert pipe is not None
-        title = name.encode("utf-8", "replace")[:1000]
-        _write(pipe, _ASKED.pack(len(title), len(data)) + title)
+        title, which = name.encode("utf-8", "replace")[:1000], channel.encode()
+        _write(pipe, _ASKED.pack(len(title), len(which), len(data)) + title + which)
         _write(pipe, data)
         return _receive(self.process)
 
@@ -301,8 +302,8 @@ class Decoder:
         for _ in range(missing):
             self._launch()
 
-    def decode(self, data: bytes, name: str = "") -> Clip:
-        """The clip that a recording holds, as :func:`emo.audio.decode` gives it.
+    def decode(self, data: bytes, name: str = "", channel: str = MIX) -> Clip:
+        """The clip that a recording or a channel of it holds, as :func:`emo.audio.decode` gives it.
 
         Raises
         ------
@@ -311,17 +312,17 @@ class Decoder:
             it ended, or was ended at its limits.
         """
         if not 0 < len(data) <= MAX_BYTES:
-            return audio.decode(data, name)  # raises: its size is all that it looks at
+            return audio.decode(data, name, channel)  # raises: its size is all that it looks at
         self.start()
         try:
-            return self._ask_one(data, name)
+            return self._ask_one(data, name, channel)
         except _KilledError:  # by somebody else, perhaps before it was asked: not this one's fault
-            return self._ask_one(data, name)
+            return self._ask_one(data, name, channel)
 
-    def _ask_one(self, data: bytes, name: str) -> Clip:
+    def _ask_one(self, data: bytes, name: str, channel: str) -> Clip:
         reader = self._take()
         try:
-            return reader.ask(data, name)
+            return reader.ask(data, name, channel)
         finally:
             if reader.alive() and reader.n_read < _LAST_USE:
                 self._ready.put(reader)

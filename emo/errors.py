@@ -33,6 +33,10 @@ class SilentError(AudioError):
     """Every sample is zero, or so near it that nothing can be heard."""
 
 
+class ChannelError(AudioError):
+    """The recording has no such channel as was asked for."""
+
+
 class DecoderError(AudioError):
     """The process that reads recordings ended, or was ended at its limits, over this one."""
 

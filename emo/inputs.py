@@ -16,7 +16,8 @@ from tarfile import TarError
 from typing import Any
 
 from emo.archives import ARCHIVES, Wanted, count_members, read_members
-from emo.audio import Clip, decode, load
+from emo.audio import Clip, decode, decode_each, read_file
+from emo.channels import MIX
 from emo.errors import AudioError, CorpusError, EmoError
 from emo.files import check_input, kind_of
 from emo.limits import MAX_BYTES
@@ -118,21 +119,38 @@ def count_items(given: Sequence[str]) -> int | None:
     return count
 
 
-def load_item(item: Item) -> Clip:
-    """Return the clip that a recording holds.
+def load_item(item: Item, channel: str = MIX) -> Clip:
+    """Return the clip that a recording, or one channel of it, holds.
 
     Raises
     ------
     AudioError
         It cannot be read, or is refused by :func:`emo.audio.decode`.
     """
+    return decode(_bytes_of(item), _short_name(item), channel)
+
+
+def load_channels(item: Item) -> dict[str, Clip | AudioError]:
+    """The clip of each channel of a recording by its name, or why there is none.
+
+    Raises
+    ------
+    AudioError
+        As above, where there is no telling what the channels are.
+    """
+    return decode_each(_bytes_of(item), _short_name(item))
+
+
+def _bytes_of(item: Item) -> bytes:
     if item.error:
         raise AudioError(item.error)
     if item.data is not None:
-        return decode(item.data, PurePosixPath(item.name).name)
-    if is_address(item.place):
-        return decode(_fetch(item.place), PurePosixPath(item.place).name)
-    return load(item.place)
+        return item.data
+    return _fetch(item.place) if is_address(item.place) else read_file(item.place)
+
+
+def _short_name(item: Item) -> str:
+    return PurePosixPath(item.place or item.name).name
 
 
 def is_address(text: str) -> bool:

@@ -15,7 +15,7 @@ from typing import Any, BinaryIO
 
 from emo.errors import EmoError
 from emo.files import check_output, naming
-from emo.rows import Done
+from emo.rows import Done, is_last, recording_of
 
 SYNC_S = 5.0
 """How often rows are forced to the disk itself, which only matters where the power fails."""
@@ -199,9 +199,9 @@ class Journal:
                     )
                 if "error" in row:
                     errors.append(row)
-                if row.get("window", 0) == row.get("windows", 0):  # the last of its recording
+                if is_last(row):
                     whole = lines.tell()
-                    self.names.add(row["path"])
+                    self.names.add(recording_of(row))
                     self.count += 1
                     self._note_failed(errors)
                     errors = []

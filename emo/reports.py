@@ -7,6 +7,7 @@ import textwrap
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TextIO
 
+from emo.channels import channel_in
 from emo.explain import Explanation
 from emo.explain_words import LOG_ODDS, MINUS, NBSP, explanation_blocks
 from emo.labels import LABELS
@@ -19,6 +20,9 @@ Row = tuple[str, Prediction | str]
 
 Explained = tuple[str, Explanation | str]
 """A path and its explanation, or the sentence that says why there is none."""
+
+Subtitle = tuple[str, str]
+"""Times, and what is shown between them."""
 
 TEXT_WIDTH = 100
 
@@ -140,15 +144,55 @@ def write_timeline_table(path: str, timeline: Timeline, out: TextIO) -> None:
 
 def write_srt(path: str, timeline: Timeline, out: TextIO) -> None:
     """Nothing; writes a SubRip subtitle a cue of the vote; the path is not written."""
-    for number, (times, text) in enumerate(_subtitles(timeline), 1):
-        out.write(f"{number}\n{times.replace('.', ',')}\n{text}\n\n")
+    _write_srt(_subtitles(timeline), out)
 
 
 def write_vtt(path: str, timeline: Timeline, out: TextIO) -> None:
     """Nothing; writes a WebVTT subtitle a cue of the vote; the path is not written."""
+    _write_vtt(_subtitles(timeline), out)
+
+
+def _write_srt(subtitles: Sequence[Subtitle], out: TextIO) -> None:
+    for number, (times, text) in enumerate(subtitles, 1):
+        out.write(f"{number}\n{times.replace('.', ',')}\n{text}\n\n")
+
+
+def _write_vtt(subtitles: Sequence[Subtitle], out: TextIO) -> None:
     out.write("WEBVTT\n\n")
-    for times, text in _subtitles(timeline):
+    for times, text in subtitles:
         out.write(f"{times}\n{text}\n\n")
+
+
+TIMELINE_WRITERS: dict[str, Callable[[str, Timeline, TextIO], None]] = {
+    "text": write_timeline_table,
+    "csv": write_timeline_csv,
+    "json": write_timeline_json,
+    "srt": write_srt,
+    "vtt": write_vtt,
+}
+
+
+def write_timelines(form: str, found: Sequence[tuple[str, Timeline]], out: TextIO) -> None:
+    """Write the timelines of all channels of a recording, by their names, into one file.
+
+    JSON becomes a list; each subtitle begins with its channel.
+    """
+    if form == "json":
+        listed = [{"path": name} | timeline.as_dict() for name, timeline in found]
+        json.dump(listed, out, indent=1, ensure_ascii=False)
+        out.write("\n")
+    elif form in ("srt", "vtt"):
+        subtitles = [
+            (times, f"{channel_in(name)}: {text}")
+            for name, timeline in found
+            for times, text in _subtitles(timeline)
+        ]
+        (_write_srt if form == "srt" else _write_vtt)(sorted(subtitles), out)
+    else:
+        texts = [written(TIMELINE_WRITERS[form], name, timeline) for name, timeline in found]
+        header = "" if form == "text" or not texts else texts[0].partition("\n")[0] + "\n"
+        parts = [text.removeprefix(header) for text in texts]
+        out.write(header + ("\n" if form == "text" else "").join(parts))
 
 
 def remarks(timeline: Timeline) -> tuple[str, ...]:
@@ -157,7 +201,7 @@ def remarks(timeline: Timeline) -> tuple[str, ...]:
     return (*blank, *(concern.sentence for concern in timeline.concerns), *timeline.warnings)
 
 
-def _subtitles(timeline: Timeline) -> list[tuple[str, str]]:
+def _subtitles(timeline: Timeline) -> list[Subtitle]:
     """Times and text of each cue of the vote."""
     return [
         (f"{_clock(cue.start_s)} --> {_clock(cue.stop_s)}", _in_words(cue.answer))

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from emo.audio import Clip
+from emo.channels import MIX, name_with, names_of
 from emo.files import check_output, naming
 from emo.labels import LABELS
 from emo.predict import ANSWER_KEYS, VOTE, Answer, Prediction
@@ -27,6 +28,8 @@ _ANSWER_COLUMNS = {"label": "text", "confidence": "number", "second": "text", "u
 _NUMBERS = (int, float, float | None)
 COLUMNS: dict[str, str] = {
     "path": "text",
+    "channel": "text",
+    "channels": "count",
     **_ANSWER_COLUMNS,
     "duration_s": "number",
     "window": "count",
@@ -52,6 +55,23 @@ COLUMNS: dict[str, str] = {
 
 
 @dataclass(frozen=True)
+class Channel:
+    """Which channel of a recording a row is of, and how many have rows of their own (or 0)."""
+
+    name: str = MIX
+    count: int = 0
+
+    def as_dict(self) -> Row:
+        """What the row says of it."""
+        named: Row = {} if self.name == MIX else {"channel": self.name}
+        return named | ({"channels": self.count} if self.count else {})
+
+
+ALL = Channel()
+"""The mix."""
+
+
+@dataclass(frozen=True)
 class Done:
     """What a recording gave: its rows as lines of JSON, with the line breaks."""
 
@@ -60,24 +80,26 @@ class Done:
     lines: bytes
 
 
-def answered(name: str, run: str, clip: Clip, found: Prediction) -> Done:
+def answered(name: str, run: str, clip: Clip, found: Prediction, channel: Channel = ALL) -> Done:
     """The row of a clip: the object that ``predict`` prints, the vote's answer before all.
 
     Where a classifier gave no numbers the row has its fault beside the others' answers.
     """
     row = found.as_dict() | {"models": _shortened(found.answers)}
-    head = {"path": name, "run": run, **_vote(found.answers)}
+    head = _head(name, run, channel) | _vote(found.answers)
     faults = row.pop("faults", {})
     error = {"error": " ".join(faults.values())} if faults else {}
     return Done(name, bool(faults), _lines([head | row | {"sha256": clip.sha256} | error]))
 
 
-def followed(name: str, run: str, clip: Clip, timeline: Timeline) -> Done:
+def followed(name: str, run: str, clip: Clip, timeline: Timeline, channel: Channel = ALL) -> Done:
     """The rows of a long recording, one a window; without speech one row that has no answer."""
     shared = timeline.as_dict() | {"sha256": clip.sha256}
     spans = shared.pop("windows")
+    head = _head(name, run, channel)
     rows = [
-        {"path": name, "run": run, "window": number, "windows": len(spans)}
+        head
+        | {"window": number, "windows": len(spans)}
         | _vote(given)
         | {place: span[place] for place in span if place != "models"}
         | shared
@@ -85,14 +107,36 @@ def followed(name: str, run: str, clip: Clip, timeline: Timeline) -> Done:
         for number, (span, given) in enumerate(zip(spans, timeline.answers(), strict=True), 1)
     ]
     if not rows:
-        rows = [{"path": name, "run": run, "window": 0, "windows": 0} | shared]
+        rows = [head | {"window": 0, "windows": 0} | shared]
     error = {"error": " ".join(timeline.faults.values())} if timeline.faults else {}
     return Done(name, bool(error), _lines([row | error for row in rows]))
 
 
-def refused(name: str, run: str, reason: str) -> Done:
+def refused(name: str, run: str, reason: str, channel: Channel = ALL) -> Done:
     """The row of a recording that could not be read."""
-    return Done(name, True, _lines([{"path": name, "run": run, "error": reason}]))
+    return Done(name, True, _lines([_head(name, run, channel) | {"error": reason}]))
+
+
+def joined(name: str, parts: Sequence[Done]) -> Done:
+    """The rows of all channels of a recording."""
+    return Done(name, any(part.failed for part in parts), b"".join(part.lines for part in parts))
+
+
+def _head(name: str, run: str, channel: Channel) -> Row:
+    return {"path": name_with(name, channel.name), "run": run} | channel.as_dict()
+
+
+def is_last(row: Row) -> bool:
+    """Whether a row is the last of its recording."""
+    channels = names_of(row.get("channels", 0))
+    is_last_channel = not channels or row.get("channel") == channels[-1]
+    return is_last_channel and row.get("window", 0) == row.get("windows", 0)
+
+
+def recording_of(row: Row) -> str:
+    """The name of the recording that a row belongs to, without its channel."""
+    path: str = row["path"]
+    return path.removesuffix(name_with("", row["channel"])) if "channel" in row else path
 
 
 def _lines(rows: Sequence[Row]) -> bytes:

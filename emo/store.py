@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from emo.audio import decode
+from emo.audio import SAMPLES_VERSION, centre, decode
 from emo.corpora import Recording
 from emo.degrade import ALTERATIONS_VERSION, CONDITIONS, vary
 from emo.errors import AudioError
@@ -73,8 +73,8 @@ def alter(samples: np.ndarray, alteration: str, digest: str) -> np.ndarray:
     name = int.from_bytes(hashlib.sha256(alteration.encode()).digest()[:8])
     rng = np.random.default_rng([name, int(digest[:16], 16)])
     if alteration in CONDITIONS:
-        return CONDITIONS[alteration].apply(samples, rng)
-    return vary(samples, rng)
+        return centre(CONDITIONS[alteration].apply(samples, rng))
+    return centre(vary(samples, rng))
 
 
 def _compute(paths: Sequence[Path], alteration: str) -> list[Row]:
@@ -186,7 +186,7 @@ def load_features(
         Nothing for the clips as they are; a key of :data:`emo.degrade.CONDITIONS`; or any other
         name for copies that :func:`emo.degrade.vary` makes, others for every name.
     """
-    directory = (cache or cache_directory()) / f"features-v{FEATURES_VERSION}"
+    directory = (cache or cache_directory()) / f"features-v{FEATURES_VERSION}.{SAMPLES_VERSION}"
     suffix = f".{alteration}-v{ALTERATIONS_VERSION}" if alteration else ""
     digests = [hashlib.sha256(r.path.read_bytes()).hexdigest() for r in recordings]
     known: dict[str, list[Any]] = {}

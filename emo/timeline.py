@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from emo.audio import Clip
+from emo.audio import Clip, centre
 from emo.errors import ModelFaultError
 from emo.features import FRAME_S, HOP, Floats, analyse, cnn_input
 from emo.functionals import functionals
@@ -146,7 +146,7 @@ def _follow(clip: Clip, models: Models, threads: int) -> Generator[Timeline, Non
 
     def hear(pair: tuple[Span, tuple[float, float]]) -> dict[str, np.ndarray]:
         start, stop = pair[0]
-        frames = analyse(clip.samples[start * HOP : stop * HOP])
+        frames = analyse(centre(clip.samples[start * HOP : stop * HOP]))
         return probabilities([(functionals(frames), cnn_input(frames))], models)
 
     yield so_far()

@@ -13,6 +13,7 @@ import numpy as np
 from tqdm import tqdm
 
 from emo import augment, classifiers, cnn, epochs, examples, mlp, tree
+from emo.audio import SAMPLES_VERSION
 from emo.bundle import Origin, save_model
 from emo.classifiers import CLASSIFIERS
 from emo.corpora import Recording, coverage, find
@@ -164,7 +165,7 @@ def _fingerprint(key: str, train: Batch, seed: int) -> str:
         for name, value in vars(modules[-1]).items()
         if name.isupper() and isinstance(value, int | float | tuple)
     }
-    versions = [FEATURES_VERSION, ALTERATIONS_VERSION, version("keras")]
+    versions = [SAMPLES_VERSION, FEATURES_VERSION, ALTERATIONS_VERSION, version("keras")]
     digest = hashlib.sha256(json.dumps([settings, seed, versions], sort_keys=True).encode())
     for module in modules:
         digest.update(Path(str(module.__file__)).read_bytes())

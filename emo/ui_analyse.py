@@ -24,6 +24,7 @@ from emo import (
     reports,
     ui,
     ui_cache,
+    ui_channels,
     ui_guide,
     ui_html,
     ui_links,
@@ -38,6 +39,7 @@ from emo import (
     ui_words,
     whatif,
 )
+from emo.channels import MIX, name_with
 from emo.errors import AudioError, BusyError, ModelError
 from emo.labels import INDEX, LABELS
 
@@ -105,6 +107,8 @@ class Analysis:
         Why it could not be altered as it was asked for; empty if it could.
     notice
         The sentence among the warnings that says how the clip was altered; empty if it was not.
+    channel
+        Which channel of the file is heard.
     """
 
     key: str
@@ -114,6 +118,7 @@ class Analysis:
     recorded: predict.Prediction | None = None
     refusal: str = ""
     notice: str = ""
+    channel: str = MIX
 
     @property
     def part(self) -> audio.Clip:
@@ -182,6 +187,7 @@ def _take(choice: Choice) -> None:
     """Make this the clip, as it was recorded: what was set was meant for the one before."""
     st.session_state[_CHOICE] = choice
     ui_what_if.begin_with(whatif.NEUTRAL)
+    ui_channels.reset()
 
 
 def sample_clip(sample: Mapping[str, Any]) -> Choice:
@@ -214,6 +220,7 @@ def _forget() -> None:
     ui_timeline.forget()
     ui_player.forget()
     ui_what_if.reset()
+    ui_channels.reset()
 
 
 def list_samples(directory: Path) -> list[dict[str, Any]]:
@@ -283,10 +290,10 @@ def show_invitation() -> None:
 
 
 @ui_cache.kept(ui_words.LISTENING)
-def decode(sha256: str, name: str, _data: bytes) -> audio.Clip:
+def decode(sha256: str, name: str, _data: bytes, channel: str = MIX) -> audio.Clip:
     """The clip in a file, kept for this session only, under the digest and name of the file."""
     with ui.turn("decode", memory.DECODE_BYTES):
-        return decoder.shared().decode(_data, name)
+        return decoder.shared().decode(_data, name, channel)
 
 
 @ui_cache.kept()
@@ -318,12 +325,17 @@ def _part(clip: audio.Clip, region_s: Region | None) -> audio.Clip:
     if region_s is None:
         return clip
     first, last = (round(time_s * audio.RATE_HZ) for time_s in region_s)
-    return replace(clip, samples=clip.samples[first:last])
+    return audio.cut(clip, first, last)
 
 
 def analysis_of(choice: Choice) -> Analysis | None:
-    """The analysis of a clip; if there is none, the page says why and gets None."""
+    """The analysis of a clip, under the choice of a channel if it has several.
+
+    If there is none, the page says why and gets None.
+    """
     try:
+        mix = decode(_digest(choice), choice.name, choice.data, MIX)
+        ui_channels.show_channels(player_key(choice), mix.source_channels)
         analysis = _analyse(choice, ui_what_if.settings())
         return replace(analysis, prediction=ui_teach.with_yours(analysis.prediction))
     except ModelError as error:
@@ -341,21 +353,24 @@ def analysis_of(choice: Choice) -> Analysis | None:
 
 def _analyse(choice: Choice, settings: whatif.Settings) -> Analysis:
     sha256, name = _digest(choice), choice.name
-    recorded = decode(sha256, name, choice.data)
+    channel = ui_channels.channel_of(player_key(choice))
+    recorded = decode(sha256, name, choice.data, channel)
+    heard = name_with(sha256, channel)
     share = ui_player.selected_share(player_key(choice))
     before_s = _region(share, recorded.duration_s)
-    before = answer(sha256, name, before_s, recorded)
+    before = answer(heard, name, before_s, recorded)
     if settings == whatif.NEUTRAL:
-        return Analysis(sha256, recorded, before, before_s)
-    key = f"{sha256} {settings}"
+        return Analysis(heard, recorded, before, before_s, channel=channel)
+    key = f"{heard} {settings}"
     try:
         clip = altered(key, name, recorded, settings)
     except AudioError as error:
-        return Analysis(sha256, recorded, before, before_s, refusal=str(error))
+        return Analysis(heard, recorded, before, before_s, refusal=str(error), channel=channel)
     region_s = _region(share, clip.duration_s)
     after = answer(key, name, region_s, clip)
     after = replace(after, quality=quality.compare_altered(after.quality, before.quality))
-    return Analysis(key, clip, after, region_s, before, notice=whatif.notice(settings))
+    notice = whatif.notice(settings)
+    return Analysis(key, clip, after, region_s, before, notice=notice, channel=channel)
 
 
 def recorded_whole(choice: Choice) -> predict.Prediction | None:
@@ -365,8 +380,10 @@ def recorded_whole(choice: Choice) -> predict.Prediction | None:
     """
     if not ui_teach.lessons():
         return None
+    channel = ui_channels.channel_of(player_key(choice))
     sha256 = _digest(choice)
-    return answer(sha256, choice.name, None, decode(sha256, choice.name, choice.data))
+    clip = decode(sha256, choice.name, choice.data, channel)
+    return answer(name_with(sha256, channel), choice.name, None, clip)
 
 
 def _digest(choice: Choice) -> str:
@@ -398,7 +415,7 @@ def _show_failure(choice: Choice, sentence: str) -> None:
 def show_sound(choice: Choice, analysis: Analysis) -> None:
     """The player: what is selected in it is what the models answer for."""
     sha256 = _digest(choice)
-    recorded = decode(sha256, choice.name, choice.data)
+    recorded = decode(sha256, choice.name, choice.data, analysis.channel)
     peak = float(max(np.abs(clip.samples).max() for clip in (recorded, analysis.clip)))
     block = draw(analysis.key, choice.name, analysis.clip, peak)
     with st.container(border=True, key="sound"):
@@ -424,7 +441,8 @@ def show_why(choice: Choice, analysis: Analysis) -> None:
 
 def show_over_time(choice: Choice, analysis: Analysis) -> None:
     """The timeline, of clips that are long enough for one."""
-    ui_timeline.show_timeline(analysis.key, choice.name, analysis.clip)
+    name = name_with(choice.name, analysis.channel)
+    ui_timeline.show_timeline(analysis.key, name, analysis.clip)
 
 
 # --- Downloads -----------------------------------------------------------------------------------
@@ -458,11 +476,12 @@ def show_downloads(choice: Choice, analysis: Analysis) -> None:
 
 
 def _named(choice: Choice, analysis: Analysis) -> str:
-    """Name of the clip; of a region, with the times as a media fragment (W3C, 2012)."""
+    """Name of the clip; of a channel or region, with these as a media fragment (W3C, 2012)."""
+    name = name_with(choice.name, analysis.channel)
     if analysis.region_s is None:
-        return choice.name
+        return name
     start_s, stop_s = analysis.region_s
-    return f"{choice.name}#t={start_s:.3f},{stop_s:.3f}"
+    return f"{name}{'#' if analysis.channel == MIX else '&'}t={start_s:.3f},{stop_s:.3f}"
 
 
 def as_json(name: str, prediction: predict.Prediction) -> str:

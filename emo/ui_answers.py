@@ -13,11 +13,13 @@ from emo import (
     ui_html,
     ui_quality,
     ui_rates_words,
+    ui_sound_words,
     ui_teach,
     ui_what_if,
     ui_words,
 )
 from emo import ui_vote_words as vote_words
+from emo.channels import MIX
 from emo.ui_analyse import Analysis, Choice
 
 
@@ -100,6 +102,8 @@ def _working(prediction: predict.Prediction) -> str:
 def _described(choice: Choice, analysis: Analysis) -> str:
     """Name and length of the clip; of a sample, that it is synthetic and what it says."""
     parts = [choice.name, ui_words.seconds(analysis.clip.duration_s)]
+    if analysis.channel != MIX:
+        parts.append(ui_sound_words.channel_alone(analysis.channel))
     if analysis.region_s is not None:
         parts.append(ui_words.region(*analysis.region_s))
     if choice.origin == "sample":

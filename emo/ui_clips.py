@@ -109,7 +109,7 @@ def row(entry: Entry) -> dict[str, Any]:
     found = entry.found
     if isinstance(found, str):
         return shown | {"error": True, "notes": [*notes, found]}
-    notes += [concern.sentence for concern in found.concerns]
+    notes += [*(concern.sentence for concern in found.concerns), *found.warnings]
     return shown | {"notes": notes} | _answered(found)
 
 

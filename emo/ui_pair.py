@@ -65,6 +65,8 @@ def _show_vote(letter: str, entry: Entry, found: Prediction) -> None:
     st.text(" · ".join([entry.name, ui_words.seconds(found.duration_s)]))
     for concern in found.concerns:
         st.warning(ui.plain(concern.sentence))
+    for warning in found.warnings:
+        st.warning(ui.plain(warning))
 
 
 def paired_bars(name: str, first: Sequence[float], second: Sequence[float]) -> str:

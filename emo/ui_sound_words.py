@@ -14,6 +14,13 @@ MAY_BE_WHY = "This may be why some are unsure:"
 BEWARE = "Of this recording:"
 BEWARE_ALTERED = "Of the clip as altered:"
 
+CHANNEL_LABEL = "Channel"
+CHANNEL_HELP = (
+    "A recording of a call often has one person on each channel. Choose one to have the answers, "
+    "the player and the files for that person alone."
+)
+_CHANNEL_NAMES = {"mix": "Mix of all", "left": "Left", "right": "Right"}
+
 WHAT_IF_TITLE = "What if …"
 WHAT_IF_NOTE = (
     "Change the recording and hear what the models make of it; play it while you do. All on this "
@@ -40,6 +47,16 @@ NOT_MEASURED = "not measurable"
 def noise_option(noise_below_db: int | None) -> str:
     """A choice of noise, such as "20 dB below"."""
     return "none" if noise_below_db is None else f"{noise_below_db}{NBSP}dB below"
+
+
+def channel_option(channel: str) -> str:
+    """A choice of a channel, such as "Left" or "Channel 3"."""
+    return _CHANNEL_NAMES.get(channel, f"Channel{NBSP}{channel}")
+
+
+def channel_alone(channel: str) -> str:
+    """What is said of a clip of which one channel is answered."""
+    return f"{channel} channel only" if channel in _CHANNEL_NAMES else f"channel {channel} only"
 
 
 def figures(quality: Quality) -> dict[str, str]:

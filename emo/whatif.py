@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
-from emo.audio import RATE_HZ, SILENT_BELOW_DB, Clip
+from emo.audio import RATE_HZ, SILENT_BELOW_DB, Clip, centre
 from emo.degrade import (
     TELEPHONE_HZ,
     TELEPHONE_ORDER,
@@ -131,7 +131,7 @@ def alter(clip: Clip, settings: Settings) -> Clip:
             f"{settings.speed:g} times as fast, the clip lasts {duration_s / 60:.1f} minutes; at "
             f"most {MAX_DURATION_S / 60:g} are taken. Choose a higher speed."
         )
-    samples = apply(clip.samples, settings)
+    samples = centre(apply(clip.samples, settings))  # peaks cut off on one side leave an offset
     if loudest_rms(samples) < 10 ** (SILENT_BELOW_DB / 20):
         raise SilentError(
             f"Nothing can be heard of the clip as altered ({said}). Choose more gain."

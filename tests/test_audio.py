@@ -83,6 +83,7 @@ def line_db(samples: voices.Samples, frequency_hz: float) -> float:
 
 def test_mono_at_16_khz_comes_back_as_it_is() -> None:
     voice = voices.voice()
+    voice[-1] -= voice.sum(dtype=np.float64)  # on average zero
     data = voices.encoded(voice, subtype="FLOAT")
     clip = audio.decode(data)
     assert np.array_equal(clip.samples, voice)
@@ -135,7 +136,7 @@ def test_resampling_in_blocks_gives_what_resampling_at_once_gives(rate_hz: int) 
     clip = audio.decode(voices.encoded(wave, rate_hz, subtype="FLOAT"))
     whole = soxr.resample(wave, rate_hz, RATE_HZ, quality="HQ")
     assert len(clip.samples) == len(whole)
-    assert np.allclose(clip.samples, whole, atol=1e-6)
+    assert np.allclose(clip.samples, whole - whole.mean(), atol=1e-6)
 
 
 def test_what_lies_above_8_khz_does_not_fold_back() -> None:
@@ -177,7 +178,8 @@ def test_dead_channels_do_not_count_as_opposite_phase(channels: int) -> None:
     all_of_them = np.zeros((32_000, channels), dtype=np.float32)
     all_of_them[:, 1] = voices.voice()
     clip = audio.decode(voices.encoded(all_of_them, subtype="FLOAT"))
-    assert np.allclose(clip.samples, voices.voice() / channels, atol=1e-7)
+    alone = voices.voice() / channels
+    assert np.allclose(clip.samples, alone - alone.mean(), atol=1e-7)
     assert not [w for w in clip.warnings if "opposite phase" in w]
 
 
@@ -199,7 +201,7 @@ def test_the_level_scales_the_samples_and_nothing_else(gain_db: float) -> None:
     voice = voices.voice(duration_s=0.5)
     gain = np.float32(10 ** (gain_db / 20))
     clip = audio.decode(voices.encoded(voice * gain, subtype="FLOAT"))
-    assert np.allclose(clip.samples, voice * gain, atol=1e-7)
+    assert np.allclose(clip.samples, (voice - voice.mean()) * gain, atol=1e-6 * gain)
 
 
 def test_a_quiet_voice_is_read_and_a_silent_one_is_not() -> None:
@@ -246,7 +248,7 @@ def test_a_constant_offset_is_taken_out() -> None:
 def test_integers_stored_as_floats_are_scaled_down() -> None:
     voice = voices.voice()
     clip = audio.decode(voices.encoded(voice * 32_768, subtype="FLOAT"))
-    assert np.allclose(clip.samples, voice / np.abs(voice).max(), atol=1e-6)
+    assert np.allclose(clip.samples, (voice - voice.mean()) / np.abs(voice).max(), atol=1e-6)
 
 
 # What is wrong
@@ -261,7 +263,7 @@ def test_opus_in_ogg_is_what_libsndfile_makes_of_it(source_rate_hz: int) -> None
     expected = soxr.resample(samples, rate_hz, RATE_HZ, quality="HQ")
     clip = audio.decode(data)
     assert clip.source_rate_hz == source_rate_hz
-    np.testing.assert_allclose(clip.samples, expected, atol=1e-5)
+    np.testing.assert_allclose(clip.samples, expected - expected.mean(), atol=1e-5)
 
 
 @pytest.mark.parametrize("encode", [voices.m4a, voices.webm_opus])

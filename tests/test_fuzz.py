@@ -90,7 +90,7 @@ def test_checksums_are_mended() -> None:
 
 def test_a_failure_is_one(tmp_path: Path) -> None:
     class Broken(Decoder):
-        def decode(self, data: bytes, name: str = "") -> Clip:
+        def decode(self, data: bytes, name: str = "", channel: str = "mix") -> Clip:
             raise ZeroDivisionError(name)
 
     with pytest.raises(Failure, match=r"a\.wav 5: ZeroDivisionError"):

@@ -17,6 +17,7 @@ ORDER = [
     "lists",
     "process",
     "spawn",
+    "packages",
     "labels",
     "names",
     "frames",
@@ -28,6 +29,7 @@ ORDER = [
     "flac",
     "parts",
     "repair",
+    "channels",
     "streams",
     "audio",
     "seccomp",
@@ -113,6 +115,7 @@ ORDER = [
     "ui",
     "cli_options",
     "cli_batch",
+    "cli_answering",
     "__main__",
 ]  # a module imports only from those before it; ui_* share the place of ui
 

@@ -12,6 +12,7 @@ from emo.labels import LABELS
 from emo.predict import ANSWER_KEYS, load_models, predict
 from emo.rows import (
     COLUMNS,
+    Channel,
     answered,
     convert,
     flatten,
@@ -96,7 +97,7 @@ def test_every_column_is_filled_by_something(models, clip):
     rows = [json.loads(answered("a", "r1", clip, predict(clip, models)).lines)]
     *_, timeline = follow(decode(encoded(voice((240.0, 120.0), duration_s=2.0))), models)
     rows += map(json.loads, followed("a", "r1", clip, timeline).lines.splitlines())
-    rows += [json.loads(refused("a", "r1", "Why.").lines)]
+    rows += [json.loads(refused("a", "r1", "Why.", Channel("left", 2)).lines)]
     assert set().union(*(flatten(row) for row in rows)) == set(COLUMNS)
 
 

@@ -100,7 +100,7 @@ def test_segments_are_in_order_apart_and_hold_the_speech(runs, first):
 # --- what is heard -------------------------------------------------------------------------------
 
 
-def test_each_window_answers_exactly_as_its_stretch_does_as_a_clip(models):
+def test_each_window_answers_as_its_stretch_does_as_a_clip(models):
     samples = np.concatenate(
         [silence(0.7), spoken(4.37), noise(1.6, level_db=-70.0), 0.1 * spoken(1.1), silence(0.503)]
     ).astype(np.float32)
@@ -111,7 +111,9 @@ def test_each_window_answers_exactly_as_its_stretch_does_as_a_clip(models):
         alone = predict(clip(stretch), models).answers
         assert list(given_here) == list(alone) == list(ANSWER_KEYS)
         for key in ANSWER_KEYS:
-            np.testing.assert_array_equal(given_here[key].probabilities, alone[key].probabilities)
+            np.testing.assert_allclose(
+                given_here[key].probabilities, alone[key].probabilities, atol=1e-5
+            )
             assert given_here[key].unsure == alone[key].unsure
 
 
