@@ -8,9 +8,17 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
-from emo.channels import CHANNELS, EACH, MIX, name_with
+from emo.channels import EACH, MIX, name_with
 from emo.classifiers import CLASSIFIERS
-from emo.cli_options import DONE, FAILED, Commands, add_models, models_directory, write_text
+from emo.cli_options import (
+    DONE,
+    FAILED,
+    Commands,
+    add_channel,
+    add_models,
+    models_directory,
+    write_text,
+)
 from emo.errors import AudioError, EmoError, SettingError
 from emo.limit_words import ALL_LIMITS, NBSP
 from emo.limits import MAX_BYTES
@@ -59,18 +67,6 @@ def add_answering(commands: Commands) -> None:
     add_channel(explain)
     add_models(explain)
     explain.set_defaults(run=run_explain)
-
-
-def add_channel(parser: argparse.ArgumentParser) -> None:
-    """Add the option that says which channel of a recording is answered."""
-    parser.add_argument(
-        "--channel",
-        choices=CHANNELS,
-        default=MIX,
-        metavar="NAME",
-        help="of a recording with several, as calls have: mix (default), left, right, a number "
-        "from 1, or each by itself",
-    )
 
 
 def _add_settings(parser: argparse.ArgumentParser) -> None:

@@ -6,12 +6,12 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from emo.cli_answering import add_channel
 from emo.cli_options import (
     DONE,
     FAILED,
     INTERRUPTED,
     Commands,
+    add_channel,
     add_jobs,
     add_models,
     add_report,

@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 from typing import Any, TypeAlias
 
+from emo.channels import CHANNELS, MIX
 from emo.errors import EmoError
 from emo.process import INTERRUPTED
 
@@ -19,6 +20,18 @@ Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 def add_models(parser: argparse.ArgumentParser) -> None:
     """Add the option that names the folder of the models."""
     parser.add_argument("--models", type=Path, help="folder of the models (default: models/)")
+
+
+def add_channel(parser: argparse.ArgumentParser) -> None:
+    """Add the option that says which channel of a recording is answered."""
+    parser.add_argument(
+        "--channel",
+        choices=CHANNELS,
+        default=MIX,
+        metavar="NAME",
+        help="of a recording with several, as calls have: mix (default), left, right, a number "
+        "from 1, or each by itself",
+    )
 
 
 def add_jobs(parser: argparse.ArgumentParser) -> None:
