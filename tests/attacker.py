@@ -321,7 +321,7 @@ def attack(how: str) -> dict[str, Any]:
     data = voices.encoded(voices.tone(220.0, 1.0))
     with os.fdopen(asks[1], "wb", 0) as ask, os.fdopen(answers[0], "rb") as answer:
         held = heard(answer)["held"]
-        ask.write(decoder._ASKED.pack(1, len(data)) + b"x" + data)
+        ask.write(decoder._ASKED.pack(1, 3, len(data)) + b"xmix" + data)
         said = heard(answer)
     status = os.waitpid(child, 0)[1]
     if os.WIFSTOPPED(status):  # it had itself traced, where it may
