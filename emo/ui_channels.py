@@ -2,36 +2,27 @@
 
 import streamlit as st
 
-from emo import ui_links
+from emo import ui_controls, ui_links
 from emo import ui_sound_words as words
 from emo.channels import MIX, SIDES, names_of
 
-_KEPT = "channel"  # the key of the clip, and the channel that was chosen for it
-_ROUND = "channel-round"  # counts the resets; a new key empties the widget
+_PREFIX = "channel-"  # before the key of the clip
 
 
 def channel_of(key: str) -> str:
-    """Return the channel that was chosen for the clip with this key; the mix for any other.
-
-    What was chosen for the clip before is dropped.
-    """
-    kept_key, channel = st.session_state.get(_KEPT, ("", MIX))
-    if kept_key == key:
-        return str(channel)
-    reset()
-    return MIX
+    """Return the channel that was chosen for the clip with this key; the mix for any other."""
+    return str(ui_controls.kept(_PREFIX + key, MIX))
 
 
 def reset() -> None:
     """Answer for the mix again."""
-    if st.session_state.pop(_KEPT, None) is not None:
-        st.session_state[_ROUND] = st.session_state.get(_ROUND, 0) + 1
+    ui_controls.forget(_PREFIX)
 
 
-def _keep(key: str, widget: str) -> None:
-    chosen = st.session_state.get(widget) or MIX
-    st.session_state[_KEPT] = (key, chosen)
-    ui_links.note_act()
+def _note(widget: str) -> None:
+    if ui_controls.is_new(widget):
+        ui_controls.note(widget)
+        ui_links.note_act()
 
 
 def show_channels(key: str, count: int) -> None:
@@ -45,8 +36,8 @@ def show_channels(key: str, count: int) -> None:
     if count < 2:
         return
     options = (MIX, *names_of(count))
-    chosen = channel_of(key)
-    widget = f"{_KEPT}-{key}-{st.session_state.get(_ROUND, 0)}"
+    widget = _PREFIX + key
+    chosen = ui_controls.hold(widget, MIX, options)
     if count == len(SIDES):
         st.segmented_control(
             words.CHANNEL_LABEL,
@@ -56,8 +47,8 @@ def show_channels(key: str, count: int) -> None:
             format_func=words.channel_option,
             help=words.CHANNEL_HELP,
             key=widget,
-            on_change=_keep,
-            args=(key, widget),
+            on_change=_note,
+            args=(widget,),
         )
         return
     st.selectbox(
@@ -67,6 +58,6 @@ def show_channels(key: str, count: int) -> None:
         format_func=words.channel_option,
         help=words.CHANNEL_HELP,
         key=widget,
-        on_change=_keep,
-        args=(key, widget),
+        on_change=_note,
+        args=(widget,),
     )

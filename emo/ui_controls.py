@@ -56,6 +56,12 @@ def is_new(key: str) -> bool:
     return key not in values or bool(values[key] != st.session_state[key])
 
 
+def forget(prefix: str) -> None:
+    """Have all widgets whose keys begin so show what is usual again."""
+    for key in [key for key in _values() if key.startswith(prefix)]:
+        del _values()[key]
+
+
 def put(key: str, value: Any) -> None:
     """Set a widget from the page itself, before it is drawn."""
     _values()[key] = value

@@ -13,6 +13,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 from emo import ui_analyse, ui_words, whatif
 from emo import ui_compare_words as compare_words
 from emo import ui_teach_words as teach_words
+from emo.channels import MIX, names_of
 from emo.labels import LABELS
 from tests.walk.clips import clips, every_file
 from tests.walk.tab import Tab
@@ -22,6 +23,7 @@ from tests.walk.visit import (
     Visit,
     act,
     add,
+    channel_key,
     check,
     digest,
     forget_controls,
@@ -139,6 +141,21 @@ class Walk(RuleBasedStateMachine):
             return
         act(visit, lambda: visit.tab.click(key))
         visit.alter(whatif.NEUTRAL)
+        check(visit)
+
+    @rule(number=tabs, name=st.sampled_from(("call.wav", "three.wav")), place=st.integers(0, 3))
+    def choose_channel(self, number: int, name: str, place: int) -> None:
+        visit = self._with_clip(number)
+        key = channel_key(visit)
+        if key is None:
+            give(visit, "up", name, clips()[name], "upload", False)
+            key = channel_key(visit)
+        assert key is not None
+        node = visit.tab.node(key)
+        channels = (MIX, *names_of(3 if node.type == "selectbox" else 2))
+        place %= len(channels)
+        act(visit, lambda: visit.tab.set(key, place))
+        visit.hear(channels[place])
         check(visit)
 
     @rule(number=tabs)

@@ -20,6 +20,9 @@ def clips() -> Mapping[str, bytes]:
         )
         container, ending = (("WAV", "wav"), ("FLAC", "flac"), ("OGG", "ogg"))[i % 3]
         made[f"voice {i}.{ending}"] = voices.encoded(samples, container=container)
+    sides = voices.voice(130.0, 2.0), voices.voice(230.0, 2.0, seed=3)
+    for ending, n_sides in (("call.wav", 2), ("three.wav", 3)):
+        made[ending] = voices.encoded(np.stack((*sides, 0.5 * sides[0])[:n_sides], axis=1))
     made["minute.wav"] = voices.encoded(voices.voice((210.0, 130.0), 6.0))
     made["tone.wav"] = voices.encoded(voices.tone(440.0, 1.5))
     return made

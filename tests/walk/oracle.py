@@ -7,12 +7,12 @@ import sys
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
-from dataclasses import replace as replaced
 from functools import cache
 from html import unescape
 from pathlib import Path
 
 from emo import audio, predict, ui_words, whatif
+from emo.channels import MIX
 from emo.errors import AudioError
 from emo.labels import LABELS
 from emo.ui_analyse import SHORTEST_S
@@ -26,7 +26,9 @@ Bars = tuple[tuple[str, str], ...]
 _ROW = re.compile(
     r'<th scope="row">(.*?)</th>.*?<td class="emo-share[^"]*">(.*?)</td></tr>', re.DOTALL
 )
+_TABLE = re.compile(r'<table class="emo-bars">.*?</table>', re.DOTALL)
 _TAG = re.compile(r"<[^>]*>")
+_CHANNEL = re.compile(r"(left|right) channel only|channel (\d+) only")
 _SETTINGS = {
     "speed": re.compile(r"([\d.]+) times as fast"),
     "pitch_semitones": re.compile(r"([\d.]+) semitones? (higher|lower)"),
@@ -56,6 +58,8 @@ class Shown:
         Those that the notice names; neutral where there is no notice.
     share
         The part that is selected, 0 to 1 of the clip; None for all of it.
+    channel
+        The channel that is answered, as it stands under the answers; the mix where none is named.
     headline
         The label that stands in large letters, and the next.
     """
@@ -65,11 +69,12 @@ class Shown:
     settings: whatif.Settings
     share: Share | None
     headline: tuple[str, ...]
+    channel: str = MIX
 
 
 def bars_in(markup: str) -> Bars:
     """Return the rows of a table of bars."""
-    rows = _ROW.findall(markup)
+    rows = [row for table in _TABLE.findall(markup) for row in _ROW.findall(table)]
     return tuple((text_of(label), text_of(share)) for label, share in rows)
 
 
@@ -108,9 +113,9 @@ def models() -> predict.Models:
 
 
 @cache
-def _clip(data: bytes, name: str, settings: whatif.Settings) -> audio.Clip | str:
+def _clip(data: bytes, name: str, settings: whatif.Settings, channel: str) -> audio.Clip | str:
     try:
-        return whatif.alter(audio.decode(data, name), settings)
+        return whatif.alter(audio.decode(data, name, channel), settings)
     except AudioError as error:
         return str(error)
 
@@ -121,14 +126,15 @@ def expected(
     name: str,
     settings: whatif.Settings = whatif.NEUTRAL,
     share: Share | None = None,
+    channel: str = MIX,
 ) -> Answers:
     """Return what the page must show of a clip: by the functions that `emo predict` calls."""
-    clip = _clip(data, name, settings)
+    clip = _clip(data, name, settings, channel)
     if isinstance(clip, str):
         return Answers({}, clip)
     if share is not None and (share[1] - share[0]) * clip.duration_s >= SHORTEST_S:
         first, last = (round(place * clip.duration_s * audio.RATE_HZ) for place in share)
-        clip = replaced(clip, samples=clip.samples[first:last])
+        clip = audio.cut(clip, first, last)
     try:
         found = predict.predict(clip, models())
     except AudioError as error:
@@ -145,12 +151,12 @@ def _bars(answer: predict.Answer) -> Bars:
 
 def check(shown: Shown, data: bytes) -> None:
     """Fail unless the page shows what `emo predict` says of these bytes, as it names them."""
-    right = expected(data, shown.name, shown.settings, shown.share)
+    right = expected(data, shown.name, shown.settings, shown.share, shown.channel)
     assert shown.answers.refusal == right.refusal, (shown.answers.refusal, right.refusal)
     own = {key: bars for key, bars in shown.answers.bars.items() if key in right.bars}
     assert own == dict(right.bars), f"{shown.name} {shown.settings} {shown.share}: {own}"
     if right.bars:
-        clip = _clip(data, shown.name, shown.settings)
+        clip = _clip(data, shown.name, shown.settings, shown.channel)
         assert not isinstance(clip, str)
         top = max(right.bars["vote"], key=lambda row: _share(row[1]))
         assert _share(dict(right.bars["vote"])[shown.headline[0]]) == _share(top[1])
@@ -160,9 +166,15 @@ def _share(percent: str) -> float:
     return 0.5 if percent.startswith("<") else float(re.sub(r"\D", "", percent))
 
 
-def refused(data: bytes, name: str, settings: whatif.Settings) -> str:
+def channel_in(described: str) -> str:
+    """Return the channel that the line under the answers names; the mix where it names none."""
+    found = _CHANNEL.search(described)
+    return MIX if found is None else found[1] or found[2]
+
+
+def refused(data: bytes, name: str, settings: whatif.Settings, channel: str = MIX) -> str:
     """Return why a clip cannot be altered so; empty where it can."""
-    clip = _clip(data, name, settings)
+    clip = _clip(data, name, settings, channel)
     return clip if isinstance(clip, str) else ""
 
 

@@ -9,6 +9,7 @@ from html import unescape
 from typing import Any, ClassVar
 
 from emo import ui, ui_analyse, ui_links, whatif
+from emo.channels import MIX
 from emo.predict import MODEL_KEYS, VOTE
 from tests.walk import oracle
 from tests.walk.oracle import Answers, Share, Shown
@@ -26,6 +27,9 @@ SETTINGS = {
     "what-if-noise": "noise_below_db",
     "what-if-telephone": "telephone",
 }
+CHANNEL = "channel-"
+"""Beginning of the key of the choice of a channel."""
+
 _FOLLOW = ("cell-", "corpus-", "difference-", "model-of-", "run-")
 """Beginnings of the keys of controls whose options follow from another control."""
 
@@ -50,6 +54,8 @@ class Visit:
     ----------
     clip
         Name, bytes and origin of the clip on the first page.
+    channel
+        Which channel of the clip was chosen.
     shares
         What is selected of each clip, by its bytes.
     compared
@@ -70,6 +76,7 @@ class Visit:
     page: str = "analyse"
     clip: tuple[str, bytes, str] | None = None
     settings: whatif.Settings = whatif.NEUTRAL
+    channel: str = MIX
     shares: dict[bytes, Share | None] = field(default_factory=dict)
     compared: dict[str, tuple[list[str], bytes]] = field(default_factory=dict)
     taught: set[str] = field(default_factory=set)
@@ -87,12 +94,20 @@ class Visit:
     def take(self, name: str, data: bytes, origin: str) -> None:
         """Note the clip; what was set was for the one before."""
         self.clip = (name, data, origin)
+        self.hear(MIX)
         self.alter(whatif.NEUTRAL)
 
     def drop(self) -> None:
         """Note that there is no clip any more."""
         self.clip = None
+        self.hear(MIX)
         self.alter(whatif.NEUTRAL)
+
+    def hear(self, channel: str) -> None:
+        """Note the channel that a person chose, or that a new clip begins with."""
+        self.channel = channel
+        for key in [key for key in self.controls if key.startswith(CHANNEL)]:
+            del self.controls[key]
 
     def alter(self, settings: whatif.Settings) -> None:
         """Note what a person set, or a link, or a button."""
@@ -165,6 +180,11 @@ def take_out(visit: Visit, name: str) -> None:
 def round_key(visit: Visit, name: str) -> str:
     """The key of a way in, which is a new one after everything was forgotten."""
     return next(key for key in visit.tab.widget_keys() if re.fullmatch(rf"{name}(-\d+)?", key))
+
+
+def channel_key(visit: Visit) -> str | None:
+    """The key of the choice of a channel, where the clip has several."""
+    return next((key for key in visit.tab.widget_keys() if key.startswith(CHANNEL)), None)
 
 
 def uploader_of(visit: Visit) -> str:
@@ -244,7 +264,8 @@ def check_analyse(visit: Visit) -> None:
         return
     share = visit.shares.get(data)
     assert shown.share == share
-    refusal = oracle.refused(data, name, visit.settings)
+    assert shown.channel == (visit.channel if shown.answers.bars else MIX)
+    refusal = oracle.refused(data, name, visit.settings, visit.channel)
     assert [e.value for e in tab.at.error] == ([ui.plain(refusal)] if refusal else [])
     assert shown.settings == (whatif.NEUTRAL if refusal else visit.settings)
     assert ("altered-reset" in tab.widget_keys()) == (shown.settings != whatif.NEUTRAL)
@@ -286,6 +307,7 @@ def shown_on(tab: Tab) -> Shown:
         oracle.settings_in(notice),
         tuple(share) if share else None,
         oracle.labels_in(oracle.text_of(head[0])),
+        oracle.channel_in(" · ".join(described)),
     )
 
 

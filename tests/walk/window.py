@@ -220,7 +220,7 @@ def check_analyse(window: Window, shown: dict[str, Any]) -> None:
         assert shown["errors"] == [right.refusal], (shown["errors"], right.refusal)
         return
     named = settings_of(shown["controls"])
-    refusal = oracle.refused(data, name, named)
+    refusal = oracle.refused(data, name, named, found.channel)
     assert shown["errors"] == ([refusal] if refusal else []), (shown["errors"], refusal)
     assert found.settings == (whatif.NEUTRAL if refusal else named), (found.settings, named)
     oracle.check(found, data)
@@ -267,6 +267,7 @@ def shown_in(shown: dict[str, Any]) -> Shown:
         oracle.settings_in(shown["notice"]),
         share,
         oracle.labels_in(shown["head"]),
+        oracle.channel_in(shown["described"]),
     )
 
 
