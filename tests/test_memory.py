@@ -1,5 +1,6 @@
 """Work is refused where there is no memory for it, and what can be made anew goes first."""
 
+import mmap
 import os
 import subprocess
 import sys
@@ -179,8 +180,10 @@ def test_what_work_is_said_to_take_is_what_it_takes() -> None:
 
 def test_resident_bytes_sees_a_large_array() -> None:
     before = resident_bytes()
-    there = np.ones(40 * MB // 8)
-    assert resident_bytes() - before > 0.8 * there.nbytes
+    there = mmap.mmap(-1, 40 * MB)  # as no free memory of this process can be
+    there.write(bytes(40 * MB))
+    assert resident_bytes() - before > 0.8 * 40 * MB
+    there.close()
     assert resident_bytes(2**30) == 0
 
 

@@ -176,7 +176,7 @@ def test_an_interrupt_of_a_program_that_calls_main_is_its_own_affair(spoken, mon
     def interrupted(*arguments):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("emo.audio.load", interrupted)
+    monkeypatch.setattr("emo.audio.read_file", interrupted)
     before = signal.getsignal(signal.SIGINT)
     try:
         assert main(["predict", str(spoken)]) == 130
