@@ -1,6 +1,7 @@
 """Answers to any number of recordings, in a file that the next run goes on from."""
 
 import errno
+import glob
 import hashlib
 import json
 import os
@@ -21,7 +22,15 @@ from emo.cluster import run as run_on_cluster
 from emo.errors import AudioError, EmoError, ModelError
 from emo.features import FEATURES_VERSION
 from emo.files import check_output
-from emo.inputs import STANDARD_INPUT, Item, count_items, find_items, load_channels, load_item
+from emo.inputs import (
+    STANDARD_INPUT,
+    Item,
+    count_items,
+    find_items,
+    is_address,
+    load_channels,
+    load_item,
+)
 from emo.journal import Journal
 from emo.packages import check_batch
 from emo.predict import MODEL_KEYS, MODELS_DIR, Models, load_models, predict_many
@@ -49,7 +58,7 @@ ROWS_VERSION = 1  # raise it when a row changes: one file has rows of one kind
 
 GROUP = 16  # recordings that a process gets at a time
 CLUSTER_GROUP = 32  # more, since each group costs the scheduler a millisecond
-GROUP_BYTES = 8 * 2**20  # of recordings out of archives, which are sent along
+GROUP_BYTES = 2 * 2**20  # of files: long recordings go alone, so that rows come as they are done
 TOGETHER_S = 120.0  # of sound, answered in one call: enough to pay, little in memory
 TIMELINE_LIMIT_S = 10 * LIMIT_S
 
@@ -301,6 +310,7 @@ def label(
     if write is not None and out.exists() and not rows.exists():
         raise EmoError(f"{out} is there and complete. Remove it, or name another file with --out.")
     was_there = rows.exists()
+    _check_given(given)
     try:
         tally = _fill(given, rows, recipe, jobs, dask, lines, told, skips)
         if not tally.before + tally.done:
@@ -365,6 +375,15 @@ def _nothing_found(given: Sequence[str], skips: SkipLog) -> str:
     return f"There is no recording in {where}: {passed or 'nothing is there to be read'}."
 
 
+def _check_given(given: Sequence[str]) -> None:
+    """Refuse to begin where nothing is at any path that was given, as when it is misspelt."""
+    if any(os.path.lexists(text) or text == STANDARD_INPUT or is_address(text) for text in given):
+        return
+    if not any(glob.has_magic(text) for text in given):
+        paths = " or ".join(given[:3])
+        raise EmoError(f"There is nothing at {paths}. Check how it is spelt.")
+
+
 def _gave_up(recipe: Recipe, item: Item, reason: str) -> Done:
     return Part(item, ALL if recipe.channel == EACH else Channel(recipe.channel)).refuse(
         recipe,
@@ -374,17 +393,30 @@ def _gave_up(recipe: Recipe, item: Item, reason: str) -> Done:
 
 
 def grouped(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
-    """The recordings in groups of at most this size, smaller where their bytes are sent along."""
+    """Yield the recordings in groups of at most this size, smaller where their files are large.
+
+    The rows of a group come together, and those of one that is stopped are to be done again.
+    """
     group: list[Item] = []
     held = 0
     for item in items:
         group.append(item)
-        held += len(item.data or b"")
+        held += _size_of(item)
         if len(group) == size or held > GROUP_BYTES:
             yield group
             group, held = [], 0
     if group:
         yield group
+
+
+def _size_of(item: Item) -> int:
+    """Return the bytes of a file; 0 where that is not known before it is read."""
+    if item.data is not None:
+        return len(item.data)
+    try:
+        return os.stat(item.place).st_size if item.place else 0
+    except (OSError, ValueError):  # it has no size: an address, or gone
+        return 0
 
 
 class Progress:

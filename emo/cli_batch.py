@@ -122,8 +122,8 @@ def evaluate_manifest(options: argparse.Namespace) -> int:
     from emo.reports import printable
     from emo.skips import SkipLog
 
-    if options.fold or options.check:
-        options.parser.error("--fold and --check go with --protocol")
+    if options.fold or options.check or options.classifier:
+        options.parser.error("--fold, --check and --classifier go with --protocol")
     _check_report(options, [path for path in (options.manifest, options.labels) if path])
     spellings = manifest.read_spellings(options.labels) if options.labels else None
     listed = manifest.read_manifest(options.manifest, spellings)

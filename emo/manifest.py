@@ -251,6 +251,7 @@ def evaluate_manifest(manifest: Manifest, models: Models) -> dict[str, Any]:
     dict
         ``rows``, ``n`` (scored), ``errors`` (``path`` and ``error`` of each file that could not be
         used), ``left_out`` (``line``, ``path`` and ``reason`` of each row that has no use),
+        ``warnings`` (``path`` and ``warning`` of each that a scored clip has),
         ``repeats`` (``line``, ``path`` and the first line, ``of``), ``named_as_training`` (corpus →
         how many scored clips bear the names of its clips) and ``models``: by key ``n``,
         ``accuracy``, ``uar``, ``macro_f1`` and the 7x7 ``confusion``.
@@ -288,6 +289,11 @@ def evaluate_manifest(manifest: Manifest, models: Models) -> dict[str, Any]:
             for row in left_out
         ],
         "reasons": dict(Counter(row.reason for row in left_out)),
+        "warnings": [
+            {"path": str(each.row.path), "warning": sentence}
+            for each in once
+            for sentence in _warnings_of(each.prediction)
+        ],
         "repeats": [
             {"line": row.line, "path": str(row.path), "of": first.line} for row, first in repeats
         ],
@@ -360,6 +366,11 @@ def _nothing_to_score(
     return f"None of the {n_rows:,} listed files can be used; the first: {first}"
 
 
+def _warnings_of(prediction: Prediction) -> Iterator[str]:
+    yield from prediction.warnings
+    yield from (concern.sentence for concern in prediction.concerns)
+
+
 def remarks(found: Mapping[str, Any]) -> list[str]:
     """Return sentences on what was left out of the figures, and on what makes them too good."""
     sentences = []
@@ -376,6 +387,13 @@ def remarks(found: Mapping[str, Any]) -> list[str]:
         sentences.append(
             f"{n_rows:,} {rows} the sound of an earlier row; each sound was scored once."
         )
+    if found["warnings"]:
+        n_clips = len({row["path"] for row in found["warnings"]})
+        sentences.append(
+            f"Of the {found['n']:,} that were scored, {n_clips:,} "
+            f"{'has' if n_clips == 1 else 'have'} warnings, such as damage or "
+            "no speech; --report FILE names each."
+        )
     if counts := found["named_as_training"]:
         parts = ", ".join(f"{CORPUS[key].title}: {n:,}" for key, n in counts.items())
         sentences.append(
@@ -391,13 +409,15 @@ def lacks_rows(found: Mapping[str, Any]) -> bool:
 
 
 def not_used(found: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
-    """Yield path, outcome and reason of each row that was not scored, for a report."""
+    """Yield path, outcome and reason of each row that was not scored or warned of, for a report."""
     for row in found["errors"]:
         yield row["path"], "not read", row["error"]
     for row in found["left_out"]:
         yield row["path"], "left out", f"line {row['line']}: {row['reason']}"
     for row in found["repeats"]:
         yield row["path"], "repeat", f"line {row['line']}: the sound of line {row['of']}"
+    for row in found["warnings"]:
+        yield row["path"], "scored, with a warning", row["warning"]
 
 
 def _chunks(listed: Sequence[Listed]) -> Iterator[Sequence[Listed]]:

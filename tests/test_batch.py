@@ -231,6 +231,23 @@ def test_groups_are_small_where_bytes_are_sent_along(monkeypatch):
     assert [len(group) for group in grouped(items, 3)] == [2, 3, 1]
 
 
+def test_a_long_recording_goes_alone_so_that_its_rows_are_kept(tmp_path):
+    small, large = tmp_path / "small", tmp_path / "large"
+    small.write_bytes(b"x" * 1000)
+    with large.open("wb") as file:
+        file.truncate(batch.GROUP_BYTES + 1)
+    items = [Item(path.name, str(path)) for path in (small, small, large, large, small)]
+    sizes = [len(group) for group in grouped([*items, Item("gone", str(tmp_path / "gone"))], 16)]
+    assert sizes == [3, 1, 2]
+
+
+def test_nothing_is_written_where_nothing_was_given(tmp_path, capsys):
+    out = tmp_path / "out.csv"
+    assert main(["batch", str(tmp_path / "misspelt"), "--out", str(out)]) == 1
+    assert f"There is nothing at {tmp_path / 'misspelt'}." in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_the_line_on_progress(monkeypatch, tmp_path):
     told = batch.Progress([], None, before=100)
     told._began_s = time.monotonic() - 10
