@@ -458,8 +458,8 @@ def _warn_of_sound(mix: _Mix, level_db: float, offset: float) -> list[str]:
         )
     elif mix.clipped > CLIPPED_ABOVE:
         warnings.append(
-            f"The recording is clipped ({100 * mix.clipped:.1f} % of it stands at full scale); record "
-            "further from the microphone or with less gain."
+            f"The recording is clipped ({100 * mix.clipped:.1f} % of it stands at full scale); "
+            "record further from the microphone or with less gain."
         )
     if level_db < QUIET_BELOW_DB:
         warnings.append(
