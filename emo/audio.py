@@ -438,9 +438,9 @@ def _warn_of_channels(channels: int, alone: Alone, cancels: bool) -> list[str]:
         warnings.append(f"The {channels} channels were mixed down to one.")
     if alone.differ:
         warnings.append(
-            f"Different people seem to speak on the channels (in {alone.total:.0%} of the speech "
-            "only one channel is active), and the answers are for the mix of all. Choose one "
-            f"channel: {', '.join(names_of(channels)[:-1])} or {names_of(channels)[-1]}."
+            f"Different people seem to speak on the channels (in {100 * alone.total:.0f} % of the "
+            "speech only one channel is active), and the answers are for the mix of all. Choose "
+            f"one channel: {', '.join(names_of(channels)[:-1])} or {names_of(channels)[-1]}."
         )
     if cancels:
         warnings.append(
@@ -458,8 +458,8 @@ def _warn_of_sound(mix: _Mix, level_db: float, offset: float) -> list[str]:
         )
     elif mix.clipped > CLIPPED_ABOVE:
         warnings.append(
-            f"The recording is clipped ({mix.clipped:.1%} of it stands at full scale); record "
-            "further from the microphone or with less gain."
+            f"The recording is clipped ({100 * mix.clipped:.1f} % of it stands at full scale); "
+            "record further from the microphone or with less gain."
         )
     if level_db < QUIET_BELOW_DB:
         warnings.append(

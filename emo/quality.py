@@ -235,7 +235,7 @@ def doubts(quality: Quality) -> dict[str, str]:
         )
     if quality.clipped >= CLIPPED_SHARE:
         found["clipped"] = (
-            f"The peaks are cut off for {quality.clipped:.0%} of the time",
+            f"The peaks are cut off for {100 * quality.clipped:.0f} % of the time",
             "record further from the microphone or with less gain",
         )
     return {

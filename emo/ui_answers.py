@@ -33,12 +33,13 @@ def show_verdict(choice: Choice, analysis: Analysis) -> None:
         st.warning(ui.plain(ui_words.faulty(tuple(faults))))
     for concern in analysis.prediction.concerns:
         st.warning(ui.plain(concern.sentence))
+    warnings = analysis.prediction.warnings
+    if analysis.notice in warnings:
+        ui_what_if.show_notice(analysis.notice)
     with _marked(analysis, "verdict"):
         _show_vote(choice, analysis, ui.measured())
-        for warning in analysis.prediction.warnings:
-            if warning == analysis.notice:
-                ui_what_if.show_notice(warning)
-            else:
+        for warning in warnings:
+            if warning != analysis.notice:
                 st.warning(ui.plain(warning))
         if not analysis.prediction.concerns:
             ui_quality.show_doubts(analysis.prediction)
@@ -62,7 +63,7 @@ def _show_vote(choice: Choice, analysis: Analysis, metrics: ui.Metrics) -> None:
     prediction = analysis.prediction
     vote = prediction.answers[predict.VOTE]
     with st.container(border=True, key="vote"):
-        left, right = st.columns([6, 5], gap="medium", vertical_alignment="center")
+        left, right = st.columns([6, 5], gap="medium")
         with left:
             st.html(ui_html.vote(vote, _overline(analysis), ui.agreement(prediction)))
             st.text(_described(choice, analysis))

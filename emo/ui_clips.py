@@ -133,6 +133,6 @@ def _cell(answer: Answer) -> dict[str, Any]:
         "label": answer.label,
         "text": f"{answer.label}?" if answer.unsure else answer.label,
         "share": ui_words.percent(answer.confidence),
-        "note": words.unsure(answer) if answer.unsure else "",
+        "note": words.unsure(answer) if len(answer.named) > 1 else "",
         "unsure": answer.unsure,
     }

@@ -8,8 +8,8 @@ from emo.ui_words import NBSP, listed
 
 TITLE = "Compare clips"
 LEAD = (
-    "Give it several clips at once, and see where the three models agree and where they do not. "
-    "Tick two to put them side by side."
+    "Give it several clips, and see where the three models agree. Tick two to put them side by "
+    "side."
 )
 LIMITS = f"Up to {MOST_CLIPS} clips, together up to {MOST_BYTES // 2**20}{NBSP}MB."
 UPLOAD_LABEL = "Clips, or a folder of them"
@@ -117,7 +117,8 @@ def ticked(names: Sequence[str]) -> str:
 
 def summary(counts: Tally) -> str:
     """How many clips there are, how many the models agree on, and what is odd among them."""
-    n, (one, two, three) = counts.answered, counts.named
+    n = counts.answered
+    one, two, three = (number or "none" for number in counts.named)
     agreed = (
         f"{n} clip{'s' * (n != 1)} answered: all three models agree on {one}, two of three on "
         f"{two}, and on {three} all differ."

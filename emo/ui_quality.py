@@ -11,7 +11,7 @@ from emo.quality import doubts
 def show_doubts(prediction: Prediction) -> None:
     """Nothing; says what in the recording speaks against its answers, if anything does."""
     quality = prediction.quality
-    told = words.concern_of(doubts(quality), quality.altered, bool(prediction.unsure))
+    told = words.concern_of(doubts(quality), bool(prediction.unsure))
     if told:
         st.info(ui.plain(told), icon=":material/hearing:")
 

@@ -16,7 +16,7 @@ ELSEWHERE, STUDIOS = "corpora", "voices"
 KINDS = {ELSEWHERE: "Other recordings", STUDIOS: "New actors, same studios"}
 """Protocols that say what to expect, the one that is nearest to a visitor's clip first."""
 
-YOURS = "Other recordings, like yours"
+YOURS = "Recordings like yours"
 GUESSING = "Guessing"
 GUESS = 1 / len(LABELS)
 NOT_MEASURED = "–"
@@ -27,8 +27,8 @@ WHEN_UNSURE = "when unsure"
 
 EXPECTATION = "What to expect: how often an answer is right"
 EXPECTATION_NOTE = (
-    "Other recordings have a voice, a room and words that are new to the models, as yours have. "
-    "All were acted, in English. Everyday speech is harder."
+    "Recordings like yours have a voice, a room and words that are new to the models. All were "
+    "acted, in English; everyday speech is harder."
 )
 
 
@@ -43,7 +43,7 @@ def in_short(blocks: Blocks) -> str:
     if share is None:
         return ""
     return (
-        f"On recordings like yours it is right {percent(share)} of the time; guessing, "
+        f"On recordings like yours their vote is right {percent(share)} of the time; guessing, "
         f"{percent(GUESS)}."
     )
 

@@ -1,6 +1,6 @@
 """The words on what a recording is like, and on what if it were different.  No Streamlit here."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 
 from emo.predict import Answer
 from emo.quality import Quality
@@ -10,9 +10,7 @@ QUALITY_NOTE = (
     "Level and peak are relative to full scale. Noise is steady sound, below the loudest voice; "
     "it can only be measured where there are pauses. The models hear nothing above 8,000 Hz."
 )
-MAY_BE_WHY = "This may be why some are unsure:"
-BEWARE = "Of this recording:"
-BEWARE_ALTERED = "Of the clip as altered:"
+MAY_BE_WHY = "This may be why some models are unsure."
 
 CHANNEL_LABEL = "Channel"
 CHANNEL_HELP = (
@@ -85,20 +83,18 @@ def quality_title(is_part: bool, is_altered: bool) -> str:
     return f"{what}, as altered" if is_altered else what
 
 
-def concern_of(found: Mapping[str, str], altered: Collection[str], is_unsure: bool) -> str:
+def concern_of(found: Mapping[str, str], is_unsure: bool) -> str:
     """What speaks against a clip in one paragraph, and whether it may be why; or nothing.
 
     Parameters
     ----------
     found
         Sentences by what they are about.
-    altered
-        What the visitor's own alteration brought about.
+    is_unsure
+        Whether a model is.
     """
-    if not found:
-        return ""
-    begin = BEWARE_ALTERED if set(found) <= set(altered) else BEWARE
-    return " ".join([MAY_BE_WHY if is_unsure else begin, *found.values()])
+    told = [*found.values(), MAY_BE_WHY] if found and is_unsure else found.values()
+    return " ".join(told)
 
 
 def given(answer: Answer) -> str:

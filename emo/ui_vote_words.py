@@ -51,6 +51,6 @@ def sentences(first: str, second: str) -> list[str]:
         f"Each model makes {first} so many times likelier than {second}: the ratio of its "
         "percentages, to the power of its weight. The vote multiplies them. So models that agree "
         "raise the vote above each of them, and one with a small weight hardly counts.",
-        f"The decision tree learned {percent(TREE_TEACHER)} of what it was taught from the MLP, "
-        "so where these two agree, that is not two opinions.",
+        f"The MLP taught the decision tree {percent(TREE_TEACHER)} of what it learned, so where "
+        "these two agree, that is not two opinions.",
     ]

@@ -263,7 +263,7 @@ def why_unsure(answer: Answer) -> str:
 
 def calm_left_out(share: float) -> str:
     """That a good share of what a model said is calm, which is no answer."""
-    return f"Calm, with {percent(share)} of its own percentages, is no answer and is left out."
+    return f"It gave {percent(share)} to calm, which is none of the seven and is left out."
 
 
 def and_then(label: str, share: float) -> str:

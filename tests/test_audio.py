@@ -227,7 +227,7 @@ def test_clipping_is_counted() -> None:
     runs = [len(list(run)) for value, run in itertools.groupby(clipped) if abs(value) == 1]
     assert len(runs) == 200  # two for each of the hundred periods
     inner = sum(runs) - 2 * len(runs)  # the two ends of a run are not counted
-    assert f"{inner / len(tone):.1%} of it stands at full scale" in warning
+    assert f"{100 * inner / len(tone):.1f} % of it stands at full scale" in warning
 
 
 def test_samples_beyond_full_scale_are_clipping_in_lossy_formats_alone() -> None:

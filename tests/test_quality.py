@@ -161,7 +161,7 @@ def test_a_telephone_is_narrow_and_its_source_is_not():
         ("noise_below_db", 4.4, NOISY_DB + 0.1, "4 dB"),
         ("noise_below_db", -3.0, NOISY_DB + 0.1, "0 dB"),
         ("bandwidth_hz", 3500.0, NARROW_HZ + 250.0, "3,500 Hz"),
-        ("clipped", 0.12, CLIPPED_SHARE - 0.001, "12%"),
+        ("clipped", 0.12, CLIPPED_SHARE - 0.001, "12 %"),
     ],
 )
 def test_a_limit_passed_is_a_doubt_with_its_value(name, value, limit, says):

@@ -83,7 +83,7 @@ def test_the_page_says_how_much_it_takes(app: AppTest) -> None:
 def test_several_files_get_a_row_each_and_a_bad_one_its_reason(app: AppTest, table: Table) -> None:
     give(app, *files("a.wav", "b.wav"), ("notes.wav", b"Dear diary", "audio/wav"))
     assert table.names == ["a.wav", "b.wav", "notes.wav"]
-    assert "2 clips answered: all three models agree on 0, two of three on 2" in html(app)
+    assert "2 clips answered: all three models agree on none, two of three on 2" in html(app)
     assert "1 could not be read." in html(app)
     assert not app.error
     assert not app.get("progress")

@@ -16,7 +16,8 @@ def test_the_summary_says_what_there_is_and_no_more():
         "The vote is unsure in 3; 1 is out of place; 2 could not be read."
     )
     assert words.summary(Tally(1, (0, 1, 0), 0, 0, 0)) == (
-        "1 clip answered: all three models agree on 0, two of three on 1, and on 0 all differ."
+        "1 clip answered: all three models agree on none, two of three on 1, and on none all "
+        "differ."
     )
 
 
