@@ -310,7 +310,8 @@ def label(
     if write is not None and out.exists() and not rows.exists():
         raise EmoError(f"{out} is there and complete. Remove it, or name another file with --out.")
     was_there = rows.exists()
-    _check_given(given)
+    if not was_there:
+        _check_given(given)
     try:
         tally = _fill(given, rows, recipe, jobs, dask, lines, told, skips)
         if not tally.before + tally.done:

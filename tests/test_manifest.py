@@ -15,7 +15,14 @@ from emo.__main__ import main
 from emo.audio import load
 from emo.errors import CorpusError
 from emo.labels import LABELS
-from emo.manifest import SPELLINGS, evaluate_manifest, read_manifest, read_spellings, remarks
+from emo.manifest import (
+    SPELLINGS,
+    evaluate_manifest,
+    not_used,
+    read_manifest,
+    read_spellings,
+    remarks,
+)
 from emo.predict import load_models, predict
 from tests.voices import encoded, silence, voice
 
@@ -284,6 +291,15 @@ def test_evaluate_manifest_refuses_a_sound_under_two_labels(clips, models):
         "one sound under two labels: sad (line 2), angry (line 4)" in found["left_out"][0]["reason"]
     )
     assert "2 of 3 rows were left out: 2 × one sound under two labels." in remarks(found)
+
+
+def test_evaluate_manifest_says_which_scored_clips_have_warnings(models, tmp_path):
+    narrow = encoded(voice((220.0, 120.0), 1.5, 8000), 8000)
+    (tmp_path / "narrow.wav").write_bytes(narrow)
+    found = scored(tmp_path, models, ("narrow.wav", "sad"))
+    assert "Of the 1 that were scored, 1 has warnings" in remarks(found)[0]
+    rows = {(Path(path).name, outcome) for path, outcome, _ in not_used(found)}
+    assert rows == {("narrow.wav", "scored, with a warning")}
 
 
 def test_evaluate_manifest_names_clips_that_were_trained_on(clips, models, tmp_path):
