@@ -25,6 +25,19 @@ from emo.ui_analyse import Analysis, Choice
 
 def show_verdict(choice: Choice, analysis: Analysis) -> None:
     """What to be wary of, and what the vote says."""
+    with st.container(key="notes"):  # always there: a player that moved down would begin anew
+        _show_notes(analysis)
+    with _marked(analysis, "verdict"):
+        _show_vote(choice, analysis, ui.measured())
+        for warning in analysis.prediction.warnings:
+            if warning != analysis.notice:
+                st.warning(ui.plain(warning))
+        if not analysis.prediction.concerns:
+            ui_quality.show_doubts(analysis.prediction)
+
+
+def _show_notes(analysis: Analysis) -> None:
+    """Show what to know before the answers: models that are missing, no speech, an alteration."""
     faults = analysis.prediction.faults
     gone = tuple(key for key in ui.missing(analysis.prediction) if key not in faults)
     if gone:
@@ -33,16 +46,8 @@ def show_verdict(choice: Choice, analysis: Analysis) -> None:
         st.warning(ui.plain(ui_words.faulty(tuple(faults))))
     for concern in analysis.prediction.concerns:
         st.warning(ui.plain(concern.sentence))
-    warnings = analysis.prediction.warnings
-    if analysis.notice in warnings:
+    if analysis.notice in analysis.prediction.warnings:
         ui_what_if.show_notice(analysis.notice)
-    with _marked(analysis, "verdict"):
-        _show_vote(choice, analysis, ui.measured())
-        for warning in warnings:
-            if warning != analysis.notice:
-                st.warning(ui.plain(warning))
-        if not analysis.prediction.concerns:
-            ui_quality.show_doubts(analysis.prediction)
 
 
 def show_models(analysis: Analysis, is_own: bool) -> None:

@@ -262,12 +262,14 @@ def test_a_header_too_large_is_not_read(tmp_path):
 
 def test_neither_an_archive_nor_its_list_of_members_is_held_in_memory(tmp_path):
     path = archive(tmp_path / "clips.tar", [(f"{i}.wav", bytes(5_000)) for i in range(1000)])
-    tracemalloc.start()
-    count = sum(1 for _ in find_items([str(path)], lambda name: True))
-    _, highest = tracemalloc.get_traced_memory()
-    tracemalloc.stop()
-    assert count == 1000
-    assert highest < 500_000
+    peaks = []
+    for _ in range(3):  # what is loaded at the first use, and other threads, do not count
+        tracemalloc.start()
+        count = sum(1 for _ in find_items([str(path)], lambda name: True))
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+        assert count == 1000
+    assert min(peaks) < 500_000
 
 
 @pytest.mark.parametrize("name", ["clips.tar", "clips.tar.gz", "clip.wav", "list.txt", "clip"])

@@ -1,6 +1,7 @@
 """What people do on the pages, one deed after another: the answers are those of `emo predict`."""
 
 import pytest
+import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from emo import ui_sound_words, whatif
@@ -11,6 +12,13 @@ from tests.walk.tab import Tab
 from tests.walk.visit import PAGES, Visit, add, check, shown_on, uploader_of
 
 N_STEPS = 280
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _models_are_the_shipped_ones() -> None:
+    """What other tests put in their place stays in the cache of this process."""
+    st.cache_resource.clear()
+    st.cache_data.clear()
 
 
 def test_walk_shows_what_emo_predict_says() -> None:
