@@ -5,6 +5,7 @@ import contextlib
 import http.client
 import json
 import os
+import random
 import socket
 import subprocess
 import sys
@@ -29,10 +30,16 @@ Reply = tuple[int, dict[str, str], str]
 
 
 def free_port() -> int:
-    """A port of this machine that nobody listens to."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return int(free.getsockname()[1])
+    """Return a port of this machine that nobody listens to.
+
+    It lies below those that the system gives to clients: one that asks whether a server is there
+    yet could be given the very port that it asks, and would then talk to itself.
+    """
+    for port in random.sample(range(20_000, 32_000), 100):
+        with contextlib.suppress(OSError), socket.socket() as free:
+            free.bind((HERE, port))
+            return port
+    raise OSError("no port from 20000 to 32000 is free")
 
 
 class Served:
