@@ -8,7 +8,6 @@ of the server and of all processes that it started (on Linux).
 
 import contextlib
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -35,6 +34,7 @@ from bench.measure import (
     resident_mb,
 )
 from emo import ui_words
+from tests.visitor import free_port
 from tests.voices import encoded, voice
 
 STARTS, SESSIONS, CLIPS = 5, 8, 200
@@ -61,9 +61,7 @@ class Server:
 @contextlib.contextmanager
 def start() -> Iterator[Server]:
     """The app on a free port, from the moment at which it says that it is healthy."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     command = [sys.executable, "-m", "streamlit", "run", "streamlit_app.py"]
     command += ["--server.address=127.0.0.1", f"--server.port={port}", "--server.headless=true"]
     start_s = time.perf_counter()

@@ -8,7 +8,6 @@ import contextlib
 import io
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import time
@@ -34,7 +33,7 @@ from playwright.sync_api import (
 )
 
 from emo import ui_compare_words, ui_guide_words, ui_sound_words, ui_words
-from tests import voices
+from tests import visitor, voices
 
 SCREENS = ROOT / "docs" / "screens"
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
@@ -154,9 +153,7 @@ SCENES = {name: Scene(title) for name, title in PAGES.items()} | {
 @contextlib.contextmanager
 def serve() -> Iterator[str]:
     """Address of the app, started on a free port and stopped at the end."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = visitor.free_port()
     command = [sys.executable, "-m", "streamlit", "run", "streamlit_app.py"]
     settings = {
         "server.address": "127.0.0.1",
