@@ -1,0 +1,23 @@
+"""Nothing that is stored or answered differs from the list that was made before."""
+
+import gzip
+import json
+
+from tests import equality
+
+
+def test_stored_figures_and_answers_are_those_of_the_list() -> None:
+    before = json.loads(gzip.decompress(equality.STORED.read_bytes()))
+    assert {part: len(values) > 100 for part, values in before.items()} == {
+        "figures": True,
+        "predictions": True,
+        "answers": True,
+    }
+    assert equality.differences(before, equality.measure()) == []
+
+
+def test_a_difference_is_found() -> None:
+    before = {"figures": {"a": 0.5, "b": 1}}
+    assert equality.differences(before, {"figures": {"a": 0.5 + 1e-10, "b": 1}}) == []
+    assert len(equality.differences(before, {"figures": {"a": 0.5 + 1e-8, "b": 1}})) == 1
+    assert len(equality.differences(before, {"figures": {"a": 0.5}})) == 1
