@@ -109,8 +109,12 @@ def renamed(key: str) -> str:
     return "/".join(parts)
 
 
-def differences(before: dict[str, dict[str, Any]], now: dict[str, dict[str, Any]]) -> list[str]:
-    """Return a sentence for each value that is missing or differs by more than the tolerance."""
+def differences(
+    before: dict[str, dict[str, Any]],
+    now: dict[str, dict[str, Any]],
+    tolerance: float = TOLERANCE,
+) -> list[str]:
+    """Return a sentence for each value that is missing or differs by more than `tolerance`."""
     sentences = []
     for part, values in before.items():
         for old, value in values.items():
@@ -120,7 +124,7 @@ def differences(before: dict[str, dict[str, Any]], now: dict[str, dict[str, Any]
                 continue
             current = now[part][key]
             if isinstance(value, float) and isinstance(current, int | float):
-                if abs(value - current) > TOLERANCE:
+                if abs(value - current) > tolerance:
                     sentences.append(f"{part}: {key} was {value} and is {current}")
             elif value != current:
                 sentences.append(f"{part}: {key} was {value!r} and is {current!r}")

@@ -13,7 +13,11 @@ def test_stored_figures_and_answers_are_those_of_the_list() -> None:
         "predictions": True,
         "answers": True,
     }
-    assert equality.differences(before, equality.measure()) == []
+    now = equality.measure()
+    answers = {"answers": before.pop("answers")}
+    assert equality.differences(before, now) == []
+    # The networks run in single precision, whose last digits depend on the processor.
+    assert equality.differences(answers, now, tolerance=1e-3) == []
 
 
 def test_a_difference_is_found() -> None:
