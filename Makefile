@@ -104,6 +104,6 @@ clean: ## remove .venv and the caches of the tools (.cache holds features: remov
 	@touch $@
 
 # One prediction compiles the code and shows that the models load.
-.venv/warm: .venv/app $(wildcard emo/*.py models/*/model.json)
+.venv/warm: .venv/app $(shell find emo -name "*.py") $(wildcard models/*/model.json)
 	@$(python) -m emo predict $(firstword $(wildcard samples/*.wav samples/*.flac samples/*.ogg)) >/dev/null
 	@touch $@

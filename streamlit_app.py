@@ -4,14 +4,15 @@ from pathlib import Path
 
 import streamlit as st
 
-from emo import ui_pages, ui_server
+from emo.app import navigation
+from emo.app.serving import server
 
 # A named icon would be fetched from another site; this one comes with the page.
-ICON = Path(__file__).parent / "emo" / "data" / "icon.svg"
+ICON = Path(__file__).parent / "emo" / "app" / "static" / "icon.svg"
 
-if ui_server.is_serving_page():
+if server.is_serving_page():
     st.set_page_config(page_title="Emo", page_icon=str(ICON), layout="wide")
-    with ui_server.page_run():
-        ui_pages.lead().run()
+    with server.page_run():
+        navigation.lead().run()
 else:  # the server reads this file once, to find what it is to serve
-    app = st.App(Path(__file__), **ui_server.protection())
+    app = st.App(Path(__file__), **server.protection())

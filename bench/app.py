@@ -33,9 +33,11 @@ from playwright.sync_api import Browser, Error, Page, sync_playwright
 
 from bench.measure import Facts, Options, Part, Row, Target, main, make_row, missing_row
 from docs import screens
-from emo import ui_sound_words, ui_words, whatif
-from emo.predict import MODEL_KEYS
-from tests.voices import encoded, voice
+from emo.app import text
+from emo.app.analyse import text as analyse_text
+from emo.audio import alteration
+from emo.inference.predictor import MODEL_KEYS
+from tests.support.signals import encoded, voice
 
 UPLOADS, CHANGES, SWITCHES = 50, 20, 5
 QUICK = ("changes", "sent")
@@ -122,20 +124,20 @@ def time_uploads(page: Page, count: int) -> Iterator[float]:
         _, answered_s = noted(page)
         yield answered_s - page.evaluate(UPLOADED) / 1000
         screens.settle(page)
-        page.get_by_role("button", name=ui_words.FORGET_LABEL).click()
+        page.get_by_role("button", name=text.FORGET_LABEL).click()
         page.locator("h2.emo-verdict").wait_for(state="detached")
         screens.settle(page)
 
 
 def time_changes(page: Page, count: int) -> Iterator[tuple[float, float]]:
     """Seconds from each step of the slider of pitch, on a page with a clip: to answers, to all."""
-    page.get_by_text(ui_sound_words.WHAT_IF_TITLE, exact=True).click()
-    slider = page.get_by_role("slider", name=ui_sound_words.PITCH_LABEL)
+    page.get_by_text(analyse_text.WHAT_IF_TITLE, exact=True).click()
+    slider = page.get_by_role("slider", name=analyse_text.PITCH_LABEL)
     slider.press("Home")
     screens.settle(page)
-    low = int(whatif.LIMITS["pitch_semitones"][0])
+    low = int(alteration.LIMITS["pitch_semitones"][0])
     for i in range(count):
-        said = whatif.Settings(pitch_semitones=low + 1 + i).words()
+        said = alteration.Settings(pitch_semitones=low + 1 + i).words()
         answered = f"{WARNED} === {json.dumps(''.join(said))} && {RENEWED}"
         note(page, f"{answered} && {IDLE}", "keydown", answered)
         slider.press("ArrowRight")

@@ -39,10 +39,10 @@ from bench.measure import (
     timed_s,
     watch_memory_mb,
 )
-from emo.batch import answer_items, make_recipe
-from emo.corpora import default_directory, find
-from emo.inputs import Item
-from tests.voices import encoded, voice
+from emo.batch.inputs import Item
+from emo.batch.run import answer_items, make_recipe
+from emo.corpora.catalogue import default_directory, find
+from tests.support.signals import encoded, voice
 
 JOBS = 2
 COUNT, RUNS = 1000, 3

@@ -25,7 +25,7 @@ from bench.measure import (
     rivals_python,
     take_turns,
 )
-from tests.voices import encoded, voice
+from tests.support.signals import encoded, voice
 
 ROUNDS, WARM_UPS, IN_A_ROW = 30, 2, 5
 CLIP_S, RATE_HZ = 4.0, 48_000

@@ -31,9 +31,9 @@ POSITION_KERNEL, POSITION_GROUPS = 128, 16
 
 def emo_features(path: str) -> Work:
     """Emo: decode, then all that the three classifiers take."""
-    from emo.audio import load
-    from emo.features import analyse, cnn_input
-    from emo.functionals import functionals
+    from emo.audio.clip import load
+    from emo.features.frames import analyse, cnn_input
+    from emo.features.functionals import functionals
 
     def work() -> object:
         frames = analyse(load(path).samples)
@@ -44,8 +44,8 @@ def emo_features(path: str) -> Work:
 
 def emo_answers(path: str) -> Work:
     """Emo: from the file to three answers and the vote, quality and concerns too."""
-    from emo.audio import load
-    from emo.predict import load_models, predict
+    from emo.audio.clip import load
+    from emo.inference.predictor import load_models, predict
 
     models = load_models()
     return lambda: predict(load(path), models)

@@ -17,9 +17,10 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from emo.alarms import count_flags, is_flagged
-from emo.audio import decode
-from emo.results import PRESENCE, read_json, write_json
+from emo.audio.clip import decode
+from emo.evaluation.non_speech.false_alarms import count_flags, is_flagged
+from emo.evaluation.predictions import read_json, write_json
+from emo.evaluation.summary import PRESENCE
 
 MODELS = Path(__file__).resolve().parent.parent / "models"
 

@@ -1,10 +1,10 @@
-"""Fit emo/likeness.json: how each measurement of a sound counts for and against its being speech.
+"""Fit emo/features/likeness.json: how each measurement counts for and against speech.
 
     python bench/likeness.py [--clips 400] [--jobs 2]
 
 Speech: clips of each corpus (EMO_DATA), drawn by a seed from the half of the speakers that
-:func:`emo.alarms.halves` gives for it, as they are and in copies altered as for training.  Other
-sound: the kinds in ``DESIGN`` of :mod:`emo.sounds`, of even seeds.  Each corpus and each kind
+``false_alarms.halves`` gives for it, as they are and in copies altered as for training.  Other
+sound: the kinds in ``DESIGN`` of ``generators``, of even seeds.  Each corpus and each kind
 counts alike, and speech as much as other sound.
 """
 
@@ -19,22 +19,23 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
 import numpy as np
 import numpy.typing as npt
 from scipy.optimize import minimize
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-
-from emo.alarms import halves
-from emo.audio import decode
-from emo.corpora import default_directory, find
-from emo.degrade import vary
+from emo.audio.activity import Floats
+from emo.audio.clip import decode
+from emo.corpora.catalogue import default_directory, find
 from emo.errors import AudioError
-from emo.features import Floats, analyse
-from emo.likeness import MAX_SPREADS, OFFSETS, TABLE, straight
-from emo.measures import Measures, measure
-from emo.sounds import DESIGN, sound
-from emo.train import commit
+from emo.evaluation.non_speech.false_alarms import halves
+from emo.evaluation.non_speech.generators import DESIGN, sound
+from emo.features.frames import analyse
+from emo.features.likeness import MAX_SPREADS, OFFSETS, TABLE, straight
+from emo.features.measures import Measures, measure
+from emo.training.degradation import vary
+from emo.training.fit import commit
 
 SEED = 5
 COPIES = 2

@@ -36,8 +36,8 @@ sys.path.insert(0, str(ROOT))
 
 import numpy as np
 
-from tests import visitor, voices
-from tests.visitor import Served
+from tests.support import signals, streamlit_client
+from tests.support.streamlit_client import Served
 
 RATE_HZ, CLIP_S = 16_000, 4.0
 EVERY_S = 10.0
@@ -81,8 +81,8 @@ def clip(seed: int) -> bytes:
     """A voice of its own for every seed: noise makes each file different."""
     rng = np.random.default_rng(seed)
     pitch_hz = rng.uniform(90, 280)
-    voice = voices.voice((pitch_hz, 0.8 * pitch_hz), CLIP_S, RATE_HZ)
-    return voices.encoded(voice + 0.001 * rng.standard_normal(len(voice)), RATE_HZ)
+    voice = signals.voice((pitch_hz, 0.8 * pitch_hz), CLIP_S, RATE_HZ)
+    return signals.encoded(voice + 0.001 * rng.standard_normal(len(voice)), RATE_HZ)
 
 
 async def give_clips(port: int, seed: int, until_s: float) -> tuple[list[float], list[str]]:
@@ -90,7 +90,7 @@ async def give_clips(port: int, seed: int, until_s: float) -> tuple[list[float],
     times_s: list[float] = []
     errors: list[str] = []
     n_given = 0
-    async with visitor.visit(port) as one:
+    async with streamlit_client.visit(port) as one:
         await asyncio.sleep(EVERY_S * (seed % 97) / 97)
         while time.monotonic() < until_s:
             data = clip(1000 * seed + n_given)
@@ -153,7 +153,7 @@ async def attack(port: int, minutes: float) -> None:
 async def ask_again(port: int, seed: int, until_s: float) -> None:
     """Have a page made anew over and over, with a long sample that is altered each time."""
     rng = random.Random(seed)
-    async with visitor.visit(port, source=ATTACKER) as one:
+    async with streamlit_client.visit(port, source=ATTACKER) as one:
         reading = asyncio.create_task(read_all(one))
         while time.monotonic() < until_s and not reading.done():
             settings = f"speed={rng.randint(50, 70) / 100}&pitch={rng.randint(-12, 12)}"
@@ -163,7 +163,7 @@ async def ask_again(port: int, seed: int, until_s: float) -> None:
         reading.cancel()
 
 
-async def read_all(one: visitor.Visitor) -> None:
+async def read_all(one: streamlit_client.Visitor) -> None:
     """Read what a page is sent, and look at nothing of it."""
     with contextlib.suppress(TimeoutError):
         while True:
@@ -172,7 +172,7 @@ async def read_all(one: visitor.Visitor) -> None:
 
 async def upload_slowly(port: int, until_s: float) -> None:
     """Announce an upload of 50 MB and send a byte of it now and then, over and over."""
-    async with visitor.visit(port, source=ATTACKER) as one:
+    async with streamlit_client.visit(port, source=ATTACKER) as one:
         while time.monotonic() < until_s:
             reader, writer = await asyncio.open_connection(
                 "127.0.0.1", port, local_addr=(ATTACKER, 0)
@@ -208,10 +208,10 @@ async def connect_idly(port: int, until_s: float) -> None:
 
 async def measure_idle(served: Served, n_pages: int) -> list[Row]:
     """Memory of an open page."""
-    async with visitor.visit(served.port):
+    async with streamlit_client.visit(served.port):
         pass
     before_mb = await settled_mb(served)
-    pages = [visitor.visit(served.port) for _ in range(n_pages)]
+    pages = [streamlit_client.visit(served.port) for _ in range(n_pages)]
     for page in pages:
         await page.__aenter__()
     await asyncio.sleep(5)
@@ -237,7 +237,7 @@ async def upload_all(served: Served, seeds: Sequence[int]) -> None:
     turns = asyncio.Semaphore(AT_ONCE)
 
     async def stay(some: Sequence[int]) -> None:
-        async with turns, visitor.visit(served.port) as one:
+        async with turns, streamlit_client.visit(served.port) as one:
             for seed in some:
                 assert await one.give("clip.wav", clip(seed)), "no answer"
 
@@ -265,7 +265,7 @@ def measure(options: argparse.Namespace) -> list[Row]:
             print(f"{name} …")
             # The attacker has the usual limits, except of pages that are opened in a minute.
             environ = ATTACKED if name == "attack" else ENVIRON
-            with visitor.serve(Path(directory) / "log.txt", environ) as served:
+            with streamlit_client.serve(Path(directory) / "log.txt", environ) as served:
                 rows += asyncio.run(measures[name](served))
     return rows
 

@@ -15,7 +15,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from bench.measure import ROOT, read_results
 from bench.simulate import SIZES, TROUBLED, WORKERS, Costs, costs_of, limit_clips_per_s
-from emo.batch import CLUSTER_GROUP
+from emo.batch.run import CLUSTER_GROUP
 
 PAGE = ROOT / "docs" / "scaling.md"
 NEEDED = ("predict", "batch", "scheduler", "simulate")

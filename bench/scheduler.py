@@ -33,10 +33,10 @@ from bench.measure import (
     make_row,
     missing_row,
 )
-from emo import cluster
-from emo.inputs import Item
-from emo.journal import Journal
-from emo.rows import Done
+from emo.batch import dask
+from emo.batch.inputs import Item
+from emo.batch.journal import Journal
+from emo.batch.rows import Done
 
 SIZES = (1, 32, 128)
 CLIPS, LEAST_GROUPS, MOST_GROUPS = 20_000, 300, 1000
@@ -151,7 +151,7 @@ def _hand_out(here: Cluster, folder: Path, size: int, count: int) -> None:
     work = partial(give_rows, ROW_BYTES)
     written = 0
     with Journal(rows, RUN) as journal:
-        for found in cluster.run(groups, work, here.address, WORKERS, give_up):
+        for found in dask.run(groups, work, here.address, WORKERS, give_up):
             journal.append(found)
             written += len(found)
     if written != size * count:

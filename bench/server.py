@@ -33,9 +33,9 @@ from bench.measure import (
     missing_row,
     resident_mb,
 )
-from emo import ui_words
-from tests.visitor import free_port
-from tests.voices import encoded, voice
+from emo.app import text
+from tests.support.signals import encoded, voice
+from tests.support.streamlit_client import free_port
 
 STARTS, SESSIONS, CLIPS = 5, 8, 200
 CLIP_S, RATE_HZ = 4.0, 48_000
@@ -177,7 +177,7 @@ def send_clips(page: Any, count: int) -> None:
     spoken = voice(duration_s=CLIP_S, rate_hz=RATE_HZ)
     ready = f"() => {app.IDLE} && document.querySelectorAll('{FIELD}').length === 1"
     for i in range(count):
-        forget = page.get_by_role("button", name=ui_words.FORGET_LABEL)
+        forget = page.get_by_role("button", name=text.FORGET_LABEL)
         if forget.is_visible():
             forget.click()
             page.locator(VERDICT).wait_for(state="detached", timeout=WAIT_MS)

@@ -2,7 +2,7 @@
 
     python bench/simulate.py [--quick] [--save]
 
-Events of four kinds of places are played, as :mod:`emo.cluster` and Dask have them: the client,
+Events of four kinds of places are played, as :mod:`emo.batch.dask` and Dask have them: the client,
 which hands out groups of clips and writes their rows; the scheduler, through which every group goes
 twice; the workers, each with one group at work and another waiting; and what befalls workers.
 The client and the scheduler do one thing at a time, for as long as ``bench/scheduler.py`` measured.
@@ -21,16 +21,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import numpy as np
 
-from bench.measure import (
-    Facts,
-    Options,
-    Part,
-    Row,
-    main,
-    missing_row,
-    read_results,
-)
-from emo.cluster import AHEAD
+from bench.measure import Facts, Options, Part, Row, main, missing_row, read_results
+from emo.batch.dask import AHEAD
 
 WORKERS = (1, 10, 30, 100, 300, 1000)
 SIZES = (8, 32, 128, 512)

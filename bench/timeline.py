@@ -18,10 +18,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 import numpy as np
 
 from bench.measure import Facts, Options, Part, Row, Target, main, make_row
-from emo.audio import load
-from emo.predict import load_models
-from emo.timeline import follow
-from tests.voices import encoded, voice
+from emo.audio.clip import load
+from emo.inference.predictor import load_models
+from emo.inference.timeline import follow
+from tests.support.signals import encoded, voice
 
 LONGEST_S, QUICK_S = 600.0, 30.0
 RUNS = 3

@@ -34,7 +34,7 @@ from bench.measure import (
     missing_row,
     resident_mb,
 )
-from emo.corpora import default_directory, find
+from emo.corpora.catalogue import default_directory, find
 
 SAMPLE, QUICK_SAMPLE = 2000, 150
 JOBS = 2
@@ -49,7 +49,7 @@ LOOK_S = 0.2
 
 def do_features(directory: Path) -> int:
     """How many clips have their features and those of two copies in the cache."""
-    from emo.train import load_dataset
+    from emo.training.dataset import load_dataset
 
     return len(load_dataset(directory, JOBS).recordings)
 
@@ -58,8 +58,8 @@ def do_fit(directory: Path, key: str, epochs: int) -> int:
     """How many clips a classifier was fitted to, the features being in the cache."""
     import numpy as np
 
-    from emo.classifiers import CLASSIFIERS
-    from emo.train import load_dataset
+    from emo.classifiers.registry import CLASSIFIERS
+    from emo.training.dataset import load_dataset
 
     dataset = load_dataset(directory, JOBS)
     batch = dataset.training_batch(np.arange(len(dataset.recordings)))
@@ -155,8 +155,8 @@ def measure(options: Options) -> Iterator[Row | Facts]:
 
 
 def _fit_rows(key: str, data: Path, cache: Path, count: int, whole: int) -> Iterator[Row]:
-    from emo.cnn import CNN_EPOCHS
-    from emo.mlp import MLP_EPOCHS
+    from emo.classifiers.cnn import CNN_EPOCHS
+    from emo.classifiers.mlp import MLP_EPOCHS
 
     if key not in EPOCHS:
         step = run_step(["fit", str(data), key, "0"], cache)

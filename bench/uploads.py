@@ -21,11 +21,11 @@ import numpy as np
 import soundfile
 
 from bench.measure import Facts, Options, Part, Row, Target, main, make_row, timed_s
-from emo import audio
-from emo.decoder import Decoder
+from emo.audio import clip
+from emo.audio.isolated import Decoder
 from emo.errors import AudioError
-from tests import voices
-from tests.malformed import malformed
+from tests.support import signals
+from tests.support.malformed import malformed
 
 LONGEST_S, QUICK_S = 596.0, 20.0  # a codec adds a little, and ten minutes are the most
 RATE_HZ, WAV_RATE_HZ = 44_100, 8_000  # ten minutes of a WAV of 10 MB have no higher one
@@ -47,8 +47,8 @@ class Upload:
 def recordings(duration_s: float) -> Iterator[Upload]:
     """The voice in each format."""
 
-    def spoken(rate_hz: int) -> voices.Samples:
-        phrase = voices.voice((240.0, 120.0), 4.0, rate_hz)
+    def spoken(rate_hz: int) -> signals.Samples:
+        phrase = signals.voice((240.0, 120.0), 4.0, rate_hz)
         return np.tile(phrase, round(duration_s / 4.0))
 
     made: dict[str, Callable[[], bytes]] = {
@@ -57,15 +57,15 @@ def recordings(duration_s: float) -> Iterator[Upload]:
         "MP3": lambda: _written(spoken(RATE_HZ), RATE_HZ, "MP3", "MPEG_LAYER_III"),
         "Vorbis": lambda: _written(spoken(RATE_HZ), RATE_HZ, "OGG", "VORBIS"),
         "Opus": lambda: _written(spoken(48_000), 48_000, "OGG", "OPUS"),
-        "M4A": lambda: voices.m4a(spoken(RATE_HZ), RATE_HZ),
-        "AAC": lambda: voices.adts(spoken(RATE_HZ), RATE_HZ),
-        "WebM": lambda: voices.webm_opus(spoken(48_000), 48_000),
+        "M4A": lambda: signals.m4a(spoken(RATE_HZ), RATE_HZ),
+        "AAC": lambda: signals.adts(spoken(RATE_HZ), RATE_HZ),
+        "WebM": lambda: signals.webm_opus(spoken(48_000), 48_000),
     }
     for name, make in made.items():
         yield Upload(f"{duration_s:.0f} s of {name}", make())
 
 
-def _written(samples: voices.Samples, rate_hz: int, container: str, subtype: str) -> bytes:
+def _written(samples: signals.Samples, rate_hz: int, container: str, subtype: str) -> bytes:
     """The bytes of a file; written in pieces, for libsndfile crashes over much Vorbis at once."""
     file = io.BytesIO()
     with soundfile.SoundFile(file, "w", rate_hz, 1, subtype, format=container) as out:
@@ -107,7 +107,7 @@ def _read_once(data: bytes) -> tuple[float, float, str]:
     """Seconds until the answer, memory on top in MB, and whether it was read or refused."""
     decoder, answer = Decoder(1), "read"
     try:
-        decoder.decode(voices.encoded(voices.voice(duration_s=1.0)))  # it has started
+        decoder.decode(signals.encoded(signals.voice(duration_s=1.0)))  # it has started
         pids = [os.getpid(), *decoder.held()]
         before_mb = {pid: _forget_peak(pid) for pid in pids}
 
@@ -141,14 +141,14 @@ def _memory_mb(pid: int, kind: str) -> float:
 
 
 def _overhead_row(runs: int) -> Row:
-    data = voices.encoded(voices.voice(duration_s=4.0, rate_hz=48_000), 48_000)
+    data = signals.encoded(signals.voice(duration_s=4.0, rate_hz=48_000), 48_000)
     decoder = Decoder(1)
     try:
         decoder.decode(data)
         more_ms = []
         for _ in range(runs):
             there_s = timed_s(lambda: decoder.decode(data))
-            more_ms.append(1000 * (there_s - timed_s(lambda: audio.decode(data))))
+            more_ms.append(1000 * (there_s - timed_s(lambda: clip.decode(data))))
     finally:
         decoder.stop()
     return make_row("what the process of its own adds to a clip of 4 s", more_ms, "ms", OVERHEAD)

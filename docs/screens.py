@@ -32,8 +32,10 @@ from playwright.sync_api import (
     sync_playwright,
 )
 
-from emo import ui_compare_words, ui_guide_words, ui_sound_words, ui_words
-from tests import visitor, voices
+from emo.app import text
+from emo.app.analyse import text as analyse_text
+from emo.app.compare import text as compare_text
+from tests.support import signals, streamlit_client
 
 SCREENS = ROOT / "docs" / "screens"
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
@@ -48,7 +50,7 @@ PHONE_AGENT = (  # the app closes the drawer behind a link where this says Mobil
     "Chrome/143.0.0.0 Mobile Safari/537.36"
 )
 MODES = ("light", "dark", "phone")
-PAGES = {name.removeprefix("confusion_"): title for name, title in ui_words.PAGES.items()}
+PAGES = {name.removeprefix("confusion_"): title for name, title in text.PAGES.items()}
 """Title in the navigation of every page, in its order."""
 
 DRAWN = (  # no chart is missing, nor is the framework's code for one still on its way
@@ -71,7 +73,7 @@ class Scene:
 
 def hide_guide(page: Page) -> None:
     """Put the guide through the first minute away."""
-    page.get_by_role("button", name=ui_guide_words.HIDE_LABEL).click()
+    page.get_by_role("button", name=analyse_text.HIDE_LABEL).click()
 
 
 def choose_sample(page: Page) -> None:
@@ -83,34 +85,34 @@ def choose_sample(page: Page) -> None:
 
 def ask_why(page: Page) -> None:
     """Have the reasons shown."""
-    page.get_by_text(ui_words.WHY_LABEL, exact=True).click()
+    page.get_by_text(text.WHY_LABEL, exact=True).click()
     page.locator(".st-key-why-mlp .emo-shift").first.wait_for()
 
 
 def change_pitch(page: Page) -> None:
     """Have the models answer for the clip with its voice three semitones higher."""
-    page.get_by_text(ui_sound_words.WHAT_IF_TITLE, exact=True).click()
-    pitch = page.get_by_role("slider", name=ui_sound_words.PITCH_LABEL)
+    page.get_by_text(analyse_text.WHAT_IF_TITLE, exact=True).click()
+    pitch = page.get_by_role("slider", name=analyse_text.PITCH_LABEL)
     for _ in range(3):
         pitch.press("ArrowRight")
-    page.get_by_role("button", name=ui_sound_words.RESET_LABEL, disabled=False).wait_for()
+    page.get_by_role("button", name=analyse_text.RESET_LABEL, disabled=False).wait_for()
 
 
 def follow_minute(page: Page) -> None:
     """Have the long sample answered over all of its time."""
     hide_guide(page)
-    page.get_by_role("button", name=ui_words.SAMPLE_OF_ALL).click()
-    page.get_by_role("button", name=ui_words.TIMELINE_FILES["vtt"]).wait_for()
+    page.get_by_role("button", name=text.SAMPLE_OF_ALL).click()
+    page.get_by_role("button", name=text.TIMELINE_FILES["vtt"]).wait_for()
 
 
 def compare_samples(page: Page) -> None:
     """Fill the page of several clips, and put the first two side by side."""
-    page.get_by_role("button", name=ui_compare_words.SAMPLES_LABEL).click()
+    page.get_by_role("button", name=compare_text.SAMPLES_LABEL).click()
     rows = page.locator("tbody tr[data-id]")
     rows.nth(6).wait_for()
     for i in range(2):
         rows.nth(i).get_by_role("checkbox").check()
-    page.get_by_role("heading", name=ui_compare_words.PAIR_TITLE).wait_for()
+    page.get_by_role("heading", name=compare_text.PAIR_TITLE).wait_for()
 
 
 def teach_voice(page: Page) -> None:
@@ -124,7 +126,7 @@ def teach_voice(page: Page) -> None:
             {
                 "name": f"{emotion} {hz}.wav",
                 "mimeType": "audio/wav",
-                "buffer": voices.encoded(voices.voice((hz, 0.65 * hz), 2.0), subtype="PCM_16"),
+                "buffer": signals.encoded(signals.voice((hz, 0.65 * hz), 2.0), subtype="PCM_16"),
             }
             for hz in pitches_hz
         ]
@@ -153,7 +155,7 @@ SCENES = {name: Scene(title) for name, title in PAGES.items()} | {
 @contextlib.contextmanager
 def serve() -> Iterator[str]:
     """Address of the app, started on a free port and stopped at the end."""
-    port = visitor.free_port()
+    port = streamlit_client.free_port()
     command = [sys.executable, "-m", "streamlit", "run", "streamlit_app.py"]
     settings = {
         "server.address": "127.0.0.1",

@@ -13,5 +13,8 @@ CALM = "calm"
 TRAINED_LABELS = (*LABELS, CALM)
 """What the classifiers are fitted to tell apart; without calm, the rest are LABELS in order."""
 
+VOTE = "vote"
+"""Key of the ensemble's answer, beside those of the classifiers."""
+
 TRAINED_INDEX = {label: i for i, label in enumerate(TRAINED_LABELS)}
 """Position of each label in :data:`TRAINED_LABELS`."""

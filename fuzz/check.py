@@ -9,17 +9,18 @@ from pathlib import Path
 
 import numpy as np
 
-from emo import bundle, calibrate, inputs
-from emo.decoder import Decoder
+from emo.audio.isolated import Decoder
+from emo.audio.limits import MAX_DURATION_S
+from emo.batch import inputs
+from emo.batch.journal import Journal
+from emo.classifiers import calibration, storage
 from emo.errors import DecoderError, EmoError
-from emo.features import N_MELS
-from emo.functionals import functional_names
-from emo.journal import Journal
+from emo.evaluation.manifest import read_manifest
+from emo.features.frames import N_MELS
+from emo.features.functionals import functional_names
+from emo.inference.adaptation import read_lessons
+from emo.inference.predictor import MODEL_KEYS
 from emo.labels import TRAINED_LABELS
-from emo.limits import MAX_DURATION_S
-from emo.manifest import read_manifest
-from emo.predict import MODEL_KEYS
-from emo.teach import read_lessons
 from fuzz import seeds
 from fuzz.mutate import Input
 
@@ -103,20 +104,20 @@ def _card(data: bytes, directory: Path) -> None:
 
 def _weights(data: bytes, directory: Path) -> None:
     """The weights with a card that fits them, so that more than their hash is held against them."""
-    _use_model(directory, (seeds.MODELS / "tree" / bundle.CARD).read_bytes(), data)
+    _use_model(directory, (seeds.MODELS / "tree" / storage.CARD).read_bytes(), data)
 
 
 def _use_model(directory: Path, card: bytes, weights: bytes | None) -> None:
     folder = directory / "tree"
     folder.mkdir(exist_ok=True)
     if weights is None:
-        shutil.copy(seeds.MODELS / "tree" / bundle.WEIGHTS, folder / bundle.WEIGHTS)
+        shutil.copy(seeds.MODELS / "tree" / storage.WEIGHTS, folder / storage.WEIGHTS)
     else:
         facts = {"sha256": hashlib.sha256(weights).hexdigest(), "bytes": len(weights)}
-        card = json.dumps(json.loads(card) | {"files": {bundle.WEIGHTS: facts}}).encode()
-        (folder / bundle.WEIGHTS).write_bytes(weights)
-    (folder / bundle.CARD).write_bytes(card)
-    model = bundle.load_model(folder)
+        card = json.dumps(json.loads(card) | {"files": {storage.WEIGHTS: facts}}).encode()
+        (folder / storage.WEIGHTS).write_bytes(weights)
+    (folder / storage.CARD).write_bytes(card)
+    model = storage.load_model(folder)
     n_inputs = len(functional_names())
     vectors = np.random.default_rng(0).normal(0, 9, (3, n_inputs)).astype(np.float32)
     shares, _ = model.run(vectors, (np.zeros((N_MELS, N_MELS), np.float32),) * 3)
@@ -125,8 +126,8 @@ def _use_model(directory: Path, card: bytes, weights: bytes | None) -> None:
 
 
 def _calibration(data: bytes, directory: Path) -> None:
-    (directory / calibrate.CALIBRATION).write_bytes(data)
-    found = calibrate.read_calibration(directory, MODEL_KEYS)
+    (directory / calibration.CALIBRATION).write_bytes(data)
+    found = calibration.read_calibration(directory, MODEL_KEYS)
     numbers = [*found.temperatures.values(), *found.weights.values(), *found.thresholds.values()]
     _hold(bool(np.isfinite(numbers).all()), "a calibration that is not finite")
 

@@ -13,12 +13,14 @@ from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-
 import atheris
 
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+
 with atheris.instrument_imports(include=["emo"]):
-    from emo import bundle, containers
+    from emo.audio.containers import formats
+    from emo.classifiers import storage
     from emo.errors import EmoError
     from fuzz import check, seeds
 
@@ -26,12 +28,12 @@ _FOLDER = TemporaryDirectory()
 
 
 def _containers(data: bytes) -> None:
-    containers.recognise(data)
+    formats.recognise(data)
 
 
 def _weights(data: bytes) -> None:
     with contextlib.suppress(ValueError):  # what `load_model` makes a sentence of
-        bundle._read_arrays(data)
+        storage._read_arrays(data)
 
 
 def _document(name: str) -> Callable[[bytes], None]:

@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from emo.frames import amr_frames
+from emo.audio.containers.frames import amr_frames
 from fuzz import seeds
 
 VERSION = 1
@@ -260,7 +260,7 @@ def _splice(rng: Rng, data: bytes) -> bytes:
 
 def mend_pages(data: bytes) -> bytes:
     """The Ogg file with checksums that fit, so that a decoder looks further than these."""
-    from tests.malformed import ogg_checksum
+    from tests.support.malformed import ogg_checksum
 
     mended = b""
     for start, stop in _pages(data):

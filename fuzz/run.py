@@ -11,7 +11,7 @@ from collections import Counter, defaultdict
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from emo.decoder import Decoder
+from emo.audio.isolated import Decoder
 from fuzz.check import USED, Failure, check
 from fuzz.mutate import Input, make
 

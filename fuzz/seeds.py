@@ -10,9 +10,10 @@ from pathlib import Path
 
 import numpy as np
 
+from emo.inference.adaptation import Lesson, write_lessons
 from emo.labels import LABELS
-from emo.teach import Lesson, write_lessons
-from tests import broken, voices
+from tests.support import damaged as support_damaged
+from tests.support import signals
 
 MODELS = Path(__file__).resolve().parent.parent / "models"
 DIGEST, N_HIDDEN = "d" * 64, 6
@@ -24,9 +25,9 @@ def recordings() -> dict[str, bytes]:
     """Half a second of a voice in each format, by a name that says which."""
     import codecpod
 
-    voice = voices.voice(130.0, 0.5, seed=5)
+    voice = signals.voice(130.0, 0.5, seed=5)
     stereo = np.stack([voice, voice[::-1]], axis=1)
-    wide = voices.voice(130.0, 0.5, rate_hz=48_000, seed=5)
+    wide = signals.voice(130.0, 0.5, rate_hz=48_000, seed=5)
     written = {
         "pcm16.wav": ("WAV", "PCM_16"),
         "pcm24.wav": ("WAV", "PCM_24"),
@@ -47,16 +48,16 @@ def recordings() -> dict[str, bytes]:
         "a.mp3": ("MP3", "MPEG_LAYER_III"),
     }
     found = {
-        name: voices.encoded(stereo if "pcm" in name else voice, 16_000, *how)
+        name: signals.encoded(stereo if "pcm" in name else voice, 16_000, *how)
         for name, how in written.items()
     }
     return found | {
-        "a.m4a": voices.m4a(voice),
+        "a.m4a": signals.m4a(voice),
         "alac.m4a": codecpod.save_bytes(voice, 16_000, codecpod.Alac()),
-        "a.aac": voices.adts(voice),
-        "a.webm": voices.webm_opus(wide, 48_000),
-        "wide.m4a": voices.m4a(wide, 48_000),
-        "video.webm": voices.webm_video(),
+        "a.aac": signals.adts(voice),
+        "a.webm": signals.webm_opus(wide, 48_000),
+        "wide.m4a": signals.m4a(wide, 48_000),
+        "video.webm": signals.webm_video(),
         **damaged(),
     }
 
@@ -64,34 +65,36 @@ def recordings() -> dict[str, bytes]:
 @functools.cache
 def damaged() -> dict[str, bytes]:
     """Recordings that are mended before they are decoded, by a name that says which."""
-    voice = voices.voice(130.0, 0.5, seed=5)
-    mp3 = voices.encoded(voice, container="MP3")
-    m4a = voices.m4a(voice)
-    at, sizes = broken.packet_table(m4a)
+    voice = signals.voice(130.0, 0.5, seed=5)
+    mp3 = signals.encoded(voice, container="MP3")
+    m4a = signals.m4a(voice)
+    at, sizes = support_damaged.packet_table(m4a)
     ends = [at + sum(sizes[:n]) for n in range(len(sizes) + 1)]
     packets = [m4a[a:b] for a, b in pairwise(ends)]
-    entry = broken.inner(m4a, b"stsd")
-    speech = broken.amr_frames([7] * 15 + [8, 15, 15, 8] + [15] * 7 + [0] * 15)
-    wide = broken.amr_frames([2] * 15 + [9, 15, 15, 14] + [2] * 15, is_wide=True)
-    ogg = voices.encoded(voice, container="OGG")
+    entry = support_damaged.inner(m4a, b"stsd")
+    speech = support_damaged.amr_frames([7] * 15 + [8, 15, 15, 8] + [15] * 7 + [0] * 15)
+    wide = support_damaged.amr_frames([2] * 15 + [9, 15, 15, 14] + [2] * 15, is_wide=True)
+    ogg = signals.encoded(voice, container="OGG")
     crashed = {
-        f"crashed.{kind.lower()}": broken.with_size(voices.encoded(voice, container=kind), kind, 0)
-        for kind in broken.SIZES
+        f"crashed.{kind.lower()}": support_damaged.with_size(
+            signals.encoded(voice, container=kind), kind, 0
+        )
+        for kind in support_damaged.SIZES
     }
     return crashed | {
-        "a.sph": broken.sphere(voice),
-        "half.wav": broken.with_size(voices.encoded(voice), "WAV", 0.5),
+        "a.sph": support_damaged.sphere(voice),
+        "half.wav": support_damaged.with_size(signals.encoded(voice), "WAV", 0.5),
         "joined.mp3": mp3 + mp3,
-        "joined.wav": voices.encoded(voice) + voices.encoded(voice),
-        "pipe.mp3": b"".join(broken.mp3_frames(mp3)[1:]),
-        "middle.mp3": b"".join(broken.mp3_frames(mp3)[2:])[50:],
+        "joined.wav": signals.encoded(voice) + signals.encoded(voice),
+        "pipe.mp3": b"".join(support_damaged.mp3_frames(mp3)[1:]),
+        "middle.mp3": b"".join(support_damaged.mp3_frames(mp3)[2:])[50:],
         "chained.ogg": ogg + ogg,
-        "cut.aac": voices.adts(voice)[:-9],
-        "bad.m4a": broken.spoil_packets(m4a, [3]),
-        "fragments.mp4": broken.movie(entry, 16_000, packets, 1024, 3),
+        "cut.aac": signals.adts(voice)[:-9],
+        "bad.m4a": support_damaged.spoil_packets(m4a, [3]),
+        "fragments.mp4": support_damaged.movie(entry, 16_000, packets, 1024, 3),
         "pauses.amr": b"#!AMR\n" + b"".join(speech),
         "pauses.awb": b"#!AMR-WB\n" + b"".join(wide),
-        "pauses.3gp": broken.movie(broken.amr_entry(), 8000, speech, 160),
+        "pauses.3gp": support_damaged.movie(support_damaged.amr_entry(), 8000, speech, 160),
     }
 
 

@@ -1,10 +1,11 @@
 """What Emo is for and not for, its data, its measurements and its limits."""
 
-from emo import ui, ui_about
-from emo import ui_about_words as words
+from emo.app import common
+from emo.app.about import page
+from emo.app.about import text as words
 
-ui.begin(words.TITLE, words.LEAD)
-ui_about.show_purpose()
-ui_about.show_models()
-ui_about.show_data()
-ui_about.show_limits()
+common.begin(words.TITLE, words.LEAD)
+page.show_purpose()
+page.show_models()
+page.show_data()
+page.show_limits()

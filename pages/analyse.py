@@ -2,29 +2,32 @@
 
 import streamlit as st
 
-from emo import ui, ui_address, ui_analyse, ui_answers, ui_compare, ui_known, ui_words
+from emo.app import common, current_clip, text
+from emo.app.analyse import analysis as analyse_analysis
+from emo.app.analyse import answers, known_clip, page
+from emo.app.compare import page as compare_page
 
-ui.begin(ui_words.ANALYSE_TITLE, ui_analyse.lead())
-ui_address.follow_address()
-ui_address.show_guide()
-ui_analyse.show_ways_in()
-choice = ui_analyse.chosen()
+common.begin(text.ANALYSE_TITLE, analyse_analysis.lead())
+page.follow_address()
+page.show_guide()
+analyse_analysis.show_ways_in()
+choice = current_clip.chosen()
 if choice is None:
-    ui_analyse.show_invitation()
+    analyse_analysis.show_invitation()
 else:
-    analysis = ui_analyse.analysis_of(choice)
+    analysis = analyse_analysis.analysis_of(choice)
     if analysis is not None:
-        ui_compare.show_way_back(choice)
-        ui_known.show_known(choice)
-        ui_answers.show_verdict(choice, analysis)
-        ui_answers.show_models(analysis, ui_analyse.is_own(choice))
+        compare_page.show_way_back(choice)
+        known_clip.show_known(choice)
+        answers.show_verdict(choice, analysis)
+        answers.show_models(analysis, current_clip.is_own(choice))
         # Answers come first, then what takes longer.
         sound, over_time = st.container(), st.container()
-        ui_analyse.show_what_if(analysis)
-        ui_analyse.show_why(choice, analysis)
-        ui_analyse.show_quality(analysis)
-        ui_analyse.show_downloads(choice, analysis)
+        analyse_analysis.show_what_if(analysis)
+        analyse_analysis.show_why(choice, analysis)
+        analyse_analysis.show_quality(analysis)
+        analyse_analysis.show_downloads(choice, analysis)
         with sound:
-            ui_analyse.show_sound(choice, analysis)
+            analyse_analysis.show_sound(choice, analysis)
         with over_time:
-            ui_analyse.show_over_time(choice, analysis)
+            analyse_analysis.show_over_time(choice, analysis)

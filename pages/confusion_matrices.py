@@ -1,13 +1,15 @@
 """What each classifier answered for clips whose acted emotion is known."""
 
-from emo import ui, ui_closer, ui_guide, ui_matrices, ui_view, ui_words
+from emo.app import common, text
+from emo.app.analyse import tour
+from emo.app.matrices import diagnostics, page, selection
 
-ui.begin(ui_words.MATRICES_TITLE, ui_words.MATRICES_LEAD)
-ui_guide.note_step("errors")
-metrics = ui.metrics_or_sentence()
+common.begin(text.MATRICES_TITLE, text.MATRICES_LEAD)
+tour.note_step("errors")
+metrics = common.metrics_or_sentence()
 if metrics:
-    view = ui_view.choose_view(metrics)
-    drawn = ui_matrices.show_matrices(metrics, view)
-    ui_closer.show_closer(view, drawn)
-    ui_matrices.show_old_figures(metrics)
-    ui_matrices.show_provenance(metrics, view, drawn)
+    view = selection.choose_view(metrics)
+    drawn = page.show_matrices(metrics, view)
+    diagnostics.show_closer(view, drawn)
+    page.show_old_figures(metrics)
+    page.show_provenance(metrics, view, drawn)

@@ -23,19 +23,19 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent))
+
 import numpy as np
 import numpy.typing as npt
 import soundfile
 import soxr
 from tqdm import tqdm
 
-HERE = Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE.parent))
-
-from emo.audio import RATE_HZ, decode
-from emo.labels import LABELS
-from emo.predict import MODEL_KEYS, VOTE, Models, load_models, predict
-from emo.timeline import follow
+from emo.audio.clip import RATE_HZ, decode
+from emo.inference.predictor import MODEL_KEYS, Models, load_models, predict
+from emo.inference.timeline import follow
+from emo.labels import LABELS, VOTE
 
 KEPT, STEP = 6, 0.15
 LIST = "samples.json"

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import settings
 from streamlit.components.v2 import manifest_scanner
 
-from tests.tiny import save_tiny_models
+from tests.support.models import save_tiny_models
 
 # How long one example takes says nothing on a machine that trains a network beside the tests. In
 # CI the examples are the same in every run; elsewhere each run tries new ones.

@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 import yaml
 
-from emo import limits
-from emo.quota import Limits
-from tests import visitor, voices
+from emo.audio import limits
+from emo.server.quotas import Limits
+from tests.support import signals, streamlit_client
 
 ROOT = Path(__file__).resolve().parent.parent
 DEPLOY = ROOT / "deploy"
@@ -103,7 +103,7 @@ def test_what_is_copied_is_enough_to_serve_an_answer(tmp_path) -> None:
             else:
                 place.mkdir(parents=True, exist_ok=True)
                 shutil.copy(ROOT / source, place)
-    port = visitor.free_port()
+    port = streamlit_client.free_port()
     own = environment() | {
         "PATH": os.environ["PATH"],
         "HOME": "/nonexistent",
@@ -111,10 +111,12 @@ def test_what_is_copied_is_enough_to_serve_an_answer(tmp_path) -> None:
     }
 
     async def answer(port: int) -> str:
-        async with visitor.visit(port) as one:
-            return await one.give("a.wav", voices.encoded(voices.voice((150.0, 120.0), 2.0, 16000)))
+        async with streamlit_client.visit(port) as one:
+            return await one.give(
+                "a.wav", signals.encoded(signals.voice((150.0, 120.0), 2.0, 16000))
+            )
 
-    with visitor.serve(tmp_path / "log.txt", own, cwd=tmp_path / "app", base={}) as served:
+    with streamlit_client.serve(tmp_path / "log.txt", own, cwd=tmp_path / "app", base={}) as served:
         assert asyncio.run(answer(served.port))
         check = dict(last_stage())["HEALTHCHECK"].partition("CMD ")[2]
         argv: list[str] = yaml.safe_load(check.replace("8501", str(served.port)))

@@ -3,7 +3,7 @@
 import gzip
 import json
 
-from tests import equality
+from tests.support import equality
 
 
 def test_stored_figures_and_answers_are_those_of_the_list() -> None:

@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from emo.audio import Clip
-from emo.decoder import Decoder
+from emo.audio.clip import Clip
+from emo.audio.isolated import Decoder
 from fuzz import seeds
 from fuzz.check import USED, Failure, check
 from fuzz.mutate import VERSION, Input, make, mend_pages, spans

@@ -74,7 +74,10 @@ def test_hashes_are_those_of_every_system(name: str) -> None:
 
 @pytest.mark.parametrize(("small", "large"), [LOCKS[:2], LOCKS[1:]])
 def test_smaller_set_is_part_of_the_larger_one(small: str, large: str) -> None:
-    assert pins(small).items() <= pins(large).items()
+    larger = pins(large)
+    for name, requirement in pins(small).items():
+        # The larger set may need a package on more systems.
+        assert larger[name].specifier == requirement.specifier, name
 
 
 GROUPS = list(zip(("app", "all", "dev"), LOCKS, strict=True))

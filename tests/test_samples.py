@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from emo.audio import RATE_HZ, load
-from emo.features import analyse
+from emo.audio.clip import RATE_HZ, load
+from emo.features.frames import analyse
+from emo.inference.timeline import follow
 from emo.labels import LABELS
-from emo.timeline import follow
-from tests.voices import voice
+from tests.support.signals import voice
 
 SAMPLES = Path(__file__).resolve().parent.parent / "samples"
 

@@ -3,15 +3,15 @@
 import re
 
 from docs import screens
-from emo import ui_words
+from emo.app import text as app_text
 
 MAX_BYTES = 400_000
 
 
 def test_every_page_of_the_navigation_has_a_scene() -> None:
     files = {path.stem for path in (screens.ROOT / "pages").glob("*.py")}
-    assert set(ui_words.PAGES) == files
-    assert {scene.title for scene in screens.SCENES.values()} == set(ui_words.PAGES.values())
+    assert set(app_text.PAGES) == files
+    assert {scene.title for scene in screens.SCENES.values()} == set(app_text.PAGES.values())
 
 
 def test_every_scene_is_photographed_in_every_mode_and_nothing_else() -> None:

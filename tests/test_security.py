@@ -39,7 +39,7 @@ def test_every_requirement_of_the_chapter_has_a_row() -> None:
 
 def downloads() -> Iterator[ast.expr]:
     """The argument that names the file of every download that a page offers."""
-    for path in sorted((ROOT / "emo").glob("ui*.py")):
+    for path in sorted((ROOT / "emo" / "app").rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Call) and getattr(node.func, "attr", "") == "download_button":
                 named = {one.arg: one.value for one in node.keywords}

@@ -7,8 +7,8 @@ import pytest
 from playwright.sync_api import Browser, Page, Playwright, expect, sync_playwright
 
 from docs import screens
-from tests import voices
 from tests.browser import steps
+from tests.support import signals
 
 MIC_RATE_HZ = 48_000
 MOST_S = 600  # of a test, on a machine that has little time for us
@@ -47,10 +47,10 @@ def playwright() -> Iterator[Playwright]:
 @pytest.fixture(scope="session")
 def microphone(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What the fake microphone hears: a voice of two seconds between short silences."""
-    voice = voices.voice((180.0, 120.0), 2.0, MIC_RATE_HZ)
+    voice = signals.voice((180.0, 120.0), 2.0, MIC_RATE_HZ)
     path = tmp_path_factory.mktemp("microphone") / "voice.wav"
     path.write_bytes(
-        voices.encoded(voices.padded(voice, 0.3, 2.0, MIC_RATE_HZ), MIC_RATE_HZ, subtype="PCM_16")
+        signals.encoded(signals.padded(voice, 0.3, 2.0, MIC_RATE_HZ), MIC_RATE_HZ, subtype="PCM_16")
     )
     return path
 

@@ -15,7 +15,7 @@ from playwright.sync_api import (
 )
 
 from docs import screens
-from emo import ui_words
+from emo.app import text
 from emo.labels import LABELS
 
 WAIT_MS = 60_000
@@ -90,7 +90,7 @@ def upload(page: Page, name: str, data: bytes) -> None:
 
 def stage(page: Page) -> Locator:
     """Waveform and spectrogram of the player, which take the keyboard and the mouse."""
-    return page.get_by_role("slider", name=ui_words.PLAYER["position"])
+    return page.get_by_role("slider", name=text.PLAYER["position"])
 
 
 def expect_idle(page: Page) -> None:
@@ -128,7 +128,7 @@ def expect_answers(page: Page, clip: str) -> None:
     expect(page.locator("h2.emo-verdict")).to_contain_text(re.compile("|".join(LABELS)))
     cards = page.locator("[class*=st-key-model-]")
     expect(cards).to_have_count(3)
-    for i, name in enumerate(ui_words.MODEL_NAMES[key] for key in ("tree", "cnn", "mlp")):
+    for i, name in enumerate(text.MODEL_NAMES[key] for key in ("tree", "cnn", "mlp")):
         card = cards.nth(i)
         expect(card.get_by_role("heading", level=3)).to_have_text(name)
         expect(card.locator(".emo-bars th")).to_have_text(list(LABELS))

@@ -10,10 +10,12 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from docs import screens
-from emo import audio, predict, ui_analyse, ui_words
-from emo import ui_matrices_words as words
+from emo.app import current_clip, text
+from emo.app.matrices import text as words
+from emo.audio import clip
+from emo.inference import predictor
 from emo.labels import LABELS
-from tests import voices
+from emo.system import paths
 from tests.browser.steps import (
     HEADINGS,
     UNNAMED,
@@ -27,12 +29,13 @@ from tests.browser.steps import (
     stage,
     upload,
 )
+from tests.support import signals
 
 # --- The player ----------------------------------------------------------------------------------
 
 
 def test_a_click_seeks_and_space_plays(page: Page) -> None:
-    upload(page, "clip.wav", voices.encoded(voices.voice(), subtype="PCM_16"))
+    upload(page, "clip.wav", signals.encoded(signals.voice(), subtype="PCM_16"))
     expect_answers(page, "clip.wav")
     drag(page, 0.5, 0.5)
     expect_now(page, 0.95)
@@ -51,7 +54,7 @@ def test_a_click_seeks_and_space_plays(page: Page) -> None:
 
 
 def test_a_selected_part_gets_its_own_answers(page: Page) -> None:
-    upload(page, "clip.wav", voices.encoded(voices.voice(), subtype="PCM_16"))
+    upload(page, "clip.wav", signals.encoded(signals.voice(), subtype="PCM_16"))
     expect_answers(page, "clip.wav")
     shares = page.locator(".st-key-vote .emo-share")
     whole = shares.all_text_contents()
@@ -60,15 +63,15 @@ def test_a_selected_part_gets_its_own_answers(page: Page) -> None:
     expect(page.locator("p.emo-overline")).to_contain_text("selected part")
     expect(shares).not_to_have_text(whole)
     expect_idle(page)
-    page.get_by_role("button", name=ui_words.PLAYER["clear"]).click()
+    page.get_by_role("button", name=text.PLAYER["clear"]).click()
     expect(page.get_by_test_id("stText")).not_to_contain_text("selected")
     expect(shares).to_have_text(whole)
 
 
 def test_a_part_is_selected_and_zoomed_by_keyboard_alone(page: Page) -> None:
-    upload(page, "clip.wav", voices.encoded(voices.voice(), subtype="PCM_16"))
+    upload(page, "clip.wav", signals.encoded(signals.voice(), subtype="PCM_16"))
     expect_answers(page, "clip.wav")
-    fit = page.get_by_role("button", name=ui_words.PLAYER["fit"])
+    fit = page.get_by_role("button", name=text.PLAYER["fit"])
     expect(fit).to_be_disabled()
     stage(page).focus()
     stage(page).press("+")
@@ -84,9 +87,9 @@ def test_a_part_is_selected_and_zoomed_by_keyboard_alone(page: Page) -> None:
 
 
 def test_reasons_are_given_when_asked_for(page: Page) -> None:
-    upload(page, "clip.wav", voices.encoded(voices.voice(), subtype="PCM_16"))
+    upload(page, "clip.wav", signals.encoded(signals.voice(), subtype="PCM_16"))
     expect_answers(page, "clip.wav")
-    page.get_by_text(ui_words.WHY_LABEL, exact=True).click()
+    page.get_by_text(text.WHY_LABEL, exact=True).click()
     for key in ("tree", "cnn", "mlp"):
         expect(page.locator(f".st-key-why-{key} p").first).to_be_visible()
     expect_idle(page)
@@ -96,13 +99,13 @@ def test_reasons_are_given_when_asked_for(page: Page) -> None:
 
 
 def test_two_minutes_get_a_timeline_that_is_sought_by_clicks(page: Page, tmp_path: Path) -> None:
-    part = np.concatenate([voices.voice((180.0, 120.0), 3.0), voices.silence(2.0)])
-    upload(page, "talk.wav", voices.encoded(np.tile(part, 24), subtype="PCM_16"))
+    part = np.concatenate([signals.voice((180.0, 120.0), 3.0), signals.silence(2.0)])
+    upload(page, "talk.wav", signals.encoded(np.tile(part, 24), subtype="PCM_16"))
     expect_answers(page, "talk.wav")
     timeline = page.get_by_role("img", name=re.compile("^The vote over time: "))
-    expect(page.get_by_role("button", name=ui_words.TIMELINE_FILES["vtt"])).to_be_visible()
+    expect(page.get_by_role("button", name=text.TIMELINE_FILES["vtt"])).to_be_visible()
     with page.expect_download() as waiting:
-        page.get_by_role("button", name=ui_words.TIMELINE_FILES["srt"]).click()
+        page.get_by_role("button", name=text.TIMELINE_FILES["srt"]).click()
     waiting.value.save_as(tmp_path / "emo.srt")
     assert (tmp_path / "emo.srt").read_text().startswith("1\n00:00:0")
     expect(timeline.locator(".emo-lane")).to_have_count(4)
@@ -125,7 +128,7 @@ def test_two_minutes_get_a_timeline_that_is_sought_by_clicks(page: Page, tmp_pat
 
 
 def test_an_uploaded_clip(page: Page) -> None:
-    upload(page, "clip.wav", voices.encoded(voices.voice(), subtype="PCM_16"))
+    upload(page, "clip.wav", signals.encoded(signals.voice(), subtype="PCM_16"))
     expect_answers(page, "clip.wav · 2.0")
     expect(stage(page)).to_have_attribute("aria-valuemax", "2.00")
 
@@ -137,12 +140,12 @@ def test_a_recorded_clip(page: Page) -> None:
 
 
 def test_a_sample(page: Page) -> None:
-    if not ui_analyse.list_samples(ui_analyse.SAMPLES_DIR):
+    if not current_clip.list_samples(paths.SAMPLES_DIR):
         pytest.skip("no samples were made yet")
     for label in (LABELS[0], LABELS[-1]):
         page.get_by_role("button", name=label, exact=True).click()
         expect_answers(page, f"{label}.")
-        expect(page.get_by_test_id("stText")).to_contain_text(ui_words.SYNTHETIC)
+        expect(page.get_by_test_id("stText")).to_contain_text(text.SYNTHETIC)
 
 
 def test_a_file_without_sound_is_a_sentence_and_the_page_goes_on(page: Page) -> None:
@@ -153,12 +156,12 @@ def test_a_file_without_sound_is_a_sentence_and_the_page_goes_on(page: Page) -> 
     expect(page.get_by_test_id("stText")).to_have_text("**notes**.wav")
     page.get_by_role("button", name="Remove").first.click()
     expect(error).to_have_count(0)
-    upload(page, "clip.wav", voices.encoded(voices.voice(), subtype="PCM_16"))
+    upload(page, "clip.wav", signals.encoded(signals.voice(), subtype="PCM_16"))
     expect_answers(page, "clip.wav")
 
 
 def test_downloads_and_forgetting(page: Page, tmp_path: Path) -> None:
-    data = voices.encoded(voices.voice(), subtype="PCM_16")
+    data = signals.encoded(signals.voice(), subtype="PCM_16")
     upload(page, "clip.wav", data)
     expect_answers(page, "clip.wav")
     with page.expect_download() as waiting:
@@ -167,13 +170,13 @@ def test_downloads_and_forgetting(page: Page, tmp_path: Path) -> None:
     (row,) = json.loads((tmp_path / "emo.json").read_text())
     assert row["path"] == "clip.wav"
     assert list(row["models"]) == ["tree", "cnn", "mlp", "vote"]
-    elsewhere = predict.predict(audio.decode(data), predict.load_models())
+    elsewhere = predictor.predict(clip.decode(data), predictor.load_models())
     for key, answer in elsewhere.answers.items():
         given = row["models"][key]["probabilities"]
         assert given == pytest.approx(answer.as_dict()["probabilities"], abs=1e-6)
     shown = page.locator("h2.emo-verdict").inner_text()
     assert row["models"]["vote"]["label"] in shown
-    page.get_by_role("button", name=ui_words.FORGET_LABEL).click()
+    page.get_by_role("button", name=text.FORGET_LABEL).click()
     expect(page.locator("h2.emo-verdict")).to_have_count(0)
 
 
@@ -210,7 +213,7 @@ def test_about_opens(page: Page) -> None:
 @pytest.mark.parametrize("mode", screens.MODES)
 def test_every_page_fits_and_reads(browser: Browser, address: str, mode: str) -> None:
     page, watch = open_app(browser, address, mode)
-    upload(page, "clip.wav", voices.encoded(voices.voice(), subtype="PCM_16"))
+    upload(page, "clip.wav", signals.encoded(signals.voice(), subtype="PCM_16"))
     expect_answers(page, "clip.wav")
     for _ in each_page(page):
         levels = page.evaluate(HEADINGS)

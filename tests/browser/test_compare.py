@@ -8,13 +8,13 @@ import pytest
 from playwright.sync_api import Browser, FilePayload, Locator, Page, expect
 
 from docs import screens
-from emo import ui_compare_words as words
-from emo import ui_words
-from tests import visitor, voices
+from emo.app import text
+from emo.app.compare import text as words
 from tests.browser.steps import UNNAMED, WIDTHS, expect_answers, expect_idle, open_app
+from tests.support import signals, streamlit_client
 
-SHORT = voices.encoded(voices.voice(), subtype="PCM_16")
-LONG = voices.encoded(voices.voice((220.0, 160.0), 3.0), subtype="PCM_16")
+SHORT = signals.encoded(signals.voice(), subtype="PCM_16")
+LONG = signals.encoded(signals.voice((220.0, 160.0), 3.0), subtype="PCM_16")
 ODD_NAME = "<b>one</b> *two* $&.wav"
 
 
@@ -49,7 +49,7 @@ def ticks(page: Page, name: str) -> Locator:
 
 
 def players(page: Page) -> Locator:
-    return page.get_by_role("slider", name=ui_words.PLAYER["position"])
+    return page.get_by_role("slider", name=text.PLAYER["position"])
 
 
 def test_several_files_get_rows_that_open_in_full(page: Page, tmp_path: Path) -> None:
@@ -115,12 +115,12 @@ def test_two_clips_stand_side_by_side_on_one_scale(page: Page) -> None:
     expect(players(page).nth(1)).to_have_attribute("aria-valuemax", re.compile(r"^2\.0"))
     expect(page.locator("h2.emo-verdict")).to_have_count(2)
     expect(page.locator(".emo-paired")).to_have_count(4)
-    zoomed_out = page.get_by_role("button", name=ui_words.PLAYER["fit"])
+    zoomed_out = page.get_by_role("button", name=text.PLAYER["fit"])
     expect(zoomed_out.nth(1)).to_be_disabled()
     players(page).nth(0).press("+")
     expect(zoomed_out.nth(1)).to_be_enabled()  # the other follows
     players(page).nth(0).press("Space")
-    pause = page.get_by_role("button", name=ui_words.PLAYER["pause"])
+    pause = page.get_by_role("button", name=text.PLAYER["pause"])
     expect(pause).to_have_count(1)
     players(page).nth(1).press("Space")
     expect(page.locator(".st-key-pair-sound-B").get_by_role("button", name="Pause")).to_be_visible()
@@ -177,7 +177,7 @@ def test_files_beyond_the_quota_are_refused_in_words_and_the_others_stay(
     browser: Browser, tmp_path: Path
 ) -> None:
     two = {"EMO_SESSION_FILES": "2", "EMO_SESSION_FILES_PER_MIN": "100000"}
-    with visitor.serve(tmp_path / "log.txt", two) as served:
+    with streamlit_client.serve(tmp_path / "log.txt", two) as served:
         page, _ = open_app(browser, f"http://127.0.0.1:{served.port}")
         open_compare(page)
         give(page, [payload(f"{n}.wav", LONG + bytes(n)) for n in range(4)])

@@ -5,9 +5,12 @@ import re
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from docs import screens
-from emo import predict, ui, ui_guide_words, ui_words
+from emo import formatting
+from emo.app import common
+from emo.app import text as app_text
+from emo.app.analyse import text
 from emo.labels import LABELS
-from tests import voices
+from emo.system import paths
 from tests.browser.steps import (
     WIDTHS,
     drag,
@@ -19,28 +22,29 @@ from tests.browser.steps import (
     stage,
     upload,
 )
+from tests.support import signals
 
 MOST_TABS = 60
 
 
 def guide(page: Page) -> Locator:
-    return page.get_by_role("region", name=ui_guide_words.GUIDE_LABEL)
+    return page.get_by_role("region", name=text.GUIDE_LABEL)
 
 
 def expect_step(page: Page, step: str) -> None:
-    name, sentence = ui_guide_words.STEPS[step]
+    name, sentence = text.STEPS[step]
     expect(guide(page).locator("[aria-current=step]")).to_have_text(name)
     expect(guide(page).get_by_role("status")).to_contain_text(sentence)
 
 
 def pick(page: Page, emotion: str) -> None:
     """Choose a sample, and wait for its answers and its player."""
-    page.get_by_role("button", name=ui_words.sample_name(emotion), exact=True).click()
+    page.get_by_role("button", name=app_text.sample_name(emotion), exact=True).click()
     expect_answers(page, "minute." if emotion == "all" else f"{emotion}.")
 
 
 def open_reasons(page: Page) -> None:
-    page.get_by_text(ui_words.WHY_LABEL, exact=True).click()
+    page.get_by_text(app_text.WHY_LABEL, exact=True).click()
     expect(page.locator(".st-key-why-mlp p").first).to_be_visible()
 
 
@@ -51,22 +55,22 @@ def test_the_guide_follows_along_and_gets_out_of_the_way(page: Page) -> None:
     expect_step(page, "pick")
     pick(page, "sad")
     expect_step(page, "listen")
-    page.get_by_role("button", name=ui_words.PLAYER["play"], exact=True).click()
+    page.get_by_role("button", name=app_text.PLAYER["play"], exact=True).click()
     expect_step(page, "select")
     drag(page, 0.3, 0.6)
     expect_step(page, "why")
     expect(guide(page)).to_be_in_viewport()  # also down here
     open_reasons(page)
     expect_step(page, "errors")
-    page.get_by_role("link", name=ui_guide_words.NEXT_LABEL).click()
-    expect(page.get_by_role("heading", level=1)).to_have_text(ui_words.MATRICES_TITLE)
+    page.get_by_role("link", name=text.NEXT_LABEL).click()
+    expect(page.get_by_role("heading", level=1)).to_have_text(app_text.MATRICES_TITLE)
     screens.open_page(page, "Analyse")
     expect(page.locator("h2.emo-verdict")).to_be_visible()
     expect(guide(page)).to_have_count(0)
 
 
 def test_a_hidden_guide_stays_away(page: Page) -> None:
-    page.get_by_role("button", name=ui_guide_words.HIDE_LABEL).click()
+    page.get_by_role("button", name=text.HIDE_LABEL).click()
     expect(guide(page)).to_have_count(0)
     pick(page, "sad")
     expect(guide(page)).to_have_count(0)
@@ -78,7 +82,7 @@ def test_a_hidden_guide_stays_away(page: Page) -> None:
 def test_the_long_sample_shows_the_timeline_with_one_click(page: Page) -> None:
     pick(page, "all")
     timeline = page.get_by_role("img", name=re.compile("^The vote over time: "))
-    last = page.get_by_role("button", name=ui_words.TIMELINE_FILES["vtt"])
+    last = page.get_by_role("button", name=app_text.TIMELINE_FILES["vtt"])
     expect(last).to_be_visible()
     said = timeline.locator(".emo-lane").first.locator("> div")
     expect(said.nth(len(LABELS) - 1)).to_be_attached()
@@ -113,7 +117,7 @@ def test_a_link_opened_afresh_shows_the_same(browser: Browser, address: str, pag
         page.locator("h2.emo-verdict").inner_text()
     )
     expect(fresh.locator(".st-key-why-mlp p").first).to_be_visible()
-    clear = fresh.get_by_role("button", name=ui_words.PLAYER["clear"])
+    clear = fresh.get_by_role("button", name=app_text.PLAYER["clear"])
     expect(clear).to_be_visible()  # the player knows of the part
     expect_idle(fresh)
     expect(guide(fresh)).to_have_count(0)
@@ -141,7 +145,7 @@ def test_a_step_back_and_an_upload(page: Page) -> None:
     page.wait_for_url(re.compile(r"\?sample=happy$"))
     page.go_back()
     expect_answers(page, "sad.")
-    upload(page, "my secret.wav", voices.encoded(voices.voice(), subtype="PCM_16"))
+    upload(page, "my secret.wav", signals.encoded(signals.voice(), subtype="PCM_16"))
     expect_answers(page, "my secret.wav")
     expect(page).to_have_url(re.compile(r"/$"))
 
@@ -182,19 +186,19 @@ def test_from_start_to_result_by_keyboard_alone(page: Page) -> None:
     tab_to(page, "sad")
     page.keyboard.press("Enter")
     expect_answers(page, "sad.")
-    tab_to(page, ui_words.PLAYER["play"])
-    tab_to(page, ui_words.PLAYER["position"])
+    tab_to(page, app_text.PLAYER["play"])
+    tab_to(page, app_text.PLAYER["position"])
     page.keyboard.press("Shift+ArrowRight")
     expect_now(page, 1.0)
     page.keyboard.press("e")
     expect(page.get_by_test_id("stText")).to_contain_text("selected: 0.00 to 1.00")
-    tab_to(page, ui_words.PLAYER["keys_title"])  # what the keys do stands on the page
+    tab_to(page, app_text.PLAYER["keys_title"])  # what the keys do stands on the page
     page.keyboard.press("Enter")
-    expect(page.get_by_text(ui_words.PLAYER["keys"])).to_be_visible()
-    tab_to(page, ui_words.WHY_LABEL)
+    expect(page.get_by_text(app_text.PLAYER["keys"])).to_be_visible()
+    tab_to(page, app_text.WHY_LABEL)
     page.keyboard.press("Space")
     expect(page.locator(".st-key-why-mlp p").first).to_be_visible()
-    tab_to(page, ui_words.FORGET_LABEL)
+    tab_to(page, app_text.FORGET_LABEL)
     page.keyboard.press("Enter")
     expect(page.locator("h2.emo-verdict")).to_have_count(0)
 
@@ -206,7 +210,7 @@ def test_nothing_scrolls_sideways_on_a_phone(browser: Browser, address: str) -> 
     page, watch = open_app(browser, address, "phone")
     assert page.evaluate(WIDTHS) == [0, 0]
     pick(page, "all")
-    expect(page.get_by_role("button", name=ui_words.TIMELINE_FILES["vtt"])).to_be_visible()
+    expect(page.get_by_role("button", name=app_text.TIMELINE_FILES["vtt"])).to_be_visible()
     open_reasons(page)
     assert list(each_page(page)) == list(screens.PAGES.values())
     assert watch.faults == []
@@ -237,8 +241,8 @@ def test_the_first_screen_says_how_often_it_is_right_of_a_visitor(
     browser: Browser, address: str
 ) -> None:
     """On a small laptop nothing has to be scrolled; on a phone the lead says it."""
-    metrics = ui.load_metrics(predict.MODELS_DIR)["vote"]
-    elsewhere = ui_words.percent(metrics["corpora"]["accuracy"])
+    metrics = common.load_metrics(paths.MODELS_DIR)["vote"]
+    elsewhere = formatting.percent(metrics["corpora"]["accuracy"])
     page, _ = open_app(browser, address)
     page.set_viewport_size({"width": 1280, "height": 800})
     expect_idle(page)

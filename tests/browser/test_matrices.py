@@ -12,14 +12,16 @@ from PIL import Image
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from docs import screens
-from emo import slices, ui_cells, ui_closer_words
-from emo import ui_cells_words as words
-from emo import ui_matrices_words as matrix_words
-from emo.labels import LABELS
-from emo.results import VOTE, read_metrics
-from tests import voices
+from emo.app.matrices import cell as matrices_cell
+from emo.app.matrices import text
+from emo.app.matrices import text as matrix_words
+from emo.app.matrices import text as words
+from emo.evaluation import subsets
+from emo.evaluation.predictions import read_metrics
+from emo.labels import LABELS, VOTE
 from tests.browser import steps
 from tests.browser.steps import WIDTHS, expect_idle
+from tests.support import signals
 
 MODELS = screens.ROOT / "models"
 CELL = ("cnn", "angry", "fearful")
@@ -28,8 +30,8 @@ CELL = ("cnn", "angry", "fearful")
 @pytest.fixture(scope="module")
 def behind() -> list[str]:
     """Names of the clips in the cell, the surest first, counted apart from the page."""
-    given = slices.cut(slices.read_answers(MODELS, "voices"), LABELS)
-    return [str(name) for name in given.clips[slices.behind(given, *CELL)]]
+    given = subsets.cut(subsets.read_answers(MODELS, "voices"), LABELS)
+    return [str(name) for name in given.clips[subsets.behind(given, *CELL)]]
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +39,7 @@ def own_address(behind: list[str], tmp_path_factory: pytest.TempPathFactory) -> 
     """An app of its own, which finds a corpus that was made up here, of a single clip."""
     folder = tmp_path_factory.mktemp("corpora")
     (folder / "made-up").mkdir()
-    clip = voices.encoded(voices.voice(), subtype="PCM_16")
+    clip = signals.encoded(signals.voice(), subtype="PCM_16")
     (folder / "made-up" / f"{behind[0]}.wav").write_bytes(clip)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("EMO_DATA", str(folder))
@@ -89,8 +91,8 @@ def test_a_link_opened_afresh_shows_what_was_seen(browser: Browser, own_address:
     expect(page.get_by_role("radio", name="Women", exact=True)).to_be_checked()
     expect(page.locator(".st-key-roc .js-line").first).to_be_visible()
     expect(clips(page).first).to_be_visible()
-    given = slices.cut(slices.read_answers(MODELS, "voices"), LABELS, "tess", "women")
-    found = slices.scores(given, VOTE, 0.4)["confusion"]
+    given = subsets.cut(subsets.read_answers(MODELS, "voices"), LABELS, "tess", "women")
+    found = subsets.scores(given, VOTE, 0.4)["confusion"]
     expect(matrix(page, VOTE).locator(".cell")).to_have_text(
         [f"{n:,}" for row in found for n in row]
     )
@@ -112,8 +114,8 @@ def test_filters_change_the_matrices_and_say_what_is_kept(page: Page) -> None:
     page.wait_for_url(re.compile("above=95"))
     page.get_by_role("radio", name="Men", exact=True).click()
     page.wait_for_url(re.compile("above=95&.*voices=men|voices=men&.*above=95"))
-    given = slices.cut(slices.read_answers(MODELS, "voices"), LABELS, sex="men")
-    left = slices.scores(given, VOTE, 0.95)["confusion"]
+    given = subsets.cut(subsets.read_answers(MODELS, "voices"), LABELS, sex="men")
+    left = subsets.scores(given, VOTE, 0.95)["confusion"]
     shares = [f"{100 * n / sum(row):.0f}" if sum(row) else "–" for row in left for n in row]
     expect(cells).to_have_text(shares)
 
@@ -131,7 +133,7 @@ def test_a_cell_that_is_clicked_lists_its_clips_and_plays_them(
     page.wait_for_url(re.compile("cell=cnn.angry.fearful"))
     expect_idle(page)
     names = [name.strip() for name in clips(page).all_inner_texts()]
-    assert [name.splitlines()[-1] for name in names] == behind[: ui_cells.N_ROWS]
+    assert [name.splitlines()[-1] for name in names] == behind[: matrices_cell.N_ROWS]
     clips(page).nth(1).click()  # it is not in the folder
     expect(page.get_by_text("is not in the folder of the corpora")).to_be_visible()
     clips(page).first.click()
@@ -225,7 +227,7 @@ def test_a_matrix_is_saved_as_a_picture_a_drawing_and_a_table(page: Page, tmp_pa
 
 @pytest.mark.parametrize("look", ["reliability", "roc", "difference", "learning"])
 def test_each_closer_look_is_drawn_and_saved(page: Page, tmp_path: Path, look: str) -> None:
-    name = ui_closer_words.LOOK_NAMES[look]
+    name = text.LOOK_NAMES[look]
     page.get_by_role("radio", name=name, exact=True).click()
     figure = {"learning": "learning-loss"}.get(look, look)
     expect(page.locator(f".st-key-save-{figure} button").first).to_be_visible()
@@ -238,7 +240,7 @@ def test_each_closer_look_is_drawn_and_saved(page: Page, tmp_path: Path, look: s
 
 
 def test_differences_have_two_colours(page: Page) -> None:
-    page.get_by_role("radio", name=ui_closer_words.LOOK_NAMES["difference"], exact=True).click()
+    page.get_by_role("radio", name=text.LOOK_NAMES["difference"], exact=True).click()
     cells = page.locator(".st-key-difference .cell")
     expect(cells).to_have_count(len(LABELS) ** 2)
     shares = []

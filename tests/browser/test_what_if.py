@@ -4,10 +4,10 @@ import re
 
 from playwright.sync_api import Locator, Page, expect
 
-from emo import ui_sound_words as words
-from emo import ui_words
-from tests import voices
+from emo.app import text
+from emo.app.analyse import text as words
 from tests.browser.steps import expect_answers, expect_idle, now_s, stage, upload
+from tests.support import signals
 
 
 def open_what_if(page: Page) -> Locator:
@@ -19,16 +19,16 @@ def open_what_if(page: Page) -> Locator:
 
 
 def test_sliders_change_answers_and_sound_while_it_plays(page: Page) -> None:
-    upload(page, "voice.wav", voices.encoded(voices.voice((180.0, 120.0), 20.0)))
+    upload(page, "voice.wav", signals.encoded(signals.voice((180.0, 120.0), 20.0)))
     expect_answers(page, "voice.wav")
     panel = open_what_if(page)
     stage(page).press(" ")
-    expect(page.get_by_role("button", name=ui_words.PLAYER["pause"])).to_be_visible()
+    expect(page.get_by_role("button", name=text.PLAYER["pause"])).to_be_visible()
     speed = panel.get_by_role("slider", name=words.SPEED_LABEL)
     speed.press("Home")
     expect(page.get_by_text("0.5 times as fast")).to_be_visible()
     expect(stage(page)).to_have_attribute("aria-valuemax", "40.00")  # twice as long
-    expect(page.get_by_role("button", name=ui_words.PLAYER["pause"])).to_be_visible()
+    expect(page.get_by_role("button", name=text.PLAYER["pause"])).to_be_visible()
     expect(stage(page)).not_to_have_attribute("aria-valuenow", f"{now_s(page):.2f}")  # it plays on
     changed = panel.get_by_role("table").get_by_role("cell")
     expect(changed.get_by_text(words.UNCHANGED)).to_have_count(0)
@@ -39,7 +39,7 @@ def test_sliders_change_answers_and_sound_while_it_plays(page: Page) -> None:
 
 
 def test_noise_pitch_telephone_and_loudness_are_each_told(page: Page) -> None:
-    upload(page, "voice.wav", voices.encoded(voices.voice((180.0, 120.0), 2.0)))
+    upload(page, "voice.wav", signals.encoded(signals.voice((180.0, 120.0), 2.0)))
     expect_answers(page, "voice.wav")
     panel = open_what_if(page)
     for label, key, told in (

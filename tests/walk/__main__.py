@@ -11,7 +11,7 @@ from hypothesis.stateful import run_state_machine_as_test
 from playwright.sync_api import sync_playwright
 
 from docs import screens
-from emo.whatif import Settings
+from emo.audio.alteration import Settings
 from tests.walk import app, browser
 from tests.walk.clips import clips, short_voices
 from tests.walk.oracle import check_command

@@ -10,11 +10,14 @@ from typing import Any
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
-from emo import ui_analyse, ui_words, whatif
-from emo import ui_compare_words as compare_words
-from emo import ui_teach_words as teach_words
-from emo.channels import MIX, names_of
+from emo.app import current_clip
+from emo.app import text as app_text
+from emo.app.compare import text as compare_words
+from emo.app.teach import text as teach_words
+from emo.audio import alteration
+from emo.audio.channels import MIX, names_of
 from emo.labels import LABELS
+from emo.system import paths
 from tests.walk.clips import clips, every_file
 from tests.walk.tab import Tab
 from tests.walk.visit import (
@@ -86,7 +89,7 @@ class Walk(RuleBasedStateMachine):
     @rule(number=tabs, name=voices, is_quick=st.booleans())
     def record(self, number: int, name: str, is_quick: bool) -> None:
         visit = self._visit(number, "analyse")
-        give(visit, "mic", ui_words.RECORDING, clips()[name], "recording", is_quick)
+        give(visit, "mic", app_text.RECORDING, clips()[name], "recording", is_quick)
 
     @rule(number=tabs, key=st.sampled_from(("up", "mic")))
     def take_away(self, number: int, key: str) -> None:
@@ -100,13 +103,13 @@ class Walk(RuleBasedStateMachine):
             visit.drop()
         check(visit)
 
-    @rule(number=tabs, emotion=st.sampled_from((*LABELS, *LABELS, ui_analyse.ALL)))
+    @rule(number=tabs, emotion=st.sampled_from((*LABELS, *LABELS, current_clip.ALL)))
     def choose_sample(self, number: int, emotion: str) -> None:
         visit = self._visit(number, "analyse")
         key = f"sample-{emotion}"
         stem = next(
             Path(row["file"]).stem
-            for row in ui_analyse.list_samples(ui_analyse.SAMPLES_DIR)
+            for row in current_clip.list_samples(paths.SAMPLES_DIR)
             if row["emotion"] == emotion
         )
         act(visit, lambda: visit.tab.click(key))
@@ -140,7 +143,7 @@ class Walk(RuleBasedStateMachine):
         if key not in visit.tab.widget_keys() or visit.tab.node(key).disabled:
             return
         act(visit, lambda: visit.tab.click(key))
-        visit.alter(whatif.NEUTRAL)
+        visit.alter(alteration.NEUTRAL)
         check(visit)
 
     @rule(number=tabs, name=st.sampled_from(("call.wav", "three.wav")), place=st.integers(0, 3))
@@ -172,7 +175,7 @@ class Walk(RuleBasedStateMachine):
         if visit.tab.block("downloads") is None or visit.clip is None:
             return
         visit.compared.pop(digest(visit.clip[1]), None)
-        visit.tab.press(ui_words.FORGET_LABEL)
+        visit.tab.press(app_text.FORGET_LABEL)
         visit.drop()
         visit.shares = {}
         check(visit)
@@ -259,7 +262,7 @@ class Walk(RuleBasedStateMachine):
     def compare_samples(self, number: int) -> None:
         visit = self._visit(number, "compare")
         visit.tab.press(compare_words.SAMPLES_LABEL)
-        rows = ui_analyse.list_samples(ui_analyse.SAMPLES_DIR)
+        rows = current_clip.list_samples(paths.SAMPLES_DIR)
         for row in rows:
             if row["emotion"] in LABELS:
                 add(visit, *samples()[Path(row["file"]).stem])

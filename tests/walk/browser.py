@@ -12,9 +12,9 @@ from typing import Any
 from playwright.sync_api import Browser, BrowserContext, Playwright, Response
 
 from docs import screens
-from emo import whatif
-from tests import voices
+from emo.audio import alteration
 from tests.browser.steps import Watch
+from tests.support import signals
 from tests.walk.clips import clips, wrong_files
 from tests.walk.deeds import DEEDS, upload_file
 from tests.walk.window import KEEP_FILES, READ, Window, check, shown_in
@@ -109,9 +109,11 @@ def walking(playwright: Playwright, address: str, seed: int) -> Iterator[Walker]
     """A walker with a browser of its own, whose microphone hears a voice."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        voice = voices.padded(voices.voice((180.0, 120.0), 2.0, MIC_RATE_HZ), 0.3, 2.0, MIC_RATE_HZ)
+        voice = signals.padded(
+            signals.voice((180.0, 120.0), 2.0, MIC_RATE_HZ), 0.3, 2.0, MIC_RATE_HZ
+        )
         microphone = folder / "microphone.wav"
-        microphone.write_bytes(voices.encoded(voice, MIC_RATE_HZ, subtype="PCM_16"))
+        microphone.write_bytes(signals.encoded(voice, MIC_RATE_HZ, subtype="PCM_16"))
         browser = screens.launch(
             playwright,
             "--use-fake-device-for-media-stream",
@@ -139,5 +141,5 @@ def upload_in_a_row(walker: Walker, named: dict[str, bytes]) -> int:
         upload_file(window, path, data)
         check(window)
         shown = shown_in(window.page.evaluate(READ))
-        assert shown.settings == whatif.NEUTRAL
+        assert shown.settings == alteration.NEUTRAL
     return len(named)

@@ -5,7 +5,7 @@ from functools import cache
 
 import numpy as np
 
-from tests import voices
+from tests.support import signals
 
 N_VOICES = 8
 
@@ -15,16 +15,16 @@ def clips() -> Mapping[str, bytes]:
     """Short voices under names of their own, each another pitch, length and container."""
     made = {}
     for i in range(N_VOICES):
-        samples = voices.voice(
+        samples = signals.voice(
             (140.0 + 23 * i, 100.0 + 13 * i), 0.9 + 0.25 * i, syllables_per_s=3.0 + 0.4 * i
         )
         container, ending = (("WAV", "wav"), ("FLAC", "flac"), ("OGG", "ogg"))[i % 3]
-        made[f"voice {i}.{ending}"] = voices.encoded(samples, container=container)
-    sides = voices.voice(130.0, 2.0), voices.voice(230.0, 2.0, seed=3)
+        made[f"voice {i}.{ending}"] = signals.encoded(samples, container=container)
+    sides = signals.voice(130.0, 2.0), signals.voice(230.0, 2.0, seed=3)
     for ending, n_sides in (("call.wav", 2), ("three.wav", 3)):
-        made[ending] = voices.encoded(np.stack((*sides, 0.5 * sides[0])[:n_sides], axis=1))
-    made["minute.wav"] = voices.encoded(voices.voice((210.0, 130.0), 6.0))
-    made["tone.wav"] = voices.encoded(voices.tone(440.0, 1.5))
+        made[ending] = signals.encoded(np.stack((*sides, 0.5 * sides[0])[:n_sides], axis=1))
+    made["minute.wav"] = signals.encoded(signals.voice((210.0, 130.0), 6.0))
+    made["tone.wav"] = signals.encoded(signals.tone(440.0, 1.5))
     return made
 
 
@@ -33,8 +33,8 @@ def short_voices(n: int, seed: int) -> Mapping[str, bytes]:
     """So many short voices, which differ from seed to seed, under names of their own."""
     rng = np.random.default_rng(seed)
     return {
-        f"clip {seed}-{i}.wav": voices.encoded(
-            voices.voice(
+        f"clip {seed}-{i}.wav": signals.encoded(
+            signals.voice(
                 tuple(rng.uniform(90, 320, 2)),
                 float(rng.uniform(0.8, 2.4)),
                 syllables_per_s=float(rng.uniform(2.5, 6.0)),
@@ -52,9 +52,9 @@ def wrong_files() -> Mapping[str, bytes]:
     return {
         "letter.wav": b"Dear Sir or Madam",
         "empty.wav": b"",
-        "moment.wav": voices.encoded(voices.tone(200.0, 0.05)),
-        "silence.wav": voices.encoded(voices.silence(1.0)),
-        "cut.flac": voices.encoded(voices.voice(150.0, 1.0), container="FLAC")[:40],
+        "moment.wav": signals.encoded(signals.tone(200.0, 0.05)),
+        "silence.wav": signals.encoded(signals.silence(1.0)),
+        "cut.flac": signals.encoded(signals.voice(150.0, 1.0), container="FLAC")[:40],
     }
 
 

@@ -10,8 +10,10 @@ from typing import Any
 from playwright.sync_api import Locator
 
 from docs import screens
-from emo import ui_analyse, ui_links, ui_words
-from emo import ui_compare_words as compare_words
+from emo.app import current_clip, text
+from emo.app.analyse import link as analyse_link
+from emo.app.compare import text as compare_words
+from emo.system import paths
 from tests.browser.steps import stage
 from tests.walk.clips import clips, every_file
 from tests.walk.window import READ, SETTINGS, Window, samples, settle, wait_for
@@ -29,7 +31,7 @@ def go(window: Window, name: str) -> None:
     """Go to a page by its link, if another one is open."""
     if window.name != name:
         settle(window)
-        screens.open_page(window.page, ui_words.PAGES[name])
+        screens.open_page(window.page, text.PAGES[name])
         close_drawer(window)
         settle(window)
 
@@ -99,7 +101,7 @@ def take_away(window: Window, arguments: Arguments) -> None:
 
 def sample(window: Window, arguments: Arguments) -> None:
     go(window, "analyse")
-    rows = ui_analyse.list_samples(ui_analyse.SAMPLES_DIR)
+    rows = current_clip.list_samples(paths.SAMPLES_DIR)
     row = rows[arguments["place"] % len(rows)]
     button = window.page.locator(f".st-key-sample-{row['emotion']} button")
     if arguments["times"] % 2:
@@ -124,8 +126,8 @@ def record(window: Window, arguments: Arguments) -> None:
         "n => window.emoSent.length > n && window.emoSent.at(-1).data", arg=n_sent
     )
     data = base64.b64decode(page.evaluate("() => window.emoSent.at(-1).data"))
-    window.take(ui_words.RECORDING, data, "recording")
-    wait_for(window, lambda shown: shown["described"].startswith(ui_words.RECORDING), "recording")
+    window.take(text.RECORDING, data, "recording")
+    wait_for(window, lambda shown: shown["described"].startswith(text.RECORDING), "recording")
 
 
 def drag(window: Window, arguments: Arguments) -> None:
@@ -234,18 +236,16 @@ def forget(window: Window, arguments: Arguments) -> None:
 
 
 def open_page(window: Window, arguments: Arguments) -> None:
-    names = list(ui_words.PAGES)
+    names = list(text.PAGES)
     go(window, names[arguments["place"] % len(names)])
 
 
 def hurry(window: Window, arguments: Arguments) -> None:
     go(window, "analyse")
-    others = [name for name in ui_words.PAGES if name != "analyse"]
+    others = [name for name in text.PAGES if name != "analyse"]
     other = others[arguments["place"] % len(others)]
     for name in (other, "analyse"):
-        link = window.page.get_by_test_id("stTopNavLink").get_by_text(
-            ui_words.PAGES[name], exact=True
-        )
+        link = window.page.get_by_test_id("stTopNavLink").get_by_text(text.PAGES[name], exact=True)
         if not link.is_visible():
             return
         link.click()
@@ -275,7 +275,7 @@ def _step(window: Window, move: Callable[[], Any]) -> None:
 
 
 def reload(window: Window, arguments: Arguments) -> None:
-    link = ui_links.read_link(window.query, samples())
+    link = analyse_link.read_link(window.query, samples())
     window.page.reload()
     window.page.get_by_role("heading", level=1).wait_for()
     window.controls.clear()

@@ -11,11 +11,15 @@ from functools import cache
 from html import unescape
 from pathlib import Path
 
-from emo import audio, predict, ui_words, whatif
-from emo.channels import MIX
+from emo import formatting
+from emo.app.analyse.analysis import SHORTEST_S
+from emo.audio import alteration
+from emo.audio import clip as audio_clip
+from emo.audio.channels import MIX
 from emo.errors import AudioError
+from emo.inference import predictor
 from emo.labels import LABELS
-from emo.ui_analyse import SHORTEST_S
+from emo.system import paths
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 
@@ -66,7 +70,7 @@ class Shown:
 
     name: str
     answers: Answers
-    settings: whatif.Settings
+    settings: alteration.Settings
     share: Share | None
     headline: tuple[str, ...]
     channel: str = MIX
@@ -88,7 +92,7 @@ def labels_in(text: str) -> tuple[str, ...]:
     return tuple(re.findall("|".join(LABELS), text))
 
 
-def settings_in(notice: str) -> whatif.Settings:
+def settings_in(notice: str) -> alteration.Settings:
     """Return the settings that a notice names; an empty one names none."""
     found = {name: pattern.search(notice) for name, pattern in _SETTINGS.items()}
 
@@ -97,7 +101,7 @@ def settings_in(notice: str) -> whatif.Settings:
         return 0.0 if match is None else float(match[1]) * (-1 if match[2] == down else 1)
 
     speed, noise = found["speed"], found["noise_below_db"]
-    return whatif.Settings(
+    return alteration.Settings(
         noise_below_db=None if noise is None else float(noise[1]),
         speed=1.0 if speed is None else float(speed[1]),
         pitch_semitones=signed("pitch_semitones", "lower"),
@@ -107,15 +111,17 @@ def settings_in(notice: str) -> whatif.Settings:
 
 
 @cache
-def models() -> predict.Models:
+def models() -> predictor.Models:
     """Return the models that `emo predict` loads."""
-    return predict.load_usable(predict.MODELS_DIR)
+    return predictor.load_usable(paths.MODELS_DIR)
 
 
 @cache
-def _clip(data: bytes, name: str, settings: whatif.Settings, channel: str) -> audio.Clip | str:
+def _clip(
+    data: bytes, name: str, settings: alteration.Settings, channel: str
+) -> audio_clip.Clip | str:
     try:
-        return whatif.alter(audio.decode(data, name, channel), settings)
+        return alteration.alter(audio_clip.decode(data, name, channel), settings)
     except AudioError as error:
         return str(error)
 
@@ -124,7 +130,7 @@ def _clip(data: bytes, name: str, settings: whatif.Settings, channel: str) -> au
 def expected(
     data: bytes,
     name: str,
-    settings: whatif.Settings = whatif.NEUTRAL,
+    settings: alteration.Settings = alteration.NEUTRAL,
     share: Share | None = None,
     channel: str = MIX,
 ) -> Answers:
@@ -133,19 +139,19 @@ def expected(
     if isinstance(clip, str):
         return Answers({}, clip)
     if share is not None and (share[1] - share[0]) * clip.duration_s >= SHORTEST_S:
-        first, last = (round(place * clip.duration_s * audio.RATE_HZ) for place in share)
-        clip = audio.cut(clip, first, last)
+        first, last = (round(place * clip.duration_s * audio_clip.RATE_HZ) for place in share)
+        clip = audio_clip.cut(clip, first, last)
     try:
-        found = predict.predict(clip, models())
+        found = predictor.predict(clip, models())
     except AudioError as error:
         return Answers({}, str(error))
     return Answers({key: _bars(answer) for key, answer in found.answers.items()})
 
 
-def _bars(answer: predict.Answer) -> Bars:
+def _bars(answer: predictor.Answer) -> Bars:
     shares = answer.probabilities.tolist()
     return tuple(
-        (label, ui_words.percent(share)) for label, share in zip(LABELS, shares, strict=True)
+        (label, formatting.percent(share)) for label, share in zip(LABELS, shares, strict=True)
     )
 
 
@@ -172,13 +178,13 @@ def channel_in(described: str) -> str:
     return MIX if found is None else found[1] or found[2]
 
 
-def refused(data: bytes, name: str, settings: whatif.Settings, channel: str = MIX) -> str:
+def refused(data: bytes, name: str, settings: alteration.Settings, channel: str = MIX) -> str:
     """Return why a clip cannot be altered so; empty where it can."""
     clip = _clip(data, name, settings, channel)
     return clip if isinstance(clip, str) else ""
 
 
-def check_command(data: bytes, name: str, settings: whatif.Settings) -> None:
+def check_command(data: bytes, name: str, settings: alteration.Settings) -> None:
     """Fail unless the command `emo predict` itself prints what is expected of a clip."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / name
@@ -191,4 +197,4 @@ def check_command(data: bytes, name: str, settings: whatif.Settings) -> None:
     printed = row["models"]
     for key, bars in expected(data, name, settings).bars.items():
         shares = printed[key]["probabilities"]
-        assert {label: ui_words.percent(share) for label, share in shares.items()} == dict(bars)
+        assert {label: formatting.percent(share) for label, share in shares.items()} == dict(bars)

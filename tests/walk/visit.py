@@ -8,9 +8,13 @@ from dataclasses import dataclass, field
 from html import unescape
 from typing import Any, ClassVar
 
-from emo import ui, ui_analyse, ui_links, whatif
-from emo.channels import MIX
-from emo.predict import MODEL_KEYS, VOTE
+from emo.app import common, current_clip
+from emo.app.analyse import link as analyse_link
+from emo.audio import alteration
+from emo.audio.channels import MIX
+from emo.inference.predictor import MODEL_KEYS
+from emo.labels import VOTE
+from emo.system import paths
 from tests.walk import oracle
 from tests.walk.oracle import Answers, Share, Shown
 from tests.walk.tab import Tab
@@ -36,9 +40,9 @@ _FOLLOW = ("cell-", "corpus-", "difference-", "model-of-", "run-")
 
 def samples() -> dict[str, tuple[str, bytes]]:
     """Name and bytes of every sample clip by the stem of its file."""
-    rows = ui_analyse.list_samples(ui_analyse.SAMPLES_DIR)
-    paths = [ui_analyse.SAMPLES_DIR / row["file"] for row in rows]
-    return {path.stem: (path.name, path.read_bytes()) for path in paths}
+    rows = current_clip.list_samples(paths.SAMPLES_DIR)
+    files = [paths.SAMPLES_DIR / row["file"] for row in rows]
+    return {path.stem: (path.name, path.read_bytes()) for path in files}
 
 
 def digest(data: bytes) -> str:
@@ -75,7 +79,7 @@ class Visit:
     tab: Tab
     page: str = "analyse"
     clip: tuple[str, bytes, str] | None = None
-    settings: whatif.Settings = whatif.NEUTRAL
+    settings: alteration.Settings = alteration.NEUTRAL
     channel: str = MIX
     shares: dict[bytes, Share | None] = field(default_factory=dict)
     compared: dict[str, tuple[list[str], bytes]] = field(default_factory=dict)
@@ -95,13 +99,13 @@ class Visit:
         """Note the clip; what was set was for the one before."""
         self.clip = (name, data, origin)
         self.hear(MIX)
-        self.alter(whatif.NEUTRAL)
+        self.alter(alteration.NEUTRAL)
 
     def drop(self) -> None:
         """Note that there is no clip any more."""
         self.clip = None
         self.hear(MIX)
-        self.alter(whatif.NEUTRAL)
+        self.alter(alteration.NEUTRAL)
 
     def hear(self, channel: str) -> None:
         """Note the channel that a person chose, or that a new clip begins with."""
@@ -109,7 +113,7 @@ class Visit:
         for key in [key for key in self.controls if key.startswith(CHANNEL)]:
             del self.controls[key]
 
-    def alter(self, settings: whatif.Settings) -> None:
+    def alter(self, settings: alteration.Settings) -> None:
         """Note what a person set, or a link, or a button."""
         self.settings = settings
         for key in SETTINGS:
@@ -118,7 +122,7 @@ class Visit:
     def follow(self, query: dict[str, str]) -> None:
         """Note what an address asks for of the first page."""
         known = samples()
-        link = ui_links.read_link(query, known)
+        link = analyse_link.read_link(query, known)
         if link.sample:
             self.take(*known[link.sample], "sample")
             self.alter(link.settings)
@@ -259,16 +263,16 @@ def check_analyse(visit: Visit) -> None:
     right = oracle.expected(data, name)
     assert shown.name == name
     if right.refusal:
-        assert [e.value for e in tab.at.error] == [ui.plain(right.refusal)]
+        assert [e.value for e in tab.at.error] == [common.plain(right.refusal)]
         assert not shown.answers.bars
         return
     share = visit.shares.get(data)
     assert shown.share == share
     assert shown.channel == (visit.channel if shown.answers.bars else MIX)
     refusal = oracle.refused(data, name, visit.settings, visit.channel)
-    assert [e.value for e in tab.at.error] == ([ui.plain(refusal)] if refusal else [])
-    assert shown.settings == (whatif.NEUTRAL if refusal else visit.settings)
-    assert ("altered-reset" in tab.widget_keys()) == (shown.settings != whatif.NEUTRAL)
+    assert [e.value for e in tab.at.error] == ([common.plain(refusal)] if refusal else [])
+    assert shown.settings == (alteration.NEUTRAL if refusal else visit.settings)
+    assert ("altered-reset" in tab.widget_keys()) == (shown.settings != alteration.NEUTRAL)
     for key, setting in SETTINGS.items():
         assert value_of(tab, key) == getattr(visit.settings, setting)
     oracle.check(shown, data)
@@ -288,7 +292,7 @@ def shown_on(tab: Tab) -> Shown:
     block = tab.block("vote")
     if block is None:
         failure = next(node for node in tab.elements() if node.type == "text")
-        return Shown(failure.value, Answers({}), whatif.NEUTRAL, None, ())
+        return Shown(failure.value, Answers({}), alteration.NEUTRAL, None, ())
     described = tab.texts(block, "text")[0].split(" · ")
     bars = {VOTE: oracle.bars_in(tab.markup(block))}
     for key in MODEL_KEYS:

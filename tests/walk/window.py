@@ -9,8 +9,13 @@ from urllib.parse import parse_qsl, urlsplit
 
 from playwright.sync_api import Page
 
-from emo import ui_analyse, ui_links, ui_words, whatif
-from emo.predict import MODEL_KEYS, VOTE
+from emo.app import current_clip
+from emo.app import text as app_text
+from emo.app.analyse import link as analyse_link
+from emo.audio import alteration
+from emo.inference.predictor import MODEL_KEYS
+from emo.labels import VOTE
+from emo.system import paths
 from tests.browser.steps import Watch
 from tests.walk import oracle
 from tests.walk.clips import every_file
@@ -90,14 +95,14 @@ SETTINGS = {
     "what-if-noise": "noise_below_db",
     "what-if-telephone": "telephone",
 }
-_BY_PATH = {"": "analyse", **{name: name for name in ui_words.PAGES}}
+_BY_PATH = {"": "analyse", **{name: name for name in app_text.PAGES}}
 
 
 def samples() -> dict[str, tuple[str, bytes]]:
     """Name and bytes of every sample clip by the stem of its file."""
-    rows = ui_analyse.list_samples(ui_analyse.SAMPLES_DIR)
-    paths = [ui_analyse.SAMPLES_DIR / row["file"] for row in rows]
-    return {path.stem: (path.name, path.read_bytes()) for path in paths}
+    rows = current_clip.list_samples(paths.SAMPLES_DIR)
+    files = [paths.SAMPLES_DIR / row["file"] for row in rows]
+    return {path.stem: (path.name, path.read_bytes()) for path in files}
 
 
 @dataclass
@@ -222,11 +227,13 @@ def check_analyse(window: Window, shown: dict[str, Any]) -> None:
     named = settings_of(shown["controls"])
     refusal = oracle.refused(data, name, named, found.channel)
     assert shown["errors"] == ([refusal] if refusal else []), (shown["errors"], refusal)
-    assert found.settings == (whatif.NEUTRAL if refusal else named), (found.settings, named)
+    assert found.settings == (alteration.NEUTRAL if refusal else named), (found.settings, named)
     oracle.check(found, data)
     if origin == "sample":
-        link = ui_links.Link(Path(name).stem, found.share, bool(shown["controls"]["why"]), named)
-        assert window.query == ui_links.write_link(link), (window.query, link)
+        link = analyse_link.Link(
+            Path(name).stem, found.share, bool(shown["controls"]["why"]), named
+        )
+        assert window.query == analyse_link.write_link(link), (window.query, link)
     else:
         assert "sample" not in window.query, window.query
 
@@ -244,7 +251,7 @@ def learn(window: Window, shown: dict[str, Any]) -> None:
     window.is_known = True
 
 
-def settings_of(controls: dict[str, Any]) -> whatif.Settings:
+def settings_of(controls: dict[str, Any]) -> alteration.Settings:
     """The settings that the controls of *What if* show."""
     found: dict[str, Any] = {}
     for key, setting in SETTINGS.items():
@@ -253,7 +260,7 @@ def settings_of(controls: dict[str, Any]) -> whatif.Settings:
             number = re.search(r"-?\d+(\.\d+)?", value.replace("−", "-").replace("+", ""))
             value = None if number is None else float(number[0])
         found[setting] = value
-    return whatif.Settings(**found)
+    return alteration.Settings(**found)
 
 
 def shown_in(shown: dict[str, Any]) -> Shown:

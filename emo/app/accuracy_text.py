@@ -1,0 +1,177 @@
+"""How often a model is right, for whom: other recordings, new actors in known studios, guessing.
+
+Every figure comes from ``metrics.json``; one that is missing there is left out.  No Streamlit here.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from emo.app.text import MODELS_IN_TEXT, UNCALIBRATED
+from emo.formatting import percent, points
+from emo.labels import LABELS
+
+Blocks = Mapping[str, Mapping[str, Any]]
+"""The figures of one model by protocol, as ``metrics.json`` holds them."""
+
+ELSEWHERE, STUDIOS = "corpora", "voices"
+KINDS = {ELSEWHERE: "Other recordings", STUDIOS: "New actors, same studios"}
+"""Protocols that say what to expect, the one that is nearest to a visitor's clip first."""
+
+YOURS = "Recordings like yours"
+GUESSING = "Guessing"
+GUESS = 1 / len(LABELS)
+NOT_MEASURED = "–"
+
+TITLE = "How often it is right"
+IN_ALL = "in all"
+WHEN_UNSURE = "when unsure"
+
+EXPECTATION = "What to expect: how often an answer is right"
+EXPECTATION_NOTE = (
+    "Recordings like yours have a voice, a room and words that are new to the models. All were "
+    "acted, in English; everyday speech is harder."
+)
+
+
+def when_it_says(label: str) -> str:
+    """Return the head of the figures of one answer."""
+    return f"when “{label}”"
+
+
+def in_short(blocks: Blocks) -> str:
+    """Return how often a visitor's clip is named right, and guessing; empty if not measured."""
+    share = _rate(blocks.get(ELSEWHERE), "accuracy")
+    if share is None:
+        return ""
+    return (
+        f"On recordings like yours their vote is right {percent(share)} of the time; guessing, "
+        f"{percent(GUESS)}."
+    )
+
+
+def expected(models: Mapping[str, Blocks]) -> list[tuple[str, list[str]]]:
+    """Return a row for each kind of recording, with how often each model is right there.
+
+    Parameters
+    ----------
+    models
+        Figures by model; the columns follow their order.
+
+    Returns
+    -------
+    list
+        Name of the row and its figures as text, guessing last; empty if nothing was measured.
+    """
+    rows = []
+    for protocol, name in KINDS.items():
+        shares = [_rate(blocks.get(protocol), "accuracy") for blocks in models.values()]
+        if any(share is not None for share in shares):
+            name = YOURS if protocol == ELSEWHERE else name
+            rows.append((name, [_text(share) for share in shares]))
+    return [*rows, (GUESSING, [percent(GUESS)] * len(models))] if rows else []
+
+
+def for_answer(
+    blocks: Blocks, label: str, is_unsure: bool, is_own: bool
+) -> list[tuple[str, list[str]]]:
+    """Return how often a model is right in all, and when it answers as here, a row a kind.
+
+    Parameters
+    ----------
+    label, is_unsure
+        The answer; of an unsure one the figures of all unsure answers are given.
+    is_own
+        Whether the clip is a visitor's own.
+    """
+    rows = []
+    for protocol, name in KINDS.items():
+        block = blocks.get(protocol)
+        in_all = _rate(block, "accuracy")
+        if block is None or in_all is None:
+            continue
+        such = right_when_unsure(block) if is_unsure else _precision(block, label)
+        name = YOURS if protocol == ELSEWHERE and is_own else name
+        rows.append((name, [_text(in_all), _text(such)]))
+    return [*rows, (GUESSING, [percent(GUESS)] * 2)] if rows else []
+
+
+def heads(label: str, is_unsure: bool) -> tuple[str, str]:
+    """Return the heads over the figures of :func:`for_answer`."""
+    return IN_ALL, WHEN_UNSURE if is_unsure else when_it_says(label)
+
+
+def right_when_unsure(block: Mapping[str, Any]) -> float | None:
+    """Return the share of unsure answers that are right; None where it is not known.
+
+    What is left of all answers when the sure ones are taken out; of ``voices``, by limits that were
+    chosen on other folds.
+    """
+    kept = block.get("unsure") or {}
+    share = kept.get("share_kept_across", kept.get("share_kept"))
+    right = kept.get("accuracy_across", kept.get("accuracy_kept"))
+    if share is None or right is None or not share < 1 or "accuracy" not in block:
+        return None
+    rest = (float(block["accuracy"]) - share * right) / (1 - share)
+    return float(min(1.0, max(0.0, rest)))
+
+
+def _rate(block: Mapping[str, Any] | None, name: str) -> float | None:
+    value = (block or {}).get(name)
+    return None if value is None else float(value)
+
+
+def _precision(block: Mapping[str, Any], label: str) -> float | None:
+    return _rate(block.get("per_class", {}).get(label), "precision")
+
+
+def _text(share: float | None) -> str:
+    return NOT_MEASURED if share is None else percent(share)
+
+
+# --- How far percentages are off ------------------------------------------------------------------
+
+TOO_HIGH_PART = 0.5
+"""Of the mean distance, from which on percentages that lie above the truth are called too high."""
+
+
+def believability(models: Mapping[str, Blocks]) -> str:
+    """Return how far percentages lie from the share of right answers, elsewhere and at home.
+
+    Parameters
+    ----------
+    models
+        Figures of each model and the vote, by key; those without a calibration error are left out.
+    """
+    told = [
+        _distances(where, {key: blocks.get(protocol, {}) for key, blocks in models.items()})
+        for protocol, where in (
+            (ELSEWHERE, "On other recordings"),
+            (STUDIOS, "On new actors in the same studios"),
+        )
+    ]
+    if not any(told):
+        return UNCALIBRATED
+    meaning = f"Of the answers given with {percent(0.7)}, seven in ten should be right."
+    return " ".join([meaning, *filter(None, told)])
+
+
+def _distances(where: str, blocks: Mapping[str, Mapping[str, Any]]) -> str:
+    measured = {key: block for key, block in blocks.items() if "ece" in block}
+    if not measured:
+        return ""
+    first = "vote" if "vote" in measured else next(iter(measured))
+    names = {"vote": "the vote"} | MODELS_IN_TEXT
+    others = ", ".join(
+        f"{names[key]} {100 * block['ece']:.1f}" for key, block in measured.items() if key != first
+    )
+    is_high = all(is_too_high(block) for block in measured.values())
+    how = "were too high, on average by" if is_high else "were off on average by"
+    text = f"{where} the percentages {how} {points(measured[first]['ece'])} for {names[first]}"
+    return f"{text} ({others})." if others else f"{text}."
+
+
+def is_too_high(block: Mapping[str, Any]) -> bool:
+    """Return whether percentages lie above the share of right answers, for the greater part."""
+    if not {"confidence", "accuracy", "ece"} <= set(block):
+        return False
+    return bool(block["confidence"] - block["accuracy"] > TOO_HIGH_PART * block["ece"])

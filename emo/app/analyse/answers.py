@@ -1,0 +1,152 @@
+"""The answers on the page *Analyse*: the vote, the models, and how far to trust each."""
+
+import math
+from typing import Any
+
+import streamlit as st
+
+from emo import formatting, labels
+from emo.app import accuracy_text, common, current_clip, html, text
+from emo.app.analyse import recording, what_if
+from emo.app.analyse import text as analyse_text
+from emo.app.analyse import vote_text as vote_words
+from emo.app.analyse.analysis import Analysis
+from emo.app.current_clip import Choice
+from emo.app.teach import session
+from emo.audio.channels import MIX
+from emo.inference import adaptation, predictor
+
+
+def show_verdict(choice: Choice, analysis: Analysis) -> None:
+    """What to be wary of, and what the vote says."""
+    with st.container(key="notes"):  # always there: a player that moved down would begin anew
+        _show_notes(analysis)
+    with _marked(analysis, "verdict"):
+        _show_vote(choice, analysis, common.measured())
+        for warning in analysis.prediction.warnings:
+            if warning != analysis.notice:
+                st.warning(common.plain(warning))
+        if not analysis.prediction.concerns:
+            recording.show_doubts(analysis.prediction)
+
+
+def _show_notes(analysis: Analysis) -> None:
+    """Show what to know before the answers: models that are missing, no speech, an alteration."""
+    faults = analysis.prediction.faults
+    gone = tuple(key for key in common.missing(analysis.prediction) if key not in faults)
+    if gone:
+        st.warning(common.plain(text.missing(gone)))
+    if faults:
+        st.warning(common.plain(text.faulty(tuple(faults))))
+    for concern in analysis.prediction.concerns:
+        st.warning(common.plain(concern.sentence))
+    if analysis.notice in analysis.prediction.warnings:
+        what_if.show_notice(analysis.notice)
+
+
+def show_models(analysis: Analysis, is_own: bool) -> None:
+    """The three models side by side, and how far their percentages can be believed."""
+    metrics = common.measured()
+    with _marked(analysis, "models"):
+        _show_cards(analysis.prediction, metrics, is_own)
+    if not analysis.prediction.concerns:
+        st.caption(accuracy_text.believability(metrics))
+
+
+def _marked(analysis: Analysis, name: str) -> Any:
+    """A container; where the clip is out of place, one in which the answers are greyed."""
+    return st.container(key=f"doubtful-{name}" if analysis.prediction.concerns else name)
+
+
+def _show_vote(choice: Choice, analysis: Analysis, metrics: common.Metrics) -> None:
+    prediction = analysis.prediction
+    vote = prediction.answers[labels.VOTE]
+    with st.container(border=True, key="vote"):
+        left, right = st.columns([6, 5], gap="medium")
+        with left:
+            st.html(html.vote(vote, _overline(analysis), common.agreement(prediction)))
+            st.text(_described(choice, analysis))
+            trust = _trust(labels.VOTE, prediction, metrics, current_clip.is_own(choice))
+            st.html(html.trust(trust))
+        with right:
+            shares = vote.probabilities.tolist()
+            st.html(html.bars(shares, text.VOTE_BARS, len(vote.named)) + _working(prediction))
+
+
+def _overline(analysis: Analysis) -> str:
+    if analysis.prediction.concerns:
+        return vote_words.OUT_OF_PLACE_OVERLINE
+    weights = common.models().calibration.weights
+    return vote_words.overline(weights, analysis.region_s is not None)
+
+
+def _working(prediction: predictor.Prediction) -> str:
+    """How the vote comes about: each model's weight, and what it adds, on demand."""
+    calibration = common.models().calibration
+    vote = prediction.answers[labels.VOTE]
+    factors = predictor.vote_factors(prediction.answers, calibration)
+    if not factors:
+        return ""
+    ratio = math.prod(factors.values())
+    table = html.rates(
+        vote_words.CAPTION,
+        vote_words.heads(vote.label, vote.second),
+        vote_words.rows(calibration.weights, factors, ratio),
+    )
+    told = vote_words.sentences(vote.label, vote.second)
+    return html.working(vote_words.SUMMARY, told, table)
+
+
+def _described(choice: Choice, analysis: Analysis) -> str:
+    """Name and length of the clip; of a sample, that it is synthetic and what it says."""
+    parts = [choice.name, formatting.seconds(analysis.clip.duration_s)]
+    if analysis.channel != MIX:
+        parts.append(analyse_text.channel_alone(analysis.channel))
+    if analysis.region_s is not None:
+        parts.append(text.region(*analysis.region_s))
+    if choice.origin == "sample":
+        parts.append(text.SYNTHETIC)
+        if choice.text:
+            parts.append(text.quoted(choice.text))
+    return " · ".join(parts)
+
+
+def _show_cards(prediction: predictor.Prediction, metrics: common.Metrics, is_own: bool) -> None:
+    keys = [key for key in prediction.answers if key != labels.VOTE]
+    for key, column in zip(keys, st.columns(len(keys), gap="small"), strict=True):
+        with column.container(border=True, height="stretch", key=f"model-{key}"):
+            if key == adaptation.YOURS:
+                session.show_card(prediction)
+                continue
+            st.html(
+                html.card(
+                    text.MODEL_NAMES[key],
+                    text.MODEL_KINDS[key],
+                    prediction.answers[key],
+                    _trust(key, prediction, metrics, is_own),
+                )
+            )
+
+
+def _trust(
+    key: str, prediction: predictor.Prediction, metrics: common.Metrics, is_own: bool
+) -> html.Trust:
+    """How far to trust an answer: what was measured, or that nothing was measured on such a clip.
+
+    The answers stand without figures if there are none.
+    """
+    answer = prediction.answers[key]
+    if prediction.concerns:
+        return html.Trust([text.NOT_TO_BE_RELIED_ON])
+    told = []
+    if answer.unsure and (len(answer.named) > 1 or not text.still_needed(answer)):
+        told.append(text.why_unsure(answer))
+    if answer.calm >= text.CALM_TOLD:
+        told.append(text.calm_left_out(answer.calm))
+    # Of the vote of fewer than three nothing was measured.
+    is_measured = key != labels.VOTE or not common.missing(prediction)
+    blocks = metrics.get(key, {}) if is_measured else {}
+    rows = accuracy_text.for_answer(blocks, answer.label, answer.unsure, is_own)
+    if not rows:
+        told.append(text.UNMEASURED)
+    return html.Trust(told, accuracy_text.heads(answer.label, answer.unsure), rows)

@@ -1,0 +1,120 @@
+"""The timeline of a longer clip: the vote over time, a lane for each model, and its files."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import streamlit as st
+
+from emo.app import clip_cache, common, html, text
+from emo.audio import clip as audio_clip
+from emo.inference import export
+from emo.inference.predictor import MODEL_KEYS
+from emo.inference.timeline import Timeline, cues, follow
+from emo.labels import VOTE
+from emo.server import memory
+
+FROM_S = 5.0
+"""A shorter clip has no timeline: one answer is for all of it."""
+
+_RUN_BYTES = 500_000
+"""What a timeline of ten minutes takes once it is complete."""
+
+_RUNS = "timelines"
+_FILES: tuple[tuple[str, str, Callable[..., None]], ...] = (
+    ("csv", "text/csv", export.write_timeline_csv),
+    ("json", "application/json", export.write_timeline_json),
+    ("srt", "application/x-subrip", export.write_srt),
+    ("vtt", "text/vtt", export.write_vtt),
+)
+
+
+@dataclass
+class _Run:
+    """A timeline as far as it is known, and what goes on with it when the page is drawn again."""
+
+    rest: Iterator[Timeline]
+    latest: Timeline
+
+
+def show_timeline(sha256: str, name: str, clip: audio_clip.Clip) -> None:
+    """Nothing; shows the answers over time, those that are there at once, the rest as they come.
+
+    Parameters
+    ----------
+    sha256, name
+        Digest and name of the clip's file: the key under which its timeline is kept.
+    """
+    if clip.duration_s <= FROM_S:
+        return
+    st.header(text.TIMELINE_TITLE, anchor=False)
+    with st.container(border=True, key="timeline"):  # as wide as the player's, so times line up
+        place, below = st.empty(), st.empty()
+    run = _run_of(sha256, clip)
+    _draw(place, run.latest)
+    n_before = run.latest.done
+    for timeline in common.turns("timeline", run.rest):
+        run.latest = timeline
+        _draw(place, timeline)
+        done, total = timeline.done, timeline.total
+        below.progress(done / max(total, 1), text=text.windows_heard(done, total))
+    below.empty()
+    if run.latest.done > n_before:  # it holds the clip no longer
+        clip_cache.keep(_RUNS, sha256, run, _RUN_BYTES)
+    for remark in export.remarks(run.latest):
+        st.warning(common.plain(remark))
+    st.caption(text.TIMELINE_NOTE)
+    _show_files(name, run.latest)
+
+
+def _run_of(sha256: str, clip: audio_clip.Clip) -> _Run:
+    """The run that was begun for this clip in this session, or a new one."""
+    run: _Run | None = clip_cache.recall(_RUNS, sha256)
+    if run is None:
+        rest = follow(clip, common.models())
+        with common.turn("timeline", memory.draw_bytes(clip.duration_s)):
+            run = _Run(rest, next(rest))
+        clip_cache.keep(_RUNS, sha256, run, clip.samples.nbytes + _RUN_BYTES)
+    return run
+
+
+def forget() -> None:
+    """Nothing; drops the timelines of this session."""
+    clip_cache.forget(_RUNS)
+
+
+def _draw(place: Any, timeline: Timeline) -> None:
+    lanes = {
+        key: [
+            html.Stretch(
+                cue.start_s, cue.stop_s, cue.answer.label, cue.answer.confidence, cue.answer.unsure
+            )
+            for cue in cues(timeline, key)
+        ]
+        for key in (VOTE, *MODEL_KEYS)
+        if key in timeline.probabilities
+    }
+    named = {text.LANE_NAMES[key]: lane for key, lane in lanes.items()}
+    place.html(
+        html.timeline(
+            timeline.duration_s,
+            timeline.shown_s.tolist(),
+            timeline.probabilities[VOTE].tolist(),
+            named,
+            text.timeline_in_words(lanes[VOTE]),
+        )
+    )
+
+
+def _show_files(name: str, timeline: Timeline) -> None:
+    with st.container(horizontal=True, key="timeline-files"):
+        for kind, mime, write in _FILES:
+            st.download_button(
+                text.TIMELINE_FILES[kind],
+                partial(export.written, write, name, timeline),
+                f"emo-timeline.{kind}",
+                mime,
+                on_click="ignore",
+                icon=":material/download:",
+            )

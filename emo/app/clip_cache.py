@@ -1,0 +1,97 @@
+"""What a session keeps of its clips, within the memory that all sessions share."""
+
+import contextlib
+import functools
+import inspect
+import itertools
+import weakref
+from collections.abc import Callable, Hashable
+from typing import Any, Generic, ParamSpec, TypeVar
+
+import streamlit as st
+from streamlit.runtime.scriptrunner import get_script_run_ctx
+
+from emo.audio.clip import Clip
+from emo.audio.isolated import shared
+from emo.server import memory, quotas
+from emo.server.cache import Cache
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+CACHE = Cache()
+
+_OWNER = "cache-owner"
+_NUMBERS = itertools.count()
+
+
+class _Owner:
+    """Stands in a session's state; when that goes, what is kept for it goes too."""
+
+    def __init__(self) -> None:
+        self.number = next(_NUMBERS)
+        weakref.finalize(self, CACHE.end, self.number)
+
+
+class Kept(Generic[P, T]):
+    """A function whose values are kept; arguments that begin with ``_`` are no part of the key."""
+
+    def __init__(self, function: Callable[P, T], spinner: str) -> None:
+        functools.update_wrapper(self, function)
+        self._function = function
+        self._signature = inspect.signature(function)
+        self._spinner = spinner
+        self._kind = f"{function.__module__}.{function.__qualname__}"
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> T:
+        """Return the value, made now where it is not kept."""
+        bound = self._signature.bind(*args, **kwargs).arguments
+        key = tuple(value for name, value in bound.items() if not name.startswith("_"))
+        value: T | None = recall(self._kind, key)
+        if value is None:
+            with st.spinner(self._spinner) if self._spinner else contextlib.nullcontext():
+                value = self._function(*args, **kwargs)
+            keep(self._kind, key, value, size_of(value))
+        return value
+
+    def clear(self) -> None:
+        """Drop the values of this session."""
+        CACHE.drop(_owner(), self._kind)
+
+
+def kept(spinner: str = "") -> Callable[[Callable[P, T]], Kept[P, T]]:
+    """Return what makes a function one whose values are kept, with a text while it runs."""
+    return lambda function: Kept(function, spinner)
+
+
+def recall(kind: str, key: Hashable) -> Any:
+    """Return what this session keeps; None where it keeps nothing, or it had to go."""
+    return CACHE.get(_owner(), kind, key)
+
+
+def keep(kind: str, key: Hashable, value: Any, size: int) -> None:
+    """Keep a value of so many bytes for this session as long as there is room."""
+    context = get_script_run_ctx(suppress_warning=True)
+    CACHE.put(_owner(), kind, key, value, size, context.session_id if context else "")
+
+
+def forget(kind: str) -> None:
+    """Drop what this session keeps of a kind."""
+    CACHE.drop(_owner(), kind)
+
+
+def size_of(value: Any) -> int:
+    """Return the bytes of a clip or a block."""
+    return value.samples.nbytes if isinstance(value, Clip) else len(value)
+
+
+@functools.cache
+def room() -> memory.Room:
+    """Return the memory of this server, in which analyses take their place."""
+    limit = int(quotas.read_limits().memory_mb * quotas.MB) or memory.find_limit_bytes()
+    return memory.Room(limit, lambda: shared().held(), CACHE.drop_all)
+
+
+def _owner() -> int:
+    owner: _Owner = st.session_state.setdefault(_OWNER, _Owner())
+    return owner.number

@@ -1,0 +1,105 @@
+"""Two clips side by side: their votes, their players on one scale, and the bars of each model."""
+
+from collections.abc import Sequence
+from html import escape
+
+import streamlit as st
+
+from emo import formatting
+from emo.app import clip_cache, common, html, player, player_data, text
+from emo.app.compare import text as words
+from emo.app.compare.collection import Entry
+from emo.audio import activity, isolated
+from emo.inference.predictor import ANSWER_KEYS, Prediction
+from emo.labels import LABELS, VOTE
+from emo.server import memory
+
+Pair = tuple[tuple[Entry, Prediction], tuple[Entry, Prediction]]
+
+
+@clip_cache.kept(text.LISTENING)
+def draw(digest: str, name: str, shown_s: float, _data: bytes) -> bytes:
+    """:func:`pack`, kept for this session only, under the digest and name of the file."""
+    with common.turn("draw", memory.draw_bytes(shown_s)):
+        return pack(_data, name, shown_s)
+
+
+def pack(data: bytes, name: str, shown_s: float) -> bytes:
+    """What the player draws and plays of the clip in a file, with so many seconds across."""
+    samples = isolated.shared().decode(data, name).samples
+    said = text.PLAYER | {"hint": words.PLAYER_HINT}
+    return player_data.pack_player(samples, activity.active_span(samples), said, shown_s=shown_s)
+
+
+def show_pair(pair: Pair) -> None:
+    """Nothing; shows two clips that were answered."""
+    st.header(words.PAIR_TITLE, anchor=False)
+    with st.container(key="pair"):
+        for letter, (entry, found), column in zip(
+            words.LETTERS, pair, st.columns(2, gap="small"), strict=True
+        ):
+            doubt = "doubtful-" if found.concerns else ""
+            with column.container(border=True, height="stretch", key=f"{doubt}pair-{letter}"):
+                _show_vote(letter, entry, found)
+        shown_s = max(found.duration_s for _, found in pair)
+        for letter, (entry, _), column in zip(
+            words.LETTERS, pair, st.columns(2, gap="small"), strict=True
+        ):
+            block = draw(entry.digest, entry.name, shown_s, entry.given.data)
+            with column.container(border=True, height="stretch", key=f"pair-sound-{letter}"):
+                player.show_player(block, f"pair-{letter}-{entry.digest[:16]}")
+        st.caption(words.PAIR_NOTE)
+        first, second = (found.answers for _, found in pair)
+        cards = [
+            paired_bars(
+                text.MODEL_NAMES[key],
+                first[key].probabilities.tolist(),
+                second[key].probabilities.tolist(),
+            )
+            for key in (VOTE, *ANSWER_KEYS[:-1])
+            if all(key in found.answers for _, found in pair)
+        ]
+        st.html(f'<div class="emo-pairs">{"".join(cards)}</div>')
+
+
+def _show_vote(letter: str, entry: Entry, found: Prediction) -> None:
+    vote = found.answers[VOTE]
+    st.html(html.vote(vote, words.clip(letter), common.agreement(found)))
+    st.text(" · ".join([entry.name, formatting.seconds(found.duration_s)]))
+    for concern in found.concerns:
+        st.warning(common.plain(concern.sentence))
+    for warning in found.warnings:
+        st.warning(common.plain(warning))
+
+
+def paired_bars(name: str, first: Sequence[float], second: Sequence[float]) -> str:
+    """One model's shares of each emotion in two clips, two bars a row; a table to a screen reader.
+
+    Parameters
+    ----------
+    first, second
+        Seven shares from 0 to 1, in the order of ``LABELS``.
+    """
+    rows = "".join(
+        f'<tr><th scope="row">{escape(label)}</th><td class="emo-two">'
+        f"{_bar(label, one, '')}{_bar(label, other, ' emo-striped')}</td>"
+        f"{_share(one, first)}{_share(other, second)}</tr>"
+        for label, one, other in zip(LABELS, first, second, strict=True)
+    )
+    heads = "".join(f'<th scope="col" class="emo-share">{one}</th>' for one in words.LETTERS)
+    return (
+        f'<section><h3 class="emo-model">{escape(name)}</h3>'
+        f'<table class="emo-bars emo-paired"><caption>{escape(words.pair_caption(name))}</caption>'
+        '<colgroup><col class="emo-c1"><col><col class="emo-c3"><col class="emo-c3"></colgroup>'
+        f'<thead><tr><td></td><td class="emo-two" aria-hidden="true">{words.KEY}</td>{heads}</tr>'
+        f"</thead><tbody>{rows}</tbody></table></section>"
+    )
+
+
+def _bar(label: str, share: float, kind: str) -> str:
+    return f'<div class="emo-bar emo-{escape(label)}{kind}" style="width:{100 * share:.1f}%"></div>'
+
+
+def _share(share: float, shares: Sequence[float]) -> str:
+    top = " emo-most" if share == max(shares) else ""
+    return f'<td class="emo-share{top}">{formatting.percent(share)}</td>'

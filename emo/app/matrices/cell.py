@@ -1,0 +1,286 @@
+"""Behind a cell of a matrix: which clips, what each model said of them, and how they sound."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from html import escape
+from pathlib import Path
+
+import numpy as np
+import streamlit as st
+
+from emo import formatting
+from emo import labels as emo_labels
+from emo.app import common, controls, current_clip, theme, url
+from emo.app import text as app_text
+from emo.app.matrices import grid, selection
+from emo.app.matrices import text as words
+from emo.app.matrices.text import model_name
+from emo.audio import clip as audio_clip
+from emo.corpora import catalogue
+from emo.corpora.catalogue import default_directory
+from emo.errors import AudioError, CorpusError
+from emo.evaluation import subsets
+from emo.inference import predictor
+from emo.labels import LABELS
+
+N_ROWS = 8
+"""Clips in sight at a time."""
+
+_MODEL, _ACTED, _ANSWER = "cell-model", "cell-acted", "cell-answer"
+_PLAYED = "cell-played"
+_PAGE = "cell-page"
+
+
+@dataclass(frozen=True)
+class Picked:
+    """A cell: key of the model (or ``listeners``), acted emotion, answer."""
+
+    key: str
+    acted: str
+    answer: str
+
+    def as_text(self) -> str:
+        """The cell as it stands in the address."""
+        return f"{self.key}.{self.acted}.{self.answer}"
+
+
+# --- Choosing a cell -----------------------------------------------------------------------------
+
+
+def picked(keys: Sequence[str], labels: Sequence[str]) -> Picked | None:
+    """The cell that was clicked or chosen, or that the address asks for; None if there is none."""
+    asked = None if _MODEL in st.session_state else url.asked("cell", _every(keys, labels))
+    if asked:
+        _choose(*asked.split("."))
+    usual = emo_labels.VOTE if emo_labels.VOTE in keys else keys[0]
+    key = controls.hold(_MODEL, usual, keys)
+    acted, answer = (controls.hold(name, None, labels) for name in (_ACTED, _ANSWER))
+    return Picked(key, acted, answer) if acted and answer else None
+
+
+def _choose(key: str, acted: str | None, answer: str | None) -> None:
+    for name, value in ((_MODEL, key), (_ACTED, acted), (_ANSWER, answer)):
+        controls.put(name, value)
+
+
+def _every(keys: Sequence[str], labels: Sequence[str]) -> list[str]:
+    return [Picked(key, a, b).as_text() for key in keys for a in labels for b in labels]
+
+
+def take_click(key: str, chart: str) -> None:
+    """Nothing; makes the cell that was chosen in a model's matrix the one that is looked behind.
+
+    Chosen a second time, it is let go.
+    """
+    cell = grid.picked_cell(chart)
+    if cell is None:
+        return
+    if tuple(controls.kept(name, None) for name in (_MODEL, _ACTED, _ANSWER)) == (key, *cell):
+        _choose(key, None, None)
+    else:
+        _choose(key, *cell)
+
+
+def show_cell(view: selection.View, keys: Sequence[str], cell: Picked | None) -> None:
+    """The choice of a cell by keyboard, and the clips in it."""
+    st.header(words.TITLE, anchor=False)
+    with st.container(horizontal=True, gap="medium", key="cell"):
+        st.selectbox(
+            words.MODEL_LABEL,
+            list(keys),
+            index=keys.index(controls.kept(_MODEL, keys[0])),
+            format_func=model_name,
+            key=_MODEL,
+            on_change=controls.note,
+            args=(_MODEL,),
+            width=190,
+        )
+        for name, label in ((_ACTED, words.ACTED_LABEL), (_ANSWER, words.ANSWER_LABEL)):
+            value = controls.kept(name, None)
+            st.selectbox(
+                label,
+                list(view.labels),
+                index=None if value is None else view.labels.index(value),
+                key=name,
+                on_change=controls.note,
+                args=(name,),
+                placeholder=words.ANY,
+                width=170,
+            )
+    if cell is None:
+        st.caption(words.HINT)
+        return
+    part = selection.answers_of(view)
+    if part is None:
+        return
+    named = selection.with_votes(part) if view.protocol == "listeners" else None
+    if cell.key == subsets.LISTENERS and named is None:
+        st.info(words.NO_VOTES_CUT)
+        return
+    part = part if named is None else named
+    _show_found(part, cell, view)
+
+
+def _show_found(part: subsets.Answers, cell: Picked, view: selection.View) -> None:
+    of_listeners = cell.key == subsets.LISTENERS
+    column = part.labels.index(cell.answer)
+    if of_listeners:
+        rows = subsets.named_so(part, cell.acted, cell.answer)
+        counts = part.shares[subsets.LISTENERS]
+        n_row = int(counts[part.emotions == cell.acted].sum())
+        n = int(counts[rows, column].sum())
+    else:
+        rows = subsets.behind(part, cell.key, cell.acted, cell.answer, view.floor / 100)
+        n, own = len(rows), part.emotions == cell.acted
+        n_row = int((own & subsets.kept(part, cell.key, view.floor / 100)).sum())
+    st.text(words.cell(cell.acted, cell.answer, n, n_row, of_listeners))
+    if len(rows):
+        _show_clips(part.take(rows), cell)
+
+
+# --- The clips -----------------------------------------------------------------------------------
+
+
+@st.fragment
+def _show_clips(clips: subsets.Answers, cell: Picked) -> None:
+    """A few clips at a time, in either order, and what is needed to hear them."""
+    with st.container(horizontal=True, gap="medium", vertical_alignment="bottom", key="order"):
+        order = st.segmented_control(
+            words.ORDER_LABEL,
+            list(words.ORDER_NAMES),
+            default=controls.hold("cell-order", next(iter(words.ORDER_NAMES))),
+            required=True,
+            format_func=words.ORDER_NAMES.__getitem__,
+            key="cell-order",
+            on_change=controls.note,
+            args=("cell-order",),
+        )
+    # A change of what is listed, or of its order, begins again at the front.
+    listed = (cell, order, len(clips), str(clips.clips[0]))
+    seen, first = st.session_state.get(_PAGE, (None, 0))
+    first = first if seen == listed else 0
+    st.session_state[_PAGE] = (listed, first)
+    rows = np.arange(len(clips))[:: 1 if order == "surest" else -1][first : first + N_ROWS]
+    data = default_directory()
+    with st.container(key="clips", gap="small"):
+        for row in rows.tolist():
+            _show_clip(clips, row, cell, data)
+    if len(clips) > N_ROWS:
+        _show_pages(len(clips), first)
+    if data is None:
+        st.caption(words.HOW_TO_HEAR)
+
+
+def _show_pages(n: int, first: int) -> None:
+    with st.container(horizontal=True, vertical_alignment="center", key="pages"):
+        for label, to, is_end in (
+            (words.EARLIER, first - N_ROWS, first == 0),
+            (words.LATER, first + N_ROWS, first + N_ROWS >= n),
+        ):
+            st.button(label, key=f"page-{label}", disabled=is_end, on_click=_turn, args=(to,))
+        st.text(words.shown_of(first + 1, min(first + N_ROWS, n), n), width="content")
+
+
+def _turn(to: int) -> None:
+    listed, _ = st.session_state[_PAGE]
+    st.session_state[_PAGE] = (listed, to)
+
+
+def _show_clip(clips: subsets.Answers, row: int, cell: Picked, data: Path | None) -> None:
+    """One clip: its name, which plays it where it is on disk, whose it is, and all answers."""
+    name, corpus = str(clips.clips[row]), str(clips.corpora[row])
+    left, right = st.columns([4, 9], gap="small", vertical_alignment="center")
+    if data is None:
+        left.text(name)
+    else:
+        left.button(
+            common.plain(name),
+            key=f"hear-{corpus}-{name}",
+            icon=":material/play_arrow:",
+            on_click=_play,
+            args=(corpus, name),
+            width="stretch",
+        )
+    right.html(_answers(clips, row, cell))
+    if data is not None and st.session_state.get(_PLAYED) == (corpus, name):
+        _show_sound(corpus, name, str(clips.emotions[row]), data)
+
+
+def _answers(clips: subsets.Answers, row: int, cell: Picked) -> str:
+    """What every model said of a clip, as HTML."""
+    corpus = app_text.CORPUS_NAMES.get(str(clips.corpora[row]), str(clips.corpora[row]))
+    whose = words.speaker(corpus, str(clips.speakers[row]), str(clips.sexes[row]))
+    said = []
+    for key in (*predictor.MODEL_KEYS, emo_labels.VOTE):
+        shares = clips.shares[key][row]
+        label = clips.labels[int(shares.argmax())]
+        own = " emo-own" if key == cell.key else ""
+        said.append(
+            f'<li class="emo-said-one{own}"><span class="emo-who">'
+            f"{escape(app_text.LANE_NAMES[key])}</span> "
+            f"{theme.sign(label) if label in LABELS else ''} {escape(label)} "
+            f'<span class="emo-confidence">{formatting.percent(float(shares.max()))}</span></li>'
+        )
+    if subsets.LISTENERS in clips.shares:
+        counts = clips.shares[subsets.LISTENERS][row]
+        n = int(counts[clips.labels.index(cell.answer)])
+        said.append(f"<li>{escape(words.votes_for(cell.answer, n, int(counts.sum())))}</li>")
+    return f'<p class="emo-whose">{escape(whose)}</p><ul class="emo-said">{"".join(said)}</ul>'
+
+
+# --- Hearing them --------------------------------------------------------------------------------
+
+
+def _play(corpus: str, name: str) -> None:
+    st.session_state[_PLAYED] = (corpus, name)
+
+
+@st.cache_resource(max_entries=1, show_spinner=words.LOOKING)
+def _shelf(directory: str) -> catalogue.Shelf:
+    """Where the clips lie; looked up when the first is played."""
+    return catalogue.open_shelf(Path(directory))
+
+
+def _show_sound(corpus: str, name: str, emotion: str, data: Path) -> None:
+    """The clip, playing, with its name within the folder, and a way to look at it closely."""
+    try:
+        inside, path = catalogue.take_down(_shelf(str(data)), corpus, name)
+        clip = audio_clip.load(path)
+    except (AudioError, CorpusError) as error:
+        common.LOG.error("%s", error)  # it may name folders of the server
+        st.warning(common.plain(str(error)) if not _names_a_path(error, data) else words.NOT_HEARD)
+        return
+    with st.container(key="sound", gap="small"):
+        st.audio(clip.samples, sample_rate=audio_clip.RATE_HZ, autoplay=True, alt=name)
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.text(inside, width="content")
+            if st.button(words.OPEN, key="open-in-analyse", type="tertiary"):
+                known = current_clip.Trained(corpus, emotion, st.query_params.to_dict())
+                content = path.read_bytes()
+                current_clip.choose(
+                    current_clip.Choice(path.name, content, current_clip.CORPUS, trained=known)
+                )
+                st.switch_page("pages/analyse.py")
+
+
+def _names_a_path(error: Exception, data: Path) -> bool:
+    return str(data) in str(error) or str(data.resolve()) in str(error)
+
+
+def sentences(counts: np.ndarray, labels: Sequence[str], of_listeners: bool) -> list[list[str]]:
+    """What each cell of a matrix says, row by row."""
+    return [
+        [
+            words.cell(acted, answer, int(counts[i, j]), int(counts[i].sum()), of_listeners)
+            for j, answer in enumerate(labels)
+        ]
+        for i, acted in enumerate(labels)
+    ]
+
+
+def kept_scores(scores: app_text.Scores) -> Mapping[str, tuple[str, str]]:
+    """Share of the clips that a model still answers, with how many; empty where all are."""
+    if "kept" not in scores or scores["kept"] == 1.0:
+        return {}
+    text = formatting.tenths(scores["kept"])
+    return {words.KEPT: (text, words.kept(scores["n"], scores["of"]))}

@@ -1,0 +1,286 @@
+"""The page *Teach it*: clips of one's own, what was learned of them, and the answer *Yours*."""
+
+import hashlib
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+import streamlit as st
+
+from emo.app import common, controls, html
+from emo.app.serving import uploads
+from emo.app.teach import text as words
+from emo.app.teach.session import (
+    FAULTS,
+    LEARNED,
+    LESSONS,
+    WAITING,
+    GivenClip,
+    keep_lessons,
+    learned_head,
+    lessons,
+    loaded_models,
+)
+from emo.app.text import NO_MODELS, UPLOAD_HELP
+from emo.audio import isolated
+from emo.errors import BusyError, EmoError, LessonError, ModelError
+from emo.formatting import percent
+from emo.inference import adaptation
+from emo.inference.adaptation import Lesson
+from emo.labels import LABELS
+from emo.server import memory
+from emo.system import filenames
+
+_ROUND = "lessons-round"  # counts what was given; new keys empty the widgets
+_EMOTION = "lessons-emotion"
+_RECORDED = "lessons-recorded"  # counts the recordings, to name them
+
+
+# --- Ways in -------------------------------------------------------------------------------------
+
+
+def _key(name: str) -> str:
+    return f"lessons-{name}-{st.session_state.get(_ROUND, 0)}"
+
+
+def _empty_widgets() -> None:
+    st.session_state[_ROUND] = st.session_state.get(_ROUND, 0) + 1
+
+
+def show_ways_in() -> None:
+    """Nothing; the choice of an emotion, and under it an upload of several clips and a recorder.
+
+    These belong to the emotion: what is still under way when another is chosen is dropped, not
+    taught under the wrong one.
+    """
+    with st.container(border=True, key="teach-ways-in"):
+        emotion = st.pills(
+            words.EMOTION_LABEL,
+            LABELS,
+            default=controls.hold(_EMOTION, LABELS[0], LABELS),
+            required=True,
+            key=_EMOTION,
+            on_change=controls.note,
+            args=(_EMOTION,),
+        )
+        left, right = st.columns(2, gap="medium")
+        key = _key(f"up-{emotion}")
+        left.file_uploader(
+            words.UPLOAD_LABEL,
+            accept_multiple_files=True,
+            key=key,
+            on_change=_take_files,
+            args=(key, emotion),
+            help=f"{UPLOAD_HELP} {words.most()}",
+        )
+        key = _key(f"mic-{emotion}")
+        right.audio_input(
+            words.RECORD_LABEL, key=key, on_change=_take_recording, args=(key, emotion)
+        )
+        st.caption(words.COURTESY)
+
+
+def _take_files(key: str, emotion: str) -> None:
+    files = st.session_state.get(key) or []
+    _wait([GivenClip(filenames.clean(file.name), file.getvalue(), emotion) for file in files])
+
+
+def _take_recording(key: str, emotion: str) -> None:
+    file = st.session_state.get(key)
+    if file is None:
+        return
+    number = st.session_state[_RECORDED] = st.session_state.get(_RECORDED, 0) + 1
+    _wait([GivenClip(f"{words.RECORDING} {number}", file.getvalue(), emotion)])
+
+
+def _wait(given: Sequence[GivenClip]) -> None:
+    """Put clips in the row of those to be heard, and empty the widgets they came from.
+
+    The server keeps their files for as long as they wait, and counts them.
+    """
+    waiting = st.session_state.setdefault(WAITING, uploads.Waiting())
+    waiting.extend(given)
+    uploads.count_waiting(waiting)
+    st.session_state[FAULTS] = []
+    _empty_widgets()
+
+
+def hear_what_was_given() -> None:
+    """Nothing; turns the clips that wait into lessons, and says which could not be used.
+
+    Clip by clip, so that a click in between loses none.
+    """
+    waiting: uploads.Waiting[GivenClip] = st.session_state.get(WAITING) or uploads.Waiting()
+    if waiting:
+        total = len(waiting)
+        bar = st.progress(0.0)
+        while waiting:
+            done = total - len(waiting)
+            bar.progress(done / total, common.plain(words.LISTENING.format(waiting[0].name)))
+            _hear(waiting[0])
+            uploads.let_go([waiting.pop(0).data])
+        bar.empty()
+        keep_lessons(lessons())
+    faults = st.session_state.get(FAULTS, [])
+    if faults:
+        with st.container(border=True, key="lessons-faults-shown"):
+            for name, sentence in faults:
+                st.text(name)
+                st.warning(common.plain(sentence))
+
+
+def _hear(given: GivenClip) -> None:
+    """Make one clip a lesson, or note why not."""
+    faults = st.session_state.setdefault(FAULTS, [])
+    try:
+        with common.turn("lesson", memory.DECODE_BYTES):
+            prediction = common.predict_decoded(isolated.shared().decode(given.data, given.name))
+        if not len(prediction.hidden):
+            raise ModelError(words.NOTHING_TO_LEARN_FROM)
+        lesson = adaptation.as_lesson(given.name, given.emotion, prediction)
+        st.session_state[LESSONS] = adaptation.add_lesson(lessons(), lesson)
+        faults += [(given.name, words.taken_anyway(one.sentence)) for one in prediction.concerns]
+    except ModelError as error:
+        common.LOG.error("%s", error)  # it names folders of the server, which are not for the page
+        faults.append((given.name, NO_MODELS))
+    except BusyError:
+        raise
+    except EmoError as error:
+        faults.append((given.name, str(error)))
+    except Exception:
+        common.LOG.exception("a lesson failed")
+        faults.append((given.name, words.UNEXPECTED))
+
+
+# --- The clips -----------------------------------------------------------------------------------
+
+
+def show_lessons() -> None:
+    """Nothing; the clips of each emotion, each a button that removes it."""
+    if not lessons():
+        st.caption(words.NO_LESSONS)
+        return
+    st.header(words.LESSONS_TITLE, anchor=False)
+    st.caption(words.LESSONS_NOTE)
+    counts = Counter(lesson.emotion for lesson in lessons())
+    for label in adaptation.taught_labels(lessons()):
+        st.html(html.emotion_line(label, words.count(counts[label])))
+        with st.container(horizontal=True, gap="small", key=f"lessons-{label}"):
+            for lesson in lessons():
+                if lesson.emotion == label:
+                    _show_chip(lesson)
+    needed = words.still_needed(counts)
+    if needed:
+        st.caption(needed)
+
+
+def _show_chip(lesson: Lesson) -> None:
+    key = hashlib.sha256(lesson.hidden.tobytes()).hexdigest()[:16]
+    st.button(
+        common.plain(words.chip(lesson.name)),
+        key=f"lesson-{key}",
+        icon=":material/close:",
+        help=words.REMOVE_HELP,
+        on_click=_remove,
+        args=(lesson,),
+    )
+
+
+def _remove(lesson: Lesson) -> None:
+    keep_lessons([one for one in lessons() if one is not lesson])
+
+
+# --- What was learned ----------------------------------------------------------------------------
+
+
+def show_learned() -> None:
+    """Nothing; how often the head and the vote were right, and which emotions it mixes up."""
+    learned = learned_head()
+    if learned is None:
+        return
+    trial = learned.trial
+    st.header(words.LEARNED_TITLE, anchor=False)
+    with st.container(border=True, key="learned"):
+        rows = [
+            html.Ranked(
+                name,
+                right / trial.clips,
+                percent(right / trial.clips),
+                words.share(right, trial.clips),
+                name == words.YOURS_NAME,
+            )
+            for name, right in words.ranking_rows(trial)
+        ]
+        st.html(html.ranking(rows, words.RANKING_CAPTION))
+        st.html(html.note(words.how_tested(trial, learned.duration_s)))
+        with st.expander(words.CONFUSION_LABEL):
+            st.html(
+                html.table(
+                    (words.CONFUSION_HEAD, *trial.labels),
+                    words.confusion_rows(trial.labels, trial.counts.tolist()),
+                    words.CONFUSION_CAPTION,
+                )
+            )
+    st.page_link("pages/analyse.py", label=words.TRY_LABEL, icon=":material/arrow_forward:")
+
+
+# --- The file ------------------------------------------------------------------------------------
+
+
+def show_files() -> None:
+    """Nothing; ways to save what was taught, to load it again, and to forget it."""
+    st.header(words.FILE_TITLE, anchor=False)
+    st.caption(words.FILE_NOTE)
+    if lessons():
+        with st.container(horizontal=True, vertical_alignment="center", key="lessons-file"):
+            st.download_button(
+                words.SAVE_LABEL,
+                _written(),
+                "emo-lessons.json",
+                "application/json",
+                on_click="ignore",
+                icon=":material/download:",
+            )
+            st.button(words.FORGET_LABEL, on_click=_forget, type="tertiary", help=words.FORGET_HELP)
+    key = _key("file")
+    st.file_uploader(
+        words.LOAD_LABEL,
+        type="json",
+        max_upload_size=adaptation.MAX_FILE_BYTES // 2**20,
+        key=key,
+        on_change=_load,
+        args=(key,),
+    )
+
+
+def _written() -> Any:
+    """What writes the file once it is asked for."""
+    kept, digest = lessons(), loaded_models()[0]
+    return lambda: adaptation.write_lessons(kept, digest)
+
+
+def _load(key: str) -> None:
+    """Add the clips of a file to those that are there."""
+    file = st.session_state.get(key)
+    if file is None:
+        return
+    st.session_state[FAULTS] = []
+    uploads.let_go([file.getvalue()])
+    _empty_widgets()
+    try:
+        found = lessons()
+        for lesson in adaptation.read_lessons(file.getvalue(), *loaded_models()):
+            found = adaptation.add_lesson(found, lesson)
+        keep_lessons(found)
+    except LessonError as error:
+        st.session_state[FAULTS] = [(filenames.clean(file.name), str(error))]
+    except ModelError as error:
+        common.LOG.error("%s", error)
+        st.session_state[FAULTS] = [(filenames.clean(file.name), NO_MODELS)]
+
+
+def _forget() -> None:
+    uploads.let_go(one.data for one in st.session_state.get(WAITING, ()))
+    for kept in (LESSONS, LEARNED, WAITING, FAULTS, _RECORDED):
+        st.session_state.pop(kept, None)
+    _empty_widgets()

@@ -1,0 +1,82 @@
+"""The colour of each emotion, and the dashes of its curves: fixed, on every page and figure."""
+
+from urllib.parse import quote
+
+from emo.labels import LABELS, TRAINED_LABELS
+
+EMOTION_COLOURS: dict[str, tuple[str, str]] = {
+    "angry": ("#b30405", "#e04127"),
+    "disgusted": ("#009a78", "#3acd87"),
+    "fearful": ("#3a1c6d", "#8e51b6"),
+    "happy": ("#a87600", "#fad535"),
+    "neutral": ("#545655", "#8f8f8f"),
+    "sad": ("#195aca", "#1a87ff"),
+    "surprised": ("#e05ec7", "#fe8ee5"),
+}
+"""Colour of each emotion on the light and on the dark page.
+
+Found by a search over the hues that people expect: at least 3:1 against the page, and at least
+0.1 apart in OKLab as seen with normal sight, protanopia, deuteranopia and tritanopia.
+"""
+
+CALM_COLOURS = EMOTION_COLOURS["neutral"]
+"""Of calm, which is measured and never answered: its curve is told apart by its dashes."""
+
+DASHES = dict(
+    zip(
+        TRAINED_LABELS,
+        ("solid", "dash", "dot", "dashdot", "longdash", "solid", "dash", "dot"),
+        strict=True,
+    )
+)
+"""Of the ROC of each emotion: colour alone does not tell them apart."""
+
+
+SIGNS = {
+    "angry": (  # a burst
+        "M8 0l1.4 4.6 4.3-2.3-2.3 4.3L16 8l-4.6 1.4 2.3 4.3-4.3-2.3L8 16l-1.4-4.6-4.3 2.3 "
+        "2.3-4.3L0 8l4.6-1.4-2.3-4.3 4.3 2.3z"
+    ),
+    "disgusted": (  # crossed out
+        "M3.4.6L8 5.2 12.6.6l2.8 2.8L10.8 8l4.6 4.6-2.8 2.8L8 10.8l-4.6 4.6-2.8-2.8L5.2 8 .6 3.4z"
+    ),
+    "fearful": "M0 9l4-6 4 5 4-5 4 6v5l-4-6-4 5-4-5-4 6z",  # a tremble
+    "happy": "M0 4h16a8 8 0 0 1-16 0z",  # a bowl, as of a smile
+    "neutral": "M0 5.7h16v4.6H0z",  # level
+    "sad": "M8 0c3 4.4 5.2 7.3 5.2 10.6a5.2 5.2 0 0 1-10.4 0C2.8 7.3 5 4.4 8 0z",  # a drop
+    "surprised": (  # an open ring
+        "M8 0a8 8 0 1 1 0 16A8 8 0 0 1 8 0zm0 4.4a3.6 3.6 0 1 0 0 7.2 3.6 3.6 0 0 0 0-7.2z"
+    ),
+}
+"""Outline of each emotion's sign as the path of an SVG, filled where it is wound an odd number."""
+
+
+def sign(label: str) -> str:
+    """The sign of an emotion as HTML, silent to a screen reader: its name must stand beside it."""
+    return f'<span class="emo-sign emo-sign-{label} emo-{label}" aria-hidden="true"></span>'
+
+
+def styles() -> str:
+    """CSS that gives each emotion its colour and its sign, on the light and on the dark page."""
+    return "".join(_style(label) for label in LABELS)
+
+
+def _style(label: str) -> str:
+    light, dark = EMOTION_COLOURS[label]
+    both = f"light-dark({light},{dark})"
+    return (
+        f".emo-{label}{{background:{light};background:{both};fill:{light};fill:{both}}}"
+        f".emo-sign-{label},.st-key-sample-{label}{{--emo-sign:{mask(label)};--emo-colour:{both}}}"
+    )
+
+
+def mask(label: str) -> str:
+    """The shape of an emotion's sign as CSS."""
+    return f'url("data:image/svg+xml,{quote(_picture(label))}")'
+
+
+def _picture(label: str) -> str:
+    return (
+        '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 16 16">'
+        f'<path fill-rule="evenodd" d="{SIGNS[label]}"/></svg>'
+    )

@@ -1,0 +1,153 @@
+"""Alter a signal: noise, rooms, telephone bands, codecs, speed and pitch."""
+
+import io
+
+import numpy as np
+from numpy.random import Generator
+
+from emo.audio.activity import Doubles, Floats, active_span, loudest_rms
+from emo.audio.clip import RATE_HZ
+
+MP3_BIT_RATES = (24_000, 32_000, 40_000, 64_000)  # bits per second
+N_VOICES_OF_BABBLE = 5
+
+TELEPHONE_HZ = (300.0, 3400.0)
+TELEPHONE_ORDER = 4
+_MU = 255.0  # ITU-T G.711
+_BIT_RATE_LIMITS = (8_000, 160_000)  # what libsndfile offers at 16 kHz
+
+
+def change_speed(samples: Floats, factor: float) -> Floats:
+    """The clip played ``factor`` times as fast, so that its pitch moves as well."""
+    import soxr
+
+    return np.asarray(soxr.resample(samples, RATE_HZ * factor, RATE_HZ), np.float32)
+
+
+def fast_length(n: int) -> int:
+    """An even length from ``n`` up whose transform is quick: its prime factors are 2, 3 and 5."""
+    half = -(-n // 2)
+    best = 1 << (half - 1).bit_length()
+    fives = 1
+    while fives < best:
+        odd = fives
+        while odd < best:
+            best = min(best, odd << (-(-half // odd) - 1).bit_length())
+            odd *= 3
+        fives *= 5
+    return 2 * best
+
+
+def _spectral_noise(n: int, rng: Generator, tilt: float) -> Floats:
+    """Gaussian noise whose power falls by ``6 tilt`` dB per octave, of RMS 1, float32 (n,)."""
+    size = fast_length(n)
+    spectrum = np.fft.rfft(rng.standard_normal(size))
+    frequency = np.maximum(np.fft.rfftfreq(size, 1 / RATE_HZ), 50.0)
+    noise = np.fft.irfft(spectrum * frequency**-tilt)[:n]
+    return np.asarray(noise / np.sqrt(np.mean(noise**2)), np.float32)
+
+
+def add_at_ratio(samples: Floats, noise: Floats, ratio_db: float) -> Floats:
+    """The clip over a noise, the loudest 200 ms of the clip ``ratio_db`` above the noise's RMS."""
+    power = np.sqrt(np.mean(noise.astype(np.float64) ** 2))
+    if power == 0.0:
+        return samples
+    gain = loudest_rms(samples) / power * 10 ** (-ratio_db / 20)
+    return samples + noise * np.float32(gain)
+
+
+def add_noise(samples: Floats, ratio_db: float, rng: Generator, tilt: float = 0.5) -> Floats:
+    """The clip over steady noise, pink unless told otherwise."""
+    return add_at_ratio(samples, _spectral_noise(len(samples), rng, tilt), ratio_db)
+
+
+def add_babble(samples: Floats, ratio_db: float, rng: Generator) -> Floats:
+    """The clip over voices talking at once.
+
+    The voices are the clip's own, reversed, shifted and at other speeds, so that no other clip, and
+    no speaker of a test fold, is heard in training.
+    """
+    total = np.zeros(len(samples), np.float32)
+    for _ in range(N_VOICES_OF_BABBLE):
+        voice = change_speed(samples[::-1], rng.uniform(0.75, 1.3))
+        total += np.roll(np.resize(voice, len(samples)), rng.integers(len(samples)))
+    return add_at_ratio(samples, total, ratio_db)
+
+
+def reverberate(samples: Floats, decay_s: float, direct_db: float, rng: Generator) -> Floats:
+    """The clip in a room: exponentially decaying noise follows every sound (Polack 1988)."""
+    from scipy.signal import fftconvolve
+
+    n = int(decay_s * RATE_HZ)
+    tail = rng.standard_normal(n) * 10 ** (-3 * np.arange(n) / n)
+    tail[: RATE_HZ // 400] = 0.0  # the first reflection comes after 2.5 ms
+    tail *= 10 ** (-direct_db / 20) / np.sqrt(np.sum(tail**2))
+    tail[0] = 1.0
+    return np.asarray(fftconvolve(samples, tail)[: len(samples)], np.float32)
+
+
+def equalise(samples: Floats, gains_db: Floats) -> Floats:
+    """The clip with a smooth gain over frequency: ``gains_db`` at equal steps of 0 to 8 kHz."""
+    spectrum = np.fft.rfft(samples, fast_length(len(samples)))
+    place = np.linspace(0, len(gains_db) - 1, len(spectrum))
+    gain = 10 ** (np.interp(place, np.arange(len(gains_db)), gains_db) / 20)
+    return np.asarray(np.fft.irfft(spectrum * gain)[: len(samples)], np.float32)
+
+
+def telephone(samples: Floats) -> Floats:
+    """The clip through a telephone: 300 to 3400 Hz, eight bits by the μ-law of ITU-T G.711."""
+    from scipy.signal import butter, sosfiltfilt
+
+    band = butter(TELEPHONE_ORDER, TELEPHONE_HZ, "bandpass", fs=RATE_HZ, output="sos")
+    return compand(sosfiltfilt(band, samples))
+
+
+def compand(samples: Floats | Doubles) -> Floats:
+    """The clip in eight bits by the μ-law of ITU-T G.711, full scale at its peak."""
+    peak = np.abs(samples).max() or 1.0
+    level = np.sign(samples) * np.log1p(_MU * np.abs(samples) / peak) / np.log1p(_MU)
+    level = np.round(level * 127) / 127
+    linear = np.sign(level) * np.expm1(np.abs(level) * np.log1p(_MU)) / _MU
+    return np.asarray(linear * peak, np.float32)
+
+
+def recode_mp3(samples: Floats, bits_per_s: int = 32_000) -> Floats:
+    """The clip after MP3 at a constant bit rate; the coder's silence around it may stay."""
+    import soundfile
+
+    low, high = _BIT_RATE_LIMITS
+    peak = np.abs(samples).max() or 1.0
+    file = io.BytesIO()
+    soundfile.write(
+        file,
+        samples / peak * 0.9,
+        RATE_HZ,
+        format="MP3",
+        subtype="MPEG_LAYER_III",
+        bitrate_mode="CONSTANT",
+        compression_level=(high - bits_per_s) / (high - low),
+    )
+    file.seek(0)
+    decoded, _ = soundfile.read(file, dtype="float32")
+    return np.asarray(decoded * (peak / 0.9), np.float32)
+
+
+def amplify(samples: Floats, gain_db: float) -> Floats:
+    """The clip louder or softer, as 16-bit samples, cut off at full scale."""
+    louder = samples * 10 ** (gain_db / 20)
+    return np.asarray(np.round(np.clip(louder, -1.0, 1.0) * 32767) / 32767, np.float32)
+
+
+def clip_loud(samples: Floats, gain_db: float) -> Floats:
+    """The clip brought to full scale and then amplified, so that its peaks are cut off."""
+    peak = np.abs(samples).max() or 1.0
+    return amplify(samples / peak, gain_db)
+
+
+def excerpt(samples: Floats, duration_s: float, rng: Generator) -> Floats:
+    """A stretch of the clip from within what is not silent, at most ``duration_s`` long."""
+    start, stop = active_span(samples)
+    n = int(duration_s * RATE_HZ)
+    latest = max(start, stop - n)
+    first = int(rng.integers(start, latest + 1))
+    return samples[first : first + n]

@@ -1,0 +1,196 @@
+"""Recordings in tar archives, read as the archive streams by; nothing is unpacked to the disk.
+
+What the headers of an archive claim is held against the bytes that are there.
+"""
+
+import bz2
+import gzip
+import lzma
+import tarfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import PurePosixPath
+from typing import Any
+
+from emo.audio.limits import MAX_BYTES
+from emo.batch.skips import HEAD_BYTES, HIDDEN, Skip, promises_sound, reason_to_skip
+from emo.system.lists import Readable
+
+ARCHIVES = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
+
+MAX_RATIO = 2_000
+"""Unpacked bytes to packed ones; deflate cannot reach it, nor can sound that is compressed."""
+
+_ALWAYS_UNPACKED = 64 * 2**20  # bytes, whatever the ratio
+_MAX_HEADER = 2**20  # bytes of a member's name and notes, which are read at once
+_LONG_HEADERS = (
+    tarfile.XHDTYPE,
+    tarfile.XGLTYPE,
+    tarfile.SOLARIS_XHDTYPE,
+    tarfile.GNUTYPE_LONGNAME,
+    tarfile.GNUTYPE_LONGLINK,
+)
+_MAX_ENDS = 8  # reads at the end of a file before what is missing is taken to be missing
+_MAGIC_BYTES = 6
+_COMPRESSIONS: tuple[tuple[bytes, Callable[[Any], Any]], ...] = (
+    (b"\x1f\x8b\x08", lambda file: gzip.GzipFile(fileobj=file)),
+    (b"BZh", bz2.BZ2File),
+    (b"\xfd7zXZ\0", lzma.LZMAFile),
+)
+
+Wanted = Callable[[str], bool]
+"""Return whether a recording of this name is to be read; asked once for each recording."""
+
+
+@dataclass(frozen=True)
+class Member:
+    """A recording in an archive: its bytes, or why they are not read."""
+
+    name: str
+    data: bytes | None = field(default=None, repr=False)
+    error: str = ""
+
+
+class _Header(tarfile.TarInfo):
+    """A header that may neither be damaged, which would pass for the end, nor huge."""
+
+    @classmethod
+    def frombuf(cls, buf: Any, encoding: Any, errors: Any) -> "_Header":
+        header = super().frombuf(buf, encoding, errors)
+        if header.type in _LONG_HEADERS and header.size > _MAX_HEADER:
+            raise tarfile.ReadError(f"a header of {header.size:,} bytes")
+        return header
+
+    @classmethod
+    def fromtarfile(cls, archive: tarfile.TarFile) -> "_Header":
+        try:
+            return super().fromtarfile(archive)
+        except tarfile.EOFHeaderError:  # type: ignore[attr-defined] # the types lack it
+            raise
+        except tarfile.HeaderError as error:
+            raise tarfile.ReadError(str(error)) from error
+
+
+class _Packed:
+    """A stream whose first bytes have been read, and whose bytes are counted."""
+
+    def __init__(self, file: Readable) -> None:
+        self._file = file
+        self.head = b""
+        while len(self.head) < _MAGIC_BYTES and (more := file.read(_MAGIC_BYTES - len(self.head))):
+            self.head += more
+        self._rest = self.head
+        self.n_bytes = 0
+
+    def read(self, size: int = -1, /) -> bytes:
+        data, self._rest = (self._rest[:size], self._rest[size:]) if size > 0 else (b"", self._rest)
+        data = data or self._file.read(size)
+        self.n_bytes += len(data)
+        return data
+
+
+class _Unpacked:
+    """The bytes of an archive, which end where the file does and not where a header claims.
+
+    tarfile goes on reading at the end for all that a header has announced, be it years.  Memory is
+    bounded too: no more is unpacked at once than is asked for.
+    """
+
+    def __init__(self, file: Readable) -> None:
+        self._packed = _Packed(file)
+        self._n_bytes = self._n_ends = 0
+        self._read: Callable[[int], bytes] = self._packed.read
+        for magic, unpack in _COMPRESSIONS:
+            if self._packed.head.startswith(magic):
+                self._read = unpack(self._packed).read1
+
+    def read(self, size: int, /) -> bytes:
+        data = self._read(size)
+        self._n_bytes += len(data)
+        self._n_ends += not data
+        if self._n_ends > _MAX_ENDS:
+            raise tarfile.ReadError("unexpected end of data")
+        if self._n_bytes > MAX_RATIO * self._packed.n_bytes + _ALWAYS_UNPACKED:
+            raise tarfile.ReadError(f"it unpacks to more than {MAX_RATIO:,} times its size")
+        return data
+
+
+def read_members(file: Readable, wanted: Wanted, skip: Skip, name: str) -> Iterator[Member]:
+    """Yield the recordings that are wanted from an archive, compressed or not, called `name`.
+
+    Raises
+    ------
+    Exception
+        The archive is damaged or cut off; each compression has errors of its own.
+    """
+    stream: Any = _Unpacked(file)
+    with tarfile.open(fileobj=stream, mode="r|", tarinfo=_Header) as archive:
+        for member in _each(archive):
+            full = f"{name}!/{member.name}"
+            if reason := _hidden_or_linked(member):
+                skip(full, reason)
+                continue
+            content = archive.extractfile(member)
+            assert content is not None  # it is a regular file
+            head = b""
+            if not promises_sound(member.name):
+                head = content.read(HEAD_BYTES)
+                if reason := reason_to_skip(head):
+                    skip(full, reason)
+                    continue
+            if wanted(full):
+                if member.size > MAX_BYTES:
+                    yield Member(full, error=_too_large(member.size))
+                else:
+                    yield Member(full, head + content.read())
+
+
+def count_members(path: str, wanted: Wanted, name: str) -> None:
+    """Ask for each recording in an archive, jumping from one header to the next.
+
+    Raises
+    ------
+    OSError, tarfile.TarError
+        The archive is compressed or damaged, so that only reading it would tell.
+    """
+    with (
+        open(path, "rb") as file,
+        tarfile.open(fileobj=file, mode="r:", tarinfo=_Header) as archive,
+    ):
+        for member in _each(archive):
+            if _hidden_or_linked(member):
+                continue
+            if not promises_sound(member.name):
+                content = archive.extractfile(member)
+                if content is None or reason_to_skip(content.read(HEAD_BYTES)):
+                    continue
+            wanted(f"{name}!/{member.name}")
+
+
+def _each(archive: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:
+    """Yield the members that are no folders, none of which is kept."""
+    before = -1
+    while (member := archive.next()) is not None:
+        archive.members.clear()  # type: ignore[attr-defined] # it would keep every one
+        if member.offset <= before:
+            raise tarfile.ReadError("a member that leads backwards")
+        before = member.offset
+        if not member.isdir():
+            yield member
+
+
+def _hidden_or_linked(member: tarfile.TarInfo) -> str:
+    """Return why a member is passed over whatever it holds, "" where that is not so."""
+    parts = PurePosixPath(member.name).parts
+    if any(part.startswith(".") and part not in (".", "..") for part in parts):
+        return HIDDEN
+    if member.issym() or member.islnk():
+        return "a link in an archive"
+    return "" if member.isreg() else "not a regular file"
+
+
+def _too_large(size: int) -> str:
+    return (
+        f"The file has {size / 2**20:,.0f} MB; at most {MAX_BYTES // 2**20} MB are read. "
+        "Cut it, or save it as FLAC, MP3 or OGG."
+    )

@@ -1,0 +1,271 @@
+"""The commands that answer for recordings one by one: predict, timeline and explain."""
+
+import argparse
+import os
+import shlex
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
+
+from emo.audio.channels import EACH, MIX, name_with
+from emo.audio.limit_text import ALL_LIMITS
+from emo.audio.limits import MAX_BYTES
+from emo.classifiers.registry import CLASSIFIERS
+from emo.cli.options import (
+    DONE,
+    FAILED,
+    Commands,
+    add_channel,
+    add_models,
+    models_directory,
+    write_text,
+)
+from emo.errors import AudioError, EmoError, SettingError
+from emo.formatting import NBSP
+
+if TYPE_CHECKING:
+    from emo.audio.clip import Clip
+    from emo.inference.predictor import Models
+    from emo.inference.timeline import Timeline
+
+FORMATS = ("table", "json", "csv")
+TIMELINE_FORMATS = ("text", "csv", "json", "srt", "vtt")
+
+STANDARD_INPUT = "-"
+"""What stands for the recording that is piped in; a file of that name is ``./-``."""
+
+STANDARD_INPUT_NAME = "standard input"
+
+
+# --- options -------------------------------------------------------------------------------------
+
+
+def add_answering(commands: Commands) -> None:
+    """Add the commands predict, timeline and explain."""
+    reads = f"Reads {ALL_LIMITS}".replace(NBSP, " ")
+    predict = commands.add_parser("predict", help="label recordings", epilog=reads)
+    predict.add_argument("paths", nargs="+", metavar="PATH", help="audio files, or - to read one")
+    predict.add_argument("--format", choices=FORMATS, default="table")
+    add_channel(predict)
+    add_models(predict)
+    _add_settings(predict)
+    predict.set_defaults(run=run_predict, parser=predict)
+
+    timeline = commands.add_parser("timeline", help="label the speech in a recording, as it goes")
+    timeline.add_argument("path", metavar="FILE", help="an audio file, or - to read one")
+    timeline.add_argument(
+        "--format", choices=TIMELINE_FORMATS, help="default: what the name of --out says, or text"
+    )
+    timeline.add_argument("--out", type=Path, metavar="FILE", help="write to this file")
+    add_channel(timeline)
+    add_models(timeline)
+    timeline.set_defaults(run=run_timeline)
+
+    explain = commands.add_parser("explain", help="say why the classifiers answer as they do")
+    explain.add_argument("paths", nargs="+", metavar="FILE", help="audio files, or - to read one")
+    explain.add_argument("--format", choices=("text", "json"), default="text")
+    add_channel(explain)
+    add_models(explain)
+    explain.set_defaults(run=run_explain)
+
+
+def _add_settings(parser: argparse.ArgumentParser) -> None:
+    asked = parser.add_argument_group("what if", "alter the clips before they are answered")
+    asked.add_argument(
+        "--noise", type=float, metavar="DB", help="pink noise so far below the voice"
+    )
+    asked.add_argument(
+        "--speed", type=float, default=1.0, metavar="FACTOR", help="faster at the same pitch"
+    )
+    asked.add_argument(
+        "--pitch", type=float, default=0.0, metavar="SEMITONES", help="higher at the same speed"
+    )
+    asked.add_argument("--telephone", action="store_true", help="the band of a telephone")
+    asked.add_argument("--gain", type=float, default=0.0, metavar="DB", help="louder")
+
+
+# --- recordings ----------------------------------------------------------------------------------
+
+
+def read_standard_input(source: BinaryIO) -> bytes:
+    """Return the bytes of a recording that is piped in.
+
+    Raises
+    ------
+    AudioError
+        There are none, or more than are read; what comes after those is left where it is.
+    """
+    data = bytearray()
+    while len(data) <= MAX_BYTES and (block := source.read(2**20)):
+        data += block
+    if not data:
+        raise AudioError(
+            "Nothing came from standard input. Pipe a recording into it, and name - once."
+        )
+    return bytes(data)  # one that is too large is refused by its size
+
+
+def _read(path: str) -> bytes:
+    from emo.audio.clip import read_file
+
+    if path != STANDARD_INPUT:
+        return read_file(path)
+    if sys.stdin is None or sys.stdin.isatty():
+        raise AudioError("Nothing is piped into standard input; give the path of a recording.")
+    return read_standard_input(sys.stdin.buffer)
+
+
+def clips_of(path: str, options: argparse.Namespace) -> "list[tuple[str, Clip | AudioError]]":
+    """Return the clips of a path by name, one for each channel that was asked for.
+
+    A recording that cannot be read is its error.
+    """
+    from emo.audio.clip import decode, decode_each
+
+    title = STANDARD_INPUT_NAME if path == STANDARD_INPUT else path
+    name = "" if path == STANDARD_INPUT else os.path.basename(path)
+    channel: str = options.channel
+    try:
+        if os.path.isdir(path):
+            raise AudioError(_folder_sentence(path, options))
+        data = _read(path)
+        if channel == EACH:
+            found = decode_each(data, name)
+            return [(name_with(title, one), clip) for one, clip in found.items()]
+        return [(name_with(title, channel), decode(data, name, channel))]
+    except AudioError as error:
+        return [(title if channel == EACH else name_with(title, channel), error)]
+
+
+def _folder_sentence(path: str, options: argparse.Namespace) -> str:
+    """Return what to do with a folder: the very command that labels what is in it."""
+    command = ["python", "-m", "emo", "batch", path, "--out", "answers.csv"]
+    command += ["--timeline"] if options.run is run_timeline else []
+    command += ["--channel", options.channel] if options.channel != MIX else []
+    command += ["--models", str(options.models)] if options.models else []
+    return f"This path is a folder. To label all that is in it, run: {shlex.join(command)}"
+
+
+# --- predict, timeline, explain ------------------------------------------------------------------
+
+
+def run_predict(options: argparse.Namespace) -> int:
+    """Print the answers to recordings."""
+    from emo.audio.alteration import Settings
+    from emo.inference.export import Row, write_csv, write_json, write_table
+    from emo.inference.predictor import load_usable, predict_altered
+
+    try:
+        settings = Settings(
+            options.noise, options.speed, options.pitch, options.telephone, options.gain
+        )
+    except SettingError as error:
+        options.parser.error(str(error))
+    models = load_usable(models_directory(options))
+    _print_faults(models.faults)
+    rows: list[Row] = []
+    for path in options.paths:
+        for name, clip in clips_of(path, options):
+            try:
+                if isinstance(clip, AudioError):
+                    raise clip
+                prediction = predict_altered(clip, settings, models)
+                _print_faults(prediction.faults)
+                rows.append((name, prediction))
+            except AudioError as error:
+                rows.append((name, str(error)))
+    write = {"json": write_json, "csv": write_csv, "table": write_table}[options.format]
+    write(rows, sys.stdout)
+    failed = [isinstance(found, str) or bool(found.faults) for _, found in rows]
+    return FAILED if models.faults or any(failed) else DONE
+
+
+def _print_faults(faults: Mapping[str, str]) -> None:
+    """Say which classifiers give no answer, and why."""
+    for key, fault in faults.items():
+        name = CLASSIFIERS[key].title.lower()
+        print(f"emo: no answer of the {name}, the vote is without it: {fault}", file=sys.stderr)
+
+
+def run_timeline(options: argparse.Namespace) -> int:
+    """Print, or write to a file, the answers to a recording as it goes on."""
+    from emo.inference import export
+    from emo.inference.predictor import load_usable
+
+    models = load_usable(models_directory(options))
+    _print_faults(models.faults)
+    clips = clips_of(options.path, options)
+    if options.out and options.out.exists() and _is_same(options.out, options.path):
+        raise EmoError("--out names the recording itself, which would be lost; name another file.")
+    faults = [f"{name}: {clip}" for name, clip in clips if isinstance(clip, AudioError)]
+    found = [
+        (name, _follow(clip, models)) for name, clip in clips if not isinstance(clip, AudioError)
+    ]
+    form = options.format or _format_by_name(options.out)
+    if len(clips) > 1:
+        _put(options.out, export.written(export.write_timelines, form, found))
+    elif found:
+        _put(options.out, export.written(export.TIMELINE_WRITERS[form], *found[0]))
+    if form not in ("text", "json"):  # the others have no place for it
+        remarks = [sentence for _, timeline in found for sentence in export.remarks(timeline)]
+        for sentence in dict.fromkeys(remarks):
+            print(f"emo: {sentence}", file=sys.stderr)
+    for sentence in faults:
+        print(f"emo: {sentence}", file=sys.stderr)
+    for _, timeline in found:
+        _print_faults(timeline.faults)
+    return FAILED if faults or any(timeline.faults for _, timeline in found) else DONE
+
+
+def _is_same(out: Path, path: str) -> bool:
+    return path != STANDARD_INPUT and os.path.exists(path) and out.samefile(path)
+
+
+def _follow(clip: "Clip", models: "Models") -> "Timeline":
+    """Return the timeline of a clip, with its progress on a terminal."""
+    from emo.inference.timeline import follow
+
+    for timeline in follow(clip, models):
+        if sys.stderr.isatty():
+            progress = f"\r{timeline.done} of {timeline.total} windows"
+            print(progress, end="", file=sys.stderr, flush=True)
+    if sys.stderr.isatty():
+        print(file=sys.stderr)
+    return timeline
+
+
+def _format_by_name(path: Path | None) -> str:
+    suffix = path.suffix[1:].lower() if path else ""
+    return suffix if suffix in TIMELINE_FORMATS else "text"
+
+
+def _put(path: Path | None, text: str) -> None:
+    """Write the text to the file, or print it where there is none."""
+    if path is None:
+        sys.stdout.write(text)
+    else:
+        write_text(path, text)
+
+
+def run_explain(options: argparse.Namespace) -> int:
+    """Print why the classifiers answer as they do."""
+    from emo.inference.explanation import explain
+    from emo.inference.export import Explained, write_json, write_text
+    from emo.inference.predictor import load_models
+
+    models = load_models(models_directory(options))
+    rows: list[Explained] = []
+    for path in options.paths:
+        for name, clip in clips_of(path, options):
+            try:
+                if isinstance(clip, AudioError):
+                    raise clip
+                rows.append((name, explain(clip, models)))
+            except AudioError as error:
+                rows.append((name, str(error)))
+    if options.format == "json":
+        write_json(rows, sys.stdout)
+    else:
+        write_text(rows, sys.stdout)
+    return FAILED if any(isinstance(found, str) for _, found in rows) else DONE

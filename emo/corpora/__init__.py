@@ -1,0 +1,1 @@
+"""Find the clips of the corpora, and divide them into folds."""

@@ -1,0 +1,113 @@
+"""Who speaks in the corpora, and what listeners heard: tables that lie beside the recordings.
+
+They are third-party data like the audio: read from the folder of the corpora, never kept here.
+"""
+
+import csv
+from pathlib import Path
+
+import numpy as np
+
+from emo.corpora.catalogue import Recording
+from emo.errors import CorpusError
+from emo.labels import LABELS, TRAINED_INDEX, TRAINED_LABELS
+
+VOTES = "cremad_listener_votes.csv"
+ACTORS = "cremad_actors.csv"
+
+HEARD_LABELS = ("angry", "disgusted", "fearful", "happy", "neutral", "sad")
+"""The answers that the listeners of CREMA-D could give."""
+
+HEARD = [LABELS.index(label) for label in HEARD_LABELS]
+"""Their columns in probabilities of the seven labels."""
+
+AGE_BANDS = ((18, 29), (30, 44), (45, 59), (60, 120))  # years
+
+
+def _rows(path: Path) -> list[dict[str, str]]:
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            return list(csv.DictReader(file))
+    except OSError as error:
+        raise CorpusError(f"{path} cannot be read: {error.strerror}.") from error
+
+
+def read_votes(directory: Path) -> dict[str, np.ndarray]:
+    """Votes of listeners who heard only the voice, by stem of the CREMA-D clip, float64 (6,).
+
+    In the order of :data:`HEARD_LABELS`; empty where the folder has no such table.
+
+    Raises
+    ------
+    CorpusError
+        The table has other columns, or a vote is no number.
+    """
+    path = directory / VOTES
+    if not path.exists():
+        return {}
+    try:
+        return {
+            row["clip"]: np.array([float(row[label]) for label in HEARD_LABELS])
+            for row in _rows(path)
+        }
+    except (KeyError, ValueError, TypeError) as error:
+        raise CorpusError(
+            f"{path} is not a table of votes with the columns clip, {', '.join(HEARD_LABELS)} "
+            f"({error!r})."
+        ) from error
+
+
+def heard_shares(recordings: tuple[Recording, ...], directory: Path) -> np.ndarray:
+    """Shares of the votes for each clip, float32 (n, 8); zeros where nobody was asked."""
+    votes = read_votes(directory)
+    shares = np.zeros((len(recordings), len(TRAINED_LABELS)), np.float32)
+    columns = [TRAINED_INDEX[label] for label in HEARD_LABELS]
+    for i, recording in enumerate(recordings):
+        given = votes.get(recording.stem) if recording.corpus == "cremad" else None
+        if given is not None and given.sum() > 0:
+            shares[i, columns] = given / given.sum()
+    return shares
+
+
+def read_sexes_and_ages(directory: Path) -> dict[str, tuple[str, int]]:
+    """Sex, ``women`` or ``men``, and age in years of the actors of CREMA-D, by speaker.
+
+    Empty where the folder has no such table.
+    """
+    path = directory / ACTORS
+    if not path.exists():
+        return {}
+    try:
+        return {
+            f"cremad-{row['speaker']}": (
+                {"female": "women", "male": "men"}[row["sex"].lower()],
+                int(row["age"]),
+            )
+            for row in _rows(path)
+        }
+    except (KeyError, ValueError, TypeError, AttributeError) as error:
+        raise CorpusError(
+            f"{path} is not a table of actors with the columns speaker, age, sex ({error!r})."
+        ) from error
+
+
+def sex_of(speaker: str, actors: dict[str, tuple[str, int]]) -> str | None:
+    """``women`` or ``men``; None where it is not known.
+
+    RAVDESS numbers men odd and women even; TESS has two women, SAVEE four men.
+    """
+    family, name = speaker.split("-")
+    if family == "cremad":
+        return actors[speaker][0] if speaker in actors else None
+    if family == "ravdess":
+        return "men" if int(name) % 2 else "women"
+    return "women" if family == "tess" else "men"
+
+
+def age_band_of(speaker: str, actors: dict[str, tuple[str, int]]) -> str | None:
+    """The age band of an actor of CREMA-D, such as ``30 to 44``; None for all others."""
+    age = actors[speaker][1] if speaker in actors else -1
+    for low, high in AGE_BANDS:
+        if low <= age <= high:
+            return f"{low} and over" if high >= 120 else f"{low} to {high}"
+    return None

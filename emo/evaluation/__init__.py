@@ -1,0 +1,1 @@
+"""Measure how often the classifiers are right, and write the results down."""

@@ -1,0 +1,389 @@
+"""How often each classifier and the vote are right, protocol by protocol."""
+
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass
+from functools import partial
+from multiprocessing import parent_process
+from pathlib import Path
+from threading import Thread
+from typing import Any
+
+import numpy as np
+
+from emo.classifiers.batches import Batch, Fitted, Inputs
+from emo.classifiers.fitting import softmax
+from emo.classifiers.registry import CLASSIFIERS
+from emo.classifiers.storage import Network, network_bytes, writes_network
+from emo.classifiers.tree import predict_plain
+from emo.corpora.catalogue import Recording
+from emo.corpora.splits import Fold, folds
+from emo.errors import CorpusError
+from emo.evaluation.metrics import score
+from emo.evaluation.predictions import (
+    DECIMALS,
+    PLAIN_OF,
+    Predictions,
+    calibration_file,
+    join,
+    plain_file,
+    predictions_file,
+    read_metrics,
+    read_predictions,
+    write_predictions,
+)
+from emo.evaluation.summary import summarise
+from emo.inference.predictor import MODEL_KEYS
+from emo.labels import LABELS, VOTE
+from emo.system.spawn import WorkerContext
+from emo.training.dataset import Dataset, load_dataset
+from emo.training.degradation import CONDITIONS
+from emo.training.feature_cache import load_features
+from emo.training.fit import SEED, commit, fit_all, write_curve
+
+ALTERED_ONE_IN = 6  # test clips of ``voices`` that are also tested altered
+_ALTERED_SEED = 3
+
+
+@dataclass(frozen=True)
+class Job:
+    """A fold to be run, and what to run it on; small enough to be sent to another process."""
+
+    directory: Path
+    protocol: str
+    number: int
+    seed: int
+    keys: tuple[str, ...] = tuple(MODEL_KEYS)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What one fold gave, for every classifier that was run.
+
+    Attributes
+    ----------
+    calibration, tests : raw predictions of the clips kept for calibration, and of the test clips
+    altered : condition → the same of some test clips under it; empty but for ``voices``
+    plain : what the readable tree says of the test clips; None but for ``voices``
+    curves : classifier → learning curve
+    left_out : test clips that no classifier can use, with the reason
+    """
+
+    job: Job
+    calibration: dict[str, Predictions]
+    tests: dict[str, Predictions]
+    altered: dict[str, dict[str, Predictions]]
+    plain: Predictions | None
+    curves: dict[str, list[dict[str, float]]]
+    left_out: list[dict[str, str]]
+
+
+def listener(key: str, fitted: Fitted) -> Callable[[Batch], np.ndarray]:
+    """What gives raw probabilities of a batch, float64 (n, 8): a classifier as it is served."""
+    predict = CLASSIFIERS[key].predict
+    if predict is not None:
+        return lambda batch: predict(fitted.arrays, batch.clips.vectors)
+    if not writes_network():  # on a GPU, say: the network itself answers, as the runtime would
+        hear = fitted.model.predict_on_batch
+        return lambda batch: softmax(np.concatenate([hear(v[None]) for v in batch.clips.views]))
+    network = Network(network_bytes(fitted))
+    return lambda batch: softmax(np.stack([network.run(v)[0] for v in batch.clips.views]))
+
+
+def _hear_plain(fitted: Fitted, batch: Batch) -> np.ndarray:
+    return predict_plain(fitted.arrays, batch.clips.vectors)
+
+
+def run_fold(job: Job, dataset: Dataset, fold: Fold, place: int = 0) -> Outcome:
+    """Fit classifiers on a fold's training clips and predict its calibration and test clips."""
+    train = dataset.training_batch(fold.train)
+    rows = {"calibrate": dataset.usable(fold.calibrate), "test": dataset.usable(fold.test)}
+    some = altered_rows(fold, rows["test"])
+    conditions = {name: _altered(dataset, some, name) for name in (CONDITIONS if len(some) else ())}
+    calibration, tests, curves = {}, {}, {}
+    plain = None
+    altered: dict[str, dict[str, Predictions]] = {name: {} for name in conditions}
+    name = f"{fold.protocol}-{fold.number}"
+    for key, fitted in fit_all(job.keys, name, train, job.seed, place):
+        curves[key] = fitted.curve
+        listen = listener(key, fitted)
+
+        def predict(
+            at: np.ndarray, batch: Batch, listen: Callable[[Batch], np.ndarray] = listen
+        ) -> Predictions:
+            found = [dataset.recordings[i] for i in at]
+            return _predictions(found, fold.number, listen(batch))
+
+        calibration[key] = predict(rows["calibrate"], dataset.batch(rows["calibrate"]))
+        tests[key] = predict(rows["test"], dataset.batch(rows["test"]))
+        for condition, batch in conditions.items():
+            altered[condition][key] = predict(some, batch)
+        if key == PLAIN_OF and fold.protocol == "voices":
+            listen = partial(_hear_plain, fitted)
+            plain = predict(rows["test"], dataset.batch(rows["test"]), listen)
+    left_out = [
+        {"clip": dataset.recordings[i].stem, "reason": dataset.features.reasons[i]}
+        for i in fold.test
+        if not dataset.features.usable[i]
+    ]
+    return Outcome(job, calibration, tests, altered, plain, curves, left_out)
+
+
+def altered_rows(fold: Fold, rows: np.ndarray) -> np.ndarray:
+    """Test clips that are also tested altered: a random sixth under ``voices``, none elsewhere."""
+    if fold.protocol != "voices":
+        return rows[:0]
+    rng = np.random.default_rng([_ALTERED_SEED, fold.number])
+    return np.sort(rng.permutation(rows)[: -(-len(rows) // ALTERED_ONE_IN)])
+
+
+def _altered(dataset: Dataset, rows: np.ndarray, name: str, jobs: int = 1) -> Batch:
+    """The clips under a condition; where one cannot be used then, as it is."""
+    recordings = [dataset.recordings[i] for i in rows]
+    features = load_features(recordings, jobs, alteration=name)
+    clean = dataset.batch(rows)
+    vectors = np.where(features.usable[:, None], features.vectors, clean.clips.vectors)
+    pairs = zip(features.usable, features.views, clean.clips.views, strict=True)
+    views = tuple(own if good else other for good, own, other in pairs)
+    return Batch(Inputs(vectors, views), clean.targets)
+
+
+def _predictions(recordings: Sequence[Recording], fold: int, rows: np.ndarray) -> Predictions:
+    return Predictions(
+        clips=tuple(r.stem for r in recordings),
+        corpora=tuple(r.corpus for r in recordings),
+        speakers=tuple(r.speaker for r in recordings),
+        folds=(fold,) * len(recordings),
+        emotions=tuple(r.emotion for r in recordings),
+        probabilities=np.round(rows, DECIMALS),  # as they are stored
+    )
+
+
+# --- Running folds -------------------------------------------------------------------------------
+
+_here: dict[str, Any] = {}  # what a worker has loaded: the dataset, the folds by protocol
+
+
+def _start_worker(directory: Path, jobs: int, places: Any) -> None:
+    """One core for each worker: two networks side by side train faster than one on both cores."""
+    Thread(target=_end_with_parent, daemon=True).start()
+    _here["place"] = places.get()
+    if jobs > 1:
+        for name in ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS"):
+            os.environ[name] = "1"
+    _here["dataset"] = load_dataset(directory)
+    _here["folds"] = {}
+
+
+def _end_with_parent() -> None:
+    """Nothing; ends this worker when the command is killed, which would go on to its fold's end."""
+    parent = parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
+
+
+def _work(job: Job) -> Outcome:
+    dataset: Dataset = _here["dataset"]
+    if job.protocol not in _here["folds"]:
+        made = folds(job.protocol, dataset.recordings, directory=job.directory)
+        _here["folds"][job.protocol] = {fold.number: fold for fold in made}
+    return run_fold(job, dataset, _here["folds"][job.protocol][job.number], _here["place"])
+
+
+def run_jobs(todo: Sequence[Job], jobs: int) -> Iterator[Outcome]:
+    """The outcomes of folds as they are ready, ``jobs`` at a time, each on a core of its own."""
+    context = WorkerContext()
+    places = context.Manager().Queue()
+    for place in range(jobs):
+        places.put(place)
+    given = (todo[0].directory, jobs, places)
+    with ProcessPoolExecutor(jobs, context, _start_worker, given) as workers:
+        for done in as_completed([workers.submit(_work, job) for job in todo]):
+            yield done.result()
+
+
+# --- Protocols -----------------------------------------------------------------------------------
+
+
+def evaluate_protocols(
+    protocols: Sequence[str],
+    directory: Path,
+    models: Path,
+    command: str,
+    only: Sequence[int] = (),
+    seed: int = SEED,
+    jobs: int = 1,
+    keys: Sequence[str] = MODEL_KEYS,
+) -> None:
+    """Fit on each fold's training clips, predict its test clips, and write what came out.
+
+    Writes the raw predictions of the test and the calibration clips, the learning curves and the
+    figures (``summary.summarise``) as each fold is ready, so that an interrupted run keeps
+    what is done.  Folds that were run before stay beside those that are run now.
+
+    Parameters
+    ----------
+    only
+        Numbers of the folds to run; all of them if empty.
+    jobs
+        Folds run at the same time.
+    keys
+        The classifiers to run.  Others keep what is stored of them.
+
+    Raises
+    ------
+    CorpusError
+        There is no such fold, or nothing is stored of it by a classifier that is not to be run.
+    """
+    dataset = load_dataset(directory, jobs)
+    todo: list[Job] = []
+    for protocol in protocols:
+        made = folds(protocol, dataset.recordings, directory=directory)
+        numbers = [fold.number for fold in made if not only or fold.number in only]
+        if not numbers:
+            raise CorpusError(
+                f"Protocol '{protocol}' has no fold {', '.join(map(str, only))} here, only "
+                f"{', '.join(str(fold.number) for fold in made)}."
+            )
+        _check_others(models, protocol, numbers, keys)
+        _prepare_altered(dataset, [fold for fold in made if fold.number in numbers], jobs)
+        jobs_of_it = [
+            (len(fold.train), Job(directory, protocol, fold.number, seed, tuple(keys)))
+            for fold in made
+            if fold.number in numbers
+        ]
+        # The longest first, so that the cores end together.
+        todo += [job for _, job in sorted(jobs_of_it, key=lambda one: -one[0])]
+    made_by = {"commit": commit(), "command": command, "seed": seed}
+    if jobs == 1:
+        for job in todo:
+            fold = _find_fold(job, dataset)
+            write_outcome(models, run_fold(job, dataset, fold), made_by)
+        return
+    del dataset  # the workers load their own
+    for outcome in run_jobs(todo, jobs):
+        write_outcome(models, outcome, made_by)
+
+
+def _find_fold(job: Job, dataset: Dataset) -> Fold:
+    made = folds(job.protocol, dataset.recordings, directory=job.directory)
+    return next(fold for fold in made if fold.number == job.number)
+
+
+def _prepare_altered(dataset: Dataset, chosen: Sequence[Fold], jobs: int) -> None:
+    """Nothing; puts the features of altered clips into the cache, with all cores at work."""
+    rows = np.concatenate([altered_rows(fold, dataset.usable(fold.test)) for fold in chosen])
+    if len(rows):
+        for name in CONDITIONS:
+            _altered(dataset, rows, name, jobs)
+
+
+def _check_others(models: Path, protocol: str, numbers: Sequence[int], keys: Sequence[str]) -> None:
+    """Nothing; raises where a classifier that is not to be run lacks one of the folds."""
+    for key in set(MODEL_KEYS) - set(keys):
+        path = predictions_file(models, key, protocol)
+        stored = set(read_predictions(path).folds) if path.exists() else set()
+        if lacking := sorted(set(numbers) - stored):
+            raise CorpusError(
+                f"Fold {lacking[0]} of protocol '{protocol}' was not run with the classifier "
+                f"'{key}', whose answers the vote needs. Run all three: leave out --classifier."
+            )
+
+
+def write_outcome(models: Path, outcome: Outcome, made_by: dict[str, Any]) -> None:
+    """Nothing; puts a fold's predictions beside those of other folds and counts the figures."""
+    protocol, number = outcome.job.protocol, outcome.job.number
+    facts = {key: _stored_facts(models, key, protocol) for key in MODEL_KEYS}
+    left_out = [{"fold": number, **row} for row in outcome.left_out]
+    for key, given in outcome.tests.items():
+        same = [run for run in facts[key]["runs"] if run["seed"] == outcome.job.seed]
+        kept = {run["fold"] for run in same} - {number}
+        _merge(calibration_file(models, key, protocol), outcome.calibration[key], kept)
+        _merge(predictions_file(models, key, protocol), given, kept)
+        for name, altered in outcome.altered.items():
+            _merge(predictions_file(models, key, protocol, name), altered[key], kept)
+        if key == PLAIN_OF and outcome.plain is not None:
+            _merge(plain_file(models, protocol), outcome.plain, kept)
+        write_curve(models / key, f"{protocol}-{number}", outcome.curves[key])
+        facts[key] = {
+            "runs": _in_order([*_of_folds(same, kept), {"fold": number, **made_by}]),
+            "left_out": _in_order([*_of_folds(facts[key]["left_out"], kept), *left_out]),
+        }
+    facts[VOTE] = {
+        name: _in_order(_distinct(row for key in MODEL_KEYS for row in facts[key][name]))
+        for name in ("runs", "left_out")
+    }
+    summarise(models, protocol, outcome.job.directory, facts)
+
+
+def _stored_facts(models: Path, key: str, protocol: str) -> dict[str, list[dict[str, Any]]]:
+    block = read_metrics(models, key)["protocols"].get(protocol, {})
+    return {name: block.get(name, []) for name in ("runs", "left_out")}
+
+
+def _of_folds(rows: Sequence[dict[str, Any]], numbers: set[int]) -> list[dict[str, Any]]:
+    return [row for row in rows if row["fold"] in numbers]
+
+
+def _in_order(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    return sorted(rows, key=lambda row: int(row["fold"]))
+
+
+def _distinct(rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = []
+    for row in rows:
+        if row not in found:
+            found.append(row)
+    return found
+
+
+def _merge(path: Path, new: Predictions, kept: set[int]) -> None:
+    """Nothing; writes new rows and those rows of the file whose folds are kept, fold by fold."""
+    parts = {number: new.take(rows) for number, rows in _rows_by_fold(new).items()}
+    if kept and path.exists():
+        stored = read_predictions(path)
+        for number, rows in _rows_by_fold(stored).items():
+            if number in kept:
+                parts[number] = stored.take(rows)
+    write_predictions(path, join([parts[number] for number in sorted(parts)]))
+
+
+def _rows_by_fold(predictions: Predictions) -> dict[int, list[int]]:
+    rows: dict[int, list[int]] = {}
+    for i, number in enumerate(predictions.folds):
+        rows.setdefault(number, []).append(i)
+    return rows
+
+
+def compare(outcome_models: Path, models: Path, protocol: str) -> dict[str, dict[str, float]]:
+    """How far a second run is from the stored one, by classifier, on the folds of the second.
+
+    Returns
+    -------
+    dict
+        ``largest_difference`` of a raw probability, ``accuracy`` of the second and of the
+        ``stored`` run, and ``n`` clips.
+    """
+    table = {}
+    for key in MODEL_KEYS:
+        new = read_predictions(predictions_file(outcome_models, key, protocol))
+        old = read_predictions(predictions_file(models, key, protocol))
+        place = {(c, f): i for i, (c, f) in enumerate(zip(old.clips, old.folds, strict=True))}
+        try:
+            same = old.take([place[row] for row in zip(new.clips, new.folds, strict=True)])
+        except KeyError as error:
+            raise CorpusError(f"The stored run has not tested {error.args[0][0]}.") from error
+        table[key] = {
+            "n": len(new),
+            "largest_difference": float(np.abs(new.probabilities - same.probabilities).max()),
+            "accuracy": _accuracy(new),
+            "stored": _accuracy(same),
+        }
+    return table
+
+
+def _accuracy(predictions: Predictions) -> float:
+    asked = predictions.among(LABELS)
+    return score(asked.emotions, asked.probabilities).accuracy

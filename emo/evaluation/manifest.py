@@ -1,0 +1,425 @@
+"""Evaluate the models on a list of recordings with labels."""
+
+import csv
+import hashlib
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from tqdm import tqdm
+
+from emo.audio.clip import Clip, load
+from emo.corpora.catalogue import CORPUS, read_stem
+from emo.errors import AudioError, CorpusError, ModelError
+from emo.evaluation.metrics import score
+from emo.inference.predictor import ANSWER_KEYS, Models, Prediction, predict_many
+from emo.labels import CALM, LABELS
+from emo.system.lists import read_text, resolve
+
+PATH_COLUMNS = ("path", "file", "filename", "filepath", "audio", "audiopath", "wav", "clip", "name")
+EMOTION_COLUMNS = ("emotion", "label", "emotionlabel", "emotionname", "class", "category", "target")
+"""Names of the two columns, the first that is there counts; case, blanks, - and _ do not."""
+
+SPELLINGS: dict[str, str] = {
+    **{label: label for label in LABELS},
+    **dict.fromkeys(("anger", "ang"), "angry"),
+    **dict.fromkeys(("disgust", "dis"), "disgusted"),
+    **dict.fromkeys(("fear", "fea", "afraid"), "fearful"),
+    **dict.fromkeys(("happiness", "hap", "joy", "joyful"), "happy"),
+    **dict.fromkeys(("neu", "neutrality"), "neutral"),
+    **dict.fromkeys(("sadness",), "sad"),
+    **dict.fromkeys(
+        ("surprise", "sur", "ps", "pleasantsurprise", "pleasantsurprised", "pleasantlysurprised"),
+        "surprised",
+    ),
+}
+"""Labels as the four corpora and their users spell them; case, blanks, - and _ do not count."""
+
+LEAVES_OUT = "which --labels leaves out"
+
+_DELIMITERS = (",", ";", "\t", "|")
+_CHUNK = 32  # clips answered together
+
+
+@dataclass(frozen=True)
+class Listed:
+    """A row that can be used: a file, relative paths resolved, its true label and its line."""
+
+    path: Path
+    emotion: str
+    line: int = 0
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """A row that cannot be used, why in few words that others share, and more where there is."""
+
+    line: int
+    path: str
+    reason: str
+    detail: str = ""
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """The rows of a list of labelled files."""
+
+    listed: tuple[Listed, ...]
+    left_out: tuple[LeftOut, ...] = ()
+
+
+@dataclass(frozen=True)
+class _Table:
+    """A text of cells with a header: its columns, tidied, and its rows with their line numbers."""
+
+    columns: tuple[str, ...]
+    rows: tuple[tuple[int, list[str]], ...]
+
+
+# --- reading -------------------------------------------------------------------------------------
+
+
+def read_manifest(path: Path, spellings: Mapping[str, str] | None = None) -> Manifest:
+    """Return the rows of a table with a column of paths and one of emotions.
+
+    Commas, semicolons and tabs separate; the columns are known by :data:`PATH_COLUMNS` and
+    :data:`EMOTION_COLUMNS`.  Paths are relative to the folder of the file.
+
+    Parameters
+    ----------
+    spellings
+        What :func:`read_spellings` gives; what it says goes before :data:`SPELLINGS`.
+
+    Raises
+    ------
+    CorpusError
+        The file is missing, or is not such a table, or has no rows.
+    """
+    table = _read_table(path, "manifest", (PATH_COLUMNS, EMOTION_COLUMNS))
+    at_path, at_emotion = (
+        _position(table.columns, names) for names in (PATH_COLUMNS, EMOTION_COLUMNS)
+    )
+    if at_path is None or at_emotion is None or not table.rows:
+        raise CorpusError(
+            f"The manifest {path} has no rows with the columns path and emotion. Its first line "
+            "must name the columns, such as: path,emotion"
+        )
+    listed: list[Listed] = []
+    left_out: list[LeftOut] = []
+    for line, cells in table.rows:
+        name, label = (cells[at] if at < len(cells) else "" for at in (at_path, at_emotion))
+        if not name.strip():
+            left_out.append(LeftOut(line, name, "no path"))
+            continue
+        file = Path(resolve(name, (str(path.parent),)))
+        if len(cells) > len(table.columns) and any(map(str.strip, cells[len(table.columns) :])):
+            reason = "more cells than columns (a path with a comma needs quotes)"
+            left_out.append(LeftOut(line, str(file), reason))
+            continue
+        emotion, reason = _understand(label, file, spellings or {})
+        if emotion:
+            listed.append(Listed(file, emotion, line))
+        else:
+            left_out.append(LeftOut(line, str(file), reason))
+    return Manifest(tuple(listed), tuple(left_out))
+
+
+def _understand(label: str, file: Path, spellings: Mapping[str, str]) -> tuple[str, str]:
+    """Return the emotion that a label means; or "" and why it cannot be used."""
+    tidy = _tidy(label)
+    if tidy in spellings:
+        return spellings[tidy], f"the label '{label.strip()}', {LEAVES_OUT}"
+    if emotion := SPELLINGS.get(tidy):
+        return emotion, ""
+    clip = read_stem(file)
+    if clip is not None and tidy == clip[1].code:  # a code means what it means in its own corpus
+        emotion = clip[1].emotion
+        if emotion != CALM:
+            return emotion, ""
+        tidy = CALM
+    if tidy == CALM:
+        return "", "the label 'calm', which is none of the answers"
+    if not tidy:
+        return "", "no label"
+    return "", f"the label '{label.strip()}', which is not known (say with --labels what it means)"
+
+
+def read_spellings(path: Path) -> dict[str, str]:
+    """Return what the labels of a person mean, from a table with two columns: own, emo.
+
+    Without a header the first column is the person's.  An empty second cell leaves a label out.
+
+    Returns
+    -------
+    dict of str to str
+        By tidy spelling one of :data:`emo.labels.LABELS`, or "".
+
+    Raises
+    ------
+    CorpusError
+        The file is missing, is not such a table, or gives one label two meanings or a wrong one.
+    """
+    table = _read_table(path, "file of labels", (("own",), ("emo",)), may_lack=True)
+    own, emo = _position(table.columns, ("own",)), _position(table.columns, ("emo",))
+    rows = list(table.rows)
+    if own is None or emo is None:
+        own, emo = 0, 1
+        rows[:0] = [(1, list(table.columns))] if table.columns else []
+    spellings: dict[str, str] = {}
+    for line, cells in rows:
+        where = f"Line {line} of {path}"
+        if len(cells) < 2 or not cells[own].strip():
+            raise CorpusError(f"{where} must hold two labels, such as: boredom,neutral")
+        means = SPELLINGS.get(_tidy(cells[emo]), "")
+        if cells[emo].strip() and not means:
+            raise CorpusError(
+                f"{where} gives '{cells[own].strip()}' the meaning '{cells[emo].strip()}'. The "
+                f"emotions are {', '.join(LABELS)}; leave the cell empty to leave the label out."
+            )
+        if spellings.setdefault(_tidy(cells[own]), means) != means:
+            raise CorpusError(
+                f"{where} gives '{cells[own].strip()}' a second meaning. Keep one of the two lines."
+            )
+    if not spellings:
+        raise CorpusError(f"The file of labels {path} is empty. A line is such as: boredom,neutral")
+    return spellings
+
+
+def _tidy(text: str) -> str:
+    return re.sub(r"[\s_-]+", "", text.strip().strip("\"'")).casefold()
+
+
+def _position(columns: Sequence[str], names: Sequence[str]) -> int | None:
+    return next((columns.index(name) for name in names if name in columns), None)
+
+
+def _read_table(
+    path: Path, what: str, wanted: Sequence[Sequence[str]], may_lack: bool = False
+) -> _Table:
+    """Return the cells of a file, split where that gives the columns that are wanted."""
+    lines = read_text(path, what)
+    start = next((n for n, line in enumerate(lines) if line.strip()), 0)
+    delimiters: tuple[str, ...] = _DELIMITERS
+    if start < len(lines) and (named := re.fullmatch(r"sep=(.)\s*", lines[start], re.IGNORECASE)):
+        delimiters, start = (named[1],), start + 1  # Excel writes so
+    try:
+        tables = [_split(lines, start, delimiter) for delimiter in delimiters]
+    except csv.Error as error:
+        raise CorpusError(f"The {what} {path} is no table ({error}). Save it as CSV.") from error
+    for table in tables:
+        if all(_position(table.columns, names) is not None for names in wanted):
+            return table
+    if may_lack:
+        return next((table for table in tables if len(table.columns) > 1), tables[0])
+    return tables[0]
+
+
+def _split(lines: Sequence[str], start: int, delimiter: str) -> _Table:
+    reader = csv.reader(lines[start:], delimiter=delimiter, skipinitialspace=True)
+    rows = [(start + reader.line_num, cells) for cells in reader if any(map(str.strip, cells))]
+    if not rows:
+        return _Table((), ())
+    return _Table(tuple(_tidy(cell) for cell in rows[0][1]), tuple(rows[1:]))
+
+
+# --- scoring -------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Answered:
+    """A row with the digest of its sound and what the models answer."""
+
+    row: Listed
+    sound: bytes
+    prediction: Prediction
+
+
+def evaluate_manifest(manifest: Manifest, models: Models) -> dict[str, Any]:
+    """Return figures of each classifier and the vote, each from the likeliest label.
+
+    A sound that stands in several rows counts once; under two labels it does not count.
+
+    Returns
+    -------
+    dict
+        ``rows``, ``n`` (scored), ``errors`` (``path`` and ``error`` of each file that could not be
+        used), ``left_out`` (``line``, ``path`` and ``reason`` of each row that has no use),
+        ``warnings`` (``path`` and ``warning`` of each that a scored clip has),
+        ``repeats`` (``line``, ``path`` and the first line, ``of``), ``named_as_training`` (corpus →
+        how many scored clips bear the names of its clips) and ``models``: by key ``n``,
+        ``accuracy``, ``uar``, ``macro_f1`` and the 7x7 ``confusion``.
+
+    Raises
+    ------
+    CorpusError
+        Not one of the files can be used.
+    """
+    answered: list[_Answered] = []
+    errors: list[dict[str, str]] = []
+    for part in _chunks(manifest.listed):
+        answered += _answer(part, models, errors)
+    once, repeats, ambiguous = _distinct(answered)
+    left_out = sorted([*manifest.left_out, *ambiguous], key=lambda row: row.line)
+    if not once:
+        raise CorpusError(_nothing_to_score(manifest, errors, left_out))
+    emotions = [each.row.emotion for each in once]
+    names = ("n", "accuracy", "uar", "macro_f1", "confusion")
+    scores = {
+        key: score(emotions, np.stack([e.prediction.answers[key].probabilities for e in once]))
+        for key in ANSWER_KEYS
+    }
+    clips = [clip for each in once if (clip := read_stem(each.row.path)) is not None]
+    return {
+        "rows": len(manifest.listed) + len(manifest.left_out),
+        "n": len(once),
+        "errors": errors,
+        "left_out": [
+            {
+                "line": row.line,
+                "path": row.path,
+                "reason": f"{row.reason}: {row.detail}" if row.detail else row.reason,
+            }
+            for row in left_out
+        ],
+        "reasons": dict(Counter(row.reason for row in left_out)),
+        "warnings": [
+            {"path": str(each.row.path), "warning": sentence}
+            for each in once
+            for sentence in _warnings_of(each.prediction)
+        ],
+        "repeats": [
+            {"line": row.line, "path": str(row.path), "of": first.line} for row, first in repeats
+        ],
+        "named_as_training": dict(Counter(corpus.key for corpus, _ in clips)),
+        "models": {key: {n: found.as_dict()[n] for n in names} for key, found in scores.items()},
+    }
+
+
+def _answer(
+    part: Sequence[Listed], models: Models, errors: list[dict[str, str]]
+) -> Iterator[_Answered]:
+    """Yield the answers to some rows, measured together; one by one where that fails."""
+    pairs: list[tuple[Listed, Clip]] = []
+    for row in part:
+        try:
+            pairs.append((row, load(row.path)))
+        except AudioError as error:
+            errors.append({"path": str(row.path), "error": str(error)})
+    try:
+        predictions = predict_many([clip for _, clip in pairs], models)
+    except AudioError:
+        for row, clip in pairs:
+            try:
+                yield _answered(row, clip, predict_many([clip], models)[0])
+            except AudioError as error:
+                errors.append({"path": str(row.path), "error": str(error)})
+    else:
+        for (row, clip), prediction in zip(pairs, predictions, strict=True):
+            yield _answered(row, clip, prediction)
+
+
+def _answered(row: Listed, clip: Clip, prediction: Prediction) -> _Answered:
+    """Return an answered row; a classifier that gives no answer stops the evaluation."""
+    for fault in prediction.faults.values():
+        raise ModelError(fault)
+    return _Answered(row, _digest(clip), prediction)
+
+
+def _digest(clip: Clip) -> bytes:
+    """Return a digest of the sound itself, which is the same in WAV and in FLAC."""
+    return hashlib.sha256(clip.samples.tobytes()).digest()
+
+
+def _distinct(
+    answered: Sequence[_Answered],
+) -> tuple[list[_Answered], list[tuple[Listed, Listed]], list[LeftOut]]:
+    """Return each sound once; repeats, each with the first; and sounds that have two labels."""
+    by_sound: defaultdict[bytes, list[_Answered]] = defaultdict(list)
+    for each in answered:
+        by_sound[each.sound].append(each)
+    once: list[_Answered] = []
+    repeats: list[tuple[Listed, Listed]] = []
+    ambiguous: list[LeftOut] = []
+    for same in by_sound.values():
+        if len({each.row.emotion for each in same}) > 1:
+            detail = ", ".join(f"{each.row.emotion} (line {each.row.line})" for each in same)
+            reason = "one sound under two labels"
+            ambiguous += [LeftOut(e.row.line, str(e.row.path), reason, detail) for e in same]
+        else:
+            once.append(same[0])
+            repeats += [(each.row, same[0].row) for each in same[1:]]
+    return once, sorted(repeats, key=lambda pair: pair[0].line), ambiguous
+
+
+def _nothing_to_score(
+    manifest: Manifest, errors: Sequence[dict[str, str]], left_out: Sequence[LeftOut]
+) -> str:
+    n_rows = len(manifest.listed) + len(manifest.left_out)
+    first = errors[0]["error"] if errors else f"line {left_out[0].line}: {left_out[0].reason}."
+    return f"None of the {n_rows:,} listed files can be used; the first: {first}"
+
+
+def _warnings_of(prediction: Prediction) -> Iterator[str]:
+    yield from prediction.warnings
+    yield from (concern.sentence for concern in prediction.concerns)
+
+
+def remarks(found: Mapping[str, Any]) -> list[str]:
+    """Return sentences on what was left out of the figures, and on what makes them too good."""
+    sentences = []
+    if found["left_out"]:
+        reasons = "; ".join(f"{n:,} × {reason}" for reason, n in found["reasons"].items())
+        sentences.append(
+            f"{len(found['left_out']):,} of {found['rows']:,} rows were left out: {reasons}."
+        )
+    if found["errors"]:
+        sentences.append(f"{len(found['errors']):,} of {found['rows']:,} files could not be read.")
+    if found["repeats"]:
+        n_rows = len(found["repeats"])
+        rows = "row repeats" if n_rows == 1 else "rows repeat"
+        sentences.append(
+            f"{n_rows:,} {rows} the sound of an earlier row; each sound was scored once."
+        )
+    if found["warnings"]:
+        n_clips = len({row["path"] for row in found["warnings"]})
+        sentences.append(
+            f"Of the {found['n']:,} that were scored, {n_clips:,} "
+            f"{'has' if n_clips == 1 else 'have'} warnings, such as damage or "
+            "no speech; --report FILE names each."
+        )
+    if counts := found["named_as_training"]:
+        parts = ", ".join(f"{CORPUS[key].title}: {n:,}" for key, n in counts.items())
+        sentences.append(
+            f"{sum(counts.values()):,} of {found['n']:,} are named as clips that these models were "
+            f"trained on ({parts}). On such clips the figures are better than on others."
+        )
+    return sentences
+
+
+def lacks_rows(found: Mapping[str, Any]) -> bool:
+    """Return whether a row could not be used that nobody has asked to leave out."""
+    return bool(found["errors"]) or any(LEAVES_OUT not in why for why in found["reasons"])
+
+
+def not_used(found: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
+    """Yield path, outcome and reason of each row that was not scored or warned of, for a report."""
+    for row in found["errors"]:
+        yield row["path"], "not read", row["error"]
+    for row in found["left_out"]:
+        yield row["path"], "left out", f"line {row['line']}: {row['reason']}"
+    for row in found["repeats"]:
+        yield row["path"], "repeat", f"line {row['line']}: the sound of line {row['of']}"
+    for row in found["warnings"]:
+        yield row["path"], "scored, with a warning", row["warning"]
+
+
+def _chunks(listed: Sequence[Listed]) -> Iterator[Sequence[Listed]]:
+    with tqdm(total=len(listed), desc="manifest", unit="clip") as bar:
+        for i in range(0, len(listed), _CHUNK):
+            part = listed[i : i + _CHUNK]
+            yield part
+            bar.update(len(part))

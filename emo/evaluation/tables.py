@@ -1,0 +1,361 @@
+"""Markdown tables of measured figures, for every generated document."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from emo.classifiers.registry import CLASSIFIERS
+from emo.corpora.catalogue import CORPORA, CORPUS
+from emo.corpora.splits import N_VOICES_FOLDS
+from emo.errors import ModelError
+from emo.evaluation.benchmark import EMOBOX, PUBLISHED
+from emo.evaluation.predictions import METRICS, read_metrics
+from emo.labels import LABELS, VOTE
+from emo.training.degradation import CONDITIONS
+
+TITLES = {key: row.title for key, row in CLASSIFIERS.items()} | {VOTE: "Vote"}
+"""The classifiers and the vote in the order of every table, with their names for people."""
+
+CORPUS_NAMES = {corpus.key: corpus.title for corpus in CORPORA} | {"ravdess": "RAVDESS"}
+"""Names of the corpora of EmoBox, which knows the speech of RAVDESS alone."""
+
+PROTOCOL_TITLES = {
+    "clips": "Random clips",
+    "voices": "Unseen voices",
+    "corpora": "Unseen corpus",
+}
+"""Protocols that are tables of their own; those of EmoBox and the listeners stand beside them."""
+
+PROTOCOL_MEANINGS = {
+    "clips": (
+        "a random fifth of all clips is the test and most of the rest trains, so that the voices "
+        "of the test were heard in training; this flatters"
+    ),
+    "voices": (
+        "every clip of a tested speaker, spoken or sung, is kept out of training, but others in "
+        "the same studios train; this is what to expect of a new actor there"
+    ),
+    "corpora": (
+        "three corpora train and the fourth is the test; this is nearest to what to expect of "
+        "voices, sentences and microphones from elsewhere, such as yours. UAR is the mean of the "
+        "four, each counting alike"
+    ),
+}
+
+N_FOLDS = {"clips": 1, "voices": N_VOICES_FOLDS, "corpora": 4}
+
+GROUPS = {"sex": "Sex", "age": "Age in years, actors of CREMA-D", "corpus": "Corpus"}
+RATES = ("accuracy", "uar", "macro_f1")
+
+
+# --- Cells ---------------------------------------------------------------------------------------
+
+
+def table(header: Sequence[str], rows: Iterable[Sequence[str]], n_text: int = 1) -> str:
+    """Markdown table; the first ``n_text`` columns are text, the others numbers."""
+    aligned = ["---"] * n_text + ["--:"] * (len(header) - n_text)
+    return "\n".join(f"| {' | '.join(row)} |" for row in (header, aligned, *rows))
+
+
+def percent(value: float | None, interval: Sequence[float] | None = None) -> str:
+    """A share such as ``70.3 %``, with its interval ``70.3 % (69.1–71.5)``; a dash for None."""
+    if value is None:
+        return "–"
+    between = f" ({100 * interval[0]:.1f}–{100 * interval[1]:.1f})" if interval else ""
+    return f"{100 * value:.1f} %{between}"
+
+
+def published(uar: float) -> str:
+    """A published share in per cent, with the one or two decimals that the paper gives."""
+    return f"{100 * uar:.1f}" if round(uar, 3) == uar else f"{100 * uar:.2f}"
+
+
+def points(difference: float) -> str:
+    """A difference of shares with its sign, such as ``−3.2``."""
+    text = f"{100 * difference:+.1f}".replace("-", "−")
+    return "0.0" if text in ("+0.0", "−0.0") else text
+
+
+def rate(block: Mapping[str, Any] | None, name: str) -> str:
+    """A rate of a block of figures, with its interval where there is one."""
+    if not block:
+        return "–"
+    return percent(block.get(name), block.get("intervals", {}).get(name))
+
+
+def numbers(found: Sequence[int]) -> str:
+    """Numbers in words, runs shortened: ``1 to 4, 6``."""
+    runs: list[list[int]] = []
+    for number in sorted(found):
+        if runs and number == runs[-1][-1] + 1:
+            runs[-1].append(number)
+        else:
+            runs.append([number])
+    return ", ".join(f"{run[0]} to {run[-1]}" if len(run) > 1 else str(run[0]) for run in runs)
+
+
+def size(protocol: str, block: Mapping[str, Any]) -> str:
+    """How much of a protocol was run, such as ``all 6 folds, 12,798 clips tested``."""
+    tested = f"{block['n']:,} clips tested"
+    found = [fold["fold"] for fold in block["folds"]]
+    of = N_FOLDS[protocol]
+    if of == 1:
+        return tested
+    if len(found) == of:
+        return f"all {of} folds, {tested}"
+    return f"{'fold' if len(found) == 1 else 'folds'} {numbers(found)} of {of}, {tested}"
+
+
+def made_by(runs: Sequence[Mapping[str, Any]]) -> list[tuple[str, str, str, str]]:
+    """Folds, command, commit and seed of runs, one row for each way in which folds were made."""
+    ways: dict[tuple[str, str, str], list[int]] = {}
+    for run in runs:
+        way = (str(run["command"]), str(run["commit"]), str(run["seed"]))
+        ways.setdefault(way, []).append(int(run["fold"]))
+    return [(numbers(folds), f"`{way[0]}`", f"`{way[1]}`", way[2]) for way, folds in ways.items()]
+
+
+# --- Reading -------------------------------------------------------------------------------------
+
+
+def protocols_of(models: Path, key: str) -> dict[str, dict[str, Any]]:
+    """Every block of figures of a classifier or the vote, by protocol.
+
+    Raises
+    ------
+    ModelError
+        There are none, or the file is damaged.
+    """
+    path = models / key / METRICS
+    measured = read_metrics(models, key).get("protocols")
+    if not isinstance(measured, dict):
+        raise ModelError(f"{path} has no protocols. 'python -m emo evaluate' makes it anew.")
+    if not measured:
+        raise ModelError(f"There are no figures in {path}. 'python -m emo evaluate' makes them.")
+    return measured
+
+
+def expectation(name: str, measured: Mapping[str, Mapping[str, Any]]) -> str:
+    """How often a model is right, for whom, and by guessing; empty if it was not measured.
+
+    Parameters
+    ----------
+    name
+        Of the model in a sentence, such as "the vote".
+    measured
+        Its blocks of figures by protocol.
+    """
+    elsewhere, studios = (
+        block["accuracy"] if (block := measured.get(protocol)) else None
+        for protocol in ("corpora", "voices")
+    )
+    parts = []
+    if elsewhere is not None:
+        parts.append(f"**{percent(elsewhere)}** of recordings from elsewhere, as yours are")
+    if studios is not None:
+        parts.append(f"**{percent(studios)}** of clips by new actors in the same studios")
+    if not parts:
+        return ""
+    return (
+        f"Expect {name} to be right for {', and for '.join(parts)}. Guessing is right for "
+        f"**{percent(1 / len(LABELS))}**. All clips are acted; everyday speech is harder."
+    )
+
+
+# --- Tables of all four --------------------------------------------------------------------------
+
+
+def results_table(models: Path) -> str:
+    """Markdown tables of every model under every protocol, and of EmoBox beside published ones.
+
+    Raises
+    ------
+    ModelError
+        A ``metrics.json`` is missing or damaged.
+    """
+    measured = {key: protocols_of(models, key) for key in TITLES}
+    names = [name for name in PROTOCOL_TITLES if any(name in all_ for all_ in measured.values())]
+    header = ["Model"]
+    for name in names:
+        header += [f"{PROTOCOL_TITLES[name]}: accuracy", "UAR"]
+    rows = [
+        [TITLES[key], *(rate(all_.get(name), r) for name in names for r in RATES[:2])]
+        for key, all_ in measured.items()
+    ]
+    notes = []
+    for name in names:
+        block = next(all_[name] for all_ in measured.values() if name in all_)
+        notes.append(f"- **{PROTOCOL_TITLES[name]}** ({size(name, block)}): ")
+        notes[-1] += f"{PROTOCOL_MEANINGS[name]}."
+    parts = [table(header, rows), "\n".join(notes)] if names else []
+    if told := expectation("the vote", measured[VOTE]):
+        parts.insert(0, told)
+    return "\n\n".join([*parts, *emobox_table(measured)])
+
+
+def emobox_table(measured: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """UAR on EmoBox, ours over those published, as a table and a paragraph; none if not run."""
+    blocks = {key: all_.get("emobox", {}).get("per_corpus", {}) for key, all_ in measured.items()}
+    corpora = [corpus for corpus in EMOBOX if any(corpus in block for block in blocks.values())]
+    if not corpora:
+        return []
+    rows = [
+        [f"**{TITLES[key]}**", *(rate(block.get(corpus), "uar") for corpus in corpora)]
+        for key, block in blocks.items()
+    ]
+    known = {(row.model, row.corpus): row.uar for row in PUBLISHED}
+    for model in dict.fromkeys(row.model for row in PUBLISHED):
+        figures = [known.get((model, corpus)) for corpus in corpora]
+        if any(figure is not None for figure in figures):
+            cells = ["–" if one is None else f"{published(one)} %" for one in figures]
+            rows.append([model, *cells])
+    header = ["EmoBox: UAR", *(CORPUS_NAMES[corpus] for corpus in corpora)]
+    sources = ", ".join(dict.fromkeys(row.source for row in PUBLISHED))
+    note = (
+        "EmoBox trains and tests on each corpus by itself, on the same test clips; the rows below "
+        f"ours are published ({sources}). Ours train on all four corpora together. RAVDESS has "
+        "eight classes there, calm being the eighth."
+    )
+    return [table(header, rows), note]
+
+
+def corpora_table(models: Path, name: str) -> str:
+    """Accuracy and UAR of every model by corpus under one protocol; empty if not measured."""
+    measured = {key: protocols_of(models, key).get(name) for key in TITLES}
+    blocks = {key: block["per_corpus"] for key, block in measured.items() if block}
+    if not blocks:
+        return ""
+    corpora = [c.key for c in CORPORA if any(c.key in parts for parts in blocks.values())]
+    rows = [
+        [
+            CORPUS[corpus].title,
+            f"{max(parts[corpus]['n'] for parts in blocks.values() if corpus in parts):,}",
+            *(
+                f"{rate(parts.get(corpus), 'accuracy')} ({rate(parts.get(corpus), 'uar')})"
+                for parts in blocks.values()
+            ),
+        ]
+        for corpus in corpora
+    ]
+    return table(["Accuracy (UAR)", "clips", *(TITLES[key] for key in blocks)], rows)
+
+
+def conditions_table(models: Path) -> str:
+    """Accuracy of every model on clips made worse; empty if not measured."""
+    measured = {
+        key: protocols_of(models, key).get("voices", {}).get("robustness") for key in TITLES
+    }
+    blocks = {key: block for key, block in measured.items() if block}
+    if not blocks:
+        return ""
+    rows = [
+        [title, *(rate(block.get(name), "accuracy") for block in blocks.values())]
+        for name, title in condition_titles().items()
+    ]
+    return table(["Accuracy", *(TITLES[key] for key in blocks)], rows)
+
+
+def condition_titles() -> dict[str, str]:
+    """The conditions of the table of robustness in words, as recorded first."""
+    return {"clean": "as recorded"} | {name: one.title for name, one in CONDITIONS.items()}
+
+
+# --- Tables of one -------------------------------------------------------------------------------
+
+
+def protocol_table(protocols: Mapping[str, dict[str, Any]]) -> str:
+    """A row for each protocol."""
+    header = ("Protocol", "clips tested", "accuracy", "UAR", "macro-F1", "calibration error")
+    rows = [
+        (
+            PROTOCOL_TITLES[name],
+            f"{protocols[name]['n']:,}",
+            *(rate(protocols[name], one) for one in (*RATES, "ece")),
+        )
+        for name in PROTOCOL_TITLES
+        if name in protocols
+    ]
+    return table(header, rows)
+
+
+def corpus_table(block: Mapping[str, Any]) -> str:
+    """A row for each corpus of one protocol."""
+    rows = [
+        (CORPUS[key].title, f"{part['n']:,}", *(rate(part, one) for one in RATES))
+        for key, part in block["per_corpus"].items()
+    ]
+    return table(("Corpus", "clips", "accuracy", "UAR", "macro-F1"), rows)
+
+
+def class_table(block: Mapping[str, Any]) -> str:
+    """A row for each emotion of one protocol."""
+    rows = [
+        (label, f"{part['n']:,}", *(rate(part, one) for one in ("precision", "recall", "f1")))
+        for label, part in block["per_class"].items()
+    ]
+    return table(("Emotion", "clips", "precision", "recall", "F1"), rows)
+
+
+def benchmark_table(block: Mapping[str, Any]) -> str:
+    """A row for each corpus of EmoBox: what the benchmark calls UA, WA and F1."""
+    rows = [
+        (
+            CORPUS_NAMES[corpus],
+            f"{len(part['labels'])}",
+            f"{part['n']:,}",
+            rate(part, "uar"),
+            percent(part["accuracy"]),
+            rate(part, "macro_f1"),
+        )
+        for corpus, part in block["per_corpus"].items()
+    ]
+    header = ("Corpus", "classes", "clips", "UA (UAR)", "WA (accuracy)", "macro-F1")
+    return table(header, rows)
+
+
+def robustness_table(block: Mapping[str, Any]) -> str:
+    """A row for each condition, beside what it costs."""
+    clean = block["clean"]["accuracy"]
+    rows = [
+        (
+            title,
+            rate(block[name], "accuracy"),
+            "" if name == "clean" else points(block[name]["accuracy"] - clean),
+            rate(block[name], "uar"),
+            rate(block[name], "ece"),
+        )
+        for name, title in condition_titles().items()
+        if name in block
+    ]
+    header = ("Condition", "accuracy", "change, points", "UAR", "calibration error")
+    return table(header, rows)
+
+
+def presence_table(found: Mapping[str, Any]) -> str:
+    """A row for each corpus and each condition: how many clips of speech are taken for others."""
+    titles = {corpus.key: corpus.title for corpus in CORPORA} | condition_titles()
+    rows = [
+        (titles[name], f"{row['n']:,}", f"{row['flagged']:,}", percent(row["flagged"] / row["n"]))
+        for name, row in (found["corpora"] | found["conditions"]).items()
+        if row["n"]
+    ]
+    return table(("Clips", "number", "flagged", "share"), rows)
+
+
+def fairness_tables(block: Mapping[str, Any]) -> list[str]:
+    """A table for each kind of group that has members, with intervals and number of speakers."""
+    made = []
+    for kind, title in GROUPS.items():
+        rows = [
+            (
+                CORPUS[group].title if kind == "corpus" else group,
+                f"{part['speakers']:,}",
+                f"{part['n']:,}",
+                rate(part, "accuracy"),
+                rate(part, "uar"),
+            )
+            for group, part in block.get(kind, {}).items()
+        ]
+        if rows:
+            made.append(table((title, "speakers", "clips", "accuracy", "UAR"), rows))
+    return made

@@ -1,0 +1,1 @@
+"""Measure a clip: spectrogram, functionals, recording quality, and likeness to speech."""

@@ -1,0 +1,1 @@
+"""Answer for a recording: predict, explain, follow over time, and adapt to a few examples."""

@@ -1,0 +1,1 @@
+"""Work with the operating system: files, lists, processes and optional packages."""

@@ -1,0 +1,1 @@
+"""Fit the classifiers on the corpora."""

@@ -1,0 +1,255 @@
+"""What an answer promises: the headline, the threshold and the figures never contradict each other.
+
+The oracle reads the numbers off the words and the HTML, as a visitor does.
+"""
+
+import io
+import json
+import math
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from emo import formatting
+from emo.app import accuracy_text
+from emo.app import html as app_html
+from emo.app import text as words
+from emo.app.analyse import text as analyse_text
+from emo.app.analyse import vote_text as vote_words
+from emo.app.compare import text as compare_text
+from emo.classifiers.calibration import Calibration, reaches
+from emo.inference import export, predictor
+from emo.inference.predictor import MODEL_KEYS, Answer, answer, answers, calibrated
+from emo.labels import LABELS, VOTE
+from tests.support.pages import prediction
+
+MODELS = Path(__file__).parents[2] / "models"
+NUMBER = re.compile(r"(<?\d+)\u00a0%")
+
+shares = st.lists(st.floats(1e-6, 1.0), min_size=7, max_size=7).map(
+    lambda row: np.array(row) ** 4 / np.sum(np.array(row) ** 4)
+)
+limits = st.floats(0.01, 1.0)
+
+
+@st.composite
+def near(draw: st.DrawFn) -> tuple[np.ndarray, float]:
+    """Shares whose greatest lies within a per cent of a limit, where rounding decides."""
+    limit = draw(st.floats(0.3, 0.99))
+    top = min(max(limit + draw(st.floats(-0.01, 0.01)), 0.2), 0.999)
+    rest = draw(st.lists(st.floats(0.1, 1.0), min_size=6, max_size=6))
+    row = [top, *((1 - top) * part / sum(rest) for part in rest)]
+    return np.array(draw(st.permutations(row))), limit
+
+
+def per_cents(text: str) -> list[int]:
+    return [0 if one.startswith("<") else int(one) for one in NUMBER.findall(text)]
+
+
+def text_of(html: str) -> str:
+    return re.sub(r"<[^>]*>", "", html)
+
+
+def check_says_no_contradiction(said: Answer) -> None:
+    """What is shown of an answer: its headline, its bars, and why it is unsure."""
+    card = app_html.card("MLP", "", said, app_html.Trust([words.why_unsure(said)]))
+    bars = [int(n.removeprefix("<")) for n in re.findall(r'emo-share">(<?\d+)', card)]
+    headline = per_cents(text_of(app_html.verdict(said, 2)))
+    (limit,) = per_cents(formatting.percent(said.threshold))
+    assert f'emo-confidence">{formatting.percent(said.confidence)}<' in card
+    assert max(bars) == headline[0]
+    assert said.unsure == (headline[0] < limit)  # as a visitor reads them
+    assert ("Unsure" in card) == said.unsure
+
+
+@given(near())
+def test_the_headline_never_contradicts_the_threshold(drawn: tuple[np.ndarray, float]) -> None:
+    check_says_no_contradiction(answer(*drawn))
+
+
+@given(shares, limits)
+def test_no_answer_contradicts_its_threshold(row: np.ndarray, limit: float) -> None:
+    said = answer(row, limit)
+    if said.confidence >= 0.005:
+        check_says_no_contradiction(said)
+
+
+@given(near())
+def test_the_command_line_shows_the_same_whole_per_cent(drawn: tuple[np.ndarray, float]) -> None:
+    row, limit = drawn
+    found = prediction()
+    said = answer(row, limit)
+    out = io.StringIO()
+    export.write_table(
+        [("a", predictor.Prediction(1.0, (), dict.fromkeys(found.answers, said), found.quality))],
+        out,
+    )
+    shown = int(re.findall(r"(\d+)%", out.getvalue().splitlines()[1])[0])
+    assert shown == per_cents(formatting.percent(said.confidence))[0]
+    assert ("?" in out.getvalue().splitlines()[1]) == (shown < round(100 * limit))
+
+
+@given(shares, limits)
+def test_the_second_label_is_named_only_where_it_is_close(row: np.ndarray, limit: float) -> None:
+    said = answer(row, limit)
+    first, second = sorted(row, reverse=True)[:2]
+    is_close = said.unsure and second >= first / 2
+    told = {
+        "page": text_of(app_html.verdict(said, 3)).split("\u00a0")[0],
+        "table": compare_text.unsure(said),
+        "what if": analyse_text.given(said),
+    }
+    for where, text in told.items():
+        assert (" or " in text) == is_close or (where == "table" and not said.unsure), where
+    marked = app_html.card("", "", said, app_html.Trust()).count("class=emo-top")
+    assert marked == (2 if is_close else 1)
+
+
+def test_of_82_and_6_per_cent_one_is_named() -> None:
+    row = np.full(7, 0.12 / 5)
+    row[0], row[1] = 0.82, 0.06
+    said = answer(row, 0.9)
+    assert said.named == ("angry",)
+    text = text_of(app_html.verdict(said, 2))
+    assert per_cents(text) == [82, 90, 6]
+    assert "disgusted" not in text.split("then")[0]
+
+
+# --- The vote ------------------------------------------------------------------------------------
+
+raw_rows = st.lists(
+    st.lists(st.floats(1e-5, 1.0), min_size=8, max_size=8), min_size=3, max_size=3
+).map(lambda rows: np.array(rows) / np.sum(rows, axis=1, keepdims=True))
+weights = st.lists(st.floats(0.0, 1.5), min_size=3, max_size=3)
+temperatures = st.lists(st.floats(0.5, 2.0), min_size=3, max_size=3)
+
+
+def vote_of(rows: np.ndarray, calibration: Calibration) -> dict[str, Answer]:
+    raw = {key: rows[i][None] for i, key in enumerate(MODEL_KEYS)}
+    return answers(calibrated(raw, calibration), calibration.thresholds)[0]
+
+
+def calibration_of(w: list[float], t: list[float], limits: dict[str, float]) -> Calibration:
+    by_key = (dict(zip(MODEL_KEYS, values, strict=True)) for values in (t, w))
+    return Calibration(next(by_key), next(by_key), limits)
+
+
+@given(raw_rows, weights, temperatures)
+def test_the_working_multiplies_to_the_vote(
+    rows: np.ndarray, w: list[float], t: list[float]
+) -> None:
+    calibration = calibration_of(w, t, {})
+    said = vote_of(rows, calibration)
+    factors = predictor.vote_factors(said, calibration)
+    vote = said[VOTE]
+    ratio = vote.confidence / vote.probabilities[LABELS.index(vote.second)]
+    assert math.prod(factors.values()) == pytest.approx(ratio, rel=1e-6)
+    table = vote_words.rows(calibration.weights, factors, ratio)
+    assert [row[1][0] for row in table[:-1]] == [f"{weight:.2f}" for weight in w]
+
+
+@given(raw_rows, st.floats(0.3, 0.95), st.floats(0.0, 0.6))
+def test_the_vote_is_unsure_where_all_are(rows: np.ndarray, limit: float, low: float) -> None:
+    limits = dict.fromkeys(MODEL_KEYS, limit) | {VOTE: low}
+    said = vote_of(rows, calibration_of([1.0] * 3, [1.0] * 3, limits))
+    is_any_sure = any(not said[key].unsure for key in MODEL_KEYS)
+    reached = bool(reaches(said[VOTE].confidence, low))
+    assert said[VOTE].unsure == (not (is_any_sure and reached))
+    why = per_cents(words.why_unsure(said[VOTE]))
+    shown = per_cents(formatting.percent(said[VOTE].confidence))
+    if said[VOTE].unsure and why:  # a limit is told only where it is the reason
+        assert shown[0] < why[0]
+
+
+def test_the_vote_of_one_model_is_as_sure_as_that() -> None:
+    row = np.full((1, 7), 0.05)
+    row[0, 2] = 0.7
+    (said,) = answers({"mlp": row, VOTE: row}, {"mlp": 0.6, VOTE: 0.5})
+    assert not said[VOTE].unsure
+    (said,) = answers({"mlp": row, VOTE: row}, {"mlp": 0.8, VOTE: 0.5})
+    assert said[VOTE].unsure
+
+
+def test_the_weights_over_the_vote_are_those_of_the_models() -> None:
+    stored = json.loads((MODELS / "calibration.json").read_text())["weights"]
+    text = vote_words.overline(stored, False)
+    shown = [float(number) for number in re.findall(r"\d\.\d\d", text)]
+    assert shown == sorted((round(weight, 2) for weight in stored.values()), reverse=True)
+
+
+# --- How often it is right -----------------------------------------------------------------------
+
+
+def blocks(key: str) -> dict[str, dict[str, Any]]:
+    """The stored figures of a model, by protocol."""
+    stored = json.loads((MODELS / key / "metrics.json").read_text())
+    found: dict[str, dict[str, Any]] = stored["protocols"]
+    return found
+
+
+def test_the_first_page_shows_the_stored_figures() -> None:
+    models = {key: blocks(key) for key in (VOTE, *MODEL_KEYS)}
+    (_, elsewhere), (_, studios), (_, guessing) = accuracy_text.expected(models)
+    for texts, protocol in ((elsewhere, "corpora"), (studios, "voices")):
+        assert texts == [formatting.percent(models[key][protocol]["accuracy"]) for key in models]
+    assert guessing == [formatting.percent(1 / len(LABELS))] * len(models)
+    short = per_cents(accuracy_text.in_short(models[VOTE]))
+    assert short == [per_cents(elsewhere[0])[0], per_cents(guessing[0])[0]]
+    assert accuracy_text.in_short({}) == ""
+
+
+@pytest.mark.parametrize("key", [VOTE, *MODEL_KEYS])
+def test_right_when_unsure_is_what_the_sure_answers_leave(key: str) -> None:
+    for protocol in ("corpora", "voices"):
+        block = blocks(key)[protocol]
+        kept = block["unsure"]
+        share = kept.get("share_kept_across", kept["share_kept"])
+        right = kept.get("accuracy_across", kept["accuracy_kept"])
+        unsure = accuracy_text.right_when_unsure(block)
+        assert unsure is not None
+        assert share * right + (1 - share) * unsure == pytest.approx(block["accuracy"])
+        assert unsure < block["accuracy"] < right
+
+
+@given(st.sets(st.sampled_from(["corpora", "voices"])), st.booleans(), st.booleans())
+def test_a_figure_that_is_missing_is_left_out(gone: set[str], unsure: bool, own: bool) -> None:
+    kept = {name: block for name, block in blocks("mlp").items() if name not in gone}
+    rows = accuracy_text.for_answer(kept, "sad", unsure, own)
+    assert len(rows) == (0 if len(gone) == 2 else 3 - len(gone))
+    bare = {name: {"accuracy": block["accuracy"]} for name, block in kept.items() if "n" in block}
+    for _, (in_all, such) in accuracy_text.for_answer(bare, "sad", unsure, own)[:-1]:
+        assert per_cents(in_all)
+        assert such == accuracy_text.NOT_MEASURED
+
+
+def test_percentages_are_told_to_be_off_by_what_is_stored() -> None:
+    models = {key: blocks(key) for key in (VOTE, *MODEL_KEYS)}
+    text = accuracy_text.believability(models)
+    numbers = [float(number) for number in re.findall(r"\d+\.\d", text)]
+    stored = [
+        round(100 * models[key][protocol]["ece"], 1)
+        for protocol in ("corpora", "voices")
+        for key in models
+    ]
+    assert numbers == stored
+    assert accuracy_text.believability({}) == words.UNCALIBRATED
+
+
+@given(st.floats(0.0, 1.0), st.floats(0.0, 1.0))
+def test_too_high_is_said_only_where_it_is_so(confidence: float, accuracy: float) -> None:
+    block = {"confidence": confidence, "accuracy": accuracy, "ece": abs(confidence - accuracy)}
+    assert accuracy_text.is_too_high(block) == (confidence > accuracy)
+    assert not accuracy_text.is_too_high({"ece": 0.2, "accuracy": 0.4})
+
+
+def test_the_limits_that_decide_are_those_that_were_measured() -> None:
+    stored = json.loads((MODELS / "calibration.json").read_text())["thresholds"]
+    for key, limit in stored.items():
+        assert blocks(key)["voices"]["unsure"]["threshold"] == limit
+        assert blocks(key)["corpora"]["unsure"]["threshold"] == limit
+        assert 100 * limit == pytest.approx(round(100 * limit))  # as it is shown

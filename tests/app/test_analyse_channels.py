@@ -1,0 +1,170 @@
+"""The choice of a channel on the pages: what it does, and that it is there only where it counts."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from emo.app import current_clip
+from emo.app.analyse import analysis as analyse_analysis
+from emo.audio.clip import Clip, decode
+from emo.inference import export, predictor
+from tests.support import pages, signals
+from tests.support.pages import COMPARE, check, run, upload
+
+SIDES = (signals.voice((140.0, 110.0), 1.4), signals.voice((250.0, 220.0), 1.4, seed=3))
+
+
+def stereo(*sides: signals.Samples) -> bytes:
+    return signals.encoded(np.stack(sides or SIDES, axis=1))
+
+
+@pytest.fixture
+def heard(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Clip]:
+    """The clips that were answered, in their order."""
+    pages.install(tmp_path, monkeypatch)
+    clips: list[Clip] = []
+
+    def listening(clip: Clip, models: object) -> predictor.Prediction:
+        clips.append(clip)
+        return pages.made_up(clip, models)
+
+    monkeypatch.setattr(predictor, "predict", listening)
+    return clips
+
+
+@pytest.fixture
+def app(heard: list[Clip]) -> AppTest:
+    return run()
+
+
+def choice_of(at: AppTest) -> Any:
+    """The widget that chooses a channel; None where there is none."""
+    found = [w for w in (*at.get("button_group"), *at.selectbox) if w.label == "Channel"]
+    assert len(found) <= 1
+    return found[0] if found else None
+
+
+def choose(at: AppTest, channel: str) -> AppTest:
+    widget = choice_of(at)
+    return check(widget.set_value(channel).run())
+
+
+def same(clip: Clip, data: bytes, channel: str = "mix") -> bool:
+    return clip.samples.tobytes() == decode(data, channel=channel).samples.tobytes()
+
+
+def test_one_channel_has_no_choice(app: AppTest) -> None:
+    assert choice_of(app) is None
+    upload(app, "mono.wav", signals.encoded(SIDES[0]))
+    assert choice_of(app) is None
+    upload(app, "none.wav", b"no sound")
+    assert choice_of(app) is None
+
+
+def test_the_answers_are_for_the_channel_that_is_chosen(app: AppTest, heard: list[Clip]) -> None:
+    data = stereo()
+    upload(app, "call.wav", data)
+    assert choice_of(app).value == "mix"
+    assert same(heard[-1], data)
+    for channel in ("left", "right"):
+        choose(app, channel)
+        assert same(heard[-1], data, channel)
+        assert any(f"{channel} channel only" in text.value for text in app.text)
+    choose(app, "mix")
+    assert not any("channel only" in text.value for text in app.text)
+
+
+def test_every_channel_of_many_can_be_chosen(app: AppTest, heard: list[Clip]) -> None:
+    sides = [signals.voice(100.0 + 40 * k, 1.0) for k in range(4)]
+    data = stereo(*sides)
+    upload(app, "four.wav", data)
+    choose(app, "3")
+    assert same(heard[-1], data, "3")
+
+
+def test_a_new_clip_starts_with_the_mix(app: AppTest, heard: list[Clip]) -> None:
+    first, second = stereo(), stereo(*SIDES[::-1])
+    upload(app, "first.wav", first)
+    choose(app, "right")
+    upload(app, "second.wav", second)
+    assert choice_of(app).value == "mix"
+    assert same(heard[-1], second)
+    upload(app, "first.wav", first)
+    assert choice_of(app).value == "mix"
+    choose(app, "left")
+    upload(app, "again.wav", first)  # the same bytes, given once more
+    assert choice_of(app).value == "mix"
+    assert same(heard[-1], first)
+
+
+def test_the_choice_is_there_after_another_page(app: AppTest, heard: list[Clip]) -> None:
+    upload(app, "call.wav", stereo())
+    choose(app, "right")
+    check(app.switch_page(COMPARE).run())
+    check(app.switch_page(pages.ANALYSE).run())
+    assert choice_of(app).value == "right"
+    assert any("right channel only" in text.value for text in app.text)
+
+
+def test_a_silent_channel_is_a_sentence_and_can_be_left_again(
+    app: AppTest, heard: list[Clip]
+) -> None:
+    data = stereo(SIDES[0], signals.silence(1.4))
+    upload(app, "half.wav", data)
+    choose(app, "right")
+    assert any("silent" in error.value for error in app.error)
+    assert choice_of(app).value == "right"
+    choose(app, "left")
+    assert not app.error
+    assert same(heard[-1], data, "left")
+
+
+def test_what_if_alters_the_channel(app: AppTest, heard: list[Clip]) -> None:
+    data = stereo()
+    upload(app, "call.wav", data)
+    choose(app, "left")
+    check(app.slider(key="what-if-gain").set_value(-6).run())
+    expected = decode(data, channel="left").samples / np.float32(10 ** (6 / 20))
+    np.testing.assert_allclose(heard[-1].samples, expected, atol=1e-4)
+
+
+def test_the_files_name_the_channel(
+    app: AppTest, heard: list[Clip], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    named: list[str] = []
+
+    def write(rows: Any, out: Any) -> None:
+        named.extend(name for name, _ in rows)
+        out.write("[]")
+
+    monkeypatch.setattr(export, "write_json", write)
+    choice = current_clip.Choice("call.wav", stereo(), "upload")
+    clip = decode(choice.data, channel="left")
+    given = pages.prediction()
+    for region_s, name in (
+        (None, "call.wav#channel=left"),
+        ((0.5, 1.25), "call.wav#channel=left&t=0.500,1.250"),
+    ):
+        analysis = analyse_analysis.Analysis("key", clip, given, region_s, channel="left")
+        analyse_analysis.as_json(analyse_analysis._named(choice, analysis), given)
+        assert named[-1] == name
+
+
+def test_a_comparison_takes_the_mix_and_says_that_two_people_speak(
+    app: AppTest, heard: list[Clip]
+) -> None:
+    left = np.concatenate([SIDES[0], signals.silence(1.4)])
+    right = np.concatenate([signals.silence(1.4), SIDES[1]])
+    data = stereo(left, right)
+    upload(app, "call.wav", data)
+    assert any("Different people" in warning.value for warning in app.warning)
+    check(app.switch_page(COMPARE).run())
+    files = [("call.wav", data, "audio/wav")]
+    check(app.file_uploader(key="comparison-up-0").set_value(files).run())
+    assert same(heard[-1], data)
+    tables = [json.loads(one.proto.json) for one in app.get("bidi_component")]
+    assert "Different people" in json.dumps(tables)

@@ -1,0 +1,75 @@
+"""The reasons on the page, in Streamlit's own test runner, made up here."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from emo.app import text
+from emo.app.analyse import explanation as analyse_explanation
+from emo.audio.clip import Clip
+from emo.inference import explanation
+from emo.labels import TRAINED_LABELS
+from tests.support import pages
+from tests.support.pages import check, html, tone, upload
+
+MAP = np.zeros((2, 64), np.float32)
+PATCHES = (
+    explanation.Patch(0.1, 0.3, 100.0, 400.0, 2.0, True),
+    explanation.Patch(0.3, 0.5, 100.0, 400.0, -1.0, False),
+    explanation.Patch(0.5, 0.7, 100.0, 400.0, 0.5, False),
+)
+REGIONS = explanation.Regions("angry", 1.0, 0.0, MAP, MAP > 0, PATCHES, 2.0, 0.1)
+NONE = explanation.Regions("angry", 1.0, 0.0, MAP, MAP > 0, PATCHES[1:2], 0.0, 0.0)
+
+PLAIN = explanation.PlainStep("pitch, median", "semitones", 12.5, 9.25, True)
+
+
+def made(clip: Clip, models: Any) -> explanation.Explanation:
+    parts = tuple(explanation.Part(group, 0.25) for group in explanation.GROUPS)
+    leaf = dict.fromkeys(TRAINED_LABELS, 1 / len(TRAINED_LABELS))
+    return explanation.Explanation(
+        pages.prediction(clip.duration_s),
+        explanation.Path("sad", 0.2, (), leaf, explanation.PlainPath((PLAIN,), leaf)),
+        REGIONS,
+        explanation.Shift("sad", -2.0, -0.75, parts),
+    )
+
+
+@pytest.fixture
+def app(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AppTest:
+    pages.install(tmp_path, monkeypatch)
+    monkeypatch.setattr(analyse_explanation, "explain", made)
+    return pages.run()
+
+
+def test_reasons_come_when_they_are_asked_for(app: AppTest) -> None:
+    upload(app, "clip.wav", tone())
+    assert "data-emo-patches" not in html(app)
+    (switch,) = [one for one in app.toggle if one.label == text.WHY_LABEL]
+    check(switch.set_value(True).run())
+    page = html(app)
+    assert page.count('class="emo-why"') == 3
+    assert page.count('class="emo-shift"') == len(explanation.GROUPS)
+    assert "Log-odds of angry: +1.00." in page
+    assert "data-emo-patches" in page
+    assert f"<summary>{text.READABLE_TREE}</summary>" in page
+    assert "1. Pitch, median above 9.25\u00a0semitones? Yes, 12.5\u00a0semitones." in page
+    assert any(text.WHY_NOTE in caption.value for caption in app.caption)
+
+
+def test_patches_are_placed_in_the_clip_and_compared_with_the_strongest() -> None:
+    found = analyse_explanation.patches(REGIONS, 1.5)
+    assert found == [
+        [1.6, 1.8, 100, 400, 1.0, True],
+        [1.8, 2.0, 100, 400, 0.0, False],
+        [2.0, 2.2, 100, 400, 0.25, False],
+    ]
+    assert json.loads(json.dumps(found)) == found
+
+
+def test_where_nothing_carries_the_answer_nothing_is_strong() -> None:
+    assert [row[4] for row in analyse_explanation.patches(NONE, 0.0)] == [0.0]

@@ -1,0 +1,150 @@
+"""The page and its address in step, in Streamlit's own test runner."""
+
+import re
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from emo import formatting
+from emo.app import text as app_text
+from emo.app.analyse import link
+from emo.app.analyse.text import WHAT_IF_TITLE
+from tests.support import pages
+from tests.support.pages import ANALYSE, APP, MATRICES, check, html, tone, upload
+
+
+@pytest.fixture(autouse=True)
+def _installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pages.install(tmp_path, monkeypatch)
+
+
+def open_at(**params: str) -> AppTest:
+    """The app, opened by an address with these parameters."""
+    at = AppTest.from_file(APP, default_timeout=30)
+    for name, value in params.items():
+        at.query_params[name] = value
+    return check(at.run())
+
+
+def address(at: AppTest) -> dict[str, str]:
+    given = at.query_params.items()
+    return {name: value if isinstance(value, str) else value[0] for name, value in given}
+
+
+def selected(at: AppTest) -> str:
+    found = re.search(r'data-emo-region="([^"]*)"', html(at))
+    assert found
+    return found[1]
+
+
+def test_a_link_shows_what_it_says() -> None:
+    at = open_at(sample="sad", part="0.25000-0.75000")
+    assert at.text[0].value.startswith(
+        f"sad.wav · 0.8{formatting.NBSP}s · {app_text.region(0.2, 0.6)}"
+    )
+    assert selected(at) == "[0.25, 0.75]"
+    assert address(at) == {"sample": "sad", "part": "0.25000-0.75000"}
+    assert "emo-guide" not in html(at)  # it is for those who come with nothing at hand
+
+
+@pytest.mark.parametrize(
+    ("given", "left"),
+    [
+        ({"sample": "no-such"}, {}),
+        ({"part": "0.2-0.6", "why": "1"}, {}),
+        ({"sample": "sad", "part": "0.9-0.1", "why": "x"}, {"sample": "sad"}),
+        ({"sample": "sad", "part": "0.5-7"}, {"sample": "sad"}),
+    ],
+)
+def test_bad_values_are_ignored(given: dict[str, str], left: dict[str, str]) -> None:
+    at = open_at(**given)
+    assert address(at) == left
+    assert ("emo-verdict" in html(at)) == ("sample" in left)
+    assert not at.error
+    assert "selected" not in " ".join(text.value for text in at.text)
+
+
+def test_the_address_follows_the_page() -> None:
+    at = open_at()
+    assert address(at) == {}
+    check(at.button(key="sample-happy").click().run())
+    assert address(at) == {"sample": "happy"}
+    check(at.button(key="sample-sad").click().run())
+    assert address(at) == {"sample": "sad"}
+
+
+SET = {"noise": "20", "speed": "0.75", "pitch": "-3", "telephone": "1", "gain": "6"}
+
+
+def told(at: AppTest) -> str:
+    return " ".join(warning.value for warning in at.warning).replace("\\", "")
+
+
+def test_a_link_sets_what_if() -> None:
+    at = open_at(sample="sad", **SET)
+    assert address(at) == {"sample": "sad", **SET}
+    assert at.select_slider(key="what-if-noise").value == 20
+    assert at.slider(key="what-if-speed").value == 0.75
+    for phrase in ("0.75 times as fast", "3 semitones lower", "6 dB louder", "telephone"):
+        assert phrase in told(at)
+    assert next(one for one in at.expander if one.proto.label == WHAT_IF_TITLE).proto.expanded
+    check(at.button(key="what-if-reset").click().run())
+    assert address(at) == {"sample": "sad"}
+    assert "as fast" not in told(at)
+
+
+def test_the_address_follows_the_sliders_and_a_visit_keeps_them() -> None:
+    at = open_at(sample="sad")
+    check(at.slider(key="what-if-pitch").set_value(4).run())
+    assert address(at) == {"sample": "sad", "pitch": "4"}
+    check(at.switch_page(MATRICES).run())
+    at.query_params.clear()  # as the navigation does
+    check(at.switch_page(ANALYSE).run())
+    assert at.slider(key="what-if-pitch").value == 4
+    assert address(at) == {"sample": "sad", "pitch": "4"}
+
+
+def test_settings_that_cannot_be_are_ignored() -> None:
+    at = open_at(sample="sad", pitch="99", speed="x", noise="-1", gain="", telephone="no")
+    assert address(at) == {"sample": "sad"}
+    assert at.slider(key="what-if-speed").value == 1.0
+
+
+def test_what_a_person_gave_is_never_in_the_address() -> None:
+    at = open_at(sample="sad")
+    upload(at, "my secret.wav", tone())
+    assert address(at) == {}
+    assert at.text[0].value.startswith("my secret.wav")
+
+
+def test_a_step_back_shows_what_was_there() -> None:
+    at = open_at(sample="sad")
+    check(at.button(key="sample-happy").click().run())
+    at.query_params["sample"] = "sad"  # as the browser's own button sets it
+    check(at.run())
+    assert at.text[0].value.startswith("sad.wav")
+
+
+def test_a_visit_to_another_page_keeps_it() -> None:
+    at = open_at(sample="sad", part="0.25000-0.75000")
+    check(at.switch_page(MATRICES).run())
+    at.query_params.clear()  # as the navigation does
+    check(at.switch_page(ANALYSE).run())
+    assert at.text[0].value.startswith("sad.wav")
+    assert selected(at) == "[0.25, 0.75]"
+    assert address(at) == {"sample": "sad", "part": "0.25000-0.75000"}
+
+
+def test_what_else_is_in_the_address_stays() -> None:
+    at = open_at(theme="x")
+    check(at.button(key="sample-sad").click().run())
+    assert address(at) == {"theme": "x", "sample": "sad"}
+
+
+def test_what_was_forgotten_leaves_the_address() -> None:
+    at = open_at(sample="sad")
+    (button,) = [one for one in at.button if one.label == app_text.FORGET_LABEL]
+    check(button.click().run())
+    assert address(at) == {}
+    assert link.read_link(address(at), ["sad"]) == link.EMPTY

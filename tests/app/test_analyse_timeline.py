@@ -1,0 +1,82 @@
+"""The timeline on the page, in Streamlit's own test runner, of answers that are made up here."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from emo.app import text
+from emo.app.analyse import timeline
+from emo.audio.clip import Clip
+from emo.inference.predictor import ANSWER_KEYS
+from emo.inference.timeline import Timeline
+from emo.labels import INDEX
+from tests.support import pages
+from tests.support.pages import check, html, tone, upload
+
+SPOKEN_S = [[0.0, 2.0], [2.0, 3.0], [6.0, 8.0]]  # a pause between the second and the third
+SAID = ["sad", "happy", "happy"]
+
+
+def made(n: int) -> Timeline:
+    """A timeline of which ``n`` windows are answered, all models and the vote alike."""
+    rows = np.full((n, 7), 0.05)
+    for i in range(n):
+        rows[i, INDEX[SAID[i]]] = 0.7
+    spans = np.array(SPOKEN_S[:n]).reshape(-1, 2)
+    return Timeline(8.0, 3, spans, spans, dict.fromkeys(ANSWER_KEYS, rows), {"cnn": 0.9})
+
+
+def follow(clip: Clip, models: Any) -> Iterator[Timeline]:
+    yield from (made(0), made(2), made(3))
+
+
+def silent(clip: Clip, models: Any) -> Iterator[Timeline]:
+    none = np.empty((0, 2))
+    yield Timeline(8.0, 0, none, none, dict.fromkeys(ANSWER_KEYS, np.empty((0, 7))), {})
+
+
+@pytest.fixture
+def app(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AppTest:
+    pages.install(tmp_path, monkeypatch)
+    monkeypatch.setattr(timeline, "follow", follow)
+    return pages.run()
+
+
+def test_a_short_clip_has_no_timeline(app: AppTest) -> None:
+    upload(app, "clip.wav", tone(timeline.FROM_S))
+    assert "emo-timeline" not in html(app)
+
+
+def test_a_longer_clip_has_a_lane_for_each_model_and_blank_pauses(app: AppTest) -> None:
+    upload(app, "clip.wav", tone(8.0))
+    page = html(app)
+    assert page.count('class="emo-timeline"') == 1
+    assert page.count('class="emo-lane"') == 4
+    for name in text.LANE_NAMES.values():
+        assert f"<span>{name}</span>" in page
+    assert page.count("clip-path:polygon") == 2 * 7  # seven areas on each side of the pause
+    assert page.count('emo-faint" style') == 3  # the CNN is unsure in each of its stretches
+    assert "The vote over time: 0 to 2 s sad; 2 to 3 s happy; 6 to 8 s happy." in page
+    assert text.TIMELINE_NOTE in [caption.value for caption in app.caption]
+    labels = [button.proto.label for button in app.get("download_button")]
+    assert set(text.TIMELINE_FILES.values()) <= set(labels)
+
+
+def test_the_timeline_is_kept_while_the_page_is_drawn_again(
+    app: AppTest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    upload(app, "clip.wav", tone(8.0))
+    before = html(app)
+    monkeypatch.setattr(timeline, "follow", None)  # calling it would fail
+    check(app.run())
+    assert html(app) == before
+
+
+def test_a_long_clip_without_speech_says_so(app: AppTest, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(timeline, "follow", silent)
+    upload(app, "clip.wav", tone(8.0))
+    assert "Timeline: no speech was found so far." in html(app)

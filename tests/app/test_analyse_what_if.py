@@ -1,0 +1,112 @@
+"""What if, on the page, in Streamlit's own test runner; the answers are made up here."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from emo.app.analyse import link, text
+from emo.audio.alteration import LIMITS, NEUTRAL, Settings
+from emo.audio.clip import Clip
+from emo.features.quality import OF_ALTERING, measure_quality
+from emo.inference import predictor
+from tests.support import pages
+from tests.support.pages import check, html, tone, upload
+from tests.support.signals import encoded, padded, voice
+
+
+@pytest.fixture
+def app(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AppTest:
+    pages.install(tmp_path, monkeypatch)
+    monkeypatch.setattr(predictor, "predict", longer_is_surer)
+    return pages.run()
+
+
+def longer_is_surer(clip: Clip, models: object) -> predictor.Prediction:
+    """Answers whose vote is for *happy* with the clip's length in hundredths of seconds."""
+    found = pages.prediction(clip.duration_s, clip.warnings)
+    found.answers["vote"] = pages.answer("happy", clip.duration_s / 4, "sad")
+    return found
+
+
+def changes(app: AppTest) -> str:
+    """The table of the answers as recorded and as changed."""
+    return next(e.value for e in app.html if text.CHANGES_CAPTION in e.value)
+
+
+def test_no_setting_alters_nothing(app: AppTest) -> None:
+    upload(app, "clip.wav", tone(2.0))
+    assert app.button(key="what-if-reset").disabled
+    assert "happy 50" in changes(app)
+    assert changes(app).count(text.UNCHANGED) == 4
+
+
+def test_each_setting_is_answered_and_stands_beside_what_was_recorded(app: AppTest) -> None:
+    upload(app, "clip.wav", tone(2.0))
+    check(app.slider(key="what-if-speed").set_value(2.0).run())
+    assert "happy 50" in changes(app)
+    assert "happy 25" in changes(app)
+    assert "2 times as fast" in " ".join(w.value for w in app.warning)
+    check(app.slider(key="what-if-pitch").set_value(-2).run())
+    check(app.slider(key="what-if-gain").set_value(-6).run())
+    check(app.select_slider(key="what-if-noise").set_value(20).run())
+    check(app.toggle(key="what-if-telephone").set_value(True).run())
+    told = " ".join(w.value for w in app.warning)
+    for phrase in ("2 semitones lower", "6 dB softer", "noise 20 dB below", "telephone band"):
+        assert phrase in told.replace("\\", "")
+
+
+def test_as_recorded_sets_all_back(app: AppTest) -> None:
+    upload(app, "clip.wav", tone(2.0))
+    check(app.slider(key="what-if-speed").set_value(2.0).run())
+    check(app.button(key="what-if-reset").click().run())
+    assert app.slider(key="what-if-speed").value == NEUTRAL.speed
+    assert not app.warning
+    assert "happy 25" not in html(app)
+
+
+def test_what_cannot_be_altered_is_said_and_the_settings_stay(app: AppTest) -> None:
+    upload(app, "clip.wav", tone(0.3))
+    check(app.slider(key="what-if-speed").set_value(2.0).run())
+    assert [e.value for e in app.error if "times as fast" in e.value]
+    assert app.slider(key="what-if-speed").value == 2.0
+    assert not app.button(key="what-if-reset").disabled
+    assert html(app).count("emo-verdict-3") == 3
+
+
+def test_every_choice_on_the_page_is_one_that_the_core_takes() -> None:
+    for noise_db in link.NOISES_DB:
+        Settings(noise_below_db=noise_db)
+    for name, (low, high, _) in {
+        "speed": link.SPEEDS,
+        "pitch_semitones": link.SEMITONES,
+        "gain_db": link.GAINS_DB,
+    }.items():
+        least, most = LIMITS[name]
+        assert least <= low < getattr(NEUTRAL, name) < high <= most
+
+
+def test_steps_of_the_speed_meet_one() -> None:
+    low, high, step = link.SPEEDS
+    assert np.isclose((1 - low) / step % 1, 0, atol=1e-6)
+    assert np.isclose((high - 1) / step % 1, 0, atol=1e-6)
+
+
+def test_noise_that_was_added_is_not_blamed_on_the_microphone(
+    app: AppTest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def measured(clip: Clip, models: object) -> predictor.Prediction:
+        found = longer_is_surer(clip, models)
+        return replace(found, quality=measure_quality(clip))
+
+    monkeypatch.setattr(predictor, "predict", measured)
+    upload(app, "clip.wav", encoded(padded(voice(duration_s=2.0, breath_db=-60.0), 0.5, 0.5)))
+    assert OF_ALTERING not in " ".join(one.value for one in app.info)
+    assert text.quality_title(False, False) in [one.value for one in app.subheader]
+    check(app.select_slider(key="what-if-noise").set_value(0).run())
+    (told,) = [one.value.replace("\\", "") for one in app.info]
+    assert OF_ALTERING in told
+    assert "closer to the microphone" not in told
+    assert text.quality_title(False, True) in [one.value for one in app.subheader]

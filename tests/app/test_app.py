@@ -1,0 +1,425 @@
+"""The first page, the one about Emo, and what holds for all, in Streamlit's own test runner."""
+
+import csv
+import io
+import json
+import os
+import signal
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from emo import formatting
+from emo.app import accuracy_text, common, current_clip
+from emo.app import text as app_text
+from emo.app.analyse import analysis, timeline, vote_text
+from emo.audio import isolated
+from emo.audio.clip import Clip
+from emo.audio.limits import MAX_BYTES
+from emo.errors import ModelError
+from emo.features.speech import Concern
+from emo.inference import predictor
+from emo.labels import LABELS
+from emo.system import paths
+from tests.support import pages
+from tests.support.malformed import malformed
+from tests.support.pages import ABOUT, ANALYSE, APP, COMPARE, MATRICES, check, html, tone, upload
+
+MUSIC = Concern("music", "This sounds like *music*, not like speech.")
+
+CRASHES = (
+    "import os, struct, sys; hello = b'{\"held\": []}'; "
+    "os.write(1, struct.pack('<IQ', len(hello), 0) + hello); sys.stdin.buffer.read(12); os.abort()"
+)
+"""A decoder that ends by a signal over whatever it is given."""
+
+
+@pytest.fixture
+def models_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    return pages.install(tmp_path, monkeypatch)
+
+
+@pytest.fixture
+def app(models_dir: Path) -> AppTest:
+    return pages.run()
+
+
+def answering(monkeypatch: pytest.MonkeyPatch, **given: Any) -> None:
+    """Let every clip get these answers (:func:`tests.support.pages.prediction`)."""
+    monkeypatch.setattr(
+        predictor, "predict", lambda clip, models: pages.prediction(clip.duration_s, **given)
+    )
+
+
+# --- Analyse -------------------------------------------------------------------------------------
+
+
+def test_first_page_invites_and_says_what_to_expect(app: AppTest) -> None:
+    assert [title.value for title in app.title] == [app_text.ANALYSE_TITLE]
+    assert accuracy_text.EXPECTATION in html(app)
+    assert "emo-verdict" not in html(app)
+
+
+def test_an_upload_gets_three_answers_and_a_vote(app: AppTest) -> None:
+    upload(app, "clip.wav", tone())
+    page = html(app)
+    assert page.count("emo-verdict-3") == 3
+    assert page.count("emo-verdict-2") == 1
+    assert page.count('<table class="emo-bars">') == 4
+    assert "Two of three say sad; the CNN says angry." in page
+    assert len(app.get("bidi_component")) == 1
+    assert "clip.wav · 1.0" in app.text[0].value
+    assert not app.error
+
+
+def test_a_recording_gets_answers(app: AppTest) -> None:
+    check(app.audio_input(key="mic").upload("audio.wav", tone(1.5)).run())
+    assert html(app).count("emo-verdict-3") == 3
+    assert app.text[0].value.startswith("Recording · 1.5")
+
+
+def test_each_sample_is_one_click_and_marked_as_synthetic(app: AppTest) -> None:
+    labels = [b.label for b in app.button if str(b.key).startswith("sample-")]
+    assert labels == [*LABELS, app_text.SAMPLE_OF_ALL]
+    for label in LABELS:
+        check(app.button(key=f"sample-{label}").click().run())
+        marked = [b.label for b in app.button if b.proto.type == "primary"]
+        assert marked == [label]
+        assert app.text[0].value.startswith(f"{label}.wav · 0.8")
+        assert app_text.SYNTHETIC in app.text[0].value
+        assert html(app).count("emo-verdict-3") == 3
+
+
+def test_samples_that_no_model_is_sure_of_are_named(models_dir: Path, tmp_path: Path) -> None:
+    path = tmp_path / "samples" / "samples.json"
+    listed = json.loads(path.read_text())
+    for row in listed:
+        row["unsure"] = {"sad": ["tree", "cnn", "mlp"], "happy": ["cnn", "mlp"]}.get(
+            row["emotion"], []
+        )
+    path.write_text(json.dumps(listed))
+    (note,) = [one.value for one in pages.run().html if app_text.SAMPLES_LABEL in one.value]
+    assert app_text.samples_note(["sad"]) in note
+    assert "happy" not in note
+
+
+def test_the_long_sample_is_one_click_too(app: AppTest, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(timeline, "FROM_S", 60.0)  # no models are here to follow it
+    check(app.button(key="sample-all").click().run())
+    assert app.text[0].value.startswith("minute.wav")
+    assert app_text.quoted("It is *eleven* o'clock. " * 20) in app.text[0].value
+
+
+def test_the_way_in_used_last_counts(app: AppTest) -> None:
+    upload(app, "first.wav", tone())
+    check(app.button(key="sample-sad").click().run())
+    assert app.text[0].value.startswith("sad.wav")
+    upload(app, "second.wav", tone(1.2))
+    assert app.text[0].value.startswith("second.wav")
+
+
+def test_the_reliability_of_each_model_stands_near_its_answer(
+    app: AppTest, models_dir: Path
+) -> None:
+    upload(app, "clip.wav", tone())
+    tables = pages.rates(app)
+    for key, label in {**pages.ANSWERS, "vote": "sad"}.items():
+        blocks = pages.protocols(models_dir, key)
+        assert tables.pop(key) == [
+            *(
+                [formatting.percent(blocks[name]["accuracy"]), formatting.percent(precision)]
+                for name in ("corpora", "voices")
+                if (precision := blocks[name]["per_class"][label]["precision"]) is not None
+            ),
+            [formatting.percent(1 / 7)] * 2,
+        ]
+    assert not tables
+
+
+def test_how_far_percentages_can_be_believed_is_measured(app: AppTest, models_dir: Path) -> None:
+    upload(app, "clip.wav", tone())
+    (caption,) = [c.value for c in app.caption if "seven in ten" in c.value]
+    for key in ("tree", "cnn", "mlp", "vote"):
+        for protocol in ("corpora", "voices"):
+            ece = pages.protocols(models_dir, key)[protocol]["ece"]
+            assert f" {100 * ece:.1f}" in caption
+
+
+def test_unsure_is_an_answer(
+    app: AppTest, models_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answering(monkeypatch, unsure=("tree", "vote"))
+    upload(app, "clip.wav", tone())
+    page = html(app)
+    assert "Unsure: sad or fearful" in page  # the vote
+    assert "Unsure: sad or happy" in page  # the decision tree
+    assert page.count("Unsure:") == 2
+    assert "The CNN says angry, the MLP says sad; the decision tree is unsure." in page
+    assert page.count(app_text.UNSURE_UNMEASURED) == 2  # these answers name no limit
+    for key in ("tree", "vote"):
+        for row, name in zip(pages.rates(app)[key], ("corpora", "voices"), strict=False):
+            block = pages.protocols(models_dir, key)[name]
+            right = accuracy_text.right_when_unsure(block)
+            assert right is not None
+            assert row == [formatting.percent(block["accuracy"]), formatting.percent(right)]
+
+
+def test_unsure_without_measured_figures(
+    app: AppTest, models_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answering(monkeypatch, unsure=("tree",))
+    pages.change(models_dir, "tree", lambda protocols: protocols["voices"].pop("unsure"))
+    upload(app, "clip.wav", tone())
+    assert app_text.UNSURE_UNMEASURED in html(app)
+    assert pages.rates(app)["tree"][1][1] == accuracy_text.NOT_MEASURED
+
+
+def test_a_clip_out_of_place_is_answered_but_not_to_be_relied_on(
+    app: AppTest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answering(monkeypatch, concerns=(MUSIC, Concern("gap", "No speech was found.")))
+    upload(app, "clip.wav", tone())
+    assert [w.value for w in app.warning] == [
+        common.plain(MUSIC.sentence),
+        r"No speech was found\.",
+    ]
+    page = html(app)
+    assert page.count("emo-verdict-3") == 3
+    assert page.count(app_text.NOT_TO_BE_RELIED_ON) == 4
+    assert vote_text.OUT_OF_PLACE_OVERLINE in page
+    assert not pages.rates(app)
+    assert not [c for c in app.caption if "seven in ten" in c.value]
+
+
+def test_answers_without_measured_figures(app: AppTest, models_dir: Path) -> None:
+    for path in models_dir.glob("*/metrics.json"):
+        path.unlink()
+    upload(app, "clip.wav", tone())
+    assert html(app).count(app_text.UNMEASURED) == 4
+
+
+def test_damaged_figures_leave_the_answers(app: AppTest, models_dir: Path) -> None:
+    (models_dir / "cnn" / "metrics.json").write_text("{")
+    upload(app, "clip.wav", tone())
+    assert html(app).count(app_text.UNMEASURED) == 4
+    assert app_text.UNCALIBRATED in [caption.value for caption in app.caption]
+
+
+def test_warnings_are_sentences(app: AppTest, monkeypatch: pytest.MonkeyPatch) -> None:
+    answering(monkeypatch, warnings=("It is *very* quiet.",))
+    upload(app, "clip.wav", tone())
+    assert [warning.value for warning in app.warning] == [r"It is \*very\* quiet\."]
+
+
+def test_bad_files_are_sentences_and_the_page_goes_on(app: AppTest) -> None:
+    for bad in malformed():
+        upload(app, bad.name, bad.data)
+        if bad.expected == "warning":
+            assert not app.error, bad.name
+            assert app.warning, bad.name
+            continue
+        assert len(app.error) == 1, bad.name
+        assert common.plain(bad.words) in app.error[0].value, bad.name
+        assert app.text[0].value == bad.name
+    upload(app, "good.wav", tone())
+    assert not app.error
+    assert html(app).count("emo-verdict-3") == 3
+
+
+def test_the_page_goes_on_when_what_reads_uploads_is_killed(app: AppTest) -> None:
+    upload(app, "first.wav", tone())
+    for pid in isolated.shared().held():
+        os.kill(pid, signal.SIGKILL)
+    upload(app, "second.wav", tone(1.2))
+    assert app.text[0].value.startswith("second.wav")
+    assert not app.error
+
+
+def test_a_crash_of_the_decoder_is_a_sentence(
+    app: AppTest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken = isolated.Decoder(1)
+    monkeypatch.setattr(isolated, "_CODE", CRASHES)
+    monkeypatch.setattr(isolated, "shared", lambda: broken)
+    upload(app, "clip.wav", tone())
+    assert "The decoder ended over this file" in common.plain(app.error[0].value).replace("\\", "")
+    monkeypatch.undo()
+    broken.stop()
+
+
+def test_a_name_is_shown_as_it_is(app: AppTest) -> None:
+    name = "[click](http://x) **bold** <b> $x$.wav"
+    upload(app, name, b"no sound")
+    assert app.text[0].value == name
+    upload(app, name, tone())
+    assert app.text[0].value.startswith(name)
+    assert "bold" not in html(app) + " ".join(element.value for element in app.markdown)
+
+
+def test_a_fault_inside_is_a_sentence_too(app: AppTest, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(clip: Clip, models: object) -> predictor.Prediction:
+        raise ZeroDivisionError("secret detail")
+
+    monkeypatch.setattr(predictor, "predict", broken)
+    upload(app, "clip.wav", tone())
+    assert [error.value for error in app.error] == [common.plain(app_text.UNEXPECTED)]
+
+
+def test_missing_models_are_a_sentence(app: AppTest, monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing(directory: Path) -> predictor.Models:
+        raise ModelError("There is no model in /secret/models/cnn.")
+
+    monkeypatch.setattr(predictor, "load_models", missing)
+    upload(app, "clip.wav", tone())
+    assert [warning.value for warning in app.warning] == [app_text.NO_MODELS]
+
+
+def test_no_samples_is_a_sentence(models_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(paths, "SAMPLES_DIR", models_dir)
+    at = pages.run()
+    assert app_text.NO_SAMPLES in [caption.value for caption in at.caption]
+
+
+@pytest.mark.parametrize("text", ["{", "[1]", '[{"file": "sad.wav", "emotion": "bored"}]'])
+def test_a_damaged_list_of_samples_offers_none(tmp_path: Path, text: str) -> None:
+    (tmp_path / "sad.wav").write_bytes(tone())
+    (tmp_path / "samples.json").write_text(text)
+    assert current_clip.list_samples(tmp_path) == []
+
+
+def test_a_clip_is_forgotten_on_demand(app: AppTest) -> None:
+    upload(app, "clip.wav", tone())
+    forget = next(button for button in app.button if button.label == app_text.FORGET_LABEL)
+    check(forget.click().run())
+    assert "emo-verdict" not in html(app)
+    assert "choice" not in app.session_state
+
+
+def test_a_clip_taken_away_takes_its_answers_along(app: AppTest) -> None:
+    upload(app, "clip.wav", tone())
+    check(app.file_uploader(key="up").set_value(None).run())
+    assert "emo-verdict" not in html(app)
+
+
+def test_the_answers_outlive_a_visit_to_another_page(app: AppTest) -> None:
+    upload(app, "clip.wav", tone())
+    check(app.switch_page(MATRICES).run())
+    check(app.switch_page(ANALYSE).run())
+    assert app.text[0].value.startswith("clip.wav")
+
+
+def test_loud_and_silent_clips_never_share_an_answer(
+    app: AppTest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    heard: list[float] = []
+
+    def listening(clip: Clip, models: object) -> predictor.Prediction:
+        heard.append(float(np.abs(clip.samples).max()))
+        return pages.made_up(clip, models)
+
+    monkeypatch.setattr(predictor, "predict", listening)
+    monkeypatch.setattr(timeline, "FROM_S", 60.0)
+    long = tone(40.0)
+    late = bytearray(long)
+    late[-2:] = b"\x00\x10"  # one sample differs
+    upload(app, "clip.wav", long)
+    upload(app, "clip.wav", bytes(late))
+    upload(app, "clip.wav", long)
+    assert len(heard) == 2  # the third answer is the first one, kept for this session
+
+
+# --- Downloads -----------------------------------------------------------------------------------
+
+
+def test_json_is_what_the_command_line_prints() -> None:
+    given = pages.prediction(unsure=("cnn",))
+    (row,) = json.loads(analysis.as_json('a "b".wav', given))
+    assert row["path"] == 'a "b".wav'
+    assert list(row["models"]) == ["tree", "cnn", "mlp", "vote"]
+    assert list(row["models"]["cnn"]["probabilities"]) == list(LABELS)
+    assert row["models"]["cnn"]["unsure"] is True
+    assert row["models"]["vote"]["second"] == "fearful"
+
+
+def test_csv_has_a_line_for_each_model_and_no_formula() -> None:
+    rows = list(csv.DictReader(io.StringIO(analysis.as_csv("=1+1.wav", pages.prediction()))))
+    assert [row["model"] for row in rows] == ["tree", "cnn", "mlp", "vote"]
+    assert {row["path"] for row in rows} == {"'=1+1.wav"}
+    assert sum(float(rows[0][f"p_{label}"]) for label in LABELS) == pytest.approx(1, abs=1e-5)
+
+
+# --- About, and what holds for all ---------------------------------------------------------------
+
+
+def test_about_says_what_must_be_said(app: AppTest) -> None:
+    check(app.switch_page(ABOUT).run())
+    page = " ".join(element.value for element in app.markdown)
+    for words in ("5(1)(f)", "50(3)", "2024/1689", "not stored", "Acted, not felt"):
+        assert words in page
+    for corpus in ("CREMA-D", "RAVDESS speech", "TESS", "SAVEE", "ODbL 1.0"):
+        assert corpus in html(app)
+
+
+def test_about_has_the_figures_with_their_intervals(app: AppTest, models_dir: Path) -> None:
+    check(app.switch_page(ABOUT).run())
+    for key in ("tree", "cnn", "mlp", "vote"):
+        stored = pages.protocols(models_dir, key)
+        low, high = stored["voices"]["intervals"]["accuracy"]
+        shown = f"{formatting.tenths(stored['voices']['accuracy'])} ({100 * low:.1f} to"
+        assert f"{shown} {100 * high:.1f})" in html(app)
+        assert formatting.points(stored["voices"]["ece"]) in html(app)
+        assert formatting.tenths(stored["corpora"]["uar"]) in html(app)
+
+
+def test_about_of_a_fresh_project_has_dashes(app: AppTest, models_dir: Path) -> None:
+    def only_clips(stored: dict[str, Any]) -> None:
+        del stored["voices"], stored["corpora"]
+
+    pages.change(models_dir, "tree", only_clips)
+    check(app.switch_page(ABOUT).run())
+    rows = [
+        part.split("</tr>")[0] for part in html(app).split('<th scope="row">Decision tree</th>')
+    ]
+    assert [row.count(">–<") for row in rows[1:]] == [3, 3, 0]  # the random clips are measured
+
+
+def test_about_without_figures(app: AppTest, models_dir: Path) -> None:
+    for path in models_dir.glob("*/metrics.json"):
+        path.unlink()
+    check(app.switch_page(ABOUT).run())
+    assert app_text.NO_METRICS in [warning.value for warning in app.warning]
+
+
+@pytest.mark.parametrize("page", [ANALYSE, COMPARE, MATRICES, ABOUT])
+def test_every_widget_has_a_label(app: AppTest, page: str) -> None:
+    check(app.switch_page(page).run())
+    widgets: list[Any] = [*app.button, *app.selectbox, *app.segmented_control, *app.file_uploader]
+    assert all(widget.label.strip() for widget in widgets)
+
+
+@pytest.mark.parametrize("page", ["analyse", "compare", "confusion_matrices", "about"])
+def test_no_page_holds_a_number(page: str) -> None:
+    source = (Path(APP).parent / "pages" / f"{page}.py").read_text(encoding="utf-8")
+    assert not any(character.isdigit() for character in source)
+
+
+def test_the_server_takes_as_much_as_the_decoder() -> None:
+    path = Path(APP).parent / ".streamlit" / "config.toml"
+    settings = tomllib.loads(path.read_text(encoding="utf-8"))
+    assert settings["server"]["maxUploadSize"] * 2**20 == MAX_BYTES
+    assert settings["client"]["showErrorDetails"] == "none"
+    assert settings["browser"]["gatherUsageStats"] is False
+
+
+@pytest.mark.parametrize("text", ["*a* _b_ `c` [d](e) <f> $g$ :red[h] # i", "1. one\n\n- two"])
+def test_plain_text_reads_as_itself(text: str) -> None:
+    escaped = common.plain(text)
+    assert escaped.replace("\\", "") == " ".join(text.split())
+    assert "\n" not in escaped
+    for i, character in enumerate(escaped):
+        if character in "*_`[]()<>$#:":
+            assert escaped[i - 1] == "\\"

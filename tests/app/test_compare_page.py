@@ -1,0 +1,271 @@
+"""The page *Compare clips* in Streamlit's own test runner; its table is clicked in the browser."""
+
+import csv
+import io
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from emo.app import common
+from emo.app import text as app_text
+from emo.app.compare import collection, page
+from emo.app.compare import table as compare_table
+from emo.app.compare import text as words
+from emo.app.compare.collection import Entry, Given
+from emo.audio.clip import Clip
+from emo.errors import ModelError
+from emo.features.speech import Concern
+from emo.inference import predictor
+from emo.labels import LABELS
+from tests.support import pages
+from tests.support.pages import ANALYSE, COMPARE, check, html, tone
+
+SECRET = "/secret/models/cnn"
+
+
+@pytest.fixture
+def models_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    return pages.install(tmp_path, monkeypatch)
+
+
+class Table:
+    """In the place of the table: what was shown last, and what a person does next."""
+
+    def __init__(self) -> None:
+        self.names: list[str] = []
+        self.ticked: list[str] | None = None
+        self.opened: str | None = None
+
+    def show(self, entries: Sequence[Entry], order: str, ticked: Any, *rest: Any) -> Any:
+        self.names = [entry.name for entry in entries]
+        digests = {entry.name: entry.digest for entry in entries}
+        opened, self.opened = self.opened, None
+        if self.ticked is not None:
+            ticked = tuple(digests[name] for name in self.ticked)
+        self.ticked = None
+        return compare_table.Picked(ticked, digests.get(opened or ""))
+
+
+@pytest.fixture
+def table(monkeypatch: pytest.MonkeyPatch) -> Table:
+    table = Table()
+    monkeypatch.setattr(compare_table, "show_clips", table.show)
+    return table
+
+
+@pytest.fixture
+def app(models_dir: Path, table: Table) -> AppTest:
+    return check(pages.run().switch_page(COMPARE).run())
+
+
+def files(*names: str, pitch_hz: float = 200.0) -> list[tuple[str, bytes, str]]:
+    """Files of different sounds."""
+    return [(name, tone(0.5, pitch_hz + 10 * i), "audio/wav") for i, name in enumerate(names)]
+
+
+def give(app: AppTest, *given: tuple[str, bytes, str]) -> AppTest:
+    return check(app.file_uploader[0].set_value(list(given)).run())
+
+
+def press(app: AppTest, label: str) -> AppTest:
+    (button,) = [button for button in app.button if button.label == label]
+    return check(button.click().run())
+
+
+# --- Ways in -------------------------------------------------------------------------------------
+
+
+def test_the_page_says_how_much_it_takes(app: AppTest) -> None:
+    assert [title.value for title in app.title] == [words.TITLE]
+    assert any(words.LIMITS in caption.value for caption in app.caption)
+    assert app.file_uploader[0].accept_multiple_files
+
+
+def test_several_files_get_a_row_each_and_a_bad_one_its_reason(app: AppTest, table: Table) -> None:
+    give(app, *files("a.wav", "b.wav"), ("notes.wav", b"Dear diary", "audio/wav"))
+    assert table.names == ["a.wav", "b.wav", "notes.wav"]
+    assert "2 clips answered: all three models agree on none, two of three on 2" in html(app)
+    assert "1 could not be read." in html(app)
+    assert not app.error
+    assert not app.get("progress")
+
+
+def test_the_samples_are_one_click(app: AppTest, table: Table) -> None:
+    press(app, words.SAMPLES_LABEL)
+    assert sorted(table.names) == sorted(f"{label}.wav" for label in LABELS)
+
+
+def test_each_clip_is_answered_once_and_results_come_as_they_are(
+    app: AppTest, table: Table, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    heard: list[int] = []
+
+    def listening(clip: Clip, models: object) -> predictor.Prediction:
+        heard.append(len(table.names))
+        return pages.made_up(clip, models)
+
+    monkeypatch.setattr(predictor, "predict", listening)
+    monkeypatch.setattr(page, "BATCH_S", 0.0)
+    given = files("a.wav", "b.wav", "c.wav")
+    give(app, *given, ("again.wav", given[0][1], "audio/wav"))
+    assert heard == [0, 1, 2]  # so many rows were there already
+    give(app, *given)
+    assert len(heard) == 3
+    assert table.names == ["a.wav", "b.wav", "c.wav"]
+
+
+def test_a_file_taken_out_takes_its_row_along(app: AppTest, table: Table) -> None:
+    given = files("a.wav", "b.wav")
+    give(app, *given)
+    give(app, given[1])
+    assert table.names == ["b.wav"]
+    give(app, given[1], given[1])
+    give(app, given[1])  # one of two that are the same
+    assert table.names == ["b.wav"]
+
+
+def test_the_rows_outlive_a_visit_to_another_page(app: AppTest, table: Table) -> None:
+    give(app, *files("a.wav", "b.wav"))
+    check(app.switch_page(ANALYSE).run())
+    table.names = []
+    check(app.switch_page(COMPARE).run())
+    assert table.names == ["a.wav", "b.wav"]
+    give(app, *files("c.wav", pitch_hz=400.0))
+    assert table.names == ["a.wav", "b.wav", "c.wav"]
+
+
+def test_clips_beyond_the_limit_are_named(
+    app: AppTest, table: Table, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(collection, "MOST_CLIPS", 2)
+    give(app, *files("a.wav", "b.wav", "*c*.wav"))
+    assert table.names == ["a.wav", "b.wav"]
+    assert [one.value for one in app.warning] == [common.plain(words.left_out(["*c*.wav"]))]
+
+
+def test_a_fault_inside_is_a_row_and_the_others_go_on(
+    app: AppTest, table: Table, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(clip: Clip, models: object) -> predictor.Prediction:
+        if clip.duration_s > 0.8:
+            raise ZeroDivisionError("secret detail")
+        return pages.made_up(clip, models)
+
+    monkeypatch.setattr(predictor, "predict", broken)
+    give(app, ("long.wav", tone(1.0), "audio/wav"), *files("a.wav"))
+    assert table.names == ["a.wav", "long.wav"]
+    found = app.session_state["comparison"].found.values()
+    assert app_text.UNEXPECTED in found
+
+
+def test_missing_models_are_a_sentence(app: AppTest, monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing(directory: Path) -> predictor.Models:
+        raise ModelError(f"There is no model in {SECRET}.")
+
+    monkeypatch.setattr(predictor, "load_models", missing)
+    give(app, *files("a.wav"))
+    assert [warning.value for warning in app.warning] == [app_text.NO_MODELS]
+
+
+# --- Which clips ---------------------------------------------------------------------------------
+
+
+def test_what_is_shown_stands_in_the_address(
+    app: AppTest, table: Table, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def told(clip: Clip, models: object) -> predictor.Prediction:
+        return pages.prediction(clip.duration_s, unsure=("vote",) if clip.duration_s > 0.8 else ())
+
+    monkeypatch.setattr(predictor, "predict", told)
+    give(app, ("unsure.wav", tone(1.0), "audio/wav"), *files("a.wav"))
+    assert table.names == ["a.wav", "unsure.wav"]
+    check(app.segmented_control(key="comparison-show").set_value("unsure").run())
+    assert table.names == ["unsure.wav"]
+    check(app.selectbox(key="comparison-order").set_value("name").run())
+    assert {key: app.query_params[key] for key in ("show", "order")} == {
+        "show": "unsure",
+        "order": "name",
+    }
+    table.names = []
+    check(app.text_input(key="comparison-name").set_value("a.w").run())
+    assert table.names == []
+    assert words.NOTHING_SHOWN in [text.value for text in app.text]
+    press(app, words.SHOW_ALL_LABEL)
+    assert table.names == ["a.wav", "unsure.wav"]
+    assert set(app.query_params) == {"order"}
+
+
+def test_an_address_sets_the_view_and_a_wrong_one_nothing(models_dir: Path, table: Table) -> None:
+    app = AppTest.from_file(pages.APP, default_timeout=30)
+    app.query_params["show"] = "disagreement"
+    app.query_params["vote"] = "<b>"
+    app.switch_page(COMPARE)
+    give(check(app.run()), *files("a.wav"))
+    assert app.segmented_control(key="comparison-show").value == "disagreement"
+    assert app.selectbox(key="comparison-vote").value == collection.ANY
+
+
+# --- Rows ----------------------------------------------------------------------------------------
+
+
+def test_a_row_opens_the_clip_in_full(app: AppTest, table: Table) -> None:
+    give(app, *files("a.wav", "b.wav"))
+    table.opened = "b.wav"
+    check(app.run())
+    assert [title.value for title in app.title] == [app_text.ANALYSE_TITLE]
+    assert app.text[0].value.startswith("b.wav · 0.5")
+    forget = next(button for button in app.button if button.label == app_text.FORGET_LABEL)
+    check(forget.click().run())
+    check(app.switch_page(COMPARE).run())
+    assert table.names == ["a.wav"]
+
+
+def test_two_ticked_clips_stand_side_by_side(app: AppTest, table: Table) -> None:
+    give(app, *files("a.wav", "b.wav", "c.wav"), ("bad.wav", b"no sound", "audio/wav"))
+    captions = {0: words.TICK_TWO, 1: words.TICK_ANOTHER, 3: words.ticked(["a", "b", "c"])}
+    for n, caption in captions.items():
+        table.ticked = ["a.wav", "b.wav", "c.wav"][:n]
+        check(app.run())
+        assert caption in [one.value for one in app.caption]
+        assert not app.get("bidi_component")
+    table.ticked = ["a.wav", "bad.wav"]
+    check(app.run())
+    assert words.UNREADABLE in [one.value for one in app.caption]
+    table.ticked = ["c.wav", "a.wav"]
+    check(app.run())
+    assert len(app.get("bidi_component")) == 2
+    assert [one.value.split(" · ")[0] for one in app.text] == ["c.wav", "a.wav"]
+    assert html(app).count("emo-paired") == 4
+    assert html(app).count("emo-verdict-2") == 2
+
+
+def test_ticked_clips_are_removed_or_unticked_and_all_forgotten(app: AppTest, table: Table) -> None:
+    give(app, *files("a.wav", "b.wav", "c.wav"))
+    table.ticked = ["a.wav", "b.wav"]
+    check(app.run())
+    press(app, words.UNTICK_LABEL)
+    assert words.UNTICK_LABEL not in [button.label for button in app.button]
+    assert table.names == ["a.wav", "b.wav", "c.wav"]
+    table.ticked = ["a.wav"]
+    check(app.run())
+    press(app, words.REMOVE_LABEL)
+    assert table.names == ["b.wav", "c.wav"]
+    press(app, words.FORGET_LABEL)
+    assert not app.session_state["comparison"].given
+    assert not app.session_state["comparison"].found
+
+
+def test_csv_has_every_name_and_what_the_command_line_has() -> None:
+    music = Concern("music", "This sounds like music.")
+    entries = [
+        Entry("0", Given(("=a.wav", "copy.wav"), b""), pages.prediction(concerns=(music,))),
+        Entry("1", Given(("bad.wav",), b""), "It holds no sound."),
+    ]
+    rows = list(csv.DictReader(io.StringIO(page.as_csv(entries))))
+    assert [row["path"] for row in rows] == ["'=a.wav"] * 4 + ["copy.wav"] * 4 + ["bad.wav"]
+    assert [row["model"] for row in rows[:4]] == ["tree", "cnn", "mlp", "vote"]
+    assert rows[0]["concerns"] == music.sentence
+    assert rows[-1]["error"] == "It holds no sound."

@@ -1,0 +1,174 @@
+"""Figures: what they show is counted by hand, what they weigh and how they look is measured."""
+
+import json
+import math
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from emo.app import theme as app_theme
+from emo.app.matrices import charts
+from emo.evaluation.subsets import Bin, Roc
+from emo.labels import LABELS
+
+PAGES = {"light": "#fbfaf7", "dark": "#14171a"}
+
+
+# --- Curves --------------------------------------------------------------------------------------
+
+
+def test_curves_leave_out_what_was_not_measured() -> None:
+    history: list[dict[str, Any]] = [
+        {"epoch": 1, "loss": 2.0, "accuracy": 0.2, "val_loss": None, "val_accuracy": None},
+        {"epoch": 2, "loss": 1.0, "accuracy": 0.4, "val_loss": 1.5, "val_accuracy": 0.3},
+    ]
+    figure = charts.learning_curves(history, "loss", "Loss", ("training", "test"))
+    lines = {trace.name: list(zip(trace.x, trace.y, strict=True)) for trace in figure.data}
+    assert lines == {"training": [(1, 2.0), (2, 1.0)], "test": [(2, 1.5)]}
+
+
+def test_curves_of_a_run_without_a_test() -> None:
+    history: list[dict[str, Any]] = [{"epoch": 1, "loss": 2.0, "val_loss": None}]
+    figure = charts.learning_curves(history, "loss", "Loss", ("training", "test"))
+    assert [trace.name for trace in figure.data] == ["training"]
+
+
+def test_the_reliability_diagram_leaves_out_what_nobody_answered() -> None:
+    bins = (Bin(0.0, 0.5, 0, None, None), Bin(0.5, 1.0, 8, 0.7, 0.75))
+    figure = charts.reliability_diagram(bins, ("a", "b", "c"), ["none", "eight"])
+    curve, counts = figure.data
+    assert (list(curve.x), list(curve.y), list(curve.text)) == ([0.7], [0.75], ["eight"])
+    assert list(counts.y) == [0, 8]
+    assert list(counts.x) == [0.25, 0.75]
+    assert counts.yaxis == "y2"
+
+
+def test_roc_curves_differ_by_more_than_colour() -> None:
+    half = np.array([0.0, 0.5, 1.0])
+    curves = [Roc(label, 3, half, half, half, 0.5) for label in LABELS]
+    figure = charts.roc_curves(curves, ("a", "b"))
+    assert [trace.name for trace in figure.data] == list(LABELS)
+    assert len({trace.line.dash for trace in figure.data}) == 5
+    assert list(figure.data[0].x) == [0.0, 0.5, 1.0]
+
+
+def test_every_figure_leaves_a_finger_free_to_scroll() -> None:
+    made = [
+        charts.learning_curves([], "loss", "Loss", ("training", "test")),
+        charts.reliability_diagram([], ("a", "b", "c"), []),
+        charts.roc_curves([], ("a", "b")),
+    ]
+    for figure in made:
+        assert figure.layout.dragmode is False
+        assert json.loads(figure.to_json())["layout"]["xaxis"]["fixedrange"] is True
+
+
+# --- Colours -------------------------------------------------------------------------------------
+
+# Machado, Oliveira, Fernandes 2009, severity 1, on linear RGB.
+SIGHT = {
+    "normal": np.eye(3),
+    "protanopia": np.array(
+        [
+            [0.152286, 1.052583, -0.204868],
+            [0.114503, 0.786281, 0.099216],
+            [-0.003882, -0.048116, 1.051998],
+        ]
+    ),
+    "deuteranopia": np.array(
+        [
+            [0.367322, 0.860646, -0.227968],
+            [0.280085, 0.672501, 0.047413],
+            [-0.011820, 0.042940, 0.968881],
+        ]
+    ),
+    "tritanopia": np.array(
+        [
+            [1.255528, -0.076749, -0.178779],
+            [-0.078411, 0.930809, 0.147602],
+            [0.004733, 0.691367, 0.303900],
+        ]
+    ),
+}
+
+
+def linear(colour: str) -> np.ndarray:
+    parts = np.array([int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)])
+    return np.where(parts <= 0.04045, parts / 12.92, ((parts + 0.055) / 1.055) ** 2.4)
+
+
+def contrast(one: str, other: str) -> float:
+    """Ratio of relative luminances as WCAG 2 defines it."""
+    levels = sorted(float(linear(c) @ [0.2126, 0.7152, 0.0722]) + 0.05 for c in (one, other))
+    return levels[1] / levels[0]
+
+
+def oklab(rgb: np.ndarray) -> np.ndarray:
+    """OKLab of linear RGB (Ottosson 2020)."""
+    cones = np.array(
+        [
+            [0.4122214708, 0.5363325363, 0.0514459929],
+            [0.2119034982, 0.6806995451, 0.1073969566],
+            [0.0883024619, 0.2817188376, 0.6299787005],
+        ]
+    )
+    mix = np.array(
+        [
+            [0.2104542553, 0.7936177850, -0.0040720468],
+            [1.9779984951, -2.4285922050, 0.4505937099],
+            [0.0259040371, 0.7827717662, -0.8086757660],
+        ]
+    )
+    return np.asarray(mix @ np.cbrt(cones @ np.clip(rgb, 0, 1)))
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_emotion_colours_stand_out_from_the_page(page: str) -> None:
+    side = list(PAGES).index(page)
+    for label in LABELS:
+        assert contrast(app_theme.EMOTION_COLOURS[label][side], PAGES[page]) >= 3.0, label
+
+
+@pytest.mark.parametrize("sight", SIGHT)
+@pytest.mark.parametrize("page", PAGES)
+def test_emotion_colours_differ_to_every_eye(page: str, sight: str) -> None:
+    side = list(PAGES).index(page)
+    points = [
+        oklab(SIGHT[sight] @ linear(app_theme.EMOTION_COLOURS[label][side])) for label in LABELS
+    ]
+    closest = min(math.dist(a, b) for i, a in enumerate(points) for b in points[:i])
+    assert closest >= 0.1  # about five steps that an eye can just tell apart
+
+
+INK = {"light": "#1f2326", "dark": "#e8e6e1"}
+
+
+def theme(page: str, name: str) -> list[str]:
+    text = (Path(__file__).parents[2] / ".streamlit" / "config.toml").read_text()
+    shades: list[str] = tomllib.loads(text)["theme"][page][name]
+    return shades
+
+
+@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize("name", ["chartSequentialColors", "chartDivergingColors"])
+def test_figures_can_be_read_on_every_colour(page: str, name: str) -> None:
+    shades = theme(page, name)
+    assert len(shades) == 10
+    for colour in shades:
+        assert contrast(colour, INK[page]) >= 4.5, colour
+
+
+@pytest.mark.parametrize("sight", SIGHT)
+@pytest.mark.parametrize("page", PAGES)
+def test_more_and_less_differ_to_every_eye(page: str, sight: str) -> None:
+    shades = theme(page, "chartDivergingColors")
+    points = [oklab(SIGHT[sight] @ linear(colour)) for colour in shades]
+    for less, more in zip(points[:4], points[:5:-1], strict=True):
+        assert math.dist(less, more) >= 0.03
+    assert math.dist(points[0], points[-1]) >= 0.1
+    for side in (points[:5], points[:4:-1]):
+        far = [math.dist(one, points[4]) for one in side]
+        assert far == sorted(far, reverse=True)

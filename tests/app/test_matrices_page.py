@@ -1,0 +1,412 @@
+"""The page of confusion matrices: every test, what stands beside ours, and what is missing."""
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from emo import formatting
+from emo.app import text as app_text
+from emo.app.matrices import diagnostics, references
+from emo.app.matrices import grid as matrices_grid
+from emo.app.matrices import text as words
+from emo.app.matrices.grid import colour_at
+from emo.corpora.catalogue import Recording
+from emo.corpora.metadata import HEARD_LABELS
+from emo.corpora.splits import folds
+from emo.evaluation.benchmark import EMOBOX, PUBLISHED
+from emo.labels import LABELS, TRAINED_LABELS
+from tests.support import pages
+from tests.support.pages import ANALYSE, MATRICES, check, drawn, grids, html, protocols
+
+KEYS = ("tree", "cnn", "mlp", "vote")
+
+
+@pytest.fixture
+def models_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    return pages.install(tmp_path, monkeypatch)
+
+
+@pytest.fixture
+def matrices(models_dir: Path) -> AppTest:
+    return check(pages.run().switch_page(MATRICES).run())
+
+
+def choose(at: AppTest, protocol: str, corpus: str = "") -> AppTest:
+    check(at.segmented_control(key="protocol").set_value(protocol).run())
+    return check(at.selectbox(key=f"corpus-{protocol}").set_value(corpus).run()) if corpus else at
+
+
+def tenths(share: float) -> str:
+    return f"{100 * share:.1f}{formatting.NBSP}%"
+
+
+def table_row(at: AppTest, name: str) -> list[str]:
+    """Text of the cells of the first row of that name, without it."""
+    row = html(at).split(f'<th scope="row">{name}</th>')[1].split("</tr>")[0]
+    return [cell.split(">")[1] for cell in row.split("</td>")[:-1]]
+
+
+# --- Every test ----------------------------------------------------------------------------------
+
+
+def test_matrices_show_three_models_and_the_vote(matrices: AppTest) -> None:
+    assert [s.value for s in matrices.subheader] == ["Decision tree", "CNN", "MLP", "Vote"]
+    assert len(grids(matrices)) == 4
+    assert html(matrices).count("<dt>Accuracy</dt>") == 4
+    assert html(matrices).count('<th scope="row">surprised</th>') == 4
+
+
+def test_headlines_have_intervals_calibration_folds_and_commit(
+    matrices: AppTest, models_dir: Path
+) -> None:
+    for key in KEYS:
+        scores = protocols(models_dir, key)["voices"]
+        low, high = scores["intervals"]["uar"]
+        assert (
+            f"<dt>UAR</dt><dd>{tenths(scores['uar'])}</dd>"
+            f'<dd class="emo-interval">{100 * low:.1f} to {100 * high:.1f}</dd>'
+        ) in html(matrices)
+        assert f"<dd>{100 * scores['ece']:.1f}{formatting.NBSP}points</dd>" in html(matrices)
+    n = protocols(models_dir, "vote")["voices"]["n"]
+    assert matrices.text[0].value == f"{n} test clips · 6 folds · commit abc123"
+
+
+@pytest.mark.parametrize("protocol", words.PROTOCOL_NAMES)
+def test_every_test_draws_its_own_answers(
+    matrices: AppTest, models_dir: Path, protocol: str
+) -> None:
+    choose(matrices, protocol)
+    assert words.PROTOCOL_MEANINGS[protocol] in matrices.markdown[0].value
+    check(matrices.segmented_control(key="numbers").set_value("counts").run())
+    block = protocols(models_dir, "tree")[protocol]
+    block = block["per_corpus"]["cremad"] if protocol == "emobox" else block
+    place = 2 if protocol == "listeners" else 0
+    assert grids(matrices)[place]["texts"][0][0] == str(block["confusion"][0][0])
+    assert grids(matrices)[place]["labels"] == block["labels"]
+
+
+def colours(counts: Any, top: float) -> list[list[str]]:
+    """The colours of a matrix whose strongest is for ``top``."""
+    light, dark = matrices_grid.palettes("sequential")
+    return [
+        [f"{colour_at(light, n / top)},{colour_at(dark, n / top)}" for n in row] for row in counts
+    ]
+
+
+def test_matrices_share_one_colour_scale(matrices: AppTest, models_dir: Path) -> None:
+    stored = [np.array(protocols(models_dir, key)["voices"]["confusion"]) for key in KEYS]
+    for grid, counts in zip(grids(matrices), stored, strict=True):
+        assert grid["colours"] == colours(counts / counts.sum(axis=1, keepdims=True), 1.0)
+    check(matrices.segmented_control(key="numbers").set_value("counts").run())
+    top = float(np.max(stored))
+    for grid, counts in zip(grids(matrices), stored, strict=True):
+        assert grid["colours"] == colours(counts, top)
+
+
+def test_a_corpus_has_its_own_figures_and_intervals(matrices: AppTest, models_dir: Path) -> None:
+    assert matrices.selectbox(key="corpus-voices").options == [
+        "All corpora", "CREMA-D", "RAVDESS speech", "RAVDESS song", "TESS", "SAVEE"
+    ]  # fmt: skip
+    choose(matrices, "voices", "savee")
+    stored = protocols(models_dir, "vote")["voices"]
+    low, high = stored["fairness"]["corpus"]["savee"]["intervals"]["accuracy"]
+    assert f"{100 * low:.1f} to {100 * high:.1f}" in html(matrices)
+    assert f"{stored['per_corpus']['savee']['n']} test clips of SAVEE" in matrices.text[0].value
+    assert "too narrow" in " ".join(caption.value for caption in matrices.caption)
+
+
+def test_an_unheard_corpus_stands_beside_the_others(matrices: AppTest, models_dir: Path) -> None:
+    choose(matrices, "corpora")
+    scores = protocols(models_dir, "mlp")["corpora"]
+    expected = [tenths(fold["uar"]) for fold in scores["folds"]]
+    matrix = next(one.value for one in matrices.html if tenths(scores["accuracy"]) in one.value)
+    assert f"<dt>UAR</dt><dd>{tenths(scores['uar'])}</dd>" in matrix  # one UAR for one thing
+    assert table_row(matrices, "MLP") == [*expected, tenths(scores["uar"])]
+
+
+def test_the_folds_of_unheard_corpora_have_the_right_names() -> None:
+    speakers = {"cremad": "1001", "ravdess": "01", "tess": "OAF", "savee": "DC"}
+    recordings = [
+        Recording(Path(f"{corpus}-{i}.wav"), corpus, f"{corpus}-{i}", f"{corpus}-{name}", "sad")
+        for corpus, name in speakers.items()
+        for i in range(2)
+    ]
+    made_folds = folds("corpora", recordings, [one.stem for one in recordings])
+    for fold in made_folds:
+        (corpus,) = {recordings[i].corpus for i in fold.test}
+        name = words.UNHEARD[fold.number].replace("\u2011", "-").upper()
+        assert name.replace("-", "").startswith(corpus.upper())
+
+
+# --- EmoBox --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("corpus", EMOBOX)
+def test_our_models_stand_among_those_published(
+    matrices: AppTest, models_dir: Path, corpus: str
+) -> None:
+    choose(matrices, "emobox", corpus)
+    labels = list(EMOBOX[corpus][1])
+    assert grids(matrices)[0]["labels"] == labels
+    page = html(matrices)
+    for row in PUBLISHED:
+        assert (f">{row.model}</th>" in page) == any(
+            row.model == other.model and other.corpus == corpus for other in PUBLISHED
+        )
+    for key in KEYS:
+        uar = protocols(models_dir, key)["emobox"]["per_corpus"][corpus]["uar"]
+        assert f'<td class="emo-share">{tenths(uar)}</td>' in page
+    note = " ".join(caption.value for caption in matrices.caption)
+    heard = "was heard" not in note
+    assert heard == (EMOBOX[corpus][0] == "emobox")
+    assert "arXiv 2406" in note.replace("\\", "")
+
+
+def test_emobox_has_no_total(matrices: AppTest) -> None:
+    choose(matrices, "emobox")
+    assert matrices.selectbox(key="corpus-emobox").options == [
+        "CREMA-D", "RAVDESS speech", "SAVEE", "TESS"
+    ]  # fmt: skip
+    assert "Calibration error" not in html(matrices)
+
+
+def test_the_ranking_falls_and_knows_ours() -> None:
+    shown: dict[str, app_text.Scores] = {
+        "tree": {"uar": 0.5},
+        "vote": {"uar": 0.72, "intervals": {"uar": [0.7, 0.741]}},
+    }
+    rows = references.ranking_rows(shown, "cremad")
+    assert [row.name for row in rows] == [
+        "Whisper large v3",
+        "WavLM large",
+        "Emo: Vote",
+        "HuBERT base",
+        "WavLM base",
+        "wav2vec 2.0 base",
+        "Emo: Decision tree",
+    ]
+    assert [row.name for row in rows if row.is_ours] == ["Emo: Vote", "Emo: Decision tree"]
+    assert rows[2].small == "70.0 to 74.1"
+    assert [row.text.replace(formatting.NBSP, " ") for row in rows[:2]] == ["76.8 %", "74.5 %"]
+
+
+def test_calm_is_drawn_as_an_eighth_answer(matrices: AppTest) -> None:
+    choose(matrices, "emobox", "ravdess")
+    assert grids(matrices)[3]["labels"] == list(TRAINED_LABELS)
+    assert html(matrices).count('<th scope="row">calm</th>') == 4
+
+
+# --- Listeners -----------------------------------------------------------------------------------
+
+
+def test_listeners_stand_beside_the_vote(matrices: AppTest, models_dir: Path) -> None:
+    choose(matrices, "listeners")
+    names = [s.value for s in matrices.subheader]
+    assert names == [words.LISTENERS_TITLE, "Listeners", "Vote", "Decision tree", "CNN", "MLP"]
+    grid = grids(matrices)[0]
+    assert grid["labels"] == list(HEARD_LABELS)
+    # Every clip of the fixture has three votes for the acted emotion and one for each other.
+    assert grid["texts"][0] == ["38", *["12"] * 5]
+    assert table_row(matrices, words.SINGLE_LISTENER)[:2] == [tenths(3 / 8)] * 2
+    assert table_row(matrices, words.PLURALITY)[0] == tenths(1.0)
+    scores = protocols(models_dir, "cnn")["listeners"]
+    rates = [tenths(scores[name]) for name in ("accuracy", "uar", "agreement_with_plurality")]
+    assert table_row(matrices, "CNN") == [*rates, f"{scores['distance_from_votes']:.3f}"]
+
+
+def test_distances_have_baselines(matrices: AppTest) -> None:
+    choose(matrices, "listeners")
+    shares = np.array([3, 1, 1, 1, 1, 1]) / 8
+    certain = 0.5 * np.abs(np.eye(6)[0] - shares).sum()
+    alike = 0.5 * np.abs(np.full(6, 1 / 6) - shares).sum()
+    for name, distance in (
+        ("distance_of_acted_label", certain),
+        ("distance_of_equal_shares", alike),
+    ):
+        assert table_row(matrices, words.BASELINES[name])[-1] == f"{distance:.3f}"
+
+
+def test_votes_have_their_own_colour_scale(matrices: AppTest, models_dir: Path) -> None:
+    choose(matrices, "listeners")
+    check(matrices.segmented_control(key="numbers").set_value("counts").run())
+    first, *others = grids(matrices)
+    votes = pages.counted(first)
+    assert first["colours"] == colours(votes, votes.max())
+    assert "votes" in first["sentences"][0][0]
+    top = max(np.max(protocols(models_dir, key)["listeners"]["confusion"]) for key in KEYS)
+    assert len(others) == 4
+    for grid in others:
+        assert grid["colours"] == colours(pages.counted(grid), float(top))
+
+
+@pytest.mark.parametrize("text", [None, "{"])
+def test_without_the_listeners_the_models_still_stand(
+    matrices: AppTest, models_dir: Path, text: str | None
+) -> None:
+    path = models_dir / "listeners.json"
+    path.unlink() if text is None else path.write_text(text)
+    choose(matrices, "listeners")
+    assert words.NO_LISTENERS in [info.value for info in matrices.info]
+    assert len(grids(matrices)) == 4
+
+
+# --- What is missing -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("protocol", words.PROTOCOL_NAMES)
+def test_a_test_that_was_not_run_says_so(
+    matrices: AppTest, models_dir: Path, protocol: str
+) -> None:
+    for key in KEYS:
+        pages.change(models_dir, key, lambda stored: stored.pop(protocol))
+    choose(matrices, protocol)
+    assert [info.value for info in matrices.info] == [words.not_tested(protocol)]
+    assert f"--protocol {protocol}" in words.not_tested(protocol)
+
+
+def test_a_benchmark_that_was_run_in_part_offers_that_part(
+    matrices: AppTest, models_dir: Path
+) -> None:
+    def without_tess(stored: dict[str, Any]) -> None:
+        del stored["emobox"]["per_corpus"]["tess"]
+
+    for key in KEYS:
+        pages.change(models_dir, key, without_tess)
+    choose(matrices, "emobox")
+    assert matrices.selectbox(key="corpus-emobox").options == ["CREMA-D", "RAVDESS speech", "SAVEE"]
+
+
+def test_a_model_that_was_not_tested_is_named(matrices: AppTest, models_dir: Path) -> None:
+    pages.change(models_dir, "cnn", lambda stored: stored.pop("voices"))
+    (models_dir / "cnn" / "curves.json").unlink()
+    choose(matrices, "voices")
+    assert [s.value for s in matrices.subheader] == ["Decision tree", "MLP", "Vote"]
+    assert [info.value for info in matrices.info] == ["The CNN has no figures here."]
+
+
+def test_figures_of_before_intervals_are_shown(matrices: AppTest, models_dir: Path) -> None:
+    def strip(stored: dict[str, Any]) -> None:
+        for name in ("intervals", "ece", "runs", "labels", "fairness", "left_out"):
+            del stored["voices"][name]
+
+    for key in KEYS:
+        pages.change(models_dir, key, strip)
+    choose(matrices, "voices")
+    assert html(matrices).count("<dt>Accuracy</dt>") == 4
+    assert "emo-interval" not in html(matrices)
+
+
+def test_clips_that_were_left_out_are_counted(matrices: AppTest, models_dir: Path) -> None:
+    def leave(stored: dict[str, Any]) -> None:
+        stored["voices"]["left_out"] = [{"fold": 1, "clip": "a", "reason": "silent"}]
+
+    for key in KEYS:
+        pages.change(models_dir, key, leave)
+    choose(matrices, "voices")
+    assert words.left_out(1) in [caption.value for caption in matrices.caption]
+
+
+def test_matrices_without_figures(matrices: AppTest, models_dir: Path) -> None:
+    for path in models_dir.glob("*/metrics.json"):
+        path.unlink()
+    check(matrices.run())
+    assert [warning.value for warning in matrices.warning] == [app_text.NO_METRICS]
+
+
+@pytest.mark.parametrize("text", ["{", "[]", '{"protocols": 3}'])
+def test_damaged_figures_are_a_sentence(matrices: AppTest, models_dir: Path, text: str) -> None:
+    (models_dir / "cnn" / "metrics.json").write_text(text)
+    check(matrices.run())
+    assert len(matrices.error) == 1
+    assert "cannot be read" in matrices.error[0].value
+    check(matrices.switch_page(ANALYSE).run())
+
+
+# --- Tables, curves, provenance ------------------------------------------------------------------
+
+
+def test_old_figures_stand_beside_ours_with_the_reason(matrices: AppTest) -> None:
+    page = html(matrices)
+    for old in (0.48, 0.60, 0.91):
+        assert formatting.percent(old) in page
+    reasons = " ".join(element.value for element in matrices.markdown)
+    assert "fitted and scored on the same clips" in reasons
+    assert "405 of the 480" in reasons
+    assert "counted as angry" in reasons
+
+
+def look(at: AppTest, part: str) -> AppTest:
+    return check(at.segmented_control(key="look").set_value(part).run())
+
+
+def test_a_fold_can_be_picked_where_there_are_several(matrices: AppTest) -> None:
+    look(matrices, "learning")
+    fold = matrices.selectbox(key="run-voices")
+    assert fold.options == ["Fold 1", "Fold 2"]
+    check(fold.set_value("voices-2").run())
+    assert len(drawn(matrices, 0)["x"]) == 2
+
+
+def test_listeners_and_part_of_emobox_come_from_unseen_voices(matrices: AppTest) -> None:
+    look(matrices, "learning")
+    for protocol, corpus in (("listeners", ""), ("emobox", "ravdess")):
+        choose(matrices, protocol, corpus)
+        assert matrices.selectbox(key="run-voices").options == ["Fold 1", "Fold 2"]
+        (line,) = [m.value for m in matrices.markdown if "seed" in m.value]
+        assert "`python -m emo evaluate --protocol voices`" in line
+
+
+def test_provenance_names_command_commit_seed_and_folds(
+    matrices: AppTest, models_dir: Path
+) -> None:
+    def anew(stored: dict[str, Any]) -> None:
+        stored["voices"]["runs"][2]["commit"] = "f" * 40 + "-dirty"
+
+    pages.change(models_dir, "vote", anew)
+    check(matrices.run())
+    same = "`python -m emo evaluate --protocol voices`, commit"
+    assert [m.value for m in matrices.markdown if "seed" in m.value] == [
+        f"**Decision tree, CNN, MLP.** {same} `abc123`, seed 1, folds 1, 2, 3, 4, 5, 6.",
+        f"**Vote.** {same} `abc123`, seed 1, folds 1, 2, 4, 5, 6.",
+        f"**Vote.** {same} `{'f' * 40}-dirty`, seed 1, fold 3.",
+    ]
+
+
+def test_commits_are_shortened_and_keep_what_is_said_of_them() -> None:
+    runs = [{"commit": "0123456789" * 4}, {"commit": "0123456789" * 4 + "-dirty"}, {}]
+    assert words.tested_on(1200, "all", runs) == (
+        "1,200 test clips · 3 folds · commits 0123456789, 0123456789-dirty, ?"
+    )
+
+
+def test_class_rows_are_counted() -> None:
+    counts = np.zeros((7, 7), dtype=np.int64)
+    counts[0, 0], counts[0, 1], counts[1, 0] = 3, 1, 3
+    rows = [
+        [text.replace(formatting.NBSP, " ") for text in row]
+        for row in diagnostics.class_rows(counts)
+    ]
+    assert rows[0] == ["angry", "4", "50 %", "75 %", "60 %"]
+    assert rows[1] == ["disgusted", "3", "0 %", "0 %", "0 %"]
+    assert rows[2] == ["fearful", "0", "–", "–", "–"]
+    assert [row[0] for row in diagnostics.class_rows(counts[:6, :6], HEARD_LABELS)] == list(
+        LABELS[:6]
+    )
+
+
+def test_the_page_needs_no_tables_of_pandas() -> None:
+    """Streamlit loads pandas, for most of a second, as soon as it looks for tables in data."""
+    code = (
+        "import sys; from tests.support import pages; at = pages.run(); "
+        "pages.check(at.switch_page(pages.MATRICES).run()); assert pages.grids(at); "
+        "print('pandas' in sys.modules)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, cwd=pages.ROOT, check=True
+    )
+    assert done.stdout.splitlines()[-1] == "False"

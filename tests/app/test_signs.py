@@ -1,0 +1,22 @@
+"""The signs of the emotions: seven different shapes, drawn without a font or a file."""
+
+from urllib.parse import unquote
+
+from emo.app import theme
+from emo.labels import LABELS
+
+
+def test_every_emotion_has_a_colour_and_a_sign() -> None:
+    css = theme.styles()
+    assert len(set(theme.SIGNS.values())) == len(LABELS)
+    assert set(theme.SIGNS) == set(LABELS) == set(theme.EMOTION_COLOURS)
+    for label, (light, dark) in theme.EMOTION_COLOURS.items():
+        assert f".emo-{label}{{background:{light};background:light-dark({light},{dark});" in css
+        assert f".emo-sign-{label},.st-key-sample-{label}{{--emo-sign:url(" in css
+    assert "http" not in unquote(css).replace("http://www.w3.org/2000/svg", "")
+
+
+def test_a_sign_is_silent() -> None:
+    assert theme.sign("sad") == (
+        '<span class="emo-sign emo-sign-sad emo-sad" aria-hidden="true"></span>'
+    )

@@ -1,0 +1,286 @@
+"""The page *Teach it* and the answer *Yours* in Streamlit's own test runner."""
+
+import csv
+import io
+import json
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from emo.app import common
+from emo.app import text as app_text
+from emo.app.analyse import analysis
+from emo.app.teach import text as words
+from emo.audio.clip import Clip
+from emo.errors import ModelError
+from emo.features.speech import Concern
+from emo.inference import adaptation, predictor
+from emo.inference.adaptation import Trial
+from emo.labels import LABELS
+from tests.support import pages, signals
+from tests.support.pages import ANALYSE, check, html, tone, upload
+
+TEACH = "pages/teach.py"
+WIDTH = 16
+DIGEST = "d" * 64
+
+
+def hear(clip: Clip, models: object) -> predictor.Prediction:
+    """Made-up answers; the inner values are the strongest frequency, so that it can be learned."""
+    strongest = np.abs(np.fft.rfft(clip.samples[:8000])).argmax()
+    hidden = np.full(WIDTH, strongest, np.float32)
+    given = pages.prediction(clip.duration_s, clip.warnings)
+    return predictor.Prediction(
+        given.duration_s, given.warnings, given.answers, given.quality, (), hidden
+    )
+
+
+@pytest.fixture
+def app(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AppTest:
+    pages.install(tmp_path, monkeypatch)
+    calibration = SimpleNamespace(thresholds={"vote": 0.4}, weights={}, temperatures={})
+    models = SimpleNamespace(classifiers={}, calibration=calibration)
+    monkeypatch.setattr(predictor, "load_models", lambda directory: models)
+    monkeypatch.setattr(predictor, "predict", hear)
+    monkeypatch.setattr(adaptation, "models_digest", lambda models: DIGEST)
+    monkeypatch.setattr(adaptation, "count_hidden", lambda models: WIDTH)
+    at = pages.run()
+    return check(at.switch_page(TEACH).run())
+
+
+def widget(at: AppTest, name: str) -> str:
+    """Key of a widget, which is a new one after every use."""
+    keys = [str(one.key) for one in (*at.file_uploader, *at.get("audio_input"))]
+    return next(key for key in keys if key.startswith(f"lessons-{name}-"))
+
+
+def give(at: AppTest, emotion: str, *pitches_hz: float) -> AppTest:
+    """Upload tones for an emotion."""
+    files = [(f"{emotion} {hz:.0f}.wav", tone(0.8, hz), "audio/wav") for hz in pitches_hz]
+    check(at.pills(key="lessons-emotion").set_value(emotion).run())
+    return check(at.file_uploader(key=widget(at, "up")).set_value(files).run())
+
+
+def taught(at: AppTest) -> AppTest:
+    """Three clips each of two emotions, high and low."""
+    give(at, "happy", 600, 620, 640)
+    return give(at, "sad", 120, 130, 140)
+
+
+def chips(at: AppTest) -> list[str]:
+    return [b.label for b in at.button if str(b.key).startswith("lesson-")]
+
+
+def test_at_first_it_says_what_is_needed(app: AppTest) -> None:
+    assert [title.value for title in app.title] == [words.TITLE]
+    assert words.NO_LESSONS in [caption.value for caption in app.caption]
+    assert not app.get("download_button")
+
+
+def test_clips_of_two_emotions_are_learned(app: AppTest) -> None:
+    give(app, "happy", 600, 620, 640)
+    assert chips(app) == [f"happy {hz}\\.wav" for hz in (600, 620, 640)]
+    assert words.still_needed({"happy": 3}) in [caption.value for caption in app.caption]
+    assert words.LEARNED_TITLE not in [header.value for header in app.header]
+    give(app, "sad", 120, 130, 140)
+    assert words.LEARNED_TITLE in [header.value for header in app.header]
+    page = html(app)
+    assert page.count("3 of 6") == 1  # the vote says sad to all
+    assert page.count("6 of 6") == 1
+    assert "It knows only happy and sad." in page
+
+
+def test_what_is_kept_is_no_sound(app: AppTest) -> None:
+    taught(app)
+    kept = app.session_state["lessons"]
+    assert [one.hidden.shape for one in kept] == [(WIDTH,)] * 6
+    assert app.session_state["lessons-waiting"] == []
+    assert all(not uploader.value for uploader in app.file_uploader)
+
+
+def test_recordings_are_numbered(app: AppTest) -> None:
+    for hz in (200.0, 300.0):
+        data = tone(0.8, hz)
+        check(app.audio_input(key=widget(app, "mic")).upload("audio.wav", data).run())
+    assert chips(app) == [f"{words.RECORDING} 1", f"{words.RECORDING} 2"]
+    assert {one.emotion for one in app.session_state["lessons"]} == {LABELS[0]}
+
+
+def test_a_clip_is_removed_by_its_button(app: AppTest) -> None:
+    taught(app)
+    for left in (5, 4):
+        check(next(b for b in app.button if str(b.key).startswith("lesson-")).click().run())
+        assert len(chips(app)) == left
+    assert words.LEARNED_TITLE not in [header.value for header in app.header]
+    assert words.still_needed({"happy": 1, "sad": 3}) in [c.value for c in app.caption]
+
+
+def test_bad_files_are_sentences_and_the_others_are_taken(app: AppTest) -> None:
+    files = [
+        ("**no** sound.wav", b"hello", "audio/wav"),
+        ("a.wav", tone(0.8, 200), "audio/wav"),
+        ("b.wav", signals.encoded(signals.silence(1.0)), "audio/wav"),
+    ]
+    check(app.file_uploader(key=widget(app, "up")).set_value(files).run())
+    assert chips(app) == [r"a\.wav"]
+    assert [text.value for text in app.text] == ["**no** sound.wav", "b.wav"]
+    assert len(app.warning) == 2
+    give(app, "sad", 120)
+    assert not app.warning
+
+
+def test_doubts_about_a_clip_are_told(app: AppTest, monkeypatch: pytest.MonkeyPatch) -> None:
+    def doubting(clip: Clip, models: object) -> predictor.Prediction:
+        given = hear(clip, models)
+        concern = Concern("music", "This sounds like *music*.")
+        return predictor.Prediction(1.0, (), given.answers, given.quality, (concern,), given.hidden)
+
+    monkeypatch.setattr(predictor, "predict", doubting)
+    give(app, "sad", 120)
+    assert [warning.value for warning in app.warning] == [
+        common.plain(words.taken_anyway("This sounds like *music*."))
+    ]
+    assert len(chips(app)) == 1
+
+
+@pytest.mark.parametrize(
+    ("fault", "told"),
+    [(ZeroDivisionError("x"), words.UNEXPECTED), (ModelError("/secret"), app_text.NO_MODELS)],
+)
+def test_faults_inside_are_sentences(
+    app: AppTest, monkeypatch: pytest.MonkeyPatch, fault: Exception, told: str
+) -> None:
+    def broken(clip: Clip, models: object) -> predictor.Prediction:
+        raise fault
+
+    monkeypatch.setattr(predictor, "predict", broken)
+    give(app, "sad", 120)
+    assert [warning.value for warning in app.warning] == [common.plain(told)]
+    assert chips(app) == []
+
+
+def saved(at: AppTest) -> bytes:
+    """The file that a press on the button would give."""
+    return adaptation.write_lessons(at.session_state["lessons"], DIGEST).encode()
+
+
+def load(at: AppTest, name: str, data: bytes) -> AppTest:
+    uploader = at.file_uploader(key=widget(at, "file"))
+    return check(uploader.set_value((name, data, "application/json")).run())
+
+
+def test_what_was_saved_is_loaded_and_forgotten(app: AppTest) -> None:
+    data, before = saved(taught(app)), chips(app)
+    forget = next(button for button in app.button if button.label == words.FORGET_LABEL)
+    check(forget.click().run())
+    assert chips(app) == []
+    load(app, "emo-lessons.json", data)
+    assert chips(app) == before
+    assert html(app).count("6 of 6") == 1
+    load(app, "emo-lessons.json", data)  # the same clips again
+    assert chips(app) == before
+
+
+def test_a_bad_file_is_a_sentence_and_changes_nothing(app: AppTest) -> None:
+    before = chips(taught(app))
+    other = adaptation.write_lessons(app.session_state["lessons"], "e" * 64).encode()
+    for data, told in ((b"{", "no JSON"), (other, "taught on other models")):
+        load(app, "*x*.json", data)
+        assert told in app.warning[0].value
+        assert app.text[0].value == "*x*.json"
+        assert chips(app) == before
+
+
+def test_yours_answers_beside_the_models_and_in_the_files(app: AppTest) -> None:
+    taught(app)
+    check(app.switch_page(ANALYSE).run())
+    upload(app, "clip.wav", tone(0.8, 630))
+    page = html(app)
+    assert page.count("emo-verdict-3") == 4
+    card = page.split(f">{words.YOURS_NAME}</h3>")[1]
+    assert "emo-happy" in card.split("</p>")[1]
+    assert "right for 6 of 6, the vote for 3" in card
+    assert "Two of three say sad; the CNN says angry." in page  # yours is none of the three
+
+
+def test_files_of_answers_hold_yours() -> None:
+    given = pages.prediction()
+    given = predictor.Prediction(
+        1.0, (), given.answers | {"yours": given.answers["tree"]}, given.quality
+    )
+    (row,) = json.loads(analysis.as_json("a.wav", given))
+    assert list(row["models"]) == ["tree", "cnn", "mlp", "vote", "yours"]
+    lines = list(csv.DictReader(io.StringIO(analysis.as_csv("a.wav", given))))
+    assert [line["model"] for line in lines] == ["tree", "cnn", "mlp", "vote", "yours"]
+
+
+def test_without_lessons_there_is_no_fourth_answer(app: AppTest) -> None:
+    check(app.switch_page(ANALYSE).run())
+    upload(app, "clip.wav", tone())
+    assert html(app).count("emo-verdict-3") == 3
+
+
+def test_yours_is_not_to_be_relied_on_for_music(
+    app: AppTest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taught(app)
+
+    def doubting(clip: Clip, models: object) -> predictor.Prediction:
+        given = hear(clip, models)
+        concern = Concern("music", "This sounds like music.")
+        return predictor.Prediction(1.0, (), given.answers, given.quality, (concern,), given.hidden)
+
+    monkeypatch.setattr(predictor, "predict", doubting)
+    check(app.switch_page(ANALYSE).run())
+    upload(app, "clip.wav", tone())
+    assert html(app).count(app_text.NOT_TO_BE_RELIED_ON) == 5
+
+
+def test_a_taught_clip_says_so_and_another_does_not(app: AppTest) -> None:
+    taught(app)
+    check(app.switch_page(ANALYSE).run())
+    upload(app, "other.wav", tone(1.0, 1234.0))
+    assert not app.info
+    upload(app, "renamed.wav", tone(0.8, 130))
+    (told,) = [one.value for one in app.info]
+    assert "sad" in told
+    assert words.BACK_LABEL in [link.proto.label for link in app.get("page_link")]
+
+
+# --- Words ---------------------------------------------------------------------------------------
+
+
+def trial(folds: int = 4, restricted: int = 3) -> Trial:
+    return Trial(("happy", "sad"), folds, 1, restricted, np.array([[2, 0], [1, 1]]))
+
+
+def test_the_vote_among_fewer_is_shown_where_it_differs() -> None:
+    names = [name for name, _ in words.ranking_rows(trial())]
+    assert names == [words.VOTE_NAME, words.RESTRICTED_NAME, words.YOURS_NAME]
+    assert len(words.ranking_rows(trial(restricted=1))) == 2
+
+
+def test_the_figures_say_how_little_they_are() -> None:
+    told = words.how_tested(trial(), 0.123)
+    assert "one more or less is 25" in told
+    assert "from the others, so from fewer." in told
+    assert "the other 3 of 4 parts" in words.how_tested(
+        Trial(("happy", "sad"), 4, 1, 1, np.array([[9, 0], [0, 9]])), 0.1
+    )
+
+
+def test_what_is_left_out_is_named() -> None:
+    assert words.still_needed({"happy": 2, "sad": 2}) == ""
+    assert "angry, which needs" in words.still_needed({"happy": 2, "sad": 2, "angry": 1})
+    assert "angry and fearful, which need at" in words.still_needed(
+        {"happy": 2, "sad": 2, "angry": 1, "fearful": 1}
+    )
+
+
+def test_long_names_are_shortened_and_keep_their_end() -> None:
+    assert words.chip("a" * 99 + "last.wav").endswith("last.wav")
+    assert len(words.chip("a" * 99)) == words.LONGEST_CHIP
+    assert words.chip("short.wav") == "short.wav"

@@ -1,0 +1,532 @@
+"""The channels of a recording: which there are, one by itself, and two people on two of them."""
+
+import itertools
+import json
+import sys
+from collections.abc import Callable
+from io import BytesIO
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from emo.audio import clip as audio_clip
+from emo.audio.channels import Activity, Alone, channel_in, name_with, names_of, place_of
+from emo.audio.clip import Clip, decode, decode_each
+from emo.audio.isolated import Decoder
+from emo.audio.limits import MAX_BYTES
+from emo.batch.inputs import Item
+from emo.batch.journal import Journal
+from emo.batch.rows import ALL, Channel, Done, followed, is_last, recording_of, refused
+from emo.batch.run import label, make_recipe
+from emo.cli.main import main
+from emo.errors import AudioError, ChannelError, SilentError
+from emo.evaluation.non_speech.generators import sound
+from emo.evaluation.non_speech.music import bowed, melody, piano
+from emo.inference.timeline import Timeline
+from tests.support import signals
+from tests.support.signals import RATE_HZ, Samples, encoded, noise, silence, voice
+
+Stereo = npt.NDArray[np.float32]
+
+LOW, HIGH = voice((140.0, 100.0), 1.2, seed=4), voice((270.0, 210.0), 0.9, vowels="iea", seed=5)
+
+
+def told_apart(clip: Clip) -> bool:
+    """Tell whether a warning says that different people speak on the channels."""
+    return any("Different people" in sentence for sentence in clip.warnings)
+
+
+def turns(seed: int, gap_s: tuple[float, float], n: int = 8) -> tuple[Samples, Samples]:
+    """Return two voices that take turns, each on a track of its own, float32 (n,) each."""
+    rng = np.random.default_rng(seed)
+    tracks = np.zeros((2, round((n + 1) * 2.0 * RATE_HZ)), np.float32)
+    at_s = 0.0
+    for turn in range(n):
+        who = turn % 2
+        pitch = (110.0, 230.0)[who] * 2 ** rng.uniform(-0.2, 0.2, 2)
+        spoken = voice(tuple(pitch), rng.uniform(0.5, 1.5), seed=int(rng.integers(1000)))
+        start = round(at_s * RATE_HZ)
+        tracks[who, start : start + len(spoken)] += spoken
+        at_s = max(0.0, at_s + len(spoken) / RATE_HZ + rng.uniform(*gap_s))
+    end = round((at_s + 0.5) * RATE_HZ)
+    return tracks[0, :end], tracks[1, :end]
+
+
+def hiss(n: int, level_db: float, seed: int) -> Samples:
+    return noise((n + 1) / RATE_HZ, level_db=level_db, seed=seed)[:n]
+
+
+def call(
+    seed: int,
+    gain_db: float = 0.0,
+    leak_db: float = -60.0,
+    floor_db: float = -65.0,
+    gap_s: float = 0.3,
+) -> Stereo:
+    """Return a call: a person on each channel, the other one faintly, and noise."""
+    here, there = turns(seed, (-gap_s, 0.5))
+    leak = np.float32(10 ** (leak_db / 20))
+    left, right = here + leak * np.roll(there, 900), there + leak * np.roll(here, 1200)
+    right *= np.float32(10 ** (gain_db / 20))
+    n = len(left)
+    return np.stack([left + hiss(n, floor_db, seed), right + hiss(n, floor_db, seed + 99)], axis=1)
+
+
+def at_once(seed: int) -> Stereo:
+    """Return two people who talk over each other all the time."""
+    tracks = [
+        signals.padded(
+            voice(
+                pitch * 2 ** (k / 24),
+                0.7 + 0.1 * ((3 * k + side) % 5),
+                level_db=-14.0 - 8 * ((k + 2 * side) % 3),
+                seed=seed + k,
+            ),
+            0.0,
+            0.12 + 0.05 * ((k + side) % 3),
+        )
+        for side, pitch in enumerate((115.0, 240.0))
+        for k in range(6)
+    ]
+    left, right = np.concatenate(tracks[:6]), np.concatenate(tracks[6:])
+    n = min(len(left), len(right))
+    return np.stack([left[:n], np.roll(right, 7000)[:n]], axis=1)
+
+
+CALLS: dict[str, Callable[[int], Stereo]] = {
+    "plain": call,
+    "quiet far end": lambda seed: call(seed, gain_db=-18.0),
+    "noisy line": lambda seed: call(seed, floor_db=-45.0),
+    "leaking": lambda seed: call(seed, leak_db=-20.0),
+    "interrupting": lambda seed: call(seed, gap_s=0.6),
+    "over each other": at_once,
+}
+
+
+def in_room(seed: int, apart_db: float) -> Stereo:
+    """Return one voice by two microphones in a room, each with reverberation of its own."""
+    rng = np.random.default_rng(seed)
+    here, there = turns(seed, (0.0, 0.5))
+    both = here + there
+    t = np.arange(round(0.5 * RATE_HZ)) / RATE_HZ
+    heard = []
+    for side in range(2):
+        tail = rng.standard_normal(len(t)) * 10 ** (-3 * t / 0.5)
+        tail /= np.sqrt((tail**2).sum())
+        tail[rng.integers(40)] += 1.0
+        size = len(both) + len(tail)
+        wave = np.fft.irfft(np.fft.rfft(both, size) * np.fft.rfft(tail, size), size)[: len(both)]
+        heard.append(wave * 10 ** (-apart_db * side / 20) + hiss(len(both), -60.0, seed + side))
+    return np.stack(heard, axis=1).astype(np.float32)
+
+
+def beside(seed: int, other: Callable[[Samples, int], npt.ArrayLike]) -> Stereo:
+    """Return a conversation on the left, and on the right what `other` makes of it."""
+    here, there = turns(seed, (0.0, 0.5))
+    both = here + there + hiss(len(here), -60.0, seed)
+    return np.stack([both, np.asarray(other(both, seed), np.float32)], axis=1)
+
+
+def panned(seed: int) -> Stereo:
+    """Return two instruments, each hard on its side."""
+    left = sound(melody(piano, -12, 12), 8.0, seed)
+    return np.stack([left, sound(melody(bowed, -24, 0), 8.0, seed + 1)[: len(left)]], axis=1)
+
+
+NO_CALLS: dict[str, Callable[[int], Stereo]] = {
+    "dual mono": lambda seed: beside(seed, lambda both, _: both),
+    "softer on the right": lambda seed: beside(seed, lambda both, _: both * 0.05),
+    "silent right": lambda seed: beside(seed, lambda both, _: np.zeros_like(both)),
+    "hiss on the right": lambda seed: beside(seed, lambda both, s: hiss(len(both), -35.0, s + 7)),
+    "hum on the right": lambda seed: beside(
+        seed, lambda both, _: 0.02 * np.sin(np.arange(len(both)) * 2 * np.pi * 50 / RATE_HZ)
+    ),
+    "room": lambda seed: in_room(seed, 4.0),
+    "room, far to one side": lambda seed: in_room(seed, 10.0),
+    "music": panned,
+}
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("kind", CALLS)
+def test_two_people_on_two_channels_are_told(kind: str, seed: int) -> None:
+    clip = decode(encoded(CALLS[kind](seed)))
+    assert told_apart(clip)
+    (sentence,) = [s for s in clip.warnings if "Different people" in s]
+    assert "left or right" in sentence
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("kind", NO_CALLS)
+def test_other_stereo_is_not_taken_for_two_people(kind: str, seed: int) -> None:
+    assert not told_apart(decode(encoded(NO_CALLS[kind](seed))))
+
+
+def test_what_is_told_depends_on_neither_offset_nor_blocks() -> None:
+    stereo = call(3)
+    whole = Activity(RATE_HZ, 2)
+    whole.add(stereo)
+    parts = Activity(RATE_HZ, 2)
+    for start in range(0, len(stereo), 1237):
+        parts.add(stereo[start : start + 1237] + np.array([0.3, -0.2], np.float32))
+    assert parts.alone().shares == pytest.approx(whole.alone().shares, abs=0.02)
+    assert whole.alone().differ
+    assert parts.alone().differ
+
+
+def test_shares_counted_by_hand() -> None:
+    loud, soft = 0.1, 1e-9
+    left = [loud] * 10 + [soft] * 10 + [loud] * 2
+    right = [soft] * 10 + [loud] * 10 + [loud] * 2
+    frames = np.repeat(np.sqrt(np.array([left, right]).T), 100, axis=0)
+    frames *= np.tile([1.0, -1.0], len(frames) // 2)[:, None]
+    activity = Activity(1000, 2)
+    activity.add(frames.astype(np.float32))
+    alone = activity.alone()
+    assert alone.active == 22
+    assert alone.shares == pytest.approx((10 / 22, 10 / 22))
+    assert alone.in_step < -0.5
+
+
+def test_a_second_channel_that_hardly_takes_part_does_not_count() -> None:
+    assert Alone(100, (0.6, 0.06)).differ
+    assert not Alone(100, (0.9, 0.04)).differ
+    assert not Alone(20, (0.9, 0.1)).differ
+    assert not Alone(100, (0.3, 0.1), in_step=0.9).differ
+    assert Alone(100, (0.3, 0.1), in_step=0.0).differ
+
+
+# One channel by itself
+
+
+def stereo_data(subtype: str = "PCM_16") -> bytes:
+    n = max(len(LOW), len(HIGH))
+    sides = [np.pad(side, (0, n - len(side))) for side in (LOW, HIGH)]
+    return encoded(np.stack(sides, axis=1), subtype=subtype)
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 6])
+def test_each_channel_is_what_it_is_alone(count: int) -> None:
+    sides = [voice(100.0 + 30 * k, 0.8, seed=k) for k in range(count)]
+    data = encoded(np.stack(sides, axis=1))
+    each = decode_each(data)
+    assert tuple(each) == names_of(count)
+    for (name, clip), side in zip(each.items(), sides, strict=True):
+        assert isinstance(clip, Clip)
+        np.testing.assert_array_equal(clip.samples, decode(encoded(side)).samples)
+        np.testing.assert_array_equal(decode(data, channel=name).samples, clip.samples)
+        assert clip.source_channels == count
+        assert clip.warnings == ()
+
+
+def test_what_is_wrong_with_one_channel_does_not_touch_the_other() -> None:
+    good = voice(duration_s=1.0)
+    broken = good.copy()
+    broken[100] = np.nan
+    each = decode_each(encoded(np.stack([good, broken], axis=1), subtype="FLOAT"))
+    assert isinstance(each["left"], Clip)
+    assert isinstance(each["right"], AudioError)
+    each = decode_each(encoded(np.stack([silence(1.0), good], axis=1)))
+    assert isinstance(each["left"], SilentError)
+    assert isinstance(each["right"], Clip)
+
+
+@pytest.mark.parametrize(
+    ("channel", "count", "place"),
+    [("left", 2, 0), ("right", 2, 1), ("1", 1, 0), ("2", 2, 1), ("6", 6, 5)],
+)
+def test_places_of_channels(channel: str, count: int, place: int) -> None:
+    assert place_of(channel, count) == place
+
+
+@pytest.mark.parametrize(
+    ("channel", "count"), [("left", 1), ("right", 6), ("3", 2), ("2", 1), ("0", 2), ("²", 2)]
+)
+def test_a_channel_that_is_not_there_is_a_sentence(channel: str, count: int) -> None:
+    data = encoded(np.stack([LOW] * count, axis=1))
+    with pytest.raises(ChannelError, match=f"'{channel}'.*it has"):
+        decode(data, channel=channel)
+
+
+def test_the_decoding_process_reads_a_channel_as_well() -> None:
+    data = stereo_data()
+    decoder = Decoder(1)
+    try:
+        for channel in ("mix", "left", "right", "2"):
+            clip = decoder.decode(data, "a.wav", channel)
+            np.testing.assert_array_equal(clip.samples, decode(data, channel=channel).samples)
+            assert clip.warnings == decode(data, channel=channel).warnings
+        with pytest.raises(ChannelError, match="'7'"):
+            decoder.decode(data, "a.wav", "7")
+    finally:
+        decoder.stop()
+
+
+# Rows
+
+
+def test_names_of_rows() -> None:
+    assert name_with("a.wav", "mix") == "a.wav"
+    assert name_with("a#channel=x.wav", "left") == "a#channel=x.wav#channel=left"
+    assert channel_in("a#channel=x.wav#channel=left") == "left"
+    assert channel_in("a.wav") == ""
+
+
+def lines(*done: Done) -> list[dict[str, Any]]:
+    return [json.loads(line) for one in done for line in one.lines.splitlines()]
+
+
+def test_the_last_row_of_a_recording_is_known() -> None:
+    left, right = Channel("left", 2), Channel("right", 2)
+    blank = Timeline(1.0, 0, np.empty((0, 2)), np.empty((0, 2)), {}, {})
+    clip = decode(encoded(LOW))
+    rows = lines(
+        refused("a", "r", "Why."),
+        refused("a", "r", "Why.", Channel("left")),
+        refused("a", "r", "Why.", left),
+        followed("a#channel=left", "r", clip, blank, right),
+        refused("a#channel=left", "r", "Why.", ALL),
+    )
+    assert [is_last(row) for row in rows] == [True, True, False, True, True]
+    assert [recording_of(row) for row in rows] == ["a", "a", "a", *["a#channel=left"] * 2]
+
+
+@pytest.mark.parametrize("kept", range(5))
+def test_channels_that_are_there_in_part_are_done_anew(tmp_path: Any, kept: int) -> None:
+    path = tmp_path / "rows.jsonl"
+    sides = [Channel("left", 2), Channel("right", 2)]
+    all_lines = [
+        line
+        for name in ("a", "b")
+        for side in sides
+        for line in refused(name, "r", "Why.", side).lines.splitlines(keepends=True)
+    ]
+    path.write_bytes(b"".join(all_lines[:kept]))
+    with Journal(path, "r") as journal:
+        assert len(journal.names) == kept // 2
+        assert journal.failed == kept // 2
+    assert path.read_bytes() == b"".join(all_lines[: kept // 2 * 2])
+
+
+# Commands
+
+
+@pytest.fixture
+def recordings(tmp_path: Any) -> Any:
+    (tmp_path / "two.wav").write_bytes(stereo_data())
+    (tmp_path / "one.wav").write_bytes(encoded(LOW))
+    half = np.stack([LOW, np.zeros_like(LOW)], axis=1)
+    (tmp_path / "half.wav").write_bytes(encoded(half))
+    return tmp_path
+
+
+def run(capsys: Any, *arguments: object) -> tuple[int, str, str]:
+    status = main([str(argument) for argument in arguments])
+    out, err = capsys.readouterr()
+    return status, out, err
+
+
+def shares_of(row: dict[str, Any]) -> list[float]:
+    return list(row["models"]["vote"]["probabilities"].values())
+
+
+def test_predict_answers_each_channel(capsys: Any, recordings: Any) -> None:
+    two = recordings / "two.wav"
+    (recordings / "low.wav").write_bytes(encoded(LOW))
+    status, out, _ = run(capsys, "predict", "--format", "json", "--channel", "each", two)
+    left, right = json.loads(out)
+    assert status == 0
+    assert [left["path"], right["path"]] == [f"{two}#channel=left", f"{two}#channel=right"]
+    _, out, _ = run(capsys, "predict", "--format", "json", "--channel", "right", two)
+    assert json.loads(out) == [right]
+    _, out, _ = run(capsys, "predict", "--format", "json", two)
+    (mix,) = json.loads(out)
+    assert mix["path"] == str(two)
+    assert shares_of(mix) != pytest.approx(shares_of(left), abs=1e-3)
+    for form in ("csv", "table"):
+        status, out, _ = run(capsys, "predict", "--format", form, "--channel", "each", two)
+        assert all(f"two.wav#channel={side}" in out for side in ("left", "right"))
+
+
+def test_predict_says_which_channel_is_not_there(capsys: Any, recordings: Any) -> None:
+    one, half = recordings / "one.wav", recordings / "half.wav"
+    status, out, _ = run(capsys, "predict", "--format", "json", "--channel", "left", one)
+    assert status == 1
+    assert "'left'" in json.loads(out)[0]["error"]
+    status, out, _ = run(capsys, "predict", "--format", "json", "--channel", "each", half, one)
+    rows = json.loads(out)
+    assert status == 1
+    assert [row["path"].rpartition("/")[2] for row in rows] == [
+        "half.wav#channel=left",
+        "half.wav#channel=right",
+        "one.wav#channel=1",
+    ]
+    assert ["error" in row for row in rows] == [False, True, False]
+
+
+@pytest.mark.parametrize("form", ["text", "csv", "json", "srt", "vtt"])
+def test_timeline_follows_each_channel(capsys: Any, tmp_path: Any, form: str) -> None:
+    path = tmp_path / "call.wav"
+    path.write_bytes(encoded(call(1)))
+    status, out, _ = run(capsys, "timeline", "--format", form, "--channel", "each", path)
+    single = {
+        side: run(capsys, "timeline", "--format", form, "--channel", side, path)[1]
+        for side in ("left", "right")
+    }
+    assert status == 0
+    if form == "json":
+        assert json.loads(out) == [json.loads(text) for text in single.values()]
+        assert json.loads(single["left"])["path"] == f"{path}#channel=left"
+    elif form in ("text", "csv"):
+        assert set(out.splitlines()) - {""} == {
+            line for text in single.values() for line in text.splitlines() if line
+        }
+    else:
+        cues = [(side, line) for side, text in single.items() for line in text.splitlines()]
+        said = [line for line in out.splitlines() if line.startswith(("left: ", "right: "))]
+        alone = [f"{side}: {line}" for side, line in cues if "%" in line or "unsure" in line]
+        assert sorted(said) == sorted(alone)
+        times = [line for line in out.splitlines() if "-->" in line]
+        assert times == sorted(times)
+
+
+def test_explain_is_for_a_channel(capsys: Any, recordings: Any) -> None:
+    two = recordings / "two.wav"
+    status, out, _ = run(capsys, "explain", "--format", "json", "--channel", "each", two)
+    assert status == 0
+    assert [row["path"] for row in json.loads(out)] == [
+        f"{two}#channel=left",
+        f"{two}#channel=right",
+    ]
+
+
+@pytest.mark.parametrize("timeline", [False, True])
+@pytest.mark.parametrize("channel", ["each", "left", "2"])
+def test_a_batch_has_the_same_answers_and_goes_on(
+    capsys: Any, recordings: Any, tmp_path: Any, channel: str, timeline: bool
+) -> None:
+    out = tmp_path / "rows.jsonl"
+    recipe = make_recipe(timeline=timeline, channel=channel)
+    names = [str(recordings / name) for name in ("half.wav", "one.wav", "two.wav")]
+    label(names, out, recipe, jobs=1)
+    rows = [json.loads(line) for line in out.read_text().splitlines()]
+    assert {recording_of(row) for row in rows} == set(names)
+    if not timeline:
+        _, text, _ = run(capsys, "predict", "--format", "json", "--channel", channel, *names)
+        expected = {row["path"]: row for row in json.loads(text)}
+        assert {row["path"] for row in rows} == set(expected)
+        for row in rows:
+            answer = expected[row["path"]]
+            assert row.get("error") == answer.get("error")
+            if "error" not in row:
+                assert shares_of(row) == pytest.approx(shares_of(answer), abs=1e-6)
+    whole = out.read_bytes()
+    for cut in itertools.accumulate(len(line) for line in whole.splitlines(keepends=True)):
+        out.write_bytes(whole[:cut])
+        if cut in (len(whole.splitlines(keepends=True)[0]), len(whole)):
+            tally = label(names, out, recipe, jobs=1)
+            assert tally.before + tally.done == len(names)
+            again = [json.loads(line) for line in out.read_text().splitlines()]
+            assert sorted(row["path"] for row in again) == sorted(row["path"] for row in rows)
+
+
+def test_another_channel_is_another_run() -> None:
+    runs = {make_recipe(channel=channel).run for channel in ("mix", "left", "right", "each")}
+    assert len(runs) == 4
+
+
+def test_a_worker_is_sent_the_channel(recordings: Any) -> None:
+    from emo.batch.run import answer_items
+
+    item = Item("two.wav", place=str(recordings / "two.wav"))
+    (done,) = answer_items(make_recipe(channel="each"), [item])
+    assert done.name == "two.wav"
+    assert [row["channel"] for row in lines(done)] == ["left", "right"]
+
+
+# Standard input and folders
+
+
+class _Piped(BytesIO):
+    """Bytes that count how many were taken from them."""
+
+    taken = 0
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        block = super().read(size)
+        self.taken += len(block)
+        return block
+
+    def isatty(self) -> bool:
+        return False
+
+
+def pipe(monkeypatch: Any, data: bytes) -> _Piped:
+    piped = _Piped(data)
+    monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=piped, isatty=lambda: False))
+    return piped
+
+
+@pytest.mark.parametrize("command", ["predict", "explain", "timeline"])
+def test_a_recording_is_read_from_standard_input(
+    capsys: Any, monkeypatch: Any, recordings: Any, command: str
+) -> None:
+    data = (recordings / "one.wav").read_bytes()
+    _, out, _ = run(capsys, command, "--format", "json", recordings / "one.wav")
+    pipe(monkeypatch, data)
+    status, piped, _ = run(capsys, command, "--format", "json", "-")
+    assert status == 0
+    there, here = json.loads(out), json.loads(piped)
+    for rows in (there, here):
+        first = rows[0] if isinstance(rows, list) else rows
+        first["name"] = first.pop("path")
+    named = here[0] if isinstance(here, list) else here
+    assert named.pop("name") == "standard input"
+    (there[0] if isinstance(there, list) else there).pop("name")
+    assert here == there
+
+
+def test_standard_input_is_refused_by_its_size_before_it_ends(
+    capsys: Any, monkeypatch: Any
+) -> None:
+    piped = pipe(monkeypatch, bytes(MAX_BYTES + 40 * 2**20))
+    status, out, _ = run(capsys, "predict", "--format", "json", "-")
+    assert status == 1
+    assert "at most 50 MB" in json.loads(out)[0]["error"]
+    assert piped.taken <= MAX_BYTES + 2**20
+
+
+@pytest.mark.parametrize("command", ["predict", "timeline", "explain"])
+def test_a_pipe_without_a_byte_is_a_sentence(capsys: Any, monkeypatch: Any, command: str) -> None:
+    pipe(monkeypatch, b"")
+    status, out, err = run(capsys, command, "-")
+    assert status == 1
+    assert "Nothing came from standard input" in (out + err).replace("\n", " ")
+
+
+def test_a_folder_points_to_the_command_that_labels_it(
+    capsys: Any, recordings: Any, tmp_path: Any
+) -> None:
+    import shlex
+
+    folder = tmp_path / "my calls"
+    folder.mkdir()
+    (folder / "one.wav").write_bytes(encoded(LOW))
+    status, out, _ = run(capsys, "predict", "--format", "json", "--channel", "each", folder)
+    assert status == 1
+    sentence = json.loads(out)[0]["error"]
+    python, minus_m, emo, *arguments = shlex.split(sentence[sentence.index("python -m emo") :])
+    assert (python, minus_m, emo) == ("python", "-m", "emo")
+    arguments[arguments.index("--out") + 1] = str(tmp_path / "answers.jsonl")
+    assert main(arguments) == 0  # as the sentence says it
+    (row,) = map(json.loads, (tmp_path / "answers.jsonl").read_text().splitlines())
+    assert row["path"] == f"{folder / 'one.wav'}#channel=1"
+
+
+def test_load_reads_a_channel(recordings: Any) -> None:
+    path = recordings / "two.wav"
+    left = audio_clip.load(path, "left")
+    assert left.samples.tobytes() == decode(path.read_bytes(), channel="1").samples.tobytes()

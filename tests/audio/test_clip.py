@@ -1,0 +1,528 @@
+import builtins
+import hashlib
+import importlib.util
+import io
+import itertools
+import os
+import struct
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import pytest
+import soundfile
+import soxr
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from emo.audio import clip as audio_clip
+from emo.audio import decoders
+from emo.audio.clip import RATE_HZ
+from emo.audio.containers.formats import CONTAINERS
+from emo.audio.limits import MAX_BYTES, MAX_CHANNELS, MAX_RATE_HZ, MIN_DURATION_S, MIN_RATE_HZ
+from emo.errors import (
+    AudioError,
+    DecoderMissingError,
+    LimitError,
+    NotAudioError,
+    SilentError,
+    TooLongError,
+    TooShortError,
+)
+from tests.support import signals
+from tests.support.malformed import Malformed, flac_stating, malformed, wav
+
+LOSSLESS = (
+    ("WAV", "PCM_16"),
+    ("WAV", "PCM_24"),
+    ("WAV", "FLOAT"),
+    ("RF64", "PCM_16"),
+    ("W64", "PCM_16"),
+    ("AIFF", "PCM_16"),
+    ("AU", "PCM_16"),
+    ("CAF", "PCM_16"),
+    ("FLAC", "PCM_16"),
+)
+LOSSY = (
+    ("WAV", "ULAW"),
+    ("WAV", "IMA_ADPCM"),
+    ("OGG", "VORBIS"),
+    ("OGG", "OPUS"),
+    ("MP3", "MPEG_LAYER_III"),
+)
+
+
+@pytest.fixture
+def codecpod() -> ModuleType:
+    module: ModuleType = pytest.importorskip("codecpod", reason="codecpod has no wheel here")
+    return module
+
+
+def peak_hz(samples: signals.Samples) -> float:
+    """Frequency of the strongest line, to a fraction of a bin (parabola through three)."""
+    spectrum = np.log(np.abs(np.fft.rfft(samples * np.hanning(len(samples)))) + 1e-12)
+    k = int(spectrum[1:-1].argmax()) + 1
+    below, top, above = spectrum[k - 1 : k + 2]
+    shift = 0.5 * (below - above) / (below - 2 * top + above)
+    return float((k + shift) * RATE_HZ / len(samples))
+
+
+def line_db(samples: signals.Samples, frequency_hz: float) -> float:
+    """Level of one frequency, that of a sine of amplitude 1 being 0."""
+    window = np.hanning(len(samples))
+    wave = np.exp(-2j * np.pi * frequency_hz * np.arange(len(samples)) / RATE_HZ)
+    return float(20 * np.log10(2 * abs((samples * window * wave).sum()) / window.sum() + 1e-12))
+
+
+# What comes back
+
+
+def test_mono_at_16_khz_comes_back_as_it_is() -> None:
+    voice = signals.voice()
+    voice[-1] -= voice.sum(dtype=np.float64)  # on average zero
+    data = signals.encoded(voice, subtype="FLOAT")
+    clip = audio_clip.decode(data)
+    assert np.array_equal(clip.samples, voice)
+    assert clip.samples.dtype == np.float32
+    assert not clip.samples.flags.writeable
+    assert (clip.source_rate_hz, clip.source_channels) == (16_000, 1)
+    assert clip.sha256 == hashlib.sha256(data).hexdigest()
+    assert clip.duration_s == 2.0
+    assert clip.warnings == ()
+
+
+@pytest.mark.parametrize(("container", "subtype"), LOSSLESS)
+@pytest.mark.parametrize("rate_hz", [16_000, 44_100, 96_000])
+@pytest.mark.parametrize("channels", [1, 2])
+def test_a_tone_keeps_length_pitch_and_level(
+    container: str, subtype: str, rate_hz: int, channels: int
+) -> None:
+    wave = signals.tone(440.0, 1.0, rate_hz)
+    stacked = np.tile(wave[:, None], channels)
+    clip = audio_clip.decode(signals.encoded(stacked, rate_hz, container, subtype))
+    assert clip.duration_s == pytest.approx(1.0, abs=1 / RATE_HZ)
+    assert peak_hz(clip.samples) == pytest.approx(440.0, abs=0.05)
+    assert line_db(clip.samples, 440.0) == pytest.approx(-6.02, abs=0.02)
+    assert (clip.source_rate_hz, clip.source_channels) == (rate_hz, channels)
+    assert clip.warnings == ()
+
+
+@pytest.mark.parametrize(("container", "subtype"), LOSSY)
+def test_a_tone_survives_lossy_formats(container: str, subtype: str) -> None:
+    clip = audio_clip.decode(
+        signals.encoded(signals.tone(440.0, 2.0, 48_000), 48_000, container, subtype)
+    )
+    assert clip.duration_s == pytest.approx(2.0, abs=0.06)  # coders pad to whole packets
+    assert peak_hz(clip.samples) == pytest.approx(440.0, abs=1.0)
+    assert line_db(clip.samples, 440.0) == pytest.approx(-6.02, abs=1.0)
+    assert clip.warnings == ()
+
+
+@pytest.mark.parametrize("writer", [signals.m4a, signals.adts, signals.webm_opus])
+def test_a_tone_survives_what_telephones_and_browsers_record(codecpod: Any, writer: Any) -> None:
+    clip = audio_clip.decode(writer(signals.tone(440.0, 2.0, 48_000), 48_000))
+    assert clip.duration_s == pytest.approx(2.0, abs=0.06)
+    assert peak_hz(clip.samples) == pytest.approx(440.0, abs=1.0)
+    assert line_db(clip.samples, 440.0) == pytest.approx(-6.02, abs=1.0)
+    assert clip.source_rate_hz == 48_000
+    assert clip.warnings == ()
+
+
+@pytest.mark.parametrize("rate_hz", [4000, 8000, 11_025, 22_050, 48_000, 192_000, 384_000])
+def test_resampling_in_blocks_gives_what_resampling_at_once_gives(rate_hz: int) -> None:
+    wave = signals.chirp(50.0, 1900.0, 1.5, rate_hz)
+    clip = audio_clip.decode(signals.encoded(wave, rate_hz, subtype="FLOAT"))
+    whole = soxr.resample(wave, rate_hz, RATE_HZ, quality="HQ")
+    assert len(clip.samples) == len(whole)
+    assert np.allclose(clip.samples, whole - whole.mean(), atol=1e-6)
+
+
+def test_what_lies_above_8_khz_does_not_fold_back() -> None:
+    low = signals.tone(1000.0, 1.0, 48_000, 0.4)
+    high = signals.tone(11_000.0, 1.0, 48_000, 0.4)  # it would fold to 5 kHz
+    clip = audio_clip.decode(signals.encoded(low + high, 48_000, subtype="FLOAT"))
+    assert line_db(clip.samples, 1000.0) == pytest.approx(-7.96, abs=0.02)
+    assert line_db(clip.samples, 5000.0) < -100
+
+
+@given(
+    rate_hz=st.integers(MIN_RATE_HZ, MAX_RATE_HZ),
+    channels=st.integers(1, MAX_CHANNELS),
+    duration_s=st.floats(0.31, 0.6),
+)
+@settings(max_examples=40, deadline=None)
+def test_every_rate_and_channel_count_within_the_limits_is_read(
+    rate_hz: int, channels: int, duration_s: float
+) -> None:
+    wave = signals.tone(300.0, duration_s, rate_hz)
+    clip = audio_clip.decode(signals.encoded(np.tile(wave[:, None], channels), rate_hz))
+    assert clip.duration_s == pytest.approx(len(wave) / rate_hz, abs=1 / RATE_HZ)
+    middle = clip.samples[800:-800]
+    assert np.sqrt(2 * np.mean(middle**2)) == pytest.approx(0.5, rel=0.05)
+
+
+# Channels
+
+
+def test_channels_are_averaged() -> None:
+    left, right = signals.tone(500.0), signals.tone(700.0)
+    clip = audio_clip.decode(signals.encoded(np.stack([left, right], axis=1), subtype="FLOAT"))
+    assert np.allclose(clip.samples, (left + right) / 2, atol=1e-7)
+    assert clip.warnings == ()
+
+
+@pytest.mark.parametrize("channels", [2, MAX_CHANNELS])
+def test_dead_channels_do_not_count_as_opposite_phase(channels: int) -> None:
+    all_of_them = np.zeros((32_000, channels), dtype=np.float32)
+    all_of_them[:, 1] = signals.voice()
+    clip = audio_clip.decode(signals.encoded(all_of_them, subtype="FLOAT"))
+    alone = signals.voice() / channels
+    assert np.allclose(clip.samples, alone - alone.mean(), atol=1e-7)
+    assert not [w for w in clip.warnings if "opposite phase" in w]
+
+
+def test_of_channels_in_opposite_phase_the_louder_is_used() -> None:
+    voice = signals.voice(rate_hz=48_000)
+    both = np.stack([0.8 * voice, -voice], axis=1)
+    clip = audio_clip.decode(signals.encoded(both, 48_000, subtype="FLOAT"))
+    alone = audio_clip.decode(signals.encoded(-voice, 48_000, subtype="FLOAT"))
+    assert np.array_equal(clip.samples, alone.samples)
+    assert [w for w in clip.warnings if "opposite phase" in w]
+
+
+# Levels
+
+
+@given(gain_db=st.floats(-40.0, 10.0))
+@settings(max_examples=20, deadline=None)
+def test_the_level_scales_the_samples_and_nothing_else(gain_db: float) -> None:
+    voice = signals.voice(duration_s=0.5)
+    gain = np.float32(10 ** (gain_db / 20))
+    clip = audio_clip.decode(signals.encoded(voice * gain, subtype="FLOAT"))
+    assert np.allclose(clip.samples, (voice - voice.mean()) * gain, atol=1e-6 * gain)
+
+
+def test_a_quiet_voice_is_read_and_a_silent_one_is_not() -> None:
+    voice = signals.voice()
+    quiet = audio_clip.decode(signals.encoded(signals.at_level(voice, -60.0)))
+    assert np.corrcoef(quiet.samples, voice)[0, 1] > 0.99
+    assert any("very quiet (-57 dBFS" in w for w in quiet.warnings)
+    with pytest.raises(SilentError, match=r"-77 dBFS where it is loudest"):
+        audio_clip.decode(signals.encoded(signals.at_level(voice, -80.0), subtype="FLOAT"))
+
+
+def test_a_loud_voice_between_silences_is_neither_quiet_nor_silent() -> None:
+    clip = audio_clip.decode(signals.encoded(signals.padded(signals.voice(), 60.0, 60.0)))
+    assert clip.warnings == ()
+    assert clip.duration_s == 122.0
+
+
+def test_clipping_is_counted() -> None:
+    tone = signals.tone(100.0, 1.0, amplitude=1.0)
+    assert audio_clip.decode(signals.encoded(tone)).warnings == ()
+    clipped = np.clip(1.25 * tone, -1, 1)
+    (warning,) = audio_clip.decode(signals.encoded(clipped)).warnings
+    runs = [len(list(run)) for value, run in itertools.groupby(clipped) if abs(value) == 1]
+    assert len(runs) == 200  # two for each of the hundred periods
+    inner = sum(runs) - 2 * len(runs)  # the two ends of a run are not counted
+    assert f"{100 * inner / len(tone):.1f} % of it stands at full scale" in warning
+
+
+def test_samples_beyond_full_scale_are_clipping_in_lossy_formats_alone() -> None:
+    loud = signals.voice() * np.float32(3.0 / np.abs(signals.voice()).max())
+    assert audio_clip.decode(signals.encoded(loud, subtype="FLOAT")).warnings == ()
+    (warning,) = audio_clip.decode(
+        signals.encoded(loud, container="OGG", subtype="VORBIS")
+    ).warnings
+    assert "clipped" in warning
+
+
+def test_a_constant_offset_is_taken_out() -> None:
+    voice = signals.voice()
+    clip = audio_clip.decode(signals.encoded(voice + np.float32(0.25), subtype="FLOAT"))
+    assert abs(clip.samples.mean()) < 1e-6
+    assert np.allclose(clip.samples, voice - voice.mean(), atol=1e-6)
+    assert clip.warnings == ("A constant offset of 0.25 of full scale was taken out.",)
+
+
+def test_integers_stored_as_floats_are_scaled_down() -> None:
+    voice = signals.voice()
+    clip = audio_clip.decode(signals.encoded(voice * 32_768, subtype="FLOAT"))
+    assert np.allclose(clip.samples, (voice - voice.mean()) / np.abs(voice).max(), atol=1e-6)
+
+
+# What is wrong
+
+
+@pytest.mark.parametrize("source_rate_hz", [16_000, 24_000, 48_000])
+def test_opus_in_ogg_is_what_libsndfile_makes_of_it(source_rate_hz: int) -> None:
+    pytest.importorskip("codecpod")
+    voice = signals.voice(rate_hz=source_rate_hz)
+    data = signals.encoded(voice, source_rate_hz, "OGG", "OPUS")
+    samples, rate_hz = soundfile.read(io.BytesIO(data), dtype="float32")
+    expected = soxr.resample(samples, rate_hz, RATE_HZ, quality="HQ")
+    clip = audio_clip.decode(data)
+    assert clip.source_rate_hz == source_rate_hz
+    np.testing.assert_allclose(clip.samples, expected - expected.mean(), atol=1e-5)
+
+
+@pytest.mark.parametrize("encode", [signals.m4a, signals.webm_opus])
+def test_a_long_recording_is_the_same_sound_in_less_memory(
+    encode: Callable[..., bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("codecpod")
+    data = encode(signals.voice(duration_s=3.0, rate_hz=48_000), 48_000)
+    whole = audio_clip.decode(data)
+    monkeypatch.setattr(decoders, "_WHOLE_SAMPLES", 48_000)
+    long = audio_clip.decode(data)
+    assert long.source_rate_hz == whole.source_rate_hz == 48_000
+    assert long.warnings == whole.warnings
+    n = min(len(long.samples), len(whole.samples))
+    assert abs(len(long.samples) - len(whole.samples)) < 0.01 * RATE_HZ
+    assert np.corrcoef(long.samples[:n], whole.samples[:n])[0, 1] > 0.9999
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize("case", malformed(), ids=lambda case: case.name)
+def test_malformed(case: Malformed) -> None:
+    start_s = time.process_time()  # a busy machine does not count
+    if case.expected == "warning":
+        clip = audio_clip.decode(case.data, case.name)
+        assert np.isfinite(clip.samples).all()
+        assert np.abs(clip.samples).max() <= 1.01
+        sentences = list(clip.warnings)
+    else:
+        with pytest.raises(AudioError) as refusal:
+            audio_clip.decode(case.data, case.name)
+        assert refusal.type is case.expected
+        sentences = [str(refusal.value)]
+    assert time.process_time() - start_s < 2.0
+    assert any(case.words in sentence for sentence in sentences)
+    for sentence in sentences:
+        assert sentence[0].isupper()
+        assert sentence.endswith(".")
+        assert not any(word in sentence for word in ("Error", "0x", "\n", "_io", "libsndfile"))
+
+
+def test_there_are_thirty_malformed_inputs_and_more() -> None:
+    names = [case.name for case in malformed()]
+    assert len(names) == len(set(names)) >= 30
+    assert all(len(case.data) < 2_000_000 for case in malformed())
+
+
+def test_text_that_points_at_sound_reaches_no_decoder(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise AssertionError("a decoder was asked")
+
+    monkeypatch.setattr(decoders, "_open_soundfile", refuse)
+    monkeypatch.setattr(decoders, "_open_codecpod", refuse)
+    for case in malformed():
+        if case.name in ("call.sdp", "list.m3u8", "text.wav", "page.wav"):
+            with pytest.raises(NotAudioError):
+                audio_clip.decode(case.data, case.name)
+
+
+def test_an_hour_is_refused_by_its_header(monkeypatch: pytest.MonkeyPatch) -> None:
+    cases = {case.name: case.data for case in malformed()}
+    monkeypatch.delattr(soundfile.SoundFile, "read")
+    for name in ("hour.flac", "hour.opus"):
+        with pytest.raises(TooLongError, match="lasts 60 minutes"):
+            audio_clip.decode(cases[name])
+
+
+def test_reading_stops_at_the_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    limits = refuse_after(20.0)
+    for module in (audio_clip, decoders):
+        monkeypatch.setattr(module, "check_header", limits)
+    data = signals.encoded(signals.tone(duration_s=60.0))
+    reads = count_reads(monkeypatch)
+    with pytest.raises(TooLongError):
+        audio_clip.decode(data)
+    assert len(reads) <= 20.0 * RATE_HZ / decoders.BLOCK_FRAMES + 1
+
+
+def refuse_after(limit_s: float) -> Any:
+    """Stand-in for the limits that lets a header pass whatever it states."""
+    calls = []
+
+    def check(rate_hz: int, _: int, frames: int | None) -> None:
+        calls.append(frames)
+        if len(calls) > 1 and frames is not None and frames > limit_s * rate_hz:
+            raise TooLongError("Enough.")
+
+    return check
+
+
+def count_reads(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    reads: list[int] = []
+    plain = soundfile.SoundFile.read
+
+    def read(self: soundfile.SoundFile, frames: int, **options: Any) -> Any:
+        reads.append(frames)
+        return plain(self, frames, **options)
+
+    monkeypatch.setattr(soundfile.SoundFile, "read", read)
+    return reads
+
+
+def test_many_channels_for_long_are_too_many_samples(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(decoders, "MAX_SAMPLES", 99)
+    with pytest.raises(TooLongError, match=r"more than 99 samples \(16 channels at 384,000 Hz"):
+        audio_clip.decode(wav(signals.silence(0.1), rate_hz=384_000, channels=16))
+
+
+@pytest.mark.parametrize("stated", [0xFFFF_FFFF, 0x7FFF_FFFF, 0x7FFF_FFDB])
+def test_a_wav_of_unknown_length_is_whole(stated: int) -> None:
+    data = signals.encoded(signals.voice())
+    clip = audio_clip.decode(data[:40] + struct.pack("<I", stated) + data[44:])
+    assert clip.duration_s == 2.0
+    assert clip.warnings == ()
+
+
+def test_a_flac_of_unknown_length_is_whole(codecpod: Any) -> None:
+    voice = signals.voice()
+    flac = signals.encoded(voice, container="FLAC")
+    clip = audio_clip.decode(flac_stating(flac, 0))
+    assert np.allclose(clip.samples, voice, atol=1e-4)
+    assert clip.warnings == ()
+
+
+def test_without_codecpod_a_sentence_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    plain = builtins.__import__
+
+    def absent(name: str, *rest: Any) -> Any:
+        if name == "codecpod":
+            raise ImportError(name)
+        return plain(name, *rest)
+
+    monkeypatch.setattr(builtins, "__import__", absent)
+    with pytest.raises(DecoderMissingError, match="Reading WebM needs the package codecpod"):
+        audio_clip.decode(signals.webm_opus(signals.voice()))
+    with pytest.raises(NotAudioError, match="begins like FLAC"):
+        audio_clip.decode(b"fLaC" + bytes(100))
+    assert audio_clip.decode(signals.encoded(signals.voice())).warnings == ()
+
+
+def test_a_panic_of_codecpod_is_a_sentence(codecpod: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    class PanicException(BaseException):
+        pass
+
+    def panic(_: bytes) -> None:
+        raise PanicException("called unwrap on None")
+
+    monkeypatch.setattr(codecpod, "info", panic)
+    with pytest.raises(NotAudioError, match="begins like WebM"):
+        audio_clip.decode(signals.webm_opus(signals.voice()))
+
+
+def test_a_guessed_length_is_not_held_against_raw_aac(codecpod: Any) -> None:
+    late = signals.padded(signals.voice(rate_hz=48_000), 8.0, 0.0, 48_000)  # few bits, then many
+    data = signals.adts(late, 48_000)
+    assert codecpod.info(data).frames > 1.5 * len(late)
+    assert audio_clip.decode(data).warnings == ()
+
+
+def test_a_jump_before_the_start_stays_where_it_is() -> None:
+    file = decoders._Bytes(b"RIFF")
+    file.seek(2)
+    assert file.seek(-1) == file.seek(2**70) == file.tell() == 2
+
+
+def decodes_or_says_why(data: bytes) -> bool:
+    """Whether the bytes give a clip that can be judged, or a sentence."""
+    try:
+        clip = audio_clip.decode(data)
+    except AudioError as error:
+        return str(error).endswith(".")
+    return bool(np.isfinite(clip.samples).all()) and clip.duration_s >= MIN_DURATION_S
+
+
+@given(st.sampled_from(CONTAINERS), st.binary(max_size=400))
+@settings(max_examples=150, deadline=None)
+def test_any_bytes_behind_any_signature(container: tuple[str, int, bytes], rest: bytes) -> None:
+    _, offset, magic = container
+    assert decodes_or_says_why(bytes(offset) + magic + rest)
+
+
+@pytest.fixture(scope="module")
+def originals() -> list[bytes]:
+    voice = signals.voice(duration_s=0.5)
+    files = [signals.encoded(voice, RATE_HZ, *kind) for kind in (*LOSSLESS, *LOSSY)]
+    if importlib.util.find_spec("codecpod"):
+        files += [signals.m4a(voice), signals.adts(voice), signals.webm_opus(voice)]
+    return files
+
+
+@given(st.data())
+@settings(max_examples=200, deadline=None)
+def test_damaged_files(originals: list[bytes], data: st.DataObject) -> None:
+    whole = bytearray(data.draw(st.sampled_from(originals), label="file"))
+    places = st.one_of(st.integers(0, 99), st.integers(0, len(whole) - 1))
+    damage = data.draw(st.dictionaries(places, st.integers(0, 255), max_size=8), label="damage")
+    for place, value in damage.items():
+        whole[min(place, len(whole) - 1)] = value
+    length = data.draw(st.integers(1, len(whole)), label="length")
+    assert decodes_or_says_why(bytes(whole[:length]))
+
+
+# Files
+
+
+def test_load_reads_a_path(tmp_path: Path) -> None:
+    path = tmp_path / "clip.flac"
+    path.write_bytes(signals.encoded(signals.voice(), container="FLAC"))
+    assert audio_clip.load(path).warnings == ()
+    assert audio_clip.load(str(path)).duration_s == 2.0
+
+
+def test_load_says_why_not(tmp_path: Path) -> None:
+    with pytest.raises(AudioError, match="no file at this path"):
+        audio_clip.load(tmp_path / "absent.wav")
+    with pytest.raises(AudioError, match="is a folder"):
+        audio_clip.load(tmp_path)
+    with pytest.raises(AudioError, match="cannot be opened"):
+        audio_clip.load("nul\0.wav")
+    with pytest.raises(AudioError, match="cannot be opened"):
+        audio_clip.load(tmp_path / ("long" * 100))
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no named pipes on this system")
+def test_load_does_not_wait_for_a_pipe(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.wav")
+    with pytest.raises(AudioError, match="not a regular file"):
+        audio_clip.load(tmp_path / "pipe.wav")
+
+
+def test_load_refuses_a_large_file_without_reading_it(tmp_path: Path) -> None:
+    path = tmp_path / "large.wav"
+    with path.open("wb") as file:
+        file.truncate(MAX_BYTES * 100)
+    with pytest.raises(LimitError, match="has 5,000 MB; at most 50 MB"):
+        audio_clip.load(path)
+
+
+def test_load_warns_of_a_wrong_extension(tmp_path: Path) -> None:
+    path = tmp_path / "clip.OGG"
+    path.write_bytes(signals.encoded(signals.voice()))
+    assert audio_clip.load(path).warnings == (
+        "The name says OGG, the content is WAV; it was read as WAV.",
+    )
+
+
+def test_the_import_is_light() -> None:
+    code = "import sys, emo.audio.clip; print(*sys.modules)"
+    loaded = subprocess.run(
+        [sys.executable, "-c", code], check=True, capture_output=True, text=True
+    ).stdout.split()
+    assert not {"scipy", "librosa", "numba", "codecpod", "streamlit"} & set(loaded)
+
+
+def test_the_shortest_clip() -> None:
+    assert audio_clip.decode(signals.encoded(signals.voice(duration_s=0.3))).duration_s == 0.3
+    with pytest.raises(TooShortError, match=r"lasts 0\.299 s; at least 0\.3 s"):
+        audio_clip.decode(signals.encoded(signals.voice(duration_s=0.299)))

@@ -1,0 +1,46 @@
+"""The limits are the same wherever they are told."""
+
+from pathlib import Path
+
+import pytest
+
+from emo.app import text as app_text
+from emo.audio import limits
+from emo.audio.limit_text import ALL_LIMITS, READING_LIMITS
+from emo.cli.main import main
+from emo.formatting import NBSP
+
+README = Path(__file__).parents[2] / "README.md"
+
+
+def flat(text: str) -> str:
+    return " ".join(text.replace(NBSP, " ").split())
+
+
+def test_each_limit_is_told() -> None:
+    for number in (
+        f"{limits.MAX_BYTES // 2**20} MB",
+        f"{limits.MIN_DURATION_S:g} seconds to {limits.MAX_DURATION_S / 60:g} minutes",
+        f"{limits.MIN_RATE_HZ // 1000} to {limits.MAX_RATE_HZ // 1000} kHz",
+        f"1 to {limits.MAX_CHANNELS} channels",
+    ):
+        assert number in flat(ALL_LIMITS)
+    assert f"{limits.DECODE_CPU_S} seconds of computing" in READING_LIMITS
+    assert f"{limits.DECODE_MEMORY_BYTES // 2**20} MB of memory" in flat(READING_LIMITS)
+
+
+def test_the_page_tells_them() -> None:
+    assert ALL_LIMITS in app_text.UPLOAD_HELP
+    assert READING_LIMITS in app_text.UPLOAD_HELP
+
+
+def test_the_readme_tells_them() -> None:
+    text = flat(README.read_text(encoding="utf-8"))
+    assert flat(ALL_LIMITS) in text
+    assert flat(READING_LIMITS) in text
+
+
+def test_the_command_line_tells_them(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="0"):
+        main(["predict", "--help"])
+    assert flat(ALL_LIMITS) in flat(capsys.readouterr().out)

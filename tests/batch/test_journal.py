@@ -1,0 +1,176 @@
+"""What is in the file is done, whatever ended the run that wrote it."""
+
+import json
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from emo.batch.journal import Journal, Names
+from emo.batch.rows import Done, refused
+from emo.errors import EmoError
+
+
+def row(name: str, run: str = "r1", **more) -> bytes:
+    return json.dumps({"path": name, "run": run, **more}).encode() + b"\n"
+
+
+def done(name: str, *rows: bytes) -> Done:
+    return Done(name, False, b"".join(rows) or row(name))
+
+
+@given(st.lists(st.text(max_size=3)))
+def test_names_are_a_set(texts):
+    names, known = Names(), set()
+    for text in texts:
+        assert names.add(text) is (text not in known)
+        known.add(text)
+    assert len(names) == len(known)
+
+
+def test_names_grow_and_take_fifty_bytes_each():
+    names = Names()
+    assert all(names.add(f"clip {i}") for i in range(20_000))
+    assert not any(names.add(f"clip {i}") for i in range(20_000))
+    assert len(names._table) / len(names) < 54
+
+
+def test_names_that_are_no_text():
+    assert Names().add("gr\udcfc\udcdfe.wav")
+
+
+def test_a_second_run_goes_on_from_the_first(tmp_path):
+    path = tmp_path / "out.jsonl"
+    with Journal(path, "r1") as journal:
+        journal.append([done("a"), refused("b", "r1", "It is silent.")])
+        assert journal.failed == 1
+    with Journal(path, "r1") as journal:
+        assert (len(journal.names), journal.failed) == (2, 1)
+        assert [journal.names.add(name) for name in "abc"] == [False, False, True]
+        journal.append([done("c")])
+    assert [json.loads(line)["path"] for line in path.read_text().splitlines()] == ["a", "b", "c"]
+
+
+@pytest.mark.parametrize("left", range(1, len(row("second"))))
+def test_a_row_that_is_there_in_part_is_cut_off(tmp_path, left):
+    path = tmp_path / "out.jsonl"
+    path.write_bytes(row("first") + row("second")[:left])
+    with Journal(path, "r1") as journal:
+        assert len(journal.names) == 1
+    assert path.read_bytes() == row("first")
+
+
+def test_what_a_power_failure_leaves_is_cut_off(tmp_path):
+    path = tmp_path / "out.jsonl"
+    path.write_bytes(row("first") + bytes(100))
+    with Journal(path, "r1") as journal:
+        assert len(journal.names) == 1
+    assert path.read_bytes() == row("first")
+
+
+def test_a_recording_with_some_of_its_windows_is_done_anew(tmp_path):
+    path = tmp_path / "out.jsonl"
+    first = [row("first", window=i, windows=2) for i in (1, 2)]
+    second = [row("second", window=i, windows=3) for i in (1, 2)]
+    path.write_bytes(b"".join([*first, *second]))
+    with Journal(path, "r1") as journal:
+        assert len(journal.names) == 1
+        assert journal.names.add("second")
+    assert path.read_bytes() == b"".join(first)
+
+
+def test_rows_of_other_models_are_not_gone_on_with(tmp_path):
+    path = tmp_path / "out.jsonl"
+    path.write_bytes(row("first", run="r0"))
+    with pytest.raises(EmoError, match=r"other models or settings \(run r0, this is r1\)"):
+        Journal(path, "r1")
+    assert path.read_bytes() == row("first", run="r0")
+
+
+@pytest.mark.parametrize(
+    "content", [b"a,b\n1,2\n", b"no line break", b"[]\n", row("a") + b"x\n" + row("b")]
+)
+def test_a_file_of_another_kind_is_left_as_it_is(tmp_path, content):
+    path = tmp_path / "out.jsonl"
+    path.write_bytes(content)
+    with pytest.raises(EmoError, match="is no row of a batch"):
+        Journal(path, "r1")
+    assert path.read_bytes() == content
+
+
+def test_two_runs_do_not_write_into_one_file(tmp_path):
+    pytest.importorskip("fcntl")
+    path = tmp_path / "out.jsonl"
+    with Journal(path, "r1"), pytest.raises(EmoError, match="Another run is writing"):
+        Journal(path, "r1")
+    with Journal(path, "r1"):
+        pass
+
+
+def test_a_pipe_or_a_device_is_refused_at_once(tmp_path):
+    os.mkfifo(tmp_path / "out.jsonl")
+    with pytest.raises(EmoError, match=r"out.jsonl is a pipe \(FIFO\). Name a regular file"):
+        Journal(tmp_path / "out.jsonl", "r1")
+    with pytest.raises(EmoError, match="is a device"):
+        Journal(Path("/dev/null"), "r1")
+
+
+def remove(path):
+    path.unlink()
+
+
+def remove_folder(path):
+    shutil.rmtree(path.parent)
+
+
+def replace(path):
+    (path.parent / "new").write_text("new")
+    (path.parent / "new").replace(path)
+
+
+def move(path):
+    path.rename(path.with_name("moved"))
+
+
+def cut(path):
+    os.truncate(path, 0)
+
+
+@pytest.mark.parametrize(
+    ("harm", "says"),
+    [
+        (remove, "was removed while it was being written.* of the rows of 2 recordings"),
+        (remove_folder, "was removed while it was being written, or its folder was"),
+        (move, "was removed while it was being written"),
+        (replace, "was replaced by another file.*That file is left as it is"),
+        (cut, "was cut while it was being written: 0 of [0-9]+ bytes are left"),
+    ],
+)
+@pytest.mark.parametrize("check", ["at the next rows", "at the end"])
+def test_rows_that_are_lost_while_they_are_written_are_an_error(tmp_path, harm, says, check):
+    path = tmp_path / "folder" / "out.jsonl"
+    path.parent.mkdir()
+    with Journal(path, "r1") as journal:
+        journal.append([done("a"), done("b")])
+        journal.check()
+        harm(path)
+        with pytest.raises(EmoError, match=says):
+            journal.check() if check == "at the end" else journal.append([done("c")])
+    if harm is replace:
+        assert path.read_text() == "new"
+    if harm is cut:  # what is there is whole, so that the next run goes on from it
+        with Journal(path, "r1") as journal:
+            assert journal.count == 0
+
+
+def test_what_could_not_be_read_is_noted_now_and_in_the_next_run(tmp_path):
+    path = tmp_path / "out.jsonl"
+    for _ in range(2):
+        noted = []
+        with Journal(path, "r1", lambda *note: noted.append(note)) as journal:  # noqa: B023
+            if not journal.count:
+                journal.append([done("a"), refused("b", "r1", "It is silent.")])
+        assert noted == [("b", "It is silent.")]

@@ -1,0 +1,129 @@
+"""Rows as JSON Lines, CSV and Parquet: the same values in each."""
+
+import csv
+import io
+import json
+
+import numpy as np
+import pytest
+
+from emo.audio.clip import decode
+from emo.batch.rows import (
+    COLUMNS,
+    Channel,
+    answered,
+    convert,
+    flatten,
+    followed,
+    refused,
+    write_csv,
+    write_parquet,
+)
+from emo.inference.predictor import ANSWER_KEYS, load_models, predict
+from emo.inference.timeline import follow
+from emo.labels import LABELS
+from tests.support.signals import encoded, silence, voice
+
+NAMES = ["=spoken.wav", "gr\udcfcn.wav", "line\nbreak.wav"]
+
+
+def table(path):
+    return io.StringIO(path.read_text(encoding="utf-8"), newline="")
+
+
+@pytest.fixture(scope="module")
+def models():
+    return load_models()
+
+
+@pytest.fixture(scope="module")
+def clip():
+    return decode(encoded(voice(duration_s=1.0)))
+
+
+@pytest.fixture
+def source(tmp_path, models, clip):
+    found = predict(clip, models)
+    rows = [answered(NAMES[0], "r1", clip, found), *(refused(n, "r1", "Why.") for n in NAMES[1:])]
+    path = tmp_path / "rows.jsonl"
+    path.write_bytes(b"".join(done.lines for done in rows))
+    return path
+
+
+def test_a_row_has_what_predict_prints_and_the_vote_before_it(models, clip):
+    found = predict(clip, models)
+    row = json.loads(answered("a.wav", "r1", clip, found).lines)
+    assert row.keys() >= found.as_dict().keys() | {"path", "run", "sha256"}
+    assert (row["label"], row["unsure"]) == (
+        found.answers["vote"].label,
+        found.answers["vote"].unsure,
+    )
+    assert row["confidence"] == pytest.approx(found.answers["vote"].confidence, abs=1e-7)
+    for key in ANSWER_KEYS:
+        shares = list(row["models"][key]["probabilities"].values())
+        np.testing.assert_allclose(shares, found.answers[key].probabilities, atol=1e-7)
+
+
+def test_csv_has_the_same(source, tmp_path):
+    write_csv(source, tmp_path / "out.csv")
+    first, *others = csv.DictReader(table(tmp_path / "out.csv"))
+    row = json.loads(source.read_text().splitlines()[0])
+    assert list(first) == list(COLUMNS)
+    assert first["path"] == "'=spoken.wav"
+    assert [other["path"] for other in others] == ["gr\\udcfcn.wav", "line\nbreak.wav"]
+    assert [other["error"] for other in others] == ["Why.", "Why."]
+    assert first["unsure"] == ("yes" if row["unsure"] else "no")
+    for label in LABELS:
+        assert float(first[f"cnn_{label}"]) == row["models"]["cnn"]["probabilities"][label]
+    assert float(first["bandwidth_hz"]) == row["quality"]["bandwidth_hz"]
+
+
+def test_parquet_has_the_same(source, tmp_path, monkeypatch):
+    parquet = pytest.importorskip("pyarrow.parquet")
+    monkeypatch.setattr("emo.batch.rows.AT_ONCE", 2)
+    write_parquet(source, tmp_path / "out.parquet")
+    table = parquet.read_table(tmp_path / "out.parquet")
+    assert table.column_names == list(COLUMNS)
+    assert parquet.ParquetFile(tmp_path / "out.parquet").num_row_groups == 2
+    first = table.to_pylist()[0]
+    expected = flatten(json.loads(source.read_text().splitlines()[0]))
+    assert {name: value for name, value in first.items() if value is not None} == {
+        name: value for name, value in expected.items() if value is not None
+    }
+    assert table["path"].to_pylist()[1:] == ["gr\\udcfcn.wav", "line\nbreak.wav"]
+
+
+def test_every_column_is_filled_by_something(models, clip):
+    rows = [json.loads(answered("a", "r1", clip, predict(clip, models)).lines)]
+    *_, timeline = follow(decode(encoded(voice((240.0, 120.0), duration_s=2.0))), models)
+    rows += map(json.loads, followed("a", "r1", clip, timeline).lines.splitlines())
+    rows += [json.loads(refused("a", "r1", "Why.", Channel("left", 2)).lines)]
+    assert set().union(*(flatten(row) for row in rows)) == set(COLUMNS)
+
+
+def test_a_timeline_has_a_row_a_window_and_one_without_speech(models):
+    spoken = decode(encoded(np.concatenate([voice((240.0, 120.0), duration_s=2.0)] * 3)))
+    *_, timeline = follow(spoken, models)
+    rows = [json.loads(line) for line in followed("a", "r1", spoken, timeline).lines.splitlines()]
+    assert [row["window"] for row in rows] == list(range(1, timeline.total + 1))
+    assert {row["windows"] for row in rows} == {timeline.total}
+    assert [row["start_s"] for row in rows] == timeline.heard_s[:, 0].tolist()
+    noise = np.random.default_rng(0).normal(0, 0.1, 16_000).astype(np.float32)
+    quiet = decode(encoded(np.concatenate([noise, silence(1.0)])))
+    *_, timeline = follow(quiet, models)
+    (row,) = map(json.loads, followed("a", "r1", quiet, timeline).lines.splitlines())
+    assert (row["window"], row["windows"], "label" in row) == (0, 0, False)
+
+
+def test_the_target_is_written_whole_or_not_at_all(source, tmp_path):
+    def fails(source, target):
+        target.write_text("half")
+        raise OSError("disk full")
+
+    with pytest.raises(OSError, match="disk full"):
+        convert(source, tmp_path / "out.csv", fails)
+    assert source.exists()
+    assert not (tmp_path / "out.csv").exists()
+    convert(source, tmp_path / "out.csv", write_csv)
+    assert not source.exists()
+    assert len(list(csv.reader(table(tmp_path / "out.csv")))) == 4

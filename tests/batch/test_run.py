@@ -1,0 +1,444 @@
+"""The command as people type it: killed, gone on with, and the same answers on every path."""
+
+import csv
+import errno
+import io
+import json
+import os
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from emo.audio.clip import load
+from emo.batch import run
+from emo.batch.inputs import Item
+from emo.batch.run import Recipe, answer_items, grouped, label, make_recipe, models_of
+from emo.cli.main import main
+from emo.errors import EmoError, ModelError
+from emo.inference.predictor import ANSWER_KEYS, load_models, predict, predict_many
+from emo.system.paths import MODELS_DIR
+from tests.support.signals import encoded, silence, voice
+
+ROOT = Path(__file__).resolve().parents[2]
+CLIPS = 20  # more than one group
+STOPPED_AFTER_THE_FIRST_ROWS = """
+import signal, sys
+from emo.batch import run
+from emo.cli.main import main
+
+class Journal(run.Journal):
+    def append(self, some):
+        super().append(some)
+        if some:
+            signal.raise_signal(int(sys.argv[1]))
+
+run.Journal = Journal
+sys.exit(main(sys.argv[2:]))
+"""
+
+
+@pytest.fixture(scope="module")
+def clips(tmp_path_factory):
+    """A folder of voices, one silence and one text."""
+    folder = tmp_path_factory.mktemp("clips")
+    for i in range(CLIPS - 2):
+        samples = voice(100.0 + 10 * i, duration_s=0.6 + 0.05 * i, seed=i)
+        (folder / f"{i:02d}.wav").write_bytes(encoded(samples))
+    (folder / "silent.wav").write_bytes(encoded(silence(1.0)))
+    (folder / "text.wav").write_text("no sound")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def recipe():
+    return make_recipe()
+
+
+def read(path):
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def here(groups, work, *rest):
+    """In this process, which is quicker."""
+    yield from map(work, groups)
+
+
+def command(*arguments):
+    return [sys.executable, "-m", "emo", "batch", *map(str, arguments)]
+
+
+def stopped(number, *arguments):
+    """The same command, which a signal meets as soon as the first rows are on disk."""
+    given = [str(int(number)), "batch", *map(str, arguments)]
+    return subprocess.run(
+        [sys.executable, "-c", STOPPED_AFTER_THE_FIRST_ROWS, *given],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=200,
+    )
+
+
+HARMED_AFTER_THE_FIRST_ROWS = STOPPED_AFTER_THE_FIRST_ROWS.replace(
+    "signal.raise_signal(int(sys.argv[1]))", "exec(sys.argv[1])"
+)
+
+
+def harmed(harm, *arguments, prepare=None):
+    """The same command, which meets a statement of Python as soon as the first rows are on disk."""
+    given = [harm, "batch", *map(str, arguments)]
+    return subprocess.run(
+        [sys.executable, "-c", HARMED_AFTER_THE_FIRST_ROWS, *given],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=200,
+        preexec_fn=prepare,
+    )
+
+
+def shares(rows):
+    return {
+        row["path"]: [list(row["models"][key]["probabilities"].values()) for key in ANSWER_KEYS]
+        for row in rows
+        if "error" not in row
+    }
+
+
+def test_killed_in_the_middle_no_row_is_lost_or_doubled(clips, tmp_path):
+    out = tmp_path / "out.jsonl"
+    given = (clips, "--out", out, "--jobs", 1)
+    assert stopped(signal.SIGKILL, *given).returncode == -signal.SIGKILL
+    first = len(out.read_bytes().splitlines())
+    assert 0 < first < CLIPS
+    os.truncate(out, out.stat().st_size - 40)  # as if killed while it wrote the last row
+    ran = subprocess.run(command(*given), cwd=ROOT, capture_output=True, text=True, timeout=200)
+    rows = read(out)
+    assert ran.returncode == 1  # two cannot be read
+    assert sorted(row["path"] for row in rows) == sorted(str(path) for path in clips.iterdir())
+    assert sorted(Path(row["path"]).name for row in rows if "error" in row) == [
+        "silent.wav",
+        "text.wav",
+    ]
+    assert f"{CLIPS - first + 1} recordings in" in ran.stderr
+    assert f"{first - 1} were done before" in ran.stderr
+
+
+@pytest.mark.parametrize("dask", ["", "local"])
+def test_every_path_gives_the_same_answers(clips, tmp_path, recipe, dask):
+    if dask:
+        pytest.importorskip("distributed")
+    out = tmp_path / "out.jsonl"
+    tally = label([str(clips)], out, recipe, 1, dask)
+    assert (tally.before, tally.done, tally.failed) == (0, CLIPS, 2)
+    found = shares(read(out))
+    models = load_models()
+    alone = {path: predict(load(path), models) for path in found}
+    assert len(found) == CLIPS - 2
+    for path, one in alone.items():
+        expected = [one.answers[key].probabilities for key in ANSWER_KEYS]
+        np.testing.assert_allclose(found[path], expected, atol=1e-6)
+
+
+def test_interrupted_it_says_how_to_go_on(clips, tmp_path):
+    out = tmp_path / "out.jsonl"
+    # SIGTERM does what Ctrl-C does, which a test run in the background lacks.
+    ran = stopped(signal.SIGTERM, clips, "--out", out, "--jobs", 1)
+    assert ran.returncode == 130
+    assert 0 < len(read(out)) < CLIPS
+    assert "run the same command again" in ran.stderr
+    assert "Traceback" not in ran.stderr
+
+
+def test_csv_is_made_at_the_end_and_not_written_over(clips, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(run, "run_here", here)
+    out = tmp_path / "out.csv"
+    assert main(["batch", str(clips), "--out", str(out)]) == 1
+    rows = list(csv.DictReader(io.StringIO(out.read_text(), newline="")))
+    assert sorted(row["path"] for row in rows) == sorted(str(path) for path in clips.iterdir())
+    assert [path.name for path in tmp_path.iterdir()] == ["out.csv"]
+    assert main(["batch", str(clips), "--out", str(out)]) == 1
+    assert "is there and complete" in capsys.readouterr().err
+
+
+def test_a_list_from_standard_input_and_a_timeline(clips, tmp_path, monkeypatch):
+    monkeypatch.setattr(run, "run_here", here)
+    monkeypatch.setattr(sys, "stdin", iter([f"{clips}/00.wav\n", f"{clips}/silent.wav\n"]))
+    out = tmp_path / "out.jsonl"
+    assert main(["batch", "-", "--timeline", "--out", str(out)]) == 1
+    spoken, silent = read(out)
+    assert (spoken["window"], spoken["windows"], spoken["start_s"]) == (1, 1, 0.0)
+    assert "silent" in silent["error"]
+    assert main(["batch", f"{clips}/01.wav", "--out", str(out)]) == 1
+    assert len(read(out)) == 2  # rows of other settings are not mixed
+
+
+def test_a_clip_that_breaks_the_code_is_a_row_and_the_others_are_answered(
+    clips, recipe, monkeypatch
+):
+    real = predict_many
+
+    def breaks(found, models):
+        if any(clip.duration_s == pytest.approx(0.65) for clip in found):
+            raise ZeroDivisionError("by chance")
+        return real(found, models)
+
+    monkeypatch.setattr(run, "predict_many", breaks)
+    done = answer_items(recipe, [Item(f"{i:02d}", place=f"{clips}/{i:02d}.wav") for i in range(3)])
+    assert [(one.name, one.failed) for one in done] == [("00", False), ("01", True), ("02", False)]
+    assert b"ZeroDivisionError: by chance" in done[1].lines
+
+
+def test_clips_are_answered_together_only_up_to_some_sound(clips, recipe, monkeypatch):
+    sizes = []
+    real = predict_many
+
+    def counted(found, models):
+        sizes.append(len(found))
+        return real(found, models)
+
+    monkeypatch.setattr(run, "predict_many", counted)
+    monkeypatch.setattr(run, "TOGETHER_S", 1.5)
+    answer_items(recipe, [Item(f"{i:02d}", place=f"{clips}/{i:02d}.wav") for i in range(5)])
+    assert sizes == [3, 2]
+
+
+def test_other_models_are_another_run(tmp_path, recipe):
+    copied = tmp_path / "models"
+    for key in ("tree", "cnn", "mlp"):
+        shutil.copytree(MODELS_DIR / key, copied / key, ignore=shutil.ignore_patterns("pred*"))
+    shutil.copy(MODELS_DIR / "calibration.json", copied)
+    assert make_recipe(copied).run == recipe.run == make_recipe().run
+    assert make_recipe(timeline=True).run != recipe.run
+    (copied / "calibration.json").unlink()
+    assert make_recipe(copied).run != recipe.run
+    with pytest.raises(ModelError, match="A worker has other models"):
+        models_of(Recipe(str(copied), False, recipe.run))
+    shutil.rmtree(copied / "mlp")
+    with pytest.raises(ModelError, match="no model in"):
+        make_recipe(copied)
+
+
+def test_groups_are_small_where_bytes_are_sent_along(monkeypatch):
+    monkeypatch.setattr(run, "GROUP_BYTES", 10)
+    items = [Item("a", data=b"x" * 6), Item("b", data=b"x" * 6), *(Item(name) for name in "cdef")]
+    assert [len(group) for group in grouped(items, 3)] == [2, 3, 1]
+
+
+def test_a_long_recording_goes_alone_so_that_its_rows_are_kept(tmp_path):
+    small, large = tmp_path / "small", tmp_path / "large"
+    small.write_bytes(b"x" * 1000)
+    with large.open("wb") as file:
+        file.truncate(run.GROUP_BYTES + 1)
+    items = [Item(path.name, str(path)) for path in (small, small, large, large, small)]
+    sizes = [len(group) for group in grouped([*items, Item("gone", str(tmp_path / "gone"))], 16)]
+    assert sizes == [3, 1, 2]
+
+
+def test_nothing_is_written_where_nothing_was_given(tmp_path, capsys):
+    out = tmp_path / "out.csv"
+    assert main(["batch", str(tmp_path / "misspelt"), "--out", str(out)]) == 1
+    assert f"There is nothing at {tmp_path / 'misspelt'}." in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_line_on_progress(monkeypatch, tmp_path):
+    told = run.Progress([], None, before=100)
+    told._began_s = time.monotonic() - 10
+    told._total = 1100
+    told.tell(200, 3)
+    line = told._line()
+    assert line.startswith("300 of 1,100 recordings, 20.0 a second, 3 not readable, about 0:40")
+    assert run._clock(3723) == "1:02:03"
+
+
+@pytest.mark.parametrize("arguments", [["a.wav"], ["a.wav", "--out", "x.doc"], ["--out", "x.csv"]])
+def test_wrong_usage_ends_with_two(arguments):
+    with pytest.raises(SystemExit) as ended:
+        main(["batch", *arguments])
+    assert ended.value.code == 2
+
+
+def test_label_refuses_a_file_of_another_kind(tmp_path, recipe):
+    out = tmp_path / "out.jsonl"
+    out.write_text("mine\n")
+    with pytest.raises(EmoError, match="is no row of a batch"):
+        label(["a.wav"], out, recipe, 1)
+    assert out.read_text() == "mine\n"
+
+
+# --- nothing is lost in silence ------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("suffix", [".jsonl", ".csv"])
+@pytest.mark.parametrize("gone", ["file", "folder"])
+def test_rows_removed_in_the_middle_end_the_run_with_one(clips, tmp_path, suffix, gone):
+    out = tmp_path / "results" / f"out{suffix}"
+    out.parent.mkdir()
+    harm = (
+        f"import shutil; shutil.rmtree({str(out.parent)!r})"
+        if gone == "folder"
+        else f"import pathlib; [p.unlink() for p in pathlib.Path({str(out.parent)!r}).iterdir()]"
+    )
+    ran = harmed(harm, clips, "--out", out, "--jobs", 1)
+    assert ran.returncode == 1
+    assert "was removed while it was being written" in ran.stderr
+    assert "run the same command again" in ran.stderr
+    assert "Traceback" not in ran.stderr
+    assert not out.exists()
+
+
+@pytest.mark.parametrize("suffix", [".jsonl", ".csv"])
+def test_a_full_disk_is_told_with_the_file_and_the_next_run_goes_on(clips, tmp_path, suffix):
+    out = tmp_path / f"out{suffix}"
+    rows = run.rows_file(out)
+
+    def prepare():
+        resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
+
+    given = (clips, "--out", out, "--jobs", 1)
+    ran = harmed("pass", *given, prepare=prepare)
+    assert ran.returncode == 1
+    last = ran.stderr.splitlines()[-1]
+    assert last.startswith(f"emo: {rows}: File too large. What was answered before is kept in")
+    assert "Traceback" not in ran.stderr
+    assert rows.stat().st_size == 20_000
+    assert harmed("pass", *given).returncode == 1  # two cannot be read
+    names = [row["path"] for row in read(out)] if suffix == ".jsonl" else column(out, "path")
+    assert sorted(names) == sorted(str(path) for path in clips.iterdir())
+
+
+def column(path, name):
+    return [row[name] for row in csv.DictReader(io.StringIO(path.read_text(), newline=""))]
+
+
+def test_a_full_disk_at_the_end_keeps_the_rows(clips, tmp_path, monkeypatch, capsys):
+    def full(source, target):
+        target.write_text("half a row")
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(run, "run_here", here)
+    monkeypatch.setitem(run.FORMATS, ".csv", full)
+    out = tmp_path / "out.csv"
+    assert main(["batch", f"{clips}/00.wav", "--out", str(out)]) == 1
+    assert f"{out}.partial: No space left on device. What was" in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == ["out.csv.rows.jsonl"]
+
+
+@pytest.mark.parametrize("kind", ["pipe", "device", "folder"])
+@pytest.mark.parametrize("suffix", [".jsonl", ".csv", ".parquet"])
+def test_an_output_that_is_no_file_is_refused_at_once(clips, tmp_path, kind, suffix):
+    out = tmp_path / f"out{suffix}"
+    if kind == "pipe":
+        os.mkfifo(out)
+    elif kind == "device":
+        out.symlink_to("/dev/null")
+    else:
+        out.mkdir()
+    ran = subprocess.run(
+        command(clips, "--out", out), cwd=ROOT, capture_output=True, text=True, timeout=60
+    )
+    assert ran.returncode == 1
+    assert f"emo: {out} is a {kind}" in ran.stderr
+    assert "Name a regular file with --out." in ran.stderr
+
+
+@pytest.mark.parametrize("suffix", [".jsonl", ".csv"])
+def test_no_recording_at_all_is_an_error(tmp_path, monkeypatch, capsys, suffix):
+    monkeypatch.setattr(run, "run_here", here)
+    folder, out = tmp_path / "folder", tmp_path / f"out{suffix}"
+    folder.mkdir()
+    assert main(["batch", str(folder), "--out", str(out)]) == 1
+    assert f"There is no recording in {folder}" in capsys.readouterr().err
+    (folder / "notes.md").write_text("words")
+    assert main(["batch", str(folder), "--out", str(out)]) == 1
+    assert "1 file passed over (text: 1)" in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == ["folder"]
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".jsonl"])
+def test_a_report_names_what_gave_no_answer_in_each_run(clips, tmp_path, monkeypatch, suffix):
+    monkeypatch.setattr(run, "run_here", here)
+    folder, report = tmp_path / "folder", tmp_path / "folder" / f"report{suffix}"
+    shutil.copytree(clips, folder)
+    (folder / "=notes.md").write_text("words")
+    (folder / "noted").write_bytes((clips / "00.wav").read_bytes())
+    out = folder / "out.jsonl"
+    for _ in range(2):  # the second run has nothing to do
+        assert main(["batch", str(folder), "--out", str(out), "--report", str(report)]) == 1
+        if suffix == ".csv":
+            lines = list(csv.DictReader(io.StringIO(report.read_text(), newline="")))
+        else:
+            lines = [json.loads(line) for line in report.read_text().splitlines()]
+        named = {Path(line["path"]).name: (line["outcome"], line["reason"]) for line in lines}
+        assert named.pop("=notes.md") == ("passed over", "text")
+        assert {name: outcome for name, (outcome, _) in named.items()} == {
+            "silent.wav": "not read",
+            "text.wav": "not read",
+        }
+        assert "silent" in named["silent.wav"][1]
+    assert len(read(out)) == CLIPS + 1
+
+
+def test_the_last_line_counts_what_was_passed_over(clips, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(run, "run_here", here)
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    (folder / "link").symlink_to(clips / "00.wav")
+    (folder / "notes.md").write_text("words")
+    (folder / ".hidden").write_text("words")
+    out = tmp_path / "out.jsonl"
+    assert main(["batch", str(folder), "--out", str(out)]) == 0
+    last = capsys.readouterr().err.splitlines()[-1]
+    assert last.startswith("1 recording in")
+    assert "2 files passed over (" in last
+    assert "text: 1" in last
+
+
+@pytest.mark.parametrize("report", ["report.txt", "out.csv", "out.csv.rows.jsonl"])
+def test_a_report_that_cannot_be_one_is_wrong_usage(clips, tmp_path, report):
+    with pytest.raises(SystemExit) as ended:
+        main(
+            [
+                "batch",
+                str(clips),
+                "--out",
+                f"{tmp_path}/out.csv",
+                "--report",
+                f"{tmp_path}/{report}",
+            ]
+        )
+    assert ended.value.code == 2
+
+
+def test_a_list_in_utf_16_from_standard_input(clips, tmp_path):
+    out = tmp_path / "out.jsonl"
+    ran = subprocess.run(
+        command("-", "--out", out, "--jobs", 1),
+        cwd=ROOT,
+        input=f'"{clips}/00.wav"\r\n'.encode("utf-16"),
+        capture_output=True,
+        timeout=200,
+    )
+    assert ran.returncode == 0
+    assert [row["path"] for row in read(out)] == [f"{clips}/00.wav"]
+
+
+def test_progress_goes_on_without_a_reader():
+    class Gone(io.StringIO):
+        def write(self, text):
+            raise BrokenPipeError
+
+    progress = run.Progress([], Gone(), before=0)
+    progress._told_s = -100.0
+    progress.tell(1, 0)
+    progress.tell(1, 0)
+    progress.end()
+    assert progress.done == 2

@@ -1,0 +1,270 @@
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from emo.classifiers import calibration
+from emo.classifiers.calibration import (
+    CALIBRATION,
+    TEMPERATURES,
+    Calibration,
+    fit_calibration,
+    fit_temperature,
+    fit_weights,
+    log_loss,
+    pool,
+    read_calibration,
+    restrict,
+    soften,
+    threshold,
+)
+from emo.errors import ModelError
+
+N_CLIPS = 4000
+
+
+def shares(logits: np.ndarray) -> np.ndarray:
+    """Softmax, as a textbook writes it."""
+    return np.asarray(np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True))
+
+
+def drawn(seed: int = 0, n: int = N_CLIPS) -> tuple[np.ndarray, np.ndarray]:
+    """Logits, and targets drawn from the very probabilities that they give."""
+    rng = np.random.default_rng(seed)
+    logits = rng.normal(0.0, 1.5, (n, 4))
+    place = rng.random((n, 1))
+    return logits, (shares(logits).cumsum(axis=1) < place).sum(axis=1)
+
+
+probability_rows = hnp.arrays(
+    np.float64, (5, 4), elements=st.floats(0.01, 1.0), fill=st.nothing()
+).map(lambda rows: rows / rows.sum(axis=1, keepdims=True))
+
+
+# --- Temperature ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("temperature", [0.5, 1.0, 1.8])
+def test_the_temperature_that_made_the_probabilities_is_found(temperature: float) -> None:
+    logits, targets = drawn()
+    # Multiplied by the temperature, the logits are too sure by just that much.
+    assert fit_temperature(shares(logits * temperature), targets) == pytest.approx(
+        temperature, rel=0.06
+    )
+
+
+def test_the_temperature_stays_within_its_limits() -> None:
+    logits, targets = drawn(n=200)
+    low, high = TEMPERATURES
+    assert fit_temperature(shares(logits), logits.argmax(axis=1)) == pytest.approx(low, rel=0.01)
+    wrong = (logits.argmax(axis=1) + 1) % 4
+    assert fit_temperature(shares(logits * 3), wrong) == pytest.approx(high, rel=0.01)
+    assert len(targets) == 200
+
+
+@given(probability_rows, st.floats(0.3, 3.0))
+def test_softening_divides_the_logits(rows: np.ndarray, temperature: float) -> None:
+    expected = shares(np.log(rows) / temperature)
+    assert soften(rows, temperature) == pytest.approx(expected)
+    assert soften(rows, 1.0) == pytest.approx(rows)
+
+
+@given(probability_rows, st.floats(0.3, 3.0))
+def test_softening_changes_no_answer(rows: np.ndarray, temperature: float) -> None:
+    softened = soften(rows, temperature)
+    chosen = rows.argmax(axis=1)
+    best = softened.max(axis=1)
+    assert softened[np.arange(len(rows)), chosen] == pytest.approx(best)
+
+
+@given(probability_rows, st.floats(0.3, 3.0))
+def test_softening_and_leaving_out_labels_commute(rows: np.ndarray, temperature: float) -> None:
+    one = soften(restrict(rows, [0, 2, 3]), temperature)
+    other = restrict(soften(rows, temperature), [0, 2, 3])
+    assert one == pytest.approx(other)
+
+
+def test_leaving_out_a_label_shares_its_part_among_the_others() -> None:
+    rows = np.array([[0.5, 0.3, 0.2], [0.0, 0.4, 0.6]])
+    assert restrict(rows, [0, 1]) == pytest.approx(np.array([[5 / 8, 3 / 8], [0, 1]]), abs=1e-6)
+    assert restrict(rows, [2, 0])[0] == pytest.approx([2 / 7, 5 / 7])
+
+
+def test_certainty_is_no_error() -> None:
+    sure = np.array([[1.0, 0.0, 0.0]])
+    for rows in (soften(sure, 2.0), restrict(sure, [0, 1]), pool({"a": sure}, {"a": 1.0})):
+        assert np.isfinite(rows).all()
+        assert rows.sum() == pytest.approx(1.0)
+        assert rows.argmax() == 0
+    # All that is left was ruled out: nothing is known of it.
+    assert restrict(sure, [1, 2]) == pytest.approx(np.array([[0.5, 0.5]]))
+
+
+# --- The vote ------------------------------------------------------------------------------------
+
+
+@given(probability_rows)
+def test_the_pool_of_one_with_weight_one_is_that_one(rows: np.ndarray) -> None:
+    assert pool({"tree": rows}, {"tree": 1.0}) == pytest.approx(rows)
+
+
+@given(probability_rows, st.floats(0.3, 3.0))
+def test_the_pool_of_one_is_softened_by_its_weight(rows: np.ndarray, weight: float) -> None:
+    assert pool({"tree": rows}, {"tree": weight}) == pytest.approx(soften(rows, 1 / weight))
+
+
+@given(probability_rows, probability_rows)
+def test_the_pool_is_the_product(one: np.ndarray, other: np.ndarray) -> None:
+    product = one**0.5 * other**2.0
+    expected = product / product.sum(axis=1, keepdims=True)
+    found = pool({"tree": one, "cnn": other}, {"cnn": 2.0, "tree": 0.5})
+    assert found == pytest.approx(expected)
+
+
+def test_a_weight_of_nothing_leaves_a_classifier_out() -> None:
+    logits, _ = drawn(n=5)
+    rows, other = shares(logits), shares(-logits)
+    assert pool({"tree": rows, "cnn": other}, {"tree": 1.0, "cnn": 0.0}) == pytest.approx(rows)
+
+
+def test_the_weights_that_made_the_targets_are_found() -> None:
+    rng = np.random.default_rng(1)
+    one, other = rng.normal(0.0, 1.5, (2, N_CLIPS, 4))
+    truth = shares(0.4 * one + 1.2 * other)
+    targets = (truth.cumsum(axis=1) < rng.random((N_CLIPS, 1))).sum(axis=1)
+    found = fit_weights({"tree": shares(one), "cnn": shares(other)}, targets)
+    assert found["tree"] == pytest.approx(0.4, abs=0.06)
+    assert found["cnn"] == pytest.approx(1.2, abs=0.1)
+
+
+def test_a_classifier_that_misleads_gets_no_weight() -> None:
+    logits, targets = drawn()
+    found = fit_weights({"tree": shares(logits), "cnn": shares(-logits)}, targets)
+    assert found["cnn"] >= 0.0
+    assert found["tree"] - found["cnn"] == pytest.approx(1.0, abs=0.06)
+
+
+def test_noise_gets_next_to_no_weight() -> None:
+    logits, targets = drawn()
+    noise = np.random.default_rng(9).normal(0.0, 1.5, logits.shape)
+    found = fit_weights({"tree": shares(logits), "cnn": shares(noise)}, targets)
+    assert found["cnn"] < 0.05
+
+
+def test_log_loss_is_that_of_the_true_labels() -> None:
+    rows = np.array([[0.5, 0.5], [0.25, 0.75]])
+    assert log_loss(rows, np.array([0, 1])) == pytest.approx(-(np.log(0.5) + np.log(0.75)) / 2)
+    assert np.isfinite(log_loss(np.array([[1.0, 0.0]]), np.array([1])))
+
+
+def test_a_calibration_holds_both() -> None:
+    logits, targets = drawn()
+    found = fit_calibration({"tree": shares(logits), "cnn": shares(2 * logits)}, targets)
+    assert found.temperatures["tree"] == pytest.approx(1.0, rel=0.06)
+    assert found.temperatures["cnn"] == pytest.approx(2.0, rel=0.06)
+    # They say the same but for its scale, so that only the sum of both is known.
+    assert found.weights["tree"] + 2 * found.weights["cnn"] == pytest.approx(1.0, rel=0.06)
+    assert found.thresholds == {}
+
+
+# --- Unsure --------------------------------------------------------------------------------------
+
+
+def brute_threshold(confidence: np.ndarray, right: np.ndarray, accuracy: float) -> float:
+    """The limit that keeps most, of all that keep answers right often enough."""
+    found = 1.0
+    for limit in sorted(set(confidence.tolist()), reverse=True):
+        if right[confidence >= limit].mean() >= accuracy:
+            found = limit
+    return found
+
+
+@given(
+    st.lists(st.tuples(st.integers(1, 9), st.booleans()), min_size=1, max_size=30),
+    st.sampled_from([0.5, 0.75, 0.8, 1.0]),
+)
+def test_the_threshold_is_the_one_found_by_trying_all(
+    answers: list[tuple[int, bool]], accuracy: float
+) -> None:
+    confidence = np.array([tenths / 10 for tenths, _ in answers])
+    right = np.array([one for _, one in answers])
+    expected = brute_threshold(confidence, right, accuracy)
+    assert threshold(confidence, right, accuracy) == expected
+
+
+def test_where_answers_are_never_right_enough_all_are_unsure() -> None:
+    assert threshold(np.array([0.9, 0.8]), np.array([False, True]), 0.8) == 1.0
+
+
+def test_answers_of_one_confidence_stay_together() -> None:
+    confidence, right = np.array([0.9, 0.6, 0.6]), np.array([True, True, False])
+    assert threshold(confidence, right, 0.8) == 0.9
+
+
+# --- The file ------------------------------------------------------------------------------------
+
+
+def stored(directory: Path, **changed: object) -> None:
+    content: dict[str, object] = {
+        "temperatures": {"tree": 1.5, "cnn": 0.5},
+        "weights": {"tree": 0.0, "cnn": 2.0},
+        "thresholds": {"tree": 0.6, "vote": 0.7},
+    }
+    (directory / CALIBRATION).write_text(json.dumps(content | changed))
+
+
+def test_a_calibration_is_read_as_it_was_stored(tmp_path: Path) -> None:
+    stored(tmp_path)
+    assert read_calibration(tmp_path, ("tree", "cnn")) == Calibration(
+        {"tree": 1.5, "cnn": 0.5}, {"tree": 0.0, "cnn": 2.0}, {"tree": 0.6, "vote": 0.7}
+    )
+
+
+def test_without_a_file_nothing_is_changed_and_never_unsure(tmp_path: Path) -> None:
+    found = read_calibration(tmp_path, ("tree", "cnn"))
+    assert found == Calibration({"tree": 1.0, "cnn": 1.0}, {"tree": 0.5, "cnn": 0.5}, {})
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"temperatures": {"tree": 1.5}},
+        {"temperatures": {"tree": 0.0, "cnn": 1.0}},
+        {"temperatures": None},
+        {"weights": {"tree": -0.1, "cnn": 1.0}},
+        {"weights": {"tree": "much", "cnn": 1.0}},
+        {"thresholds": [0.5]},
+    ],
+)
+def test_a_damaged_calibration_is_refused(tmp_path: Path, changed: dict[str, object]) -> None:
+    stored(tmp_path, **changed)
+    with pytest.raises(ModelError, match=r"calibration\.json cannot be read.*emo evaluate"):
+        read_calibration(tmp_path, ("tree", "cnn"))
+
+
+@pytest.mark.parametrize("text", ["", "[", "[]", "7"])
+def test_what_is_no_calibration_is_refused(tmp_path: Path, text: str) -> None:
+    (tmp_path / CALIBRATION).write_text(text)
+    with pytest.raises(ModelError, match=r"calibration\.json cannot be read"):
+        read_calibration(tmp_path, ("tree", "cnn"))
+
+
+def test_the_last_bits_of_the_arithmetic_change_nothing_that_was_fitted(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    rng = np.random.default_rng(4)
+    targets = rng.integers(0, 4, 500)
+    logits = {key: rng.normal(size=(500, 4)) + np.eye(4)[targets] for key in ("tree", "cnn")}
+    given = {key: shares(1.7 * rows) for key, rows in logits.items()}
+    found = fit_calibration(given, targets)
+    exact = calibration._log
+
+    def on_another_processor(rows: np.ndarray) -> np.ndarray:
+        return np.asarray(exact(rows) * (1 + 1e-13 * rng.standard_normal(rows.shape)))
+
+    monkeypatch.setattr(calibration, "_log", on_another_processor)
+    assert fit_calibration(given, targets) == found

@@ -1,0 +1,206 @@
+"""Quality against mixtures, tones and bands that are known."""
+
+import math
+from dataclasses import replace
+from itertools import groupby
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from emo.audio import effects
+from emo.audio.clip import RATE_HZ, Clip, decode
+from emo.evaluation.non_speech.music import band_of_noise
+from emo.features.frames import analyse
+from emo.features.quality import (
+    CLIPPED_SHARE,
+    HELD_SAMPLES,
+    NARROW_HZ,
+    NOISY_DB,
+    OF_ALTERING,
+    SHORT_S,
+    Quality,
+    compare_altered,
+    doubts,
+    flat_share,
+    measure_quality,
+)
+from tests.support.signals import encoded, noise, padded, silence, tone, voice
+
+GOOD = Quality(3.0, 48_000, 1, -3.0, -20.0, 0.0, 35.0, 0.9, 8000.0)
+
+
+def measured(samples, **more):
+    return measure_quality(Clip(np.asarray(samples, np.float32), RATE_HZ, 1, "0" * 64, **more))
+
+
+def spoken(seed=0):
+    """A voice with a pause of half a second on each side, and little noise of its own."""
+    return padded(voice((140.0, 190.0), 2.0, breath_db=-60.0, seed=seed), 0.5, 0.5)
+
+
+def test_what_was_measured_before_serves_as_well():
+    clip = Clip(spoken(), RATE_HZ, 1, "0" * 64)
+    assert measure_quality(clip, analyse(clip.samples)) == measure_quality(clip)
+
+
+@given(st.lists(st.sampled_from([-0.5, -0.3, 0.0, 0.2, 0.5]), min_size=1, max_size=60))
+def test_the_flat_share_is_what_a_loop_counts(values):
+    runs = [(value, len(list(run))) for value, run in groupby(values)]
+    peak = max(abs(value) for value in values)
+    heights = {max(values): max(values), min(values): -min(values)}
+    if len(heights) == 1:
+        heights = {values[0]: peak}
+    tops = {value for value, height in heights.items() if height and height >= peak / 2}
+    expected = sum(length for value, length in runs if value in tops and length >= HELD_SAMPLES)
+    assert flat_share(np.array(values, np.float32)) == pytest.approx(expected / len(values))
+
+
+def test_levels_of_a_tone():
+    found = measured(tone(amplitude=0.5))
+    assert found.peak_db == pytest.approx(-6.02, abs=0.01)
+    assert found.speech_db == pytest.approx(-9.03, abs=0.02)
+
+
+def test_silence_around_does_not_lower_the_level_of_the_speech():
+    alone, within = measured(voice()), measured(padded(voice(), 1.0, 2.0))
+    assert within.speech_db == pytest.approx(alone.speech_db, abs=0.1)
+
+
+@pytest.mark.parametrize("turned_down_db", [0.0, -12.0])
+@pytest.mark.parametrize("over_db", [3.0, 12.0])
+def test_clipped_share_of_an_overdriven_sine(over_db, turned_down_db):
+    samples = effects.clip_loud(tone(200.0), over_db)
+    found = measured(effects.amplify(samples, turned_down_db))
+    cut_off = 1 - 2 / math.pi * math.asin(10 ** (-over_db / 20))
+    assert found.clipped == pytest.approx(cut_off, abs=0.03)
+
+
+@pytest.mark.parametrize("samples", [tone(200.0), voice(), voice(level_db=-60.0), noise()])
+def test_what_is_not_overdriven_is_not_clipped(samples):
+    whole = np.round(samples * 32768) / 32768
+    assert measured(whole).clipped < 1e-4
+
+
+def test_one_side_alone_can_be_clipped():
+    assert measured(np.minimum(tone(200.0), 0.4)).clipped == pytest.approx(
+        math.acos(0.8) / math.pi, abs=0.01
+    )
+
+
+def test_clipping_of_the_source_is_known_after_resampling():
+    overdriven = effects.clip_loud(tone(200.0, rate_hz=48_000), 6.0)
+    found = measure_quality(decode(encoded(overdriven, 48_000, subtype="PCM_16")))
+    assert found.clipped == pytest.approx(1 - 2 / math.pi * math.asin(10**-0.3), abs=0.03)
+    assert found.source_rate_hz == 48_000
+
+
+@pytest.mark.parametrize("tilt", [0.0, 0.5], ids=["white", "pink"])
+@pytest.mark.parametrize("ratio_db", [30.0, 20.0, 10.0, 5.0])
+def test_noise_of_a_known_mixture_is_found_within_three_decibels(ratio_db, tilt):
+    for seed in range(3):
+        mixture = effects.add_noise(spoken(seed), ratio_db, np.random.default_rng(seed), tilt)
+        assert measured(mixture).noise_below_db == pytest.approx(ratio_db, abs=3.0)
+
+
+def test_noise_as_loud_as_the_voice_is_found_below_its_limit():
+    mixture = effects.add_noise(spoken(), 0.0, np.random.default_rng(0))
+    assert measured(mixture).noise_below_db < NOISY_DB / 2
+
+
+def test_the_noise_estimate_does_not_depend_on_level_or_digital_silence():
+    mixture = effects.add_noise(spoken(), 15.0, np.random.default_rng(0))
+    found = measured(mixture).noise_below_db
+    assert measured(mixture * 0.03).noise_below_db == pytest.approx(found, abs=0.1)
+    assert measured(padded(mixture, 2.0, 1.0)).noise_below_db == pytest.approx(found, abs=1.5)
+
+
+def test_a_long_clip_is_measured_as_its_part():
+    mixture = effects.add_noise(spoken(), 15.0, np.random.default_rng(0))
+    found = measured(np.tile(mixture, 21))
+    assert found.duration_s == pytest.approx(63.0)  # enough for frames to be left out
+    expected_db = measured(mixture).noise_below_db
+    assert found.noise_below_db == pytest.approx(expected_db, abs=0.5)
+
+
+def test_without_pauses_noise_is_not_estimated():
+    assert measured(voice(duration_s=0.6)).noise_below_db is None
+    assert measured(padded(voice(duration_s=1.0), 1.0, 1.0)).noise_below_db is None
+
+
+def test_share_of_speech():
+    found = measured(padded(voice(duration_s=2.0), 1.0, 1.0))
+    assert 0.5 <= found.speech <= (2.0 + 2 * 0.16) / 4.0
+    assert found.speech_s == pytest.approx(found.speech * 4.0)
+    assert measured(voice(duration_s=2.0)).speech == 1.0
+    assert measured(noise(2.0)).speech < 0.2
+
+
+@pytest.mark.parametrize("high_hz", [2000.0, 3300.0, 5100.0, 7000.0])
+def test_bandwidth_of_band_limited_noise(high_hz):
+    samples = 0.1 * band_of_noise(2 * RATE_HZ, 100.0, high_hz, np.random.default_rng(0))
+    found = measured(samples).bandwidth_hz
+    assert found == pytest.approx(high_hz, abs=250.0)
+    assert measured(noise(1.0)).bandwidth_hz == 8000.0
+
+
+def test_a_telephone_is_narrow_and_its_source_is_not():
+    samples = voice() + noise(2.0, level_db=-45.0)
+    assert measured(samples).bandwidth_hz > 6000.0
+    assert measured(effects.telephone(samples)).bandwidth_hz <= NARROW_HZ
+    eight = decode(encoded(noise(1.0, rate_hz=8000), 8000))
+    assert measure_quality(eight).bandwidth_hz <= NARROW_HZ
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "limit", "says"),
+    [
+        ("duration_s", 0.8, SHORT_S, "0.8 s"),
+        ("speech", 0.3, SHORT_S / 3.0, "0.9 s of the 3.0 s"),
+        ("noise_below_db", 4.4, NOISY_DB + 0.1, "4 dB"),
+        ("noise_below_db", -3.0, NOISY_DB + 0.1, "0 dB"),
+        ("bandwidth_hz", 3500.0, NARROW_HZ + 250.0, "3,500 Hz"),
+        ("clipped", 0.12, CLIPPED_SHARE - 0.001, "12 %"),
+    ],
+)
+def test_a_limit_passed_is_a_doubt_with_its_value(name, value, limit, says):
+    (found,) = doubts(replace(GOOD, **{name: value})).items()
+    assert found[0] == name
+    assert says in found[1]
+    assert found[1].endswith(".")
+    assert doubts(replace(GOOD, **({"speech": 1.0} | {name: limit}))) == {}
+
+
+def test_nothing_speaks_against_a_good_recording():
+    assert doubts(GOOD) == {}
+    assert doubts(replace(GOOD, noise_below_db=None)) == {}
+
+
+def test_the_dictionary_is_plain_and_rounded():
+    found = replace(GOOD, clipped=0.123456789, noise_below_db=None, peak_db=-3.14159).as_dict()
+    assert found["clipped"] == 0.12346
+    assert found["peak_db"] == -3.1
+    assert found["noise_below_db"] is None
+    assert len(found["doubts"]) == 1
+
+
+def test_faint_and_empty_sound_has_finite_figures():
+    found = measured(np.concatenate([silence(1.0), tone(duration_s=0.2, amplitude=1e-4)]))
+    assert all(math.isfinite(v) for v in (found.peak_db, found.speech_db, found.bandwidth_hz))
+    assert found.noise_below_db is None
+
+
+def test_what_only_an_alteration_brought_is_not_the_recordings():
+    noisy = replace(GOOD, noise_below_db=4.0)
+    found = compare_altered(noisy, GOOD)
+    assert found.altered == {"noise_below_db"}
+    assert doubts(found)["noise_below_db"] != doubts(noisy)["noise_below_db"]
+    assert OF_ALTERING in doubts(found)["noise_below_db"]
+    assert "4 dB" in doubts(found)["noise_below_db"]
+    # What the recording had before stays its own, with what would work.
+    narrow = replace(GOOD, bandwidth_hz=3000.0)
+    both = compare_altered(replace(narrow, noise_below_db=4.0), narrow)
+    assert both.altered == {"noise_below_db"}
+    assert doubts(both)["bandwidth_hz"] == doubts(narrow)["bandwidth_hz"]
+    assert "altered" not in both.as_dict()

@@ -1,0 +1,487 @@
+"""Sounds that are speech and sounds that are not, each measurement against what is known of it."""
+
+import re
+from copy import deepcopy
+from dataclasses import asdict, fields, replace
+from decimal import Decimal
+from functools import lru_cache
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from emo.evaluation.non_speech.generators import DESIGN, HELD_OUT, sound, white
+from emo.evaluation.non_speech.music import coloured, organ
+from emo.features.frames import Frames, analyse
+from emo.features.likeness import stored
+from emo.features.measures import Measures, measure, part, stretches
+from emo.features.speech import LIMITS, Concern, concerns, find_speech, oddities
+from emo.training import degradation
+from tests.support.signals import Samples, at_level, noise, padded, silence, tone, voice
+
+SPOKEN = Measures(
+    duration_s=2.0,
+    steady=0.05,
+    held=0.05,
+    change_db=6.0,
+    voiced_s=0.4,
+    pitch_hz=190.0,
+    low=0.1,
+    jumps=0.05,
+    tonal=0.6,
+    flicker=0.3,
+    abrupt=0.68,
+    glide_s=0.45,
+    unclear=0.6,
+    clear=0.98,
+    swing_db=7.0,
+    even_db=-8.0,
+)
+
+
+def found_in(samples: Samples) -> tuple[Concern, ...]:
+    return concerns(analyse(samples))
+
+
+@lru_cache
+def falling(start_hz: float, stop_hz: float) -> Samples:
+    return voice((start_hz, stop_hz), 2.0)
+
+
+def spoken(duration_s: float = 2.0, level_db: float = -20.0) -> Samples:
+    """A voice whose pitch falls by an octave in two seconds, over and over."""
+    long = np.tile(falling(240.0, 120.0), int(duration_s / 2) + 1)
+    return at_level(long[: round(duration_s * 16_000)], level_db)
+
+
+def spoken_but(name: str, value: float) -> Measures:
+    """Measures of speech but for one; it is the likeness that one sudden change of timbre moves."""
+    return replace(SPOKEN, **{"abrupt" if name == "likeness" else name: value})
+
+
+def beyond(name: str) -> float:
+    """A value outside a limit, on whichever side it lies."""
+    limit = LIMITS[name]
+    if name == "likeness":
+        return 1.3
+    return limit.lowest * 0.5 if limit.lowest > 0 else limit.highest * 1.04
+
+
+OFTEN_MISSED = ("drum loop", "dance music", "duo", "trio", "crackle", "clicks", "siren")
+
+
+def kinds(table):
+    return [
+        pytest.param(kind, id=name)
+        for row in table.values()
+        for name, kind in row.items()
+        if name not in OFTEN_MISSED
+    ]
+
+
+@pytest.mark.parametrize("kind", kinds(DESIGN))
+def test_music_noise_and_signals_are_told(kind):
+    assert found_in(sound(kind, 3.0, 1))
+
+
+def test_most_sounds_that_the_limits_were_not_chosen_with_are_told_too():
+    told = [bool(found_in(sound(p.values[0], 3.0, 1))) for p in kinds(HELD_OUT)]
+    assert np.mean(told) >= 0.7
+
+
+@pytest.mark.parametrize(
+    ("kind", "expected"),
+    [
+        (DESIGN["music"]["organ chords"], "music"),
+        (DESIGN["music"]["guitar chords"], "music"),
+        (DESIGN["noise"]["white noise"], "noise"),
+        (DESIGN["noise"]["hum at 50 Hz"], "noise"),
+        (DESIGN["tone"]["sine"], "tone"),
+        (DESIGN["tone"]["dial tone"], "tone"),
+    ],
+)
+def test_the_likeliest_cause_is_named(kind, expected):
+    (concern,) = found_in(sound(kind, 3.0, 3))
+    assert concern.kind == expected
+
+
+def test_a_voice_raises_no_concern():
+    assert found_in(spoken()) == ()
+
+
+@pytest.mark.parametrize("condition", [k for k in degradation.CONDITIONS if k != "noise-0"])
+def test_an_altered_voice_raises_no_concern(condition):
+    altered = degradation.CONDITIONS[condition].apply(
+        falling(320.0, 180.0), np.random.default_rng(1)
+    )
+    assert found_in(altered) == ()
+
+
+def test_less_than_half_a_second_is_never_judged():
+    assert found_in(noise(0.3)) == ()
+    assert found_in(tone(440.0, 0.4)) == ()
+
+
+def test_half_a_second_is_judged_by_its_timbre_alone():
+    for samples in (tone(440.0, 0.6), noise(0.6, seed=2)):
+        (concern,) = found_in(samples)
+        assert "timbre" in concern.sentence
+    assert found_in(spoken(0.6)) == ()
+
+
+@pytest.mark.parametrize("level_db", [-50.0, -65.0])
+def test_a_faint_voice_is_a_voice_all_the_same(level_db):
+    assert found_in(spoken(2.0, level_db)) == ()
+
+
+def test_faint_noise_is_silence_and_loud_noise_is_not():
+    (faint,), (loud,) = found_in(noise(2.0, level_db=-65.0)), found_in(noise(2.0, level_db=-30.0))
+    assert (faint.kind, loud.kind) == ("silence", "noise")
+    assert re.search(r"-6[45] dB", faint.sentence)
+
+
+def test_zeros_are_silence():
+    (concern,) = found_in(silence(2.0))
+    assert concern.kind == "silence"
+
+
+def stated_gaps_s(concern: Concern) -> list[tuple[float, float]]:
+    pairs = re.findall(r"from ([\d.]+) s to ([\d.]+) s", concern.sentence)
+    return [(float(start), float(stop)) for start, stop in pairs]
+
+
+@pytest.mark.parametrize("filling", ["silence", "noise", "hum"])
+def test_seconds_without_speech_are_told_with_their_place(filling):
+    inside = {
+        "silence": silence(4.0),
+        "noise": noise(4.0, level_db=-40.0),
+        "hum": at_level(sound(DESIGN["noise"]["hum at 50 Hz"], 4.0), -45.0),
+    }[filling]
+    clip = np.concatenate([silence(1.5), spoken(2.0), inside, spoken(2.0)])
+    (concern,) = found_in(clip)
+    assert concern.kind == "gap"
+    np.testing.assert_allclose(stated_gaps_s(concern), [(3.5, 7.5)], atol=0.2)
+
+
+def test_music_inside_speech_is_told_with_its_place():
+    organist = sound(DESIGN["music"]["organ chords"], 10.0)
+    (concern,) = found_in(np.concatenate([spoken(6.0), organist, spoken(6.0)]))
+    assert concern.kind == "gap"
+    np.testing.assert_allclose(stated_gaps_s(concern), [(6.0, 16.0)], atol=2.0)
+
+
+def test_only_three_gaps_are_listed():
+    (concern,) = found_in(np.concatenate([spoken(2.0), silence(4.0)] * 5 + [spoken(2.0)]))
+    assert len(stated_gaps_s(concern)) == 3
+    assert "and 2 more" in concern.sentence
+
+
+def test_a_pause_of_two_seconds_is_no_gap():
+    assert found_in(np.concatenate([spoken(2.0), silence(2.0), spoken(2.0)])) == ()
+
+
+def test_silence_before_and_after_does_not_count():
+    assert found_in(padded(spoken(2.0), 8.0, 8.0)) == ()
+
+
+def test_a_long_voice_raises_no_concern_and_long_music_one():
+    assert found_in(spoken(20.0)) == ()
+    (concern,) = found_in(sound(DESIGN["music"]["piano melody"], 20.0))
+    assert concern.kind != "gap"
+
+
+def test_a_soft_stretch_of_a_long_clip_is_judged_at_its_own_level():
+    assert found_in(np.concatenate([spoken(6.0), spoken(8.0, -45.0)])) == ()
+
+
+def test_every_sentence_names_value_and_limit_and_says_what_would_work():
+    for name in LIMITS:
+        odd = oddities(spoken_but(name, beyond(name)))
+        assert list(odd) == [name]
+        value, _, limit = odd[name].removesuffix(")").partition(" (in speech ")
+        sign = re.escape(LIMITS[name].unit.sign)
+        assert re.search(rf"\d{sign}( |$)", value)
+        assert re.fullmatch(rf"at (least|most) -?[\d.]+{sign}", limit)
+    for kind in (white, DESIGN["tone"]["sine"], DESIGN["music"]["organ chords"]):
+        (concern,) = found_in(sound(kind, 2.0))
+        assert concern.sentence.endswith("Use a recording of one person speaking.")
+
+
+def test_every_limit_is_of_a_measurement_and_speech_stays_within_all():
+    assert set(LIMITS) <= {field.name for field in fields(Measures)} | {"likeness"}
+    assert oddities(SPOKEN) == {}
+
+
+@pytest.mark.parametrize("name", list(LIMITS))
+def test_what_cannot_be_measured_is_not_odd(name):
+    assert oddities(spoken_but(name, float("nan"))) == {}
+
+
+@pytest.mark.parametrize("name", list(LIMITS))
+def test_a_limit_holds_from_its_shortest_duration_on(name):
+    odd = spoken_but(name, beyond(name))
+    shortest_s = LIMITS[name].shortest_s
+    assert name in oddities(replace(odd, duration_s=shortest_s))
+    assert name not in oddities(replace(odd, duration_s=shortest_s - 0.01))
+
+
+def test_measures_of_a_steady_tone():
+    found = measure(analyse(tone(250.0, 2.0)))
+    assert found.steady > 0.98
+    assert found.held > 0.95
+    assert found.change_db < 0.6
+    assert found.pitch_hz == pytest.approx(250.0, abs=0.5)
+    assert found.voiced_s == pytest.approx(2.0, abs=0.05)
+    assert found.low < 0.01
+    assert found.jumps == 0.0
+    assert found.tonal > 0.98
+
+
+@pytest.mark.parametrize(
+    ("semitones_per_s", "steady", "held"),
+    [(0.7, 1.0, 1.0), (1.3, 0.0, 1.0), (1.7, 0.0, 1.0), (2.5, 0.0, 0.0), (6.0, 0.0, 0.0)],
+)
+def test_steady_is_a_twentieth_of_a_semitone_in_50_ms_and_held_a_tenth(
+    semitones_per_s, steady, held
+):
+    stop_hz = 150.0 * 2 ** (2.0 * semitones_per_s / 12)
+    t = np.arange(32_000) / 16_000
+    rate = np.log(stop_hz / 150.0) / 2.0
+    phase = 2 * np.pi * 150.0 * np.expm1(rate * t) / rate
+    wave = sum(np.sin(k * phase) / k for k in range(1, 9))
+    found = measure(analyse(at_level(wave, -20.0)))
+    assert (found.steady, found.held) == pytest.approx((steady, held), abs=0.12)
+
+
+def test_low_is_the_share_of_power_below_200_hz():
+    both = tone(100.0, 2.0, amplitude=0.3) + tone(1000.0, 2.0, amplitude=0.1)
+    assert measure(analyse(both)).low == pytest.approx(0.9, abs=0.01)
+
+
+def test_tonal_is_the_share_of_power_in_four_bins():
+    # On a bin of 31.25 Hz a Hann window leaves a sixth, two thirds and a sixth of a tone's power.
+    three = tone(1000.0, 2.0) + tone(2000.0, 2.0) + tone(3000.0, 2.0)
+    assert measure(analyse(three)).tonal == pytest.approx((2 / 3 * 3 + 1 / 6) / 3, abs=0.02)
+
+
+def test_jumps_are_counted_where_both_frames_are_voiced():
+    frames = analyse(tone(200.0, 1.0))
+    pitch_hz = np.full(len(frames.pitch_hz), 200.0, np.float32)
+    pitch_hz[10::10] = 240.0  # three semitones up, and down again: two steps of every ten
+    pitch_hz[5] = np.nan
+    steps = len(pitch_hz) - 1
+    jumps = 2 * len(pitch_hz[10::10]) - (len(pitch_hz) % 10 == 1)
+    found = measure(replace(frames, pitch_hz=pitch_hz))
+    assert found.jumps == pytest.approx(jumps / (steps - 2))
+    assert found.voiced_s == pytest.approx((len(pitch_hz) - 6) * 0.01)
+
+
+def test_a_pitch_that_jumps_to_and_fro_is_odd():
+    frames = analyse(falling(240.0, 120.0))
+    two_sources = np.where(np.arange(len(frames.pitch_hz)) % 4 < 2, 150.0, 260.0)
+    assert "jumps" in oddities(measure(replace(frames, pitch_hz=two_sources.astype(np.float32))))
+    assert "jumps" not in oddities(measure(frames))
+
+
+def test_a_pitch_above_that_of_a_voice_is_odd():
+    assert "pitch_hz" in oddities(measure(analyse(tone(715.0, 2.0))))
+    assert "pitch_hz" not in oddities(measure(analyse(tone(685.0, 2.0))))
+
+
+def test_change_takes_the_overall_level_out():
+    t = np.arange(32_000) / 16_000
+    steady = np.sin(2 * np.pi * 500 * t) + np.sin(2 * np.pi * 1500 * t)
+    swelling = steady * (0.6 + 0.4 * np.sin(2 * np.pi * 2 * t))
+    notes = [organ(hz, 0.1, np.random.default_rng(1)) for hz in (200.0, 900.0) * 10]
+    change = [
+        measure(analyse(at_level(wave, -20.0))).change_db
+        for wave in (steady, swelling, np.concatenate(notes))
+    ]
+    assert change[0] < 0.5
+    assert change[1] < 2.0
+    assert change[2] > 10.0
+
+
+def test_change_is_that_of_a_tenth_of_a_second():
+    frames = analyse(tone(200.0, 1.0))
+    slope = np.where(np.arange(64) < 32, 0.4, -0.4)  # dB in 10 ms, up in one half of the bands
+    ramps = np.arange(len(frames.mel_db))[:, None] * slope - 60.0
+    found = measure(replace(frames, mel_db=ramps.astype(np.float32)))
+    assert found.change_db == pytest.approx(4.0, rel=1e-4)
+
+
+def test_flicker_and_abrupt_compare_changes_over_short_and_long_times():
+    frames = analyse(tone(200.0, 1.0))
+    bands = np.where(np.arange(64) < 32, 1.0, -1.0)
+
+    def measured(curve: np.ndarray) -> Measures:
+        mel = 10 ** ((curve[:, None] * bands - 10.0) / 10)
+        return measure(replace(frames, mel=mel.astype(np.float32)))
+
+    steady = measured(np.arange(len(frames.mel)) * 0.05)  # dB a frame: 1, 5, 10 and 20 times
+    assert (steady.flicker, steady.abrupt) == pytest.approx((0.1, 0.25), rel=0.02)
+    # Each frame by itself: whatever the time between two of them, they differ as much.
+    anew = measured(np.random.default_rng(1).normal(0.0, 3.0, len(frames.mel)))
+    assert (anew.flicker, anew.abrupt) == pytest.approx((1.0, 1.0), abs=0.15)
+
+
+@pytest.mark.parametrize("tilt", [-1.0, -0.5, 0.0, 0.5, 1.0])
+@pytest.mark.parametrize("level_db", [-50.0, -20.0])
+def test_noise_of_any_colour_flickers_alike(tilt, level_db):
+    # Windows of 32 ms, 10 ms apart, share most of their samples: less than 1, and nearly the same.
+    wave = coloured(48_000, tilt, np.random.default_rng(2))
+    assert measure(analyse(at_level(wave, level_db))).flicker == pytest.approx(0.81, abs=0.03)
+
+
+def test_a_recording_without_background_changes_no_faster_than_one_with():
+    bare = voice((200.0, 150.0), 3.0, syllables_per_s=7.0, breath_db=-90.0)
+    rustling = bare + noise(3.0, level_db=-75.0)
+    dry, wet = measure(analyse(bare)), measure(analyse(rustling))
+    assert dry.flicker == pytest.approx(wet.flicker, rel=0.05)
+    assert dry.abrupt == pytest.approx(wet.abrupt, rel=0.05)
+
+
+def test_a_glide_ends_where_the_pitch_leaps():
+    frames = analyse(tone(200.0, 1.0))
+    pitch_hz = np.full(len(frames.pitch_hz), 200.0, np.float32)
+    pitch_hz[30:] = 215.0  # 1.25 semitones up
+    pitch_hz[90:] = np.nan
+    assert measure(replace(frames, pitch_hz=pitch_hz)).glide_s == pytest.approx(0.59)
+
+
+def test_clear_and_unclear_are_shares_of_loud_frames():
+    frames = analyse(tone(200.0, 1.0))
+    strength = np.linspace(0.0, 1.0, len(frames.strength), dtype=np.float32)
+    level_db = np.where(np.arange(len(strength)) < 10, -60.0, -10.0).astype(np.float32)
+    found = measure(replace(frames, strength=strength, level_db=level_db))
+    assert found.unclear == pytest.approx(np.percentile(strength[10:], 25), abs=1e-4)
+    assert found.clear == pytest.approx(np.percentile(strength[10:], 95), abs=1e-4)
+    assert found.swing_db == pytest.approx(0.0, abs=1e-4)
+
+
+def test_noise_is_even_and_a_tone_is_not():
+    # Over bands of equal power both means are the same; of one band in many the geometric is low.
+    even = measure(analyse(sound(DESIGN["noise"]["pink noise"], 2.0))).even_db
+    assert -4.0 < even <= 0.0
+    assert measure(analyse(tone(1000.0, 2.0))).even_db < -30.0
+
+
+def test_no_single_measurement_makes_up_for_all_others():
+    terms = stored().terms
+    for name, term in terms.items():
+        assert term.bend <= 0.0, name
+        best = max(term.points(term.centre + z * term.spread) for z in np.linspace(-6, 6, 241))
+        assert best < stored().start, name
+        assert term.points(float("nan")) == 0.0
+
+
+@given(st.sampled_from(list(LIMITS)), st.floats(1e-13, 1e3), st.booleans())
+def test_a_sentence_never_refutes_itself(name, excess, tiny):
+    limit = LIMITS[name]
+    below = np.isfinite(limit.lowest)
+    bound = limit.lowest if below else limit.highest
+    off = float(np.nextafter(bound, -np.inf if below else np.inf))
+    value = off if tiny else bound - excess if below else bound + excess
+    stated, _, rest = limit.sentence(value).partition(" (in speech at ")
+    side, number = rest.removesuffix(")").split(" ", 1)
+    stated = stated.replace("hundredth", "")
+    got, held = (Decimal(re.findall(r"-?\d+(?:\.\d+)?", text)[0]) for text in (stated, number))
+    assert not limit.holds(value)
+    assert (got < held) if side == "least" else (got > held)
+    assert side == ("least" if below else "most")
+    assert held == Decimal(repr(bound)) * limit.unit.scale  # what is stated is what holds
+    # The value stated is the value, to the decimals that it is stated with.
+    true = Decimal(repr(value)) * limit.unit.scale
+    assert abs(got - true) <= Decimal(1).scaleb(int(got.as_tuple().exponent)) / 2
+
+
+@pytest.mark.parametrize("name", list(LIMITS))
+def test_what_lies_on_a_limit_is_within(name):
+    limit = LIMITS[name]
+    assert limit.holds(limit.lowest if np.isfinite(limit.lowest) else limit.highest)
+    assert np.isfinite([limit.lowest, limit.highest]).sum() == 1
+
+
+@pytest.mark.parametrize("kind", ["white noise", "pink noise", "brown noise", "blue noise"])
+@pytest.mark.parametrize("duration_s", [0.6, 1.0, 4.0, 20.0])
+@pytest.mark.parametrize("level_db", [-45.0, -20.0, -3.0])
+def test_noise_is_told_whatever_its_colour_duration_and_level(kind, duration_s, level_db):
+    for seed in range(3 if duration_s < 10.0 else 1):
+        (concern,) = found_in(sound(DESIGN["noise"][kind], duration_s, seed, level_db))
+        assert concern.kind == "noise"
+
+
+def test_a_voice_without_any_background_is_no_music_however_quick():
+    # Bands that fall into silence between syllables change by far more than in any room.
+    for rate in (3.0, 5.0, 7.0):
+        quick = voice((210.0, 130.0), 3.0, syllables_per_s=rate, breath_db=-90.0)
+        assert found_in(quick) == ()
+
+
+def test_a_monotonous_voice_holds_its_pitch_but_not_its_timbre():
+    found = measure(analyse(voice(200.0, 3.0, syllables_per_s=8.0)))
+    assert found.steady > 0.9
+    assert found.held < 0.5
+
+
+def test_measures_do_not_depend_on_level():
+    samples = spoken(2.0)
+    loud, soft = (asdict(measure(analyse(samples * gain))) for gain in (1.0, np.float32(0.01)))
+    assert soft == pytest.approx(loud, rel=1e-3)
+
+
+@given(st.lists(st.booleans(), max_size=40))
+def test_stretches_are_what_a_loop_finds(flags):
+    inside = {i for start, stop in stretches(np.array(flags, bool)) for i in range(start, stop)}
+    assert inside == {i for i, flag in enumerate(flags) if flag}
+    edges = [edge for pair in stretches(np.array(flags, bool)) for edge in pair]
+    assert edges == sorted(set(edges))
+
+
+def test_a_part_of_a_clip_measures_as_it_would_by_itself():
+    frames = analyse(np.concatenate([spoken(2.0), spoken(2.0, -40.0)]))
+    soft, alone = part(frames, 210, 390), part(analyse(spoken(2.0)), 5, 185)
+    assert asdict(measure(soft)) == pytest.approx(asdict(measure(alone)), rel=0.1, abs=0.03)
+
+
+def test_a_few_voiced_frames_say_nothing_about_pitch():
+    frames = analyse(tone(200.0, 2.0))
+    few = np.full(len(frames.pitch_hz), np.nan, np.float32)
+    few[50:70] = 200.0
+    found = measure(replace(frames, pitch_hz=few))
+    assert np.isnan([found.steady, found.held, found.jumps]).all()
+    assert found.voiced_s == pytest.approx(0.2)
+
+
+@pytest.mark.parametrize(("length", "told"), [(2, True), (3, False)])
+def test_voicing_by_chance_does_not_end_a_gap(length, told):
+    samples = spoken(8.0)
+    frames = analyse(samples)
+    pitch_hz = frames.pitch_hz.copy()
+    pitch_hz[200:520] = np.nan
+    pitch_hz[360 : 360 + length] = 150.0
+    assert bool(concerns(replace(frames, pitch_hz=pitch_hz))) == told
+
+
+def test_speech_is_found_where_it_is():
+    samples = np.concatenate([spoken(2.0), noise(2.0, level_db=-60.0), spoken(2.0)])
+    speech, found = find_speech(analyse(samples))
+    assert (speech[:200].mean() > 0.8, speech[405:].mean() > 0.8) == (True, True)
+    assert not speech[210:400].any()
+    assert found == ()
+
+
+def test_what_is_unlike_speech_is_none_however_short():
+    samples = tone(duration_s=2.0)
+    speech, found = find_speech(analyse(samples))
+    assert not speech.any()
+    assert found == found_in(samples) != ()
+
+
+def test_frames_are_left_as_they_were():
+    frames = analyse(np.concatenate([spoken(4.0), silence(4.0), spoken(4.0)]))
+    before = deepcopy(frames)
+    concerns(frames)
+    for field in fields(Frames):
+        np.testing.assert_equal(getattr(frames, field.name), getattr(before, field.name))

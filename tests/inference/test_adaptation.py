@@ -1,0 +1,375 @@
+"""Teaching: the head against scikit-learn, what it must do by its definition, and its file."""
+
+import json
+import time
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from emo.audio import clip
+from emo.errors import LessonError
+from emo.inference import adaptation, predictor
+from emo.inference.adaptation import Head, Lesson
+from emo.labels import INDEX, LABELS
+from emo.system.paths import MODELS_DIR
+
+WIDTH = 24
+DIGEST = "d" * 64
+
+
+def vote(label: str = "neutral", share: float = 0.4) -> np.ndarray:
+    """A vote for a label, the rest shared out."""
+    shares = np.full(len(LABELS), (1 - share) / (len(LABELS) - 1))
+    shares[INDEX[label]] = share
+    return shares
+
+
+def lesson(emotion: str, number: int, said: str = "neutral", width: int = WIDTH) -> Lesson:
+    """An example whose first inner values tell the emotion, in noise."""
+    rng = np.random.default_rng([INDEX[emotion], number])
+    hidden = rng.normal(0, 1, width)
+    hidden[INDEX[emotion]] += 6.0
+    return Lesson(f"{emotion} {number}.wav", emotion, vote(said), hidden.astype(np.float32))
+
+
+def lessons(n: int = 4, labels: tuple[str, ...] = ("happy", "sad", "angry")) -> list[Lesson]:
+    return [lesson(label, number) for number in range(n) for label in labels]
+
+
+def stacked(given: list[Lesson]) -> tuple[np.ndarray, np.ndarray]:
+    return np.stack([one.vote for one in given]), np.stack([one.hidden for one in given])
+
+
+# --- The head ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("ridge", [0.05, 0.3, 2.0])
+def test_without_a_start_it_is_logistic_regression(ridge: float) -> None:
+    linear = pytest.importorskip("sklearn.linear_model")
+    rng = np.random.default_rng(1)
+    inner, truth = rng.normal(size=(30, 50)), np.arange(30) % 3
+    targets = np.eye(3)[truth]
+    worths = rng.uniform(0.5, 2.0, 30)
+    amounts = adaptation.fit_dual(inner @ inner.T, np.zeros((30, 3)), targets, worths, ridge)
+    other = linear.LogisticRegression(C=1 / ridge, fit_intercept=False, tol=1e-8, max_iter=5000)
+    other.fit(inner, truth, worths)
+    asked = rng.normal(size=(20, 50))
+    found = adaptation._normalise(asked @ inner.T @ amounts)
+    np.testing.assert_allclose(found, other.predict_proba(asked), atol=2e-3)
+
+
+def test_the_loss_is_lowest_where_the_slope_is_nought() -> None:
+    given = [*lessons(), *(lesson("sad", number) for number in range(10, 14))]
+    head = adaptation.learn(given)
+    votes, hidden = stacked(given)
+    truth = np.array([head.labels.index(one.emotion) for one in given])
+    columns = [INDEX[label] for label in head.labels]
+
+    def loss(weights: np.ndarray, bias: np.ndarray) -> float:
+        moved = Head(head.labels, head.centre, head.scale, weights, bias)
+        shares = adaptation.shares_of(moved, votes, hidden)[:, columns]
+        penalty = hidden.shape[1] * np.sum(weights**2) + np.sum(bias**2)
+        named = shares[np.arange(len(truth)), truth]
+        worths = 16 / 3 / np.bincount(truth)[truth]
+        return float(-(worths * np.log(named)).sum() + adaptation.RIDGE / 2 * penalty)
+
+    best = loss(head.weights, head.bias)
+    rng = np.random.default_rng(3)
+    for _ in range(20):
+        weights = head.weights + rng.normal(0, 3e-3, head.weights.shape)
+        bias = head.bias + rng.normal(0, 3e-2, head.bias.shape)
+        assert loss(weights, bias) > best
+
+
+def test_it_learns_what_its_clips_say_and_knows_no_other_emotion() -> None:
+    head = adaptation.learn(lessons())
+    assert head.labels == ("angry", "happy", "sad")
+    new = [lesson(label, 99) for label in head.labels]
+    shares = adaptation.shares_of(head, *stacked(new))
+    assert [LABELS[i] for i in shares.argmax(axis=1)] == list(head.labels)
+    np.testing.assert_allclose(shares.sum(axis=1), 1.0)
+    untaught = [INDEX[label] for label in LABELS if label not in head.labels]
+    assert (shares[:, untaught] == 0).all()
+
+
+def test_clips_that_tell_nothing_leave_the_vote_as_it_is() -> None:
+    same = np.ones(WIDTH, np.float32)
+    given = [
+        Lesson(str(i), label, vote(label, 0.6), same)
+        for i in range(3)
+        for label in ("happy", "sad")
+    ]
+    head = adaptation.learn(given)
+    shares = adaptation.shares_of(head, vote("sad", 0.5)[None], same[None])[0]
+    expected = vote("sad", 0.5)[[INDEX["happy"], INDEX["sad"]]]
+    np.testing.assert_allclose(shares[[INDEX["happy"], INDEX["sad"]]], expected / expected.sum())
+
+
+def test_a_strong_ridge_keeps_the_vote(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(adaptation, "RIDGE", 1e6)
+    head = adaptation.learn(lessons(labels=LABELS))
+    asked = vote("fearful", 0.5)[None]
+    shares = adaptation.shares_of(head, asked, stacked([lesson("sad", 99)])[1])
+    np.testing.assert_allclose(shares, asked, atol=1e-4)
+
+
+def test_the_order_of_the_clips_does_not_matter() -> None:
+    given = lessons()
+    asked = stacked([lesson("sad", 99)])
+    forth, back = (adaptation.shares_of(adaptation.learn(g), *asked) for g in (given, given[::-1]))
+    np.testing.assert_allclose(forth, back, atol=1e-4)
+
+
+def test_one_emotion_cannot_be_learned() -> None:
+    with pytest.raises(LessonError, match="clips of 1 emotions"):
+        adaptation.learn(lessons(labels=("sad",)))
+
+
+def test_an_answer_has_the_shares_and_may_be_unsure() -> None:
+    given = lessons(2)
+    head, asked = adaptation.learn(given), given[0]
+    prediction = predictor.Prediction(
+        1.0,
+        (),
+        {"vote": predictor.answer(asked.vote)},
+        None,  # type: ignore[arg-type]
+        hidden=asked.hidden,
+    )
+    sure = adaptation.answer_taught(head, prediction)
+    assert sure.label == asked.emotion
+    assert not sure.unsure
+    assert adaptation.answer_taught(head, prediction, 1.0).unsure
+
+
+# --- Lessons and their test ----------------------------------------------------------------------
+
+
+def test_the_same_sound_twice_is_one_clip_with_the_later_word() -> None:
+    first, again = lesson("sad", 1), lesson("sad", 1)
+    again = Lesson("again", "happy", again.vote, again.hidden)
+    (kept,) = adaptation.add_lesson((first,), again)
+    assert (kept.name, kept.emotion) == ("again", "happy")
+
+
+def test_there_is_a_most() -> None:
+    full = lessons(adaptation.MOST_CLIPS // 2, ("sad", "happy"))
+    with pytest.raises(LessonError, match=r"200 clips are taught already"):
+        adaptation.add_lesson(full, lesson("angry", 1))
+
+
+def test_emotions_with_one_clip_wait() -> None:
+    given = [*lessons(2, ("sad", "happy")), lesson("angry", 1)]
+    assert adaptation.taught_labels(adaptation.usable(given)) == ("happy", "sad")
+    assert adaptation.usable([*lessons(3, ("sad",)), lesson("angry", 1)]) == ()
+
+
+def test_each_clip_is_answered_by_a_head_without_it() -> None:
+    """A clip that lies with the other emotion is named wrong, though the whole head knows it."""
+    given = lessons(3, ("sad", "happy"))
+    stray = lesson("happy", 50)
+    given[0] = Lesson("stray", "sad", stray.vote, stray.hidden)
+    whole = adaptation.shares_of(adaptation.learn(given), *stacked([given[0]]))[0]
+    assert LABELS[int(whole.argmax())] == "sad"
+    trial = adaptation.cross_validate(given)
+    assert trial.folds == trial.clips == 6
+    assert trial.counts[trial.labels.index("sad"), trial.labels.index("happy")] == 1
+    assert trial.head_right == 5
+
+
+def test_the_vote_is_counted_with_and_without_other_emotions() -> None:
+    said = ("sad", "neutral", "happy", "neutral")  # by the vote, of sad, sad, happy, happy
+    given = [
+        Lesson(one.name, one.emotion, vote(s, 0.5), one.hidden)
+        for s, one in zip(
+            said,
+            [lesson("sad", 1), lesson("sad", 2), lesson("happy", 1), lesson("happy", 2)],
+            strict=True,
+        )
+    ]
+    trial = adaptation.cross_validate(given)
+    assert trial.vote_right == 2
+    assert trial.restricted_right == 3  # neutral aside, happy and sad tie, and the first counts
+    assert (trial.counts.sum(axis=1) == 2).all()
+
+
+@pytest.mark.parametrize("n", [2, 3, 5, 11, 20])
+def test_no_part_leaves_an_emotion_untaught(n: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    heard: list[tuple[str, ...]] = []
+    learn = adaptation.learn
+
+    def listening(given: list[Lesson]) -> Head:
+        heard.append(adaptation.taught_labels(given))
+        return learn(given)
+
+    monkeypatch.setattr(adaptation, "learn", listening)
+    trial = adaptation.cross_validate(lessons(n))
+    assert trial.clips == 3 * n
+    assert trial.folds == len(heard) == min(adaptation.FOLDS, 3 * n)
+    assert set(heard) == {("angry", "happy", "sad")}
+
+
+def test_a_single_clip_cannot_be_tested() -> None:
+    with pytest.raises(LessonError, match="2 emotions with 2 clips each"):
+        adaptation.cross_validate([*lessons(2, ("sad",)), lesson("happy", 1)])
+
+
+def test_a_hundred_clips_are_learned_and_tested_in_two_seconds() -> None:
+    given = [lesson(LABELS[i % 7], i, width=1152) for i in range(100)]
+    start = time.process_time()
+    adaptation.learn(given)
+    adaptation.cross_validate(given)
+    assert time.process_time() - start < 2.0
+
+
+# --- The file ------------------------------------------------------------------------------------
+
+
+def stored(**changes: object) -> bytes:
+    """A file of lessons, changed at its top."""
+    return json.dumps(json.loads(adaptation.write_lessons(lessons(2), DIGEST)) | changes).encode()
+
+
+def changed_clip(**changes: object) -> bytes:
+    """A file of lessons, the first clip changed."""
+    content = json.loads(stored())
+    content["clips"][0] |= changes
+    return json.dumps(content).encode()
+
+
+def read(data: bytes) -> tuple[Lesson, ...]:
+    return adaptation.read_lessons(data, DIGEST, WIDTH)
+
+
+def test_what_is_written_is_read_to_the_last_digit() -> None:
+    given = lessons(3)
+    found = read(adaptation.write_lessons(given, DIGEST).encode())
+    for one, other in zip(given, found, strict=True):
+        assert (one.name, one.emotion) == (other.name, other.emotion)
+        np.testing.assert_array_equal(one.vote, other.vote)
+        np.testing.assert_array_equal(one.hidden, other.hidden)
+        assert other.hidden.dtype == np.float32
+
+
+def test_the_most_clips_fit_the_file() -> None:
+    rng = np.random.default_rng(0)
+    full = [
+        Lesson(
+            "n" * adaptation.LONGEST_NAME, "sad", vote(), rng.normal(size=1152).astype(np.float32)
+        )
+    ] * adaptation.MOST_CLIPS
+    assert len(adaptation.write_lessons(full, DIGEST).encode()) < adaptation.MAX_FILE_BYTES
+
+
+BAD = {
+    "too large": (b" " * (adaptation.MAX_FILE_BYTES + 1), "at most 8 MB"),
+    "no text": (b"\xff\xfe", "no JSON that can be read"),
+    "no JSON": (b"hello", "no JSON that can be read"),
+    "nested without end": (b"[" * 10**6, "no JSON that can be read"),
+    "not a number": (b'{"format": NaN}', "no JSON that can be read"),
+    "a list": (b"[]", "holds no taught clips"),
+    "another file": (b'{"format": 3}', "holds no taught clips"),
+    "a later version": (stored(version=2), "has version 2 of the format"),
+    "version true": (stored(version=True), "has version True of the format"),
+    "a version of text": (stored(version="x" * 99), "has version 'xxx"),
+    "other labels": (stored(labels=["sad", "glad"]), "other emotions than the seven"),
+    "labels in another order": (stored(labels=list(LABELS[::-1])), "other emotions"),
+    "other models": (stored(models="e" * 64), "taught on other models"),
+    "no clips": (stored(clips=[]), "has 0 taught clips"),
+    "clips an object": (stored(clips={}), "has 0 taught clips"),
+    "too many clips": (stored(clips=[0] * 201), "has 201 taught clips"),
+    "a clip of text": (stored(clips=["x"]), "Clip 1 in the file is damaged: it is no object"),
+    "a name of numbers": (changed_clip(name=3), "its name is no text"),
+    "a name without end": (changed_clip(name="x" * 999), "its name is no text"),
+    "a strange emotion": (changed_clip(emotion="bored"), "its emotion is 'bored'"),
+    "calm": (changed_clip(emotion="calm"), "its emotion is 'calm'"),
+    "an emotion of lists": (changed_clip(emotion=[]), "its emotion is list"),
+    "a short vote": (changed_clip(vote=[1.0]), "'vote' is no list of 7 numbers"),
+    "a vote of two": (changed_clip(vote=[1.0, 1.0, 0, 0, 0, 0, 0]), "do not add up to 1"),
+    "a vote below nought": (changed_clip(vote=[2.0, -1.0, 0, 0, 0, 0, 0]), "do not add up to 1"),
+    "fewer inner values": (changed_clip(hidden=[1.0]), f"no list of {WIDTH} numbers"),
+    "inner values of text": (changed_clip(hidden=["1"] * WIDTH), "something that is no number"),
+    "inner values of truth": (changed_clip(hidden=[True] * WIDTH), "something that is no number"),
+    "a huge inner value": (changed_clip(hidden=[1e300] * WIDTH), "too large"),
+    "an endless inner value": (
+        stored().replace(b'"hidden": [', b'"hidden": [1e999, ', 1),
+        "is no list of|not finite",
+    ),
+    "a whole number too large": (changed_clip(hidden=[10**400] * WIDTH), "is damaged"),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_a_bad_file_is_refused_in_words(name: str) -> None:
+    data, told = BAD[name]
+    with pytest.raises(LessonError, match=told) as caught:
+        read(data)
+    assert str(caught.value).endswith(".")
+    assert len(str(caught.value)) < 300
+
+
+def test_an_infinite_value_is_refused() -> None:
+    content = stored()
+    first = json.loads(content)["clips"][0]["hidden"][0]
+    with pytest.raises(LessonError, match="not finite"):
+        read(content.replace(str(first).encode(), b"1e999", 1))
+
+
+values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
+    lambda inner: (
+        st.lists(inner, max_size=8) | st.dictionaries(st.text(max_size=8), inner, max_size=4)
+    ),
+    max_leaves=20,
+)
+
+
+@given(st.binary(max_size=200) | values.map(lambda value: json.dumps(value).encode()))
+def test_any_bytes_are_lessons_or_a_sentence(data: bytes) -> None:
+    with pytest.raises(LessonError):
+        read(data)
+
+
+@given(
+    st.sampled_from(["version", "models", "labels", "clips", "name", "emotion", "vote", "hidden"]),
+    values,
+)
+def test_any_damage_is_a_sentence_or_harmless(field: str, value: object) -> None:
+    top = field in ("version", "models", "labels", "clips")
+    data = stored(**{field: value}) if top else changed_clip(**{field: value})
+    try:
+        found = read(data)
+    except LessonError:
+        return
+    shares = adaptation.shares_of(adaptation.learn(found), *stacked(list(found)))
+    assert np.isfinite(shares).all()
+
+
+@given(st.data())
+def test_a_file_with_a_byte_changed_is_a_sentence_or_harmless(data: st.DataObject) -> None:
+    content = bytearray(stored())
+    content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
+    try:
+        found = read(bytes(content))
+    except LessonError:
+        return
+    assert np.isfinite(adaptation.shares_of(adaptation.learn(found), *stacked(list(found)))).all()
+
+
+# --- With the models -----------------------------------------------------------------------------
+
+
+@pytest.mark.skipif(not (MODELS_DIR / "cnn" / "model.json").exists(), reason="no trained models")
+def test_every_answer_brings_the_inner_values_along() -> None:
+    from tests.support.signals import encoded, voice
+
+    models = predictor.load_models()
+    clips = [clip.decode(encoded(voice(hz)), "voice.wav") for hz in (110.0, 220.0)]
+    both = predictor.predict_many(clips, models)
+    width = adaptation.count_hidden(models)
+    assert [one.hidden.shape for one in both] == [(width,)] * 2
+    assert width > 1000
+    alone = predictor.predict(clips[1], models)
+    np.testing.assert_allclose(alone.hidden, both[1].hidden, atol=1e-5)
+    assert len(adaptation.models_digest(models)) == 64

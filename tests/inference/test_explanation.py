@@ -1,0 +1,491 @@
+"""Why an answer was given: parts that add up, regions that carry it, and the path to a leaf."""
+
+import json
+from itertools import permutations
+from pathlib import Path as File
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from emo.audio.clip import decode, load
+from emo.classifiers.mlp import predict_mlp
+from emo.classifiers.storage import Model
+from emo.classifiers.tree import PLAIN, axis_values, predict_plain, predict_tree
+from emo.cli.main import main
+from emo.features.frames import N_MELS, mel_centres_hz
+from emo.features.functionals import functional_names, functional_table
+from emo.inference import explanation as ex
+from emo.inference.predictor import load_models, predict
+from emo.labels import INDEX, LABELS, TRAINED_LABELS
+from emo.system.paths import MODELS_DIR
+from tests.support.imports import needless_imports
+from tests.support.models import fitted, view
+from tests.support.signals import encoded, padded, silence, voice
+
+ROOT = File(__file__).resolve().parents[2]
+SAMPLES = sorted((ROOT / "samples").glob("*.flac")) + sorted((ROOT / "samples").glob("*.wav"))
+N = len(functional_names())
+seeds = st.integers(0, 2**32 - 1)
+
+
+@pytest.fixture(scope="module")
+def models(tiny_models):
+    return load_models(tiny_models)
+
+
+@pytest.fixture
+def spoken(tmp_path):
+    path = tmp_path / "spoken.wav"
+    path.write_bytes(encoded(voice(duration_s=1.0)))
+    return str(path)
+
+
+def vector(seed, spread=30.0):
+    return np.random.default_rng(seed).normal(0, spread, N).astype(np.float32)
+
+
+# --- the perceptron ------------------------------------------------------------------------------
+
+
+def mean_over_orders(worth, n):
+    """What each player adds when it comes, the mean over every order of coming."""
+    values = np.zeros(n)
+    orders = list(permutations(range(n)))
+    for order in orders:
+        present: frozenset[int] = frozenset()
+        for player in order:
+            values[player] += worth(present | {player}) - worth(present)
+            present |= {player}
+    return values / len(orders)
+
+
+def test_shapley_values_of_the_glove_game():
+    # One has a left glove, two a right one; a pair is worth 1.  The values are in textbooks.
+    worths = np.array([float((c & 1) and (c & 6) != 0) for c in range(8)])
+    np.testing.assert_allclose(ex.shapley_values(worths), [2 / 3, 1 / 6, 1 / 6])
+
+
+@given(seeds, st.integers(1, 5))
+def test_shapley_values_are_the_mean_over_all_orders_and_add_up(seed, n):
+    worths = np.random.default_rng(seed).normal(0, 10, 2**n)
+    expected = mean_over_orders(lambda present: worths[sum(1 << i for i in present)], n)
+    found = ex.shapley_values(worths)
+    np.testing.assert_allclose(found, expected, atol=1e-9)
+    assert found.sum() == pytest.approx(worths[-1] - worths[0], abs=1e-9)
+
+
+def test_players_that_add_alike_are_worth_alike_and_one_that_adds_nothing_nothing():
+    sizes = np.array([bin(c & 0b011).count("1") for c in range(8)])  # the third adds nothing
+    first, second, third = ex.shapley_values(np.exp(sizes.astype(float)))
+    assert first == pytest.approx(second, abs=1e-12)
+    assert third == 0.0
+
+
+def test_worths_of_no_set_of_players_are_refused():
+    with pytest.raises(ValueError, match="5 worths"):
+        ex.shapley_values(np.zeros(5))
+
+
+def test_log_odds_counted_by_hand():
+    raw = np.array([[0.2, 0.1, 0.1, 0, 0, 0, 0, 0.6]])  # calm is left out: 0.5, 0.25, 0.25
+    assert ex.log_odds(raw, "angry", 1.0) == pytest.approx([0.0], abs=1e-5)
+    # At temperature 0.5 the shares are squared: 4, 1 and 1 of 6.
+    assert ex.log_odds(raw, "angry", 0.5) == pytest.approx([np.log(2)], abs=1e-5)
+    assert ex.log_odds(raw, "fearful", 1.0) == pytest.approx([-np.log(3)], abs=1e-5)
+    certain = np.eye(8)[:1]
+    assert np.isfinite(ex.log_odds(certain, "angry", 0.25)).all()
+
+
+def perceptron(arrays=None):
+    return Model("mlp", {}, fitted("mlp").arrays if arrays is None else arrays, None)
+
+
+def numbers_of(group):
+    return [i for i, (_, other) in enumerate(functional_table()) if other == group]
+
+
+def test_every_functional_is_in_a_group():
+    assert {group for _, group in functional_table()} == set(ex.GROUPS)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_parts_add_up_to_what_moved_the_perceptron(seed):
+    label, temperature = LABELS[seed], 0.7
+    model, clip = perceptron(), vector(seed)
+    found = ex.explain_perceptron(model, clip, label, temperature)
+    moved = sum(part.amount for part in found.parts)
+    assert moved == pytest.approx(found.log_odds - found.typical, abs=1e-9)
+    assert [part.group for part in found.parts] == list(ex.GROUPS)
+    both = np.stack([model.arrays["mean"], clip])
+    expected = ex.log_odds(predict_mlp(model.arrays, both), label, temperature)
+    assert [found.typical, found.log_odds] == pytest.approx(expected.tolist(), abs=1e-4)
+
+
+def test_parts_are_the_mean_over_all_orders_of_the_groups():
+    model, clip = perceptron(), vector(3)
+
+    def worth(present):
+        shown = model.arrays["mean"].copy()
+        for player in present:
+            chosen = numbers_of(ex.GROUPS[player])
+            shown[chosen] = clip[chosen]
+        return ex.log_odds(predict_mlp(model.arrays, shown[None]), "sad", 1.0)[0]
+
+    found = ex.explain_perceptron(model, clip, "sad")
+    expected = mean_over_orders(worth, len(ex.GROUPS))
+    assert np.abs(expected).max() > 0.01
+    np.testing.assert_allclose([part.amount for part in found.parts], expected, atol=1e-4)
+
+
+@pytest.mark.parametrize("group", ex.GROUPS)
+def test_a_group_at_its_mean_moves_nothing(group):
+    model, clip = perceptron(), vector(1)
+    clip[numbers_of(group)] = model.arrays["mean"][numbers_of(group)]
+    amounts = {p.group: p.amount for p in ex.explain_perceptron(model, clip, "happy").parts}
+    assert abs(amounts.pop(group)) < 1e-6  # a matrix of another shape is summed in another order
+    assert min(abs(amount) for amount in amounts.values()) > 1e-4
+
+
+def test_groups_that_count_alike_move_alike():
+    weights = np.zeros((N, 8), np.float32)
+    first, second = numbers_of("pitch")[4], numbers_of("timing")[2]
+    weights[[first, second], LABELS.index("sad")] = 1.0
+    scaling = {"mean": np.full(N, 2.0, np.float32), "deviation": np.ones(N, np.float32)}
+    model = perceptron({**scaling, "member0_0": weights, "member0_1": np.zeros(8, np.float32)})
+    clip = np.full(N, 2.0, np.float32)
+    clip[[first, second]] = 3.0
+    found = ex.explain_perceptron(model, clip, "sad")
+    # A sum of logits: each unit moves the log-odds by one, from seven equal labels.
+    assert found.typical == pytest.approx(-np.log(6), abs=1e-5)
+    amounts = {part.group: part.amount for part in found.parts}
+    assert amounts == pytest.approx(
+        {"pitch": 1, "energy": 0, "spectrum": 0, "cepstrum": 0, "timing": 1}, abs=1e-5
+    )
+
+
+# --- the network ---------------------------------------------------------------------------------
+
+
+@given(st.integers(1, 60_000))
+def test_the_grid_keeps_to_its_budget_whatever_the_length(n_frames):
+    columns, rows = ex.patch_grid(n_frames)
+    assert 1 <= columns <= n_frames
+    assert N_MELS % rows == 0
+    assert columns * rows * n_frames <= max(ex.PATCH_BUDGET, ex.FEWEST_PATCHES * n_frames)
+    assert n_frames < 2 * ex.PATCH_FRAMES or n_frames / columns > ex.PATCH_FRAMES / 2
+
+
+def carried_by(place):
+    """A made-up network whose logit is what lies in one region, and nothing else."""
+    return lambda shown: float(shown[place].sum())
+
+
+@pytest.mark.parametrize("length", [15, 60, 200, 700, 3000])
+def test_the_drops_are_those_of_the_region_that_counts(length):
+    shown = np.abs(view(length)) + np.float32(0.1)
+    region = (slice(length // 4, length // 2), slice(8, 32))
+    found = ex.explain_network(carried_by(region), shown, "sad")
+    inside = np.zeros(shown.shape, bool)
+    inside[region] = True
+    columns, rows = ex.patch_grid(length)
+    assert found.drops.shape == found.marked.shape == shown.shape
+    assert found.drops.dtype == np.float32
+    assert found.marked.dtype == np.bool_
+    assert (found.drops[inside] > 0).all()
+    assert found.marked.any()
+    assert (found.drops[found.marked] >= found.drops[~found.marked].max()).all()
+    assert len(found.patches) == columns * rows
+    # The score is a sum, so that what the patches carry adds up to it, and so do the marked ones.
+    total = sum(patch.drop for patch in found.patches)
+    assert total == pytest.approx(found.log_odds, rel=1e-4)
+    together = sum(patch.drop for patch in found.patches if patch.marked)
+    assert found.marked_drop == pytest.approx(together, rel=1e-4)
+    assert found.marked_drop > found.unmarked_drop >= 0
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_blanking_what_is_marked_counts_most_for_a_network_that_is_no_sum(seed):
+    rng = np.random.default_rng(seed)
+    start, band = int(rng.integers(20, 150)), int(rng.integers(8, 48))
+    region = (slice(start, start + 25), slice(band, band + 8))
+
+    def score(shown):
+        return float(np.tanh(np.abs(shown[region]).mean() * 3) - 0.2 * np.tanh(shown.std()))
+
+    found = ex.explain_network(score, view(200, seed), "sad")
+    inside = np.zeros((200, N_MELS), bool)
+    inside[region] = True
+    assert found.marked[inside].mean() > 0.5
+    assert found.marked_drop > 5 * abs(found.unmarked_drop)
+
+
+def test_hidden_is_the_mean_and_the_rest_is_as_it_was():
+    shown, seen = view(40), []
+
+    def score(altered):
+        seen.append(altered.copy())
+        return 0.0
+
+    ex.explain_network(score, shown, "sad")
+    columns, rows = ex.patch_grid(40)
+    np.testing.assert_array_equal(seen[0], shown)
+    hidden = np.array([v != shown for v in seen[1 : 1 + columns * rows]])
+    assert (hidden.sum(axis=0) == 1).all()  # each point once
+    assert all((v[h] == 0).all() for v, h in zip(seen[1:], hidden, strict=False))
+
+
+def test_an_eighth_is_marked_and_nothing_that_does_not_drop():
+    drops = np.arange(16.0)
+    assert np.flatnonzero(ex.mark(drops)).tolist() == [14, 15]
+    drops[:] = -1.0
+    drops[3] = 0.5
+    assert np.flatnonzero(ex.mark(drops)).tolist() == [3]
+    assert not ex.mark(np.zeros(16)).any()
+
+
+def test_as_many_are_hidden_that_are_not_marked():
+    marked = np.arange(16) % 3 == 0
+    inside = [0, 3, 6, 9, 12, 15]
+    asked = []
+    worth = np.arange(16.0)
+
+    def drop(patches):
+        asked.append(patches.tolist())
+        return float(worth[patches].sum())
+
+    found = ex.compare_hidden(drop, marked)
+    assert asked[0] == inside
+    assert len(asked) == 1 + ex.CHECK_DRAWS
+    assert all(len(set(chosen) - set(inside)) == len(inside) for chosen in asked[1:])
+    others = np.mean([worth[chosen].sum() for chosen in asked[1:]])
+    assert found == pytest.approx((45.0, others))
+    assert ex.compare_hidden(drop, np.zeros(16, bool)) == (0.0, 0.0)
+
+
+def test_patches_lie_side_by_side_in_seconds_and_hertz():
+    found = ex.explain_network(lambda v: 0.0, view(200), "sad", start_s=0.5)
+    columns, rows = ex.patch_grid(200)
+    grid = np.array([(p.start_s, p.stop_s, p.low_hz, p.high_hz) for p in found.patches])
+    grid = grid.reshape(columns, rows, 4)
+    np.testing.assert_allclose(grid[1:, :, 0], grid[:-1, :, 1])
+    np.testing.assert_allclose(grid[:, 1:, 2], grid[:, :-1, 3])
+    assert (grid[0, 0, 0], grid[-1, 0, 1]) == pytest.approx((0.5, 0.5 + 200 * 0.02))
+    centres = mel_centres_hz().reshape(rows, -1)
+    assert (grid[0, :, 2] < centres[:, 0]).all()
+    assert (grid[0, :, 3] > centres[:, -1]).all()
+
+
+# --- the tree ------------------------------------------------------------------------------------
+
+
+def made_nodes(rng, n_axes, n_inner=12):
+    """Random questions: leaves are split at random until there are enough."""
+    left, right, leaves = [-1], [-1], [0]
+    for _ in range(n_inner):
+        node = leaves.pop(int(rng.integers(len(leaves))))
+        left[node], right[node] = len(left), len(left) + 1
+        leaves += [left[node], right[node]]
+        left += [-1, -1]
+        right += [-1, -1]
+    return {
+        "left": np.array(left, np.int32),
+        "right": np.array(right, np.int32),
+        "axis": rng.integers(0, n_axes, len(left)).astype(np.int32),
+        "threshold": rng.normal(0, 1.0, len(left)),
+        "probabilities": rng.dirichlet(np.ones(8), len(left)),
+    }
+
+
+def made_tree(seed):
+    """A random tree of the real shapes, and a readable one."""
+    rng = np.random.default_rng(seed)
+    return {
+        "mean": rng.normal(0, 20, N).astype(np.float32),
+        "deviation": rng.uniform(1, 40, N).astype(np.float32),
+        "centre": rng.normal(0, 0.1, N).astype(np.float32),
+        "projection": rng.normal(0, 0.05, (N, 8)).astype(np.float32),
+        **made_nodes(rng, 8),
+        **{PLAIN + name: values for name, values in made_nodes(rng, N).items()},
+    }
+
+
+@given(seeds, seeds)
+def test_the_path_leads_to_the_leaf_that_the_tree_reaches(tree_seed, clip_seed):
+    arrays, clip = made_tree(tree_seed), vector(clip_seed)
+    found = ex.explain_tree(arrays, clip, "sad")
+    node = 0
+    for step in found.steps:
+        assert (step.axis, step.limit) == (arrays["axis"][node], arrays["threshold"][node])
+        assert step.above == (step.value > step.limit)
+        node = arrays["right" if step.above else "left"][node]
+        raw = arrays["probabilities"][node, : len(LABELS)]
+        assert step.share == pytest.approx(raw[INDEX["sad"]] / raw.sum(), rel=1e-5, abs=1e-6)
+    assert arrays["left"][node] < 0
+    (expected,) = predict_tree(arrays, clip[None])
+    assert list(found.leaf) == list(TRAINED_LABELS)
+    np.testing.assert_array_equal(list(found.leaf.values()), expected)
+
+
+@given(seeds, seeds)
+def test_the_plain_path_leads_to_the_leaf_that_the_readable_tree_reaches(tree_seed, clip_seed):
+    arrays, clip = made_tree(tree_seed), vector(clip_seed)
+    found = ex.explain_tree(arrays, clip, "sad").plain
+    node, names = 0, functional_names()
+    for step in found.steps:
+        i = arrays[PLAIN + "axis"][node]
+        name = f"{step.name} ({step.unit})" if step.unit else step.name
+        assert (name, step.value) == (names[i], clip[i])
+        assert step.limit == arrays[PLAIN + "threshold"][node]
+        assert step.above == (step.value > step.limit)
+        node = arrays[PLAIN + ("right" if step.above else "left")][node]
+    assert arrays[PLAIN + "left"][node] < 0
+    (expected,) = predict_plain(arrays, clip[None])
+    np.testing.assert_array_equal(list(found.leaf.values()), expected)
+
+
+@given(seeds)
+def test_what_functionals_and_groups_add_is_the_value_on_the_axis(seed):
+    arrays, clip = made_tree(seed), vector(seed, 60.0)
+    (point,) = axis_values(arrays, clip[None])
+    for axis, value in enumerate(point):
+        amounts = ex.axis_amounts(arrays, clip, axis)
+        assert amounts.sum() == pytest.approx(value, abs=1e-4)
+    for step in ex.explain_tree(arrays, clip, "happy").steps:
+        amounts = ex.axis_amounts(arrays, clip, step.axis)
+        assert sum(part.amount for part in step.parts) == pytest.approx(amounts.sum(), abs=1e-9)
+        for part in step.parts:
+            assert part.amount == pytest.approx(amounts[numbers_of(part.group)].sum(), abs=1e-9)
+        side = 1 if step.above else -1
+        top = np.sort(side * amounts)[::-1][: ex.STRONGEST]
+        np.testing.assert_allclose([side * r.amount for r in step.strongest], top[top > 0])
+
+
+# --- all three -----------------------------------------------------------------------------------
+
+
+def clip_of(samples):
+    return decode(encoded(samples, subtype="FLOAT"))
+
+
+def test_each_explanation_is_of_the_answer_that_is_given(models):
+    clip = clip_of(voice(duration_s=1.5))
+    found, expected = ex.explain(clip, models), predict(clip, models)
+    for key, why in (("tree", found.tree), ("cnn", found.cnn), ("mlp", found.mlp)):
+        answer = found.prediction.answers[key]
+        assert why.label == answer.label == expected.answers[key].label
+        if not isinstance(why, ex.Path):
+            odds = np.log(answer.confidence / (1 - answer.confidence))
+            assert why.log_odds == pytest.approx(odds, abs=1e-4)
+    last = found.tree.steps[-1].share if found.tree.steps else found.tree.share
+    assert last == pytest.approx(found.prediction.answers["tree"].confidence)
+    assert found.tree.leaf[found.tree.label] == max(found.tree.leaf[label] for label in LABELS)
+
+
+def test_the_regions_lie_where_the_sound_does(models):
+    spoken = voice(duration_s=1.0)
+    early = ex.explain(clip_of(padded(spoken, 0.2, 0.5)), models).cnn
+    late = ex.explain(clip_of(padded(spoken, 0.7, 0.1)), models).cnn
+    assert late.start_s - early.start_s == pytest.approx(0.5, abs=1e-6)
+    assert 0.1 < early.start_s < 0.3
+    assert early.patches[0].start_s == pytest.approx(early.start_s)
+    stop_s = early.start_s + 0.02 * len(early.drops)
+    assert 1.1 < stop_s < 1.4
+    np.testing.assert_allclose(late.drops, early.drops, atol=1e-3)
+
+
+trained = pytest.mark.skipif(not (MODELS_DIR / "cnn" / "model.json").exists(), reason="no models")
+
+
+@pytest.fixture(scope="module")
+def shipped():
+    return load_models()
+
+
+@trained
+@pytest.mark.parametrize("path", SAMPLES, ids=lambda path: path.stem)
+def test_the_shipped_models_are_explained(shipped, path):
+    found = ex.explain(load(path), shipped)
+    moved = sum(part.amount for part in found.mlp.parts)
+    assert moved == pytest.approx(found.mlp.log_odds - found.mlp.typical, abs=1e-9)
+    assert found.tree.label == max(LABELS, key=lambda label: found.tree.leaf[label])
+    answer = found.prediction.answers["tree"]
+    assert found.tree.steps[-1].share == pytest.approx(answer.confidence)
+    assert answer.calm == pytest.approx(found.tree.leaf["calm"])
+    assert sum(found.tree.leaf.values()) == pytest.approx(1.0)
+    assert len(found.tree.steps) >= 1
+    # What is marked carries the answer: without it the network doubts it, without as much of the
+    # rest it does not.
+    assert found.cnn.marked.any()
+    assert found.cnn.marked_drop > max(0.0, found.cnn.unmarked_drop)
+
+
+# --- the command line ----------------------------------------------------------------------------
+
+
+def run(capsys, folder, *arguments):
+    status = main(["explain", "--models", str(folder), *arguments])
+    return status, capsys.readouterr().out
+
+
+def test_json_has_what_is_promised(capsys, tiny_models, spoken):
+    status, out = run(capsys, tiny_models, "--format", "json", spoken)
+    (found,) = json.loads(out)
+    assert status == 0
+    assert list(found) == ["path", "duration_s", "warnings", "concerns", "quality", "models", "why"]
+    why = found["why"]
+    assert list(why) == ["tree", "cnn", "mlp"]
+    assert all(why[key]["label"] == found["models"][key]["label"] for key in why)
+    assert [part["group"] for part in why["mlp"]["parts"]] == list(ex.GROUPS)
+    assert list(why["cnn"]["patches"][0]) == [
+        "start_s",
+        "stop_s",
+        "low_hz",
+        "high_hz",
+        "drop",
+        "marked",
+    ]
+    assert set(why["tree"]["steps"][0]) >= {"axis", "value", "limit", "above", "parts", "strongest"}
+
+
+def test_text_is_for_any_terminal_and_fits_it(capsys, tiny_models, spoken):
+    status, out = run(capsys, tiny_models, spoken)
+    lines = out.splitlines()
+    assert status == 0
+    assert lines[0] == spoken
+    for title in ("Vote", "Decision tree", "Convolutional network", "Multilayer perceptron"):
+        assert any(line.startswith(f"{title}: ") for line in lines)
+    assert out.isascii()
+    assert max(map(len, lines[1:])) <= 100
+
+
+def test_a_bad_file_is_told_and_the_others_are_explained(capsys, tiny_models, spoken, tmp_path):
+    quiet = tmp_path / "a\x1bb.wav"
+    quiet.write_bytes(encoded(silence(1.0)))
+    status, out = run(capsys, tiny_models, str(quiet), spoken, "gone.wav")
+    assert status == 1
+    assert "a\\x1bb.wav: " in out.splitlines()[0]
+    assert "silent" in out.splitlines()[0]
+    assert f"\n{spoken}\n" in out
+    assert out.splitlines()[-1].startswith("gone.wav: There is no file")
+    status, out = run(capsys, tiny_models, "--format", "json", str(quiet), spoken)
+    assert status == 1
+    assert [set(row) == {"path", "error"} for row in json.loads(out)] == [True, False]
+
+
+@pytest.mark.parametrize("arguments", [["explain"], ["explain", "--format", "csv", "a.wav"]])
+def test_wrong_usage_exits_with_two(capsys, arguments):
+    with pytest.raises(SystemExit) as stopped:
+        main(arguments)
+    assert stopped.value.code == 2
+    assert "usage:" in capsys.readouterr().err
+
+
+def test_missing_models_are_told_in_words(capsys, tmp_path, spoken):
+    assert main(["explain", "--models", str(tmp_path), spoken]) == 1
+    assert "There is no model in" in capsys.readouterr().err
+
+
+def test_explaining_imports_no_training_library(tiny_models, spoken):
+    assert needless_imports(["explain", "--models", str(tiny_models), spoken]) == set()

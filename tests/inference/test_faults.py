@@ -1,0 +1,345 @@
+"""A model cut in half, swapped or gone: what is left goes on, and says what is missing."""
+
+import json
+import shutil
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import streamlit as st
+from streamlit.testing.v1 import AppTest
+
+from emo import labels
+from emo.app import common, text
+from emo.app.analyse import answers
+from emo.audio import clip as audio_clip
+from emo.batch import rows
+from emo.classifiers import storage
+from emo.classifiers.calibration import Calibration, share_out
+from emo.cli.main import main
+from emo.errors import ModelError
+from emo.inference import explanation, predictor, timeline
+from emo.system import paths
+from tests.support import pages, signals
+
+KEYS = predictor.MODEL_KEYS
+SHIPPED = paths.MODELS_DIR
+pytestmark = pytest.mark.skipif(
+    not (SHIPPED / "cnn" / storage.NETWORK).exists(), reason="no trained models"
+)
+
+
+@pytest.fixture
+def models(tmp_path: Path) -> Path:
+    for key in KEYS:
+        (tmp_path / key).mkdir()
+        for name in (storage.CARD, storage.WEIGHTS, storage.NETWORK, "metrics.json"):
+            if (SHIPPED / key / name).exists():
+                shutil.copy(SHIPPED / key / name, tmp_path / key / name)
+    (tmp_path / "vote").mkdir()
+    shutil.copy(SHIPPED / "vote" / "metrics.json", tmp_path / "vote")
+    shutil.copy(SHIPPED / "calibration.json", tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def page(models: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder of the models that the app uses."""
+    monkeypatch.setattr(paths, "MODELS_DIR", models)
+    st.cache_resource.clear()
+    st.cache_data.clear()
+    return models
+
+
+def cut_in_half(folder: Path) -> None:
+    name = storage.NETWORK if folder.name == "cnn" else storage.WEIGHTS
+    data = (folder / name).read_bytes()
+    (folder / name).write_bytes(data[: len(data) // 2])
+
+
+def alter(folder: Path) -> None:
+    name = storage.NETWORK if folder.name == "cnn" else storage.WEIGHTS
+    data = bytearray((folder / name).read_bytes())
+    data[len(data) // 2] ^= 1
+    (folder / name).write_bytes(data)
+
+
+def swap(folder: Path) -> None:
+    """The files of another model in its place."""
+    other = folder.parent / ("tree" if folder.name == "mlp" else "mlp")
+    shutil.rmtree(folder)
+    shutil.copytree(other, folder)
+
+
+def mislabel(folder: Path) -> None:
+    card = json.loads((folder / storage.CARD).read_text())
+    card["labels"] = card["labels"][::-1]
+    (folder / storage.CARD).write_text(json.dumps(card))
+
+
+DAMAGE: dict[str, Callable[[Path], None]] = {
+    "cut in half": cut_in_half,
+    "altered": alter,
+    "swapped": swap,
+    "gone": shutil.rmtree,
+    "labels in another order": mislabel,
+}
+
+
+def analyse(at: AppTest) -> AppTest:
+    return pages.upload(at, "clip.wav", signals.encoded(signals.voice(duration_s=2.0)))
+
+
+@pytest.mark.parametrize("key", KEYS)
+@pytest.mark.parametrize("damage", DAMAGE)
+def test_what_is_left_of_the_models_loads(models: Path, key: str, damage: str) -> None:
+    DAMAGE[damage](models / key)
+    with pytest.raises(ModelError):
+        predictor.load_models(models)
+    found = predictor.load_usable(models)
+    assert list(found.faults) == [key]
+    assert list(found.classifiers) == [one for one in KEYS if one != key]
+
+
+def test_where_nothing_is_damaged_nothing_changes(models: Path) -> None:
+    whole, usable = predictor.load_models(models), predictor.load_usable(models)
+    assert usable.faults == {}
+    assert usable.calibration.weights == pytest.approx(whole.calibration.weights)
+
+
+def test_where_all_are_damaged_none_is_left(models: Path) -> None:
+    for key in KEYS:
+        cut_in_half(models / key)
+    with pytest.raises(ModelError, match=r"has .* bytes, not"):
+        predictor.load_usable(models)
+
+
+def test_the_weight_of_the_vote_goes_to_those_that_are_left() -> None:
+    given = Calibration({}, {"tree": 0.0, "cnn": 0.6, "mlp": 0.4}, {})
+    assert share_out(given, ("tree", "mlp")).weights == pytest.approx({"tree": 0.0, "mlp": 1.0})
+    assert share_out(given, ("tree",)).weights == pytest.approx({"tree": 1.0})
+    assert share_out(given, ("cnn", "mlp")).weights == pytest.approx({"cnn": 0.6, "mlp": 0.4})
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_the_page_says_which_is_missing_and_shows_the_others(page: Path, key: str) -> None:
+    cut_in_half(page / key)
+    at = analyse(pages.run())
+    assert not at.error
+    shown = " ".join(w.value for w in at.warning).replace("\\", "")
+    assert text.missing((key,)) in shown
+    assert str(page) not in shown
+    html = pages.html(at)
+    assert html.count("emo-verdict-3") == 2
+    assert html.count("emo-verdict-2") == 1
+    pages.check(at.toggle(key="why").set_value(True).run())
+    assert text.WHY_NEEDS_ALL in [caption.value for caption in at.caption]
+
+
+def test_the_vote_of_two_has_no_figures(page: Path) -> None:
+    given = pages.prediction()
+    left = {key: one for key, one in given.answers.items() if key != "tree"}
+    of_two = replace(given, answers=left)
+    figures = common.measured()
+    trust = answers._trust("vote", of_two, figures, True)
+    assert (list(trust.sentences), list(trust.rows)) == ([text.UNMEASURED], [])
+    assert answers._trust("vote", given, figures, True).rows
+    assert answers._trust("cnn", of_two, figures, True) == answers._trust(
+        "cnn", given, figures, True
+    )
+
+
+def test_with_two_of_them_gone_the_third_still_answers(page: Path) -> None:
+    cut_in_half(page / "cnn")
+    shutil.rmtree(page / "mlp")
+    at = analyse(pages.run())
+    html = pages.html(at)
+    assert html.count("emo-verdict-3") == 1
+    assert text.missing(("cnn", "mlp")) in at.warning[0].value.replace("\\", "")
+
+
+def test_the_other_pages_go_on_too(page: Path) -> None:
+    cut_in_half(page / "cnn")
+    at = pages.run()
+    for other in ("compare", "teach", "about", "confusion_matrices"):
+        pages.check(at.switch_page(f"pages/{other}.py").run())
+        assert at.title[0].value
+        assert not at.error
+
+
+def test_clips_are_compared_by_the_models_that_are_left(page: Path) -> None:
+    cut_in_half(page / "mlp")
+    at = pages.run()
+    pages.check(at.switch_page(pages.COMPARE).run())
+    sounds = {f"{hz}.wav": signals.encoded(signals.voice(float(hz), 1.5)) for hz in (110, 220)}
+    clips = [(name, data, "audio/wav") for name, data in sounds.items()]
+    pages.check(at.file_uploader(key="comparison-up-0").set_value(clips).run())
+    assert len(at.session_state["comparison"].found) == 2
+    assert not at.error
+
+
+@pytest.fixture
+def clip(tmp_path: Path) -> str:
+    path = tmp_path / "clip.wav"
+    path.write_bytes(signals.encoded(signals.voice(duration_s=2.0)))
+    return str(path)
+
+
+def test_the_command_line_says_it_and_goes_on(
+    models: Path, clip: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cut_in_half(models / "cnn")
+    assert main(["predict", "--format", "json", "--models", str(models), clip]) == 1
+    said = capsys.readouterr()
+    assert "no answer of the convolutional network, the vote is without it" in said.err
+    (row,) = json.loads(said.out)
+    assert list(row["models"]) == ["tree", "mlp", "vote"]
+    assert row["models"]["vote"]["label"] == row["models"]["mlp"]["label"]  # the tree has no weight
+
+
+def test_a_timeline_goes_on_too(
+    models: Path, clip: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    swap(models / "tree")
+    assert main(["timeline", "--format", "json", "--models", str(models), clip]) == 0
+    assert "no answer of the decision tree" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", ["explain", "batch"])
+def test_what_needs_all_three_is_refused(
+    models: Path, clip: str, command: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cut_in_half(models / "mlp")
+    out = ["--out", str(models / "rows.jsonl")] if command == "batch" else []
+    assert main([command, "--models", str(models), clip, *out]) == 1
+    assert "bytes, not" in capsys.readouterr().err
+
+
+# --- A model that gives no numbers ---------------------------------------------------------------
+
+SAMPLE = SHIPPED.parent / "samples" / "happy.flac"
+
+
+def spoil(model: storage.Model, monkeypatch: pytest.MonkeyPatch) -> None:
+    """NaN in a weight that is fine for the zeros of the check at load, and not for real sound."""
+    if model.network is not None:
+        real = model.network.run
+        monkeypatch.setattr(model.network, "run", lambda view: (real(view)[0] * np.nan, view[0]))
+        return
+    for name, array in model.arrays.items():
+        if array.dtype.kind == "f":
+            model.arrays[name] = np.full_like(array, np.nan)
+
+
+@pytest.fixture(scope="module")
+def sound() -> audio_clip.Clip:
+    return audio_clip.decode(signals.encoded(signals.voice()))
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_predict_leaves_out_a_model_that_gives_no_numbers(
+    sound: audio_clip.Clip, key: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole, spoilt = predictor.load_models(), predictor.load_models()
+    spoil(spoilt.classifiers[key], monkeypatch)
+    given = predictor.predict(sound, spoilt)
+    rest = [one for one in KEYS if one != key]
+    assert list(given.answers) == [*rest, labels.VOTE]
+    assert list(given.faults) == list(given.as_dict()["faults"]) == [key]
+    left = {one: whole.classifiers[one] for one in rest}
+    oracle = predictor.predict(
+        sound, predictor.Models(left, share_out(whole.calibration, tuple(left)))
+    )
+    for one, answer in given.answers.items():
+        np.testing.assert_array_equal(answer.probabilities, oracle.answers[one].probabilities)
+    with pytest.raises(ModelError, match="not numbers"):
+        explanation.explain(sound, spoilt)
+
+
+def test_predict_many_excludes_the_model_from_the_clip_alone(
+    sound: audio_clip.Clip, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    models = predictor.load_models()
+    network = models.classifiers["cnn"].network
+    assert network is not None
+    real, n_frames = network.run, len(predictor.measure(sound)[0][1])
+
+    def run(view: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        logits, hidden = real(view)
+        return logits * (np.nan if len(view) == n_frames else 1), hidden
+
+    monkeypatch.setattr(network, "run", run)
+    other = audio_clip.decode(signals.encoded(signals.voice(duration_s=1.5)))
+    first, second, third = predictor.predict_many([other, sound, other], models)
+    assert list(second.faults) == ["cnn"]
+    assert first.faults == third.faults == {}
+    assert list(first.answers) == [*KEYS, labels.VOTE]
+
+
+def test_where_no_model_gives_numbers_there_is_no_answer(
+    sound: audio_clip.Clip, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    models = predictor.load_models()
+    for model in models.classifiers.values():
+        spoil(model, monkeypatch)
+    with pytest.raises(ModelError, match="not numbers"):
+        predictor.predict(sound, models)
+
+
+def test_timeline_goes_on_without_a_model_that_gives_no_numbers(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    clip = audio_clip.load(SAMPLE)
+    models = predictor.load_models()
+    spoil(models.classifiers["mlp"], monkeypatch)
+    *_, last = timeline.follow(clip, models)
+    assert last.done == last.total > 0
+    assert list(last.probabilities) == ["tree", "cnn", labels.VOTE]
+    assert list(last.faults) == ["mlp"]
+    assert any("not numbers" in warning for warning in last.warnings)
+    assert all(np.isfinite(values).all() for values in last.probabilities.values())
+
+
+@pytest.fixture
+def spoilt_mlp(monkeypatch: pytest.MonkeyPatch) -> predictor.Models:
+    """What both the command and the page load."""
+    models = predictor.load_models()
+    spoil(models.classifiers["mlp"], monkeypatch)
+    monkeypatch.setattr(predictor, "load_models", lambda *_: models)
+    monkeypatch.setattr(predictor, "load_usable", lambda *_: models)
+    st.cache_resource.clear()
+    st.cache_data.clear()
+    return models
+
+
+@pytest.mark.parametrize("command", ["predict", "timeline"])
+def test_command_names_the_fault_and_fails(
+    spoilt_mlp: predictor.Models, capsys: pytest.CaptureFixture[str], command: str
+) -> None:
+    assert main([command, str(SAMPLE)]) == 1
+    said = capsys.readouterr()
+    assert "multilayer perceptron" in said.err
+    assert "nan" not in said.out.lower()
+
+
+def test_batch_counts_the_clip_as_failed_and_names_the_fault(
+    spoilt_mlp: predictor.Models, sound: audio_clip.Clip
+) -> None:
+    (given,) = predictor.predict_many([sound], spoilt_mlp)
+    done = rows.answered("a.wav", "run", sound, given)
+    row = json.loads(done.lines)
+    assert done.failed
+    assert "not numbers" in row["error"]
+    assert set(row["models"]) == {"tree", "cnn", labels.VOTE}
+
+
+def test_page_names_the_fault_and_shows_the_others(
+    spoilt_mlp: predictor.Models, caplog: pytest.LogCaptureFixture
+) -> None:
+    at = analyse(pages.run())
+    shown = " ".join(w.value for w in at.warning).replace("\\", "")
+    assert text.faulty(("mlp",)) in shown
+    assert "nan" not in pages.html(at).lower()
+    assert "not numbers" in caplog.text

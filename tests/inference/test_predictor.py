@@ -1,0 +1,121 @@
+"""Answers to clips: complete, in order, and the same however they are asked for."""
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from emo.audio.clip import decode
+from emo.classifiers.calibration import Calibration
+from emo.inference.predictor import (
+    ANSWER_KEYS,
+    answer,
+    calibrated,
+    load_models,
+    predict,
+    predict_many,
+)
+from emo.labels import LABELS
+from tests.support.signals import encoded, padded, tone, voice
+
+pytest.importorskip("keras")
+
+
+@pytest.fixture(scope="module")
+def models(tiny_models):
+    return load_models(tiny_models)
+
+
+def clip(samples):
+    return decode(encoded(samples, subtype="FLOAT"))
+
+
+def test_every_clip_has_four_answers_in_order(models):
+    found = predict(clip(voice()), models)
+    assert tuple(found.answers) == ANSWER_KEYS == ("tree", "cnn", "mlp", "vote")
+    for given in found.answers.values():
+        assert given.probabilities.shape == (len(LABELS),)
+        assert given.probabilities.sum() == pytest.approx(1.0)
+        assert given.label == LABELS[given.probabilities.argmax()]
+        assert given.confidence == given.probabilities.max()
+
+
+def test_calibrated_counted_by_hand():
+    rows = np.zeros((1, 8))
+    rows[0, :2], rows[0, 7] = (0.4, 0.1), 0.5
+    other = np.zeros((1, 8))
+    other[0, :2] = 0.5, 0.5
+    raw = {"tree": rows, "cnn": other, "mlp": other}
+    weights = {"tree": 2.0, "cnn": 1.0, "mlp": 0.0}
+    found = calibrated(raw, Calibration({"tree": 0.5, "cnn": 1.0, "mlp": 1.0}, weights, {}))
+    np.testing.assert_allclose(found["tree"][0, :2], [16 / 17, 1 / 17], atol=1e-5)  # calm is out
+    np.testing.assert_allclose(found["vote"][0, :2], [16 / 17, 1 / 17], atol=1e-5)
+    np.testing.assert_allclose(found["cnn"][0, :2], [0.5, 0.5], atol=1e-5)
+
+
+def test_below_its_threshold_an_answer_is_unsure_and_names_two():
+    rows = np.array([0.1, 0.0, 0.3, 0.0, 0.0, 0.6, 0.0])
+    assert (answer(rows, 0.7).unsure, answer(rows, 0.6).unsure) == (True, False)
+    assert (answer(rows).label, answer(rows).second) == ("sad", "fearful")
+
+
+def test_of_equal_probabilities_the_first_label_answers():
+    given = answer(np.full(7, 1 / 7))
+    assert (given.label, given.second) == ("angry", "disgusted")
+
+
+def test_many_clips_answer_as_each_alone(models):
+    clips = [clip(voice(100.0 + 30 * i, duration_s=0.5 + 0.3 * i, seed=i)) for i in range(4)]
+    together = predict_many(clips, models)
+    for one, other in zip(together, (predict(c, models) for c in clips), strict=True):
+        for key in ANSWER_KEYS:
+            np.testing.assert_allclose(
+                one.answers[key].probabilities, other.answers[key].probabilities, atol=1e-6
+            )
+    assert predict_many([], models) == []
+
+
+def test_threads_at_once_get_the_answers_of_one(models):
+    clips = [clip(voice(100.0 + 30 * i, duration_s=0.5 + 0.1 * i, seed=i)) for i in range(8)]
+    expected = predict_many(clips, models)
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(lambda one: predict(one, models), 4 * clips))
+    for one, other in zip(found, 4 * expected, strict=True):
+        assert one.quality == other.quality
+        for key in ANSWER_KEYS:
+            np.testing.assert_allclose(
+                one.answers[key].probabilities, other.answers[key].probabilities, atol=1e-6
+            )
+
+
+def test_neither_loudness_nor_silence_around_changes_an_answer(models):
+    spoken = voice(duration_s=1.0)
+    one = predict(clip(spoken), models)
+    other = predict(clip(padded(spoken, 0.4, 0.9) * np.float32(0.05)), models)
+    for key in ANSWER_KEYS:
+        np.testing.assert_allclose(
+            one.answers[key].probabilities, other.answers[key].probabilities, atol=1e-3
+        )
+
+
+def test_the_dictionary_has_every_field(models):
+    found = predict(clip(tone(duration_s=1.0)), models).as_dict()
+    assert set(found) == {"duration_s", "warnings", "concerns", "quality", "models"}
+    assert [concern["kind"] for concern in found["concerns"]] == ["tone"]
+    assert found["duration_s"] == pytest.approx(1.0)
+    assert isinstance(found["warnings"], list)
+    assert found["quality"]["source_rate_hz"] == 16_000
+    assert [one[:27] for one in found["quality"]["doubts"]] == [
+        "The clip lasts only 1.0 s; ",
+        "There is next to nothing ab",
+    ]
+    assert list(found["models"]["vote"]["probabilities"]) == list(LABELS)
+
+
+def test_the_unsure_are_named(models):
+    found = predict(clip(voice(duration_s=1.0)), models)
+    given = answer(np.full(7, 1 / 7), 0.5)
+    assert replace(found, answers={"tree": given, "vote": answer(np.eye(7)[2], 0.5)}).unsure == (
+        "tree",
+    )

@@ -1,0 +1,205 @@
+"""So many at once, so many waiting, and the rest are told when to come back."""
+
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from emo.errors import BusyError
+from emo.server.concurrency import Gate
+
+SOON_S = 20.0
+
+
+class Inside:
+    """Threads that are inside a gate until they are let go."""
+
+    def __init__(self, gate: Gate, n_threads: int) -> None:
+        self.go = threading.Event()
+        self.entered = threading.Semaphore(0)
+        self.pool = ThreadPoolExecutor(n_threads)
+        self.futures = [self.pool.submit(self._stay, gate) for _ in range(n_threads)]
+
+    def _stay(self, gate: Gate) -> None:
+        with gate.enter():
+            self.entered.release()
+            assert self.go.wait(SOON_S)
+
+    def end(self) -> None:
+        self.go.set()
+        self.pool.shutdown()
+
+
+def until(gate: Gate, running: int, waiting: int) -> None:
+    for _ in range(2000):
+        if (gate.running, gate.waiting) == (running, waiting):
+            return
+        threading.Event().wait(0.005)
+    raise AssertionError((gate.running, gate.waiting))
+
+
+def test_no_more_than_stated_run_at_once_and_all_that_wait_come_in():
+    gate = Gate(2, 4, SOON_S)
+    inside = Inside(gate, 6)
+    until(gate, 2, 4)
+    assert not gate.is_idle
+    inside.end()
+    assert [future.result() for future in inside.futures] == [None] * 6
+    assert gate.is_idle
+
+
+def test_who_would_wait_behind_too_many_is_told_when_to_come_back():
+    gate = Gate(1, 1, SOON_S)
+    inside = Inside(gate, 2)
+    until(gate, 1, 1)
+    with pytest.raises(BusyError, match="try again in 1 s") as caught, gate.enter():
+        raise AssertionError("it was let in")
+    assert caught.value.wait_s == 1
+    inside.end()
+
+
+def test_the_time_to_wait_is_what_those_ahead_take():
+    times = iter([0.0, 9.5])
+    gate = Gate(2, 8, SOON_S, clock=lambda: next(times))
+    with gate.enter():
+        pass
+    # a first guess of 0.5 s, and a fifth of the way to 9.5 s: 2.3 s
+    gate.running, gate.waiting = 2, 8
+    assert gate.wait_s() == 12  # ten ahead, two at once
+
+
+def test_patience_ends():
+    gate = Gate(1, 1, 0.05)
+    inside = Inside(gate, 1)
+    until(gate, 1, 0)
+    with pytest.raises(BusyError), gate.enter():
+        raise AssertionError("it was let in")
+    assert (gate.running, gate.waiting) == (1, 0)
+    inside.end()
+
+
+def test_an_error_inside_gives_the_place_back():
+    gate = Gate(1, 0, SOON_S)
+    with pytest.raises(ZeroDivisionError), gate.enter():
+        _ = 1 / 0
+    with gate.enter():
+        assert gate.running == 1
+
+
+def test_work_may_call_other_work():
+    gate = Gate(1, 0, 0.05)
+    with gate.enter(), gate.enter():
+        assert gate.running == 1
+    assert gate.is_idle
+
+
+# --- Turns by address ----------------------------------------------------------------------------
+
+
+class Work:
+    """A piece of work of an address, in a thread, that lasts until it is let go."""
+
+    def __init__(self, gate: Gate, address: str) -> None:
+        self.entered_s = 0.0
+        self.address = address
+        self.go = threading.Event()
+        self.is_inside = threading.Event()
+        self.error: BusyError | None = None
+        self.thread = threading.Thread(target=self._run, args=(gate,), daemon=True)
+        self.thread.start()
+
+    def _run(self, gate: Gate) -> None:
+        try:
+            with gate.enter(self.address):
+                self.entered_s = time.monotonic()
+                self.is_inside.set()
+                assert self.go.wait(SOON_S)
+        except BusyError as error:
+            self.error = error
+
+    def end(self) -> None:
+        self.go.set()
+        self.thread.join(SOON_S)
+
+
+def begin(gate: Gate, *addresses: str) -> list[Work]:
+    """Work of each, one after the other, each inside or in the row before the next comes."""
+    found = []
+    for address in addresses:
+        n_before = len(gate._queues.get(address, ()))
+        found.append(Work(gate, address))
+        for _ in range(2000):
+            waits = len(gate._queues.get(address, ())) > n_before
+            if waits or found[-1].is_inside.is_set() or not found[-1].thread.is_alive():
+                break
+            threading.Event().wait(0.002)
+    return found
+
+
+def end(work: list[Work]) -> None:
+    for one in work:
+        one.go.set()
+    for one in work:
+        one.thread.join(SOON_S)
+
+
+def test_who_has_nothing_inside_is_let_in_beside_an_address_that_has_all_places():
+    gate = Gate(2, 32, SOON_S)
+    work = begin(gate, *["a"] * 20)
+    assert [one.is_inside.is_set() for one in work[:3]] == [True, True, False]
+    (visitor,) = begin(gate, "b")
+    assert visitor.is_inside.wait(1.0)
+    end([*work, visitor])
+    assert gate.is_idle
+    assert not [one for one in work if one.error]
+
+
+def test_an_address_leaves_a_place_once_there_are_others():
+    gate = Gate(2, 32, SOON_S)
+    end(begin(gate, "b"))
+    work = begin(gate, "a", "a", "a")
+    assert [one.is_inside.is_set() for one in work] == [True, False, False]
+    (visitor,) = begin(gate, "b")
+    assert visitor.is_inside.wait(1.0)
+    end([*work, visitor])
+    assert gate.is_idle
+
+
+def test_addresses_take_turns_whatever_was_asked_first():
+    gate = Gate(1, 32, SOON_S)
+    (first,) = begin(gate, "z")
+    (spare,) = begin(gate, "y")  # both places are taken
+    work = begin(gate, "a", "a", "a", "b", "b", "c")
+    end([first])
+    spare.end()
+    left = list(work)
+    while left:
+        inside = next(one for _ in range(4000) for one in left if one.is_inside.wait(0.001))
+        inside.end()
+        left.remove(inside)
+    order = [one.address for one in sorted(work, key=lambda one: one.entered_s)]
+    assert sorted(order[:3]) == ["a", "b", "c"]
+    assert sorted(order[3:5]) == ["a", "b"]
+
+
+def test_who_fills_the_row_makes_room_for_those_who_wait_less():
+    gate = Gate(1, 8, SOON_S)
+    inside = begin(gate, "a", "y")
+    crowd = begin(gate, *["a"] * 8)
+    assert [one.error is not None for one in crowd] == [False] * 6 + [True] * 2
+    others = begin(gate, "b", "c", "d", "e")
+    crowd[-3].thread.join(SOON_S)
+    crowd[-4].thread.join(SOON_S)
+    assert [one.error is not None for one in crowd] == [False] * 4 + [True] * 4
+    assert not [one for one in others if one.error]
+    end([*inside, *crowd, *others])
+    assert gate.is_idle
+
+
+def test_work_of_nobody_has_no_place_of_its_own():
+    gate = Gate(1, 0, SOON_S)
+    work = begin(gate, "")
+    with pytest.raises(BusyError), gate.enter(""):
+        raise AssertionError("it was let in")
+    end(work)

@@ -1,0 +1,257 @@
+"""Connections by address and in all, against a server of the test's own."""
+
+import asyncio
+import contextlib
+import socket
+from collections import Counter
+from collections.abc import AsyncIterator
+
+import pytest
+
+from emo.server import connections
+from emo.server.connections import Connections, is_among, most_connections, most_pages
+
+
+class Cycle:
+    """An answer that is on its way, as uvicorn has it."""
+
+    response_complete = False
+
+
+class Answers(asyncio.Protocol):
+    """Answers each line, as a server answers each request."""
+
+    def __init__(self) -> None:
+        self.cycle: Cycle | None = None
+        self.text = b""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self.transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        self.text += data
+        if self.text.endswith(b"\n"):
+            self.text, self.cycle = b"", Cycle()
+            self.transport.write(b"answered\n")
+            self.cycle.response_complete = True
+
+    def connection_lost(self, error: Exception | None) -> None:
+        pass
+
+
+class World:
+    """A server, its connections, and a clock that is moved by hand."""
+
+    def __init__(self, most: int = 100, proxies: str = "") -> None:
+        self.now_s = 0.0
+        self.refused: Counter[str] = Counter()
+        self.found = Connections(
+            most,
+            lambda address: is_among(address, proxies.split(",")),
+            lambda reason: self.refused.update([reason]),
+            lambda: self.now_s,
+        )
+        self.port = 0
+        self._open: list[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = []
+
+    @contextlib.asynccontextmanager
+    async def serve(self) -> AsyncIterator["World"]:
+        loop = asyncio.get_running_loop()
+        server = await loop.create_server(self.found.watch(Answers), "127.0.0.1", 0)
+        self.port = server.sockets[0].getsockname()[1]
+        yield self
+        for _, writer in self._open:
+            writer.close()
+        server.close()
+
+    async def open(self, address: str = "127.0.0.2", sent: bytes = b"half a") -> int:
+        """The number of a connection from an address, once the server has seen it."""
+        streams = await asyncio.open_connection("127.0.0.1", self.port, local_addr=(address, 0))
+        streams[1].write(sent)
+        self._open.append(streams)
+        await asyncio.sleep(0.005)
+        return len(self._open) - 1
+
+    async def ask(self, number: int) -> bytes:
+        """What a connection is answered; nothing where it was ended."""
+        reader, writer = self._open[number]
+        with contextlib.suppress(ConnectionError):
+            writer.write(b" request\n")
+            return await asyncio.wait_for(reader.readline(), 1.0)
+        return b""
+
+
+def test_a_connection_that_asks_for_nothing_is_ended_and_one_that_asks_stays():
+    async def run() -> None:
+        async with World().serve() as world:
+            idle, busy = await world.open(), await world.open()
+            for _ in range(4):
+                world.now_s += 0.4 * connections.REQUEST_S
+                assert await world.ask(busy) == b"answered\n"
+                world.found.sweep()
+            assert await world.ask(idle) == b""
+            assert await world.ask(busy) == b"answered\n"
+            assert world.refused == {"connection_idle": 1}
+            world.now_s += 3 * connections.REQUEST_S  # after an answer it may not stay either
+            world.found.sweep()
+            world.now_s += 3 * connections.REQUEST_S
+            world.found.sweep()
+            assert await world.ask(busy) == b""
+            assert world.found.n_open == 0
+
+    asyncio.run(run())
+
+
+def test_a_byte_now_and_then_is_no_request():
+    async def run() -> None:
+        async with World().serve() as world:
+            slow = await world.open()
+            for _ in range(12):
+                world._open[slow][1].write(b"x")
+                await asyncio.sleep(0.005)
+                world.now_s += 0.1 * connections.REQUEST_S
+                world.found.sweep()
+            assert await world.ask(slow) == b""
+
+    asyncio.run(run())
+
+
+def test_an_answer_may_take_longer():
+    async def run() -> None:
+        async with World().serve() as world:
+            slow = await world.open()
+            assert await world.ask(slow) == b"answered\n"
+            (one,) = (found for some in world.found._open.values() for found in some.values())
+            protocol = one.transport.get_protocol()
+            assert isinstance(protocol, Answers)
+            assert protocol.cycle is not None
+            protocol.cycle.response_complete = False
+            world.now_s += 10 * connections.REQUEST_S
+            world.found.sweep()
+            assert await world.ask(slow) == b"answered\n"
+
+    asyncio.run(run())
+
+
+def test_one_address_takes_its_share_and_leaves_the_rest(monkeypatch):
+    monkeypatch.setattr(connections, "MAX_OF_ADDRESS", 5)
+
+    async def run() -> None:
+        async with World().serve() as world:
+            numbers = [await world.open() for _ in range(9)]
+            assert world.found.n_open == 5
+            answers = [await world.ask(number) for number in numbers]
+            assert answers == [b""] * 4 + [b"answered\n"] * 5  # the longest idle gave way
+            assert await world.ask(await world.open("127.0.0.3")) == b"answered\n"
+            assert world.refused == {"connections": 4}
+
+    asyncio.run(run())
+
+
+def test_where_all_places_are_taken_the_one_that_idles_longest_gives_way(monkeypatch):
+    monkeypatch.setattr(connections, "MAX_OF_ADDRESS", 12)
+
+    async def run() -> None:
+        async with World(most=16).serve() as world:
+            first = [await world.open("127.0.0.2") for _ in range(12)]
+            world.now_s += 1
+            others = [await world.open("127.0.0.3") for _ in range(8)]
+            assert world.found.n_open == 16
+            assert [await world.ask(number) for number in first[:4]] == [b""] * 4
+            assert await world.ask(others[-1]) == b"answered\n"
+
+    asyncio.run(run())
+
+
+def test_connections_that_are_being_answered_are_not_ended_for_new_ones(monkeypatch):
+    monkeypatch.setattr(connections, "MAX_OF_ADDRESS", 3)
+
+    async def run() -> None:
+        async with World().serve() as world:
+            numbers = [await world.open() for _ in range(3)]
+            for some in world.found._open.values():
+                for one in some.values():
+                    one.transport.get_protocol().cycle = Cycle()  # type: ignore[attr-defined]
+            late = await world.open()
+            assert await world.ask(late) == b""
+            assert await world.ask(numbers[0]) == b"answered\n"
+
+    asyncio.run(run())
+
+
+def test_connections_that_are_opened_too_fast_are_refused_until_time_has_passed(monkeypatch):
+    monkeypatch.setattr(connections, "OPENED_AT_ONCE", 4)
+    monkeypatch.setattr(connections, "OPENED_PER_S", 1.0)
+
+    async def run() -> None:
+        async with World().serve() as world:
+            numbers = [await world.open() for _ in range(6)]
+            answers = [await world.ask(number) for number in numbers]
+            assert answers == [b"answered\n"] * 4 + [b""] * 2
+            assert await world.ask(await world.open("127.0.0.3")) == b"answered\n"
+            assert world.refused == {"connections_per_s": 2}
+            world.now_s += 1.0
+            assert await world.ask(await world.open()) == b"answered\n"
+            world.now_s += 60.0
+            world.found.sweep()
+            assert not world.found._opened
+
+    asyncio.run(run())
+
+
+def test_a_trusted_proxy_has_the_connections_of_many(monkeypatch):
+    monkeypatch.setattr(connections, "MAX_OF_ADDRESS", 3)
+
+    async def run() -> None:
+        async with World(most=40, proxies="10.0.0.0/8, 127.0.0.2").serve() as world:
+            for _ in range(20):
+                await world.open()
+            assert world.found.n_open == 20
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize(
+    ("address", "is_proxy"),
+    [("10.1.2.3", True), ("127.0.0.1", True), ("11.0.0.1", False), ("", False), ("::1", False)],
+)
+def test_proxies_are_addresses_and_networks(address, is_proxy):
+    assert is_among(address, ["10.0.0.0/8", " 127.0.0.1", "app"]) is is_proxy
+    assert is_among(address, ["*"])
+
+
+def test_the_limit_of_files_is_raised_as_far_as_the_system_lets_it():
+    resource = pytest.importorskip("resource")
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (min(256, hard), hard))
+        n_files = connections.raise_file_limit()
+        assert resource.getrlimit(resource.RLIMIT_NOFILE)[0] == n_files
+        assert n_files == (
+            connections.WANTED_FILES
+            if hard == resource.RLIM_INFINITY
+            else min(connections.WANTED_FILES, hard)
+        )
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+@pytest.mark.parametrize("n_files", [256, 1024, 4096, 16_384])
+def test_connections_and_pages_fit_into_the_files_that_may_be_open(n_files):
+    connected, pages = most_connections(n_files), most_pages(n_files)
+    assert connected + connections.FILES_OF_SESSION * pages + 64 <= n_files
+    assert pages >= 20 or n_files < 512
+
+
+def test_a_socket_that_is_ended_leaves_nothing_behind():
+    async def run() -> None:
+        async with World().serve() as world:
+            for _ in range(30):
+                with socket.create_connection(("127.0.0.1", world.port)):
+                    await asyncio.sleep(0.002)
+            await asyncio.sleep(0.02)
+            world.found.sweep()
+            assert world.found.n_open == 0
+
+    asyncio.run(run())

@@ -1,0 +1,80 @@
+"""What a health check says of the processes that read recordings; the log and the counters too."""
+
+import asyncio
+import logging
+from functools import partial
+from typing import Any
+
+import pytest
+
+from emo.audio import isolated, sandbox
+from emo.audio.isolated import Decoder
+from emo.server.health import Health, describe_sandbox
+from emo.server.telemetry import Counters
+from tests.audio.test_isolated import clip
+
+
+@pytest.mark.parametrize(
+    ("n", "missing", "expected"),
+    [
+        (0, {"core": 0}, "starting"),
+        (2, {"core": 0}, "complete"),
+        (2, {"core": 0, "memory": 1, "system calls": 2}, "without memory, system calls"),
+    ],
+)
+def test_describe_sandbox(n: int, missing: dict[str, int], expected: str) -> None:
+    assert describe_sandbox(n, missing) == expected
+
+
+@pytest.mark.parametrize(("path", "expected"), [("/_stcore/health", True), ("/about", False)])
+def test_health_adds_its_header_to_health_checks_alone(path: str, expected: bool) -> None:
+    sent: list[Any] = []
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"a", b"b")]})
+        await send({"type": "http.response.body", "body": b"ok"})
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    async def receive() -> Any:
+        return {"type": "http.request"}
+
+    asyncio.run(Health(app, lambda: "complete")({"type": "http", "path": path}, receive, send))
+    assert [message["type"] for message in sent] == ["http.response.start", "http.response.body"]
+    fields = sent[0]["headers"]
+    assert ((b"x-emo-sandbox", b"complete") in fields) is expected
+    assert (b"a", b"b") in fields
+
+
+def test_what_a_process_is_not_held_to_is_counted_and_logged(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """As where the kernel takes no filter."""
+    code = "import emo.audio.seccomp; emo.audio.seccomp.filter_calls = lambda: False; "
+    monkeypatch.setattr(isolated, "_CODE", code + isolated._CODE)
+    isolated._note_missing.cache_clear()
+    open_one = Decoder(1)
+    try:
+        with caplog.at_level(logging.WARNING, logger="emo"):
+            open_one.decode(clip())
+        missing = open_one.missing()
+    finally:
+        open_one.stop()
+        isolated._note_missing.cache_clear()
+    assert set(missing) == set(sandbox.RESTRICTIONS)
+    assert missing["system calls"] == 1
+    assert describe_sandbox(1, missing).endswith("system calls")
+    assert any("system calls" in record.getMessage() for record in caplog.records)
+    assert set(open_one.missing().values()) == {0}
+
+
+def test_gauges_have_labels() -> None:
+    counters = Counters()
+    for name, value in {"core": 0.0, "memory": 2.0}.items():
+        counters.watch("emo_sandbox_missing", partial(float, value), restriction=name)
+    lines = [row for row in counters.text().splitlines() if row.startswith("emo_sandbox_missing")]
+    assert lines == [
+        'emo_sandbox_missing{restriction="core"} 0',
+        'emo_sandbox_missing{restriction="memory"} 2',
+    ]

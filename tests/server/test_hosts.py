@@ -1,0 +1,97 @@
+"""Under which names the page is served, and which pages may speak to it."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from emo.server.hosts import Hosts, make_hosts
+
+PUBLIC = make_hosts(["emo.example.org", "https://voice.example.com:444", "*.class.example", "::2"])
+
+
+@pytest.mark.parametrize(
+    "host",
+    ["localhost", "LOCALHOST:8501", "a.localhost", "127.0.0.1:80", "127.9.9.9", "[::1]:8501", None],
+)
+def test_this_machines_own_names_are_always_allowed(host):
+    assert Hosts().allows(host)
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "",
+        "evil.example",
+        "localhost.evil.example",
+        "127.0.0.1.evil.example",
+        "evil.example:8501",
+        "localhost@evil.example",
+        "localhost/evil",
+        "localhost:port",
+        "[::1",
+        "8.8.8.8",
+        "0.0.0.0",
+    ],
+)
+def test_other_names_are_not(host):
+    assert not Hosts().allows(host)
+    assert not Hosts().allows(host, "192.0.2.7")
+
+
+def test_the_address_at_which_a_request_arrived_is_its_own():
+    assert Hosts().allows("192.0.2.7:8501", "192.0.2.7")
+    assert Hosts().allows("192.0.2.7", "::ffff:192.0.2.7")
+    assert Hosts().allows("[2001:db8::1]:80", "2001:db8:0::1")
+    assert not Hosts().allows("192.0.2.8", "192.0.2.7")
+
+
+@pytest.mark.parametrize(
+    ("host", "is_allowed"),
+    [
+        ("emo.example.org", True),
+        ("EMO.example.org.:443", True),
+        ("voice.example.com", True),
+        ("a.class.example", True),
+        ("class.example", False),
+        ("xclass.example", False),
+        ("[::2]", True),
+        ("example.org", False),
+    ],
+)
+def test_names_of_the_settings_are_allowed(host, is_allowed):
+    assert PUBLIC.allows(host) is is_allowed
+    assert make_hosts(["*"]).allows(host)
+
+
+@pytest.mark.parametrize(
+    ("origin", "host", "is_allowed"),
+    [
+        (None, "localhost:8501", True),
+        ("http://localhost:8501", "localhost:8501", True),
+        ("https://emo.example.org", "emo.example.org", True),
+        ("https://emo.example.org", "emo.example.org:443", True),
+        ("http://localhost", "localhost:80", True),
+        ("http://localhost:3000", "localhost:8501", False),
+        ("http://127.0.0.1:8501", "localhost:8501", False),
+        ("http://evil.example", "localhost:8501", False),
+        ("null", "localhost:8501", False),
+        ("", "localhost:8501", False),
+        ("file://", "localhost:8501", False),
+        ("http://localhost:8501.evil.example", "localhost:8501", False),
+        ("http://localhost:8501@evil.example", "localhost:8501", False),
+        ("http://localhost:8501", None, False),
+    ],
+)
+def test_only_the_page_of_this_server_may_speak_to_it(origin, host, is_allowed):
+    assert Hosts().allows_origin(origin, host) is is_allowed
+
+
+def test_a_page_under_a_listed_name_may_too_where_a_proxy_changes_the_host():
+    assert PUBLIC.allows_origin("https://emo.example.org", "app:8501")
+    assert not PUBLIC.allows_origin("https://evil.example", "app:8501")
+
+
+@given(st.text(max_size=30), st.text(max_size=30))
+def test_any_text_is_judged_without_an_error(host, origin):
+    assert Hosts().allows(host) in (True, False)
+    assert Hosts().allows_origin(origin, host) in (True, False)

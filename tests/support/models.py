@@ -1,0 +1,117 @@
+"""Small models and a small corpus, made in a moment, for the tests of what is built on them."""
+
+import contextlib
+from collections.abc import Iterator
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+
+from emo.classifiers.batches import Fitted
+from emo.classifiers.cnn import build_cnn
+from emo.classifiers.registry import CLASSIFIERS
+from emo.classifiers.storage import Origin, save_model
+from emo.classifiers.tree import PLAIN
+from emo.features.frames import N_MELS
+from emo.features.functionals import functional_names
+from emo.labels import TRAINED_LABELS
+from tests.support.signals import encoded, voice
+
+ORIGIN = Origin(
+    corpora=("savee",),
+    clips=7,
+    speakers=4,
+    seed=1,
+    commit="none",
+    command="python -m emo train all",
+)
+SAVEE_LETTERS = {
+    "angry": "a",
+    "disgusted": "d",
+    "fearful": "f",
+    "happy": "h",
+    "neutral": "n",
+    "sad": "sa",
+    "surprised": "su",
+}
+
+
+@contextlib.contextmanager
+def without_graphs() -> Iterator[None]:
+    """TensorFlow works step by step: to trace a graph takes longer than a few steps."""
+    import tensorflow as tf
+
+    tf.config.run_functions_eagerly(True)
+    try:
+        yield
+    finally:
+        tf.config.run_functions_eagerly(False)
+
+
+def fitted(key: str, seed: int = 0) -> Fitted:
+    """A classifier of the real shapes that has seen no more than noise."""
+    rng = np.random.default_rng(seed)
+    n = len(functional_names())
+    scaling = {
+        "mean": np.zeros(n, np.float32),
+        "deviation": np.full(n, 50.0, np.float32),
+    }
+    if key == "tree":
+        one_question = {
+            "left": np.array([1, -1, -1], np.int32),
+            "right": np.array([2, -1, -1], np.int32),
+            "axis": np.array([0, -2, -2], np.int32),
+            "threshold": np.array([0.0, -2.0, -2.0]),
+            "probabilities": rng.dirichlet(np.ones(len(TRAINED_LABELS)), 3),
+        }
+        return Fitted(
+            {
+                **scaling,
+                "centre": np.zeros(n, np.float32),
+                "projection": rng.normal(size=(n, len(TRAINED_LABELS))).astype(np.float32),
+                **one_question,
+                **{PLAIN + name: values for name, values in one_question.items()},
+            },
+            [],
+        )
+    if key == "mlp":
+        sizes = (n, 8, len(TRAINED_LABELS))
+        layers = [
+            part
+            for a, b in pairwise(sizes)
+            for part in (rng.normal(0, a**-0.5, (a, b)), rng.normal(0, 0.1, b))
+        ]
+        arrays = {f"member0_{i}": layer.astype(np.float32) for i, layer in enumerate(layers)}
+        return Fitted({**scaling, **arrays}, [])
+    model = build_cnn(seed)
+    arrays = {f"w{i:03d}": np.asarray(w) for i, w in enumerate(model.get_weights())}
+    return Fitted(arrays, [], model)
+
+
+def save_tiny_models(directory: Path) -> Path:
+    """The three, saved as training saves them; needs Keras for the network."""
+    for key in CLASSIFIERS:
+        save_model(directory / key, key, fitted(key), ORIGIN)
+    return directory
+
+
+def write_savee(directory: Path, takes: int = 2) -> Path:
+    """A made-up SAVEE: two speakers, each emotion, told apart by pitch and rate of syllables."""
+    for s, speaker in enumerate(("DC", "JE")):
+        for e, letters in enumerate(SAVEE_LETTERS.values()):
+            for take in range(1, takes + 1):
+                samples = voice(
+                    90.0 + 25 * e + 7 * s,
+                    duration_s=0.7,
+                    syllables_per_s=2.0 + e,
+                    seed=100 * s + 10 * e + take,
+                )
+                path = directory / speaker / f"{letters}{take:02d}.wav"
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_bytes(encoded(samples))
+    return directory
+
+
+def view(length: int = 60, seed: int = 0) -> np.ndarray:
+    """A random view of the CNN's shape."""
+    return np.random.default_rng(seed).normal(0, 0.5, (length, N_MELS)).astype(np.float32)

@@ -1,0 +1,167 @@
+"""The pages in Streamlit's own test runner, with models, figures and samples made up here."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import streamlit as st
+from streamlit.testing.v1 import AppTest
+
+from emo import labels
+from emo.app.text import MODEL_NAMES
+from emo.audio.clip import Clip
+from emo.classifiers.calibration import read_calibration
+from emo.features.quality import Quality
+from emo.features.speech import Concern
+from emo.inference import predictor
+from emo.labels import INDEX, LABELS
+from emo.system import paths
+from tests.support import signals
+from tests.support.predictions import copy_models
+
+ROOT = Path(__file__).parents[2]
+APP = str(ROOT / "streamlit_app.py")
+ANALYSE, COMPARE, MATRICES, ABOUT = (
+    f"pages/{name}.py" for name in ("analyse", "compare", "confusion_matrices", "about")
+)
+QUALITY = Quality(2.0, 16_000, 1, -3.0, -20.0, 0.0, 40.0, 0.9, 8000.0)
+"""A recording without fault."""
+
+ANSWERS = {"tree": "sad", "cnn": "angry", "mlp": "sad"}
+
+
+def tone(duration_s: float = 1.0, pitch_hz: float = 220.0) -> bytes:
+    return signals.encoded(signals.tone(pitch_hz, duration_s))
+
+
+def answer(
+    label: str, confidence: float = 0.58, second: str = "happy", unsure: bool = False
+) -> predictor.Answer:
+    """An answer; the second label has half of what the first leaves."""
+    shares = np.full(len(LABELS), (1 - confidence) / 2 / (len(LABELS) - 2))
+    shares[INDEX[label]], shares[INDEX[second]] = confidence, (1 - confidence) / 2
+    return predictor.Answer(label, confidence, second, unsure, shares)
+
+
+def prediction(
+    duration_s: float = 1.0,
+    warnings: tuple[str, ...] = (),
+    unsure: tuple[str, ...] = (),
+    concerns: tuple[Concern, ...] = (),
+) -> predictor.Prediction:
+    """Answers of all three and the vote; those named are unsure."""
+    answers = {
+        key: answer(label, 0.34 if key in unsure else 0.58, unsure=key in unsure)
+        for key, label in ANSWERS.items()
+    }
+    answers["vote"] = answer("sad", 0.4, "fearful", "vote" in unsure)
+    return predictor.Prediction(duration_s, warnings, answers, QUALITY, concerns)
+
+
+def made_up(clip: Clip, models: object) -> predictor.Prediction:
+    return prediction(clip.duration_s, clip.warnings)
+
+
+def write_samples(directory: Path) -> None:
+    directory.mkdir()
+    listed = []
+    for i, emotion in enumerate(reversed(LABELS)):
+        (directory / f"{emotion}.wav").write_bytes(tone(0.8, 150 + 20 * i))
+        row = {"file": f"{emotion}.wav", "emotion": emotion, "text": "It is *eleven* o'clock."}
+        listed.append(row | {"synthetic": True})
+    (directory / "minute.wav").write_bytes(tone(6.0))
+    row = {"file": "minute.wav", "emotion": "all", "text": "It is *eleven* o'clock. " * 20}
+    listed.append(row | {"synthetic": True})
+    (directory / "samples.json").write_text(json.dumps(listed))
+
+
+def write_curves(models: Path) -> None:
+    rows = [{"epoch": e, "loss": 2 / e, "accuracy": 0.1 * e} for e in (1, 2, 3)]
+    curves = {"clips-1": rows, "voices-1": rows, "voices-2": rows[:2], "all": rows}
+    (models / "cnn" / "curves.json").write_text(json.dumps(curves))
+
+
+def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Folder of the models that the pages now show, with every protocol measured."""
+    models = copy_models(tmp_path)
+    write_curves(models)
+    write_samples(tmp_path / "samples")
+    monkeypatch.setattr(paths, "MODELS_DIR", models)
+    loaded = predictor.Models({}, read_calibration(models, predictor.MODEL_KEYS))
+    monkeypatch.setattr(predictor, "load_models", lambda directory: loaded)
+    monkeypatch.setattr(predictor, "predict", made_up)
+    monkeypatch.setattr(paths, "SAMPLES_DIR", tmp_path / "samples")
+    st.cache_resource.clear()
+    st.cache_data.clear()
+    return models
+
+
+def run() -> AppTest:
+    return check(AppTest.from_file(APP, default_timeout=30).run())
+
+
+def check(at: AppTest) -> AppTest:
+    """The same test run; fails on a traceback."""
+    assert not at.exception, at.exception
+    return at
+
+
+def upload(at: AppTest, name: str, data: bytes) -> AppTest:
+    return check(at.file_uploader(key="up").set_value((name, data, "audio/wav")).run())
+
+
+def html(at: AppTest) -> str:
+    """What the pages set as HTML, without their style sheet."""
+    return "\n".join(e.value for e in at.html if not e.value.startswith("<style>"))
+
+
+def rates(at: AppTest) -> dict[str, list[list[str]]]:
+    """How often each model is right, by key: the figures of each row of the table at its answer."""
+    found = {}
+    for one in at.html:
+        table = re.search(
+            r'<div class="emo-trust"><table class="emo-rates">(.*?)</table>', one.value
+        )
+        if table is None:
+            continue
+        name = re.search(r'<h3 class="emo-model">(.*?)</h3>', one.value)
+        key = next((k for k, v in MODEL_NAMES.items() if name and v == name[1]), labels.VOTE)
+        rows = re.findall(r"<tr><th scope=.row.>.*?</tr>", table[1])
+        found[key] = [re.findall(r"<td>(.*?)</td>", row) for row in rows]
+    return found
+
+
+def grids(at: AppTest) -> list[dict[str, Any]]:
+    """What the matrices of a page were given, in their order."""
+    given = [json.loads(one.proto.json) for one in at.get("bidi_component")]
+    return [one for (one,) in given if "sentences" in one]
+
+
+def counted(grid: dict[str, Any]) -> np.ndarray:
+    """The figures in a matrix, float64 (k, k); NaN where a row has none."""
+    read = [[text.replace(",", "").replace("\u2212", "-") for text in row] for row in grid["texts"]]
+    return np.array([[np.nan if text == "–" else float(text) for text in row] for row in read])
+
+
+def drawn(at: AppTest, i: int) -> dict[str, Any]:
+    """The first trace of a chart."""
+    spec = json.loads(at.get("plotly_chart")[i].proto.spec)
+    trace: dict[str, Any] = spec["data"][0]
+    return trace
+
+
+def protocols(models: Path, key: str) -> dict[str, Any]:
+    """What ``metrics.json`` says of a model."""
+    stored: dict[str, Any] = json.loads((models / key / "metrics.json").read_text())["protocols"]
+    return stored
+
+
+def change(models: Path, key: str, change: Any) -> None:
+    """Store the protocols of a model as a function leaves them."""
+    path = models / key / "metrics.json"
+    stored = json.loads(path.read_text())
+    change(stored["protocols"])
+    path.write_text(json.dumps(stored))

@@ -1,0 +1,163 @@
+"""Made-up predictions of a few speakers, and a folder of models measured on them.
+
+No number here comes from a classifier or a recording.
+"""
+
+import atexit
+import csv
+import functools
+import json
+import shutil
+import tempfile
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from emo.classifiers.registry import CLASSIFIERS
+from emo.corpora.metadata import HEARD_LABELS
+from emo.evaluation.predictions import (
+    PLAIN_OF,
+    Predictions,
+    calibration_file,
+    plain_file,
+    predictions_file,
+    write_predictions,
+)
+from emo.evaluation.summary import summarise
+from emo.labels import CALM, LABELS, TRAINED_INDEX, TRAINED_LABELS, VOTE
+from emo.training.degradation import CONDITIONS
+
+SPEAKERS = {
+    "cremad": ("1001", "1019", "1037", "1055", "1073", "1091"),
+    "ravdess": ("01", "04", "08", "03", "02", "06"),
+    "ravdess-song": ("01", "04", "08", "03", "02"),
+    "tess": ("OAF", "YAF"),
+    "savee": ("JE", "KL", "DC", "JK"),
+}
+"""By corpus, in the order of the folds of ``voices``."""
+
+SPOKEN = {
+    "cremad": HEARD_LABELS,
+    "ravdess": TRAINED_LABELS,
+    "ravdess-song": ("neutral", CALM, "happy", "sad", "angry", "fearful"),
+    "tess": LABELS,
+    "savee": LABELS,
+}
+TAKES = 2
+SKILL = {"tree": 0.8, "cnn": 1.5, "mlp": 1.2}
+"""By how much the logit of the true label is raised."""
+
+Row = tuple[str, str, str, int, str]
+
+
+def rows(protocol: str) -> list[Row]:
+    """Clip, corpus, speaker, fold and emotion of every tested clip of a protocol."""
+    found = []
+    for corpus, names in SPEAKERS.items():
+        for place, name in enumerate(names, 1):
+            family = corpus.split("-")[0]
+            fold = {
+                "voices": place,
+                "corpora": ["cremad", "ravdess", "tess", "savee"].index(family) + 1,
+            }.get(protocol, 1)
+            for emotion in SPOKEN[corpus]:
+                for take in range(TAKES):
+                    clip = f"{corpus}-{name}-{emotion}-{take}"
+                    found.append((clip, corpus, f"{family}-{name}", fold, emotion))
+    if protocol == "clips":
+        return [row for row in found[::5] if row[4] != CALM]
+    if protocol == "emobox":
+        return [row for row in found[::2] if row[1] in ("cremad", "tess")]
+    return found
+
+
+def as_predictions(rows: Sequence[Row], probabilities: np.ndarray) -> Predictions:
+    """Rows and their probabilities as predictions."""
+    columns: Iterable[Any] = zip(*rows, strict=True)
+    clips, corpora, speakers, folds, emotions = columns
+    return Predictions(clips, corpora, speakers, folds, emotions, probabilities)
+
+
+def guesses(rows: Sequence[Row], skill: float, seed: int) -> np.ndarray:
+    """Probabilities (n, 8) of a classifier that is as good as its skill."""
+    rng = np.random.default_rng(seed)
+    logits = rng.normal(0.0, 1.0, (len(rows), len(TRAINED_LABELS)))
+    logits[np.arange(len(rows)), [TRAINED_INDEX[row[4]] for row in rows]] += skill
+    shares = np.exp(logits)
+    return np.asarray(np.round(shares / shares.sum(axis=1, keepdims=True), 6))
+
+
+def write_tables(directory: Path) -> None:
+    """The tables that lie beside the recordings: the actors of CREMA-D and listeners' votes."""
+    directory.mkdir(parents=True, exist_ok=True)
+    with (directory / "cremad_actors.csv").open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["speaker", "age", "sex"])
+        for i, name in enumerate(SPEAKERS["cremad"]):
+            writer.writerow([name, 20 + 10 * i, "Female" if i % 2 else "Male"])
+    with (directory / "cremad_listener_votes.csv").open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["clip", *HEARD_LABELS])
+        for clip, corpus, _, _, emotion in rows("voices"):
+            if corpus == "cremad":
+                writer.writerow([clip, *(3 if label == emotion else 1 for label in HEARD_LABELS)])
+
+
+def write_protocol(models: Path, protocol: str, directory: Path | None = None) -> None:
+    """Raw predictions of one protocol by all three, and the figures counted from them."""
+    tested = rows(protocol)
+    folds = sorted({row[3] for row in tested})
+    kept = [(f"kept {row[0]}", *row[1:3], fold, row[4]) for fold in folds for row in tested[::3]]
+    for n, (key, skill) in enumerate(SKILL.items()):
+        found = as_predictions(kept, guesses(kept, skill, 10 * n))
+        write_predictions(calibration_file(models, key, protocol), found)
+        found = as_predictions(tested, guesses(tested, skill, 10 * n + 1))
+        write_predictions(predictions_file(models, key, protocol), found)
+        if protocol == "voices" and key == PLAIN_OF:
+            found = as_predictions(tested, guesses(tested, skill - 0.2, 10 * n + 3))
+            write_predictions(plain_file(models, protocol), found)
+        if protocol == "voices":
+            for place, name in enumerate(CONDITIONS):
+                some = [row for row in tested[::2] if row[4] != CALM]
+                worse = guesses(some, skill - 0.1 * place, 10 * n + 2)
+                path = predictions_file(models, key, protocol, name)
+                write_predictions(path, as_predictions(some, worse))
+    made_by = {"commit": "abc123", "command": f"python -m emo evaluate --protocol {protocol}"}
+    runs = [{"fold": fold, **made_by, "seed": 1} for fold in folds]
+    facts: dict[str, Any] = {"runs": runs, "left_out": []}
+    summarise(models, protocol, directory, dict.fromkeys((*SKILL, VOTE), facts))
+
+
+def write_model(models: Path, key: str) -> None:
+    """What training writes of a classifier, without the weights."""
+    card = {
+        "key": key,
+        "description": f"A {key} of the test.",
+        "n_parameters": 12_345,
+        "trained_on": {"corpora": ["cremad", "tess"], "clips": 13_173, "speakers": 121},
+        "seed": 1,
+        "commit": "abc123",
+        "command": "python -m emo train all",
+        "files": {"weights.npz": {"sha256": "f00d", "bytes": 1_000_000}},
+    }
+    (models / key).mkdir(parents=True, exist_ok=True)
+    (models / key / "model.json").write_text(json.dumps(card))
+
+
+@functools.cache
+def _everything() -> Path:
+    folder = Path(tempfile.mkdtemp())
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    write_tables(folder / "corpora")
+    for key in CLASSIFIERS:
+        write_model(folder / "models", key)
+    for protocol in ("clips", "voices", "emobox", "corpora"):
+        write_protocol(folder / "models", protocol, folder / "corpora")
+    return folder / "models"
+
+
+def copy_models(directory: Path) -> Path:
+    """A fresh copy of a folder of models, every protocol run; made once."""
+    return Path(shutil.copytree(_everything(), directory / "models"))

@@ -1,0 +1,47 @@
+"""Work for the processes of the tests: quick, slow, or the end of the process that does it."""
+
+import os
+import signal
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from emo.batch.inputs import Item
+from emo.batch.rows import Done, refused
+from emo.errors import EmoError
+
+
+def spell(items: Sequence[Item]) -> list[Done]:
+    """A row for each; names with certain words do other things than that."""
+    for item in items:
+        if "poison" in item.name:
+            os.kill(os.getpid(), signal.SIGKILL)
+        if "fails once" in item.name and not Path(item.place).exists():
+            Path(item.place).touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+        if "stuck" in item.name:
+            time.sleep(60)
+        if "stop" in item.name:
+            raise EmoError("Nothing of this kind is read.")
+    return [Done(item.name, False, f"{item.name}\n".encode()) for item in items]
+
+
+def never_starts(items: Sequence[Item]) -> list[Done]:
+    """Nothing; ends before there is any work."""
+    raise SystemExit(3)
+
+
+def give_up(item: Item, reason: str) -> Done:
+    """The row of what took its process with it."""
+    return refused(item.name, "run", reason)
+
+
+def names_of(found: Sequence[Sequence[Done]]) -> list[str]:
+    """The names that have rows, sorted, each as often as it has one."""
+    return sorted(done.name for some in found for done in some)
+
+
+def groups(count: int, size: int, *others: Item) -> list[list[Item]]:
+    """Made-up recordings in groups, the others in the first."""
+    items = [*others, *(Item(f"clip {i}") for i in range(count))]
+    return [items[i : i + size] for i in range(0, len(items), size)]

@@ -1,0 +1,96 @@
+"""A missing package is told before the work begins, and nothing was done until then."""
+
+import io
+import sys
+from pathlib import Path
+
+import pytest
+
+from emo.batch.run import label, make_recipe
+from emo.cli.main import main
+from emo.errors import EmoError
+from tests.support.models import write_savee
+from tests.support.signals import encoded, voice
+
+
+@pytest.fixture
+def spoken(tmp_path: Path) -> Path:
+    path = tmp_path / "spoken.wav"
+    path.write_bytes(encoded(voice(duration_s=1.0)))
+    return path
+
+
+def without(monkeypatch: pytest.MonkeyPatch, *modules: str) -> None:
+    for module in modules:
+        monkeypatch.setitem(sys.modules, module, None)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["train", "mlp"], ["evaluate", "--protocol", "voices"], ["evaluate", "--protocol", "all"]],
+    ids=" ".join,
+)
+def test_training_does_not_begin_without_its_packages(
+    arguments: list[str],
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    without(monkeypatch, "keras", "sklearn")
+    monkeypatch.setenv("EMO_CACHE", str(tmp_path / "cache"))
+    folder = write_savee(tmp_path / "savee", takes=1)
+    models = tmp_path / "models"
+    models.mkdir()
+    status = main([*arguments, "--data", str(folder), "--models", str(models), "--jobs", "1"])
+    assert status == 1
+    error = capsys.readouterr().err
+    assert "keras, scikit-learn" in error
+    assert "requirements.txt" in error
+    assert not (tmp_path / "cache").exists()
+    assert list(models.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("module", "out", "inputs", "dask"),
+    [
+        ("pyarrow", "rows.parquet", ["spoken.wav"], ""),
+        ("distributed", "rows.csv", ["spoken.wav"], "local"),
+        ("fsspec", "rows.csv", ["spoken.wav", "s3://bucket/clip.wav"], ""),
+        ("fsspec", "rows.csv", ["spoken.wav", "list.txt"], ""),
+    ],
+)
+def test_a_batch_does_not_begin_without_what_its_end_needs(
+    module: str,
+    out: str,
+    inputs: list[str],
+    dask: str,
+    spoken: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    folder = spoken.parent
+    (folder / "list.txt").write_text(f"{spoken}\nmemory://far/clip.wav\n")
+    without(monkeypatch, module)
+    before = sorted(folder.iterdir())
+    paths = [text if "://" in text else str(folder / text) for text in inputs]
+    with pytest.raises(EmoError, match=f"{module}.*pip install {module}"):
+        label(paths, folder / out, make_recipe(), jobs=1, dask=dask)
+    assert sorted(folder.iterdir()) == before
+
+
+def test_a_kind_of_storage_that_is_not_known_is_told_at_once(
+    spoken: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("fsspec")
+    out = spoken.with_name("rows.jsonl")
+    with pytest.raises(EmoError, match=r"nowhere://x/clip\.wav cannot be opened"):
+        label([str(spoken), "nowhere://x/clip.wav"], out, make_recipe(), jobs=1)
+    assert not out.exists()
+
+
+def test_a_batch_says_first_which_formats_it_cannot_read(
+    spoken: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    without(monkeypatch, "codecpod")
+    told = io.StringIO()
+    label([str(spoken)], spoken.with_name("rows.jsonl"), make_recipe(), jobs=1, told=told)
+    assert "codecpod" in told.getvalue().splitlines()[0]

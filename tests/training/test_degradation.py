@@ -1,0 +1,132 @@
+"""Alterations against what physics says of them."""
+
+import numpy as np
+import pytest
+from scipy.fft import next_fast_len
+
+from emo.audio import effects
+from emo.audio.activity import loudest_rms
+from emo.audio.clip import RATE_HZ
+from emo.training import degradation as d
+from tests.support.signals import silence, tone, voice
+
+
+def rng(seed=0):
+    return np.random.default_rng(seed)
+
+
+def peak_hz(samples):
+    """Frequency of the strongest component."""
+    spectrum = np.abs(np.fft.rfft(samples * np.hanning(len(samples))))
+    return np.fft.rfftfreq(len(samples), 1 / RATE_HZ)[spectrum.argmax()]
+
+
+def band_db(samples, low_hz, high_hz):
+    """Power between two frequencies."""
+    power = np.abs(np.fft.rfft(samples.astype(np.float64))) ** 2
+    hz = np.fft.rfftfreq(len(samples), 1 / RATE_HZ)
+    return 10 * np.log10(power[(hz >= low_hz) & (hz < high_hz)].sum() + 1e-12)
+
+
+def test_fast_lengths_are_those_of_scipy():
+    for n in [*range(1, 700), 64_001, 99_999, 480_000, 9_600_001]:
+        assert effects.fast_length(n) == 2 * next_fast_len(-(-n // 2), real=True), n
+
+
+@pytest.mark.parametrize("factor", [0.85, 1.15])
+def test_speed_moves_pitch_and_length(factor):
+    found = effects.change_speed(tone(440.0, duration_s=1.0), factor)
+    assert len(found) == pytest.approx(RATE_HZ / factor, abs=2)
+    assert peak_hz(found) == pytest.approx(440.0 * factor, rel=0.01)
+
+
+@pytest.mark.parametrize("ratio_db", [20.0, 0.0])
+def test_noise_lies_below_the_voice_by_what_was_asked(ratio_db):
+    samples = voice(duration_s=2.0)
+    noise = effects.add_noise(samples, ratio_db, rng()) - samples
+    level = np.sqrt(np.mean(noise.astype(np.float64) ** 2))
+    assert 20 * np.log10(loudest_rms(samples) / level) == pytest.approx(ratio_db, abs=0.1)
+
+
+def test_pink_noise_falls_by_three_decibels_per_octave():
+    noise = effects.add_at_ratio(
+        tone(100.0, duration_s=8.0), effects._spectral_noise(8 * RATE_HZ, rng(), 0.5), 0
+    )
+    noise = noise - tone(100.0, duration_s=8.0)
+    per_octave = [band_db(noise, f, 2 * f) - 10 * np.log10(f) for f in (400, 800, 1600, 3200)]
+    np.testing.assert_allclose(np.diff(per_octave), -3.01, atol=0.5)
+
+
+def test_babble_is_made_of_the_clip_alone():
+    samples = voice(duration_s=1.5)
+    added = effects.add_babble(samples, 5.0, rng()) - samples
+    assert np.abs(added).max() > 0
+    assert not np.abs(effects.add_babble(silence(1.0), 5.0, rng())).max()
+
+
+def test_reverberation_outlasts_the_sound_and_falls_by_sixty_decibels():
+    click = np.zeros(RATE_HZ, np.float32)
+    click[0] = 1.0
+    wet = effects.reverberate(click, 0.5, 0.0, rng()).astype(np.float64)
+    assert np.sum(wet[1:] ** 2) == pytest.approx(1.0, rel=1e-3)  # as strong as the direct sound
+    early, late = np.sum(wet[800:1600] ** 2), np.sum(wet[4800:5600] ** 2)
+    assert 10 * np.log10(early / late) == pytest.approx(60 * 4000 / (0.5 * RATE_HZ), abs=2.5)
+
+
+def test_the_telephone_passes_speech_and_cuts_the_rest():
+    low, middle, high = (
+        band_db(effects.telephone(tone(f, duration_s=1.0)), f - 50, f + 50)
+        - band_db(tone(f, duration_s=1.0), f - 50, f + 50)
+        for f in (100.0, 1000.0, 6000.0)
+    )
+    assert abs(middle) < 1.0
+    assert low < -20
+    assert high < -20
+
+
+def test_an_equaliser_of_equal_gains_is_a_gain():
+    samples = voice(duration_s=0.7)
+    found = effects.equalise(samples, np.full(8, 6.0, np.float32))
+    np.testing.assert_allclose(found, samples * 10 ** (6 / 20), atol=1e-4)
+
+
+def test_mp3_keeps_a_tone_and_is_not_the_same():
+    samples = tone(500.0, duration_s=1.0)
+    found = effects.recode_mp3(samples)
+    assert peak_hz(found) == pytest.approx(500.0, abs=3)
+    assert loudest_rms(found) == pytest.approx(loudest_rms(samples), rel=0.1)
+    assert not np.array_equal(found[: len(samples)], samples)
+
+
+def test_clipping_cuts_the_peaks_off():
+    found = effects.clip_loud(tone(200.0, duration_s=0.5), 12.0)
+    assert np.abs(found).max() <= 1.0
+    assert (np.abs(found) > 0.99).mean() > 0.7
+
+
+def test_an_excerpt_is_as_long_as_asked_and_within_the_sound():
+    spoken = np.concatenate([silence(1.0), voice(duration_s=1.0), silence(1.0)])
+    for seed in range(10):
+        found = effects.excerpt(spoken, 0.5, rng(seed))
+        assert len(found) == RATE_HZ // 2
+        assert np.abs(found).max() > 0
+    assert len(effects.excerpt(tone(duration_s=0.3), 0.5, rng())) <= 0.31 * RATE_HZ
+
+
+@pytest.mark.parametrize("name", d.CONDITIONS)
+def test_every_condition_gives_finite_sound_and_the_same_by_the_same_chance(name):
+    samples = voice(duration_s=1.2)
+    one, other = (d.CONDITIONS[name].apply(samples, rng(4)) for _ in range(2))
+    np.testing.assert_array_equal(one, other)
+    assert one.dtype == np.float32
+    assert np.isfinite(one).all()
+    assert len(one) >= RATE_HZ // 2
+    assert not np.array_equal(one[: len(samples)], samples[: len(one)])
+
+
+def test_copies_differ_and_are_sound():
+    samples = voice(duration_s=1.2)
+    copies = [d.vary(samples, rng(seed)) for seed in range(40)]
+    assert all(np.isfinite(c).all() and c.dtype == np.float32 and len(c) > 4000 for c in copies)
+    different = {c.tobytes() for c in copies}
+    assert len(different) > 35

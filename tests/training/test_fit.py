@@ -1,0 +1,313 @@
+"""Training and evaluation from files to figures, on a small made-up corpus."""
+
+import csv
+import gzip
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from emo.classifiers import cnn, mlp, tree
+from emo.classifiers.storage import load_model
+from emo.corpora.splits import folds
+from emo.errors import CorpusError
+from emo.evaluation import cross_validation
+from emo.evaluation.cross_validation import compare, evaluate_protocols
+from emo.evaluation.metrics import score
+from emo.evaluation.predictions import (
+    answers,
+    fold_calibrations,
+    plain_file,
+    predictions_file,
+    read_metrics,
+    read_predictions,
+)
+from emo.labels import LABELS, TRAINED_LABELS
+from emo.system import paths
+from emo.training import dataset as training_dataset
+from emo.training import fit as training_fit
+from emo.training.degradation import CONDITIONS
+from tests.support.models import without_graphs, write_savee
+
+pytest.importorskip("keras")
+
+
+@pytest.fixture(scope="module")
+def monkeypatch_module():
+    with pytest.MonkeyPatch.context() as patch:
+        yield patch
+
+
+@pytest.fixture(scope="module", autouse=True)
+def step_by_step():
+    with without_graphs():
+        yield
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory, monkeypatch_module):
+    """Everything trained and evaluated once: the dataset, and the folder of the models."""
+    folder = tmp_path_factory.mktemp("run")
+    for module, name, value in (
+        (cnn, "CNN_STEM", 8),
+        (cnn, "CNN_CHANNELS", 8),
+        (cnn, "CNN_WIDTH", 16),
+        (cnn, "CNN_BLOCKS", 1),
+        (cnn, "CNN_EPOCHS", 2),
+        (cnn, "CNN_BATCH", 8),
+        (cnn, "STRETCH", (1.0, 1.0)),  # one shape: each costs a second to trace
+        (mlp, "MLP_WIDTHS", (16,)),
+        (mlp, "MLP_EPOCHS", 4),
+        (mlp, "MLP_BATCH", 8),
+        (mlp, "MLP_MEMBERS", 2),
+        (tree, "TREE_SMALLEST_LEAF", 2),
+        (cross_validation, "CONDITIONS", {"quiet": CONDITIONS["quiet"]}),
+    ):
+        monkeypatch_module.setattr(module, name, value)
+    monkeypatch_module.setenv(paths.CACHE_ENV, str(folder / "cache"))
+    savee = write_savee(folder / "savee", takes=3)
+    models = folder / "models"
+    dataset = training_dataset.load_dataset(savee, jobs=1)
+    training_fit.train_models(["tree", "cnn", "mlp"], dataset, models, "python -m emo train all")
+    evaluate_protocols(["voices"], savee, models, "python -m emo evaluate")
+    return dataset, models
+
+
+def test_trained_models_load_and_say_what_they_are(run):
+    dataset, models = run
+    card = load_model(models / "cnn").card
+    assert card["trained_on"] == {"corpora": ["savee"], "clips": 42, "speakers": 2}
+    assert card["command"] == "python -m emo train all"
+    assert len(dataset.recordings) == 42
+
+
+@pytest.mark.parametrize("name", ["voices", "voices.quiet"])
+def test_every_clip_is_tested_once_by_a_model_that_did_not_hear_its_speaker(run, name):
+    dataset, models = run
+    for key in ("tree", "cnn", "mlp"):
+        found = read_predictions(models / key / "predictions" / f"{name}.csv.gz")
+        tested = set(found.clips)
+        assert len(tested) == len(found.clips)
+        every = {r.stem for r in dataset.recordings}
+        assert tested == every if name == "voices" else 0 < len(tested) < len(every)
+        by_fold: dict[int, set[str]] = {}
+        for fold, speaker in zip(found.folds, found.speakers, strict=True):
+            by_fold.setdefault(fold, set()).add(speaker)
+        assert by_fold == {1: {"savee-JE"}, 3: {"savee-DC"}}
+
+
+def test_a_fold_trains_on_its_training_clips_alone(run, monkeypatch):
+    dataset, _ = run
+    heard = []
+
+    def listen(_keys, _run, batch, _seed, _place):
+        heard.append(batch)
+        raise InterruptedError
+
+    monkeypatch.setattr(cross_validation, "fit_all", listen)
+    for fold in folds("voices", dataset.recordings):
+        job = cross_validation.Job(dataset.directory, "voices", fold.number, 1)
+        with pytest.raises(InterruptedError):
+            cross_validation.run_fold(job, dataset, fold)
+        batch = heard[-1]
+        np.testing.assert_array_equal(batch.clips.vectors, dataset.features.vectors[fold.train])
+        for copy, features in zip(batch.copies, dataset.copies, strict=True):
+            np.testing.assert_array_equal(copy.vectors, features.vectors[fold.train])
+            assert len(copy.views) == len(batch.targets) == len(fold.train)
+        assert not set(fold.train) & {*fold.test, *fold.calibrate}
+
+
+def test_copies_are_other_than_the_clip_and_than_each_other(run):
+    dataset, _ = run
+    sources = [dataset.features.vectors, *(copy.vectors for copy in dataset.copies)]
+    assert len(sources) == 3
+    for i in range(3):
+        for j in range(i):
+            assert (sources[i] != sources[j]).any(axis=1).mean() > 0.9
+
+
+def test_the_stored_figures_are_those_of_the_stored_predictions(run):
+    _, models = run
+    for key, given in answers(models, "voices").items():
+        stored = read_metrics(models, key)["protocols"]["voices"]
+        asked = given.among(LABELS)
+        counted = score(asked.emotions, asked.probabilities)
+        assert stored["accuracy"] == pytest.approx(counted.accuracy, abs=1e-6)
+        assert np.array_equal(stored["confusion"], counted.confusion)
+        assert [run["fold"] for run in stored["runs"]] == [1, 3]
+        assert all(run["command"] == "python -m emo evaluate" for run in stored["runs"])
+
+
+def test_calibration_is_fitted_to_clips_that_are_not_tested(run):
+    _, models = run
+    calibrations = fold_calibrations(models, "voices")
+    assert sorted(calibrations) == [1, 3]
+    for key in ("tree", "cnn", "mlp"):
+        kept = read_predictions(models / key / "calibration" / "voices.csv.gz")
+        tested = read_predictions(models / key / "predictions" / "voices.csv.gz")
+        pairs = set(zip(kept.clips, kept.folds, strict=True))
+        assert pairs
+        assert not pairs & set(zip(tested.clips, tested.folds, strict=True))
+
+
+def test_predictions_are_plain_columns(run):
+    _, models = run
+    with gzip.open(models / "cnn" / "predictions" / "voices.csv.gz", "rt") as file:
+        header = next(csv.reader(file))
+    columns = [f"p_{name}" for name in TRAINED_LABELS]
+    assert header == ["clip", "corpus", "speaker", "fold", "emotion", *columns]
+
+
+def test_learning_curves_are_kept_by_run(run):
+    _, models = run
+    curves = json.loads((models / "cnn" / "curves.json").read_text())
+    assert set(curves) == {"all", "voices-1", "voices-3"}
+    assert [row["epoch"] for row in curves["voices-1"]] == [1, 2]
+
+
+def test_a_second_run_goes_on_from_the_checkpoint(run, tmp_path, monkeypatch):
+    dataset, models = run
+    keras = pytest.importorskip("keras")
+
+    def fail(*_args, **_options):
+        raise AssertionError("trained again")
+
+    monkeypatch.setattr(keras.Model, "train_on_batch", fail)
+    training_fit.train_models(["cnn", "tree"], dataset, tmp_path / "models", "again")
+    for key in ("cnn", "tree"):
+        one, other = load_model(models / key), load_model(tmp_path / "models" / key)
+        for name, values in one.arrays.items():
+            np.testing.assert_array_equal(other.arrays[name], values)
+
+
+def test_other_clips_or_settings_do_not_share_a_checkpoint(run, monkeypatch):
+    dataset, _ = run
+    batch = dataset.training_batch(np.arange(20))
+    names = {
+        training_fit._fingerprint("mlp", batch, 1),
+        training_fit._fingerprint("mlp", dataset.batch(np.arange(20)), 1),
+        training_fit._fingerprint("mlp", dataset.training_batch(np.arange(1, 21)), 1),
+        training_fit._fingerprint("mlp", batch, 2),
+        training_fit._fingerprint("cnn", batch, 1),
+    }
+    monkeypatch.setattr(mlp, "MLP_DROPOUT", 0.1)
+    names.add(training_fit._fingerprint("mlp", batch, 1))
+    assert len(names) == 6
+
+
+def test_a_fold_that_is_not_there_is_refused(run):
+    dataset, models = run
+    with pytest.raises(CorpusError, match="no fold 9 here, only 1, 3"):
+        evaluate_protocols(["voices"], dataset.directory, models, "", only=[9])
+
+
+def test_one_fold_run_again_stands_beside_the_others_and_can_be_compared(run, tmp_path):
+    dataset, models = run
+    evaluate_protocols(["voices"], dataset.directory, tmp_path, "again", only=[3])
+    rows = compare(tmp_path, models, "voices")
+    assert {key: row["n"] for key, row in rows.items()} == {"tree": 21, "cnn": 21, "mlp": 21}
+    assert all(row["largest_difference"] == 0.0 for row in rows.values())  # from the checkpoints
+    evaluate_protocols(["voices"], dataset.directory, tmp_path, "and the other", only=[1])
+    runs = read_metrics(tmp_path, "tree")["protocols"]["voices"]["runs"]
+    assert [run["command"] for run in runs] == ["and the other", "again"]
+    found = read_predictions(tmp_path / "tree" / "predictions" / "voices.csv.gz")
+    assert sorted(found.clips) == sorted(r.stem for r in dataset.recordings)
+
+
+def test_a_classifier_run_by_itself_leaves_the_answers_of_the_others(run, tmp_path, monkeypatch):
+    dataset, models = run
+    again = Path(shutil.copytree(models, tmp_path / "models"))
+    asked = []
+    fit = training_fit.fit_all
+
+    def note(keys, *given):
+        asked.append(keys)
+        return fit(keys, *given)
+
+    monkeypatch.setattr(cross_validation, "fit_all", note)
+    evaluate_protocols(["voices"], dataset.directory, again, "alone", only=[1], keys=["tree"])
+    assert asked == [("tree",)]
+    made = {
+        key: [row["command"] for row in read_metrics(again, key)["protocols"]["voices"]["runs"]]
+        for key in ("tree", "cnn", "mlp", "vote")
+    }
+    before = "python -m emo evaluate"
+    assert made == {
+        "tree": ["alone", before],
+        "cnn": [before, before],
+        "mlp": [before, before],
+        "vote": ["alone", before, before],
+    }
+    for key in ("tree", "cnn", "mlp"):  # the same seed, and the others were not touched
+        name = predictions_file(models, key, "voices").relative_to(models)
+        old, new = (read_predictions(folder / name) for folder in (models, again))
+        assert old.clips == new.clips
+        np.testing.assert_array_equal(old.probabilities, new.probabilities)
+
+
+def test_a_classifier_is_not_run_by_itself_where_the_others_lack_the_fold(run, tmp_path):
+    dataset, _ = run
+    with pytest.raises(CorpusError, match=r"Fold 1 of protocol 'voices' was not run .* all three"):
+        evaluate_protocols(["voices"], dataset.directory, tmp_path, "", keys=["cnn", "mlp"])
+
+
+def test_the_readable_tree_is_tested_beside_the_tree(run):
+    _, models = run
+    block = read_metrics(models, "tree")["protocols"]["voices"]["plain"]
+    found = read_predictions(plain_file(models, "voices")).among(LABELS)
+    tree = answers(models, "voices")["tree"].among(LABELS)
+    counted = score(found.emotions, found.probabilities)
+    assert block["accuracy"] == pytest.approx(counted.accuracy, abs=1e-6)
+    same = found.probabilities.argmax(axis=1) == tree.probabilities.argmax(axis=1)
+    assert block["agreement"] == pytest.approx(same.mean(), abs=1e-6)
+    assert "plain" not in read_metrics(models, "mlp")["protocols"]["voices"]
+
+
+KILLED = """
+import os, signal, sys, time
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from threading import Thread
+
+from emo.evaluation import cross_validation
+
+def start():
+    Thread(target=cross_validation._end_with_parent, daemon=True).start()
+
+if __name__ == "__main__":
+    with ProcessPoolExecutor(1, get_context("spawn"), start) as workers:
+        print(workers.submit(os.getpid).result(), flush=True)
+        workers.submit(time.sleep, 120)
+        time.sleep(0.5)
+        os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+@pytest.mark.skipif(not Path("/proc").exists(), reason="looks for the worker in /proc")
+def test_a_worker_ends_with_the_command_that_was_killed(tmp_path):
+    script = tmp_path / "killed.py"
+    script.write_text(KILLED)
+    root = Path(cross_validation.__file__).resolve().parents[2]
+    done = subprocess.run(
+        [sys.executable, str(script)],
+        env=os.environ | {"PYTHONPATH": str(root)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        timeout=120,  # for as long as the worker lives it holds the pipe
+    )
+    assert done.returncode == -signal.SIGKILL
+    assert not is_running(int(done.stdout))
+
+
+def is_running(pid):
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(") ", 1)[1][0] != "Z"
+    except FileNotFoundError:
+        return False
