@@ -137,7 +137,7 @@ def time_changes(page: Page, count: int) -> Iterator[tuple[float, float]]:
     screens.settle(page)
     low = int(alteration.LIMITS["pitch_semitones"][0])
     for i in range(count):
-        said = alteration.Settings(pitch_semitones=low + 1 + i).words()
+        said = alteration.Alteration(pitch_semitones=low + 1 + i).words()
         answered = f"{WARNED} === {json.dumps(''.join(said))} && {RENEWED}"
         note(page, f"{answered} && {IDLE}", "keydown", answered)
         slider.press("ArrowRight")

@@ -39,8 +39,8 @@ from bench.measure import (
     timed_s,
     watch_memory_mb,
 )
-from emo.batch.inputs import Item
-from emo.batch.run import answer_items, make_recipe
+from emo.batch.inputs import Source
+from emo.batch.run import answer_items, make_run_config
 from emo.corpora.catalogue import default_directory, find
 from tests.support.signals import encoded, voice
 
@@ -171,10 +171,10 @@ def _whole(sources: Sequence[Path], options: Options) -> Iterator[Row]:
 
 def _time_each(sources: Sequence[Path], count: int) -> list[float]:
     """Milliseconds that clips take one by one, from the file to the row, sorted."""
-    recipe = make_recipe()
-    answer_items(recipe, [Item(str(sources[0]), place=str(sources[0]))])
+    recipe = make_run_config()
+    answer_items(recipe, [Source(str(sources[0]), place=str(sources[0]))])
     took_s = [
-        timed_s(partial(answer_items, recipe, [Item(str(path), place=str(path))]))
+        timed_s(partial(answer_items, recipe, [Source(str(path), place=str(path))]))
         for path in itertools.islice(itertools.cycle(sources), count)
     ]
     return [round(1000 * one, 2) for one in sorted(took_s)]

@@ -34,7 +34,7 @@ from emo.evaluation.non_speech.generators import DESIGN, sound
 from emo.features.frames import analyse
 from emo.features.likeness import MAX_SPREADS, OFFSETS, TABLE, straight
 from emo.features.measures import Measures, measure
-from emo.training.degradation import vary
+from emo.training.degradation import random_degradation
 from emo.training.fit import commit
 
 SEED = 5
@@ -71,7 +71,7 @@ def speech_rows(clips: Sequence[tuple[str, Path]]) -> list[Row]:
         rng = np.random.default_rng([SEED, int(hashlib.sha256(data).hexdigest()[:16], 16)])
         rows += row(f"{corpus} as it is", samples)
         for _ in range(COPIES):
-            rows += row(f"{corpus} altered", vary(samples, rng))
+            rows += row(f"{corpus} altered", random_degradation(samples, rng))
     return rows
 
 

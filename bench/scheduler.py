@@ -34,9 +34,9 @@ from bench.measure import (
     missing_row,
 )
 from emo.batch import dask
-from emo.batch.inputs import Item
+from emo.batch.inputs import Source
 from emo.batch.journal import Journal
-from emo.batch.rows import Done
+from emo.batch.rows import Result
 
 SIZES = (1, 32, 128)
 CLIPS, LEAST_GROUPS, MOST_GROUPS = 20_000, 300, 1000
@@ -47,9 +47,9 @@ PATIENCE_S = 60.0
 TICKS = os.sysconf("SC_CLK_TCK") if hasattr(os, "sysconf") else 100
 
 
-def give_rows(row_bytes: int, items: Sequence[Item]) -> list[Done]:
+def give_rows(row_bytes: int, items: Sequence[Source]) -> list[Result]:
     """A row for each recording, without any work."""
-    return [Done(item.name, False, make_line(item.name, row_bytes)) for item in items]
+    return [Result(item.name, False, make_line(item.name, row_bytes)) for item in items]
 
 
 def make_line(name: str, row_bytes: int) -> bytes:
@@ -58,7 +58,7 @@ def make_line(name: str, row_bytes: int) -> bytes:
     return f'{head}, "filled": "{"x" * max(0, row_bytes - len(head) - 16)}"}}\n'.encode()
 
 
-def give_up(item: Item, reason: str) -> Done:
+def give_up(item: Source, reason: str) -> Result:
     """The row of what took its process with it; here nothing does."""
     raise RuntimeError(f"{item.name}: {reason}")
 
@@ -146,7 +146,7 @@ def measure(options: Options) -> Iterator[Row | Facts]:
 
 def _hand_out(here: Cluster, folder: Path, size: int, count: int) -> None:
     """Run groups through the product's own loop and into its own journal."""
-    groups = ([Item(f"{g}/{i}") for i in range(size)] for g in range(count))
+    groups = ([Source(f"{g}/{i}") for i in range(size)] for g in range(count))
     rows = folder / f"{size}-{count}.jsonl"
     work = partial(give_rows, ROW_BYTES)
     written = 0

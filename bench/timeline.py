@@ -20,7 +20,7 @@ import numpy as np
 from bench.measure import Facts, Options, Part, Row, Target, main, make_row
 from emo.audio.clip import load
 from emo.inference.predictor import load_models
-from emo.inference.timeline import follow
+from emo.inference.timeline import iter_timeline
 from tests.support.signals import encoded, voice
 
 LONGEST_S, QUICK_S = 600.0, 30.0
@@ -38,7 +38,10 @@ def measure(options: Options) -> Iterator[Row | Facts]:
         models = load_models()
         for _ in range(options.times(RUNS, 1)):
             start_s = time.perf_counter()
-            grown = [(time.perf_counter() - start_s, found) for found in follow(load(path), models)]
+            grown = [
+                (time.perf_counter() - start_s, found)
+                for found in iter_timeline(load(path), models)
+            ]
             first_s.append(grown[:2][-1][0])
             last_s.append(grown[-1][0])
             rates.append(grown[-1][1].total / last_s[-1])

@@ -22,7 +22,7 @@ import soundfile
 
 from bench.measure import Facts, Options, Part, Row, Target, main, make_row, timed_s
 from emo.audio import clip
-from emo.audio.isolated import Decoder
+from emo.audio.isolated import IsolatedDecoder
 from emo.errors import AudioError
 from tests.support import signals
 from tests.support.malformed import malformed
@@ -105,7 +105,7 @@ def _rows(upload: Upload, runs: int) -> Iterator[Row]:
 
 def _read_once(data: bytes) -> tuple[float, float, str]:
     """Seconds until the answer, memory on top in MB, and whether it was read or refused."""
-    decoder, answer = Decoder(1), "read"
+    decoder, answer = IsolatedDecoder(1), "read"
     try:
         decoder.decode(signals.encoded(signals.voice(duration_s=1.0)))  # it has started
         pids = [os.getpid(), *decoder.held()]
@@ -142,7 +142,7 @@ def _memory_mb(pid: int, kind: str) -> float:
 
 def _overhead_row(runs: int) -> Row:
     data = signals.encoded(signals.voice(duration_s=4.0, rate_hz=48_000), 48_000)
-    decoder = Decoder(1)
+    decoder = IsolatedDecoder(1)
     try:
         decoder.decode(data)
         more_ms = []

@@ -74,7 +74,7 @@ class ModelFaultError(ModelError):
         self.key = key
 
 
-class LessonError(EmoError):
+class AdaptationError(EmoError):
     """Clips that a person taught, or a file of them, cannot be used."""
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from emo.audio.isolated import Decoder
+from emo.audio.isolated import IsolatedDecoder
 from emo.audio.limits import MAX_DURATION_S
 from emo.batch import inputs
 from emo.batch.journal import Journal
@@ -18,7 +18,7 @@ from emo.errors import DecoderError, EmoError
 from emo.evaluation.manifest import read_manifest
 from emo.features.frames import N_MELS
 from emo.features.functionals import functional_names
-from emo.inference.adaptation import read_lessons
+from emo.inference.adaptation import read_examples
 from emo.inference.predictor import MODEL_KEYS
 from emo.labels import TRAINED_LABELS
 from fuzz import seeds
@@ -31,7 +31,7 @@ class Failure(Exception):
     """What may not happen: a crash, an error of no type, or a result that is none."""
 
 
-def check(given: Input, decoder: Decoder, directory: Path) -> str:
+def check(given: Input, decoder: IsolatedDecoder, directory: Path) -> str:
     """:data:`USED`, or the name of the error that refused the input.
 
     Raises
@@ -59,7 +59,7 @@ def check(given: Input, decoder: Decoder, directory: Path) -> str:
     return USED
 
 
-def _decode(given: Input, decoder: Decoder) -> None:
+def _decode(given: Input, decoder: IsolatedDecoder) -> None:
     clip = decoder.decode(given.data, given.seed)
     _hold(clip.samples.dtype == np.float32, "samples of another kind")
     _hold(0.29 <= clip.duration_s <= MAX_DURATION_S + 0.1, "a length out of the limits")
@@ -94,7 +94,7 @@ def _rows(data: bytes, directory: Path) -> None:
 
 
 def _lessons(data: bytes, directory: Path) -> None:
-    for lesson in read_lessons(data, seeds.DIGEST, seeds.N_HIDDEN):
+    for lesson in read_examples(data, seeds.DIGEST, seeds.N_HIDDEN):
         _hold(bool(np.isfinite(lesson.hidden).all()), "a lesson that is not finite")
 
 

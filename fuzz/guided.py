@@ -28,7 +28,7 @@ _FOLDER = TemporaryDirectory()
 
 
 def _containers(data: bytes) -> None:
-    formats.recognise(data)
+    formats.sniff(data)
 
 
 def _weights(data: bytes) -> None:

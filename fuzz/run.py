@@ -11,7 +11,7 @@ from collections import Counter, defaultdict
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from emo.audio.isolated import Decoder
+from emo.audio.isolated import IsolatedDecoder
 from fuzz.check import USED, Failure, check
 from fuzz.mutate import Input, make
 
@@ -28,7 +28,7 @@ def main() -> int:
     parser.add_argument("--first", type=int, default=0, help="number of the first")
     asked = parser.parse_args()
     signal.signal(signal.SIGALRM, _stuck)
-    decoder = Decoder(1)
+    decoder = IsolatedDecoder(1)
     found: dict[str, Counter[str]] = defaultdict(Counter)
     failures: list[str] = []
     slowest = (0.0, "")
@@ -69,7 +69,7 @@ def _stuck(number: int, frame: object) -> None:
     raise TimeoutError(f"stuck for {STUCK_S:.0f} s")
 
 
-def _timed(given: Input, decoder: Decoder, folder: Path) -> tuple[float, str | Failure]:
+def _timed(given: Input, decoder: IsolatedDecoder, folder: Path) -> tuple[float, str | Failure]:
     start_s = time.perf_counter()
     outcome: str | Failure
     signal.setitimer(signal.ITIMER_REAL, STUCK_S)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from emo.inference.adaptation import Lesson, write_lessons
+from emo.inference.adaptation import Example, write_examples
 from emo.labels import LABELS
 from tests.support import damaged as support_damaged
 from tests.support import signals
@@ -116,7 +116,7 @@ def documents() -> dict[str, bytes]:
     rng = np.random.default_rng(3)
     shares = rng.dirichlet(np.ones(len(LABELS)), 4)
     lessons = [
-        Lesson(f"clip {i}", LABELS[i % 2], shares[i], rng.normal(size=N_HIDDEN).astype(np.float32))
+        Example(f"clip {i}", LABELS[i % 2], shares[i], rng.normal(size=N_HIDDEN).astype(np.float32))
         for i in range(4)
     ]
     row = {"path": "a.wav", "run": "r", "label": "sad", "models": {"tree": {"label": "sad"}}}
@@ -127,7 +127,7 @@ def documents() -> dict[str, bytes]:
         "clips.tar": archive.getvalue(),
         "clips.tar.gz": packed.getvalue(),
         "rows.jsonl": rows.encode(),
-        "lessons.json": write_lessons(lessons, DIGEST).encode(),
+        "lessons.json": write_examples(lessons, DIGEST).encode(),
         "model.json": (MODELS / "tree" / "model.json").read_bytes(),
         "weights.npz": (MODELS / "tree" / "weights.npz").read_bytes(),
         "calibration.json": (MODELS / "calibration.json").read_bytes(),

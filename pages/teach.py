@@ -5,7 +5,7 @@ from emo.app.teach import page, text
 
 common.begin(text.TITLE, text.LEAD)
 page.show_ways_in()
-page.hear_what_was_given()
-page.show_lessons()
-page.show_learned()
+page.process_waiting()
+page.show_examples()
+page.show_fitted()
 page.show_files()

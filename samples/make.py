@@ -34,7 +34,7 @@ from tqdm import tqdm
 
 from emo.audio.clip import RATE_HZ, decode
 from emo.inference.predictor import MODEL_KEYS, Models, load_models, predict
-from emo.inference.timeline import follow
+from emo.inference.timeline import iter_timeline
 from emo.labels import LABELS, VOTE
 
 KEPT, STEP = 6, 0.15
@@ -263,7 +263,7 @@ def judge_over_time(take: Take, models: Models) -> Scored:
     ``vote`` is the mean over its time, and ``agreeing`` counts the models that answer the emotion
     meant for the greater part of it.
     """
-    *_, heard = follow(decode(to_flac(take.samples)), models)
+    *_, heard = iter_timeline(decode(to_flac(take.samples)), models)
     shares = (heard.shown_s[:, 1] - heard.shown_s[:, 0]) / heard.duration_s
     meant = LABELS.index(take.emotion)
     agreeing = sum(

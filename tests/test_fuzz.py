@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from emo.audio.clip import Clip
-from emo.audio.isolated import Decoder
+from emo.audio.isolated import IsolatedDecoder
 from fuzz import seeds
 from fuzz.check import USED, Failure, check
 from fuzz.mutate import VERSION, Input, make, mend_pages, spans
@@ -32,8 +32,8 @@ CIRCLE = "a tree with a branch that leads back was walked without end"
 
 
 @pytest.fixture(scope="module")
-def decoder() -> Iterator[Decoder]:
-    found = Decoder(1)
+def decoder() -> Iterator[IsolatedDecoder]:
+    found = IsolatedDecoder(1)
     yield found
     found.stop()
 
@@ -43,11 +43,13 @@ def test_the_numbers_of_what_failed_are_of_this_version() -> None:
 
 
 @pytest.mark.parametrize("number", FOUND, ids=str)
-def test_what_failed_once_fails_no_more(number: int, decoder: Decoder, tmp_path: Path) -> None:
+def test_what_failed_once_fails_no_more(
+    number: int, decoder: IsolatedDecoder, tmp_path: Path
+) -> None:
     check(make(number), decoder, tmp_path)
 
 
-def test_a_tree_that_leads_back_is_refused(decoder: Decoder, tmp_path: Path) -> None:
+def test_a_tree_that_leads_back_is_refused(decoder: IsolatedDecoder, tmp_path: Path) -> None:
     with np.load(seeds.MODELS / "tree" / "weights.npz") as stored:
         arrays = {name: stored[name] for name in stored.files}
     arrays["left"][arrays["left"] > 0] = 0
@@ -57,13 +59,17 @@ def test_a_tree_that_leads_back_is_refused(decoder: Decoder, tmp_path: Path) -> 
     assert check(given, decoder, tmp_path) == "ModelError", CIRCLE
 
 
-def test_damaged_inputs_are_used_or_refused_in_words(decoder: Decoder, tmp_path: Path) -> None:
+def test_damaged_inputs_are_used_or_refused_in_words(
+    decoder: IsolatedDecoder, tmp_path: Path
+) -> None:
     outcomes = [check(make(number), decoder, tmp_path) for number in range(1000, 1000 + COUNT)]
     assert 0.1 < outcomes.count(USED) / COUNT < 0.6  # or the damage is none, or hides all else
     assert len(set(outcomes)) >= 6
 
 
-def test_every_format_is_sound_before_it_is_damaged(decoder: Decoder, tmp_path: Path) -> None:
+def test_every_format_is_sound_before_it_is_damaged(
+    decoder: IsolatedDecoder, tmp_path: Path
+) -> None:
     for name, data in {**seeds.recordings(), **seeds.documents()}.items():
         outcome = check(Input(-1, name, data), decoder, tmp_path)
         assert outcome == ("NotAudioError" if name == "video.webm" else USED), name
@@ -89,7 +95,7 @@ def test_checksums_are_mended() -> None:
 
 
 def test_a_failure_is_one(tmp_path: Path) -> None:
-    class Broken(Decoder):
+    class Broken(IsolatedDecoder):
         def decode(self, data: bytes, name: str = "", channel: str = "mix") -> Clip:
             raise ZeroDivisionError(name)
 

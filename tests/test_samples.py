@@ -10,7 +10,7 @@ import pytest
 
 from emo.audio.clip import RATE_HZ, load
 from emo.features.frames import analyse
-from emo.inference.timeline import follow
+from emo.inference.timeline import iter_timeline
 from emo.labels import LABELS
 from tests.support.signals import voice
 
@@ -69,7 +69,7 @@ def test_the_vote_hears_most_of_the_minute_as_it_is_meant(make):
     row = read_list()[-1]
     models = make.load_models()
     clip = load(SAMPLES / row["file"])
-    *_, found = follow(clip, models)
+    *_, found = iter_timeline(clip, models)
     meant = [
         next(p["emotion"] for p in row["parts"] if p["start_s"] <= middle_s <= p["stop_s"])
         for middle_s in found.heard_s.mean(axis=1)

@@ -19,7 +19,7 @@ from emo.audio.clip import Clip
 from emo.errors import ModelError
 from emo.inference import predictor
 from emo.server import memory
-from emo.server.concurrency import gate
+from emo.server.concurrency import limiter
 from emo.server.telemetry import COUNTERS
 from emo.system import paths
 
@@ -51,7 +51,7 @@ def begin(title: str, lead: str) -> None:
     st.html(f'<p class="emo-lead">{lead}</p>')
 
 
-def plain(text: str) -> str:
+def escape_markdown(text: str) -> str:
     r"""The text with every character that Markdown would read as a sign escaped by ``\``."""
     return _MARKDOWN.sub(r"\\\1", _SPACES.sub(" ", text))
 
@@ -105,7 +105,7 @@ def metrics_or_sentence() -> Metrics:
     try:
         metrics = load_metrics(paths.MODELS_DIR)
     except ModelError as error:
-        st.error(plain(str(error)))
+        st.error(escape_markdown(str(error)))
         return {}
     if not metrics:
         st.warning(app_text.NO_METRICS)
@@ -149,7 +149,7 @@ def turn(kind: str, size: float = 0) -> Iterator[None]:
     BusyError
         Too many run and wait already, or there is no memory for it.
     """
-    with gate().enter(visitors.address()), clip_cache.room().take(size), COUNTERS.work(kind):
+    with limiter().enter(visitors.address()), clip_cache.room().take(size), COUNTERS.work(kind):
         yield
 
 

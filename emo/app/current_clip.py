@@ -58,7 +58,7 @@ def is_own(choice: Choice) -> bool:
 
 def choose(choice: Choice) -> None:
     """Nothing; what a person did makes this clip the one that the page shows."""
-    url.note_act()
+    url.mark_user_action()
     take_clip(choice)
 
 

@@ -56,7 +56,7 @@ SAMPLES_NOTE = (
     "Synthetic speech, chosen with these models from many tries, so no test of them. No person "
     "speaks."
 )
-MOST_QUOTED = 90
+MAX_QUOTED = 90
 CALM_TOLD = 0.1
 """Share of calm from which on it is said that it was left out."""
 SAMPLE_OF_ALL = "all seven in a minute"
@@ -223,9 +223,9 @@ def samples_note(unsure: Sequence[str]) -> str:
 
 def quoted(text: str) -> str:
     """What a sample says, in quotation marks; of much, how it begins."""
-    if len(text) <= MOST_QUOTED:
+    if len(text) <= MAX_QUOTED:
         return f"“{text}”"
-    return f"“{text[:MOST_QUOTED].rsplit(' ', 1)[0]} …”"
+    return f"“{text[:MAX_QUOTED].rsplit(' ', 1)[0]} …”"
 
 
 def unsure_of(names: Sequence[str]) -> str:

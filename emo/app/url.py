@@ -21,11 +21,11 @@ def show(state: Mapping[str, str]) -> None:
 _ACTED = "acted"
 
 
-def note_act() -> None:
+def mark_user_action() -> None:
     """Nothing; call it from a callback: a person changed what the page shows."""
     st.session_state[_ACTED] = True
 
 
-def take_act() -> bool:
+def pop_user_action() -> bool:
     """Return whether a person changed what the page shows since this was asked last."""
     return bool(st.session_state.pop(_ACTED, False))

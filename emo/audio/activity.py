@@ -15,7 +15,7 @@ Doubles = npt.NDArray[np.float64]
 
 SPAN_THRESHOLD_DB = -30.0  # below the loudest 200 ms: not speech
 SPAN_MARGIN = RATE_HZ // 20  # 50 ms kept on both sides
-SPAN_SHORTEST = RATE_HZ // 5  # 200 ms
+SPAN_MIN = RATE_HZ // 5  # 200 ms
 PIECE = 60 * RATE_HZ  # samples measured at once, to bound the memory
 
 
@@ -40,7 +40,7 @@ class Span:
 
         The first frame of :func:`analyse` is centred on the first of them.
         """
-        margin = SPAN_MARGIN + max(0, (SPAN_SHORTEST - (self.stop - self.start)) // 2)
+        margin = SPAN_MARGIN + max(0, (SPAN_MIN - (self.stop - self.start)) // 2)
         return self.start - margin, self.stop + margin
 
 

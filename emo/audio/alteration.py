@@ -51,7 +51,7 @@ _RING = RATE_HZ // 10  # zeros for a filter to ring out in
 
 
 @dataclass(frozen=True)
-class Settings:
+class Alteration:
     """How a clip is altered; without any, not at all.
 
     Attributes
@@ -106,10 +106,10 @@ class Settings:
         return tuple(parts)
 
 
-NEUTRAL = Settings()
+NEUTRAL = Alteration()
 
 
-def alter(clip: Clip, settings: Settings) -> Clip:
+def alter_clip(clip: Clip, settings: Alteration) -> Clip:
     """The clip as it would be with these settings, and a warning that says so; else as it was.
 
     Raises
@@ -140,12 +140,12 @@ def alter(clip: Clip, settings: Settings) -> Clip:
     return replace(clip, samples=samples, warnings=(notice(settings), *clip.warnings))
 
 
-def notice(settings: Settings) -> str:
+def notice(settings: Alteration) -> str:
     """Return the sentence that says how a clip was altered, the first of its warnings."""
     return f"The answers are for the clip as altered: {', '.join(settings.words())}."
 
 
-def apply(samples: Floats, settings: Settings) -> Floats:
+def apply(samples: Floats, settings: Alteration) -> Floats:
     """The samples with these settings, float32 (round(n / speed),); neutral ones change nothing.
 
     The voice comes first, then the noise of the room, the telephone and the level.  Noise may take

@@ -16,7 +16,7 @@ import numpy.typing as npt
 import soxr
 
 from emo.audio.channels import MIX, Activity, Alone, names_of, place_of
-from emo.audio.containers.formats import named_kind, recognise
+from emo.audio.containers.formats import named_kind, sniff
 from emo.audio.decoders import Samples, Stream, check_header, minutes, open_stream
 from emo.audio.limits import MAX_BYTES, MIN_DURATION_S
 from emo.errors import (
@@ -188,7 +188,7 @@ def decode_each(data: bytes, name: str = "") -> dict[str, Clip | AudioError]:
 def _open(data: bytes) -> tuple[str, Stream]:
     """Return the container of a recording and its stream, held against the limits."""
     _check_bytes(len(data))
-    kind = recognise(data)
+    kind = sniff(data)
     stream = open_stream(data, kind)
     check_header(stream.rate_hz, stream.channels, stream.frames)
     return kind, stream

@@ -49,7 +49,7 @@ PROCESSES = min(4, os.cpu_count() or 1) + 1
 LOG = logging.getLogger("emo")
 
 _CODE = (
-    "from emo.audio.sandbox import leave_network; held = leave_network(); "
+    "from emo.audio.sandbox import enter_network_namespace; held = enter_network_namespace(); "
     "from emo.audio.isolated import serve; serve(held)"
 )
 _KEPT = ("PATH", "LD_LIBRARY_PATH", "SYSTEMROOT", "TMP", "TEMP", "LANG", "TZ")
@@ -76,7 +76,7 @@ def serve(held: list[str]) -> None:
     """Nothing; answers until the pipe that asks is closed.  Runs in a process of its own."""
     asks, answers = _take_pipes()
     _warm_up()
-    held += sandbox.close_down(DECODE_MEMORY_BYTES, max(asks.fileno(), answers.fileno()))
+    held += sandbox.restrict_process(DECODE_MEMORY_BYTES, max(asks.fileno(), answers.fileno()))
     _send(answers, {"held": held}, _NOTHING)
     while head := asks.read(_ASKED.size):
         sizes = _ASKED.unpack(head)
@@ -286,7 +286,7 @@ def _checked(answer: Any, samples: Samples, data: bytes) -> Clip:
         raise DecoderError(_unreadable("stumbled")) from error
 
 
-class Decoder:
+class IsolatedDecoder:
     """Processes that read recordings; each is started once, kept, and replaced when it ends."""
 
     def __init__(self, processes: int = PROCESSES) -> None:
@@ -434,8 +434,8 @@ def _start_reader() -> _Reader:
 
 
 @functools.cache
-def shared() -> Decoder:
+def shared() -> IsolatedDecoder:
     """The decoder of this process, for all its sessions; its processes end with it."""
-    decoder = Decoder()
+    decoder = IsolatedDecoder()
     atexit.register(decoder.stop)
     return decoder

@@ -36,12 +36,12 @@ SIGNAL = getattr(signal, "SIGPROF", 0)
 _PAGES = "/proc/self/statm"
 
 
-def leave_network() -> list[str]:
+def enter_network_namespace() -> list[str]:
     """What is given up before anything is loaded.
 
     An empty network namespace has no interface but its own loopback, and as nobody in it there are
-    no rights to get more.  Where the system forbids namespaces, the filter of :func:`close_down`
-    still lets no socket be made.
+    no rights to get more.  Where the system forbids namespaces, the filter of
+    :func:`restrict_process` still lets no socket be made.
     """
     held = []
     if sys.platform == "linux":
@@ -53,7 +53,7 @@ def leave_network() -> list[str]:
     return held
 
 
-def close_down(memory_bytes: int, highest_descriptor: int) -> list[str]:
+def restrict_process(memory_bytes: int, highest_descriptor: int) -> list[str]:
     """What is given up once everything is loaded: from here on memory and computing are all.
 
     Parameters

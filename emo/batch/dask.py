@@ -12,21 +12,21 @@ from contextlib import ExitStack
 from itertools import islice
 from typing import Any
 
-from emo.batch.inputs import Item
+from emo.batch.inputs import Source
 from emo.batch.pool import GiveUp, Task, Work
-from emo.batch.rows import Done
+from emo.batch.rows import Result
 from emo.errors import EmoError
 
 LOCAL = "local"
 AHEAD = 2  # groups for each thread of the cluster: one in work, one waiting
-MOST_AGAIN = 256  # recordings that wait to be tried again, which is done when all else is
+MAX_RETRIES = 256  # recordings that wait to be tried again, which is done when all else is
 JOIN_S = 60.0
 _LOOK_S = 5.0  # between looks at how many workers there are
 
 
 def run(
-    groups: Iterable[Sequence[Item]], work: Work, address: str, jobs: int, give_up: GiveUp
-) -> Generator[list[Done], None, None]:
+    groups: Iterable[Sequence[Source]], work: Work, address: str, jobs: int, give_up: GiveUp
+) -> Generator[list[Result], None, None]:
     """What the groups gave, in the order in which they are ready.
 
     Parameters
@@ -92,10 +92,10 @@ def _connect(distributed: Any, address: str, jobs: int, stack: ExitStack) -> Any
 def _gather(
     distributed: Any,
     client: Any,
-    groups: Iterable[Sequence[Item]],
+    groups: Iterable[Sequence[Source]],
     work: Work,
     give_up: GiveUp,
-) -> Generator[list[Done], None, None]:
+) -> Generator[list[Result], None, None]:
     tasks = (Task(group) for group in groups)
     again: list[Task] = []
     handed_out: dict[str, Task] = {}
@@ -105,7 +105,7 @@ def _gather(
         if time.monotonic() - looked_s > _LOOK_S:  # workers come and go
             room, looked_s = AHEAD * max(1, sum(client.nthreads().values())), time.monotonic()
         given: list[Task] = []
-        if not ended and len(again) < MOST_AGAIN:
+        if not ended and len(again) < MAX_RETRIES:
             free = max(0, room - len(handed_out))
             given = list(islice(tasks, free))
             ended = len(given) < free
@@ -128,7 +128,7 @@ def _gather(
             again += [Task((item,), again=True) for item in task.items]
 
 
-def _outcome(distributed: Any, future: Any) -> tuple[list[Done] | None, str]:
+def _outcome(distributed: Any, future: Any) -> tuple[list[Result] | None, str]:
     """The rows; or none, and how the workers ended that had the group."""
     try:
         return future.result(), ""  # a worker that dies before it was fetched does it once more

@@ -39,7 +39,7 @@ DEAD_LINK = "a link that leads to nothing"
 
 
 @dataclass(frozen=True)
-class Item:
+class Source:
     """A recording to be read.
 
     Attributes
@@ -64,13 +64,13 @@ class _Search:
     skip: Skip
     counts: bool = False
 
-    def members(self, text: str) -> Iterator[Item]:
+    def members(self, text: str) -> Iterator[Source]:
         return (_count if self.counts else _members)(text, self)
 
 
 def find_items(
     given: Sequence[str], wanted: Wanted, lines: Iterable[str] = (), skip: Skip = ignore
-) -> Iterator[Item]:
+) -> Iterator[Source]:
     """Yield the recordings that are wanted, in the order found.
 
     Parameters
@@ -119,7 +119,7 @@ def count_items(given: Sequence[str]) -> int | None:
     return count
 
 
-def load_item(item: Item, channel: str = MIX) -> Clip:
+def load_item(item: Source, channel: str = MIX) -> Clip:
     """Return the clip that a recording, or one channel of it, holds.
 
     Raises
@@ -130,7 +130,7 @@ def load_item(item: Item, channel: str = MIX) -> Clip:
     return decode(_bytes_of(item), _short_name(item), channel)
 
 
-def load_channels(item: Item) -> dict[str, Clip | AudioError]:
+def load_channels(item: Source) -> dict[str, Clip | AudioError]:
     """The clip of each channel of a recording by its name, or why there is none.
 
     Raises
@@ -141,7 +141,7 @@ def load_channels(item: Item) -> dict[str, Clip | AudioError]:
     return decode_each(_bytes_of(item), _short_name(item))
 
 
-def _bytes_of(item: Item) -> bytes:
+def _bytes_of(item: Source) -> bytes:
     if item.error:
         raise AudioError(item.error)
     if item.data is not None:
@@ -149,7 +149,7 @@ def _bytes_of(item: Item) -> bytes:
     return _fetch(item.place) if is_address(item.place) else read_file(item.place)
 
 
-def _short_name(item: Item) -> str:
+def _short_name(item: Source) -> str:
     return PurePosixPath(item.place or item.name).name
 
 
@@ -161,7 +161,7 @@ def is_address(text: str) -> bool:
 # --- paths ---------------------------------------------------------------------------------------
 
 
-def _at_path(text: str, search: _Search) -> Iterator[Item]:
+def _at_path(text: str, search: _Search) -> Iterator[Source]:
     text = os.path.normpath(text)
     if os.path.isdir(text):
         yield from _in_folder(text, search)
@@ -172,14 +172,14 @@ def _at_path(text: str, search: _Search) -> Iterator[Item]:
             if item is not None:
                 yield item
         if not found and search.wanted(text):
-            yield Item(text, error="No file matches this pattern; check how it is spelt.")
+            yield Source(text, error="No file matches this pattern; check how it is spelt.")
     elif text.lower().endswith(LISTS):
         yield from _one_or_list(text, search)
     else:
         yield from _one(text, search)
 
 
-def _one(text: str, search: _Search) -> Iterator[Item]:
+def _one(text: str, search: _Search) -> Iterator[Source]:
     """Yield the recording that is named itself, or those in the archive that it is."""
     if is_address(text):
         yield from _file_at_address(text, search)
@@ -197,7 +197,7 @@ def _one(text: str, search: _Search) -> Iterator[Item]:
             yield from search.members(text) if is_archive else _item(text, search)
 
 
-def _one_or_list(text: str, search: _Search) -> Iterator[Item]:
+def _one_or_list(text: str, search: _Search) -> Iterator[Source]:
     """Yield what a list names; or the file itself where it is a recording that is called so."""
     try:
         is_recording = not reason_to_skip(_head(text))
@@ -214,7 +214,7 @@ def _one_or_list(text: str, search: _Search) -> Iterator[Item]:
         yield from _item(text, search, str(error))
 
 
-def _sought(text: str, search: _Search) -> Iterator[Item]:
+def _sought(text: str, search: _Search) -> Iterator[Source]:
     """Yield a regular file of a folder or pattern if it is a recording; others are passed over."""
     if promises_sound(text):
         yield from _item(text, search)
@@ -234,10 +234,10 @@ def _sought(text: str, search: _Search) -> Iterator[Item]:
         yield from _item(text, search)
 
 
-def _item(text: str, search: _Search, error: str = "") -> Iterator[Item]:
+def _item(text: str, search: _Search, error: str = "") -> Iterator[Source]:
     if search.wanted(text):
         place = text if is_address(text) else os.path.abspath(text)
-        yield Item(text, error=error) if error else Item(text, place)
+        yield Source(text, error=error) if error else Source(text, place)
 
 
 def _is_archive(name: str, reason: str) -> bool:
@@ -255,7 +255,7 @@ def _head(path: str) -> bytes:
 
 def _in_folder(
     top: str, search: _Search, fits: Callable[[str], bool] = lambda path: True
-) -> Iterator[Item]:
+) -> Iterator[Source]:
     """Yield what lies in a folder and those below, each of them once.
 
     Linked folders come after all others and in the order of their names, so that the same file has
@@ -297,7 +297,7 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
         return False
 
 
-def _entry(path: str, entry: os.DirEntry[str], search: _Search) -> Iterator[Item]:
+def _entry(path: str, entry: os.DirEntry[str], search: _Search) -> Iterator[Source]:
     """Yield the recording that an entry of a folder is; what is none is passed over."""
     if entry.name.startswith("."):  # such as the ._… that macOS puts beside each file
         search.skip(path, HIDDEN)
@@ -312,7 +312,7 @@ def _entry(path: str, entry: os.DirEntry[str], search: _Search) -> Iterator[Item
         yield from _sought(path, search)
 
 
-def _matching(pattern: str, search: _Search) -> Iterator[Item | None]:
+def _matching(pattern: str, search: _Search) -> Iterator[Source | None]:
     """Yield the recordings that a pattern names; None for each path that matches."""
     parts = PurePosixPath(pattern.replace(os.sep, "/")).parts
     if "**" in parts:  # by our own walk, since that of glob goes round in circles of links
@@ -336,7 +336,7 @@ def _matching(pattern: str, search: _Search) -> Iterator[Item | None]:
             yield from _sought(path, search)
 
 
-def _below(top: str, patterns: tuple[str, ...], search: _Search) -> Iterator[Item | None]:
+def _below(top: str, patterns: tuple[str, ...], search: _Search) -> Iterator[Source | None]:
     """Yield the recordings below a folder whose paths, or folders, match the patterns."""
     matched = False
 
@@ -366,7 +366,7 @@ def _matches(parts: Sequence[str], patterns: Sequence[str]) -> bool:
 
 def _listed(
     lines: Iterable[str], search: _Search, folders: Sequence[str] = ("",)
-) -> Iterator[Item]:
+) -> Iterator[Source]:
     """Yield what the lines of a list name, by paths that start in one of the folders."""
     for line in lines:
         text = line.strip("\ufeff\r\n")
@@ -379,21 +379,21 @@ def _listed(
         yield from _in_folder(path, search) if os.path.isdir(path) else _one(path, search)
 
 
-def _members(text: str, search: _Search) -> Iterator[Item]:
+def _members(text: str, search: _Search) -> Iterator[Source]:
     """Yield the recordings in an archive, each read as it streams by."""
     count = 0
     try:
         with _opened(text) as file:
             for member in read_members(file, search.wanted, search.skip, text):
                 count += 1
-                yield Item(member.name, data=member.data, error=member.error)
+                yield Source(member.name, data=member.data, error=member.error)
     except EmoError:
         raise
     except Exception as error:  # each compression and each kind of storage has errors of its own
         yield from _item(text, search, _broken(count, error))
 
 
-def _count(text: str, search: _Search) -> Iterator[Item]:
+def _count(text: str, search: _Search) -> Iterator[Source]:
     """Yield nothing; ask for each recording in an archive, which must allow to jump in it."""
     count_members(text, search.wanted, text)
     yield from ()
@@ -432,7 +432,7 @@ def _opened(text: str) -> AbstractContextManager[Any]:
     return opened
 
 
-def _at_address(text: str, search: _Search) -> Iterator[Item]:
+def _at_address(text: str, search: _Search) -> Iterator[Source]:
     """Yield what an address names: a list, a folder (by its last slash), a pattern or one file."""
     try:
         system, path = _fsspec(text).core.url_to_fs(text)
@@ -446,7 +446,7 @@ def _at_address(text: str, search: _Search) -> Iterator[Item]:
         yield from _item(text, search, _unreachable(error))
 
 
-def _through(system: Any, path: str, text: str, search: _Search) -> Iterator[Item]:
+def _through(system: Any, path: str, text: str, search: _Search) -> Iterator[Source]:
     """Yield the same, through the file system that the address belongs to."""
     if text.lower().endswith(LISTS):
         with _opened(text) as file:
@@ -465,12 +465,12 @@ def _through(system: Any, path: str, text: str, search: _Search) -> Iterator[Ite
         yield from _file_at_address(text, search)
 
 
-def _file_at_address(text: str, search: _Search) -> Iterator[Item]:
+def _file_at_address(text: str, search: _Search) -> Iterator[Source]:
     is_archive = text.lower().endswith(ARCHIVES)
     yield from search.members(text) if is_archive else _item(text, search)
 
 
-def _sought_at(system: Any, path: str, search: _Search) -> Iterator[Item]:
+def _sought_at(system: Any, path: str, search: _Search) -> Iterator[Source]:
     """Yield a file at an address if it is a recording; others are passed over."""
     address = system.unstrip_protocol(path)
     if PurePosixPath(path).name.startswith("."):

@@ -13,7 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO
 
-from emo.batch.rows import Done, is_last, recording_of
+from emo.batch.rows import Result, is_last, recording_of
 from emo.errors import EmoError
 from emo.system.files import check_output, naming
 
@@ -121,7 +121,7 @@ class Journal:
         with self._file, naming(self._path):
             os.fsync(self._file.fileno())
 
-    def append(self, found: Sequence[Done]) -> None:
+    def append(self, found: Sequence[Result]) -> None:
         """Nothing; writes the rows of some recordings."""
         if not found:
             return

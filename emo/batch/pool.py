@@ -16,15 +16,15 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from typing import Any
 
-from emo.batch.inputs import Item
-from emo.batch.rows import Done
+from emo.batch.inputs import Source
+from emo.batch.rows import Result
 from emo.errors import EmoError
 from emo.system.spawn import WorkerContext
 
-Work = Callable[[Sequence[Item]], list[Done]]
+Work = Callable[[Sequence[Source]], list[Result]]
 """What is to be done with some recordings; of none, whatever has to be done before."""
 
-GiveUp = Callable[[Item, str], Done]
+GiveUp = Callable[[Source, str], Result]
 """The row of a recording that takes its process with it, from the reason."""
 
 LIMIT_S = 120.0
@@ -38,17 +38,17 @@ _LOOK_S, _REST_S = 0.02, 0.5  # between looks, while there is and is not a free 
 class Task:
     """Some recordings for one process; whether they are tried again, each alone."""
 
-    items: Sequence[Item]
+    items: Sequence[Source]
     again: bool = False
 
 
 def run(
-    groups: Iterable[Sequence[Item]],
+    groups: Iterable[Sequence[Source]],
     work: Work,
     jobs: int,
     give_up: GiveUp,
     limit_s: float = LIMIT_S,
-) -> Generator[list[Done], None, None]:
+) -> Generator[list[Result], None, None]:
     """What the groups gave, in the order in which they are ready; now and then nothing.
 
     Parameters
@@ -72,7 +72,7 @@ def run(
                 worker.give(task)
             if not again and feeder.ended and not crew.busy():
                 return
-            found: list[Done] = []
+            found: list[Result] = []
             for task, outcome in crew.outcomes(hurry=not feeder.ended):
                 if isinstance(outcome, list):
                     found += outcome
@@ -89,7 +89,7 @@ def run(
 class _Feeder:
     """Groups that a thread takes from an iterator, some ahead."""
 
-    def __init__(self, groups: Iterable[Sequence[Item]], ahead: int) -> None:
+    def __init__(self, groups: Iterable[Sequence[Source]], ahead: int) -> None:
         self.ended = False
         self._groups = groups
         self._ready: queue.Queue[Task | BaseException | None] = queue.Queue(ahead)
@@ -162,10 +162,10 @@ class _Worker:
 def _serve(connection: Connection, work: Work) -> None:
     """Nothing; does what it is sent until the other end is closed, as it is when that dies."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the process that handed out the work decides
-    items: Sequence[Item] = ()
+    items: Sequence[Source] = ()
     while True:
         try:
-            outcome: list[Done] | EmoError = work(items)
+            outcome: list[Result] | EmoError = work(items)
         except EmoError as error:
             outcome = error
         try:
@@ -195,7 +195,7 @@ class _Crew:
     def busy(self) -> bool:
         return any(w.task is not None for w in self._workers)
 
-    def outcomes(self, hurry: bool) -> Iterator[tuple[Task, list[Done] | str]]:
+    def outcomes(self, hurry: bool) -> Iterator[tuple[Task, list[Result] | str]]:
         """What became of tasks, after a short wait: rows, or how the process that had it ended."""
         pause_s = _LOOK_S if hurry and self.free() else _REST_S
         ready = wait([w.connection for w in self._workers], pause_s)

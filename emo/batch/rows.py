@@ -72,7 +72,7 @@ ALL = Channel()
 
 
 @dataclass(frozen=True)
-class Done:
+class Result:
     """What a recording gave: its rows as lines of JSON, with the line breaks."""
 
     name: str
@@ -80,7 +80,7 @@ class Done:
     lines: bytes
 
 
-def answered(name: str, run: str, clip: Clip, found: Prediction, channel: Channel = ALL) -> Done:
+def answered(name: str, run: str, clip: Clip, found: Prediction, channel: Channel = ALL) -> Result:
     """The row of a clip: the object that ``predict`` prints, the vote's answer before all.
 
     Where a classifier gave no numbers the row has its fault beside the others' answers.
@@ -89,10 +89,10 @@ def answered(name: str, run: str, clip: Clip, found: Prediction, channel: Channe
     head = _head(name, run, channel) | _vote(found.answers)
     faults = row.pop("faults", {})
     error = {"error": " ".join(faults.values())} if faults else {}
-    return Done(name, bool(faults), _lines([head | row | {"sha256": clip.sha256} | error]))
+    return Result(name, bool(faults), _lines([head | row | {"sha256": clip.sha256} | error]))
 
 
-def followed(name: str, run: str, clip: Clip, timeline: Timeline, channel: Channel = ALL) -> Done:
+def followed(name: str, run: str, clip: Clip, timeline: Timeline, channel: Channel = ALL) -> Result:
     """The rows of a long recording, one a window; without speech one row that has no answer."""
     shared = timeline.as_dict() | {"sha256": clip.sha256}
     spans = shared.pop("windows")
@@ -109,17 +109,17 @@ def followed(name: str, run: str, clip: Clip, timeline: Timeline, channel: Chann
     if not rows:
         rows = [head | {"window": 0, "windows": 0} | shared]
     error = {"error": " ".join(timeline.faults.values())} if timeline.faults else {}
-    return Done(name, bool(error), _lines([row | error for row in rows]))
+    return Result(name, bool(error), _lines([row | error for row in rows]))
 
 
-def refused(name: str, run: str, reason: str, channel: Channel = ALL) -> Done:
+def refused(name: str, run: str, reason: str, channel: Channel = ALL) -> Result:
     """The row of a recording that could not be read."""
-    return Done(name, True, _lines([_head(name, run, channel) | {"error": reason}]))
+    return Result(name, True, _lines([_head(name, run, channel) | {"error": reason}]))
 
 
-def joined(name: str, parts: Sequence[Done]) -> Done:
+def joined(name: str, parts: Sequence[Result]) -> Result:
     """The rows of all channels of a recording."""
-    return Done(name, any(part.failed for part in parts), b"".join(part.lines for part in parts))
+    return Result(name, any(part.failed for part in parts), b"".join(part.lines for part in parts))
 
 
 def _head(name: str, run: str, channel: Channel) -> Row:

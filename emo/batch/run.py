@@ -19,7 +19,7 @@ from emo.audio.clip import SAMPLES_VERSION, Clip
 from emo.batch.dask import run as run_on_cluster
 from emo.batch.inputs import (
     STANDARD_INPUT,
-    Item,
+    Source,
     count_items,
     find_items,
     is_address,
@@ -32,7 +32,7 @@ from emo.batch.pool import run as run_here
 from emo.batch.rows import (
     ALL,
     Channel,
-    Done,
+    Result,
     answered,
     convert,
     followed,
@@ -47,7 +47,7 @@ from emo.classifiers.storage import CARD
 from emo.errors import AudioError, EmoError, ModelError
 from emo.features.frames import FEATURES_VERSION
 from emo.inference.predictor import MODEL_KEYS, Models, load_models, predict_many
-from emo.inference.timeline import HOP_S, WINDOW_S, follow
+from emo.inference.timeline import HOP_S, WINDOW_S, iter_timeline
 from emo.system.files import check_output
 from emo.system.packages import check_batch
 from emo.system.paths import MODELS_DIR
@@ -68,7 +68,7 @@ _TOLD_S, _TOLD_ON_A_TERMINAL_S = 10.0, 0.5
 
 
 @dataclass(frozen=True)
-class Recipe:
+class RunConfig:
     """How a batch answers.
 
     Attributes
@@ -102,7 +102,9 @@ class Tally:
     took_s: float
 
 
-def make_recipe(models: Path = MODELS_DIR, timeline: bool = False, channel: str = MIX) -> Recipe:
+def make_run_config(
+    models: Path = MODELS_DIR, timeline: bool = False, channel: str = MIX
+) -> RunConfig:
     """The recipe for a folder of models as it is now.
 
     Raises
@@ -124,16 +126,16 @@ def make_recipe(models: Path = MODELS_DIR, timeline: bool = False, channel: str 
     parts.append(calibration.read_text(encoding="utf-8") if calibration.is_file() else None)
     run = hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:12]
     here = models.resolve() == MODELS_DIR
-    return Recipe("" if here else str(models.resolve()), timeline, run, channel)
+    return RunConfig("" if here else str(models.resolve()), timeline, run, channel)
 
 
 # --- in a worker ---------------------------------------------------------------------------------
 
-_loaded: dict[Recipe, Models] = {}
+_loaded: dict[RunConfig, Models] = {}
 _loading = threading.Lock()
 
 
-def models_of(recipe: Recipe) -> Models:
+def models_of(recipe: RunConfig) -> Models:
     """The models of a recipe, loaded once a process.
 
     Raises
@@ -144,7 +146,7 @@ def models_of(recipe: Recipe) -> Models:
     with _loading:
         if recipe not in _loaded:
             folder = Path(recipe.models) if recipe.models else MODELS_DIR
-            found = make_recipe(folder, recipe.timeline, recipe.channel).run
+            found = make_run_config(folder, recipe.timeline, recipe.channel).run
             if found != recipe.run:
                 raise ModelError(
                     f"A worker has other models in {folder} (run {found}, this is {recipe.run}). "
@@ -159,14 +161,14 @@ def models_of(recipe: Recipe) -> Models:
 class Part:
     """What has rows of its own: a recording, or one of its channels."""
 
-    item: Item
+    item: Source
     channel: Channel
 
-    def refuse(self, recipe: Recipe, reason: str) -> Done:
+    def refuse(self, recipe: RunConfig, reason: str) -> Result:
         """The row that says why there is no answer."""
         return refused(self.item.name, recipe.run, reason, self.channel)
 
-    def fail(self, recipe: Recipe, error: Exception) -> Done:
+    def fail(self, recipe: RunConfig, error: Exception) -> Result:
         """The same for an error that has no sentence of its own."""
         what = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
         return self.refuse(
@@ -174,11 +176,11 @@ class Part:
         )
 
 
-def answer_items(recipe: Recipe, items: Sequence[Item]) -> list[Done]:
+def answer_items(recipe: RunConfig, items: Sequence[Source]) -> list[Result]:
     """The rows of some recordings; a recording that cannot be read is a row that says why."""
     models = models_of(recipe)
-    done: list[list[Done | None]] = []
-    waiting: list[tuple[list[Done | None], int, Part, Clip]] = []
+    done: list[list[Result | None]] = []
+    waiting: list[tuple[list[Result | None], int, Part, Clip]] = []
 
     def answer_waiting() -> None:
         found = _answer([(part, clip) for _, _, part, clip in waiting], recipe, models)
@@ -188,10 +190,10 @@ def answer_items(recipe: Recipe, items: Sequence[Item]) -> list[Done]:
 
     for item in items:
         parts = _load(item, recipe)
-        rows: list[Done | None] = [None] * len(parts)  # channels keep their order
+        rows: list[Result | None] = [None] * len(parts)  # channels keep their order
         done.append(rows)
         for place, (part, clip) in enumerate(parts):
-            if isinstance(clip, Done):
+            if isinstance(clip, Result):
                 rows[place] = clip
             else:
                 waiting.append((rows, place, part, clip))
@@ -204,7 +206,7 @@ def answer_items(recipe: Recipe, items: Sequence[Item]) -> list[Done]:
     ]
 
 
-def _load(item: Item, recipe: Recipe) -> list[tuple[Part, Clip | Done]]:
+def _load(item: Source, recipe: RunConfig) -> list[tuple[Part, Clip | Result]]:
     """The clips of a recording, or the rows that say why there are none, channel by channel."""
     whole = Part(item, ALL if recipe.channel == EACH else Channel(recipe.channel))
     try:
@@ -215,14 +217,14 @@ def _load(item: Item, recipe: Recipe) -> list[tuple[Part, Clip | Done]]:
         return [(whole, whole.refuse(recipe, str(error)))]
     except Exception as error:  # of a library, on one file: the others must not wait for it
         return [(whole, whole.fail(recipe, error))]
-    found: list[tuple[Part, Clip | Done]] = []
+    found: list[tuple[Part, Clip | Result]] = []
     for name, clip in clips.items():
         part = Part(item, Channel(name, len(clips)))
         found.append((part, clip if isinstance(clip, Clip) else part.refuse(recipe, str(clip))))
     return found
 
 
-def _answer(pairs: Sequence[tuple[Part, Clip]], recipe: Recipe, models: Models) -> list[Done]:
+def _answer(pairs: Sequence[tuple[Part, Clip]], recipe: RunConfig, models: Models) -> list[Result]:
     """The rows of clips, measured together; one by one where that fails."""
     if not pairs:
         return []
@@ -239,12 +241,12 @@ def _answer(pairs: Sequence[tuple[Part, Clip]], recipe: Recipe, models: Models) 
 
 
 def _attempt(
-    answer: Callable[[Part, Clip, Recipe, Models], Done],
+    answer: Callable[[Part, Clip, RunConfig, Models], Result],
     part: Part,
     clip: Clip,
-    recipe: Recipe,
+    recipe: RunConfig,
     models: Models,
-) -> Done:
+) -> Result:
     try:
         return answer(part, clip, recipe, models)
     except AudioError as error:
@@ -253,23 +255,23 @@ def _attempt(
         return part.fail(recipe, error)
 
 
-def _predict(part: Part, clip: Clip, recipe: Recipe, models: Models) -> Done:
+def _predict(part: Part, clip: Clip, recipe: RunConfig, models: Models) -> Result:
     prediction = predict_many([clip], models)[0]
     return answered(part.item.name, recipe.run, clip, prediction, part.channel)
 
 
-def _follow(part: Part, clip: Clip, recipe: Recipe, models: Models) -> Done:
-    *_, timeline = follow(clip, models, threads=1)
+def _follow(part: Part, clip: Clip, recipe: RunConfig, models: Models) -> Result:
+    *_, timeline = iter_timeline(clip, models, threads=1)
     return followed(part.item.name, recipe.run, clip, timeline, part.channel)
 
 
 # --- over all ------------------------------------------------------------------------------------
 
 
-def label(
+def run_batch(
     given: Sequence[str],
     out: Path,
-    recipe: Recipe,
+    recipe: RunConfig,
     jobs: int,
     dask: str = "",
     lines: Iterable[str] = (),
@@ -341,7 +343,7 @@ def rows_file(out: Path) -> Path:
 def _fill(
     given: Sequence[str],
     rows: Path,
-    recipe: Recipe,
+    recipe: RunConfig,
     jobs: int,
     dask: str,
     lines: Iterable[str],
@@ -386,7 +388,7 @@ def _check_given(given: Sequence[str]) -> None:
         raise EmoError(f"There is nothing at {paths}. Check how it is spelt.")
 
 
-def _gave_up(recipe: Recipe, item: Item, reason: str) -> Done:
+def _gave_up(recipe: RunConfig, item: Source, reason: str) -> Result:
     return Part(item, ALL if recipe.channel == EACH else Channel(recipe.channel)).refuse(
         recipe,
         f"{reason}, and again when it had this file alone; the file may be damaged in a way that "
@@ -394,12 +396,12 @@ def _gave_up(recipe: Recipe, item: Item, reason: str) -> Done:
     )
 
 
-def grouped(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
+def grouped(items: Iterable[Source], size: int) -> Iterator[list[Source]]:
     """Yield the recordings in groups of at most this size, smaller where their files are large.
 
     The rows of a group come together, and those of one that is stopped are to be done again.
     """
-    group: list[Item] = []
+    group: list[Source] = []
     held = 0
     for item in items:
         group.append(item)
@@ -411,7 +413,7 @@ def grouped(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
         yield group
 
 
-def _size_of(item: Item) -> int:
+def _size_of(item: Source) -> int:
     """Return the bytes of a file; 0 where that is not known before it is read."""
     if item.data is not None:
         return len(item.data)

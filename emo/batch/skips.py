@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 from types import TracebackType
 from typing import BinaryIO
 
-from emo.audio.containers.formats import named_kind, recognise
+from emo.audio.containers.formats import named_kind, sniff
 from emo.errors import NotAudioError
 from emo.inference.export import in_a_cell
 from emo.system.files import check_output, naming
@@ -53,7 +53,7 @@ def reason_to_skip(head: bytes) -> str:
     if head[_TAR_MAGIC_AT:].startswith(_TAR_MAGIC):
         return ARCHIVE
     try:
-        recognise(head)
+        sniff(head)
     except NotAudioError as error:
         sentence = str(error).partition(". ")[0]
         return sentence.partition(" holds ")[2] or sentence

@@ -74,7 +74,7 @@ def class_weights(targets: np.ndarray) -> np.ndarray:
     return np.asarray(weights * counts.sum() / np.sum(weights * counts))
 
 
-def teaching_rows(batch: Batch, smoothing: float, listeners_share: float) -> np.ndarray:
+def soft_targets(batch: Batch, smoothing: float, listeners_share: float) -> np.ndarray:
     """What the classifier should say of each clip, float32 (n, 8).
 
     The acted label, less ``listeners_share`` that goes to what listeners heard where they were

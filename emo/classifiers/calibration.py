@@ -41,7 +41,7 @@ def _normalise(logits: np.ndarray) -> np.ndarray:
     return np.asarray(shifted / shifted.sum(axis=-1, keepdims=True))
 
 
-def restrict(probabilities: np.ndarray, columns: Sequence[int]) -> np.ndarray:
+def renormalise(probabilities: np.ndarray, columns: Sequence[int]) -> np.ndarray:
     """The probabilities of some labels alone, adding up to 1 again, float64 (n, columns).
 
     What remains if the other answers are not allowed.
@@ -49,7 +49,7 @@ def restrict(probabilities: np.ndarray, columns: Sequence[int]) -> np.ndarray:
     return _normalise(_log(probabilities)[..., list(columns)])
 
 
-def soften(probabilities: np.ndarray, temperature: float) -> np.ndarray:
+def apply_temperature(probabilities: np.ndarray, temperature: float) -> np.ndarray:
     """Probabilities to the power of ``1 / temperature``, adding up to 1; shape as given.
 
     Temperature scaling (Guo et al.: On calibration of modern neural networks, 2017).
@@ -57,7 +57,9 @@ def soften(probabilities: np.ndarray, temperature: float) -> np.ndarray:
     return _normalise(_log(probabilities) / temperature)
 
 
-def pool(probabilities: Mapping[str, np.ndarray], weights: Mapping[str, float]) -> np.ndarray:
+def log_opinion_pool(
+    probabilities: Mapping[str, np.ndarray], weights: Mapping[str, float]
+) -> np.ndarray:
     """The vote: product of the classifiers' probabilities, each to the power of its weight.
 
     The logarithmic opinion pool (Genest and Zidek 1986).  All arrays have the same shape, and so
@@ -78,7 +80,7 @@ def fit_temperature(probabilities: np.ndarray, targets: np.ndarray) -> float:
 
     low, high = np.log(TEMPERATURES)
     found = minimize_scalar(
-        lambda t: log_loss(soften(probabilities, float(np.exp(t))), targets),
+        lambda t: log_loss(apply_temperature(probabilities, float(np.exp(t))), targets),
         bounds=(low, high),
         method="bounded",
         options={"xatol": 1e-7},
@@ -87,13 +89,15 @@ def fit_temperature(probabilities: np.ndarray, targets: np.ndarray) -> float:
 
 
 def fit_weights(probabilities: Mapping[str, np.ndarray], targets: np.ndarray) -> dict[str, float]:
-    """Weights of :func:`pool`, none below zero, of lowest log-loss, to three digits."""
+    """Weights of :func:`log_opinion_pool`, none below zero, of lowest log-loss, to three digits."""
     from scipy.optimize import minimize
 
     keys = list(probabilities)
 
     def loss(weights: np.ndarray) -> float:
-        return log_loss(pool(probabilities, dict(zip(keys, weights, strict=True))), targets)
+        return log_loss(
+            log_opinion_pool(probabilities, dict(zip(keys, weights, strict=True))), targets
+        )
 
     start = np.full(len(keys), 1.0 / len(keys))
     found = minimize(
@@ -134,8 +138,8 @@ class Calibration:
 
     Attributes
     ----------
-    temperatures : of each classifier (:func:`soften`)
-    weights : of each classifier in the vote (:func:`pool` of the raw probabilities)
+    temperatures : of each classifier (:func:`apply_temperature`)
+    weights : of each classifier in the vote (:func:`log_opinion_pool` of the raw probabilities)
     thresholds : confidence below which a classifier or the vote is unsure (:func:`reaches`); empty
         if never
     """
@@ -145,7 +149,7 @@ class Calibration:
     thresholds: dict[str, float]
 
 
-def share_out(calibration: Calibration, keys: Sequence[str]) -> Calibration:
+def reweight(calibration: Calibration, keys: Sequence[str]) -> Calibration:
     """The calibration with the whole weight of the vote given to these classifiers.
 
     In the proportions that they had; where they had none, in equal parts.

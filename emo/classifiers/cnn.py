@@ -16,7 +16,7 @@ from emo.classifiers.batches import (
     Fitted,
     choose_copies,
     class_weights,
-    teaching_rows,
+    soft_targets,
 )
 from emo.classifiers.fitting import Progress, compile_network, fit_epochs, make_muon
 from emo.features.frames import N_MELS
@@ -141,7 +141,7 @@ def _length_batches(
 def _augmented_views(train: Batch, rng: np.random.Generator) -> Iterator[tuple[Any, Any]]:
     views = train.views(choose_copies(train, CNN_COPIES, rng))
     parts = _length_batches(views, rng)
-    targets = teaching_rows(train, CNN_SMOOTHING, CNN_LISTENERS)
+    targets = soft_targets(train, CNN_SMOOTHING, CNN_LISTENERS)
     for i in rng.permutation(len(parts)):
         rows, length = parts[i]
         batch = augment_views([views[j] for j in rows], length, rng)

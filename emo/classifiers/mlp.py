@@ -16,8 +16,8 @@ from emo.classifiers.batches import (
     check_arrays,
     choose_copies,
     class_weights,
+    soft_targets,
     standardise,
-    teaching_rows,
 )
 from emo.classifiers.fitting import (
     Curve,
@@ -99,7 +99,7 @@ def _mixed_vectors(
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     chosen = choose_copies(train, MLP_COPIES, rng)
     inputs = apply_scaling(train.vectors(chosen), scaling)
-    rows = teaching_rows(train, MLP_SMOOTHING, MLP_LISTENERS)
+    rows = soft_targets(train, MLP_SMOOTHING, MLP_LISTENERS)
     order = rng.permutation(len(inputs))
     for i in range(0, len(order), MLP_BATCH):
         part = order[i : i + MLP_BATCH]

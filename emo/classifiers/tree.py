@@ -128,7 +128,7 @@ def _tree_arrays(tree: Any) -> Arrays:
     }
 
 
-def plain_arrays(arrays: Arrays) -> Arrays:
+def surrogate_arrays(arrays: Arrays) -> Arrays:
     """The readable tree among the arrays of a tree, under the names that every tree has."""
     return {
         name.removeprefix(PLAIN): values
@@ -155,7 +155,7 @@ def check_tree(arrays: Arrays, n_inputs: int) -> None:
         whole += [f"{start}{name}" for name in ("left", "right", "axis")]
     check_arrays(arrays, shapes, whole)
     _check_nodes(arrays, N_OUTPUTS)
-    _check_nodes(plain_arrays(arrays), n_inputs)
+    _check_nodes(surrogate_arrays(arrays), n_inputs)
 
 
 def _check_nodes(arrays: Arrays, n_axes: int) -> None:
@@ -184,7 +184,7 @@ def predict_tree(arrays: Arrays, vectors: np.ndarray) -> np.ndarray:
 
 def predict_plain(arrays: Arrays, vectors: np.ndarray) -> np.ndarray:
     """The same by the readable tree, whose axes are the functionals themselves."""
-    return _reach_leaves(plain_arrays(arrays), np.asarray(vectors, np.float32))
+    return _reach_leaves(surrogate_arrays(arrays), np.asarray(vectors, np.float32))
 
 
 def _reach_leaves(arrays: Arrays, points: np.ndarray) -> np.ndarray:

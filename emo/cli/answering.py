@@ -152,12 +152,12 @@ def _folder_sentence(path: str, options: argparse.Namespace) -> str:
 
 def run_predict(options: argparse.Namespace) -> int:
     """Print the answers to recordings."""
-    from emo.audio.alteration import Settings
+    from emo.audio.alteration import Alteration
     from emo.inference.export import Row, write_csv, write_json, write_table
     from emo.inference.predictor import load_usable, predict_altered
 
     try:
-        settings = Settings(
+        settings = Alteration(
             options.noise, options.speed, options.pitch, options.telephone, options.gain
         )
     except SettingError as error:
@@ -224,9 +224,9 @@ def _is_same(out: Path, path: str) -> bool:
 
 def _follow(clip: "Clip", models: "Models") -> "Timeline":
     """Return the timeline of a clip, with its progress on a terminal."""
-    from emo.inference.timeline import follow
+    from emo.inference.timeline import iter_timeline
 
-    for timeline in follow(clip, models):
+    for timeline in iter_timeline(clip, models):
         if sys.stderr.isatty():
             progress = f"\r{timeline.done} of {timeline.total} windows"
             print(progress, end="", file=sys.stderr, flush=True)

@@ -62,21 +62,21 @@ def run_batch(options: argparse.Namespace) -> int:
     """Label recordings into a file."""
     import signal
 
-    from emo.batch.run import FORMATS, label, make_recipe, rows_file, summary
+    from emo.batch.run import FORMATS, make_run_config, rows_file, run_batch, summary
     from emo.batch.skips import SkipLog
 
     if options.out.suffix.lower() not in FORMATS:
         options.parser.error(f"--out must end in {', '.join(FORMATS)}: {options.out}")
     rows = rows_file(options.out)
     _check_report(options, (options.out, rows))
-    recipe = make_recipe(models_directory(options), options.timeline, options.channel)
+    recipe = make_run_config(models_directory(options), options.timeline, options.channel)
     raise_interrupts()
     # What stops a service, and what a cluster sends first: as polite as Ctrl-C.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     partial = options.out.with_name(f"{options.out.name}.partial")
     try:
         with SkipLog(options.report, own=(options.out, rows, partial)) as skips:
-            tally = label(
+            tally = run_batch(
                 options.inputs,
                 options.out,
                 recipe,

@@ -387,14 +387,14 @@ def _nothing_found(top: Path, n_files: int, skipped: Sequence[Skipped]) -> str:
 
 
 @dataclass(frozen=True)
-class Shelf:
+class ClipIndex:
     """Path of each clip under a folder, by corpus and stem."""
 
     directory: Path
     paths: Mapping[tuple[str, str], Path]
 
 
-def open_shelf(directory: Path) -> Shelf:
+def index_clips(directory: Path) -> ClipIndex:
     """The clips under a folder; no file is decoded.
 
     Raises
@@ -403,10 +403,10 @@ def open_shelf(directory: Path) -> Shelf:
         The folder is missing, or holds no clip of the corpora.
     """
     recordings = find(directory).recordings
-    return Shelf(directory, {(one.corpus, one.stem): one.path for one in recordings})
+    return ClipIndex(directory, {(one.corpus, one.stem): one.path for one in recordings})
 
 
-def take_down(shelf: Shelf, corpus: str, stem: str) -> tuple[str, Path]:
+def locate_clip(shelf: ClipIndex, corpus: str, stem: str) -> tuple[str, Path]:
     """Name of a clip within the folder, and its path.
 
     Raises

@@ -15,10 +15,10 @@ from emo.labels import LABELS, TRAINED_INDEX, TRAINED_LABELS
 VOTES = "cremad_listener_votes.csv"
 ACTORS = "cremad_actors.csv"
 
-HEARD_LABELS = ("angry", "disgusted", "fearful", "happy", "neutral", "sad")
+LISTENER_LABELS = ("angry", "disgusted", "fearful", "happy", "neutral", "sad")
 """The answers that the listeners of CREMA-D could give."""
 
-HEARD = [LABELS.index(label) for label in HEARD_LABELS]
+HEARD = [LABELS.index(label) for label in LISTENER_LABELS]
 """Their columns in probabilities of the seven labels."""
 
 AGE_BANDS = ((18, 29), (30, 44), (45, 59), (60, 120))  # years
@@ -35,7 +35,7 @@ def _rows(path: Path) -> list[dict[str, str]]:
 def read_votes(directory: Path) -> dict[str, np.ndarray]:
     """Votes of listeners who heard only the voice, by stem of the CREMA-D clip, float64 (6,).
 
-    In the order of :data:`HEARD_LABELS`; empty where the folder has no such table.
+    In the order of :data:`LISTENER_LABELS`; empty where the folder has no such table.
 
     Raises
     ------
@@ -47,21 +47,21 @@ def read_votes(directory: Path) -> dict[str, np.ndarray]:
         return {}
     try:
         return {
-            row["clip"]: np.array([float(row[label]) for label in HEARD_LABELS])
+            row["clip"]: np.array([float(row[label]) for label in LISTENER_LABELS])
             for row in _rows(path)
         }
     except (KeyError, ValueError, TypeError) as error:
         raise CorpusError(
-            f"{path} is not a table of votes with the columns clip, {', '.join(HEARD_LABELS)} "
+            f"{path} is not a table of votes with the columns clip, {', '.join(LISTENER_LABELS)} "
             f"({error!r})."
         ) from error
 
 
-def heard_shares(recordings: tuple[Recording, ...], directory: Path) -> np.ndarray:
+def listener_soft_labels(recordings: tuple[Recording, ...], directory: Path) -> np.ndarray:
     """Shares of the votes for each clip, float32 (n, 8); zeros where nobody was asked."""
     votes = read_votes(directory)
     shares = np.zeros((len(recordings), len(TRAINED_LABELS)), np.float32)
-    columns = [TRAINED_INDEX[label] for label in HEARD_LABELS]
+    columns = [TRAINED_INDEX[label] for label in LISTENER_LABELS]
     for i, recording in enumerate(recordings):
         given = votes.get(recording.stem) if recording.corpus == "cremad" else None
         if given is not None and given.sum() > 0:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from emo.corpora.metadata import HEARD_LABELS
+from emo.corpora.metadata import LISTENER_LABELS
 from emo.labels import LABELS, TRAINED_LABELS
 
 EMOBOX_SOURCE = "arXiv 2406.07162"
@@ -58,7 +58,7 @@ PUBLISHED: tuple[Published, ...] = (
 
 
 EMOBOX: dict[str, tuple[str, tuple[str, ...]]] = {
-    "cremad": ("emobox", HEARD_LABELS),
+    "cremad": ("emobox", LISTENER_LABELS),
     "ravdess": ("voices", TRAINED_LABELS),
     "savee": ("voices", LABELS),
     "tess": ("emobox", LABELS),

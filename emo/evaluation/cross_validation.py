@@ -23,14 +23,14 @@ from emo.errors import CorpusError
 from emo.evaluation.metrics import score
 from emo.evaluation.predictions import (
     DECIMALS,
-    PLAIN_OF,
+    SURROGATE_OF,
     Predictions,
     calibration_file,
     join,
-    plain_file,
     predictions_file,
     read_metrics,
     read_predictions,
+    surrogate_file,
     write_predictions,
 )
 from emo.evaluation.summary import summarise
@@ -79,7 +79,7 @@ class Outcome:
     left_out: list[dict[str, str]]
 
 
-def listener(key: str, fitted: Fitted) -> Callable[[Batch], np.ndarray]:
+def serving_predictor(key: str, fitted: Fitted) -> Callable[[Batch], np.ndarray]:
     """What gives raw probabilities of a batch, float64 (n, 8): a classifier as it is served."""
     predict = CLASSIFIERS[key].predict
     if predict is not None:
@@ -107,7 +107,7 @@ def run_fold(job: Job, dataset: Dataset, fold: Fold, place: int = 0) -> Outcome:
     name = f"{fold.protocol}-{fold.number}"
     for key, fitted in fit_all(job.keys, name, train, job.seed, place):
         curves[key] = fitted.curve
-        listen = listener(key, fitted)
+        listen = serving_predictor(key, fitted)
 
         def predict(
             at: np.ndarray, batch: Batch, listen: Callable[[Batch], np.ndarray] = listen
@@ -119,7 +119,7 @@ def run_fold(job: Job, dataset: Dataset, fold: Fold, place: int = 0) -> Outcome:
         tests[key] = predict(rows["test"], dataset.batch(rows["test"]))
         for condition, batch in conditions.items():
             altered[condition][key] = predict(some, batch)
-        if key == PLAIN_OF and fold.protocol == "voices":
+        if key == SURROGATE_OF and fold.protocol == "voices":
             listen = partial(_hear_plain, fitted)
             plain = predict(rows["test"], dataset.batch(rows["test"]), listen)
     left_out = [
@@ -304,8 +304,8 @@ def write_outcome(models: Path, outcome: Outcome, made_by: dict[str, Any]) -> No
         _merge(predictions_file(models, key, protocol), given, kept)
         for name, altered in outcome.altered.items():
             _merge(predictions_file(models, key, protocol, name), altered[key], kept)
-        if key == PLAIN_OF and outcome.plain is not None:
-            _merge(plain_file(models, protocol), outcome.plain, kept)
+        if key == SURROGATE_OF and outcome.plain is not None:
+            _merge(surrogate_file(models, protocol), outcome.plain, kept)
         write_curve(models / key, f"{protocol}-{number}", outcome.curves[key])
         facts[key] = {
             "runs": _in_order([*_of_folds(same, kept), {"fold": number, **made_by}]),

@@ -22,7 +22,7 @@ from emo.corpora.splits import CALIBRATION_ONE_IN
 from emo.errors import ModelError
 from emo.evaluation.metrics import N_RESAMPLES
 from emo.evaluation.non_speech import report as non_speech_report
-from emo.evaluation.predictions import PLAIN_OF, read_json
+from emo.evaluation.predictions import SURROGATE_OF, read_json
 from emo.evaluation.selective import KEPT_ACCURACY, KEPT_SPARE
 from emo.evaluation.summary import LISTENERS, PRESENCE
 from emo.evaluation.tables import (
@@ -49,7 +49,7 @@ from emo.evaluation.tables import (
     table,
 )
 from emo.evaluation.targets import report
-from emo.inference.explanation_text import plain_outline
+from emo.inference.explanation_text import surrogate_outline
 from emo.labels import LABELS, VOTE
 from emo.system.files import naming
 from emo.training.dataset import COPIES
@@ -169,10 +169,10 @@ def _benchmark(key: str, protocols: Mapping[str, dict[str, Any]]) -> str:
 def _plain(models: Path, key: str, voices: Mapping[str, Any]) -> str:
     """The readable tree beside the tree, and how often it is right; empty of other classifiers."""
     weights = models / key / WEIGHTS
-    if key != PLAIN_OF or not weights.exists():
+    if key != SURROGATE_OF or not weights.exists():
         return ""
     with np.load(weights, allow_pickle=False) as arrays:
-        outline = plain_outline({name: arrays[name] for name in arrays.files})
+        outline = surrogate_outline({name: arrays[name] for name in arrays.files})
     told = [
         "### In plain questions",
         "Beside the tree a readable one is fitted to the same, which gives no answers and is there "

@@ -14,7 +14,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from emo.classifiers.calibration import Calibration, fit_calibration, pool, restrict, soften
+from emo.classifiers.calibration import (
+    Calibration,
+    apply_temperature,
+    fit_calibration,
+    log_opinion_pool,
+    renormalise,
+)
 from emo.classifiers.registry import CLASSIFIERS
 from emo.errors import CorpusError, ModelError
 from emo.labels import LABELS, TRAINED_LABELS, VOTE
@@ -63,7 +69,7 @@ class Predictions:
         """The clips of some labels, with the probabilities of these alone, adding up to 1."""
         part = self.take([i for i, emotion in enumerate(self.emotions) if emotion in labels])
         columns = [TRAINED_LABELS.index(label) for label in labels]
-        return replace(part, probabilities=restrict(part.probabilities, columns))
+        return replace(part, probabilities=renormalise(part.probabilities, columns))
 
 
 def join(parts: Sequence[Predictions]) -> Predictions:
@@ -156,7 +162,7 @@ def _as_text(predictions: Predictions) -> list[list[str]]:
 METRICS = "metrics.json"
 
 
-PLAIN_OF = "tree"  # the classifier that has a readable one beside it
+SURROGATE_OF = "tree"  # the classifier that has a readable one beside it
 _DIGITS = 6
 
 
@@ -169,9 +175,9 @@ def predictions_file(models: Path, key: str, protocol: str, condition: str = "")
     return models / key / "predictions" / f"{name}.csv.gz"
 
 
-def plain_file(models: Path, protocol: str) -> Path:
+def surrogate_file(models: Path, protocol: str) -> Path:
     """Raw predictions of the readable tree on a protocol's test clips."""
-    return predictions_file(models, PLAIN_OF, protocol, "plain")
+    return predictions_file(models, SURROGATE_OF, protocol, "plain")
 
 
 def calibration_file(models: Path, key: str, protocol: str) -> Path:
@@ -266,7 +272,7 @@ def fold_calibrations(models: Path, protocol: str) -> dict[int, Calibration]:
     return calibrations
 
 
-def answers(
+def calibrated_predictions(
     models: Path,
     protocol: str,
     condition: str = "",
@@ -297,6 +303,6 @@ def answers(
         rows = np.flatnonzero(folds == fold)
         own = {key: one.probabilities[rows] for key, one in raw.items()}
         for key in raw:
-            made[key][rows] = soften(own[key], calibration.temperatures[key])
-        made[VOTE][rows] = pool(own, calibration.weights)
+            made[key][rows] = apply_temperature(own[key], calibration.temperatures[key])
+        made[VOTE][rows] = log_opinion_pool(own, calibration.weights)
     return {key: replace(first, probabilities=rows) for key, rows in made.items()}

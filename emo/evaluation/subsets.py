@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from emo.classifiers.calibration import Calibration, restrict
+from emo.classifiers.calibration import Calibration, renormalise
 from emo.classifiers.registry import CLASSIFIERS
 from emo.corpora.metadata import sex_of
 from emo.errors import ModelError
@@ -25,7 +25,7 @@ from emo.evaluation.metrics import (
     score,
     speaker_intervals,
 )
-from emo.evaluation.predictions import Predictions, answers, read_metrics
+from emo.evaluation.predictions import Predictions, calibrated_predictions, read_metrics
 from emo.evaluation.summary import listeners_alone
 from emo.labels import TRAINED_LABELS, VOTE
 
@@ -140,7 +140,9 @@ def read_answers(
     ModelError
         A ``metrics.json`` is damaged.
     """
-    given = answers(models, protocol, calibrations=stored_calibrations(models, protocol))
+    given = calibrated_predictions(
+        models, protocol, calibrations=stored_calibrations(models, protocol)
+    )
     first = given[VOTE]
     table = dict(actors or {})
     sexes = {speaker: sex_of(speaker, table) or "" for speaker in set(first.speakers)}
@@ -159,7 +161,9 @@ def read_answers(
 # --- Cutting -------------------------------------------------------------------------------------
 
 
-def cut(given: Answers, labels: Sequence[str], corpus: str = ALL, sex: str = ALL) -> Answers:
+def filter_clips(
+    given: Answers, labels: Sequence[str], corpus: str = ALL, sex: str = ALL
+) -> Answers:
     """The clips of some labels, of a corpus and of a sex, with the shares of these labels alone."""
     rows = np.isin(given.emotions, list(labels))
     if corpus != ALL:
@@ -168,19 +172,19 @@ def cut(given: Answers, labels: Sequence[str], corpus: str = ALL, sex: str = ALL
         rows &= given.sexes == sex
     part = given.take(rows)
     columns = [given.labels.index(label) for label in labels]
-    shares = {key: restrict(one, columns) for key, one in part.shares.items()}
+    shares = {key: renormalise(one, columns) for key, one in part.shares.items()}
     return replace(part, labels=tuple(labels), shares=shares)
 
 
-def kept(given: Answers, key: str, floor: float) -> npt.NDArray[np.bool_]:
+def above_threshold(given: Answers, key: str, floor: float) -> npt.NDArray[np.bool_]:
     """Whether the likeliest answer of a model has at least a confidence of ``floor``; (n,)."""
     return np.asarray(given.shares[key].max(axis=1) >= floor)
 
 
-def behind(given: Answers, key: str, acted: str, answer: str, floor: float = 0.0) -> Rows:
+def clips_in_cell(given: Answers, key: str, acted: str, answer: str, floor: float = 0.0) -> Rows:
     """Rows of the clips in one cell of a model's matrix, the surest answer first, int64."""
     chosen = given.shares[key].argmax(axis=1) == given.labels.index(answer)
-    rows = np.flatnonzero(chosen & (given.emotions == acted) & kept(given, key, floor))
+    rows = np.flatnonzero(chosen & (given.emotions == acted) & above_threshold(given, key, floor))
     confidence = given.shares[key].max(axis=1)
     return np.asarray(rows[np.argsort(-confidence[rows], kind="stable")])
 
@@ -194,10 +198,10 @@ def scores(given: Answers, key: str, floor: float = 0.0) -> dict[str, Any]:
     Returns
     -------
     dict
-        ``n``, ``kept`` (share of the clips), ``labels`` and ``confusion``; and where an answer is
-        left ``accuracy``, ``uar``, ``macro_f1``, ``ece``, ``intervals``.
+        ``n``, ``above_threshold`` (share of the clips), ``labels`` and ``confusion``; and where
+        an answer is left ``accuracy``, ``uar``, ``macro_f1``, ``ece``, ``intervals``.
     """
-    rows = np.flatnonzero(kept(given, key, floor))
+    rows = np.flatnonzero(above_threshold(given, key, floor))
     share = len(rows) / len(given) if len(given) else 0.0
     block: dict[str, Any] = {"n": len(rows), "kept": share, "labels": list(given.labels)}
     if not len(rows):
@@ -212,7 +216,7 @@ def scores(given: Answers, key: str, floor: float = 0.0) -> dict[str, Any]:
 
 def fold_means(given: Answers, key: str, floor: float = 0.0) -> dict[str, float]:
     """Means over the folds of accuracy, UAR and macro-F1, as EmoBox reports them; empty if none."""
-    rows = np.flatnonzero(kept(given, key, floor))
+    rows = np.flatnonzero(above_threshold(given, key, floor))
     found = []
     for fold in sorted(set(given.folds[rows].tolist())):
         part = _predictions(given, key, rows[given.folds[rows] == fold])
@@ -223,7 +227,7 @@ def fold_means(given: Answers, key: str, floor: float = 0.0) -> dict[str, float]
 
 def uar_of_folds(given: Answers, key: str, floor: float = 0.0) -> tuple[float, list[float]] | None:
     """Return the mean of the UAR of each fold and its interval; None where no answer is kept."""
-    rows = np.flatnonzero(kept(given, key, floor))
+    rows = np.flatnonzero(above_threshold(given, key, floor))
     return metrics.uar_of_folds(_predictions(given, key, rows), given.labels) if len(rows) else None
 
 
@@ -262,7 +266,7 @@ def listeners(named: Answers) -> dict[str, Any]:
     return listeners_alone(named.emotions.tolist(), named.shares[LISTENERS])
 
 
-def named_so(named: Answers, acted: str, answer: str) -> Rows:
+def clips_voted(named: Answers, acted: str, answer: str) -> Rows:
     """Rows of the clips of one acted emotion that someone called so, the most votes first."""
     counts = named.shares[LISTENERS]
     shares = counts[:, named.labels.index(answer)] / counts.sum(axis=1)

@@ -15,19 +15,25 @@ import numpy as np
 
 from emo.classifiers.calibration import CALIBRATION, Calibration, reaches
 from emo.classifiers.registry import CLASSIFIERS
-from emo.corpora.metadata import HEARD_LABELS, age_band_of, read_sexes_and_ages, read_votes, sex_of
+from emo.corpora.metadata import (
+    LISTENER_LABELS,
+    age_band_of,
+    read_sexes_and_ages,
+    read_votes,
+    sex_of,
+)
 from emo.evaluation.benchmark import EMOBOX
 from emo.evaluation.metrics import protocol_metrics, score, speaker_intervals, uar_of_folds
 from emo.evaluation.predictions import (
     METRICS,
-    PLAIN_OF,
+    SURROGATE_OF,
     Predictions,
-    answers,
+    calibrated_predictions,
     fold_calibrations,
-    plain_file,
     predictions_file,
     read_metrics,
     read_predictions,
+    surrogate_file,
     write_json,
 )
 from emo.evaluation.selective import selections, shares_kept
@@ -59,7 +65,7 @@ def summarise(
         command and seed) and ``left_out``.
     """
     calibrations = fold_calibrations(models, protocol)
-    given = answers(models, protocol, calibrations=calibrations)
+    given = calibrated_predictions(models, protocol, calibrations=calibrations)
     chosen = selections(given) if protocol == "voices" else {}
     for key, predictions in given.items():
         stored = read_metrics(models, key)
@@ -73,8 +79,8 @@ def summarise(
             block["unsure"] = chosen[key].as_dict()
             earlier = stored["protocols"].get(protocol, {})
             block["fairness"] = fairness(predictions, directory) or earlier.get("fairness", {})
-            if key == PLAIN_OF and (plain := _read_plain(models, protocol, predictions)):
-                block["plain"] = plain_scores(plain, predictions)
+            if key == SURROGATE_OF and (plain := _read_plain(models, protocol, predictions)):
+                block["plain"] = surrogate_scores(plain, predictions)
         stored["protocols"][protocol] = block
         _write_metrics(models, key, stored)
     if protocol == "voices":
@@ -124,7 +130,7 @@ def _summarise_elsewhere(models: Path) -> None:
     if not all("corpora" in one and "unsure" in one.get("voices", {}) for one in blocks.values()):
         return
     kept: dict[str, np.ndarray] = {}
-    for key, predictions in answers(models, "corpora").items():
+    for key, predictions in calibrated_predictions(models, "corpora").items():
         asked = predictions.among(LABELS)
         limit = blocks[key]["voices"]["unsure"]["threshold"]
         kept[key] = reaches(asked.probabilities.max(axis=1), limit)
@@ -138,12 +144,12 @@ def _summarise_elsewhere(models: Path) -> None:
 
 def _read_plain(models: Path, protocol: str, tree: Predictions) -> Predictions | None:
     """What the readable tree said of the clips that the tree tested; None if not of all."""
-    path = plain_file(models, protocol)
+    path = surrogate_file(models, protocol)
     plain = read_predictions(path) if path.exists() else None
     return plain if plain is not None and plain.clips == tree.clips else None
 
 
-def plain_scores(plain: Predictions, tree: Predictions) -> dict[str, Any]:
+def surrogate_scores(plain: Predictions, tree: Predictions) -> dict[str, Any]:
     """Figures of the readable tree, and for which share of the clips it says what the tree says."""
     asked = plain.among(LABELS)
     chosen = asked.probabilities.argmax(axis=1)
@@ -211,7 +217,9 @@ def _summarise_robustness(
     place = {clip: i for i, clip in enumerate(clean[VOTE].clips)}
     tables: dict[str, dict[str, Any]] = {key: {} for key in clean}
     for name in CONDITIONS:
-        for key, predictions in answers(models, "voices", name, calibrations).items():
+        for key, predictions in calibrated_predictions(
+            models, "voices", name, calibrations
+        ).items():
             if "clean" not in tables[key]:
                 same = clean[key].take([place[clip] for clip in predictions.clips])
                 tables[key]["clean"] = _condition_scores(same)
@@ -236,7 +244,7 @@ def _summarise_emobox(models: Path) -> None:
         if predictions_file(models, VOTE, protocol).exists() or all(
             predictions_file(models, key, protocol).exists() for key in CLASSIFIERS
         ):
-            given[protocol] = answers(models, protocol)
+            given[protocol] = calibrated_predictions(models, protocol)
     for key in (*CLASSIFIERS, VOTE):
         per_corpus = {}
         for corpus, (protocol, labels) in EMOBOX.items():
@@ -285,7 +293,7 @@ def _summarise_listeners(
         ]
         if not rows:
             return
-        asked = predictions.take(rows).among(HEARD_LABELS)
+        asked = predictions.take(rows).among(LISTENER_LABELS)
         counts = np.stack([votes[clip] for clip in asked.clips])
         stored = read_metrics(models, key)
         stored["protocols"]["listeners"] = _against_listeners(asked, counts)
@@ -301,13 +309,13 @@ def _distance(one: np.ndarray, other: np.ndarray) -> float:
 
 def _against_listeners(asked: Predictions, counts: np.ndarray) -> dict[str, Any]:
     shares = counts / counts.sum(axis=1, keepdims=True)
-    scores = score(asked.emotions, asked.probabilities, HEARD_LABELS).as_dict()
+    scores = score(asked.emotions, asked.probabilities, LISTENER_LABELS).as_dict()
     chosen = asked.probabilities.argmax(axis=1)
     most = counts == counts.max(axis=1, keepdims=True)
     return {
-        "labels": list(HEARD_LABELS),
+        "labels": list(LISTENER_LABELS),
         **{name: scores[name] for name in ("n", "accuracy", "uar", "macro_f1", "confusion")},
-        "intervals": speaker_intervals(asked, HEARD_LABELS),
+        "intervals": speaker_intervals(asked, LISTENER_LABELS),
         "distance_from_votes": _distance(asked.probabilities, shares),
         "agreement_with_plurality": float(
             (most[np.arange(len(chosen)), chosen] / most.sum(axis=1)).mean()
@@ -320,23 +328,23 @@ def listeners_alone(emotions: Sequence[str], counts: np.ndarray) -> dict[str, An
 
     ``counts`` are the votes on each clip, float64 (n, 6), none without a vote.
     """
-    true = np.array([HEARD_LABELS.index(emotion) for emotion in emotions])
+    true = np.array([LISTENER_LABELS.index(emotion) for emotion in emotions])
     shares = counts / counts.sum(axis=1, keepdims=True)
     most = counts == counts.max(axis=1, keepdims=True)
     plurality = most / most.sum(axis=1, keepdims=True)
     rows = np.arange(len(true))
-    confusion = np.zeros((len(HEARD_LABELS), len(HEARD_LABELS)))
+    confusion = np.zeros((len(LISTENER_LABELS), len(LISTENER_LABELS)))
     np.add.at(confusion, true, counts)
     recalls = [row[i] / row.sum() for i, row in enumerate(confusion) if row.any()]
     return {
-        "labels": list(HEARD_LABELS),
+        "labels": list(LISTENER_LABELS),
         "n": len(true),
         "votes": int(counts.sum()),
         "single_accuracy": float(counts[rows, true].sum() / counts.sum()),
         "single_uar": float(np.mean(recalls)),
         "plurality_accuracy": float(plurality[rows, true].mean()),
         "confusion": confusion.astype(int).tolist(),
-        "distance_of_acted_label": _distance(np.eye(len(HEARD_LABELS))[true], shares),
+        "distance_of_acted_label": _distance(np.eye(len(LISTENER_LABELS))[true], shares),
         "distance_of_equal_shares": _distance(np.full_like(shares, 1 / shares.shape[1]), shares),
         "distance_of_mean_votes": _distance(
             np.broadcast_to(shares.mean(axis=0), shares.shape), shares

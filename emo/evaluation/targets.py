@@ -28,7 +28,7 @@ from emo.evaluation.metrics import (
 from emo.evaluation.predictions import (
     METRICS,
     Predictions,
-    answers,
+    calibrated_predictions,
     fold_calibrations,
     predictions_file,
     read_json,
@@ -266,9 +266,9 @@ def read_given(models: Path, protocol: str) -> dict[str, Given]:
     if not has_run(models, protocol):
         return {}
     calibrations = fold_calibrations(models, protocol)
-    clean = answers(models, protocol, calibrations=calibrations)
+    clean = calibrated_predictions(models, protocol, calibrations=calibrations)
     altered = {
-        name: answers(models, protocol, name, calibrations)
+        name: calibrated_predictions(models, protocol, name, calibrations)
         for name in CONDITIONS
         if name not in FREE_CONDITIONS
         and predictions_file(models, next(iter(CLASSIFIERS)), protocol, name).exists()

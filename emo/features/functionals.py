@@ -27,7 +27,7 @@ from emo.features.frames import (
 N_CEPSTRA = 20
 N_BANDS = 16  # groups of four mel bands
 SEMITONE_REFERENCE_HZ = 27.5  # A0, as in eGeMAPS
-LOWEST_BIN = 2  # from 62 Hz: below lies hum
+MIN_BIN = 2  # from 62 Hz: below lies hum
 SLOPES_KHZ = ((0.05, 0.5), (0.5, 1.5), (1.5, 5.0))
 MODULATION_EDGES_HZ = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0)
 MODULATION_BANDS = 8  # groups of eight mel bands
@@ -169,7 +169,7 @@ def cepstra(mel_db: Floats) -> Floats:
 
 @lru_cache(maxsize=1)
 def _bins_khz() -> Floats:
-    return (np.fft.rfftfreq(WINDOW, 1.0 / RATE_HZ) / 1000.0).astype(np.float32)[LOWEST_BIN:]
+    return (np.fft.rfftfreq(WINDOW, 1.0 / RATE_HZ) / 1000.0).astype(np.float32)[MIN_BIN:]
 
 
 def _bins(low_khz: float, high_khz: float) -> slice:
@@ -200,7 +200,7 @@ def spectral_descriptors(frames: Frames) -> Floats:
 def _describe_spectra(frames: Frames, piece: slice) -> Floats:
     """The curves over a stretch of frames."""
     khz = _bins_khz()
-    power = frames.power[piece, LOWEST_BIN:] + np.float32(1e-9)
+    power = frames.power[piece, MIN_BIN:] + np.float32(1e-9)
     share = power / power.sum(axis=1, keepdims=True)
     centroid, second, third = (share @ khz**moment for moment in (1, 2, 3))
     variance = np.maximum(second - centroid**2, 1e-6)

@@ -34,12 +34,12 @@ HELD_SAMPLES = 3
 REACH_FRAMES = 15  # 150 ms: a consonant before or after a voiced stretch
 
 SILENT_POWER = 10**-9.5  # a frame that is digital silence tells nothing of the noise elsewhere
-LOWEST_BIN = 1 + 50 * WINDOW // RATE_HZ  # from 50 Hz, where the models begin to hear
+MIN_BIN = 1 + 50 * WINDOW // RATE_HZ  # from 50 Hz, where the models begin to hear
 QUIET_SHARE = 0.1
 PAUSES_S = 0.4  # with fewer frames without a pitch, what is quietest may be a part of speech
 LOUDEST_FRAMES = 20  # 200 ms
-LOWEST_DB = -10.0
-MOST_FRAMES = 6000  # more would make the estimate slow and no better
+MIN_DB = -10.0
+MAX_FRAMES = 6000  # more would make the estimate slow and no better
 BAND_BINS = 250 * WINDOW // RATE_HZ
 LEAKED_BINS = 2  # of a band, into which the window spreads what lies below it
 BAND_DB = -45.0  # the quantisation of a telephone lies 47 dB below the strongest band
@@ -103,12 +103,12 @@ class Quality:
             for name, value in asdict(self).items()
             if name != "altered"
         }
-        return rounded | {"doubts": list(doubts(self).values())}
+        return rounded | {"doubts": list(quality_warnings(self).values())}
 
 
 def compare_altered(altered: Quality, recorded: Quality) -> Quality:
     """Return the quality of an altered clip, with what only the alteration brought about."""
-    brought = doubts(altered).keys() - doubts(recorded).keys()
+    brought = quality_warnings(altered).keys() - quality_warnings(recorded).keys()
     return replace(altered, altered=frozenset(brought))
 
 
@@ -142,11 +142,11 @@ def measure_quality(clip: Clip, frames: Frames | None = None) -> Quality:
 def _spectra(samples: Floats) -> tuple[Floats, Floats, float]:
     """Power spectra (n, 257) of frames of the clip, power from 50 Hz up (n,), and the loudest."""
     n_frames = 1 + len(samples) // HOP
-    step = -(-n_frames // MOST_FRAMES)
+    step = -(-n_frames // MAX_FRAMES)
     level = np.empty(n_frames, np.float32)
     some = []
     for piece, power in power_pieces(samples):
-        level[piece] = power[:, LOWEST_BIN:].sum(axis=1)
+        level[piece] = power[:, MIN_BIN:].sum(axis=1)
         # the outermost frames, two at either end, reach beyond the clip
         some.append(power[(2 - piece.start) % step if piece.start else 2 :: step])
     kept = np.concatenate(some)[: len(range(2, n_frames - 2, step))]
@@ -192,9 +192,9 @@ def _noise_below_db(
     heard = level > SILENT_POWER
     if duration_s * float(heard.mean()) - voiced_s < PAUSES_S:
         return None
-    lowest = quantiles(power[heard, LOWEST_BIN:], (QUIET_SHARE,))[0]
+    lowest = quantiles(power[heard, MIN_BIN:], (QUIET_SHARE,))[0]
     noise = float(lowest.sum()) / -math.log(1 - QUIET_SHARE)
-    return max(LOWEST_DB, _decibel(loudest - noise) - _decibel(noise))
+    return max(MIN_DB, _decibel(loudest - noise) - _decibel(noise))
 
 
 def _bandwidth_hz(power: npt.NDArray[np.float32]) -> float:
@@ -205,7 +205,7 @@ def _bandwidth_hz(power: npt.NDArray[np.float32]) -> float:
     return float((heard[-1] + 1) * BAND_BINS * RATE_HZ / WINDOW)
 
 
-def doubts(quality: Quality) -> dict[str, str]:
+def quality_warnings(quality: Quality) -> dict[str, str]:
     """Why answers to a clip may be unsure or wrong, by the attribute that shows it.
 
     Each sentence has the value and says what would work; what comes of altering the clip is said to

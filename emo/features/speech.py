@@ -46,7 +46,7 @@ LISTED_GAPS = 3
 
 
 @dataclass(frozen=True)
-class Concern:
+class SpeechWarning:
     """Why a clip, or a stretch of it, may not be speech.
 
     Attributes
@@ -151,7 +151,7 @@ LIMITS = {
 """What a window is held against; the first that is broken gives the words."""
 
 
-def oddities(measures: Measures) -> dict[str, str]:
+def unusual_measures(measures: Measures) -> dict[str, str]:
     """Return what is unlike speech in a window, by measurement, in the order of LIMITS."""
     odd = {}
     for name, limit in LIMITS.items():
@@ -171,7 +171,7 @@ def _windows(n: int) -> list[tuple[int, int]]:
     ]
 
 
-def concerns(frames: Frames) -> tuple[Concern, ...]:
+def speech_warnings(frames: Frames) -> tuple[SpeechWarning, ...]:
     """Why a clip may not be speech; empty where nothing speaks against it.
 
     A clip that is out of place as a whole has one concern, and so has one with stretches of several
@@ -184,16 +184,16 @@ def concerns(frames: Frames) -> tuple[Concern, ...]:
     return find_speech(frames)[1]
 
 
-def find_speech(frames: Frames) -> tuple[Flags, tuple[Concern, ...]]:
+def find_speech(frames: Frames) -> tuple[Flags, tuple[SpeechWarning, ...]]:
     """Frames in which someone speaks with a pitch, bool (n,), and the concerns of the clip.
 
     Consonants without a pitch and the pauses between words are no such frames, nor is what is
-    voiced in a stretch that is unlike speech.  Takes what :func:`concerns` takes.
+    voiced in a stretch that is unlike speech.  Takes what :func:`speech_warnings` takes.
     """
     windows = _windows(len(frames.pitch_hz))
     several = len(windows) > 1  # made one by one: all of ten minutes together are 300 MB
     looked_at = (part(frames, *window) if several else frames for window in windows)
-    odd = [oddities(measure(window)) for window in looked_at]
+    odd = [unusual_measures(measure(window)) for window in looked_at]
     quiet = without_voice(frames) | _out_of_place(len(frames.pitch_hz), windows, odd)
     if np.mean([bool(found) for found in odd]) >= WHOLE_SHARE:
         return ~quiet, (_whole(frames, odd),)
@@ -227,7 +227,7 @@ def _out_of_place(
     return np.asarray(2 * against > inside)
 
 
-def _inside(frames: Frames, gaps: Sequence[tuple[int, int]]) -> Concern:
+def _inside(frames: Frames, gaps: Sequence[tuple[int, int]]) -> SpeechWarning:
     """The concern of stretches without speech, given in frames."""
     offset_s = frames.span.with_margins()[0] / RATE_HZ
     places = [
@@ -235,18 +235,18 @@ def _inside(frames: Frames, gaps: Sequence[tuple[int, int]]) -> Concern:
         for start, stop in gaps
     ]
     more = f" and {len(places) - LISTED_GAPS} more times" if len(places) > LISTED_GAPS else ""
-    return Concern(
+    return SpeechWarning(
         "gap",
         f"No speech was found {', '.join(places[:LISTED_GAPS])}{more}, and the answers are for all "
         "of the clip. Use the part in which someone speaks.",
     )
 
 
-def _whole(frames: Frames, odd: Sequence[dict[str, str]]) -> Concern:
+def _whole(frames: Frames, odd: Sequence[dict[str, str]]) -> SpeechWarning:
     """The concern of a clip that is unlike speech from start to end."""
     level_db = 20.0 * math.log10(max(frames.span.rms, 1e-6))
     if level_db < FAINT_DB:
-        return Concern(
+        return SpeechWarning(
             "silence",
             f"No voice was found, and the loudest moment is as faint as {level_db:.0f} dB of full "
             "scale. Record again, closer to the microphone and with its level raised.",
@@ -256,7 +256,7 @@ def _whole(frames: Frames, odd: Sequence[dict[str, str]]) -> Concern:
     kind = _kind(common, measure(frames))
     name = next(name for name in LIMITS if name in common)
     reason = next(found[name] for found in odd if name in found)
-    return Concern(
+    return SpeechWarning(
         kind,
         f"This {LIKE[kind]}: {reason}. Use a recording of one person speaking.",
     )

@@ -14,20 +14,20 @@ from typing import Any
 
 import numpy as np
 
-from emo.classifiers.calibration import restrict
-from emo.errors import LessonError
+from emo.classifiers.calibration import renormalise
+from emo.errors import AdaptationError
 from emo.features.frames import N_MELS
 from emo.features.functionals import functional_names
-from emo.inference.predictor import Answer, Models, Prediction, answer, hear
+from emo.inference.predictor import Answer, Models, Prediction, answer, predict_raw
 from emo.labels import INDEX, LABELS, VOTE
 from emo.system.filenames import clean
 
 YOURS = "yours"
 """Key of the answer that was taught, beside those of the models and the vote."""
 
-FEWEST_EMOTIONS = 2
-FEWEST_CLIPS = 2  # of an emotion, so that one can be answered by what the others taught
-MOST_CLIPS = 200
+MIN_EMOTIONS = 2
+MIN_CLIPS = 2  # of an emotion, so that one can be answered by what the others taught
+MAX_CLIPS = 200
 FOLDS = 50
 
 RIDGE = 0.1
@@ -41,11 +41,11 @@ SMALLEST = 1e-7  # a probability of zero has no logarithm
 FORMAT = "emo-lessons"
 VERSION = 1
 MAX_FILE_BYTES = 8 * 2**20
-LONGEST_NAME = 200
+MAX_NAME = 200
 
 
 @dataclass(frozen=True, eq=False)
-class Lesson:
+class Example:
     """A clip that a person gave as an example; its sound is not kept.
 
     Attributes
@@ -63,7 +63,7 @@ class Lesson:
 
 
 @dataclass(frozen=True, eq=False)
-class Head:
+class AdaptedHead:
     """What was learned: log-odds that are added to those of the vote.
 
     Attributes
@@ -82,7 +82,7 @@ class Head:
 
 
 @dataclass(frozen=True, eq=False)
-class Trial:
+class CrossValidation:
     """How the head did on clips that it had not heard, beside the vote on the same clips.
 
     Attributes
@@ -114,13 +114,13 @@ class Trial:
 # --- Lessons -------------------------------------------------------------------------------------
 
 
-def as_lesson(name: str, emotion: str, prediction: Prediction) -> Lesson:
+def to_example(name: str, emotion: str, prediction: Prediction) -> Example:
     """An example from a clip's answers."""
     vote = prediction.answers[VOTE].probabilities
-    return Lesson(name[:LONGEST_NAME], emotion, vote, prediction.hidden)
+    return Example(name[:MAX_NAME], emotion, vote, prediction.hidden)
 
 
-def add_lesson(lessons: Sequence[Lesson], new: Lesson) -> tuple[Lesson, ...]:
+def add_example(lessons: Sequence[Example], new: Example) -> tuple[Example, ...]:
     """The lessons and a new one; of the same sound taught twice, the later word counts.
 
     Raises
@@ -129,23 +129,23 @@ def add_lesson(lessons: Sequence[Lesson], new: Lesson) -> tuple[Lesson, ...]:
         There are as many clips as can be taught.
     """
     others = [one for one in lessons if not np.array_equal(one.hidden, new.hidden)]
-    if len(others) >= MOST_CLIPS:
-        raise LessonError(
-            f"{MOST_CLIPS} clips are taught already, which is the most. Remove some to add others."
+    if len(others) >= MAX_CLIPS:
+        raise AdaptationError(
+            f"{MAX_CLIPS} clips are taught already, which is the most. Remove some to add others."
         )
     return (*others, new)
 
 
-def usable(lessons: Sequence[Lesson]) -> tuple[Lesson, ...]:
+def usable(lessons: Sequence[Example]) -> tuple[Example, ...]:
     """The lessons of emotions with two clips or more; none where these are fewer than two."""
     counts = Counter(lesson.emotion for lesson in lessons)
-    enough = {emotion for emotion, n in counts.items() if n >= FEWEST_CLIPS}
-    if len(enough) < FEWEST_EMOTIONS:
+    enough = {emotion for emotion, n in counts.items() if n >= MIN_CLIPS}
+    if len(enough) < MIN_EMOTIONS:
         return ()
     return tuple(lesson for lesson in lessons if lesson.emotion in enough)
 
 
-def taught_labels(lessons: Sequence[Lesson]) -> tuple[str, ...]:
+def example_labels(lessons: Sequence[Example]) -> tuple[str, ...]:
     """The emotions that occur, in the order of ``LABELS``."""
     there = {lesson.emotion for lesson in lessons}
     return tuple(label for label in LABELS if label in there)
@@ -154,7 +154,7 @@ def taught_labels(lessons: Sequence[Lesson]) -> tuple[str, ...]:
 # --- The head ------------------------------------------------------------------------------------
 
 
-def learn(lessons: Sequence[Lesson]) -> Head:
+def fit_head(lessons: Sequence[Example]) -> AdaptedHead:
     r"""The head that the lessons teach.
 
     Multinomial logistic regression on the standardised inner values :math:`z`, with the vote as
@@ -174,10 +174,10 @@ def learn(lessons: Sequence[Lesson]) -> Head:
     LessonError
         Fewer than two emotions.
     """
-    labels = taught_labels(lessons)
-    if len(labels) < FEWEST_EMOTIONS:
-        raise LessonError(
-            f"There are clips of {len(labels)} emotions. A head needs {FEWEST_EMOTIONS} to tell "
+    labels = example_labels(lessons)
+    if len(labels) < MIN_EMOTIONS:
+        raise AdaptationError(
+            f"There are clips of {len(labels)} emotions. A head needs {MIN_EMOTIONS} to tell "
             "apart: teach another."
         )
     hidden = np.stack([lesson.hidden for lesson in lessons]).astype(np.float64)
@@ -190,7 +190,7 @@ def learn(lessons: Sequence[Lesson]) -> Head:
     starts = _log_restricted(np.stack([lesson.vote for lesson in lessons]), labels)
     amounts = fit_dual(inner @ inner.T + 1.0, starts, targets, worths, RIDGE)
     weights = inner.T @ amounts / math.sqrt(hidden.shape[1])
-    return Head(labels, centre, scale, weights, amounts.sum(axis=0))
+    return AdaptedHead(labels, centre, scale, weights, amounts.sum(axis=0))
 
 
 def fit_dual(
@@ -238,11 +238,11 @@ def _normalise(logits: np.ndarray) -> np.ndarray:
 
 def _log_restricted(votes: np.ndarray, labels: Sequence[str]) -> np.ndarray:
     """Log-probabilities of the vote (n, 7) where only some labels are allowed, (n, labels)."""
-    allowed = restrict(votes, [INDEX[label] for label in labels])
+    allowed = renormalise(votes, [INDEX[label] for label in labels])
     return np.asarray(np.log(np.maximum(allowed, SMALLEST)))
 
 
-def shares_of(head: Head, votes: np.ndarray, hidden: np.ndarray) -> np.ndarray:
+def shares_of(head: AdaptedHead, votes: np.ndarray, hidden: np.ndarray) -> np.ndarray:
     """Probabilities by the head, float64 (n, 7); zero for what was not taught.
 
     Parameters
@@ -257,7 +257,7 @@ def shares_of(head: Head, votes: np.ndarray, hidden: np.ndarray) -> np.ndarray:
     return shares
 
 
-def answer_taught(head: Head, prediction: Prediction, threshold: float = 0.0) -> Answer:
+def adapted_answer(head: AdaptedHead, prediction: Prediction, threshold: float = 0.0) -> Answer:
     """The head's answer to a clip, from the clip's other answers."""
     vote = prediction.answers[VOTE].probabilities
     return answer(shares_of(head, vote[None], prediction.hidden[None])[0], threshold)
@@ -266,7 +266,7 @@ def answer_taught(head: Head, prediction: Prediction, threshold: float = 0.0) ->
 # --- How good it is ------------------------------------------------------------------------------
 
 
-def cross_validate(lessons: Sequence[Lesson]) -> Trial:
+def cross_validate(lessons: Sequence[Example]) -> CrossValidation:
     """How heads do on the clips that were left out when they were taught.
 
     One clip is left out after another; of more than fifty, one in fifty at once, of all emotions.
@@ -276,11 +276,11 @@ def cross_validate(lessons: Sequence[Lesson]) -> Trial:
     LessonError
         An emotion has a single clip, or there are fewer than two emotions.
     """
-    labels = taught_labels(lessons)
+    labels = example_labels(lessons)
     counts = Counter(lesson.emotion for lesson in lessons)
-    if len(labels) < FEWEST_EMOTIONS or min(counts.values()) < FEWEST_CLIPS:
-        raise LessonError(
-            f"To be tested, a head needs {FEWEST_EMOTIONS} emotions with {FEWEST_CLIPS} clips each."
+    if len(labels) < MIN_EMOTIONS or min(counts.values()) < MIN_CLIPS:
+        raise AdaptationError(
+            f"To be tested, a head needs {MIN_EMOTIONS} emotions with {MIN_CLIPS} clips each."
         )
     ordered = sorted(lessons, key=lambda lesson: INDEX[lesson.emotion])
     n_folds = min(FOLDS, len(ordered))
@@ -291,13 +291,13 @@ def cross_validate(lessons: Sequence[Lesson]) -> Trial:
     said = np.zeros(len(ordered), int)
     for part in range(n_folds):
         left_out = parts == part
-        head = learn([one for one, out in zip(ordered, left_out, strict=True) if not out])
+        head = fit_head([one for one, out in zip(ordered, left_out, strict=True) if not out])
         said[left_out] = shares_of(head, votes[left_out], hidden[left_out]).argmax(axis=1)
     columns = [INDEX[label] for label in labels]
     table = np.zeros((len(LABELS), len(LABELS)), int)
     np.add.at(table, (truth, said), 1)
     restricted = np.array(columns)[votes[:, columns].argmax(axis=1)]
-    return Trial(
+    return CrossValidation(
         labels,
         n_folds,
         int((votes.argmax(axis=1) == truth).sum()),
@@ -319,10 +319,10 @@ def models_digest(models: Models) -> str:
 def count_hidden(models: Models) -> int:
     """Number of inner values that the models give of a clip."""
     vector = np.zeros(len(functional_names()), np.float32)
-    return int(hear([(vector, np.zeros((N_MELS, N_MELS), np.float32))], models)[1].shape[1])
+    return int(predict_raw([(vector, np.zeros((N_MELS, N_MELS), np.float32))], models)[1].shape[1])
 
 
-def write_lessons(lessons: Sequence[Lesson], digest: str) -> str:
+def write_examples(lessons: Sequence[Example], digest: str) -> str:
     """The lessons as JSON: names, emotions, votes and inner values, and no sound.
 
     The head is not in it: it is learned again, in a moment, from what is.
@@ -340,7 +340,7 @@ def write_lessons(lessons: Sequence[Lesson], digest: str) -> str:
     return json.dumps(head | {"clips": clips}, allow_nan=False)
 
 
-def read_lessons(data: bytes, digest: str, n_hidden: int) -> tuple[Lesson, ...]:
+def read_examples(data: bytes, digest: str, n_hidden: int) -> tuple[Example, ...]:
     """The lessons in a file.
 
     Parameters
@@ -354,22 +354,22 @@ def read_lessons(data: bytes, digest: str, n_hidden: int) -> tuple[Lesson, ...]:
         It is too large, no file of lessons, of another version or other models, or damaged.
     """
     if len(data) > MAX_FILE_BYTES:
-        raise LessonError(
+        raise AdaptationError(
             f"The file has {len(data) / 2**20:.1f} MB; files of taught clips have at most "
             f"{MAX_FILE_BYTES / 2**20:.0f} MB. Choose the file that was downloaded here."
         )
     stored = _parse(data)
     if stored.get("version") != VERSION or isinstance(stored["version"], bool):
-        raise LessonError(
+        raise AdaptationError(
             f"The file has version {_shown(stored.get('version'))} of the format, and version "
             f"{VERSION} is read here. Teach the clips again."
         )
     if stored.get("labels") != list(LABELS):
-        raise LessonError(
+        raise AdaptationError(
             "The file was made for other emotions than the seven known here. Teach the clips again."
         )
     if stored.get("models") != digest:
-        raise LessonError(
+        raise AdaptationError(
             "The file was taught on other models than those that run here, whose inner values mean "
             "something else. Teach the clips again."
         )
@@ -380,12 +380,12 @@ def _parse(data: bytes) -> dict[str, Any]:
     try:
         stored = json.loads(data.decode("utf-8"), parse_constant=_refuse)
     except (ValueError, RecursionError) as error:
-        raise LessonError(
+        raise AdaptationError(
             f"The file is no JSON that can be read ({type(error).__name__}). Choose the file that "
             "was downloaded here."
         ) from error
     if not isinstance(stored, dict) or stored.get("format") != FORMAT:
-        raise LessonError(
+        raise AdaptationError(
             "The file holds no taught clips. Choose the file that was downloaded here."
         )
     return stored
@@ -395,31 +395,31 @@ def _refuse(name: str) -> Any:
     raise ValueError(f"{name} is no number")
 
 
-def _read_clips(stored: dict[str, Any], n_hidden: int) -> tuple[Lesson, ...]:
+def _read_clips(stored: dict[str, Any], n_hidden: int) -> tuple[Example, ...]:
     clips = stored.get("clips")
-    if not isinstance(clips, list) or not 0 < len(clips) <= MOST_CLIPS:
+    if not isinstance(clips, list) or not 0 < len(clips) <= MAX_CLIPS:
         n = len(clips) if isinstance(clips, list) else 0
-        raise LessonError(
-            f"The file has {n} taught clips; from 1 to {MOST_CLIPS} can be read. Choose another."
+        raise AdaptationError(
+            f"The file has {n} taught clips; from 1 to {MAX_CLIPS} can be read. Choose another."
         )
     lessons = []
     for number, clip in enumerate(clips, 1):
         try:
             lessons.append(_read_clip(clip, n_hidden))
         except (ValueError, TypeError, LookupError, OverflowError) as error:
-            raise LessonError(
+            raise AdaptationError(
                 f"Clip {number} in the file is damaged: {error}. Download the file again, or teach "
                 "the clips again."
             ) from error
     return tuple(lessons)
 
 
-def _read_clip(clip: Any, n_hidden: int) -> Lesson:
+def _read_clip(clip: Any, n_hidden: int) -> Example:
     if not isinstance(clip, dict):
         raise ValueError("it is no object")
     name, emotion = clip.get("name"), clip.get("emotion")
-    if not isinstance(name, str) or len(name) > LONGEST_NAME:
-        raise ValueError(f"its name is no text of up to {LONGEST_NAME} characters")
+    if not isinstance(name, str) or len(name) > MAX_NAME:
+        raise ValueError(f"its name is no text of up to {MAX_NAME} characters")
     if not isinstance(emotion, str) or emotion not in INDEX:
         raise ValueError(f"its emotion is {_shown(emotion)}")
     vote = _numbers(clip.get("vote"), len(LABELS), "vote")
@@ -428,7 +428,7 @@ def _read_clip(clip: Any, n_hidden: int) -> Lesson:
     hidden = _numbers(clip.get("hidden"), n_hidden, "hidden")
     if np.abs(hidden).max() > np.finfo(np.float32).max / 1e6:
         raise ValueError("an inner value is too large")
-    return Lesson(clean(name), emotion, vote, hidden.astype(np.float32))
+    return Example(clean(name), emotion, vote, hidden.astype(np.float32))
 
 
 def _numbers(values: Any, size: int, name: str) -> np.ndarray:

@@ -14,9 +14,9 @@ import numpy as np
 from emo.audio.activity import Doubles, Floats
 from emo.audio.clip import RATE_HZ, Clip
 from emo.classifiers.batches import Arrays, apply_scaling
-from emo.classifiers.calibration import restrict, soften
+from emo.classifiers.calibration import apply_temperature, renormalise
 from emo.classifiers.storage import Model
-from emo.classifiers.tree import axis_values, plain_arrays
+from emo.classifiers.tree import axis_values, surrogate_arrays
 from emo.errors import ModelError
 from emo.features.frames import (
     CNN_HOP_FRAMES,
@@ -38,7 +38,7 @@ STRONGEST = 3  # functionals that are named for each question of the tree
 PATCH_FRAMES = 10  # 200 ms: the finest patch, in frames of 20 ms
 PATCH_ROWS = 8  # patches from the lowest to the highest band; half as many of a long clip
 PATCH_BUDGET = 25_600  # frames through the network, all patches together: 4 s in 128 patches
-FEWEST_PATCHES = 16
+MIN_PATCHES = 16
 MARKED_ONE_IN = 8  # patches that are marked, at most
 CHECK_DRAWS = 8
 CHECK_SEED = 1
@@ -257,7 +257,7 @@ def log_odds(raw: np.ndarray, label: str, temperature: float) -> Doubles:
     ``log(p / (1 - p))`` of the calibrated probability, calm left out, as in
     :func:`emo.inference.predictor.calibrated`.
     """
-    shown = soften(restrict(raw, range(len(LABELS))), temperature)
+    shown = apply_temperature(renormalise(raw, range(len(LABELS))), temperature)
     other = np.delete(shown, INDEX[label], axis=-1).sum(axis=-1)  # 1 - p would lose digits
     return np.asarray(np.log(shown[..., INDEX[label]]) - np.log(other))
 
@@ -320,7 +320,7 @@ def _parts(amounts: Sequence[float] | np.ndarray) -> tuple[Part, ...]:
 
 def patch_grid(n_frames: int) -> tuple[int, int]:
     """Number of patches over time and over the bands: the longer the view, the fewer and larger."""
-    wanted = max(FEWEST_PATCHES, PATCH_BUDGET // n_frames)
+    wanted = max(MIN_PATCHES, PATCH_BUDGET // n_frames)
     rows = PATCH_ROWS if wanted >= PATCH_ROWS**2 else PATCH_ROWS // 2
     return min(wanted // rows, -(-n_frames // PATCH_FRAMES)), rows
 
@@ -414,7 +414,9 @@ def _band_edges_hz(bands: np.ndarray) -> Doubles:
 def explain_tree(arrays: Arrays, vector: Floats, label: str, temperature: float = 1.0) -> Path:
     """The questions that the tree asks of a clip, its answers, and the leaf that it reaches."""
     point = axis_values(arrays, vector[None])[0]
-    answered = soften(restrict(arrays["probabilities"], range(len(LABELS))), temperature)
+    answered = apply_temperature(
+        renormalise(arrays["probabilities"], range(len(LABELS))), temperature
+    )
     shares = answered[:, INDEX[label]]  # at every node, as the answer is shown
     node, steps = 0, []
     while arrays["left"][node] >= 0:
@@ -439,7 +441,7 @@ def explain_tree(arrays: Arrays, vector: Floats, label: str, temperature: float 
 
 def explain_plain(arrays: Arrays, vector: Floats) -> PlainPath:
     """The questions that the readable tree asks of a clip, and the leaf that it reaches."""
-    plain = plain_arrays(arrays)
+    plain = surrogate_arrays(arrays)
     node, steps = 0, []
     while plain["left"][node] >= 0:
         i, limit = int(plain["axis"][node]), float(plain["threshold"][node])

@@ -7,7 +7,7 @@ import numpy as np
 
 from emo.classifiers.batches import Arrays
 from emo.classifiers.registry import CLASSIFIERS
-from emo.classifiers.tree import plain_arrays
+from emo.classifiers.tree import surrogate_arrays
 from emo.features.functionals import functional_table
 from emo.inference.explanation import (
     Explanation,
@@ -27,7 +27,7 @@ from emo.labels import CALM, TRAINED_LABELS, VOTE
 NBSP = "\u00a0"
 MINUS = "−"
 SHOWN_PATCHES = 3
-SMALLEST_SHARE = 0.01  # labels that are rarer in a leaf are not listed
+MIN_SHARE = 0.01  # labels that are rarer in a leaf are not listed
 
 LOG_ODDS = f"Log-odds: 0 is 50{NBSP}%, and 0.7 more doubles the odds."
 AXES = (
@@ -54,7 +54,7 @@ def path_sentences(path: Path) -> list[str]:
     ]
 
 
-def plain_sentences(path: Path) -> list[str]:
+def surrogate_sentences(path: Path) -> list[str]:
     """The way through the readable tree in words: each question, and what lies in the leaf."""
     plain = path.plain
     return [
@@ -63,9 +63,9 @@ def plain_sentences(path: Path) -> list[str]:
     ]
 
 
-def plain_outline(arrays: Arrays) -> str:
+def surrogate_outline(arrays: Arrays) -> str:
     """The whole readable tree of a tree's arrays as text, a line a question or answer."""
-    plain = plain_arrays(arrays)
+    plain = surrogate_arrays(arrays)
 
     def lines(node: int, depth: int) -> Iterator[str]:
         indent = "  " * depth
@@ -129,7 +129,7 @@ def _leaf_sentence(path: Path) -> str:
     told = f"What the tree was taught of the training clips in the same leaf: {_shares(path.leaf)}."
     calm = path.leaf.get(CALM, 0.0)
     shown = _percent(path.steps[-1].share if path.steps else path.share)
-    if calm >= SMALLEST_SHARE:
+    if calm >= MIN_SHARE:
         most = ", though it has the most there" if calm > path.leaf[path.label] else ""
         return (
             f"{told} Calm is no answer and is left out{most}; calibrated, that leaves "
@@ -143,7 +143,7 @@ def _leaf_sentence(path: Path) -> str:
 def _shares(leaf: Mapping[str, float]) -> str:
     ordered = sorted(TRAINED_LABELS, key=lambda label: -leaf[label])
     return ", ".join(
-        f"{label} {_percent(leaf[label])}" for label in ordered if leaf[label] >= SMALLEST_SHARE
+        f"{label} {_percent(leaf[label])}" for label in ordered if leaf[label] >= MIN_SHARE
     )
 
 
@@ -194,7 +194,7 @@ def explanation_blocks(found: Explanation) -> list[tuple[str, list[str]]]:
     Under the vote stand the concerns and warnings.
     """
     told = {
-        "tree": [*path_sentences(found.tree), PLAIN_TREE, *plain_sentences(found.tree)],
+        "tree": [*path_sentences(found.tree), PLAIN_TREE, *surrogate_sentences(found.tree)],
         "cnn": region_sentences(found.cnn),
         "mlp": shift_sentences(found.mlp),
     }

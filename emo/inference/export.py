@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TextIO
 
 from emo.audio.channels import channel_in
-from emo.features.quality import doubts
+from emo.features.quality import quality_warnings
 from emo.inference.explanation import Explanation
 from emo.inference.explanation_text import LOG_ODDS, MINUS, NBSP, explanation_blocks
 from emo.inference.predictor import Answer, Prediction
@@ -101,7 +101,7 @@ def write_table(rows: Sequence[Row], out: TextIO) -> None:
 
 def _why(found: Prediction) -> list[str]:
     """One line on what in the recording may be why answers are unsure, if anything is."""
-    reasons = " ".join(doubts(found.quality).values())
+    reasons = " ".join(quality_warnings(found.quality).values())
     if reasons and found.unsure:
         return [f"Unsure: {', '.join(found.unsure)}. This may be why: {reasons}"]
     return [reasons] if reasons else []

@@ -7,16 +7,16 @@ from typing import Any
 
 import numpy as np
 
-from emo.audio.alteration import NEUTRAL, Settings, alter
+from emo.audio.alteration import NEUTRAL, Alteration, alter_clip
 from emo.audio.clip import Clip
 from emo.classifiers.calibration import (
     Calibration,
-    pool,
+    apply_temperature,
+    log_opinion_pool,
     reaches,
     read_calibration,
-    restrict,
-    share_out,
-    soften,
+    renormalise,
+    reweight,
 )
 from emo.classifiers.registry import CLASSIFIERS
 from emo.classifiers.storage import Model, load_model
@@ -24,7 +24,7 @@ from emo.errors import ModelError, ModelFaultError
 from emo.features.frames import analyse, cnn_input
 from emo.features.functionals import functionals
 from emo.features.quality import Quality, compare_altered, measure_quality
-from emo.features.speech import Concern, concerns
+from emo.features.speech import SpeechWarning, speech_warnings
 from emo.labels import CALM, LABELS, TRAINED_INDEX, VOTE
 from emo.system.paths import MODELS_DIR
 
@@ -59,7 +59,7 @@ class Models:
         left = {key: model for key, model in self.classifiers.items() if key != fault.key}
         if not left:
             raise fault
-        return Models(left, share_out(self.calibration, tuple(left)), self.faults)
+        return Models(left, reweight(self.calibration, tuple(left)), self.faults)
 
 
 @dataclass(frozen=True)
@@ -115,15 +115,15 @@ class Prediction:
     One of the three is not there where it could not be loaded, or where it gave no numbers for this
     clip, which ``faults`` says by key.
 
-    ``concerns`` say why the clip may not be the speech that the answers are made for; ``hidden``,
-    float32 (h,), is what the last layers of the networks read, side by side.
+    ``speech_warnings`` say why the clip may not be the speech that the answers are made for;
+    ``hidden``, float32 (h,), is what the last layers of the networks read, side by side.
     """
 
     duration_s: float
     warnings: tuple[str, ...]
     answers: dict[str, Answer]
     quality: Quality
-    concerns: tuple[Concern, ...] = ()
+    concerns: tuple[SpeechWarning, ...] = ()
     hidden: np.ndarray = field(default_factory=lambda: np.zeros(0, np.float32), compare=False)
     faults: Mapping[str, str] = field(default_factory=dict)
 
@@ -173,7 +173,7 @@ def load_usable(directory: Path = MODELS_DIR) -> Models:
     if not classifiers:
         raise ModelError(next(iter(faults.values())))
     calibration = read_calibration(directory, MODEL_KEYS)
-    return Models(classifiers, share_out(calibration, tuple(classifiers)), faults)
+    return Models(classifiers, reweight(calibration, tuple(classifiers)), faults)
 
 
 def calibrated(raw: Mapping[str, np.ndarray], calibration: Calibration) -> dict[str, np.ndarray]:
@@ -184,9 +184,11 @@ def calibrated(raw: Mapping[str, np.ndarray], calibration: Calibration) -> dict[
     raw
         By classifier, (n, 8), in the order of ``TRAINED_LABELS``.
     """
-    served = {key: restrict(rows, _SERVED) for key, rows in raw.items()}
-    rows = {key: soften(one, calibration.temperatures[key]) for key, one in served.items()}
-    return rows | {VOTE: pool(served, calibration.weights)}
+    served = {key: renormalise(rows, _SERVED) for key, rows in raw.items()}
+    rows = {
+        key: apply_temperature(one, calibration.temperatures[key]) for key, one in served.items()
+    }
+    return rows | {VOTE: log_opinion_pool(served, calibration.weights)}
 
 
 def answer(probabilities: np.ndarray, threshold: float = 0.0) -> Answer:
@@ -199,7 +201,7 @@ def answer(probabilities: np.ndarray, threshold: float = 0.0) -> Answer:
     )
 
 
-def answers(
+def to_answers(
     rows: Mapping[str, np.ndarray], thresholds: Mapping[str, float]
 ) -> list[dict[str, Answer]]:
     """The answers to n clips, by classifier and vote, from their probabilities (n, 7) each.
@@ -246,18 +248,18 @@ def probabilities(
     measured
         Of each clip the functionals, float32 (f,), and the CNN's view, float32 (time, 64).
     """
-    return hear(measured, models)[0]
+    return predict_raw(measured, models)[0]
 
 
-def hear(
+def predict_raw(
     measured: Sequence[tuple[np.ndarray, np.ndarray]], models: Models
 ) -> tuple[dict[str, np.ndarray], np.ndarray]:
     """The same, and what the last layers of the networks read, side by side, float32 (n, h)."""
-    raw, hidden = hear_raw(measured, models)
+    raw, hidden = raw_outputs(measured, models)
     return calibrated(raw, models.calibration), hidden
 
 
-def hear_raw(
+def raw_outputs(
     measured: Sequence[tuple[np.ndarray, np.ndarray]], models: Models
 ) -> tuple[dict[str, np.ndarray], np.ndarray]:
     """Return what the classifiers give, (n, 8) each, and what the last layers read, (n, h).
@@ -279,10 +281,10 @@ def hear_raw(
 
 def measure(
     clip: Clip,
-) -> tuple[tuple[np.ndarray, np.ndarray], tuple[Concern, ...], Quality]:
+) -> tuple[tuple[np.ndarray, np.ndarray], tuple[SpeechWarning, ...], Quality]:
     """The features of a clip, its concerns and its quality; its frames, 93 MB of 600 s, go."""
     frames = analyse(clip.samples)
-    doubt, quality = concerns(frames), measure_quality(clip, frames)
+    doubt, quality = speech_warnings(frames), measure_quality(clip, frames)
     return (functionals(frames), cnn_input(frames)), doubt, quality
 
 
@@ -313,9 +315,9 @@ def _predict_many(clips: Sequence[Clip], models: Models) -> list[Prediction]:
         measured.append(features)
         doubts.append(doubt)
         qualities.append(quality)
-    raw, hidden = hear_raw(measured, models)
+    raw, hidden = raw_outputs(measured, models)
     rows = calibrated(raw, models.calibration)
-    given = answers(rows, models.calibration.thresholds)
+    given = to_answers(rows, models.calibration.thresholds)
     for i, said in enumerate(given):
         for key, shares in raw.items():
             said[key] = replace(said[key], calm=float(shares[i, TRAINED_INDEX[CALM]]))
@@ -332,15 +334,15 @@ def predict(clip: Clip, models: Models) -> Prediction:
     return predict_many([clip], models)[0]
 
 
-def predict_altered(clip: Clip, settings: Settings, models: Models) -> Prediction:
+def predict_altered(clip: Clip, settings: Alteration, models: Models) -> Prediction:
     """Return the answers to a clip as altered; its quality says what only that brought about.
 
     Raises
     ------
     TooShortError, TooLongError, SilentError
-        What comes out cannot be judged (:func:`emo.audio.alteration.alter`).
+        What comes out cannot be judged (:func:`emo.audio.alteration.alter_clip`).
     """
-    prediction = predict(alter(clip, settings), models)
+    prediction = predict(alter_clip(clip, settings), models)
     if settings == NEUTRAL:
         return prediction
     quality = compare_altered(prediction.quality, measure_quality(clip))

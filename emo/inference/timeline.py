@@ -22,8 +22,8 @@ from emo.errors import ModelFaultError
 from emo.features.frames import FRAME_S, HOP, analyse, cnn_input
 from emo.features.functionals import functionals
 from emo.features.measures import Flags, stretches
-from emo.features.speech import Concern, find_speech
-from emo.inference.predictor import Answer, Models, answer, answers, probabilities
+from emo.features.speech import SpeechWarning, find_speech
+from emo.inference.predictor import Answer, Models, answer, probabilities, to_answers
 from emo.labels import VOTE
 
 WINDOW_S = 3.0  # as the clips of which the classifiers learnt, and their confidence: 2 to 4 s
@@ -66,7 +66,7 @@ class Timeline:
     probabilities: dict[str, npt.NDArray[np.float64]]
     thresholds: dict[str, float]
     warnings: tuple[str, ...] = ()
-    concerns: tuple[Concern, ...] = ()
+    concerns: tuple[SpeechWarning, ...] = ()
     faults: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -76,7 +76,7 @@ class Timeline:
 
     def answers(self) -> list[dict[str, Answer]]:
         """The answers of each window, by classifier and vote, as ``predict`` gives them."""
-        return answers(self.probabilities, self.thresholds)
+        return to_answers(self.probabilities, self.thresholds)
 
     def as_dict(self) -> dict[str, Any]:
         """The object that ``timeline --format json`` prints, without its path."""
@@ -103,7 +103,9 @@ class Cue:
     answer: Answer
 
 
-def follow(clip: Clip, models: Models, threads: int = THREADS) -> Generator[Timeline, None, None]:
+def iter_timeline(
+    clip: Clip, models: Models, threads: int = THREADS
+) -> Generator[Timeline, None, None]:
     """Timelines of a clip, each with more of the windows answered; the last has all of them.
 
     The first comes as soon as the windows are known, and has no answer yet.  A caller may stop
@@ -118,7 +120,7 @@ def follow(clip: Clip, models: Models, threads: int = THREADS) -> Generator[Time
     try:
         yield from _follow(clip, models, threads)
     except ModelFaultError as fault:
-        for timeline in follow(clip, models.without(fault), threads):
+        for timeline in iter_timeline(clip, models.without(fault), threads):
             faults = {fault.key: str(fault), **timeline.faults}
             warnings = (str(fault), *timeline.warnings)
             yield replace(timeline, faults=faults, warnings=warnings)
@@ -164,7 +166,7 @@ def _in_seconds(spans: list[Any]) -> npt.NDArray[np.float64]:
     return np.round(np.array(spans, np.float64).reshape(-1, 2) * FRAME_S, 3)
 
 
-def _find_segments(samples: Floats) -> tuple[list[Span], tuple[Concern, ...]]:
+def _find_segments(samples: Floats) -> tuple[list[Span], tuple[SpeechWarning, ...]]:
     """Segments of speech between pauses, and why the clip as a whole may not be speech."""
     frames = analyse(samples)
     speech, concerns = find_speech(frames)

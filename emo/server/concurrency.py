@@ -45,7 +45,7 @@ class _Ticket:
     is_refused: bool = False
 
 
-class Gate:
+class ConcurrencyLimiter:
     """A bounded place for what takes a core: `enter` it for the time of the work.
 
     Who is inside already may enter again; so work may call other work.
@@ -199,9 +199,9 @@ class Gate:
 
 
 @functools.cache
-def gate() -> Gate:
+def limiter() -> ConcurrencyLimiter:
     """The one gate of this process, as the environment sets it."""
     limits = quotas.read_limits()
     usual = min(os.cpu_count() or 1, USUAL_MAX)
     at_once = int(limits.at_once) or usual
-    return Gate(at_once, int(limits.waiting), limits.patience_s)
+    return ConcurrencyLimiter(at_once, int(limits.waiting), limits.patience_s)

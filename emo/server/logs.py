@@ -101,7 +101,7 @@ def _tail(path: str) -> str:
     return "/".join(path.replace("\\", "/").split("/")[-2:])
 
 
-def keep_content_out() -> None:
+def redact_exceptions() -> None:
     """Nothing; from now on every log of this process leaves out what exceptions say.
 
     Formatters print ``exc_text`` where it is set, so that each of them, a framework's own too,

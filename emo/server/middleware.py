@@ -16,7 +16,7 @@ from emo.server import bodies
 from emo.server.bodies import Body, RefusedError, TooSlowError
 from emo.server.hosts import Hosts
 from emo.server.messages import Inbox, Reader
-from emo.server.quotas import Ledger, Refusal
+from emo.server.quotas import QuotaTracker, Refusal
 from emo.server.telemetry import Counters
 
 _INLINE = re.compile(r"<script(?![^>]*\bsrc=)[^>]*>(.*?)</script>", re.DOTALL | re.IGNORECASE)
@@ -161,7 +161,7 @@ _ROUTES = (
 
 
 @dataclass
-class Guard:
+class RequestGuard:
     """The application, guarded.
 
     Attributes
@@ -182,7 +182,7 @@ class Guard:
     """
 
     app: App
-    ledger: Ledger
+    ledger: QuotaTracker
     counters: Counters
     policy: str
     is_stopping: Callable[[], bool] = field(default=lambda: False)

@@ -167,7 +167,7 @@ def group_of(address: str) -> str:
     return str(ipaddress.ip_network((parsed, 64), strict=False))
 
 
-class Ledger:
+class QuotaTracker:
     """What every session and address has sent, has on the server, and is sending.
 
     Time is the monotonic clock's, so that a change of the system's clock gives nobody more or less.

@@ -8,7 +8,7 @@ import numpy as np
 
 from emo.classifiers.batches import N_OUTPUTS, Batch, Inputs
 from emo.corpora.catalogue import Recording, coverage, find
-from emo.corpora.metadata import heard_shares
+from emo.corpora.metadata import listener_soft_labels
 from emo.errors import CorpusError
 from emo.labels import LABELS, TRAINED_INDEX
 from emo.training.feature_cache import Features, load_features
@@ -84,7 +84,7 @@ def load_dataset(directory: Path, jobs: int = 2, copies: Sequence[str] = COPIES)
         load_features(recordings, jobs),
         np.array([TRAINED_INDEX[r.emotion] for r in recordings]),
         tuple(load_features(recordings, jobs, alteration=name) for name in copies),
-        heard_shares(recordings, directory),
+        listener_soft_labels(recordings, directory),
     )
 
 

@@ -1,6 +1,7 @@
 """Recordings made worse, or merely other, in the ways that rooms, microphones and codecs do.
 
-Works on samples.  :func:`vary` makes the altered copies that train beside the clips themselves;
+Works on samples.  :func:`random_degradation` makes the altered copies that train beside the clips
+themselves;
 :data:`CONDITIONS` are what the table of robustness is measured under.  Every function that leaves
 something to chance takes an explicit generator.
 """
@@ -37,7 +38,7 @@ EXCERPT_S = (0.6, 1.6)
 CLIPPING_DB = (3.0, 15.0)
 
 
-def vary(samples: Floats, rng: Generator) -> Floats:
+def random_degradation(samples: Floats, rng: Generator) -> Floats:
     """A copy for training: some of speed, excerpt, room, equaliser, noise, band, codec, clipping.
 
     Parameters

@@ -24,7 +24,7 @@ from emo.features.functionals import functional_names, functionals
 from emo.system.files import naming
 from emo.system.paths import cache_directory
 from emo.system.spawn import WorkerContext
-from emo.training.degradation import ALTERATIONS_VERSION, CONDITIONS, vary
+from emo.training.degradation import ALTERATIONS_VERSION, CONDITIONS, random_degradation
 
 CHUNK = 32  # clips that a worker gets at a time
 
@@ -62,13 +62,13 @@ class Features:
         )
 
 
-def alter(samples: np.ndarray, alteration: str, digest: str) -> np.ndarray:
+def degrade(samples: np.ndarray, alteration: str, digest: str) -> np.ndarray:
     """The clip under an alteration, by a chance that depends on its content and the name alone."""
     name = int.from_bytes(hashlib.sha256(alteration.encode()).digest()[:8])
     rng = np.random.default_rng([name, int(digest[:16], 16)])
     if alteration in CONDITIONS:
         return centre(CONDITIONS[alteration].apply(samples, rng))
-    return centre(vary(samples, rng))
+    return centre(random_degradation(samples, rng))
 
 
 def _compute(paths: Sequence[Path], alteration: str) -> list[Row]:
@@ -80,7 +80,7 @@ def _compute(paths: Sequence[Path], alteration: str) -> list[Row]:
         try:
             samples = decode(data, path.name).samples
             if alteration:
-                samples = alter(samples, alteration, digest)
+                samples = degrade(samples, alteration, digest)
             frames = analyse(samples)
             rows.append((digest, functionals(frames), cnn_input(frames), ""))
         except AudioError as error:
@@ -178,7 +178,8 @@ def load_features(
         Folder; :func:`cache_directory` by default.
     alteration
         Nothing for the clips as they are; a key of ``degradation.CONDITIONS``; or any other
-        name for copies that :func:`emo.training.degradation.vary` makes, others for every name.
+        name for copies that :func:`emo.training.degradation.random_degradation` makes, others for
+        every name.
     """
     directory = (cache or cache_directory()) / f"features-v{FEATURES_VERSION}.{SAMPLES_VERSION}"
     suffix = f".{alteration}-v{ALTERATIONS_VERSION}" if alteration else ""

@@ -24,7 +24,7 @@ from emo.app.analyse import vote_text as vote_words
 from emo.app.compare import text as compare_text
 from emo.classifiers.calibration import Calibration, reaches
 from emo.inference import export, predictor
-from emo.inference.predictor import MODEL_KEYS, Answer, answer, answers, calibrated
+from emo.inference.predictor import MODEL_KEYS, Answer, answer, calibrated, to_answers
 from emo.labels import LABELS, VOTE
 from tests.support.pages import prediction
 
@@ -131,7 +131,7 @@ temperatures = st.lists(st.floats(0.5, 2.0), min_size=3, max_size=3)
 
 def vote_of(rows: np.ndarray, calibration: Calibration) -> dict[str, Answer]:
     raw = {key: rows[i][None] for i, key in enumerate(MODEL_KEYS)}
-    return answers(calibrated(raw, calibration), calibration.thresholds)[0]
+    return to_answers(calibrated(raw, calibration), calibration.thresholds)[0]
 
 
 def calibration_of(w: list[float], t: list[float], limits: dict[str, float]) -> Calibration:
@@ -169,9 +169,9 @@ def test_the_vote_is_unsure_where_all_are(rows: np.ndarray, limit: float, low: f
 def test_the_vote_of_one_model_is_as_sure_as_that() -> None:
     row = np.full((1, 7), 0.05)
     row[0, 2] = 0.7
-    (said,) = answers({"mlp": row, VOTE: row}, {"mlp": 0.6, VOTE: 0.5})
+    (said,) = to_answers({"mlp": row, VOTE: row}, {"mlp": 0.6, VOTE: 0.5})
     assert not said[VOTE].unsure
-    (said,) = answers({"mlp": row, VOTE: row}, {"mlp": 0.8, VOTE: 0.5})
+    (said,) = to_answers({"mlp": row, VOTE: row}, {"mlp": 0.8, VOTE: 0.5})
     assert said[VOTE].unsure
 
 

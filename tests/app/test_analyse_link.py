@@ -5,12 +5,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from emo.app.analyse.link import EMPTY, Link, read_link, write_link
-from emo.audio.alteration import NEUTRAL, Settings
+from emo.audio.alteration import NEUTRAL, Alteration
 
 SAMPLES = ("sad", "happy", "minute")
 places = st.integers(0, 100_000).map(lambda n: n / 100_000)
 parts = st.tuples(places, places).filter(lambda pair: pair[0] < pair[1])
-altered = st.sampled_from((NEUTRAL, Settings(20, 0.75, -3, True, 6)))
+altered = st.sampled_from((NEUTRAL, Alteration(20, 0.75, -3, True, 6)))
 links = st.builds(Link, st.sampled_from(SAMPLES), st.none() | parts, st.booleans(), altered)
 
 
@@ -23,7 +23,7 @@ def test_an_address_is_short_and_plain() -> None:
     link = Link("sad", (0.5, 0.87654), True)
     assert write_link(link) == {"sample": "sad", "part": "0.50000-0.87654", "why": "1"}
     assert write_link(Link("sad")) == {"sample": "sad"}
-    assert write_link(Link("sad", settings=Settings(speed=0.5))) == {
+    assert write_link(Link("sad", settings=Alteration(speed=0.5))) == {
         "sample": "sad",
         "speed": "0.5",
     }

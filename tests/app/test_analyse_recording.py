@@ -8,7 +8,7 @@ from streamlit.testing.v1 import AppTest
 
 from emo.app.analyse import text as words
 from emo.audio.clip import Clip
-from emo.features.quality import doubts
+from emo.features.quality import quality_warnings
 from emo.formatting import NBSP
 from emo.inference import predictor
 from tests.support import pages
@@ -66,4 +66,4 @@ def test_figures_in_words() -> None:
 
 
 def test_nothing_is_said_without_a_doubt() -> None:
-    assert words.concern_of(doubts(QUALITY), True) == ""
+    assert words.concern_of(quality_warnings(QUALITY), True) == ""

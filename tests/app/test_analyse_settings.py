@@ -12,10 +12,10 @@ from emo.app.analyse.link import (
     read_settings,
     write_settings,
 )
-from emo.audio.alteration import NEUTRAL, Settings
+from emo.audio.alteration import NEUTRAL, Alteration
 
 settings_made = st.builds(
-    Settings,
+    Alteration,
     st.sampled_from(NOISES_DB),
     st.integers(10, 40).map(lambda n: round(n / 20, 2)),
     st.integers(*SEMITONES[:2]),
@@ -25,7 +25,7 @@ settings_made = st.builds(
 
 
 @given(settings_made)
-def test_what_is_written_is_read_back(settings: Settings) -> None:
+def test_what_is_written_is_read_back(settings: Alteration) -> None:
     params = write_settings(settings)
     assert read_settings(params) == settings
     assert set(params) <= set(NAMES)
@@ -33,7 +33,7 @@ def test_what_is_written_is_read_back(settings: Settings) -> None:
 
 
 def test_an_address_is_short_and_plain() -> None:
-    assert write_settings(Settings(20, 0.75, -3, True, 6)) == {
+    assert write_settings(Alteration(20, 0.75, -3, True, 6)) == {
         "noise": "20", "speed": "0.75", "pitch": "-3", "telephone": "1", "gain": "6"
     }  # fmt: skip
 

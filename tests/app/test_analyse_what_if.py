@@ -8,7 +8,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from emo.app.analyse import link, text
-from emo.audio.alteration import LIMITS, NEUTRAL, Settings
+from emo.audio.alteration import LIMITS, NEUTRAL, Alteration
 from emo.audio.clip import Clip
 from emo.features.quality import OF_ALTERING, measure_quality
 from emo.inference import predictor
@@ -78,7 +78,7 @@ def test_what_cannot_be_altered_is_said_and_the_settings_stay(app: AppTest) -> N
 
 def test_every_choice_on_the_page_is_one_that_the_core_takes() -> None:
     for noise_db in link.NOISES_DB:
-        Settings(noise_below_db=noise_db)
+        Alteration(noise_below_db=noise_db)
     for name, (low, high, _) in {
         "speed": link.SPEEDS,
         "pitch_semitones": link.SEMITONES,

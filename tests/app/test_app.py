@@ -21,7 +21,7 @@ from emo.audio import isolated
 from emo.audio.clip import Clip
 from emo.audio.limits import MAX_BYTES
 from emo.errors import ModelError
-from emo.features.speech import Concern
+from emo.features.speech import SpeechWarning
 from emo.inference import predictor
 from emo.labels import LABELS
 from emo.system import paths
@@ -29,7 +29,7 @@ from tests.support import pages
 from tests.support.malformed import malformed
 from tests.support.pages import ABOUT, ANALYSE, APP, COMPARE, MATRICES, check, html, tone, upload
 
-MUSIC = Concern("music", "This sounds like *music*, not like speech.")
+MUSIC = SpeechWarning("music", "This sounds like *music*, not like speech.")
 
 CRASHES = (
     "import os, struct, sys; hello = b'{\"held\": []}'; "
@@ -181,10 +181,10 @@ def test_unsure_without_measured_figures(
 def test_a_clip_out_of_place_is_answered_but_not_to_be_relied_on(
     app: AppTest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    answering(monkeypatch, concerns=(MUSIC, Concern("gap", "No speech was found.")))
+    answering(monkeypatch, concerns=(MUSIC, SpeechWarning("gap", "No speech was found.")))
     upload(app, "clip.wav", tone())
     assert [w.value for w in app.warning] == [
-        common.plain(MUSIC.sentence),
+        common.escape_markdown(MUSIC.sentence),
         r"No speech was found\.",
     ]
     page = html(app)
@@ -223,7 +223,7 @@ def test_bad_files_are_sentences_and_the_page_goes_on(app: AppTest) -> None:
             assert app.warning, bad.name
             continue
         assert len(app.error) == 1, bad.name
-        assert common.plain(bad.words) in app.error[0].value, bad.name
+        assert common.escape_markdown(bad.words) in app.error[0].value, bad.name
         assert app.text[0].value == bad.name
     upload(app, "good.wav", tone())
     assert not app.error
@@ -242,11 +242,13 @@ def test_the_page_goes_on_when_what_reads_uploads_is_killed(app: AppTest) -> Non
 def test_a_crash_of_the_decoder_is_a_sentence(
     app: AppTest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    broken = isolated.Decoder(1)
+    broken = isolated.IsolatedDecoder(1)
     monkeypatch.setattr(isolated, "_CODE", CRASHES)
     monkeypatch.setattr(isolated, "shared", lambda: broken)
     upload(app, "clip.wav", tone())
-    assert "The decoder ended over this file" in common.plain(app.error[0].value).replace("\\", "")
+    assert "The decoder ended over this file" in common.escape_markdown(app.error[0].value).replace(
+        "\\", ""
+    )
     monkeypatch.undo()
     broken.stop()
 
@@ -266,7 +268,7 @@ def test_a_fault_inside_is_a_sentence_too(app: AppTest, monkeypatch: pytest.Monk
 
     monkeypatch.setattr(predictor, "predict", broken)
     upload(app, "clip.wav", tone())
-    assert [error.value for error in app.error] == [common.plain(app_text.UNEXPECTED)]
+    assert [error.value for error in app.error] == [common.escape_markdown(app_text.UNEXPECTED)]
 
 
 def test_missing_models_are_a_sentence(app: AppTest, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -417,7 +419,7 @@ def test_the_server_takes_as_much_as_the_decoder() -> None:
 
 @pytest.mark.parametrize("text", ["*a* _b_ `c` [d](e) <f> $g$ :red[h] # i", "1. one\n\n- two"])
 def test_plain_text_reads_as_itself(text: str) -> None:
-    escaped = common.plain(text)
+    escaped = common.escape_markdown(text)
     assert escaped.replace("\\", "") == " ".join(text.split())
     assert "\n" not in escaped
     for i, character in enumerate(escaped):

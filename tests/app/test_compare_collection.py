@@ -14,18 +14,18 @@ from emo.app.compare.collection import (
     Collection,
     Entry,
     Given,
-    View,
+    TableFilter,
     arrange,
     divergence,
     n_named,
     tally,
 )
-from emo.features.speech import Concern
+from emo.features.speech import SpeechWarning
 from emo.inference import predictor
 from emo.labels import INDEX, LABELS
 from tests.support.pages import QUALITY
 
-MUSIC = Concern("music", "This sounds like music.")
+MUSIC = SpeechWarning("music", "This sounds like music.")
 
 
 def clip(name, data=None):
@@ -58,7 +58,7 @@ def entry(name, found):
 
 
 def names(entries, **view):
-    return [one.name for one in arrange(entries, View(**view))]
+    return [one.name for one in arrange(entries, TableFilter(**view))]
 
 
 # --- The clips -----------------------------------------------------------------------------------
@@ -76,8 +76,8 @@ def test_the_same_bytes_are_one_clip_with_both_names():
 
 
 def test_clips_beyond_the_limits_are_refused(monkeypatch):
-    monkeypatch.setattr(collection, "MOST_CLIPS", 2)
-    monkeypatch.setattr(collection, "MOST_BYTES", 10)
+    monkeypatch.setattr(collection, "MAX_CLIPS", 2)
+    monkeypatch.setattr(collection, "MAX_BYTES", 10)
     clips = Collection()
     assert clips.add(clip("a", b"12345"))
     assert clips.add(clip("b", b"123456")) is None  # eleven bytes together
@@ -186,8 +186,8 @@ def test_a_view_narrows_the_clips():
 
 def test_a_clip_is_found_by_its_other_name_too():
     found = replace(entry("a.wav", prediction()), given=Given(("a.wav", "second.wav"), b""))
-    assert arrange([found], View(name="SECOND")) == [found]
-    assert arrange([found], View(name="third")) == []
+    assert arrange([found], TableFilter(name="SECOND")) == [found]
+    assert arrange([found], TableFilter(name="third")) == []
 
 
 def test_counts_by_hand():

@@ -17,7 +17,7 @@ from emo.app.compare import text as words
 from emo.app.compare.collection import Entry, Given
 from emo.audio.clip import Clip
 from emo.errors import ModelError
-from emo.features.speech import Concern
+from emo.features.speech import SpeechWarning
 from emo.inference import predictor
 from emo.labels import LABELS
 from tests.support import pages
@@ -140,10 +140,12 @@ def test_the_rows_outlive_a_visit_to_another_page(app: AppTest, table: Table) ->
 def test_clips_beyond_the_limit_are_named(
     app: AppTest, table: Table, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(collection, "MOST_CLIPS", 2)
+    monkeypatch.setattr(collection, "MAX_CLIPS", 2)
     give(app, *files("a.wav", "b.wav", "*c*.wav"))
     assert table.names == ["a.wav", "b.wav"]
-    assert [one.value for one in app.warning] == [common.plain(words.left_out(["*c*.wav"]))]
+    assert [one.value for one in app.warning] == [
+        common.escape_markdown(words.left_out(["*c*.wav"]))
+    ]
 
 
 def test_a_fault_inside_is_a_row_and_the_others_go_on(
@@ -259,7 +261,7 @@ def test_ticked_clips_are_removed_or_unticked_and_all_forgotten(app: AppTest, ta
 
 
 def test_csv_has_every_name_and_what_the_command_line_has() -> None:
-    music = Concern("music", "This sounds like music.")
+    music = SpeechWarning("music", "This sounds like music.")
     entries = [
         Entry("0", Given(("=a.wav", "copy.wav"), b""), pages.prediction(concerns=(music,))),
         Entry("1", Given(("bad.wav",), b""), "It holds no sound."),

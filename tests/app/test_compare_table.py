@@ -7,12 +7,12 @@ from emo.app import theme
 from emo.app.compare import table
 from emo.app.compare import text as words
 from emo.app.compare.collection import Entry, Given
-from emo.features.speech import Concern
+from emo.features.speech import SpeechWarning
 from emo.labels import LABELS
 from tests.support import pages
 
 FILES = Path(table.__file__).parents[1] / "static"
-MUSIC = Concern("music", "This sounds like music, not like speech.")
+MUSIC = SpeechWarning("music", "This sounds like music, not like speech.")
 
 
 def shown(found, *names, **given):

@@ -1,7 +1,7 @@
 """Sentences of the page *Compare clips*, checked against counts made by hand."""
 
 from emo.app.compare import text as words
-from emo.app.compare.collection import MOST_CLIPS, ORDERS, SHOWS, VOTES, Tally
+from emo.app.compare.collection import MAX_CLIPS, ORDERS, SHOWS, VOTES, Tally
 
 
 def test_every_choice_has_a_name():
@@ -25,4 +25,4 @@ def test_what_was_left_out_is_named():
     assert words.left_out(["a.wav"]).startswith("One clip was left out: a.wav. Up to ")
     many = words.left_out([f"{n}.wav" for n in range(9)])
     assert many.startswith("9 clips were left out: 0.wav, 1.wav, 2.wav and 6 more. ")
-    assert str(MOST_CLIPS) in many
+    assert str(MAX_CLIPS) in many

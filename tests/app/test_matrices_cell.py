@@ -15,7 +15,7 @@ from emo.app.matrices import cell as matrices_cell
 from emo.app.matrices import grid as matrices_grid
 from emo.app.matrices import text as matrices_text
 from emo.app.matrices import text as words
-from emo.corpora.metadata import HEARD_LABELS
+from emo.corpora.metadata import LISTENER_LABELS
 from emo.evaluation import subsets
 from emo.inference import predictor
 from emo.labels import LABELS
@@ -59,7 +59,7 @@ def part(models: Path, sex: str = subsets.ALL, corpus: str = subsets.ALL) -> sub
         f"cremad-{name}": ("women" if i % 2 else "men", 30)
         for i, name in enumerate(predictions.SPEAKERS["cremad"])
     }
-    return subsets.cut(subsets.read_answers(models, "voices", actors), LABELS, corpus, sex)
+    return subsets.filter_clips(subsets.read_answers(models, "voices", actors), LABELS, corpus, sex)
 
 
 def seen_counts(at: AppTest, place: int) -> np.ndarray:
@@ -217,7 +217,7 @@ def names(at: AppTest) -> list[str]:
 
 def test_a_cell_lists_its_clips_with_all_answers(matrices: AppTest, models_dir: Path) -> None:
     whole = part(models_dir)
-    rows = subsets.behind(whole, "cnn", "angry", "angry")
+    rows = subsets.clips_in_cell(whole, "cnn", "angry", "angry")
     pick(matrices, "cnn", "angry", "angry")
     assert names(matrices) == whole.clips[rows][: matrices_cell.N_ROWS].tolist()
     n_acted = int((whole.emotions == "angry").sum())
@@ -235,7 +235,7 @@ def test_the_least_sure_come_first_when_asked_and_pages_turn(
     matrices: AppTest, models_dir: Path
 ) -> None:
     whole = part(models_dir)
-    rows = subsets.behind(whole, "cnn", "angry", "angry")
+    rows = subsets.clips_in_cell(whole, "cnn", "angry", "angry")
     assert len(rows) > matrices_cell.N_ROWS
     pick(matrices, "cnn", "angry", "angry")
     later = f"page-{words.LATER}"
@@ -253,7 +253,7 @@ def test_a_cell_follows_the_filters(matrices: AppTest, models_dir: Path) -> None
     pick(matrices, "vote", "happy", "happy")
     check(matrices.segmented_control(key="voices").set_value("men").run())
     check(matrices.select_slider(key="above").set_value(45).run())
-    rows = subsets.behind(part(models_dir, "men"), "vote", "happy", "happy", 0.45)
+    rows = subsets.clips_in_cell(part(models_dir, "men"), "vote", "happy", "happy", 0.45)
     assert names(matrices) == part(models_dir, "men").clips[rows][: matrices_cell.N_ROWS].tolist()
 
 
@@ -261,7 +261,7 @@ def test_a_cell_of_another_test_is_let_go(matrices: AppTest) -> None:
     pick(matrices, "cnn", "surprised", "happy")
     check(matrices.segmented_control(key="protocol").set_value("listeners").run())
     assert matrices.selectbox(key="cell-acted").value is None
-    assert matrices.selectbox(key="cell-acted").options == list(HEARD_LABELS)
+    assert matrices.selectbox(key="cell-acted").options == list(LISTENER_LABELS)
     assert "cell" not in address(matrices)
 
 
@@ -331,7 +331,9 @@ def rename_a_clip(models: Path, at_place: int = 0) -> None:
     """Give the first listed clip of the fixture a name that a corpus has."""
     from emo.evaluation.predictions import Predictions, read_predictions, write_predictions
 
-    old = str(part(models).clips[subsets.behind(part(models), "vote", "angry", "angry")[at_place]])
+    old = str(
+        part(models).clips[subsets.clips_in_cell(part(models), "vote", "angry", "angry")[at_place]]
+    )
     for key in predictor.MODEL_KEYS:
         path = models / key / "predictions" / "voices.csv.gz"
         given = read_predictions(path)

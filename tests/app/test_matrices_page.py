@@ -16,7 +16,7 @@ from emo.app.matrices import grid as matrices_grid
 from emo.app.matrices import text as words
 from emo.app.matrices.grid import colour_at
 from emo.corpora.catalogue import Recording
-from emo.corpora.metadata import HEARD_LABELS
+from emo.corpora.metadata import LISTENER_LABELS
 from emo.corpora.splits import folds
 from emo.evaluation.benchmark import EMOBOX, PUBLISHED
 from emo.labels import LABELS, TRAINED_LABELS
@@ -209,7 +209,7 @@ def test_listeners_stand_beside_the_vote(matrices: AppTest, models_dir: Path) ->
     names = [s.value for s in matrices.subheader]
     assert names == [words.LISTENERS_TITLE, "Listeners", "Vote", "Decision tree", "CNN", "MLP"]
     grid = grids(matrices)[0]
-    assert grid["labels"] == list(HEARD_LABELS)
+    assert grid["labels"] == list(LISTENER_LABELS)
     # Every clip of the fixture has three votes for the acted emotion and one for each other.
     assert grid["texts"][0] == ["38", *["12"] * 5]
     assert table_row(matrices, words.SINGLE_LISTENER)[:2] == [tenths(3 / 8)] * 2
@@ -394,7 +394,7 @@ def test_class_rows_are_counted() -> None:
     assert rows[0] == ["angry", "4", "50 %", "75 %", "60 %"]
     assert rows[1] == ["disgusted", "3", "0 %", "0 %", "0 %"]
     assert rows[2] == ["fearful", "0", "–", "–", "–"]
-    assert [row[0] for row in diagnostics.class_rows(counts[:6, :6], HEARD_LABELS)] == list(
+    assert [row[0] for row in diagnostics.class_rows(counts[:6, :6], LISTENER_LABELS)] == list(
         LABELS[:6]
     )
 

@@ -27,7 +27,7 @@ from emo.app import common
 from emo.app import text as app_text
 from emo.app.compare import text as compare_text
 from emo.audio import sandbox
-from emo.server.concurrency import Gate, gate
+from emo.server.concurrency import ConcurrencyLimiter, limiter
 from tests.support import signals, streamlit_client
 from tests.support.streamlit_client import Served, Visitor
 
@@ -453,7 +453,7 @@ def small_page() -> None:
 
 
 def test_a_page_that_may_not_be_answered_says_when_to_come_back_and_then_is(monkeypatch):
-    gate = Gate(1, 0, 0.0)
+    gate = ConcurrencyLimiter(1, 0, 0.0)
     gate.running = 1  # somebody is inside
     monkeypatch.setattr(common, "gate", lambda: gate)
     app = AppTest.from_function(small_page).run()
@@ -467,7 +467,7 @@ def test_a_page_that_may_not_be_answered_says_when_to_come_back_and_then_is(monk
 
 
 def test_long_work_lets_others_in_between_its_steps():
-    gate_now = gate()
+    gate_now = limiter()
     running = [gate_now.running for _ in common.turns("timeline", iter([1, 2, 3]))]
     assert running == [0, 0, 0]  # between two steps its place is free
 

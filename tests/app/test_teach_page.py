@@ -16,9 +16,9 @@ from emo.app.analyse import analysis
 from emo.app.teach import text as words
 from emo.audio.clip import Clip
 from emo.errors import ModelError
-from emo.features.speech import Concern
+from emo.features.speech import SpeechWarning
 from emo.inference import adaptation, predictor
-from emo.inference.adaptation import Trial
+from emo.inference.adaptation import CrossValidation
 from emo.labels import LABELS
 from tests.support import pages, signals
 from tests.support.pages import ANALYSE, check, html, tone, upload
@@ -135,13 +135,13 @@ def test_bad_files_are_sentences_and_the_others_are_taken(app: AppTest) -> None:
 def test_doubts_about_a_clip_are_told(app: AppTest, monkeypatch: pytest.MonkeyPatch) -> None:
     def doubting(clip: Clip, models: object) -> predictor.Prediction:
         given = hear(clip, models)
-        concern = Concern("music", "This sounds like *music*.")
+        concern = SpeechWarning("music", "This sounds like *music*.")
         return predictor.Prediction(1.0, (), given.answers, given.quality, (concern,), given.hidden)
 
     monkeypatch.setattr(predictor, "predict", doubting)
     give(app, "sad", 120)
     assert [warning.value for warning in app.warning] == [
-        common.plain(words.taken_anyway("This sounds like *music*."))
+        common.escape_markdown(words.taken_anyway("This sounds like *music*."))
     ]
     assert len(chips(app)) == 1
 
@@ -158,13 +158,13 @@ def test_faults_inside_are_sentences(
 
     monkeypatch.setattr(predictor, "predict", broken)
     give(app, "sad", 120)
-    assert [warning.value for warning in app.warning] == [common.plain(told)]
+    assert [warning.value for warning in app.warning] == [common.escape_markdown(told)]
     assert chips(app) == []
 
 
 def saved(at: AppTest) -> bytes:
     """The file that a press on the button would give."""
-    return adaptation.write_lessons(at.session_state["lessons"], DIGEST).encode()
+    return adaptation.write_examples(at.session_state["lessons"], DIGEST).encode()
 
 
 def load(at: AppTest, name: str, data: bytes) -> AppTest:
@@ -186,7 +186,7 @@ def test_what_was_saved_is_loaded_and_forgotten(app: AppTest) -> None:
 
 def test_a_bad_file_is_a_sentence_and_changes_nothing(app: AppTest) -> None:
     before = chips(taught(app))
-    other = adaptation.write_lessons(app.session_state["lessons"], "e" * 64).encode()
+    other = adaptation.write_examples(app.session_state["lessons"], "e" * 64).encode()
     for data, told in ((b"{", "no JSON"), (other, "taught on other models")):
         load(app, "*x*.json", data)
         assert told in app.warning[0].value
@@ -230,7 +230,7 @@ def test_yours_is_not_to_be_relied_on_for_music(
 
     def doubting(clip: Clip, models: object) -> predictor.Prediction:
         given = hear(clip, models)
-        concern = Concern("music", "This sounds like music.")
+        concern = SpeechWarning("music", "This sounds like music.")
         return predictor.Prediction(1.0, (), given.answers, given.quality, (concern,), given.hidden)
 
     monkeypatch.setattr(predictor, "predict", doubting)
@@ -253,8 +253,8 @@ def test_a_taught_clip_says_so_and_another_does_not(app: AppTest) -> None:
 # --- Words ---------------------------------------------------------------------------------------
 
 
-def trial(folds: int = 4, restricted: int = 3) -> Trial:
-    return Trial(("happy", "sad"), folds, 1, restricted, np.array([[2, 0], [1, 1]]))
+def trial(folds: int = 4, restricted: int = 3) -> CrossValidation:
+    return CrossValidation(("happy", "sad"), folds, 1, restricted, np.array([[2, 0], [1, 1]]))
 
 
 def test_the_vote_among_fewer_is_shown_where_it_differs() -> None:
@@ -268,7 +268,7 @@ def test_the_figures_say_how_little_they_are() -> None:
     assert "one more or less is 25" in told
     assert "from the others, so from fewer." in told
     assert "the other 3 of 4 parts" in words.how_tested(
-        Trial(("happy", "sad"), 4, 1, 1, np.array([[9, 0], [0, 9]])), 0.1
+        CrossValidation(("happy", "sad"), 4, 1, 1, np.array([[9, 0], [0, 9]])), 0.1
     )
 
 
@@ -282,5 +282,5 @@ def test_what_is_left_out_is_named() -> None:
 
 def test_long_names_are_shortened_and_keep_their_end() -> None:
     assert words.chip("a" * 99 + "last.wav").endswith("last.wav")
-    assert len(words.chip("a" * 99)) == words.LONGEST_CHIP
+    assert len(words.chip("a" * 99)) == words.MAX_CHIP
     assert words.chip("short.wav") == "short.wav"

@@ -96,7 +96,7 @@ def test_what_a_sample_says_is_quoted_and_cut_between_words() -> None:
     long = "word " * 40
     found = app_text.quoted(long)
     assert found.endswith("word …”")
-    assert len(found) <= app_text.MOST_QUOTED + 4
+    assert len(found) <= app_text.MAX_QUOTED + 4
     assert long.startswith(found[1:-3])
 
 

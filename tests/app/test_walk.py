@@ -46,7 +46,7 @@ def test_next_clip_begins_as_recorded(is_quick: bool) -> None:
     (first, second), files = sorted(clips())[:2], clips()
     tab.send(tab.give("up", [(first, files[first])]))
     tab.set("what-if-speed", 1.5)
-    assert shown_on(tab).settings == alteration.Settings(speed=1.5)
+    assert shown_on(tab).settings == alteration.Alteration(speed=1.5)
     if is_quick:
         tab.exchange("up", [(second, files[second])])
     else:
@@ -74,7 +74,7 @@ def test_settings_outlast_a_page_that_is_left_in_a_hurry() -> None:
     visit.tab.send(visit.tab.give("up", [(name, data)]))
     visit.take(name, data, "upload")
     visit.tab.set("what-if-speed", 1.5)
-    visit.settings = alteration.Settings(speed=1.5)
+    visit.settings = alteration.Alteration(speed=1.5)
     check(visit)
     visit.tab.hurry(PAGES["about"], PAGES["analyse"])
     check(visit)
@@ -115,15 +115,17 @@ def last_value(tab: Tab, key: str) -> object:
 def test_settings_named_in_a_notice_are_read_back() -> None:
     for settings in (
         alteration.NEUTRAL,
-        alteration.Settings(speed=0.5, pitch_semitones=-12, gain_db=-30),
-        alteration.Settings(20, 1.35, 1, True, 6),
+        alteration.Alteration(speed=0.5, pitch_semitones=-12, gain_db=-30),
+        alteration.Alteration(20, 1.35, 1, True, 6),
     ):
         assert oracle.settings_in(alteration.notice(settings)) == settings
 
 
 def test_oracle_says_what_the_command_prints() -> None:
     name, data = next(iter(clips().items()))
-    oracle.check_command(data, name, alteration.Settings(speed=1.25, pitch_semitones=-3, gain_db=5))
+    oracle.check_command(
+        data, name, alteration.Alteration(speed=1.25, pitch_semitones=-3, gain_db=5)
+    )
 
 
 def test_oracle_refuses_answers_for_another_sound() -> None:

@@ -13,8 +13,8 @@ from emo.audio.activity import loudest_rms
 from emo.audio.alteration import (
     LIMITS,
     NEUTRAL,
-    Settings,
-    alter,
+    Alteration,
+    alter_clip,
     apply,
     shift_pitch,
     stretch,
@@ -51,7 +51,7 @@ def test_neutral_settings_change_nothing():
     samples = voice()
     given_clip = clip(samples)
     assert apply(samples, NEUTRAL) is samples
-    assert alter(given_clip, Settings()) is given_clip
+    assert alter_clip(given_clip, Alteration()) is given_clip
     assert NEUTRAL.words() == ()
 
 
@@ -95,16 +95,16 @@ def test_pitch_of_a_voice_moves_and_its_resonances_stay(semitones):
 
 def test_speed_moves_the_length_and_pitch_the_pitch():
     samples = voice(150.0, 2.0)
-    found = apply(samples, Settings(speed=1.25, pitch_semitones=3.0))
+    found = apply(samples, Alteration(speed=1.25, pitch_semitones=3.0))
     assert len(found) == round(len(samples) / 1.25)
     assert pitch_hz(found) == pytest.approx(150.0 * 2**0.25, rel=0.01)
-    assert pitch_hz(apply(samples, Settings(speed=0.7))) == pytest.approx(150.0, rel=0.01)
+    assert pitch_hz(apply(samples, Alteration(speed=0.7))) == pytest.approx(150.0, rel=0.01)
 
 
 def test_noise_is_as_loud_as_asked_and_otherwise_the_same():
     samples = voice()
     strong, weak = (
-        apply(samples, Settings(noise_below_db=db)).astype(np.float64) - samples for db in (5, 25)
+        apply(samples, Alteration(noise_below_db=db)).astype(np.float64) - samples for db in (5, 25)
     )
     np.testing.assert_allclose(strong, 10 * weak, atol=1e-6)
     ratio_db = 10 * np.log10(loudest_rms(samples) ** 2 / np.mean(strong**2))
@@ -121,8 +121,8 @@ def test_telephone_is_that_of_the_table_of_robustness():
 
 def test_gain_is_a_gain_and_is_cut_off_at_full_scale():
     samples = tone(amplitude=0.1)
-    np.testing.assert_allclose(apply(samples, Settings(gain_db=6.0)), samples * 1.9953, atol=1e-4)
-    assert np.abs(apply(samples, Settings(gain_db=40.0))).max() == 1.0
+    np.testing.assert_allclose(apply(samples, Alteration(gain_db=6.0)), samples * 1.9953, atol=1e-4)
+    assert np.abs(apply(samples, Alteration(gain_db=40.0))).max() == 1.0
 
 
 @pytest.mark.parametrize("name", LIMITS)
@@ -140,7 +140,7 @@ def test_numbers_beyond_the_limits_are_refused_in_words(name):
 
 def test_an_altered_clip_says_so_and_keeps_the_rest():
     before = clip(voice(), warnings=("Quiet.",), clipped=0.25)
-    found = alter(before, Settings(10.0, 1.1, -1.0, True, 6.0))
+    found = alter_clip(before, Alteration(10.0, 1.1, -1.0, True, 6.0))
     assert found.warnings == (
         "The answers are for the clip as altered: 1.1 times as fast, 1 semitone lower, "
         "noise 10 dB below the voice, telephone band, 6 dB louder.",
@@ -153,17 +153,17 @@ def test_an_altered_clip_says_so_and_keeps_the_rest():
 
 def test_what_cannot_be_judged_once_altered_is_refused():
     with pytest.raises(TooShortError, match=r"2 times as fast, the clip lasts 0\.25 s"):
-        alter(clip(tone(duration_s=0.5)), Settings(speed=2.0))
+        alter_clip(clip(tone(duration_s=0.5)), Alteration(speed=2.0))
     with pytest.raises(TooLongError, match=r"0\.5 times as fast, the clip lasts 16\.7 minutes"):
-        alter(clip(silence(500.0)), Settings(speed=0.5))
+        alter_clip(clip(silence(500.0)), Alteration(speed=0.5))
     with pytest.raises(SilentError, match="40 dB softer"):
-        alter(clip(tone(amplitude=0.01)), Settings(gain_db=-40.0))
+        alter_clip(clip(tone(amplitude=0.01)), Alteration(gain_db=-40.0))
 
 
 @settings(max_examples=25)
 @given(
     st.builds(
-        Settings,
+        Alteration,
         noise_below_db=st.none() | st.floats(*LIMITS["noise_below_db"]),
         speed=st.floats(*LIMITS["speed"]),
         pitch_semitones=st.floats(*LIMITS["pitch_semitones"]),

@@ -15,12 +15,12 @@ import pytest
 from emo.audio import clip as audio_clip
 from emo.audio.channels import Activity, Alone, channel_in, name_with, names_of, place_of
 from emo.audio.clip import Clip, decode, decode_each
-from emo.audio.isolated import Decoder
+from emo.audio.isolated import IsolatedDecoder
 from emo.audio.limits import MAX_BYTES
-from emo.batch.inputs import Item
+from emo.batch.inputs import Source
 from emo.batch.journal import Journal
-from emo.batch.rows import ALL, Channel, Done, followed, is_last, recording_of, refused
-from emo.batch.run import label, make_recipe
+from emo.batch.rows import ALL, Channel, Result, followed, is_last, recording_of, refused
+from emo.batch.run import make_run_config, run_batch
 from emo.cli.main import main
 from emo.errors import AudioError, ChannelError, SilentError
 from emo.evaluation.non_speech.generators import sound
@@ -253,7 +253,7 @@ def test_a_channel_that_is_not_there_is_a_sentence(channel: str, count: int) -> 
 
 def test_the_decoding_process_reads_a_channel_as_well() -> None:
     data = stereo_data()
-    decoder = Decoder(1)
+    decoder = IsolatedDecoder(1)
     try:
         for channel in ("mix", "left", "right", "2"):
             clip = decoder.decode(data, "a.wav", channel)
@@ -275,7 +275,7 @@ def test_names_of_rows() -> None:
     assert channel_in("a.wav") == ""
 
 
-def lines(*done: Done) -> list[dict[str, Any]]:
+def lines(*done: Result) -> list[dict[str, Any]]:
     return [json.loads(line) for one in done for line in one.lines.splitlines()]
 
 
@@ -409,9 +409,9 @@ def test_a_batch_has_the_same_answers_and_goes_on(
     capsys: Any, recordings: Any, tmp_path: Any, channel: str, timeline: bool
 ) -> None:
     out = tmp_path / "rows.jsonl"
-    recipe = make_recipe(timeline=timeline, channel=channel)
+    recipe = make_run_config(timeline=timeline, channel=channel)
     names = [str(recordings / name) for name in ("half.wav", "one.wav", "two.wav")]
-    label(names, out, recipe, jobs=1)
+    run_batch(names, out, recipe, jobs=1)
     rows = [json.loads(line) for line in out.read_text().splitlines()]
     assert {recording_of(row) for row in rows} == set(names)
     if not timeline:
@@ -427,22 +427,22 @@ def test_a_batch_has_the_same_answers_and_goes_on(
     for cut in itertools.accumulate(len(line) for line in whole.splitlines(keepends=True)):
         out.write_bytes(whole[:cut])
         if cut in (len(whole.splitlines(keepends=True)[0]), len(whole)):
-            tally = label(names, out, recipe, jobs=1)
+            tally = run_batch(names, out, recipe, jobs=1)
             assert tally.before + tally.done == len(names)
             again = [json.loads(line) for line in out.read_text().splitlines()]
             assert sorted(row["path"] for row in again) == sorted(row["path"] for row in rows)
 
 
 def test_another_channel_is_another_run() -> None:
-    runs = {make_recipe(channel=channel).run for channel in ("mix", "left", "right", "each")}
+    runs = {make_run_config(channel=channel).run for channel in ("mix", "left", "right", "each")}
     assert len(runs) == 4
 
 
 def test_a_worker_is_sent_the_channel(recordings: Any) -> None:
     from emo.batch.run import answer_items
 
-    item = Item("two.wav", place=str(recordings / "two.wav"))
-    (done,) = answer_items(make_recipe(channel="each"), [item])
+    item = Source("two.wav", place=str(recordings / "two.wav"))
+    (done,) = answer_items(make_run_config(channel="each"), [item])
     assert done.name == "two.wav"
     assert [row["channel"] for row in lines(done)] == ["left", "right"]
 

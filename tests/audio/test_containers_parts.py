@@ -11,7 +11,7 @@ import soundfile
 
 from emo.audio import clip as audio_clip
 from emo.audio.containers import frames, parts
-from emo.audio.containers.formats import FOREIGN, recognise
+from emo.audio.containers.formats import FOREIGN, sniff
 from emo.errors import NotAudioError, TooLongError
 from fuzz import seeds
 from tests.support import damaged, signals
@@ -308,7 +308,7 @@ def test_nothing_is_written_to_standard_error(capfd: pytest.CaptureFixture[str])
 @pytest.mark.parametrize("name", sorted({*seeds.recordings()} - {*seeds.damaged()}))
 def test_a_file_in_order_is_left_as_it_is(name: str) -> None:
     data = seeds.recordings()[name]
-    (part,) = parts.divide(data, recognise(data))
+    (part,) = parts.divide(data, sniff(data))
     assert part.data is data
     assert part.notes == ()
 

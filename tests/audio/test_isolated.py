@@ -14,7 +14,7 @@ import pytest
 
 from emo.audio import clip as audio_clip
 from emo.audio import isolated
-from emo.audio.isolated import Decoder
+from emo.audio.isolated import IsolatedDecoder
 from emo.audio.limits import MAX_BYTES
 from emo.errors import AudioError, DecoderError, LimitError, NotAudioError
 from tests.support import signals
@@ -24,8 +24,8 @@ LINUX = pytest.mark.skipif(sys.platform != "linux", reason="the kernel of Linux 
 
 
 @pytest.fixture(scope="module")
-def reads() -> Iterator[Decoder]:
-    found = Decoder(1)
+def reads() -> Iterator[IsolatedDecoder]:
+    found = IsolatedDecoder(1)
     yield found
     found.stop()
 
@@ -61,12 +61,14 @@ def formats() -> dict[str, bytes]:
     }
 
 
-def test_a_process_answers_as_the_decoder_does(reads: Decoder, formats: dict[str, bytes]) -> None:
+def test_a_process_answers_as_the_decoder_does(
+    reads: IsolatedDecoder, formats: dict[str, bytes]
+) -> None:
     for name, data in formats.items():
         assert outcome(reads.decode, data, name) == outcome(audio_clip.decode, data, name), name
 
 
-def test_whatever_is_refused_is_refused_in_the_same_words(reads: Decoder) -> None:
+def test_whatever_is_refused_is_refused_in_the_same_words(reads: IsolatedDecoder) -> None:
     reads.decode(clip())
     before = reads.held()
     for bad in malformed():
@@ -75,18 +77,18 @@ def test_whatever_is_refused_is_refused_in_the_same_words(reads: Decoder) -> Non
     assert reads.held() == before  # none of them took the process along
 
 
-def test_samples_cannot_be_changed(reads: Decoder) -> None:
+def test_samples_cannot_be_changed(reads: IsolatedDecoder) -> None:
     assert not reads.decode(clip()).samples.flags.writeable
 
 
 @pytest.mark.parametrize("size", [0, MAX_BYTES + 1])
 def test_what_is_empty_or_too_large_is_not_even_sent(size: int) -> None:
     with pytest.raises((NotAudioError, LimitError)):
-        Decoder(0).decode(bytes(size))
+        IsolatedDecoder(0).decode(bytes(size))
 
 
 @LINUX
-def test_the_process_has_given_up_all_that_it_does_not_need(reads: Decoder) -> None:
+def test_the_process_has_given_up_all_that_it_does_not_need(reads: IsolatedDecoder) -> None:
     reads.decode(clip())
     (held,) = reads.held().values()
     assert {"descriptors", "written bytes", "core", "processes", "memory"} <= set(held)
@@ -102,9 +104,9 @@ def test_the_process_has_given_up_all_that_it_does_not_need(reads: Decoder) -> N
 
 TRIES = """
 import ctypes, os, resource, socket, sys
-from emo.audio.sandbox import close_down, leave_network
-leave_network()
-close_down(100 * 2**20, 2)
+from emo.audio.sandbox import restrict_process, enter_network_namespace
+enter_network_namespace()
+restrict_process(100 * 2**20, 2)
 for name, deed in {
     "socket": lambda: socket.socket(),
     "file": lambda: open("/etc/hostname"),
@@ -138,7 +140,7 @@ def test_computing_ends_at_its_limit() -> None:
     assert time.monotonic() - start_s < 20
 
 
-def sent_while(reads: Decoder, deed: signal.Signals) -> list[tuple[Any, ...]]:
+def sent_while(reads: IsolatedDecoder, deed: signal.Signals) -> list[tuple[Any, ...]]:
     """What became of a recording whose process got a signal over it."""
     found: list[tuple[Any, ...]] = []
     (pid,) = reads.held()
@@ -159,7 +161,7 @@ def sent_while(reads: Decoder, deed: signal.Signals) -> list[tuple[Any, ...]]:
 
 @pytest.mark.parametrize("deed", [signal.SIGSEGV, signal.SIGABRT])
 def test_a_decoder_killed_over_a_recording_is_one_error_in_words(
-    reads: Decoder, deed: signal.Signals
+    reads: IsolatedDecoder, deed: signal.Signals
 ) -> None:
     reads.decode(clip())
     (before,) = reads.held()
@@ -171,27 +173,31 @@ def test_a_decoder_killed_over_a_recording_is_one_error_in_words(
     assert after != before
 
 
-def test_of_a_decoder_killed_by_somebody_else_the_next_one_takes_over(reads: Decoder) -> None:
+def test_of_a_decoder_killed_by_somebody_else_the_next_one_takes_over(
+    reads: IsolatedDecoder,
+) -> None:
     reads.decode(clip())
     ((samples, *_),) = sent_while(reads, signal.SIGKILL)
     assert len(samples) == 4 * 60 * audio_clip.RATE_HZ
 
 
-def test_a_recording_that_computes_too_long_is_told_so(reads: Decoder) -> None:
+def test_a_recording_that_computes_too_long_is_told_so(reads: IsolatedDecoder) -> None:
     reads.decode(clip())
     ((kind, text),) = sent_while(reads, signal.SIGPROF)
     assert kind is DecoderError
     assert "more than 10 s of computing" in str(text)
 
 
-def test_a_decoder_killed_while_it_waits_is_not_even_noticed(reads: Decoder) -> None:
+def test_a_decoder_killed_while_it_waits_is_not_even_noticed(reads: IsolatedDecoder) -> None:
     reads.decode(clip())
     (pid,) = reads.held()
     os.kill(pid, signal.SIGKILL)
     assert reads.decode(clip()).duration_s == pytest.approx(1)
 
 
-def test_a_decoder_that_hangs_is_ended(reads: Decoder, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_decoder_that_hangs_is_ended(
+    reads: IsolatedDecoder, monkeypatch: pytest.MonkeyPatch
+) -> None:
     reads.decode(clip())
     monkeypatch.setattr(isolated, "DECODE_WALL_S", 0.5)
     (pid,) = reads.held()
@@ -206,7 +212,7 @@ def test_a_decoder_that_cannot_start_is_a_sentence(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(isolated, "_CODE", "raise SystemExit(3)")
-    broken = Decoder(1)
+    broken = IsolatedDecoder(1)
     with pytest.raises(DecoderError, match="cannot be started"):
         broken.decode(clip())
     broken.stop()
@@ -233,14 +239,14 @@ def test_what_a_process_answers_is_checked(answer: bytes, monkeypatch: pytest.Mo
         "say(struct.pack('<IQ', len(answer), 1) + answer + b'\\0\\0\\xc0\\x7f')"
     )
     monkeypatch.setattr(isolated, "_CODE", lying)
-    found = Decoder(1)
+    found = IsolatedDecoder(1)
     with pytest.raises(DecoderError, match=r"The decoder (ended|stumbled)"):
         found.decode(clip())
     found.stop()
 
 
 def test_two_at_once_get_their_own(formats: dict[str, bytes]) -> None:
-    both = Decoder(2)
+    both = IsolatedDecoder(2)
     expected = {name: outcome(audio_clip.decode, data, name) for name, data in formats.items()}
     wrong: list[str] = []
 

@@ -5,12 +5,12 @@ import pytest
 
 from emo.app.analyse.analysis import _part
 from emo.audio import clip as audio_clip
-from emo.audio.alteration import Settings, alter
+from emo.audio.alteration import Alteration, alter_clip
 from emo.audio.clip import RATE_HZ, cut, decode
 from emo.inference.predictor import ANSWER_KEYS, load_models, predict, predict_many
-from emo.inference.timeline import follow
+from emo.inference.timeline import iter_timeline
 from emo.training.degradation import CONDITIONS
-from emo.training.feature_cache import alter as alter_for_training
+from emo.training.feature_cache import degrade as alter_for_training
 from tests.support.signals import Samples, encoded, voice
 
 SHARES = (1e-5, 1e-4, 1e-3, 0.01, 0.03, 0.09, 0.11, 0.5, -0.003, -0.08, -0.5)
@@ -97,16 +97,16 @@ def test_only_an_offset_worth_naming_is_named():
 @pytest.mark.parametrize(
     "settings",
     [
-        Settings(gain_db=18.0),
-        Settings(noise_below_db=5.0),
-        Settings(telephone=True),
-        Settings(speed=1.3, pitch_semitones=2.0),
+        Alteration(gain_db=18.0),
+        Alteration(noise_below_db=5.0),
+        Alteration(telephone=True),
+        Alteration(speed=1.3, pitch_semitones=2.0),
     ],
     ids=str,
 )
 def test_an_altered_clip_has_no_offset(settings):
     lopsided = np.maximum(VOICES["low"], -0.02)  # louder, it is cut off on one side alone
-    altered = alter(decode(encoded(lopsided, subtype="FLOAT")), settings)
+    altered = alter_clip(decode(encoded(lopsided, subtype="FLOAT")), settings)
     assert abs(altered.samples.mean(dtype=np.float64)) < 1e-7
 
 
@@ -137,7 +137,7 @@ def test_a_part_of_a_clip_answers_as_that_part_alone(models):
 
 def test_a_window_of_a_timeline_answers_as_its_stretch_alone(models):
     samples = stepped()
-    *_, found = follow(decode(encoded(samples, subtype="FLOAT")), models)
+    *_, found = iter_timeline(decode(encoded(samples, subtype="FLOAT")), models)
     assert found.done >= 2
     for i, span_s in enumerate(found.heard_s):
         start, stop = (round(place_s * RATE_HZ) for place_s in span_s)

@@ -5,7 +5,7 @@ import builtins
 import pytest
 
 from emo.batch import dask as batch_dask
-from emo.batch.inputs import Item
+from emo.batch.inputs import Source
 from emo.errors import EmoError
 from tests.support.workers import give_up, groups, names_of, spell
 
@@ -20,7 +20,7 @@ def strict_scheduler():
 
 
 def test_killed_workers_cost_time_and_no_row(tmp_path, strict_scheduler):
-    others = (Item("fails once", place=str(tmp_path / "marker")), Item("poison"))
+    others = (Source("fails once", place=str(tmp_path / "marker")), Source("poison"))
     found = list(batch_dask.run(groups(30, 4, *others), spell, "local", 2, give_up))
     assert names_of(found) == sorted(["poison", "fails once", *(f"clip {i}" for i in range(30))])
     (failed,) = [done for some in found for done in some if done.failed]
@@ -29,7 +29,7 @@ def test_killed_workers_cost_time_and_no_row(tmp_path, strict_scheduler):
 
 def test_a_worker_killed_once_is_the_scheduler_s_business(tmp_path):
     pytest.importorskip("distributed")
-    others = (Item("fails once", place=str(tmp_path / "marker")),)
+    others = (Source("fails once", place=str(tmp_path / "marker")),)
     found = list(batch_dask.run(groups(15, 4, *others), spell, "local", 2, give_up))
     assert names_of(found) == sorted(["fails once", *(f"clip {i}" for i in range(15))])
     assert not any(done.failed for some in found for done in some)
@@ -38,7 +38,7 @@ def test_a_worker_killed_once_is_the_scheduler_s_business(tmp_path):
 def test_an_error_that_every_recording_would_meet_stops_the_run():
     pytest.importorskip("distributed")
     with pytest.raises(EmoError, match="Nothing of this kind"):
-        list(batch_dask.run(groups(3, 1, Item("stop")), spell, "local", 1, give_up))
+        list(batch_dask.run(groups(3, 1, Source("stop")), spell, "local", 1, give_up))
 
 
 def test_without_dask_a_sentence_says_what_to_install(monkeypatch):

@@ -14,7 +14,7 @@ import pytest
 
 from emo.audio.limits import MAX_BYTES
 from emo.batch import archives
-from emo.batch.inputs import Item, count_items, find_items, load_item
+from emo.batch.inputs import Source, count_items, find_items, load_item
 from emo.batch.skips import SkipLog
 from emo.errors import AudioError, EmoError
 from tests.support.signals import encoded, voice
@@ -392,7 +392,7 @@ def test_addresses(folder):
     (item,) = found(f"{address}/a.wav")
     assert load_item(item).duration_s == pytest.approx(0.5)
     with pytest.raises(AudioError, match="no file at this address"):
-        load_item(Item("gone", place=f"{address}/gone.wav"))
+        load_item(Source("gone", place=f"{address}/gone.wav"))
 
 
 def test_an_archive_and_a_list_at_an_address(tmp_path):

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from emo.batch.journal import Journal, Names
-from emo.batch.rows import Done, refused
+from emo.batch.rows import Result, refused
 from emo.errors import EmoError
 
 
@@ -18,8 +18,8 @@ def row(name: str, run: str = "r1", **more) -> bytes:
     return json.dumps({"path": name, "run": run, **more}).encode() + b"\n"
 
 
-def done(name: str, *rows: bytes) -> Done:
-    return Done(name, False, b"".join(rows) or row(name))
+def done(name: str, *rows: bytes) -> Result:
+    return Result(name, False, b"".join(rows) or row(name))
 
 
 @given(st.lists(st.text(max_size=3)))

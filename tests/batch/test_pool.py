@@ -2,7 +2,7 @@
 
 import pytest
 
-from emo.batch.inputs import Item
+from emo.batch.inputs import Source
 from emo.batch.pool import run
 from emo.errors import EmoError
 from tests.support.workers import give_up, groups, names_of, never_starts, spell
@@ -14,7 +14,7 @@ def test_every_recording_has_one_row():
 
 
 def test_what_kills_its_process_twice_is_given_up_and_the_others_are_not(tmp_path):
-    others = (Item("fails once", place=str(tmp_path / "marker")), Item("poison"))
+    others = (Source("fails once", place=str(tmp_path / "marker")), Source("poison"))
     found = list(run(groups(6, 4, *others), spell, 1, give_up))
     assert names_of(found) == sorted(["poison", "fails once", *(f"clip {i}" for i in range(6))])
     (failed,) = [done for some in found for done in some if done.failed]
@@ -23,7 +23,7 @@ def test_what_kills_its_process_twice_is_given_up_and_the_others_are_not(tmp_pat
 
 
 def test_what_takes_too_long_is_given_up():
-    found = list(run([[Item("stuck")], [Item("clip")]], spell, 1, give_up, limit_s=0.3))
+    found = list(run([[Source("stuck")], [Source("clip")]], spell, 1, give_up, limit_s=0.3))
     assert names_of(found) == ["clip", "stuck"]
     (failed,) = [done for some in found for done in some if done.failed]
     assert b"No answer came within" in failed.lines
@@ -31,7 +31,7 @@ def test_what_takes_too_long_is_given_up():
 
 def test_an_error_that_every_recording_would_meet_stops_the_run():
     with pytest.raises(EmoError, match="Nothing of this kind"):
-        list(run(groups(3, 1, Item("stop")), spell, 1, give_up))
+        list(run(groups(3, 1, Source("stop")), spell, 1, give_up))
 
 
 def test_processes_that_never_start_stop_the_run():
@@ -41,7 +41,7 @@ def test_processes_that_never_start_stop_the_run():
 
 def test_an_error_among_the_inputs_stops_the_run():
     def broken():
-        yield [Item("clip")]
+        yield [Source("clip")]
         raise EmoError("There is no such list.")
 
     with pytest.raises(EmoError, match="no such list"):

@@ -20,7 +20,7 @@ from emo.batch.rows import (
     write_parquet,
 )
 from emo.inference.predictor import ANSWER_KEYS, load_models, predict
-from emo.inference.timeline import follow
+from emo.inference.timeline import iter_timeline
 from emo.labels import LABELS
 from tests.support.signals import encoded, silence, voice
 
@@ -95,7 +95,7 @@ def test_parquet_has_the_same(source, tmp_path, monkeypatch):
 
 def test_every_column_is_filled_by_something(models, clip):
     rows = [json.loads(answered("a", "r1", clip, predict(clip, models)).lines)]
-    *_, timeline = follow(decode(encoded(voice((240.0, 120.0), duration_s=2.0))), models)
+    *_, timeline = iter_timeline(decode(encoded(voice((240.0, 120.0), duration_s=2.0))), models)
     rows += map(json.loads, followed("a", "r1", clip, timeline).lines.splitlines())
     rows += [json.loads(refused("a", "r1", "Why.", Channel("left", 2)).lines)]
     assert set().union(*(flatten(row) for row in rows)) == set(COLUMNS)
@@ -103,14 +103,14 @@ def test_every_column_is_filled_by_something(models, clip):
 
 def test_a_timeline_has_a_row_a_window_and_one_without_speech(models):
     spoken = decode(encoded(np.concatenate([voice((240.0, 120.0), duration_s=2.0)] * 3)))
-    *_, timeline = follow(spoken, models)
+    *_, timeline = iter_timeline(spoken, models)
     rows = [json.loads(line) for line in followed("a", "r1", spoken, timeline).lines.splitlines()]
     assert [row["window"] for row in rows] == list(range(1, timeline.total + 1))
     assert {row["windows"] for row in rows} == {timeline.total}
     assert [row["start_s"] for row in rows] == timeline.heard_s[:, 0].tolist()
     noise = np.random.default_rng(0).normal(0, 0.1, 16_000).astype(np.float32)
     quiet = decode(encoded(np.concatenate([noise, silence(1.0)])))
-    *_, timeline = follow(quiet, models)
+    *_, timeline = iter_timeline(quiet, models)
     (row,) = map(json.loads, followed("a", "r1", quiet, timeline).lines.splitlines())
     assert (row["window"], row["windows"], "label" in row) == (0, 0, False)
 

@@ -18,8 +18,8 @@ import pytest
 
 from emo.audio.clip import load
 from emo.batch import run
-from emo.batch.inputs import Item
-from emo.batch.run import Recipe, answer_items, grouped, label, make_recipe, models_of
+from emo.batch.inputs import Source
+from emo.batch.run import RunConfig, answer_items, grouped, make_run_config, models_of, run_batch
 from emo.cli.main import main
 from emo.errors import EmoError, ModelError
 from emo.inference.predictor import ANSWER_KEYS, load_models, predict, predict_many
@@ -58,7 +58,7 @@ def clips(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def recipe():
-    return make_recipe()
+    return make_run_config()
 
 
 def read(path):
@@ -136,7 +136,7 @@ def test_every_path_gives_the_same_answers(clips, tmp_path, recipe, dask):
     if dask:
         pytest.importorskip("distributed")
     out = tmp_path / "out.jsonl"
-    tally = label([str(clips)], out, recipe, 1, dask)
+    tally = run_batch([str(clips)], out, recipe, 1, dask)
     assert (tally.before, tally.done, tally.failed) == (0, CLIPS, 2)
     found = shares(read(out))
     models = load_models()
@@ -191,7 +191,9 @@ def test_a_clip_that_breaks_the_code_is_a_row_and_the_others_are_answered(
         return real(found, models)
 
     monkeypatch.setattr(run, "predict_many", breaks)
-    done = answer_items(recipe, [Item(f"{i:02d}", place=f"{clips}/{i:02d}.wav") for i in range(3)])
+    done = answer_items(
+        recipe, [Source(f"{i:02d}", place=f"{clips}/{i:02d}.wav") for i in range(3)]
+    )
     assert [(one.name, one.failed) for one in done] == [("00", False), ("01", True), ("02", False)]
     assert b"ZeroDivisionError: by chance" in done[1].lines
 
@@ -206,7 +208,7 @@ def test_clips_are_answered_together_only_up_to_some_sound(clips, recipe, monkey
 
     monkeypatch.setattr(run, "predict_many", counted)
     monkeypatch.setattr(run, "TOGETHER_S", 1.5)
-    answer_items(recipe, [Item(f"{i:02d}", place=f"{clips}/{i:02d}.wav") for i in range(5)])
+    answer_items(recipe, [Source(f"{i:02d}", place=f"{clips}/{i:02d}.wav") for i in range(5)])
     assert sizes == [3, 2]
 
 
@@ -215,20 +217,24 @@ def test_other_models_are_another_run(tmp_path, recipe):
     for key in ("tree", "cnn", "mlp"):
         shutil.copytree(MODELS_DIR / key, copied / key, ignore=shutil.ignore_patterns("pred*"))
     shutil.copy(MODELS_DIR / "calibration.json", copied)
-    assert make_recipe(copied).run == recipe.run == make_recipe().run
-    assert make_recipe(timeline=True).run != recipe.run
+    assert make_run_config(copied).run == recipe.run == make_run_config().run
+    assert make_run_config(timeline=True).run != recipe.run
     (copied / "calibration.json").unlink()
-    assert make_recipe(copied).run != recipe.run
+    assert make_run_config(copied).run != recipe.run
     with pytest.raises(ModelError, match="A worker has other models"):
-        models_of(Recipe(str(copied), False, recipe.run))
+        models_of(RunConfig(str(copied), False, recipe.run))
     shutil.rmtree(copied / "mlp")
     with pytest.raises(ModelError, match="no model in"):
-        make_recipe(copied)
+        make_run_config(copied)
 
 
 def test_groups_are_small_where_bytes_are_sent_along(monkeypatch):
     monkeypatch.setattr(run, "GROUP_BYTES", 10)
-    items = [Item("a", data=b"x" * 6), Item("b", data=b"x" * 6), *(Item(name) for name in "cdef")]
+    items = [
+        Source("a", data=b"x" * 6),
+        Source("b", data=b"x" * 6),
+        *(Source(name) for name in "cdef"),
+    ]
     assert [len(group) for group in grouped(items, 3)] == [2, 3, 1]
 
 
@@ -237,8 +243,8 @@ def test_a_long_recording_goes_alone_so_that_its_rows_are_kept(tmp_path):
     small.write_bytes(b"x" * 1000)
     with large.open("wb") as file:
         file.truncate(run.GROUP_BYTES + 1)
-    items = [Item(path.name, str(path)) for path in (small, small, large, large, small)]
-    sizes = [len(group) for group in grouped([*items, Item("gone", str(tmp_path / "gone"))], 16)]
+    items = [Source(path.name, str(path)) for path in (small, small, large, large, small)]
+    sizes = [len(group) for group in grouped([*items, Source("gone", str(tmp_path / "gone"))], 16)]
     assert sizes == [3, 1, 2]
 
 
@@ -270,7 +276,7 @@ def test_label_refuses_a_file_of_another_kind(tmp_path, recipe):
     out = tmp_path / "out.jsonl"
     out.write_text("mine\n")
     with pytest.raises(EmoError, match="is no row of a batch"):
-        label(["a.wav"], out, recipe, 1)
+        run_batch(["a.wav"], out, recipe, 1)
     assert out.read_text() == "mine\n"
 
 

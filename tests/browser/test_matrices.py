@@ -30,8 +30,8 @@ CELL = ("cnn", "angry", "fearful")
 @pytest.fixture(scope="module")
 def behind() -> list[str]:
     """Names of the clips in the cell, the surest first, counted apart from the page."""
-    given = subsets.cut(subsets.read_answers(MODELS, "voices"), LABELS)
-    return [str(name) for name in given.clips[subsets.behind(given, *CELL)]]
+    given = subsets.filter_clips(subsets.read_answers(MODELS, "voices"), LABELS)
+    return [str(name) for name in given.clips[subsets.clips_in_cell(given, *CELL)]]
 
 
 @pytest.fixture(scope="module")
@@ -91,7 +91,7 @@ def test_a_link_opened_afresh_shows_what_was_seen(browser: Browser, own_address:
     expect(page.get_by_role("radio", name="Women", exact=True)).to_be_checked()
     expect(page.locator(".st-key-roc .js-line").first).to_be_visible()
     expect(clips(page).first).to_be_visible()
-    given = subsets.cut(subsets.read_answers(MODELS, "voices"), LABELS, "tess", "women")
+    given = subsets.filter_clips(subsets.read_answers(MODELS, "voices"), LABELS, "tess", "women")
     found = subsets.scores(given, VOTE, 0.4)["confusion"]
     expect(matrix(page, VOTE).locator(".cell")).to_have_text(
         [f"{n:,}" for row in found for n in row]
@@ -114,7 +114,7 @@ def test_filters_change_the_matrices_and_say_what_is_kept(page: Page) -> None:
     page.wait_for_url(re.compile("above=95"))
     page.get_by_role("radio", name="Men", exact=True).click()
     page.wait_for_url(re.compile("above=95&.*voices=men|voices=men&.*above=95"))
-    given = subsets.cut(subsets.read_answers(MODELS, "voices"), LABELS, sex="men")
+    given = subsets.filter_clips(subsets.read_answers(MODELS, "voices"), LABELS, sex="men")
     left = subsets.scores(given, VOTE, 0.95)["confusion"]
     shares = [f"{100 * n / sum(row):.0f}" if sum(row) else "–" for row in left for n in row]
     expect(cells).to_have_text(shares)

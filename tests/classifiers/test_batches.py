@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from emo.classifiers.batches import Batch, Inputs, choose_copies, class_weights, teaching_rows
+from emo.classifiers.batches import Batch, Inputs, choose_copies, class_weights, soft_targets
 from emo.labels import TRAINED_LABELS
 
 N = len(TRAINED_LABELS)
@@ -42,13 +42,13 @@ def test_copies_are_chosen_as_often_as_asked():
 
 
 def test_smoothing_is_spread_over_the_labels_that_occur():
-    rows = teaching_rows(batch(2), 0.2, 0.0)
+    rows = soft_targets(batch(2), 0.2, 0.0)
     np.testing.assert_allclose(rows[0], [0.9, 0.1, 0, 0, 0, 0, 0, 0], atol=1e-6)
 
 
 def test_listeners_have_their_share_where_they_were_asked():
     heard = np.zeros((2, N), np.float32)
     heard[0, 3] = 1.0
-    rows = teaching_rows(batch(2, listeners=heard), 0.0, 0.25)
+    rows = soft_targets(batch(2, listeners=heard), 0.0, 0.25)
     np.testing.assert_allclose(rows[0], [0.75, 0, 0, 0.25, 0, 0, 0, 0])
     np.testing.assert_allclose(rows[1], [0, 1, 0, 0, 0, 0, 0, 0])

@@ -12,14 +12,14 @@ from emo.classifiers.calibration import (
     CALIBRATION,
     TEMPERATURES,
     Calibration,
+    apply_temperature,
     fit_calibration,
     fit_temperature,
     fit_weights,
     log_loss,
-    pool,
+    log_opinion_pool,
     read_calibration,
-    restrict,
-    soften,
+    renormalise,
     threshold,
 )
 from emo.errors import ModelError
@@ -69,13 +69,13 @@ def test_the_temperature_stays_within_its_limits() -> None:
 @given(probability_rows, st.floats(0.3, 3.0))
 def test_softening_divides_the_logits(rows: np.ndarray, temperature: float) -> None:
     expected = shares(np.log(rows) / temperature)
-    assert soften(rows, temperature) == pytest.approx(expected)
-    assert soften(rows, 1.0) == pytest.approx(rows)
+    assert apply_temperature(rows, temperature) == pytest.approx(expected)
+    assert apply_temperature(rows, 1.0) == pytest.approx(rows)
 
 
 @given(probability_rows, st.floats(0.3, 3.0))
 def test_softening_changes_no_answer(rows: np.ndarray, temperature: float) -> None:
-    softened = soften(rows, temperature)
+    softened = apply_temperature(rows, temperature)
     chosen = rows.argmax(axis=1)
     best = softened.max(axis=1)
     assert softened[np.arange(len(rows)), chosen] == pytest.approx(best)
@@ -83,25 +83,29 @@ def test_softening_changes_no_answer(rows: np.ndarray, temperature: float) -> No
 
 @given(probability_rows, st.floats(0.3, 3.0))
 def test_softening_and_leaving_out_labels_commute(rows: np.ndarray, temperature: float) -> None:
-    one = soften(restrict(rows, [0, 2, 3]), temperature)
-    other = restrict(soften(rows, temperature), [0, 2, 3])
+    one = apply_temperature(renormalise(rows, [0, 2, 3]), temperature)
+    other = renormalise(apply_temperature(rows, temperature), [0, 2, 3])
     assert one == pytest.approx(other)
 
 
 def test_leaving_out_a_label_shares_its_part_among_the_others() -> None:
     rows = np.array([[0.5, 0.3, 0.2], [0.0, 0.4, 0.6]])
-    assert restrict(rows, [0, 1]) == pytest.approx(np.array([[5 / 8, 3 / 8], [0, 1]]), abs=1e-6)
-    assert restrict(rows, [2, 0])[0] == pytest.approx([2 / 7, 5 / 7])
+    assert renormalise(rows, [0, 1]) == pytest.approx(np.array([[5 / 8, 3 / 8], [0, 1]]), abs=1e-6)
+    assert renormalise(rows, [2, 0])[0] == pytest.approx([2 / 7, 5 / 7])
 
 
 def test_certainty_is_no_error() -> None:
     sure = np.array([[1.0, 0.0, 0.0]])
-    for rows in (soften(sure, 2.0), restrict(sure, [0, 1]), pool({"a": sure}, {"a": 1.0})):
+    for rows in (
+        apply_temperature(sure, 2.0),
+        renormalise(sure, [0, 1]),
+        log_opinion_pool({"a": sure}, {"a": 1.0}),
+    ):
         assert np.isfinite(rows).all()
         assert rows.sum() == pytest.approx(1.0)
         assert rows.argmax() == 0
     # All that is left was ruled out: nothing is known of it.
-    assert restrict(sure, [1, 2]) == pytest.approx(np.array([[0.5, 0.5]]))
+    assert renormalise(sure, [1, 2]) == pytest.approx(np.array([[0.5, 0.5]]))
 
 
 # --- The vote ------------------------------------------------------------------------------------
@@ -109,26 +113,30 @@ def test_certainty_is_no_error() -> None:
 
 @given(probability_rows)
 def test_the_pool_of_one_with_weight_one_is_that_one(rows: np.ndarray) -> None:
-    assert pool({"tree": rows}, {"tree": 1.0}) == pytest.approx(rows)
+    assert log_opinion_pool({"tree": rows}, {"tree": 1.0}) == pytest.approx(rows)
 
 
 @given(probability_rows, st.floats(0.3, 3.0))
 def test_the_pool_of_one_is_softened_by_its_weight(rows: np.ndarray, weight: float) -> None:
-    assert pool({"tree": rows}, {"tree": weight}) == pytest.approx(soften(rows, 1 / weight))
+    assert log_opinion_pool({"tree": rows}, {"tree": weight}) == pytest.approx(
+        apply_temperature(rows, 1 / weight)
+    )
 
 
 @given(probability_rows, probability_rows)
 def test_the_pool_is_the_product(one: np.ndarray, other: np.ndarray) -> None:
     product = one**0.5 * other**2.0
     expected = product / product.sum(axis=1, keepdims=True)
-    found = pool({"tree": one, "cnn": other}, {"cnn": 2.0, "tree": 0.5})
+    found = log_opinion_pool({"tree": one, "cnn": other}, {"cnn": 2.0, "tree": 0.5})
     assert found == pytest.approx(expected)
 
 
 def test_a_weight_of_nothing_leaves_a_classifier_out() -> None:
     logits, _ = drawn(n=5)
     rows, other = shares(logits), shares(-logits)
-    assert pool({"tree": rows, "cnn": other}, {"tree": 1.0, "cnn": 0.0}) == pytest.approx(rows)
+    assert log_opinion_pool(
+        {"tree": rows, "cnn": other}, {"tree": 1.0, "cnn": 0.0}
+    ) == pytest.approx(rows)
 
 
 def test_the_weights_that_made_the_targets_are_found() -> None:

@@ -14,7 +14,7 @@ import pytest
 
 from emo.cli.main import main
 from emo.features.quality import OF_ALTERING, Quality
-from emo.features.speech import Concern
+from emo.features.speech import SpeechWarning
 from emo.inference import export
 from emo.inference.predictor import Answer, Prediction
 from emo.labels import LABELS
@@ -137,7 +137,7 @@ def test_concerns_are_told_in_every_format():
         "tree": answer("disgusted", 0.314, "surprised", True),
         "vote": answer("sad", 0.6, "happy", False),
     }
-    concerns = (Concern("music", "Music."), Concern("gap", "A gap."))
+    concerns = (SpeechWarning("music", "Music."), SpeechWarning("gap", "A gap."))
     found = Prediction(2.0, ("Quiet.",), answers, GOOD, concerns)
     rows: list[export.Row] = [("a.wav", found), ("gone.wav", "It is gone.")]
     table, lines, listed = io.StringIO(), io.StringIO(), io.StringIO()

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from emo.corpora.catalogue import open_shelf, take_down
+from emo.corpora.catalogue import index_clips, locate_clip
 from emo.errors import CorpusError
 from tests.support import signals
 
@@ -18,9 +18,9 @@ def put(path: Path) -> Path:
 def test_a_clip_is_found_and_named_within_its_folder(tmp_path: Path) -> None:
     path = put(tmp_path / "cremad" / "1001_DFA_ANG_XX.wav")
     put(tmp_path / "AudioData" / "DC" / "a01.wav")
-    shelf = open_shelf(tmp_path)
-    assert take_down(shelf, "cremad", "1001_DFA_ANG_XX") == ("cremad/1001_DFA_ANG_XX.wav", path)
-    assert take_down(shelf, "savee", "DC_a01")[0] == "AudioData/DC/a01.wav"
+    shelf = index_clips(tmp_path)
+    assert locate_clip(shelf, "cremad", "1001_DFA_ANG_XX") == ("cremad/1001_DFA_ANG_XX.wav", path)
+    assert locate_clip(shelf, "savee", "DC_a01")[0] == "AudioData/DC/a01.wav"
 
 
 @pytest.mark.parametrize(
@@ -36,7 +36,7 @@ def test_a_clip_that_is_not_there_is_a_sentence(tmp_path: Path, corpus: str, ste
     put(tmp_path / "cremad" / "1001_DFA_ANG_XX.wav")
     put(tmp_path.parent / "secret")
     with pytest.raises(CorpusError, match="not in the folder") as caught:
-        take_down(open_shelf(tmp_path), corpus, stem)
+        locate_clip(index_clips(tmp_path), corpus, stem)
     assert str(tmp_path) not in str(caught.value)
 
 
@@ -50,17 +50,17 @@ def test_no_link_leads_out_of_the_folder(tmp_path: Path, kind: str) -> None:
     else:
         (inside / "linked").symlink_to(outside.parent)
     with pytest.raises(CorpusError, match="outside the folder") as caught:
-        take_down(open_shelf(inside), "cremad", "1001_DFA_ANG_XX")
+        locate_clip(index_clips(inside), "cremad", "1001_DFA_ANG_XX")
     assert str(tmp_path) not in str(caught.value)
 
 
 def test_a_linked_folder_of_corpora_is_as_good_as_the_folder(tmp_path: Path) -> None:
     put(tmp_path / "disk" / "cremad" / "1001_DFA_ANG_XX.wav")
     (tmp_path / "corpora").symlink_to(tmp_path / "disk")
-    shelf = open_shelf(tmp_path / "corpora")
-    assert take_down(shelf, "cremad", "1001_DFA_ANG_XX")[0] == "cremad/1001_DFA_ANG_XX.wav"
+    shelf = index_clips(tmp_path / "corpora")
+    assert locate_clip(shelf, "cremad", "1001_DFA_ANG_XX")[0] == "cremad/1001_DFA_ANG_XX.wav"
 
 
 def test_an_empty_folder_is_a_sentence(tmp_path: Path) -> None:
     with pytest.raises(CorpusError, match="empty"):
-        open_shelf(tmp_path)
+        index_clips(tmp_path)

@@ -7,10 +7,10 @@ from emo.corpora.catalogue import Recording, default_directory
 from emo.corpora.metadata import (
     ACTORS,
     HEARD,
-    HEARD_LABELS,
+    LISTENER_LABELS,
     VOTES,
     age_band_of,
-    heard_shares,
+    listener_soft_labels,
     read_sexes_and_ages,
     read_votes,
     sex_of,
@@ -30,8 +30,8 @@ def test_votes_are_in_the_order_of_the_answers(tmp_path: Path) -> None:
     (tmp_path / VOTES).write_text(f"{HEADER}\nA,1,2,3,4,5,6\nB,0,0,0,0,0,0\n")
     found = read_votes(tmp_path)
     assert found["A"].tolist() == [1, 2, 3, 4, 5, 6]
-    assert HEARD_LABELS == ("angry", "disgusted", "fearful", "happy", "neutral", "sad")
-    assert [LABELS[i] for i in HEARD] == list(HEARD_LABELS)
+    assert LISTENER_LABELS == ("angry", "disgusted", "fearful", "happy", "neutral", "sad")
+    assert [LABELS[i] for i in HEARD] == list(LISTENER_LABELS)
 
 
 def test_columns_are_found_by_name(tmp_path: Path) -> None:
@@ -42,7 +42,7 @@ def test_columns_are_found_by_name(tmp_path: Path) -> None:
 def test_no_table_is_no_votes(tmp_path: Path) -> None:
     assert read_votes(tmp_path) == {}
     assert read_sexes_and_ages(tmp_path) == {}
-    assert not heard_shares((recording("A"),), tmp_path).any()
+    assert not listener_soft_labels((recording("A"),), tmp_path).any()
 
 
 @pytest.mark.parametrize("text", ["clip,angry\nA,1\n", f"{HEADER}\nA,1,2,3,4,5,many\n"])
@@ -61,7 +61,7 @@ def test_a_short_row_is_refused(tmp_path: Path) -> None:
 def test_shares_add_up_to_one_where_anyone_was_asked(tmp_path: Path) -> None:
     (tmp_path / VOTES).write_text(f"{HEADER}\nA,3,0,1,0,0,0\nB,0,0,0,0,0,0\n")
     recordings = (recording("A"), recording("B"), recording("C"), recording("A", "savee"))
-    found = heard_shares(recordings, tmp_path)
+    found = listener_soft_labels(recordings, tmp_path)
     assert found.shape == (4, 8)
     assert found.dtype == np.float32
     assert found[0, TRAINED_INDEX["angry"]] == 0.75

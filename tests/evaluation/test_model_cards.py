@@ -10,7 +10,7 @@ from emo.errors import CorpusError, ModelError
 from emo.evaluation.model_cards import BEGIN, END, RESULTS, documents, stale_documents, write_cards
 from emo.evaluation.tables import TITLES, numbers, percent, points, published, results_table
 from emo.evaluation.targets import report
-from emo.inference.explanation_text import plain_outline
+from emo.inference.explanation_text import surrogate_outline
 from emo.labels import LABELS
 from tests.support.models import ORIGIN, fitted
 from tests.support.predictions import copy_models
@@ -133,7 +133,7 @@ def test_the_card_of_the_tree_shows_the_readable_one_and_how_often_it_is_right(
         in text
     )
     assert f"says what the tree says for {percent(block['agreement'])}." in text
-    assert plain_outline(fitted("tree").arrays) in made[models / "tree" / "CARD.md"]
+    assert surrogate_outline(fitted("tree").arrays) in made[models / "tree" / "CARD.md"]
     assert "### In plain questions" not in made[models / "mlp" / "CARD.md"]
 
 

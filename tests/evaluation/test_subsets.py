@@ -8,7 +8,7 @@ import pytest
 from sklearn import metrics as oracle
 
 from emo.corpora.catalogue import default_directory
-from emo.corpora.metadata import HEARD_LABELS, read_sexes_and_ages, read_votes
+from emo.corpora.metadata import LISTENER_LABELS, read_sexes_and_ages, read_votes
 from emo.errors import CorpusError, ModelError
 from emo.evaluation import subsets
 from emo.evaluation.benchmark import EMOBOX
@@ -66,7 +66,7 @@ def check_stored(models: Path, protocol: str) -> int:
             stored = block if corpus == subsets.ALL else block["per_corpus"][corpus]
             if stored.get("protocol", protocol) != protocol:
                 continue
-            part = subsets.cut(given, stored.get("labels", LABELS), corpus)
+            part = subsets.filter_clips(given, stored.get("labels", LABELS), corpus)
             found = subsets.scores(part, key)
             if protocol == "emobox":
                 found |= subsets.fold_means(part, key)
@@ -109,7 +109,7 @@ def test_what_emobox_takes_from_unseen_voices_is_that_stored(models: Path, corpu
     given = subsets.read_answers(models, "voices")
     for key in KEYS:
         stored = read_metrics(models, key)["protocols"]["emobox"]["per_corpus"][corpus]
-        part = subsets.cut(given, EMOBOX[corpus][1], corpus)
+        part = subsets.filter_clips(given, EMOBOX[corpus][1], corpus)
         assert subsets.scores(part, key)["confusion"] == stored["confusion"]
         assert subsets.fold_means(part, key)["uar"] == pytest.approx(stored["uar"], abs=CLOSE)
 
@@ -122,7 +122,7 @@ def test_answers_beside_those_of_listeners_are_those_stored(models: Path, shippe
     if folder is None or not (votes := read_votes(folder)):
         pytest.skip("the votes of the listeners are not here")
     here = SHIPPED if shipped else models
-    named = subsets.cut(subsets.read_answers(here, "voices"), HEARD_LABELS, "cremad")
+    named = subsets.filter_clips(subsets.read_answers(here, "voices"), LISTENER_LABELS, "cremad")
     heard_of = [clip in votes and votes[clip].sum() > 0 for clip in named.clips]
     for key in KEYS:
         stored = read_metrics(here, key)["protocols"]["listeners"]
@@ -131,26 +131,26 @@ def test_answers_beside_those_of_listeners_are_those_stored(models: Path, shippe
     human = json.loads((here / "listeners.json").read_text())
     heard = subsets.votes_of(named, votes)
     found = subsets.listeners(heard)
-    assert tuple(found.pop("labels")) == HEARD_LABELS
+    assert tuple(found.pop("labels")) == LISTENER_LABELS
     for name, value in found.items():
         np.testing.assert_allclose(value, human[name], atol=CLOSE, err_msg=name)
-    for acted in HEARD_LABELS[:2]:
-        rows = subsets.named_so(heard, acted, "sad")
+    for acted in LISTENER_LABELS[:2]:
+        rows = subsets.clips_voted(heard, acted, "sad")
         assert heard.shares[subsets.LISTENERS][rows][:, 5].min() > 0
         total = sum(heard.shares[subsets.LISTENERS][rows][:, 5])
-        assert total == human["confusion"][HEARD_LABELS.index(acted)][5]
+        assert total == human["confusion"][LISTENER_LABELS.index(acted)][5]
 
 
 # --- Cutting -------------------------------------------------------------------------------------
 
 
 def test_a_sex_and_a_corpus_are_cut_out(voices: subsets.Answers) -> None:
-    women = subsets.cut(voices, LABELS, sex="women")
+    women = subsets.filter_clips(voices, LABELS, sex="women")
     assert {str(one) for one in women.speakers} == {
         "cremad-1019", "ravdess-04", "ravdess-08", "ravdess-02", "ravdess-06", "tess-OAF",
         "tess-YAF",
     }  # fmt: skip
-    men = subsets.cut(voices, LABELS, "ravdess", "men")
+    men = subsets.filter_clips(voices, LABELS, "ravdess", "men")
     assert {str(one) for one in men.speakers} == {"ravdess-01", "ravdess-03"}
     assert set(men.corpora.tolist()) == {"ravdess"}
     unknown = [str(one) for one in voices.speakers[voices.sexes == ""]]
@@ -159,8 +159,8 @@ def test_a_sex_and_a_corpus_are_cut_out(voices: subsets.Answers) -> None:
 
 
 def test_what_is_left_adds_up_to_one(voices: subsets.Answers) -> None:
-    part = subsets.cut(voices, HEARD_LABELS)
-    assert set(part.emotions.tolist()) == set(HEARD_LABELS)
+    part = subsets.filter_clips(voices, LISTENER_LABELS)
+    assert set(part.emotions.tolist()) == set(LISTENER_LABELS)
     for shares in part.shares.values():
         assert shares.shape == (len(part), 6)
         assert np.allclose(shares.sum(axis=1), 1)
@@ -200,7 +200,7 @@ def test_the_cells_share_out_the_clips() -> None:
     seen: list[int] = []
     for i, acted in enumerate(given.labels):
         for j, answer in enumerate(given.labels):
-            rows = subsets.behind(given, "tree", acted, answer, 0.4)
+            rows = subsets.clips_in_cell(given, "tree", acted, answer, 0.4)
             assert len(rows) == confusion[i][j]
             assert set(given.emotions[rows].tolist()) <= {acted}
             confidence = given.shares["tree"][rows].max(axis=1)
@@ -309,7 +309,7 @@ def test_the_shipped_sexes_are_known_where_the_table_is() -> None:
     assert (given.sexes != "").all()
     stored = read_metrics(SHIPPED, VOTE)["protocols"]["voices"]["fairness"]["sex"]
     for sex in subsets.SEXES:
-        found = subsets.scores(subsets.cut(given, LABELS, sex=sex), VOTE)
+        found = subsets.scores(subsets.filter_clips(given, LABELS, sex=sex), VOTE)
         assert found["n"] == stored[sex]["n"]
         assert found["uar"] == pytest.approx(stored[sex]["uar"], abs=CLOSE)
         assert found["intervals"]["uar"] == pytest.approx(

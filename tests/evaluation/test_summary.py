@@ -8,15 +8,21 @@ import pytest
 from hypothesis import given as drawn
 from hypothesis import strategies as st
 
-from emo.classifiers.calibration import fit_temperature, fit_weights, pool, reaches, soften
+from emo.classifiers.calibration import (
+    apply_temperature,
+    fit_temperature,
+    fit_weights,
+    log_opinion_pool,
+    reaches,
+)
 from emo.classifiers.registry import CLASSIFIERS
-from emo.corpora.metadata import HEARD_LABELS, VOTES
+from emo.corpora.metadata import LISTENER_LABELS, VOTES
 from emo.corpora.splits import N_VOICES_FOLDS
 from emo.errors import CorpusError, ModelError
 from emo.evaluation.benchmark import EMOBOX
 from emo.evaluation.predictions import (
     Predictions,
-    answers,
+    calibrated_predictions,
     calibration_file,
     fold_calibrations,
     predictions_file,
@@ -52,7 +58,7 @@ def measured(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def voices(measured: Path) -> dict[str, Predictions]:
-    return answers(measured, "voices")
+    return calibrated_predictions(measured, "voices")
 
 
 def stored(models: Path, key: str, protocol: str) -> dict[str, Any]:
@@ -115,9 +121,9 @@ def test_each_fold_is_calibrated_by_its_own_clips(
     weights = fit_weights({key: one.probabilities for key, one in kept.items()}, targets)
     for key in CLASSIFIERS:
         temperature = fit_temperature(kept[key].probabilities, targets)
-        expected = soften(raw[key].probabilities[own], temperature)
+        expected = apply_temperature(raw[key].probabilities[own], temperature)
         assert voices[key].probabilities[own] == pytest.approx(expected)
-    expected = pool({key: one.probabilities[own] for key, one in raw.items()}, weights)
+    expected = log_opinion_pool({key: one.probabilities[own] for key, one in raw.items()}, weights)
     assert voices["vote"].probabilities[own] == pytest.approx(expected)
 
 
@@ -136,7 +142,7 @@ def test_files_of_other_clips_are_refused(tmp_path: Path) -> None:
     path = predictions_file(models, "mlp", "clips")
     write_predictions(path, read_predictions(path).take(range(5)))
     with pytest.raises(CorpusError, match=r"mlp.*is of other clips than those of the other"):
-        answers(models, "clips")
+        calibrated_predictions(models, "clips")
 
 
 def test_a_fold_without_calibration_is_refused(tmp_path: Path) -> None:
@@ -146,7 +152,7 @@ def test_a_fold_without_calibration_is_refused(tmp_path: Path) -> None:
         whole = read_predictions(path)
         write_predictions(path, whole.take([i for i, f in enumerate(whole.folds) if f != 3]))
     with pytest.raises(CorpusError, match=r"Fold 3 of protocol 'corpora' has no clips to calib"):
-        answers(models, "corpora")
+        calibrated_predictions(models, "corpora")
 
 
 def test_what_ships_is_the_mean_over_the_folds(measured: Path) -> None:
@@ -227,7 +233,9 @@ def test_a_vote_is_kept_only_where_a_classifier_is() -> None:
 
 def test_elsewhere_is_counted_by_the_limits_that_ship(measured: Path) -> None:
     limits = read_json(measured / "calibration.json")["thresholds"]
-    given = {key: one.among(LABELS) for key, one in answers(measured, "corpora").items()}
+    given = {
+        key: one.among(LABELS) for key, one in calibrated_predictions(measured, "corpora").items()
+    }
     sure = {
         key: [round(100 * p) >= round(100 * limits[key]) for p in one.probabilities.max(axis=1)]
         for key, one in given.items()
@@ -295,7 +303,7 @@ def test_robustness_is_counted_on_the_same_clips(
     table = stored(measured, key, "voices")["robustness"]
     assert list(table) == ["clean", *CONDITIONS]
     calibrations = fold_calibrations(measured, "voices")
-    worse = answers(measured, "voices", "mp3", calibrations)[key]
+    worse = calibrated_predictions(measured, "voices", "mp3", calibrations)[key]
     clips = set(worse.clips)
     assert 0 < len(clips) < len(voices[key])
     assert table["mp3"]["accuracy"] == pytest.approx(share_right(worse, LABELS, clips), abs=1e-5)
@@ -307,7 +315,7 @@ def test_robustness_is_counted_on_the_same_clips(
 @pytest.mark.parametrize("corpus", EMOBOX)
 def test_emobox_is_the_mean_over_folds_of_the_mean_recall(measured: Path, corpus: str) -> None:
     protocol, labels = EMOBOX[corpus]
-    given = answers(measured, protocol)["vote"]
+    given = calibrated_predictions(measured, protocol)["vote"]
     found = stored(measured, "vote", "emobox")["per_corpus"][corpus]
     recalls, shares = [], []
     for fold in sorted({f for f, c in zip(given.folds, given.corpora, strict=True) if c == corpus}):
@@ -364,7 +372,7 @@ def test_answers_are_held_against_the_votes(measured: Path, voices: dict[str, Pr
     found = stored(measured, "cnn", "listeners")
     clips = {row[0] for row in rows("voices") if row[1] == "cremad"}
     assert found["n"] == len(clips)
-    expected = share_right(voices["cnn"], HEARD_LABELS, clips)
+    expected = share_right(voices["cnn"], LISTENER_LABELS, clips)
     assert found["accuracy"] == pytest.approx(expected, abs=1e-5)
     # The acted label has most votes for every clip.
     assert found["agreement_with_plurality"] == pytest.approx(expected, abs=1e-5)
@@ -373,8 +381,8 @@ def test_answers_are_held_against_the_votes(measured: Path, voices: dict[str, Pr
         voices["cnn"].clips, voices["cnn"].emotions, voices["cnn"].probabilities, strict=True
     ):
         if clip in clips:
-            own = np.array([row[TRAINED_LABELS.index(label)] for label in HEARD_LABELS])
-            votes = np.array([3 / 8 if label == emotion else 1 / 8 for label in HEARD_LABELS])
+            own = np.array([row[TRAINED_LABELS.index(label)] for label in LISTENER_LABELS])
+            votes = np.array([3 / 8 if label == emotion else 1 / 8 for label in LISTENER_LABELS])
             distances.append(np.abs(own / own.sum() - votes).sum() / 2)
     assert found["distance_from_votes"] == pytest.approx(np.mean(distances), abs=1e-5)
 

@@ -11,7 +11,7 @@ from emo.evaluation.benchmark import EMOBOX, PUBLISHED
 from emo.evaluation.metrics import calibration_error
 from emo.evaluation.predictions import (
     Predictions,
-    answers,
+    calibrated_predictions,
     predictions_file,
     read_predictions,
     write_predictions,
@@ -162,8 +162,10 @@ def test_a_corpus_that_was_not_tested_has_no_figure() -> None:
 
 def test_measures_agree_with_the_figures_that_evaluation_stores(measured: Path) -> None:
     stored = json.loads((measured / "vote/metrics.json").read_text())["protocols"]
-    given = {p: answers(measured, p)["vote"] for p in ("voices", "emobox", "corpora")}
-    vote = selections(answers(measured, "voices"))["vote"]
+    given = {
+        p: calibrated_predictions(measured, p)["vote"] for p in ("voices", "emobox", "corpora")
+    }
+    vote = selections(calibrated_predictions(measured, "voices"))["vote"]
     for corpus, (protocol, _) in EMOBOX.items():
         found = emobox(Given(given[protocol], {}), Target("", "", "", 0, None, corpus))
         assert found is not None

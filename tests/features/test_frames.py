@@ -198,7 +198,7 @@ def test_what_is_kept_lies_where_the_clip_says(before_s, duration_s):
     span = activity.find_span(samples)
     start, stop = span.with_margins()
     kept = activity.prepare(samples, span)
-    assert len(kept) == stop - start >= activity.SPAN_SHORTEST
+    assert len(kept) == stop - start >= activity.SPAN_MIN
     assert start + np.flatnonzero(kept)[0] == round(before_s * RATE_HZ)
 
 

@@ -22,9 +22,9 @@ from emo.features.quality import (
     SHORT_S,
     Quality,
     compare_altered,
-    doubts,
     flat_share,
     measure_quality,
+    quality_warnings,
 )
 from tests.support.signals import encoded, noise, padded, silence, tone, voice
 
@@ -165,16 +165,16 @@ def test_a_telephone_is_narrow_and_its_source_is_not():
     ],
 )
 def test_a_limit_passed_is_a_doubt_with_its_value(name, value, limit, says):
-    (found,) = doubts(replace(GOOD, **{name: value})).items()
+    (found,) = quality_warnings(replace(GOOD, **{name: value})).items()
     assert found[0] == name
     assert says in found[1]
     assert found[1].endswith(".")
-    assert doubts(replace(GOOD, **({"speech": 1.0} | {name: limit}))) == {}
+    assert quality_warnings(replace(GOOD, **({"speech": 1.0} | {name: limit}))) == {}
 
 
 def test_nothing_speaks_against_a_good_recording():
-    assert doubts(GOOD) == {}
-    assert doubts(replace(GOOD, noise_below_db=None)) == {}
+    assert quality_warnings(GOOD) == {}
+    assert quality_warnings(replace(GOOD, noise_below_db=None)) == {}
 
 
 def test_the_dictionary_is_plain_and_rounded():
@@ -195,12 +195,12 @@ def test_what_only_an_alteration_brought_is_not_the_recordings():
     noisy = replace(GOOD, noise_below_db=4.0)
     found = compare_altered(noisy, GOOD)
     assert found.altered == {"noise_below_db"}
-    assert doubts(found)["noise_below_db"] != doubts(noisy)["noise_below_db"]
-    assert OF_ALTERING in doubts(found)["noise_below_db"]
-    assert "4 dB" in doubts(found)["noise_below_db"]
+    assert quality_warnings(found)["noise_below_db"] != quality_warnings(noisy)["noise_below_db"]
+    assert OF_ALTERING in quality_warnings(found)["noise_below_db"]
+    assert "4 dB" in quality_warnings(found)["noise_below_db"]
     # What the recording had before stays its own, with what would work.
     narrow = replace(GOOD, bandwidth_hz=3000.0)
     both = compare_altered(replace(narrow, noise_below_db=4.0), narrow)
     assert both.altered == {"noise_below_db"}
-    assert doubts(both)["bandwidth_hz"] == doubts(narrow)["bandwidth_hz"]
+    assert quality_warnings(both)["bandwidth_hz"] == quality_warnings(narrow)["bandwidth_hz"]
     assert "altered" not in both.as_dict()

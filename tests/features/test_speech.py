@@ -16,7 +16,13 @@ from emo.evaluation.non_speech.music import coloured, organ
 from emo.features.frames import Frames, analyse
 from emo.features.likeness import stored
 from emo.features.measures import Measures, measure, part, stretches
-from emo.features.speech import LIMITS, Concern, concerns, find_speech, oddities
+from emo.features.speech import (
+    LIMITS,
+    SpeechWarning,
+    find_speech,
+    speech_warnings,
+    unusual_measures,
+)
 from emo.training import degradation
 from tests.support.signals import Samples, at_level, noise, padded, silence, tone, voice
 
@@ -40,8 +46,8 @@ SPOKEN = Measures(
 )
 
 
-def found_in(samples: Samples) -> tuple[Concern, ...]:
-    return concerns(analyse(samples))
+def found_in(samples: Samples) -> tuple[SpeechWarning, ...]:
+    return speech_warnings(analyse(samples))
 
 
 @lru_cache
@@ -146,7 +152,7 @@ def test_zeros_are_silence():
     assert concern.kind == "silence"
 
 
-def stated_gaps_s(concern: Concern) -> list[tuple[float, float]]:
+def stated_gaps_s(concern: SpeechWarning) -> list[tuple[float, float]]:
     pairs = re.findall(r"from ([\d.]+) s to ([\d.]+) s", concern.sentence)
     return [(float(start), float(stop)) for start, stop in pairs]
 
@@ -197,7 +203,7 @@ def test_a_soft_stretch_of_a_long_clip_is_judged_at_its_own_level():
 
 def test_every_sentence_names_value_and_limit_and_says_what_would_work():
     for name in LIMITS:
-        odd = oddities(spoken_but(name, beyond(name)))
+        odd = unusual_measures(spoken_but(name, beyond(name)))
         assert list(odd) == [name]
         value, _, limit = odd[name].removesuffix(")").partition(" (in speech ")
         sign = re.escape(LIMITS[name].unit.sign)
@@ -210,20 +216,20 @@ def test_every_sentence_names_value_and_limit_and_says_what_would_work():
 
 def test_every_limit_is_of_a_measurement_and_speech_stays_within_all():
     assert set(LIMITS) <= {field.name for field in fields(Measures)} | {"likeness"}
-    assert oddities(SPOKEN) == {}
+    assert unusual_measures(SPOKEN) == {}
 
 
 @pytest.mark.parametrize("name", list(LIMITS))
 def test_what_cannot_be_measured_is_not_odd(name):
-    assert oddities(spoken_but(name, float("nan"))) == {}
+    assert unusual_measures(spoken_but(name, float("nan"))) == {}
 
 
 @pytest.mark.parametrize("name", list(LIMITS))
 def test_a_limit_holds_from_its_shortest_duration_on(name):
     odd = spoken_but(name, beyond(name))
     shortest_s = LIMITS[name].shortest_s
-    assert name in oddities(replace(odd, duration_s=shortest_s))
-    assert name not in oddities(replace(odd, duration_s=shortest_s - 0.01))
+    assert name in unusual_measures(replace(odd, duration_s=shortest_s))
+    assert name not in unusual_measures(replace(odd, duration_s=shortest_s - 0.01))
 
 
 def test_measures_of_a_steady_tone():
@@ -280,13 +286,15 @@ def test_jumps_are_counted_where_both_frames_are_voiced():
 def test_a_pitch_that_jumps_to_and_fro_is_odd():
     frames = analyse(falling(240.0, 120.0))
     two_sources = np.where(np.arange(len(frames.pitch_hz)) % 4 < 2, 150.0, 260.0)
-    assert "jumps" in oddities(measure(replace(frames, pitch_hz=two_sources.astype(np.float32))))
-    assert "jumps" not in oddities(measure(frames))
+    assert "jumps" in unusual_measures(
+        measure(replace(frames, pitch_hz=two_sources.astype(np.float32)))
+    )
+    assert "jumps" not in unusual_measures(measure(frames))
 
 
 def test_a_pitch_above_that_of_a_voice_is_odd():
-    assert "pitch_hz" in oddities(measure(analyse(tone(715.0, 2.0))))
-    assert "pitch_hz" not in oddities(measure(analyse(tone(685.0, 2.0))))
+    assert "pitch_hz" in unusual_measures(measure(analyse(tone(715.0, 2.0))))
+    assert "pitch_hz" not in unusual_measures(measure(analyse(tone(685.0, 2.0))))
 
 
 def test_change_takes_the_overall_level_out():
@@ -461,7 +469,7 @@ def test_voicing_by_chance_does_not_end_a_gap(length, told):
     pitch_hz = frames.pitch_hz.copy()
     pitch_hz[200:520] = np.nan
     pitch_hz[360 : 360 + length] = 150.0
-    assert bool(concerns(replace(frames, pitch_hz=pitch_hz))) == told
+    assert bool(speech_warnings(replace(frames, pitch_hz=pitch_hz))) == told
 
 
 def test_speech_is_found_where_it_is():
@@ -482,6 +490,6 @@ def test_what_is_unlike_speech_is_none_however_short():
 def test_frames_are_left_as_they_were():
     frames = analyse(np.concatenate([spoken(4.0), silence(4.0), spoken(4.0)]))
     before = deepcopy(frames)
-    concerns(frames)
+    speech_warnings(frames)
     for field in fields(Frames):
         np.testing.assert_equal(getattr(frames, field.name), getattr(before, field.name))

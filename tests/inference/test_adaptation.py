@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from emo.audio import clip
-from emo.errors import LessonError
+from emo.errors import AdaptationError
 from emo.inference import adaptation, predictor
-from emo.inference.adaptation import Head, Lesson
+from emo.inference.adaptation import AdaptedHead, Example
 from emo.labels import INDEX, LABELS
 from emo.system.paths import MODELS_DIR
 
@@ -26,19 +26,19 @@ def vote(label: str = "neutral", share: float = 0.4) -> np.ndarray:
     return shares
 
 
-def lesson(emotion: str, number: int, said: str = "neutral", width: int = WIDTH) -> Lesson:
+def lesson(emotion: str, number: int, said: str = "neutral", width: int = WIDTH) -> Example:
     """An example whose first inner values tell the emotion, in noise."""
     rng = np.random.default_rng([INDEX[emotion], number])
     hidden = rng.normal(0, 1, width)
     hidden[INDEX[emotion]] += 6.0
-    return Lesson(f"{emotion} {number}.wav", emotion, vote(said), hidden.astype(np.float32))
+    return Example(f"{emotion} {number}.wav", emotion, vote(said), hidden.astype(np.float32))
 
 
-def lessons(n: int = 4, labels: tuple[str, ...] = ("happy", "sad", "angry")) -> list[Lesson]:
+def lessons(n: int = 4, labels: tuple[str, ...] = ("happy", "sad", "angry")) -> list[Example]:
     return [lesson(label, number) for number in range(n) for label in labels]
 
 
-def stacked(given: list[Lesson]) -> tuple[np.ndarray, np.ndarray]:
+def stacked(given: list[Example]) -> tuple[np.ndarray, np.ndarray]:
     return np.stack([one.vote for one in given]), np.stack([one.hidden for one in given])
 
 
@@ -62,13 +62,13 @@ def test_without_a_start_it_is_logistic_regression(ridge: float) -> None:
 
 def test_the_loss_is_lowest_where_the_slope_is_nought() -> None:
     given = [*lessons(), *(lesson("sad", number) for number in range(10, 14))]
-    head = adaptation.learn(given)
+    head = adaptation.fit_head(given)
     votes, hidden = stacked(given)
     truth = np.array([head.labels.index(one.emotion) for one in given])
     columns = [INDEX[label] for label in head.labels]
 
     def loss(weights: np.ndarray, bias: np.ndarray) -> float:
-        moved = Head(head.labels, head.centre, head.scale, weights, bias)
+        moved = AdaptedHead(head.labels, head.centre, head.scale, weights, bias)
         shares = adaptation.shares_of(moved, votes, hidden)[:, columns]
         penalty = hidden.shape[1] * np.sum(weights**2) + np.sum(bias**2)
         named = shares[np.arange(len(truth)), truth]
@@ -84,7 +84,7 @@ def test_the_loss_is_lowest_where_the_slope_is_nought() -> None:
 
 
 def test_it_learns_what_its_clips_say_and_knows_no_other_emotion() -> None:
-    head = adaptation.learn(lessons())
+    head = adaptation.fit_head(lessons())
     assert head.labels == ("angry", "happy", "sad")
     new = [lesson(label, 99) for label in head.labels]
     shares = adaptation.shares_of(head, *stacked(new))
@@ -97,11 +97,11 @@ def test_it_learns_what_its_clips_say_and_knows_no_other_emotion() -> None:
 def test_clips_that_tell_nothing_leave_the_vote_as_it_is() -> None:
     same = np.ones(WIDTH, np.float32)
     given = [
-        Lesson(str(i), label, vote(label, 0.6), same)
+        Example(str(i), label, vote(label, 0.6), same)
         for i in range(3)
         for label in ("happy", "sad")
     ]
-    head = adaptation.learn(given)
+    head = adaptation.fit_head(given)
     shares = adaptation.shares_of(head, vote("sad", 0.5)[None], same[None])[0]
     expected = vote("sad", 0.5)[[INDEX["happy"], INDEX["sad"]]]
     np.testing.assert_allclose(shares[[INDEX["happy"], INDEX["sad"]]], expected / expected.sum())
@@ -109,7 +109,7 @@ def test_clips_that_tell_nothing_leave_the_vote_as_it_is() -> None:
 
 def test_a_strong_ridge_keeps_the_vote(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(adaptation, "RIDGE", 1e6)
-    head = adaptation.learn(lessons(labels=LABELS))
+    head = adaptation.fit_head(lessons(labels=LABELS))
     asked = vote("fearful", 0.5)[None]
     shares = adaptation.shares_of(head, asked, stacked([lesson("sad", 99)])[1])
     np.testing.assert_allclose(shares, asked, atol=1e-4)
@@ -118,18 +118,20 @@ def test_a_strong_ridge_keeps_the_vote(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_order_of_the_clips_does_not_matter() -> None:
     given = lessons()
     asked = stacked([lesson("sad", 99)])
-    forth, back = (adaptation.shares_of(adaptation.learn(g), *asked) for g in (given, given[::-1]))
+    forth, back = (
+        adaptation.shares_of(adaptation.fit_head(g), *asked) for g in (given, given[::-1])
+    )
     np.testing.assert_allclose(forth, back, atol=1e-4)
 
 
 def test_one_emotion_cannot_be_learned() -> None:
-    with pytest.raises(LessonError, match="clips of 1 emotions"):
-        adaptation.learn(lessons(labels=("sad",)))
+    with pytest.raises(AdaptationError, match="clips of 1 emotions"):
+        adaptation.fit_head(lessons(labels=("sad",)))
 
 
 def test_an_answer_has_the_shares_and_may_be_unsure() -> None:
     given = lessons(2)
-    head, asked = adaptation.learn(given), given[0]
+    head, asked = adaptation.fit_head(given), given[0]
     prediction = predictor.Prediction(
         1.0,
         (),
@@ -137,10 +139,10 @@ def test_an_answer_has_the_shares_and_may_be_unsure() -> None:
         None,  # type: ignore[arg-type]
         hidden=asked.hidden,
     )
-    sure = adaptation.answer_taught(head, prediction)
+    sure = adaptation.adapted_answer(head, prediction)
     assert sure.label == asked.emotion
     assert not sure.unsure
-    assert adaptation.answer_taught(head, prediction, 1.0).unsure
+    assert adaptation.adapted_answer(head, prediction, 1.0).unsure
 
 
 # --- Lessons and their test ----------------------------------------------------------------------
@@ -148,20 +150,20 @@ def test_an_answer_has_the_shares_and_may_be_unsure() -> None:
 
 def test_the_same_sound_twice_is_one_clip_with_the_later_word() -> None:
     first, again = lesson("sad", 1), lesson("sad", 1)
-    again = Lesson("again", "happy", again.vote, again.hidden)
-    (kept,) = adaptation.add_lesson((first,), again)
+    again = Example("again", "happy", again.vote, again.hidden)
+    (kept,) = adaptation.add_example((first,), again)
     assert (kept.name, kept.emotion) == ("again", "happy")
 
 
 def test_there_is_a_most() -> None:
-    full = lessons(adaptation.MOST_CLIPS // 2, ("sad", "happy"))
-    with pytest.raises(LessonError, match=r"200 clips are taught already"):
-        adaptation.add_lesson(full, lesson("angry", 1))
+    full = lessons(adaptation.MAX_CLIPS // 2, ("sad", "happy"))
+    with pytest.raises(AdaptationError, match=r"200 clips are taught already"):
+        adaptation.add_example(full, lesson("angry", 1))
 
 
 def test_emotions_with_one_clip_wait() -> None:
     given = [*lessons(2, ("sad", "happy")), lesson("angry", 1)]
-    assert adaptation.taught_labels(adaptation.usable(given)) == ("happy", "sad")
+    assert adaptation.example_labels(adaptation.usable(given)) == ("happy", "sad")
     assert adaptation.usable([*lessons(3, ("sad",)), lesson("angry", 1)]) == ()
 
 
@@ -169,8 +171,8 @@ def test_each_clip_is_answered_by_a_head_without_it() -> None:
     """A clip that lies with the other emotion is named wrong, though the whole head knows it."""
     given = lessons(3, ("sad", "happy"))
     stray = lesson("happy", 50)
-    given[0] = Lesson("stray", "sad", stray.vote, stray.hidden)
-    whole = adaptation.shares_of(adaptation.learn(given), *stacked([given[0]]))[0]
+    given[0] = Example("stray", "sad", stray.vote, stray.hidden)
+    whole = adaptation.shares_of(adaptation.fit_head(given), *stacked([given[0]]))[0]
     assert LABELS[int(whole.argmax())] == "sad"
     trial = adaptation.cross_validate(given)
     assert trial.folds == trial.clips == 6
@@ -181,7 +183,7 @@ def test_each_clip_is_answered_by_a_head_without_it() -> None:
 def test_the_vote_is_counted_with_and_without_other_emotions() -> None:
     said = ("sad", "neutral", "happy", "neutral")  # by the vote, of sad, sad, happy, happy
     given = [
-        Lesson(one.name, one.emotion, vote(s, 0.5), one.hidden)
+        Example(one.name, one.emotion, vote(s, 0.5), one.hidden)
         for s, one in zip(
             said,
             [lesson("sad", 1), lesson("sad", 2), lesson("happy", 1), lesson("happy", 2)],
@@ -197,13 +199,13 @@ def test_the_vote_is_counted_with_and_without_other_emotions() -> None:
 @pytest.mark.parametrize("n", [2, 3, 5, 11, 20])
 def test_no_part_leaves_an_emotion_untaught(n: int, monkeypatch: pytest.MonkeyPatch) -> None:
     heard: list[tuple[str, ...]] = []
-    learn = adaptation.learn
+    learn = adaptation.fit_head
 
-    def listening(given: list[Lesson]) -> Head:
-        heard.append(adaptation.taught_labels(given))
+    def listening(given: list[Example]) -> AdaptedHead:
+        heard.append(adaptation.example_labels(given))
         return learn(given)
 
-    monkeypatch.setattr(adaptation, "learn", listening)
+    monkeypatch.setattr(adaptation, "fit_head", listening)
     trial = adaptation.cross_validate(lessons(n))
     assert trial.clips == 3 * n
     assert trial.folds == len(heard) == min(adaptation.FOLDS, 3 * n)
@@ -211,14 +213,14 @@ def test_no_part_leaves_an_emotion_untaught(n: int, monkeypatch: pytest.MonkeyPa
 
 
 def test_a_single_clip_cannot_be_tested() -> None:
-    with pytest.raises(LessonError, match="2 emotions with 2 clips each"):
+    with pytest.raises(AdaptationError, match="2 emotions with 2 clips each"):
         adaptation.cross_validate([*lessons(2, ("sad",)), lesson("happy", 1)])
 
 
 def test_a_hundred_clips_are_learned_and_tested_in_two_seconds() -> None:
     given = [lesson(LABELS[i % 7], i, width=1152) for i in range(100)]
     start = time.process_time()
-    adaptation.learn(given)
+    adaptation.fit_head(given)
     adaptation.cross_validate(given)
     assert time.process_time() - start < 2.0
 
@@ -228,7 +230,7 @@ def test_a_hundred_clips_are_learned_and_tested_in_two_seconds() -> None:
 
 def stored(**changes: object) -> bytes:
     """A file of lessons, changed at its top."""
-    return json.dumps(json.loads(adaptation.write_lessons(lessons(2), DIGEST)) | changes).encode()
+    return json.dumps(json.loads(adaptation.write_examples(lessons(2), DIGEST)) | changes).encode()
 
 
 def changed_clip(**changes: object) -> bytes:
@@ -238,13 +240,13 @@ def changed_clip(**changes: object) -> bytes:
     return json.dumps(content).encode()
 
 
-def read(data: bytes) -> tuple[Lesson, ...]:
-    return adaptation.read_lessons(data, DIGEST, WIDTH)
+def read(data: bytes) -> tuple[Example, ...]:
+    return adaptation.read_examples(data, DIGEST, WIDTH)
 
 
 def test_what_is_written_is_read_to_the_last_digit() -> None:
     given = lessons(3)
-    found = read(adaptation.write_lessons(given, DIGEST).encode())
+    found = read(adaptation.write_examples(given, DIGEST).encode())
     for one, other in zip(given, found, strict=True):
         assert (one.name, one.emotion) == (other.name, other.emotion)
         np.testing.assert_array_equal(one.vote, other.vote)
@@ -255,11 +257,9 @@ def test_what_is_written_is_read_to_the_last_digit() -> None:
 def test_the_most_clips_fit_the_file() -> None:
     rng = np.random.default_rng(0)
     full = [
-        Lesson(
-            "n" * adaptation.LONGEST_NAME, "sad", vote(), rng.normal(size=1152).astype(np.float32)
-        )
-    ] * adaptation.MOST_CLIPS
-    assert len(adaptation.write_lessons(full, DIGEST).encode()) < adaptation.MAX_FILE_BYTES
+        Example("n" * adaptation.MAX_NAME, "sad", vote(), rng.normal(size=1152).astype(np.float32))
+    ] * adaptation.MAX_CLIPS
+    assert len(adaptation.write_examples(full, DIGEST).encode()) < adaptation.MAX_FILE_BYTES
 
 
 BAD = {
@@ -303,7 +303,7 @@ BAD = {
 @pytest.mark.parametrize("name", BAD)
 def test_a_bad_file_is_refused_in_words(name: str) -> None:
     data, told = BAD[name]
-    with pytest.raises(LessonError, match=told) as caught:
+    with pytest.raises(AdaptationError, match=told) as caught:
         read(data)
     assert str(caught.value).endswith(".")
     assert len(str(caught.value)) < 300
@@ -312,7 +312,7 @@ def test_a_bad_file_is_refused_in_words(name: str) -> None:
 def test_an_infinite_value_is_refused() -> None:
     content = stored()
     first = json.loads(content)["clips"][0]["hidden"][0]
-    with pytest.raises(LessonError, match="not finite"):
+    with pytest.raises(AdaptationError, match="not finite"):
         read(content.replace(str(first).encode(), b"1e999", 1))
 
 
@@ -327,7 +327,7 @@ values = st.recursive(
 
 @given(st.binary(max_size=200) | values.map(lambda value: json.dumps(value).encode()))
 def test_any_bytes_are_lessons_or_a_sentence(data: bytes) -> None:
-    with pytest.raises(LessonError):
+    with pytest.raises(AdaptationError):
         read(data)
 
 
@@ -340,9 +340,9 @@ def test_any_damage_is_a_sentence_or_harmless(field: str, value: object) -> None
     data = stored(**{field: value}) if top else changed_clip(**{field: value})
     try:
         found = read(data)
-    except LessonError:
+    except AdaptationError:
         return
-    shares = adaptation.shares_of(adaptation.learn(found), *stacked(list(found)))
+    shares = adaptation.shares_of(adaptation.fit_head(found), *stacked(list(found)))
     assert np.isfinite(shares).all()
 
 
@@ -352,9 +352,11 @@ def test_a_file_with_a_byte_changed_is_a_sentence_or_harmless(data: st.DataObjec
     content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
     try:
         found = read(bytes(content))
-    except LessonError:
+    except AdaptationError:
         return
-    assert np.isfinite(adaptation.shares_of(adaptation.learn(found), *stacked(list(found)))).all()
+    assert np.isfinite(
+        adaptation.shares_of(adaptation.fit_head(found), *stacked(list(found)))
+    ).all()
 
 
 # --- With the models -----------------------------------------------------------------------------

@@ -173,7 +173,7 @@ def test_the_grid_keeps_to_its_budget_whatever_the_length(n_frames):
     columns, rows = ex.patch_grid(n_frames)
     assert 1 <= columns <= n_frames
     assert N_MELS % rows == 0
-    assert columns * rows * n_frames <= max(ex.PATCH_BUDGET, ex.FEWEST_PATCHES * n_frames)
+    assert columns * rows * n_frames <= max(ex.PATCH_BUDGET, ex.MIN_PATCHES * n_frames)
     assert n_frames < 2 * ex.PATCH_FRAMES or n_frames / columns > ex.PATCH_FRAMES / 2
 
 

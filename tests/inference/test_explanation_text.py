@@ -86,13 +86,13 @@ def test_the_last_share_told_is_that_of_the_answer(seed, temperature):
     told = re.findall(rf"{said.label} (\d+\u00a0%)", leaf)
     assert told[-1] == card
     calm = path.leaf["calm"]
-    assert ("Calm" in leaf) == (calm >= words.SMALLEST_SHARE)
-    assert ("most there" in leaf) == (calm >= words.SMALLEST_SHARE and calm > path.leaf[said.label])
+    assert ("Calm" in leaf) == (calm >= words.MIN_SHARE)
+    assert ("most there" in leaf) == (calm >= words.MIN_SHARE and calm > path.leaf[said.label])
 
 
 def test_the_plain_path_in_words():
     arrays, clip = simple_tree()
-    question, leaf = words.plain_sentences(ex.explain_tree(arrays, clip, "happy"))
+    question, leaf = words.surrogate_sentences(ex.explain_tree(arrays, clip, "happy"))
     assert question == (
         "1. Pitch, 95th percentile above 6.5\u00a0semitones? Yes, 7.2\u00a0semitones."
     )
@@ -104,7 +104,7 @@ def test_the_plain_path_in_words():
 def test_the_readable_tree_as_an_outline():
     arrays, _ = simple_tree()
     arrays[PLAIN + "probabilities"][1, TRAINED_INDEX["sad"]] = 0.25
-    assert words.plain_outline(arrays).replace("\u00a0", " ") == (
+    assert words.surrogate_outline(arrays).replace("\u00a0", " ") == (
         "pitch, 95th percentile above 6.5 semitones?\nno:  sad 25 %\nyes: happy 40 %"
     )
     deeper = {
@@ -115,7 +115,7 @@ def test_the_readable_tree_as_an_outline():
         "probabilities": np.eye(8)[:5],
     }
     deeper["axis"][2:] = deeper["axis"][0], -2, -2
-    outline = words.plain_outline({PLAIN + name: rows for name, rows in deeper.items()})
+    outline = words.surrogate_outline({PLAIN + name: rows for name, rows in deeper.items()})
     assert outline.replace("\u00a0", " ").split("\n") == [
         "share of pauses above 0.5?",
         "no:  disgusted 100 %",
@@ -128,7 +128,7 @@ def test_the_readable_tree_as_an_outline():
 def test_a_plain_value_and_a_limit_close_to_it_are_told_apart():
     arrays, clip = simple_tree()
     arrays[PLAIN + "threshold"][0] = 7.2001
-    question = words.plain_sentences(ex.explain_tree(arrays, clip, "happy"))[0]
+    question = words.surrogate_sentences(ex.explain_tree(arrays, clip, "happy"))[0]
     assert "above 7.2001\u00a0semitones? No, 7.2\u00a0semitones." in question
 
 

@@ -17,7 +17,7 @@ from emo.app.analyse import answers
 from emo.audio import clip as audio_clip
 from emo.batch import rows
 from emo.classifiers import storage
-from emo.classifiers.calibration import Calibration, share_out
+from emo.classifiers.calibration import Calibration, reweight
 from emo.cli.main import main
 from emo.errors import ModelError
 from emo.inference import explanation, predictor, timeline
@@ -118,9 +118,9 @@ def test_where_all_are_damaged_none_is_left(models: Path) -> None:
 
 def test_the_weight_of_the_vote_goes_to_those_that_are_left() -> None:
     given = Calibration({}, {"tree": 0.0, "cnn": 0.6, "mlp": 0.4}, {})
-    assert share_out(given, ("tree", "mlp")).weights == pytest.approx({"tree": 0.0, "mlp": 1.0})
-    assert share_out(given, ("tree",)).weights == pytest.approx({"tree": 1.0})
-    assert share_out(given, ("cnn", "mlp")).weights == pytest.approx({"cnn": 0.6, "mlp": 0.4})
+    assert reweight(given, ("tree", "mlp")).weights == pytest.approx({"tree": 0.0, "mlp": 1.0})
+    assert reweight(given, ("tree",)).weights == pytest.approx({"tree": 1.0})
+    assert reweight(given, ("cnn", "mlp")).weights == pytest.approx({"cnn": 0.6, "mlp": 0.4})
 
 
 @pytest.mark.parametrize("key", KEYS)
@@ -250,7 +250,7 @@ def test_predict_leaves_out_a_model_that_gives_no_numbers(
     assert list(given.faults) == list(given.as_dict()["faults"]) == [key]
     left = {one: whole.classifiers[one] for one in rest}
     oracle = predictor.predict(
-        sound, predictor.Models(left, share_out(whole.calibration, tuple(left)))
+        sound, predictor.Models(left, reweight(whole.calibration, tuple(left)))
     )
     for one, answer in given.answers.items():
         np.testing.assert_array_equal(answer.probabilities, oracle.answers[one].probabilities)
@@ -294,7 +294,7 @@ def test_timeline_goes_on_without_a_model_that_gives_no_numbers(
     clip = audio_clip.load(SAMPLE)
     models = predictor.load_models()
     spoil(models.classifiers["mlp"], monkeypatch)
-    *_, last = timeline.follow(clip, models)
+    *_, last = timeline.iter_timeline(clip, models)
     assert last.done == last.total > 0
     assert list(last.probabilities) == ["tree", "cnn", labels.VOTE]
     assert list(last.faults) == ["mlp"]

@@ -18,7 +18,7 @@ from emo.evaluation.non_speech.music import melody, organ
 from emo.features.functionals import functionals
 from emo.inference import export, timeline
 from emo.inference.predictor import ANSWER_KEYS, answer, load_models, predict
-from emo.inference.timeline import Timeline, cues, follow, join_speech, place_windows
+from emo.inference.timeline import Timeline, cues, iter_timeline, join_speech, place_windows
 from emo.labels import INDEX, LABELS
 from tests.support.signals import Samples, encoded, noise, silence, tone, voice
 
@@ -40,7 +40,7 @@ def clip(samples):
 
 
 def last(samples, models) -> Timeline:
-    *_, found = follow(clip(samples), models)
+    *_, found = iter_timeline(clip(samples), models)
     return found
 
 
@@ -143,7 +143,7 @@ def test_pauses_are_blank_and_speech_is_not(models, lead_s):
     ids=["noise", "tone", "music"],
 )
 def test_what_is_no_speech_is_blank_and_told(models, samples, kind):
-    (found,) = follow(clip(samples), models)
+    (found,) = iter_timeline(clip(samples), models)
     assert (found.total, found.done, found.answers(), cues(found)) == (0, 0, [], [])
     assert found.heard_s.shape == found.shown_s.shape == (0, 2)
     assert {key: rows.shape for key, rows in found.probabilities.items()} == dict.fromkeys(
@@ -172,7 +172,7 @@ def test_a_recording_that_is_barely_long_enough_is_one_window(models):
 
 def test_timelines_grow_until_all_is_answered(models, monkeypatch):
     monkeypatch.setattr(timeline, "CHUNK", 2)
-    grown = list(follow(clip(spoken(6.5)), models))
+    grown = list(iter_timeline(clip(spoken(6.5)), models))
     assert [found.done for found in grown] == [0, 2, 4, 5]
     assert {found.total for found in grown} == {5}
     for found in grown:
@@ -194,7 +194,7 @@ def test_who_stops_early_leaves_no_work_behind(models, monkeypatch):
 
     monkeypatch.setattr(timeline, "functionals", counted)
     threads = threading.active_count()
-    growing = follow(clip(spoken(30.0)), models)
+    growing = iter_timeline(clip(spoken(30.0)), models)
     next(growing)
     assert next(growing).done == 1
     growing.close()

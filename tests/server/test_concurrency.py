@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from emo.errors import BusyError
-from emo.server.concurrency import Gate
+from emo.server.concurrency import ConcurrencyLimiter
 
 SOON_S = 20.0
 
@@ -15,13 +15,13 @@ SOON_S = 20.0
 class Inside:
     """Threads that are inside a gate until they are let go."""
 
-    def __init__(self, gate: Gate, n_threads: int) -> None:
+    def __init__(self, gate: ConcurrencyLimiter, n_threads: int) -> None:
         self.go = threading.Event()
         self.entered = threading.Semaphore(0)
         self.pool = ThreadPoolExecutor(n_threads)
         self.futures = [self.pool.submit(self._stay, gate) for _ in range(n_threads)]
 
-    def _stay(self, gate: Gate) -> None:
+    def _stay(self, gate: ConcurrencyLimiter) -> None:
         with gate.enter():
             self.entered.release()
             assert self.go.wait(SOON_S)
@@ -31,7 +31,7 @@ class Inside:
         self.pool.shutdown()
 
 
-def until(gate: Gate, running: int, waiting: int) -> None:
+def until(gate: ConcurrencyLimiter, running: int, waiting: int) -> None:
     for _ in range(2000):
         if (gate.running, gate.waiting) == (running, waiting):
             return
@@ -40,7 +40,7 @@ def until(gate: Gate, running: int, waiting: int) -> None:
 
 
 def test_no_more_than_stated_run_at_once_and_all_that_wait_come_in():
-    gate = Gate(2, 4, SOON_S)
+    gate = ConcurrencyLimiter(2, 4, SOON_S)
     inside = Inside(gate, 6)
     until(gate, 2, 4)
     assert not gate.is_idle
@@ -50,7 +50,7 @@ def test_no_more_than_stated_run_at_once_and_all_that_wait_come_in():
 
 
 def test_who_would_wait_behind_too_many_is_told_when_to_come_back():
-    gate = Gate(1, 1, SOON_S)
+    gate = ConcurrencyLimiter(1, 1, SOON_S)
     inside = Inside(gate, 2)
     until(gate, 1, 1)
     with pytest.raises(BusyError, match="try again in 1 s") as caught, gate.enter():
@@ -61,7 +61,7 @@ def test_who_would_wait_behind_too_many_is_told_when_to_come_back():
 
 def test_the_time_to_wait_is_what_those_ahead_take():
     times = iter([0.0, 9.5])
-    gate = Gate(2, 8, SOON_S, clock=lambda: next(times))
+    gate = ConcurrencyLimiter(2, 8, SOON_S, clock=lambda: next(times))
     with gate.enter():
         pass
     # a first guess of 0.5 s, and a fifth of the way to 9.5 s: 2.3 s
@@ -70,7 +70,7 @@ def test_the_time_to_wait_is_what_those_ahead_take():
 
 
 def test_patience_ends():
-    gate = Gate(1, 1, 0.05)
+    gate = ConcurrencyLimiter(1, 1, 0.05)
     inside = Inside(gate, 1)
     until(gate, 1, 0)
     with pytest.raises(BusyError), gate.enter():
@@ -80,7 +80,7 @@ def test_patience_ends():
 
 
 def test_an_error_inside_gives_the_place_back():
-    gate = Gate(1, 0, SOON_S)
+    gate = ConcurrencyLimiter(1, 0, SOON_S)
     with pytest.raises(ZeroDivisionError), gate.enter():
         _ = 1 / 0
     with gate.enter():
@@ -88,7 +88,7 @@ def test_an_error_inside_gives_the_place_back():
 
 
 def test_work_may_call_other_work():
-    gate = Gate(1, 0, 0.05)
+    gate = ConcurrencyLimiter(1, 0, 0.05)
     with gate.enter(), gate.enter():
         assert gate.running == 1
     assert gate.is_idle
@@ -100,7 +100,7 @@ def test_work_may_call_other_work():
 class Work:
     """A piece of work of an address, in a thread, that lasts until it is let go."""
 
-    def __init__(self, gate: Gate, address: str) -> None:
+    def __init__(self, gate: ConcurrencyLimiter, address: str) -> None:
         self.entered_s = 0.0
         self.address = address
         self.go = threading.Event()
@@ -109,7 +109,7 @@ class Work:
         self.thread = threading.Thread(target=self._run, args=(gate,), daemon=True)
         self.thread.start()
 
-    def _run(self, gate: Gate) -> None:
+    def _run(self, gate: ConcurrencyLimiter) -> None:
         try:
             with gate.enter(self.address):
                 self.entered_s = time.monotonic()
@@ -123,7 +123,7 @@ class Work:
         self.thread.join(SOON_S)
 
 
-def begin(gate: Gate, *addresses: str) -> list[Work]:
+def begin(gate: ConcurrencyLimiter, *addresses: str) -> list[Work]:
     """Work of each, one after the other, each inside or in the row before the next comes."""
     found = []
     for address in addresses:
@@ -145,7 +145,7 @@ def end(work: list[Work]) -> None:
 
 
 def test_who_has_nothing_inside_is_let_in_beside_an_address_that_has_all_places():
-    gate = Gate(2, 32, SOON_S)
+    gate = ConcurrencyLimiter(2, 32, SOON_S)
     work = begin(gate, *["a"] * 20)
     assert [one.is_inside.is_set() for one in work[:3]] == [True, True, False]
     (visitor,) = begin(gate, "b")
@@ -156,7 +156,7 @@ def test_who_has_nothing_inside_is_let_in_beside_an_address_that_has_all_places(
 
 
 def test_an_address_leaves_a_place_once_there_are_others():
-    gate = Gate(2, 32, SOON_S)
+    gate = ConcurrencyLimiter(2, 32, SOON_S)
     end(begin(gate, "b"))
     work = begin(gate, "a", "a", "a")
     assert [one.is_inside.is_set() for one in work] == [True, False, False]
@@ -167,7 +167,7 @@ def test_an_address_leaves_a_place_once_there_are_others():
 
 
 def test_addresses_take_turns_whatever_was_asked_first():
-    gate = Gate(1, 32, SOON_S)
+    gate = ConcurrencyLimiter(1, 32, SOON_S)
     (first,) = begin(gate, "z")
     (spare,) = begin(gate, "y")  # both places are taken
     work = begin(gate, "a", "a", "a", "b", "b", "c")
@@ -184,7 +184,7 @@ def test_addresses_take_turns_whatever_was_asked_first():
 
 
 def test_who_fills_the_row_makes_room_for_those_who_wait_less():
-    gate = Gate(1, 8, SOON_S)
+    gate = ConcurrencyLimiter(1, 8, SOON_S)
     inside = begin(gate, "a", "y")
     crowd = begin(gate, *["a"] * 8)
     assert [one.error is not None for one in crowd] == [False] * 6 + [True] * 2
@@ -198,7 +198,7 @@ def test_who_fills_the_row_makes_room_for_those_who_wait_less():
 
 
 def test_work_of_nobody_has_no_place_of_its_own():
-    gate = Gate(1, 0, SOON_S)
+    gate = ConcurrencyLimiter(1, 0, SOON_S)
     work = begin(gate, "")
     with pytest.raises(BusyError), gate.enter(""):
         raise AssertionError("it was let in")

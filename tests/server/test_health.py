@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from emo.audio import isolated, sandbox
-from emo.audio.isolated import Decoder
+from emo.audio.isolated import IsolatedDecoder
 from emo.server.health import Health, describe_sandbox
 from emo.server.telemetry import Counters
 from tests.audio.test_isolated import clip
@@ -54,7 +54,7 @@ def test_what_a_process_is_not_held_to_is_counted_and_logged(
     code = "import emo.audio.seccomp; emo.audio.seccomp.filter_calls = lambda: False; "
     monkeypatch.setattr(isolated, "_CODE", code + isolated._CODE)
     isolated._note_missing.cache_clear()
-    open_one = Decoder(1)
+    open_one = IsolatedDecoder(1)
     try:
         with caplog.at_level(logging.WARNING, logger="emo"):
             open_one.decode(clip())

@@ -59,15 +59,15 @@ def test_a_line_is_json_with_its_time_and_fields_and_without_what_the_exception_
 
 def test_every_other_formatter_leaves_it_out_too(restored):
     assert SECRET in written(logging.Formatter("%(message)s"))  # as it is without
-    logs.keep_content_out()
-    logs.keep_content_out()  # twice does no harm
+    logs.redact_exceptions()
+    logs.redact_exceptions()  # twice does no harm
     text = written(logging.Formatter("%(message)s"))
     assert SECRET not in text
     assert "ValueError at " in text
 
 
 def test_an_error_in_a_thread_is_logged_without_its_text(restored, caplog):
-    logs.keep_content_out()
+    logs.redact_exceptions()
     logger = logging.getLogger("emo")
     logger.addHandler(caplog.handler)
     try:
@@ -146,7 +146,7 @@ def test_texts_that_are_new_each_time_take_no_memory():
 PROGRAM = """
 import asyncio, logging, os, sys, threading, warnings
 from emo.server import logs, stderr
-logs.keep_content_out()
+logs.redact_exceptions()
 logs.write_json(stderr.frame())
 logging.getLogger("some.library").warning("a warning of a library")
 logging.warning("root")

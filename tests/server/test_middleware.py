@@ -9,8 +9,8 @@ import pytest
 from emo.app.serving.messages import PageReader
 from emo.server import bodies
 from emo.server.hosts import make_hosts
-from emo.server.middleware import Guard, Message, Receive, Send, route_of
-from emo.server.quotas import MB, Ledger, Limits
+from emo.server.middleware import Message, Receive, RequestGuard, Send, route_of
+from emo.server.quotas import MB, Limits, QuotaTracker
 from emo.server.telemetry import Counters
 
 UPLOAD = "/_stcore/upload_file/a-session/a-file"
@@ -45,9 +45,9 @@ class Case:
         **more: Any,
     ) -> None:
         self.counters = Counters()
-        ledger = Ledger(limits or Limits(), lambda session: (0, 0))
+        ledger = QuotaTracker(limits or Limits(), lambda session: (0, 0))
         self.ledger = ledger
-        self.guard = Guard(app, ledger, self.counters, POLICY, is_stopping, **more)
+        self.guard = RequestGuard(app, ledger, self.counters, POLICY, is_stopping, **more)
         self.sent: list[Message] = []
 
     def call(

@@ -10,8 +10,8 @@ from emo.server.quotas import (
     MB,
     PRUNE_AT,
     RUNS_AT_ONCE,
-    Ledger,
     Limits,
+    QuotaTracker,
     Refusal,
     Upload,
     group_of,
@@ -41,14 +41,14 @@ class World:
     now_s: float = 0.0
     files: dict[str, list[int]] = field(default_factory=dict)
 
-    def ledger(self, limits: Limits = SMALL) -> Ledger:
-        return Ledger(limits, self.held, lambda: self.now_s)
+    def ledger(self, limits: Limits = SMALL) -> QuotaTracker:
+        return QuotaTracker(limits, self.held, lambda: self.now_s)
 
     def held(self, session: str) -> tuple[int, int]:
         sizes = self.files.get(session, [])
         return len(sizes), sum(sizes)
 
-    def send(self, ledger: Ledger, session: str, address: str, size: int) -> str:
+    def send(self, ledger: QuotaTracker, session: str, address: str, size: int) -> str:
         """The reason of a refusal; empty where the file arrived."""
         upload = ledger.begin(session, address, size)
         if isinstance(upload, Refusal):
@@ -61,7 +61,7 @@ class World:
         return ""
 
 
-def begun(ledger: Ledger, session: str, address: str, size: int) -> Upload:
+def begun(ledger: QuotaTracker, session: str, address: str, size: int) -> Upload:
     """An upload that may come."""
     upload = ledger.begin(session, address, size)
     assert isinstance(upload, Upload)

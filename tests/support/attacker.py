@@ -202,7 +202,7 @@ def misuse(how: str, code: mmap.mmap | None) -> None:
 
 def serve(facts: dict[str, Any], how: str) -> None:
     """Be the process that reads, whose reading is the attack."""
-    held = sandbox.leave_network()
+    held = sandbox.enter_network_namespace()
     code = mmap.mmap(-1, 4096, prot=7) if how == "32-bit" else None
     if code is not None:
         code.write(b"\xb8\x14\x00\x00\x00\xcd\x80\xc3")  # mov eax, getpid; int 0x80; ret

@@ -15,7 +15,7 @@ from emo.app.text import MODEL_NAMES
 from emo.audio.clip import Clip
 from emo.classifiers.calibration import read_calibration
 from emo.features.quality import Quality
-from emo.features.speech import Concern
+from emo.features.speech import SpeechWarning
 from emo.inference import predictor
 from emo.labels import INDEX, LABELS
 from emo.system import paths
@@ -50,7 +50,7 @@ def prediction(
     duration_s: float = 1.0,
     warnings: tuple[str, ...] = (),
     unsure: tuple[str, ...] = (),
-    concerns: tuple[Concern, ...] = (),
+    concerns: tuple[SpeechWarning, ...] = (),
 ) -> predictor.Prediction:
     """Answers of all three and the vote; those named are unsure."""
     answers = {

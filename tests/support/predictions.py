@@ -16,13 +16,13 @@ from typing import Any
 import numpy as np
 
 from emo.classifiers.registry import CLASSIFIERS
-from emo.corpora.metadata import HEARD_LABELS
+from emo.corpora.metadata import LISTENER_LABELS
 from emo.evaluation.predictions import (
-    PLAIN_OF,
+    SURROGATE_OF,
     Predictions,
     calibration_file,
-    plain_file,
     predictions_file,
+    surrogate_file,
     write_predictions,
 )
 from emo.evaluation.summary import summarise
@@ -39,7 +39,7 @@ SPEAKERS = {
 """By corpus, in the order of the folds of ``voices``."""
 
 SPOKEN = {
-    "cremad": HEARD_LABELS,
+    "cremad": LISTENER_LABELS,
     "ravdess": TRAINED_LABELS,
     "ravdess-song": ("neutral", CALM, "happy", "sad", "angry", "fearful"),
     "tess": LABELS,
@@ -99,10 +99,12 @@ def write_tables(directory: Path) -> None:
             writer.writerow([name, 20 + 10 * i, "Female" if i % 2 else "Male"])
     with (directory / "cremad_listener_votes.csv").open("w", newline="") as file:
         writer = csv.writer(file)
-        writer.writerow(["clip", *HEARD_LABELS])
+        writer.writerow(["clip", *LISTENER_LABELS])
         for clip, corpus, _, _, emotion in rows("voices"):
             if corpus == "cremad":
-                writer.writerow([clip, *(3 if label == emotion else 1 for label in HEARD_LABELS)])
+                writer.writerow(
+                    [clip, *(3 if label == emotion else 1 for label in LISTENER_LABELS)]
+                )
 
 
 def write_protocol(models: Path, protocol: str, directory: Path | None = None) -> None:
@@ -115,9 +117,9 @@ def write_protocol(models: Path, protocol: str, directory: Path | None = None) -
         write_predictions(calibration_file(models, key, protocol), found)
         found = as_predictions(tested, guesses(tested, skill, 10 * n + 1))
         write_predictions(predictions_file(models, key, protocol), found)
-        if protocol == "voices" and key == PLAIN_OF:
+        if protocol == "voices" and key == SURROGATE_OF:
             found = as_predictions(tested, guesses(tested, skill - 0.2, 10 * n + 3))
-            write_predictions(plain_file(models, protocol), found)
+            write_predictions(surrogate_file(models, protocol), found)
         if protocol == "voices":
             for place, name in enumerate(CONDITIONS):
                 some = [row for row in tested[::2] if row[4] != CALM]

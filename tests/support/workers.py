@@ -6,12 +6,12 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from emo.batch.inputs import Item
-from emo.batch.rows import Done, refused
+from emo.batch.inputs import Source
+from emo.batch.rows import Result, refused
 from emo.errors import EmoError
 
 
-def spell(items: Sequence[Item]) -> list[Done]:
+def spell(items: Sequence[Source]) -> list[Result]:
     """A row for each; names with certain words do other things than that."""
     for item in items:
         if "poison" in item.name:
@@ -23,25 +23,25 @@ def spell(items: Sequence[Item]) -> list[Done]:
             time.sleep(60)
         if "stop" in item.name:
             raise EmoError("Nothing of this kind is read.")
-    return [Done(item.name, False, f"{item.name}\n".encode()) for item in items]
+    return [Result(item.name, False, f"{item.name}\n".encode()) for item in items]
 
 
-def never_starts(items: Sequence[Item]) -> list[Done]:
+def never_starts(items: Sequence[Source]) -> list[Result]:
     """Nothing; ends before there is any work."""
     raise SystemExit(3)
 
 
-def give_up(item: Item, reason: str) -> Done:
+def give_up(item: Source, reason: str) -> Result:
     """The row of what took its process with it."""
     return refused(item.name, "run", reason)
 
 
-def names_of(found: Sequence[Sequence[Done]]) -> list[str]:
+def names_of(found: Sequence[Sequence[Result]]) -> list[str]:
     """The names that have rows, sorted, each as often as it has one."""
     return sorted(done.name for some in found for done in some)
 
 
-def groups(count: int, size: int, *others: Item) -> list[list[Item]]:
+def groups(count: int, size: int, *others: Source) -> list[list[Source]]:
     """Made-up recordings in groups, the others in the first."""
-    items = [*others, *(Item(f"clip {i}") for i in range(count))]
+    items = [*others, *(Source(f"clip {i}") for i in range(count))]
     return [items[i : i + size] for i in range(0, len(items), size)]

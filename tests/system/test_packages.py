@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from emo.batch.run import label, make_recipe
+from emo.batch.run import make_run_config, run_batch
 from emo.cli.main import main
 from emo.errors import EmoError
 from tests.support.models import write_savee
@@ -73,7 +73,7 @@ def test_a_batch_does_not_begin_without_what_its_end_needs(
     before = sorted(folder.iterdir())
     paths = [text if "://" in text else str(folder / text) for text in inputs]
     with pytest.raises(EmoError, match=f"{module}.*pip install {module}"):
-        label(paths, folder / out, make_recipe(), jobs=1, dask=dask)
+        run_batch(paths, folder / out, make_run_config(), jobs=1, dask=dask)
     assert sorted(folder.iterdir()) == before
 
 
@@ -83,7 +83,7 @@ def test_a_kind_of_storage_that_is_not_known_is_told_at_once(
     pytest.importorskip("fsspec")
     out = spoken.with_name("rows.jsonl")
     with pytest.raises(EmoError, match=r"nowhere://x/clip\.wav cannot be opened"):
-        label([str(spoken), "nowhere://x/clip.wav"], out, make_recipe(), jobs=1)
+        run_batch([str(spoken), "nowhere://x/clip.wav"], out, make_run_config(), jobs=1)
     assert not out.exists()
 
 
@@ -92,5 +92,5 @@ def test_a_batch_says_first_which_formats_it_cannot_read(
 ) -> None:
     without(monkeypatch, "codecpod")
     told = io.StringIO()
-    label([str(spoken)], spoken.with_name("rows.jsonl"), make_recipe(), jobs=1, told=told)
+    run_batch([str(spoken)], spoken.with_name("rows.jsonl"), make_run_config(), jobs=1, told=told)
     assert "codecpod" in told.getvalue().splitlines()[0]

@@ -126,7 +126,7 @@ def test_every_condition_gives_finite_sound_and_the_same_by_the_same_chance(name
 
 def test_copies_differ_and_are_sound():
     samples = voice(duration_s=1.2)
-    copies = [d.vary(samples, rng(seed)) for seed in range(40)]
+    copies = [d.random_degradation(samples, rng(seed)) for seed in range(40)]
     assert all(np.isfinite(c).all() and c.dtype == np.float32 and len(c) > 4000 for c in copies)
     different = {c.tobytes() for c in copies}
     assert len(different) > 35

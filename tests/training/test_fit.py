@@ -21,12 +21,12 @@ from emo.evaluation import cross_validation
 from emo.evaluation.cross_validation import compare, evaluate_protocols
 from emo.evaluation.metrics import score
 from emo.evaluation.predictions import (
-    answers,
+    calibrated_predictions,
     fold_calibrations,
-    plain_file,
     predictions_file,
     read_metrics,
     read_predictions,
+    surrogate_file,
 )
 from emo.labels import LABELS, TRAINED_LABELS
 from emo.system import paths
@@ -134,7 +134,7 @@ def test_copies_are_other_than_the_clip_and_than_each_other(run):
 
 def test_the_stored_figures_are_those_of_the_stored_predictions(run):
     _, models = run
-    for key, given in answers(models, "voices").items():
+    for key, given in calibrated_predictions(models, "voices").items():
         stored = read_metrics(models, key)["protocols"]["voices"]
         asked = given.among(LABELS)
         counted = score(asked.emotions, asked.probabilities)
@@ -260,8 +260,8 @@ def test_a_classifier_is_not_run_by_itself_where_the_others_lack_the_fold(run, t
 def test_the_readable_tree_is_tested_beside_the_tree(run):
     _, models = run
     block = read_metrics(models, "tree")["protocols"]["voices"]["plain"]
-    found = read_predictions(plain_file(models, "voices")).among(LABELS)
-    tree = answers(models, "voices")["tree"].among(LABELS)
+    found = read_predictions(surrogate_file(models, "voices")).among(LABELS)
+    tree = calibrated_predictions(models, "voices")["tree"].among(LABELS)
     counted = score(found.emotions, found.probabilities)
     assert block["accuracy"] == pytest.approx(counted.accuracy, abs=1e-6)
     same = found.probabilities.argmax(axis=1) == tree.probabilities.argmax(axis=1)

@@ -11,7 +11,7 @@ from hypothesis.stateful import run_state_machine_as_test
 from playwright.sync_api import sync_playwright
 
 from docs import screens
-from emo.audio.alteration import Settings
+from emo.audio.alteration import Alteration
 from tests.walk import app, browser
 from tests.walk.clips import clips, short_voices
 from tests.walk.oracle import check_command
@@ -106,7 +106,7 @@ def main() -> None:
         n_done = sum(upload_in_a_row(options.uploads, number) for number in seeds)
     else:
         name = sorted(clips())[options.seed % len(clips())]
-        check_command(clips()[name], name, Settings(speed=1.25, pitch_semitones=-3))
+        check_command(clips()[name], name, Alteration(speed=1.25, pitch_semitones=-3))
         share = {"app": 0.0, "browser": 1.0}.get(options.only, SHARE_IN_BROWSER)
         n_browser = round(share * options.steps)
         n_done = walk_app(options.steps - n_browser, options.seed) if share < 1 else 0

@@ -12,7 +12,7 @@ from html import unescape
 from pathlib import Path
 
 from emo import formatting
-from emo.app.analyse.analysis import SHORTEST_S
+from emo.app.analyse.analysis import MIN_S
 from emo.audio import alteration
 from emo.audio import clip as audio_clip
 from emo.audio.channels import MIX
@@ -70,7 +70,7 @@ class Shown:
 
     name: str
     answers: Answers
-    settings: alteration.Settings
+    settings: alteration.Alteration
     share: Share | None
     headline: tuple[str, ...]
     channel: str = MIX
@@ -92,7 +92,7 @@ def labels_in(text: str) -> tuple[str, ...]:
     return tuple(re.findall("|".join(LABELS), text))
 
 
-def settings_in(notice: str) -> alteration.Settings:
+def settings_in(notice: str) -> alteration.Alteration:
     """Return the settings that a notice names; an empty one names none."""
     found = {name: pattern.search(notice) for name, pattern in _SETTINGS.items()}
 
@@ -101,7 +101,7 @@ def settings_in(notice: str) -> alteration.Settings:
         return 0.0 if match is None else float(match[1]) * (-1 if match[2] == down else 1)
 
     speed, noise = found["speed"], found["noise_below_db"]
-    return alteration.Settings(
+    return alteration.Alteration(
         noise_below_db=None if noise is None else float(noise[1]),
         speed=1.0 if speed is None else float(speed[1]),
         pitch_semitones=signed("pitch_semitones", "lower"),
@@ -118,10 +118,10 @@ def models() -> predictor.Models:
 
 @cache
 def _clip(
-    data: bytes, name: str, settings: alteration.Settings, channel: str
+    data: bytes, name: str, settings: alteration.Alteration, channel: str
 ) -> audio_clip.Clip | str:
     try:
-        return alteration.alter(audio_clip.decode(data, name, channel), settings)
+        return alteration.alter_clip(audio_clip.decode(data, name, channel), settings)
     except AudioError as error:
         return str(error)
 
@@ -130,7 +130,7 @@ def _clip(
 def expected(
     data: bytes,
     name: str,
-    settings: alteration.Settings = alteration.NEUTRAL,
+    settings: alteration.Alteration = alteration.NEUTRAL,
     share: Share | None = None,
     channel: str = MIX,
 ) -> Answers:
@@ -138,7 +138,7 @@ def expected(
     clip = _clip(data, name, settings, channel)
     if isinstance(clip, str):
         return Answers({}, clip)
-    if share is not None and (share[1] - share[0]) * clip.duration_s >= SHORTEST_S:
+    if share is not None and (share[1] - share[0]) * clip.duration_s >= MIN_S:
         first, last = (round(place * clip.duration_s * audio_clip.RATE_HZ) for place in share)
         clip = audio_clip.cut(clip, first, last)
     try:
@@ -178,13 +178,13 @@ def channel_in(described: str) -> str:
     return MIX if found is None else found[1] or found[2]
 
 
-def refused(data: bytes, name: str, settings: alteration.Settings, channel: str = MIX) -> str:
+def refused(data: bytes, name: str, settings: alteration.Alteration, channel: str = MIX) -> str:
     """Return why a clip cannot be altered so; empty where it can."""
     clip = _clip(data, name, settings, channel)
     return clip if isinstance(clip, str) else ""
 
 
-def check_command(data: bytes, name: str, settings: alteration.Settings) -> None:
+def check_command(data: bytes, name: str, settings: alteration.Alteration) -> None:
     """Fail unless the command `emo predict` itself prints what is expected of a clip."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / name

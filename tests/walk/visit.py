@@ -79,7 +79,7 @@ class Visit:
     tab: Tab
     page: str = "analyse"
     clip: tuple[str, bytes, str] | None = None
-    settings: alteration.Settings = alteration.NEUTRAL
+    settings: alteration.Alteration = alteration.NEUTRAL
     channel: str = MIX
     shares: dict[bytes, Share | None] = field(default_factory=dict)
     compared: dict[str, tuple[list[str], bytes]] = field(default_factory=dict)
@@ -113,7 +113,7 @@ class Visit:
         for key in [key for key in self.controls if key.startswith(CHANNEL)]:
             del self.controls[key]
 
-    def alter(self, settings: alteration.Settings) -> None:
+    def alter(self, settings: alteration.Alteration) -> None:
         """Note what a person set, or a link, or a button."""
         self.settings = settings
         for key in SETTINGS:
@@ -263,14 +263,14 @@ def check_analyse(visit: Visit) -> None:
     right = oracle.expected(data, name)
     assert shown.name == name
     if right.refusal:
-        assert [e.value for e in tab.at.error] == [common.plain(right.refusal)]
+        assert [e.value for e in tab.at.error] == [common.escape_markdown(right.refusal)]
         assert not shown.answers.bars
         return
     share = visit.shares.get(data)
     assert shown.share == share
     assert shown.channel == (visit.channel if shown.answers.bars else MIX)
     refusal = oracle.refused(data, name, visit.settings, visit.channel)
-    assert [e.value for e in tab.at.error] == ([common.plain(refusal)] if refusal else [])
+    assert [e.value for e in tab.at.error] == ([common.escape_markdown(refusal)] if refusal else [])
     assert shown.settings == (alteration.NEUTRAL if refusal else visit.settings)
     assert ("altered-reset" in tab.widget_keys()) == (shown.settings != alteration.NEUTRAL)
     for key, setting in SETTINGS.items():

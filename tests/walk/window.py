@@ -251,7 +251,7 @@ def learn(window: Window, shown: dict[str, Any]) -> None:
     window.is_known = True
 
 
-def settings_of(controls: dict[str, Any]) -> alteration.Settings:
+def settings_of(controls: dict[str, Any]) -> alteration.Alteration:
     """The settings that the controls of *What if* show."""
     found: dict[str, Any] = {}
     for key, setting in SETTINGS.items():
@@ -260,7 +260,7 @@ def settings_of(controls: dict[str, Any]) -> alteration.Settings:
             number = re.search(r"-?\d+(\.\d+)?", value.replace("−", "-").replace("+", ""))
             value = None if number is None else float(number[0])
         found[setting] = value
-    return alteration.Settings(**found)
+    return alteration.Alteration(**found)
 
 
 def shown_in(shown: dict[str, Any]) -> Shown:

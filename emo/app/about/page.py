@@ -69,7 +69,9 @@ def show_data() -> None:
         st.html(html.table(app_text.DATA_COLUMNS, rows, app_text.DATA_CAPTION))
         with st.expander(app_text.DATA_SOURCES):
             for corpus in CORPORA:
-                st.markdown(f"**{corpus.title}** {common.plain(corpus.citation)} <{corpus.url}>")
+                st.markdown(
+                    f"**{corpus.title}** {common.escape_markdown(corpus.citation)} <{corpus.url}>"
+                )
     _section(words.LICENCES)
 
 

@@ -33,7 +33,7 @@ from emo.inference import export, predictor
 from emo.server import memory
 from emo.system import filenames, paths
 
-SHORTEST_S = 0.1
+MIN_S = 0.1
 """Of a region that is answered: less than the player lets one select."""
 
 
@@ -113,7 +113,7 @@ def _take_file(key: str, origin: str) -> None:
     taken: dict[str, str] = st.session_state.setdefault(_TAKEN, {})
     if file is not None and taken.get(key) == file.file_id:
         return  # the browser repeats what it holds, as the page was away for a moment
-    url.note_act()
+    url.mark_user_action()
     if file is not None:
         taken[key] = file.file_id
         tour.note_step("pick")
@@ -127,7 +127,7 @@ def _take_file(key: str, origin: str) -> None:
 
 
 def _take_sample(sample: Mapping[str, Any]) -> None:
-    url.note_act()
+    url.mark_user_action()
     tour.note_step("pick")
     open_sample(sample)
 
@@ -138,11 +138,11 @@ def open_sample(sample: Mapping[str, Any]) -> None:
 
 
 def _forget() -> None:
-    url.note_act()
+    url.mark_user_action()
     choice = chosen()
     if choice is not None:
         collection.collection().drop(_digest(choice))
-        uploads.let_go([choice.data])
+        uploads.release_uploads([choice.data])
     drop_choice()
     st.session_state[_ROUND] = st.session_state.get(_ROUND, 0) + 1
     for kept in (decode, altered, draw, answer, explanation.reasons):
@@ -224,11 +224,11 @@ def decode(sha256: str, name: str, _data: bytes, channel: str = MIX) -> audio_cl
 
 @clip_cache.kept()
 def altered(
-    key: str, name: str, _clip: audio_clip.Clip, _settings: alteration.Settings
+    key: str, name: str, _clip: audio_clip.Clip, _settings: alteration.Alteration
 ) -> audio_clip.Clip:
     """The clip with the settings of *What if*, under the key that names both."""
     with common.turn("alter", memory.draw_bytes(_clip.duration_s)):
-        return alteration.alter(_clip, _settings)
+        return alteration.alter_clip(_clip, _settings)
 
 
 @clip_cache.kept()
@@ -267,7 +267,7 @@ def analysis_of(choice: Choice) -> Analysis | None:
         mix = decode(_digest(choice), choice.name, choice.data, MIX)
         channels.show_channels(player_key(choice), mix.source_channels)
         analysis = _analyse(choice, what_if.settings())
-        return replace(analysis, prediction=session.with_yours(analysis.prediction))
+        return replace(analysis, prediction=session.with_adapted(analysis.prediction))
     except ModelError as error:
         common.LOG.error("%s", error)  # it names folders of the server, which are not for the page
         st.warning(app_text.NO_MODELS)
@@ -281,7 +281,7 @@ def analysis_of(choice: Choice) -> Analysis | None:
     return None
 
 
-def _analyse(choice: Choice, settings: alteration.Settings) -> Analysis:
+def _analyse(choice: Choice, settings: alteration.Alteration) -> Analysis:
     sha256, name = _digest(choice), choice.name
     channel = channels.channel_of(player_key(choice))
     recorded = decode(sha256, name, choice.data, channel)
@@ -308,7 +308,7 @@ def recorded_whole(choice: Choice) -> predictor.Prediction | None:
 
     Asked only where clips were taught, since of a selected part they are to be computed anew.
     """
-    if not session.lessons():
+    if not session.examples():
         return None
     channel = channels.channel_of(player_key(choice))
     sha256 = _digest(choice)
@@ -322,7 +322,7 @@ def _digest(choice: Choice) -> str:
 
 def _note_region(key: str) -> None:
     """Note that a person selected a region."""
-    url.note_act()
+    url.mark_user_action()
     if player.selected_share(key) is not None:
         tour.note_step("select")
 
@@ -337,13 +337,13 @@ def _region(share: tuple[float, float] | None, duration_s: float) -> Region | No
     if share is None:
         return None
     start_s, stop_s = (min(max(place, 0.0), 1.0) * duration_s for place in share)
-    return (start_s, stop_s) if stop_s - start_s >= SHORTEST_S else None
+    return (start_s, stop_s) if stop_s - start_s >= MIN_S else None
 
 
 def _show_failure(choice: Choice, sentence: str) -> None:
     with st.container(border=True):
         st.text(choice.name)
-        st.error(common.plain(sentence))
+        st.error(common.escape_markdown(sentence))
 
 
 # --- Sound ---------------------------------------------------------------------------------------

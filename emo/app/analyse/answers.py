@@ -25,7 +25,7 @@ def show_verdict(choice: Choice, analysis: Analysis) -> None:
         _show_vote(choice, analysis, common.measured())
         for warning in analysis.prediction.warnings:
             if warning != analysis.notice:
-                st.warning(common.plain(warning))
+                st.warning(common.escape_markdown(warning))
         if not analysis.prediction.concerns:
             recording.show_doubts(analysis.prediction)
 
@@ -35,11 +35,11 @@ def _show_notes(analysis: Analysis) -> None:
     faults = analysis.prediction.faults
     gone = tuple(key for key in common.missing(analysis.prediction) if key not in faults)
     if gone:
-        st.warning(common.plain(text.missing(gone)))
+        st.warning(common.escape_markdown(text.missing(gone)))
     if faults:
-        st.warning(common.plain(text.faulty(tuple(faults))))
+        st.warning(common.escape_markdown(text.faulty(tuple(faults))))
     for concern in analysis.prediction.concerns:
-        st.warning(common.plain(concern.sentence))
+        st.warning(common.escape_markdown(concern.sentence))
     if analysis.notice in analysis.prediction.warnings:
         what_if.show_notice(analysis.notice)
 

@@ -22,7 +22,7 @@ def reset() -> None:
 def _note(widget: str) -> None:
     if controls.is_new(widget):
         controls.note(widget)
-        url.note_act()
+        url.mark_user_action()
 
 
 def show_channels(key: str, count: int) -> None:

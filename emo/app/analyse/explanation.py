@@ -14,9 +14,9 @@ from emo.inference.explanation_text import (
     LOG_ODDS,
     PLAIN_TREE,
     path_sentences,
-    plain_sentences,
     region_sentences,
     shift_sentences,
+    surrogate_sentences,
     turning_point,
 )
 from emo.inference.predictor import MODEL_KEYS
@@ -46,7 +46,7 @@ def set_open(shown: bool) -> None:
 
 def _note_switch() -> None:
     if controls.is_new(_SHOWN):
-        url.note_act()
+        url.mark_user_action()
     controls.note(_SHOWN)
     if is_open():
         tour.note_step("why")
@@ -115,7 +115,7 @@ def _tree(found: Explanation) -> str:
     picture = html.steps(shares, text.share_by_question(path.label, shares))
     told = [text.share_over_questions(path.label), turning_point(path), leaf]
     more = [(text.all_questions(len(path.steps)), questions)] if path.steps else []
-    more.append((text.READABLE_TREE, [PLAIN_TREE, *plain_sentences(path)]))
+    more.append((text.READABLE_TREE, [PLAIN_TREE, *surrogate_sentences(path)]))
     return html.reasons(text.MODEL_NAMES["tree"], [one for one in told if one], picture, more)
 
 

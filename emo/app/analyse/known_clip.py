@@ -15,7 +15,7 @@ def show_known(choice: current_clip.Choice) -> None:
     if choice.trained is not None:
         corpus = text.CORPUS_NAMES.get(choice.trained.corpus, choice.trained.corpus)
         st.info(
-            common.plain(text.trained_on(corpus, choice.trained.emotion)),
+            common.escape_markdown(text.trained_on(corpus, choice.trained.emotion)),
             icon=":material/school:",
         )
         st.page_link(
@@ -24,7 +24,9 @@ def show_known(choice: current_clip.Choice) -> None:
             icon=":material/arrow_back:",
             query_params=dict(choice.trained.address),
         )
-    lesson = session.lesson_of(analysis.recorded_whole(choice))
+    lesson = session.example_of(analysis.recorded_whole(choice))
     if lesson is not None:
-        st.info(common.plain(teach_words.is_lesson(lesson.emotion)), icon=":material/school:")
+        st.info(
+            common.escape_markdown(teach_words.is_lesson(lesson.emotion)), icon=":material/school:"
+        )
         st.page_link(TEACH, label=teach_words.BACK_LABEL, icon=":material/arrow_back:")

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 import streamlit as st
 
-from emo.app.url import take_act
-from emo.audio.alteration import NEUTRAL, Settings
+from emo.app.url import pop_user_action
+from emo.audio.alteration import NEUTRAL, Alteration
 
 SAMPLE, PART, WHY = "sample", "part", "why"
 """Names in the address: ``?sample=sad&part=0.25000-0.61250&why=1``, and those of *What if*."""
@@ -33,7 +33,7 @@ class Link:
     sample: str = ""
     share: tuple[float, float] | None = None
     why: bool = False
-    settings: Settings = NEUTRAL
+    settings: Alteration = NEUTRAL
 
 
 EMPTY = Link()
@@ -72,7 +72,7 @@ def write_link(link: Link) -> dict[str, str]:
     return params | write_settings(link.settings)
 
 
-def follow(shown: Link, samples: Collection[str]) -> Link | None:
+def sync_with_url(shown: Link, samples: Collection[str]) -> Link | None:
     """What the address asks for; None, and the address says what is shown, if nothing new.
 
     Parameters
@@ -84,7 +84,7 @@ def follow(shown: Link, samples: Collection[str]) -> Link | None:
     """
     ours = (SAMPLE, PART, WHY, *NAMES)
     given = {name: st.query_params[name] for name in ours if name in st.query_params}
-    has_acted = take_act()
+    has_acted = pop_user_action()
     if given and not has_acted and given != st.session_state.get(_WRITTEN):
         asked = read_link(given, samples)
         _write(asked if asked.sample else shown, given)
@@ -124,14 +124,14 @@ _ALLOWED = {
 }
 
 
-def read_settings(params: Mapping[str, str]) -> Settings:
+def read_settings(params: Mapping[str, str]) -> Alteration:
     """What an address asks for; what cannot be set on the page is left as it was recorded."""
     asked = {
         name: values[params[name]]
         for name, values in _ALLOWED.items()
         if params.get(name) in values
     }
-    return Settings(
+    return Alteration(
         noise_below_db=asked.get(NOISE),
         speed=asked.get(SPEED, NEUTRAL.speed),
         pitch_semitones=asked.get(PITCH, NEUTRAL.pitch_semitones),
@@ -140,7 +140,7 @@ def read_settings(params: Mapping[str, str]) -> Settings:
     )
 
 
-def write_settings(settings: Settings) -> dict[str, str]:
+def write_settings(settings: Alteration) -> dict[str, str]:
     """The parameters of an address that :func:`read_settings` reads as the same."""
     params = {}
     if settings.noise_below_db is not None:

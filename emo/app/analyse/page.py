@@ -13,7 +13,7 @@ def follow_address() -> None:
     """Show what the address asks for; or, if it asks for nothing new, let it say what is shown."""
     analysis.begin_with_new_clip()
     samples = {Path(row["file"]).stem: row for row in current_clip.list_samples(paths.SAMPLES_DIR)}
-    asked = link.follow(_shown_link(), samples)
+    asked = link.sync_with_url(_shown_link(), samples)
     if asked is None:
         return
     tour.hide_guide()  # who opens a link has something at hand

@@ -4,16 +4,16 @@ import streamlit as st
 
 from emo.app import common, html
 from emo.app.analyse import text as words
-from emo.features.quality import doubts
+from emo.features.quality import quality_warnings
 from emo.inference.predictor import Prediction
 
 
 def show_doubts(prediction: Prediction) -> None:
     """Nothing; says what in the recording speaks against its answers, if anything does."""
     quality = prediction.quality
-    told = words.concern_of(doubts(quality), bool(prediction.unsure))
+    told = words.concern_of(quality_warnings(quality), bool(prediction.unsure))
     if told:
-        st.info(common.plain(told), icon=":material/hearing:")
+        st.info(common.escape_markdown(told), icon=":material/hearing:")
 
 
 def show_quality(prediction: Prediction, is_part: bool, is_altered: bool) -> None:

@@ -11,7 +11,7 @@ from emo.app import clip_cache, common, html, text
 from emo.audio import clip as audio_clip
 from emo.inference import export
 from emo.inference.predictor import MODEL_KEYS
-from emo.inference.timeline import Timeline, cues, follow
+from emo.inference.timeline import Timeline, cues, iter_timeline
 from emo.labels import VOTE
 from emo.server import memory
 
@@ -63,7 +63,7 @@ def show_timeline(sha256: str, name: str, clip: audio_clip.Clip) -> None:
     if run.latest.done > n_before:  # it holds the clip no longer
         clip_cache.keep(_RUNS, sha256, run, _RUN_BYTES)
     for remark in export.remarks(run.latest):
-        st.warning(common.plain(remark))
+        st.warning(common.escape_markdown(remark))
     st.caption(text.TIMELINE_NOTE)
     _show_files(name, run.latest)
 
@@ -72,7 +72,7 @@ def _run_of(sha256: str, clip: audio_clip.Clip) -> _Run:
     """The run that was begun for this clip in this session, or a new one."""
     run: _Run | None = clip_cache.recall(_RUNS, sha256)
     if run is None:
-        rest = follow(clip, common.models())
+        rest = iter_timeline(clip, common.models())
         with common.turn("timeline", memory.draw_bytes(clip.duration_s)):
             run = _Run(rest, next(rest))
         clip_cache.keep(_RUNS, sha256, run, clip.samples.nbytes + _RUN_BYTES)

@@ -8,7 +8,7 @@ from emo.app import common, controls, html, url
 from emo.app import text as app_text
 from emo.app.analyse import text as words
 from emo.app.analyse.link import GAINS_DB, NOISES_DB, SEMITONES, SPEEDS
-from emo.audio.alteration import NEUTRAL, Settings
+from emo.audio.alteration import NEUTRAL, Alteration
 from emo.inference.predictor import MODEL_KEYS, Prediction
 from emo.labels import VOTE
 
@@ -20,10 +20,10 @@ _NOISE, _SPEED, _PITCH, _GAIN, _TELEPHONE = (
 _OPEN = "what-if-open"
 
 
-def settings() -> Settings:
+def settings() -> Alteration:
     """What is set on the page, as known before its widgets are drawn."""
     kept = {key: controls.kept(key, value) for key, value in _values(NEUTRAL).items()}
-    return Settings(
+    return Alteration(
         noise_below_db=kept[_NOISE],
         speed=round(kept[_SPEED], 2),
         pitch_semitones=kept[_PITCH],
@@ -32,7 +32,7 @@ def settings() -> Settings:
     )
 
 
-def _values(settings: Settings) -> dict[str, Any]:
+def _values(settings: Alteration) -> dict[str, Any]:
     """What the widgets hold for some settings."""
     noise_db = settings.noise_below_db
     return {
@@ -44,13 +44,13 @@ def _values(settings: Settings) -> dict[str, Any]:
     }
 
 
-def set_to(settings: Settings) -> None:
+def set_to(settings: Alteration) -> None:
     """Nothing; from before the widgets are drawn they hold these settings, in sight if any is."""
     st.session_state[_OPEN] = settings != NEUTRAL
     begin_with(settings)
 
 
-def begin_with(settings: Settings) -> None:
+def begin_with(settings: Alteration) -> None:
     """Set the widgets to these settings, before they are drawn."""
     for key, value in _values(settings).items():
         controls.put(key, value)
@@ -58,20 +58,20 @@ def begin_with(settings: Settings) -> None:
 
 def reset() -> None:
     """Nothing; the clip is as it was recorded again."""
-    url.note_act()
+    url.mark_user_action()
     begin_with(NEUTRAL)
 
 
 def _note_change(key: str) -> None:
     if controls.is_new(key):
-        url.note_act()
+        url.mark_user_action()
     controls.note(key)
 
 
 def show_notice(sentence: str) -> None:
     """Show how the clip was altered, with a way back beside it."""
     with st.container(key="altered", horizontal=True, vertical_alignment="center"):
-        st.warning(common.plain(sentence))
+        st.warning(common.escape_markdown(sentence))
         st.button(
             words.NOTICE_RESET_LABEL,
             on_click=reset,
@@ -96,7 +96,7 @@ def show_what_if(recorded: Prediction | None, changed: Prediction, refusal: str)
     with st.expander(words.WHAT_IF_TITLE, expanded=is_open, key="what-if"):
         st.caption(words.WHAT_IF_NOTE)
         if refusal:
-            st.error(common.plain(refusal))
+            st.error(common.escape_markdown(refusal))
         left, right = st.columns([6, 5], gap="large")
         with left:
             _show_settings()

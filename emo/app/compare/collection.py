@@ -12,8 +12,8 @@ import streamlit as st
 from emo.inference.predictor import MODEL_KEYS, Prediction
 from emo.labels import INDEX, LABELS, VOTE
 
-MOST_CLIPS = 100
-MOST_BYTES = 100 * 2**20
+MAX_CLIPS = 100
+MAX_BYTES = 100 * 2**20
 """Of all clips of a comparison together, as files; their sound is decoded one clip at a time."""
 
 ALL, DISAGREEMENT, UNSURE, DOUBTFUL, UNREAD = "all", "disagreement", "unsure", "doubtful", "unread"
@@ -63,7 +63,7 @@ class Entry:
 
 
 @dataclass(frozen=True)
-class View:
+class TableFilter:
     """Which clips a table shows, and in which order; what its address says.
 
     Attributes
@@ -110,7 +110,7 @@ class Collection:
             self.given[digest] = Given(tuple(names), there.data, there.is_sample, there.text)
             return digest
         n_bytes = len(clip.data) + sum(len(one.data) for one in self.given.values())
-        if len(self.given) >= MOST_CLIPS or n_bytes > MOST_BYTES:
+        if len(self.given) >= MAX_CLIPS or n_bytes > MAX_BYTES:
             return None
         self.given[digest] = clip
         return digest
@@ -166,7 +166,7 @@ def _entropy(shares: np.ndarray) -> float:
     return float(-(there * np.log2(there)).sum())
 
 
-def arrange(entries: Sequence[Entry], view: View) -> list[Entry]:
+def arrange(entries: Sequence[Entry], view: TableFilter) -> list[Entry]:
     """The entries that a view shows, in its order; those that could not be read come last."""
     shown = [entry for entry in entries if _is_shown(entry, view)]
     if view.order == "given":
@@ -194,7 +194,7 @@ def natural(name: str) -> list[tuple[int, str]]:
     return [(int(part), part) if part.isdecimal() else (-1, part) for part in parts]
 
 
-def _is_shown(entry: Entry, view: View) -> bool:
+def _is_shown(entry: Entry, view: TableFilter) -> bool:
     if view.name.casefold() not in "\n".join(entry.given.names).casefold():
         return False
     found = entry.found

@@ -19,7 +19,7 @@ from emo.app.compare.collection import (
     Entry,
     Found,
     Given,
-    View,
+    TableFilter,
     arrange,
     tally,
 )
@@ -48,7 +48,7 @@ _LEFT_OUT = "comparison-left-out"
 _TICKED = "comparison-ticked"
 _OPTIONS: dict[str, tuple[str, ...]] = {"show": SHOWS, "vote": VOTES, "order": ORDERS}
 _FIELDS = (*_OPTIONS, "name")
-_USUAL = View()
+_USUAL = TableFilter()
 
 
 # --- Ways in -------------------------------------------------------------------------------------
@@ -82,7 +82,7 @@ def show_ways_in() -> None:
             st.caption(f"{words.LIMITS} {text.COURTESY}")
     left_out = st.session_state.get(_LEFT_OUT)
     if left_out:
-        st.warning(common.plain(words.left_out(left_out)))
+        st.warning(common.escape_markdown(words.left_out(left_out)))
 
 
 def _begin_visit() -> None:
@@ -184,7 +184,7 @@ def _answer(clip: Given) -> Found:
 # --- Which clips, and in which order -------------------------------------------------------------
 
 
-def choose_view() -> View:
+def choose_view() -> TableFilter:
     """Which clips a person wants to see; it stands in the address, and is kept for the session."""
     _follow_address()
     with st.container(key="comparison-view-bar"):
@@ -200,7 +200,7 @@ def choose_view() -> View:
             on_change=controls.note,
             args=(key,),
         )
-    view = View(**{one: controls.kept(_key(one), getattr(_USUAL, one)) for one in _FIELDS})
+    view = TableFilter(**{one: controls.kept(_key(one), getattr(_USUAL, one)) for one in _FIELDS})
     _put_into_address(view)
     return view
 
@@ -231,7 +231,7 @@ def _follow_address() -> None:
             controls.put(_key(one), given)
 
 
-def _put_into_address(view: View) -> None:
+def _put_into_address(view: TableFilter) -> None:
     for one, value in asdict(view).items():
         if value != getattr(_USUAL, one):
             if st.query_params.get(one) != value:
@@ -258,7 +258,7 @@ def _take_order() -> None:
 # --- The table, and two side by side -------------------------------------------------------------
 
 
-def show_table(view: View) -> None:
+def show_table(view: TableFilter) -> None:
     """Nothing; the clips that a view shows, with what can be done with them."""
     entries = arrange(compare_collection.collection().entries(), view)
     picked = table.Picked(_ticked(), None)
@@ -329,7 +329,7 @@ def _forget() -> None:
 
 def _drop(digests: Sequence[str]) -> None:
     given = compare_collection.collection().given
-    uploads.let_go(given[digest].data for digest in digests if digest in given)
+    uploads.release_uploads(given[digest].data for digest in digests if digest in given)
     for digest in digests:
         compare_collection.collection().drop(digest)
 
@@ -337,7 +337,7 @@ def _drop(digests: Sequence[str]) -> None:
 def _begin_anew() -> None:
     """Empty the uploader, whose files need not be the clips that are left."""
     files = st.session_state.get(_uploader_key()) or ()
-    uploads.let_go(file.getvalue() for file in files)
+    uploads.release_uploads(file.getvalue() for file in files)
     st.session_state[_LEFT_OUT] = []
     st.session_state[_ROUND] = st.session_state.get(_ROUND, 0) + 1
     _untick()

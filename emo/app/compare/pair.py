@@ -67,9 +67,9 @@ def _show_vote(letter: str, entry: Entry, found: Prediction) -> None:
     st.html(html.vote(vote, words.clip(letter), common.agreement(found)))
     st.text(" · ".join([entry.name, formatting.seconds(found.duration_s)]))
     for concern in found.concerns:
-        st.warning(common.plain(concern.sentence))
+        st.warning(common.escape_markdown(concern.sentence))
     for warning in found.warnings:
-        st.warning(common.plain(warning))
+        st.warning(common.escape_markdown(warning))
 
 
 def paired_bars(name: str, first: Sequence[float], second: Sequence[float]) -> str:

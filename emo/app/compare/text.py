@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from emo.app.compare.collection import ANY, MOST_BYTES, MOST_CLIPS, SHOWS, VOTES, Tally
+from emo.app.compare.collection import ANY, MAX_BYTES, MAX_CLIPS, SHOWS, VOTES, Tally
 from emo.formatting import NBSP, listed
 from emo.inference.predictor import Answer
 
@@ -11,7 +11,7 @@ LEAD = (
     "Give it several clips, and see where the three models agree. Tick two to put them side by "
     "side."
 )
-LIMITS = f"Up to {MOST_CLIPS} clips, together up to {MOST_BYTES // 2**20}{NBSP}MB."
+LIMITS = f"Up to {MAX_CLIPS} clips, together up to {MAX_BYTES // 2**20}{NBSP}MB."
 UPLOAD_LABEL = "Clips, or a folder of them"
 SAMPLES_LABEL = "Add the samples"
 SAMPLES_HELP = "Synthetic speech, one clip for each emotion; no person speaks."

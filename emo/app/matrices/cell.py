@@ -81,7 +81,7 @@ def take_click(key: str, chart: str) -> None:
         _choose(key, *cell)
 
 
-def show_cell(view: selection.View, keys: Sequence[str], cell: Picked | None) -> None:
+def show_cell(view: selection.MatrixFilter, keys: Sequence[str], cell: Picked | None) -> None:
     """The choice of a cell by keyboard, and the clips in it."""
     st.header(words.TITLE, anchor=False)
     with st.container(horizontal=True, gap="medium", key="cell"):
@@ -121,18 +121,18 @@ def show_cell(view: selection.View, keys: Sequence[str], cell: Picked | None) ->
     _show_found(part, cell, view)
 
 
-def _show_found(part: subsets.Answers, cell: Picked, view: selection.View) -> None:
+def _show_found(part: subsets.Answers, cell: Picked, view: selection.MatrixFilter) -> None:
     of_listeners = cell.key == subsets.LISTENERS
     column = part.labels.index(cell.answer)
     if of_listeners:
-        rows = subsets.named_so(part, cell.acted, cell.answer)
+        rows = subsets.clips_voted(part, cell.acted, cell.answer)
         counts = part.shares[subsets.LISTENERS]
         n_row = int(counts[part.emotions == cell.acted].sum())
         n = int(counts[rows, column].sum())
     else:
-        rows = subsets.behind(part, cell.key, cell.acted, cell.answer, view.floor / 100)
+        rows = subsets.clips_in_cell(part, cell.key, cell.acted, cell.answer, view.floor / 100)
         n, own = len(rows), part.emotions == cell.acted
-        n_row = int((own & subsets.kept(part, cell.key, view.floor / 100)).sum())
+        n_row = int((own & subsets.above_threshold(part, cell.key, view.floor / 100)).sum())
     st.text(words.cell(cell.acted, cell.answer, n, n_row, of_listeners))
     if len(rows):
         _show_clips(part.take(rows), cell)
@@ -194,7 +194,7 @@ def _show_clip(clips: subsets.Answers, row: int, cell: Picked, data: Path | None
         left.text(name)
     else:
         left.button(
-            common.plain(name),
+            common.escape_markdown(name),
             key=f"hear-{corpus}-{name}",
             icon=":material/play_arrow:",
             on_click=_play,
@@ -236,19 +236,23 @@ def _play(corpus: str, name: str) -> None:
 
 
 @st.cache_resource(max_entries=1, show_spinner=words.LOOKING)
-def _shelf(directory: str) -> catalogue.Shelf:
+def _shelf(directory: str) -> catalogue.ClipIndex:
     """Where the clips lie; looked up when the first is played."""
-    return catalogue.open_shelf(Path(directory))
+    return catalogue.index_clips(Path(directory))
 
 
 def _show_sound(corpus: str, name: str, emotion: str, data: Path) -> None:
     """The clip, playing, with its name within the folder, and a way to look at it closely."""
     try:
-        inside, path = catalogue.take_down(_shelf(str(data)), corpus, name)
+        inside, path = catalogue.locate_clip(_shelf(str(data)), corpus, name)
         clip = audio_clip.load(path)
     except (AudioError, CorpusError) as error:
         common.LOG.error("%s", error)  # it may name folders of the server
-        st.warning(common.plain(str(error)) if not _names_a_path(error, data) else words.NOT_HEARD)
+        st.warning(
+            common.escape_markdown(str(error))
+            if not _names_a_path(error, data)
+            else words.NOT_HEARD
+        )
         return
     with st.container(key="sound", gap="small"):
         st.audio(clip.samples, sample_rate=audio_clip.RATE_HZ, autoplay=True, alt=name)

@@ -18,7 +18,7 @@ from emo.app.matrices import charts, export, grid, selection
 from emo.app.matrices import text as cell_words
 from emo.app.matrices import text as matrix_words
 from emo.app.matrices import text as words
-from emo.app.matrices.selection import View
+from emo.app.matrices.selection import MatrixFilter
 from emo.app.text import CORPUS_NAMES
 from emo.evaluation import subsets
 from emo.formatting import percent, tenths
@@ -43,7 +43,7 @@ def in_address() -> str:
     return "" if look == _FIRST else look
 
 
-def show_closer(view: View, drawn: Drawn) -> None:
+def show_closer(view: MatrixFilter, drawn: Drawn) -> None:
     """The part that was chosen, of what the matrices show."""
     in_address()
     st.header(words.LOOK_LABEL, anchor=False)
@@ -70,13 +70,13 @@ def show_closer(view: View, drawn: Drawn) -> None:
         shown[str(look)]()
 
 
-def file_stem(view: View, figure: str, key: str) -> str:
+def file_stem(view: MatrixFilter, figure: str, key: str) -> str:
     """Name of a saved figure without its ending: what it is, of whom, of which answers."""
     parts = ["emo", figure, key, *selection.in_address(view).values()]
     return "-".join(part for part in parts if part)
 
 
-def note(view: View, n_clips: int) -> str:
+def note(view: MatrixFilter, n_clips: int) -> str:
     """What a saved figure is of, in words."""
     voices = "" if view.sex == subsets.ALL else cell_words.VOICES_NAMES[view.sex]
     return words.note(
@@ -136,7 +136,7 @@ def _choose_model(keys: Sequence[str], part: str) -> str:
     return str(chosen)
 
 
-def show_reliability(view: View, keys: Sequence[str]) -> None:
+def show_reliability(view: MatrixFilter, keys: Sequence[str]) -> None:
     """Whether the percentages of a model can be believed."""
     key = _choose_model(keys, "reliability")
     part = selection.answers_of(view)
@@ -167,11 +167,11 @@ def show_reliability(view: View, keys: Sequence[str]) -> None:
     st.caption(words.RELIABILITY_NOTE)
 
 
-def _all_confidences(view: View) -> View:
-    return View(view.protocol, view.normalise, view.corpus, view.source, view.sex)
+def _all_confidences(view: MatrixFilter) -> MatrixFilter:
+    return MatrixFilter(view.protocol, view.normalise, view.corpus, view.source, view.sex)
 
 
-def show_roc(view: View, keys: Sequence[str]) -> None:
+def show_roc(view: MatrixFilter, keys: Sequence[str]) -> None:
     """How well a model tells each emotion from all others, and the areas of all models."""
     key = _choose_model(keys, "roc")
     part = selection.answers_of(view)
@@ -229,7 +229,7 @@ def _areas(curves: Mapping[str, Sequence[subsets.Roc]], key: str) -> str:
 # --- Difference ----------------------------------------------------------------------------------
 
 
-def show_difference(view: View, drawn: Drawn) -> None:
+def show_difference(view: MatrixFilter, drawn: Drawn) -> None:
     """How much oftener one says so than another, cell by cell."""
     keys = list(drawn)
     with st.container(horizontal=True, gap="medium"):
@@ -300,7 +300,7 @@ def load_curves(directory: Path, key: str) -> Mapping[str, list[dict[str, Any]]]
     return curves
 
 
-def show_curves(view: View) -> None:
+def show_curves(view: MatrixFilter) -> None:
     """Loss and accuracy of the CNN over the epochs of a run under the chosen protocol."""
     curves = load_curves(paths.MODELS_DIR, "cnn")
     runs = [run for run, rows in curves.items() if run.startswith(f"{view.source}-") and rows]

@@ -17,7 +17,7 @@ from emo.app.matrices import diagnostics, export, grid, references, selection
 from emo.app.matrices import text as cell_words
 from emo.app.matrices import text as closer_words
 from emo.app.matrices import text as words
-from emo.app.matrices.selection import View
+from emo.app.matrices.selection import MatrixFilter
 from emo.inference import predictor
 
 PUBLISHED = Path(__file__).parents[2] / "evaluation" / "published.json"
@@ -29,7 +29,7 @@ Drawn = dict[str, app_text.Scores]
 # --- Matrices ------------------------------------------------------------------------------------
 
 
-def show_matrices(metrics: common.Metrics, view: View) -> Drawn:
+def show_matrices(metrics: common.Metrics, view: MatrixFilter) -> Drawn:
     """The scores that are drawn; draws their matrices in one colour scale, and what to compare.
 
     Under ``listeners`` the matrix of the listeners comes first, beside that of the vote.
@@ -63,12 +63,12 @@ def show_matrices(metrics: common.Metrics, view: View) -> Drawn:
     return drawn
 
 
-def _put_into_address(view: View, cell: matrices_cell.Picked | None) -> None:
+def _put_into_address(view: MatrixFilter, cell: matrices_cell.Picked | None) -> None:
     extra = {"cell": cell.as_text() if cell else "", "look": diagnostics.in_address()}
     url.show(selection.in_address(view) | extra)
 
 
-def _is_tested(metrics: common.Metrics, view: View) -> bool:
+def _is_tested(metrics: common.Metrics, view: MatrixFilter) -> bool:
     return any(selection.stored_scores(metrics, key, view) for key in metrics)
 
 
@@ -77,7 +77,7 @@ def _highest(shown: Mapping[str, app_text.Scores]) -> float:
 
 
 def _show_what(
-    metrics: common.Metrics, view: View, shown: Mapping[str, app_text.Scores], top: float
+    metrics: common.Metrics, view: MatrixFilter, shown: Mapping[str, app_text.Scores], top: float
 ) -> None:
     """What the matrices are of, and the colours that they share."""
     with st.container(horizontal=True, vertical_alignment="center", gap="medium"):
@@ -90,7 +90,7 @@ def _show_what(
 
 
 def _show_comparison(
-    shown: Mapping[str, app_text.Scores], view: View, human: app_text.Scores
+    shown: Mapping[str, app_text.Scores], view: MatrixFilter, human: app_text.Scores
 ) -> None:
     if view.protocol == "emobox":
         references.show_published(shown, view.corpus)
@@ -101,7 +101,10 @@ def _show_comparison(
 
 
 def _show_grid(
-    drawn: Mapping[str, app_text.Scores], view: View, top: float, cell: matrices_cell.Picked | None
+    drawn: Mapping[str, app_text.Scores],
+    view: MatrixFilter,
+    top: float,
+    cell: matrices_cell.Picked | None,
 ) -> None:
     """Two matrices in a row."""
     keys = list(drawn)
@@ -113,7 +116,7 @@ def _show_grid(
 
 
 def _show_matrix(
-    key: str, scores: app_text.Scores, view: View, top: float, picked: grid.Cell | None
+    key: str, scores: app_text.Scores, view: MatrixFilter, top: float, picked: grid.Cell | None
 ) -> None:
     name = words.model_name(key)
     is_model = key != words.LISTENERS
@@ -136,7 +139,7 @@ def _show_matrix(
         )
 
 
-def _show_save(key: str, scores: app_text.Scores, view: View) -> None:
+def _show_save(key: str, scores: app_text.Scores, view: MatrixFilter) -> None:
     title = closer_words.matrix_title(words.model_name(key), view.normalise)
     caption = export.Caption(
         title, diagnostics.note(view, scores["n"]), closer_words.ACROSS, closer_words.DOWN
@@ -175,7 +178,9 @@ def _human_headline(scores: app_text.Scores) -> str:
     return html.scores(values, dict(zip(values, counted, strict=True)))
 
 
-def _show_notes(metrics: common.Metrics, view: View, shown: Mapping[str, app_text.Scores]) -> None:
+def _show_notes(
+    metrics: common.Metrics, view: MatrixFilter, shown: Mapping[str, app_text.Scores]
+) -> None:
     """What the figures mean, and who is missing."""
     missing = [key for key in (*predictor.MODEL_KEYS, emo_labels.VOTE) if key not in shown]
     if missing:
@@ -189,7 +194,7 @@ def _show_notes(metrics: common.Metrics, view: View, shown: Mapping[str, app_tex
         st.caption(words.left_out(n_left))
 
 
-def _show_scale(view: View, top: float) -> None:
+def _show_scale(view: MatrixFilter, top: float) -> None:
     light, dark = grid.palettes("sequential")
     if len(light) == len(dark) > 1:
         high = formatting.percent(1.0) if view.normalise else f"{top:,.0f} clips"
@@ -214,9 +219,9 @@ def show_old_figures(metrics: common.Metrics) -> None:
         st.caption(words.OLD_NOTE)
     with right:
         for key in predictor.MODEL_KEYS:
-            reason = common.plain(published["models"][key]["reason"])
+            reason = common.escape_markdown(published["models"][key]["reason"])
             st.markdown(f"**{app_text.MODEL_NAMES[key]}.** {reason}")
-        st.markdown(common.plain(published["unseen"]))
+        st.markdown(common.escape_markdown(published["unseen"]))
 
 
 def _accuracy(metrics: common.Metrics, key: str, protocol: str) -> str:
@@ -224,7 +229,7 @@ def _accuracy(metrics: common.Metrics, key: str, protocol: str) -> str:
     return "–" if scores is None else formatting.percent(scores["accuracy"])
 
 
-def show_provenance(metrics: common.Metrics, view: View, drawn: Drawn) -> None:
+def show_provenance(metrics: common.Metrics, view: MatrixFilter, drawn: Drawn) -> None:
     """The commands, commits and seeds that made the figures of the chosen protocol."""
     made: dict[str, list[str]] = {}
     for key in drawn:

@@ -44,7 +44,7 @@ def show_published(shown: Shown, corpus: str) -> None:
     st.html(html.ranking(ranking_rows(shown, corpus), title), width=_RANKING_WIDTH)
     protocol = next(iter(shown.values()))["protocol"]
     sources = list(dict.fromkeys(row.source for row in _published(corpus)))
-    st.caption(common.plain(matrices_text.emobox_note(corpus, protocol, sources)))
+    st.caption(common.escape_markdown(matrices_text.emobox_note(corpus, protocol, sources)))
 
 
 # --- Corpora -------------------------------------------------------------------------------------

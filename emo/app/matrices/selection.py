@@ -16,7 +16,7 @@ from emo.app import common, controls, text, url
 from emo.app.matrices import text as cell_words
 from emo.app.matrices import text as words
 from emo.corpora.catalogue import default_directory
-from emo.corpora.metadata import ACTORS, HEARD_LABELS, VOTES, read_sexes_and_ages, read_votes
+from emo.corpora.metadata import ACTORS, LISTENER_LABELS, VOTES, read_sexes_and_ages, read_votes
 from emo.errors import CorpusError, ModelError
 from emo.evaluation import subsets
 from emo.evaluation.benchmark import EMOBOX
@@ -33,7 +33,7 @@ _HEARD = "cremad"  # the corpus that listeners named
 
 
 @dataclass(frozen=True)
-class View:
+class MatrixFilter:
     """What a person chose to see.
 
     Attributes
@@ -69,7 +69,7 @@ class View:
         """The answers that could be given."""
         if self.protocol == "emobox" and self.corpus in EMOBOX:
             return EMOBOX[self.corpus][1]
-        return HEARD_LABELS if self.protocol == "listeners" else LABELS
+        return LISTENER_LABELS if self.protocol == "listeners" else LABELS
 
     @property
     def tested(self) -> str:
@@ -80,7 +80,7 @@ class View:
 # --- Choosing ------------------------------------------------------------------------------------
 
 
-def choose_view(metrics: common.Metrics) -> View:
+def choose_view(metrics: common.Metrics) -> MatrixFilter:
     """The choice of protocol, kind of number, corpus, sex and threshold, with what it means."""
     asked = _asked()
     _set_to(asked)
@@ -103,7 +103,7 @@ def choose_view(metrics: common.Metrics) -> View:
     st.header(words.PROTOCOL_NAMES[protocol], anchor=False)
     st.markdown(words.PROTOCOL_MEANINGS[protocol])
     source = _source(metrics, protocol, corpus)
-    return View(protocol, show == "shares", corpus, source, sex, int(floor))
+    return MatrixFilter(protocol, show == "shares", corpus, source, sex, int(floor))
 
 
 def _asked() -> dict[str, str]:
@@ -180,7 +180,7 @@ def _source(metrics: common.Metrics, protocol: str, corpus: str) -> str:
     return next((name for name in named if name), protocol)
 
 
-def in_address(view: View) -> dict[str, str]:
+def in_address(view: MatrixFilter) -> dict[str, str]:
     """The view as it stands in the address; empty where it is as the page opens."""
     return {
         "protocol": "" if view.protocol == next(iter(words.PROTOCOL_NAMES)) else view.protocol,
@@ -214,7 +214,7 @@ def _stamp(path: Path) -> float:
     return path.stat().st_mtime if path.is_file() else 0.0
 
 
-def answers_of(view: View) -> subsets.Answers | None:
+def answers_of(view: MatrixFilter) -> subsets.Answers | None:
     """The answers behind a view, of all confidences; if there are none, the page says so."""
     models, data = paths.MODELS_DIR, default_directory()
     files = [predictions_file(models, key, view.source) for key in predictor.MODEL_KEYS]
@@ -227,7 +227,7 @@ def answers_of(view: View) -> subsets.Answers | None:
         common.LOG.error("%s", error)  # it names folders of the server, which are not for the page
         st.warning(cell_words.NO_ANSWERS)
         return None
-    return subsets.cut(given, view.labels, view.tested, view.sex)
+    return subsets.filter_clips(given, view.labels, view.tested, view.sex)
 
 
 def with_votes(given: subsets.Answers) -> subsets.Answers | None:
@@ -244,7 +244,7 @@ def with_votes(given: subsets.Answers) -> subsets.Answers | None:
 # --- Figures -------------------------------------------------------------------------------------
 
 
-def stored_scores(metrics: common.Metrics, key: str, view: View) -> text.Scores | None:
+def stored_scores(metrics: common.Metrics, key: str, view: MatrixFilter) -> text.Scores | None:
     """Stored scores of one model under a protocol and a corpus, None if it was not tested so."""
     block = metrics.get(key, {}).get(view.protocol, {})
     if view.corpus == text.ALL_CORPORA:
@@ -256,7 +256,7 @@ def stored_scores(metrics: common.Metrics, key: str, view: View) -> text.Scores 
     return dict(scores) if scores else None
 
 
-def scores_of(metrics: common.Metrics, view: View) -> dict[str, text.Scores]:
+def scores_of(metrics: common.Metrics, view: MatrixFilter) -> dict[str, text.Scores]:
     """Scores in a view of every model that was tested so, by key; none if none was."""
     stored = {key: one for key in metrics if (one := stored_scores(metrics, key, view))}
     if not stored or not view.is_cut:
@@ -283,7 +283,7 @@ def scores_of(metrics: common.Metrics, view: View) -> dict[str, text.Scores]:
     return counted
 
 
-def listeners_of(view: View) -> text.Scores:
+def listeners_of(view: MatrixFilter) -> text.Scores:
     """What is known of the listeners in a view; empty if nothing is."""
     if view.protocol != "listeners":
         return {}
@@ -300,11 +300,11 @@ def listeners_of(view: View) -> text.Scores:
         return {}
 
 
-def unknown_sexes(view: View) -> int:
+def unknown_sexes(view: MatrixFilter) -> int:
     """How many clips of a view are by speakers of whom it is not known whether women or men."""
     if view.sex == subsets.ALL:
         return 0
-    whole = answers_of(View(view.protocol, view.normalise, view.corpus, view.source))
+    whole = answers_of(MatrixFilter(view.protocol, view.normalise, view.corpus, view.source))
     return 0 if whole is None else int(np.sum(whole.sexes == ""))
 
 
@@ -319,7 +319,7 @@ def labels_of(scores: text.Scores) -> Sequence[str]:
     return labels
 
 
-def runs_of(metrics: common.Metrics, key: str, view: View) -> list[dict[str, Any]]:
+def runs_of(metrics: common.Metrics, key: str, view: MatrixFilter) -> list[dict[str, Any]]:
     """The runs behind the scores of a model, one for each fold, in their order."""
     runs: list[dict[str, Any]] = metrics[key].get(view.source, {}).get("runs", [])
     return runs

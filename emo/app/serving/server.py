@@ -37,8 +37,8 @@ from emo.audio import isolated, limits, sandbox
 from emo.errors import BusyError
 from emo.server import connections, health, logs, memory, middleware, stderr
 from emo.server import quotas as server_quotas
-from emo.server.concurrency import gate
-from emo.server.middleware import STOPPING_RETRY_S, Guard
+from emo.server.concurrency import limiter
+from emo.server.middleware import STOPPING_RETRY_S, RequestGuard
 from emo.server.telemetry import COUNTERS
 
 SWEEP_S = 5.0
@@ -85,27 +85,27 @@ def is_serving_page() -> bool:
 
 def protection() -> dict[str, Any]:
     """What `st.App` takes besides the script: the guard, and what begins and ends with it."""
-    logs.keep_content_out()
+    logs.redact_exceptions()
     _write_logs()
     index = Path(st.__file__).parent / "static" / "index.html"
     quotas = server_quotas.read_limits()
     n_files = connections.raise_file_limit()
     most_pages = min(quotas.server_sessions, connections.most_pages(n_files))
-    ledger = server_quotas.Ledger(replace(quotas, server_sessions=most_pages), uploads.held)
+    ledger = server_quotas.QuotaTracker(replace(quotas, server_sessions=most_pages), uploads.held)
     guard = Middleware(
-        Guard,
+        RequestGuard,
         ledger=ledger,
         counters=COUNTERS,
         policy=middleware.content_policy(index.read_text(encoding="utf-8")),
         is_stopping=lambda: _STATE.is_stopping,
-        tell=tell,
+        tell=notify,
         hosts=doors.hosts(),
         check_sender=doors.check_sender,
         reader=PageReader(),
     )
     COUNTERS.watch("emo_pages_open", lambda: ledger.n_open)
-    COUNTERS.watch("emo_work_running", lambda: gate().running)
-    COUNTERS.watch("emo_work_waiting", lambda: gate().waiting)
+    COUNTERS.watch("emo_work_running", lambda: limiter().running)
+    COUNTERS.watch("emo_work_waiting", lambda: limiter().waiting)
     COUNTERS.watch("emo_resident_bytes", memory.resident_bytes)
     COUNTERS.watch("emo_cached_bytes", lambda: clip_cache.CACHE.size)
     COUNTERS.watch("emo_sandbox_processes", lambda: len(isolated.shared().held()))
@@ -143,7 +143,7 @@ def page_run() -> Iterator[None]:
             _STATE.n_runs -= 1
 
 
-def tell(session: str, sentence: str) -> None:
+def notify(session: str, sentence: str) -> None:
     """Nothing; the page that a session has open is made anew, with the sentence above the rest.
 
     The widget that sends a file shows that it was refused, and not why.
@@ -298,8 +298,8 @@ def _stop_gently(loop: asyncio.AbstractEventLoop) -> None:
 
     async def finish(number: int, frame: Any) -> None:
         until_s = time.monotonic() + server_quotas.read_limits().stop_s
-        LOG.info("stopping", extra={"running": gate().running, "pages": _STATE.n_runs})
-        while (_STATE.n_runs or not gate().is_idle) and time.monotonic() < until_s:
+        LOG.info("stopping", extra={"running": limiter().running, "pages": _STATE.n_runs})
+        while (_STATE.n_runs or not limiter().is_idle) and time.monotonic() < until_s:
             await asyncio.sleep(0.05)
         await asyncio.sleep(FLUSH_S)
         end(number, frame)

@@ -47,7 +47,7 @@ def held(session: str) -> tuple[int, int]:
     return len(sizes) + n_copies, sum(sizes.values()) + clip_cache.CACHE.size_of(session)
 
 
-def let_go(clips: Iterable[bytes]) -> None:
+def release_uploads(clips: Iterable[bytes]) -> None:
     """Nothing; the server has these files no longer, under whatever name this session sent them.
 
     A widget that is emptied by a new key, or left with its page, leaves its files with the server

@@ -11,22 +11,22 @@ from emo.app import common, controls, html
 from emo.app.serving import uploads
 from emo.app.teach import text as words
 from emo.app.teach.session import (
+    EXAMPLES,
     FAULTS,
-    LEARNED,
-    LESSONS,
+    FITTED,
     WAITING,
     GivenClip,
-    keep_lessons,
-    learned_head,
-    lessons,
+    examples,
+    fitted_head,
+    keep_examples,
     loaded_models,
 )
 from emo.app.text import NO_MODELS, UPLOAD_HELP
 from emo.audio import isolated
-from emo.errors import BusyError, EmoError, LessonError, ModelError
+from emo.errors import AdaptationError, BusyError, EmoError, ModelError
 from emo.formatting import percent
 from emo.inference import adaptation
-from emo.inference.adaptation import Lesson
+from emo.inference.adaptation import Example
 from emo.labels import LABELS
 from emo.server import memory
 from emo.system import filenames
@@ -105,7 +105,7 @@ def _wait(given: Sequence[GivenClip]) -> None:
     _empty_widgets()
 
 
-def hear_what_was_given() -> None:
+def process_waiting() -> None:
     """Nothing; turns the clips that wait into lessons, and says which could not be used.
 
     Clip by clip, so that a click in between loses none.
@@ -116,17 +116,19 @@ def hear_what_was_given() -> None:
         bar = st.progress(0.0)
         while waiting:
             done = total - len(waiting)
-            bar.progress(done / total, common.plain(words.LISTENING.format(waiting[0].name)))
+            bar.progress(
+                done / total, common.escape_markdown(words.LISTENING.format(waiting[0].name))
+            )
             _hear(waiting[0])
-            uploads.let_go([waiting.pop(0).data])
+            uploads.release_uploads([waiting.pop(0).data])
         bar.empty()
-        keep_lessons(lessons())
+        keep_examples(examples())
     faults = st.session_state.get(FAULTS, [])
     if faults:
         with st.container(border=True, key="lessons-faults-shown"):
             for name, sentence in faults:
                 st.text(name)
-                st.warning(common.plain(sentence))
+                st.warning(common.escape_markdown(sentence))
 
 
 def _hear(given: GivenClip) -> None:
@@ -137,8 +139,8 @@ def _hear(given: GivenClip) -> None:
             prediction = common.predict_decoded(isolated.shared().decode(given.data, given.name))
         if not len(prediction.hidden):
             raise ModelError(words.NOTHING_TO_LEARN_FROM)
-        lesson = adaptation.as_lesson(given.name, given.emotion, prediction)
-        st.session_state[LESSONS] = adaptation.add_lesson(lessons(), lesson)
+        lesson = adaptation.to_example(given.name, given.emotion, prediction)
+        st.session_state[EXAMPLES] = adaptation.add_example(examples(), lesson)
         faults += [(given.name, words.taken_anyway(one.sentence)) for one in prediction.concerns]
     except ModelError as error:
         common.LOG.error("%s", error)  # it names folders of the server, which are not for the page
@@ -155,18 +157,18 @@ def _hear(given: GivenClip) -> None:
 # --- The clips -----------------------------------------------------------------------------------
 
 
-def show_lessons() -> None:
+def show_examples() -> None:
     """Nothing; the clips of each emotion, each a button that removes it."""
-    if not lessons():
+    if not examples():
         st.caption(words.NO_LESSONS)
         return
     st.header(words.LESSONS_TITLE, anchor=False)
     st.caption(words.LESSONS_NOTE)
-    counts = Counter(lesson.emotion for lesson in lessons())
-    for label in adaptation.taught_labels(lessons()):
+    counts = Counter(lesson.emotion for lesson in examples())
+    for label in adaptation.example_labels(examples()):
         st.html(html.emotion_line(label, words.count(counts[label])))
         with st.container(horizontal=True, gap="small", key=f"lessons-{label}"):
-            for lesson in lessons():
+            for lesson in examples():
                 if lesson.emotion == label:
                     _show_chip(lesson)
     needed = words.still_needed(counts)
@@ -174,10 +176,10 @@ def show_lessons() -> None:
         st.caption(needed)
 
 
-def _show_chip(lesson: Lesson) -> None:
+def _show_chip(lesson: Example) -> None:
     key = hashlib.sha256(lesson.hidden.tobytes()).hexdigest()[:16]
     st.button(
-        common.plain(words.chip(lesson.name)),
+        common.escape_markdown(words.chip(lesson.name)),
         key=f"lesson-{key}",
         icon=":material/close:",
         help=words.REMOVE_HELP,
@@ -186,16 +188,16 @@ def _show_chip(lesson: Lesson) -> None:
     )
 
 
-def _remove(lesson: Lesson) -> None:
-    keep_lessons([one for one in lessons() if one is not lesson])
+def _remove(lesson: Example) -> None:
+    keep_examples([one for one in examples() if one is not lesson])
 
 
 # --- What was learned ----------------------------------------------------------------------------
 
 
-def show_learned() -> None:
+def show_fitted() -> None:
     """Nothing; how often the head and the vote were right, and which emotions it mixes up."""
-    learned = learned_head()
+    learned = fitted_head()
     if learned is None:
         return
     trial = learned.trial
@@ -231,7 +233,7 @@ def show_files() -> None:
     """Nothing; ways to save what was taught, to load it again, and to forget it."""
     st.header(words.FILE_TITLE, anchor=False)
     st.caption(words.FILE_NOTE)
-    if lessons():
+    if examples():
         with st.container(horizontal=True, vertical_alignment="center", key="lessons-file"):
             st.download_button(
                 words.SAVE_LABEL,
@@ -255,8 +257,8 @@ def show_files() -> None:
 
 def _written() -> Any:
     """What writes the file once it is asked for."""
-    kept, digest = lessons(), loaded_models()[0]
-    return lambda: adaptation.write_lessons(kept, digest)
+    kept, digest = examples(), loaded_models()[0]
+    return lambda: adaptation.write_examples(kept, digest)
 
 
 def _load(key: str) -> None:
@@ -265,14 +267,14 @@ def _load(key: str) -> None:
     if file is None:
         return
     st.session_state[FAULTS] = []
-    uploads.let_go([file.getvalue()])
+    uploads.release_uploads([file.getvalue()])
     _empty_widgets()
     try:
-        found = lessons()
-        for lesson in adaptation.read_lessons(file.getvalue(), *loaded_models()):
-            found = adaptation.add_lesson(found, lesson)
-        keep_lessons(found)
-    except LessonError as error:
+        found = examples()
+        for lesson in adaptation.read_examples(file.getvalue(), *loaded_models()):
+            found = adaptation.add_example(found, lesson)
+        keep_examples(found)
+    except AdaptationError as error:
         st.session_state[FAULTS] = [(filenames.clean(file.name), str(error))]
     except ModelError as error:
         common.LOG.error("%s", error)
@@ -280,7 +282,7 @@ def _load(key: str) -> None:
 
 
 def _forget() -> None:
-    uploads.let_go(one.data for one in st.session_state.get(WAITING, ()))
-    for kept in (LESSONS, LEARNED, WAITING, FAULTS, _RECORDED):
+    uploads.release_uploads(one.data for one in st.session_state.get(WAITING, ()))
+    for kept in (EXAMPLES, FITTED, WAITING, FAULTS, _RECORDED):
         st.session_state.pop(kept, None)
     _empty_widgets()

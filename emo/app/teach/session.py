@@ -12,10 +12,10 @@ from emo.app import common, html
 from emo.app.teach import text as words
 from emo.app.text import NOT_TO_BE_RELIED_ON, why_unsure
 from emo.inference import adaptation, predictor
-from emo.inference.adaptation import YOURS, Head, Lesson, Trial
+from emo.inference.adaptation import YOURS, AdaptedHead, CrossValidation, Example
 
-LESSONS = "lessons"
-LEARNED = "learned"
+EXAMPLES = "lessons"
+FITTED = "learned"
 WAITING = "lessons-waiting"  # clips that were given and not heard yet
 FAULTS = "lessons-faults"  # what could not be used of what was given last
 
@@ -30,36 +30,36 @@ class GivenClip:
 
 
 @dataclass(frozen=True, eq=False)
-class Learned:
+class Fitted:
     """What the lessons taught, and how long learning and testing took."""
 
-    head: Head
-    trial: Trial
+    head: AdaptedHead
+    trial: CrossValidation
     duration_s: float
 
 
-def lessons() -> tuple[Lesson, ...]:
+def examples() -> tuple[Example, ...]:
     """The clips that were taught in this session."""
-    found: tuple[Lesson, ...] = st.session_state.get(LESSONS, ())
+    found: tuple[Example, ...] = st.session_state.get(EXAMPLES, ())
     return found
 
 
-def learned_head() -> Learned | None:
+def fitted_head() -> Fitted | None:
     """Return what was fitted to the examples of this session; None before there are enough."""
-    found: Learned | None = st.session_state.get(LEARNED)
+    found: Fitted | None = st.session_state.get(FITTED)
     return found
 
 
-def keep_lessons(new: Sequence[Lesson]) -> None:
+def keep_examples(new: Sequence[Example]) -> None:
     """Make these the lessons, and learn from them what can be learned."""
-    st.session_state[LESSONS] = tuple(new)
+    st.session_state[EXAMPLES] = tuple(new)
     usable = adaptation.usable(new)
     if not usable:
-        st.session_state.pop(LEARNED, None)
+        st.session_state.pop(FITTED, None)
         return
     start = time.perf_counter()
-    head, trial = adaptation.learn(usable), adaptation.cross_validate(usable)
-    st.session_state[LEARNED] = Learned(head, trial, time.perf_counter() - start)
+    head, trial = adaptation.fit_head(usable), adaptation.cross_validate(usable)
+    st.session_state[FITTED] = Fitted(head, trial, time.perf_counter() - start)
 
 
 @st.cache_resource(show_spinner=False)
@@ -72,20 +72,20 @@ def loaded_models() -> tuple[str, int]:
 # --- The answer ----------------------------------------------------------------------------------
 
 
-def with_yours(prediction: predictor.Prediction) -> predictor.Prediction:
+def with_adapted(prediction: predictor.Prediction) -> predictor.Prediction:
     """The answers to a clip, and that of the head if one was taught in this session."""
-    learned = learned_head()
+    learned = fitted_head()
     if learned is None or not len(prediction.hidden):
         return prediction
-    yours = adaptation.answer_taught(learned.head, prediction, _threshold())
+    yours = adaptation.adapted_answer(learned.head, prediction, _threshold())
     return replace(prediction, answers=prediction.answers | {YOURS: yours})
 
 
-def lesson_of(prediction: predictor.Prediction | None) -> Lesson | None:
+def example_of(prediction: predictor.Prediction | None) -> Example | None:
     """Return the taught clip that has these inner values; None if none has."""
     if prediction is None or not len(prediction.hidden):
         return None
-    same = (one for one in lessons() if np.array_equal(one.hidden, prediction.hidden))
+    same = (one for one in examples() if np.array_equal(one.hidden, prediction.hidden))
     return next(same, None)
 
 
@@ -95,7 +95,7 @@ def _threshold() -> float:
 
 def show_card(prediction: predictor.Prediction) -> None:
     """The taught answer, drawn as those of the models."""
-    learned, answer = learned_head(), prediction.answers[YOURS]
+    learned, answer = fitted_head(), prediction.answers[YOURS]
     trust = [NOT_TO_BE_RELIED_ON]
     if learned is not None and not prediction.concerns:
         trust = [why_unsure(answer)] if answer.unsure else []

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from emo.formatting import NBSP, listed, percent
-from emo.inference.adaptation import FEWEST_CLIPS, FEWEST_EMOTIONS, MOST_CLIPS, Trial
+from emo.inference.adaptation import MAX_CLIPS, MIN_CLIPS, MIN_EMOTIONS, CrossValidation
 
 PAGE_NAME = "Teach it"
 TITLE = "Teach it a voice"
@@ -24,8 +24,8 @@ COURTESY = (
 LISTENING = "Listening to {0}"
 REMOVE_HELP = "Remove this clip"
 NO_LESSONS = (
-    f"Nothing is taught yet. Give at least {FEWEST_CLIPS} clips for each of at least "
-    f"{FEWEST_EMOTIONS} emotions; five of each are better."
+    f"Nothing is taught yet. Give at least {MIN_CLIPS} clips for each of at least "
+    f"{MIN_EMOTIONS} emotions; five of each are better."
 )
 LESSONS_TITLE = "Your clips"
 LESSONS_NOTE = "Press a clip to remove it."
@@ -52,14 +52,14 @@ UNEXPECTED = (
     "Something inside Emo failed on this file; the log of the server says what. Try another one."
 )
 NOTHING_TO_LEARN_FROM = "Neither the network nor the perceptron can be loaded."
-LONGEST_CHIP = 36
+MAX_CHIP = 36
 
 
 def chip(name: str) -> str:
     """A name short enough for a small button, its end kept."""
-    if len(name) <= LONGEST_CHIP:
+    if len(name) <= MAX_CHIP:
         return name
-    return f"{name[: LONGEST_CHIP - 13]}…{name[-12:]}"
+    return f"{name[: MAX_CHIP - 13]}…{name[-12:]}"
 
 
 def count(n: int) -> str:
@@ -75,16 +75,16 @@ def still_needed(counts: Mapping[str, int]) -> str:
     counts
         Clips of each emotion that has some.
     """
-    single = [label for label, n in counts.items() if n < FEWEST_CLIPS]
-    if len(counts) - len(single) >= FEWEST_EMOTIONS:
+    single = [label for label, n in counts.items() if n < MIN_CLIPS]
+    if len(counts) - len(single) >= MIN_EMOTIONS:
         if not single:
             return ""
         return (
             f"Left out so far: {listed(single)}, which {'needs' if len(single) == 1 else 'need'} "
-            f"at least {FEWEST_CLIPS} clips."
+            f"at least {MIN_CLIPS} clips."
         )
     return (
-        f"Too few to learn from: {FEWEST_EMOTIONS} emotions with at least {FEWEST_CLIPS} clips "
+        f"Too few to learn from: {MIN_EMOTIONS} emotions with at least {MIN_CLIPS} clips "
         "each are needed, so that each clip can be tested on what the others taught."
     )
 
@@ -94,7 +94,7 @@ def taken_anyway(concern: str) -> str:
     return f"{concern} It was taken all the same; below, it can be removed."
 
 
-def ranking_rows(trial: Trial) -> list[tuple[str, int]]:
+def ranking_rows(trial: CrossValidation) -> list[tuple[str, int]]:
     """Names and clips named right: the vote, the vote among the taught emotions, the head."""
     rows = [(VOTE_NAME, trial.vote_right)]
     if trial.restricted_right != trial.vote_right:
@@ -107,7 +107,7 @@ def share(right: int, clips: int) -> str:
     return f"{right} of {clips}"
 
 
-def how_tested(trial: Trial, duration_s: float) -> str:
+def how_tested(trial: CrossValidation, duration_s: float) -> str:
     """How the figures came about, and how little they are."""
     how = (
         "Each clip was answered by a head that had learned from the others, so from fewer"
@@ -124,7 +124,7 @@ def how_tested(trial: Trial, duration_s: float) -> str:
     )
 
 
-def trust(trial: Trial) -> str:
+def trust(trial: CrossValidation) -> str:
     """How far to trust the taught answer."""
     return (
         f"Learned from {count(trial.clips)}; it knows only {listed(trial.labels)}. Tested on clips "
@@ -151,4 +151,4 @@ def confusion_rows(labels: Sequence[str], counts: Sequence[Sequence[int]]) -> li
 
 def most() -> str:
     """How many clips can be taught."""
-    return f"Up to {MOST_CLIPS} clips."
+    return f"Up to {MAX_CLIPS} clips."

@@ -29,7 +29,7 @@ CONTAINERS = (
 )
 """Container, offset and magic bytes of what is read; MP3 and raw AAC have sync words instead."""
 
-STRANGERS = (
+FOREIGN_FORMATS = (
     ("a web page", 0, b"<!doctype html"),
     ("a web page", 0, b"<html"),
     ("an XML document", 0, b"<?xml"),
@@ -93,7 +93,7 @@ _EXTENSIONS = {
 }
 
 
-def recognise(data: bytes) -> str:
+def sniff(data: bytes) -> str:
     """Return the container that the first bytes announce, one of :data:`CONTAINERS`, MP3 or AAC.
 
     Raises
@@ -106,7 +106,7 @@ def recognise(data: bytes) -> str:
         return kind
     if data.startswith(b"ID3"):
         return "MP3"
-    for what, offset, magic in STRANGERS:
+    for what, offset, magic in FOREIGN_FORMATS:
         if head[offset:].lstrip().lower().startswith(magic):
             _refuse(what)
     if what := _foreign(head):

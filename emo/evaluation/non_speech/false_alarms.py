@@ -23,10 +23,10 @@ from emo.evaluation.non_speech.generators import DESIGN, HELD_OUT, KINDS, sound
 from emo.evaluation.predictions import read_json, write_json
 from emo.evaluation.summary import PRESENCE
 from emo.features.frames import analyse
-from emo.features.speech import PRESENCE_VERSION, concerns
+from emo.features.speech import PRESENCE_VERSION, speech_warnings
 from emo.system.spawn import WorkerContext
 from emo.training.degradation import CONDITIONS
-from emo.training.feature_cache import alter
+from emo.training.feature_cache import degrade
 from emo.training.fit import commit
 
 _CHUNK = 32  # clips that a process gets at a time
@@ -193,7 +193,7 @@ def _of_kinds(run: Run, durations_s: Mapping[float, int]) -> Counts:
 
 def is_flagged(samples: Floats) -> bool:
     """Return whether anything speaks against the sound being speech."""
-    return bool(concerns(analyse(centre(samples))))
+    return bool(speech_warnings(analyse(centre(samples))))
 
 
 def _flag_clips(paths: Sequence[Path], condition: str) -> Flags:
@@ -204,7 +204,7 @@ def _flag_clips(paths: Sequence[Path], condition: str) -> Flags:
             data = path.read_bytes()
             samples = decode(data, path.name).samples
             if condition:
-                samples = alter(samples, condition, hashlib.sha256(data).hexdigest())
+                samples = degrade(samples, condition, hashlib.sha256(data).hexdigest())
             flags.append(is_flagged(samples))
         except AudioError:
             flags.append(None)
