@@ -9,23 +9,19 @@ from emo.classifiers.registry import CLASSIFIERS
 from emo.corpora.catalogue import CORPORA
 from emo.formatting import NBSP, listed, percent
 from emo.inference.predictor import Answer
-from emo.labels import LABELS
+from emo.labels import LABELS, VOTE
 
 Scores = Mapping[str, Any]
 
 
-_SHORT_NAMES = {"cnn": "CNN", "mlp": "MLP"}
-_SHORT_KINDS = {
-    "tree": "Yes-or-no questions about how the voice sounds, one after another.",
-    "cnn": "A convolutional network that reads the spectrogram like a picture.",
-    "mlp": "A multilayer perceptron: small networks over many measurements of the sound.",
-}
-MODEL_NAMES = {key: _SHORT_NAMES.get(key, row.title) for key, row in CLASSIFIERS.items()}
-MODEL_NAMES["vote"] = "Vote"
-MODELS_IN_TEXT = {
-    key: f"the {_SHORT_NAMES.get(key, row.title.lower())}" for key, row in CLASSIFIERS.items()
-}
-MODEL_KINDS = {key: _SHORT_KINDS.get(key, row.description) for key, row in CLASSIFIERS.items()}
+MODEL_NAMES = {key: row.name for key, row in CLASSIFIERS.items()} | {VOTE: "Vote"}
+"""Name of each model as the pages show it."""
+SHORT_NAMES = {VOTE: "Vote"} | {key: row.short_name for key, row in CLASSIFIERS.items()}
+"""The same for narrow columns and lanes."""
+MODELS_IN_TEXT = {key: f"the {row.name_in_text}" for key, row in CLASSIFIERS.items()}
+"""Name of each classifier within a sentence."""
+MODEL_KINDS = {key: row.summary for key, row in CLASSIFIERS.items()}
+"""What each classifier is, in a sentence."""
 VOTE_KIND = (
     "The percentages of all three, each raised to the power of its weight, multiplied. The weights "
     "were fitted on clips kept aside."
@@ -135,7 +131,6 @@ TIMELINE_FILES = {
     "srt": "Subtitles (SRT)",
     "vtt": "Subtitles (WebVTT)",
 }
-LANE_NAMES = {"vote": "Vote", "tree": "Tree", "cnn": "CNN", "mlp": "MLP"}
 SPOKEN_STRETCHES = 12
 
 MATRICES_TITLE = "Confusion matrices"

@@ -56,7 +56,7 @@ def test_a_longer_clip_has_a_lane_for_each_model_and_blank_pauses(app: AppTest) 
     page = html(app)
     assert page.count('class="emo-timeline"') == 1
     assert page.count('class="emo-lane"') == 4
-    for name in text.LANE_NAMES.values():
+    for name in text.SHORT_NAMES.values():
         assert f"<span>{name}</span>" in page
     assert page.count("clip-path:polygon") == 2 * 7  # seven areas on each side of the pause
     assert page.count('emo-faint" style') == 3  # the CNN is unsure in each of its stretches

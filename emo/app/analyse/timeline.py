@@ -95,7 +95,7 @@ def _draw(place: Any, timeline: Timeline) -> None:
         for key in (VOTE, *MODEL_KEYS)
         if key in timeline.probabilities
     }
-    named = {text.LANE_NAMES[key]: lane for key, lane in lanes.items()}
+    named = {text.SHORT_NAMES[key]: lane for key, lane in lanes.items()}
     place.html(
         html.timeline(
             timeline.duration_s,

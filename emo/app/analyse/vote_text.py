@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from emo.app.text import MODELS_IN_TEXT
+from emo.classifiers.registry import CLASSIFIERS
 from emo.classifiers.tree import TREE_TEACHER
 from emo.formatting import NBSP, percent
 
@@ -12,15 +13,19 @@ TIMES = "Times likelier"
 CAPTION = "What each model adds to the vote"
 TOGETHER = "Vote"
 MANY = 1000
-NAMES = {"tree": "tree", "cnn": "CNN", "mlp": "MLP"}
 
 
 def overline(weights: Mapping[str, float], is_part: bool) -> str:
     """Return what stands over the vote: whose it is, with the weights, the greatest first."""
     what = "The vote on the selected part" if is_part else "The vote"
     ordered = sorted(weights, key=lambda key: -weights[key])
-    parts = [f"{NAMES.get(key, key)}{NBSP}{weights[key]:.2f}" for key in ordered]
+    parts = [f"{_short_name(key)}{NBSP}{weights[key]:.2f}" for key in ordered]
     return f"{what}, by weight: {', '.join(parts)}" if parts else what
+
+
+def _short_name(key: str) -> str:
+    name = CLASSIFIERS[key].short_name
+    return name if name.isupper() else name.lower()
 
 
 def heads(first: str, second: str) -> tuple[str, str]:

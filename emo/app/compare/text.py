@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from emo.app.compare.collection import ANY, MAX_BYTES, MAX_CLIPS, SHOWS, VOTES, Tally
+from emo.app.text import SHORT_NAMES
 from emo.formatting import NBSP, listed
 from emo.inference.predictor import Answer
 
@@ -41,10 +42,7 @@ TABLE_CAPTION = "Clips and the answers to them"
 COLUMNS = {
     "name": "Clip",
     "length": "Length",
-    "vote": "Vote",
-    "tree": "Tree",
-    "cnn": "CNN",
-    "mlp": "MLP",
+    **SHORT_NAMES,
     "agreement": "Agreement",
 }
 TABLE = {

@@ -217,7 +217,7 @@ def _answers(clips: subsets.Answers, row: int, cell: Picked) -> str:
         own = " emo-own" if key == cell.key else ""
         said.append(
             f'<li class="emo-said-one{own}"><span class="emo-who">'
-            f"{escape(app_text.LANE_NAMES[key])}</span> "
+            f"{escape(app_text.SHORT_NAMES[key])}</span> "
             f"{theme.sign(label) if label in LABELS else ''} {escape(label)} "
             f'<span class="emo-confidence">{formatting.percent(float(shares.max()))}</span></li>'
         )
