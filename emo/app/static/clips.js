@@ -43,7 +43,9 @@ class Table {
     const body = this.find("body");
     const shown = data.rows.map((row) => this.row(row));
     // A row that is where it belongs is left alone, so that it keeps the focus.
-    shown.forEach((row, i) => body.children[i] !== row && body.insertBefore(row, body.children[i] ?? null));
+    for (const [i, row] of shown.entries()) {
+      if (body.children[i] !== row) body.insertBefore(row, body.children[i] ?? null);
+    }
     while (body.children.length > shown.length) body.lastChild.remove();
     const ids = new Set(data.rows.map((row) => row.id));
     for (const id of this.rows.keys()) if (!ids.has(id)) this.rows.delete(id);
@@ -67,12 +69,16 @@ class Table {
         button.dataset.order = column.order;
         button.title = this.words.order.replace("{0}", () => column.order_name);
         button.onclick = () => this.ask("order", column.order);
-        cell.setAttribute("aria-sort", order !== column.order ? "none" : column.falls ? "descending" : "ascending");
+        cell.setAttribute(
+          "aria-sort",
+          order !== column.order ? "none" : column.falls ? "descending" : "ascending",
+        );
         cell.append(button);
       }
       return cell;
     });
-    for (const cell of [first, ...cells]) cell.setAttribute("role", "columnheader"), cell.setAttribute("scope", "col");
+    for (const cell of [first, ...cells]) cell.setAttribute("role", "columnheader");
+    cell.setAttribute("scope", "col");
     old.replaceChildren(first, ...cells);
     if (focused) old.querySelector(`[data-order="${focused}"]`)?.focus();
   }
@@ -86,13 +92,19 @@ class Table {
     element.setAttribute("role", "row");
     element.append(this.tick(row), this.name(row));
     if (!row.error) {
-      element.append(make("td", "length", row.length), ...ANSWERS.map((one) => (row.answers[one] ? this.answer(one, row.answers[one]) : make("td", one, "–"))), make("td", "agreement", row.agreement));
+      element.append(
+        make("td", "length", row.length),
+        ...ANSWERS.map((one) =>
+          row.answers[one] ? this.answer(one, row.answers[one]) : make("td", one, "–"),
+        ),
+        make("td", "agreement", row.agreement),
+      );
       element.onclick = (event) => {
         if (event.target.closest("button, label, input") || getSelection().toString()) return;
         this.ask("open", row.id);
       };
     }
-    element.querySelectorAll("td").forEach((cell) => cell.setAttribute("role", "cell"));
+    for (const cell of element.querySelectorAll("td")) cell.setAttribute("role", "cell");
     this.rows.set(row.id, { key, element });
     return element;
   }
@@ -102,7 +114,10 @@ class Table {
     const label = make("label");
     const box = make("input");
     box.type = "checkbox";
-    box.setAttribute("aria-label", this.words.tick.replace("{0}", () => row.name));
+    box.setAttribute(
+      "aria-label",
+      this.words.tick.replace("{0}", () => row.name),
+    );
     box.onchange = () => {
       if (box.checked) this.ticked.add(row.id);
       else this.ticked.delete(row.id);

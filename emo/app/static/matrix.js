@@ -29,7 +29,10 @@ class Matrix {
     body.onkeydown = (event) => this.go(event);
     body.onpointerover = (event) => this.say(event.target.closest(".cell"));
     body.onpointerleave = () => this.say(null);
-    body.addEventListener("focusin", (event) => event.target.matches(":focus-visible") && this.say(event.target));
+    body.addEventListener(
+      "focusin",
+      (event) => event.target.matches(":focus-visible") && this.say(event.target),
+    );
     body.addEventListener("focusout", () => this.say(null));
   }
 
@@ -41,7 +44,8 @@ class Matrix {
       this.draw(drawn);
     }
     const [row, column] = picked ?? [-1, -1];
-    if (data.can_pick) this.each((cell, i, j) => cell.setAttribute("aria-pressed", i === row && j === column));
+    if (data.can_pick)
+      this.each((cell, i, j) => cell.setAttribute("aria-pressed", i === row && j === column));
     if (picked) this.stand(row, column);
   }
 
@@ -58,7 +62,10 @@ class Matrix {
     this.find("head").replaceChildren(make("th", words.down, { scope: "col" }), ...heads);
     this.cells = labels.map((acted, i) =>
       labels.map((answer, j) => {
-        const cell = make("button", texts[i][j], { type: "button", class: i === j ? "cell right" : "cell" });
+        const cell = make("button", texts[i][j], {
+          type: "button",
+          class: i === j ? "cell right" : "cell",
+        });
         if (colours[i][j]) cell.style.background = `light-dark(${colours[i][j]})`;
         cell.dataset.sentence = sentences[i][j];
         cell.setAttribute("aria-label", `${texts[i][j]}. ${sentences[i][j]}`);
@@ -87,13 +94,17 @@ class Matrix {
   }
 
   each(act) {
-    this.cells.forEach((row, i) => row.forEach((cell, j) => act(cell, i, j)));
+    for (const [i, row] of this.cells.entries()) {
+      for (const [j, cell] of row.entries()) act(cell, i, j);
+    }
   }
 
   // The cell that the tabulator comes to.
   stand(row, column) {
     this.at = [row, column];
-    this.each((cell, i, j) => (cell.tabIndex = i === row && j === column ? 0 : -1));
+    this.each((cell, i, j) => {
+      cell.tabIndex = i === row && j === column ? 0 : -1;
+    });
   }
 
   go(event) {
@@ -102,7 +113,8 @@ class Matrix {
     const [row, column] = this.at;
     const step = STEPS[event.key];
     let place = null;
-    if (step) place = [row + step[0], column + step[1]].map((to) => Math.min(Math.max(to, 0), last));
+    if (step)
+      place = [row + step[0], column + step[1]].map((to) => Math.min(Math.max(to, 0), last));
     else if (event.key === "Home") place = [row, 0];
     else if (event.key === "End") place = [row, last];
     if (!place || event.altKey || event.ctrlKey || event.metaKey) return;

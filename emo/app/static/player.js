@@ -2,14 +2,20 @@
 // Reads the block that emo/player.py packs, and from the page which region is selected.  Sends back
 // the region in shares of the clip, [] for all of it; and once, for the guide, that it was played.
 
-const LEFT = 46, RIGHT = 8; // px beside the pictures, for the frequencies
-const WAVE = 84, GAP = 6, PICTURE = 232, TIMES = 24; // px, from top to bottom
+const LEFT = 46,
+  RIGHT = 8; // px beside the pictures, for the frequencies
+const WAVE = 84,
+  GAP = 6,
+  PICTURE = 232,
+  TIMES = 24; // px, from top to bottom
 const SHORTEST_S = 0.2; // of a region: no model says anything of less
 const CLOSEST_S = 0.1; // of what zooming in shows
-const STEP_S = 0.1, LEAP_S = 1;
+const STEP_S = 0.1,
+  LEAP_S = 1;
 const DRAG_PX = 4;
 const TICKS_HZ = [100, 300, 600, 1000, 2000, 4000, 7000];
-const LOUDEST_DB = 6, SOFTEST_DB = -60; // of the line of loudness, from top to bottom
+const LOUDEST_DB = 6,
+  SOFTEST_DB = -60; // of the line of loudness, from top to bottom
 
 const players = new WeakMap();
 
@@ -38,7 +44,8 @@ async function unpack(block) {
     return block.subarray(4 + length + start, 4 + length + start + size);
   };
   const clip = { ...header, sound: new Blob([part("sound")], { type: header.mime }) };
-  for (const name of ["waveform", "mel", "linear", "pitch", "level"]) clip[name] = await inflate(part(name));
+  for (const name of ["waveform", "mel", "linear", "pitch", "level"])
+    clip[name] = await inflate(part(name));
   clip.waveform = new Int8Array(clip.waveform.buffer);
   clip.pitch = new Uint16Array(clip.pitch.buffer);
   return clip;
@@ -60,8 +67,14 @@ class Player {
   // --- The clip --------------------------------------------------------------------------------
 
   async show(block) {
-    if (this.block && this.block.length === block.length && this.block.every((b, i) => b === block[i])) return;
-    const mine = (this.block = block.slice());
+    if (
+      this.block &&
+      this.block.length === block.length &&
+      this.block.every((b, i) => b === block[i])
+    )
+      return;
+    const mine = block.slice();
+    this.block = mine;
     const clip = await unpack(mine);
     if (mine !== this.block) return; // a later one came while this was unpacked
     const before = this.clip;
@@ -95,7 +108,7 @@ class Player {
     this.audio.src = URL.createObjectURL(this.clip.sound);
     this.time *= factor;
     this.view = { from: this.view.from * factor, to: this.view.to * factor };
-    this.region = this.region && this.region.map((time) => time * factor);
+    this.region = this.region?.map((time) => time * factor);
     this.audio.currentTime = this.time;
     if (isPlaying) this.audio.play();
   }
@@ -113,8 +126,10 @@ class Player {
     const { words } = this.clip;
     for (const element of this.root.querySelectorAll("[data-word]")) {
       const word = words[element.dataset.word];
-      if (element.dataset.as === "label") element.setAttribute("aria-label", word), (element.title = word);
-      else element.textContent = word;
+      if (element.dataset.as === "label") {
+        element.setAttribute("aria-label", word);
+        element.title = word;
+      } else element.textContent = word;
     }
     this.slider.setAttribute("aria-label", words.position);
     this.slider.setAttribute("aria-description", words.keys);
@@ -128,7 +143,7 @@ class Player {
     const share = JSON.parse(asked);
     if (String(share) === String(this.sent ?? null)) return;
     this.sent = share;
-    this.region = share && share.map((place) => Math.min(Math.max(place, 0), 1) * this.clip.duration_s);
+    this.region = share?.map((place) => Math.min(Math.max(place, 0), 1) * this.clip.duration_s);
     if (this.region) this.seek(this.region[0]);
     else this.mark();
   }
@@ -151,7 +166,9 @@ class Player {
     this.overlay.onpointermove = (event) => this.move(event);
     this.overlay.onpointerup = (event) => this.up(event);
     this.overlay.onpointercancel = () => this.cancel();
-    this.overlay.onpointerleave = () => (this.find("readout").textContent = "");
+    this.overlay.onpointerleave = () => {
+      this.find("readout").textContent = "";
+    };
     this.overlay.addEventListener("wheel", (event) => this.wheel(event), { passive: false });
     this.audio.onplay = this.audio.onpause = () => this.tick();
     this.audio.onended = () => this.seek(this.region ? this.region[0] : 0);
@@ -160,7 +177,8 @@ class Player {
     // The timeline lies outside: it is sought by its clicks, and its line is moved by mark().
     this.outside = (event) => {
       const place = event.target.closest?.("[data-emo-seek]")?.getBoundingClientRect();
-      if (place && this.clip) this.seek(((event.clientX - place.left) / place.width) * this.clip.duration_s);
+      if (place && this.clip)
+        this.seek(((event.clientX - place.left) / place.width) * this.clip.duration_s);
     };
     document.addEventListener("click", this.outside);
     // Of two players one sounds at a time; side by side they show the same.
@@ -189,7 +207,8 @@ class Player {
 
   toggle() {
     if (!this.audio.paused) return this.audio.pause();
-    if (this.region && (this.time < this.region[0] || this.time >= this.region[1] - 0.01)) this.seek(this.region[0]);
+    if (this.region && (this.time < this.region[0] || this.time >= this.region[1] - 0.01))
+      this.seek(this.region[0]);
     this.share({ plays: true });
     this.audio.play();
     if (document.querySelector("[data-emo-guide=listen], [data-emo-guide=pick]")) this.notePlay();
@@ -206,7 +225,7 @@ class Player {
     this.region = region;
     if (isDone) {
       if (region) this.seek(region[0]);
-      this.sent = region && region.map((time) => Math.round((1e5 * time) / this.clip.duration_s) / 1e5); // as in a link
+      this.sent = region?.map((time) => Math.round((1e5 * time) / this.clip.duration_s) / 1e5); // as in a link
       this.send(this.sent ?? []);
     }
     this.mark();
@@ -224,14 +243,17 @@ class Player {
 
   adopt(changes) {
     Object.assign(this.settings, changes);
-    for (const [name, value] of Object.entries(changes)) this.find(name)[typeof value === "boolean" ? "checked" : "value"] = value;
+    for (const [name, value] of Object.entries(changes))
+      this.find(name)[typeof value === "boolean" ? "checked" : "value"] = value;
   }
 
   press(event) {
     const step = event.shiftKey ? LEAP_S : STEP_S;
     const edge = (place) => {
       const [start, stop] = this.region ?? [0, this.clip.duration_s];
-      const found = place ? [Math.min(start, this.time - SHORTEST_S), this.time] : [this.time, Math.max(stop, this.time + SHORTEST_S)];
+      const found = place
+        ? [Math.min(start, this.time - SHORTEST_S), this.time]
+        : [this.time, Math.max(stop, this.time + SHORTEST_S)];
       this.select(this.within(found), true);
     };
     const actions = {
@@ -275,8 +297,13 @@ class Player {
     if (!this.drag) return this.read(event);
     if (Math.abs(event.offsetX - this.drag.x) > DRAG_PX) this.drag.moved = true;
     if (!this.drag.moved) return;
-    const ends = [this.drag.x, event.offsetX].map((x) => Math.min(this.at(x), this.clip.duration_s));
-    this.select(ends.sort((a, b) => a - b), false);
+    const ends = [this.drag.x, event.offsetX].map((x) =>
+      Math.min(this.at(x), this.clip.duration_s),
+    );
+    this.select(
+      ends.sort((a, b) => a - b),
+      false,
+    );
   }
 
   up(event) {
@@ -302,14 +329,20 @@ class Player {
   read(event) {
     const { mel_hz, linear_hz, duration_s, range_db } = this.clip;
     const time = this.at(event.offsetX);
-    if (time > duration_s) return (this.find("readout").textContent = "");
+    if (time > duration_s) {
+      this.find("readout").textContent = "";
+      return;
+    }
     const up = (WAVE + GAP + PICTURE - event.offsetY) / PICTURE;
     let text = `${time.toFixed(2)} s`;
     if (up >= 0 && up < 1) {
       const bands = this.settings.scale === "mel" ? mel_hz : linear_hz;
       const band = Math.floor(up * bands.length);
       const levels = this.clip[this.settings.scale];
-      const column = Math.min(this.clip.columns[this.settings.scale] - 1, Math.floor((time / duration_s) * this.clip.columns[this.settings.scale]));
+      const column = Math.min(
+        this.clip.columns[this.settings.scale] - 1,
+        Math.floor((time / duration_s) * this.clip.columns[this.settings.scale]),
+      );
       text += ` · ${Math.round(bands[band])} Hz · ${levels[column * bands.length + band] - range_db} dB`;
     }
     this.find("readout").textContent = text;
@@ -339,7 +372,8 @@ class Player {
 
   follow() {
     const { from, to } = this.view;
-    if (this.time < from || this.time > to) this.look(this.time - (to - from) * 0.1, this.time + (to - from) * 0.9);
+    if (this.time < from || this.time > to)
+      this.look(this.time - (to - from) * 0.1, this.time + (to - from) * 0.9);
   }
 
   at(x) {
@@ -356,7 +390,8 @@ class Player {
     const { words } = this.clip;
     const button = this.find("play");
     button.dataset.playing = playing;
-    button.setAttribute("aria-label", (button.title = playing ? words.pause : words.play));
+    button.title = playing ? words.pause : words.play;
+    button.setAttribute("aria-label", button.title);
     if (playing) {
       this.time = this.audio.currentTime;
       if (this.region && this.time >= this.region[1]) {
@@ -417,7 +452,10 @@ class Player {
     const n = waveform.length / 2;
     const middle = WAVE / 2;
     context.fillStyle = "rgb(128 128 128 / 0.18)";
-    for (const [start, stop] of [[0, span_s[0]], [span_s[1], duration_s]]) {
+    for (const [start, stop] of [
+      [0, span_s[0]],
+      [span_s[1], duration_s],
+    ]) {
       const first = Math.max(LEFT, this.x(start));
       const last = Math.min(LEFT + this.inner, this.x(stop));
       if (last > first) context.fillRect(first, 0, last - first, WAVE);
@@ -426,13 +464,23 @@ class Player {
     const step = 1 / this.ratio;
     for (let x = 0; x < this.inner; x += step) {
       const first = Math.floor((this.at(LEFT + x) / duration_s) * n);
-      const last = Math.min(n, Math.max(first + 1, Math.floor((this.at(LEFT + x + step) / duration_s) * n)));
-      let low = 127, high = -127;
+      const last = Math.min(
+        n,
+        Math.max(first + 1, Math.floor((this.at(LEFT + x + step) / duration_s) * n)),
+      );
+      let low = 127,
+        high = -127;
       for (let i = first; i < last; i++) {
         low = Math.min(low, waveform[i]);
         high = Math.max(high, waveform[n + i]);
       }
-      if (high >= low) context.fillRect(LEFT + x, middle - (high / 127) * middle, step, Math.max(1, ((high - low) / 127) * middle));
+      if (high >= low)
+        context.fillRect(
+          LEFT + x,
+          middle - (high / 127) * middle,
+          step,
+          Math.max(1, ((high - low) / 127) * middle),
+        );
     }
   }
 
@@ -446,12 +494,14 @@ class Player {
     const pixels = new ImageData(n, bands);
     const words = new Uint32Array(pixels.data.buffer);
     for (let i = 0; i < n; i++)
-      for (let band = 0; band < bands; band++) words[(bands - 1 - band) * n + i] = colours[levels[i * bands + band]];
+      for (let band = 0; band < bands; band++)
+        words[(bands - 1 - band) * n + i] = colours[levels[i * bands + band]];
     const image = document.createElement("canvas");
     image.width = n;
     image.height = bands;
     image.getContext("2d").putImageData(pixels, 0, 0);
-    return (this.images[key] = image);
+    this.images[key] = image;
+    return image;
   }
 
   drawPicture(context) {
@@ -473,8 +523,23 @@ class Player {
       context.fillRect(LEFT - 5, y, 4, 1);
     }
     this.drawPatches(context);
-    if (this.settings.level) this.drawLine(context, this.clip.level, (v) => top + ((v / 2 - this.clip.loudest_db + LOUDEST_DB) / (LOUDEST_DB - SOFTEST_DB)) * PICTURE, () => true, "#ffffff");
-    if (this.settings.pitch) this.drawLine(context, this.clip.pitch, (v) => this.y(v / 10), (v) => v > 0, "#4fe3ff");
+    if (this.settings.level)
+      this.drawLine(
+        context,
+        this.clip.level,
+        (v) =>
+          top + ((v / 2 - this.clip.loudest_db + LOUDEST_DB) / (LOUDEST_DB - SOFTEST_DB)) * PICTURE,
+        () => true,
+        "#ffffff",
+      );
+    if (this.settings.pitch)
+      this.drawLine(
+        context,
+        this.clip.pitch,
+        (v) => this.y(v / 10),
+        (v) => v > 0,
+        "#4fe3ff",
+      );
   }
 
   drawPatches(context) {
@@ -500,7 +565,12 @@ class Player {
     let i = bands.findIndex((one) => one >= hz);
     if (i < 0) i = bands.length - 1;
     const part = i > 0 ? (hz - bands[i - 1]) / (bands[i] - bands[i - 1]) : 1;
-    return WAVE + GAP + PICTURE - ((i - 1 + Math.min(1, Math.max(0, part)) + 0.5) / bands.length) * PICTURE;
+    return (
+      WAVE +
+      GAP +
+      PICTURE -
+      ((i - 1 + Math.min(1, Math.max(0, part)) + 0.5) / bands.length) * PICTURE
+    );
   }
 
   drawLine(context, values, y, isThere, colour) {
@@ -508,7 +578,10 @@ class Player {
     context.beginPath();
     context.rect(LEFT, WAVE + GAP, this.inner, PICTURE);
     context.clip();
-    for (const [width, style] of [[4, "rgb(0 0 0 / 0.7)"], [2, colour]]) {
+    for (const [width, style] of [
+      [4, "rgb(0 0 0 / 0.7)"],
+      [2, colour],
+    ]) {
       context.lineWidth = width;
       context.strokeStyle = style;
       context.lineJoin = "round";
@@ -517,7 +590,10 @@ class Player {
       const first = Math.max(0, Math.floor(this.view.from / this.clip.frame_s) - 1);
       const last = Math.min(values.length, Math.ceil(this.view.to / this.clip.frame_s) + 1);
       for (let i = first; i < last; i++) {
-        if (!isThere(values[i])) { isOn = false; continue; }
+        if (!isThere(values[i])) {
+          isOn = false;
+          continue;
+        }
         const point = [this.x(i * this.clip.frame_s), y(values[i])];
         if (isOn) context.lineTo(...point);
         else context.moveTo(...point);
@@ -531,7 +607,10 @@ class Player {
   drawTimes(context) {
     const width = this.view.to - this.view.from;
     const wanted = width / Math.max(2, this.inner / 90);
-    const step = [0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 30, 60, 120].find((one) => one >= wanted) ?? 300;
+    const step =
+      [0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 30, 60, 120].find(
+        (one) => one >= wanted,
+      ) ?? 300;
     const digits = step < 0.1 ? 2 : step < 1 ? 1 : 0;
     const top = WAVE + GAP + PICTURE;
     context.fillStyle = this.ink;
@@ -554,14 +633,20 @@ class Player {
     context.clip();
     if (this.region) {
       const [first, last] = this.region.map((time) => this.x(time));
-      for (const [y, height, colour] of [[0, WAVE, this.paper], [WAVE + GAP, PICTURE, "#000000"]]) {
+      for (const [y, height, colour] of [
+        [0, WAVE, this.paper],
+        [WAVE + GAP, PICTURE, "#000000"],
+      ]) {
         context.fillStyle = colour;
         context.globalAlpha = 0.6;
         context.fillRect(LEFT, y, first - LEFT, height);
         context.fillRect(last, y, LEFT + this.inner - last, height);
         context.globalAlpha = 1;
       }
-      for (const [y, height, colour] of [[0, WAVE + GAP, this.accent], [WAVE + GAP, PICTURE, "#ffffff"]]) {
+      for (const [y, height, colour] of [
+        [0, WAVE + GAP, this.accent],
+        [WAVE + GAP, PICTURE, "#ffffff"],
+      ]) {
         context.fillStyle = colour;
         for (const edge of [first, last]) context.fillRect(edge - 1, y, 2, height);
       }
@@ -574,17 +659,23 @@ class Player {
     context.fillStyle = "#ffffff";
     context.fillRect(x - 1, WAVE + GAP, 2, PICTURE);
     context.restore();
-    for (const line of document.querySelectorAll("[data-emo-head]")) line.style.left = `${(100 * this.time) / this.clip.duration_s}%`;
+    for (const line of document.querySelectorAll("[data-emo-head]"))
+      line.style.left = `${(100 * this.time) / this.clip.duration_s}%`;
     this.tell();
   }
 
   tell() {
     const { words, duration_s } = this.clip;
-    const minutes = (tenths) => `${Math.floor(tenths / 600)}:${((tenths % 600) / 10).toFixed(1).padStart(4, "0")}`;
+    const minutes = (tenths) =>
+      `${Math.floor(tenths / 600)}:${((tenths % 600) / 10).toFixed(1).padStart(4, "0")}`;
     const clock = (time) => (duration_s < 60 ? time.toFixed(2) : minutes(Math.round(time * 10)));
     const unit = duration_s < 60 ? " s" : "";
     this.find("time").textContent = `${clock(this.time)} / ${clock(duration_s)}${unit}`;
-    this.find("chosen").textContent = this.region ? words.chosen.replace("{0}", clock(this.region[0])).replace("{1}", clock(this.region[1]) + unit) : words.hint;
+    this.find("chosen").textContent = this.region
+      ? words.chosen
+          .replace("{0}", clock(this.region[0]))
+          .replace("{1}", clock(this.region[1]) + unit)
+      : words.hint;
     this.find("clear").hidden = !this.region;
     this.slider.setAttribute("aria-valuemin", 0);
     this.slider.setAttribute("aria-valuemax", duration_s.toFixed(2));
@@ -599,7 +690,9 @@ function ramp(palette, deepest, range) {
   for (let level = 0; level <= deepest; level++) {
     const place = Math.max(0, (level - deepest + range) / range) * (stops.length - 1);
     const i = Math.min(stops.length - 2, Math.floor(place));
-    const [r, g, b] = [0, 1, 2].map((k) => Math.round(stops[i][k] + (stops[i + 1][k] - stops[i][k]) * (place - i)));
+    const [r, g, b] = [0, 1, 2].map((k) =>
+      Math.round(stops[i][k] + (stops[i + 1][k] - stops[i][k]) * (place - i)),
+    );
     colours[level] = (255 << 24) | (b << 16) | (g << 8) | r;
   }
   return colours;
