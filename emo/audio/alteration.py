@@ -1,7 +1,7 @@
 """What if the same voice were faster, higher, noisier: a clip altered by a few settings.
 
 Deterministic: the same settings give the same samples, and the noise differs in nothing but its
-level from one setting to the next.  Only numpy and soxr are used, as this is served.
+level from one setting to the next.  scipy.signal, which takes a second to import, is not used.
 """
 
 import math
@@ -12,15 +12,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 
 from emo.audio.activity import Doubles, Floats, loudest_rms
 from emo.audio.clip import RATE_HZ, SILENT_BELOW_DB, Clip, centre
-from emo.audio.effects import (
-    TELEPHONE_HZ,
-    TELEPHONE_ORDER,
-    add_noise,
-    amplify,
-    change_speed,
-    compand,
-    fast_length,
-)
+from emo.audio.effects import add_noise, amplify, change_speed, telephone
 from emo.audio.limits import MAX_DURATION_S, MIN_DURATION_S
 from emo.errors import SettingError, SilentError, TooLongError, TooShortError
 
@@ -47,7 +39,6 @@ _ENVELOPE = 512
 _ENVELOPE_HOP = _ENVELOPE // 4
 _SMOOTH_BINS = 500 * _ENVELOPE // RATE_HZ  # wider than the step from one harmonic to the next
 _MOST_CORRECTION = math.log(10 ** (15 / 20))
-_RING = RATE_HZ // 10  # zeros for a filter to ring out in
 
 
 @dataclass(frozen=True)
@@ -234,19 +225,3 @@ def _envelope(spectra: np.ndarray, faint: float) -> Doubles:
     near = np.maximum(0.0, 1.0 - np.abs(bins[:, None] - bins) / _SMOOTH_BINS)
     power = (spectra.real**2 + spectra.imag**2) @ (near / near.sum(axis=0))
     return np.asarray(0.5 * np.log(power + faint**2))
-
-
-def telephone(samples: Floats) -> Floats:
-    """What ``effects.telephone`` gives, without scipy.signal, slow to load: float32 (n,).
-
-    A Butterworth filter that runs both ways has the square of its gain, and no phase.
-    """
-    size = fast_length(len(samples) + 2 * _RING)
-    warped = np.tan(np.pi * np.minimum(np.fft.rfftfreq(size, 1 / RATE_HZ) / RATE_HZ, 0.4999))
-    low, high = np.tan(np.pi * np.array(TELEPHONE_HZ) / RATE_HZ)
-    with np.errstate(divide="ignore"):
-        detuning = (warped**2 - low * high) / (warped * (high - low))
-    gain = 1 / (1 + detuning ** (2 * TELEPHONE_ORDER))
-    spectrum = np.fft.rfft(np.pad(samples, (_RING, 0)), size)
-    narrow = np.fft.irfft(spectrum * gain, size)[_RING : _RING + len(samples)]
-    return compand(narrow)

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from scipy.fft import next_fast_len
+from scipy.signal import butter, sosfiltfilt
 
 from emo.audio import effects
 from emo.audio.activity import loudest_rms
@@ -28,9 +28,10 @@ def band_db(samples, low_hz, high_hz):
     return 10 * np.log10(power[(hz >= low_hz) & (hz < high_hz)].sum() + 1e-12)
 
 
-def test_fast_lengths_are_those_of_scipy():
-    for n in [*range(1, 700), 64_001, 99_999, 480_000, 9_600_001]:
-        assert effects.fast_length(n) == 2 * next_fast_len(-(-n // 2), real=True), n
+def test_transform_length_is_the_shortest_even_one_with_small_prime_factors():
+    smooth = {2**i * 3**j * 5**k for i in range(1, 18) for j in range(11) for k in range(8)}
+    for n in [*range(1, 400), 64_001, 99_999]:
+        assert effects._transform_length(n) == min(size for size in smooth if size >= n), n
 
 
 @pytest.mark.parametrize("factor", [0.85, 1.15])
@@ -82,6 +83,15 @@ def test_the_telephone_passes_speech_and_cuts_the_rest():
     assert abs(middle) < 1.0
     assert low < -20
     assert high < -20
+
+
+@pytest.mark.parametrize("n", [40, 3000, 2**15, 100_000])
+def test_telephone_band_equals_the_filter_of_scipy(n):
+    samples = rng().normal(0.1, 0.3, n)
+    band = butter(4, effects.TELEPHONE_HZ, "bandpass", fs=RATE_HZ, output="sos")
+    np.testing.assert_allclose(
+        effects.limit_band(samples), sosfiltfilt(band, samples), rtol=0, atol=1e-12
+    )
 
 
 def test_an_equaliser_of_equal_gains_is_a_gain():
