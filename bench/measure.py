@@ -340,7 +340,7 @@ class Watch:
         self._since = _ticks()
         self._began_s = time.monotonic()
 
-    def as_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """What was seen, as plain values."""
         total, stolen = (now - then for now, then in zip(_ticks(), self._since, strict=True))
         return {
@@ -382,7 +382,7 @@ def run(part: Part, options: Options, save: bool) -> bool:
         else:
             rows.append(found)
             print(line_of(found), *([f"({found.note})"] if found.note else []), flush=True)
-    seen = watch.as_dict()
+    seen = watch.to_dict()
     print(f"It took {seen['took_s']} s; other machines took {seen['steal_percent']} % of the time.")
     if save:
         keep(part, rows, facts, seen | {"quick": options.quick})

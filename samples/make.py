@@ -254,7 +254,7 @@ def judge(take: Take, models: Models) -> Scored:
     answers = prediction.answers
     agreeing = sum(a.label == take.emotion for key, a in answers.items() if key != VOTE)
     vote = float(answers[VOTE].probabilities[LABELS.index(take.emotion)])
-    return Scored(take, not prediction.concerns, agreeing, vote)
+    return Scored(take, not prediction.speech_warnings, agreeing, vote)
 
 
 def judge_over_time(take: Take, models: Models) -> Scored:
@@ -264,7 +264,7 @@ def judge_over_time(take: Take, models: Models) -> Scored:
     meant for the greater part of it.
     """
     *_, heard = iter_timeline(decode(to_flac(take.samples)), models)
-    shares = (heard.shown_s[:, 1] - heard.shown_s[:, 0]) / heard.duration_s
+    shares = (heard.segments_s[:, 1] - heard.segments_s[:, 0]) / heard.duration_s
     meant = LABELS.index(take.emotion)
     agreeing = sum(
         bool(shares[heard.probabilities[key].argmax(axis=1) == meant].sum() > 0.5)

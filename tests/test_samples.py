@@ -72,7 +72,7 @@ def test_the_vote_hears_most_of_the_minute_as_it_is_meant(make):
     *_, found = iter_timeline(clip, models)
     meant = [
         next(p["emotion"] for p in row["parts"] if p["start_s"] <= middle_s <= p["stop_s"])
-        for middle_s in found.heard_s.mean(axis=1)
+        for middle_s in found.windows_s.mean(axis=1)
     ]
     said = [LABELS[i] for i in found.probabilities["vote"].argmax(axis=1)]
     right = [a == b for a, b in zip(meant, said, strict=True)]

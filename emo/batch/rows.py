@@ -24,7 +24,7 @@ AT_ONCE = 1000  # rows in memory while they are written anew
 
 Row = dict[str, Any]
 
-_ANSWER_COLUMNS = {"label": "text", "confidence": "number", "second": "text", "unsure": "flag"}
+_ANSWER_COLUMNS = {"label": "text", "confidence": "number", "runner_up": "text", "unsure": "flag"}
 _NUMBERS = (int, float, float | None)
 COLUMNS: dict[str, str] = {
     "path": "text",
@@ -36,16 +36,16 @@ COLUMNS: dict[str, str] = {
     "windows": "count",
     "start_s": "number",
     "stop_s": "number",
-    "shown_from_s": "number",
-    "shown_to_s": "number",
+    "segment_start_s": "number",
+    "segment_end_s": "number",
     **{
         f"{key}_{name}": kind
         for key in ANSWER_KEYS
         for name, kind in (_ANSWER_COLUMNS | dict.fromkeys(LABELS, "number")).items()
     },
-    "concerns": "texts",
+    "speech_warnings": "texts",
     "warnings": "texts",
-    "doubts": "texts",
+    "quality_warnings": "texts",
     **{f.name: "number" for f in fields(Quality) if f.type in _NUMBERS and f.name != "duration_s"},
     "sha256": "text",
     "error": "text",
@@ -61,7 +61,7 @@ class Channel:
     name: str = MIX
     count: int = 0
 
-    def as_dict(self) -> Row:
+    def to_dict(self) -> Row:
         """What the row says of it."""
         named: Row = {} if self.name == MIX else {"channel": self.name}
         return named | ({"channels": self.count} if self.count else {})
@@ -85,7 +85,7 @@ def answered(name: str, run: str, clip: Clip, found: Prediction, channel: Channe
 
     Where a classifier gave no numbers the row has its fault beside the others' answers.
     """
-    row = found.as_dict() | {"models": _shortened(found.answers)}
+    row = found.to_dict() | {"models": _shortened(found.answers)}
     head = _head(name, run, channel) | _vote(found.answers)
     faults = row.pop("faults", {})
     error = {"error": " ".join(faults.values())} if faults else {}
@@ -94,7 +94,7 @@ def answered(name: str, run: str, clip: Clip, found: Prediction, channel: Channe
 
 def followed(name: str, run: str, clip: Clip, timeline: Timeline, channel: Channel = ALL) -> Result:
     """The rows of a long recording, one a window; without speech one row that has no answer."""
-    shared = timeline.as_dict() | {"sha256": clip.sha256}
+    shared = timeline.to_dict() | {"sha256": clip.sha256}
     spans = shared.pop("windows")
     head = _head(name, run, channel)
     rows = [
@@ -123,7 +123,7 @@ def joined(name: str, parts: Sequence[Result]) -> Result:
 
 
 def _head(name: str, run: str, channel: Channel) -> Row:
-    return {"path": name_with(name, channel.name), "run": run} | channel.as_dict()
+    return {"path": name_with(name, channel.name), "run": run} | channel.to_dict()
 
 
 def is_last(row: Row) -> bool:
@@ -158,7 +158,7 @@ def _rounded(given: Answer) -> Row:
         label: round(float(p), DECIMALS)
         for label, p in zip(LABELS, given.probabilities, strict=True)
     }
-    return given.as_dict() | {
+    return given.to_dict() | {
         "confidence": round(given.confidence, DECIMALS),
         "probabilities": shares,
     }
@@ -175,8 +175,8 @@ def flatten(row: Row) -> Row:
         flat |= {f"{key}_{label}": p for label, p in given["probabilities"].items()}
     quality = row.get("quality", {})
     flat |= {name: quality[name] for name in quality.keys() & COLUMNS.keys() if name not in flat}
-    if "concerns" in row:
-        flat["concerns"] = [concern["sentence"] for concern in row["concerns"]]
+    if "speech_warnings" in row:
+        flat["speech_warnings"] = [concern["sentence"] for concern in row["speech_warnings"]]
     return flat
 
 

@@ -55,7 +55,7 @@ from emo.system.paths import MODELS_DIR
 FORMATS = {".jsonl": None, ".csv": write_csv, ".parquet": write_parquet}
 """Extensions of what a batch can write, and how the rows become that at the end."""
 
-ROWS_VERSION = 1  # raise it when a row changes: one file has rows of one kind
+ROWS_VERSION = 2  # raise it when a row changes: one file has rows of one kind
 
 GROUP = 16  # recordings that a process gets at a time
 CLUSTER_GROUP = 32  # more, since each group costs the scheduler a millisecond

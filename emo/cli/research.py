@@ -179,7 +179,7 @@ def _corpora(options: argparse.Namespace) -> int:
 
         found = audit(options.directory, progress)
     print(format_audit(found))
-    write_report(options.json, found.as_dict())
+    write_report(options.json, found.to_dict())
     return DONE
 
 

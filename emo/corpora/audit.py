@@ -65,7 +65,7 @@ class Audit:
     same_audio_one_label: tuple[SameAudio, ...]
     skipped: tuple[File, ...]
 
-    def as_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """The same as plain dicts, lists, texts and numbers, for JSON."""
         return asdict(self)
 

@@ -295,7 +295,7 @@ def evaluate_manifest(manifest: Manifest, models: Models) -> dict[str, Any]:
             {"line": row.line, "path": str(row.path), "of": first.line} for row, first in repeats
         ],
         "named_as_training": dict(Counter(corpus.key for corpus, _ in clips)),
-        "models": {key: {n: found.as_dict()[n] for n in names} for key, found in scores.items()},
+        "models": {key: {n: found.to_dict()[n] for n in names} for key, found in scores.items()},
     }
 
 
@@ -365,7 +365,7 @@ def _nothing_to_score(
 
 def _warnings_of(prediction: Prediction) -> Iterator[str]:
     yield from prediction.warnings
-    yield from (concern.sentence for concern in prediction.concerns)
+    yield from (concern.sentence for concern in prediction.speech_warnings)
 
 
 def remarks(found: Mapping[str, Any]) -> list[str]:

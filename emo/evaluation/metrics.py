@@ -65,7 +65,7 @@ class Scores:
     confusion: npt.NDArray[np.int64]
     per_class: dict[str, ClassScores]
 
-    def as_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """The same as plain dicts, lists and numbers, for ``metrics.json``."""
         return {
             "n": self.n,
@@ -280,7 +280,7 @@ def protocol_metrics(predictions: Predictions, labels: Sequence[str] = LABELS) -
         are left out, and so are their probabilities.
     """
     asked = predictions.among(labels)
-    block = score(asked.emotions, asked.probabilities, labels).as_dict()
+    block = score(asked.emotions, asked.probabilities, labels).to_dict()
     block["labels"] = list(labels)
     block["intervals"] = speaker_intervals(asked, labels)
     named = dict.fromkeys([*CORPUS, *asked.corpora])
@@ -304,5 +304,5 @@ def _by_group(
     scores = {}
     for group in dict.fromkeys(groups):
         own = predictions.take([i for i, one in enumerate(groups) if one == group])
-        scores[group] = score(own.emotions, own.probabilities, labels).as_dict()
+        scores[group] = score(own.emotions, own.probabilities, labels).to_dict()
     return scores

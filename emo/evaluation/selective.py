@@ -36,7 +36,7 @@ class Selection:
     kept: np.ndarray
     kept_across: np.ndarray
 
-    def as_dict(self) -> dict[str, float]:
+    def to_dict(self) -> dict[str, float]:
         """Return the block ``unsure`` of ``metrics.json``."""
         return {
             "threshold": self.limit,

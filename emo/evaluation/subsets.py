@@ -208,7 +208,7 @@ def scores(given: Answers, key: str, floor: float = 0.0) -> dict[str, Any]:
         k = len(given.labels)
         return block | {"confusion": [[0] * k for _ in range(k)]}
     part = _predictions(given, key, rows)
-    found = score(part.emotions, part.probabilities, given.labels).as_dict()
+    found = score(part.emotions, part.probabilities, given.labels).to_dict()
     named = ("accuracy", "uar", "macro_f1", "ece", "confusion")
     block |= {name: found[name] for name in named}
     return block | {"intervals": speaker_intervals(part, given.labels)}

@@ -76,7 +76,7 @@ def summarise(
         if protocol == "corpora":
             block["uar"], block["intervals"]["uar"] = uar_of_folds(predictions.among(LABELS))
         if protocol == "voices":
-            block["unsure"] = chosen[key].as_dict()
+            block["unsure"] = chosen[key].to_dict()
             earlier = stored["protocols"].get(protocol, {})
             block["fairness"] = fairness(predictions, directory) or earlier.get("fairness", {})
             if key == SURROGATE_OF and (plain := _read_plain(models, protocol, predictions)):
@@ -309,7 +309,7 @@ def _distance(one: np.ndarray, other: np.ndarray) -> float:
 
 def _against_listeners(asked: Predictions, counts: np.ndarray) -> dict[str, Any]:
     shares = counts / counts.sum(axis=1, keepdims=True)
-    scores = score(asked.emotions, asked.probabilities, LISTENER_LABELS).as_dict()
+    scores = score(asked.emotions, asked.probabilities, LISTENER_LABELS).to_dict()
     chosen = asked.probabilities.argmax(axis=1)
     most = counts == counts.max(axis=1, keepdims=True)
     return {

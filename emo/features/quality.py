@@ -95,7 +95,7 @@ class Quality:
         """How much of the clip is speech."""
         return self.speech * self.duration_s
 
-    def as_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """The measurements, rounded, and the doubts that follow from them."""
         digits = {"clipped": 5, "duration_s": 3, "speech": 3}
         rounded = {
@@ -103,7 +103,7 @@ class Quality:
             for name, value in asdict(self).items()
             if name != "altered"
         }
-        return rounded | {"doubts": list(quality_warnings(self).values())}
+        return rounded | {"quality_warnings": list(quality_warnings(self).values())}
 
 
 def compare_altered(altered: Quality, recorded: Quality) -> Quality:

@@ -38,8 +38,8 @@ STEPS = 1000
 TOLERANCE = 1e-5  # of a probability
 SMALLEST = 1e-7  # a probability of zero has no logarithm
 
-FORMAT = "emo-lessons"
-VERSION = 1
+FORMAT = "emo-examples"
+VERSION = 2
 MAX_FILE_BYTES = 8 * 2**20
 MAX_NAME = 200
 

@@ -113,7 +113,7 @@ class Regions:
 
 
 @dataclass(frozen=True)
-class Reading:
+class Measurement:
     """A functional of the clip, in its own unit, and how far it moves the value on an axis."""
 
     name: str
@@ -144,12 +144,12 @@ class Step:
     limit: float
     above: bool
     parts: tuple[Part, ...]
-    strongest: tuple[Reading, ...]
+    strongest: tuple[Measurement, ...]
     share: float
 
 
 @dataclass(frozen=True)
-class Path:
+class TreePath:
     """The tree's way from its first question to a leaf.
 
     Attributes
@@ -160,18 +160,18 @@ class Path:
     steps : the questions, in their order
     leaf : share of each of ``TRAINED_LABELS`` among the training answers in the leaf, adding up
         to 1: what the tree was taught of the clips that lie there
-    plain : the way through the readable tree beside it
+    surrogate : the way through the readable tree beside it
     """
 
     label: str
     share: float
     steps: tuple[Step, ...]
     leaf: dict[str, float]
-    plain: "PlainPath"
+    surrogate: "SurrogatePath"
 
 
 @dataclass(frozen=True)
-class PlainStep:
+class SurrogateStep:
     """A question of the readable tree, about one functional in its own unit, and the answer.
 
     Attributes
@@ -190,10 +190,10 @@ class PlainStep:
 
 
 @dataclass(frozen=True)
-class PlainPath:
-    """The way through the readable tree, and the shares in the leaf, as in :class:`Path`."""
+class SurrogatePath:
+    """The way through the readable tree, and the shares in the leaf, as in :class:`TreePath`."""
 
-    steps: tuple[PlainStep, ...]
+    steps: tuple[SurrogateStep, ...]
     leaf: dict[str, float]
 
 
@@ -202,11 +202,11 @@ class Explanation:
     """The answers to a clip, and why each classifier gives its own."""
 
     prediction: Prediction
-    tree: Path
+    tree: TreePath
     cnn: Regions
     mlp: Shift
 
-    def as_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """The object that ``explain --format json`` prints, without its path."""
         cnn = {
             "label": self.cnn.label,
@@ -216,7 +216,7 @@ class Explanation:
             "patches": [asdict(patch) for patch in self.cnn.patches],
         }
         why = {"tree": asdict(self.tree), "cnn": cnn, "mlp": asdict(self.mlp)}
-        return self.prediction.as_dict() | {"why": why}
+        return self.prediction.to_dict() | {"why": why}
 
 
 def explain(clip: Clip, models: Models) -> Explanation:
@@ -411,7 +411,7 @@ def _band_edges_hz(bands: np.ndarray) -> Doubles:
 # --- the tree: its path --------------------------------------------------------------------------
 
 
-def explain_tree(arrays: Arrays, vector: Floats, label: str, temperature: float = 1.0) -> Path:
+def explain_tree(arrays: Arrays, vector: Floats, label: str, temperature: float = 1.0) -> TreePath:
     """The questions that the tree asks of a clip, its answers, and the leaf that it reaches."""
     point = axis_values(arrays, vector[None])[0]
     answered = apply_temperature(
@@ -435,11 +435,11 @@ def explain_tree(arrays: Arrays, vector: Floats, label: str, temperature: float 
                 float(shares[node]),
             )
         )
-    plain = explain_plain(arrays, vector)
-    return Path(label, float(shares[0]), tuple(steps), _leaf_shares(arrays, node), plain)
+    plain = explain_surrogate(arrays, vector)
+    return TreePath(label, float(shares[0]), tuple(steps), _leaf_shares(arrays, node), plain)
 
 
-def explain_plain(arrays: Arrays, vector: Floats) -> PlainPath:
+def explain_surrogate(arrays: Arrays, vector: Floats) -> SurrogatePath:
     """The questions that the readable tree asks of a clip, and the leaf that it reaches."""
     plain = surrogate_arrays(arrays)
     node, steps = 0, []
@@ -448,8 +448,8 @@ def explain_plain(arrays: Arrays, vector: Floats) -> PlainPath:
         above = not vector[i] <= limit
         node = int(plain["right" if above else "left"][node])
         name, unit = split_unit(functional_table()[i][0])
-        steps.append(PlainStep(name, unit, float(vector[i]), limit, above))
-    return PlainPath(tuple(steps), _leaf_shares(plain, node))
+        steps.append(SurrogateStep(name, unit, float(vector[i]), limit, above))
+    return SurrogatePath(tuple(steps), _leaf_shares(plain, node))
 
 
 def _leaf_shares(arrays: Arrays, node: int) -> dict[str, float]:
@@ -464,11 +464,11 @@ def axis_amounts(arrays: Arrays, vector: Floats, axis: int) -> Doubles:
 
 def _strongest(
     arrays: Arrays, vector: Floats, amounts: Doubles, side: float
-) -> tuple[Reading, ...]:
+) -> tuple[Measurement, ...]:
     """The functionals that push most to one side, +1 or -1, the strongest first."""
     best = np.argsort(-side * amounts, kind="stable")[:STRONGEST]
     return tuple(
-        Reading(
+        Measurement(
             *split_unit(functional_table()[i][0]),
             float(vector[i]),
             float(arrays["mean"][i]),

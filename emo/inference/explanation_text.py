@@ -11,14 +11,14 @@ from emo.classifiers.tree import surrogate_arrays
 from emo.features.functionals import functional_table
 from emo.inference.explanation import (
     Explanation,
+    Measurement,
     Part,
     Patch,
-    Path,
-    PlainStep,
-    Reading,
     Regions,
     Shift,
     Step,
+    SurrogateStep,
+    TreePath,
     split_unit,
 )
 from emo.inference.predictor import Answer
@@ -41,7 +41,7 @@ PLAIN_TREE = (
 )
 
 
-def path_sentences(path: Path) -> list[str]:
+def path_sentences(path: TreePath) -> list[str]:
     """The tree's way in words: what an axis is, each question, and what lies in the leaf."""
     before = [path.share, *(step.share for step in path.steps)]
     return [
@@ -54,9 +54,9 @@ def path_sentences(path: Path) -> list[str]:
     ]
 
 
-def surrogate_sentences(path: Path) -> list[str]:
+def surrogate_sentences(path: TreePath) -> list[str]:
     """The way through the readable tree in words: each question, and what lies in the leaf."""
-    plain = path.plain
+    plain = path.surrogate
     return [
         *(_plain_question(i, step) for i, step in enumerate(plain.steps, 1)),
         f"Training clips like that were taught as {_shares(plain.leaf)}.",
@@ -84,7 +84,7 @@ def surrogate_outline(arrays: Arrays) -> str:
     return "\n".join(lines(0, 0))
 
 
-def _plain_question(number: int, step: PlainStep) -> str:
+def _plain_question(number: int, step: SurrogateStep) -> str:
     unit = f"{NBSP}{step.unit}" if step.unit else ""
     value, limit = _told_apart(step.value, step.limit)
     said = "Yes" if step.above else "No"
@@ -95,7 +95,7 @@ def _capital(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
-def turning_point(path: Path) -> str:
+def turning_point(path: TreePath) -> str:
     """The question that moved the tree most, in words; empty where none was asked."""
     if not path.steps:
         return ""
@@ -125,7 +125,7 @@ def _question(number: int, step: Step, label: str, before: float) -> str:
     return " ".join(told)
 
 
-def _leaf_sentence(path: Path) -> str:
+def _leaf_sentence(path: TreePath) -> str:
     told = f"What the tree was taught of the training clips in the same leaf: {_shares(path.leaf)}."
     calm = path.leaf.get(CALM, 0.0)
     shown = _percent(path.steps[-1].share if path.steps else path.share)
@@ -147,7 +147,7 @@ def _shares(leaf: Mapping[str, float]) -> str:
     )
 
 
-def _reading(reading: Reading) -> str:
+def _reading(reading: Measurement) -> str:
     unit = f"{NBSP}{reading.unit}" if reading.unit else ""
     return f"{reading.name}, {_rounded(reading.value)}{unit} (typical {_rounded(reading.typical)})"
 
@@ -199,7 +199,7 @@ def explanation_blocks(found: Explanation) -> list[tuple[str, list[str]]]:
         "mlp": shift_sentences(found.mlp),
     }
     answers = found.prediction.answers
-    concerns = [concern.sentence for concern in found.prediction.concerns]
+    concerns = [concern.sentence for concern in found.prediction.speech_warnings]
     blocks = [
         (_heading(CLASSIFIERS[key].title, answers[key]), sentences)
         for key, sentences in told.items()
@@ -209,7 +209,7 @@ def explanation_blocks(found: Explanation) -> list[tuple[str, list[str]]]:
 
 
 def _heading(title: str, answer: Answer) -> str:
-    perhaps = f", perhaps {answer.second}" if len(answer.named) > 1 else ""
+    perhaps = f", perhaps {answer.runner_up}" if len(answer.named) > 1 else ""
     unsure = f", unsure{perhaps}" if answer.unsure else ""
     return f"{title}: {answer.label} {_percent(answer.confidence)}{unsure}"
 

@@ -30,12 +30,12 @@ ANSWER_COLUMNS = (
     "model",
     "label",
     "confidence",
-    "second",
+    "runner_up",
     "unsure",
     *(f"p_{label}" for label in LABELS),
 )
-COLUMNS = ("path", "duration_s", *ANSWER_COLUMNS, "concerns", "warnings", "error")
-SPAN_COLUMNS = ("start_s", "stop_s", "shown_from_s", "shown_to_s")
+COLUMNS = ("path", "duration_s", *ANSWER_COLUMNS, "speech_warnings", "warnings", "error")
+SPAN_COLUMNS = ("start_s", "stop_s", "segment_start_s", "segment_end_s")
 TIMELINE_COLUMNS = ("path", *SPAN_COLUMNS, *ANSWER_COLUMNS)
 
 NO_SPEECH = "No speech was found in this recording."
@@ -56,7 +56,7 @@ def write_json(rows: Sequence[Row | Explained], out: TextIO) -> None:
     listed: list[dict[str, Any]] = [
         {"path": path, "error": found}
         if isinstance(found, str)
-        else {"path": path} | found.as_dict()
+        else {"path": path} | found.to_dict()
         for path, found in rows
     ]
     json.dump(listed, out, indent=1, ensure_ascii=False)
@@ -74,7 +74,7 @@ def write_csv(rows: Sequence[Row], out: TextIO) -> None:
         shared = {
             "path": in_a_cell(path),
             "duration_s": f"{found.duration_s:.3f}",
-            "concerns": " ".join(concern.sentence for concern in found.concerns),
+            "speech_warnings": " ".join(concern.sentence for concern in found.speech_warnings),
             "warnings": " ".join(found.warnings),
         }
         for key, answer in found.answers.items():
@@ -94,7 +94,11 @@ def write_table(rows: Sequence[Row], out: TextIO) -> None:
             out.write(f"{shown} {found}\n")
             continue
         out.write(f"{shown} {found.duration_s:6.2f}  {next(lines)}\n")
-        told = [*(concern.sentence for concern in found.concerns), *found.warnings, *_why(found)]
+        told = [
+            *(concern.sentence for concern in found.speech_warnings),
+            *found.warnings,
+            *_why(found),
+        ]
         for sentence in told:
             out.write(f"{' ' * width} {sentence}\n")
 
@@ -112,7 +116,7 @@ def _why(found: Prediction) -> list[str]:
 
 def write_timeline_json(path: str, timeline: Timeline, out: TextIO) -> None:
     """Nothing; writes one object: the path and the timeline's fields."""
-    json.dump({"path": path} | timeline.as_dict(), out, indent=1, ensure_ascii=False)
+    json.dump({"path": path} | timeline.to_dict(), out, indent=1, ensure_ascii=False)
     out.write("\n")
 
 
@@ -121,7 +125,7 @@ def write_timeline_csv(path: str, timeline: Timeline, out: TextIO) -> None:
     writer = csv.DictWriter(out, TIMELINE_COLUMNS, lineterminator="\n")
     writer.writeheader()
     for heard_s, shown_s, given in zip(
-        timeline.heard_s, timeline.shown_s, timeline.answers(), strict=True
+        timeline.windows_s, timeline.segments_s, timeline.answers(), strict=True
     ):
         places = (f"{place_s:.3f}" for place_s in (*heard_s, *shown_s))
         shared = {"path": in_a_cell(path)} | dict(zip(SPAN_COLUMNS, places, strict=True))
@@ -138,7 +142,7 @@ def write_timeline_table(path: str, timeline: Timeline, out: TextIO) -> None:
         return
     head, *lines = _answer_lines(timeline.answers())
     out.write(f"{'from':>7} {'to':>7}  {head}\n")
-    for (start_s, stop_s), line in zip(timeline.heard_s, lines, strict=True):
+    for (start_s, stop_s), line in zip(timeline.windows_s, lines, strict=True):
         out.write(f"{start_s:7.2f} {stop_s:7.2f}  {line}\n")
 
 
@@ -178,7 +182,7 @@ def write_timelines(form: str, found: Sequence[tuple[str, Timeline]], out: TextI
     JSON becomes a list; each subtitle begins with its channel.
     """
     if form == "json":
-        listed = [{"path": name} | timeline.as_dict() for name, timeline in found]
+        listed = [{"path": name} | timeline.to_dict() for name, timeline in found]
         json.dump(listed, out, indent=1, ensure_ascii=False)
         out.write("\n")
     elif form in ("srt", "vtt"):
@@ -198,7 +202,7 @@ def write_timelines(form: str, found: Sequence[tuple[str, Timeline]], out: TextI
 def remarks(timeline: Timeline) -> tuple[str, ...]:
     """Sentences on what may be wrong with the recording, or its timeline being blank."""
     blank = () if timeline.total else (NO_SPEECH,)
-    return (*blank, *(concern.sentence for concern in timeline.concerns), *timeline.warnings)
+    return (*blank, *(concern.sentence for concern in timeline.speech_warnings), *timeline.warnings)
 
 
 def _subtitles(timeline: Timeline) -> list[Subtitle]:
@@ -233,7 +237,7 @@ def _columns_of(key: str, answer: Answer) -> dict[str, str]:
         "model": key,
         "label": answer.label,
         "confidence": f"{answer.confidence:.6f}",
-        "second": answer.second,
+        "runner_up": answer.runner_up,
         "unsure": "yes" if answer.unsure else "no",
     } | {f"p_{label}": f"{p:.6f}" for label, p in shares}
 

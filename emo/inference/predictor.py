@@ -1,7 +1,7 @@
 """From a recording to what each classifier and their vote say of it."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -70,7 +70,7 @@ class Answer:
     ----------
     label : the likeliest of the seven
     confidence : its calibrated probability, 0 to 1
-    second : the label that is likeliest after it
+    runner_up : the label that is likeliest after it
     unsure : whether the confidence is below what answers of new voices need to be right 80 % of
         the time; and of the vote, whether all classifiers are unsure
     probabilities : float64, (7,), in the order of ``LABELS``, adding up to 1
@@ -80,7 +80,7 @@ class Answer:
 
     label: str
     confidence: float
-    second: str
+    runner_up: str
     unsure: bool
     probabilities: np.ndarray
     threshold: float = 0.0
@@ -89,20 +89,20 @@ class Answer:
     @property
     def named(self) -> tuple[str, ...]:
         """The labels that the answer names: the second too where it is unsure and that is close."""
-        is_close = self.probabilities[LABELS.index(self.second)] >= CLOSE * self.confidence
-        return (self.label, self.second) if self.unsure and is_close else (self.label,)
+        is_close = self.probabilities[LABELS.index(self.runner_up)] >= CLOSE * self.confidence
+        return (self.label, self.runner_up) if self.unsure and is_close else (self.label,)
 
     @property
     def is_below(self) -> bool:
         """Whether the confidence is below the threshold; an unsure vote may be above it."""
         return not reaches(self.confidence, self.threshold)
 
-    def as_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """The same as plain values, the probabilities by label."""
         return {
             "label": self.label,
             "confidence": self.confidence,
-            "second": self.second,
+            "runner_up": self.runner_up,
             "unsure": self.unsure,
             "probabilities": dict(zip(LABELS, self.probabilities.tolist(), strict=True)),
         }
@@ -123,7 +123,7 @@ class Prediction:
     warnings: tuple[str, ...]
     answers: dict[str, Answer]
     quality: Quality
-    concerns: tuple[SpeechWarning, ...] = ()
+    speech_warnings: tuple[SpeechWarning, ...] = ()
     hidden: np.ndarray = field(default_factory=lambda: np.zeros(0, np.float32), compare=False)
     faults: Mapping[str, str] = field(default_factory=dict)
 
@@ -132,14 +132,14 @@ class Prediction:
         """Keys of the answers that are unsure."""
         return tuple(key for key, answer in self.answers.items() if answer.unsure)
 
-    def as_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """The object that ``predict --format json`` prints, without its path."""
         return {
             "duration_s": round(self.duration_s, 3),
             "warnings": list(self.warnings),
-            "concerns": [{"kind": c.kind, "sentence": c.sentence} for c in self.concerns],
-            "quality": self.quality.as_dict(),
-            "models": {key: answer.as_dict() for key, answer in self.answers.items()},
+            "speech_warnings": [asdict(warning) for warning in self.speech_warnings],
+            "quality": self.quality.to_dict(),
+            "models": {key: answer.to_dict() for key, answer in self.answers.items()},
         } | ({"faults": dict(self.faults)} if self.faults else {})
 
 
@@ -228,7 +228,7 @@ def vote_factors(given: Mapping[str, Answer], calibration: Calibration) -> dict[
     before these are softened, which the temperature undoes here.
     """
     vote = given[VOTE]
-    first, second = LABELS.index(vote.label), LABELS.index(vote.second)
+    first, second = LABELS.index(vote.label), LABELS.index(vote.runner_up)
     factors = {}
     for key, weight in calibration.weights.items():
         if key in given:

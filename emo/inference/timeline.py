@@ -9,7 +9,7 @@ would be cheaper, but not the same: frames would lie elsewhere, and hear beyond 
 
 from collections.abc import Generator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from itertools import pairwise
 from typing import Any
 
@@ -46,49 +46,49 @@ class Timeline:
     ----------
     duration_s : of the clip
     total : windows that lie over the speech of the clip; n of them, from the first, are answered
-    heard_s : float64, (n, 2)
+    windows_s : float64, (n, 2)
         Start and stop of each window.  Windows overlap, and never reach across a pause.
-    shown_s : float64, (n, 2)
+    segments_s : float64, (n, 2)
         Start and stop of the part of each window that is nearer to its centre than to that of any
         other.  These parts do not overlap; together they cover the speech, and leave out pauses.
     probabilities : float64, (n, 7) each
         Calibrated, by ``tree``, ``cnn``, ``mlp`` and ``vote``, in the order of ``LABELS``.
     thresholds : confidence below which a classifier or the vote is unsure; without one it never is
     warnings : what :mod:`emo.audio.clip` says of the recording
-    concerns : why the clip as a whole may not be speech
+    speech_warnings : why the clip as a whole may not be speech
     faults : by key, of classifiers that gave no numbers and are left out
     """
 
     duration_s: float
     total: int
-    heard_s: npt.NDArray[np.float64]
-    shown_s: npt.NDArray[np.float64]
+    windows_s: npt.NDArray[np.float64]
+    segments_s: npt.NDArray[np.float64]
     probabilities: dict[str, npt.NDArray[np.float64]]
     thresholds: dict[str, float]
     warnings: tuple[str, ...] = ()
-    concerns: tuple[SpeechWarning, ...] = ()
+    speech_warnings: tuple[SpeechWarning, ...] = ()
     faults: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def done(self) -> int:
         """How many of the windows are answered: n."""
-        return len(self.heard_s)
+        return len(self.windows_s)
 
     def answers(self) -> list[dict[str, Answer]]:
         """The answers of each window, by classifier and vote, as ``predict`` gives them."""
         return to_answers(self.probabilities, self.thresholds)
 
-    def as_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """The object that ``timeline --format json`` prints, without its path."""
-        spans = np.hstack([self.heard_s, self.shown_s]).tolist()
-        names = ("start_s", "stop_s", "shown_from_s", "shown_to_s")
+        spans = np.hstack([self.windows_s, self.segments_s]).tolist()
+        names = ("start_s", "stop_s", "segment_start_s", "segment_end_s")
         return {
             "duration_s": round(self.duration_s, 3),
             "warnings": list(self.warnings),
-            "concerns": [{"kind": c.kind, "sentence": c.sentence} for c in self.concerns],
+            "speech_warnings": [asdict(warning) for warning in self.speech_warnings],
             "windows": [
                 dict(zip(names, span, strict=True))
-                | {"models": {key: given.as_dict() for key, given in row.items()}}
+                | {"models": {key: given.to_dict() for key, given in row.items()}}
                 for span, row in zip(spans, self.answers(), strict=True)
             ],
         }
@@ -223,7 +223,7 @@ def cues(timeline: Timeline, key: str = VOTE) -> list[Cue]:
     A run ends where the likeliest label changes, where the answer becomes unsure or sure, and at
     each pause.  Its answer is that of the mean probabilities over its time.
     """
-    shown_s, rows = timeline.shown_s, timeline.probabilities[key]
+    shown_s, rows = timeline.segments_s, timeline.probabilities[key]
     given = [row[key] for row in timeline.answers()]
     starts = [
         i

@@ -147,7 +147,7 @@ def test_the_working_multiplies_to_the_vote(
     said = vote_of(rows, calibration)
     factors = predictor.vote_factors(said, calibration)
     vote = said[VOTE]
-    ratio = vote.confidence / vote.probabilities[LABELS.index(vote.second)]
+    ratio = vote.confidence / vote.probabilities[LABELS.index(vote.runner_up)]
     assert math.prod(factors.values()) == pytest.approx(ratio, rel=1e-6)
     table = vote_words.rows(calibration.weights, factors, ratio)
     assert [row[1][0] for row in table[:-1]] == [f"{weight:.2f}" for weight in w]

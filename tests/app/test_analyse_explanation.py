@@ -25,7 +25,7 @@ PATCHES = (
 REGIONS = explanation.Regions("angry", 1.0, 0.0, MAP, MAP > 0, PATCHES, 2.0, 0.1)
 NONE = explanation.Regions("angry", 1.0, 0.0, MAP, MAP > 0, PATCHES[1:2], 0.0, 0.0)
 
-PLAIN = explanation.PlainStep("pitch, median", "semitones", 12.5, 9.25, True)
+PLAIN = explanation.SurrogateStep("pitch, median", "semitones", 12.5, 9.25, True)
 
 
 def made(clip: Clip, models: Any) -> explanation.Explanation:
@@ -33,7 +33,7 @@ def made(clip: Clip, models: Any) -> explanation.Explanation:
     leaf = dict.fromkeys(TRAINED_LABELS, 1 / len(TRAINED_LABELS))
     return explanation.Explanation(
         pages.prediction(clip.duration_s),
-        explanation.Path("sad", 0.2, (), leaf, explanation.PlainPath((PLAIN,), leaf)),
+        explanation.TreePath("sad", 0.2, (), leaf, explanation.SurrogatePath((PLAIN,), leaf)),
         REGIONS,
         explanation.Shift("sad", -2.0, -0.75, parts),
     )

@@ -344,7 +344,7 @@ def test_json_is_what_the_command_line_prints() -> None:
     assert list(row["models"]) == ["tree", "cnn", "mlp", "vote"]
     assert list(row["models"]["cnn"]["probabilities"]) == list(LABELS)
     assert row["models"]["cnn"]["unsure"] is True
-    assert row["models"]["vote"]["second"] == "fearful"
+    assert row["models"]["vote"]["runner_up"] == "fearful"
 
 
 def test_csv_has_a_line_for_each_model_and_no_formula() -> None:

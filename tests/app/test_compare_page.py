@@ -269,5 +269,5 @@ def test_csv_has_every_name_and_what_the_command_line_has() -> None:
     rows = list(csv.DictReader(io.StringIO(page.as_csv(entries))))
     assert [row["path"] for row in rows] == ["'=a.wav"] * 4 + ["copy.wav"] * 4 + ["bad.wav"]
     assert [row["model"] for row in rows[:4]] == ["tree", "cnn", "mlp", "vote"]
-    assert rows[0]["concerns"] == music.sentence
+    assert rows[0]["speech_warnings"] == music.sentence
     assert rows[-1]["error"] == "It holds no sound."

@@ -45,7 +45,7 @@ def test_answers_are_the_same_with_any_offset(models, name):
     plain, *others = predict_many(clips, models)
     for share, other in zip(SHARES, others, strict=True):
         np.testing.assert_allclose(rows(other), rows(plain), atol=1e-4, err_msg=f"{share}")
-        assert other.quality.as_dict() == plain.quality.as_dict()
+        assert other.quality.to_dict() == plain.quality.to_dict()
 
 
 @pytest.mark.parametrize("rate_hz", [8_000, 44_100])
@@ -139,7 +139,7 @@ def test_a_window_of_a_timeline_answers_as_its_stretch_alone(models):
     samples = stepped()
     *_, found = iter_timeline(decode(encoded(samples, subtype="FLOAT")), models)
     assert found.done >= 2
-    for i, span_s in enumerate(found.heard_s):
+    for i, span_s in enumerate(found.windows_s):
         start, stop = (round(place_s * RATE_HZ) for place_s in span_s)
         alone = predict(decode(encoded(samples[start:stop], subtype="FLOAT")), models)
         here = np.stack([found.probabilities[key][i] for key in ANSWER_KEYS])

@@ -53,7 +53,7 @@ def source(tmp_path, models, clip):
 def test_a_row_has_what_predict_prints_and_the_vote_before_it(models, clip):
     found = predict(clip, models)
     row = json.loads(answered("a.wav", "r1", clip, found).lines)
-    assert row.keys() >= found.as_dict().keys() | {"path", "run", "sha256"}
+    assert row.keys() >= found.to_dict().keys() | {"path", "run", "sha256"}
     assert (row["label"], row["unsure"]) == (
         found.answers["vote"].label,
         found.answers["vote"].unsure,
@@ -107,7 +107,7 @@ def test_a_timeline_has_a_row_a_window_and_one_without_speech(models):
     rows = [json.loads(line) for line in followed("a", "r1", spoken, timeline).lines.splitlines()]
     assert [row["window"] for row in rows] == list(range(1, timeline.total + 1))
     assert {row["windows"] for row in rows} == {timeline.total}
-    assert [row["start_s"] for row in rows] == timeline.heard_s[:, 0].tolist()
+    assert [row["start_s"] for row in rows] == timeline.windows_s[:, 0].tolist()
     noise = np.random.default_rng(0).normal(0, 0.1, 16_000).astype(np.float32)
     quiet = decode(encoded(np.concatenate([noise, silence(1.0)])))
     *_, timeline = iter_timeline(quiet, models)

@@ -173,7 +173,7 @@ def test_downloads_and_forgetting(page: Page, tmp_path: Path) -> None:
     elsewhere = predictor.predict(clip.decode(data), predictor.load_models())
     for key, answer in elsewhere.answers.items():
         given = row["models"][key]["probabilities"]
-        assert given == pytest.approx(answer.as_dict()["probabilities"], abs=1e-6)
+        assert given == pytest.approx(answer.to_dict()["probabilities"], abs=1e-6)
     shown = page.locator("h2.emo-verdict").inner_text()
     assert row["models"]["vote"]["label"] in shown
     page.get_by_role("button", name=text.FORGET_LABEL).click()

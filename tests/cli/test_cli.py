@@ -58,15 +58,15 @@ def test_json_has_what_is_promised(capsys, models, spoken):
     status, out = predict(capsys, "--models", models, "--format", "json", spoken)
     (found,) = json.loads(out)
     assert status == 0
-    assert list(found) == ["path", "duration_s", "warnings", "concerns", "quality", "models"]
+    assert list(found) == ["path", "duration_s", "warnings", "speech_warnings", "quality", "models"]
     assert found["path"] == spoken
     assert list(found["quality"]) == [
         *(field.name for field in fields(Quality) if field.name != "altered"),
-        "doubts",
+        "quality_warnings",
     ]
     assert list(found["models"]) == KEYS
     for given in found["models"].values():
-        assert list(given) == ["label", "confidence", "second", "unsure", "probabilities"]
+        assert list(given) == ["label", "confidence", "runner_up", "unsure", "probabilities"]
         assert list(given["probabilities"]) == list(LABELS)
         assert sum(given["probabilities"].values()) == pytest.approx(1.0)
         assert given["probabilities"][given["label"]] == given["confidence"]
@@ -118,13 +118,13 @@ def test_unsure_is_an_answer_in_every_format(capsys, unsure_models, spoken):
     _, out = predict(capsys, "--models", unsure_models, "--format", "csv", spoken)
     rows = list(csv.DictReader(io.StringIO(out)))
     assert [row["unsure"] for row in rows] == ["yes", "no", "no", "yes"]
-    assert [row["second"] for row in rows] == [found[key]["second"] for key in KEYS]
+    assert [row["runner_up"] for row in rows] == [found[key]["runner_up"] for key in KEYS]
     _, out = predict(capsys, "--models", unsure_models, spoken)
     cells = re.findall(r"\S+ +\d+%", out.splitlines()[1])
     for key, cell in zip(KEYS, cells, strict=True):
         shares = found[key]["probabilities"]
-        is_close = shares[found[key]["second"]] >= found[key]["confidence"] / 2
-        named = [found[key]["label"], *([found[key]["second"]] if is_close else [])]
+        is_close = shares[found[key]["runner_up"]] >= found[key]["confidence"] / 2
+        named = [found[key]["label"], *([found[key]["runner_up"]] if is_close else [])]
         text = f"{'/'.join(named)}? " if found[key]["unsure"] else f"{found[key]['label']} "
         assert cell.startswith(text)
 
@@ -152,9 +152,9 @@ def test_concerns_are_told_in_every_format():
     ]
     export.write_csv(rows, lines)
     read = list(csv.DictReader(io.StringIO(lines.getvalue())))
-    assert [row["concerns"] for row in read] == ["Music. A gap.", "Music. A gap.", ""]
+    assert [row["speech_warnings"] for row in read] == ["Music. A gap.", "Music. A gap.", ""]
     export.write_json(rows, listed)
-    assert json.loads(listed.getvalue())[0]["concerns"] == [
+    assert json.loads(listed.getvalue())[0]["speech_warnings"] == [
         {"kind": "music", "sentence": "Music."},
         {"kind": "gap", "sentence": "A gap."},
     ]

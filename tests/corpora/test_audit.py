@@ -104,7 +104,7 @@ def test_a_sound_folder_is_told_without_faults(tmp_path: Path) -> None:
 
 
 def test_the_audit_goes_into_json_and_back(folder: Path) -> None:
-    found = audit(folder).as_dict()
+    found = audit(folder).to_dict()
     again = json.loads(json.dumps(found))
     assert again["silent"] == ["AudioWAV/1004_DFA_NEU_XX.wav"]
     assert again["corpora"][0]["n"] == 6

@@ -178,7 +178,7 @@ def test_unsure_counted_by_hand() -> None:
     made = said(
         true, guessed, ["cremad-1001"] * 7, confidence=[0.9, 0.8, 0.75, 0.7, 0.6, 0.55, 0.5]
     )
-    found = select(made.among(LABELS)).as_dict()
+    found = select(made.among(LABELS)).to_dict()
     assert found["threshold"] == pytest.approx(0.55)
     assert found["share_kept"] == pytest.approx(6 / 7)
     assert found["accuracy_kept"] == pytest.approx(5 / 6)
@@ -262,7 +262,7 @@ def test_a_threshold_across_folds_is_that_of_the_others() -> None:
     found = select(made.among(LABELS))
     assert found.right.tolist() == [True, False, True, False]
     assert found.kept_across.tolist() == [False, False, True, True]
-    assert found.as_dict()["accuracy_across"] == 1 / 2
+    assert found.to_dict()["accuracy_across"] == 1 / 2
 
 
 # --- Tables --------------------------------------------------------------------------------------

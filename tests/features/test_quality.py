@@ -178,11 +178,11 @@ def test_nothing_speaks_against_a_good_recording():
 
 
 def test_the_dictionary_is_plain_and_rounded():
-    found = replace(GOOD, clipped=0.123456789, noise_below_db=None, peak_db=-3.14159).as_dict()
+    found = replace(GOOD, clipped=0.123456789, noise_below_db=None, peak_db=-3.14159).to_dict()
     assert found["clipped"] == 0.12346
     assert found["peak_db"] == -3.1
     assert found["noise_below_db"] is None
-    assert len(found["doubts"]) == 1
+    assert len(found["quality_warnings"]) == 1
 
 
 def test_faint_and_empty_sound_has_finite_figures():
@@ -203,4 +203,4 @@ def test_what_only_an_alteration_brought_is_not_the_recordings():
     both = compare_altered(replace(narrow, noise_below_db=4.0), narrow)
     assert both.altered == {"noise_below_db"}
     assert quality_warnings(both)["bandwidth_hz"] == quality_warnings(narrow)["bandwidth_hz"]
-    assert "altered" not in both.as_dict()
+    assert "altered" not in both.to_dict()

@@ -270,7 +270,7 @@ BAD = {
     "not a number": (b'{"format": NaN}', "no JSON that can be read"),
     "a list": (b"[]", "holds no taught clips"),
     "another file": (b'{"format": 3}', "holds no taught clips"),
-    "a later version": (stored(version=2), "has version 2 of the format"),
+    "a later version": (stored(version=3), "has version 3 of the format"),
     "version true": (stored(version=True), "has version True of the format"),
     "a version of text": (stored(version="x" * 99), "has version 'xxx"),
     "other labels": (stored(labels=["sad", "glad"]), "other emotions than the seven"),

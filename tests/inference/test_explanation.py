@@ -331,7 +331,7 @@ def test_the_path_leads_to_the_leaf_that_the_tree_reaches(tree_seed, clip_seed):
 @given(seeds, seeds)
 def test_the_plain_path_leads_to_the_leaf_that_the_readable_tree_reaches(tree_seed, clip_seed):
     arrays, clip = made_tree(tree_seed), vector(clip_seed)
-    found = ex.explain_tree(arrays, clip, "sad").plain
+    found = ex.explain_tree(arrays, clip, "sad").surrogate
     node, names = 0, functional_names()
     for step in found.steps:
         i = arrays[PLAIN + "axis"][node]
@@ -375,7 +375,7 @@ def test_each_explanation_is_of_the_answer_that_is_given(models):
     for key, why in (("tree", found.tree), ("cnn", found.cnn), ("mlp", found.mlp)):
         answer = found.prediction.answers[key]
         assert why.label == answer.label == expected.answers[key].label
-        if not isinstance(why, ex.Path):
+        if not isinstance(why, ex.TreePath):
             odds = np.log(answer.confidence / (1 - answer.confidence))
             assert why.log_odds == pytest.approx(odds, abs=1e-4)
     last = found.tree.steps[-1].share if found.tree.steps else found.tree.share
@@ -433,7 +433,15 @@ def test_json_has_what_is_promised(capsys, tiny_models, spoken):
     status, out = run(capsys, tiny_models, "--format", "json", spoken)
     (found,) = json.loads(out)
     assert status == 0
-    assert list(found) == ["path", "duration_s", "warnings", "concerns", "quality", "models", "why"]
+    assert list(found) == [
+        "path",
+        "duration_s",
+        "warnings",
+        "speech_warnings",
+        "quality",
+        "models",
+        "why",
+    ]
     why = found["why"]
     assert list(why) == ["tree", "cnn", "mlp"]
     assert all(why[key]["label"] == found["models"][key]["label"] for key in why)

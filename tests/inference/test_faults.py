@@ -247,7 +247,7 @@ def test_predict_leaves_out_a_model_that_gives_no_numbers(
     given = predictor.predict(sound, spoilt)
     rest = [one for one in KEYS if one != key]
     assert list(given.answers) == [*rest, labels.VOTE]
-    assert list(given.faults) == list(given.as_dict()["faults"]) == [key]
+    assert list(given.faults) == list(given.to_dict()["faults"]) == [key]
     left = {one: whole.classifiers[one] for one in rest}
     oracle = predictor.predict(
         sound, predictor.Models(left, reweight(whole.calibration, tuple(left)))

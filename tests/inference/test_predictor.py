@@ -57,12 +57,12 @@ def test_calibrated_counted_by_hand():
 def test_below_its_threshold_an_answer_is_unsure_and_names_two():
     rows = np.array([0.1, 0.0, 0.3, 0.0, 0.0, 0.6, 0.0])
     assert (answer(rows, 0.7).unsure, answer(rows, 0.6).unsure) == (True, False)
-    assert (answer(rows).label, answer(rows).second) == ("sad", "fearful")
+    assert (answer(rows).label, answer(rows).runner_up) == ("sad", "fearful")
 
 
 def test_of_equal_probabilities_the_first_label_answers():
     given = answer(np.full(7, 1 / 7))
-    assert (given.label, given.second) == ("angry", "disgusted")
+    assert (given.label, given.runner_up) == ("angry", "disgusted")
 
 
 def test_many_clips_answer_as_each_alone(models):
@@ -100,13 +100,13 @@ def test_neither_loudness_nor_silence_around_changes_an_answer(models):
 
 
 def test_the_dictionary_has_every_field(models):
-    found = predict(clip(tone(duration_s=1.0)), models).as_dict()
-    assert set(found) == {"duration_s", "warnings", "concerns", "quality", "models"}
-    assert [concern["kind"] for concern in found["concerns"]] == ["tone"]
+    found = predict(clip(tone(duration_s=1.0)), models).to_dict()
+    assert set(found) == {"duration_s", "warnings", "speech_warnings", "quality", "models"}
+    assert [concern["kind"] for concern in found["speech_warnings"]] == ["tone"]
     assert found["duration_s"] == pytest.approx(1.0)
     assert isinstance(found["warnings"], list)
     assert found["quality"]["source_rate_hz"] == 16_000
-    assert [one[:27] for one in found["quality"]["doubts"]] == [
+    assert [one[:27] for one in found["quality"]["quality_warnings"]] == [
         "The clip lasts only 1.0 s; ",
         "There is next to nothing ab",
     ]

@@ -106,7 +106,7 @@ def test_each_window_answers_as_its_stretch_does_as_a_clip(models):
     ).astype(np.float32)
     found = last(samples, models)
     assert found.total == found.done == len(found.answers()) >= 4
-    for (start_s, stop_s), given_here in zip(found.heard_s, found.answers(), strict=True):
+    for (start_s, stop_s), given_here in zip(found.windows_s, found.answers(), strict=True):
         stretch = samples[round(start_s * RATE_HZ) : round(stop_s * RATE_HZ)]
         alone = predict(clip(stretch), models).answers
         assert list(given_here) == list(alone) == list(ANSWER_KEYS)
@@ -121,7 +121,7 @@ def test_each_window_answers_as_its_stretch_does_as_a_clip(models):
 def test_pauses_are_blank_and_speech_is_not(models, lead_s):
     pause = noise(3.5, level_db=-65.0)
     found = last(np.concatenate([silence(lead_s), spoken(5.0), pause, spoken(2.0)]), models)
-    parts = [shown - lead_s for shown in found.shown_s]
+    parts = [shown - lead_s for shown in found.segments_s]
     segments = [parts[0]] if len(parts) else []
     for part in parts[1:]:
         if part[0] == pytest.approx(segments[-1][1]):
@@ -129,8 +129,8 @@ def test_pauses_are_blank_and_speech_is_not(models, lead_s):
         else:
             segments.append(part)
     np.testing.assert_allclose(segments, [[0.0, 5.0], [8.5, 10.5]], atol=0.26)
-    assert all(b - a <= 3.0 + 1e-9 for a, b in found.heard_s)
-    assert found.concerns == ()  # a blank pause is no reason to be concerned
+    assert all(b - a <= 3.0 + 1e-9 for a, b in found.windows_s)
+    assert found.speech_warnings == ()  # a blank pause is no reason to be concerned
 
 
 @pytest.mark.parametrize(
@@ -145,11 +145,11 @@ def test_pauses_are_blank_and_speech_is_not(models, lead_s):
 def test_what_is_no_speech_is_blank_and_told(models, samples, kind):
     (found,) = iter_timeline(clip(samples), models)
     assert (found.total, found.done, found.answers(), cues(found)) == (0, 0, [], [])
-    assert found.heard_s.shape == found.shown_s.shape == (0, 2)
+    assert found.windows_s.shape == found.segments_s.shape == (0, 2)
     assert {key: rows.shape for key, rows in found.probabilities.items()} == dict.fromkeys(
         ANSWER_KEYS, (0, 7)
     )
-    assert [concern.kind for concern in found.concerns] == [kind]
+    assert [concern.kind for concern in found.speech_warnings] == [kind]
     assert export.remarks(found)[0] == export.NO_SPEECH
 
 
@@ -157,13 +157,13 @@ def test_music_between_speech_is_blank(models):
     music = sound(melody(organ, -12, 12), 12.0)
     found = last(np.concatenate([spoken(6.0), music, spoken(6.0)]), models)
     assert found.total > 0
-    middle = [(a, b) for a, b in found.shown_s if b > 9.0 and a < 15.0]
+    middle = [(a, b) for a, b in found.segments_s if b > 9.0 and a < 15.0]
     assert middle == []
 
 
 def test_a_recording_that_is_barely_long_enough_is_one_window(models):
     found = last(spoken(0.3), models)
-    assert found.heard_s.tolist() == found.shown_s.tolist()
+    assert found.windows_s.tolist() == found.segments_s.tolist()
     assert found.total == 1
 
 
@@ -177,8 +177,8 @@ def test_timelines_grow_until_all_is_answered(models, monkeypatch):
     assert {found.total for found in grown} == {5}
     for found in grown:
         n = found.done
-        np.testing.assert_array_equal(found.heard_s, grown[-1].heard_s[:n])
-        np.testing.assert_array_equal(found.shown_s, grown[-1].shown_s[:n])
+        np.testing.assert_array_equal(found.windows_s, grown[-1].windows_s[:n])
+        np.testing.assert_array_equal(found.segments_s, grown[-1].segments_s[:n])
         for key, rows in grown[-1].probabilities.items():
             assert rows.dtype == np.float64
             np.testing.assert_array_equal(found.probabilities[key], rows[:n])
@@ -218,8 +218,8 @@ def made(rows, shown_s, threshold=0.5, **facts) -> Timeline:
     return Timeline(
         duration_s=20.0,
         total=len(rows),
-        heard_s=spans_s,
-        shown_s=spans_s,
+        windows_s=spans_s,
+        segments_s=spans_s,
         probabilities=dict.fromkeys(ANSWER_KEYS, shares),
         thresholds=dict.fromkeys(ANSWER_KEYS, threshold),
         **facts,
@@ -303,9 +303,9 @@ def test_csv_has_a_line_a_window_and_model_and_no_formula():
     rows = list(csv.DictReader(io.StringIO(written(export.write_timeline_csv, MADE, "=1+1.wav"))))
     assert [row["model"] for row in rows] == [*ANSWER_KEYS] * 5
     assert {row["path"] for row in rows} == {"'=1+1.wav"}
-    spans = [rows[-1][name] for name in ("start_s", "stop_s", "shown_from_s", "shown_to_s")]
+    spans = [rows[-1][name] for name in ("start_s", "stop_s", "segment_start_s", "segment_end_s")]
     assert spans == ["7.000", "8.125", "7.000", "8.125"]
-    assert [(row["label"], row["second"], row["unsure"]) for row in rows[8:13:4]] == [
+    assert [(row["label"], row["runner_up"], row["unsure"]) for row in rows[8:13:4]] == [
         ("happy", "sad", "yes"),
         ("sad", "happy", "no"),
     ]
@@ -315,10 +315,10 @@ def test_csv_has_a_line_a_window_and_model_and_no_formula():
 
 def test_json_has_every_window():
     found = json.loads(written(export.write_timeline_json, MADE))
-    assert list(found) == ["path", "duration_s", "warnings", "concerns", "windows"]
+    assert list(found) == ["path", "duration_s", "warnings", "speech_warnings", "windows"]
     assert len(found["windows"]) == 5
     window = found["windows"][2]
-    assert [window[name] for name in ("start_s", "stop_s", "shown_from_s", "shown_to_s")] == [
+    assert [window[name] for name in ("start_s", "stop_s", "segment_start_s", "segment_end_s")] == [
         3.5,
         4.0,
         3.5,
@@ -326,7 +326,7 @@ def test_json_has_every_window():
     ]
     assert list(window["models"]) == list(ANSWER_KEYS)
     said = window["models"]["vote"]
-    assert (said["label"], said["second"], said["unsure"]) == ("happy", "sad", True)
+    assert (said["label"], said["runner_up"], said["unsure"]) == ("happy", "sad", True)
 
 
 def test_the_table_lines_up_and_no_name_steers_the_terminal():

@@ -21,7 +21,11 @@ STORED = ROOT / "tests" / "data" / "equality.json.gz"
 TOLERANCE = 1e-9
 NOT_COMPARED = ("runs", "commit", "command", "version", "schema")
 
-RENAMED: dict[str, str] = {}
+RENAMED: dict[str, str] = {
+    "plain": "surrogate",
+    "shown_from_s": "segment_start_s",
+    "shown_to_s": "segment_end_s",
+}
 """Keys of the list, and the names by which they go today."""
 
 

@@ -26,7 +26,7 @@ def show_verdict(choice: Choice, analysis: Analysis) -> None:
         for warning in analysis.prediction.warnings:
             if warning != analysis.notice:
                 st.warning(common.escape_markdown(warning))
-        if not analysis.prediction.concerns:
+        if not analysis.prediction.speech_warnings:
             recording.show_doubts(analysis.prediction)
 
 
@@ -38,7 +38,7 @@ def _show_notes(analysis: Analysis) -> None:
         st.warning(common.escape_markdown(text.missing(gone)))
     if faults:
         st.warning(common.escape_markdown(text.faulty(tuple(faults))))
-    for concern in analysis.prediction.concerns:
+    for concern in analysis.prediction.speech_warnings:
         st.warning(common.escape_markdown(concern.sentence))
     if analysis.notice in analysis.prediction.warnings:
         what_if.show_notice(analysis.notice)
@@ -49,13 +49,13 @@ def show_models(analysis: Analysis, is_own: bool) -> None:
     metrics = common.measured()
     with _marked(analysis, "models"):
         _show_cards(analysis.prediction, metrics, is_own)
-    if not analysis.prediction.concerns:
+    if not analysis.prediction.speech_warnings:
         st.caption(accuracy_text.believability(metrics))
 
 
 def _marked(analysis: Analysis, name: str) -> Any:
     """A container; where the clip is out of place, one in which the answers are greyed."""
-    return st.container(key=f"doubtful-{name}" if analysis.prediction.concerns else name)
+    return st.container(key=f"doubtful-{name}" if analysis.prediction.speech_warnings else name)
 
 
 def _show_vote(choice: Choice, analysis: Analysis, metrics: common.Metrics) -> None:
@@ -74,7 +74,7 @@ def _show_vote(choice: Choice, analysis: Analysis, metrics: common.Metrics) -> N
 
 
 def _overline(analysis: Analysis) -> str:
-    if analysis.prediction.concerns:
+    if analysis.prediction.speech_warnings:
         return vote_words.OUT_OF_PLACE_OVERLINE
     weights = common.models().calibration.weights
     return vote_words.overline(weights, analysis.region_s is not None)
@@ -90,10 +90,10 @@ def _working(prediction: predictor.Prediction) -> str:
     ratio = math.prod(factors.values())
     table = html.rates(
         vote_words.CAPTION,
-        vote_words.heads(vote.label, vote.second),
+        vote_words.heads(vote.label, vote.runner_up),
         vote_words.rows(calibration.weights, factors, ratio),
     )
-    told = vote_words.sentences(vote.label, vote.second)
+    told = vote_words.sentences(vote.label, vote.runner_up)
     return html.working(vote_words.SUMMARY, told, table)
 
 
@@ -136,7 +136,7 @@ def _trust(
     The answers stand without figures if there are none.
     """
     answer = prediction.answers[key]
-    if prediction.concerns:
+    if prediction.speech_warnings:
         return html.Trust([text.NOT_TO_BE_RELIED_ON])
     told = []
     if answer.unsure and (len(answer.named) > 1 or not text.still_needed(answer)):

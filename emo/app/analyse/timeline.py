@@ -99,7 +99,7 @@ def _draw(place: Any, timeline: Timeline) -> None:
     place.html(
         html.timeline(
             timeline.duration_s,
-            timeline.shown_s.tolist(),
+            timeline.segments_s.tolist(),
             timeline.probabilities[VOTE].tolist(),
             named,
             text.timeline_in_words(lanes[VOTE]),

@@ -183,7 +183,7 @@ def tally(entries: Sequence[Entry]) -> Tally:
         answered=len(read),
         named=(named.count(1), named.count(2), named.count(3)),
         unsure=sum(one.answers[VOTE].unsure for one in read),
-        doubtful=sum(bool(one.concerns) for one in read),
+        doubtful=sum(bool(one.speech_warnings) for one in read),
         unread=len(entries) - len(read),
     )
 
@@ -205,7 +205,7 @@ def _is_shown(entry: Entry, view: TableFilter) -> bool:
         ALL: True,
         DISAGREEMENT: n_named(found) > 1,
         UNSURE: vote.unsure,
-        DOUBTFUL: bool(found.concerns),
+        DOUBTFUL: bool(found.speech_warnings),
         UNREAD: False,
     }
     return is_kind[view.show] and view.vote in (ANY, vote.label)

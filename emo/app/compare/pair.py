@@ -38,7 +38,7 @@ def show_pair(pair: Pair) -> None:
         for letter, (entry, found), column in zip(
             words.LETTERS, pair, st.columns(2, gap="small"), strict=True
         ):
-            doubt = "doubtful-" if found.concerns else ""
+            doubt = "doubtful-" if found.speech_warnings else ""
             with column.container(border=True, height="stretch", key=f"{doubt}pair-{letter}"):
                 _show_vote(letter, entry, found)
         shown_s = max(found.duration_s for _, found in pair)
@@ -66,7 +66,7 @@ def _show_vote(letter: str, entry: Entry, found: Prediction) -> None:
     vote = found.answers[VOTE]
     st.html(html.vote(vote, words.clip(letter), common.agreement(found)))
     st.text(" · ".join([entry.name, formatting.seconds(found.duration_s)]))
-    for concern in found.concerns:
+    for concern in found.speech_warnings:
         st.warning(common.escape_markdown(concern.sentence))
     for warning in found.warnings:
         st.warning(common.escape_markdown(warning))

@@ -108,13 +108,13 @@ def row(entry: Entry) -> dict[str, Any]:
     found = entry.found
     if isinstance(found, str):
         return shown | {"error": True, "notes": [*notes, found]}
-    notes += [*(concern.sentence for concern in found.concerns), *found.warnings]
+    notes += [*(concern.sentence for concern in found.speech_warnings), *found.warnings]
     return shown | {"notes": notes} | _answered(found)
 
 
 def _answered(found: Prediction) -> dict[str, Any]:
     return {
-        "doubtful": bool(found.concerns),
+        "doubtful": bool(found.speech_warnings),
         "length": formatting.seconds(found.duration_s),
         "answers": {key: _cell(answer) for key, answer in found.answers.items()},
         "agreement": _agreement(found),

@@ -141,7 +141,9 @@ def _hear(given: GivenClip) -> None:
             raise ModelError(words.NOTHING_TO_LEARN_FROM)
         lesson = adaptation.to_example(given.name, given.emotion, prediction)
         st.session_state[EXAMPLES] = adaptation.add_example(examples(), lesson)
-        faults += [(given.name, words.taken_anyway(one.sentence)) for one in prediction.concerns]
+        faults += [
+            (given.name, words.taken_anyway(one.sentence)) for one in prediction.speech_warnings
+        ]
     except ModelError as error:
         common.LOG.error("%s", error)  # it names folders of the server, which are not for the page
         faults.append((given.name, NO_MODELS))

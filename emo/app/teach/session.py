@@ -97,7 +97,7 @@ def show_card(prediction: predictor.Prediction) -> None:
     """The taught answer, drawn as those of the models."""
     learned, answer = fitted_head(), prediction.answers[YOURS]
     trust = [NOT_TO_BE_RELIED_ON]
-    if learned is not None and not prediction.concerns:
+    if learned is not None and not prediction.speech_warnings:
         trust = [why_unsure(answer)] if answer.unsure else []
         trust.append(words.trust(learned.trial))
     st.html(html.card(words.YOURS_NAME, words.YOURS_KIND, answer, html.Trust(trust)))
