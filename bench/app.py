@@ -33,7 +33,6 @@ from playwright.sync_api import Browser, Error, Page, sync_playwright
 
 from bench.measure import Facts, Options, Part, Row, Target, main, make_row, missing_row
 from docs import screens
-from emo.app import text
 from emo.app.analyse import text as analyse_text
 from emo.audio import alteration
 from emo.inference.predictor import MODEL_KEYS
@@ -124,7 +123,7 @@ def time_uploads(page: Page, count: int) -> Iterator[float]:
         _, answered_s = noted(page)
         yield answered_s - page.evaluate(UPLOADED) / 1000
         screens.settle(page)
-        page.get_by_role("button", name=text.FORGET_LABEL).click()
+        page.get_by_role("button", name=analyse_text.FORGET_LABEL).click()
         page.locator("h2.emo-verdict").wait_for(state="detached")
         screens.settle(page)
 

@@ -33,7 +33,7 @@ from bench.measure import (
     missing_row,
     resident_mb,
 )
-from emo.app import text
+from emo.app.analyse import text as analyse_text
 from tests.support.signals import encoded, voice
 from tests.support.streamlit_client import free_port
 
@@ -177,7 +177,7 @@ def send_clips(page: Any, count: int) -> None:
     spoken = voice(duration_s=CLIP_S, rate_hz=RATE_HZ)
     ready = f"() => {app.IDLE} && document.querySelectorAll('{FIELD}').length === 1"
     for i in range(count):
-        forget = page.get_by_role("button", name=text.FORGET_LABEL)
+        forget = page.get_by_role("button", name=analyse_text.FORGET_LABEL)
         if forget.is_visible():
             forget.click()
             page.locator(VERDICT).wait_for(state="detached", timeout=WAIT_MS)

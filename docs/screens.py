@@ -85,7 +85,7 @@ def choose_sample(page: Page) -> None:
 
 def ask_why(page: Page) -> None:
     """Have the reasons shown."""
-    page.get_by_text(text.WHY_LABEL, exact=True).click()
+    page.get_by_text(analyse_text.WHY_LABEL, exact=True).click()
     page.locator(".st-key-why-mlp .emo-shift").first.wait_for()
 
 
@@ -101,8 +101,8 @@ def change_pitch(page: Page) -> None:
 def follow_minute(page: Page) -> None:
     """Have the long sample answered over all of its time."""
     hide_guide(page)
-    page.get_by_role("button", name=text.SAMPLE_OF_ALL).click()
-    page.get_by_role("button", name=text.TIMELINE_FILES["vtt"]).wait_for()
+    page.get_by_role("button", name=analyse_text.SAMPLE_OF_ALL).click()
+    page.get_by_role("button", name=analyse_text.TIMELINE_FILES["vtt"]).wait_for()
 
 
 def compare_samples(page: Page) -> None:

@@ -2,12 +2,13 @@
 
 import streamlit as st
 
-from emo.app import common, current_clip, text
+from emo.app import common, current_clip
 from emo.app.analyse import analysis as analyse_analysis
 from emo.app.analyse import answers, known_clip, page
+from emo.app.analyse import text as analyse_text
 from emo.app.compare import page as compare_page
 
-common.begin(text.ANALYSE_TITLE, analyse_analysis.lead())
+common.begin(analyse_text.ANALYSE_TITLE, analyse_analysis.lead())
 page.follow_address()
 page.show_guide()
 analyse_analysis.show_ways_in()

@@ -1,10 +1,11 @@
 """What each classifier answered for clips whose acted emotion is known."""
 
-from emo.app import common, text
+from emo.app import common
 from emo.app.analyse import tour
 from emo.app.matrices import diagnostics, page, selection
+from emo.app.matrices import text as matrices_text
 
-common.begin(text.MATRICES_TITLE, text.MATRICES_LEAD)
+common.begin(matrices_text.MATRICES_TITLE, matrices_text.MATRICES_LEAD)
 tour.note_step("errors")
 metrics = common.metrics_or_sentence()
 if metrics:

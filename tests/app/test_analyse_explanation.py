@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from emo.app import text
 from emo.app.analyse import explanation as analyse_explanation
+from emo.app.analyse import text as analyse_text
 from emo.audio.clip import Clip
 from emo.inference import explanation
 from emo.labels import TRAINED_LABELS
@@ -49,16 +49,16 @@ def app(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AppTest:
 def test_reasons_come_when_they_are_asked_for(app: AppTest) -> None:
     upload(app, "clip.wav", tone())
     assert "data-emo-patches" not in html(app)
-    (switch,) = [one for one in app.toggle if one.label == text.WHY_LABEL]
+    (switch,) = [one for one in app.toggle if one.label == analyse_text.WHY_LABEL]
     check(switch.set_value(True).run())
     page = html(app)
     assert page.count('class="emo-why"') == 3
     assert page.count('class="emo-shift"') == len(explanation.GROUPS)
     assert "Log-odds of angry: +1.00." in page
     assert "data-emo-patches" in page
-    assert f"<summary>{text.READABLE_TREE}</summary>" in page
+    assert f"<summary>{analyse_text.READABLE_TREE}</summary>" in page
     assert "1. Pitch, median above 9.25\u00a0semitones? Yes, 12.5\u00a0semitones." in page
-    assert any(text.WHY_NOTE in caption.value for caption in app.caption)
+    assert any(analyse_text.WHY_NOTE in caption.value for caption in app.caption)
 
 
 def test_patches_are_placed_in_the_clip_and_compared_with_the_strongest() -> None:

@@ -7,8 +7,8 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from emo import formatting
-from emo.app import text as app_text
 from emo.app.analyse import link
+from emo.app.analyse import text as analyse_text
 from emo.app.analyse.text import WHAT_IF_TITLE
 from tests.support import pages
 from tests.support.pages import ANALYSE, APP, MATRICES, check, html, tone, upload
@@ -41,7 +41,7 @@ def selected(at: AppTest) -> str:
 def test_a_link_shows_what_it_says() -> None:
     at = open_at(sample="sad", part="0.25000-0.75000")
     assert at.text[0].value.startswith(
-        f"sad.wav · 0.8{formatting.NBSP}s · {app_text.region(0.2, 0.6)}"
+        f"sad.wav · 0.8{formatting.NBSP}s · {analyse_text.region(0.2, 0.6)}"
     )
     assert selected(at) == "[0.25, 0.75]"
     assert address(at) == {"sample": "sad", "part": "0.25000-0.75000"}
@@ -144,7 +144,7 @@ def test_what_else_is_in_the_address_stays() -> None:
 
 def test_what_was_forgotten_leaves_the_address() -> None:
     at = open_at(sample="sad")
-    (button,) = [one for one in at.button if one.label == app_text.FORGET_LABEL]
+    (button,) = [one for one in at.button if one.label == analyse_text.FORGET_LABEL]
     check(button.click().run())
     assert address(at) == {}
     assert link.read_link(address(at), ["sad"]) == link.EMPTY

@@ -9,6 +9,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from emo.app import text
+from emo.app.analyse import text as analyse_text
 from emo.app.analyse import timeline
 from emo.audio.clip import Clip
 from emo.inference.predictor import ANSWER_KEYS
@@ -61,9 +62,9 @@ def test_a_longer_clip_has_a_lane_for_each_model_and_blank_pauses(app: AppTest) 
     assert page.count("clip-path:polygon") == 2 * 7  # seven areas on each side of the pause
     assert page.count('emo-faint" style') == 3  # the CNN is unsure in each of its stretches
     assert "The vote over time: 0 to 2 s sad; 2 to 3 s happy; 6 to 8 s happy." in page
-    assert text.TIMELINE_NOTE in [caption.value for caption in app.caption]
+    assert analyse_text.TIMELINE_NOTE in [caption.value for caption in app.caption]
     labels = [button.proto.label for button in app.get("download_button")]
-    assert set(text.TIMELINE_FILES.values()) <= set(labels)
+    assert set(analyse_text.TIMELINE_FILES.values()) <= set(labels)
 
 
 def test_the_timeline_is_kept_while_the_page_is_drawn_again(

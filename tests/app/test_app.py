@@ -17,6 +17,7 @@ from emo import formatting
 from emo.app import accuracy_text, common, current_clip
 from emo.app import text as app_text
 from emo.app.analyse import analysis, timeline, vote_text
+from emo.app.analyse import text as analyse_text
 from emo.audio import isolated
 from emo.audio.clip import Clip
 from emo.audio.limits import MAX_BYTES
@@ -59,7 +60,7 @@ def answering(monkeypatch: pytest.MonkeyPatch, **given: Any) -> None:
 
 
 def test_first_page_invites_and_says_what_to_expect(app: AppTest) -> None:
-    assert [title.value for title in app.title] == [app_text.ANALYSE_TITLE]
+    assert [title.value for title in app.title] == [analyse_text.ANALYSE_TITLE]
     assert accuracy_text.EXPECTATION in html(app)
     assert "emo-verdict" not in html(app)
 
@@ -84,13 +85,13 @@ def test_a_recording_gets_answers(app: AppTest) -> None:
 
 def test_each_sample_is_one_click_and_marked_as_synthetic(app: AppTest) -> None:
     labels = [b.label for b in app.button if str(b.key).startswith("sample-")]
-    assert labels == [*LABELS, app_text.SAMPLE_OF_ALL]
+    assert labels == [*LABELS, analyse_text.SAMPLE_OF_ALL]
     for label in LABELS:
         check(app.button(key=f"sample-{label}").click().run())
         marked = [b.label for b in app.button if b.proto.type == "primary"]
         assert marked == [label]
         assert app.text[0].value.startswith(f"{label}.wav · 0.8")
-        assert app_text.SYNTHETIC in app.text[0].value
+        assert analyse_text.SYNTHETIC in app.text[0].value
         assert html(app).count("emo-verdict-3") == 3
 
 
@@ -102,8 +103,8 @@ def test_samples_that_no_model_is_sure_of_are_named(models_dir: Path, tmp_path: 
             row["emotion"], []
         )
     path.write_text(json.dumps(listed))
-    (note,) = [one.value for one in pages.run().html if app_text.SAMPLES_LABEL in one.value]
-    assert app_text.samples_note(["sad"]) in note
+    (note,) = [one.value for one in pages.run().html if analyse_text.SAMPLES_LABEL in one.value]
+    assert analyse_text.samples_note(["sad"]) in note
     assert "happy" not in note
 
 
@@ -111,7 +112,7 @@ def test_the_long_sample_is_one_click_too(app: AppTest, monkeypatch: pytest.Monk
     monkeypatch.setattr(timeline, "FROM_S", 60.0)  # no models are here to follow it
     check(app.button(key="sample-all").click().run())
     assert app.text[0].value.startswith("minute.wav")
-    assert app_text.quoted("It is *eleven* o'clock. " * 20) in app.text[0].value
+    assert analyse_text.quoted("It is *eleven* o'clock. " * 20) in app.text[0].value
 
 
 def test_the_way_in_used_last_counts(app: AppTest) -> None:
@@ -199,13 +200,13 @@ def test_answers_without_measured_figures(app: AppTest, models_dir: Path) -> Non
     for path in models_dir.glob("*/metrics.json"):
         path.unlink()
     upload(app, "clip.wav", tone())
-    assert html(app).count(app_text.UNMEASURED) == 4
+    assert html(app).count(analyse_text.UNMEASURED) == 4
 
 
 def test_damaged_figures_leave_the_answers(app: AppTest, models_dir: Path) -> None:
     (models_dir / "cnn" / "metrics.json").write_text("{")
     upload(app, "clip.wav", tone())
-    assert html(app).count(app_text.UNMEASURED) == 4
+    assert html(app).count(analyse_text.UNMEASURED) == 4
     assert app_text.UNCALIBRATED in [caption.value for caption in app.caption]
 
 
@@ -283,7 +284,7 @@ def test_missing_models_are_a_sentence(app: AppTest, monkeypatch: pytest.MonkeyP
 def test_no_samples_is_a_sentence(models_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(paths, "SAMPLES_DIR", models_dir)
     at = pages.run()
-    assert app_text.NO_SAMPLES in [caption.value for caption in at.caption]
+    assert analyse_text.NO_SAMPLES in [caption.value for caption in at.caption]
 
 
 @pytest.mark.parametrize("text", ["{", "[1]", '[{"file": "sad.wav", "emotion": "bored"}]'])
@@ -295,7 +296,7 @@ def test_a_damaged_list_of_samples_offers_none(tmp_path: Path, text: str) -> Non
 
 def test_a_clip_is_forgotten_on_demand(app: AppTest) -> None:
     upload(app, "clip.wav", tone())
-    forget = next(button for button in app.button if button.label == app_text.FORGET_LABEL)
+    forget = next(button for button in app.button if button.label == analyse_text.FORGET_LABEL)
     check(forget.click().run())
     assert "emo-verdict" not in html(app)
     assert "choice" not in app.session_state

@@ -11,6 +11,7 @@ from streamlit.testing.v1 import AppTest
 
 from emo.app import common
 from emo.app import text as app_text
+from emo.app.analyse import text as analyse_text
 from emo.app.compare import collection, page
 from emo.app.compare import table as compare_table
 from emo.app.compare import text as words
@@ -217,9 +218,9 @@ def test_a_row_opens_the_clip_in_full(app: AppTest, table: Table) -> None:
     give(app, *files("a.wav", "b.wav"))
     table.opened = "b.wav"
     check(app.run())
-    assert [title.value for title in app.title] == [app_text.ANALYSE_TITLE]
+    assert [title.value for title in app.title] == [analyse_text.ANALYSE_TITLE]
     assert app.text[0].value.startswith("b.wav · 0.5")
-    forget = next(button for button in app.button if button.label == app_text.FORGET_LABEL)
+    forget = next(button for button in app.button if button.label == analyse_text.FORGET_LABEL)
     check(forget.click().run())
     check(app.switch_page(COMPARE).run())
     assert table.names == ["a.wav"]

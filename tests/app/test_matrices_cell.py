@@ -10,7 +10,7 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from emo import formatting
-from emo.app import text as app_text
+from emo.app.analyse import text as analyse_text
 from emo.app.matrices import cell as matrices_cell
 from emo.app.matrices import grid as matrices_grid
 from emo.app.matrices import text as matrices_text
@@ -373,9 +373,11 @@ def test_a_clip_opened_from_a_cell_says_that_it_was_trained_on(
     at = opened(cell="vote.angry.angry", corpus="cremad")
     check(at.button(key=f"hear-cremad-{REAL}").click().run())
     check(at.button(key="open-in-analyse").click().run())
-    told = app_text.trained_on("CREMA-D", "angry")
+    told = analyse_text.trained_on("CREMA-D", "angry")
     assert [one.value.replace("\\", "") for one in at.info] == [told]
-    (back,) = [one.proto for one in at.get("page_link") if one.proto.label == app_text.BACK_TO_CELL]
+    (back,) = [
+        one.proto for one in at.get("page_link") if one.proto.label == analyse_text.BACK_TO_CELL
+    ]
     asked = dict(pair.split("=") for pair in back.query_string.split("&"))
     assert asked["cell"] == "vote.angry.angry"
     assert asked["corpus"] == "cremad"

@@ -25,6 +25,7 @@ from websockets.exceptions import InvalidStatus
 
 from emo.app import common
 from emo.app import text as app_text
+from emo.app.analyse import text as analyse_text
 from emo.app.compare import text as compare_text
 from emo.audio import sandbox
 from emo.server.concurrency import ConcurrencyLimiter, limiter
@@ -98,10 +99,10 @@ def test_what_was_forgotten_is_on_the_server_no_longer(tmp_path):
         async with streamlit_client.visit(port) as one:
             assert await one.give("a.wav", clip(150.0))
             assert (await one.upload("b.wav", clip(160.0)))[0] == 429
-            await one.press(app_text.FORGET_LABEL)
+            await one.press(analyse_text.FORGET_LABEL)
             assert not one.verdict
             assert await one.give("b.wav", clip(160.0))
-            await one.press(app_text.FORGET_LABEL)
+            await one.press(analyse_text.FORGET_LABEL)
             await one.open("teach")
             await one.give("c.wav", clip(170.0))  # a lesson keeps no sound
             await one.open("compare")

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from emo import formatting
 from emo.app import text as app_text
+from emo.app.analyse import text as analyse_text
 from emo.labels import LABELS
 
 label = st.sampled_from(LABELS)
@@ -92,17 +93,17 @@ def test_listed(names: list[str], text: str) -> None:
 
 
 def test_what_a_sample_says_is_quoted_and_cut_between_words() -> None:
-    assert app_text.quoted("Oh!") == "“Oh!”"
+    assert analyse_text.quoted("Oh!") == "“Oh!”"
     long = "word " * 40
-    found = app_text.quoted(long)
+    found = analyse_text.quoted(long)
     assert found.endswith("word …”")
-    assert len(found) <= app_text.MAX_QUOTED + 4
+    assert len(found) <= analyse_text.MAX_QUOTED + 4
     assert long.startswith(found[1:-3])
 
 
 def test_a_sample_is_called_by_its_emotion() -> None:
-    assert [app_text.sample_name(label) for label in LABELS] == list(LABELS)
-    assert app_text.sample_name("all") == app_text.SAMPLE_OF_ALL
+    assert [analyse_text.sample_name(label) for label in LABELS] == list(LABELS)
+    assert analyse_text.sample_name("all") == analyse_text.SAMPLE_OF_ALL
 
 
 def test_intervals_and_tenths() -> None:

@@ -11,6 +11,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from docs import screens
 from emo.app import current_clip, text
+from emo.app.analyse import text as analyse_text
 from emo.app.matrices import text as words
 from emo.audio import clip
 from emo.inference import predictor
@@ -89,7 +90,7 @@ def test_a_part_is_selected_and_zoomed_by_keyboard_alone(page: Page) -> None:
 def test_reasons_are_given_when_asked_for(page: Page) -> None:
     upload(page, "clip.wav", signals.encoded(signals.voice(), subtype="PCM_16"))
     expect_answers(page, "clip.wav")
-    page.get_by_text(text.WHY_LABEL, exact=True).click()
+    page.get_by_text(analyse_text.WHY_LABEL, exact=True).click()
     for key in ("tree", "cnn", "mlp"):
         expect(page.locator(f".st-key-why-{key} p").first).to_be_visible()
     expect_idle(page)
@@ -103,9 +104,9 @@ def test_two_minutes_get_a_timeline_that_is_sought_by_clicks(page: Page, tmp_pat
     upload(page, "talk.wav", signals.encoded(np.tile(part, 24), subtype="PCM_16"))
     expect_answers(page, "talk.wav")
     timeline = page.get_by_role("img", name=re.compile("^The vote over time: "))
-    expect(page.get_by_role("button", name=text.TIMELINE_FILES["vtt"])).to_be_visible()
+    expect(page.get_by_role("button", name=analyse_text.TIMELINE_FILES["vtt"])).to_be_visible()
     with page.expect_download() as waiting:
-        page.get_by_role("button", name=text.TIMELINE_FILES["srt"]).click()
+        page.get_by_role("button", name=analyse_text.TIMELINE_FILES["srt"]).click()
     waiting.value.save_as(tmp_path / "emo.srt")
     assert (tmp_path / "emo.srt").read_text().startswith("1\n00:00:0")
     expect(timeline.locator(".emo-lane")).to_have_count(4)
@@ -145,7 +146,7 @@ def test_a_sample(page: Page) -> None:
     for label in (LABELS[0], LABELS[-1]):
         page.get_by_role("button", name=label, exact=True).click()
         expect_answers(page, f"{label}.")
-        expect(page.get_by_test_id("stText")).to_contain_text(text.SYNTHETIC)
+        expect(page.get_by_test_id("stText")).to_contain_text(analyse_text.SYNTHETIC)
 
 
 def test_a_file_without_sound_is_a_sentence_and_the_page_goes_on(page: Page) -> None:
@@ -176,7 +177,7 @@ def test_downloads_and_forgetting(page: Page, tmp_path: Path) -> None:
         assert given == pytest.approx(answer.to_dict()["probabilities"], abs=1e-6)
     shown = page.locator("h2.emo-verdict").inner_text()
     assert row["models"]["vote"]["label"] in shown
-    page.get_by_role("button", name=text.FORGET_LABEL).click()
+    page.get_by_role("button", name=analyse_text.FORGET_LABEL).click()
     expect(page.locator("h2.emo-verdict")).to_have_count(0)
 
 

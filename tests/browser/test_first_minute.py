@@ -9,6 +9,7 @@ from emo import formatting
 from emo.app import common
 from emo.app import text as app_text
 from emo.app.analyse import text
+from emo.app.matrices import text as matrices_text
 from emo.labels import LABELS
 from emo.system import paths
 from tests.browser.steps import (
@@ -39,12 +40,12 @@ def expect_step(page: Page, step: str) -> None:
 
 def pick(page: Page, emotion: str) -> None:
     """Choose a sample, and wait for its answers and its player."""
-    page.get_by_role("button", name=app_text.sample_name(emotion), exact=True).click()
+    page.get_by_role("button", name=text.sample_name(emotion), exact=True).click()
     expect_answers(page, "minute." if emotion == "all" else f"{emotion}.")
 
 
 def open_reasons(page: Page) -> None:
-    page.get_by_text(app_text.WHY_LABEL, exact=True).click()
+    page.get_by_text(text.WHY_LABEL, exact=True).click()
     expect(page.locator(".st-key-why-mlp p").first).to_be_visible()
 
 
@@ -63,7 +64,7 @@ def test_the_guide_follows_along_and_gets_out_of_the_way(page: Page) -> None:
     open_reasons(page)
     expect_step(page, "errors")
     page.get_by_role("link", name=text.NEXT_LABEL).click()
-    expect(page.get_by_role("heading", level=1)).to_have_text(app_text.MATRICES_TITLE)
+    expect(page.get_by_role("heading", level=1)).to_have_text(matrices_text.MATRICES_TITLE)
     screens.open_page(page, "Analyse")
     expect(page.locator("h2.emo-verdict")).to_be_visible()
     expect(guide(page)).to_have_count(0)
@@ -82,7 +83,7 @@ def test_a_hidden_guide_stays_away(page: Page) -> None:
 def test_the_long_sample_shows_the_timeline_with_one_click(page: Page) -> None:
     pick(page, "all")
     timeline = page.get_by_role("img", name=re.compile("^The vote over time: "))
-    last = page.get_by_role("button", name=app_text.TIMELINE_FILES["vtt"])
+    last = page.get_by_role("button", name=text.TIMELINE_FILES["vtt"])
     expect(last).to_be_visible()
     said = timeline.locator(".emo-lane").first.locator("> div")
     expect(said.nth(len(LABELS) - 1)).to_be_attached()
@@ -195,10 +196,10 @@ def test_from_start_to_result_by_keyboard_alone(page: Page) -> None:
     tab_to(page, app_text.PLAYER["keys_title"])  # what the keys do stands on the page
     page.keyboard.press("Enter")
     expect(page.get_by_text(app_text.PLAYER["keys"])).to_be_visible()
-    tab_to(page, app_text.WHY_LABEL)
+    tab_to(page, text.WHY_LABEL)
     page.keyboard.press("Space")
     expect(page.locator(".st-key-why-mlp p").first).to_be_visible()
-    tab_to(page, app_text.FORGET_LABEL)
+    tab_to(page, text.FORGET_LABEL)
     page.keyboard.press("Enter")
     expect(page.locator("h2.emo-verdict")).to_have_count(0)
 
@@ -210,7 +211,7 @@ def test_nothing_scrolls_sideways_on_a_phone(browser: Browser, address: str) -> 
     page, watch = open_app(browser, address, "phone")
     assert page.evaluate(WIDTHS) == [0, 0]
     pick(page, "all")
-    expect(page.get_by_role("button", name=app_text.TIMELINE_FILES["vtt"])).to_be_visible()
+    expect(page.get_by_role("button", name=text.TIMELINE_FILES["vtt"])).to_be_visible()
     open_reasons(page)
     assert list(each_page(page)) == list(screens.PAGES.values())
     assert watch.faults == []

@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Browser, FilePayload, Locator, Page, expect
 
 from docs import screens
-from emo.app import text
+from emo.app.analyse import text as analyse_text
 from emo.app.teach import text as words
 from tests.browser.steps import HEADINGS, UNNAMED, WIDTHS, expect_idle, open_app, record
 from tests.support import signals
@@ -88,7 +88,7 @@ def test_a_voice_is_taught_kept_and_loaded_again(page: Page, tmp_path: Path) -> 
     expect(page.locator(".st-key-learned .emo-bars")).to_have_text(before)
 
     page.get_by_text(words.TRY_LABEL).click()
-    expect(page.get_by_role("heading", level=1)).to_have_text(text.ANALYSE_TITLE)
+    expect(page.get_by_role("heading", level=1)).to_have_text(analyse_text.ANALYSE_TITLE)
     expect(page.get_by_test_id("stFileUploader")).to_have_count(1)
     field = page.get_by_test_id("stFileUploader").locator("input[type=file]")
     field.set_input_files(payload("new.wav", clip(230.0)))
@@ -97,7 +97,7 @@ def test_a_voice_is_taught_kept_and_loaded_again(page: Page, tmp_path: Path) -> 
     expect(yours.locator(".emo-verdict")).to_contain_text(re.compile("happy|sad"))
     expect(yours.locator(".emo-share")).to_have_count(7)
     with page.expect_download() as waiting:
-        page.get_by_role("button", name=text.JSON_LABEL).click()
+        page.get_by_role("button", name=analyse_text.JSON_LABEL).click()
     waiting.value.save_as(tmp_path / "emo.json")
     (row,) = json.loads((tmp_path / "emo.json").read_text())
     assert list(row["models"]) == ["tree", "cnn", "mlp", "vote", "yours"]

@@ -12,8 +12,9 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from emo import labels
-from emo.app import common, text
+from emo.app import common
 from emo.app.analyse import answers
+from emo.app.analyse import text as analyse_text
 from emo.audio import clip as audio_clip
 from emo.batch import rows
 from emo.classifiers import storage
@@ -129,13 +130,13 @@ def test_the_page_says_which_is_missing_and_shows_the_others(page: Path, key: st
     at = analyse(pages.run())
     assert not at.error
     shown = " ".join(w.value for w in at.warning).replace("\\", "")
-    assert text.missing((key,)) in shown
+    assert analyse_text.missing((key,)) in shown
     assert str(page) not in shown
     html = pages.html(at)
     assert html.count("emo-verdict-3") == 2
     assert html.count("emo-verdict-2") == 1
     pages.check(at.toggle(key="why").set_value(True).run())
-    assert text.WHY_NEEDS_ALL in [caption.value for caption in at.caption]
+    assert analyse_text.WHY_NEEDS_ALL in [caption.value for caption in at.caption]
 
 
 def test_the_vote_of_two_has_no_figures(page: Path) -> None:
@@ -144,7 +145,7 @@ def test_the_vote_of_two_has_no_figures(page: Path) -> None:
     of_two = replace(given, answers=left)
     figures = common.measured()
     trust = answers._trust("vote", of_two, figures, True)
-    assert (list(trust.sentences), list(trust.rows)) == ([text.UNMEASURED], [])
+    assert (list(trust.sentences), list(trust.rows)) == ([analyse_text.UNMEASURED], [])
     assert answers._trust("vote", given, figures, True).rows
     assert answers._trust("cnn", of_two, figures, True) == answers._trust(
         "cnn", given, figures, True
@@ -157,7 +158,7 @@ def test_with_two_of_them_gone_the_third_still_answers(page: Path) -> None:
     at = analyse(pages.run())
     html = pages.html(at)
     assert html.count("emo-verdict-3") == 1
-    assert text.missing(("cnn", "mlp")) in at.warning[0].value.replace("\\", "")
+    assert analyse_text.missing(("cnn", "mlp")) in at.warning[0].value.replace("\\", "")
 
 
 def test_the_other_pages_go_on_too(page: Path) -> None:
@@ -340,6 +341,6 @@ def test_page_names_the_fault_and_shows_the_others(
 ) -> None:
     at = analyse(pages.run())
     shown = " ".join(w.value for w in at.warning).replace("\\", "")
-    assert text.faulty(("mlp",)) in shown
+    assert analyse_text.faulty(("mlp",)) in shown
     assert "nan" not in pages.html(at).lower()
     assert "not numbers" in caplog.text

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
 from emo.app import current_clip
-from emo.app import text as app_text
+from emo.app.analyse import text as analyse_text
 from emo.app.compare import text as compare_words
 from emo.app.teach import text as teach_words
 from emo.audio import alteration
@@ -89,7 +89,7 @@ class Walk(RuleBasedStateMachine):
     @rule(number=tabs, name=voices, is_quick=st.booleans())
     def record(self, number: int, name: str, is_quick: bool) -> None:
         visit = self._visit(number, "analyse")
-        give(visit, "mic", app_text.RECORDING, clips()[name], "recording", is_quick)
+        give(visit, "mic", analyse_text.RECORDING, clips()[name], "recording", is_quick)
 
     @rule(number=tabs, key=st.sampled_from(("up", "mic")))
     def take_away(self, number: int, key: str) -> None:
@@ -175,7 +175,7 @@ class Walk(RuleBasedStateMachine):
         if visit.tab.block("downloads") is None or visit.clip is None:
             return
         visit.compared.pop(digest(visit.clip[1]), None)
-        visit.tab.press(app_text.FORGET_LABEL)
+        visit.tab.press(analyse_text.FORGET_LABEL)
         visit.drop()
         visit.shares = {}
         check(visit)

@@ -12,6 +12,7 @@ from playwright.sync_api import Locator
 from docs import screens
 from emo.app import current_clip, text
 from emo.app.analyse import link as analyse_link
+from emo.app.analyse import text as analyse_text
 from emo.app.compare import text as compare_words
 from emo.system import paths
 from tests.browser.steps import stage
@@ -126,8 +127,10 @@ def record(window: Window, arguments: Arguments) -> None:
         "n => window.emoSent.length > n && window.emoSent.at(-1).data", arg=n_sent
     )
     data = base64.b64decode(page.evaluate("() => window.emoSent.at(-1).data"))
-    window.take(text.RECORDING, data, "recording")
-    wait_for(window, lambda shown: shown["described"].startswith(text.RECORDING), "recording")
+    window.take(analyse_text.RECORDING, data, "recording")
+    wait_for(
+        window, lambda shown: shown["described"].startswith(analyse_text.RECORDING), "recording"
+    )
 
 
 def drag(window: Window, arguments: Arguments) -> None:

@@ -32,17 +32,17 @@ def show_models() -> None:
     _section(words.MODELS)
     with _section(words.MEASURES):
         metrics = common.metrics_or_sentence()
-        for protocol, title in app_text.RESULT_TESTS.items():
+        for protocol, title in words.RESULT_TESTS.items():
             if any(protocol in blocks for blocks in metrics.values()):
                 rows = [
                     [app_text.MODEL_NAMES[key], *_results(blocks.get(protocol, {}))]
                     for key, blocks in metrics.items()
                 ]
                 st.markdown(f"**{title}**")
-                caption = f"{app_text.RESULTS_CAPTION}: {title}"
-                st.html(html.table(app_text.RESULT_COLUMNS, rows, caption))
+                caption = f"{words.RESULTS_CAPTION}: {title}"
+                st.html(html.table(words.RESULT_COLUMNS, rows, caption))
         if metrics:
-            st.caption(app_text.RESULTS_NOTE)
+            st.caption(words.RESULTS_NOTE)
 
 
 def _results(scores: app_text.Scores) -> list[str]:
@@ -66,8 +66,8 @@ def show_data() -> None:
             [corpus.title, f"{corpus.n_clips:,}", str(corpus.n_speakers), corpus.licence]
             for corpus in CORPORA
         ]
-        st.html(html.table(app_text.DATA_COLUMNS, rows, app_text.DATA_CAPTION))
-        with st.expander(app_text.DATA_SOURCES):
+        st.html(html.table(words.DATA_COLUMNS, rows, words.DATA_CAPTION))
+        with st.expander(words.DATA_SOURCES):
             for corpus in CORPORA:
                 st.markdown(
                     f"**{corpus.title}** {common.escape_markdown(corpus.citation)} <{corpus.url}>"

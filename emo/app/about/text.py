@@ -3,7 +3,26 @@
 from emo.app.text import MODEL_NAMES, VOTE_KIND
 from emo.classifiers.registry import CLASSIFIERS
 from emo.evaluation.selective import KEPT_ACCURACY
-from emo.formatting import percent
+from emo.formatting import NBSP, percent
+from emo.labels import LABELS
+
+RESULT_COLUMNS = ("Model", "Accuracy", "UAR", "Calibration error")
+RESULT_TESTS = {
+    "corpora": "Unheard corpus",
+    "voices": "Unseen voices",
+    "clips": "Random clips",
+}
+"""Tests whose figures are shown, the one that is nearest to a visitor's clip first."""
+RESULTS_CAPTION = "What was measured of each model"
+RESULTS_NOTE = (
+    "Accuracy: the share of clips named right. UAR: the mean recall over the emotions, so that "
+    f"rare ones count as much as common ones; guessing gives {100 / len(LABELS):.0f}{NBSP}%. "
+    "Calibration error: the mean distance between a stated percentage and the share of answers "
+    "that were right. In brackets: 95\u00a0% intervals, by drawing the test speakers anew."
+)
+DATA_CAPTION = "Collections of recordings"
+DATA_SOURCES = "Where they come from"
+DATA_COLUMNS = ("Collection", "Clips", "Speakers", "Licence")
 
 Section = tuple[str, str]
 """A heading, and what stands under it, as Markdown."""

@@ -14,6 +14,7 @@ from emo import labels
 from emo.app import accuracy_text, clip_cache, common, current_clip, html, player, player_data, url
 from emo.app import text as app_text
 from emo.app.analyse import channels, explanation, recording, timeline, tour, what_if
+from emo.app.analyse import text as analyse_text
 from emo.app.compare import collection
 from emo.app.current_clip import (
     Choice,
@@ -89,7 +90,7 @@ def show_ways_in() -> None:
         left, right = st.columns(2, gap="medium")
         key = _widget_key("up")
         left.file_uploader(
-            app_text.UPLOAD_LABEL,
+            analyse_text.UPLOAD_LABEL,
             key=key,
             on_change=_take_file,
             args=(key, "upload"),
@@ -97,7 +98,7 @@ def show_ways_in() -> None:
         )
         key = _widget_key("mic")
         right.audio_input(
-            app_text.RECORD_LABEL, key=key, on_change=_take_file, args=(key, "recording")
+            analyse_text.RECORD_LABEL, key=key, on_change=_take_file, args=(key, "recording")
         )
         _show_samples()
 
@@ -117,7 +118,7 @@ def _take_file(key: str, origin: str) -> None:
     if file is not None:
         taken[key] = file.file_id
         tour.note_step("pick")
-        name = app_text.RECORDING if origin == "recording" else filenames.clean(file.name)
+        name = analyse_text.RECORDING if origin == "recording" else filenames.clean(file.name)
         take_clip(Choice(name, file.getvalue(), origin))
         return
     choice = chosen()
@@ -169,21 +170,21 @@ def begin_with_new_clip() -> None:
 def _show_samples() -> None:
     samples = list_samples(paths.SAMPLES_DIR)
     if not samples:
-        st.caption(app_text.NO_SAMPLES)
+        st.caption(analyse_text.NO_SAMPLES)
         return
     unsure = [
         sample["emotion"]
         for sample in samples
         if set(predictor.MODEL_KEYS) <= set(sample.get("unsure", ()))
     ]
-    note = app_text.samples_note(unsure)
-    st.html(f'<p class="emo-label">{app_text.SAMPLES_LABEL}<span>{escape(note)}</span></p>')
+    note = analyse_text.samples_note(unsure)
+    st.html(f'<p class="emo-label">{analyse_text.SAMPLES_LABEL}<span>{escape(note)}</span></p>')
     choice = chosen()
     heard = choice.name if choice is not None and choice.origin == "sample" else None
     with st.container(horizontal=True, gap="small", key="samples"):
         for sample in samples:
             st.button(
-                app_text.sample_name(sample["emotion"]),
+                analyse_text.sample_name(sample["emotion"]),
                 key=f"sample-{sample['emotion']}",
                 on_click=_take_sample,
                 args=(sample,),
@@ -194,7 +195,7 @@ def _show_samples() -> None:
 def lead() -> str:
     """What the page is for, and how often its vote is right for a visitor's clip."""
     short = accuracy_text.in_short(common.measured().get(labels.VOTE, {}))
-    return f"{app_text.ANALYSE_LEAD} {short}".strip()
+    return f"{analyse_text.ANALYSE_LEAD} {short}".strip()
 
 
 def show_invitation() -> None:
@@ -360,7 +361,7 @@ def show_sound(choice: Choice, analysis: Analysis) -> None:
         player.show_player(
             block, key, partial(_note_region, key), partial(tour.note_step, "listen")
         )
-    st.caption(app_text.SPECTROGRAM_NOTE)
+    st.caption(analyse_text.SPECTROGRAM_NOTE)
 
 
 def show_what_if(analysis: Analysis) -> None:
@@ -392,7 +393,7 @@ def show_downloads(choice: Choice, analysis: Analysis) -> None:
     """The answers as files, and a way to forget the clip."""
     with st.container(horizontal=True, vertical_alignment="center", key="downloads"):
         st.download_button(
-            app_text.JSON_LABEL,
+            analyse_text.JSON_LABEL,
             partial(as_json, _named(choice, analysis), analysis.prediction),
             "emo.json",
             "application/json",
@@ -400,7 +401,7 @@ def show_downloads(choice: Choice, analysis: Analysis) -> None:
             icon=":material/download:",
         )
         st.download_button(
-            app_text.CSV_LABEL,
+            analyse_text.CSV_LABEL,
             partial(as_csv, _named(choice, analysis), analysis.prediction),
             "emo.csv",
             "text/csv",
@@ -408,10 +409,10 @@ def show_downloads(choice: Choice, analysis: Analysis) -> None:
             icon=":material/download:",
         )
         st.button(
-            app_text.FORGET_LABEL,
+            analyse_text.FORGET_LABEL,
             on_click=_forget,
             type="tertiary",
-            help=app_text.FORGET_HELP,
+            help=analyse_text.FORGET_HELP,
         )
 
 

@@ -35,9 +35,9 @@ def _show_notes(analysis: Analysis) -> None:
     faults = analysis.prediction.faults
     gone = tuple(key for key in common.missing(analysis.prediction) if key not in faults)
     if gone:
-        st.warning(common.escape_markdown(text.missing(gone)))
+        st.warning(common.escape_markdown(analyse_text.missing(gone)))
     if faults:
-        st.warning(common.escape_markdown(text.faulty(tuple(faults))))
+        st.warning(common.escape_markdown(analyse_text.faulty(tuple(faults))))
     for concern in analysis.prediction.speech_warnings:
         st.warning(common.escape_markdown(concern.sentence))
     if analysis.notice in analysis.prediction.warnings:
@@ -70,7 +70,9 @@ def _show_vote(choice: Choice, analysis: Analysis, metrics: common.Metrics) -> N
             st.html(html.trust(trust))
         with right:
             shares = vote.probabilities.tolist()
-            st.html(html.bars(shares, text.VOTE_BARS, len(vote.named)) + _working(prediction))
+            st.html(
+                html.bars(shares, analyse_text.VOTE_BARS, len(vote.named)) + _working(prediction)
+            )
 
 
 def _overline(analysis: Analysis) -> str:
@@ -103,11 +105,11 @@ def _described(choice: Choice, analysis: Analysis) -> str:
     if analysis.channel != MIX:
         parts.append(analyse_text.channel_alone(analysis.channel))
     if analysis.region_s is not None:
-        parts.append(text.region(*analysis.region_s))
+        parts.append(analyse_text.region(*analysis.region_s))
     if choice.origin == "sample":
-        parts.append(text.SYNTHETIC)
+        parts.append(analyse_text.SYNTHETIC)
         if choice.text:
-            parts.append(text.quoted(choice.text))
+            parts.append(analyse_text.quoted(choice.text))
     return " · ".join(parts)
 
 
@@ -141,12 +143,12 @@ def _trust(
     told = []
     if answer.unsure and (len(answer.named) > 1 or not text.still_needed(answer)):
         told.append(text.why_unsure(answer))
-    if answer.calm >= text.CALM_TOLD:
-        told.append(text.calm_left_out(answer.calm))
+    if answer.calm >= analyse_text.CALM_TOLD:
+        told.append(analyse_text.calm_left_out(answer.calm))
     # Of the vote of fewer than three nothing was measured.
     is_measured = key != labels.VOTE or not common.missing(prediction)
     blocks = metrics.get(key, {}) if is_measured else {}
     rows = accuracy_text.for_answer(blocks, answer.label, answer.unsure, is_own)
     if not rows:
-        told.append(text.UNMEASURED)
+        told.append(analyse_text.UNMEASURED)
     return html.Trust(told, accuracy_text.heads(answer.label, answer.unsure), rows)

@@ -6,6 +6,7 @@ from typing import Any
 import streamlit as st
 
 from emo.app import common, controls, html, text, url
+from emo.app.analyse import text as analyse_text
 from emo.app.analyse import tour
 from emo.audio import clip
 from emo.errors import ModelError
@@ -25,7 +26,7 @@ from emo.server import memory
 _SHOWN = "why"
 
 
-@st.cache_data(scope="session", max_entries=8, show_spinner=text.LOOKING_FOR_REASONS)
+@st.cache_data(scope="session", max_entries=8, show_spinner=analyse_text.LOOKING_FOR_REASONS)
 def reasons(
     sha256: str, name: str, region_s: tuple[float, float] | None, _part: clip.Clip
 ) -> Explanation:
@@ -63,13 +64,13 @@ def show_why(sha256: str, name: str, region_s: tuple[float, float] | None, part:
         What the models answered for: the clip, or its region.
     """
     shown = controls.hold(_SHOWN, False)
-    label, help_text = text.WHY_LABEL, text.WHY_HELP
+    label, help_text = analyse_text.WHY_LABEL, analyse_text.WHY_HELP
     if not st.toggle(label, shown, key=_SHOWN, help=help_text, on_change=_note_switch):
         return
     try:
         found = reasons(sha256, name, region_s, part)
     except ModelError:
-        st.caption(text.WHY_NEEDS_ALL)
+        st.caption(analyse_text.WHY_NEEDS_ALL)
         return
     told = {
         "tree": _tree(found),
@@ -82,7 +83,7 @@ def show_why(sha256: str, name: str, region_s: tuple[float, float] | None, part:
                 st.html(told[key])
         offset_s = region_s[0] if region_s else 0.0
         st.html(html.overlay(json.dumps(patches(found.cnn, offset_s))))
-    st.caption(f"{text.WHY_NOTE} {LOG_ODDS}")
+    st.caption(f"{analyse_text.WHY_NOTE} {LOG_ODDS}")
 
 
 def patches(regions: Regions, offset_s: float) -> list[list[Any]]:
@@ -112,10 +113,10 @@ def _tree(found: Explanation) -> str:
     path = found.tree
     shares = [path.share, *(step.share for step in path.steps)]
     *questions, leaf = path_sentences(path)
-    picture = html.steps(shares, text.share_by_question(path.label, shares))
-    told = [text.share_over_questions(path.label), turning_point(path), leaf]
-    more = [(text.all_questions(len(path.steps)), questions)] if path.steps else []
-    more.append((text.READABLE_TREE, [PLAIN_TREE, *surrogate_sentences(path)]))
+    picture = html.steps(shares, analyse_text.share_by_question(path.label, shares))
+    told = [analyse_text.share_over_questions(path.label), turning_point(path), leaf]
+    more = [(analyse_text.all_questions(len(path.steps)), questions)] if path.steps else []
+    more.append((analyse_text.READABLE_TREE, [PLAIN_TREE, *surrogate_sentences(path)]))
     return html.reasons(text.MODEL_NAMES["tree"], [one for one in told if one], picture, more)
 
 

@@ -4,6 +4,7 @@ import streamlit as st
 
 from emo.app import common, current_clip, text
 from emo.app.analyse import analysis
+from emo.app.analyse import text as analyse_text
 from emo.app.teach import session
 from emo.app.teach import text as teach_words
 
@@ -15,12 +16,12 @@ def show_known(choice: current_clip.Choice) -> None:
     if choice.trained is not None:
         corpus = text.CORPUS_NAMES.get(choice.trained.corpus, choice.trained.corpus)
         st.info(
-            common.escape_markdown(text.trained_on(corpus, choice.trained.emotion)),
+            common.escape_markdown(analyse_text.trained_on(corpus, choice.trained.emotion)),
             icon=":material/school:",
         )
         st.page_link(
             MATRICES,
-            label=text.BACK_TO_CELL,
+            label=analyse_text.BACK_TO_CELL,
             icon=":material/arrow_back:",
             query_params=dict(choice.trained.address),
         )

@@ -1,10 +1,70 @@
 """The words on what a recording is like, and on what if it were different.  No Streamlit here."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Any
 
+from emo.app.player_data import LOSSLESS_S
+from emo.app.text import MODELS_IN_TEXT
+from emo.classifiers.registry import CLASSIFIERS
 from emo.features.quality import Quality
-from emo.formatting import NBSP, percent, seconds
+from emo.formatting import NBSP, listed, percent, seconds
 from emo.inference.predictor import Answer
+from emo.labels import LABELS
+
+ANALYSE_TITLE = "The emotion in a voice"
+ANALYSE_LEAD = (
+    "Give it a clip of speech. Three classifiers, built differently and trained on acted "
+    "recordings, each say which of seven acted emotions it sounds most like."
+)
+UPLOAD_LABEL = "Upload a clip"
+RECORD_LABEL = "Record a clip"
+SAMPLES_LABEL = "Or pick a sample"
+SAMPLES_NOTE = (
+    "Synthetic speech, chosen with these models from many tries, so no test of them. No person "
+    "speaks."
+)
+MAX_QUOTED = 90
+CALM_TOLD = 0.1
+"""Share of calm from which on it is said that it was left out."""
+SAMPLE_OF_ALL = "all seven in a minute"
+NO_SAMPLES = "No samples are here. Run `make samples` to make them."
+RECORDING = "Recording"
+JSON_LABEL = "Answers as JSON"
+CSV_LABEL = "Answers as CSV"
+BACK_TO_CELL = "Back to the cell"
+FORGET_LABEL = "Forget this clip"
+FORGET_HELP = "Removes the clip and its answers from this session."
+UNMEASURED = "How often it is right has not been measured yet."
+SYNTHETIC = "synthetic speech"
+VOTE_BARS = "Vote: share of each emotion"
+SPECTROGRAM_NOTE = (
+    "Above, the waveform, shaded where silence at the ends is left out; below, how strong each "
+    "frequency is over time: the brighter, the louder. What plays is mono, up to 8,000 Hz and as "
+    f"loud as it can be, and an MP3 if longer than {LOSSLESS_S:g} s. The models get the sound "
+    "without the MP3, without the shaded silence, and all clips at one level."
+)
+WHY_LABEL = "Why?"
+WHY_HELP = "What made each model answer as it did; the CNN's regions are laid over the spectrogram."
+WHY_NOTE = (
+    "These sentences say what moved a model, not what a feeling is made of. Framed on the "
+    "spectrogram: the parts whose hiding lowers the CNN's answer most; the bluer, the more."
+)
+LOOKING_FOR_REASONS = "Asking the models why …"
+TIMELINE_TITLE = "Over time"
+TIMELINE_NOTE = (
+    "The models answer for windows of three seconds, at most a second apart. Above, the shares of "
+    "the vote; below, the likeliest emotion of each: pale and with a question mark where it is "
+    "unsure. Pauses, and what is not speech, stay blank. Click to go there."
+)
+TIMELINE_FILES = {
+    "csv": "Timeline as CSV",
+    "json": "Timeline as JSON",
+    "srt": "Subtitles (SRT)",
+    "vtt": "Subtitles (WebVTT)",
+}
+SPOKEN_STRETCHES = 12
+WHY_NEEDS_ALL = "The reasons can be given only when all three models are there."
+READABLE_TREE = "In plain questions"
 
 QUALITY_NOTE = (
     "Level and peak are relative to full scale. Noise is steady sound, below the loudest voice; "
@@ -142,3 +202,103 @@ STEPS = {
 def progress(number: int, total: int) -> str:
     """How far the guide is, for those who do not see it."""
     return f"Step {number} of {total}"
+
+
+def trained_on(corpus: str, emotion: str) -> str:
+    """That the models were trained on a clip, and what was acted in it."""
+    return (
+        f"All three models were trained on this clip of {corpus}, acted {emotion}. So what they "
+        "answer here is no test of them. The matrix has the answers of models that were not "
+        "trained on it."
+    )
+
+
+def sample_name(emotion: str) -> str:
+    """What a sample is called on its button: its emotion, or that it has them all."""
+    return emotion if emotion in LABELS else SAMPLE_OF_ALL
+
+
+def samples_note(unsure: Sequence[str]) -> str:
+    """What the samples are, and of which emotions no model is sure.
+
+    Parameters
+    ----------
+    unsure
+        Emotions of the samples that all three models are unsure of.
+    """
+    if not unsure:
+        return SAMPLES_NOTE
+    return f"{SAMPLES_NOTE} All three models are unsure of {listed(unsure)}."
+
+
+def quoted(text: str) -> str:
+    """What a sample says, in quotation marks; of much, how it begins."""
+    if len(text) <= MAX_QUOTED:
+        return f"“{text}”"
+    return f"“{text[:MAX_QUOTED].rsplit(' ', 1)[0]} …”"
+
+
+def calm_left_out(share: float) -> str:
+    """That a good share of what a model said is calm, which is no answer."""
+    return f"It gave {percent(share)} to calm, which is none of the seven and is left out."
+
+
+def share_over_questions(label: str) -> str:
+    """What the columns over the tree's path are."""
+    return f"The share of {label} before the first question, and after each."
+
+
+def share_by_question(label: str, shares: Sequence[float]) -> str:
+    """The columns over the tree's path for those who do not see them."""
+    return f"Share of {label} from question to question: {', '.join(map(percent, shares))}"
+
+
+def all_questions(n: int) -> str:
+    """Above the questions of the tree, which are shown on demand."""
+    return f"All {n} questions, one by one"
+
+
+def region(start_s: float, stop_s: float) -> str:
+    """The selected part of a clip in words."""
+    return f"selected: {start_s:.2f} to {stop_s:.2f}{NBSP}s"
+
+
+def windows_heard(done: int, total: int) -> str:
+    """How far a timeline is, for its progress bar."""
+    return f"{done} of {total} windows answered"
+
+
+def timeline_in_words(stretches: Sequence[Any]) -> str:
+    """The vote over time for those who do not see it, the first stretches one by one."""
+    if not stretches:
+        return "Timeline: no speech was found so far."
+    told = [
+        f"{one.start_s:.0f} to {one.stop_s:.0f} s {one.label}{', unsure' if one.is_unsure else ''}"
+        for one in stretches[:SPOKEN_STRETCHES]
+    ]
+    more = len(stretches) - len(told)
+    return f"The vote over time: {'; '.join(told)}{f'; and {more} more' if more else ''}."
+
+
+def faulty(keys: Sequence[str]) -> str:
+    """That models gave no numbers for a clip, and that the vote is without them."""
+    names = listed([MODELS_IN_TEXT[key] for key in keys])
+    return (
+        f"{names[0].upper()}{names[1:]} gave no answer to this clip: a fault of the model, not of "
+        "your clip. The vote is that of the others; how often it is right was not measured."
+    )
+
+
+def missing(keys: Sequence[str]) -> str:
+    """That models could not be loaded, and whose the vote is without them."""
+    names = listed([MODELS_IN_TEXT[key] for key in keys])
+    left = [MODELS_IN_TEXT[key] for key in MODELS_IN_TEXT if key in CLASSIFIERS and key not in keys]
+    if len(keys) == 1:
+        begin = f"{names[0].upper()}{names[1:]} is missing here, or its files are damaged"
+    else:
+        begin = f"{names[0].upper()}{names[1:]} are missing here, or their files are damaged"
+    whose = listed(left) + (" together" if len(left) > 1 else " alone")
+    return (
+        f"{begin}. The vote is that of {whose}; how often it is right was not measured. Whoever "
+        "runs this page can fetch the folder `models/` again."
+    )

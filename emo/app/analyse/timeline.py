@@ -8,6 +8,7 @@ from typing import Any
 import streamlit as st
 
 from emo.app import clip_cache, common, html, text
+from emo.app.analyse import text as analyse_text
 from emo.audio import clip as audio_clip
 from emo.inference import export
 from emo.inference.predictor import MODEL_KEYS
@@ -48,7 +49,7 @@ def show_timeline(sha256: str, name: str, clip: audio_clip.Clip) -> None:
     """
     if clip.duration_s <= FROM_S:
         return
-    st.header(text.TIMELINE_TITLE, anchor=False)
+    st.header(analyse_text.TIMELINE_TITLE, anchor=False)
     with st.container(border=True, key="timeline"):  # as wide as the player's, so times line up
         place, below = st.empty(), st.empty()
     run = _run_of(sha256, clip)
@@ -58,13 +59,13 @@ def show_timeline(sha256: str, name: str, clip: audio_clip.Clip) -> None:
         run.latest = timeline
         _draw(place, timeline)
         done, total = timeline.done, timeline.total
-        below.progress(done / max(total, 1), text=text.windows_heard(done, total))
+        below.progress(done / max(total, 1), text=analyse_text.windows_heard(done, total))
     below.empty()
     if run.latest.done > n_before:  # it holds the clip no longer
         clip_cache.keep(_RUNS, sha256, run, _RUN_BYTES)
     for remark in export.remarks(run.latest):
         st.warning(common.escape_markdown(remark))
-    st.caption(text.TIMELINE_NOTE)
+    st.caption(analyse_text.TIMELINE_NOTE)
     _show_files(name, run.latest)
 
 
@@ -102,7 +103,7 @@ def _draw(place: Any, timeline: Timeline) -> None:
             timeline.segments_s.tolist(),
             timeline.probabilities[VOTE].tolist(),
             named,
-            text.timeline_in_words(lanes[VOTE]),
+            analyse_text.timeline_in_words(lanes[VOTE]),
         )
     )
 
@@ -111,7 +112,7 @@ def _show_files(name: str, timeline: Timeline) -> None:
     with st.container(horizontal=True, key="timeline-files"):
         for kind, mime, write in _FILES:
             st.download_button(
-                text.TIMELINE_FILES[kind],
+                analyse_text.TIMELINE_FILES[kind],
                 partial(export.written, write, name, timeline),
                 f"emo-timeline.{kind}",
                 mime,

@@ -9,6 +9,12 @@ from emo.evaluation.metrics import N_RESAMPLES
 from emo.evaluation.subsets import ALL, Bin
 from emo.formatting import NBSP, listed, percent, points, tenths
 
+MATRICES_TITLE = "Confusion matrices"
+MATRICES_LEAD = (
+    "What each model answered for clips whose acted emotion is known, and that it was not trained "
+    "on. Each row holds the clips of one emotion; the diagonal is where the model was right."
+)
+
 PROTOCOL_LABEL = "Test"
 SHOW_LABEL = "Numbers"
 CORPUS_LABEL = "Recordings"
