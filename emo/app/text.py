@@ -13,6 +13,14 @@ from emo.labels import VOTE
 Scores = Mapping[str, Any]
 
 
+NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
+
+
+def in_words(number: int) -> str:
+    """Return a small number as a word: "three"; from ten on its digits."""
+    return NUMBERS[number] if number < len(NUMBERS) else str(number)
+
+
 MODEL_NAMES = {key: row.name for key, row in CLASSIFIERS.items()} | {VOTE: "Vote"}
 """Name of each model as the pages show it."""
 SHORT_NAMES = {VOTE: "Vote"} | {key: row.short_name for key, row in CLASSIFIERS.items()}
@@ -22,8 +30,8 @@ MODELS_IN_TEXT = {key: f"the {row.name_in_text}" for key, row in CLASSIFIERS.ite
 MODEL_KINDS = {key: row.summary for key, row in CLASSIFIERS.items()}
 """What each classifier is, in a sentence."""
 VOTE_KIND = (
-    "The percentages of all three, each raised to the power of its weight, multiplied. The weights "
-    "were fitted on clips kept aside."
+    "The product of the percentages of all models, each raised to the power of its weight. The "
+    "weights were fitted on clips kept aside."
 )
 
 ALL_CORPORA = "all"

@@ -1,80 +1,132 @@
-"""The page *About*: purpose, law, privacy, models, measurements, data, licences, limits."""
+"""The page *About*: purpose, law, privacy, models, measurements, data, licences and limits.
+
+The prose is in ``about.md``; the figures in it and the tables under it come from here.
+"""
+
+import functools
+from collections.abc import Callable
+from pathlib import Path
 
 import streamlit as st
-from streamlit.delta_generator import DeltaGenerator
 
 from emo import formatting
 from emo.app import common, html
 from emo.app import text as app_text
-from emo.app.about import text as words
+from emo.classifiers.registry import CLASSIFIERS
 from emo.corpora.catalogue import CORPORA
+from emo.evaluation.selective import KEPT_ACCURACY
+from emo.labels import LABELS, VOTE
+
+PROTOCOLS = {
+    "corpora": (
+        "Unheard corpus",
+        "each of the four corpora in turn is kept out of training. This is nearest to a recording "
+        "of your own.",
+    ),
+    "voices": (
+        "Unseen voices",
+        "no speaker of the test is in the training data, but others in the same studios are.",
+    ),
+    "clips": (
+        "Random clips",
+        "a random fifth of the clips is the test, so its speakers are in the training data too. "
+        "These figures are too good.",
+    ),
+}
+"""Title and meaning of each test shown, the one nearest to a visitor's clip first."""
+RESULT_COLUMNS = ("Model", "Accuracy", "UAR", "Calibration error")
+RESULTS_CAPTION = "Results of each model"
+RESULTS_NOTE = (
+    "Accuracy: the share of clips answered right. UAR: the mean recall over the emotions, so that "
+    "rare ones count as much as common ones; guessing gives "
+    f"{formatting.percent(1 / len(LABELS))}. Calibration error: the mean distance between the "
+    "percentage of an answer and the share of answers that were right. In brackets: "
+    f"95{formatting.NBSP}% intervals, by resampling the test speakers."
+)
+DATA_CAPTION = "Collections of recordings"
+DATA_SOURCES = "Sources"
+DATA_COLUMNS = ("Collection", "Clips", "Speakers", "Licence")
+
+_PROSE = Path(__file__).with_name("about.md")
 
 
-def _section(section: words.Section) -> DeltaGenerator:
-    """The right-hand part of a section, its text begun, its heading on the left."""
-    title, text = section
-    st.divider(width="stretch")
-    left, right = st.columns([1, 3], gap="medium")
-    left.header(title, anchor=False)
-    right.markdown(text)
-    return right
+@functools.cache
+def prose() -> dict[str, str]:
+    """Return the Markdown under each heading of ``about.md``, its figures filled in."""
+    names = [
+        *(f"- **{row.name}**: {row.description}" for row in CLASSIFIERS.values()),
+        f"- **{app_text.MODEL_NAMES[VOTE]}**: {app_text.VOTE_KIND}",
+    ]
+    text = _PROSE.read_text(encoding="utf-8").format(
+        n_models=app_text.in_words(len(CLASSIFIERS)),
+        models="\n".join(names),
+        protocols="\n".join(f"- **{title}**: {text}" for title, text in PROTOCOLS.values()),
+        kept_accuracy=formatting.percent(KEPT_ACCURACY),
+    )
+    sections = [part.partition("\n") for part in text.removeprefix("# ").split("\n## ")]
+    return {heading: body.strip() for heading, _, body in sections}
 
 
-def show_purpose() -> None:
-    """What it is for and not for, what the law asks, and what happens to the audio."""
-    _section(words.PURPOSE)
-    _section(words.LAW)
-    _section(words.PRIVACY)
+def introduction() -> tuple[str, str]:
+    """Return the title of the page and the sentences under it."""
+    return next(iter(prose().items()))
 
 
-def show_models() -> None:
-    """What the models are, and how often they are right."""
-    _section(words.MODELS)
-    with _section(words.MEASURES):
-        metrics = common.metrics_or_sentence()
-        for protocol, title in words.RESULT_TESTS.items():
-            if any(protocol in blocks for blocks in metrics.values()):
-                rows = [
-                    [app_text.MODEL_NAMES[key], *_results(blocks.get(protocol, {}))]
-                    for key, blocks in metrics.items()
-                ]
-                st.markdown(f"**{title}**")
-                caption = f"{words.RESULTS_CAPTION}: {title}"
-                st.html(html.table(words.RESULT_COLUMNS, rows, caption))
-        if metrics:
-            st.caption(words.RESULTS_NOTE)
+def show_sections() -> None:
+    """Show every section, its heading on the left, and the tables that belong to it."""
+    for heading, text in list(prose().items())[1:]:
+        st.divider(width="stretch")
+        left, right = st.columns([1, 3], gap="medium")
+        left.header(heading, anchor=False)
+        with right:
+            st.markdown(text)
+            if heading in TABLES:
+                TABLES[heading]()
+
+
+def _show_results() -> None:
+    metrics = common.metrics_or_sentence()
+    for protocol, (title, _) in PROTOCOLS.items():
+        if any(protocol in blocks for blocks in metrics.values()):
+            rows = [
+                [app_text.MODEL_NAMES[key], *_results(blocks.get(protocol, {}))]
+                for key, blocks in metrics.items()
+            ]
+            st.markdown(f"**{title}**")
+            st.html(html.table(RESULT_COLUMNS, rows, f"{RESULTS_CAPTION}: {title}"))
+    if metrics:
+        st.caption(RESULTS_NOTE)
 
 
 def _results(scores: app_text.Scores) -> list[str]:
-    """What the columns of results say of one model; "–" where it was not measured."""
+    """Return the columns of results of a model; "–" where it was not measured."""
     error = formatting.points(scores["ece"]) if "ece" in scores else "–"
     return [_rate(scores, "accuracy"), _rate(scores, "uar"), error]
 
 
 def _rate(scores: app_text.Scores, name: str) -> str:
-    """A rate with its interval, where it has one."""
+    """Return a rate with its interval, where it has one."""
     if name not in scores:
         return "–"
     between = formatting.interval(scores.get("intervals", {}).get(name))
     return formatting.tenths(scores[name]) + (f" ({between})" if between else "")
 
 
-def show_data() -> None:
-    """The collections of recordings, with their licences."""
-    with _section(words.DATA):
-        rows = [
-            [corpus.title, f"{corpus.n_clips:,}", str(corpus.n_speakers), corpus.licence]
-            for corpus in CORPORA
-        ]
-        st.html(html.table(words.DATA_COLUMNS, rows, words.DATA_CAPTION))
-        with st.expander(words.DATA_SOURCES):
-            for corpus in CORPORA:
-                st.markdown(
-                    f"**{corpus.title}** {common.escape_markdown(corpus.citation)} <{corpus.url}>"
-                )
-    _section(words.LICENCES)
+def _show_corpora() -> None:
+    rows = [
+        [corpus.title, f"{corpus.n_clips:,}", str(corpus.n_speakers), corpus.licence]
+        for corpus in CORPORA
+    ]
+    st.html(html.table(DATA_COLUMNS, rows, DATA_CAPTION))
+    with st.expander(DATA_SOURCES):
+        for corpus in CORPORA:
+            st.markdown(
+                f"**{corpus.title}** {common.escape_markdown(corpus.citation)} <{corpus.url}>"
+            )
 
 
-def show_limits() -> None:
-    """What the figures do not cover."""
-    _section(words.LIMITS)
+TABLES: dict[str, Callable[[], None]] = {
+    "How they were measured": _show_results,
+    "The data": _show_corpora,
+}
+"""What draws the tables of a section, by its heading in ``about.md``."""
