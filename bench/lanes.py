@@ -32,12 +32,12 @@ POSITION_KERNEL, POSITION_GROUPS = 128, 16
 def emo_features(path: str) -> Work:
     """Emo: decode, then all that the three classifiers take."""
     from emo.audio.clip import load
-    from emo.features.frames import analyse, cnn_input
-    from emo.features.functionals import functionals
+    from emo.features.frames import analyse, log_mel_spectrogram
+    from emo.features.functionals import compute_functionals
 
     def work() -> object:
         frames = analyse(load(path).samples)
-        return functionals(frames), cnn_input(frames)
+        return compute_functionals(frames), log_mel_spectrogram(frames)
 
     return work
 

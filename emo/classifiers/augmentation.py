@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from emo.audio.activity import Floats
-from emo.features.frames import CNN_SCALE_DB, N_MELS
+from emo.features.frames import N_MELS, SPECTROGRAM_SCALE_DB
 
 STRETCH = (0.85, 1.18)
 SHIFT_BANDS = 3.5
@@ -56,7 +56,7 @@ def equalise(batch: Floats, rng: np.random.Generator) -> Floats:
     """Spectra with a smooth random gain over the bands, as by another microphone or room."""
     waves = np.cos(np.pi * np.arange(1, 5)[:, None] * (np.arange(N_MELS) + 0.5) / N_MELS)
     weights = rng.normal(0, EQUALISER_DB / 2, (len(batch), 4)) / np.arange(1, 5)
-    return batch + (weights @ waves / CNN_SCALE_DB).astype(np.float32)[:, None]
+    return batch + (weights @ waves / SPECTROGRAM_SCALE_DB).astype(np.float32)[:, None]
 
 
 def add_noise(batch: Floats, rng: np.random.Generator) -> Floats:
@@ -64,12 +64,14 @@ def add_noise(batch: Floats, rng: np.random.Generator) -> Floats:
     n = len(batch)
     noisy = np.flatnonzero(rng.random(n) < NOISE_SHARE)
     loud = batch[noisy].mean(axis=2).max(axis=1)
-    below = rng.uniform(*NOISE_RANGE_DB, len(noisy)) / CNN_SCALE_DB
+    below = rng.uniform(*NOISE_RANGE_DB, len(noisy)) / SPECTROGRAM_SCALE_DB
     tilt = rng.uniform(-0.6, 0.3, (len(noisy), 1)) * np.linspace(0, 1, N_MELS)
     steady = ((loud - below)[:, None] + tilt).astype(np.float32)[:, None]
     grain = rng.standard_normal(batch[noisy].shape, np.float32)
-    noise = steady + grain * np.float32(NOISE_GRAIN_DB / CNN_SCALE_DB)
-    factor = np.float32(CNN_SCALE_DB / 10 * np.log(10))  # from views to natural log of power
+    noise = steady + grain * np.float32(NOISE_GRAIN_DB / SPECTROGRAM_SCALE_DB)
+    factor = np.float32(
+        SPECTROGRAM_SCALE_DB / 10 * np.log(10)
+    )  # from views to natural log of power
     result = batch.copy()
     result[noisy] = np.log(np.exp(batch[noisy] * factor) + np.exp(noise * factor)) / factor
     return result
@@ -104,7 +106,7 @@ def mix(
     return mixed, targets * weight[:, None] + targets[other] * (1 - weight[:, None])
 
 
-def augment_views(views: Sequence[Floats], length: int, rng: np.random.Generator) -> Floats:
+def augment_spectrograms(views: Sequence[Floats], length: int, rng: np.random.Generator) -> Floats:
     """A training batch, float32 (n, length, 64), each clip's mean taken out again."""
     batch = equalise(warp_bands(stretch_to(views, length), rng), rng)
     batch = add_noise(batch, rng)

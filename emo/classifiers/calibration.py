@@ -29,11 +29,11 @@ _UNREADABLE = (
     OverflowError,
     RecursionError,
 )
-SMALLEST = 1e-7  # a probability of zero has no logarithm
+MIN_PROBABILITY = 1e-7  # a probability of zero has no logarithm
 
 
 def _log(probabilities: np.ndarray) -> np.ndarray:
-    return np.log(np.maximum(np.asarray(probabilities, np.float64), SMALLEST))
+    return np.log(np.maximum(np.asarray(probabilities, np.float64), MIN_PROBABILITY))
 
 
 def _normalise(logits: np.ndarray) -> np.ndarray:

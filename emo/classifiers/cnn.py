@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from emo.classifiers.augmentation import STRETCH, augment_views
+from emo.classifiers.augmentation import STRETCH, augment_spectrograms
 from emo.classifiers.batches import (
     N_OUTPUTS,
     Batch,
@@ -144,5 +144,5 @@ def _augmented_views(train: Batch, rng: np.random.Generator) -> Iterator[tuple[A
     targets = soft_targets(train, CNN_SMOOTHING, CNN_LISTENERS)
     for i in rng.permutation(len(parts)):
         rows, length = parts[i]
-        batch = augment_views([views[j] for j in rows], length, rng)
+        batch = augment_spectrograms([views[j] for j in rows], length, rng)
         yield batch, targets[rows]

@@ -19,15 +19,19 @@ from emo.classifiers.mlp import predict_mlp
 from emo.features.functionals import functional_table
 
 TREE_RIDGE = 0.01  # of the mean variance of a functional
-TREE_SMALLEST_LEAF = 25
+TREE_MIN_LEAF = 25
 TREE_PRUNING = 1e-5
-TREE_TEACHER = 0.5  # share of what is taught that the perceptron says; the rest is the acted label
-TREE_SMALLEST_SHARE = 1e-3  # taught, for the axes: a share of none has no logarithm
+TREE_TEACHER = (
+    0.5  # share of what is taught that the perceptron says; the rest is the acted label
+)
+TREE_MIN_SHARE = 1e-3  # taught, for the axes: a share of none has no logarithm
 TREE_FLOOR = 1e-4  # least probability of a leaf
-PLAIN_DEPTH = 6
-PLAIN_SMALLEST_LEAF = 100
-PLAIN_LEFT_OUT = "cepstrum"  # the group of functionals whose values say nothing to a reader
-PLAIN = "plain_"  # begins the names of the readable tree's arrays
+SURROGATE_DEPTH = 6
+SURROGATE_MIN_LEAF = 100
+SURROGATE_EXCLUDED_GROUP = (
+    "cepstrum"  # the group of functionals whose values say nothing to a reader
+)
+SURROGATE = "plain_"  # begins the names of the readable tree's arrays
 
 
 def fit_tree(
@@ -45,8 +49,7 @@ def fit_tree(
     what a perceptron of the same training clips says (distillation, Hinton et al. 2015), where the
     arrays of one are given as ``teacher``.
 
-    Beside it a readable tree is fitted to the same (:func:`fit_plain`), which gives no answers and
-    is there to explain.
+    A surrogate tree (:func:`fit_surrogate`) is fitted to the same and serves explanations alone.
     """
     from sklearn.tree import DecisionTreeRegressor
 
@@ -60,12 +63,12 @@ def fit_tree(
     centre = scaled.mean(axis=0).astype(np.float32)
     projection = fit_axes(scaled - centre, taught)
     tree = DecisionTreeRegressor(
-        min_samples_leaf=TREE_SMALLEST_LEAF, ccp_alpha=TREE_PRUNING, random_state=seed
+        min_samples_leaf=TREE_MIN_LEAF, ccp_alpha=TREE_PRUNING, random_state=seed
     )
     tree.fit((scaled - centre) @ projection, taught)
     arrays = {**scaling, "centre": centre, "projection": projection, **_tree_arrays(tree)}
-    plain = fit_plain(np.concatenate(sources), taught, seed)
-    arrays |= {PLAIN + name: values for name, values in plain.items()}
+    plain = fit_surrogate(np.concatenate(sources), taught, seed)
+    arrays |= {SURROGATE + name: values for name, values in plain.items()}
     if progress:
         progress(1, 1, {})
     return Fitted(arrays, [])
@@ -84,7 +87,7 @@ def fit_axes(centred: np.ndarray, taught: np.ndarray) -> np.ndarray:
     taught : float64 (n, 8), probabilities
     """
     rows = centred.astype(np.float64)
-    stands_out = np.log(np.maximum(taught, TREE_SMALLEST_SHARE))
+    stands_out = np.log(np.maximum(taught, TREE_MIN_SHARE))
     stands_out -= stands_out.mean(axis=1, keepdims=True)
     scatter = rows.T @ rows
     ridge = TREE_RIDGE * np.trace(scatter) / len(scatter)
@@ -94,7 +97,7 @@ def fit_axes(centred: np.ndarray, taught: np.ndarray) -> np.ndarray:
     return np.asarray(weights, np.float32)
 
 
-def fit_plain(vectors: np.ndarray, taught: np.ndarray, seed: int) -> Arrays:
+def fit_surrogate(vectors: np.ndarray, taught: np.ndarray, seed: int) -> Arrays:
     """A readable tree: at most six questions, each about one functional in its own unit.
 
     Cepstra are left out, since nobody can say what a value of one means.
@@ -106,9 +109,9 @@ def fit_plain(vectors: np.ndarray, taught: np.ndarray, seed: int) -> Arrays:
     """
     from sklearn.tree import DecisionTreeRegressor
 
-    told = np.flatnonzero([group != PLAIN_LEFT_OUT for _, group in functional_table()])
+    told = np.flatnonzero([group != SURROGATE_EXCLUDED_GROUP for _, group in functional_table()])
     tree = DecisionTreeRegressor(
-        max_depth=PLAIN_DEPTH, min_samples_leaf=PLAIN_SMALLEST_LEAF, random_state=seed
+        max_depth=SURROGATE_DEPTH, min_samples_leaf=SURROGATE_MIN_LEAF, random_state=seed
     )
     arrays = _tree_arrays(tree.fit(vectors[:, told], taught))
     asked = arrays["axis"] >= 0
@@ -131,9 +134,9 @@ def _tree_arrays(tree: Any) -> Arrays:
 def surrogate_arrays(arrays: Arrays) -> Arrays:
     """The readable tree among the arrays of a tree, under the names that every tree has."""
     return {
-        name.removeprefix(PLAIN): values
+        name.removeprefix(SURROGATE): values
         for name, values in arrays.items()
-        if name.startswith(PLAIN)
+        if name.startswith(SURROGATE)
     }
 
 
@@ -148,7 +151,7 @@ def check_tree(arrays: Arrays, n_inputs: int) -> None:
     shapes: dict[str, tuple[int, ...]] = dict.fromkeys(("mean", "deviation", "centre"), (n_inputs,))
     shapes |= {"projection": (n_inputs, N_OUTPUTS)}
     whole = []
-    for start in ("", PLAIN):
+    for start in ("", SURROGATE):
         n_nodes = len(arrays[f"{start}left"])
         shapes |= {f"{start}{name}": (n_nodes,) for name in ("left", "right", "axis", "threshold")}
         shapes |= {f"{start}probabilities": (n_nodes, N_OUTPUTS)}
@@ -182,7 +185,7 @@ def predict_tree(arrays: Arrays, vectors: np.ndarray) -> np.ndarray:
     return _reach_leaves(arrays, axis_values(arrays, vectors))
 
 
-def predict_plain(arrays: Arrays, vectors: np.ndarray) -> np.ndarray:
+def predict_surrogate(arrays: Arrays, vectors: np.ndarray) -> np.ndarray:
     """The same by the readable tree, whose axes are the functionals themselves."""
     return _reach_leaves(surrogate_arrays(arrays), np.asarray(vectors, np.float32))
 

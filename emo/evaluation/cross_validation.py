@@ -16,7 +16,7 @@ from emo.classifiers.batches import Batch, Fitted, Inputs
 from emo.classifiers.fitting import softmax
 from emo.classifiers.registry import CLASSIFIERS
 from emo.classifiers.storage import Network, network_bytes, writes_network
-from emo.classifiers.tree import predict_plain
+from emo.classifiers.tree import predict_surrogate
 from emo.corpora.catalogue import Recording
 from emo.corpora.splits import Fold, folds
 from emo.errors import CorpusError
@@ -92,7 +92,7 @@ def serving_predictor(key: str, fitted: Fitted) -> Callable[[Batch], np.ndarray]
 
 
 def _hear_plain(fitted: Fitted, batch: Batch) -> np.ndarray:
-    return predict_plain(fitted.arrays, batch.clips.vectors)
+    return predict_surrogate(fitted.arrays, batch.clips.vectors)
 
 
 def run_fold(job: Job, dataset: Dataset, fold: Fold, place: int = 0) -> Outcome:

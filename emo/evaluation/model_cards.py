@@ -16,7 +16,7 @@ from emo.classifiers.cnn import CNN_COPIES, CNN_LISTENERS
 from emo.classifiers.mlp import MLP_COPIES, MLP_LISTENERS
 from emo.classifiers.registry import CLASSIFIERS
 from emo.classifiers.storage import WEIGHTS
-from emo.classifiers.tree import PLAIN_DEPTH, TREE_TEACHER
+from emo.classifiers.tree import SURROGATE_DEPTH, TREE_TEACHER
 from emo.corpora.catalogue import CORPORA
 from emo.corpora.splits import CALIBRATION_ONE_IN
 from emo.errors import ModelError
@@ -176,8 +176,8 @@ def _plain(models: Path, key: str, voices: Mapping[str, Any]) -> str:
     told = [
         "### In plain questions",
         "Beside the tree a readable one is fitted to the same, which gives no answers and is there "
-        f"to explain. It asks at most {PLAIN_DEPTH} questions, each about one measurement in its "
-        "own unit, cepstra left out.",
+        f"to explain. It asks at most {SURROGATE_DEPTH} questions, each about one measurement in "
+        "its own unit, cepstra left out.",
     ]
     if block := voices.get("plain"):
         low, high = block["intervals"]["accuracy"]

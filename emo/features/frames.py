@@ -47,8 +47,8 @@ PAUSE_DB = -30.0  # a quieter frame belongs to a pause
 LONG_FRAMES = 6_000  # a minute; longer clips are measured in pieces of this, to bound the memory
 BLOCK_FRAMES = 64  # computed at once: what a block takes stays in the processor's cache
 
-CNN_HOP_FRAMES = 2  # the CNN sees 20 ms frames
-CNN_SCALE_DB = 20.0
+SPECTROGRAM_HOP_FRAMES = 2  # the CNN sees 20 ms frames
+SPECTROGRAM_SCALE_DB = 20.0
 
 
 @dataclass(frozen=True)
@@ -297,13 +297,17 @@ def analyse(samples: Floats) -> Frames:
     )
 
 
-def cnn_input(frames: Frames) -> Floats:
+def log_mel_spectrogram(frames: Frames) -> Floats:
     """The CNN's view: log-mel at 20 ms, its own mean taken out, float32 (time, 64).
 
-    Multiply by ``CNN_SCALE_DB`` to get dB relative to the clip's mean.
+    Multiply by ``SPECTROGRAM_SCALE_DB`` to get dB relative to the clip's mean.
     """
-    pairs = len(frames.mel) // CNN_HOP_FRAMES
-    mel = frames.mel[: pairs * CNN_HOP_FRAMES].reshape(pairs, CNN_HOP_FRAMES, N_MELS).mean(axis=1)
+    pairs = len(frames.mel) // SPECTROGRAM_HOP_FRAMES
+    mel = (
+        frames.mel[: pairs * SPECTROGRAM_HOP_FRAMES]
+        .reshape(pairs, SPECTROGRAM_HOP_FRAMES, N_MELS)
+        .mean(axis=1)
+    )
     decibel = to_db(mel)
-    view: Floats = (decibel - decibel.mean()) / np.float32(CNN_SCALE_DB)
+    view: Floats = (decibel - decibel.mean()) / np.float32(SPECTROGRAM_SCALE_DB)
     return view

@@ -395,7 +395,7 @@ def describe_timing(frames: Frames) -> Floats:
     )
 
 
-def functionals(frames: Frames) -> Floats:
+def compute_functionals(frames: Frames) -> Floats:
     """The whole vector, float32 (n_functionals,), in the order of :func:`functional_names`."""
     strength = np.clip(frames.strength, 0.01, 0.99)
     ratio_db = 10.0 * np.log10(strength / (1.0 - strength))  # Boersma (1993)

@@ -19,16 +19,16 @@ from emo.classifiers.storage import Model
 from emo.classifiers.tree import axis_values, surrogate_arrays
 from emo.errors import ModelError
 from emo.features.frames import (
-    CNN_HOP_FRAMES,
     FRAME_S,
     MEL_RANGE_HZ,
     N_MELS,
+    SPECTROGRAM_HOP_FRAMES,
     analyse,
-    cnn_input,
     hz_to_mel,
+    log_mel_spectrogram,
     mel_to_hz,
 )
-from emo.features.functionals import functional_table, functionals
+from emo.features.functionals import compute_functionals, functional_table
 from emo.inference.predictor import Models, Prediction, predict
 from emo.labels import INDEX, LABELS, TRAINED_LABELS
 
@@ -231,7 +231,7 @@ def explain(clip: Clip, models: Models) -> Explanation:
     for fault in (*models.faults.values(), *prediction.faults.values()):
         raise ModelError(fault)
     frames = analyse(clip.samples)
-    vector, view = functionals(frames), cnn_input(frames)
+    vector, view = compute_functionals(frames), log_mel_spectrogram(frames)
     labels = {key: answer.label for key, answer in prediction.answers.items()}
     temperatures = models.calibration.temperatures
     network, perceptron = models.classifiers["cnn"], models.classifiers["mlp"]
@@ -347,7 +347,7 @@ def explain_network(score: Score, view: Floats, label: str, start_s: float = 0.0
     drops = np.array([drop([i]) for i in range(columns * rows)])
     marked = mark(drops)
     marked_drop, unmarked_drop = compare_hidden(drop, marked)
-    time_s = start_s + times * CNN_HOP_FRAMES * FRAME_S
+    time_s = start_s + times * SPECTROGRAM_HOP_FRAMES * FRAME_S
     edges_hz = _band_edges_hz(bands)
     patches = tuple(
         Patch(

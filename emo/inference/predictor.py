@@ -21,8 +21,8 @@ from emo.classifiers.calibration import (
 from emo.classifiers.registry import CLASSIFIERS
 from emo.classifiers.storage import Model, load_model
 from emo.errors import ModelError, ModelFaultError
-from emo.features.frames import analyse, cnn_input
-from emo.features.functionals import functionals
+from emo.features.frames import analyse, log_mel_spectrogram
+from emo.features.functionals import compute_functionals
 from emo.features.quality import Quality, compare_altered, measure_quality
 from emo.features.speech import SpeechWarning, speech_warnings
 from emo.labels import CALM, LABELS, TRAINED_INDEX, VOTE
@@ -285,7 +285,7 @@ def measure(
     """The features of a clip, its concerns and its quality; its frames, 93 MB of 600 s, go."""
     frames = analyse(clip.samples)
     doubt, quality = speech_warnings(frames), measure_quality(clip, frames)
-    return (functionals(frames), cnn_input(frames)), doubt, quality
+    return (compute_functionals(frames), log_mel_spectrogram(frames)), doubt, quality
 
 
 def predict_many(clips: Sequence[Clip], models: Models) -> list[Prediction]:

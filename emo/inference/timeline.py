@@ -19,8 +19,8 @@ import numpy.typing as npt
 from emo.audio.activity import Floats
 from emo.audio.clip import Clip, centre
 from emo.errors import ModelFaultError
-from emo.features.frames import FRAME_S, HOP, analyse, cnn_input
-from emo.features.functionals import functionals
+from emo.features.frames import FRAME_S, HOP, analyse, log_mel_spectrogram
+from emo.features.functionals import compute_functionals
 from emo.features.measures import Flags, stretches
 from emo.features.speech import SpeechWarning, find_speech
 from emo.inference.predictor import Answer, Models, answer, probabilities, to_answers
@@ -151,7 +151,7 @@ def _follow(clip: Clip, models: Models, threads: int) -> Generator[Timeline, Non
     def hear(pair: tuple[Span, tuple[float, float]]) -> dict[str, np.ndarray]:
         start, stop = pair[0]
         frames = analyse(centre(clip.samples[start * HOP : stop * HOP]))
-        return probabilities([(functionals(frames), cnn_input(frames))], models)
+        return probabilities([(compute_functionals(frames), log_mel_spectrogram(frames))], models)
 
     yield so_far()
     with ThreadPoolExecutor(threads) as pool:  # closed early, `map` drops what has not begun

@@ -19,8 +19,8 @@ from tqdm import tqdm
 from emo.audio.clip import SAMPLES_VERSION, centre, decode
 from emo.corpora.catalogue import Recording
 from emo.errors import AudioError
-from emo.features.frames import FEATURES_VERSION, N_MELS, analyse, cnn_input
-from emo.features.functionals import functional_names, functionals
+from emo.features.frames import FEATURES_VERSION, N_MELS, analyse, log_mel_spectrogram
+from emo.features.functionals import compute_functionals, functional_names
 from emo.system.files import naming
 from emo.system.paths import cache_directory
 from emo.system.spawn import WorkerContext
@@ -82,7 +82,7 @@ def _compute(paths: Sequence[Path], alteration: str) -> list[Row]:
             if alteration:
                 samples = degrade(samples, alteration, digest)
             frames = analyse(samples)
-            rows.append((digest, functionals(frames), cnn_input(frames), ""))
+            rows.append((digest, compute_functionals(frames), log_mel_spectrogram(frames), ""))
         except AudioError as error:
             empty = np.zeros(len(functional_names()), np.float32)
             rows.append((digest, empty, np.zeros((1, N_MELS), np.float32), str(error)))

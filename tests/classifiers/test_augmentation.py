@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from emo.classifiers import augmentation
-from emo.features.frames import CNN_SCALE_DB, N_MELS
+from emo.features.frames import N_MELS, SPECTROGRAM_SCALE_DB
 
 
 def batch(n=4, length=40, seed=0):
@@ -61,7 +61,7 @@ def test_equal_powers_add_three_decibels(monkeypatch):
     monkeypatch.setattr(augmentation, "NOISE_SHARE", 1.1)
     flat = np.zeros((1, 6, N_MELS), np.float32)
     noisy = augmentation.add_noise(flat, np.random.default_rng(0))[0, 0, 0]  # the tilt begins at 0
-    assert noisy * CNN_SCALE_DB == pytest.approx(10 * np.log10(2), abs=1e-3)
+    assert noisy * SPECTROGRAM_SCALE_DB == pytest.approx(10 * np.log10(2), abs=1e-3)
 
 
 def test_masks_hide_no_more_than_they_may():
@@ -85,7 +85,9 @@ def test_mixup_mixes_inputs_and_targets_alike():
 
 def test_a_batch_is_centred_before_masks_and_repeats_from_its_seed():
     views = [batch(1, length)[0] for length in (38, 40, 44)]
-    one, other = (augmentation.augment_views(views, 40, np.random.default_rng(7)) for _ in range(2))
+    one, other = (
+        augmentation.augment_spectrograms(views, 40, np.random.default_rng(7)) for _ in range(2)
+    )
     np.testing.assert_array_equal(one, other)
     assert one.dtype == np.float32
     assert np.abs(one.mean(axis=(1, 2))).max() < 0.1

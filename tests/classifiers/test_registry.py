@@ -42,7 +42,7 @@ def small(monkeypatch):
     monkeypatch.setattr(cnn, "CNN_BATCH", 16)
     monkeypatch.setattr(mlp, "MLP_WIDTHS", (16,))
     monkeypatch.setattr(mlp, "MLP_BATCH", 16)
-    monkeypatch.setattr(tree, "TREE_SMALLEST_LEAF", 3)
+    monkeypatch.setattr(tree, "TREE_MIN_LEAF", 3)
 
 
 def test_the_table_has_the_three():
@@ -116,7 +116,7 @@ def test_the_ridge_of_the_axes_is_that_of_scikit_learn():
     rows = rng.normal(size=(60, 12)) * rng.uniform(0.2, 2.0, 12)
     rows -= rows.mean(axis=0)
     shares = rng.dirichlet(np.ones(8), 60)
-    logs = np.log(np.maximum(shares, tree.TREE_SMALLEST_SHARE))
+    logs = np.log(np.maximum(shares, tree.TREE_MIN_SHARE))
     ridge = tree.TREE_RIDGE * np.sum(rows**2) / 12
     oracle = linear_model.Ridge(ridge).fit(rows, logs - logs.mean(axis=1, keepdims=True))
     np.testing.assert_allclose(tree.fit_axes(rows, shares), oracle.coef_.T, atol=1e-5)
@@ -127,16 +127,18 @@ def test_the_readable_tree_asks_about_functionals_that_can_be_read():
     rng = np.random.default_rng(0)
     targets = np.arange(1600) % len(LABELS)
     vectors = rng.normal(0, 1, (len(targets), len(table))).astype(np.float32)
-    told = [i for i, (_, group) in enumerate(table) if group != tree.PLAIN_LEFT_OUT]
-    untold = [i for i, (_, group) in enumerate(table) if group == tree.PLAIN_LEFT_OUT]
+    told = [i for i, (_, group) in enumerate(table) if group != tree.SURROGATE_EXCLUDED_GROUP]
+    untold = [i for i, (_, group) in enumerate(table) if group == tree.SURROGATE_EXCLUDED_GROUP]
     for label in range(len(LABELS)):  # the label shows in both, in the cepstrum more
         vectors[targets == label, told[10 * label]] += 3.0
         vectors[targets == label, untold[10 * label]] += 9.0
-    arrays = tree.fit_plain(vectors, np.eye(8)[targets], seed=0)
+    arrays = tree.fit_surrogate(vectors, np.eye(8)[targets], seed=0)
     asked = set(arrays["axis"][arrays["left"] >= 0].tolist())
     assert len(asked) >= len(LABELS) - 1
     assert asked <= {told[10 * label] for label in range(len(LABELS))}
-    found = tree.predict_plain({tree.PLAIN + name: rows for name, rows in arrays.items()}, vectors)
+    found = tree.predict_surrogate(
+        {tree.SURROGATE + name: rows for name, rows in arrays.items()}, vectors
+    )
     assert (found.argmax(axis=1) == targets).mean() > 0.6
 
 
@@ -149,7 +151,7 @@ def test_the_readable_tree_has_at_most_six_questions_in_a_row():
     rng = np.random.default_rng(1)
     vectors = rng.normal(size=(12_800, WIDTH)).astype(np.float32)
     taught = softmax(rng.normal(size=(len(vectors), 8)))
-    assert depth(tree.fit_plain(vectors, taught, seed=0)) == tree.PLAIN_DEPTH
+    assert depth(tree.fit_surrogate(vectors, taught, seed=0)) == tree.SURROGATE_DEPTH
 
 
 def test_the_stored_perceptron_answers_as_keras_does(monkeypatch):

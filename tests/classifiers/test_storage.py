@@ -12,7 +12,7 @@ import pytest
 
 from emo.classifiers import storage
 from emo.classifiers.fitting import softmax
-from emo.classifiers.tree import PLAIN
+from emo.classifiers.tree import SURROGATE
 from emo.errors import ModelError
 from emo.inference.predictor import MODEL_KEYS
 from emo.system.paths import MODELS_DIR
@@ -109,8 +109,8 @@ def test_a_tree_that_leads_back_is_refused(models):
 
 def test_a_readable_tree_that_asks_about_no_functional_is_refused(models):
     with np.load(models / "tree" / storage.WEIGHTS) as stored:
-        axis = stored[PLAIN + "axis"]
-    change_arrays(models / "tree", **{PLAIN + "axis": np.where(axis >= 0, 10**6, axis)})
+        axis = stored[SURROGATE + "axis"]
+    change_arrays(models / "tree", **{SURROGATE + "axis": np.where(axis >= 0, 10**6, axis)})
     with pytest.raises(ModelError, match="an axis that is not there"):
         storage.load_model(models / "tree")
 

@@ -178,14 +178,16 @@ def test_neither_silence_around_nor_loudness_matters(before, after, gain_db):
     np.testing.assert_allclose(one.mel_db, other.mel_db, atol=2e-3)
     np.testing.assert_array_equal(np.isnan(one.pitch_hz), np.isnan(other.pitch_hz))
     np.testing.assert_allclose(
-        features_frames.cnn_input(one), features_frames.cnn_input(other), atol=2e-4
+        features_frames.log_mel_spectrogram(one),
+        features_frames.log_mel_spectrogram(other),
+        atol=2e-4,
     )
 
 
 @given(duration_s=st.floats(0.01, 3.0))
 def test_a_clip_of_any_length_gives_finite_frames(duration_s):
     frames = features_frames.analyse(noise(duration_s=duration_s))
-    view = features_frames.cnn_input(frames)
+    view = features_frames.log_mel_spectrogram(frames)
     assert np.isfinite(frames.mel_db).all()
     assert view.shape[1] == features_frames.N_MELS
     assert len(view) >= 1
@@ -203,10 +205,12 @@ def test_what_is_kept_lies_where_the_clip_says(before_s, duration_s):
 
 
 def test_silence_gives_finite_frames():
-    assert np.isfinite(features_frames.cnn_input(features_frames.analyse(silence(1.0)))).all()
+    assert np.isfinite(
+        features_frames.log_mel_spectrogram(features_frames.analyse(silence(1.0)))
+    ).all()
 
 
 def test_cnn_input_is_in_scaled_decibels():
-    view = features_frames.cnn_input(features_frames.analyse(voice(duration_s=1.0)))
-    spread_db = (view.max() - view.min()) * features_frames.CNN_SCALE_DB
+    view = features_frames.log_mel_spectrogram(features_frames.analyse(voice(duration_s=1.0)))
+    spread_db = (view.max() - view.min()) * features_frames.SPECTROGRAM_SCALE_DB
     assert 40 < spread_db < 80

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from emo.audio.clip import decode, load
 from emo.classifiers.mlp import predict_mlp
 from emo.classifiers.storage import Model
-from emo.classifiers.tree import PLAIN, axis_values, predict_plain, predict_tree
+from emo.classifiers.tree import SURROGATE, axis_values, predict_surrogate, predict_tree
 from emo.cli.main import main
 from emo.features.frames import N_MELS, mel_centres_hz
 from emo.features.functionals import functional_names, functional_table
@@ -307,7 +307,7 @@ def made_tree(seed):
         "centre": rng.normal(0, 0.1, N).astype(np.float32),
         "projection": rng.normal(0, 0.05, (N, 8)).astype(np.float32),
         **made_nodes(rng, 8),
-        **{PLAIN + name: values for name, values in made_nodes(rng, N).items()},
+        **{SURROGATE + name: values for name, values in made_nodes(rng, N).items()},
     }
 
 
@@ -334,14 +334,14 @@ def test_the_plain_path_leads_to_the_leaf_that_the_readable_tree_reaches(tree_se
     found = ex.explain_tree(arrays, clip, "sad").surrogate
     node, names = 0, functional_names()
     for step in found.steps:
-        i = arrays[PLAIN + "axis"][node]
+        i = arrays[SURROGATE + "axis"][node]
         name = f"{step.name} ({step.unit})" if step.unit else step.name
         assert (name, step.value) == (names[i], clip[i])
-        assert step.limit == arrays[PLAIN + "threshold"][node]
+        assert step.limit == arrays[SURROGATE + "threshold"][node]
         assert step.above == (step.value > step.limit)
-        node = arrays[PLAIN + ("right" if step.above else "left")][node]
-    assert arrays[PLAIN + "left"][node] < 0
-    (expected,) = predict_plain(arrays, clip[None])
+        node = arrays[SURROGATE + ("right" if step.above else "left")][node]
+    assert arrays[SURROGATE + "left"][node] < 0
+    (expected,) = predict_surrogate(arrays, clip[None])
     np.testing.assert_array_equal(list(found.leaf.values()), expected)
 
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from emo.classifiers.calibration import Calibration
-from emo.classifiers.tree import PLAIN, axis_values, predict_tree
+from emo.classifiers.tree import SURROGATE, axis_values, predict_tree
 from emo.features.frames import N_MELS
 from emo.features.functionals import functional_names
 from emo.formatting import percent
@@ -36,7 +36,7 @@ def simple_tree():
         "threshold": np.array([0.4, -2.0, -2.0]),
         "probabilities": np.full((3, 8), 0.02),
     }
-    arrays |= {PLAIN + name: arrays[name].copy() for name in NODES}
+    arrays |= {SURROGATE + name: arrays[name].copy() for name in NODES}
     pitch = names.index("pitch, 95th percentile (semitones)")
     pauses = names.index("share of pauses")
     arrays["mean"][[pitch, pauses]] = 4.2, 0.25
@@ -46,8 +46,8 @@ def simple_tree():
         arrays["probabilities"][node] = (1 - share) / 6
         arrays["probabilities"][node, TRAINED_INDEX["happy"]] = share
     arrays["probabilities"][:, TRAINED_INDEX["calm"]] = 0.0
-    arrays[PLAIN + "axis"][0], arrays[PLAIN + "threshold"][0] = pitch, 6.5
-    arrays[PLAIN + "probabilities"][2, TRAINED_INDEX["happy"]] = 0.4
+    arrays[SURROGATE + "axis"][0], arrays[SURROGATE + "threshold"][0] = pitch, 6.5
+    arrays[SURROGATE + "probabilities"][2, TRAINED_INDEX["happy"]] = 0.4
     clip = arrays["mean"].copy()
     clip[[pitch, pauses]] = 7.2, 0.35  # 1.5 deviations, and 0.2
     return arrays, clip
@@ -103,7 +103,7 @@ def test_the_plain_path_in_words():
 
 def test_the_readable_tree_as_an_outline():
     arrays, _ = simple_tree()
-    arrays[PLAIN + "probabilities"][1, TRAINED_INDEX["sad"]] = 0.25
+    arrays[SURROGATE + "probabilities"][1, TRAINED_INDEX["sad"]] = 0.25
     assert words.surrogate_outline(arrays).replace("\u00a0", " ") == (
         "pitch, 95th percentile above 6.5 semitones?\nno:  sad 25 %\nyes: happy 40 %"
     )
@@ -115,7 +115,7 @@ def test_the_readable_tree_as_an_outline():
         "probabilities": np.eye(8)[:5],
     }
     deeper["axis"][2:] = deeper["axis"][0], -2, -2
-    outline = words.surrogate_outline({PLAIN + name: rows for name, rows in deeper.items()})
+    outline = words.surrogate_outline({SURROGATE + name: rows for name, rows in deeper.items()})
     assert outline.replace("\u00a0", " ").split("\n") == [
         "share of pauses above 0.5?",
         "no:  disgusted 100 %",
@@ -127,7 +127,7 @@ def test_the_readable_tree_as_an_outline():
 
 def test_a_plain_value_and_a_limit_close_to_it_are_told_apart():
     arrays, clip = simple_tree()
-    arrays[PLAIN + "threshold"][0] = 7.2001
+    arrays[SURROGATE + "threshold"][0] = 7.2001
     question = words.surrogate_sentences(ex.explain_tree(arrays, clip, "happy"))[0]
     assert "above 7.2001\u00a0semitones? No, 7.2\u00a0semitones." in question
 

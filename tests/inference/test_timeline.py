@@ -15,7 +15,7 @@ from emo.audio.clip import RATE_HZ, decode
 from emo.cli.main import main
 from emo.evaluation.non_speech.generators import sound
 from emo.evaluation.non_speech.music import melody, organ
-from emo.features.functionals import functionals
+from emo.features.functionals import compute_functionals
 from emo.inference import export, timeline
 from emo.inference.predictor import ANSWER_KEYS, answer, load_models, predict
 from emo.inference.timeline import Timeline, cues, iter_timeline, join_speech, place_windows
@@ -190,7 +190,7 @@ def test_who_stops_early_leaves_no_work_behind(models, monkeypatch):
 
     def counted(frames):
         heard.append(1)
-        return functionals(frames)
+        return compute_functionals(frames)
 
     monkeypatch.setattr(timeline, "functionals", counted)
     threads = threading.active_count()

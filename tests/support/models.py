@@ -11,7 +11,7 @@ from emo.classifiers.batches import Fitted
 from emo.classifiers.cnn import build_cnn
 from emo.classifiers.registry import CLASSIFIERS
 from emo.classifiers.storage import Origin, save_model
-from emo.classifiers.tree import PLAIN
+from emo.classifiers.tree import SURROGATE
 from emo.features.frames import N_MELS
 from emo.features.functionals import functional_names
 from emo.labels import TRAINED_LABELS
@@ -70,7 +70,7 @@ def fitted(key: str, seed: int = 0) -> Fitted:
                 "centre": np.zeros(n, np.float32),
                 "projection": rng.normal(size=(n, len(TRAINED_LABELS))).astype(np.float32),
                 **one_question,
-                **{PLAIN + name: values for name, values in one_question.items()},
+                **{SURROGATE + name: values for name, values in one_question.items()},
             },
             [],
         )

@@ -5,8 +5,8 @@ import pytest
 
 from emo.audio.clip import load
 from emo.corpora.catalogue import find
-from emo.features.frames import analyse, cnn_input
-from emo.features.functionals import functionals
+from emo.features.frames import analyse, log_mel_spectrogram
+from emo.features.functionals import compute_functionals
 from emo.training import feature_cache
 from tests.support.models import write_savee
 from tests.support.signals import encoded, silence, voice
@@ -20,8 +20,8 @@ def recordings(tmp_path):
 def test_features_are_those_of_the_clip_and_come_from_the_cache(recordings, tmp_path, monkeypatch):
     found = feature_cache.load_features(recordings, jobs=1, cache=tmp_path / "cache")
     frames = analyse(load(recordings[3].path).samples)
-    np.testing.assert_array_equal(found.vectors[3], functionals(frames))
-    np.testing.assert_array_equal(found.views[3], cnn_input(frames))
+    np.testing.assert_array_equal(found.vectors[3], compute_functionals(frames))
+    np.testing.assert_array_equal(found.views[3], log_mel_spectrogram(frames))
     assert found.usable.all()
 
     def fail(*_):

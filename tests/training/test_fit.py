@@ -66,7 +66,7 @@ def run(tmp_path_factory, monkeypatch_module):
         (mlp, "MLP_EPOCHS", 4),
         (mlp, "MLP_BATCH", 8),
         (mlp, "MLP_MEMBERS", 2),
-        (tree, "TREE_SMALLEST_LEAF", 2),
+        (tree, "TREE_MIN_LEAF", 2),
         (cross_validation, "CONDITIONS", {"quiet": CONDITIONS["quiet"]}),
     ):
         monkeypatch_module.setattr(module, name, value)
