@@ -9,12 +9,13 @@ HASHES ?= yes
 plain = sed 's/ *\\$$//; /^ *--hash=/d' $(1) >.venv/unhashed.txt && $(pip) -r .venv/unhashed.txt
 locked = $(if $(filter no,$(HASHES)),$(call plain,$(1)),$(pip) --require-hashes -r $(1))
 port ?= 8501
+pytest = OPENBLAS_NUM_THREADS=1 $(python) -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 data := $(if $(DATA),--data $(DATA))
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help run test walk fuzz lint format models samples screens bench lock audit load clean
+.PHONY: help run check test walk fuzz lint format models samples screens bench lock audit load clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 12
@@ -23,9 +24,12 @@ run: .venv/warm ## set up what the app needs, then serve it on 127.0.0.1:8501 (o
 	OPENBLAS_NUM_THREADS=1 MALLOC_ARENA_MAX=2 $(python) -m streamlit run streamlit_app.py --server.address 127.0.0.1 \
 		--server.port $(port) --server.showEmailPrompt false
 
-test: .venv/dev lint ## set up everything, then run every check and test
+check: .venv/dev lint ## run the linters and the fast tests, in less than two minutes
+	$(pytest) -m "not (browser or server or slow or train)"
+
+test: .venv/dev lint ## set up everything, then run every linter and every test
 	@bash .ci/browser
-	OPENBLAS_NUM_THREADS=1 $(python) -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+	$(pytest) --cov --cov-report=term:skip-covered
 
 walk: .venv/dev ## walk over the pages at random, checking each step (steps=… seed=…; or uploads=… seeds=…)
 	@bash .ci/browser
@@ -35,14 +39,17 @@ walk: .venv/dev ## walk over the pages at random, checking each step (steps=… 
 fuzz: .venv/dev ## give ten thousand damaged files to all that reads files (count=…)
 	$(python) -m fuzz.run --count $(or $(count),10000)
 
-lint: .venv/dev ## check format, style and types
+lint: .venv/dev ## check format, style, types and imports
 	$(python) -m ruff format --check .
 	$(python) -m ruff check .
 	$(python) -m mypy
+	.venv/bin/lint-imports --no-logo
+	if test -x .venv/bin/biome; then .venv/bin/biome check; fi
 
 format: .venv/dev ## format the code
 	$(python) -m ruff format .
 	$(python) -m ruff check --fix .
+	if test -x .venv/bin/biome; then .venv/bin/biome check --write; fi
 
 models: .venv/all ## train, evaluate and describe the models anew (DATA=… holds the corpora)
 	$(python) -m emo evaluate --protocol all $(data)

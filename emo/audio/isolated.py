@@ -408,7 +408,7 @@ def _note_missing(names: tuple[str, ...]) -> None:
 def _start_reader() -> _Reader:
     """A process that is ready to read."""
     settings = {name: os.environ[name] for name in _KEPT if name in os.environ}
-    process = subprocess.Popen(
+    process = subprocess.Popen(  # noqa: S603
         [sys.executable, "-c", _CODE],
         bufsize=0,
         stdin=subprocess.PIPE,

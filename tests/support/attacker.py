@@ -343,7 +343,7 @@ def heard(pipe: Any) -> Any:
 
 
 def main(account: str, unshare: str, how_filtered: str, how: str = "deeds") -> None:
-    assert clip.decode(signals.encoded(signals.voice()))
+    clip.decode(signals.encoded(signals.voice()))
     if unshare == "refused":
         refuse_unshare()
     if how_filtered == "off":
