@@ -1,5 +1,6 @@
 """Format numbers and lists for people."""
 
+import math
 from collections.abc import Sequence
 
 NBSP = "\u00a0"
@@ -36,6 +37,17 @@ def interval(low_high: Sequence[float] | None) -> str:
 def points(share: float) -> str:
     """A distance between shares, such as "1.7 points"."""
     return f"{100 * share:.1f}{NBSP}points"
+
+
+def signed_points(difference: float) -> str:
+    """Return a difference of two shares in whole points, such as "+50"; "–" if it is not a number.
+
+    What rounds to nought is "0", without a sign.
+    """
+    if math.isnan(difference):
+        return "–"
+    text = f"{100 * difference:+.0f}"
+    return "0" if text in ("+0", "-0") else text.replace("-", "\u2212")
 
 
 def listed(names: Sequence[str]) -> str:

@@ -144,7 +144,7 @@ def score(
     if not len(emotions):
         raise CorpusError("There are no clips to score.")
     matrix = confusion_matrix(emotions, probabilities, labels)
-    per_class = {label: _class_scores(matrix, i) for i, label in enumerate(labels)}
+    per_class = class_scores(matrix, labels)
     true = np.array([list(labels).index(emotion) for emotion in emotions])
     return Scores(
         n=int(matrix.sum()),
@@ -156,6 +156,11 @@ def score(
         confusion=matrix,
         per_class=per_class,
     )
+
+
+def class_scores(matrix: npt.NDArray[np.int64], labels: Sequence[str]) -> dict[str, ClassScores]:
+    """Return precision, recall and F1 of each label of a confusion matrix (rows are true)."""
+    return {label: _class_scores(matrix, i) for i, label in enumerate(labels)}
 
 
 def _class_scores(matrix: npt.NDArray[np.int64], i: int) -> ClassScores:

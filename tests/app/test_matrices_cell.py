@@ -280,7 +280,7 @@ def test_a_click_takes_a_cell_and_a_second_lets_go(monkeypatch: pytest.MonkeyPat
 
     def click(key: str, cell: Any) -> tuple[Any, ...]:
         state[f"chart-{key}"] = {"cell": cell}
-        matrices_cell.take_click(key, f"chart-{key}")
+        matrices_cell.toggle_cell(key, f"chart-{key}")
         return tuple(state.get(f"cell-{name}") for name in ("model", "acted", "answer"))
 
     assert click("cnn", ["angry", "sad"]) == ("cnn", "angry", "sad")
@@ -292,7 +292,7 @@ def test_a_click_takes_a_cell_and_a_second_lets_go(monkeypatch: pytest.MonkeyPat
 
 def test_the_chosen_cell_is_framed_in_its_own_matrix(matrices: AppTest) -> None:
     pick(matrices, "cnn", "angry", "sad")
-    framed = [grid["picked"] for grid in grids(matrices)]
+    framed = [grid["selected"] for grid in grids(matrices)]
     assert framed == [None, [LABELS.index("angry"), LABELS.index("sad")], None, None]
 
 
@@ -471,7 +471,7 @@ def test_the_difference_of_two_is_that_of_their_rows(matrices: AppTest, models_d
     shown = grids(matrices)[4]
     expected = shares[0] - shares[1]
     np.testing.assert_allclose(counted(shown), 100 * expected, atol=0.5)
-    assert not shown["can_pick"]
+    assert not shown["selectable"]
     light, _ = matrices_grid.palettes("diverging")
     most = np.abs(expected).argmax()
     end = shown["colours"][most // len(LABELS)][most % len(LABELS)].split(",")[0]

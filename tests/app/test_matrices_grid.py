@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from emo import formatting
 from emo.app.matrices import grid as matrices_grid
 
 COUNTS = np.diag([3, 2, 0, 5, 1, 4, 0]).astype(np.int64)
@@ -37,7 +38,7 @@ def test_differences_are_in_points_about_none() -> None:
     assert grid.texts[2] == ["–"] * 7
     assert grid.values[0][0] == 0.5
     assert grid.places()[0] == [1.0, 0.5, 0.5, 0.5, 0.0, 0.5, 0.5]  # none lies in the middle
-    assert matrices_grid.points(-0.001) == "0"
+    assert formatting.signed_points(-0.001) == "0"
 
 
 @given(arrays(np.int64, (7, 7), elements=st.integers(0, 999)))

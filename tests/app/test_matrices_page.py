@@ -11,15 +11,15 @@ from streamlit.testing.v1 import AppTest
 
 from emo import formatting
 from emo.app import text as app_text
-from emo.app.matrices import diagnostics, references
 from emo.app.matrices import grid as matrices_grid
+from emo.app.matrices import references
 from emo.app.matrices import text as words
 from emo.app.matrices.grid import colour_at
 from emo.corpora.catalogue import Recording
 from emo.corpora.metadata import LISTENER_LABELS
 from emo.corpora.splits import folds
 from emo.evaluation.benchmark import EMOBOX, PUBLISHED
-from emo.labels import LABELS, TRAINED_LABELS
+from emo.labels import TRAINED_LABELS
 from tests.support import pages
 from tests.support.pages import ANALYSE, MATRICES, check, drawn, grids, html, protocols
 
@@ -139,7 +139,7 @@ def test_the_folds_of_unheard_corpora_have_the_right_names() -> None:
     made_folds = folds("corpora", recordings, [one.stem for one in recordings])
     for fold in made_folds:
         (corpus,) = {recordings[i].corpus for i in fold.test}
-        name = words.UNHEARD[fold.number].replace("\u2011", "-").upper()
+        name = words.CROSS_CORPUS_FOLDS[fold.number].replace("\u2011", "-").upper()
         assert name.replace("-", "").startswith(corpus.upper())
 
 
@@ -330,16 +330,6 @@ def test_damaged_figures_are_a_sentence(matrices: AppTest, models_dir: Path, tex
 # --- Tables, curves, provenance ------------------------------------------------------------------
 
 
-def test_old_figures_stand_beside_ours_with_the_reason(matrices: AppTest) -> None:
-    page = html(matrices)
-    for old in (0.48, 0.60, 0.91):
-        assert formatting.percent(old) in page
-    reasons = " ".join(element.value for element in matrices.markdown)
-    assert "fitted and scored on the same clips" in reasons
-    assert "405 of the 480" in reasons
-    assert "counted as angry" in reasons
-
-
 def look(at: AppTest, part: str) -> AppTest:
     return check(at.segmented_control(key="look").set_value(part).run())
 
@@ -381,21 +371,6 @@ def test_commits_are_shortened_and_keep_what_is_said_of_them() -> None:
     runs = [{"commit": "0123456789" * 4}, {"commit": "0123456789" * 4 + "-dirty"}, {}]
     assert words.tested_on(1200, "all", runs) == (
         "1,200 test clips · 3 folds · commits 0123456789, 0123456789-dirty, ?"
-    )
-
-
-def test_class_rows_are_counted() -> None:
-    counts = np.zeros((7, 7), dtype=np.int64)
-    counts[0, 0], counts[0, 1], counts[1, 0] = 3, 1, 3
-    rows = [
-        [text.replace(formatting.NBSP, " ") for text in row]
-        for row in diagnostics.class_rows(counts)
-    ]
-    assert rows[0] == ["angry", "4", "50 %", "75 %", "60 %"]
-    assert rows[1] == ["disgusted", "3", "0 %", "0 %", "0 %"]
-    assert rows[2] == ["fearful", "0", "–", "–", "–"]
-    assert [row[0] for row in diagnostics.class_rows(counts[:6, :6], LISTENER_LABELS)] == list(
-        LABELS[:6]
     )
 
 

@@ -12,9 +12,7 @@ from emo import formatting
 from emo import labels as emo_labels
 from emo.app import common, controls, current_clip, theme, url
 from emo.app import text as app_text
-from emo.app.matrices import grid, selection
-from emo.app.matrices import text as words
-from emo.app.matrices.text import model_name
+from emo.app.matrices import grid, selection, text
 from emo.audio import clip as audio_clip
 from emo.corpora import catalogue
 from emo.corpora.catalogue import default_directory
@@ -32,7 +30,7 @@ _PAGE = "cell-page"
 
 
 @dataclass(frozen=True)
-class Picked:
+class SelectedCell:
     """A cell: key of the model (or ``listeners``), acted emotion, answer."""
 
     key: str
@@ -47,7 +45,7 @@ class Picked:
 # --- Choosing a cell -----------------------------------------------------------------------------
 
 
-def picked(keys: Sequence[str], labels: Sequence[str]) -> Picked | None:
+def selected_cell(keys: Sequence[str], labels: Sequence[str]) -> SelectedCell | None:
     """The cell that was clicked or chosen, or that the address asks for; None if there is none."""
     asked = None if _MODEL in st.session_state else url.asked("cell", _every(keys, labels))
     if asked:
@@ -55,7 +53,7 @@ def picked(keys: Sequence[str], labels: Sequence[str]) -> Picked | None:
     usual = emo_labels.VOTE if emo_labels.VOTE in keys else keys[0]
     key = controls.hold(_MODEL, usual, keys)
     acted, answer = (controls.hold(name, None, labels) for name in (_ACTED, _ANSWER))
-    return Picked(key, acted, answer) if acted and answer else None
+    return SelectedCell(key, acted, answer) if acted and answer else None
 
 
 def _choose(key: str, acted: str | None, answer: str | None) -> None:
@@ -64,15 +62,15 @@ def _choose(key: str, acted: str | None, answer: str | None) -> None:
 
 
 def _every(keys: Sequence[str], labels: Sequence[str]) -> list[str]:
-    return [Picked(key, a, b).as_text() for key in keys for a in labels for b in labels]
+    return [SelectedCell(key, a, b).as_text() for key in keys for a in labels for b in labels]
 
 
-def take_click(key: str, chart: str) -> None:
+def toggle_cell(key: str, chart: str) -> None:
     """Nothing; makes the cell that was chosen in a model's matrix the one that is looked behind.
 
     Chosen a second time, it is let go.
     """
-    cell = grid.picked_cell(chart)
+    cell = grid.clicked_cell(chart)
     if cell is None:
         return
     if tuple(controls.kept(name, None) for name in (_MODEL, _ACTED, _ANSWER)) == (key, *cell):
@@ -81,47 +79,51 @@ def take_click(key: str, chart: str) -> None:
         _choose(key, *cell)
 
 
-def show_cell(view: selection.MatrixFilter, keys: Sequence[str], cell: Picked | None) -> None:
+def show_cell(
+    matrix_filter: selection.MatrixFilter, keys: Sequence[str], cell: SelectedCell | None
+) -> None:
     """The choice of a cell by keyboard, and the clips in it."""
-    st.header(words.TITLE, anchor=False)
+    st.header(text.TITLE, anchor=False)
     with st.container(horizontal=True, gap="medium", key="cell"):
         st.selectbox(
-            words.MODEL_LABEL,
+            text.MODEL_LABEL,
             list(keys),
             index=keys.index(controls.kept(_MODEL, keys[0])),
-            format_func=model_name,
+            format_func=text.model_name,
             key=_MODEL,
             on_change=controls.note,
             args=(_MODEL,),
             width=190,
         )
-        for name, label in ((_ACTED, words.ACTED_LABEL), (_ANSWER, words.ANSWER_LABEL)):
+        for name, label in ((_ACTED, text.ACTED_LABEL), (_ANSWER, text.ANSWER_LABEL)):
             value = controls.kept(name, None)
             st.selectbox(
                 label,
-                list(view.labels),
-                index=None if value is None else view.labels.index(value),
+                list(matrix_filter.labels),
+                index=None if value is None else matrix_filter.labels.index(value),
                 key=name,
                 on_change=controls.note,
                 args=(name,),
-                placeholder=words.ANY,
+                placeholder=text.ANY,
                 width=170,
             )
     if cell is None:
-        st.caption(words.HINT)
+        st.caption(text.HINT)
         return
-    part = selection.answers_of(view)
+    part = selection.filtered_answers(matrix_filter)
     if part is None:
         return
-    named = selection.with_votes(part) if view.protocol == "listeners" else None
+    named = selection.join_votes(part) if matrix_filter.protocol == "listeners" else None
     if cell.key == subsets.LISTENERS and named is None:
-        st.info(words.NO_VOTES_CUT)
+        st.info(text.NO_VOTES_CUT)
         return
     part = part if named is None else named
-    _show_found(part, cell, view)
+    _show_cell_clips(part, cell, matrix_filter)
 
 
-def _show_found(part: subsets.Answers, cell: Picked, view: selection.MatrixFilter) -> None:
+def _show_cell_clips(
+    part: subsets.Answers, cell: SelectedCell, matrix_filter: selection.MatrixFilter
+) -> None:
     of_listeners = cell.key == subsets.LISTENERS
     column = part.labels.index(cell.answer)
     if of_listeners:
@@ -130,10 +132,16 @@ def _show_found(part: subsets.Answers, cell: Picked, view: selection.MatrixFilte
         n_row = int(counts[part.emotions == cell.acted].sum())
         n = int(counts[rows, column].sum())
     else:
-        rows = subsets.clips_in_cell(part, cell.key, cell.acted, cell.answer, view.floor / 100)
+        rows = subsets.clips_in_cell(
+            part, cell.key, cell.acted, cell.answer, matrix_filter.threshold_percent / 100
+        )
         n, own = len(rows), part.emotions == cell.acted
-        n_row = int((own & subsets.above_threshold(part, cell.key, view.floor / 100)).sum())
-    st.text(words.cell(cell.acted, cell.answer, n, n_row, of_listeners))
+        n_row = int(
+            (
+                own & subsets.above_threshold(part, cell.key, matrix_filter.threshold_percent / 100)
+            ).sum()
+        )
+    st.text(text.cell(cell.acted, cell.answer, n, n_row, of_listeners))
     if len(rows):
         _show_clips(part.take(rows), cell)
 
@@ -142,15 +150,15 @@ def _show_found(part: subsets.Answers, cell: Picked, view: selection.MatrixFilte
 
 
 @st.fragment
-def _show_clips(clips: subsets.Answers, cell: Picked) -> None:
+def _show_clips(clips: subsets.Answers, cell: SelectedCell) -> None:
     """A few clips at a time, in either order, and what is needed to hear them."""
     with st.container(horizontal=True, gap="medium", vertical_alignment="bottom", key="order"):
         order = st.segmented_control(
-            words.ORDER_LABEL,
-            list(words.ORDER_NAMES),
-            default=controls.hold("cell-order", next(iter(words.ORDER_NAMES))),
+            text.ORDER_LABEL,
+            list(text.ORDER_NAMES),
+            default=controls.hold("cell-order", next(iter(text.ORDER_NAMES))),
             required=True,
-            format_func=words.ORDER_NAMES.__getitem__,
+            format_func=text.ORDER_NAMES.__getitem__,
             key="cell-order",
             on_change=controls.note,
             args=("cell-order",),
@@ -168,17 +176,17 @@ def _show_clips(clips: subsets.Answers, cell: Picked) -> None:
     if len(clips) > N_ROWS:
         _show_pages(len(clips), first)
     if data is None:
-        st.caption(words.HOW_TO_HEAR)
+        st.caption(text.HOW_TO_HEAR)
 
 
 def _show_pages(n: int, first: int) -> None:
     with st.container(horizontal=True, vertical_alignment="center", key="pages"):
         for label, to, is_end in (
-            (words.EARLIER, first - N_ROWS, first == 0),
-            (words.LATER, first + N_ROWS, first + N_ROWS >= n),
+            (text.EARLIER, first - N_ROWS, first == 0),
+            (text.LATER, first + N_ROWS, first + N_ROWS >= n),
         ):
             st.button(label, key=f"page-{label}", disabled=is_end, on_click=_turn, args=(to,))
-        st.text(words.shown_of(first + 1, min(first + N_ROWS, n), n), width="content")
+        st.text(text.shown_of(first + 1, min(first + N_ROWS, n), n), width="content")
 
 
 def _turn(to: int) -> None:
@@ -186,7 +194,7 @@ def _turn(to: int) -> None:
     st.session_state[_PAGE] = (listed, to)
 
 
-def _show_clip(clips: subsets.Answers, row: int, cell: Picked, data: Path | None) -> None:
+def _show_clip(clips: subsets.Answers, row: int, cell: SelectedCell, data: Path | None) -> None:
     """One clip: its name, which plays it where it is on disk, whose it is, and all answers."""
     name, corpus = str(clips.clips[row]), str(clips.corpora[row])
     left, right = st.columns([4, 9], gap="small", vertical_alignment="center")
@@ -206,10 +214,10 @@ def _show_clip(clips: subsets.Answers, row: int, cell: Picked, data: Path | None
         _show_sound(corpus, name, str(clips.emotions[row]), data)
 
 
-def _answers(clips: subsets.Answers, row: int, cell: Picked) -> str:
+def _answers(clips: subsets.Answers, row: int, cell: SelectedCell) -> str:
     """What every model said of a clip, as HTML."""
     corpus = app_text.CORPUS_NAMES.get(str(clips.corpora[row]), str(clips.corpora[row]))
-    whose = words.speaker(corpus, str(clips.speakers[row]), str(clips.sexes[row]))
+    whose = text.speaker(corpus, str(clips.speakers[row]), str(clips.sexes[row]))
     said = []
     for key in (*predictor.MODEL_KEYS, emo_labels.VOTE):
         shares = clips.shares[key][row]
@@ -224,7 +232,7 @@ def _answers(clips: subsets.Answers, row: int, cell: Picked) -> str:
     if subsets.LISTENERS in clips.shares:
         counts = clips.shares[subsets.LISTENERS][row]
         n = int(counts[clips.labels.index(cell.answer)])
-        said.append(f"<li>{escape(words.votes_for(cell.answer, n, int(counts.sum())))}</li>")
+        said.append(f"<li>{escape(text.votes_for(cell.answer, n, int(counts.sum())))}</li>")
     return f'<p class="emo-whose">{escape(whose)}</p><ul class="emo-said">{"".join(said)}</ul>'
 
 
@@ -235,8 +243,8 @@ def _play(corpus: str, name: str) -> None:
     st.session_state[_PLAYED] = (corpus, name)
 
 
-@st.cache_resource(max_entries=1, show_spinner=words.LOOKING)
-def _shelf(directory: str) -> catalogue.ClipIndex:
+@st.cache_resource(max_entries=1, show_spinner=text.LOOKING)
+def _clip_index(directory: str) -> catalogue.ClipIndex:
     """Where the clips lie; looked up when the first is played."""
     return catalogue.index_clips(Path(directory))
 
@@ -244,21 +252,19 @@ def _shelf(directory: str) -> catalogue.ClipIndex:
 def _show_sound(corpus: str, name: str, emotion: str, data: Path) -> None:
     """The clip, playing, with its name within the folder, and a way to look at it closely."""
     try:
-        inside, path = catalogue.locate_clip(_shelf(str(data)), corpus, name)
+        inside, path = catalogue.locate_clip(_clip_index(str(data)), corpus, name)
         clip = audio_clip.load(path)
     except (AudioError, CorpusError) as error:
         common.LOG.error("%s", error)  # it may name folders of the server
         st.warning(
-            common.escape_markdown(str(error))
-            if not _names_a_path(error, data)
-            else words.NOT_HEARD
+            common.escape_markdown(str(error)) if not _names_a_path(error, data) else text.NOT_HEARD
         )
         return
     with st.container(key="sound", gap="small"):
         st.audio(clip.samples, sample_rate=audio_clip.RATE_HZ, autoplay=True, alt=name)
         with st.container(horizontal=True, vertical_alignment="center"):
             st.text(inside, width="content")
-            if st.button(words.OPEN, key="open-in-analyse", type="tertiary"):
+            if st.button(text.OPEN, key="open-in-analyse", type="tertiary"):
                 known = current_clip.Trained(corpus, emotion, st.query_params.to_dict())
                 content = path.read_bytes()
                 current_clip.choose(
@@ -275,16 +281,16 @@ def sentences(counts: np.ndarray, labels: Sequence[str], of_listeners: bool) -> 
     """What each cell of a matrix says, row by row."""
     return [
         [
-            words.cell(acted, answer, int(counts[i, j]), int(counts[i].sum()), of_listeners)
+            text.cell(acted, answer, int(counts[i, j]), int(counts[i].sum()), of_listeners)
             for j, answer in enumerate(labels)
         ]
         for i, acted in enumerate(labels)
     ]
 
 
-def kept_scores(scores: app_text.Scores) -> Mapping[str, tuple[str, str]]:
+def coverage_scores(scores: app_text.Scores) -> Mapping[str, tuple[str, str]]:
     """Share of the clips that a model still answers, with how many; empty where all are."""
     if "kept" not in scores or scores["kept"] == 1.0:
         return {}
-    text = formatting.tenths(scores["kept"])
-    return {words.KEPT: (text, words.kept(scores["n"], scores["of"]))}
+    share = formatting.tenths(scores["kept"])
+    return {text.KEPT: (share, text.kept(scores["n"], scores["of"]))}

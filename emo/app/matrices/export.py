@@ -11,11 +11,12 @@ import numpy as np
 import numpy.typing as npt
 import streamlit as st
 
-from emo.app.matrices import text as words
-from emo.app.matrices.grid import Counts, cell_text, colour_at, points, row_shares
+from emo.app.matrices import text
+from emo.app.matrices.grid import Counts, cell_text, colour_at, row_shares
 from emo.app.matrices.plates import Box, Line, Mark, Plate, Point, Text, as_png, as_svg
 from emo.app.theme import CALM_COLOURS, DASHES, EMOTION_COLOURS
 from emo.evaluation.subsets import Bin, Roc
+from emo.formatting import signed_points
 
 CELL = (66.0, 40.0)  # width and height of a cell of a matrix
 INK, GREY, FAINT = "#1f2326", "#5a6166", "#d9d9d6"
@@ -109,7 +110,7 @@ def print_difference(
         for i, acted in enumerate(labels)
         for j, answer in enumerate(labels)
     ]
-    plate = _matrix(one - other, labels, colour, points, caption)
+    plate = _matrix(one - other, labels, colour, signed_points, caption)
     return Print(plate, ("acted", "answer", "first", "second", "difference"), rows)
 
 
@@ -296,8 +297,8 @@ def show_save(make: Callable[[], Print], stem: str, key: str) -> None:
             return lambda: as_png(make().plate)
         return lambda: as_svg(make().plate) if kind == "svg" else as_csv(make())
 
-    with st.popover(words.SAVE, type="tertiary", icon=":material/download:", key=f"save-{key}"):
-        for kind, label in words.KINDS.items():
+    with st.popover(text.SAVE, type="tertiary", icon=":material/download:", key=f"save-{key}"):
+        for kind, label in text.KINDS.items():
             st.download_button(
                 label,
                 content(kind),

@@ -8,7 +8,8 @@ import numpy.typing as npt
 import streamlit as st
 
 from emo.app.components import component
-from emo.app.matrices import text as words
+from emo.app.matrices import text
+from emo.formatting import signed_points
 
 Counts = npt.NDArray[np.int64]
 
@@ -71,7 +72,7 @@ def difference_grid(first: Counts, second: Counts, top: float) -> Grid:
     ``top`` is the distance, as a share, that has the strongest colour on either side of none.
     """
     values = row_shares(first) - row_shares(second)
-    texts = [[points(value) for value in row] for row in values.tolist()]
+    texts = [[signed_points(value) for value in row] for row in values.tolist()]
     return Grid(_or_none(values), texts, (-top, top))
 
 
@@ -84,14 +85,6 @@ def cell_text(value: float, normalise: bool) -> str:
     if np.isnan(value):
         return "–"
     return f"{100 * value:.0f}" if normalise else f"{value:,.0f}"
-
-
-def points(difference: float) -> str:
-    """A difference of two shares in points, with its sign; "–" if there is none."""
-    if np.isnan(difference):
-        return "–"
-    text = f"{100 * difference:+.0f}"
-    return "0" if text in ("+0", "-0") else text.replace("-", "\u2212")
 
 
 def colour_at(colours: Sequence[str], place: float) -> str:
@@ -122,11 +115,11 @@ def show_grid(
     sentences: Sequence[Sequence[str]],
     caption: str,
     key: str,
-    picked: Cell | None = None,
-    on_pick: Callable[[], None] | None = None,
+    selected: Cell | None = None,
+    on_select: Callable[[], None] | None = None,
     kind: str = "sequential",
 ) -> None:
-    """Nothing; draws a matrix.  What was chosen in it is then found by :func:`picked_cell`.
+    """Nothing; draws a matrix.  What was chosen in it is then found by :func:`clicked_cell`.
 
     Parameters
     ----------
@@ -138,14 +131,14 @@ def show_grid(
         What a screen reader calls the matrix.
     key
         One for each matrix of a page.
-    picked
+    selected
         The cell that is framed.
-    on_pick
+    on_select
         Called when a cell was chosen; without it none can be.
     kind
         Of the theme's colours; see :func:`palettes`.
     """
-    is_here = picked is not None and set(picked) <= set(labels)
+    is_here = selected is not None and set(selected) <= set(labels)
     component("matrix")(
         key=key,
         data=[
@@ -156,14 +149,16 @@ def show_grid(
                 "sentences": sentences,
                 "words": {
                     "caption": caption,
-                    "across": words.ANSWER_LABEL,
-                    "down": words.ACTED_LABEL,
+                    "across": text.ANSWER_LABEL,
+                    "down": text.ACTED_LABEL,
                 },
-                "can_pick": on_pick is not None,
-                "picked": [labels.index(one) for one in picked] if picked and is_here else None,
+                "selectable": on_select is not None,
+                "selected": [labels.index(one) for one in selected]
+                if selected and is_here
+                else None,
             }
         ],
-        on_cell_change=on_pick or (lambda: None),
+        on_cell_change=on_select or (lambda: None),
     )
 
 
@@ -180,7 +175,7 @@ def _colours(grid: Grid, palettes: Sequence[Sequence[str]]) -> list[list[str]]:
     ]
 
 
-def picked_cell(key: str) -> Cell | None:
+def clicked_cell(key: str) -> Cell | None:
     """The cell that was chosen in a matrix just now, if any."""
     state = st.session_state.get(key)
     found = state.get("cell") if state else None

@@ -12,9 +12,9 @@ import numpy as np
 import streamlit as st
 
 from emo import labels as emo_labels
-from emo.app import common, controls, text, url
-from emo.app.matrices import text as cell_words
-from emo.app.matrices import text as words
+from emo.app import common, controls, url
+from emo.app import text as app_text
+from emo.app.matrices import text
 from emo.corpora.catalogue import default_directory
 from emo.corpora.metadata import ACTORS, LISTENER_LABELS, VOTES, read_sexes_and_ages, read_votes
 from emo.errors import CorpusError, ModelError
@@ -26,7 +26,7 @@ from emo.inference import predictor
 from emo.labels import LABELS
 from emo.system import paths
 
-FLOORS = tuple(range(0, 100, 5))
+THRESHOLDS_PERCENT = tuple(range(0, 100, 5))
 """Thresholds of confidence, in per cent."""
 
 _HEARD = "cremad"  # the corpus that listeners named
@@ -34,7 +34,7 @@ _HEARD = "cremad"  # the corpus that listeners named
 
 @dataclass(frozen=True)
 class MatrixFilter:
-    """What a person chose to see.
+    """Which predictions the page shows, and as what kind of number.
 
     Attributes
     ----------
@@ -44,25 +44,25 @@ class MatrixFilter:
         Shares of rows rather than counts.
     corpus
         Key of a corpus, or ``all``.
-    source
+    source_protocol
         The protocol whose runs made the answers: another one for listeners and a part of EmoBox.
     sex
         ``women``, ``men``, or ``all``.
-    floor
+    threshold_percent
         Per cent of confidence below which answers are left out; 0 for none.
     """
 
     protocol: str
     normalise: bool
     corpus: str
-    source: str
+    source_protocol: str
     sex: str = subsets.ALL
-    floor: int = 0
+    threshold_percent: int = 0
 
     @property
-    def is_cut(self) -> bool:
+    def is_filtered(self) -> bool:
         """Whether the figures differ from those stored."""
-        return self.sex != subsets.ALL or self.floor > 0
+        return self.sex != subsets.ALL or self.threshold_percent > 0
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -72,7 +72,7 @@ class MatrixFilter:
         return LISTENER_LABELS if self.protocol == "listeners" else LABELS
 
     @property
-    def tested(self) -> str:
+    def tested_corpus(self) -> str:
         """Key of the corpus whose clips are tested, or ``all``."""
         return _HEARD if self.protocol == "listeners" else self.corpus
 
@@ -80,28 +80,28 @@ class MatrixFilter:
 # --- Choosing ------------------------------------------------------------------------------------
 
 
-def choose_view(metrics: common.Metrics) -> MatrixFilter:
+def choose_filter(metrics: common.Metrics) -> MatrixFilter:
     """The choice of protocol, kind of number, corpus, sex and threshold, with what it means."""
     asked = _asked()
     _set_to(asked)
     with st.container(horizontal=True, gap="medium", key="view"):
-        protocol = _segments("protocol", words.PROTOCOL_LABEL, words.PROTOCOL_NAMES)
-        show = _segments("numbers", words.SHOW_LABEL, words.SHOW_NAMES)
+        protocol = _segments("protocol", text.PROTOCOL_LABEL, text.PROTOCOL_NAMES)
+        show = _segments("numbers", text.SHOW_LABEL, text.SHOW_NAMES)
         corpus = _choose_corpus(metrics, protocol, asked)
-        sex = _segments("voices", cell_words.VOICES_LABEL, cell_words.VOICES_NAMES)
+        sex = _segments("voices", text.VOICES_LABEL, text.VOICES_NAMES)
         floor = st.select_slider(
-            cell_words.FLOOR_LABEL,
-            FLOORS,
-            value=controls.hold("above", FLOORS[0], FLOORS),
-            format_func=cell_words.floor_name,
+            text.THRESHOLD_LABEL,
+            THRESHOLDS_PERCENT,
+            value=controls.hold("above", THRESHOLDS_PERCENT[0], THRESHOLDS_PERCENT),
+            format_func=text.threshold_name,
             key="above",
             on_change=controls.note,
             args=("above",),
-            help=cell_words.FLOOR_HELP,
+            help=text.THRESHOLD_HELP,
             width=230,
         )
-    st.header(words.PROTOCOL_NAMES[protocol], anchor=False)
-    st.markdown(words.PROTOCOL_MEANINGS[protocol])
+    st.header(text.PROTOCOL_NAMES[protocol], anchor=False)
+    st.markdown(text.PROTOCOL_MEANINGS[protocol])
     source = _source(metrics, protocol, corpus)
     return MatrixFilter(protocol, show == "shares", corpus, source, sex, int(floor))
 
@@ -111,11 +111,11 @@ def _asked() -> dict[str, str]:
     if "protocol" in st.session_state:
         return {}
     allowed = {
-        "protocol": words.PROTOCOL_NAMES,
-        "numbers": words.SHOW_NAMES,
-        "corpus": text.CORPUS_NAMES,
-        "voices": cell_words.VOICES_NAMES,
-        "above": [str(floor) for floor in FLOORS],
+        "protocol": text.PROTOCOL_NAMES,
+        "numbers": text.SHOW_NAMES,
+        "corpus": app_text.CORPUS_NAMES,
+        "voices": text.VOICES_NAMES,
+        "above": [str(floor) for floor in THRESHOLDS_PERCENT],
     }
     found = {name: url.asked(name, values) for name, values in allowed.items()}
     return {name: value for name, value in found.items() if value is not None}
@@ -126,12 +126,12 @@ def _set_to(asked: Mapping[str, str]) -> None:
     if not asked:
         return
     for key, usual in (
-        ("protocol", next(iter(words.PROTOCOL_NAMES))),
-        ("numbers", next(iter(words.SHOW_NAMES))),
-        ("voices", next(iter(cell_words.VOICES_NAMES))),
+        ("protocol", next(iter(text.PROTOCOL_NAMES))),
+        ("numbers", next(iter(text.SHOW_NAMES))),
+        ("voices", next(iter(text.VOICES_NAMES))),
     ):
         controls.put(key, asked.get(key, usual))
-    controls.put("above", int(asked.get("above", FLOORS[0])))
+    controls.put("above", int(asked.get("above", THRESHOLDS_PERCENT[0])))
 
 
 def _segments(key: str, label: str, names: Mapping[str, str]) -> str:
@@ -153,17 +153,17 @@ def _choose_corpus(metrics: common.Metrics, protocol: str, asked: Mapping[str, s
     tested: dict[str, None] = {}
     for blocks in metrics.values():
         tested |= dict.fromkeys(blocks.get(protocol, {}).get("per_corpus", {}))
-    corpora = list(tested) if protocol == "emobox" else [text.ALL_CORPORA, *tested]
+    corpora = list(tested) if protocol == "emobox" else [app_text.ALL_CORPORA, *tested]
     if not tested:
-        return text.ALL_CORPORA
+        return app_text.ALL_CORPORA
     key = f"corpus-{protocol}"
     if asked:
         controls.put(key, asked.get("corpus"))
     corpus = st.selectbox(
-        words.CORPUS_LABEL,
+        text.CORPUS_LABEL,
         corpora,
         index=corpora.index(controls.hold(key, corpora[0], corpora)),
-        format_func=lambda key: text.CORPUS_NAMES.get(key, key),
+        format_func=lambda key: app_text.CORPUS_NAMES.get(key, key),
         key=key,
         on_change=controls.note,
         args=(key,),
@@ -180,21 +180,23 @@ def _source(metrics: common.Metrics, protocol: str, corpus: str) -> str:
     return next((name for name in named if name), protocol)
 
 
-def in_address(view: MatrixFilter) -> dict[str, str]:
-    """The view as it stands in the address; empty where it is as the page opens."""
+def in_address(matrix_filter: MatrixFilter) -> dict[str, str]:
+    """The matrix_filter as it stands in the address; empty where it is as the page opens."""
     return {
-        "protocol": "" if view.protocol == next(iter(words.PROTOCOL_NAMES)) else view.protocol,
-        "numbers": "" if view.normalise else "counts",
-        "corpus": "" if view.corpus == text.ALL_CORPORA else view.corpus,
-        "voices": "" if view.sex == subsets.ALL else view.sex,
-        "above": str(view.floor) if view.floor else "",
+        "protocol": ""
+        if matrix_filter.protocol == next(iter(text.PROTOCOL_NAMES))
+        else matrix_filter.protocol,
+        "numbers": "" if matrix_filter.normalise else "counts",
+        "corpus": "" if matrix_filter.corpus == app_text.ALL_CORPORA else matrix_filter.corpus,
+        "voices": "" if matrix_filter.sex == subsets.ALL else matrix_filter.sex,
+        "above": str(matrix_filter.threshold_percent) if matrix_filter.threshold_percent else "",
     }
 
 
 # --- Answers -------------------------------------------------------------------------------------
 
 
-@st.cache_resource(max_entries=4, show_spinner=cell_words.READING)
+@st.cache_resource(max_entries=4, show_spinner=text.READING)
 def _read(models: str, protocol: str, data: str, stamps: tuple[float, ...]) -> subsets.Answers:
     """The answers under a protocol; ``stamps`` are when the files were last written."""
     actors = {}
@@ -214,23 +216,27 @@ def _stamp(path: Path) -> float:
     return path.stat().st_mtime if path.is_file() else 0.0
 
 
-def answers_of(view: MatrixFilter) -> subsets.Answers | None:
-    """The answers behind a view, of all confidences; if there are none, the page says so."""
+def filtered_answers(matrix_filter: MatrixFilter) -> subsets.Answers | None:
+    """Return the filtered predictions of all confidences; show a warning if they cannot be read."""
     models, data = paths.MODELS_DIR, default_directory()
-    files = [predictions_file(models, key, view.source) for key in predictor.MODEL_KEYS]
+    files = [
+        predictions_file(models, key, matrix_filter.source_protocol) for key in predictor.MODEL_KEYS
+    ]
     files += [models / key / METRICS for key in (*predictor.MODEL_KEYS, emo_labels.VOTE)]
     files += [data / ACTORS] if data else []
     try:
         stamps = tuple(_stamp(path) for path in files)
-        given = _read(str(models), view.source, str(data or ""), stamps)
+        given = _read(str(models), matrix_filter.source_protocol, str(data or ""), stamps)
     except (CorpusError, ModelError) as error:
         common.LOG.error("%s", error)  # it names folders of the server, which are not for the page
-        st.warning(cell_words.NO_ANSWERS)
+        st.warning(text.NO_ANSWERS)
         return None
-    return subsets.filter_clips(given, view.labels, view.tested, view.sex)
+    return subsets.filter_clips(
+        given, matrix_filter.labels, matrix_filter.tested_corpus, matrix_filter.sex
+    )
 
 
-def with_votes(given: subsets.Answers) -> subsets.Answers | None:
+def join_votes(given: subsets.Answers) -> subsets.Answers | None:
     """The clips that listeners named, with their votes; None where these are not here."""
     data = default_directory()
     try:
@@ -244,54 +250,58 @@ def with_votes(given: subsets.Answers) -> subsets.Answers | None:
 # --- Figures -------------------------------------------------------------------------------------
 
 
-def stored_scores(metrics: common.Metrics, key: str, view: MatrixFilter) -> text.Scores | None:
+def stored_scores(
+    metrics: common.Metrics, key: str, matrix_filter: MatrixFilter
+) -> app_text.Scores | None:
     """Stored scores of one model under a protocol and a corpus, None if it was not tested so."""
-    block = metrics.get(key, {}).get(view.protocol, {})
-    if view.corpus == text.ALL_CORPORA:
+    block = metrics.get(key, {}).get(matrix_filter.protocol, {})
+    if matrix_filter.corpus == app_text.ALL_CORPORA:
         return block if "confusion" in block else None
-    scores = block.get("per_corpus", {}).get(view.corpus)
-    group = block.get("fairness", {}).get("corpus", {}).get(view.corpus, {})
+    scores = block.get("per_corpus", {}).get(matrix_filter.corpus)
+    group = block.get("fairness", {}).get("corpus", {}).get(matrix_filter.corpus, {})
     if scores and "intervals" in group:
         return {**scores, "intervals": group["intervals"]}
     return dict(scores) if scores else None
 
 
-def scores_of(metrics: common.Metrics, view: MatrixFilter) -> dict[str, text.Scores]:
-    """Scores in a view of every model that was tested so, by key; none if none was."""
-    stored = {key: one for key in metrics if (one := stored_scores(metrics, key, view))}
-    if not stored or not view.is_cut:
+def filtered_scores(
+    metrics: common.Metrics, matrix_filter: MatrixFilter
+) -> dict[str, app_text.Scores]:
+    """Scores in a matrix_filter of every model that was tested so, by key; none if none was."""
+    stored = {key: one for key in metrics if (one := stored_scores(metrics, key, matrix_filter))}
+    if not stored or not matrix_filter.is_filtered:
         return stored
-    part = answers_of(view)
+    part = filtered_answers(matrix_filter)
     if part is None:
         return {}
-    if view.protocol == "listeners" and (named := with_votes(part)) is not None:
+    if matrix_filter.protocol == "listeners" and (named := join_votes(part)) is not None:
         part = named
-    counted: dict[str, text.Scores] = {}
+    counted: dict[str, app_text.Scores] = {}
     for key, block in stored.items():
-        found = subsets.scores(part, key, view.floor / 100)
-        if view.protocol == "emobox":
-            found |= subsets.fold_means(part, key, view.floor / 100)
-        if view.protocol == "corpora" and view.corpus == text.ALL_CORPORA:
-            mean = subsets.uar_of_folds(part, key, view.floor / 100)
+        found = subsets.scores(part, key, matrix_filter.threshold_percent / 100)
+        if matrix_filter.protocol == "emobox":
+            found |= subsets.fold_means(part, key, matrix_filter.threshold_percent / 100)
+        if matrix_filter.protocol == "corpora" and matrix_filter.corpus == app_text.ALL_CORPORA:
+            mean = subsets.uar_of_folds(part, key, matrix_filter.threshold_percent / 100)
             if mean is not None:
                 found["uar"], found["intervals"]["uar"] = mean
         names = {*block, "kept", "intervals", "n", "labels", "confusion"}
         cut_block = {name: value for name, value in found.items() if name in names}
         if "protocol" in block:
-            cut_block["protocol"] = view.source
+            cut_block["protocol"] = matrix_filter.source_protocol
         counted[key] = cut_block | {"of": len(part)}
     return counted
 
 
-def listeners_of(view: MatrixFilter) -> text.Scores:
-    """What is known of the listeners in a view; empty if nothing is."""
-    if view.protocol != "listeners":
+def listener_scores(matrix_filter: MatrixFilter) -> app_text.Scores:
+    """What is known of the listeners in a matrix_filter; empty if nothing is."""
+    if matrix_filter.protocol != "listeners":
         return {}
-    if view.sex != subsets.ALL:
-        part = answers_of(view)
-        named = with_votes(part) if part is not None else None
+    if matrix_filter.sex != subsets.ALL:
+        part = filtered_answers(matrix_filter)
+        named = join_votes(part) if part is not None else None
         if named is None:
-            st.info(cell_words.NO_VOTES_CUT)
+            st.info(text.NO_VOTES_CUT)
         return subsets.listeners(named) if named is not None and len(named) else {}
     try:
         return read_json(paths.MODELS_DIR / LISTENERS)
@@ -300,26 +310,35 @@ def listeners_of(view: MatrixFilter) -> text.Scores:
         return {}
 
 
-def unknown_sexes(view: MatrixFilter) -> int:
-    """How many clips of a view are by speakers of whom it is not known whether women or men."""
-    if view.sex == subsets.ALL:
+def unknown_sexes(matrix_filter: MatrixFilter) -> int:
+    """Return the number of filtered clips whose speaker's sex is not known."""
+    if matrix_filter.sex == subsets.ALL:
         return 0
-    whole = answers_of(MatrixFilter(view.protocol, view.normalise, view.corpus, view.source))
+    whole = filtered_answers(
+        MatrixFilter(
+            matrix_filter.protocol,
+            matrix_filter.normalise,
+            matrix_filter.corpus,
+            matrix_filter.source_protocol,
+        )
+    )
     return 0 if whole is None else int(np.sum(whole.sexes == ""))
 
 
-def confusion(scores: text.Scores) -> np.ndarray:
+def confusion(scores: app_text.Scores) -> np.ndarray:
     """Clips by acted emotion (row) and answer (column), int64 (k, k)."""
     return np.array(scores["confusion"], dtype=np.int64)
 
 
-def labels_of(scores: text.Scores) -> Sequence[str]:
+def score_labels(scores: app_text.Scores) -> Sequence[str]:
     """Names of the rows and columns of a matrix."""
     labels: Sequence[str] = scores.get("labels", LABELS)
     return labels
 
 
-def runs_of(metrics: common.Metrics, key: str, view: MatrixFilter) -> list[dict[str, Any]]:
+def list_runs(
+    metrics: common.Metrics, key: str, matrix_filter: MatrixFilter
+) -> list[dict[str, Any]]:
     """The runs behind the scores of a model, one for each fold, in their order."""
-    runs: list[dict[str, Any]] = metrics[key].get(view.source, {}).get("runs", [])
+    runs: list[dict[str, Any]] = metrics[key].get(matrix_filter.source_protocol, {}).get("runs", [])
     return runs

@@ -58,7 +58,7 @@ EMOBOX_SPLITS = {
 }
 """What a test of the benchmark is like, by the protocol whose folds it has."""
 
-UNHEARD = {1: "CREMA\u2011D", 2: "RAVDESS, with its songs", 3: "TESS", 4: "SAVEE"}
+CROSS_CORPUS_FOLDS = {1: "CREMA\u2011D", 2: "RAVDESS, with its songs", 3: "TESS", 4: "SAVEE"}
 """The corpus that each fold of ``corpora`` tests."""
 
 SHOW_NAMES = {"shares": "Share of each row", "counts": "Counts"}
@@ -78,9 +78,6 @@ CURVES_NOTE = (
 )
 CURVE_TITLES = {"loss": "Loss", "accuracy": "Accuracy"}
 NO_CURVES = "No learning curve was kept for this kind of test."
-OLD_TITLE = "Beside the project that this one replaces"
-OLD_COLUMNS = ("Model", "It printed", "Ours, random clips", "Ours, unseen voices")
-OLD_NOTE = "All figures in this table are accuracies."
 PROVENANCE_TITLE = "Where these figures come from"
 
 SCORE_NAMES = {
@@ -90,8 +87,8 @@ SCORE_NAMES = {
     "ece": "Calibration error",
 }
 
-UNHEARD_TITLE = "UAR on each unheard corpus"
-UNHEARD_COLUMNS = ("Model", *UNHEARD.values(), "Mean")
+CROSS_CORPUS_TITLE = "UAR on each unheard corpus"
+CROSS_CORPUS_COLUMNS = ("Model", *CROSS_CORPUS_FOLDS.values(), "Mean")
 PUBLISHED_TITLE = "Beside published models"
 OURS = "Emo"
 LISTENERS = "listeners"
@@ -258,8 +255,8 @@ def model_name(key: str) -> str:
 
 VOICES_LABEL = "Voices"
 VOICES_NAMES = {ALL: "All", "women": "Women", "men": "Men"}
-FLOOR_LABEL = "Leave out answers below"
-FLOOR_HELP = (
+THRESHOLD_LABEL = "Leave out answers below"
+THRESHOLD_HELP = (
     "A model that is not sure enough of its likeliest answer gives none here. The share of the "
     "clips that it still answers stands over its matrix. Listeners gave no percentages, so theirs "
     "all count."
@@ -297,7 +294,7 @@ OPEN = "Open on the page Analyse"
 SEX_OF = {"women": "woman", "men": "man"}
 
 
-def floor_name(floor: int) -> str:
+def threshold_name(floor: int) -> str:
     """A threshold of the slider as text."""
     return f"{floor}{NBSP}%"
 

@@ -37,19 +37,19 @@ class Matrix {
   }
 
   show(data) {
-    const { picked, ...drawn } = data;
+    const { selected, ...drawn } = data;
     const key = JSON.stringify(drawn);
     if (key !== this.key) {
       this.key = key;
       this.draw(drawn);
     }
-    const [row, column] = picked ?? [-1, -1];
-    if (data.can_pick)
+    const [row, column] = selected ?? [-1, -1];
+    if (data.selectable)
       this.each((cell, i, j) => cell.setAttribute("aria-pressed", i === row && j === column));
-    if (picked) this.stand(row, column);
+    if (selected) this.stand(row, column);
   }
 
-  draw({ labels, texts, colours, sentences, words, can_pick }) {
+  draw({ labels, texts, colours, sentences, words, selectable }) {
     const focused = this.cells?.flat().includes(this.find("body").getRootNode().activeElement);
     this.find("caption").textContent = words.caption;
     this.find("across").textContent = words.across;
@@ -72,7 +72,7 @@ class Matrix {
         cell.onclick = () => {
           this.stand(i, j);
           this.say(cell);
-          if (can_pick) this.pick([acted, answer]);
+          if (selectable) this.pick([acted, answer]);
         };
         return cell;
       }),
