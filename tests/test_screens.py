@@ -24,5 +24,5 @@ def test_every_scene_is_photographed_in_every_mode_and_nothing_else() -> None:
 def test_pictures_in_the_readme_exist() -> None:
     text = (screens.ROOT / "README.md").read_text(encoding="utf-8")
     shown = re.findall(r"docs/screens/[\w-]+\.png", text)
-    assert len(shown) >= 4
+    assert shown
     assert [name for name in shown if not (screens.ROOT / name).is_file()] == []

@@ -1,4 +1,4 @@
-"""The limits are the same wherever they are told."""
+"""The limits are the same wherever they are stated."""
 
 from pathlib import Path
 
@@ -10,14 +10,14 @@ from emo.audio.limit_text import ALL_LIMITS, READING_LIMITS
 from emo.cli.main import main
 from emo.formatting import NBSP
 
-README = Path(__file__).parents[2] / "README.md"
+PAGE = Path(__file__).parents[2] / "docs" / "command-line.md"
 
 
 def flat(text: str) -> str:
     return " ".join(text.replace(NBSP, " ").split())
 
 
-def test_each_limit_is_told() -> None:
+def test_every_limit_is_in_the_text() -> None:
     for number in (
         f"{limits.MAX_BYTES // 2**20} MB",
         f"{limits.MIN_DURATION_S:g} seconds to {limits.MAX_DURATION_S / 60:g} minutes",
@@ -29,13 +29,13 @@ def test_each_limit_is_told() -> None:
     assert f"{limits.DECODE_MEMORY_BYTES // 2**20} MB of memory" in flat(READING_LIMITS)
 
 
-def test_the_page_tells_them() -> None:
+def test_the_page_states_the_limits() -> None:
     assert ALL_LIMITS in app_text.UPLOAD_HELP
     assert READING_LIMITS in app_text.UPLOAD_HELP
 
 
-def test_the_readme_tells_them() -> None:
-    text = flat(README.read_text(encoding="utf-8"))
+def test_the_documentation_states_the_limits() -> None:
+    text = flat(PAGE.read_text(encoding="utf-8"))
     assert flat(ALL_LIMITS) in text
     assert flat(READING_LIMITS) in text
 
