@@ -1,4 +1,4 @@
-"""Emo in the browser: page settings and navigation.  Start it with `streamlit run`."""
+"""Start the app: page settings and navigation (``streamlit run streamlit_app.py``)."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""The page *About*."""
+"""Show the page *About*."""
 
 from emo.app import common
 from emo.app.about import page

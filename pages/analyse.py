@@ -1,4 +1,4 @@
-"""Give it a voice, and see what three classifiers make of its emotion."""
+"""Show the page *Analyse*."""
 
 import streamlit as st
 

@@ -1,4 +1,4 @@
-"""Give it several clips, and see where three classifiers agree and where they do not."""
+"""Show the page *Compare clips*."""
 
 from emo.app import common
 from emo.app.compare import collection, page

@@ -1,4 +1,4 @@
-"""What each classifier answered for clips whose acted emotion is known."""
+"""Show the page *Confusion matrices*."""
 
 from emo.app import common
 from emo.app.analyse import tour

@@ -1,4 +1,4 @@
-"""Teach the models a voice: a few clips of one's own for each emotion, for this session."""
+"""Show the page *Teach it*."""
 
 from emo.app import common
 from emo.app.teach import page, text

@@ -1,4 +1,4 @@
-"""Settings that every test shares."""
+"""Settings and fixtures that all tests share."""
 
 import functools
 import gc
@@ -21,14 +21,14 @@ settings.load_profile("emo")
 
 @pytest.fixture(scope="session")
 def tiny_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder of small models, for tests that only read it: to convert a network takes seconds."""
+    """Return a folder of small models for tests that only read it; a conversion takes seconds."""
     pytest.importorskip("keras")
     return save_tiny_models(tmp_path_factory.mktemp("models"))
 
 
 @pytest.fixture(scope="session", autouse=True)
 def _packages_are_read_once() -> Iterator[None]:
-    """Half a second less for every page that is tested: Streamlit looks through all packages."""
+    """Scan the packages once: Streamlit does so for every page, which takes half a second."""
     scan = functools.cache(manifest_scanner.scan_component_manifests)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(manifest_scanner, "scan_component_manifests", scan)
@@ -37,7 +37,7 @@ def _packages_are_read_once() -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def _main_stays_the_main_module() -> Iterator[None]:
-    """A page that is tested takes its place, and a worker process would run it."""
+    """Restore ``__main__``: a tested page replaces it, and a worker process would run the page."""
     main = sys.modules["__main__"]
     yield
     sys.modules["__main__"] = main
@@ -45,6 +45,6 @@ def _main_stays_the_main_module() -> Iterator[None]:
 
 @pytest.fixture(scope="module", autouse=True)
 def _what_is_loaded_is_left_alone() -> None:
-    """Streamlit collects garbage after every run of a page, through all that TensorFlow brought."""
+    """Freeze loaded objects: Streamlit collects garbage after every run of a page."""
     gc.collect()
     gc.freeze()

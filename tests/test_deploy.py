@@ -1,4 +1,4 @@
-"""The files of the deployment: what they promise, and that what they copy is enough to serve."""
+"""Test the files of the deployment: their promises, and that what they copy can serve."""
 
 import asyncio
 import os
@@ -24,7 +24,7 @@ KNOWN |= {"HEALTHCHECK", "CMD"}
 
 
 def instructions() -> list[tuple[str, str]]:
-    """Instruction and arguments of each step of the Dockerfile."""
+    """Return instruction and arguments of each step of the Dockerfile."""
     text = (ROOT / "Dockerfile").read_text(encoding="utf-8")
     rows = [row for row in text.splitlines() if row and not row.startswith("#")]
     joined = re.sub(r"\\\n\s*", " ", "\n".join(rows))
@@ -38,13 +38,13 @@ def last_stage() -> list[tuple[str, str]]:
 
 
 def copied() -> list[tuple[list[str], str]]:
-    """Sources and target of what the image takes from the checkout."""
+    """Return sources and target of each copy from the checkout into the image."""
     rows = [args.split() for name, args in last_stage() if name == "COPY" and "--from" not in args]
     return [(sources, target) for *sources, target in rows]
 
 
 def environment() -> dict[str, str]:
-    """The variables that the image sets."""
+    """Return the variables that the image sets."""
     found: dict[str, str] = {}
     for name, args in last_stage():
         if name == "ENV":
@@ -94,7 +94,7 @@ def test_what_is_copied_is_there_and_let_through_to_the_builder() -> None:
 
 
 def test_what_is_copied_is_enough_to_serve_an_answer(tmp_path) -> None:
-    """The steps of the image by hand: its files in a clean folder, its settings, its check."""
+    """Do the steps of the image by hand: its files in a clean folder, its settings, its check."""
     for sources, target in copied():
         for source in sources:
             place = tmp_path / "app" / target

@@ -1,4 +1,4 @@
-"""Nothing that is stored or answered differs from the list that was made before."""
+"""Compare all stored figures and some answers with a stored list."""
 
 import gzip
 import json

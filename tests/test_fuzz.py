@@ -1,6 +1,6 @@
-"""A few hundred damaged inputs, the same in every run, and each that ever led to a failure.
+"""Try a few hundred damaged inputs, the same in every run, and each that ever failed.
 
-``make fuzz`` has ten thousand; ``fuzz/guided.py`` looks for those that reach new code.
+``make fuzz`` tries ten thousand; ``fuzz/guided.py`` looks for inputs that reach new code.
 """
 
 import io
@@ -26,7 +26,7 @@ FOUND = {
     685: "a tree with fewer measurements than there are was a ValueError",
     772: "a row nested without end was a RecursionError",
 }
-"""What failed once, by its number (version 1 of the mutations)."""
+"""Numbers of inputs that failed once (version 1 of the mutations)."""
 
 CIRCLE = "a tree with a branch that leads back was walked without end"
 

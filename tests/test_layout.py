@@ -1,4 +1,4 @@
-"""The shape of the repository: who imports whom, and what may be in it."""
+"""Test the layout of the repository: imports, sizes, and which files may be in it."""
 
 import ast
 import re
@@ -19,7 +19,7 @@ MAX_BYTES = 10_000_000
 
 
 def imported(path: Path) -> set[str]:
-    """Full names of what the file at `path` imports, wherever in it."""
+    """Return the full names of all imports in the file at `path`."""
     names = set()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
@@ -31,12 +31,12 @@ def imported(path: Path) -> set[str]:
 
 
 def modules() -> list[Path]:
-    """Files of the modules of ``emo``."""
+    """Return the files of the modules of ``emo``."""
     return [path for path in sorted((ROOT / "emo").rglob("*.py")) if path.name != "__init__.py"]
 
 
 def tracked() -> list[Path]:
-    """Every file that is, or would be, in the repository."""
+    """Return every file that is, or would be, in the repository."""
     if not (ROOT / ".git").exists():
         pytest.skip("this is no git checkout, so what belongs to it is not known")
     listed = subprocess.run(
@@ -116,7 +116,7 @@ def test_audio_only_in_samples_and_tests() -> None:
 
 
 def text_lines() -> Iterator[tuple[str, str]]:
-    """Every line of every text file, with its place."""
+    """Yield every line of every text file, with its place."""
     for path in tracked():
         try:
             lines = path.read_text(encoding="utf-8").splitlines()

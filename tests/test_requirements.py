@@ -1,4 +1,4 @@
-"""The pinned versions: one set for everyone, all of it free to use."""
+"""Test the pinned versions: complete, consistent, with hashes, and free to use."""
 
 import re
 import tomllib
@@ -22,7 +22,7 @@ BINDING = re.compile(
 
 
 def locked(name: str) -> dict[Requirement, list[str]]:
-    """The requirements in one lock file, each with the hashes of its files."""
+    """Return the requirements in a lock file, each with the hashes of its files."""
     text = (ROOT / name).read_text(encoding="utf-8").replace("\\\n", " ")
     lines = [line for line in text.splitlines() if line and not line.startswith("#")]
     parts = [re.split(r"\s+--hash=", line) for line in lines]
@@ -30,7 +30,7 @@ def locked(name: str) -> dict[Requirement, list[str]]:
 
 
 def pins(name: str) -> dict[str, Requirement]:
-    """The requirements in one lock file, by name."""
+    """Return the requirements in a lock file, by name."""
     return {requirement.name: requirement for requirement in locked(name)}
 
 
@@ -41,7 +41,7 @@ def installed_for_the_app() -> Iterator[str]:
 
 
 def licences(name: str) -> list[str]:
-    """What a package says of its licence: the expression, the field, the classifiers."""
+    """Return a package's statements of its licence: the expression, the field, the classifiers."""
     about = metadata.metadata(name).json
     field = str(about.get("license", "")).strip().splitlines()[:1]
     classifiers = [line for line in about.get("classifier", []) if line.startswith("License ::")]

@@ -1,4 +1,4 @@
-"""The sample clips: one for each emotion, readable, marked as synthetic; and how they were made."""
+"""Test the sample clips: one for each emotion, readable, and marked as synthetic."""
 
 import importlib.util
 import itertools

@@ -1,4 +1,4 @@
-"""The screenshots: of every page, in every mode, small; and those that the README shows exist."""
+"""Test the screenshots: every page in every mode, small, and those of the README exist."""
 
 import re
 

@@ -21,9 +21,7 @@ from emo.features.functionals import functional_table
 TREE_RIDGE = 0.01  # of the mean variance of a functional
 TREE_MIN_LEAF = 25
 TREE_PRUNING = 1e-5
-TREE_TEACHER = (
-    0.5  # share of what is taught that the perceptron says; the rest is the acted label
-)
+TREE_TEACHER = 0.5  # share of what is taught that the perceptron says; the rest is the acted label
 TREE_MIN_SHARE = 1e-3  # taught, for the axes: a share of none has no logarithm
 TREE_FLOOR = 1e-4  # least probability of a leaf
 SURROGATE_DEPTH = 6

@@ -17,9 +17,9 @@ expect.set_options(timeout=steps.WAIT_MS)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Gives each test of this folder time for many waits, and a second try.
+    """Mark the tests of this folder, and give each a long time limit and a second try.
 
-    On a machine that others use, one alone may run out of time; what was tried again is counted at
+    On a busy machine a test may run out of time; tests that were tried again are counted at
     the end of the run as "rerun".
     """
     here = Path(__file__).parent
@@ -46,7 +46,7 @@ def playwright() -> Iterator[Playwright]:
 
 @pytest.fixture(scope="session")
 def microphone(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What the fake microphone hears: a voice of two seconds between short silences."""
+    """Return the file of the fake microphone: two seconds of a voice between short silences."""
     voice = signals.voice((180.0, 120.0), 2.0, MIC_RATE_HZ)
     path = tmp_path_factory.mktemp("microphone") / "voice.wav"
     path.write_bytes(
@@ -69,7 +69,7 @@ def browser(playwright: Playwright, microphone: Path) -> Iterator[Browser]:
 
 @pytest.fixture
 def page(browser: Browser, address: str) -> Iterator[Page]:
-    """The first page; at the end nothing must have gone wrong on any page that was opened."""
+    """Open the first page, and check at the end that no opened page reported an error."""
     page, watch = steps.open_app(browser, address)
     yield page
     assert page.get_by_test_id("stException").count() == 0

@@ -1,4 +1,4 @@
-"""What the browser tests do and look at: each waits for what a person would wait for."""
+"""Actions and checks of the browser tests, each of which waits as a person would."""
 
 import re
 from collections.abc import Iterator
@@ -42,7 +42,7 @@ _contexts: WeakKeyDictionary[Browser, dict[str, BrowserContext]] = WeakKeyDictio
 
 
 class Watch:
-    """Whatever a page should not do: errors on its console, and requests to other hosts."""
+    """Faults of a page: errors on its console, and requests to other hosts."""
 
     def __init__(self, page: Page, address: str) -> None:
         self.faults: list[str] = []
@@ -63,9 +63,9 @@ class Watch:
 
 
 def new_page(browser: Browser, mode: str = "light") -> Page:
-    """An empty page that shares the cache of the framework's files with others of its mode.
+    """Open an empty page that shares the cache of the framework's files with others of its mode.
 
-    The app keeps nothing in a browser, so that each is as the first one.
+    The app stores nothing in a browser, so each page starts as the first one did.
     """
     contexts = _contexts.setdefault(browser, {})
     if mode not in contexts:
@@ -89,23 +89,23 @@ def upload(page: Page, name: str, data: bytes) -> None:
 
 
 def stage(page: Page) -> Locator:
-    """Waveform and spectrogram of the player, which take the keyboard and the mouse."""
+    """Return the player's waveform and spectrogram, which take the keyboard and the mouse."""
     return page.get_by_role("slider", name=text.PLAYER["position"])
 
 
 def expect_idle(page: Page) -> None:
-    """The script has run, and all that it drew is on the page."""
+    """Wait until the script has run and all that it drew is on the page."""
     page.locator("[data-testid=stApp][data-test-script-state=notRunning]").wait_for()
     page.wait_for_function("() => !document.querySelector('[data-stale=true]')")
 
 
 def now_s(page: Page) -> float:
-    """Where the playhead is."""
+    """Return the position of the playhead in seconds."""
     return float(stage(page).get_attribute("aria-valuenow") or -1)
 
 
 def expect_now(page: Page, time_s: float, within_s: float = 0.05) -> None:
-    """The playhead gets there."""
+    """Wait until the playhead reaches a position."""
     page.wait_for_function(
         "([player, time, within]) =>"
         " Math.abs(Number(player.getAttribute('aria-valuenow')) - time) <= within",
@@ -122,7 +122,7 @@ def record(microphone: Locator) -> None:
 
 
 def expect_answers(page: Page, clip: str) -> None:
-    """Three answers and a vote for the clip: each a label, a percentage and seven bars."""
+    """Wait for three answers and a vote, each with a label, a percentage and seven bars."""
     expect(page.get_by_test_id("stText").filter(has_text=clip)).to_be_visible()
     expect(page.locator("h2.emo-verdict")).to_be_visible()
     expect(page.locator("h2.emo-verdict")).to_contain_text(re.compile("|".join(LABELS)))
@@ -139,7 +139,7 @@ def expect_answers(page: Page, clip: str) -> None:
 
 
 def drag(page: Page, first: float, last: float) -> None:
-    """Draw the mouse over the player, from one share of its width to another."""
+    """Drag the mouse over the player, from one share of its width to another."""
     expect_idle(page)  # nothing moves it any more
     stage(page).scroll_into_view_if_needed()
     box = stage(page).bounding_box()
@@ -152,7 +152,7 @@ def drag(page: Page, first: float, last: float) -> None:
 
 
 def each_page(page: Page) -> Iterator[str]:
-    """The title of every page, one after another, as it stands there; none scrolls sideways."""
+    """Yield the title of every page after opening it; no page may scroll sideways."""
     for title in screens.PAGES.values():
         if title != "Analyse":
             screens.open_page(page, title)

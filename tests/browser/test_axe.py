@@ -1,4 +1,4 @@
-"""Every page as axe sees it: no violation of WCAG 2.1, levels A and AA, in any mode."""
+"""Check every page with axe: no violation of WCAG 2.1, levels A and AA, in any mode."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -26,7 +26,7 @@ def page(browser: Browser, address: str, request: pytest.FixtureRequest) -> Iter
 
 
 def violations(page: Page) -> list[str]:
-    """Rule, place and reason of everything that is wrong."""
+    """Return rule, place and reason of every violation."""
     page.evaluate(AXE_SCRIPT)
     found: dict[str, Any] = page.evaluate(
         "options => axe.run(document, options)", {"runOnly": WCAG, "resultTypes": ["violations"]}
@@ -47,7 +47,7 @@ def test_no_violation(page: Page, name: str) -> None:
 
 
 def go_dark(page: Page) -> None:
-    """Have the page follow a desktop, or a phone, that turns dark."""
+    """Switch the page to dark mode, on a desktop or a phone."""
     light = page.evaluate(BACKGROUND)
     page.emulate_media(color_scheme="dark")
     page.wait_for_function(f"light => ({BACKGROUND})() !== light", arg=light)

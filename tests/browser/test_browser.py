@@ -1,4 +1,4 @@
-"""What a person does, in a real browser: give it a voice in three ways, and read the pages."""
+"""Use the app in a real browser: give a clip in three ways, and read the pages."""
 
 import itertools
 import json

@@ -1,4 +1,4 @@
-"""Several clips at once, in a real browser: the table, its filters, two side by side, the files."""
+"""Compare several clips in a real browser: the table, its filters, pairs, and the files."""
 
 import csv
 import re

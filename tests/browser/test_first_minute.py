@@ -1,4 +1,4 @@
-"""The first minute of someone with nothing at hand; links; the keyboard alone; phone and dark."""
+"""Test a visitor's first minute: samples, links, the keyboard alone, phone and dark mode."""
 
 import re
 
@@ -168,7 +168,7 @@ RING = """() => {
 
 
 def tab_to(page: Page, name: str) -> list[str]:
-    """What was passed with the tabulator on the way to what is called so; each shows a ring."""
+    """Press Tab until an element with this name has the focus; each on the way shows a ring."""
     expect_idle(page)  # what is drawn anew loses the keyboard
     passed: list[str] = []
     for _ in range(MOST_TABS):

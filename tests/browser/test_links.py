@@ -1,4 +1,4 @@
-"""A link to any page opens that page, on a server that nobody has visited before."""
+"""Open a link to each page on a server that nobody has visited before."""
 
 import pytest
 from playwright.sync_api import Browser, expect

@@ -1,4 +1,4 @@
-"""The page of matrices in a browser: filter, click a cell, hear its clips, save, open a link."""
+"""Use the page of matrices in a browser: filter, click a cell, play its clips, save, link."""
 
 import csv
 import re
@@ -29,14 +29,14 @@ CELL = ("cnn", "angry", "fearful")
 
 @pytest.fixture(scope="module")
 def behind() -> list[str]:
-    """Names of the clips in the cell, the surest first, counted apart from the page."""
+    """Return the names of the clips in a cell by confidence, counted apart from the page."""
     given = subsets.filter_clips(subsets.read_answers(MODELS, "voices"), LABELS)
     return [str(name) for name in given.clips[subsets.clips_in_cell(given, *CELL)]]
 
 
 @pytest.fixture(scope="module")
 def own_address(behind: list[str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """An app of its own, which finds a corpus that was made up here, of a single clip."""
+    """Serve an app of its own with a made-up corpus of a single clip."""
     folder = tmp_path_factory.mktemp("corpora")
     (folder / "made-up").mkdir()
     clip = signals.encoded(signals.voice(), subtype="PCM_16")
@@ -67,7 +67,7 @@ def matrix(page: Page, key: str) -> Locator:
 
 
 def shown(page: Page, key: str) -> list[str]:
-    """The figures in the cells of a matrix."""
+    """Return the figures in the cells of a matrix."""
     return matrix(page, key).locator(".cell").all_text_contents()
 
 
@@ -174,7 +174,7 @@ def test_a_cell_is_chosen_in_its_matrix_by_keyboard_alone(page: Page, behind: li
 
 
 def choose(page: Page, label: str, value: str) -> None:
-    """Choose an option by keyboard alone; each key waits for what the one before has brought."""
+    """Choose an option by keyboard alone; each key waits for the effect of the one before."""
     field = page.locator(".st-key-cell").get_by_role("combobox", name=label, exact=True)
     field.focus()
     page.keyboard.type(value)

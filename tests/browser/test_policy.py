@@ -1,4 +1,4 @@
-"""Every page under the content security policy: the browser refuses nothing that it needs."""
+"""Open every page under the content security policy: the browser may refuse nothing."""
 
 import pytest
 from playwright.sync_api import Browser, ConsoleMessage

@@ -1,7 +1,7 @@
-"""The page is about as fast, and sends about as little, as `bench/app.py` shows it to be.
+"""Check that the page is about as fast and small as `bench/app.py` measured.
 
 The limits on time are twenty times the targets: a busy machine passes, a page that became much
-slower does not.  What is sent depends on no machine, and has the target itself.
+slower does not.  The number of bytes depends on no machine, and has the target itself.
 """
 
 import statistics

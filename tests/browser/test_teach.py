@@ -1,4 +1,4 @@
-"""Teaching in a real browser: upload, record, learn, save, load, and the answer *Yours*."""
+"""Use the page *Teach it* in a real browser: upload, record, fit, save, load, answer."""
 
 import itertools
 import json
@@ -32,7 +32,7 @@ def open_teach(page: Page) -> None:
 
 
 def choose(page: Page, emotion: str) -> None:
-    """Say how the next clips sound."""
+    """Choose the emotion of the next clips."""
     pill = page.locator(".st-key-lessons-emotion").get_by_text(emotion, exact=True)
     pill.click()
     expect(
@@ -56,7 +56,7 @@ def give(page: Page, emotion: str, *pitches_hz: float) -> None:
 
 
 def taught(page: Page, emotion: str) -> Locator:
-    """The clips of an emotion."""
+    """Return the clips of an emotion."""
     return page.locator(f".st-key-lessons-{emotion}").get_by_role("button")
 
 

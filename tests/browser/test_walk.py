@@ -1,4 +1,4 @@
-"""People's deeds in a real browser, one after another: the answers are those of `emo predict`."""
+"""Walk at random in a real browser: the answers are those of `emo predict`."""
 
 from collections.abc import Iterator
 

@@ -1,4 +1,4 @@
-"""What if, in a real browser: the answers and the sound follow the sliders."""
+"""Use *What if* in a real browser: the answers and the sound follow the sliders."""
 
 import re
 

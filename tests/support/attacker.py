@@ -1,11 +1,11 @@
-"""Code that has taken over a process that reads recordings, and what it tries from there.
+"""Attack from inside a process that reads recordings.
 
-``python -m tests.support.attacker ACCOUNT UNSHARE FILTER`` plays the server under an
+``python -m tests.support.attacker ACCOUNT UNSHARE FILTER`` acts as the server under an
 account (a number, or ``same``), starts such a process exactly as ``audio.isolated`` does, and has
-the deeds below done in place of reading a recording.  UNSHARE is ``allowed``, or ``refused``
-as in containers; FILTER is ``on``, or ``off`` to see that the deeds succeed where nothing
-holds them.  It prints a JSON object:
-by deed whether it succeeded, and what the server saw of it.
+the actions below done in place of reading a recording.  UNSHARE is ``allowed``, or ``refused``
+as in containers; FILTER is ``on``, or ``off`` to see that the actions succeed where nothing
+prevents them.  It prints a JSON object:
+for each action whether it succeeded, and its effect on the server.
 """
 
 import codecs
@@ -33,7 +33,7 @@ X86 = os.uname().machine == "x86_64"
 
 
 def call(x86_64: int, aarch64: int, *values: Any) -> bool:
-    """Whether a raw system call is made, by its number on either machine."""
+    """Return whether a raw system call succeeds, by its number on either architecture."""
     given = [value if isinstance(value, bytes) else ctypes.c_long(value) for value in values]
     given += [ctypes.c_long(0)] * (6 - len(given))
     return int(C.syscall(ctypes.c_long(x86_64 if X86 else aarch64), *given)) != -1
@@ -78,7 +78,7 @@ def written(path: str) -> bool:
 
 
 def read_memory(pid: int, address: int, write: bool = False) -> bool:
-    """Of the server, through process_vm_readv or process_vm_writev."""
+    """Read or write memory of the server by process_vm_readv or process_vm_writev."""
     here = (ctypes.c_size_t * 2)(place(BUFFER), 16)
     there = (ctypes.c_size_t * 2)(address, 16)
     numbers = (311, 271) if write else (310, 270)
@@ -86,7 +86,7 @@ def read_memory(pid: int, address: int, write: bool = False) -> bool:
 
 
 def trace(pid: int) -> bool:
-    """Attach to the server, and let go of it again."""
+    """Attach to the server by ptrace, and detach again."""
     if int(C.ptrace(16, pid, 0, 0)) != 0:
         return False
     time.sleep(0.2)
@@ -96,7 +96,7 @@ def trace(pid: int) -> bool:
 
 
 def executable(given: int) -> bool:
-    """Memory that can be executed: new, or made of what there is."""
+    """Map executable memory, new or by changing a mapping."""
     if given:
         mmap.mmap(-1, 4096, prot=mmap.PROT_READ | mmap.PROT_EXEC)
         return True
@@ -106,7 +106,7 @@ def executable(given: int) -> bool:
 
 
 def deeds(facts: dict[str, Any]) -> dict[str, Callable[[], Any]]:
-    """What is tried, by name; a deed succeeds where it returns True."""
+    """Return the actions by name; an action succeeds where it returns True."""
     server, victim, secret = facts["server"], facts["victim"], facts["secret"]
     heap, new = facts["heap"], secret + "-new"
     none = ctypes.create_string_buffer(256)
@@ -181,7 +181,7 @@ def deeds(facts: dict[str, Any]) -> dict[str, Callable[[], Any]]:
 
 
 def attempt(deed: Callable[[], Any]) -> bool:
-    """Whether a deed succeeds."""
+    """Return whether an action succeeds."""
     try:
         return bool(deed())
     except (OSError, RuntimeError, ValueError, AttributeError):
@@ -189,7 +189,7 @@ def attempt(deed: Callable[[], Any]) -> bool:
 
 
 def misuse(how: str, code: mmap.mmap | None) -> None:
-    """Make a system call that ends the process, by the filter or by another program."""
+    """Make a system call for which the filter ends the process."""
     if how == "x32":
         C.syscall(ctypes.c_long(seccomp.X32 | 39))
     elif how == "execve":
@@ -201,7 +201,7 @@ def misuse(how: str, code: mmap.mmap | None) -> None:
 
 
 def serve(facts: dict[str, Any], how: str) -> None:
-    """Be the process that reads, whose reading is the attack."""
+    """Serve as the process that reads, and attack instead of reading."""
     held = sandbox.enter_network_namespace()
     code = mmap.mmap(-1, 4096, prot=7) if how == "32-bit" else None
     if code is not None:
@@ -222,7 +222,7 @@ def serve(facts: dict[str, Any], how: str) -> None:
 
 
 def refuse_unshare() -> None:
-    """As the filter of a container's runtime does."""
+    """Refuse ``unshare``, as the filter of a container's runtime does."""
     number = 272 if X86 else 97
     C.prctl(38, 1, 0, 0, 0)
     steps = [
@@ -235,7 +235,7 @@ def refuse_unshare() -> None:
 
 
 def become(account: str) -> None:
-    """Nothing; everything that is loaded late is loaded before the account changes."""
+    """Change the account, after loading everything that is loaded late."""
     isolated._warm_up()
     codecs.lookup("ascii")
     if account != "same":
@@ -247,7 +247,7 @@ def become(account: str) -> None:
 
 
 class Server:
-    """What a server has that can be got at: a port, a socket, files, and another process."""
+    """Targets that a server offers: a port, a socket, files, and another process."""
 
     def __init__(self) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="emo-attacked-"))
@@ -277,7 +277,7 @@ class Server:
         }
 
     def harm(self) -> list[str]:
-        """What has become of it, seen from here."""
+        """Return which targets were harmed."""
         made = {path.name for path in self.folder.iterdir()}
         connected = False
         for one in (self.listening, self.unix):
@@ -305,7 +305,7 @@ class Server:
 
 
 def attack(how: str) -> dict[str, Any]:
-    """What came of it: the answer of the process that reads, how it ended, and what was harmed."""
+    """Return the answer of the process that reads, how it ended, and which targets were harmed."""
     server = Server()
     facts = server.facts()
     asks, answers = os.pipe(), os.pipe()
@@ -335,7 +335,7 @@ def attack(how: str) -> dict[str, Any]:
 
 
 def heard(pipe: Any) -> Any:
-    """The JSON of an answer; empty where none came."""
+    """Return the JSON of an answer; empty where none came."""
     head = pipe.read(isolated._ANSWERED.size)
     if len(head) < isolated._ANSWERED.size:
         return {}

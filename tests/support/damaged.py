@@ -1,4 +1,4 @@
-"""Files as recorders, telephones and joiners leave them: sizes wrong, packets bad, frames cut."""
+"""Damaged files as recorders, telephones and joining leave them."""
 
 import struct
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ SIZES = {
 
 
 def with_size(data: bytes, container: str, change: float) -> bytes:
-    """Return the file with the stated size of its sound multiplied; nothing besides is changed."""
+    """Return the file with the stated size of its sound multiplied."""
     mark, distance, form, more = SIZES[container]
     at = data.index(mark) + distance
     size = struct.unpack_from(form, data, at)[0] - more
@@ -157,7 +157,7 @@ def amr_entry(name: bytes = b"samr", rate_hz: int = 8000) -> bytes:
 
 
 def sphere(samples: signals.Samples, coding: str = "pcm", stated: int | None = None) -> bytes:
-    """Return 16-bit samples as NIST SPHERE, as TIMIT and the LDC hand them out."""
+    """Return 16-bit samples as NIST SPHERE, the format of TIMIT and other corpora of the LDC."""
     count = len(samples) if stated is None else stated
     lines = (
         "NIST_1A\n   1024\nchannel_count -i 1\nsample_rate -i 16000\nsample_n_bytes -i 2\n"

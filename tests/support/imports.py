@@ -1,4 +1,4 @@
-"""The command line in a process of its own, as to what it loads."""
+"""Find out which packages the command line loads."""
 
 import os
 import re
@@ -19,7 +19,7 @@ print("loaded:", *{{name.partition(".")[0] for name in set(sys.modules) - before
 
 
 def needless_imports(arguments: list[str]) -> set[str]:
-    """What a command has loaded that is for training, or that is not among what the app needs."""
+    """Return the packages that a command loads although only training, or nothing, needs them."""
     done = subprocess.run(
         [sys.executable, "-c", CODE.format(arguments=arguments)],
         cwd=ROOT,
@@ -39,5 +39,5 @@ def needless_imports(arguments: list[str]) -> set[str]:
 
 
 def tidy(name: str) -> str:
-    """A distribution's name as a lock writes it."""
+    """Return a distribution's name as a lock file spells it."""
     return re.sub(r"[-_.]+", "-", name).lower()

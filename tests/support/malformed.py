@@ -1,4 +1,4 @@
-"""Recordings that are none, or hardly: made by formula, each with what Emo should answer.
+"""Malformed recordings made by formula, each with the expected outcome.
 
 They go through `emo.audio.clip`, through the command line and through the page.
 """
@@ -47,13 +47,13 @@ class Malformed:
 
 @functools.cache
 def malformed() -> tuple[Malformed, ...]:
-    """Return all of them; the same ones every time."""
+    """Return all malformed files; the same ones every time."""
     parts = _strangers(), _headers_alone(), _cut_off(), _lying(), _out_of_limits(), _bad_sound()
     return tuple(itertools.chain.from_iterable(parts))
 
 
 def _strangers() -> list[Malformed]:
-    """Return what was never sound."""
+    """Return files that are no sound."""
     archive = io.BytesIO()
     with zipfile.ZipFile(archive, "w") as file:
         file.writestr("clip.wav", b"RIFF")
@@ -100,7 +100,7 @@ def _png() -> bytes:
 
 
 def _sdp() -> bytes:
-    """Return what makes a careless decoder open a socket and wait."""
+    """Return a session description, for which a careless decoder opens a socket and waits."""
     lines = ("v=0", "o=- 0 0 IN IP4 127.0.0.1", "s=x", "c=IN IP4 127.0.0.1", "t=0 0")
     return "\r\n".join((*lines, "m=audio 50004 RTP/AVP 0", "")).encode()
 
@@ -154,7 +154,7 @@ def _cut_off() -> list[Malformed]:
 
 
 def _lying() -> list[Malformed]:
-    """Return files that are read though their headers do not tell the truth, and two that are not.
+    """Return files with wrong headers: all but two are read.
 
     The kinds are tested one by one in `tests/test_parts.py` and `tests/test_repair.py`.
     """

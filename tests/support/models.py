@@ -1,4 +1,4 @@
-"""Small models and a small corpus, made in a moment, for the tests of what is built on them."""
+"""Small models and a small corpus for tests, made in a moment."""
 
 import contextlib
 from collections.abc import Iterator
@@ -38,7 +38,7 @@ SAVEE_LETTERS = {
 
 @contextlib.contextmanager
 def without_graphs() -> Iterator[None]:
-    """TensorFlow works step by step: to trace a graph takes longer than a few steps."""
+    """Run TensorFlow eagerly: tracing a graph takes longer than a few steps."""
     import tensorflow as tf
 
     tf.config.run_functions_eagerly(True)
@@ -49,7 +49,7 @@ def without_graphs() -> Iterator[None]:
 
 
 def fitted(key: str, seed: int = 0) -> Fitted:
-    """A classifier of the real shapes that has seen no more than noise."""
+    """Fit a classifier of the real shapes to noise."""
     rng = np.random.default_rng(seed)
     n = len(functional_names())
     scaling = {
@@ -89,14 +89,14 @@ def fitted(key: str, seed: int = 0) -> Fitted:
 
 
 def save_tiny_models(directory: Path) -> Path:
-    """The three, saved as training saves them; needs Keras for the network."""
+    """Save all three as training does; needs Keras for the network."""
     for key in CLASSIFIERS:
         save_model(directory / key, key, fitted(key), ORIGIN)
     return directory
 
 
 def write_savee(directory: Path, takes: int = 2) -> Path:
-    """A made-up SAVEE: two speakers, each emotion, told apart by pitch and rate of syllables."""
+    """Write a made-up SAVEE: two speakers and all emotions, which differ in pitch and tempo."""
     for s, speaker in enumerate(("DC", "JE")):
         for e, letters in enumerate(SAVEE_LETTERS.values()):
             for take in range(1, takes + 1):
@@ -113,5 +113,5 @@ def write_savee(directory: Path, takes: int = 2) -> Path:
 
 
 def view(length: int = 60, seed: int = 0) -> np.ndarray:
-    """A random view of the CNN's shape."""
+    """Return a random spectrogram of the CNN's shape."""
     return np.random.default_rng(seed).normal(0, 0.5, (length, N_MELS)).astype(np.float32)

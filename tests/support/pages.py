@@ -1,4 +1,4 @@
-"""The pages in Streamlit's own test runner, with models, figures and samples made up here."""
+"""Run the pages in Streamlit's test runner with made-up models, figures and samples."""
 
 import json
 import re
@@ -40,7 +40,7 @@ def tone(duration_s: float = 1.0, pitch_hz: float = 220.0) -> bytes:
 def answer(
     label: str, confidence: float = 0.58, second: str = "happy", unsure: bool = False
 ) -> predictor.Answer:
-    """An answer; the second label has half of what the first leaves."""
+    """Return an answer whose second label has half of the remaining probability."""
     shares = np.full(len(LABELS), (1 - confidence) / 2 / (len(LABELS) - 2))
     shares[INDEX[label]], shares[INDEX[second]] = confidence, (1 - confidence) / 2
     return predictor.Answer(label, confidence, second, unsure, shares)
@@ -52,7 +52,7 @@ def prediction(
     unsure: tuple[str, ...] = (),
     concerns: tuple[SpeechWarning, ...] = (),
 ) -> predictor.Prediction:
-    """Answers of all three and the vote; those named are unsure."""
+    """Return answers of all three and the vote; those named are unsure."""
     answers = {
         key: answer(label, 0.34 if key in unsure else 0.58, unsure=key in unsure)
         for key, label in ANSWERS.items()
@@ -85,7 +85,7 @@ def write_curves(models: Path) -> None:
 
 
 def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Folder of the models that the pages now show, with every protocol measured."""
+    """Install made-up models that were measured under every protocol, and return their folder."""
     models = copy_models(tmp_path)
     write_curves(models)
     write_samples(tmp_path / "samples")
@@ -104,7 +104,7 @@ def run() -> AppTest:
 
 
 def check(at: AppTest) -> AppTest:
-    """The same test run; fails on a traceback."""
+    """Return the test run; fail on a traceback."""
     assert not at.exception, at.exception
     return at
 
@@ -114,12 +114,12 @@ def upload(at: AppTest, name: str, data: bytes) -> AppTest:
 
 
 def html(at: AppTest) -> str:
-    """What the pages set as HTML, without their style sheet."""
+    """Return all HTML of a page without its style sheet."""
     return "\n".join(e.value for e in at.html if not e.value.startswith("<style>"))
 
 
 def rates(at: AppTest) -> dict[str, list[list[str]]]:
-    """How often each model is right, by key: the figures of each row of the table at its answer."""
+    """Return by key how often each model is right: the figures of the table at its answer."""
     found = {}
     for one in at.html:
         table = re.search(
@@ -135,32 +135,32 @@ def rates(at: AppTest) -> dict[str, list[list[str]]]:
 
 
 def grids(at: AppTest) -> list[dict[str, Any]]:
-    """What the matrices of a page were given, in their order."""
+    """Return the data of the matrices of a page, in their order."""
     given = [json.loads(one.proto.json) for one in at.get("bidi_component")]
     return [one for (one,) in given if "sentences" in one]
 
 
 def counted(grid: dict[str, Any]) -> np.ndarray:
-    """The figures in a matrix, float64 (k, k); NaN where a row has none."""
+    """Return the figures in a matrix, float64 (k, k); NaN where a row has none."""
     read = [[text.replace(",", "").replace("\u2212", "-") for text in row] for row in grid["texts"]]
     return np.array([[np.nan if text == "–" else float(text) for text in row] for row in read])
 
 
 def drawn(at: AppTest, i: int) -> dict[str, Any]:
-    """The first trace of a chart."""
+    """Return the first trace of a chart."""
     spec = json.loads(at.get("plotly_chart")[i].proto.spec)
     trace: dict[str, Any] = spec["data"][0]
     return trace
 
 
 def protocols(models: Path, key: str) -> dict[str, Any]:
-    """What ``metrics.json`` says of a model."""
+    """Return the protocols of a model's ``metrics.json``."""
     stored: dict[str, Any] = json.loads((models / key / "metrics.json").read_text())["protocols"]
     return stored
 
 
 def change(models: Path, key: str, change: Any) -> None:
-    """Store the protocols of a model as a function leaves them."""
+    """Change the stored protocols of a model by a function."""
     path = models / key / "metrics.json"
     stored = json.loads(path.read_text())
     change(stored["protocols"])

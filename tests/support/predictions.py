@@ -53,7 +53,7 @@ Row = tuple[str, str, str, int, str]
 
 
 def rows(protocol: str) -> list[Row]:
-    """Clip, corpus, speaker, fold and emotion of every tested clip of a protocol."""
+    """Return clip, corpus, speaker, fold and emotion of every tested clip of a protocol."""
     found = []
     for corpus, names in SPEAKERS.items():
         for place, name in enumerate(names, 1):
@@ -74,14 +74,14 @@ def rows(protocol: str) -> list[Row]:
 
 
 def as_predictions(rows: Sequence[Row], probabilities: np.ndarray) -> Predictions:
-    """Rows and their probabilities as predictions."""
+    """Return rows and their probabilities as predictions."""
     columns: Iterable[Any] = zip(*rows, strict=True)
     clips, corpora, speakers, folds, emotions = columns
     return Predictions(clips, corpora, speakers, folds, emotions, probabilities)
 
 
 def guesses(rows: Sequence[Row], skill: float, seed: int) -> np.ndarray:
-    """Probabilities (n, 8) of a classifier that is as good as its skill."""
+    """Return probabilities (n, 8) of a classifier with a given skill."""
     rng = np.random.default_rng(seed)
     logits = rng.normal(0.0, 1.0, (len(rows), len(TRAINED_LABELS)))
     logits[np.arange(len(rows)), [TRAINED_INDEX[row[4]] for row in rows]] += skill
@@ -90,7 +90,7 @@ def guesses(rows: Sequence[Row], skill: float, seed: int) -> np.ndarray:
 
 
 def write_tables(directory: Path) -> None:
-    """The tables that lie beside the recordings: the actors of CREMA-D and listeners' votes."""
+    """Write the tables beside the recordings: the actors of CREMA-D and the listeners' votes."""
     directory.mkdir(parents=True, exist_ok=True)
     with (directory / "cremad_actors.csv").open("w", newline="") as file:
         writer = csv.writer(file)
@@ -108,7 +108,7 @@ def write_tables(directory: Path) -> None:
 
 
 def write_protocol(models: Path, protocol: str, directory: Path | None = None) -> None:
-    """Raw predictions of one protocol by all three, and the figures counted from them."""
+    """Write raw predictions of one protocol by all three, and the figures counted from them."""
     tested = rows(protocol)
     folds = sorted({row[3] for row in tested})
     kept = [(f"kept {row[0]}", *row[1:3], fold, row[4]) for fold in folds for row in tested[::3]]
@@ -133,7 +133,7 @@ def write_protocol(models: Path, protocol: str, directory: Path | None = None) -
 
 
 def write_model(models: Path, key: str) -> None:
-    """What training writes of a classifier, without the weights."""
+    """Write the files of a trained classifier without its weights."""
     card = {
         "key": key,
         "description": f"A {key} of the test.",
@@ -161,5 +161,5 @@ def _everything() -> Path:
 
 
 def copy_models(directory: Path) -> Path:
-    """A fresh copy of a folder of models, every protocol run; made once."""
+    """Copy a folder of models measured under every protocol, which is made once."""
     return Path(shutil.copytree(_everything(), directory / "models"))

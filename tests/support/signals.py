@@ -1,4 +1,4 @@
-"""Sound made by formula, for every test of the project: tones, chirps, noise and a speaking voice.
+"""Signals made by formula for the tests: tones, chirps, noise and a speaking voice.
 
 Samples are float32, shape (n,); nothing is read from a file, and the same arguments give the same
 samples.  The second half puts samples into files of each format, again without stored ones.
@@ -149,7 +149,7 @@ def encoded(
 
 
 def m4a(samples: Samples, rate_hz: int = RATE_HZ) -> bytes:
-    """Return AAC in an M4A file, as a telephone's voice memo has it."""
+    """Return AAC in an M4A file, as a telephone records it."""
     import codecpod
 
     return codecpod.save_bytes(samples, rate_hz, codecpod.Aac(bit_rate=64_000))
@@ -232,6 +232,6 @@ def webm_video() -> bytes:
 
 
 def are_alike(one: Samples, other: Samples, atol: float) -> bool:
-    """Return whether two sounds are the same but for a constant offset, which none keeps."""
+    """Return whether two sounds are equal apart from a constant offset."""
     assert one.shape == other.shape
     return not one.size or bool(np.allclose(one - one.mean(), other - other.mean(), atol=atol))

@@ -1,4 +1,4 @@
-"""Visitors without a browser: they speak the protocol of Streamlit's pages over its websocket."""
+"""Visit the app without a browser, by the protocol of Streamlit's pages over its websocket."""
 
 import asyncio
 import contextlib
@@ -30,10 +30,10 @@ Reply = tuple[int, dict[str, str], str]
 
 
 def free_port() -> int:
-    """Return a port of this machine that nobody listens to.
+    """Return a free port of this machine.
 
-    It lies below those that the system gives to clients: one that asks whether a server is there
-    yet could be given the very port that it asks, and would then talk to itself.
+    It lies below the ports that the system gives to clients: a client that waits for a server
+    could be given the very port that it connects to, and would then talk to itself.
     """
     for port in random.sample(range(20_000, 32_000), 100):
         with contextlib.suppress(OSError), socket.socket() as free:
@@ -43,7 +43,7 @@ def free_port() -> int:
 
 
 class Served:
-    """A running app: its address, its process, and what it wrote so far."""
+    """A running app: its address, its process, and its output so far."""
 
     def __init__(self, port: int, process: subprocess.Popen[bytes], log: Path) -> None:
         self.port = port
@@ -52,18 +52,18 @@ class Served:
 
     @property
     def log(self) -> str:
-        """What the process wrote to its standard output and error."""
+        """Return what the process wrote to its standard output and error."""
         return self._log.read_text(encoding="utf-8", errors="replace")
 
     @property
     def resident_mb(self) -> float:
-        """Memory of the process that is in RAM, in megabytes."""
+        """Return the resident memory of the process, in megabytes."""
         status = Path(f"/proc/{self.process.pid}/status").read_text(encoding="ascii")
         row = next(row for row in status.splitlines() if row.startswith("VmRSS"))
         return int(row.split()[1]) / 1024
 
     def get(self, path: str, **headers: str) -> Reply:
-        """The response to a GET."""
+        """Return the response to a GET."""
         return request(self.port, "GET", path, headers=headers)
 
 
@@ -76,7 +76,7 @@ def serve(
     cwd: Path = ROOT,
     base: Mapping[str, str] = os.environ,
 ) -> Iterator[Served]:
-    """The app as `streamlit run streamlit_app.py` serves it, on a free port, until the block ends.
+    """Serve the app by ``streamlit run`` on a free port, until the block ends.
 
     Parameters
     ----------
@@ -128,7 +128,7 @@ def request(
     headers: Mapping[str, str] | None = None,
     source: str = HERE,
 ) -> Reply:
-    """The response to a request from an address of this machine."""
+    """Return the response to a request from an address of this machine."""
     connection = http.client.HTTPConnection(
         "127.0.0.1", port, timeout=60, source_address=(source, 0)
     )
@@ -142,14 +142,14 @@ def request(
 
 
 def metrics(port: int) -> dict[str, float]:
-    """Value of each counter, by its name with its labels."""
+    """Return the value of each metric, by its name with its labels."""
     with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10) as reply:
         rows = [row for row in reply.read().decode().splitlines() if not row.startswith("#")]
     return {name: float(value) for name, value in (row.rsplit(" ", 1) for row in rows)}
 
 
 class Visitor:
-    """One open page of the app: what it was sent, and what it can do."""
+    """An open page of the app."""
 
     def __init__(self, port: int, socket: ClientConnection, token: str, source: str = HERE) -> None:
         self.port = port
@@ -168,7 +168,7 @@ class Visitor:
         self.received_bytes = 0
 
     async def run(self, patience_s: float = 60.0, pressed: str = "") -> None:
-        """Have the page made anew, with a button pressed or none, and read it to its end."""
+        """Run the page again, with a button pressed or none, and read it to its end."""
         await self._socket.send(self.message(pressed))
         await self.watch(patience_s)
 
@@ -177,7 +177,7 @@ class Visitor:
         await self._socket.send(data)
 
     def message(self, pressed: str = "") -> bytes:
-        """The message that has the page made anew, with a button pressed or none."""
+        """Return the message that runs the page again, with a button pressed or none."""
         message = BackMsg()
         state = message.rerun_script
         state.page_script_hash = self._page
@@ -195,7 +195,7 @@ class Visitor:
         return bytes(message.SerializeToString())
 
     async def watch(self, patience_s: float = 60.0) -> None:
-        """Read the page that is being made to its end, whoever asked for it."""
+        """Read the page that is running to its end, whoever requested it."""
         self.html, self.texts, self.uploader, self.buttons = [], [], "", {}
         async with asyncio.timeout(patience_s):
             await self._read_until(lambda one: one.WhichOneof("type") == "script_finished")
@@ -242,12 +242,12 @@ class Visitor:
             self.texts.append(str(getattr(element, kind)))
 
     async def upload(self, name: str, data: bytes) -> Reply:
-        """The response to the upload of a file, as the page's widget sends it."""
+        """Upload a file as the page's widget does, and return the response."""
         file_id = str(uuid.uuid4())
         return await asyncio.to_thread(self.put, file_id, name, data)
 
     def put(self, file_id: str, name: str, data: bytes, **headers: str) -> Reply:
-        """The response to an upload under an id; headers that are given replace the usual ones."""
+        """Upload under an id and return the response; given headers replace the usual ones."""
         mark = uuid.uuid4().hex
         body = (
             f'--{mark}\r\nContent-Disposition: form-data; name="file"; filename="{name}"\r\n'
@@ -263,7 +263,7 @@ class Visitor:
         return request(self.port, "PUT", path, body, usual | headers, self._source)
 
     def upload_head(self, size: int) -> bytes:
-        """The header of an upload that announces so many bytes."""
+        """Return the head of an upload that announces a number of bytes."""
         rows = [
             f"PUT /_stcore/upload_file/{self.session}/{uuid.uuid4()} HTTP/1.1",
             f"Host: 127.0.0.1:{self.port}",
@@ -281,7 +281,7 @@ class Visitor:
         await asyncio.to_thread(request, self.port, "DELETE", path, None, headers, self._source)
 
     async def give(self, name: str, data: bytes) -> str:
-        """The verdict on a clip that the page's first uploader is given in place of the last."""
+        """Replace the clip of the page's first uploader, and return the verdict."""
         before = [info["id"] for info in self._widgets.get(self.uploader, {"files": []})["files"]]
         file_id = str(uuid.uuid4())
         status, _, text = await asyncio.to_thread(self.put, file_id, name, data)
@@ -296,12 +296,12 @@ class Visitor:
 
     @property
     def verdict(self) -> str:
-        """The part of the page that says what the vote is; empty where there is none."""
+        """Return the part of the page with the vote; empty where there is none."""
         return next((part for part in self.html if 'class="emo-verdict' in part), "")
 
     @property
     def page(self) -> str:
-        """All HTML and text that the page was sent in its last run."""
+        """Return all HTML and text of the page's last run."""
         return json.dumps([*self.html, *self.texts])
 
 
@@ -309,7 +309,7 @@ class Visitor:
 async def visit(
     port: int, headers: Mapping[str, str] | None = None, source: str = HERE
 ) -> AsyncIterator[Visitor]:
-    """A visitor whose page is complete; it is closed when the block ends."""
+    """Open a page and wait until it is complete; close it when the block ends."""
     async with knock(port, headers, source) as visitor:
         await visitor.run()
         yield visitor
@@ -319,7 +319,7 @@ async def visit(
 async def knock(
     port: int, headers: Mapping[str, str] | None = None, source: str = HERE
 ) -> AsyncIterator[Visitor]:
-    """A visitor who is connected, and has asked for nothing yet."""
+    """Connect a visitor who requests nothing yet."""
     status, fields, _ = await asyncio.to_thread(
         request, port, "GET", "/_stcore/health", None, None, source
     )

@@ -1,4 +1,4 @@
-"""Work for the processes of the tests: quick, slow, or the end of the process that does it."""
+"""Work for the processes of the tests: quick, slow, or deadly to its process."""
 
 import os
 import signal
@@ -12,7 +12,7 @@ from emo.errors import EmoError
 
 
 def spell(items: Sequence[Source]) -> list[Result]:
-    """A row for each; names with certain words do other things than that."""
+    """Return a row for each name; some names sleep, raise or end the process instead."""
     for item in items:
         if "poison" in item.name:
             os.kill(os.getpid(), signal.SIGKILL)
@@ -27,21 +27,21 @@ def spell(items: Sequence[Source]) -> list[Result]:
 
 
 def never_starts(items: Sequence[Source]) -> list[Result]:
-    """Nothing; ends before there is any work."""
+    """End the process before there is any work."""
     raise SystemExit(3)
 
 
 def give_up(item: Source, reason: str) -> Result:
-    """The row of what took its process with it."""
+    """Return the row of a recording whose process ended."""
     return refused(item.name, "run", reason)
 
 
 def names_of(found: Sequence[Sequence[Result]]) -> list[str]:
-    """The names that have rows, sorted, each as often as it has one."""
+    """Return the names that have rows, sorted, each as often as it has one."""
     return sorted(done.name for some in found for done in some)
 
 
 def groups(count: int, size: int, *others: Source) -> list[list[Source]]:
-    """Made-up recordings in groups, the others in the first."""
+    """Return made-up recordings in groups; the remaining ones are in the first."""
     items = [*others, *(Source(f"clip {i}") for i in range(count))]
     return [items[i : i + size] for i in range(0, len(items), size)]
