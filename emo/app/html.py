@@ -24,7 +24,7 @@ Likely = tuple[str, float]
 
 
 @dataclass(frozen=True)
-class Ranked:
+class RankingRow:
     """A row of a ranking: a share from 0 to 1, its text, a small text beside the name."""
 
     name: str
@@ -35,7 +35,7 @@ class Ranked:
 
 
 @dataclass(frozen=True)
-class Stretch:
+class LaneSegment:
     """A stretch of a clip with one answer."""
 
     start_s: float
@@ -78,7 +78,7 @@ def _width(share: float) -> str:
     return f"{100 * min(max(share, 0.0), 1.0):.1f}%"
 
 
-def ranking(rows: Sequence[Ranked], caption: str) -> str:
+def ranking(rows: Sequence[RankingRow], caption: str) -> str:
     """Names with a bar and a figure each, ours standing out."""
     body = "".join(
         f'<tr{" class=emo-top" if row.is_ours else ""}><th scope="row">{escape(row.name)}'
@@ -274,7 +274,7 @@ def timeline(
     duration_s: float,
     shown_s: Sequence[Sequence[float]],
     probabilities: Sequence[Sequence[float]],
-    lanes: Mapping[str, Sequence[Stretch]],
+    lanes: Mapping[str, Sequence[LaneSegment]],
     words: str,
 ) -> str:
     """Answers over the time of a clip: a band of shares, then a lane for each name.
@@ -328,7 +328,7 @@ def _place(time_s: float, duration_s: float) -> str:
     return f"{100 * time_s / duration_s:.3f}%"
 
 
-def _cue(one: Stretch, duration_s: float) -> str:
+def _cue(one: LaneSegment, duration_s: float) -> str:
     return (
         f'<div class="emo-{escape(one.label)}{" emo-faint" if one.is_unsure else ""}" '
         f'style="left:{_place(one.start_s, duration_s)};'
@@ -402,7 +402,7 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]], caption: str) ->
 
 
 @dataclass(frozen=True)
-class Keyed:
+class KeyedRow:
     """A row of a table that is the key of a drawing: an emotion, the dashes of its line, texts."""
 
     name: str
@@ -410,7 +410,7 @@ class Keyed:
     texts: Sequence[str]
 
 
-def keyed_table(header: Sequence[str], rows: Sequence[Keyed], caption: str) -> str:
+def keyed_table(header: Sequence[str], rows: Sequence[KeyedRow], caption: str) -> str:
     """A table of figures with a piece of the line before each name."""
     heads = "".join(f'<th scope="col" class="emo-number">{escape(text)}</th>' for text in header)
     body = "".join(
@@ -427,7 +427,7 @@ def keyed_table(header: Sequence[str], rows: Sequence[Keyed], caption: str) -> s
     )
 
 
-def _line(row: Keyed) -> str:
+def _line(row: KeyedRow) -> str:
     kinds = f"emo-key-{escape(row.dash)} emo-{escape(row.name)}"
     return f'<span class="emo-key {kinds}"></span>' if row.dash else ""
 

@@ -75,7 +75,7 @@ def test_no_bar_leaves_its_track(shares: list[float]) -> None:
         app_html.card(EVIL, EVIL, ANSWER, app_html.Trust([EVIL], [EVIL], [(EVIL, [EVIL])])),
         app_html.working(EVIL, [EVIL], app_html.rates(EVIL, [EVIL], [(EVIL, [EVIL])])),
         app_html.scores({EVIL: EVIL}, {EVIL: EVIL}),
-        app_html.ranking([app_html.Ranked(EVIL, 0.5, EVIL, EVIL)], EVIL),
+        app_html.ranking([app_html.RankingRow(EVIL, 0.5, EVIL, EVIL)], EVIL),
         app_html.table([EVIL, EVIL], [[EVIL, EVIL]], EVIL),
         app_html.colour_scale(["#fff"], ["#000"], EVIL, EVIL),
         app_html.expectation(EVIL, [EVIL], [(EVIL, [EVIL])], EVIL),
@@ -114,7 +114,7 @@ def test_intervals_stand_under_the_figures_that_have_one() -> None:
 
 
 def test_a_ranking_keeps_its_order_and_marks_ours() -> None:
-    rows = [app_html.Ranked("a", 0.9, "90 %"), app_html.Ranked("b", 0.5, "50 %", "1 to 2", True)]
+    rows = [app_html.RankingRow("a", 0.9, "90 %"), app_html.RankingRow("b", 0.5, "50 %", "1 to 2", True)]
     html = app_html.ranking(rows, "caption")
     assert re.findall(r'<tr( class=emo-top)?><th scope="row">(\w)', html) == [
         ("", "a"), (" class=emo-top", "b")
@@ -154,8 +154,8 @@ def test_the_areas_of_a_timeline_are_its_shares_and_leave_gaps_out() -> None:
 
 def test_a_timeline_places_its_stretches_and_escapes_its_names() -> None:
     lane = [
-        app_html.Stretch(1.0, 3.0, "sad", 0.8, False),
-        app_html.Stretch(3.0, 4.0, "happy", 0.4, True),
+        app_html.LaneSegment(1.0, 3.0, "sad", 0.8, False),
+        app_html.LaneSegment(3.0, 4.0, "happy", 0.4, True),
     ]
     text = app_html.timeline(4.0, [], [], {"<b>Vote": lane, "CNN": []}, 'said "so"')
     assert '<div class="emo-sad" style="left:25.000%;width:50.000%"><span' in text

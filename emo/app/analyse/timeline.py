@@ -88,7 +88,7 @@ def forget() -> None:
 def _draw(place: Any, timeline: Timeline) -> None:
     lanes = {
         key: [
-            html.Stretch(
+            html.LaneSegment(
                 cue.start_s, cue.stop_s, cue.answer.label, cue.answer.confidence, cue.answer.unsure
             )
             for cue in cues(timeline, key)

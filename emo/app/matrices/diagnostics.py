@@ -216,9 +216,9 @@ def _areas(curves: Mapping[str, Sequence[subsets.Roc]], key: str) -> str:
     rows = []
     for curve in curves[key]:
         texts = [tenths(areas[curve.label]) for areas in found.values()]
-        rows.append(html.Keyed(curve.label, theme.DASHES[curve.label], texts))
+        rows.append(html.KeyedRow(curve.label, theme.DASHES[curve.label], texts))
     means = [tenths(float(np.mean(list(areas.values())))) for areas in found.values()]
-    rows.append(html.Keyed(text.ROC_MEAN, "", means))
+    rows.append(html.KeyedRow(text.ROC_MEAN, "", means))
     return html.keyed_table([text.model_name(one) for one in found], rows, text.ROC_COLUMN)
 
 

@@ -20,16 +20,16 @@ _RANKING_WIDTH = 760
 # --- EmoBox --------------------------------------------------------------------------------------
 
 
-def ranking_rows(shown: Shown, corpus: str) -> list[html.Ranked]:
+def ranking_rows(shown: Shown, corpus: str) -> list[html.RankingRow]:
     """Models by falling UAR on a corpus of EmoBox, ours among those published."""
     rows = [
-        html.Ranked(row.model, row.uar, formatting.tenths(row.uar)) for row in _published(corpus)
+        html.RankingRow(row.model, row.uar, formatting.tenths(row.uar)) for row in _published(corpus)
     ]
     for key, scores in shown.items():
         name = f"{text.OURS}: {text.model_name(key)}"
         between = formatting.interval(scores.get("intervals", {}).get("uar"))
         rows.append(
-            html.Ranked(name, scores["uar"], formatting.tenths(scores["uar"]), between, True)
+            html.RankingRow(name, scores["uar"], formatting.tenths(scores["uar"]), between, True)
         )
     return sorted(rows, key=lambda row: -row.share)
 

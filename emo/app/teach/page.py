@@ -206,7 +206,7 @@ def show_fitted() -> None:
     st.header(words.LEARNED_TITLE, anchor=False)
     with st.container(border=True, key="learned"):
         rows = [
-            html.Ranked(
+            html.RankingRow(
                 name,
                 right / trial.clips,
                 percent(right / trial.clips),
