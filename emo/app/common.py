@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import streamlit as st
 
 from emo import labels
-from emo.app import clip_cache, navigation, theme
+from emo.app import clip_cache, html, navigation, theme
 from emo.app import text as app_text
 from emo.app.serving import visitors
 from emo.audio import isolated
@@ -48,7 +48,7 @@ def begin(title: str, lead: str) -> None:
     st.html(f"<style>{_STYLE.read_text(encoding='utf-8')}{theme.styles()}</style>")
     st.logo(str(_LOGO), size="large")
     st.title(title, anchor=False)
-    st.html(f'<p class="emo-lead">{lead}</p>')
+    st.html(html.render("page", "lead", lead))
 
 
 def escape_markdown(text: str) -> str:

@@ -1,26 +1,72 @@
-"""Pieces of a page as HTML text: the parts that Streamlit has no element for.
+"""Pieces of a page as HTML, for what Streamlit has no element for.
 
-Every piece escapes what it is given.  The looks stand in ``app.css``.
+Each piece is a macro in a Jinja2 template in ``templates/``; the style is in ``static/app.css``.
+Text in the arguments is escaped; only ``Markup``, which the functions here return, is not.
 """
 
+import functools
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from html import escape
 from itertools import pairwise
+from pathlib import Path
+
+import jinja2
+from markupsafe import Markup
 
 from emo.app.accuracy_text import TITLE as RATES_TITLE
 from emo.app.text import and_then, log_odds_of, model_bars, still_needed, unsure_of
-from emo.app.theme import sign
 from emo.formatting import percent
 from emo.inference.explanation_text import signed
 from emo.inference.predictor import Answer
 from emo.labels import LABELS
 
 LONG_LABEL = 7
-"""Letters of a label from which on it takes a wider stretch to show it."""
+"""Letters of a label from which on it needs a wider segment to be shown."""
 
-Likely = tuple[str, float]
-"""A label and its share."""
+TEMPLATES = Path(__file__).with_name("templates")
+
+NO_HTML = Markup("")
+
+
+# --- Templates -----------------------------------------------------------------------------------
+
+
+def render(template: str, piece: str, *args: object, **kwargs: object) -> Markup:
+    """Return the HTML of one macro of the file ``templates/<template>.html.j2``.
+
+    Raises
+    ------
+    jinja2.UndefinedError
+        The macro uses a value that it was not given.
+    """
+    macros = _environment().get_template(f"{template}.html.j2").module
+    html: Markup = getattr(macros, piece)(*args, **kwargs)
+    return html
+
+
+@functools.cache
+def _environment() -> jinja2.Environment:
+    environment = jinja2.Environment(
+        loader=jinja2.FunctionLoader(_source),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        auto_reload=False,
+    )
+    environment.filters |= {"percent": percent, "width": _width}
+    return environment
+
+
+def _source(name: str) -> str:
+    """Return a template without its line breaks and indents, which are there for its readers."""
+    return re.sub(r"\n\s*", "", (TEMPLATES / name).read_text(encoding="utf-8"))
+
+
+def _width(share: float) -> str:
+    return f"{100 * min(max(share, 0.0), 1.0):.1f}%"
+
+
+# --- Answers -------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -35,113 +81,6 @@ class RankingRow:
 
 
 @dataclass(frozen=True)
-class LaneSegment:
-    """A stretch of a clip with one answer."""
-
-    start_s: float
-    stop_s: float
-    label: str
-    share: float
-    is_unsure: bool
-
-
-def bars(probabilities: Sequence[float], caption: str, n_marked: int = 1) -> str:
-    """All seven probabilities as bars, in the order of ``LABELS``; a table to a screen reader.
-
-    Parameters
-    ----------
-    probabilities
-        Seven shares from 0 to 1.
-    caption
-        Whose they are; read aloud, not shown.
-    n_marked
-        How many of the likeliest stand out.
-    """
-    marked = sorted(range(len(LABELS)), key=lambda i: -probabilities[i])[:n_marked]
-    rows = []
-    for i, (label, share) in enumerate(zip(LABELS, probabilities, strict=True)):
-        rows.append(
-            f"<tr{' class=emo-top' if i in marked else ''}>"
-            f'<th scope="row">{sign(label)}{escape(label)}</th>'
-            f'<td class="emo-track"><div class="emo-bar emo-{escape(label)}" '
-            f'style="width:{_width(share)}"></div></td>'
-            f'<td class="emo-share">{percent(share)}</td></tr>'
-        )
-    return (
-        f'<table class="emo-bars"><caption>{escape(caption)}</caption>'
-        '<colgroup><col class="emo-c1"><col><col class="emo-c3"></colgroup>'
-        f"<tbody>{''.join(rows)}</tbody></table>"
-    )
-
-
-def _width(share: float) -> str:
-    return f"{100 * min(max(share, 0.0), 1.0):.1f}%"
-
-
-def ranking(rows: Sequence[RankingRow], caption: str) -> str:
-    """Names with a bar and a figure each, ours standing out."""
-    body = "".join(
-        f'<tr{" class=emo-top" if row.is_ours else ""}><th scope="row">{escape(row.name)}'
-        f'{_small(row.small)}</th><td class="emo-track"><div class="emo-bar" '
-        f'style="width:{_width(row.share)}"></div></td>'
-        f'<td class="emo-share">{escape(row.text)}</td></tr>'
-        for row in rows
-    )
-    return (
-        f'<table class="emo-bars emo-ranking"><caption>{escape(caption)}</caption>'
-        '<colgroup><col class="emo-c1"><col><col class="emo-c3"></colgroup>'
-        f"<tbody>{body}</tbody></table>"
-    )
-
-
-def _small(text: str) -> str:
-    return f' <span class="emo-interval">{escape(text)}</span>' if text else ""
-
-
-def verdict(answer: Answer, level: int) -> str:
-    """An answer in large letters, and the likeliest labels with their shares below.
-
-    An unsure answer names its second label too where that is close, and else says what it lacks.
-
-    Parameters
-    ----------
-    level
-        2 for a heading, 3 for a paragraph.
-    """
-    tag = "h2" if level == 2 else "p"
-    small = f'<p class="emo-next emo-next-{level}">'
-    kind = f'class="emo-verdict emo-verdict-{level}'
-    first, second = likeliest(answer.probabilities.tolist())
-    if not answer.unsure:
-        return f'<{tag} {kind}">{_likely(first)}</{tag}>{small}{escape(and_then(*second))}</p>'
-    head = f'<{tag} {kind} emo-unsure">{escape(unsure_of(answer.named))}'
-    if len(answer.named) > 1:
-        return f"{head}</{tag}>{small}{_likely(first)} {_likely(second)}</p>"
-    lack = still_needed(answer)
-    rest = f"<span>{escape(lack)}</span> " if lack else ""
-    return (
-        f"{head}{_share(first[1])}</{tag}>{small}{rest}<span>{escape(and_then(*second))}</span></p>"
-    )
-
-
-def _likely(found: Likely) -> str:
-    label, share = found
-    return f'<span class="emo-likely">{sign(label)}{escape(label)}{_share(share)}</span>'
-
-
-def _share(share: float) -> str:
-    return f' <span class="emo-confidence">{percent(share)}</span>'
-
-
-def vote(answer: Answer, overline: str, sentence: str) -> str:
-    """The headline of a result: the vote, and whether the three agree."""
-    return (
-        f'<p class="emo-overline">{escape(overline)}</p>{verdict(answer, 2)}'
-        f'<p class="emo-agree">{escape(sentence)}</p>'
-    )
-
-
-@dataclass(frozen=True)
 class Trust:
     """How far to trust an answer: sentences, and a table of how often it is right.
 
@@ -153,121 +92,220 @@ class Trust:
     rows: Sequence[tuple[str, Sequence[str]]] = ()
 
 
-def trust(given: Trust) -> str:
-    """How far to trust what stands above, in small letters under a line."""
-    told = "".join(f'<p class="emo-note">{escape(text)}</p>' for text in given.sentences if text)
-    shown = rates(RATES_TITLE, given.heads, given.rows) if given.rows else ""
-    return f'<div class="emo-trust">{shown}{told}</div>' if shown or told else ""
+@dataclass(frozen=True)
+class ClipAnswer:
+    """The answer of a model to a clip; ``is_own`` marks the model that the page is about."""
+
+    name: str
+    label: str
+    share: float
+    is_own: bool
+
+    @property
+    def has_sign(self) -> bool:
+        """Return True if the label is one of those that have a sign."""
+        return self.label in LABELS
 
 
-def rates(
-    caption: str, heads: Sequence[str], rows: Sequence[tuple[str, Sequence[str]]], kind: str = ""
-) -> str:
-    """Shares of right answers by kind of recording, all at one size; the first row stands out."""
-    columns = "".join(f'<th scope="col">{escape(head)}</th>' for head in heads)
-    body = "".join(
-        f'<tr><th scope="row">{escape(name)}</th>'
-        + "".join(f"<td>{escape(text)}</td>" for text in texts)
-        + "</tr>"
-        for name, texts in rows
-    )
-    return (
-        f'<table class="emo-rates{kind}"><caption>{escape(caption)}</caption>'
-        f"<thead><tr><td></td>{columns}</tr></thead><tbody>{body}</tbody></table>"
-    )
+def bars(probabilities: Sequence[float], caption: str, n_marked: int = 1) -> Markup:
+    """Return all seven probabilities as bars, in the order of ``LABELS``; a table if read aloud.
+
+    Parameters
+    ----------
+    probabilities
+        Seven shares from 0 to 1.
+    caption
+        The model; read aloud, not shown.
+    n_marked
+        Number of the likeliest labels to emphasise.
+    """
+    marked = sorted(range(len(LABELS)), key=lambda i: -probabilities[i])[:n_marked]
+    rows = [(label, probabilities[i], i in marked) for i, label in enumerate(LABELS)]
+    return render("answers", "bars", rows, caption)
 
 
-def working(summary: str, sentences: Sequence[str], table: str) -> str:
-    """How the vote comes about, shown when it is opened."""
-    told = "".join(f"<p>{escape(sentence)}</p>" for sentence in sentences)
-    return (
-        f'<details class="emo-working"><summary>{escape(summary)}</summary>{table}{told}</details>'
-    )
+def ranking(rows: Sequence[RankingRow], caption: str) -> Markup:
+    """Return names with a bar and a figure each, ours emphasised."""
+    return render("answers", "ranking", rows, caption)
 
 
-def note(text: str) -> str:
-    """A sentence in small letters under a line: how far to trust what stands above."""
-    return f'<p class="emo-note">{escape(text)}</p>'
+def verdict(answer: Answer, level: int) -> Markup:
+    """Return an answer in large letters, and the likeliest labels with their shares below.
+
+    An unsure answer also names its second label where that is close, and otherwise the threshold
+    that it does not reach.
+
+    Parameters
+    ----------
+    level
+        2 for a heading, 3 for a paragraph.
+    """
+    return render("answers", "verdict", _headline(answer), level)
 
 
-def card(name: str, kind: str, answer: Answer, given: Trust) -> str:
-    """One model's answer: name, label, confidence, seven bars, and how far to trust it."""
-    return (
-        f'<h3 class="emo-model">{escape(name)}</h3><p class="emo-kind">{escape(kind)}</p>'
-        f"{verdict(answer, 3)}"
-        f"{bars(answer.probabilities.tolist(), model_bars(name), len(answer.named))}"
-        f"{trust(given)}"
-    )
+def _headline(answer: Answer) -> dict[str, object]:
+    first, second = likeliest(answer.probabilities.tolist())
+    return {
+        "title": unsure_of(answer.named) if answer.unsure else "",
+        "is_close": len(answer.named) > 1,
+        "first": first,
+        "second": second,
+        "next": and_then(*second),
+        "lack": still_needed(answer),
+    }
 
 
-def emotion_line(label: str, text: str) -> str:
-    """An emotion with its sign, and a short text beside it."""
-    return (
-        f'<p class="emo-taught">{sign(label)}<b>{escape(label)}</b><span>{escape(text)}</span></p>'
-    )
+def vote(answer: Answer, overline: str, sentence: str) -> Markup:
+    """Return the headline of a result: the vote, and a sentence on how many models agree."""
+    return render("answers", "vote", _headline(answer), overline, sentence)
 
 
-def likeliest(probabilities: Sequence[float]) -> tuple[Likely, Likely]:
-    """The two likeliest labels with their shares; of equally likely ones the first."""
-    ordered = sorted(zip(LABELS, probabilities, strict=True), key=lambda found: -found[1])
+def trust(evidence: Trust) -> Markup:
+    """Return how far to trust the answer above, in small letters under a line."""
+    sentences = [sentence for sentence in evidence.sentences if sentence]
+    return render("answers", "trust", RATES_TITLE, evidence.heads, evidence.rows, sentences)
+
+
+def rates(caption: str, heads: Sequence[str], rows: Sequence[tuple[str, Sequence[str]]]) -> Markup:
+    """Return a table of shares of right answers by kind of recording."""
+    return render("answers", "rates", caption, heads, rows)
+
+
+def working(summary: str, sentences: Sequence[str], table: Markup) -> Markup:
+    """Return a table and sentences that are shown when the visitor opens the summary."""
+    return render("answers", "working", summary, sentences, table)
+
+
+def note(text: str) -> Markup:
+    """Return a sentence in small letters under a line."""
+    return render("answers", "note", text)
+
+
+def summary(text: str) -> Markup:
+    """Return a sentence that sums up a result."""
+    return render("answers", "summary", text)
+
+
+def card(name: str, kind: str, answer: Answer, evidence: Trust) -> Markup:
+    """Return the answer of a model: name, label, confidence, bars, and how far to trust it."""
+    shares = bars(answer.probabilities.tolist(), model_bars(name), len(answer.named))
+    return render("answers", "card", name, kind, _headline(answer), shares, trust(evidence))
+
+
+def expectation(
+    title: str, heads: Sequence[str], rows: Sequence[tuple[str, Sequence[str]]], note: str
+) -> Markup:
+    """Return how often each model is right, for the visitor before the first clip."""
+    return render("answers", "expectation", title, heads, rows, note)
+
+
+def emotion_line(label: str, text: str) -> Markup:
+    """Return an emotion with its sign, and a short text beside it."""
+    return render("answers", "emotion_line", label, text)
+
+
+def clip_answers(heading: str, answers: Sequence[ClipAnswer], remark: str = "") -> Markup:
+    """Return the answers of several models to one clip as a list, and a remark as its last row."""
+    return render("answers", "clip_answers", heading, answers, remark)
+
+
+def paired_bars(
+    name: str,
+    pair: tuple[Sequence[float], Sequence[float]],
+    caption: str,
+    letters: Sequence[str],
+    key: str,
+) -> Markup:
+    """Return the shares that a model gives each emotion in two clips, two bars a row.
+
+    Parameters
+    ----------
+    pair
+        Seven shares from 0 to 1 of each clip, in the order of ``LABELS``.
+    letters
+        The names of the two clips.
+    key
+        What the two kinds of bar stand for.
+    """
+    rows = [
+        (label, [(shares[i], shares[i] == max(shares)) for shares in pair])
+        for i, label in enumerate(LABELS)
+    ]
+    return render("answers", "paired_bars", name, rows, caption, letters, key)
+
+
+def side_by_side(pieces: Sequence[Markup]) -> Markup:
+    """Return pieces beside each other, as many as there is room for."""
+    return render("answers", "side_by_side", pieces)
+
+
+def likeliest(probabilities: Sequence[float]) -> tuple[tuple[str, float], tuple[str, float]]:
+    """Return the two likeliest labels with their shares; of equally likely ones the first."""
+    ordered = sorted(zip(LABELS, probabilities, strict=True), key=lambda pair: -pair[1])
     return ordered[0], ordered[1]
+
+
+# --- Explanations --------------------------------------------------------------------------------
 
 
 def reasons(
     name: str,
     sentences: Sequence[str],
-    picture: str = "",
+    picture: Markup = NO_HTML,
     more: Sequence[tuple[str, Sequence[str]]] = (),
-) -> str:
-    """A model's reasons: its name, a picture if there is one, the sentences, more on demand.
+) -> Markup:
+    """Return the explanation of a model's answer: a picture, sentences, and more on demand.
 
-    ``more`` holds titles, and the sentences that are shown under each when it is opened.
+    Parameters
+    ----------
+    more
+        Titles, and the sentences that are shown under each when it is opened.
     """
-    told = "".join(f"<p>{escape(sentence)}</p>" for sentence in sentences)
-    for title, rest in more:
-        told += f"<details><summary>{escape(title)}</summary>"
-        told += "".join(f"<p>{escape(sentence)}</p>" for sentence in rest) + "</details>"
-    return f'<h3 class="emo-model">{escape(name)}</h3><div class="emo-why">{picture}{told}</div>'
+    return render("explanation", "reasons", name, sentences, picture, more)
 
 
-def steps(shares: Sequence[float], caption: str) -> str:
-    """A share after each of several steps as columns, beside the highest; the last stands out."""
-    most = max(shares) or 1.0
-    columns = "".join(
-        f'<i style="height:{_width(share / most)}" title="{percent(share)}"></i>'
-        for share in shares
-    )
-    ends = f"<span>{percent(shares[0])}</span><span>{percent(shares[-1])}</span>"
-    return (
-        f'<div class="emo-steps" role="img" aria-label="{escape(caption)}">{columns}</div>'
-        f'<p class="emo-ends" aria-hidden="true">{ends}</p>'
-    )
+def steps(shares: Sequence[float], caption: str) -> Markup:
+    """Return a share after each of several steps as columns, relative to the highest."""
+    return render("explanation", "steps", shares, caption)
 
 
-def shifts(amounts: Mapping[str, float], label: str) -> str:
-    """How far each group moved the log-odds of a label, as bars from a middle line."""
-    most = max((abs(amount) for amount in amounts.values()), default=0.0) or 1.0
-    rows = "".join(
-        f'<tr><th scope="row">{escape(group)}</th><td class="emo-shift"><div '
-        f'style="{"left" if amount >= 0 else "right"}:50%;width:{50 * abs(amount) / most:.1f}%">'
-        f'</div></td><td class="emo-share">{signed(amount)}</td></tr>'
+def shifts(amounts: Mapping[str, float], label: str) -> Markup:
+    """Return how far each group moved the log-odds of a label, as bars from a middle line."""
+    highest = max((abs(amount) for amount in amounts.values()), default=0.0) or 1.0
+    rows = [
+        (
+            group,
+            "left" if amount >= 0 else "right",
+            _width(abs(amount) / highest / 2),
+            signed(amount),
+        )
         for group, amount in amounts.items()
-    )
-    return (
-        f'<table class="emo-bars"><caption>{escape(log_odds_of(label))}</caption>'
-        '<colgroup><col class="emo-c1"><col><col class="emo-c3"></colgroup>'
-        f"<tbody>{rows}</tbody></table>"
-    )
+    ]
+    return render("explanation", "shifts", rows, log_odds_of(label))
 
 
-def chosen_part(region: str) -> str:
-    """The part of the clip that the player shows as selected: JSON for its script, not shown."""
-    return f'<div hidden data-emo-region="{escape(region)}">&nbsp;</div>'
+# --- Over time -----------------------------------------------------------------------------------
 
 
-def overlay(patches: str) -> str:
-    """What the player lays over its spectrogram: JSON, read by its script and shown nowhere."""
-    return f'<div hidden data-emo-patches="{escape(patches)}">&nbsp;</div>'
+@dataclass(frozen=True)
+class LaneSegment:
+    """A segment of a clip with one answer, on the lane of a model."""
+
+    start_s: float
+    stop_s: float
+    label: str
+    share: float
+    is_unsure: bool
+
+
+def chosen_part(region: str) -> Markup:
+    """Return the part of the clip that the player selects: hidden JSON for its script."""
+    return render("timeline", "chosen_part", region)
+
+
+def overlay(patches: str) -> Markup:
+    """Return what the player draws over its spectrogram: hidden JSON for its script."""
+    return render("timeline", "overlay", patches)
 
 
 def timeline(
@@ -275,9 +313,9 @@ def timeline(
     shown_s: Sequence[Sequence[float]],
     probabilities: Sequence[Sequence[float]],
     lanes: Mapping[str, Sequence[LaneSegment]],
-    words: str,
-) -> str:
-    """Answers over the time of a clip: a band of shares, then a lane for each name.
+    description: str,
+) -> Markup:
+    """Return the answers over the time of a clip: a band of shares, then a lane for each name.
 
     The player moves the line over it, and seeks where it is clicked.
 
@@ -288,52 +326,35 @@ def timeline(
     probabilities
         Seven shares for each window, for the band.
     lanes
-        By name; the labels of the first stand under it.
-    words
-        The same for those who do not see it.
+        By name; the labels of the first are written under it.
+    description
+        Read aloud instead.
     """
-    rows = "".join(
-        f'<span>{escape(name)}</span><div class="emo-lane">'
-        f"{''.join(_cue(one, duration_s) for one in lane)}</div>"
-        for name, lane in lanes.items()
-    )
-    first = next(iter(lanes.values()), ())
-    labels = "".join(
-        f'<b style="left:{_place(one.start_s, duration_s)};'
-        f'width:{_place(one.stop_s - one.start_s, duration_s)}">'
-        f"<span{' class=emo-long' if len(one.label) > LONG_LABEL else ''}>{escape(one.label)}"
-        f"{'?' if one.is_unsure else ''}</span></b>"
-        for one in first
-    )
-    band = "".join(
-        f'<div class="emo-{escape(label)}" style="clip-path:polygon({corners})"></div>'
-        for label, corners in _areas(duration_s, shown_s, probabilities)
-    )
-    return (
-        f'<div class="emo-timeline" role="img" aria-label="{escape(words)}"><span></span>'
-        f'<div class="emo-band">{band}</div>{rows}'
-        f'<span></span><div class="emo-labels">{labels}</div>'
-        '<div class="emo-seek" data-emo-seek="1"><div class="emo-head" data-emo-head="1"></div>'
-        f"</div></div>{legend()}"
-    )
+    placed = [
+        (name, [_placed(segment, duration_s) for segment in segments])
+        for name, segments in lanes.items()
+    ]
+    labelled = placed[0][1] if placed else []
+    areas = _areas(duration_s, shown_s, probabilities)
+    return render("timeline", "timeline", areas, placed, labelled, description, LABELS)
 
 
-def legend() -> str:
-    """The sign, the colour and the name of every emotion, in a row."""
-    rows = "".join(f"<li>{sign(label)}{escape(label)}</li>" for label in LABELS)
-    return f'<ul class="emo-legend" aria-hidden="true">{rows}</ul>'
+def _placed(segment: LaneSegment, duration_s: float) -> tuple[str, Markup, str, bool, bool]:
+    """Return label, sign, place as CSS, and whether the label is unsure and needs much room."""
+    left = _place(segment.start_s, duration_s)
+    width = _place(segment.stop_s - segment.start_s, duration_s)
+    place = f"left:{left};width:{width}"
+    is_long = len(segment.label) > LONG_LABEL
+    return segment.label, _sign(segment.label), place, segment.is_unsure, is_long
+
+
+@functools.cache
+def _sign(label: str) -> Markup:
+    return render("answers", "sign", label)
 
 
 def _place(time_s: float, duration_s: float) -> str:
     return f"{100 * time_s / duration_s:.3f}%"
-
-
-def _cue(one: LaneSegment, duration_s: float) -> str:
-    return (
-        f'<div class="emo-{escape(one.label)}{" emo-faint" if one.is_unsure else ""}" '
-        f'style="left:{_place(one.start_s, duration_s)};'
-        f'width:{_place(one.stop_s - one.start_s, duration_s)}">{sign(one.label)}</div>'
-    )
 
 
 def _areas(
@@ -341,10 +362,10 @@ def _areas(
     shown_s: Sequence[Sequence[float]],
     probabilities: Sequence[Sequence[float]],
 ) -> list[tuple[str, str]]:
-    """Label and corners of each stacked area, as CSS has them; an SVG would not be let through."""
+    """Return label and CSS corners of each stacked area; Streamlit would not show an SVG."""
     areas = []
     for first, last in _without_gaps(shown_s):
-        times = [shown_s[first][0], *(sum(one) / 2 for one in shown_s[first:last])]
+        times = [shown_s[first][0], *(sum(window) / 2 for window in shown_s[first:last])]
         times.append(shown_s[last - 1][1])
         rows = [probabilities[first], *probabilities[first:last], probabilities[last - 1]]
         across = [_place(time, duration_s) for time in times]
@@ -359,94 +380,45 @@ def _areas(
 
 
 def _without_gaps(shown_s: Sequence[Sequence[float]]) -> list[tuple[int, int]]:
-    """First and last (half-open) of the windows that follow each other without a gap."""
+    """Return first and last (exclusive) of the windows that follow each other without a gap."""
     starts = [i for i in range(len(shown_s)) if i == 0 or shown_s[i][0] > shown_s[i - 1][1]]
     return list(pairwise([*starts, len(shown_s)])) if starts else []
 
 
-def scores(named: Mapping[str, str], intervals: Mapping[str, str] | None = None) -> str:
-    """A few figures in a row, each under its name, and under it in small its interval, if any."""
-    small = {name: text for name, text in (intervals or {}).items() if text}
-    pairs = "".join(
-        f"<div><dt>{escape(name)}</dt><dd>{escape(value)}</dd>"
-        + (f'<dd class="emo-interval">{escape(small[name])}</dd>' if name in small else "")
-        + "</div>"
-        for name, value in named.items()
-    )
-    return f'<dl class="emo-scores">{pairs}</dl>'
-
-
-def table(header: Sequence[str], rows: Sequence[Sequence[str]], caption: str) -> str:
-    """A table whose first column names the rows; columns of figures are set flush right."""
-    numeric = [
-        all(row[column][:1].isdigit() or row[column] in ("–", "") for row in rows)
-        for column in range(len(header))
-    ]
-    align = [' class="emo-number"' if is_number else "" for is_number in numeric]
-    heads = "".join(
-        f'<th scope="col"{align[column]}>{escape(text)}</th>' for column, text in enumerate(header)
-    )
-    body = "".join(
-        f'<tr><th scope="row">{escape(row[0])}</th>'
-        + "".join(
-            f"<td{align[column]}>{escape(row[column])}</td>" for column in range(1, len(header))
-        )
-        + "</tr>"
-        for row in rows
-    )
-    return (
-        f'<div class="emo-scroll" tabindex="0" role="region" aria-label="{escape(caption)}">'
-        f'<table class="emo-table"><caption>{escape(caption)}</caption>'
-        f"<thead><tr>{heads}</tr></thead><tbody>{body}</tbody></table></div>"
-    )
+# --- Tables --------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
 class KeyedRow:
-    """A row of a table that is the key of a drawing: an emotion, the dashes of its line, texts."""
+    """A row of a table that is the key of a chart: an emotion, the dashes of its line, texts."""
 
     name: str
     dash: str
     texts: Sequence[str]
 
 
-def keyed_table(header: Sequence[str], rows: Sequence[KeyedRow], caption: str) -> str:
-    """A table of figures with a piece of the line before each name."""
-    heads = "".join(f'<th scope="col" class="emo-number">{escape(text)}</th>' for text in header)
-    body = "".join(
-        f'<tr><th scope="row">{_line(row)}{escape(row.name)}</th>'
-        + "".join(f'<td class="emo-number">{escape(text)}</td>' for text in row.texts)
-        + "</tr>"
-        for row in rows
-    )
-    return (
-        f'<div class="emo-scroll" tabindex="0" role="region" aria-label="{escape(caption)}">'
-        f'<table class="emo-table"><caption>{escape(caption)}</caption>'
-        f'<thead><tr><th scope="col">{escape(caption)}</th>{heads}</tr></thead>'
-        f"<tbody>{body}</tbody></table></div>"
-    )
+def scores(values: Mapping[str, str], intervals: Mapping[str, str] | None = None) -> Markup:
+    """Return a few figures in a row, each under its name and above its interval, if any."""
+    small = intervals or {}
+    rows = [(name, value, small.get(name, "")) for name, value in values.items()]
+    return render("tables", "scores", rows)
 
 
-def _line(row: KeyedRow) -> str:
-    kinds = f"emo-key-{escape(row.dash)} emo-{escape(row.name)}"
-    return f'<span class="emo-key {kinds}"></span>' if row.dash else ""
+def table(header: Sequence[str], rows: Sequence[Sequence[str]], caption: str) -> Markup:
+    """Return a table whose first column names the rows; columns of figures are flush right."""
+    numeric = [
+        all(row[column][:1].isdigit() or row[column] in ("–", "") for row in rows)
+        for column in range(len(header))
+    ]
+    return render("tables", "table", header, rows, numeric, caption)
 
 
-def colour_scale(light: Sequence[str], dark: Sequence[str], low: str, high: str) -> str:
-    """The colour scale that several matrices share, from its lowest to its highest value."""
+def keyed_table(header: Sequence[str], rows: Sequence[KeyedRow], caption: str) -> Markup:
+    """Return a table of figures with a piece of the line before each name."""
+    return render("tables", "keyed_table", header, rows, caption)
+
+
+def colour_scale(light: Sequence[str], dark: Sequence[str], low: str, high: str) -> Markup:
+    """Return the colour scale that several matrices share, from its lowest to its highest value."""
     stops = [f"light-dark({a},{b})" for a, b in zip(light, dark, strict=True)]
-    return (
-        f'<div class="emo-scale"><span>{escape(low)}</span>'
-        f'<div style="background:linear-gradient(to right,{",".join(stops)})"></div>'
-        f"<span>{escape(high)}</span></div>"
-    )
-
-
-def expectation(
-    title: str, heads: Sequence[str], rows: Sequence[tuple[str, Sequence[str]]], note: str
-) -> str:
-    """What a person may expect of each model, before the first clip."""
-    return (
-        f'<section class="emo-expect"><h2>{escape(title)}</h2>'
-        f"<div>{rates(title, heads, rows, ' emo-rates-large')}<p>{escape(note)}</p></div></section>"
-    )
+    return render("tables", "colour_scale", ",".join(stops), low, high)

@@ -1,8 +1,10 @@
-"""Pieces of HTML: all seven bars in their order, and nothing that a name could smuggle in."""
+"""Pieces of HTML: their figures, their order, and the escaping of every text in them."""
 
 import re
+from html import unescape
 from html.parser import HTMLParser
 
+import jinja2
 import numpy as np
 import pytest
 from hypothesis import given
@@ -16,186 +18,224 @@ from emo.labels import LABELS
 SHARES = [0.02, 0.0, 0.004, 0.7, 0.176, 0.09, 0.01]
 ANSWER = answer(np.array(SHARES))
 UNSURE = answer(np.array(SHARES), 0.8)
-EVIL = '<img src=x onerror=alert(1)> & "quoted" \''
+EVIL = '<img src=x onerror=alert(1)> & "quoted" \' {{ 7 * 7 }} {% raw %}'
+RATES = app_html.rates(EVIL, [EVIL], [(EVIL, [EVIL])])
+SEGMENTS = [
+    app_html.LaneSegment(1.0, 3.0, "sad", 0.8, False),
+    app_html.LaneSegment(3.0, 4.0, "happy", 0.4, True),
+]
 
 
 class Tags(HTMLParser):
-    """Names of the tags that open, and the text between them."""
+    """Names of the tags that open, their attributes, and the text between them."""
 
     def __init__(self, html: str) -> None:
         super().__init__()
         self.opened: list[str] = []
-        self.text = ""
+        self.attributes: list[tuple[str, str | None]] = []
+        self.texts: list[str] = []
         self.feed(html)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.opened.append(tag)
-        assert not [name for name, _ in attrs if name.startswith("on")]
+        self.attributes += attrs
 
     def handle_data(self, data: str) -> None:
-        self.text += data
+        self.texts.append(data)
+
+    @property
+    def text(self) -> str:
+        return "".join(self.texts)
+
+    @property
+    def widths(self) -> list[float]:
+        """Widths of the bars, in percent."""
+        styles = " ".join(value or "" for name, value in self.attributes if name == "style")
+        return [float(width) for width in re.findall(r"width:([\d.]+)%", styles)]
 
 
-def test_bars_stand_in_the_order_of_the_labels() -> None:
+def test_bars_keep_the_order_of_the_labels() -> None:
     html = app_html.bars(SHARES, "whose")
     assert re.findall(r'scope="row"><span[^>]*></span>(\w+)<', html) == list(LABELS)
-    widths = [float(width) for width in re.findall(r"width:([\d.]+)%", html)]
-    assert widths == pytest.approx([100 * share for share in SHARES], abs=0.05)
-    shown = re.findall(r'emo-share">([^/]*)</td', html)
+    assert Tags(html).widths == pytest.approx([100 * share for share in SHARES], abs=0.05)
+    shown = [unescape(text) for text in re.findall(r'emo-share">([^/]*)</td', html)]
     assert [text.replace(NBSP, " ") for text in shown] == [
         "2 %", "0 %", "<1 %", "70 %", "18 %", "9 %", "1 %"
     ]  # fmt: skip
 
 
-def marked(html: str) -> list[str]:
-    """Labels of the rows that stand out."""
-    return re.findall(r'emo-top"?><th scope="row"><span[^>]*></span>(\w+)', html)
-
-
-def test_only_the_likeliest_bar_is_marked() -> None:
-    assert marked(app_html.bars(SHARES, "")) == ["happy"]
-
-
-def test_two_bars_are_marked_where_two_are_the_answer() -> None:
-    html = app_html.bars(SHARES, "", n_marked=2)
-    assert marked(html) == ["happy", "neutral"]
+@pytest.mark.parametrize(("n_marked", "labels"), [(1, ["happy"]), (2, ["happy", "neutral"])])
+def test_bars_mark_the_likeliest(n_marked: int, labels: list[str]) -> None:
+    html = app_html.bars(SHARES, "", n_marked)
+    marked = re.findall(r'emo-top"?><th scope="row"><span[^>]*></span>(\w+)', html)
+    assert marked == labels
 
 
 @given(st.lists(st.floats(0, 1), min_size=7, max_size=7))
-def test_no_bar_leaves_its_track(shares: list[float]) -> None:
-    widths = re.findall(r"width:([\d.]+)%", app_html.bars(shares, ""))
-    assert all(0 <= float(width) <= 100 for width in widths)
+def test_bars_stay_within_their_track(shares: list[float]) -> None:
+    assert all(0 <= width <= 100 for width in Tags(app_html.bars(shares, "")).widths)
 
 
-@pytest.mark.parametrize(
-    "html",
-    [
-        app_html.bars(SHARES, EVIL),
-        app_html.vote(ANSWER, EVIL, EVIL),
-        app_html.card(EVIL, EVIL, ANSWER, app_html.Trust([EVIL], [EVIL], [(EVIL, [EVIL])])),
-        app_html.working(EVIL, [EVIL], app_html.rates(EVIL, [EVIL], [(EVIL, [EVIL])])),
-        app_html.scores({EVIL: EVIL}, {EVIL: EVIL}),
-        app_html.ranking([app_html.RankingRow(EVIL, 0.5, EVIL, EVIL)], EVIL),
-        app_html.table([EVIL, EVIL], [[EVIL, EVIL]], EVIL),
-        app_html.colour_scale(["#fff"], ["#000"], EVIL, EVIL),
-        app_html.expectation(EVIL, [EVIL], [(EVIL, [EVIL])], EVIL),
-    ],
-)
-def test_text_stays_text(html: str) -> None:
-    tags = Tags(html)
+PIECES = {
+    "bars": app_html.bars(SHARES, EVIL),
+    "vote": app_html.vote(ANSWER, EVIL, EVIL),
+    "card": app_html.card(EVIL, EVIL, ANSWER, app_html.Trust([EVIL], [EVIL], [(EVIL, [EVIL])])),
+    "unsure card": app_html.card(EVIL, EVIL, UNSURE, app_html.Trust([EVIL])),
+    "working": app_html.working(EVIL, [EVIL], RATES),
+    "working of plain text": app_html.working("", [], EVIL),  # type: ignore[arg-type]
+    "note": app_html.note(EVIL),
+    "summary": app_html.summary(EVIL),
+    "expectation": app_html.expectation(EVIL, [EVIL], [(EVIL, [EVIL])], EVIL),
+    "emotion line": app_html.emotion_line(EVIL, EVIL),
+    "answers to a clip": app_html.clip_answers(
+        EVIL, [app_html.ClipAnswer(EVIL, EVIL, 0.5, True)], EVIL
+    ),
+    "paired bars": app_html.paired_bars(EVIL, (SHARES, SHARES), EVIL, [EVIL, EVIL], EVIL),
+    "side by side": app_html.side_by_side([app_html.note(EVIL)]),
+    "reasons": app_html.reasons(EVIL, [EVIL], more=[(EVIL, [EVIL])]),
+    "steps": app_html.steps([0.1, 0.2], EVIL),
+    "shifts": app_html.shifts({EVIL: 1.0}, EVIL),
+    "chosen part": app_html.chosen_part(EVIL),
+    "overlay": app_html.overlay(EVIL),
+    "timeline": app_html.timeline(4.0, [], [], {EVIL: SEGMENTS}, EVIL),
+    "scores": app_html.scores({EVIL: EVIL}, {EVIL: EVIL}),
+    "ranking": app_html.ranking([app_html.RankingRow(EVIL, 0.5, EVIL, EVIL)], EVIL),
+    "table": app_html.table([EVIL, EVIL], [[EVIL, EVIL]], EVIL),
+    "keyed table": app_html.keyed_table([EVIL], [app_html.KeyedRow(EVIL, EVIL, [EVIL])], EVIL),
+    "colour scale": app_html.colour_scale([EVIL], [EVIL], EVIL, EVIL),
+    "lead": app_html.render("page", "lead", EVIL),
+    "label": app_html.render("page", "label", EVIL, EVIL),
+    "guide": app_html.render(
+        "page",
+        "guide",
+        EVIL,
+        EVIL,
+        [{"name": EVIL, "is_done": done, "is_current": not done} for done in (True, False)],
+        EVIL,
+        EVIL,
+        EVIL,
+    ),
+}
+
+
+@pytest.mark.parametrize("piece", PIECES)
+def test_text_is_escaped(piece: str) -> None:
+    tags = Tags(PIECES[piece])
     assert "img" not in tags.opened
-    assert EVIL in tags.text
+    assert not [name for name, _ in tags.attributes if name.startswith("on")]
+    assert EVIL in tags.text or EVIL in [value for _, value in tags.attributes]
 
 
-def test_a_card_says_label_confidence_second_and_note() -> None:
+def test_render_rejects_a_missing_value() -> None:
+    with pytest.raises(jinja2.UndefinedError, match="remark"):
+        app_html.render("page", "label", "text")
+
+
+def test_card_shows_label_confidence_second_label_and_note() -> None:
     text = Tags(app_html.card("MLP", "kind", ANSWER, app_html.Trust(["note"]))).text
     assert text.startswith(f"MLPkindhappy 70{NBSP}%then neutral 18{NBSP}%")
     assert text.endswith("note")
 
 
-def test_a_heading_is_a_heading() -> None:
-    assert Tags(app_html.verdict(ANSWER, 2)).opened[0] == "h2"
-    assert Tags(app_html.verdict(UNSURE, 2)).opened[0] == "h2"
-    assert Tags(app_html.verdict(UNSURE, 3)).opened[0] == "p"
+@pytest.mark.parametrize(("unsure", "level", "tag"), [(0, 2, "h2"), (1, 2, "h2"), (1, 3, "p")])
+def test_verdict_is_a_heading_at_level_2(unsure: int, level: int, tag: str) -> None:
+    assert Tags(app_html.verdict((ANSWER, UNSURE)[unsure], level)).opened[0] == tag
 
 
 @given(st.lists(st.floats(0, 1), min_size=7, max_size=7))
-def test_the_two_likeliest_come_first(shares: list[float]) -> None:
+def test_likeliest_returns_the_two_highest_shares(shares: list[float]) -> None:
     (first, high), (second, low) = app_html.likeliest(shares)
     assert first != second
     assert [high, low] == sorted(shares)[:-3:-1]
     assert shares[LABELS.index(first)] == high
 
 
-def test_intervals_stand_under_the_figures_that_have_one() -> None:
+def test_scores_show_an_interval_where_there_is_one() -> None:
     html = app_html.scores({"UAR": "71 %", "F1": "70 %"}, {"UAR": "69 to 73", "F1": ""})
     assert html.count("emo-interval") == 1
     assert '<dd>71 %</dd><dd class="emo-interval">69 to 73</dd></div><div><dt>F1</dt>' in html
 
 
-def test_a_ranking_keeps_its_order_and_marks_ours() -> None:
-    rows = [app_html.RankingRow("a", 0.9, "90 %"), app_html.RankingRow("b", 0.5, "50 %", "1 to 2", True)]
+def test_ranking_keeps_its_order_and_marks_ours() -> None:
+    rows = [
+        app_html.RankingRow("a", 0.9, "90 %"),
+        app_html.RankingRow("b", 0.5, "50 %", "1 to 2", True),
+    ]
     html = app_html.ranking(rows, "caption")
     assert re.findall(r'<tr( class=emo-top)?><th scope="row">(\w)', html) == [
         ("", "a"), (" class=emo-top", "b")
     ]  # fmt: skip
-    assert re.findall(r"width:([\d.]+)%", html) == ["90.0", "50.0"]
+    assert Tags(html).widths == [90.0, 50.0]
 
 
-def test_columns_of_figures_are_flush_right() -> None:
+def test_table_sets_figures_flush_right() -> None:
     html = app_html.table(["Name", "Clips"], [["one", "1,234"], ["two", "–"]], "caption")
     assert html.count('class="emo-number"') == 3
     assert '<th scope="row">one</th>' in html
+
+
+def test_paired_bars_put_both_clips_in_the_row_of_a_label() -> None:
+    first, second = [0.58, *[0.07] * 6], [*[0.07] * 6, 0.58]
+    tags = Tags(app_html.paired_bars("CNN", (first, second), "caption", ("A", "B"), "key"))
+    assert tags.texts[:5] == ["CNN", "caption", "key", "A", "B"]
+    rows = [tags.texts[5 + 3 * i : 8 + 3 * i] for i in range(len(LABELS))]
+    assert [row[0] for row in rows] == list(LABELS)
+    assert rows[0][1:] == [f"58{NBSP}%", f"7{NBSP}%"]
+    assert tags.widths == [58.0, 7.0, *[7.0] * 10, 7.0, 58.0]
 
 
 # --- Timeline ------------------------------------------------------------------------------------
 
 
 def corners(text: str) -> list[tuple[float, ...]]:
-    """Of a CSS polygon, in percent across and down."""
-    return [tuple(float(one.rstrip("%")) for one in pair.split()) for pair in text.split(",")]
+    """Return the corners of a CSS polygon, in percent across and down."""
+    return [tuple(float(part.rstrip("%")) for part in pair.split()) for pair in text.split(",")]
 
 
-def test_the_areas_of_a_timeline_are_its_shares_and_leave_gaps_out() -> None:
+def test_areas_of_a_timeline_are_its_shares_with_gaps_left_out() -> None:
     shown_s = [[0.0, 2.0], [2.0, 3.0], [5.0, 10.0]]
     rows = [[0.5, 0.5, *[0.0] * 5], [0.0, 1.0, *[0.0] * 5], [*[0.0] * 6, 1.0]]
-    found = app_html._areas(10.0, shown_s, rows)
-    assert [label for label, _ in found] == [*LABELS, *LABELS]
-    assert corners(found[0][1]) == [
+    areas = app_html._areas(10.0, shown_s, rows)
+    assert [label for label, _ in areas] == [*LABELS, *LABELS]
+    assert corners(areas[0][1]) == [
         *[(0, 50), (10, 50), (25, 100), (30, 100)],
         *[(30, 100), (25, 100), (10, 100), (0, 100)],
     ]
-    assert corners(found[1][1]) == [
+    assert corners(areas[1][1]) == [
         *[(0, 0), (10, 0), (25, 0), (30, 0)],
         *[(30, 100), (25, 100), (10, 50), (0, 50)],
     ]
-    assert corners(found[-1][1]) == [(50, 0), (75, 0), (100, 0), (100, 100), (75, 100), (50, 100)]
+    assert corners(areas[-1][1]) == [(50, 0), (75, 0), (100, 0), (100, 100), (75, 100), (50, 100)]
 
 
-def test_a_timeline_places_its_stretches_and_escapes_its_names() -> None:
-    lane = [
-        app_html.LaneSegment(1.0, 3.0, "sad", 0.8, False),
-        app_html.LaneSegment(3.0, 4.0, "happy", 0.4, True),
-    ]
-    text = app_html.timeline(4.0, [], [], {"<b>Vote": lane, "CNN": []}, 'said "so"')
-    assert '<div class="emo-sad" style="left:25.000%;width:50.000%"><span' in text
-    assert '<div class="emo-happy emo-faint" style="left:75.000%;width:25.000%"><span' in text
-    assert '<b style="left:75.000%;width:25.000%"><span>happy?</span></b>' in text
-    assert "&lt;b&gt;Vote" in text
-    assert 'aria-label="said &quot;so&quot;"' in text
-    assert text.count('class="emo-lane"') == 2
-    legend = text.split('<ul class="emo-legend"')[1]
+def test_timeline_places_its_segments() -> None:
+    html = app_html.timeline(4.0, [], [], {"Vote": SEGMENTS, "CNN": []}, "description")
+    assert '<div class="emo-sad" style="left:25.000%;width:50.000%"><span' in html
+    assert '<div class="emo-happy emo-faint" style="left:75.000%;width:25.000%"><span' in html
+    assert '<b style="left:75.000%;width:25.000%"><span>happy?</span></b>' in html
+    assert html.count('class="emo-lane"') == 2
+    legend = html.split('<ul class="emo-legend"')[1]
     assert re.findall(r"</span>(\w+)</li>", legend) == list(LABELS)
 
 
-def test_shifts_go_to_their_side_of_the_middle() -> None:
-    text = app_html.shifts({"pitch": 2.0, "timing": -1.0, "<x>": 0.0}, "sad")
-    assert 'style="left:50%;width:50.0%"></div></td><td class="emo-share">+2.00</td>' in text
-    assert 'style="right:50%;width:25.0%"></div></td><td class="emo-share">−1.00</td>' in text
-    assert 'width:0.0%"></div></td><td class="emo-share">0.00</td>' in text
-    assert "&lt;x&gt;" in text
-    assert "log-odds of sad" in text
+# --- Explanations --------------------------------------------------------------------------------
+
+
+def test_shifts_point_to_their_side_of_the_middle() -> None:
+    html = app_html.shifts({"pitch": 2.0, "timing": -1.0, "level": 0.0}, "sad")
+    assert 'style="left:50%;width:50.0%"></div></td><td class="emo-share">+2.00</td>' in html
+    assert 'style="right:50%;width:25.0%"></div></td><td class="emo-share">−1.00</td>' in html
+    assert 'width:0.0%"></div></td><td class="emo-share">0.00</td>' in html
 
 
 def test_steps_are_as_high_as_their_shares() -> None:
-    text = app_html.steps([0.14, 0.4, 0.23], EVIL)
-    assert re.findall(r"height:([\d.]+)%", text) == ["35.0", "100.0", "57.5"]
-    assert f"<span>14{NBSP}%</span><span>23{NBSP}%</span>" in text
-    assert "<img" not in text
+    html = app_html.steps([0.14, 0.4, 0.23], "caption")
+    assert re.findall(r"height:([\d.]+)%", html) == ["35.0", "100.0", "57.5"]
+    assert f"<span>14{NBSP}%</span><span>23{NBSP}%</span>" in html
 
 
-def test_more_is_given_on_demand() -> None:
-    html = app_html.reasons("Tree", ["One."], more=[(EVIL, [EVIL]), ("Two", [])])
+def test_reasons_hold_more_on_demand() -> None:
+    html = app_html.reasons("Tree", ["One."], more=[("More", ["Two."]), ("Rest", [])])
     opened = ["h3", "div", "p", "details", "summary", "p", "details", "summary"]
     assert Tags(html).opened == opened
-    assert EVIL not in html
-    region = app_html.chosen_part('["a"]')
-    assert region == '<div hidden data-emo-region="[&quot;a&quot;]">&nbsp;</div>'
-
-
-def test_reasons_and_overlays_are_escaped() -> None:
-    assert EVIL not in app_html.reasons(EVIL, [EVIL])
     assert Tags(app_html.reasons("CNN", ["One.", "Two."])).opened == ["h3", "div", "p", "p"]
-    assert app_html.overlay('[["a"]]').startswith(
-        '<div hidden data-emo-patches="[[&quot;a&quot;]]">'
-    )

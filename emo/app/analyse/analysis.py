@@ -4,7 +4,6 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import partial
-from html import escape
 from typing import Any
 
 import numpy as np
@@ -178,7 +177,7 @@ def _show_samples() -> None:
         if set(predictor.MODEL_KEYS) <= set(sample.get("unsure", ()))
     ]
     note = analyse_text.samples_note(unsure)
-    st.html(f'<p class="emo-label">{analyse_text.SAMPLES_LABEL}<span>{escape(note)}</span></p>')
+    st.html(html.render("page", "label", analyse_text.SAMPLES_LABEL, note))
     choice = chosen()
     heard = choice.name if choice is not None and choice.origin == "sample" else None
     with st.container(horizontal=True, gap="small", key="samples"):

@@ -5,10 +5,11 @@ gone for the session when it is hidden or done.
 """
 
 from collections.abc import Collection
-from html import escape
 
 import streamlit as st
+from markupsafe import Markup
 
+from emo.app import html
 from emo.app.analyse import text as words
 
 _DONE, _HIDDEN = "guide-done", "guide-hidden"
@@ -54,23 +55,20 @@ def show_guide(errors_page: str) -> None:
         )
 
 
-def steps_html(done: Collection[str], current: str) -> str:
-    """All steps as a list, those that are done with a tick, and the sentence of the current one."""
-    rows = "".join(_step_html(key, done, current) for key in words.STEPS)
+def steps_html(done: Collection[str], current: str) -> Markup:
+    """Return all steps as a list, a tick at those done, and the sentence of the current one."""
+    steps = [
+        {"name": name, "is_done": key in done, "is_current": key == current}
+        for key, (name, _) in words.STEPS.items()
+    ]
     number = list(words.STEPS).index(current) + 1
-    progress = words.progress(number, len(words.STEPS))
-    return (
-        f'<section class="emo-guide" aria-label="{escape(words.GUIDE_LABEL)}" '
-        f'data-emo-guide="{escape(current)}"><ol>{rows}</ol>'
-        f'<p role="status"><span class="emo-unseen">{escape(progress)}: </span>'
-        f"{escape(words.STEPS[current][1])}</p></section>"
+    return html.render(
+        "page",
+        "guide",
+        label=words.GUIDE_LABEL,
+        current=current,
+        steps=steps,
+        progress=words.progress(number, len(words.STEPS)),
+        sentence=words.STEPS[current][1],
+        done_text=words.DONE,
     )
-
-
-def _step_html(key: str, done: Collection[str], current: str) -> str:
-    name = escape(words.STEPS[key][0])
-    if key in done:
-        unseen = f'<span class="emo-unseen">, {escape(words.DONE)}</span>'
-        return f'<li class="emo-step-done"><span>{name}{unseen}</span></li>'
-    mark = ' aria-current="step"' if key == current else ""
-    return f"<li{mark}><span>{name}</span></li>"

@@ -8,7 +8,7 @@ from typing import Any
 
 import streamlit as st
 
-from emo.app import common, controls, current_clip, navigation, text
+from emo.app import common, controls, current_clip, html, navigation, text
 from emo.app.compare import collection as compare_collection
 from emo.app.compare import pair, table
 from emo.app.compare import text as words
@@ -141,7 +141,7 @@ def show_progress() -> None:
     collection = compare_collection.collection()
     done, total = len(collection.found), len(collection.given)
     if done:
-        st.html(f'<p class="emo-agree">{words.summary(tally(collection.entries()))}</p>')
+        st.html(html.summary(words.summary(tally(collection.entries()))))
     if done < total:
         st.progress(done / total, text=words.answered(done, total))
 

@@ -1,8 +1,5 @@
 """Two clips side by side: their votes, their players on one scale, and the bars of each model."""
 
-from collections.abc import Sequence
-from html import escape
-
 import streamlit as st
 
 from emo import formatting
@@ -10,8 +7,8 @@ from emo.app import clip_cache, common, html, player, player_data, text
 from emo.app.compare import text as words
 from emo.app.compare.collection import Entry
 from emo.audio import activity, isolated
-from emo.inference.predictor import ANSWER_KEYS, Prediction
-from emo.labels import LABELS, VOTE
+from emo.inference.predictor import MODEL_KEYS, Prediction
+from emo.labels import VOTE
 from emo.server import memory
 
 Pair = tuple[tuple[Entry, Prediction], tuple[Entry, Prediction]]
@@ -51,15 +48,17 @@ def show_pair(pair: Pair) -> None:
         st.caption(words.PAIR_NOTE)
         first, second = (found.answers for _, found in pair)
         cards = [
-            paired_bars(
+            html.paired_bars(
                 text.MODEL_NAMES[key],
-                first[key].probabilities.tolist(),
-                second[key].probabilities.tolist(),
+                (first[key].probabilities.tolist(), second[key].probabilities.tolist()),
+                words.pair_caption(text.MODEL_NAMES[key]),
+                words.LETTERS,
+                words.KEY,
             )
-            for key in (VOTE, *ANSWER_KEYS[:-1])
+            for key in (VOTE, *MODEL_KEYS)
             if all(key in found.answers for _, found in pair)
         ]
-        st.html(f'<div class="emo-pairs">{"".join(cards)}</div>')
+        st.html(html.side_by_side(cards))
 
 
 def _show_vote(letter: str, entry: Entry, found: Prediction) -> None:
@@ -70,36 +69,3 @@ def _show_vote(letter: str, entry: Entry, found: Prediction) -> None:
         st.warning(common.escape_markdown(concern.sentence))
     for warning in found.warnings:
         st.warning(common.escape_markdown(warning))
-
-
-def paired_bars(name: str, first: Sequence[float], second: Sequence[float]) -> str:
-    """One model's shares of each emotion in two clips, two bars a row; a table to a screen reader.
-
-    Parameters
-    ----------
-    first, second
-        Seven shares from 0 to 1, in the order of ``LABELS``.
-    """
-    rows = "".join(
-        f'<tr><th scope="row">{escape(label)}</th><td class="emo-two">'
-        f"{_bar(label, one, '')}{_bar(label, other, ' emo-striped')}</td>"
-        f"{_share(one, first)}{_share(other, second)}</tr>"
-        for label, one, other in zip(LABELS, first, second, strict=True)
-    )
-    heads = "".join(f'<th scope="col" class="emo-share">{one}</th>' for one in words.LETTERS)
-    return (
-        f'<section><h3 class="emo-model">{escape(name)}</h3>'
-        f'<table class="emo-bars emo-paired"><caption>{escape(words.pair_caption(name))}</caption>'
-        '<colgroup><col class="emo-c1"><col><col class="emo-c3"><col class="emo-c3"></colgroup>'
-        f'<thead><tr><td></td><td class="emo-two" aria-hidden="true">{words.KEY}</td>{heads}</tr>'
-        f"</thead><tbody>{rows}</tbody></table></section>"
-    )
-
-
-def _bar(label: str, share: float, kind: str) -> str:
-    return f'<div class="emo-bar emo-{escape(label)}{kind}" style="width:{100 * share:.1f}%"></div>'
-
-
-def _share(share: float, shares: Sequence[float]) -> str:
-    top = " emo-most" if share == max(shares) else ""
-    return f'<td class="emo-share{top}">{formatting.percent(share)}</td>'

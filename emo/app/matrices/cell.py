@@ -2,15 +2,15 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from html import escape
 from pathlib import Path
 
 import numpy as np
 import streamlit as st
+from markupsafe import Markup
 
 from emo import formatting
 from emo import labels as emo_labels
-from emo.app import common, controls, current_clip, theme, url
+from emo.app import common, controls, current_clip, html, url
 from emo.app import text as app_text
 from emo.app.matrices import grid, selection, text
 from emo.audio import clip as audio_clip
@@ -19,7 +19,6 @@ from emo.corpora.catalogue import default_directory
 from emo.errors import AudioError, CorpusError
 from emo.evaluation import subsets
 from emo.inference import predictor
-from emo.labels import LABELS
 
 N_ROWS = 8
 """Clips in sight at a time."""
@@ -214,26 +213,22 @@ def _show_clip(clips: subsets.Answers, row: int, cell: SelectedCell, data: Path 
         _show_sound(corpus, name, str(clips.emotions[row]), data)
 
 
-def _answers(clips: subsets.Answers, row: int, cell: SelectedCell) -> str:
-    """What every model said of a clip, as HTML."""
+def _answers(clips: subsets.Answers, row: int, cell: SelectedCell) -> Markup:
+    """Return the answers of all models to a clip."""
     corpus = app_text.CORPUS_NAMES.get(str(clips.corpora[row]), str(clips.corpora[row]))
     whose = text.speaker(corpus, str(clips.speakers[row]), str(clips.sexes[row]))
-    said = []
+    answers = []
     for key in (*predictor.MODEL_KEYS, emo_labels.VOTE):
         shares = clips.shares[key][row]
         label = clips.labels[int(shares.argmax())]
-        own = " emo-own" if key == cell.key else ""
-        said.append(
-            f'<li class="emo-said-one{own}"><span class="emo-who">'
-            f"{escape(app_text.SHORT_NAMES[key])}</span> "
-            f"{theme.sign(label) if label in LABELS else ''} {escape(label)} "
-            f'<span class="emo-confidence">{formatting.percent(float(shares.max()))}</span></li>'
-        )
+        name = app_text.SHORT_NAMES[key]
+        answers.append(html.ClipAnswer(name, label, float(shares.max()), key == cell.key))
+    remark = ""
     if subsets.LISTENERS in clips.shares:
         counts = clips.shares[subsets.LISTENERS][row]
         n = int(counts[clips.labels.index(cell.answer)])
-        said.append(f"<li>{escape(text.votes_for(cell.answer, n, int(counts.sum())))}</li>")
-    return f'<p class="emo-whose">{escape(whose)}</p><ul class="emo-said">{"".join(said)}</ul>'
+        remark = text.votes_for(cell.answer, n, int(counts.sum()))
+    return html.clip_answers(whose, answers, remark)
 
 
 # --- Hearing them --------------------------------------------------------------------------------

@@ -23,7 +23,8 @@ _RANKING_WIDTH = 760
 def ranking_rows(shown: Shown, corpus: str) -> list[html.RankingRow]:
     """Models by falling UAR on a corpus of EmoBox, ours among those published."""
     rows = [
-        html.RankingRow(row.model, row.uar, formatting.tenths(row.uar)) for row in _published(corpus)
+        html.RankingRow(row.model, row.uar, formatting.tenths(row.uar))
+        for row in _published(corpus)
     ]
     for key, scores in shown.items():
         name = f"{text.OURS}: {text.model_name(key)}"
