@@ -86,10 +86,10 @@ def size_of(value: Any) -> int:
 
 
 @functools.cache
-def room() -> memory.Room:
+def room() -> memory.MemoryBudget:
     """Return the memory of this server, in which analyses take their place."""
     limit = int(quotas.read_limits().memory_mb * quotas.MB) or memory.find_limit_bytes()
-    return memory.Room(limit, lambda: shared().held(), CACHE.drop_all)
+    return memory.MemoryBudget(limit, lambda: shared().held(), CACHE.drop_all)
 
 
 def _owner() -> int:

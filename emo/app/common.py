@@ -20,7 +20,7 @@ from emo.errors import ModelError
 from emo.inference import predictor
 from emo.server import memory
 from emo.server.concurrency import limiter
-from emo.server.telemetry import COUNTERS
+from emo.server.telemetry import TELEMETRY
 from emo.system import paths
 
 Metrics = dict[str, dict[str, Any]]
@@ -149,7 +149,11 @@ def turn(kind: str, size: float = 0) -> Iterator[None]:
     BusyError
         Too many run and wait already, or there is no memory for it.
     """
-    with limiter().enter(visitors.address()), clip_cache.room().take(size), COUNTERS.work(kind):
+    with (
+        limiter().enter(visitors.client_address()),
+        clip_cache.room().take(size),
+        TELEMETRY.work(kind),
+    ):
         yield
 
 
@@ -171,7 +175,7 @@ def note_faults(prediction: predictor.Prediction) -> None:
     """Log and count the models that gave no numbers for a clip."""
     for key, fault in prediction.faults.items():
         LOG.error("%s", fault)
-        COUNTERS.count("emo_errors_total", kind="model", type=key)
+        TELEMETRY.count("emo_errors_total", kind="model", type=key)
 
 
 def turns(kind: str, steps: Iterator[T]) -> Iterator[T]:

@@ -5,7 +5,7 @@ import time
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
-from emo.server.quotas import Refusal
+from emo.server.quotas import Rejection
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -24,15 +24,15 @@ class TooSlowError(Exception):
     """The body of an upload did not come in time."""
 
 
-class RefusedError(Exception):
+class RejectedError(Exception):
     """The body of an upload is refused in the middle of it."""
 
-    def __init__(self, refusal: Refusal) -> None:
+    def __init__(self, refusal: Rejection) -> None:
         super().__init__(refusal.reason)
         self.refusal = refusal
 
 
-class Body:
+class UploadBody:
     """The body of a request, in place of the server's own ``receive``.
 
     Parameters
@@ -46,7 +46,7 @@ class Body:
     def __init__(
         self,
         receive: Receive,
-        arrive: Callable[[int], Refusal | None],
+        arrive: Callable[[int], Rejection | None],
         limit_s: float,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -73,11 +73,11 @@ class Body:
         self._n_bytes += size
         refusal = self._arrive(size) if size else None
         if refusal is not None:
-            raise RefusedError(refusal)
+            raise RejectedError(refusal)
         return message
 
 
-async def discard(receive: Receive) -> None:
+async def discard_body(receive: Receive) -> None:
     """Read what is still sent of a body, for a moment, and keep nothing of it."""
     until_s = time.monotonic() + DISCARD_S
     while True:

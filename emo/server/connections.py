@@ -11,17 +11,17 @@ from collections.abc import Callable, Sequence
 from itertools import islice
 from typing import Any
 
-from emo.server.quotas import Bucket, group_of
+from emo.server.quotas import Bucket, address_group
 
 Factory = Callable[[], asyncio.Protocol]
 
 REQUEST_S = 10.0
 """How long a connection may take to send a request, or be kept without one."""
 
-MAX_OF_ADDRESS = 512
+MAX_PER_ADDRESS = 512
 """Connections of one address: sixty-four pages that are being loaded have six each, and one."""
 
-OPENED_AT_ONCE, OPENED_PER_S = 600, 50.0
+OPEN_BURST, OPENS_PER_S = 600, 50.0
 """Connections that an address may open without a pause, and every second in the long run."""
 
 WANTED_FILES = 16_384
@@ -48,17 +48,17 @@ def raise_file_limit(wanted: int = WANTED_FILES) -> int:
     return best
 
 
-def most_connections(n_files: int) -> int:
+def max_connections(n_files: int) -> int:
     """Return how many connections a process may have that may open so many files."""
     return max(16, n_files // 2)
 
 
-def most_pages(n_files: int) -> int:
+def max_pages(n_files: int) -> int:
     """Return how many pages may be open in a process that may open so many files."""
     return max(4, (n_files // 2 - 64) // FILES_OF_SESSION)
 
 
-def is_among(address: str, proxies: Sequence[str]) -> bool:
+def matches_any(address: str, proxies: Sequence[str]) -> bool:
     """Return whether an address is one of some, which may be addresses, networks, or ``*``."""
     for proxy in proxies:
         text = proxy.strip()
@@ -72,7 +72,7 @@ def is_among(address: str, proxies: Sequence[str]) -> bool:
     return False
 
 
-LOOKED_AT = 16
+MAX_IDLE_CANDIDATES = 16
 """Connections among which that is ended which idles longest; they are in the order they came."""
 
 
@@ -105,7 +105,7 @@ def _request(transport: asyncio.Transport) -> object:
     return getattr(transport.get_protocol(), "cycle", None)
 
 
-class Connections:
+class ConnectionLimiter:
     """All connections of a server.
 
     Parameters
@@ -145,10 +145,10 @@ class Connections:
         """Return whether a new connection may stay; for its sake an idle one may be ended."""
         peer = transport.get_extra_info("peername")
         address = str(peer[0]) if isinstance(peer, tuple) else ""
-        group = group_of(address)
+        group = address_group(address)
         share = 3 * self._most // 4
         if not self._is_proxy(address):
-            share = min(share, MAX_OF_ADDRESS)
+            share = min(share, MAX_PER_ADDRESS)
             if self._is_too_fast(group):
                 self._refuse("connections_per_s")
                 return False
@@ -162,7 +162,7 @@ class Connections:
     def _is_too_fast(self, group: str) -> bool:
         """Return whether a group opens connections too fast; else one more is reckoned."""
         now_s = self._clock()
-        new = Bucket(OPENED_AT_ONCE, OPENED_PER_S, OPENED_AT_ONCE, now_s)
+        new = Bucket(OPEN_BURST, OPENS_PER_S, OPEN_BURST, now_s)
         bucket = self._opened.setdefault(group, new)
         bucket.fill(now_s)
         if bucket.wait_s(1) > 0:
@@ -205,7 +205,9 @@ class Connections:
     def _end_idle(self, group: str) -> bool:
         """Return whether one of a group that waits for a request was ended, one of the oldest."""
         waiting = (one for one in self._open.get(group, {}).values() if one.is_waiting)
-        oldest = min(islice(waiting, LOOKED_AT), key=lambda one: one.since_s, default=None)
+        oldest = min(
+            islice(waiting, MAX_IDLE_CANDIDATES), key=lambda one: one.since_s, default=None
+        )
         if oldest is None:
             return False
         self._end(group, oldest, "connections")
@@ -227,7 +229,7 @@ class Connections:
 class _Door(asyncio.Protocol):
     """The protocol of a connection until it is let in."""
 
-    def __init__(self, connections: Connections, factory: Factory) -> None:
+    def __init__(self, connections: ConnectionLimiter, factory: Factory) -> None:
         self._connections = connections
         self._factory = factory
 

@@ -30,7 +30,7 @@ def describe_sandbox(n_processes: int, missing: Mapping[str, int]) -> str:
 
 
 @dataclass
-class Health:
+class SandboxHeaderMiddleware:
     """An ASGI application that adds a header to the answers of ``/_stcore/health``.
 
     Attributes

@@ -13,7 +13,7 @@ PORTS = {"http": 80, "https": 443, "ws": 80, "wss": 443}
 
 
 @dataclass(frozen=True)
-class Hosts:
+class AllowedHosts:
     """Names besides those of this machine under which the page may be asked for.
 
     Attributes
@@ -59,7 +59,7 @@ class Hosts:
         return any(name.endswith(one[1:]) for one in self.names if one.startswith("*."))
 
 
-def make_hosts(names: Iterable[str]) -> Hosts:
+def parse_hosts(names: Iterable[str]) -> AllowedHosts:
     """Return the hosts for names as settings give them: with or without scheme and port."""
     found = set()
     for name in names:
@@ -69,7 +69,7 @@ def make_hosts(names: Iterable[str]) -> Hosts:
         elif text:
             place = _split(text if "://" in text else f"//{_bracketed(text)}")
             found.add(_name(place) or text.lower())
-    return Hosts(frozenset(found))
+    return AllowedHosts(frozenset(found))
 
 
 def _bracketed(text: str) -> str:

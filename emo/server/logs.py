@@ -43,21 +43,21 @@ class JsonFormatter(logging.Formatter):
             "time": f"{moment}.{int(record.msecs):03d}Z",
             "level": record.levelname.lower(),
             "logger": record.name,
-            "event": without_ids(record)[:MAX_CHARACTERS],
+            "event": redact_ids(record)[:MAX_CHARACTERS],
         }
         line |= {name: value for name, value in vars(record).items() if name not in _PLAIN}
         if record.exc_info:
-            line["error"] = record.exc_text or describe(record.exc_info)
+            line["error"] = record.exc_text or describe_exception(record.exc_info)
         return json.dumps(line, default=str)  # in ASCII: a name may be no text that can be written
 
 
-def without_ids(record: logging.LogRecord) -> str:
+def redact_ids(record: logging.LogRecord) -> str:
     """Return what a record says, without the ids of sessions, or the starts of them."""
     text = _UUID.sub("…", record.getMessage())
     return text if record.name.split(".")[0] == "emo" else _START_OF_ID.sub("…", text)
 
 
-class Sparse(logging.Filter):
+class RateLimitFilter(logging.Filter):
     """Lets so many records of one kind through in a minute, and says how many it held back.
 
     Records are of one kind where logger, level, text before its values are put in, and place of the
@@ -87,7 +87,7 @@ class Sparse(logging.Filter):
         return is_written
 
 
-def describe(raised: Any) -> str:
+def describe_exception(raised: Any) -> str:
     """Type of an exception and where it was raised, outermost place first, without its text."""
     kind, _, where = raised if isinstance(raised, tuple) else (None, None, None)
     if kind is None:
@@ -114,7 +114,7 @@ def redact_exceptions() -> None:
     def make(*args: Any, **named: Any) -> logging.LogRecord:
         record = made(*args, **named)
         if record.exc_info:
-            record.exc_text = describe(record.exc_info)
+            record.exc_text = describe_exception(record.exc_info)
         return record
 
     make.keeps_content_out = True  # type: ignore[attr-defined]
@@ -163,14 +163,14 @@ def _log_warning(
     logging.getLogger("emo").warning("%s at %s", category.__name__, place)
 
 
-_SPARSE = Sparse()
+_SPARSE = RateLimitFilter()
 
 
 class _LastHandler(logging.StreamHandler[Any]):
     """Writes what no handler would."""
 
 
-def write_json(stream: TextIO | None = None) -> None:
+def configure_json(stream: TextIO | None = None) -> None:
     """Have everything that this process logs or warns of be a line of JSON on standard error.
 
     Parameters

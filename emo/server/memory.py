@@ -8,7 +8,7 @@ from pathlib import Path
 
 from emo.errors import BusyError
 
-SHARE = 0.85
+USABLE_SHARE = 0.85
 """Part of the memory that may be used before work is refused."""
 
 RETRY_S = 30
@@ -73,7 +73,7 @@ def resident_bytes(pid: int | str = "self") -> int:
     return pages * os.sysconf("SC_PAGE_SIZE")
 
 
-class Room:
+class MemoryBudget:
     """The memory that work takes for a while.
 
     Parameters
@@ -127,4 +127,4 @@ class Room:
         if not self.limit_bytes:
             return True
         used = self._used_bytes("self") + sum(map(self._used_bytes, self._processes()))
-        return used + self._reserved + size <= SHARE * self.limit_bytes
+        return used + self._reserved + size <= USABLE_SHARE * self.limit_bytes

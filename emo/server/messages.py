@@ -19,16 +19,16 @@ Message = MutableMapping[str, Any]
 MAX_BYTES = 2**19
 """Of a message: the state of 120 files with long names takes a third of it."""
 
-RUNS_AT_ONCE, RUNS_PER_S = 10, 4.0
+RERUN_BURST, RERUNS_PER_S = 10, 4.0
 """Messages of one page that are passed on without a pause, and every second in the long run."""
 
-READS_AT_ONCE, READS_PER_S = 100, 25.0
+READ_BURST, READS_PER_S = 100, 25.0
 """Messages of one page that are looked at; what comes faster stays in the network."""
 
 MAX_WAITING = 16
 """Messages of one page that wait to be passed on."""
 
-TOO_BIG, UNREADABLE = 1009, 1002
+CLOSE_TOO_BIG, CLOSE_PROTOCOL_ERROR = 1009, 1002
 """Codes of RFC 6455, section 7.4.1, with which a page is closed."""
 
 
@@ -37,7 +37,7 @@ class MessageError(Exception):
 
 
 @dataclass(frozen=True)
-class Note:
+class PageMessage:
     """A message that may pass.
 
     Attributes
@@ -53,17 +53,17 @@ class Note:
     merge_key: Hashable = None
 
 
-class Reader(Protocol):
+class MessageParser(Protocol):
     """What knows the language of the pages."""
 
-    def read(self, data: bytes) -> Note:
+    def read(self, data: bytes) -> PageMessage:
         """Return what a message is, or raise ``MessageError`` where it may not pass."""
 
     def merge(self, earlier: bytes, later: bytes) -> bytes:
         """Return one message for two with the same merge key."""
 
 
-class Inbox:
+class MessageQueue:
     """The messages of one page, in place of the server's own ``receive``.
 
     Parameters
@@ -79,7 +79,7 @@ class Inbox:
     def __init__(
         self,
         receive: Callable[[], Awaitable[Message]],
-        reader: Reader,
+        reader: MessageParser,
         wait_s: Callable[[], float],
         refuse: Callable[[str], None],
         clock: Callable[[], float] = time.monotonic,
@@ -90,9 +90,9 @@ class Inbox:
         self._refuse = refuse
         self._clock = clock
         now_s = clock()
-        self._runs = Bucket(RUNS_AT_ONCE, RUNS_PER_S, RUNS_AT_ONCE, now_s)
-        self._reads = Bucket(READS_AT_ONCE, READS_PER_S, READS_AT_ONCE, now_s)
-        self._waiting: deque[Note] = deque()
+        self._runs = Bucket(RERUN_BURST, RERUNS_PER_S, RERUN_BURST, now_s)
+        self._reads = Bucket(READ_BURST, READS_PER_S, READ_BURST, now_s)
+        self._waiting: deque[PageMessage] = deque()
         self._reading: asyncio.Future[Message] | None = None
         self.close_code = 0
 
@@ -151,9 +151,9 @@ class Inbox:
         self._reads.level -= 1
         data = message.get("bytes")
         if data is None:  # a frame of text, which no page sends
-            self._stop(UNREADABLE, "message_unreadable")
+            self._stop(CLOSE_PROTOCOL_ERROR, "message_unreadable")
         elif len(data) > MAX_BYTES:
-            self._stop(TOO_BIG, "message_bytes")
+            self._stop(CLOSE_TOO_BIG, "message_bytes")
         else:
             self._keep(data)
 
@@ -166,7 +166,7 @@ class Inbox:
         last = self._waiting[-1] if self._waiting else None
         if last is not None and note.merge_key is not None and last.merge_key == note.merge_key:
             merged = self._reader.merge(last.data, note.data)
-            self._waiting[-1] = Note(merged, note.is_run, note.merge_key)
+            self._waiting[-1] = PageMessage(merged, note.is_run, note.merge_key)
             self._refuse("message_merged")
         else:
             self._waiting.append(note)

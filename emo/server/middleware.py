@@ -13,15 +13,15 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from emo.server import bodies
-from emo.server.bodies import Body, RefusedError, TooSlowError
-from emo.server.hosts import Hosts
-from emo.server.messages import Inbox, Reader
-from emo.server.quotas import QuotaTracker, Refusal
-from emo.server.telemetry import Counters
+from emo.server.bodies import RejectedError, TooSlowError, UploadBody
+from emo.server.hosts import AllowedHosts
+from emo.server.messages import MessageParser, MessageQueue
+from emo.server.quotas import QuotaTracker, Rejection
+from emo.server.telemetry import Telemetry
 
 _INLINE = re.compile(r"<script(?![^>]*\bsrc=)[^>]*>(.*?)</script>", re.DOTALL | re.IGNORECASE)
 
-PERMISSIONS = (
+PERMISSIONS_POLICY = (
     "accelerometer=()",
     "autoplay=(self)",
     "camera=()",
@@ -44,7 +44,7 @@ PERMISSIONS = (
 Headers = list[tuple[bytes, bytes]]
 
 
-def content_policy(index_html: str) -> str:
+def content_security_policy(index_html: str) -> str:
     """The content security policy under which the page with this start runs.
 
     Scripts come from this server.  The few that stand in the start itself are named by their
@@ -80,20 +80,20 @@ def security_headers(policy: str) -> Headers:
         (b"x-content-type-options", b"nosniff"),
         (b"x-frame-options", b"SAMEORIGIN"),
         (b"referrer-policy", b"same-origin"),
-        (b"permissions-policy", ", ".join(PERMISSIONS).encode()),
+        (b"permissions-policy", ", ".join(PERMISSIONS_POLICY).encode()),
         (b"cross-origin-opener-policy", b"same-origin"),
         (b"cross-origin-resource-policy", b"same-origin"),
     ]
 
 
-SECURE = (b"strict-transport-security", b"max-age=31536000")
+STRICT_TRANSPORT_SECURITY = (b"strict-transport-security", b"max-age=31536000")
 """On what is sent over https besides."""
 
 NO_STORE = (b"cache-control", b"no-store")
 """On what a person's recording is in."""
 
 
-BUSY = {
+REJECTION_MESSAGES = {
     "session_files": "This session has as many files here as it may. Take some away first.",
     "session_mb": "This session has as much here as it may. Take some files away first.",
     "address_files": "Your network has as many files here as it may.",
@@ -108,7 +108,7 @@ BUSY = {
     "server_sessions": "The server has as many visitors as it can serve.",
     "stopping": "The server is being stopped; another will follow.",
 }
-TURNED_AWAY = {
+FORBIDDEN_RESPONSES = {
     "host": (403, "This page is not served under this name. EMO_HOST lists the names."),
     "origin": (403, "Another page may not speak to this server."),
     "two_lengths": (400, "A request has one length, not two."),
@@ -124,14 +124,14 @@ NOT_FOUND = "Not found."
 BROKEN = "Something went wrong here. It was noted."
 
 
-def refusal_text(reason: str, retry_s: int) -> str:
+def rejection_message(reason: str, retry_s: int) -> str:
     """Why a request is refused, and when to come back."""
-    return f"{BUSY[reason]} Please try again in {retry_s} s."
+    return f"{REJECTION_MESSAGES[reason]} Please try again in {retry_s} s."
 
 
-def upload_refused(reason: str, retry_s: int) -> str:
+def upload_rejection_message(reason: str, retry_s: int) -> str:
     """The same of an upload, for the page that it was sent from."""
-    return f"A file was not taken. {refusal_text(reason, retry_s)}"
+    return f"A file was not taken. {rejection_message(reason, retry_s)}"
 
 
 Message = MutableMapping[str, Any]
@@ -161,7 +161,7 @@ _ROUTES = (
 
 
 @dataclass
-class RequestGuard:
+class ProtectionMiddleware:
     """The application, guarded.
 
     Attributes
@@ -183,13 +183,13 @@ class RequestGuard:
 
     app: App
     ledger: QuotaTracker
-    counters: Counters
+    counters: Telemetry
     policy: str
     is_stopping: Callable[[], bool] = field(default=lambda: False)
     tell: Callable[[str, str], None] = field(default=lambda _, __: None)
-    hosts: Hosts = field(default_factory=Hosts)
+    hosts: AllowedHosts = field(default_factory=AllowedHosts)
     check_sender: Callable[[str, str, str], int] = field(default=lambda *_: 0)
-    reader: Reader | None = None
+    reader: MessageParser | None = None
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """Serve one request, or one page for as long as it is open."""
@@ -203,7 +203,7 @@ class RequestGuard:
     # --- Requests --------------------------------------------------------------------------------
 
     async def _serve(self, scope: Message, receive: Receive, send: Send) -> None:
-        route = route_of(scope["path"])
+        route = route_name(scope["path"])
         answer = _Answer(send, self._headers(scope, route))
         started_s = time.perf_counter()
         try:
@@ -232,7 +232,7 @@ class RequestGuard:
         elif _HIDDEN.search(path):
             await answer.say(404, NOT_FOUND)
         elif path.endswith("/_stcore/health") and self.is_stopping():
-            await self._refuse(answer, Refusal("stopping", STOPPING_RETRY_S, 503))
+            await self._refuse(answer, Rejection("stopping", STOPPING_RETRY_S, 503))
         elif upload and scope["method"] == "PUT":
             await self._take(upload, scope, receive, answer)
         else:
@@ -247,7 +247,7 @@ class RequestGuard:
 
     async def _turn_away(self, answer: "_Answer", reason: str) -> None:
         self.counters.count("emo_refused_total", reason=reason)
-        await answer.say(*TURNED_AWAY[reason])
+        await answer.say(*FORBIDDEN_RESPONSES[reason])
 
     async def _take(
         self, upload: re.Match[str], scope: Message, receive: Receive, answer: "_Answer"
@@ -258,7 +258,7 @@ class RequestGuard:
         if not (_ID.fullmatch(session) and _ID.fullmatch(upload[2])):
             await self._turn_away(answer, "id")
         elif status := self.check_sender(session, *_tokens(scope)):
-            await bodies.discard(receive)
+            await bodies.discard_body(receive)
             await self._turn_away(answer, "token" if status == 403 else "session")
         elif size is None:
             await answer.say(411, NO_LENGTH)
@@ -269,18 +269,20 @@ class RequestGuard:
         self, session: str, size: int, scope: Message, receive: Receive, answer: "_Answer"
     ) -> None:
         """Pass an upload on for as long as there is room for it and it comes fast enough."""
-        upload = Refusal("stopping", STOPPING_RETRY_S, 503) if self.is_stopping() else None
+        upload = Rejection("stopping", STOPPING_RETRY_S, 503) if self.is_stopping() else None
         begun = upload or self.ledger.begin(session, _address(scope), size)
-        if isinstance(begun, Refusal):
-            await bodies.discard(receive)
+        if isinstance(begun, Rejection):
+            await bodies.discard_body(receive)
             await self._refuse_upload(session, answer, begun)
             return
-        body = Body(receive, lambda n: self.ledger.arrive(begun, n), self.ledger.limits.upload_s)
+        body = UploadBody(
+            receive, lambda n: self.ledger.arrive(begun, n), self.ledger.limits.upload_s
+        )
         answer.on_start = lambda: self.ledger.end(begun)  # from here on the session has it
         try:
             await self.app(_plain_form(_without_origin(scope)), body, answer)
-        except RefusedError as error:
-            await bodies.discard(receive)
+        except RejectedError as error:
+            await bodies.discard_body(receive)
             await self._refuse_upload(session, answer, error.refusal)
             return
         finally:
@@ -288,20 +290,24 @@ class RequestGuard:
         if answer.status < 300:
             self.counters.count("emo_uploaded_bytes_total", begun.arrived)
 
-    async def _refuse_upload(self, session: str, answer: "_Answer", refusal: Refusal) -> None:
+    async def _refuse_upload(self, session: str, answer: "_Answer", refusal: Rejection) -> None:
         await self._refuse(answer, refusal)
-        self.tell(session, upload_refused(refusal.reason, refusal.retry_s))
+        self.tell(session, upload_rejection_message(refusal.reason, refusal.retry_s))
 
-    async def _refuse(self, answer: "_Answer", refusal: Refusal) -> None:
+    async def _refuse(self, answer: "_Answer", refusal: Rejection) -> None:
         self.counters.count("emo_refused_total", reason=refusal.reason)
-        text = refusal_text(refusal.reason, refusal.retry_s)
+        text = rejection_message(refusal.reason, refusal.retry_s)
         await answer.say(refusal.status, text, [(b"retry-after", str(refusal.retry_s).encode())])
 
     def _headers(self, scope: Message, route: str = "") -> Headers:
         found = security_headers(self.policy)
         if route == "media":  # somebody's voice: in no cache, also not after they forgot it
             found.append(NO_STORE)
-        return [*found, SECURE] if scope.get("scheme") in ("https", "wss") else found
+        return (
+            [*found, STRICT_TRANSPORT_SECURITY]
+            if scope.get("scheme") in ("https", "wss")
+            else found
+        )
 
     # --- Pages -----------------------------------------------------------------------------------
 
@@ -310,9 +316,9 @@ class RequestGuard:
         address = _address(scope)
         reason = self._foreign(scope)
         if reason:
-            refusal: Refusal | None = Refusal(reason, 0, TURNED_AWAY[reason][0])
+            refusal: Rejection | None = Rejection(reason, 0, FORBIDDEN_RESPONSES[reason][0])
         elif self.is_stopping():
-            refusal = Refusal("stopping", STOPPING_RETRY_S, 503)
+            refusal = Rejection("stopping", STOPPING_RETRY_S, 503)
         else:
             refusal = self.ledger.enter(address)
         status = 101 if refusal is None else refusal.status
@@ -332,7 +338,7 @@ class RequestGuard:
         if self.reader is None:
             await self.app(scope, receive, send)
             return
-        inbox = Inbox(
+        inbox = MessageQueue(
             receive,
             self.reader,
             lambda: self.ledger.run_wait_s(address),
@@ -345,14 +351,14 @@ class RequestGuard:
             if inbox.close_code:
                 await send({"type": "websocket.close", "code": inbox.close_code})
 
-    async def _deny(self, scope: Message, receive: Receive, send: Send, refusal: Refusal) -> None:
+    async def _deny(self, scope: Message, receive: Receive, send: Send, refusal: Rejection) -> None:
         await receive()  # the request to connect
         if "websocket.http.response" not in (scope.get("extensions") or {}):
             self.counters.count("emo_refused_total", reason=refusal.reason)
             await send({"type": "websocket.close", "code": 1013, "reason": refusal.reason})
             return
         answer = _Answer(send, self._headers(scope), "websocket.http.response")
-        if refusal.reason in TURNED_AWAY:
+        if refusal.reason in FORBIDDEN_RESPONSES:
             await self._turn_away(answer, refusal.reason)
         else:
             await self._refuse(answer, refusal)
@@ -374,7 +380,7 @@ class _Answer:
             self.on_start()
             names = {name for name, _ in self._extra}
             kept = [(k, v) for k, v in message.get("headers", ()) if k.lower() not in names]
-            if SECURE in self._extra:
+            if STRICT_TRANSPORT_SECURITY in self._extra:
                 kept = [(k, _secured(v) if k.lower() == b"set-cookie" else v) for k, v in kept]
             message = {**message, "headers": [*kept, *self._extra]}
         await self._send(message)
@@ -396,7 +402,7 @@ class _Answer:
         await self._send({"type": f"{self._kind}.body", "body": body})
 
 
-def route_of(path: str) -> str:
+def route_name(path: str) -> str:
     """What kind of request a path is, for counts and logs, which hold no path."""
     return next((name for name, pattern in _ROUTES if pattern.search(path)), "page")
 

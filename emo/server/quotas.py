@@ -14,16 +14,16 @@ MB = 2**20
 PRUNE_AT = 4096
 """Number of remembered buckets above which those that are full again are dropped."""
 
-RUNS_AT_ONCE = 40
+RERUN_BURST = 40
 """Times that pages of one address are made anew without a pause."""
 
-RECKON_BYTES = 2**20
+CHECK_BYTES = 2**20
 """Bytes of an upload that arrive between two looks at what is full."""
 
 ROUNDING = 1e-6
 """Of an amount that is missing and does not count."""
 
-HELD_RETRY_S = 60
+STORED_RETRY_S = 60
 """When to ask again where there is no room: a closed tab gives its files back after a minute."""
 
 
@@ -104,7 +104,7 @@ def read_limits(environ: Mapping[str, str] | None = None) -> Limits:
 
 
 @dataclass(frozen=True)
-class Refusal:
+class Rejection:
     """Why something is refused, and after how many seconds it may be asked for again."""
 
     reason: str
@@ -131,7 +131,7 @@ class Bucket:
         missing = min(amount, self.capacity) - self.level
         if missing <= ROUNDING:
             return 0.0
-        return missing / self.per_s if self.per_s > 0 else HELD_RETRY_S
+        return missing / self.per_s if self.per_s > 0 else STORED_RETRY_S
 
 
 @dataclass(eq=False)
@@ -151,10 +151,10 @@ class Upload:
     announced: int
     arrived: int = 0
     reckoned: int = 0
-    refusal: Refusal | None = None
+    refusal: Rejection | None = None
 
 
-def group_of(address: str) -> str:
+def address_group(address: str) -> str:
     """Whom an address is reckoned to: itself, or of IPv6 the network of 64 bits it is in."""
     try:
         parsed = ipaddress.ip_address(address)
@@ -193,7 +193,7 @@ class QuotaTracker:
         self._sessions: dict[str, set[str]] = {}  # by address: those that sent files
         self._open: dict[str, int] = {}  # by address: open pages
 
-    def begin(self, session: str, address: str, announced: int) -> Upload | Refusal:
+    def begin(self, session: str, address: str, announced: int) -> Upload | Rejection:
         """Return the upload that may now come, or why it may not; `end` must follow.
 
         Parameters
@@ -202,7 +202,7 @@ class QuotaTracker:
             Its bytes as it says.  They must fit beside what is there, and take no room from others.
         """
         with self._lock:
-            group = group_of(address)
+            group = address_group(address)
             self._sessions.setdefault(group, set()).add(session)
             refusal = self._too_many(session, group) or self._full(session, group, announced)
             refusal = refusal or self._too_fast(session, group, announced)
@@ -212,7 +212,7 @@ class QuotaTracker:
             self._coming.setdefault(session, []).append(upload)
             return upload
 
-    def arrive(self, upload: Upload, size: int) -> Refusal | None:
+    def arrive(self, upload: Upload, size: int) -> Rejection | None:
         """Return None if so many more bytes of an upload may be kept, else why not.
 
         Where a session's uploads at the same time do not all fit, those that began last give way,
@@ -223,7 +223,7 @@ class QuotaTracker:
             for name, who in (("session_mb", upload.session), ("address_mb", upload.group)):
                 self._rate(name, who).level -= size
             is_whole = upload.arrived >= upload.announced
-            if is_whole or upload.arrived - upload.reckoned >= RECKON_BYTES:
+            if is_whole or upload.arrived - upload.reckoned >= CHECK_BYTES:
                 upload.reckoned = upload.arrived
                 self._make_room(upload)
             return upload.refusal
@@ -250,32 +250,32 @@ class QuotaTracker:
         """Return 0.0 if a page of the address may be made anew now, else the seconds until then."""
         with self._lock:
             per_min = self.limits.address_runs_per_min
-            bucket = self._bucket("runs", group_of(address), RUNS_AT_ONCE, per_min)
+            bucket = self._bucket("runs", address_group(address), RERUN_BURST, per_min)
             wait_s = bucket.wait_s(1)
             if wait_s <= 0:
                 bucket.level -= 1
             return wait_s
 
-    def enter(self, address: str) -> Refusal | None:
+    def enter(self, address: str) -> Rejection | None:
         """None if one more page may be opened, else why not; `leave` must follow."""
-        limits, group = self.limits, group_of(address)
+        limits, group = self.limits, address_group(address)
         with self._lock:
             if sum(self._open.values()) >= limits.server_sessions:
-                return Refusal("server_sessions", HELD_RETRY_S, 503)
+                return Rejection("server_sessions", STORED_RETRY_S, 503)
             if self._open.get(group, 0) >= limits.address_sessions:
-                return Refusal("address_sessions", HELD_RETRY_S)
+                return Rejection("address_sessions", STORED_RETRY_S)
             capacity = max(limits.address_sessions, 1)
             rate = self._bucket("pages", group, capacity, limits.address_sessions_per_min)
             wait_s = rate.wait_s(1)
             if wait_s > 0:
-                return Refusal("address_sessions_per_min", math.ceil(wait_s))
+                return Rejection("address_sessions_per_min", math.ceil(wait_s))
             rate.level -= 1
             self._open[group] = self._open.get(group, 0) + 1
         return None
 
     def leave(self, address: str) -> None:
         """Nothing; a page was closed."""
-        group = group_of(address)
+        group = address_group(address)
         with self._lock:
             self._open[group] = self._open.get(group, 0) - 1
             if self._open[group] <= 0:
@@ -292,31 +292,31 @@ class QuotaTracker:
         coming = [one for one in self._coming.get(session, ()) if one.refusal is None]
         return files + len(coming), size + sum(one.arrived for one in coming)
 
-    def _full(self, session: str, group: str, size: int) -> Refusal | None:
+    def _full(self, session: str, group: str, size: int) -> Rejection | None:
         """Return why there is no room for so many bytes more, if there is none."""
         limits = self.limits
         if self._usage(session)[1] + size > limits.session_mb * MB:
-            return Refusal("session_mb", HELD_RETRY_S)
+            return Rejection("session_mb", STORED_RETRY_S)
         usage = {one: self._usage(one) for others in self._sessions.values() for one in others}
         for sessions in self._sessions.values():  # those that have nothing left are forgotten
             sessions -= {one for one in sessions if usage[one] == (0, 0) and one != session}
         if sum(usage[one][1] for one in self._sessions[group]) + size > limits.address_mb * MB:
-            return Refusal("address_mb", HELD_RETRY_S)
+            return Rejection("address_mb", STORED_RETRY_S)
         self._sessions = {key: kept for key, kept in self._sessions.items() if kept}
         if sum(used for _, used in usage.values()) + size > limits.server_mb * MB:
-            return Refusal("server_mb", HELD_RETRY_S, 503)
+            return Rejection("server_mb", STORED_RETRY_S, 503)
         return None
 
-    def _too_many(self, session: str, group: str) -> Refusal | None:
+    def _too_many(self, session: str, group: str) -> Rejection | None:
         """Return why there is no place for a file more, if there is none."""
         if self._usage(session)[0] >= self.limits.session_files:
-            return Refusal("session_files", HELD_RETRY_S)
+            return Rejection("session_files", STORED_RETRY_S)
         n_files = sum(self._usage(one)[0] for one in self._sessions[group])
         if n_files >= self.limits.address_files:
-            return Refusal("address_files", HELD_RETRY_S)
+            return Rejection("address_files", STORED_RETRY_S)
         return None
 
-    def _too_fast(self, session: str, group: str, size: int) -> Refusal | None:
+    def _too_fast(self, session: str, group: str, size: int) -> Rejection | None:
         """Return why so many bytes come too soon, if they do; else the file is reckoned."""
         files: list[Bucket] = []
         for whose, who in (("session", session), ("address", group)):
@@ -324,7 +324,7 @@ class QuotaTracker:
                 bucket = self._rate(f"{whose}_{what}", who)
                 wait_s = bucket.wait_s(amount)
                 if wait_s > 0:
-                    return Refusal(f"{whose}_{what}_per_min", math.ceil(wait_s))
+                    return Rejection(f"{whose}_{what}_per_min", math.ceil(wait_s))
                 if what == "files":
                     files.append(bucket)
         for bucket in files:  # bytes are reckoned as they arrive

@@ -16,7 +16,7 @@ MAX_CHARACTERS = 500
 DRAIN_S = 1.0
 
 
-def frame() -> TextIO:
+def redirect_to_json() -> TextIO:
     """Return a stream to standard error as it was; from now on other lines pass through a frame.
 
     A line that is JSON passes as it is, and any other as the event of one.
@@ -36,7 +36,7 @@ def frame() -> TextIO:
     return direct
 
 
-def as_json(line: str) -> str:
+def to_json_line(line: str) -> str:
     """Return a line as it is where it is an object of JSON, else an object that holds it."""
     with contextlib.suppress(ValueError):
         if isinstance(json.loads(line), dict):
@@ -52,7 +52,7 @@ def _pass_on(lines: IO[bytes], direct: TextIO) -> None:
         line = raw.decode("utf-8", "backslashreplace").rstrip()
         if line:
             with contextlib.suppress(OSError, ValueError):
-                direct.write(as_json(line) + "\n")
+                direct.write(to_json_line(line) + "\n")
 
 
 def _end(before: int, passing: threading.Thread) -> None:

@@ -33,7 +33,7 @@ HELP = {
 Labels = tuple[tuple[str, str], ...]
 
 
-class Counters:
+class Telemetry:
     """Counters, histograms and gauges by name and labels; any thread may count."""
 
     def __init__(self, clock: Callable[[], float] = time.perf_counter) -> None:
@@ -121,5 +121,5 @@ def _number(value: float) -> str:
     return str(int(value)) if value == int(value) else repr(float(value))
 
 
-COUNTERS = Counters()
+TELEMETRY = Telemetry()
 """Those of this process."""

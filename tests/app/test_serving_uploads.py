@@ -5,22 +5,22 @@ import time
 from types import SimpleNamespace
 
 from emo.app.serving import uploads
-from emo.app.serving.uploads import REFUSAL_S, note_refusal, refusal
+from emo.app.serving.uploads import REJECTION_S, record_rejection, rejection_message
 
 
 def test_a_refusal_is_told_for_a_while_and_forgotten(monkeypatch):
     now_s = 100.0
     monkeypatch.setattr(time, "monotonic", lambda: now_s)
     monkeypatch.setattr(uploads, "_REFUSALS", {})
-    assert refusal("one") == ""
-    assert note_refusal("one", "Too many.")
-    assert not note_refusal("one", "Too many.")  # of ninety files one refusal makes a page anew
-    assert note_refusal("one", "Too much.")
-    assert refusal("one") == "Too much."
-    assert refusal("other") == ""
-    now_s += REFUSAL_S
-    assert refusal("one") == ""
-    assert note_refusal("other", "Too much.")
+    assert rejection_message("one") == ""
+    assert record_rejection("one", "Too many.")
+    assert not record_rejection("one", "Too many.")  # of ninety files one refusal makes a page anew
+    assert record_rejection("one", "Too much.")
+    assert rejection_message("one") == "Too much."
+    assert rejection_message("other") == ""
+    now_s += REJECTION_S
+    assert rejection_message("one") == ""
+    assert record_rejection("other", "Too much.")
     assert list(uploads._REFUSALS) == ["other"]
 
 
@@ -31,15 +31,15 @@ def test_what_waits_counts_though_its_files_are_gone(monkeypatch):
     monkeypatch.setattr(uploads, "get_script_run_ctx", lambda: here)
     monkeypatch.setattr("emo.app.serving.uploads.runtime.exists", lambda: True)
     monkeypatch.setattr(uploads, "_store", lambda: SimpleNamespace(file_storage=kept))
-    waiting = uploads.Waiting([kept["one"]["a"], SimpleNamespace(data=b"12345")])
-    assert uploads.held("one")[0] == 2
-    uploads.count_waiting(waiting)
-    assert uploads.held("one") == (3, 3 + 4 + 5)
+    waiting = uploads.PendingClips([kept["one"]["a"], SimpleNamespace(data=b"12345")])
+    assert uploads.usage("one")[0] == 2
+    uploads.count_pending(waiting)
+    assert uploads.usage("one") == (3, 3 + 4 + 5)
     kept.clear()
-    assert uploads.held("one") == (2, 8)
-    assert uploads.held("other") == (0, 0)
+    assert uploads.usage("one") == (2, 8)
+    assert uploads.usage("other") == (0, 0)
     waiting.pop()
-    assert uploads.held("one") == (1, 3)
+    assert uploads.usage("one") == (1, 3)
     del waiting
     gc.collect()  # with the state of the session
-    assert uploads.held("one") == (0, 0)
+    assert uploads.usage("one") == (0, 0)

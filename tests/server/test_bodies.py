@@ -6,8 +6,15 @@ from collections.abc import Sequence
 import pytest
 
 from emo.server import bodies
-from emo.server.bodies import GRACE_S, MIN_BYTES_PER_S, Body, Message, RefusedError, TooSlowError
-from emo.server.quotas import Refusal
+from emo.server.bodies import (
+    GRACE_S,
+    MIN_BYTES_PER_S,
+    Message,
+    RejectedError,
+    TooSlowError,
+    UploadBody,
+)
+from emo.server.quotas import Rejection
 
 
 def read(parts: Sequence[tuple[float, int]], limit_s: float = 1e9, room: int = 10**12) -> int:
@@ -23,16 +30,16 @@ def read(parts: Sequence[tuple[float, int]], limit_s: float = 1e9, room: int = 1
         now_s += time_s
         return {"type": "http.request", "body": bytes(size), "more_body": bool(coming)}
 
-    def arrive(size: int) -> Refusal | None:
+    def arrive(size: int) -> Rejection | None:
         nonlocal n_bytes
         n_bytes += size
-        return Refusal("session_mb", 60) if n_bytes > room else None
+        return Rejection("session_mb", 60) if n_bytes > room else None
 
     deadline_s = 0.0
 
     async def run() -> None:
         nonlocal deadline_s
-        body = Body(receive, arrive, limit_s, lambda: now_s)
+        body = UploadBody(receive, arrive, limit_s, lambda: now_s)
         while coming:
             allowed_s = min(limit_s, GRACE_S + n_bytes / MIN_BYTES_PER_S)
             deadline_s = allowed_s - now_s
@@ -67,7 +74,7 @@ def test_a_body_may_take_so_long_however_much_of_it_comes():
 
 
 def test_a_body_is_refused_once_there_is_no_room_for_it():
-    with pytest.raises(RefusedError) as caught:
+    with pytest.raises(RejectedError) as caught:
         read([(0.1, 100)] * 5, room=250)
     assert caught.value.refusal.reason == "session_mb"
 
@@ -83,5 +90,5 @@ def test_what_is_refused_is_read_for_a_moment(monkeypatch):
             await asyncio.Event().wait()
         return {"type": "http.request", "body": b"x", "more_body": True}
 
-    asyncio.run(bodies.discard(receive))
+    asyncio.run(bodies.discard_body(receive))
     assert n_read == 4

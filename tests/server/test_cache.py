@@ -14,7 +14,7 @@ from emo.app.serving import uploads
 from emo.audio.clip import Clip
 from emo.errors import EmoError
 from emo.server.cache import LARGE_BYTES, LARGE_S, MB, Cache
-from emo.server.memory import RETRY_S, Room
+from emo.server.memory import RETRY_S, MemoryBudget
 from tests.support import pages, signals
 
 
@@ -190,7 +190,7 @@ def small_page() -> None:
 def test_page_says_when_to_come_back_where_there_is_no_memory(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    full = Room(1, lambda: [], clip_cache.CACHE.drop_all)
+    full = MemoryBudget(1, lambda: [], clip_cache.CACHE.drop_all)
     monkeypatch.setattr(clip_cache, "room", lambda: full)
     at = AppTest.from_function(small_page).run()
     assert not at.exception
@@ -202,6 +202,6 @@ def test_page_says_when_to_come_back_where_there_is_no_memory(
 
 
 def test_what_is_kept_unpacked_counts_as_held(session: dict[str, object]) -> None:
-    before = uploads.held("")[1]
+    before = uploads.usage("")[1]
     clip_cache.keep("clip", "a", make_clip(10.0), 640_000)
-    assert uploads.held("")[1] == before + 640_000
+    assert uploads.usage("")[1] == before + 640_000

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from emo.server import connections
-from emo.server.connections import Connections, is_among, most_connections, most_pages
+from emo.server.connections import ConnectionLimiter, matches_any, max_connections, max_pages
 
 
 class Cycle:
@@ -46,9 +46,9 @@ class World:
     def __init__(self, most: int = 100, proxies: str = "") -> None:
         self.now_s = 0.0
         self.refused: Counter[str] = Counter()
-        self.found = Connections(
+        self.found = ConnectionLimiter(
             most,
-            lambda address: is_among(address, proxies.split(",")),
+            lambda address: matches_any(address, proxies.split(",")),
             lambda reason: self.refused.update([reason]),
             lambda: self.now_s,
         )
@@ -135,7 +135,7 @@ def test_an_answer_may_take_longer():
 
 
 def test_one_address_takes_its_share_and_leaves_the_rest(monkeypatch):
-    monkeypatch.setattr(connections, "MAX_OF_ADDRESS", 5)
+    monkeypatch.setattr(connections, "MAX_PER_ADDRESS", 5)
 
     async def run() -> None:
         async with World().serve() as world:
@@ -150,7 +150,7 @@ def test_one_address_takes_its_share_and_leaves_the_rest(monkeypatch):
 
 
 def test_where_all_places_are_taken_the_one_that_idles_longest_gives_way(monkeypatch):
-    monkeypatch.setattr(connections, "MAX_OF_ADDRESS", 12)
+    monkeypatch.setattr(connections, "MAX_PER_ADDRESS", 12)
 
     async def run() -> None:
         async with World(most=16).serve() as world:
@@ -165,7 +165,7 @@ def test_where_all_places_are_taken_the_one_that_idles_longest_gives_way(monkeyp
 
 
 def test_connections_that_are_being_answered_are_not_ended_for_new_ones(monkeypatch):
-    monkeypatch.setattr(connections, "MAX_OF_ADDRESS", 3)
+    monkeypatch.setattr(connections, "MAX_PER_ADDRESS", 3)
 
     async def run() -> None:
         async with World().serve() as world:
@@ -181,8 +181,8 @@ def test_connections_that_are_being_answered_are_not_ended_for_new_ones(monkeypa
 
 
 def test_connections_that_are_opened_too_fast_are_refused_until_time_has_passed(monkeypatch):
-    monkeypatch.setattr(connections, "OPENED_AT_ONCE", 4)
-    monkeypatch.setattr(connections, "OPENED_PER_S", 1.0)
+    monkeypatch.setattr(connections, "OPEN_BURST", 4)
+    monkeypatch.setattr(connections, "OPENS_PER_S", 1.0)
 
     async def run() -> None:
         async with World().serve() as world:
@@ -201,7 +201,7 @@ def test_connections_that_are_opened_too_fast_are_refused_until_time_has_passed(
 
 
 def test_a_trusted_proxy_has_the_connections_of_many(monkeypatch):
-    monkeypatch.setattr(connections, "MAX_OF_ADDRESS", 3)
+    monkeypatch.setattr(connections, "MAX_PER_ADDRESS", 3)
 
     async def run() -> None:
         async with World(most=40, proxies="10.0.0.0/8, 127.0.0.2").serve() as world:
@@ -217,8 +217,8 @@ def test_a_trusted_proxy_has_the_connections_of_many(monkeypatch):
     [("10.1.2.3", True), ("127.0.0.1", True), ("11.0.0.1", False), ("", False), ("::1", False)],
 )
 def test_proxies_are_addresses_and_networks(address, is_proxy):
-    assert is_among(address, ["10.0.0.0/8", " 127.0.0.1", "app"]) is is_proxy
-    assert is_among(address, ["*"])
+    assert matches_any(address, ["10.0.0.0/8", " 127.0.0.1", "app"]) is is_proxy
+    assert matches_any(address, ["*"])
 
 
 def test_the_limit_of_files_is_raised_as_far_as_the_system_lets_it():
@@ -239,7 +239,7 @@ def test_the_limit_of_files_is_raised_as_far_as_the_system_lets_it():
 
 @pytest.mark.parametrize("n_files", [256, 1024, 4096, 16_384])
 def test_connections_and_pages_fit_into_the_files_that_may_be_open(n_files):
-    connected, pages = most_connections(n_files), most_pages(n_files)
+    connected, pages = max_connections(n_files), max_pages(n_files)
     assert connected + connections.FILES_OF_SESSION * pages + 64 <= n_files
     assert pages >= 20 or n_files < 512
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import streamlit
 
-from emo.server.middleware import content_policy, security_headers
+from emo.server.middleware import content_security_policy, security_headers
 
 INDEX = (Path(streamlit.__file__).parent / "static" / "index.html").read_text(encoding="utf-8")
 
@@ -22,7 +22,11 @@ def rules(policy: str) -> dict[str, set[str]]:
 def test_scripts_are_the_servers_own_those_named_by_digest_and_the_players_blob():
     page = "<p>a</p><script>let a = 1</script><script type='module' src='x.js'></script>"
     digest = base64.b64encode(hashlib.sha256(b"let a = 1").digest()).decode()
-    assert rules(content_policy(page))["script-src"] == {"'self'", "blob:", f"'sha256-{digest}'"}
+    assert rules(content_security_policy(page))["script-src"] == {
+        "'self'",
+        "blob:",
+        f"'sha256-{digest}'",
+    }
 
 
 def test_every_inline_script_of_the_framework_is_named():
@@ -31,12 +35,12 @@ def test_every_inline_script_of_the_framework_is_named():
         for head, body in re.findall(r"<script([^>]*)>(.*?)</script>", INDEX, re.DOTALL)
         if "src=" not in head
     ]
-    named = rules(content_policy(INDEX))["script-src"]
+    named = rules(content_security_policy(INDEX))["script-src"]
     assert len([source for source in named if source.startswith("'sha256-")]) == len(set(inline))
 
 
 def test_nothing_comes_from_elsewhere_and_no_text_becomes_code():
-    found = rules(content_policy(INDEX))
+    found = rules(content_security_policy(INDEX))
     assert found["default-src"] == {"'self'"}
     assert found["object-src"] == {"'none'"}
     for name, sources in found.items():
@@ -46,7 +50,7 @@ def test_nothing_comes_from_elsewhere_and_no_text_becomes_code():
 
 
 def test_the_microphone_is_for_this_page_alone_and_the_camera_for_nobody():
-    found = dict(security_headers(content_policy(INDEX)))
+    found = dict(security_headers(content_security_policy(INDEX)))
     allowed = found[b"permissions-policy"].decode()
     assert "microphone=(self)" in allowed
     assert "camera=()" in allowed

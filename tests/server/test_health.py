@@ -9,8 +9,8 @@ import pytest
 
 from emo.audio import isolated, sandbox
 from emo.audio.isolated import IsolatedDecoder
-from emo.server.health import Health, describe_sandbox
-from emo.server.telemetry import Counters
+from emo.server.health import SandboxHeaderMiddleware, describe_sandbox
+from emo.server.telemetry import Telemetry
 from tests.audio.test_isolated import clip
 
 
@@ -40,7 +40,11 @@ def test_health_adds_its_header_to_health_checks_alone(path: str, expected: bool
     async def receive() -> Any:
         return {"type": "http.request"}
 
-    asyncio.run(Health(app, lambda: "complete")({"type": "http", "path": path}, receive, send))
+    asyncio.run(
+        SandboxHeaderMiddleware(app, lambda: "complete")(
+            {"type": "http", "path": path}, receive, send
+        )
+    )
     assert [message["type"] for message in sent] == ["http.response.start", "http.response.body"]
     fields = sent[0]["headers"]
     assert ((b"x-emo-sandbox", b"complete") in fields) is expected
@@ -70,7 +74,7 @@ def test_what_a_process_is_not_held_to_is_counted_and_logged(
 
 
 def test_gauges_have_labels() -> None:
-    counters = Counters()
+    counters = Telemetry()
     for name, value in {"core": 0.0, "memory": 2.0}.items():
         counters.watch("emo_sandbox_missing", partial(float, value), restriction=name)
     lines = [row for row in counters.text().splitlines() if row.startswith("emo_sandbox_missing")]

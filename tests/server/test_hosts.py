@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from emo.server.hosts import Hosts, make_hosts
+from emo.server.hosts import AllowedHosts, parse_hosts
 
-PUBLIC = make_hosts(["emo.example.org", "https://voice.example.com:444", "*.class.example", "::2"])
+PUBLIC = parse_hosts(["emo.example.org", "https://voice.example.com:444", "*.class.example", "::2"])
 
 
 @pytest.mark.parametrize(
@@ -14,7 +14,7 @@ PUBLIC = make_hosts(["emo.example.org", "https://voice.example.com:444", "*.clas
     ["localhost", "LOCALHOST:8501", "a.localhost", "127.0.0.1:80", "127.9.9.9", "[::1]:8501", None],
 )
 def test_this_machines_own_names_are_always_allowed(host):
-    assert Hosts().allows(host)
+    assert AllowedHosts().allows(host)
 
 
 @pytest.mark.parametrize(
@@ -34,15 +34,15 @@ def test_this_machines_own_names_are_always_allowed(host):
     ],
 )
 def test_other_names_are_not(host):
-    assert not Hosts().allows(host)
-    assert not Hosts().allows(host, "192.0.2.7")
+    assert not AllowedHosts().allows(host)
+    assert not AllowedHosts().allows(host, "192.0.2.7")
 
 
 def test_the_address_at_which_a_request_arrived_is_its_own():
-    assert Hosts().allows("192.0.2.7:8501", "192.0.2.7")
-    assert Hosts().allows("192.0.2.7", "::ffff:192.0.2.7")
-    assert Hosts().allows("[2001:db8::1]:80", "2001:db8:0::1")
-    assert not Hosts().allows("192.0.2.8", "192.0.2.7")
+    assert AllowedHosts().allows("192.0.2.7:8501", "192.0.2.7")
+    assert AllowedHosts().allows("192.0.2.7", "::ffff:192.0.2.7")
+    assert AllowedHosts().allows("[2001:db8::1]:80", "2001:db8:0::1")
+    assert not AllowedHosts().allows("192.0.2.8", "192.0.2.7")
 
 
 @pytest.mark.parametrize(
@@ -60,7 +60,7 @@ def test_the_address_at_which_a_request_arrived_is_its_own():
 )
 def test_names_of_the_settings_are_allowed(host, is_allowed):
     assert PUBLIC.allows(host) is is_allowed
-    assert make_hosts(["*"]).allows(host)
+    assert parse_hosts(["*"]).allows(host)
 
 
 @pytest.mark.parametrize(
@@ -83,7 +83,7 @@ def test_names_of_the_settings_are_allowed(host, is_allowed):
     ],
 )
 def test_only_the_page_of_this_server_may_speak_to_it(origin, host, is_allowed):
-    assert Hosts().allows_origin(origin, host) is is_allowed
+    assert AllowedHosts().allows_origin(origin, host) is is_allowed
 
 
 def test_a_page_under_a_listed_name_may_too_where_a_proxy_changes_the_host():
@@ -93,5 +93,5 @@ def test_a_page_under_a_listed_name_may_too_where_a_proxy_changes_the_host():
 
 @given(st.text(max_size=30), st.text(max_size=30))
 def test_any_text_is_judged_without_an_error(host, origin):
-    assert Hosts().allows(host) in (True, False)
-    assert Hosts().allows_origin(origin, host) in (True, False)
+    assert AllowedHosts().allows(host) in (True, False)
+    assert AllowedHosts().allows_origin(origin, host) in (True, False)

@@ -82,8 +82,8 @@ def test_an_error_in_a_thread_is_logged_without_its_text(restored, caplog):
 
 
 def test_what_is_not_an_exception_is_nothing():
-    assert logs.describe(None) == ""
-    assert logs.describe((None, None, None)) == ""
+    assert logs.describe_exception(None) == ""
+    assert logs.describe_exception((None, None, None)) == ""
 
 
 # --- Ids of sessions -----------------------------------------------------------------------------
@@ -119,7 +119,7 @@ def test_a_name_that_is_no_text_is_a_line_all_the_same():
 
 def test_what_happens_over_and_over_is_written_some_times_a_minute():
     now_s = 0.0
-    sparse = logs.Sparse(5, lambda: now_s)
+    sparse = logs.RateLimitFilter(5, lambda: now_s)
 
     def record(text: str, value: int) -> logging.LogRecord:
         return logging.LogRecord("asyncio", logging.ERROR, "x.py", 1, text, (value,), None)
@@ -134,7 +134,7 @@ def test_what_happens_over_and_over_is_written_some_times_a_minute():
 
 
 def test_texts_that_are_new_each_time_take_no_memory():
-    sparse = logs.Sparse(5)
+    sparse = logs.RateLimitFilter(5)
     for i in range(5000):
         sparse.filter(logging.LogRecord("x", logging.ERROR, "x.py", 1, f"text {i}", (), None))
     assert len(sparse._seen) <= 1001

@@ -15,7 +15,7 @@ from emo.errors import BusyError
 from emo.features import frames
 from emo.inference import predictor
 from emo.server import memory
-from emo.server.memory import SHARE, Room, find_limit_bytes, resident_bytes
+from emo.server.memory import USABLE_SHARE, MemoryBudget, find_limit_bytes, resident_bytes
 from tests.support import signals
 
 MB = 2**20
@@ -27,7 +27,7 @@ class World:
     def __init__(self, used_mb: float = 100, kept_mb: float = 0, limit_mb: float = 1000) -> None:
         self.used_mb, self.kept_mb = used_mb, kept_mb
         self.n_relieved = 0
-        self.room = Room(int(limit_mb * MB), lambda: [7], self.relieve, self.used)
+        self.room = MemoryBudget(int(limit_mb * MB), lambda: [7], self.relieve, self.used)
 
     def used(self, pid: int | str) -> int:
         return int(MB * (50 if pid == 7 else self.used_mb + self.kept_mb))
@@ -61,7 +61,7 @@ def test_what_can_be_made_anew_goes_before_work_is_refused() -> None:
 
 
 def test_processes_beside_the_server_count() -> None:
-    fits = SHARE * 1000 - 100 - 50
+    fits = USABLE_SHARE * 1000 - 100 - 50
     with World().room.take(fits * MB - 1):
         pass
     with pytest.raises(BusyError), World().room.take(fits * MB + 1):
@@ -103,7 +103,7 @@ def test_many_threads_never_hold_more_than_there_is() -> None:
         thread.start()
     for thread in threads:
         thread.join()
-    assert 0 < most[0] <= SHARE * 1000 - 150
+    assert 0 < most[0] <= USABLE_SHARE * 1000 - 150
 
 
 SMALL = 300 * MB

@@ -7,9 +7,16 @@ from typing import Any
 import pytest
 from streamlit.proto.BackMsg_pb2 import BackMsg
 
-from emo.app.serving.messages import MAX_NAMES, MAX_WIDGETS, PageReader
+from emo.app.serving.messages import MAX_NAMES, MAX_WIDGETS, PageMessageParser
 from emo.server import messages
-from emo.server.messages import MAX_BYTES, MAX_WAITING, RUNS_AT_ONCE, Inbox, MessageError, Note
+from emo.server.messages import (
+    MAX_BYTES,
+    MAX_WAITING,
+    RERUN_BURST,
+    MessageError,
+    MessageQueue,
+    PageMessage,
+)
 
 Built = Callable[[BackMsg], None]
 
@@ -56,7 +63,7 @@ def names(count: int) -> Built:
 )
 def test_what_a_page_needs_passes_as_it_is(build):
     data = built(build)
-    assert PageReader().read(data).data == data
+    assert PageMessageParser().read(data).data == data
 
 
 def developers() -> list[str]:
@@ -70,7 +77,7 @@ def developers() -> list[str]:
 def test_what_developers_send_does_not_pass(kind):
     assert {"clear_cache", "set_run_on_save", "load_git_info"} <= set(developers())
     with pytest.raises(MessageError, match="message_kind"):
-        PageReader().read(built(lambda message: setattr(message, kind, True)))
+        PageMessageParser().read(built(lambda message: setattr(message, kind, True)))
 
 
 @pytest.mark.parametrize("operation", ["install_skills", "dismiss_skills_nudge", "dataframe_chunk"])
@@ -79,7 +86,7 @@ def test_operations_that_no_page_asks_for_do_not_pass(operation):
         getattr(message.backend_operation_request, operation).SetInParent()
 
     with pytest.raises(MessageError, match="message_kind"):
-        PageReader().read(built(build))
+        PageMessageParser().read(built(build))
 
 
 def many_widgets(message: BackMsg) -> None:
@@ -99,7 +106,7 @@ def many_widgets(message: BackMsg) -> None:
 )
 def test_what_is_none_or_larger_than_a_pages_does_not_pass(data, reason):
     with pytest.raises(MessageError, match=reason):
-        PageReader().read(data)
+        PageMessageParser().read(data)
 
 
 # --- Two become one ------------------------------------------------------------------------------
@@ -111,7 +118,7 @@ def state_of(data: bytes) -> dict[str, Any]:
 
 
 def test_a_later_request_stands_for_the_earlier_and_keeps_what_was_pressed():
-    reader = PageReader()
+    reader = PageMessageParser()
     merged = reader.merge(run_again(pressed="forget", slider=1.0), run_again(slider=2.0))
     assert state_of(merged) == {"forget": True, "slider": 2.0}
     again = reader.merge(merged, run_again(pressed="sample", slider=3.0))
@@ -119,7 +126,7 @@ def test_a_later_request_stands_for_the_earlier_and_keeps_what_was_pressed():
 
 
 def test_only_requests_for_the_same_page_are_merged():
-    read = PageReader().read
+    read = PageMessageParser().read
     assert read(run_again("a")).merge_key == read(run_again("a", slider=1.0)).merge_key
     assert read(run_again("a")).merge_key != read(run_again("b")).merge_key
     assert read(built(lambda m: setattr(m, "stop_script", True))).merge_key is None
@@ -136,9 +143,9 @@ class Line:
         self.refused: list[str] = []
         self.n_read = 0
         self._sent = [self._message(one) for one in sent]
-        self.inbox = Inbox(
+        self.inbox = MessageQueue(
             self._receive,
-            PageReader(),
+            PageMessageParser(),
             lambda: max(0.0, address_wait_s - self.now_s),
             self.refused.append,
             self._clock,
@@ -193,9 +200,9 @@ def test_a_thousand_requests_at_once_become_a_few(monkeypatch):
     sent = [run_again(slider=float(i)) for i in range(1000)]
     line = Line(monkeypatch, *sent)
     passed = follow(line, 10.0)
-    assert [message["bytes"] for _, message in passed[:RUNS_AT_ONCE]] == sent[:RUNS_AT_ONCE]
-    assert len(passed) <= RUNS_AT_ONCE + 10 * messages.RUNS_PER_S
-    assert line.n_read <= messages.READS_AT_ONCE + 11 * messages.READS_PER_S
+    assert [message["bytes"] for _, message in passed[:RERUN_BURST]] == sent[:RERUN_BURST]
+    assert len(passed) <= RERUN_BURST + 10 * messages.RERUNS_PER_S
+    assert line.n_read <= messages.READ_BURST + 11 * messages.READS_PER_S
     assert set(line.refused) == {"message_merged"}
 
 
@@ -217,7 +224,7 @@ def test_no_more_wait_than_stated_and_the_rest_stays_in_the_network(monkeypatch)
     sent = [run_again(str(i)) for i in range(80)]  # none can be merged
     line = Line(monkeypatch, *sent)
     follow(line, 0.1)
-    assert line.n_read <= RUNS_AT_ONCE + MAX_WAITING + 2
+    assert line.n_read <= RERUN_BURST + MAX_WAITING + 2
 
 
 def test_an_address_that_asks_too_often_waits_too(monkeypatch):
@@ -247,10 +254,10 @@ def test_a_page_that_sends_what_no_page_sends_is_closed(monkeypatch, message, co
 
 def test_what_waits_is_dropped_when_the_page_is_closed(monkeypatch):
     gone = {"type": "websocket.disconnect", "code": 1001}
-    sent = [*(run_again(str(i)) for i in range(RUNS_AT_ONCE + 5)), gone]
+    sent = [*(run_again(str(i)) for i in range(RERUN_BURST + 5)), gone]
     passed = follow(Line(monkeypatch, *sent), 60.0)
     assert passed[-1][1] == gone
-    assert len(passed) == RUNS_AT_ONCE + 1
+    assert len(passed) == RERUN_BURST + 1
 
 
 def test_the_request_to_connect_is_passed_on(monkeypatch):
@@ -259,5 +266,5 @@ def test_the_request_to_connect_is_passed_on(monkeypatch):
 
 
 def test_a_note_of_a_message_is_no_run_unless_it_says_so():
-    assert not Note(b"x").is_run
-    assert PageReader().read(run_again()).is_run
+    assert not PageMessage(b"x").is_run
+    assert PageMessageParser().read(run_again()).is_run

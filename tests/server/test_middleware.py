@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
-from emo.app.serving.messages import PageReader
+from emo.app.serving.messages import PageMessageParser
 from emo.server import bodies
-from emo.server.hosts import make_hosts
-from emo.server.middleware import Message, Receive, RequestGuard, Send, route_of
+from emo.server.hosts import parse_hosts
+from emo.server.middleware import Message, ProtectionMiddleware, Receive, Send, route_name
 from emo.server.quotas import MB, Limits, QuotaTracker
-from emo.server.telemetry import Counters
+from emo.server.telemetry import Telemetry
 
 UPLOAD = "/_stcore/upload_file/a-session/a-file"
 POLICY = "default-src 'self'"
@@ -44,10 +44,10 @@ class Case:
         is_stopping: Callable[[], bool] = lambda: False,
         **more: Any,
     ) -> None:
-        self.counters = Counters()
+        self.counters = Telemetry()
         ledger = QuotaTracker(limits or Limits(), lambda session: (0, 0))
         self.ledger = ledger
-        self.guard = RequestGuard(app, ledger, self.counters, POLICY, is_stopping, **more)
+        self.guard = ProtectionMiddleware(app, ledger, self.counters, POLICY, is_stopping, **more)
         self.sent: list[Message] = []
 
     def call(
@@ -200,7 +200,7 @@ def test_the_place_of_a_page_is_given_back_when_it_is_closed_or_fails():
     ],
 )
 def test_a_route_is_named_without_its_path(path, route):
-    assert route_of(path) == route
+    assert route_name(path) == route
 
 
 # --- Who may ask ---------------------------------------------------------------------------------
@@ -251,11 +251,11 @@ class Seen:
 
 def test_the_framework_has_no_foreign_origin_to_look_up():
     app = Seen()
-    case = Case(app, hosts=make_hosts(["emo.example.org"]), reader=PageReader())
+    case = Case(app, hosts=parse_hosts(["emo.example.org"]), reader=PageMessageParser())
     case.call("/", headers={"Host": "localhost", "Origin": "http://localhost"})
     assert b"origin" not in app.headers[-1]
     names = {"Host": "app:8501", "Origin": "https://emo.example.org"}
-    case.guard.hosts = make_hosts(["emo.example.org", "app"])
+    case.guard.hosts = parse_hosts(["emo.example.org", "app"])
     case.call("/_stcore/stream", kind="websocket", headers=names)
     assert app.headers[-1][b"origin"] == b"http://app:8501"
 
@@ -340,7 +340,7 @@ def test_a_page_that_sends_nonsense_is_closed_with_a_code():
         while (await receive())["type"] == "websocket.receive":
             pass
 
-    case = Case(reads, reader=PageReader())
+    case = Case(reads, reader=PageMessageParser())
     case.call("/_stcore/stream", kind="websocket", sent=[{"type": "websocket.receive", "text": ""}])
     assert case.sent[-1] == {"type": "websocket.close", "code": 1002}
     assert 'emo_refused_total{reason="message_unreadable"} 1' in case.counters.text()

@@ -6,15 +6,15 @@ import pytest
 
 from emo.errors import SettingError
 from emo.server.quotas import (
-    HELD_RETRY_S,
     MB,
     PRUNE_AT,
-    RUNS_AT_ONCE,
+    RERUN_BURST,
+    STORED_RETRY_S,
     Limits,
     QuotaTracker,
-    Refusal,
+    Rejection,
     Upload,
-    group_of,
+    address_group,
     read_limits,
 )
 
@@ -51,7 +51,7 @@ class World:
     def send(self, ledger: QuotaTracker, session: str, address: str, size: int) -> str:
         """The reason of a refusal; empty where the file arrived."""
         upload = ledger.begin(session, address, size)
-        if isinstance(upload, Refusal):
+        if isinstance(upload, Rejection):
             return upload.reason
         refusal = ledger.arrive(upload, size)
         ledger.end(upload)
@@ -83,8 +83,8 @@ def test_bytes_of_a_session_are_counted_on_their_way_too():
     first = begun(ledger, "a", "1.1.1.1", 6 * MB)
     assert ledger.arrive(first, 6 * MB) is None
     refusal = ledger.begin("a", "1.1.1.1", 6 * MB)
-    assert isinstance(refusal, Refusal)
-    assert (refusal.reason, refusal.retry_s, refusal.status) == ("session_mb", HELD_RETRY_S, 429)
+    assert isinstance(refusal, Rejection)
+    assert (refusal.reason, refusal.retry_s, refusal.status) == ("session_mb", STORED_RETRY_S, 429)
     ledger.end(first)  # it did not arrive
     world.now_s += 60
     begun(ledger, "a", "1.1.1.1", 6 * MB)
@@ -137,7 +137,7 @@ def test_the_last_bytes_of_an_upload_count_too():
 def test_pages_are_made_anew_at_a_rate_and_other_addresses_are_not_touched():
     world = World()
     ledger = world.ledger()
-    assert [ledger.run_wait_s("1.1.1.1") for _ in range(RUNS_AT_ONCE)] == [0.0] * RUNS_AT_ONCE
+    assert [ledger.run_wait_s("1.1.1.1") for _ in range(RERUN_BURST)] == [0.0] * RERUN_BURST
     wait_s = ledger.run_wait_s("1.1.1.1")
     assert wait_s == pytest.approx(60 / SMALL.address_runs_per_min)
     assert ledger.run_wait_s("2.2.2.2") == 0
@@ -152,7 +152,7 @@ def test_rate_is_refilled_as_time_goes_by_and_the_answer_says_when():
         assert world.send(ledger, "a", "1.1.1.1", 1) == ""
         world.files["a"].clear()  # nothing is kept, so the rate alone counts
     refusal = ledger.begin("a", "1.1.1.1", 1)
-    assert isinstance(refusal, Refusal)
+    assert isinstance(refusal, Rejection)
     assert refusal.reason == "session_files_per_min"
     assert refusal.retry_s == 2  # thirty a minute
     world.now_s += 1.9
@@ -167,7 +167,7 @@ def test_bytes_per_minute_are_counted():
     assert world.send(ledger, "a", "1.1.1.1", 10 * MB) == ""
     world.files.clear()
     refusal = ledger.begin("a", "1.1.1.1", 5 * MB)
-    assert isinstance(refusal, Refusal)
+    assert isinstance(refusal, Rejection)
     assert (refusal.reason, refusal.retry_s) == ("session_mb_per_min", 5)  # 1 MB a second
 
 
@@ -187,7 +187,7 @@ def test_the_whole_server_has_a_limit_and_says_that_it_is_full():
     for i in range(3):
         assert world.send(ledger, f"s{i}", f"1.1.1.{i}", 9 * MB) == ""
     refusal = ledger.begin("s3", "1.1.1.3", 9 * MB)
-    assert isinstance(refusal, Refusal)
+    assert isinstance(refusal, Rejection)
     assert (refusal.reason, refusal.status) == ("server_mb", 503)
 
 
@@ -261,7 +261,7 @@ def test_what_is_remembered_does_not_grow_with_the_visitors():
     ],
 )
 def test_an_ipv6_network_counts_as_one_address(address, group):
-    assert group_of(address) == group
+    assert address_group(address) == group
 
 
 def test_limits_come_from_the_environment():

@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from emo.server.telemetry import BOUNDS_S, HELP, Counters
+from emo.server.telemetry import BOUNDS_S, HELP, Telemetry
 
 ROW = re.compile(r'^([a-z_]+)(?:\{((?:[a-z]+="(?:[^"\\\n]|\\.)*",?)*)\})? (\S+)$')
 
@@ -25,7 +25,7 @@ def read(text: str) -> dict[str, float]:
 
 
 def test_counts_add_up_by_label_and_from_many_threads():
-    counters = Counters()
+    counters = Telemetry()
     with ThreadPoolExecutor(8) as pool:
         for _ in range(400):
             pool.submit(counters.count, "emo_refused_total", reason="busy")
@@ -36,7 +36,7 @@ def test_counts_add_up_by_label_and_from_many_threads():
 
 
 def test_steps_of_a_histogram_hold_all_that_is_below_them():
-    counters = Counters()
+    counters = Telemetry()
     for time_s in (0.01, 0.04, 0.3, 99.0):
         counters.observe("emo_work_seconds", time_s, kind="predict")
     found = read(counters.text())
@@ -49,7 +49,7 @@ def test_steps_of_a_histogram_hold_all_that_is_below_them():
 
 def test_work_is_timed_and_its_error_counted_by_type():
     times = iter([1.0, 3.0])
-    counters = Counters(clock=lambda: next(times))
+    counters = Telemetry(clock=lambda: next(times))
     with pytest.raises(KeyError), counters.work("decode"):
         raise KeyError("a name that must not be seen.wav")
     text = counters.text()
@@ -60,7 +60,7 @@ def test_work_is_timed_and_its_error_counted_by_type():
 
 
 def test_gauges_are_read_when_asked_and_everything_has_its_meaning():
-    counters = Counters()
+    counters = Telemetry()
     counters.watch("emo_pages_open", lambda: 7)
     text = counters.text()
     assert read(text)["emo_pages_open"] == 7
@@ -69,7 +69,7 @@ def test_gauges_are_read_when_asked_and_everything_has_its_meaning():
 
 
 def test_signs_in_a_label_are_escaped():
-    counters = Counters()
+    counters = Telemetry()
     counters.count("emo_refused_total", reason='a"b\\c\nd')
     assert 'reason="a\\"b\\\\c\\nd"' in counters.text()
     read(counters.text())

@@ -5,7 +5,7 @@ from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.ClientState_pb2 import ClientState
 from streamlit.proto.WidgetStates_pb2 import WidgetState
 
-from emo.server.messages import MAX_BYTES, MessageError, Note
+from emo.server.messages import MAX_BYTES, MessageError, PageMessage
 
 ALLOWED = frozenset({"rerun_script", "stop_script", "app_heartbeat", "file_urls_request"})
 """What a page sends; ``clear_cache``, for one, is a developer's and would empty everybody's."""
@@ -19,10 +19,10 @@ MAX_WIDGETS, MAX_NAMES, MAX_TEXT = 2000, 5000, 4096
 _TRIGGERS = ("trigger_value", "string_trigger_value", "chat_input_value", "json_trigger_value")
 
 
-class PageReader:
+class PageMessageParser:
     """Reads the messages of a page as the framework does (``BackMsg.proto``)."""
 
-    def read(self, data: bytes) -> Note:
+    def read(self, data: bytes) -> PageMessage:
         """Return what a message is.
 
         Raises
@@ -42,12 +42,12 @@ class PageReader:
         if len(message.file_urls_request.file_names) > MAX_NAMES:
             raise MessageError("message_bytes")
         if kind != "rerun_script":
-            return Note(data)
+            return PageMessage(data)
         state = message.rerun_script
         if len(state.query_string) > MAX_TEXT or len(state.widget_states.widgets) > MAX_WIDGETS:
             raise MessageError("message_bytes")
         key = (state.page_script_hash, state.page_name, state.fragment_id)
-        return Note(data, is_run=True, merge_key=key)
+        return PageMessage(data, is_run=True, merge_key=key)
 
     def merge(self, earlier: bytes, later: bytes) -> bytes:
         """Return the later request with the presses of buttons that only the earlier one holds."""

@@ -31,15 +31,15 @@ from streamlit.runtime.app_session import AppSessionState
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from emo.app import clip_cache, text
-from emo.app.serving import doors, uploads
-from emo.app.serving.messages import PageReader
+from emo.app.serving import access, uploads
+from emo.app.serving.messages import PageMessageParser
 from emo.audio import isolated, limits, sandbox
 from emo.errors import BusyError
 from emo.server import connections, health, logs, memory, middleware, stderr
 from emo.server import quotas as server_quotas
 from emo.server.concurrency import limiter
-from emo.server.middleware import STOPPING_RETRY_S, RequestGuard
-from emo.server.telemetry import COUNTERS
+from emo.server.middleware import STOPPING_RETRY_S, ProtectionMiddleware
+from emo.server.telemetry import TELEMETRY
 
 SWEEP_S = 5.0
 """How often what expired is given back."""
@@ -78,40 +78,40 @@ _STATE = _State()
 _RUNS = threading.Lock()
 
 
-def is_serving_page() -> bool:
+def is_page_run() -> bool:
     """Whether Streamlit runs the script for somebody's page; else the server itself reads it."""
     return get_script_run_ctx(suppress_warning=True) is not None
 
 
-def protection() -> dict[str, Any]:
+def app_options() -> dict[str, Any]:
     """What `st.App` takes besides the script: the guard, and what begins and ends with it."""
     logs.redact_exceptions()
     _write_logs()
     index = Path(st.__file__).parent / "static" / "index.html"
     quotas = server_quotas.read_limits()
     n_files = connections.raise_file_limit()
-    most_pages = min(quotas.server_sessions, connections.most_pages(n_files))
-    ledger = server_quotas.QuotaTracker(replace(quotas, server_sessions=most_pages), uploads.held)
+    most_pages = min(quotas.server_sessions, connections.max_pages(n_files))
+    ledger = server_quotas.QuotaTracker(replace(quotas, server_sessions=most_pages), uploads.usage)
     guard = Middleware(
-        RequestGuard,
+        ProtectionMiddleware,
         ledger=ledger,
-        counters=COUNTERS,
-        policy=middleware.content_policy(index.read_text(encoding="utf-8")),
+        counters=TELEMETRY,
+        policy=middleware.content_security_policy(index.read_text(encoding="utf-8")),
         is_stopping=lambda: _STATE.is_stopping,
         tell=notify,
-        hosts=doors.hosts(),
-        check_sender=doors.check_sender,
-        reader=PageReader(),
+        hosts=access.allowed_hosts(),
+        check_sender=access.check_sender,
+        reader=PageMessageParser(),
     )
-    COUNTERS.watch("emo_pages_open", lambda: ledger.n_open)
-    COUNTERS.watch("emo_work_running", lambda: limiter().running)
-    COUNTERS.watch("emo_work_waiting", lambda: limiter().waiting)
-    COUNTERS.watch("emo_resident_bytes", memory.resident_bytes)
-    COUNTERS.watch("emo_cached_bytes", lambda: clip_cache.CACHE.size)
-    COUNTERS.watch("emo_sandbox_processes", lambda: len(isolated.shared().held()))
+    TELEMETRY.watch("emo_pages_open", lambda: ledger.n_open)
+    TELEMETRY.watch("emo_work_running", lambda: limiter().running)
+    TELEMETRY.watch("emo_work_waiting", lambda: limiter().waiting)
+    TELEMETRY.watch("emo_resident_bytes", memory.resident_bytes)
+    TELEMETRY.watch("emo_cached_bytes", lambda: clip_cache.CACHE.size)
+    TELEMETRY.watch("emo_sandbox_processes", lambda: len(isolated.shared().held()))
     for name in sandbox.RESTRICTIONS:
-        COUNTERS.watch("emo_sandbox_missing", partial(_missing, name), restriction=name)
-    said = Middleware(health.Health, sandbox=_sandbox)
+        TELEMETRY.watch("emo_sandbox_missing", partial(_missing, name), restriction=name)
+    said = Middleware(health.SandboxHeaderMiddleware, sandbox=_sandbox)
     return {"middleware": [guard, said], "lifespan": _live, "on_script_error": _note_error}
 
 
@@ -135,7 +135,7 @@ def page_run() -> Iterator[None]:
         _show_refusal()
         yield
     except BusyError as busy:
-        COUNTERS.count("emo_refused_total", reason="busy")
+        TELEMETRY.count("emo_refused_total", reason="busy")
         st.warning(text.busy(busy.wait_s))
         st.button(text.TRY_AGAIN, key="try-again")
     finally:
@@ -148,7 +148,7 @@ def notify(session: str, sentence: str) -> None:
 
     The widget that sends a file shows that it was refused, and not why.
     """
-    if _open_page(session) is not None and uploads.note_refusal(session, sentence):
+    if _open_page(session) is not None and uploads.record_rejection(session, sentence):
         _make_anew(session)
 
 
@@ -158,7 +158,7 @@ def _make_anew(session: str) -> None:
     A run that is stopped for it would be lost, with the click or the file that it began with.
     """
     page = _open_page(session)
-    if page is None or not uploads.refusal(session):
+    if page is None or not uploads.rejection_message(session):
         return
     if getattr(page, "_state", None) is AppSessionState.APP_NOT_RUNNING:
         page.request_rerun(getattr(page, "_client_state", None))
@@ -176,13 +176,13 @@ def _open_page(session: str) -> Any:
 def _show_refusal() -> None:
     place = st.empty()  # always there: widgets that moved down would lose their files
     context = get_script_run_ctx(suppress_warning=True)
-    sentence = uploads.refusal(context.session_id) if context is not None else ""
+    sentence = uploads.rejection_message(context.session_id) if context is not None else ""
     if sentence:
         place.warning(sentence)
 
 
 def _note_error(error: Exception) -> bool:
-    COUNTERS.count("emo_errors_total", kind="page", type=type(error).__name__)
+    TELEMETRY.count("emo_errors_total", kind="page", type=type(error).__name__)
     return False  # the page says that something went wrong, and no more
 
 
@@ -193,7 +193,7 @@ def _note_error(error: Exception) -> bool:
 async def _live(app: st.App) -> AsyncIterator[None]:
     """The life of the server: what it begins with, and what it ends with."""
     _write_logs()
-    bound_heaps()
+    limit_heaps()
     # Streamlit lets an upload of more than a megabyte pass through a file; here it stays in memory.
     formparsers.MultiPartParser.spool_max_size = 2 * limits.MAX_BYTES
     metrics = _serve_metrics()
@@ -202,7 +202,7 @@ async def _live(app: st.App) -> AsyncIterator[None]:
     loop = asyncio.get_running_loop()
     _stop_gently(loop)
     loop.set_exception_handler(logs.log_loop_error)
-    watching = asyncio.create_task(doors.watch_connections(doors.limit_connections(loop)))
+    watching = asyncio.create_task(access.watch_connections(access.limit_connections(loop)))
     LOG.info("started", extra={"metrics": metrics is not None})
     try:
         yield
@@ -231,13 +231,13 @@ def _load_pages() -> None:
 
 def _write_logs() -> None:
     if os.environ.get("EMO_LOG", "json") == "json":
-        logs.write_json(_standard_error())
+        logs.configure_json(_standard_error())
 
 
 @functools.cache
 def _standard_error() -> TextIO:
     """Return the stream of the log, past which nothing is written to standard error."""
-    return stderr.frame()
+    return stderr.redirect_to_json()
 
 
 async def _sweep() -> None:
@@ -247,13 +247,13 @@ async def _sweep() -> None:
         _write_logs()  # of modules that were loaded since
         clip_cache.CACHE.tidy()
         try:
-            if sweep_sessions():
-                await asyncio.to_thread(give_memory_back)
+            if drop_expired_sessions():
+                await asyncio.to_thread(release_memory)
         except Exception:
             LOG.exception("what expired could not be given back")
 
 
-def sweep_sessions() -> int:
+def drop_expired_sessions() -> int:
     """Number of sessions that had expired and were dropped, with their files."""
     manager: Any = getattr(runtime.get_instance(), "_session_mgr", None)
     cache = getattr(getattr(manager, "_session_storage", None), "_cache", None)
@@ -267,7 +267,7 @@ def sweep_sessions() -> int:
     return len(expired)
 
 
-def bound_heaps() -> None:
+def limit_heaps() -> None:
     """Have glibc share two heaps among all threads, and hand large blocks back as they are freed.
 
     Else each of many threads keeps what it once took, and a block of 30 MB raises the size up to
@@ -280,7 +280,7 @@ def bound_heaps() -> None:
             c.mallopt(_MMAP_THRESHOLD, 4 * server_quotas.MB)
 
 
-def give_memory_back() -> None:
+def release_memory() -> None:
     """Nothing; what is free is collected, and glibc hands it to the system where it is there."""
     gc.collect()
     if sys.platform == "linux":
@@ -326,7 +326,7 @@ class _Metrics(http.server.BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         """Send the counters, or that there is nothing else here."""
         is_asked = self.path.split("?")[0] == "/metrics"
-        body = COUNTERS.text().encode() if is_asked else b""
+        body = TELEMETRY.text().encode() if is_asked else b""
         self.send_response(200 if is_asked else 404)
         self.send_header("Content-Type", "text/plain; version=0.0.4; charset=utf-8")
         self.send_header("Content-Length", str(len(body)))

@@ -10,7 +10,7 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from emo.app import clip_cache
 
-REFUSAL_S = 20.0
+REJECTION_S = 20.0
 """How long a page says that an upload was refused; the next file may make it anew at once."""
 
 _REFUSALS: dict[str, tuple[str, float]] = {}
@@ -24,21 +24,21 @@ class _Held(Protocol):
 T = TypeVar("T", bound=_Held)
 
 
-class Waiting(list[T]):
+class PendingClips(list[T]):
     """Clips that a page has taken and not worked on yet; they end with the session's state."""
 
 
-_WAITING: weakref.WeakValueDictionary[str, Waiting[Any]] = weakref.WeakValueDictionary()
+_WAITING: weakref.WeakValueDictionary[str, PendingClips[Any]] = weakref.WeakValueDictionary()
 
 
-def count_waiting(waiting: Waiting[Any]) -> None:
+def count_pending(waiting: PendingClips[Any]) -> None:
     """Count clips as the session's, also where their files are taken from the server meanwhile."""
     context = get_script_run_ctx()
     if context is not None:
         _WAITING[context.session_id] = waiting
 
 
-def held(session: str) -> tuple[int, int]:
+def usage(session: str) -> tuple[int, int]:
     """The number of files that a session has on the server, and its bytes, unpacked ones too."""
     files = _files(_store(), session).values() if runtime.exists() else ()
     sizes = {id(file.data): len(file.data) for file in files}
@@ -62,18 +62,18 @@ def release_uploads(clips: Iterable[bytes]) -> None:
             store.remove_file(context.session_id, file_id)
 
 
-def note_refusal(session: str, sentence: str) -> bool:
-    """Whether a refusal is news to the page of a session, which :func:`refusal` is to tell it."""
+def record_rejection(session: str, sentence: str) -> bool:
+    """Store why an upload of a session was rejected; return whether its page must show it anew."""
     now_s = time.monotonic()
     for one, (_, until_s) in list(_REFUSALS.items()):
         if until_s <= now_s:
             del _REFUSALS[one]
-    is_news = refusal(session) != sentence
-    _REFUSALS[session] = sentence, now_s + REFUSAL_S
+    is_news = rejection_message(session) != sentence
+    _REFUSALS[session] = sentence, now_s + REJECTION_S
     return is_news
 
 
-def refusal(session: str) -> str:
+def rejection_message(session: str) -> str:
     """Why an upload of the session was refused a moment ago; empty if none was."""
     sentence, until_s = _REFUSALS.get(session, ("", 0.0))
     return sentence if time.monotonic() < until_s else ""

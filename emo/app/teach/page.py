@@ -98,9 +98,9 @@ def _wait(given: Sequence[GivenClip]) -> None:
 
     The server keeps their files for as long as they wait, and counts them.
     """
-    waiting = st.session_state.setdefault(WAITING, uploads.Waiting())
+    waiting = st.session_state.setdefault(WAITING, uploads.PendingClips())
     waiting.extend(given)
-    uploads.count_waiting(waiting)
+    uploads.count_pending(waiting)
     st.session_state[FAULTS] = []
     _empty_widgets()
 
@@ -110,7 +110,9 @@ def process_waiting() -> None:
 
     Clip by clip, so that a click in between loses none.
     """
-    waiting: uploads.Waiting[GivenClip] = st.session_state.get(WAITING) or uploads.Waiting()
+    waiting: uploads.PendingClips[GivenClip] = (
+        st.session_state.get(WAITING) or uploads.PendingClips()
+    )
     if waiting:
         total = len(waiting)
         bar = st.progress(0.0)

@@ -12,10 +12,10 @@ from streamlit.web.server.starlette.starlette_app_utils import validate_xsrf_tok
 from streamlit.web.server.starlette.starlette_server_config import XSRF_COOKIE_NAME
 
 from emo.server import connections
-from emo.server.connections import Connections, is_among
-from emo.server.hosts import Hosts, make_hosts
+from emo.server.connections import ConnectionLimiter, matches_any
+from emo.server.hosts import AllowedHosts, parse_hosts
 from emo.server.messages import MAX_BYTES
-from emo.server.telemetry import COUNTERS
+from emo.server.telemetry import TELEMETRY
 
 LOG = logging.getLogger("emo.server")
 
@@ -23,7 +23,7 @@ SWEEP_S = 1.0
 """How often connections that ask for nothing are looked for."""
 
 
-def hosts() -> Hosts:
+def allowed_hosts() -> AllowedHosts:
     """Return the names that the settings give to this server, besides this machine's own.
 
     Those of ``EMO_HOST``, with commas between them, and of Streamlit's settings
@@ -35,7 +35,7 @@ def hosts() -> Hosts:
     for option in ("server.address", "browser.serverAddress"):
         if config.is_manually_set(option):
             names.append(str(config.get_option(option)))
-    return make_hosts(names)
+    return parse_hosts(names)
 
 
 def check_sender(session: str, token: str, cookies: str) -> int:
@@ -49,17 +49,17 @@ def check_sender(session: str, token: str, cookies: str) -> int:
     return 0
 
 
-def limit_connections(loop: asyncio.AbstractEventLoop) -> Connections:
+def limit_connections(loop: asyncio.AbstractEventLoop) -> ConnectionLimiter:
     """Return the connections of the server that is about to be started in a loop, as it is limited.
 
     uvicorn makes its protocols in `asyncio.loop.create_server`, which it calls once the application
     has begun.
     """
     proxies = os.environ.get("FORWARDED_ALLOW_IPS", "127.0.0.1").split(",")
-    found = Connections(
-        connections.most_connections(connections.raise_file_limit()),
-        lambda address: is_among(address, proxies),
-        lambda reason: COUNTERS.count("emo_refused_total", reason=reason),
+    found = ConnectionLimiter(
+        connections.max_connections(connections.raise_file_limit()),
+        lambda address: matches_any(address, proxies),
+        lambda reason: TELEMETRY.count("emo_refused_total", reason=reason),
     )
     create = loop.create_server
 
@@ -70,7 +70,7 @@ def limit_connections(loop: asyncio.AbstractEventLoop) -> Connections:
         loop.create_server = watched  # type: ignore[method-assign, assignment]
     except AttributeError:  # a loop that is not written in Python
         LOG.warning("connections are not limited, because the event loop cannot be extended")
-    COUNTERS.watch("emo_connections_open", lambda: found.n_open)
+    TELEMETRY.watch("emo_connections_open", lambda: found.n_open)
     return found
 
 
@@ -87,7 +87,7 @@ def _with_small_messages(factory: connections.Factory) -> connections.Factory:
     return make
 
 
-async def watch_connections(found: Connections) -> None:
+async def watch_connections(found: ConnectionLimiter) -> None:
     """End connections that ask for nothing, over and over."""
     while True:
         await asyncio.sleep(SWEEP_S)
