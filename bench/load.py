@@ -50,16 +50,13 @@ ATTACKER = "127.0.0.2"
 ATTACK_PAGES, ATTACK_UPLOADS, ATTACK_IDLE = 40, 24, 1000
 AGAIN_S = 0.01
 
-# All visitors come from one address here; a session has the limits that it always has.
+# All visitors come from one address; the quotas of a session are the default ones.
 ENVIRON = {
-    "EMO_ADDRESS_SESSIONS": "100000",
-    "EMO_ADDRESS_SESSIONS_PER_MIN": "100000",
+    "EMO_ADDRESS_PAGES": "100000",
     "EMO_ADDRESS_FILES_PER_MIN": "100000",
-    "EMO_ADDRESS_MB_PER_MIN": "100000",
-    "EMO_ADDRESS_RUNS_PER_MIN": "100000",
     "STREAMLIT_SERVER_DISCONNECTED_SESSION_TTL": str(TTL_S),
 }
-ATTACKED = ENVIRON | {"EMO_ADDRESS_SESSIONS": "64", "EMO_ADDRESS_RUNS_PER_MIN": "300"}
+ATTACKED = ENVIRON | {"EMO_ADDRESS_PAGES": "64"}
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,8 @@ import pytest
 import yaml
 
 from emo.audio import limits
-from emo.server.quotas import Limits
+from emo.server.bodies import MAX_UPLOAD_S
+from emo.server.settings import Settings
 from tests.support import signals, streamlit_client
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -152,7 +153,7 @@ def test_the_app_is_reached_through_the_proxy_alone() -> None:
     assert services["proxy"]["depends_on"]["app"]["condition"] == "service_healthy"
     assert services["app"]["memswap_limit"] == services["app"]["mem_limit"]
     grace_s = int(services["app"]["stop_grace_period"].removesuffix("s"))
-    assert grace_s > Limits().stop_s
+    assert grace_s > Settings().shutdown_grace_s
     for volume in services["proxy"]["volumes"]:
         source = volume.split(":")[0]
         assert (
@@ -166,7 +167,7 @@ def test_the_proxy_takes_what_the_app_takes_and_waits_as_long() -> None:
     assert f"max_size {limits.MAX_BYTES // 2**20 + 1}MB" in text
     body_s = re.search(r"read_body (\d+)s", text)
     assert body_s
-    assert int(body_s[1]) > Limits().upload_s
+    assert int(body_s[1]) > MAX_UPLOAD_S
     assert "trusted_proxies" not in text  # so what a visitor says of their address is not believed
 
 
@@ -197,10 +198,10 @@ def test_systemd_finds_no_fault_with_the_service(tmp_path) -> None:
     assert "DynamicUser=yes" in text
     stop_s = re.search(r"TimeoutStopSec=(\d+)", text)
     assert stop_s
-    assert int(stop_s[1]) > Limits().stop_s
+    assert int(stop_s[1]) > Settings().shutdown_grace_s
 
 
 def test_every_setting_of_the_server_is_in_the_guide_with_its_default() -> None:
     guide = (ROOT / "docs" / "deploy.md").read_text(encoding="utf-8")
-    for name, value in vars(Limits()).items():
+    for name, value in vars(Settings()).items():
         assert re.search(rf"`EMO_{name.upper()}` \| {value:g} \|", guide), name

@@ -9,11 +9,11 @@ from collections.abc import Callable, Hashable
 from typing import Any, Generic, ParamSpec, TypeVar
 
 import streamlit as st
-from streamlit.runtime.scriptrunner import get_script_run_ctx
 
+from emo.app.serving.streamlit_internals import current_session
 from emo.audio.clip import Clip
 from emo.audio.isolated import shared
-from emo.server import memory, quotas
+from emo.server import memory
 from emo.server.cache import Cache
 
 P = ParamSpec("P")
@@ -71,8 +71,7 @@ def recall(kind: str, key: Hashable) -> Any:
 
 def keep(kind: str, key: Hashable, value: Any, size: int) -> None:
     """Keep a value of so many bytes for this session as long as there is room."""
-    context = get_script_run_ctx(suppress_warning=True)
-    CACHE.put(_owner(), kind, key, value, size, context.session_id if context else "")
+    CACHE.put(_owner(), kind, key, value, size, current_session())
 
 
 def forget(kind: str) -> None:
@@ -88,8 +87,7 @@ def size_of(value: Any) -> int:
 @functools.cache
 def room() -> memory.MemoryBudget:
     """Return the memory of this server, in which analyses take their place."""
-    limit = int(quotas.read_limits().memory_mb * quotas.MB) or memory.find_limit_bytes()
-    return memory.MemoryBudget(limit, lambda: shared().held(), CACHE.drop_all)
+    return memory.MemoryBudget(memory.find_limit_bytes(), lambda: shared().held(), CACHE.drop_all)
 
 
 def _owner() -> int:

@@ -150,9 +150,9 @@ def turn(kind: str, size: float = 0) -> Iterator[None]:
         Too many run and wait already, or there is no memory for it.
     """
     with (
-        limiter().enter(visitors.client_address()),
-        clip_cache.room().take(size),
-        TELEMETRY.work(kind),
+        limiter().slot(visitors.client_address()),
+        clip_cache.room().reserve(size),
+        TELEMETRY.task(kind),
     ):
         yield
 
@@ -165,7 +165,7 @@ def predict_decoded(clip: Clip) -> predictor.Prediction:
     BusyError
         There is no memory for it.
     """
-    with clip_cache.room().take(memory.predict_bytes(clip.duration_s)):
+    with clip_cache.room().reserve(memory.predict_bytes(clip.duration_s)):
         prediction = predictor.predict(clip, models())
     note_faults(prediction)
     return prediction
@@ -175,7 +175,7 @@ def note_faults(prediction: predictor.Prediction) -> None:
     """Log and count the models that gave no numbers for a clip."""
     for key, fault in prediction.faults.items():
         LOG.error("%s", fault)
-        TELEMETRY.count("emo_errors_total", kind="model", type=key)
+        TELEMETRY.errors.labels("model", key).inc()
 
 
 def turns(kind: str, steps: Iterator[T]) -> Iterator[T]:

@@ -1,4 +1,4 @@
-"""The body of an upload as it arrives: counted, and ended where it comes too slowly."""
+"""The body of an upload: counted as it arrives, and cancelled if it arrives too slowly."""
 
 import asyncio
 import time
@@ -10,49 +10,56 @@ from emo.server.quotas import Rejection
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 
+MAX_UPLOAD_S = 120.0
+"""Longest duration of an upload: 50 MB in two minutes need 3.5 Mbit/s."""
+
 GRACE_S = 10.0
-"""Seconds before the first bytes of an upload must have come."""
+"""Time within which the first bytes of an upload must arrive."""
 
 MIN_BYTES_PER_S = 16 * 2**10
-"""Least mean rate of an upload after that; the slowest mobile network that is sold has more."""
+"""Least mean rate of an upload after ``GRACE_S``; 3G networks are faster."""
 
 DISCARD_S = 10.0
-"""How long the body of a refused upload is read: who still sends misses the answer."""
+"""How long the body of a rejected upload is read: a client that still sends misses the answer."""
 
 
 class TooSlowError(Exception):
-    """The body of an upload did not come in time."""
+    """The body of an upload did not arrive in time."""
 
 
 class RejectedError(Exception):
-    """The body of an upload is refused in the middle of it."""
+    """An upload was rejected while its body arrived."""
 
-    def __init__(self, refusal: Rejection) -> None:
-        super().__init__(refusal.reason)
-        self.refusal = refusal
+    def __init__(self, rejection: Rejection) -> None:
+        super().__init__(rejection.reason)
+        self.rejection = rejection
 
 
 class UploadBody:
-    """The body of a request, in place of the server's own ``receive``.
+    """An ASGI ``receive`` that counts the bytes of a body and limits its duration.
 
     Parameters
     ----------
-    arrive
-        Is called with the number of bytes that came; what it returns ends the upload.
-    limit_s
-        How long all of it may take, in seconds.
+    receive
+        The server's own ``receive``.
+    count
+        Called with the number of bytes of each part; a rejection that it returns ends the upload.
+    timeout_s
+        Longest duration of the whole body, in seconds.
+    clock
+        Returns the time in seconds.
     """
 
     def __init__(
         self,
         receive: Receive,
-        arrive: Callable[[int], Rejection | None],
-        limit_s: float,
+        count: Callable[[int], Rejection | None],
+        timeout_s: float,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._receive = receive
-        self._arrive = arrive
-        self._limit_s = limit_s
+        self._count = count
+        self._timeout_s = timeout_s
         self._clock = clock
         self._started_s = clock()
         self._n_bytes = 0
@@ -63,22 +70,22 @@ class UploadBody:
         Raises
         ------
         TooSlowError
-            It did not come in time, or those before it came too slowly.
-        RefusedError
-            There is no room for it.
+            It did not arrive in time, or the mean rate of the parts so far is too low.
+        RejectedError
+            The quotas have no room for it.
         """
-        may_take_s = min(self._limit_s, GRACE_S + self._n_bytes / MIN_BYTES_PER_S)
-        message = await _receive_until(self._receive, self._started_s + may_take_s, self._clock)
+        allowed_s = min(self._timeout_s, GRACE_S + self._n_bytes / MIN_BYTES_PER_S)
+        message = await _receive_until(self._receive, self._started_s + allowed_s, self._clock)
         size = len(message.get("body", b""))
         self._n_bytes += size
-        refusal = self._arrive(size) if size else None
-        if refusal is not None:
-            raise RejectedError(refusal)
+        rejection = self._count(size) if size else None
+        if rejection is not None:
+            raise RejectedError(rejection)
         return message
 
 
 async def discard_body(receive: Receive) -> None:
-    """Read what is still sent of a body, for a moment, and keep nothing of it."""
+    """Read the rest of a body for at most ``DISCARD_S`` seconds, and store none of it."""
     until_s = time.monotonic() + DISCARD_S
     while True:
         try:

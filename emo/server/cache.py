@@ -1,7 +1,7 @@
-"""Values that sessions may ask for again, within a number of bytes for all of them together.
+"""A cache for the values of all sessions, limited by size in all and for each session.
 
-What is dropped is made anew when it is asked for: decoded sound takes a hundred times the memory of
-the file it came from.
+A dropped value is computed again when it is needed: decoded sound takes a hundred times the memory
+of its file.
 """
 
 import threading
@@ -15,14 +15,14 @@ from emo.errors import EmoError
 
 MB = 2**20
 MAX_BYTES = 192 * MB
-"""Of all sessions together."""
+"""Size of the values of all sessions."""
 
 MAX_OWNER_BYTES = 64 * MB
-"""Of one session."""
+"""Size of the values of one session."""
 
 LARGE_BYTES = 8 * MB
 LARGE_S = 20.0
-"""A value above ``LARGE_BYTES`` is dropped so many seconds after its last use."""
+"""Values above ``LARGE_BYTES`` are dropped this many seconds after their last use."""
 
 
 @dataclass
@@ -34,12 +34,14 @@ class _Entry:
 
 
 class Cache:
-    """Values by owner, kind and key; the least recently used go first.
+    """Values by owner, kind and key; the least recently used are dropped first.
 
     Parameters
     ----------
     max_bytes, max_owner_bytes
-        What all owners together and one owner may keep.
+        Size of the values of all owners, and of one owner.
+    clock
+        Returns the time in seconds.
     """
 
     def __init__(
@@ -56,9 +58,9 @@ class Cache:
         self._ended: deque[int] = deque()
 
     def get(self, owner: int, kind: str, key: Hashable) -> Any:
-        """Return a value, or None where it is not kept."""
+        """Return a value, or None if it is not in the cache."""
         with self._lock:
-            self._tidy()
+            self._drop_expired()
             entry = self._entries.get((owner, kind, key))
             if entry is None:
                 return None
@@ -69,17 +71,24 @@ class Cache:
     def put(
         self, owner: int, kind: str, key: Hashable, value: Any, size: int, session: str = ""
     ) -> None:
-        """Keep a value of so many bytes, and drop others for it; one too large is not kept.
+        """Store a value, and drop others to make room; a value above the limits is not stored.
 
         Parameters
         ----------
+        size
+            Size of the value in bytes.
         session
-            What :meth:`size_of` knows the owner by.
+            Id of the owner's session, for ``size_of``.
+
+        Raises
+        ------
+        EmoError
+            The value is None, which ``get`` returns for a missing value.
         """
         if value is None:
-            raise EmoError("None cannot be kept: it says that nothing is.")
+            raise EmoError("None cannot be cached, because it stands for a missing value.")
         with self._lock:
-            self._tidy()
+            self._drop_expired()
             self._entries.pop((owner, kind, key), None)
             if size > min(self._max_bytes, self._max_owner_bytes):
                 return
@@ -88,49 +97,52 @@ class Cache:
             self._shrink(self._max_bytes)
 
     def drop(self, owner: int, kind: str | None = None) -> None:
-        """Drop what an owner has, of one kind or of all."""
+        """Drop the values of an owner, of one kind or of all kinds."""
         with self._lock:
-            for place in [p for p in self._entries if p[0] == owner and kind in (None, p[1])]:
-                del self._entries[place]
+            for key in [key for key in self._entries if key[0] == owner and kind in (None, key[1])]:
+                del self._entries[key]
 
     def drop_all(self) -> None:
-        """Drop everything, as where memory is short."""
+        """Drop all values, as when memory is short."""
         with self._lock:
             self._entries.clear()
 
     def end(self, owner: int) -> None:
-        """Have an owner's values dropped soon; safe where garbage is being collected."""
+        """Mark an owner's values to be dropped soon.
+
+        It takes no lock, so that it may be called during garbage collection.
+        """
         self._ended.append(owner)
 
     def tidy(self) -> None:
-        """Drop what is of owners that have ended, and what is large and was not used lately."""
+        """Drop the values of owners that have ended, and large values that were not used lately."""
         with self._lock:
-            self._tidy()
+            self._drop_expired()
 
     def size_of(self, session: str) -> int:
-        """Return the bytes that are kept for a session."""
+        """Return the size in bytes of the values of a session."""
         with self._lock:
-            self._tidy()
-            return sum(one.size for one in self._entries.values() if one.session == session)
+            self._drop_expired()
+            return sum(entry.size for entry in self._entries.values() if entry.session == session)
 
     @property
     def size(self) -> int:
-        """Bytes that are kept for all."""
+        """Size in bytes of all values."""
         with self._lock:
             return sum(entry.size for entry in self._entries.values())
 
-    def _tidy(self) -> None:
+    def _drop_expired(self) -> None:
         ended = {self._ended.popleft() for _ in range(len(self._ended))}
-        before_s = self._clock() - LARGE_S
-        for place, entry in list(self._entries.items()):
-            is_stale = entry.size > LARGE_BYTES and entry.used_s < before_s
-            if is_stale or place[0] in ended:
-                del self._entries[place]
+        min_used_s = self._clock() - LARGE_S
+        for key, entry in list(self._entries.items()):
+            is_stale = entry.size > LARGE_BYTES and entry.used_s < min_used_s
+            if is_stale or key[0] in ended:
+                del self._entries[key]
 
     def _shrink(self, max_bytes: int, owner: int | None = None) -> None:
-        own = [place for place in self._entries if owner in (None, place[0])]
-        size = sum(self._entries[place].size for place in own)
-        for place in own:  # the least recently used first
+        keys = [key for key in self._entries if owner in (None, key[0])]
+        size = sum(self._entries[key].size for key in keys)
+        for key in keys:  # the least recently used first
             if size <= max_bytes:
                 return
-            size -= self._entries.pop(place).size
+            size -= self._entries.pop(key).size

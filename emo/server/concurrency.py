@@ -1,7 +1,6 @@
-"""A gate: so many analyses run at once, so many wait, and the rest are told when to come back.
+"""A limit on the tasks that run at the same time, with a bounded queue that is fair to addresses.
 
-Addresses take turns, so that whoever asks for much waits behind themselves, and not others behind
-them.
+Free slots go to addresses in turn, so that an address with many tasks delays only itself.
 """
 
 import functools
@@ -15,193 +14,201 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from emo.errors import BusyError
-from emo.server import quotas
+from emo.server.settings import read_settings
 
-FIRST_GUESS_S = 0.5
-"""How long an analysis is taken to run before one has been timed."""
+INITIAL_MEAN_S = 0.5
+"""Assumed duration of a task before one was measured."""
 
-WEIGHT = 0.2
-"""Of the latest time in the running mean."""
+MEAN_WEIGHT = 0.2
+"""Weight of the latest duration in the running mean."""
 
-USUAL_MAX = 4
-"""Analyses at once where nothing else is set: one fewer than there are processes that decode."""
+MAX_DEFAULT_SLOTS = 4
+"""Slots where the operator sets none: one fewer than there are processes that decode."""
 
-SPARE = 1
-"""Analyses that run on top of the others, of addresses that have none running."""
+SPARE_SLOTS = 1
+"""Additional slots for addresses that have no running task."""
 
-SHARED_S = 60.0
-"""How long after its last turn an address counts as one that others leave a place for."""
+RECENT_S = 60.0
+"""An address that asked for a slot in this time is one for which others leave a slot free."""
 
-SHARE = 0.75
-"""Part of the places to wait that one address may take."""
+MAX_QUEUE_SHARE = 0.75
+"""Share of the queue that one address may take."""
 
 
 @dataclass(eq=False)
 class _Ticket:
-    """Somebody who waits."""
+    """A task in the queue."""
 
     address: str
     may_run: bool = False
-    is_refused: bool = False
+    is_rejected: bool = False
 
 
 class ConcurrencyLimiter:
-    """A bounded place for what takes a core: `enter` it for the time of the work.
-
-    Who is inside already may enter again; so work may call other work.
+    """Limits the tasks that run at the same time, see ``slot``.
 
     Parameters
     ----------
-    at_once, waiting
-        How many may be inside, and how many may wait for that.
-    patience_s
-        How long one waits at the most, in seconds.
+    n_slots
+        Number of tasks that run at the same time, at least 1.
+    queue_size
+        Number of tasks that may wait for a slot.
+    timeout_s
+        Longest wait, in seconds.
+    clock
+        Returns the time in seconds, for the durations.
+
+    Attributes
+    ----------
+    n_running, n_waiting
+        Number of tasks that hold a slot, and that wait for one.
     """
 
     def __init__(
         self,
-        at_once: int,
-        waiting: int,
-        patience_s: float,
+        n_slots: int,
+        queue_size: int,
+        timeout_s: float,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._at_once = max(1, at_once)
-        self._most_waiting = waiting
-        self._patience_s = patience_s
+        self._n_slots = max(1, n_slots)
+        self._queue_size = queue_size
+        self._timeout_s = timeout_s
         self._clock = clock
         self._changed = threading.Condition()
-        self._inside = threading.local()
-        self._mean_s = FIRST_GUESS_S
+        self._thread = threading.local()
+        self._mean_s = INITIAL_MEAN_S
         self._running: dict[str, int] = {}  # by address
-        self._seen_s: dict[str, float] = {}  # by address: its last turn
-        self._queues: dict[str, deque[_Ticket]] = {}  # by address, whose turn is next comes first
-        self.running = 0
-        self.waiting = 0
+        self._asked_s: dict[str, float] = {}  # by address: when it last asked for a slot
+        self._queues: dict[str, deque[_Ticket]] = {}  # by address, the next in turn first
+        self.n_running = 0
+        self.n_waiting = 0
 
     @contextmanager
-    def enter(self, address: str = "") -> Iterator[None]:
-        """Hold a turn for the block.
+    def slot(self, address: str = "") -> Iterator[None]:
+        """Hold a slot for the block.
+
+        A thread that holds a slot keeps it when it asks again, so that tasks may be nested.
 
         Parameters
         ----------
         address
-            Who asks; addresses take turns.
+            Address of the visitor; empty for the server's own tasks, which leave no slot free.
 
         Raises
         ------
         BusyError
-            Too many wait, or it took too long.
+            The queue is full, or the wait took longer than the timeout.
         """
-        if getattr(self._inside, "depth", 0):
+        if getattr(self._thread, "holds_slot", False):
             yield
             return
-        self._wait(address)
-        self._inside.depth = 1
+        self._acquire(address)
+        self._thread.holds_slot = True
         started_s = self._clock()
         try:
             yield
         finally:
-            self._inside.depth = 0
-            took_s = max(0.0, self._clock() - started_s)
+            self._thread.holds_slot = False
+            duration_s = max(0.0, self._clock() - started_s)
             with self._changed:
-                self._count(address, -1)
-                self._mean_s += WEIGHT * (took_s - self._mean_s)
-                self._call_next()
+                self._add_running(address, -1)
+                self._mean_s += MEAN_WEIGHT * (duration_s - self._mean_s)
+                self._start_next()
 
-    def _wait(self, address: str) -> None:
+    def _acquire(self, address: str) -> None:
         with self._changed:
-            self._note(address)
-            if self._has_place(address) and address not in self._queues:
-                self._count(address, 1)
+            self._record_address(address)
+            if self._has_slot(address) and address not in self._queues:
+                self._add_running(address, 1)
                 return
-            self._make_place(address)
+            self._make_queue_room(address)
             ticket = _Ticket(address)
             self._queues.setdefault(address, deque()).append(ticket)
-            self.waiting += 1
-            self._changed.wait_for(lambda: ticket.may_run or ticket.is_refused, self._patience_s)
+            self.n_waiting += 1
+            self._changed.wait_for(lambda: ticket.may_run or ticket.is_rejected, self._timeout_s)
             if not ticket.may_run:
-                if not ticket.is_refused:
-                    self._leave(ticket)
-                raise BusyError(self.wait_s())
+                if not ticket.is_rejected:
+                    self._remove(ticket)
+                raise BusyError(self.retry_s())
 
-    def _note(self, address: str) -> None:
-        """Note that an address asks; those that have not for a while are forgotten."""
+    def _record_address(self, address: str) -> None:
+        """Store that an address asks now, and drop those that have not asked recently."""
         now_s = time.monotonic()
         if address:
-            self._seen_s[address] = now_s
-        for one in [one for one, seen_s in self._seen_s.items() if now_s - seen_s > SHARED_S]:
-            del self._seen_s[one]
+            self._asked_s[address] = now_s
+        for old in [key for key, asked_s in self._asked_s.items() if now_s - asked_s > RECENT_S]:
+            del self._asked_s[old]
 
-    def _has_place(self, address: str) -> bool:
-        """Return whether an address may run one more: it leaves a place where there are others."""
-        own = self._running.get(address, 0)
-        if not address:  # nobody's
-            return self.running < self._at_once
-        if not own:
-            return self.running < self._at_once + SPARE
-        is_shared = any(one != address for one in self._seen_s)
-        return self.running < self._at_once - is_shared
+    def _has_slot(self, address: str) -> bool:
+        """Return whether a task of an address may start now."""
+        if not address:
+            return self.n_running < self._n_slots
+        if not self._running.get(address, 0):
+            return self.n_running < self._n_slots + SPARE_SLOTS
+        is_shared = any(key != address for key in self._asked_s)
+        return self.n_running < self._n_slots - is_shared
 
-    def _count(self, address: str, by: int) -> None:
-        self.running += by
-        self._running[address] = self._running.get(address, 0) + by
+    def _add_running(self, address: str, count: int) -> None:
+        self.n_running += count
+        self._running[address] = self._running.get(address, 0) + count
         if self._running[address] <= 0:
             del self._running[address]
 
-    def _make_place(self, address: str) -> None:
-        """Make a place to wait; the last of whoever has most of them may lose theirs for it."""
-        own = len(self._queues.get(address, ()))
+    def _make_queue_room(self, address: str) -> None:
+        """Make room for one ticket, if need be at the cost of the address with the most tickets."""
+        n_own = len(self._queues.get(address, ()))
         others = [queue for key, queue in self._queues.items() if key != address]
         longest = max(others, key=len, default=deque[_Ticket]())
-        most_own = self._most_waiting if not address else math.ceil(SHARE * self._most_waiting)
-        if own >= most_own:
-            raise BusyError(self.wait_s())
-        if self.waiting >= self._most_waiting:
-            if len(longest) <= own + 1:
-                raise BusyError(self.wait_s())
+        max_own = math.ceil(MAX_QUEUE_SHARE * self._queue_size) if address else self._queue_size
+        if n_own >= max_own:
+            raise BusyError(self.retry_s())
+        if self.n_waiting >= self._queue_size:
+            if len(longest) <= n_own + 1:
+                raise BusyError(self.retry_s())
             last = longest[-1]
-            last.is_refused = True
-            self._leave(last)
+            last.is_rejected = True
+            self._remove(last)
             self._changed.notify_all()
 
-    def _leave(self, ticket: _Ticket) -> None:
+    def _remove(self, ticket: _Ticket) -> None:
         queue = self._queues[ticket.address]
         queue.remove(ticket)
         if not queue:
             del self._queues[ticket.address]
-        self.waiting -= 1
+        self.n_waiting -= 1
 
-    def _call_next(self) -> None:
-        """Give every free place to the address with the fewest inside that has waited longest."""
+    def _start_next(self) -> None:
+        """Give each free slot to the address that runs the fewest tasks and is next in turn."""
         while True:
-            able = [address for address in self._queues if self._has_place(address)]
-            if not able:
+            ready = [address for address in self._queues if self._has_slot(address)]
+            if not ready:
                 break
-            address = min(able, key=lambda one: self._running.get(one, 0))
+            address = min(ready, key=lambda key: self._running.get(key, 0))
             ticket = self._queues[address][0]
-            self._leave(ticket)
-            if address in self._queues:  # its next turn comes after those of the others
+            self._remove(ticket)
+            if address in self._queues:  # move it to the end: its next turn comes after the others
                 self._queues[address] = self._queues.pop(address)
             ticket.may_run = True
-            self._count(address, 1)
+            self._add_running(address, 1)
         self._changed.notify_all()
 
-    def wait_s(self) -> int:
-        """Whole seconds after which those who are here now will probably be done; at least 1."""
-        ahead = self.running + self.waiting
-        return max(1, math.ceil(ahead * self._mean_s / self._at_once))
+    def retry_s(self) -> int:
+        """Return the expected time until the present tasks are done: whole seconds, at least 1."""
+        n_ahead = self.n_running + self.n_waiting
+        return max(1, math.ceil(n_ahead * self._mean_s / self._n_slots))
 
     @property
     def is_idle(self) -> bool:
-        """Whether nobody runs or waits."""
+        """Whether no task runs or waits."""
         with self._changed:
-            return self.running == 0 and self.waiting == 0
+            return self.n_running == 0 and self.n_waiting == 0
 
 
 @functools.cache
 def limiter() -> ConcurrencyLimiter:
-    """The one gate of this process, as the environment sets it."""
-    limits = quotas.read_limits()
-    usual = min(os.cpu_count() or 1, USUAL_MAX)
-    at_once = int(limits.at_once) or usual
-    return ConcurrencyLimiter(at_once, int(limits.waiting), limits.patience_s)
+    """Return the limiter of this process, made from the settings at the first call."""
+    settings = read_settings()
+    default = min(os.cpu_count() or 1, MAX_DEFAULT_SLOTS)
+    n_slots = int(settings.max_concurrent) or default
+    return ConcurrencyLimiter(n_slots, int(settings.queue_size), settings.queue_timeout_s)

@@ -1,7 +1,7 @@
-"""Connections as they are opened: how many in all and by address, and how long each may be idle.
+"""Limits on open TCP connections: in all, by address, and by how long one may be idle.
 
-A connection that asks for nothing costs whoever opens it next to nothing, and the server a file
-descriptor. Where there is no room for a new one, that which has waited longest gives way.
+An idle connection costs its client next to nothing, and the server a file descriptor.  Where there
+is no room for a new connection, the one that has been idle longest is closed.
 """
 
 import asyncio
@@ -15,24 +15,28 @@ from emo.server.quotas import Bucket, address_group
 
 Factory = Callable[[], asyncio.Protocol]
 
-REQUEST_S = 10.0
-"""How long a connection may take to send a request, or be kept without one."""
+IDLE_TIMEOUT_S = 10.0
+"""How long a connection may take to send a request, or stay open without one."""
 
-MAX_PER_ADDRESS = 512
-"""Connections of one address: sixty-four pages that are being loaded have six each, and one."""
+PER_PAGE = 8
+"""Connections of an address for each of its pages: a browser loads a page over six, and one more
+is the page's websocket."""
 
 OPEN_BURST, OPENS_PER_S = 600, 50.0
-"""Connections that an address may open without a pause, and every second in the long run."""
+"""Connections that an address may open without a pause, and per second in the long run."""
 
 WANTED_FILES = 16_384
-"""File descriptors that the process asks the system for, where it may have them."""
+"""File descriptors that the process requests from the system."""
 
 FILES_OF_SESSION = 3
-"""Descriptors of a page besides its connection: those of the loop that Streamlit gives it."""
+"""Descriptors of a page besides its connection: those of its asyncio event loop."""
+
+MAX_IDLE_CANDIDATES = 16
+"""Oldest connections of an address among which the one that is idle longest is searched."""
 
 
 def raise_file_limit(wanted: int = WANTED_FILES) -> int:
-    """Return how many files this process may have open, raised as far as the system lets it."""
+    """Raise the limit of open files as far as the system allows, and return it."""
     try:
         import resource
     except ImportError:  # Windows has no such limit
@@ -49,17 +53,17 @@ def raise_file_limit(wanted: int = WANTED_FILES) -> int:
 
 
 def max_connections(n_files: int) -> int:
-    """Return how many connections a process may have that may open so many files."""
+    """Return the number of connections for which a number of file descriptors suffices."""
     return max(16, n_files // 2)
 
 
 def max_pages(n_files: int) -> int:
-    """Return how many pages may be open in a process that may open so many files."""
+    """Return the number of open pages for which a number of file descriptors suffices."""
     return max(4, (n_files // 2 - 64) // FILES_OF_SESSION)
 
 
 def matches_any(address: str, proxies: Sequence[str]) -> bool:
-    """Return whether an address is one of some, which may be addresses, networks, or ``*``."""
+    """Return whether an address matches one of a list of addresses, networks, or ``*``."""
     for proxy in proxies:
         text = proxy.strip()
         if text in ("*", address):
@@ -72,27 +76,23 @@ def matches_any(address: str, proxies: Sequence[str]) -> bool:
     return False
 
 
-MAX_IDLE_CANDIDATES = 16
-"""Connections among which that is ended which idles longest; they are in the order they came."""
-
-
 class _Connection:
-    """An open connection, and since when it has waited for a request."""
+    """An open connection, and since when it has been idle."""
 
     def __init__(self, transport: asyncio.Transport, now_s: float) -> None:
         self.transport = transport
-        self.since_s = now_s
-        self._last: object = None
+        self.idle_since_s = now_s
+        self._last_request: object = None
 
-    def look(self, now_s: float) -> None:
-        """Note whether a request came since the last look."""
-        last = _request(self.transport)
-        if last is not self._last:
-            self._last, self.since_s = last, now_s
+    def update(self, now_s: float) -> None:
+        """Reset the idle time if a request arrived since the last call."""
+        request = _current_request(self.transport)
+        if request is not self._last_request:
+            self._last_request, self.idle_since_s = request, now_s
 
     @property
-    def is_waiting(self) -> bool:
-        """Whether it has no request that is being answered, and is no page's."""
+    def is_idle(self) -> bool:
+        """Whether no request is being answered; the websocket of a page is never idle."""
         protocol = self.transport.get_protocol()
         if not hasattr(protocol, "cycle"):
             return False
@@ -100,92 +100,108 @@ class _Connection:
         return cycle is None or bool(cycle.response_complete)
 
 
-def _request(transport: asyncio.Transport) -> object:
-    """Return what stands for the last request of a connection (of uvicorn's protocol of HTTP)."""
+def _current_request(transport: asyncio.Transport) -> object:
+    """Return the object that uvicorn's HTTP protocol keeps for the last request."""
     return getattr(transport.get_protocol(), "cycle", None)
 
 
 class ConnectionLimiter:
-    """All connections of a server.
+    """Limits the connections of a server.
 
     Parameters
     ----------
-    most
-        How many may be open.
+    max_open
+        Number of connections that may be open.
+    max_per_address
+        Number of connections that one address may have open.
     is_proxy
-        Whether an address is a proxy's that is trusted; it has the connections of many visitors.
-    refuse
-        Is called with the reason whenever a connection is ended or not taken.
+        Returns whether an address is that of a trusted proxy, which has the connections of many
+        visitors.
+    on_reject
+        Called with the reason whenever a connection is closed or not accepted.
+    clock
+        Returns the time in seconds.
     """
 
     def __init__(
         self,
-        most: int,
+        max_open: int,
+        max_per_address: int,
         is_proxy: Callable[[str], bool],
-        refuse: Callable[[str], None],
+        on_reject: Callable[[str], None],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._most = most
+        self._max_open = max_open
+        self._max_per_address = max_per_address
         self._is_proxy = is_proxy
-        self._refuse = refuse
+        self._on_reject = on_reject
         self._clock = clock
-        self._open: dict[str, dict[asyncio.Transport, _Connection]] = {}
-        self._opened: dict[str, Bucket] = {}
+        self._open: dict[str, dict[asyncio.Transport, _Connection]] = {}  # by address group
+        self._opened: dict[str, Bucket] = {}  # by address group
 
     @property
     def n_open(self) -> int:
         """Number of open connections."""
-        return sum(len(some) for some in self._open.values())
+        return sum(len(connections) for connections in self._open.values())
 
-    def watch(self, factory: Factory) -> Factory:
-        """Return what makes the protocol of every connection that may be opened."""
-        return lambda: _Door(self, factory)
+    def wrap(self, factory: Factory) -> Factory:
+        """Return a factory of protocols that accept a connection only within the limits."""
+        return lambda: _AdmissionProtocol(self, factory)
 
-    def take(self, transport: asyncio.Transport) -> bool:
-        """Return whether a new connection may stay; for its sake an idle one may be ended."""
+    def admit(self, transport: asyncio.Transport) -> bool:
+        """Count a new connection and return whether it may stay.
+
+        An idle connection may be closed to make room for it.
+        """
         peer = transport.get_extra_info("peername")
         address = str(peer[0]) if isinstance(peer, tuple) else ""
         group = address_group(address)
-        share = 3 * self._most // 4
+        max_of_group = 3 * self._max_open // 4
         if not self._is_proxy(address):
-            share = min(share, MAX_PER_ADDRESS)
-            if self._is_too_fast(group):
-                self._refuse("connections_per_s")
+            max_of_group = min(max_of_group, self._max_per_address)
+            if not self._count_opening(group):
+                self._on_reject("connections_per_s")
                 return False
-        if not self._make_room([group], share):
+        if not self._make_room([group], max_of_group):
             return False
-        if self.n_open >= self._most and not self._make_room(self._by_size(), self._most):
+        if self.n_open >= self._max_open and not self._make_room(
+            self._groups_by_size(), self._max_open
+        ):
             return False
         self._open.setdefault(group, {})[transport] = _Connection(transport, self._clock())
         return True
 
-    def _is_too_fast(self, group: str) -> bool:
-        """Return whether a group opens connections too fast; else one more is reckoned."""
+    def _count_opening(self, group: str) -> bool:
+        """Count one more opened connection of a group; return False if they come too fast."""
         now_s = self._clock()
         new = Bucket(OPEN_BURST, OPENS_PER_S, OPEN_BURST, now_s)
         bucket = self._opened.setdefault(group, new)
         bucket.fill(now_s)
         if bucket.wait_s(1) > 0:
-            return True
+            return False
         bucket.level -= 1
-        return False
+        return True
 
-    def _by_size(self) -> list[str]:
+    def _groups_by_size(self) -> list[str]:
         """Return the groups, the one with the most connections first."""
         return sorted(self._open, key=lambda group: len(self._open[group]), reverse=True)
 
-    def _make_room(self, groups: list[str], most: int) -> bool:
-        """Return whether groups have room for one more; for its sake an idle one may be ended."""
-        if sum(len(self._open.get(group, ())) for group in groups) < most:
+    def _make_room(self, groups: list[str], max_open: int) -> bool:
+        """Return whether groups have room for one more connection, after closing an idle one."""
+        if self._count(groups) < max_open:
             return True
         for group in groups:
             self._drop_closed(group)
-        if sum(len(self._open.get(group, ())) for group in groups) < most:
+        if self._count(groups) < max_open or any(self._close_idle(group) for group in groups):
             return True
-        return any(self._end_idle(group) for group in groups) or self._has_none()
+        self._on_reject("connections")
+        return False
+
+    def _count(self, groups: list[str]) -> int:
+        return sum(len(self._open.get(group, ())) for group in groups)
 
     def sweep(self) -> None:
-        """End the connections that have waited too long for a request; forget the closed ones."""
+        """Close the connections that have been idle too long, and drop the closed ones."""
         now_s = self._clock()
         for group, bucket in list(self._opened.items()):
             bucket.fill(now_s)
@@ -193,50 +209,44 @@ class ConnectionLimiter:
                 del self._opened[group]
         for group in list(self._open):
             self._drop_closed(group)
-            for one in list(self._open.get(group, {}).values()):
-                one.look(now_s)
-                if one.is_waiting and now_s - one.since_s > REQUEST_S:
-                    self._end(group, one, "connection_idle")
+            for connection in list(self._open.get(group, {}).values()):
+                connection.update(now_s)
+                if connection.is_idle and now_s - connection.idle_since_s > IDLE_TIMEOUT_S:
+                    self._close(group, connection, "connection_idle")
 
-    def _has_none(self) -> bool:
-        self._refuse("connections")
-        return False
-
-    def _end_idle(self, group: str) -> bool:
-        """Return whether one of a group that waits for a request was ended, one of the oldest."""
-        waiting = (one for one in self._open.get(group, {}).values() if one.is_waiting)
-        oldest = min(
-            islice(waiting, MAX_IDLE_CANDIDATES), key=lambda one: one.since_s, default=None
-        )
+    def _close_idle(self, group: str) -> bool:
+        """Close the connection of a group that has been idle longest; False if none is idle."""
+        idle = (c for c in self._open.get(group, {}).values() if c.is_idle)
+        oldest = min(islice(idle, MAX_IDLE_CANDIDATES), key=lambda c: c.idle_since_s, default=None)
         if oldest is None:
             return False
-        self._end(group, oldest, "connections")
+        self._close(group, oldest, "connections")
         return True
 
-    def _end(self, group: str, one: _Connection, reason: str) -> None:
-        self._refuse(reason)
-        one.transport.abort()
-        self._open[group].pop(one.transport, None)
+    def _close(self, group: str, connection: _Connection, reason: str) -> None:
+        self._on_reject(reason)
+        connection.transport.abort()
+        self._open[group].pop(connection.transport, None)
 
     def _drop_closed(self, group: str) -> None:
-        some = self._open.get(group, {})
-        for transport in [one for one in some if one.is_closing()]:
-            del some[transport]
-        if not some:
+        connections = self._open.get(group, {})
+        for transport in [transport for transport in connections if transport.is_closing()]:
+            del connections[transport]
+        if not connections:
             self._open.pop(group, None)
 
 
-class _Door(asyncio.Protocol):
-    """The protocol of a connection until it is let in."""
+class _AdmissionProtocol(asyncio.Protocol):
+    """The protocol of a new connection, until the limiter has admitted it."""
 
-    def __init__(self, connections: ConnectionLimiter, factory: Factory) -> None:
-        self._connections = connections
+    def __init__(self, limiter: ConnectionLimiter, factory: Factory) -> None:
+        self._limiter = limiter
         self._factory = factory
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Hand the connection to the server's own protocol, or end it."""
+        """Pass the connection on to the server's own protocol, or close it."""
         assert isinstance(transport, asyncio.Transport)
-        if not self._connections.take(transport):
+        if not self._limiter.admit(transport):
             transport.abort()
             return
         protocol = self._factory()

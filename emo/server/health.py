@@ -1,4 +1,4 @@
-"""What the answer to a health check says besides that the server is there."""
+"""The state of the sandbox in the answers to health checks."""
 
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from dataclasses import dataclass
@@ -14,14 +14,14 @@ COMPLETE, STARTING = "complete", "starting"
 
 
 def describe_sandbox(n_processes: int, missing: Mapping[str, int]) -> str:
-    """Return what the processes that read recordings are not held to, as one line.
+    """Return the restrictions that decoding processes lack, as one line.
 
     Parameters
     ----------
     n_processes
-        How many of them run.
+        Number of running processes.
     missing
-        By restriction the number of those that are not held to it.
+        Number of processes without a restriction, by its name.
     """
     names = [name for name, count in missing.items() if count]
     if names:
@@ -31,27 +31,27 @@ def describe_sandbox(n_processes: int, missing: Mapping[str, int]) -> str:
 
 @dataclass
 class SandboxHeaderMiddleware:
-    """An ASGI application that adds a header to the answers of ``/_stcore/health``.
+    """ASGI middleware that adds the header ``X-Emo-Sandbox`` to answers of ``/_stcore/health``.
 
     Attributes
     ----------
-    sandbox
-        Returns the value of the header.
+    describe
+        Returns the value of the header, see ``describe_sandbox``.
     """
 
     app: App
-    sandbox: Callable[[], str]
+    describe: Callable[[], str]
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
-        """Serve one request."""
+        """Serve one request or connection."""
         if scope["type"] != "http" or not scope["path"].endswith("/_stcore/health"):
             await self.app(scope, receive, send)
             return
 
-        async def answer(message: Message) -> None:
+        async def send_with_header(message: Message) -> None:
             if message["type"] == "http.response.start":
-                fields = [*message.get("headers", ()), (HEADER, self.sandbox().encode())]
-                message = {**message, "headers": fields}
+                headers = [*message.get("headers", ()), (HEADER, self.describe().encode())]
+                message = {**message, "headers": headers}
             await send(message)
 
-        await self.app(scope, receive, answer)
+        await self.app(scope, receive, send_with_header)

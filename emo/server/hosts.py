@@ -1,7 +1,7 @@
-"""Under which names the page is served, and which other pages may speak to it.
+"""Host names under which the page is served, and origins that may send requests.
 
-A page of another site can have its own name lead to this server (DNS rebinding) and then reads
-what it answers. It cannot change the name in the ``Host`` header, so names are checked there.
+A page of another site can point its own name at this server (DNS rebinding) and then read the
+answers.  It cannot change the name in the ``Host`` header, which is therefore checked.
 """
 
 import ipaddress
@@ -14,97 +14,103 @@ PORTS = {"http": 80, "https": 443, "ws": 80, "wss": 443}
 
 @dataclass(frozen=True)
 class AllowedHosts:
-    """Names besides those of this machine under which the page may be asked for.
+    """Host names under which the page is served, besides those of this machine.
 
     Attributes
     ----------
     names
-        Lower-case names or addresses; ``*.example.org`` stands for every name that ends so, ``*``
-        for every name.
+        Lower-case names or addresses; ``*.example.org`` stands for every subdomain of
+        ``example.org``, and ``*`` for every name.
     """
 
     names: frozenset[str] = frozenset()
 
     def allows(self, host: str | None, local: str = "") -> bool:
-        """Return whether a request with this ``Host`` header is answered.
+        """Return whether a request with this ``Host`` header is served.
 
         Parameters
         ----------
         host
-            The header; None where there is none, which no browser does.
+            The header; None if it is missing, which no browser does.
         local
-            The address of this machine at which the request arrived.
+            The address of this machine to which the request was sent.
         """
         if host is None:
             return True
-        name = _name(_split(f"//{host}"))
-        return bool(name) and (_is_own(name, local) or self._lists(name))
+        name = _host_name(_split(f"//{host}"))
+        return bool(name) and (_is_local(name, local) or self._includes(name))
 
     def allows_origin(self, origin: str | None, host: str | None) -> bool:
-        """Return whether the page that sends a request is of this server, or of a listed name."""
+        """Return whether the page that sends a request is of this server or of an allowed name.
+
+        Parameters
+        ----------
+        origin, host
+            The ``Origin`` and ``Host`` headers; None if they are missing.
+        """
         if origin is None:
             return True
-        place, own = _split(origin), _split(f"//{host or ''}")
-        if place is None or place.scheme not in ("http", "https") or not _name(place):
+        sender, own = _split(origin), _split(f"//{host or ''}")
+        if sender is None or sender.scheme not in ("http", "https") or not _host_name(sender):
             return False
-        if own is not None and _name(own) == _name(place):
-            usual = PORTS[place.scheme]
-            if (own.port or usual) == (place.port or usual):
+        if own is not None and _host_name(own) == _host_name(sender):
+            default = PORTS[sender.scheme]
+            if (own.port or default) == (sender.port or default):
                 return True
-        return self._lists(_name(place))
+        return self._includes(_host_name(sender))
 
-    def _lists(self, name: str) -> bool:
+    def _includes(self, name: str) -> bool:
         if "*" in self.names or name in self.names:
             return True
-        return any(name.endswith(one[1:]) for one in self.names if one.startswith("*."))
+        return any(name.endswith(pattern[1:]) for pattern in self.names if pattern.startswith("*."))
 
 
 def parse_hosts(names: Iterable[str]) -> AllowedHosts:
-    """Return the hosts for names as settings give them: with or without scheme and port."""
-    found = set()
+    """Return the allowed hosts for names from settings, with or without scheme and port."""
+    hosts = set()
     for name in names:
         text = name.strip()
         if text.startswith("*"):
-            found.add(text.lower().rstrip("."))
+            hosts.add(text.lower().rstrip("."))
         elif text:
-            place = _split(text if "://" in text else f"//{_bracketed(text)}")
-            found.add(_name(place) or text.lower())
-    return AllowedHosts(frozenset(found))
+            url = _split(text if "://" in text else f"//{_bracketed(text)}")
+            hosts.add(_host_name(url) or text.lower())
+    return AllowedHosts(frozenset(hosts))
 
 
 def _bracketed(text: str) -> str:
-    """Return an address of IPv6 in the brackets that it has in a ``Host`` header."""
+    """Return an IPv6 address in brackets, as a ``Host`` header has it; other text unchanged."""
     return f"[{text}]" if text.count(":") > 1 and not text.startswith("[") else text
 
 
 def _split(text: str) -> SplitResult | None:
-    """Return the parts of an address, None where it holds more than scheme, name and port."""
+    """Return the parts of a URL, None if it has more than a scheme, a host name and a port."""
     try:
-        place = urlsplit(text)
-        _ = place.port  # raises where it is no port
+        url = urlsplit(text)
+        _ = url.port  # raises ValueError if it is not a port
     except ValueError:
         return None
-    extra = place.path not in ("", "/") or place.query or place.fragment or "@" in place.netloc
-    return None if extra else place
+    has_more = url.path not in ("", "/") or url.query or url.fragment or "@" in url.netloc
+    return None if has_more else url
 
 
-def _name(place: SplitResult | None) -> str:
-    if place is None or place.hostname is None:
+def _host_name(url: SplitResult | None) -> str:
+    if url is None or url.hostname is None:
         return ""
-    return place.hostname.lower().rstrip(".")
+    return url.hostname.lower().rstrip(".")
 
 
-def _is_own(name: str, local: str) -> bool:
+def _is_local(name: str, local: str) -> bool:
     if name == "localhost" or name.endswith(".localhost"):
         return True
-    address = _address(name)
-    return address is not None and (address.is_loopback or address == _address(local))
+    address = _parse_address(name)
+    return address is not None and (address.is_loopback or address == _parse_address(local))
 
 
-def _address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+def _parse_address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
     try:
-        found = ipaddress.ip_address(text.partition("%")[0])
+        address = ipaddress.ip_address(text.partition("%")[0])
     except ValueError:
         return None
-    mapped = getattr(found, "ipv4_mapped", None)
-    return mapped or found
+    mapped = getattr(address, "ipv4_mapped", None)
+    return mapped or address

@@ -1,4 +1,4 @@
-"""How much memory there is, and whether the next piece of work fits into it."""
+"""The available memory, and the reservations of tasks in it."""
 
 import os
 import threading
@@ -9,33 +9,36 @@ from pathlib import Path
 from emo.errors import BusyError
 
 USABLE_SHARE = 0.85
-"""Part of the memory that may be used before work is refused."""
+"""Share of the memory that may be in use or reserved."""
 
 RETRY_S = 30
 
 _MB = 2**20
 DECODE_BYTES = 48 * _MB
-"""What the server takes while it receives a recording of the greatest length."""
+"""Peak memory of the server while it receives a decoded recording of the greatest length."""
 
 _OWN_GROUPS, _GROUPS = Path("/proc/self/cgroup"), Path("/sys/fs/cgroup")
 _UNLIMITED = 2**60  # version 1 writes almost 2**63
 
 
 def find_limit_bytes() -> int:
-    """Return the bytes that this machine, or the container around the server, has; 0 if unknown."""
-    found = []
+    """Return the memory of this machine, or of the container around this process, in bytes.
+
+    0 means that it is unknown.
+    """
+    limits = []
     for path in _limit_files():
         try:
-            found.append(int(path.read_text(encoding="ascii")))
+            limits.append(int(path.read_text(encoding="ascii")))
         except (OSError, ValueError):  # "max", or no such file
             continue
     with suppress(OSError, ValueError, AttributeError):
-        found.append(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
-    return min((size for size in found if 0 < size < _UNLIMITED), default=0)
+        limits.append(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
+    return min((size for size in limits if 0 < size < _UNLIMITED), default=0)
 
 
 def _limit_files() -> Iterator[Path]:
-    """Where the limits of the control groups around this process stand, in both versions."""
+    """Yield the limit files of the control groups around this process, of versions 1 and 2."""
     try:
         lines = _OWN_GROUPS.read_text(encoding="utf-8").splitlines()
     except OSError:
@@ -55,17 +58,17 @@ def _limit_files() -> Iterator[Path]:
 
 
 def predict_bytes(duration_s: float) -> float:
-    """Return what features and networks take at their peak for a clip, as measured."""
+    """Return the peak memory of features and classifiers for a clip, in bytes (measured)."""
     return 32 * _MB + 500_000 * duration_s
 
 
 def draw_bytes(duration_s: float) -> float:
-    """Return what the player's pictures and sound take at their peak for a clip, as measured."""
+    """Return the peak memory of the player's images and sound for a clip, in bytes (measured)."""
     return 48 * _MB + 220_000 * duration_s
 
 
 def resident_bytes(pid: int | str = "self") -> int:
-    """Return the memory of a process that is in RAM; 0 where the system does not say."""
+    """Return the resident memory of a process in bytes; 0 where there is no ``/proc``."""
     try:
         pages = int(Path(f"/proc/{pid}/statm").read_text(encoding="ascii").split()[1])
     except (OSError, ValueError, IndexError):
@@ -74,46 +77,46 @@ def resident_bytes(pid: int | str = "self") -> int:
 
 
 class MemoryBudget:
-    """The memory that work takes for a while.
+    """Reserves memory for tasks, and rejects those that do not fit.
 
     Parameters
     ----------
     limit_bytes
-        What there is; 0 where it is not known, and nothing is ever refused.
+        Memory of the server and its decoders; 0 where it is unknown, and no task is rejected.
     processes
-        Returns the ids of the processes beside this one that count too.
-    relieve
-        Drops what can be made anew; called before anything is refused.
+        Returns the ids of the other processes whose memory counts.
+    free_caches
+        Drops values that can be computed again; called before a task is rejected.
     used_bytes
-        Returns what a process has.
+        Returns the memory of a process, given its id or ``"self"``.
     """
 
     def __init__(
         self,
         limit_bytes: int,
         processes: Callable[[], Iterable[int]],
-        relieve: Callable[[], None],
+        free_caches: Callable[[], None],
         used_bytes: Callable[[int | str], int] = resident_bytes,
     ) -> None:
         self.limit_bytes = limit_bytes
         self._processes = processes
-        self._relieve = relieve
+        self._free_caches = free_caches
         self._used_bytes = used_bytes
         self._lock = threading.Lock()
         self._reserved = 0
 
     @contextmanager
-    def take(self, size: float) -> Iterator[None]:
-        """Hold so many bytes for the block.
+    def reserve(self, size: float) -> Iterator[None]:
+        """Reserve a number of bytes for the block.
 
         Raises
         ------
         BusyError
-            They are not there, even without what can be made anew.
+            They are not available, even after the caches were dropped.
         """
         with self._lock:
             if not self._fits(size):
-                self._relieve()
+                self._free_caches()
                 if not self._fits(size):
                     raise BusyError(RETRY_S)
             self._reserved += int(size)

@@ -1,10 +1,8 @@
-"""What stands between the network and the pages: quotas, headers, counts; errors stay inside.
+"""ASGI middleware that protects the pages: host checks, quotas, security headers and metrics.
 
-An ASGI application around another (<https://asgi.readthedocs.io/en/stable/specs/www.html>).
+See <https://asgi.readthedocs.io/en/stable/specs/www.html>.
 """
 
-import base64
-import hashlib
 import logging
 import re
 import time
@@ -14,124 +12,49 @@ from typing import Any
 
 from emo.server import bodies
 from emo.server.bodies import RejectedError, TooSlowError, UploadBody
+from emo.server.headers import NO_STORE, STRICT_TRANSPORT_SECURITY, Headers, security_headers
 from emo.server.hosts import AllowedHosts
 from emo.server.messages import MessageParser, MessageQueue
 from emo.server.quotas import QuotaTracker, Rejection
 from emo.server.telemetry import Telemetry
 
-_INLINE = re.compile(r"<script(?![^>]*\bsrc=)[^>]*>(.*?)</script>", re.DOTALL | re.IGNORECASE)
-
-PERMISSIONS_POLICY = (
-    "accelerometer=()",
-    "autoplay=(self)",
-    "camera=()",
-    "clipboard-write=(self)",
-    "display-capture=()",
-    "fullscreen=(self)",
-    "geolocation=()",
-    "gyroscope=()",
-    "magnetometer=()",
-    "microphone=(self)",
-    "midi=()",
-    "payment=()",
-    "publickey-credentials-get=()",
-    "screen-wake-lock=()",
-    "usb=()",
-    "xr-spatial-tracking=()",
-)
-"""The microphone is for this page alone; what it does not use is for nobody."""
-
-Headers = list[tuple[bytes, bytes]]
-
-
-def content_security_policy(index_html: str) -> str:
-    """The content security policy under which the page with this start runs.
-
-    Scripts come from this server.  The few that stand in the start itself are named by their
-    digest, and the player's is handed to the browser as a blob.  Styles are set by scripts in the
-    page, so they cannot be named one by one.  Nothing is fetched from elsewhere.
-    """
-    digests = " ".join(
-        f"'sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}'"
-        for script in _INLINE.findall(index_html)
-    )
-    rules = {
-        "default-src": "'self'",
-        "script-src": f"'self' blob: {digests}".strip(),
-        "style-src": "'self' 'unsafe-inline'",
-        "img-src": "'self' data: blob:",
-        "font-src": "'self' data:",
-        "media-src": "'self' data: blob:",
-        "connect-src": "'self' data: blob:",
-        "worker-src": "'self' blob:",
-        "frame-src": "'self'",
-        "object-src": "'none'",
-        "base-uri": "'self'",
-        "form-action": "'self'",
-        "frame-ancestors": "'self'",
-    }
-    return "; ".join(f"{name} {sources}" for name, sources in rules.items())
-
-
-def security_headers(policy: str) -> Headers:
-    """Names in lower case, and values, of what stands on every response."""
-    return [
-        (b"content-security-policy", policy.encode()),
-        (b"x-content-type-options", b"nosniff"),
-        (b"x-frame-options", b"SAMEORIGIN"),
-        (b"referrer-policy", b"same-origin"),
-        (b"permissions-policy", ", ".join(PERMISSIONS_POLICY).encode()),
-        (b"cross-origin-opener-policy", b"same-origin"),
-        (b"cross-origin-resource-policy", b"same-origin"),
-    ]
-
-
-STRICT_TRANSPORT_SECURITY = (b"strict-transport-security", b"max-age=31536000")
-"""On what is sent over https besides."""
-
-NO_STORE = (b"cache-control", b"no-store")
-"""On what a person's recording is in."""
-
-
 REJECTION_MESSAGES = {
-    "session_files": "This session has as many files here as it may. Take some away first.",
-    "session_mb": "This session has as much here as it may. Take some files away first.",
-    "address_files": "Your network has as many files here as it may.",
-    "address_mb": "Your network has as much here as it may.",
-    "session_files_per_min": "That were too many files at once.",
-    "session_mb_per_min": "That was too much at once.",
-    "address_files_per_min": "Too many files came from your network at once.",
-    "address_mb_per_min": "Too much came from your network at once.",
-    "address_sessions": "Your network has as many pages open here as it may.",
-    "address_sessions_per_min": "Your network opened too many pages at once.",
+    "session_files": "You have as many files here as allowed. Please remove some first.",
+    "session_mb": "Your files here are as large as allowed. Please remove some first.",
+    "address_files": "Your network has as many files here as allowed.",
+    "address_mb": "The files of your network are as large as allowed.",
+    "session_files_per_min": "You sent too many files in a short time.",
+    "session_mb_per_min": "You sent too much in a short time.",
+    "address_files_per_min": "Your network sent too many files in a short time.",
+    "address_mb_per_min": "Your network sent too much in a short time.",
+    "address_pages": "Your network has as many pages open here as allowed.",
+    "address_pages_per_min": "Your network opened too many pages in a short time.",
     "server_mb": "The server is full.",
-    "server_sessions": "The server has as many visitors as it can serve.",
-    "stopping": "The server is being stopped; another will follow.",
+    "server_pages": "The server has as many visitors as it can serve.",
+    "stopping": "The server is being restarted.",
 }
 FORBIDDEN_RESPONSES = {
     "host": (403, "This page is not served under this name. EMO_HOST lists the names."),
-    "origin": (403, "Another page may not speak to this server."),
-    "two_lengths": (400, "A request has one length, not two."),
-    "id": (400, "The address of this upload is too long, or holds other signs than it may."),
-    "token": (403, "The token of the page is missing. Please load the page again."),
-    "session": (400, "This page is open no longer. Please load it again."),
+    "origin": (403, "Pages of other sites may not send requests to this server."),
+    "two_lengths": (400, "A request may not have both Content-Length and Transfer-Encoding."),
+    "id": (400, "The address of this upload is too long or contains invalid characters."),
+    "token": (403, "This upload does not come from an open page. Please reload the page."),
+    "session": (400, "This upload belongs to no open page. Please reload the page."),
 }
-"""Status and sentence for a request that is not what a page of this server sends."""
-
-NO_LENGTH = "An upload must say its length."
-TOO_SLOW = "The upload took too long."
+TOO_SLOW = "The upload was too slow. Please try again."
+NO_LENGTH = "An upload needs a Content-Length header."
 NOT_FOUND = "Not found."
-BROKEN = "Something went wrong here. It was noted."
+INTERNAL_ERROR = "Something went wrong here. The error was logged."
 
 
-def rejection_message(reason: str, retry_s: int) -> str:
-    """Why a request is refused, and when to come back."""
-    return f"{REJECTION_MESSAGES[reason]} Please try again in {retry_s} s."
+def rejection_message(rejection: Rejection) -> str:
+    """Return why a request is rejected, and when to try again."""
+    return f"{REJECTION_MESSAGES[rejection.reason]} Please try again in {rejection.retry_s} s."
 
 
-def upload_rejection_message(reason: str, retry_s: int) -> str:
-    """The same of an upload, for the page that it was sent from."""
-    return f"A file was not taken. {rejection_message(reason, retry_s)}"
+def upload_rejection_message(rejection: Rejection) -> str:
+    """Return why an upload is rejected, for the page that it was sent from."""
+    return f"A file was not accepted. {rejection_message(rejection)}"
 
 
 Message = MutableMapping[str, Any]
@@ -162,39 +85,45 @@ _ROUTES = (
 
 @dataclass
 class ProtectionMiddleware:
-    """The application, guarded.
+    """ASGI middleware around the pages.
 
     Attributes
     ----------
+    app
+        The application of the pages.
+    quotas
+        Counts files and pages, and rejects those beyond the limits.
+    telemetry
+        Counts requests, rejections and errors.
     policy
-        The content security policy of every response.
+        Content security policy of every response.
     is_stopping
-        Whether new pages and uploads are refused, because the server waits for its end.
-    tell
-        Takes a session and the sentence for whoever looks at its page: why an upload was refused.
+        Returns whether new pages and uploads are rejected because the server is being stopped.
+    notify
+        Takes a session and a sentence to show on its page: why an upload was rejected.
     hosts
-        The names under which the page is served; who asks for another is refused.
+        Host names under which the page is served.
     check_sender
-        Takes a session, the token in the header and that in the cookie of an upload, and returns
-        the status with which it is refused, 0 where it is not.
-    reader
-        Knows which messages a page sends; without one all of them pass.
+        Takes a session, the token in the header and the cookies of an upload; returns the HTTP
+        status with which it is rejected, or 0.
+    parser
+        Parses the messages of pages; without one all messages are passed on.
     """
 
     app: App
-    ledger: QuotaTracker
-    counters: Telemetry
+    quotas: QuotaTracker
+    telemetry: Telemetry
     policy: str
     is_stopping: Callable[[], bool] = field(default=lambda: False)
-    tell: Callable[[str, str], None] = field(default=lambda _, __: None)
+    notify: Callable[[str, str], None] = field(default=lambda _, __: None)
     hosts: AllowedHosts = field(default_factory=AllowedHosts)
     check_sender: Callable[[str, str, str], int] = field(default=lambda *_: 0)
-    reader: MessageParser | None = None
+    parser: MessageParser | None = None
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
-        """Serve one request, or one page for as long as it is open."""
+        """Serve one request, or the websocket of one page until it is closed."""
         if scope["type"] == "http":
-            await self._serve(scope, receive, send)
+            await self._serve_request(scope, receive, send)
         elif scope["type"] == "websocket":
             await self._serve_page(scope, receive, send)
         else:
@@ -202,170 +131,192 @@ class ProtectionMiddleware:
 
     # --- Requests --------------------------------------------------------------------------------
 
-    async def _serve(self, scope: Message, receive: Receive, send: Send) -> None:
+    async def _serve_request(self, scope: Message, receive: Receive, send: Send) -> None:
         route = route_name(scope["path"])
-        answer = _Answer(send, self._headers(scope, route))
+        response = _Response(send, self._headers(scope, route))
         started_s = time.perf_counter()
         try:
-            await self._pass_on(scope, receive, answer)
+            await self._dispatch(scope, receive, response)
         except TooSlowError:
-            self.counters.count("emo_refused_total", reason="too_slow")
-            await answer.say(408, TOO_SLOW)
+            self._count_rejection("too_slow")
+            await response.send_text(408, TOO_SLOW)
         except Exception as error:
-            self.counters.count("emo_errors_total", kind=route, type=type(error).__name__)
+            self.telemetry.errors.labels(route, type(error).__name__).inc()
             LOG.error("request failed", exc_info=error, extra={"route": route})
-            await answer.say(500, BROKEN)
-        took_s = time.perf_counter() - started_s
-        self.counters.count("emo_requests_total", route=route, status=str(answer.status))
-        self.counters.observe("emo_request_seconds", took_s, route=route)
-        if route == "upload" or answer.status >= 500:
-            seen = {"route": route, "method": scope["method"], "status": answer.status}
-            LOG.info("request", extra=seen | {"took_ms": round(1000 * took_s)})
+            await response.send_text(500, INTERNAL_ERROR)
+        duration_s = time.perf_counter() - started_s
+        self.telemetry.requests.labels(route, str(response.status)).inc()
+        self.telemetry.request_duration.labels(route).observe(duration_s)
+        if route == "upload" or response.status >= 500:
+            fields = {"route": route, "method": scope["method"], "status": response.status}
+            LOG.info("request", extra=fields | {"duration_ms": round(1000 * duration_s)})
 
-    async def _pass_on(self, scope: Message, receive: Receive, answer: "_Answer") -> None:
+    async def _dispatch(self, scope: Message, receive: Receive, response: "_Response") -> None:
         path = scope["path"]
         upload = _UPLOAD.search(path)
-        if reason := self._foreign(scope):
-            await self._turn_away(answer, reason)
+        if reason := self._check_host(scope):
+            await self._forbid(response, reason)
         elif _header(scope, b"transfer-encoding") and _header(scope, b"content-length"):
-            await self._turn_away(answer, "two_lengths")
+            await self._forbid(response, "two_lengths")
         elif _HIDDEN.search(path):
-            await answer.say(404, NOT_FOUND)
+            await response.send_text(404, NOT_FOUND)
         elif path.endswith("/_stcore/health") and self.is_stopping():
-            await self._refuse(answer, Rejection("stopping", STOPPING_RETRY_S, 503))
+            await self._reject(response, Rejection("stopping", STOPPING_RETRY_S, 503))
         elif upload and scope["method"] == "PUT":
-            await self._take(upload, scope, receive, answer)
+            await self._check_upload(upload, scope, receive, response)
         else:
-            await self.app(_without_origin(scope), receive, answer)
+            await self.app(_without_origin(scope), receive, response)
 
-    def _foreign(self, scope: Message) -> str:
-        """Return why a request is not for this page: by its host, or by the page that sends it."""
-        host, local = _header(scope, b"host"), scope.get("server")
-        if not self.hosts.allows(host, str(local[0]) if local else ""):
+    def _check_host(self, scope: Message) -> str:
+        """Return why the host or the origin of a request is not allowed; empty if both are."""
+        host, server = _header(scope, b"host"), scope.get("server")
+        if not self.hosts.allows(host, str(server[0]) if server else ""):
             return "host"
         return "" if self.hosts.allows_origin(_header(scope, b"origin"), host) else "origin"
 
-    async def _turn_away(self, answer: "_Answer", reason: str) -> None:
-        self.counters.count("emo_refused_total", reason=reason)
-        await answer.say(*FORBIDDEN_RESPONSES[reason])
+    def _count_rejection(self, reason: str) -> None:
+        self.telemetry.rejected.labels(reason).inc()
 
-    async def _take(
-        self, upload: re.Match[str], scope: Message, receive: Receive, answer: "_Answer"
+    async def _forbid(self, response: "_Response", reason: str) -> None:
+        self._count_rejection(reason)
+        await response.send_text(*FORBIDDEN_RESPONSES[reason])
+
+    async def _reject(self, response: "_Response", rejection: Rejection) -> None:
+        self._count_rejection(rejection.reason)
+        headers = [(b"retry-after", str(rejection.retry_s).encode())]
+        await response.send_text(rejection.status, rejection_message(rejection), headers)
+
+    async def _check_upload(
+        self, upload: re.Match[str], scope: Message, receive: Receive, response: "_Response"
     ) -> None:
-        """Pass an upload on if it is a page's and there is room for it."""
+        """Pass on an upload that belongs to a page and states its length."""
         session, size = upload[1], _content_length(scope)
         status = 0
         if not (_ID.fullmatch(session) and _ID.fullmatch(upload[2])):
-            await self._turn_away(answer, "id")
+            await self._forbid(response, "id")
         elif status := self.check_sender(session, *_tokens(scope)):
             await bodies.discard_body(receive)
-            await self._turn_away(answer, "token" if status == 403 else "session")
+            await self._forbid(response, "token" if status == 403 else "session")
         elif size is None:
-            await answer.say(411, NO_LENGTH)
+            await response.send_text(411, NO_LENGTH)
         else:
-            await self._take_body(session, size, scope, receive, answer)
+            await self._receive_upload(session, size, scope, receive, response)
 
-    async def _take_body(
-        self, session: str, size: int, scope: Message, receive: Receive, answer: "_Answer"
+    async def _receive_upload(
+        self, session: str, size: int, scope: Message, receive: Receive, response: "_Response"
     ) -> None:
-        """Pass an upload on for as long as there is room for it and it comes fast enough."""
-        upload = Rejection("stopping", STOPPING_RETRY_S, 503) if self.is_stopping() else None
-        begun = upload or self.ledger.begin(session, _address(scope), size)
-        if isinstance(begun, Rejection):
+        """Pass on an upload as long as the quotas have room for it and it is fast enough."""
+        rejection = Rejection("stopping", STOPPING_RETRY_S, 503) if self.is_stopping() else None
+        upload = rejection or self.quotas.begin_upload(session, _client_address(scope), size)
+        if isinstance(upload, Rejection):
             await bodies.discard_body(receive)
-            await self._refuse_upload(session, answer, begun)
+            await self._reject_upload(session, response, upload)
             return
-        body = UploadBody(
-            receive, lambda n: self.ledger.arrive(begun, n), self.ledger.limits.upload_s
-        )
-        answer.on_start = lambda: self.ledger.end(begun)  # from here on the session has it
+        body = UploadBody(receive, lambda n: self.quotas.add_bytes(upload, n), bodies.MAX_UPLOAD_S)
+        # Once the application answers, the file counts among the stored ones.
+        response.on_start = lambda: self.quotas.end_upload(upload)
         try:
-            await self.app(_plain_form(_without_origin(scope)), body, answer)
+            await self.app(_with_utf8_form(_without_origin(scope)), body, response)
         except RejectedError as error:
             await bodies.discard_body(receive)
-            await self._refuse_upload(session, answer, error.refusal)
+            await self._reject_upload(session, response, error.rejection)
             return
         finally:
-            self.ledger.end(begun)
-        if answer.status < 300:
-            self.counters.count("emo_uploaded_bytes_total", begun.arrived)
+            self.quotas.end_upload(upload)
+        if response.status < 300:
+            self.telemetry.upload_bytes.inc(upload.arrived)
 
-    async def _refuse_upload(self, session: str, answer: "_Answer", refusal: Rejection) -> None:
-        await self._refuse(answer, refusal)
-        self.tell(session, upload_rejection_message(refusal.reason, refusal.retry_s))
-
-    async def _refuse(self, answer: "_Answer", refusal: Rejection) -> None:
-        self.counters.count("emo_refused_total", reason=refusal.reason)
-        text = rejection_message(refusal.reason, refusal.retry_s)
-        await answer.say(refusal.status, text, [(b"retry-after", str(refusal.retry_s).encode())])
+    async def _reject_upload(
+        self, session: str, response: "_Response", rejection: Rejection
+    ) -> None:
+        await self._reject(response, rejection)
+        self.notify(session, upload_rejection_message(rejection))
 
     def _headers(self, scope: Message, route: str = "") -> Headers:
-        found = security_headers(self.policy)
-        if route == "media":  # somebody's voice: in no cache, also not after they forgot it
-            found.append(NO_STORE)
-        return (
-            [*found, STRICT_TRANSPORT_SECURITY]
-            if scope.get("scheme") in ("https", "wss")
-            else found
-        )
+        headers = security_headers(self.policy)
+        if route == "media":
+            headers.append(NO_STORE)
+        is_secure = scope.get("scheme") in ("https", "wss")
+        return [*headers, STRICT_TRANSPORT_SECURITY] if is_secure else headers
 
     # --- Pages -----------------------------------------------------------------------------------
 
     async def _serve_page(self, scope: Message, receive: Receive, send: Send) -> None:
-        """Hold the page's place for as long as it is open; without one, it is not opened."""
-        address = _address(scope)
-        reason = self._foreign(scope)
+        """Serve the websocket of a page until it is closed, if the quotas allow one more page."""
+        address = _client_address(scope)
+        reason = self._check_host(scope)
         if reason:
-            refusal: Rejection | None = Rejection(reason, 0, FORBIDDEN_RESPONSES[reason][0])
+            rejection: Rejection | None = Rejection(reason, 0, FORBIDDEN_RESPONSES[reason][0])
         elif self.is_stopping():
-            refusal = Rejection("stopping", STOPPING_RETRY_S, 503)
+            rejection = Rejection("stopping", STOPPING_RETRY_S, 503)
         else:
-            refusal = self.ledger.enter(address)
-        status = 101 if refusal is None else refusal.status
-        self.counters.count("emo_requests_total", route="stream", status=str(status))
-        if refusal is not None:
-            await self._deny(scope, receive, send, refusal)
+            rejection = self.quotas.open_page(address)
+        status = 101 if rejection is None else rejection.status
+        self.telemetry.requests.labels("stream", str(status)).inc()
+        if rejection is not None:
+            await self._reject_page(scope, receive, send, rejection)
             return
         try:
-            await self._hold_page(address, scope, receive, send)
+            await self._pass_messages(address, scope, receive, send)
         except Exception as error:
-            self.counters.count("emo_errors_total", kind="stream", type=type(error).__name__)
+            self.telemetry.errors.labels("stream", type(error).__name__).inc()
             LOG.error("a page's connection failed", exc_info=error)
         finally:
-            self.ledger.leave(address)
+            self.quotas.close_page(address)
 
-    async def _hold_page(self, address: str, scope: Message, receive: Receive, send: Send) -> None:
-        if self.reader is None:
+    async def _pass_messages(
+        self, address: str, scope: Message, receive: Receive, send: Send
+    ) -> None:
+        if self.parser is None:
             await self.app(scope, receive, send)
             return
-        inbox = MessageQueue(
+        queue = MessageQueue(
             receive,
-            self.reader,
-            lambda: self.ledger.run_wait_s(address),
-            lambda reason: self.counters.count("emo_refused_total", reason=reason),
+            self.parser,
+            lambda: self.quotas.rerun_wait_s(address),
+            self._count_rejection,
         )
         try:
-            await self.app(_with_own_origin(scope), inbox.receive, send)
+            await self.app(_with_own_origin(scope), queue.receive, send)
         finally:
-            inbox.close()
-            if inbox.close_code:
-                await send({"type": "websocket.close", "code": inbox.close_code})
+            queue.close()
+            if queue.close_code:
+                await send({"type": "websocket.close", "code": queue.close_code})
 
-    async def _deny(self, scope: Message, receive: Receive, send: Send, refusal: Rejection) -> None:
+    async def _reject_page(
+        self, scope: Message, receive: Receive, send: Send, rejection: Rejection
+    ) -> None:
         await receive()  # the request to connect
         if "websocket.http.response" not in (scope.get("extensions") or {}):
-            self.counters.count("emo_refused_total", reason=refusal.reason)
-            await send({"type": "websocket.close", "code": 1013, "reason": refusal.reason})
+            self._count_rejection(rejection.reason)
+            await send({"type": "websocket.close", "code": 1013, "reason": rejection.reason})
             return
-        answer = _Answer(send, self._headers(scope), "websocket.http.response")
-        if refusal.reason in FORBIDDEN_RESPONSES:
-            await self._turn_away(answer, refusal.reason)
+        response = _Response(send, self._headers(scope), "websocket.http.response")
+        if rejection.reason in FORBIDDEN_RESPONSES:
+            await self._forbid(response, rejection.reason)
         else:
-            await self._refuse(answer, refusal)
+            await self._reject(response, rejection)
 
 
-class _Answer:
-    """The way back of one response: it puts the headers on, and knows how far the response is."""
+class _Response:
+    """An ASGI ``send`` that adds headers and records the status.
+
+    Parameters
+    ----------
+    send
+        The server's own ``send``.
+    extra
+        Headers that replace the application's headers of the same names.
+    kind
+        Start of the types of messages.
+
+    Attributes
+    ----------
+    status
+        HTTP status; 0 until the response has started.
+    on_start
+        Called when the response starts.
+    """
 
     def __init__(self, send: Send, extra: Headers, kind: str = "http.response") -> None:
         self._send = send
@@ -379,48 +330,50 @@ class _Answer:
             self.status = message["status"]
             self.on_start()
             names = {name for name, _ in self._extra}
-            kept = [(k, v) for k, v in message.get("headers", ()) if k.lower() not in names]
+            headers = [(k, v) for k, v in message.get("headers", ()) if k.lower() not in names]
             if STRICT_TRANSPORT_SECURITY in self._extra:
-                kept = [(k, _secured(v) if k.lower() == b"set-cookie" else v) for k, v in kept]
-            message = {**message, "headers": [*kept, *self._extra]}
+                headers = [
+                    (k, _secure_cookie(v) if k.lower() == b"set-cookie" else v) for k, v in headers
+                ]
+            message = {**message, "headers": [*headers, *self._extra]}
         await self._send(message)
 
-    async def say(self, status: int, text: str, extra: Headers | None = None) -> None:
-        """Send a sentence; nothing where a response has begun already."""
+    async def send_text(self, status: int, text: str, extra: Headers | None = None) -> None:
+        """Send a sentence, unless a response has started already."""
         if self.status:
             return
         body = text.encode()
-        fields = [
+        headers = [
             (b"content-type", b"text/plain; charset=utf-8"),
             (b"content-length", str(len(body)).encode()),
             (b"cache-control", b"no-store"),
-            # What was not read of a body must not be taken for the next request.
+            # The unread rest of a body must not be parsed as the next request.
             *([(b"connection", b"close")] if self._kind == "http.response" else []),
             *(extra or []),
         ]
-        await self({"type": f"{self._kind}.start", "status": status, "headers": fields})
+        await self({"type": f"{self._kind}.start", "status": status, "headers": headers})
         await self._send({"type": f"{self._kind}.body", "body": body})
 
 
 def route_name(path: str) -> str:
-    """What kind of request a path is, for counts and logs, which hold no path."""
+    """Return the kind of request that a path is, for metrics and logs, which contain no path."""
     return next((name for name, pattern in _ROUTES if pattern.search(path)), "page")
 
 
-def _secured(cookie: bytes) -> bytes:
-    """The cookie for https alone: behind a proxy Streamlit does not know that it is used."""
+def _secure_cookie(cookie: bytes) -> bytes:
+    """Return a cookie with the attribute Secure, which Streamlit omits behind an https proxy."""
     return cookie if b"; secure" in cookie.lower() else cookie + b"; Secure"
 
 
-def _address(scope: Message) -> str:
+def _client_address(scope: Message) -> str:
     client = scope.get("client")
     return str(client[0]) if client else ""
 
 
 def _header(scope: Message, name: bytes) -> str | None:
-    """Return the first header with a lower-case name; None where there is none."""
-    found = (value for key, value in scope["headers"] if key.lower() == name)
-    value = next(found, None)
+    """Return the first header with a lower-case name, or None."""
+    values = (value for key, value in scope["headers"] if key.lower() == name)
+    value = next(values, None)
     return None if value is None else value.decode("latin-1")
 
 
@@ -430,35 +383,37 @@ def _content_length(scope: Message) -> int | None:
 
 
 def _tokens(scope: Message) -> tuple[str, str]:
-    """Return the token in the header of an upload, and all its cookies."""
+    """Return the XSRF token in the header of an upload, and its cookies."""
     return _header(scope, b"x-xsrftoken") or "", _header(scope, b"cookie") or ""
 
 
-def _replaced(scope: Message, name: bytes, value: bytes | None) -> Message:
-    kept = [(key, one) for key, one in scope["headers"] if key.lower() != name]
-    return {**scope, "headers": kept if value is None else [*kept, (name, value)]}
+def _replace_header(scope: Message, name: bytes, value: bytes | None) -> Message:
+    headers = [(key, old) for key, old in scope["headers"] if key.lower() != name]
+    return {**scope, "headers": headers if value is None else [*headers, (name, value)]}
 
 
 def _without_origin(scope: Message) -> Message:
-    """Return a request of which the guard alone has judged the page that sends it.
+    """Return a request without its origin, which this middleware has checked.
 
-    The framework would compare it with this machine's public address, which it asks another
-    server for while everybody waits.
+    Streamlit would compare it with the public address of this machine, for which it asks another
+    server while all visitors wait.
     """
-    return _replaced(scope, b"origin", None)
+    return _replace_header(scope, b"origin", None)
 
 
 def _with_own_origin(scope: Message) -> Message:
-    """Return a page's connection as from this server's page, as which the guard let it in."""
+    """Return the request of a websocket with this server's origin, after the check of its own."""
     if _header(scope, b"origin") is None:
         return scope
     scheme = "https" if scope.get("scheme") == "wss" else "http"
     own = f"{scheme}://{_header(scope, b'host') or ''}"
-    return _replaced(scope, b"origin", own.encode("latin-1"))
+    return _replace_header(scope, b"origin", own.encode("latin-1"))
 
 
-def _plain_form(scope: Message) -> Message:
-    """Return an upload whose names are in UTF-8, whatever character set it claims for them."""
-    kind = _header(scope, b"content-type") or ""
-    parts = [part for part in kind.split(";") if not part.strip().lower().startswith("charset")]
-    return _replaced(scope, b"content-type", ";".join(parts).encode("latin-1"))
+def _with_utf8_form(scope: Message) -> Message:
+    """Return an upload without the character set that its form claims, so that UTF-8 is used."""
+    content_type = _header(scope, b"content-type") or ""
+    parts = [
+        part for part in content_type.split(";") if not part.strip().lower().startswith("charset")
+    ]
+    return _replace_header(scope, b"content-type", ";".join(parts).encode("latin-1"))

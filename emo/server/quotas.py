@@ -1,60 +1,76 @@
-"""How much one session, one address and all visitors together may send, keep and open."""
+"""Quotas on the files, pages and reruns of each session and address.
+
+A page is one open browser tab; a session is a page and its files, which stay for a minute after the
+page is closed.  An address is an IPv4 address, or an IPv6 network of 64 bits, behind which a whole
+class may be.
+"""
 
 import ipaddress
 import math
-import os
 import threading
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
+from collections.abc import Callable
+from dataclasses import dataclass
 
-from emo.errors import SettingError
+from emo.server.settings import Settings
 
 MB = 2**20
-PRUNE_AT = 4096
-"""Number of remembered buckets above which those that are full again are dropped."""
+
+MAX_BUCKETS = 4096
+"""Number of stored token buckets above which the full ones are dropped."""
 
 RERUN_BURST = 40
-"""Times that pages of one address are made anew without a pause."""
+"""Reruns that the pages of one address may request without a pause."""
 
 CHECK_BYTES = 2**20
-"""Bytes of an upload that arrive between two looks at what is full."""
+"""Bytes of an upload that arrive between two checks of the quotas."""
 
-ROUNDING = 1e-6
-"""Of an amount that is missing and does not count."""
+TOLERANCE = 1e-6
+"""Missing amount of a token bucket that counts as none, because levels are sums of floats."""
 
 STORED_RETRY_S = 60
-"""When to ask again where there is no room: a closed tab gives its files back after a minute."""
+"""Retry time where there is no room: the files of a closed page are dropped after a minute."""
+
+SESSION_FILES = 120
+"""Files of one session: the page Compare takes a hundred, and some may be added or replaced."""
+
+SESSIONS_PER_ADDRESS = 3
+"""How many full sessions fit into the room of one address."""
+
+ADDRESS_FILES = 5 * SESSION_FILES
+"""Files of one address: a class of thirty sends twenty each."""
+
+SESSIONS_PER_SERVER = 5
+"""How many full sessions fit into the room of the server."""
+
+SESSION_RATE_SHARE = 0.25
+"""Share of an address's files per minute that one session may send."""
+
+PAGE_OPENS_PER_MIN = 2.0
+"""Openings per minute of each page that an address may have: everyone may reload now and then."""
+
+RERUNS_PER_MIN = 5.0
+"""Reruns per minute of each page that an address may have, in the long run."""
 
 
 @dataclass(frozen=True)
 class Limits:
-    """What is refused from where on; each is set by ``EMO_`` and its name in capitals.
+    """The quotas of sessions, addresses and the server.
 
     Attributes
     ----------
     session_mb, session_files
-        What one session may have on the server at once: a comparison takes a hundred clips.
+        Files that one session may have on the server, by size and number.
     session_mb_per_min, session_files_per_min
-        What one session may send in the long run; at first, as much as it may have.
+        Files that one session may send in the long run; at first, as many as it may have.
     address_mb, address_files, address_mb_per_min, address_files_per_min
-        The same for all sessions of one address, behind which may be a whole class.
-    address_sessions, address_sessions_per_min
-        Pages that one address may have open, and open in a minute.
-    address_runs_per_min
-        How often the pages of one address are made anew in a minute in the long run.
-    server_mb, server_sessions
-        What all visitors together may have on the server, and how many pages may be open.
-    upload_s
-        How long one upload may take, in seconds.
-    at_once, waiting, patience_s
-        Analyses that run at once, that may wait for their turn, and for how many seconds.
-        0 at once means as many as there are cores.
-    memory_mb
-        Memory that the server and its decoders may use; what does not fit is refused.  0 means what
-        the machine or the container has.
-    stop_s
-        How long a stopping server waits for what it has begun, in seconds.
+        The same for all sessions of one address.
+    address_pages, address_pages_per_min
+        Pages that one address may have open, and may open in a minute.
+    address_reruns_per_min
+        Reruns that all pages of one address may request, in the long run.
+    server_mb, server_pages
+        Files and open pages of all visitors.
     """
 
     session_mb: float = 200
@@ -65,47 +81,42 @@ class Limits:
     address_files: float = 600
     address_mb_per_min: float = 600
     address_files_per_min: float = 240
-    address_sessions: float = 64
-    address_sessions_per_min: float = 120
-    address_runs_per_min: float = 300
+    address_pages: float = 64
+    address_pages_per_min: float = 128
+    address_reruns_per_min: float = 320
     server_mb: float = 1000
-    server_sessions: float = 400
-    upload_s: float = 120
-    at_once: float = 0
-    waiting: float = 32
-    patience_s: float = 20
-    memory_mb: float = 0
-    stop_s: float = 20
+    server_pages: float = 400
 
 
-def read_limits(environ: Mapping[str, str] | None = None) -> Limits:
-    """The limits, with those that the environment sets.
+def derive_limits(settings: Settings, max_pages: float = math.inf) -> Limits:
+    """Return the quotas that follow from the settings.
 
-    Raises
-    ------
-    SettingError
-        One of them is no number, or less than nothing.
+    Parameters
+    ----------
+    max_pages
+        Number of pages that the process can hold open.
     """
-    environ = os.environ if environ is None else environ
-    found: dict[str, float] = {}
-    for field in fields(Limits):
-        name = f"EMO_{field.name.upper()}"
-        text = environ.get(name)
-        if text is None:
-            continue
-        try:
-            value = float(text)
-        except ValueError:
-            value = math.nan
-        if not (math.isfinite(value) and value >= 0):
-            raise SettingError(f"{name} is {text!r}. Please give a number from 0 on.")
-        found[field.name] = value
-    return Limits(**found)
+    address_mb = SESSIONS_PER_ADDRESS * settings.session_mb
+    return Limits(
+        session_mb=settings.session_mb,
+        session_files=SESSION_FILES,
+        session_mb_per_min=settings.session_mb,
+        session_files_per_min=SESSION_RATE_SHARE * settings.address_files_per_min,
+        address_mb=address_mb,
+        address_files=ADDRESS_FILES,
+        address_mb_per_min=address_mb,
+        address_files_per_min=settings.address_files_per_min,
+        address_pages=settings.address_pages,
+        address_pages_per_min=PAGE_OPENS_PER_MIN * settings.address_pages,
+        address_reruns_per_min=RERUNS_PER_MIN * settings.address_pages,
+        server_mb=SESSIONS_PER_SERVER * settings.session_mb,
+        server_pages=min(settings.max_pages, max_pages),
+    )
 
 
 @dataclass(frozen=True)
 class Rejection:
-    """Why something is refused, and after how many seconds it may be asked for again."""
+    """The reason for a rejection (the name of a limit), the time to retry, and the HTTP status."""
 
     reason: str
     retry_s: int
@@ -114,7 +125,13 @@ class Rejection:
 
 @dataclass
 class Bucket:
-    """Room that fills again by itself: what was taken of it, and when that was reckoned."""
+    """A token bucket: it holds up to ``capacity`` tokens and gains ``per_s`` of them each second.
+
+    Attributes
+    ----------
+    level
+        Number of tokens at the time ``at_s``.
+    """
 
     capacity: float
     per_s: float
@@ -122,40 +139,47 @@ class Bucket:
     at_s: float
 
     def fill(self, now_s: float) -> None:
-        """Add what has come back since the last reckoning."""
+        """Add the tokens gained since the last call."""
         self.level = min(self.capacity, self.level + max(0.0, now_s - self.at_s) * self.per_s)
         self.at_s = now_s
 
     def wait_s(self, amount: float) -> float:
-        """Seconds until there is room for the amount; at once where it is all that ever fits."""
+        """Return the seconds until an amount of tokens is available.
+
+        An amount above the capacity needs a full bucket.
+        """
         missing = min(amount, self.capacity) - self.level
-        if missing <= ROUNDING:
+        if missing <= TOLERANCE:
             return 0.0
         return missing / self.per_s if self.per_s > 0 else STORED_RETRY_S
 
 
 @dataclass(eq=False)
 class Upload:
-    """An upload on its way.
+    """An upload in progress.
 
     Attributes
     ----------
+    group
+        Address group of the sender, see ``address_group``.
     announced, arrived
-        Its bytes as it says, and those that have come so far.  Only these take room.
-    refusal
-        Why it may not go on, once it may not.
+        Content length, and number of bytes that arrived.  Only the latter count.
+    checked
+        Value of ``arrived`` at the last check of the quotas.
+    rejection
+        Why the upload must stop, once it must.
     """
 
     session: str
     group: str
     announced: int
     arrived: int = 0
-    reckoned: int = 0
-    refusal: Rejection | None = None
+    checked: int = 0
+    rejection: Rejection | None = None
 
 
 def address_group(address: str) -> str:
-    """Whom an address is reckoned to: itself, or of IPv6 the network of 64 bits it is in."""
+    """Return what an address is counted as: itself, or the 64-bit network of an IPv6 address."""
     try:
         parsed = ipaddress.ip_address(address)
     except ValueError:
@@ -168,184 +192,190 @@ def address_group(address: str) -> str:
 
 
 class QuotaTracker:
-    """What every session and address has sent, has on the server, and is sending.
-
-    Time is the monotonic clock's, so that a change of the system's clock gives nobody more or less.
+    """Counts the files, bytes, pages and reruns of every session and address.
 
     Parameters
     ----------
-    held
-        The number and the bytes of the files that a session has on the server.
+    limits
+        The quotas.
+    stored
+        Returns the number and the total size in bytes of the files that a session has stored.
+    clock
+        Returns the time in seconds; monotonic, so that a change of the system's clock changes no
+        quota.
     """
 
     def __init__(
         self,
         limits: Limits,
-        held: Callable[[str], tuple[int, int]],
+        stored: Callable[[str], tuple[int, int]],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.limits = limits
-        self._held = held
+        self._stored = stored
         self._clock = clock
         self._lock = threading.Lock()
         self._buckets: dict[tuple[str, str], Bucket] = {}
-        self._coming: dict[str, list[Upload]] = {}  # by session, the oldest first
-        self._sessions: dict[str, set[str]] = {}  # by address: those that sent files
-        self._open: dict[str, int] = {}  # by address: open pages
+        self._uploads: dict[str, list[Upload]] = {}  # by session, the oldest first
+        self._sessions: dict[str, set[str]] = {}  # by address group: those that sent files
+        self._pages: dict[str, int] = {}  # by address group: number of open pages
 
-    def begin(self, session: str, address: str, announced: int) -> Upload | Rejection:
-        """Return the upload that may now come, or why it may not; `end` must follow.
+    def begin_upload(self, session: str, address: str, announced: int) -> Upload | Rejection:
+        """Start an upload, or return why it is rejected.  Call ``end_upload`` when it is over.
 
         Parameters
         ----------
         announced
-            Its bytes as it says.  They must fit beside what is there, and take no room from others.
+            Content length in bytes.  It must fit beside the stored files, but reserves no room.
         """
         with self._lock:
             group = address_group(address)
             self._sessions.setdefault(group, set()).add(session)
-            refusal = self._too_many(session, group) or self._full(session, group, announced)
-            refusal = refusal or self._too_fast(session, group, announced)
-            if refusal is not None:
-                return refusal
+            rejection = self._check_count(session, group) or self._check_size(
+                session, group, announced
+            )
+            rejection = rejection or self._check_rates(session, group, announced)
+            if rejection is not None:
+                return rejection
             upload = Upload(session, group, announced)
-            self._coming.setdefault(session, []).append(upload)
+            self._uploads.setdefault(session, []).append(upload)
             return upload
 
-    def arrive(self, upload: Upload, size: int) -> Rejection | None:
-        """Return None if so many more bytes of an upload may be kept, else why not.
+    def add_bytes(self, upload: Upload, size: int) -> Rejection | None:
+        """Count bytes of an upload that arrived; return why the upload must stop, if it must.
 
-        Where a session's uploads at the same time do not all fit, those that began last give way,
-        so that the others can be completed.
+        If the concurrent uploads of a session do not all fit, the last to begin are rejected, so
+        that the first can be completed.
         """
         with self._lock:
             upload.arrived += size
-            for name, who in (("session_mb", upload.session), ("address_mb", upload.group)):
-                self._rate(name, who).level -= size
-            is_whole = upload.arrived >= upload.announced
-            if is_whole or upload.arrived - upload.reckoned >= CHECK_BYTES:
-                upload.reckoned = upload.arrived
-                self._make_room(upload)
-            return upload.refusal
+            for name, owner in (("session_mb", upload.session), ("address_mb", upload.group)):
+                self._rate_bucket(name, owner).level -= size
+            is_complete = upload.arrived >= upload.announced
+            if is_complete or upload.arrived - upload.checked >= CHECK_BYTES:
+                upload.checked = upload.arrived
+                self._reject_overflow(upload)
+            return upload.rejection
 
-    def end(self, upload: Upload) -> None:
-        """Take an upload that arrived, or will not, from those on their way."""
+    def end_upload(self, upload: Upload) -> None:
+        """Remove an upload that is stored or was cancelled; a second call does nothing."""
         with self._lock:
-            uploads = self._coming.get(upload.session, [])
+            uploads = self._uploads.get(upload.session, [])
             if upload in uploads:
                 uploads.remove(upload)
             if not uploads:
-                self._coming.pop(upload.session, None)
+                self._uploads.pop(upload.session, None)
 
-    def _make_room(self, upload: Upload) -> None:
-        while upload.refusal is None:
-            refusal = self._full(upload.session, upload.group, 0)
-            if refusal is None:
+    def _reject_overflow(self, upload: Upload) -> None:
+        while upload.rejection is None:
+            rejection = self._check_size(upload.session, upload.group, 0)
+            if rejection is None:
                 return
-            there = [one for one in self._coming[upload.session] if one.refusal is None]
-            last = there[-1] if refusal.reason == "session_mb" else upload
-            last.refusal = refusal
+            active = [u for u in self._uploads[upload.session] if u.rejection is None]
+            last = active[-1] if rejection.reason == "session_mb" else upload
+            last.rejection = rejection
 
-    def run_wait_s(self, address: str) -> float:
-        """Return 0.0 if a page of the address may be made anew now, else the seconds until then."""
+    def rerun_wait_s(self, address: str) -> float:
+        """Count a rerun of a page and return 0.0, or return the seconds until one is allowed."""
         with self._lock:
-            per_min = self.limits.address_runs_per_min
-            bucket = self._bucket("runs", address_group(address), RERUN_BURST, per_min)
+            per_min = self.limits.address_reruns_per_min
+            bucket = self._bucket("reruns", address_group(address), RERUN_BURST, per_min)
             wait_s = bucket.wait_s(1)
             if wait_s <= 0:
                 bucket.level -= 1
             return wait_s
 
-    def enter(self, address: str) -> Rejection | None:
-        """None if one more page may be opened, else why not; `leave` must follow."""
+    def open_page(self, address: str) -> Rejection | None:
+        """Count an opened page, or return why it is rejected.  Call ``close_page`` afterwards."""
         limits, group = self.limits, address_group(address)
         with self._lock:
-            if sum(self._open.values()) >= limits.server_sessions:
-                return Rejection("server_sessions", STORED_RETRY_S, 503)
-            if self._open.get(group, 0) >= limits.address_sessions:
-                return Rejection("address_sessions", STORED_RETRY_S)
-            capacity = max(limits.address_sessions, 1)
-            rate = self._bucket("pages", group, capacity, limits.address_sessions_per_min)
-            wait_s = rate.wait_s(1)
+            if sum(self._pages.values()) >= limits.server_pages:
+                return Rejection("server_pages", STORED_RETRY_S, 503)
+            if self._pages.get(group, 0) >= limits.address_pages:
+                return Rejection("address_pages", STORED_RETRY_S)
+            capacity = max(limits.address_pages, 1)
+            bucket = self._bucket("pages", group, capacity, limits.address_pages_per_min)
+            wait_s = bucket.wait_s(1)
             if wait_s > 0:
-                return Rejection("address_sessions_per_min", math.ceil(wait_s))
-            rate.level -= 1
-            self._open[group] = self._open.get(group, 0) + 1
+                return Rejection("address_pages_per_min", math.ceil(wait_s))
+            bucket.level -= 1
+            self._pages[group] = self._pages.get(group, 0) + 1
         return None
 
-    def leave(self, address: str) -> None:
-        """Nothing; a page was closed."""
+    def close_page(self, address: str) -> None:
+        """Count a closed page."""
         group = address_group(address)
         with self._lock:
-            self._open[group] = self._open.get(group, 0) - 1
-            if self._open[group] <= 0:
-                del self._open[group]
+            self._pages[group] = self._pages.get(group, 0) - 1
+            if self._pages[group] <= 0:
+                del self._pages[group]
 
     @property
-    def n_open(self) -> int:
+    def n_pages(self) -> int:
         """Number of open pages."""
         with self._lock:
-            return sum(self._open.values())
+            return sum(self._pages.values())
 
     def _usage(self, session: str) -> tuple[int, int]:
-        files, size = self._held(session)
-        coming = [one for one in self._coming.get(session, ()) if one.refusal is None]
-        return files + len(coming), size + sum(one.arrived for one in coming)
+        """Return the number and the size in bytes of a session's files, uploads included."""
+        n_files, size = self._stored(session)
+        uploads = [u for u in self._uploads.get(session, ()) if u.rejection is None]
+        return n_files + len(uploads), size + sum(u.arrived for u in uploads)
 
-    def _full(self, session: str, group: str, size: int) -> Rejection | None:
-        """Return why there is no room for so many bytes more, if there is none."""
+    def _check_size(self, session: str, group: str, size: int) -> Rejection | None:
+        """Return the rejection of a number of bytes more, None if there is room for them."""
         limits = self.limits
         if self._usage(session)[1] + size > limits.session_mb * MB:
             return Rejection("session_mb", STORED_RETRY_S)
-        usage = {one: self._usage(one) for others in self._sessions.values() for one in others}
-        for sessions in self._sessions.values():  # those that have nothing left are forgotten
-            sessions -= {one for one in sessions if usage[one] == (0, 0) and one != session}
-        if sum(usage[one][1] for one in self._sessions[group]) + size > limits.address_mb * MB:
+        usage = {s: self._usage(s) for sessions in self._sessions.values() for s in sessions}
+        for sessions in self._sessions.values():  # drop those that have no files left
+            sessions -= {s for s in sessions if usage[s] == (0, 0) and s != session}
+        if sum(usage[s][1] for s in self._sessions[group]) + size > limits.address_mb * MB:
             return Rejection("address_mb", STORED_RETRY_S)
-        self._sessions = {key: kept for key, kept in self._sessions.items() if kept}
+        self._sessions = {key: sessions for key, sessions in self._sessions.items() if sessions}
         if sum(used for _, used in usage.values()) + size > limits.server_mb * MB:
             return Rejection("server_mb", STORED_RETRY_S, 503)
         return None
 
-    def _too_many(self, session: str, group: str) -> Rejection | None:
-        """Return why there is no place for a file more, if there is none."""
+    def _check_count(self, session: str, group: str) -> Rejection | None:
+        """Return the rejection of one file more, None if it is allowed."""
         if self._usage(session)[0] >= self.limits.session_files:
             return Rejection("session_files", STORED_RETRY_S)
-        n_files = sum(self._usage(one)[0] for one in self._sessions[group])
+        n_files = sum(self._usage(s)[0] for s in self._sessions[group])
         if n_files >= self.limits.address_files:
             return Rejection("address_files", STORED_RETRY_S)
         return None
 
-    def _too_fast(self, session: str, group: str, size: int) -> Rejection | None:
-        """Return why so many bytes come too soon, if they do; else the file is reckoned."""
-        files: list[Bucket] = []
-        for whose, who in (("session", session), ("address", group)):
-            for what, amount in (("files", 1.0), ("mb", float(size))):
-                bucket = self._rate(f"{whose}_{what}", who)
+    def _check_rates(self, session: str, group: str, size: int) -> Rejection | None:
+        """Count a file of a size; return its rejection if files or bytes come too fast."""
+        file_buckets: list[Bucket] = []
+        for scope, owner in (("session", session), ("address", group)):
+            for unit, amount in (("files", 1.0), ("mb", float(size))):
+                bucket = self._rate_bucket(f"{scope}_{unit}", owner)
                 wait_s = bucket.wait_s(amount)
                 if wait_s > 0:
-                    return Rejection(f"{whose}_{what}_per_min", math.ceil(wait_s))
-                if what == "files":
-                    files.append(bucket)
-        for bucket in files:  # bytes are reckoned as they arrive
+                    return Rejection(f"{scope}_{unit}_per_min", math.ceil(wait_s))
+                if unit == "files":
+                    file_buckets.append(bucket)
+        for bucket in file_buckets:  # bytes are counted as they arrive
             bucket.level -= 1
         return None
 
-    def _rate(self, name: str, who: str) -> Bucket:
-        """Return the bucket of a limit that holds for a session or an address."""
+    def _rate_bucket(self, name: str, owner: str) -> Bucket:
+        """Return the bucket of a limit of a session or an address group; bytes, not MB."""
         unit = MB if name.endswith("_mb") else 1
         capacity = getattr(self.limits, name) * unit
-        return self._bucket(name, who, capacity, getattr(self.limits, f"{name}_per_min") * unit)
+        return self._bucket(name, owner, capacity, getattr(self.limits, f"{name}_per_min") * unit)
 
-    def _bucket(self, what: str, who: str, capacity: float, per_min: float) -> Bucket:
+    def _bucket(self, name: str, owner: str, capacity: float, per_min: float) -> Bucket:
         now_s = self._clock()
-        if len(self._buckets) > PRUNE_AT:
+        if len(self._buckets) > MAX_BUCKETS:
             for bucket in self._buckets.values():
                 bucket.fill(now_s)
-            full = [key for key, one in self._buckets.items() if one.level >= one.capacity]
+            full = [key for key, bucket in self._buckets.items() if bucket.level >= bucket.capacity]
             for key in full:
                 del self._buckets[key]
         new = Bucket(capacity, per_min / 60, capacity, now_s)
-        bucket = self._buckets.setdefault((what, who), new)
+        bucket = self._buckets.setdefault((name, owner), new)
         bucket.fill(now_s)
         return bucket

@@ -1,4 +1,4 @@
-"""Standard error as lines of JSON, whoever writes to it: libraries in C write past every logger."""
+"""Standard error as lines of JSON, also for C libraries, which bypass Python's logging."""
 
 import atexit
 import contextlib
@@ -11,33 +11,39 @@ import time
 from typing import IO, TextIO
 
 MAX_CHARACTERS = 500
-"""Of a line that is no JSON."""
+"""Characters of a line that is not JSON; the rest is cut off."""
 
 DRAIN_S = 1.0
+"""How long the end of the process waits for the last lines."""
 
 
 def redirect_to_json() -> TextIO:
-    """Return a stream to standard error as it was; from now on other lines pass through a frame.
+    """Redirect standard error through a thread that makes every line JSON.
 
-    A line that is JSON passes as it is, and any other as the event of one.
+    Lines that are JSON objects pass unchanged.
+
+    Returns
+    -------
+    TextIO
+        A stream to the original standard error, for lines that are JSON already.
     """
-    before = os.dup(2)
-    reads, writes = os.pipe()
-    os.dup2(writes, 2)
-    os.close(writes)
-    direct = os.fdopen(before, "w", buffering=1, encoding="utf-8", errors="backslashreplace")
+    original = os.dup(2)
+    read_end, write_end = os.pipe()
+    os.dup2(write_end, 2)
+    os.close(write_end)
+    stream = os.fdopen(original, "w", buffering=1, encoding="utf-8", errors="backslashreplace")
     if faulthandler.is_enabled():
-        faulthandler.enable(direct)
-    passing = threading.Thread(
-        target=_pass_on, args=(os.fdopen(reads, "rb"), direct), name="stderr", daemon=True
+        faulthandler.enable(stream)
+    thread = threading.Thread(
+        target=_copy_lines, args=(os.fdopen(read_end, "rb"), stream), name="stderr", daemon=True
     )
-    passing.start()
-    atexit.register(_end, before, passing)
-    return direct
+    thread.start()
+    atexit.register(_drain, original, thread)
+    return stream
 
 
 def to_json_line(line: str) -> str:
-    """Return a line as it is where it is an object of JSON, else an object that holds it."""
+    """Return a line unchanged if it is a JSON object, else an object that contains it."""
     with contextlib.suppress(ValueError):
         if isinstance(json.loads(line), dict):
             return line
@@ -47,17 +53,17 @@ def to_json_line(line: str) -> str:
     return json.dumps(event)
 
 
-def _pass_on(lines: IO[bytes], direct: TextIO) -> None:
+def _copy_lines(lines: IO[bytes], stream: TextIO) -> None:
     for raw in lines:
         line = raw.decode("utf-8", "backslashreplace").rstrip()
         if line:
             with contextlib.suppress(OSError, ValueError):
-                direct.write(to_json_line(line) + "\n")
+                stream.write(to_json_line(line) + "\n")
 
 
-def _end(before: int, passing: threading.Thread) -> None:
-    """Let what was written last come out."""
+def _drain(original: int, thread: threading.Thread) -> None:
+    """Wait for the last lines to be written."""
     with contextlib.suppress(OSError, ValueError):
         sys.stderr.flush()
-    os.dup2(before, 2)  # closes the pipe
-    passing.join(DRAIN_S)
+    os.dup2(original, 2)  # closes the pipe, so that the thread ends
+    thread.join(DRAIN_S)

@@ -54,6 +54,19 @@ def follow(work: Coroutine[Any, Any, Any]) -> Any:
     return asyncio.run(work)
 
 
+START = """
+import sys
+from streamlit.web.cli import main
+sys.argv = ["streamlit", "run", *sys.argv[1:]]
+main()
+"""
+
+
+def with_quotas(**constants: float) -> tuple[str, str]:
+    """Return a command that runs Streamlit with other constants in ``emo.server.quotas``."""
+    return "-c", f"from emo.server import quotas\nvars(quotas).update({constants!r})\n{START}"
+
+
 @pytest.fixture(scope="module")
 def metrics_port() -> int:
     return streamlit_client.free_port()
@@ -61,17 +74,15 @@ def metrics_port() -> int:
 
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory, metrics_port: int) -> Iterator[Served]:
-    """A server with its usual quotas, but that it takes visits from one address fast."""
+    """Serve the app with the default quotas of a session; all visitors share one address."""
     environ = {
         "EMO_METRICS_PORT": str(metrics_port),
-        "EMO_ADDRESS_SESSIONS_PER_MIN": "100000",
-        "EMO_ADDRESS_MB": "5000",
-        "EMO_ADDRESS_FILES": "5000",
-        "EMO_ADDRESS_RUNS_PER_MIN": "5000",
+        "EMO_ADDRESS_PAGES": "100000",
         "STREAMLIT_SERVER_DISCONNECTED_SESSION_TTL": str(TTL_S),
     }
     log = tmp_path_factory.mktemp("server") / "log.txt"
-    with streamlit_client.serve(log, environ) as served:
+    command = with_quotas(SESSIONS_PER_ADDRESS=25, ADDRESS_FILES=5000)
+    with streamlit_client.serve(log, environ, command=command) as served:
         yield served
 
 
@@ -111,8 +122,8 @@ def test_what_was_forgotten_is_on_the_server_no_longer(tmp_path):
             await one.press(compare_text.FORGET_LABEL)
             assert (await one.upload("e.wav", clip(190.0)))[0] == 204
 
-    limits = {"EMO_SESSION_FILES": "1", "EMO_SESSION_FILES_PER_MIN": "100000"}
-    with streamlit_client.serve(tmp_path / "log.txt", limits) as served:
+    command = with_quotas(SESSION_FILES=1, SESSION_RATE_SHARE=1000)
+    with streamlit_client.serve(tmp_path / "log.txt", command=command) as served:
         follow(send(served.port))
 
 
@@ -122,12 +133,13 @@ def test_the_page_says_why_an_upload_was_refused(tmp_path):
             assert await one.give("a.wav", clip(150.0))
             assert (await one.upload("b.wav", clip(160.0)))[0] == 429
             await one.watch()
-            assert "A file was not taken. This session has as many files here as" in one.page
+            assert "A file was not accepted. You have as many files here as" in one.page
             assert one.verdict  # the answer to the first is still there
             await one.run()
-            assert "A file was not taken." in one.page  # another file may have come through
+            assert "A file was not accepted." in one.page  # another file may have come through
 
-    with streamlit_client.serve(tmp_path / "log.txt", {"EMO_SESSION_FILES": "1"}) as served:
+    command = with_quotas(SESSION_FILES=1)
+    with streamlit_client.serve(tmp_path / "log.txt", command=command) as served:
         follow(send(served.port))
 
 
@@ -256,14 +268,14 @@ def test_counters_are_at_their_own_address_on_this_machine_alone(served, metrics
     follow(give())
     after = streamlit_client.metrics(metrics_port)
     for name in (
-        'emo_work_seconds_count{kind="decode"}',
-        'emo_work_seconds_count{kind="predict"}',
+        'emo_task_duration_seconds_count{kind="decode"}',
+        'emo_task_duration_seconds_count{kind="predict"}',
         'emo_errors_total{kind="decode",type="NotAudioError"}',
         'emo_requests_total{route="upload",status="204"}',
         'emo_requests_total{route="stream",status="101"}',
     ):
         assert after.get(name, 0) > before.get(name, 0), name
-    assert after["emo_resident_bytes"] > 10 * MB
+    assert after["process_resident_memory_bytes"] > 10 * MB
     listening = Path("/proc/net/tcp").read_text(encoding="ascii").splitlines()[1:]
     bound = [row.split()[1] for row in listening if row.split()[3] == "0A"]
     assert f"0100007F:{metrics_port:04X}" in bound
@@ -282,7 +294,7 @@ def test_health_says_what_the_processes_that_read_are_not_held_to(served, metric
     names = [
         name
         for name in sandbox.RESTRICTIONS
-        if counted[f'emo_sandbox_missing{{restriction="{name}"}}']
+        if counted[f'emo_sandbox_unrestricted_processes{{restriction="{name}"}}']
     ]
     assert said == (f"without {', '.join(names)}" if names else "complete")
 
@@ -307,7 +319,7 @@ def test_the_visitors_address_counts_where_a_proxy_that_is_trusted_names_it(
                     found.append(refused.response.status_code if has_time else -1)
             return found
 
-    limits = {"EMO_ADDRESS_SESSIONS": "1", "FORWARDED_ALLOW_IPS": trusted}
+    limits = {"EMO_ADDRESS_PAGES": "1", "FORWARDED_ALLOW_IPS": trusted}
     with streamlit_client.serve(tmp_path / "log.txt", limits) as served:
         assert follow(come(served.port)) == statuses
 
@@ -367,7 +379,7 @@ def test_a_thousand_connects_and_disconnects_leave_nothing_behind(served, metric
     before_mb = served.resident_mb
     follow(come_and_go(1000))
     assert settle(served, before_mb + 20) < before_mb + 20
-    assert streamlit_client.metrics(metrics_port)["emo_pages_open"] == 0
+    assert streamlit_client.metrics(metrics_port)["emo_open_pages"] == 0
 
     async def works() -> str:
         async with streamlit_client.visit(served.port) as one:
@@ -421,19 +433,17 @@ def test_a_read_only_disk_stops_nothing(tmp_path):
         assert follow(one_answer(served.port, loud(130.0)))
 
 
-JUMPY = """
-import itertools, sys, time
+JUMPING_CLOCK = f"""
+import itertools, time
 real, n = time.time, itertools.count()
 time.time = lambda: real() + (0, 10 * 365 * 86400, -86400)[next(n) // 5 % 3]
-from streamlit.web.cli import main
-sys.argv = ["streamlit", "run", *sys.argv[1:]]
-main()
+{START}
 """
 
 
 def test_a_clock_that_jumps_stops_nothing(tmp_path):
     """The system's clock goes ten years on and a day back, over and over."""
-    with streamlit_client.serve(tmp_path / "log.txt", command=("-c", JUMPY)) as served:
+    with streamlit_client.serve(tmp_path / "log.txt", command=("-c", JUMPING_CLOCK)) as served:
         first = follow(one_answer(served.port, clip(150.0)))
         assert first
         assert follow(one_answer(served.port, clip(150.0))) == first
@@ -454,22 +464,21 @@ def small_page() -> None:
 
 
 def test_a_page_that_may_not_be_answered_says_when_to_come_back_and_then_is(monkeypatch):
-    gate = ConcurrencyLimiter(1, 0, 0.0)
-    gate.running = 1  # somebody is inside
-    monkeypatch.setattr(common, "gate", lambda: gate)
+    full = ConcurrencyLimiter(1, 0, 0.0)
+    full.n_running = 1
+    monkeypatch.setattr(common, "limiter", lambda: full)
     app = AppTest.from_function(small_page).run()
     assert [one.value for one in app.warning] == [app_text.busy(1)]
     assert not app.exception
     assert not app.text
-    gate.running = 0
+    full.n_running = 0
     app.button(key="try-again").click().run()
     assert not app.warning
     assert app.text[0].value == "answered"
 
 
 def test_long_work_lets_others_in_between_its_steps():
-    gate_now = limiter()
-    running = [gate_now.running for _ in common.turns("timeline", iter([1, 2, 3]))]
+    running = [limiter().n_running for _ in common.turns("timeline", iter([1, 2, 3]))]
     assert running == [0, 0, 0]  # between two steps its place is free
 
 
@@ -477,7 +486,7 @@ def test_long_work_lets_others_in_between_its_steps():
 
 
 def test_who_comes_when_too_many_wait_is_told_when_to_come_back(tmp_path):
-    limits = {"EMO_AT_ONCE": "1", "EMO_WAITING": "0"}
+    limits = {"EMO_MAX_CONCURRENT": "1", "EMO_QUEUE_SIZE": "0"}
 
     async def crowd(port: int) -> list[Visitor]:
         async with (
@@ -504,7 +513,9 @@ def test_an_answer_that_is_being_made_is_given_before_the_server_stops(tmp_path)
     async def stop_midway(served: Served) -> str:
         async with streamlit_client.visit(served.port) as one:
             giving = asyncio.create_task(one.give(NAME, loud(120.0)))
-            while not (await asyncio.to_thread(streamlit_client.metrics, port))["emo_work_running"]:
+            while not (await asyncio.to_thread(streamlit_client.metrics, port))[
+                "emo_running_tasks"
+            ]:
                 await asyncio.sleep(0.005)
             served.process.send_signal(signal.SIGTERM)
             while (await asyncio.to_thread(served.get, "/_stcore/health"))[0] != 503:
@@ -581,11 +592,13 @@ def test_a_thousand_requests_of_one_page_stop_nobody(served, metrics_port):
             return time.monotonic() - started_s
 
     assert follow(flood()) < SOON_S
-    assert streamlit_client.metrics(metrics_port)['emo_refused_total{reason="message_merged"}'] > 20
+    assert (
+        streamlit_client.metrics(metrics_port)['emo_rejected_total{reason="message_merged"}'] > 20
+    )
 
 
 def test_a_stranger_can_not_empty_the_caches(served, metrics_port):
-    name = 'emo_work_seconds_count{kind="decode"}'
+    name = 'emo_task_duration_seconds_count{kind="decode"}'
 
     async def clear() -> float:
         async with (
@@ -603,11 +616,11 @@ def test_a_stranger_can_not_empty_the_caches(served, metrics_port):
             return streamlit_client.metrics(metrics_port)[name] - before
 
     assert follow(clear()) == 0
-    assert streamlit_client.metrics(metrics_port)['emo_refused_total{reason="message_kind"}'] >= 1
+    assert streamlit_client.metrics(metrics_port)['emo_rejected_total{reason="message_kind"}'] >= 1
 
 
 def test_a_visitor_elsewhere_is_answered_beside_an_address_that_asks_for_everything(tmp_path):
-    limits = {"EMO_AT_ONCE": "1", "EMO_WAITING": "2"}
+    limits = {"EMO_MAX_CONCURRENT": "1", "EMO_QUEUE_SIZE": "2"}
 
     async def keep_asking(page: Visitor, n_busy: list[int]) -> None:
         for i in range(1000):

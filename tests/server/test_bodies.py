@@ -76,7 +76,7 @@ def test_a_body_may_take_so_long_however_much_of_it_comes():
 def test_a_body_is_refused_once_there_is_no_room_for_it():
     with pytest.raises(RejectedError) as caught:
         read([(0.1, 100)] * 5, room=250)
-    assert caught.value.refusal.reason == "session_mb"
+    assert caught.value.rejection.reason == "session_mb"
 
 
 def test_what_is_refused_is_read_for_a_moment(monkeypatch):

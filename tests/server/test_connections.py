@@ -43,13 +43,14 @@ class Answers(asyncio.Protocol):
 class World:
     """A server, its connections, and a clock that is moved by hand."""
 
-    def __init__(self, most: int = 100, proxies: str = "") -> None:
+    def __init__(self, max_open: int = 100, proxies: str = "", max_per_address: int = 512) -> None:
         self.now_s = 0.0
-        self.refused: Counter[str] = Counter()
-        self.found = ConnectionLimiter(
-            most,
+        self.rejected: Counter[str] = Counter()
+        self.limiter = ConnectionLimiter(
+            max_open,
+            max_per_address,
             lambda address: matches_any(address, proxies.split(",")),
-            lambda reason: self.refused.update([reason]),
+            lambda reason: self.rejected.update([reason]),
             lambda: self.now_s,
         )
         self.port = 0
@@ -58,7 +59,7 @@ class World:
     @contextlib.asynccontextmanager
     async def serve(self) -> AsyncIterator["World"]:
         loop = asyncio.get_running_loop()
-        server = await loop.create_server(self.found.watch(Answers), "127.0.0.1", 0)
+        server = await loop.create_server(self.limiter.wrap(Answers), "127.0.0.1", 0)
         self.port = server.sockets[0].getsockname()[1]
         yield self
         for _, writer in self._open:
@@ -87,18 +88,18 @@ def test_a_connection_that_asks_for_nothing_is_ended_and_one_that_asks_stays():
         async with World().serve() as world:
             idle, busy = await world.open(), await world.open()
             for _ in range(4):
-                world.now_s += 0.4 * connections.REQUEST_S
+                world.now_s += 0.4 * connections.IDLE_TIMEOUT_S
                 assert await world.ask(busy) == b"answered\n"
-                world.found.sweep()
+                world.limiter.sweep()
             assert await world.ask(idle) == b""
             assert await world.ask(busy) == b"answered\n"
-            assert world.refused == {"connection_idle": 1}
-            world.now_s += 3 * connections.REQUEST_S  # after an answer it may not stay either
-            world.found.sweep()
-            world.now_s += 3 * connections.REQUEST_S
-            world.found.sweep()
+            assert world.rejected == {"connection_idle": 1}
+            world.now_s += 3 * connections.IDLE_TIMEOUT_S  # after an answer it may not stay either
+            world.limiter.sweep()
+            world.now_s += 3 * connections.IDLE_TIMEOUT_S
+            world.limiter.sweep()
             assert await world.ask(busy) == b""
-            assert world.found.n_open == 0
+            assert world.limiter.n_open == 0
 
     asyncio.run(run())
 
@@ -110,8 +111,8 @@ def test_a_byte_now_and_then_is_no_request():
             for _ in range(12):
                 world._open[slow][1].write(b"x")
                 await asyncio.sleep(0.005)
-                world.now_s += 0.1 * connections.REQUEST_S
-                world.found.sweep()
+                world.now_s += 0.1 * connections.IDLE_TIMEOUT_S
+                world.limiter.sweep()
             assert await world.ask(slow) == b""
 
     asyncio.run(run())
@@ -122,55 +123,49 @@ def test_an_answer_may_take_longer():
         async with World().serve() as world:
             slow = await world.open()
             assert await world.ask(slow) == b"answered\n"
-            (one,) = (found for some in world.found._open.values() for found in some.values())
+            (one,) = (found for some in world.limiter._open.values() for found in some.values())
             protocol = one.transport.get_protocol()
             assert isinstance(protocol, Answers)
             assert protocol.cycle is not None
             protocol.cycle.response_complete = False
-            world.now_s += 10 * connections.REQUEST_S
-            world.found.sweep()
+            world.now_s += 10 * connections.IDLE_TIMEOUT_S
+            world.limiter.sweep()
             assert await world.ask(slow) == b"answered\n"
 
     asyncio.run(run())
 
 
-def test_one_address_takes_its_share_and_leaves_the_rest(monkeypatch):
-    monkeypatch.setattr(connections, "MAX_PER_ADDRESS", 5)
-
+def test_one_address_takes_its_share_and_leaves_the_rest():
     async def run() -> None:
-        async with World().serve() as world:
+        async with World(max_per_address=5).serve() as world:
             numbers = [await world.open() for _ in range(9)]
-            assert world.found.n_open == 5
+            assert world.limiter.n_open == 5
             answers = [await world.ask(number) for number in numbers]
             assert answers == [b""] * 4 + [b"answered\n"] * 5  # the longest idle gave way
             assert await world.ask(await world.open("127.0.0.3")) == b"answered\n"
-            assert world.refused == {"connections": 4}
+            assert world.rejected == {"connections": 4}
 
     asyncio.run(run())
 
 
-def test_where_all_places_are_taken_the_one_that_idles_longest_gives_way(monkeypatch):
-    monkeypatch.setattr(connections, "MAX_PER_ADDRESS", 12)
-
+def test_where_all_places_are_taken_the_one_that_idles_longest_gives_way():
     async def run() -> None:
-        async with World(most=16).serve() as world:
+        async with World(max_open=16, max_per_address=12).serve() as world:
             first = [await world.open("127.0.0.2") for _ in range(12)]
             world.now_s += 1
             others = [await world.open("127.0.0.3") for _ in range(8)]
-            assert world.found.n_open == 16
+            assert world.limiter.n_open == 16
             assert [await world.ask(number) for number in first[:4]] == [b""] * 4
             assert await world.ask(others[-1]) == b"answered\n"
 
     asyncio.run(run())
 
 
-def test_connections_that_are_being_answered_are_not_ended_for_new_ones(monkeypatch):
-    monkeypatch.setattr(connections, "MAX_PER_ADDRESS", 3)
-
+def test_connections_that_are_being_answered_are_not_ended_for_new_ones():
     async def run() -> None:
-        async with World().serve() as world:
+        async with World(max_per_address=3).serve() as world:
             numbers = [await world.open() for _ in range(3)]
-            for some in world.found._open.values():
+            for some in world.limiter._open.values():
                 for one in some.values():
                     one.transport.get_protocol().cycle = Cycle()  # type: ignore[attr-defined]
             late = await world.open()
@@ -190,24 +185,24 @@ def test_connections_that_are_opened_too_fast_are_refused_until_time_has_passed(
             answers = [await world.ask(number) for number in numbers]
             assert answers == [b"answered\n"] * 4 + [b""] * 2
             assert await world.ask(await world.open("127.0.0.3")) == b"answered\n"
-            assert world.refused == {"connections_per_s": 2}
+            assert world.rejected == {"connections_per_s": 2}
             world.now_s += 1.0
             assert await world.ask(await world.open()) == b"answered\n"
             world.now_s += 60.0
-            world.found.sweep()
-            assert not world.found._opened
+            world.limiter.sweep()
+            assert not world.limiter._opened
 
     asyncio.run(run())
 
 
-def test_a_trusted_proxy_has_the_connections_of_many(monkeypatch):
-    monkeypatch.setattr(connections, "MAX_PER_ADDRESS", 3)
-
+def test_a_trusted_proxy_has_the_connections_of_many():
     async def run() -> None:
-        async with World(most=40, proxies="10.0.0.0/8, 127.0.0.2").serve() as world:
+        async with World(
+            max_open=40, proxies="10.0.0.0/8, 127.0.0.2", max_per_address=3
+        ).serve() as world:
             for _ in range(20):
                 await world.open()
-            assert world.found.n_open == 20
+            assert world.limiter.n_open == 20
 
     asyncio.run(run())
 
@@ -251,7 +246,7 @@ def test_a_socket_that_is_ended_leaves_nothing_behind():
                 with socket.create_connection(("127.0.0.1", world.port)):
                     await asyncio.sleep(0.002)
             await asyncio.sleep(0.02)
-            world.found.sweep()
-            assert world.found.n_open == 0
+            world.limiter.sweep()
+            assert world.limiter.n_open == 0
 
     asyncio.run(run())

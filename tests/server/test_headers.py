@@ -7,7 +7,7 @@ from pathlib import Path
 
 import streamlit
 
-from emo.server.middleware import content_security_policy, security_headers
+from emo.server.headers import content_security_policy, security_headers
 
 INDEX = (Path(streamlit.__file__).parent / "static" / "index.html").read_text(encoding="utf-8")
 

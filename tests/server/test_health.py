@@ -74,11 +74,12 @@ def test_what_a_process_is_not_held_to_is_counted_and_logged(
 
 
 def test_gauges_have_labels() -> None:
-    counters = Telemetry()
+    telemetry = Telemetry()
     for name, value in {"core": 0.0, "memory": 2.0}.items():
-        counters.watch("emo_sandbox_missing", partial(float, value), restriction=name)
-    lines = [row for row in counters.text().splitlines() if row.startswith("emo_sandbox_missing")]
-    assert lines == [
-        'emo_sandbox_missing{restriction="core"} 0',
-        'emo_sandbox_missing{restriction="memory"} 2',
+        telemetry.unrestricted.labels(name).set_function(partial(float, value))
+    name = "emo_sandbox_unrestricted_processes"
+    values = [
+        telemetry.registry.get_sample_value(name, {"restriction": restriction})
+        for restriction in ("core", "memory")
     ]
+    assert values == [0, 2]

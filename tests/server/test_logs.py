@@ -130,14 +130,14 @@ def test_what_happens_over_and_over_is_written_some_times_a_minute():
     now_s += 61
     late = record("out of files %d", 1)
     assert sparse.filter(late)
-    assert json.loads(logs.JsonFormatter().format(late))["held_back"] == 995
+    assert json.loads(logs.JsonFormatter().format(late))["suppressed"] == 995
 
 
 def test_texts_that_are_new_each_time_take_no_memory():
     sparse = logs.RateLimitFilter(5)
     for i in range(5000):
         sparse.filter(logging.LogRecord("x", logging.ERROR, "x.py", 1, f"text {i}", (), None))
-    assert len(sparse._seen) <= 1001
+    assert len(sparse._kinds) <= 1001
 
 
 # --- Whatever is written -------------------------------------------------------------------------
@@ -147,7 +147,7 @@ PROGRAM = """
 import asyncio, logging, os, sys, threading, warnings
 from emo.server import logs, stderr
 logs.redact_exceptions()
-logs.write_json(stderr.frame())
+logs.configure_json(stderr.redirect_to_json())
 logging.getLogger("some.library").warning("a warning of a library")
 logging.warning("root")
 alone = logging.getLogger("alone")

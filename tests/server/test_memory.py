@@ -27,7 +27,7 @@ class World:
     def __init__(self, used_mb: float = 100, kept_mb: float = 0, limit_mb: float = 1000) -> None:
         self.used_mb, self.kept_mb = used_mb, kept_mb
         self.n_relieved = 0
-        self.room = MemoryBudget(int(limit_mb * MB), lambda: [7], self.relieve, self.used)
+        self.budget = MemoryBudget(int(limit_mb * MB), lambda: [7], self.relieve, self.used)
 
     def used(self, pid: int | str) -> int:
         return int(MB * (50 if pid == 7 else self.used_mb + self.kept_mb))
@@ -40,45 +40,45 @@ class World:
 def test_work_that_fits_is_let_in_and_gives_its_place_back() -> None:
     world = World()
     for _ in range(10):
-        with world.room.take(600 * MB):
+        with world.budget.reserve(600 * MB):
             pass
     assert world.n_relieved == 0
 
 
 def test_work_at_the_same_time_counts_together() -> None:
     world = World()
-    take = world.room.take
+    take = world.budget.reserve
     with take(300 * MB), take(300 * MB), pytest.raises(BusyError), take(300 * MB):
         pass
-    with world.room.take(300 * MB):
+    with world.budget.reserve(300 * MB):
         pass
 
 
 def test_what_can_be_made_anew_goes_before_work_is_refused() -> None:
     world = World(used_mb=200, kept_mb=500)
-    with world.room.take(400 * MB):
+    with world.budget.reserve(400 * MB):
         assert world.n_relieved == 1
 
 
 def test_processes_beside_the_server_count() -> None:
     fits = USABLE_SHARE * 1000 - 100 - 50
-    with World().room.take(fits * MB - 1):
+    with World().budget.reserve(fits * MB - 1):
         pass
-    with pytest.raises(BusyError), World().room.take(fits * MB + 1):
+    with pytest.raises(BusyError), World().budget.reserve(fits * MB + 1):
         pass
 
 
 def test_nothing_is_refused_where_the_limit_is_not_known() -> None:
-    with World(limit_mb=0).room.take(1e15):
+    with World(limit_mb=0).budget.reserve(1e15):
         pass
 
 
 def test_place_is_given_back_by_work_that_fails() -> None:
     world = World()
     for _ in range(5):
-        with pytest.raises(ValueError, match="damaged"), world.room.take(500 * MB):
+        with pytest.raises(ValueError, match="damaged"), world.budget.reserve(500 * MB):
             raise ValueError("damaged")
-    with world.room.take(600 * MB):
+    with world.budget.reserve(600 * MB):
         pass
 
 
@@ -89,7 +89,7 @@ def test_many_threads_never_hold_more_than_there_is() -> None:
     def work() -> None:
         for _ in range(50):
             try:
-                with world.room.take(200 * MB):
+                with world.budget.reserve(200 * MB):
                     with lock:
                         held[0] += 200
                         most[0] = max(most[0], held[0])

@@ -63,7 +63,7 @@ def names(count: int) -> Built:
 )
 def test_what_a_page_needs_passes_as_it_is(build):
     data = built(build)
-    assert PageMessageParser().read(data).data == data
+    assert PageMessageParser().parse(data).data == data
 
 
 def developers() -> list[str]:
@@ -77,7 +77,7 @@ def developers() -> list[str]:
 def test_what_developers_send_does_not_pass(kind):
     assert {"clear_cache", "set_run_on_save", "load_git_info"} <= set(developers())
     with pytest.raises(MessageError, match="message_kind"):
-        PageMessageParser().read(built(lambda message: setattr(message, kind, True)))
+        PageMessageParser().parse(built(lambda message: setattr(message, kind, True)))
 
 
 @pytest.mark.parametrize("operation", ["install_skills", "dismiss_skills_nudge", "dataframe_chunk"])
@@ -86,7 +86,7 @@ def test_operations_that_no_page_asks_for_do_not_pass(operation):
         getattr(message.backend_operation_request, operation).SetInParent()
 
     with pytest.raises(MessageError, match="message_kind"):
-        PageMessageParser().read(built(build))
+        PageMessageParser().parse(built(build))
 
 
 def many_widgets(message: BackMsg) -> None:
@@ -106,7 +106,7 @@ def many_widgets(message: BackMsg) -> None:
 )
 def test_what_is_none_or_larger_than_a_pages_does_not_pass(data, reason):
     with pytest.raises(MessageError, match=reason):
-        PageMessageParser().read(data)
+        PageMessageParser().parse(data)
 
 
 # --- Two become one ------------------------------------------------------------------------------
@@ -126,10 +126,10 @@ def test_a_later_request_stands_for_the_earlier_and_keeps_what_was_pressed():
 
 
 def test_only_requests_for_the_same_page_are_merged():
-    read = PageMessageParser().read
-    assert read(run_again("a")).merge_key == read(run_again("a", slider=1.0)).merge_key
-    assert read(run_again("a")).merge_key != read(run_again("b")).merge_key
-    assert read(built(lambda m: setattr(m, "stop_script", True))).merge_key is None
+    parse = PageMessageParser().parse
+    assert parse(run_again("a")).merge_key == parse(run_again("a", slider=1.0)).merge_key
+    assert parse(run_again("a")).merge_key != parse(run_again("b")).merge_key
+    assert parse(built(lambda m: setattr(m, "stop_script", True))).merge_key is None
 
 
 # --- At a rate -----------------------------------------------------------------------------------
@@ -140,14 +140,14 @@ class Line:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, *sent: Any, address_wait_s: float = 0.0):
         self.now_s = 0.0
-        self.refused: list[str] = []
+        self.rejected: list[str] = []
         self.n_read = 0
         self._sent = [self._message(one) for one in sent]
         self.inbox = MessageQueue(
             self._receive,
             PageMessageParser(),
             lambda: max(0.0, address_wait_s - self.now_s),
-            self.refused.append,
+            self.rejected.append,
             self._clock,
         )
         self._wait = asyncio.wait
@@ -203,7 +203,7 @@ def test_a_thousand_requests_at_once_become_a_few(monkeypatch):
     assert [message["bytes"] for _, message in passed[:RERUN_BURST]] == sent[:RERUN_BURST]
     assert len(passed) <= RERUN_BURST + 10 * messages.RERUNS_PER_S
     assert line.n_read <= messages.READ_BURST + 11 * messages.READS_PER_S
-    assert set(line.refused) == {"message_merged"}
+    assert set(line.rejected) == {"message_merged"}
 
 
 def test_the_last_of_what_a_person_did_is_always_passed_on(monkeypatch):
@@ -236,7 +236,7 @@ def test_refused_messages_are_counted_and_the_page_goes_on(monkeypatch):
     clear = built(lambda message: setattr(message, "clear_cache", True))
     line = Line(monkeypatch, clear, run_again())
     assert [message["bytes"] for _, message in follow(line, 1.0)] == [run_again()]
-    assert line.refused == ["message_kind"]
+    assert line.rejected == ["message_kind"]
 
 
 @pytest.mark.parametrize(
@@ -249,7 +249,7 @@ def test_refused_messages_are_counted_and_the_page_goes_on(monkeypatch):
 def test_a_page_that_sends_what_no_page_sends_is_closed(monkeypatch, message, code, reason):
     line = Line(monkeypatch, message, run_again())
     assert [one for _, one in follow(line, 1.0)] == [{"type": "websocket.disconnect", "code": code}]
-    assert (line.inbox.close_code, line.refused) == (code, [reason])
+    assert (line.inbox.close_code, line.rejected) == (code, [reason])
 
 
 def test_what_waits_is_dropped_when_the_page_is_closed(monkeypatch):
@@ -266,5 +266,5 @@ def test_the_request_to_connect_is_passed_on(monkeypatch):
 
 
 def test_a_note_of_a_message_is_no_run_unless_it_says_so():
-    assert not PageMessage(b"x").is_run
-    assert PageMessageParser().read(run_again()).is_run
+    assert not PageMessage(b"x").is_rerun
+    assert PageMessageParser().parse(run_again()).is_rerun

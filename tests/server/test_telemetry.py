@@ -1,75 +1,69 @@
-"""Counts and times, read back by a parser of Prometheus' text format."""
+"""The metrics: their names, their labels, and the times of tasks."""
 
 import re
-from concurrent.futures import ThreadPoolExecutor
 
+import prometheus_client
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 
-from emo.server.telemetry import BOUNDS_S, HELP, Telemetry
-
-ROW = re.compile(r'^([a-z_]+)(?:\{((?:[a-z]+="(?:[^"\\\n]|\\.)*",?)*)\})? (\S+)$')
-
-
-def read(text: str) -> dict[str, float]:
-    """Value of each row, by its name and labels; every row must be of the format."""
-    assert text.endswith("\n")
-    found = {}
-    for row in text.splitlines():
-        if row.startswith("#"):
-            assert re.match(r"# (HELP|TYPE) emo_[a-z_]+ \S", row)
-            continue
-        match = ROW.match(row)
-        assert match, row
-        found[row.rsplit(" ", 1)[0]] = float(match[3])
-    return found
+from emo.server.telemetry import BUCKETS_S, Telemetry
 
 
-def test_counts_add_up_by_label_and_from_many_threads():
-    counters = Telemetry()
-    with ThreadPoolExecutor(8) as pool:
-        for _ in range(400):
-            pool.submit(counters.count, "emo_refused_total", reason="busy")
-    counters.count("emo_refused_total", 2.5, reason="session_mb")
-    found = read(counters.text())
-    assert found['emo_refused_total{reason="busy"}'] == 400
-    assert found['emo_refused_total{reason="session_mb"}'] == 2.5
+def read(telemetry: Telemetry) -> dict[tuple[str, tuple[tuple[str, str], ...]], float]:
+    """Return the values in Prometheus' text format by name and labels."""
+    text = prometheus_client.generate_latest(telemetry.registry).decode()
+    return {
+        (sample.name, tuple(sorted(sample.labels.items()))): sample.value
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+    }
 
 
-def test_steps_of_a_histogram_hold_all_that_is_below_them():
-    counters = Telemetry()
-    for time_s in (0.01, 0.04, 0.3, 99.0):
-        counters.observe("emo_work_seconds", time_s, kind="predict")
-    found = read(counters.text())
-    steps = [found[f'emo_work_seconds_bucket{{kind="predict",le="{b:g}"}}'] for b in BOUNDS_S]
-    assert steps == [sum(t <= b for t in (0.01, 0.04, 0.3, 99.0)) for b in BOUNDS_S]
-    assert found['emo_work_seconds_bucket{kind="predict",le="+Inf"}'] == 4
-    assert found['emo_work_seconds_count{kind="predict"}'] == 4
-    assert found['emo_work_seconds_sum{kind="predict"}'] == pytest.approx(99.35)
-
-
-def test_work_is_timed_and_its_error_counted_by_type():
+def test_task_measures_the_duration_and_counts_errors_by_type(monkeypatch):
     times = iter([1.0, 3.0])
-    counters = Telemetry(clock=lambda: next(times))
-    with pytest.raises(KeyError), counters.work("decode"):
-        raise KeyError("a name that must not be seen.wav")
-    text = counters.text()
-    assert "must not be seen" not in text
-    found = read(text)
-    assert found['emo_errors_total{kind="decode",type="KeyError"}'] == 1
-    assert found['emo_work_seconds_sum{kind="decode"}'] == 2
+    monkeypatch.setattr("emo.server.telemetry.time.perf_counter", lambda: next(times))
+    telemetry = Telemetry()
+    with pytest.raises(KeyError), telemetry.task("decode"):
+        raise KeyError("a secret name.wav")
+    values = read(telemetry)
+    assert values["emo_errors_total", (("kind", "decode"), ("type", "KeyError"))] == 1
+    assert values["emo_task_duration_seconds_sum", (("kind", "decode"),)] == 2
+    assert values["emo_task_duration_seconds_count", (("kind", "decode"),)] == 1
+    assert not any("secret" in str(key) for key in values)
 
 
-def test_gauges_are_read_when_asked_and_everything_has_its_meaning():
-    counters = Telemetry()
-    counters.watch("emo_pages_open", lambda: 7)
-    text = counters.text()
-    assert read(text)["emo_pages_open"] == 7
-    for name, (kind, _) in HELP.items():
-        assert f"# TYPE {name} {kind}\n" in text
+def test_task_durations_fall_into_buckets_up_to_half_a_minute():
+    telemetry = Telemetry()
+    telemetry.task_duration.labels("predict").observe(0.3)
+    values = read(telemetry)
+    bounds = [dict(key[1])["le"] for key in values if key[0].endswith("duration_seconds_bucket")]
+    assert [float(bound) for bound in bounds] == [*BUCKETS_S, float("inf")]
+    assert values["emo_task_duration_seconds_bucket", (("kind", "predict"), ("le", "0.25"))] == 0
+    assert values["emo_task_duration_seconds_bucket", (("kind", "predict"), ("le", "0.5"))] == 1
 
 
-def test_signs_in_a_label_are_escaped():
-    counters = Telemetry()
-    counters.count("emo_refused_total", reason='a"b\\c\nd')
-    assert 'reason="a\\"b\\\\c\\nd"' in counters.text()
-    read(counters.text())
+def test_gauges_are_read_when_they_are_collected():
+    telemetry = Telemetry()
+    values = iter([7.0, 8.0])
+    telemetry.open_pages.set_function(lambda: next(values))
+    assert read(telemetry)["emo_open_pages", ()] == 7
+    assert read(telemetry)["emo_open_pages", ()] == 8
+
+
+def test_each_telemetry_has_its_own_registry():
+    first, second = Telemetry(), Telemetry()
+    first.upload_bytes.inc(5)
+    assert read(first)["emo_upload_bytes_total", ()] == 5
+    assert read(second)["emo_upload_bytes_total", ()] == 0
+
+
+def test_metric_names_follow_the_conventions():
+    """Counters end in ``_total``, and units are base units; process metrics have their own names.
+
+    See <https://prometheus.io/docs/practices/naming/>.
+    """
+    for family in Telemetry().registry.collect():
+        assert re.fullmatch(r"(emo|process)(_[a-z]+)+", family.name), family.name
+        assert family.documentation.endswith("."), family.name
+        if family.type == "histogram":
+            assert family.name.endswith("_duration_seconds"), family.name

@@ -1,4 +1,4 @@
-"""The language of Streamlit's pages: which messages a page needs, and how two become one."""
+"""Streamlit's messages: which of them a page needs, and how two are merged."""
 
 from google.protobuf.message import DecodeError
 from streamlit.proto.BackMsg_pb2 import BackMsg
@@ -8,27 +8,27 @@ from streamlit.proto.WidgetStates_pb2 import WidgetState
 from emo.server.messages import MAX_BYTES, MessageError, PageMessage
 
 ALLOWED = frozenset({"rerun_script", "stop_script", "app_heartbeat", "file_urls_request"})
-"""What a page sends; ``clear_cache``, for one, is a developer's and would empty everybody's."""
+"""Kinds of messages of a page; ``clear_cache``, for example, would clear everybody's caches."""
 
 OPERATIONS = frozenset({"deferred_file"})
-"""Of the framework's operations: that which writes a download once it is asked for."""
+"""Allowed backend operations: the one that makes a download when it is requested."""
 
 MAX_WIDGETS, MAX_NAMES, MAX_TEXT = 2000, 5000, 4096
-"""Widgets in a message, files that are announced in one, and characters of an address."""
+"""Widgets of a message, files that it announces, and characters of its query string."""
 
 _TRIGGERS = ("trigger_value", "string_trigger_value", "chat_input_value", "json_trigger_value")
 
 
 class PageMessageParser:
-    """Reads the messages of a page as the framework does (``BackMsg.proto``)."""
+    """Parses messages of the type ``BackMsg`` as Streamlit does."""
 
-    def read(self, data: bytes) -> PageMessage:
-        """Return what a message is.
+    def parse(self, data: bytes) -> PageMessage:
+        """Return a parsed message.
 
         Raises
         ------
         MessageError
-            It cannot be read, is larger than a page's can be, or is not a page's at all.
+            It cannot be parsed, is larger than a page's can be, or is of a kind that no page sends.
         """
         message = BackMsg()
         try:
@@ -47,27 +47,27 @@ class PageMessageParser:
         if len(state.query_string) > MAX_TEXT or len(state.widget_states.widgets) > MAX_WIDGETS:
             raise MessageError("message_bytes")
         key = (state.page_script_hash, state.page_name, state.fragment_id)
-        return PageMessage(data, is_run=True, merge_key=key)
+        return PageMessage(data, is_rerun=True, merge_key=key)
 
     def merge(self, earlier: bytes, later: bytes) -> bytes:
-        """Return the later request with the presses of buttons that only the earlier one holds."""
+        """Return the later request with the button clicks that only the earlier one contains."""
         before, after = BackMsg.FromString(earlier), BackMsg.FromString(later)
         state: ClientState = after.rerun_script
-        pressed = {one.id for one in state.widget_states.widgets if _is_pressed(one)}
+        clicked = {widget.id for widget in state.widget_states.widgets if _is_clicked(widget)}
         missed = [
-            one
-            for one in before.rerun_script.widget_states.widgets
-            if _is_pressed(one) and one.id not in pressed
+            widget
+            for widget in before.rerun_script.widget_states.widgets
+            if _is_clicked(widget) and widget.id not in clicked
         ]
-        ids = {one.id for one in missed}
-        kept = [one for one in state.widget_states.widgets if one.id not in ids]
+        ids = {widget.id for widget in missed}
+        others = [widget for widget in state.widget_states.widgets if widget.id not in ids]
         del state.widget_states.widgets[:]
-        state.widget_states.widgets.extend([*kept, *missed])
+        state.widget_states.widgets.extend([*others, *missed])
         merged = after.SerializeToString()
         return merged if len(merged) <= MAX_BYTES else later
 
 
-def _is_pressed(widget: WidgetState) -> bool:
+def _is_clicked(widget: WidgetState) -> bool:
     kind = widget.WhichOneof("value")
     if kind not in _TRIGGERS:
         return False

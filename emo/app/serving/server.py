@@ -1,7 +1,7 @@
-"""The server around the pages: its guard, its logs and counters, and how it stops.
+"""The server of the pages: middleware, logs, metrics, start and shutdown.
 
-`streamlit run` finds the application in ``streamlit_app.py``, so that every way to start Emo starts
-it guarded.
+``streamlit run`` finds the application in ``streamlit_app.py``, so that every way to start Emo
+starts it with this protection.
 """
 
 import asyncio
@@ -9,7 +9,6 @@ import contextlib
 import ctypes
 import functools
 import gc
-import http.server
 import importlib
 import logging
 import os
@@ -18,31 +17,29 @@ import sys
 import threading
 import time
 from collections.abc import AsyncIterator, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import Any, TextIO
 
+import prometheus_client
 import streamlit as st
 from starlette import formparsers
 from starlette.middleware import Middleware
-from streamlit import runtime
-from streamlit.runtime.app_session import AppSessionState
-from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from emo.app import clip_cache, text
-from emo.app.serving import access, uploads
+from emo.app.serving import access, streamlit_internals, uploads
 from emo.app.serving.messages import PageMessageParser
 from emo.audio import isolated, limits, sandbox
 from emo.errors import BusyError
-from emo.server import connections, health, logs, memory, middleware, stderr
-from emo.server import quotas as server_quotas
+from emo.server import connections, health, logs, quotas, stderr
 from emo.server.concurrency import limiter
+from emo.server.headers import content_security_policy
 from emo.server.middleware import STOPPING_RETRY_S, ProtectionMiddleware
+from emo.server.settings import read_settings
 from emo.server.telemetry import TELEMETRY
 
 SWEEP_S = 5.0
-"""How often what expired is given back."""
+"""Time between two searches for expired sessions and cached values."""
 
 PAGES = (
     "analyse.page",
@@ -53,13 +50,13 @@ PAGES = (
     "teach.page",
     "about.page",
 )
-"""Modules of ``emo.app`` that are loaded before the first page is opened."""
+"""Modules of ``emo.app`` that are imported before the first page is opened."""
 
-LOOK_AGAIN_S = 0.5
-"""When a page that was to be made anew is looked at again, because it is being made."""
+RERUN_RETRY_S = 0.5
+"""Time after which a page that is being run is checked again, to rerun it afterwards."""
 
 FLUSH_S = 0.5
-"""What the last answers take on their way to the browser when the server stops."""
+"""Time for the last answers to reach the browsers before the server stops."""
 
 _ARENA_MAX, _MMAP_THRESHOLD = -8, -3  # malloc.h
 
@@ -68,280 +65,238 @@ LOG = logging.getLogger("emo.server")
 
 @dataclass
 class _State:
-    """What the server is doing: whether it stops, and how many times pages are being made."""
+    """The state of the server: whether it stops, and how many pages are being run."""
 
     is_stopping: bool = False
     n_runs: int = 0
 
 
 _STATE = _State()
-_RUNS = threading.Lock()
+_STATE_LOCK = threading.Lock()
 
 
 def is_page_run() -> bool:
-    """Whether Streamlit runs the script for somebody's page; else the server itself reads it."""
-    return get_script_run_ctx(suppress_warning=True) is not None
+    """Return whether Streamlit runs the script for a page, and not to find the application."""
+    return bool(streamlit_internals.current_session())
 
 
 def app_options() -> dict[str, Any]:
-    """What `st.App` takes besides the script: the guard, and what begins and ends with it."""
+    """Return the arguments of ``st.App`` besides the script."""
     logs.redact_exceptions()
     _write_logs()
-    index = Path(st.__file__).parent / "static" / "index.html"
-    quotas = server_quotas.read_limits()
-    n_files = connections.raise_file_limit()
-    most_pages = min(quotas.server_sessions, connections.max_pages(n_files))
-    ledger = server_quotas.QuotaTracker(replace(quotas, server_sessions=most_pages), uploads.usage)
-    guard = Middleware(
+    max_pages = connections.max_pages(connections.raise_file_limit())
+    tracker = quotas.QuotaTracker(quotas.derive_limits(read_settings(), max_pages), uploads.usage)
+    protection = Middleware(
         ProtectionMiddleware,
-        ledger=ledger,
-        counters=TELEMETRY,
-        policy=middleware.content_security_policy(index.read_text(encoding="utf-8")),
+        quotas=tracker,
+        telemetry=TELEMETRY,
+        policy=content_security_policy(streamlit_internals.index_html()),
         is_stopping=lambda: _STATE.is_stopping,
-        tell=notify,
+        notify=notify,
         hosts=access.allowed_hosts(),
         check_sender=access.check_sender,
-        reader=PageMessageParser(),
+        parser=PageMessageParser(),
     )
-    TELEMETRY.watch("emo_pages_open", lambda: ledger.n_open)
-    TELEMETRY.watch("emo_work_running", lambda: limiter().running)
-    TELEMETRY.watch("emo_work_waiting", lambda: limiter().waiting)
-    TELEMETRY.watch("emo_resident_bytes", memory.resident_bytes)
-    TELEMETRY.watch("emo_cached_bytes", lambda: clip_cache.CACHE.size)
-    TELEMETRY.watch("emo_sandbox_processes", lambda: len(isolated.shared().held()))
+    TELEMETRY.open_pages.set_function(lambda: tracker.n_pages)
+    TELEMETRY.running_tasks.set_function(lambda: limiter().n_running)
+    TELEMETRY.waiting_tasks.set_function(lambda: limiter().n_waiting)
+    TELEMETRY.cache.set_function(lambda: clip_cache.CACHE.size)
+    TELEMETRY.sandbox_processes.set_function(lambda: len(isolated.shared().held()))
     for name in sandbox.RESTRICTIONS:
-        TELEMETRY.watch("emo_sandbox_missing", partial(_missing, name), restriction=name)
-    said = Middleware(health.SandboxHeaderMiddleware, sandbox=_sandbox)
-    return {"middleware": [guard, said], "lifespan": _live, "on_script_error": _note_error}
+        TELEMETRY.unrestricted.labels(name).set_function(partial(_count_unrestricted, name))
+    sandbox_header = Middleware(health.SandboxHeaderMiddleware, describe=_describe_sandbox)
+    return {
+        "middleware": [protection, sandbox_header],
+        "lifespan": _lifespan,
+        "on_script_error": _count_error,
+    }
 
 
-def _missing(name: str) -> float:
-    return float(isolated.shared().missing()[name])
+def _count_unrestricted(restriction: str) -> float:
+    return float(isolated.shared().missing()[restriction])
 
 
-def _sandbox() -> str:
-    reading = isolated.shared()
-    return health.describe_sandbox(len(reading.held()), reading.missing())
+def _describe_sandbox() -> str:
+    decoders = isolated.shared()
+    return health.describe_sandbox(len(decoders.held()), decoders.missing())
 
 
 @contextlib.contextmanager
 def page_run() -> Iterator[None]:
-    """The making of a page; where too many are ahead of it, the page says when to come back."""
-    with _RUNS:
+    """Run a page in the block; if the server is too busy, show when to try again."""
+    with _STATE_LOCK:
         _STATE.n_runs += 1
     try:
         if _STATE.is_stopping:
             raise BusyError(STOPPING_RETRY_S)
-        _show_refusal()
+        _show_rejection()
         yield
     except BusyError as busy:
-        TELEMETRY.count("emo_refused_total", reason="busy")
+        TELEMETRY.rejected.labels("busy").inc()
         st.warning(text.busy(busy.wait_s))
         st.button(text.TRY_AGAIN, key="try-again")
     finally:
-        with _RUNS:
+        with _STATE_LOCK:
             _STATE.n_runs -= 1
 
 
 def notify(session: str, sentence: str) -> None:
-    """Nothing; the page that a session has open is made anew, with the sentence above the rest.
+    """Rerun the open page of a session with a sentence above its content.
 
-    The widget that sends a file shows that it was refused, and not why.
+    The widget that sends a file shows that it was rejected, but not why.
     """
-    if _open_page(session) is not None and uploads.record_rejection(session, sentence):
-        _make_anew(session)
+    if streamlit_internals.has_page(session) and uploads.record_rejection(session, sentence):
+        _rerun(session)
 
 
-def _make_anew(session: str) -> None:
-    """Nothing; once a page is not being made it is made again, from what its widgets last said.
-
-    A run that is stopped for it would be lost, with the click or the file that it began with.
-    """
-    page = _open_page(session)
-    if page is None or not uploads.rejection_message(session):
-        return
-    if getattr(page, "_state", None) is AppSessionState.APP_NOT_RUNNING:
-        page.request_rerun(getattr(page, "_client_state", None))
-    else:
-        asyncio.get_running_loop().call_later(LOOK_AGAIN_S, _make_anew, session)
+def _rerun(session: str) -> None:
+    """Rerun a page as soon as it is not being run, unless its message has expired by then."""
+    if uploads.rejection_message(session) and not streamlit_internals.rerun_if_idle(session):
+        asyncio.get_running_loop().call_later(RERUN_RETRY_S, _rerun, session)
 
 
-def _open_page(session: str) -> Any:
-    """What runs the page that a session has open; None where it has none."""
-    manager: Any = getattr(runtime.get_instance(), "_session_mgr", None)
-    info = manager.get_active_session_info(session) if manager is not None else None
-    return info and info.session
-
-
-def _show_refusal() -> None:
+def _show_rejection() -> None:
     place = st.empty()  # always there: widgets that moved down would lose their files
-    context = get_script_run_ctx(suppress_warning=True)
-    sentence = uploads.rejection_message(context.session_id) if context is not None else ""
+    session = streamlit_internals.current_session()
+    sentence = uploads.rejection_message(session) if session else ""
     if sentence:
         place.warning(sentence)
 
 
-def _note_error(error: Exception) -> bool:
-    TELEMETRY.count("emo_errors_total", kind="page", type=type(error).__name__)
-    return False  # the page says that something went wrong, and no more
+def _count_error(error: Exception) -> bool:
+    TELEMETRY.errors.labels("page", type(error).__name__).inc()
+    return False  # the page shows that something went wrong, and nothing else
 
 
-# --- Begin and end -------------------------------------------------------------------------------
+# --- Start and shutdown --------------------------------------------------------------------------
 
 
 @contextlib.asynccontextmanager
-async def _live(app: st.App) -> AsyncIterator[None]:
-    """The life of the server: what it begins with, and what it ends with."""
+async def _lifespan(app: st.App) -> AsyncIterator[None]:
+    """Start and stop what the server needs besides the pages."""
     _write_logs()
     limit_heaps()
-    # Streamlit lets an upload of more than a megabyte pass through a file; here it stays in memory.
+    # Streamlit writes uploads above one megabyte to a file; here they stay in memory.
     formparsers.MultiPartParser.spool_max_size = 2 * limits.MAX_BYTES
-    metrics = _serve_metrics()
-    sweeping = asyncio.create_task(_sweep())
-    loading = asyncio.create_task(asyncio.to_thread(_load_pages))
     loop = asyncio.get_running_loop()
-    _stop_gently(loop)
-    loop.set_exception_handler(logs.log_loop_error)
-    watching = asyncio.create_task(access.watch_connections(access.limit_connections(loop)))
-    LOG.info("started", extra={"metrics": metrics is not None})
+    with _metrics_server() as port:
+        sweeping = asyncio.create_task(_sweep())
+        loading = asyncio.create_task(asyncio.to_thread(_load_pages))
+        _install_graceful_shutdown(loop)
+        loop.set_exception_handler(logs.log_loop_error)
+        closing_idle = asyncio.create_task(
+            access.close_idle_connections(access.limit_connections(loop))
+        )
+        LOG.info("started", extra={"metrics_port": port})
+        try:
+            yield
+        finally:
+            sweeping.cancel()
+            closing_idle.cancel()
+            await loading
+    LOG.info("stopped")
+
+
+@contextlib.contextmanager
+def _metrics_server() -> Iterator[int | None]:
+    """Serve the metrics on 127.0.0.1 during the block, at ``EMO_METRICS_PORT`` if it is set."""
+    port = os.environ.get("EMO_METRICS_PORT")
+    if not port:
+        yield None
+        return
+    server, _ = prometheus_client.start_http_server(
+        int(port), "127.0.0.1", registry=TELEMETRY.registry
+    )
     try:
-        yield
+        yield int(port)
     finally:
-        sweeping.cancel()
-        watching.cancel()
-        await loading
-        if metrics is not None:
-            metrics.shutdown()
-            metrics.server_close()
-        LOG.info("stopped")
+        server.shutdown()
+        server.server_close()
 
 
 def _load_pages() -> None:
-    """Nothing; whoever opens a page first need not wait until its modules are loaded.
+    """Import the modules of the pages and start a decoder, so that the first visitor need not wait.
 
-    Streamlit collects garbage after every run of a page; what is loaded here stays for good, and is
-    not looked through each time.
+    Streamlit collects garbage after every run of a page; the modules are excluded from that.
     """
     for name in PAGES:
         importlib.import_module(f"emo.app.{name}")
-    isolated.shared().start()  # so that what they are not held to is known before the first upload
+    isolated.shared().start()  # missing restrictions are known before the first upload
     gc.collect()
     gc.freeze()
 
 
 def _write_logs() -> None:
     if os.environ.get("EMO_LOG", "json") == "json":
-        logs.configure_json(_standard_error())
+        logs.configure_json(_original_stderr())
 
 
 @functools.cache
-def _standard_error() -> TextIO:
-    """Return the stream of the log, past which nothing is written to standard error."""
+def _original_stderr() -> TextIO:
+    """Return a stream to the original standard error, which is redirected at the first call."""
     return stderr.redirect_to_json()
 
 
 async def _sweep() -> None:
-    """Give back what expired: Streamlit itself does so only when the next page is closed."""
+    """Drop expired sessions and cached values again and again, until the task is cancelled."""
     while True:
         await asyncio.sleep(SWEEP_S)
-        _write_logs()  # of modules that were loaded since
+        _write_logs()  # for loggers of modules that were imported since
         clip_cache.CACHE.tidy()
         try:
-            if drop_expired_sessions():
+            if streamlit_internals.drop_expired_sessions():
                 await asyncio.to_thread(release_memory)
         except Exception:
-            LOG.exception("what expired could not be given back")
-
-
-def drop_expired_sessions() -> int:
-    """Number of sessions that had expired and were dropped, with their files."""
-    manager: Any = getattr(runtime.get_instance(), "_session_mgr", None)
-    cache = getattr(getattr(manager, "_session_storage", None), "_cache", None)
-    if cache is None:
-        return 0
-    expired = [info.session for _, info in cache.expire()]
-    for session in expired:
-        # Streamlit's loop still holds whoever left last, so letting go of it is not enough.
-        session.shutdown()
-        session.session_state.clear()
-    return len(expired)
+            LOG.exception("expired sessions could not be dropped")
 
 
 def limit_heaps() -> None:
-    """Have glibc share two heaps among all threads, and hand large blocks back as they are freed.
+    """Make glibc share two heaps among all threads, and release large blocks when they are freed.
 
-    Else each of many threads keeps what it once took, and a block of 30 MB raises the size up to
-    which freed blocks are kept.
+    By default each of many threads keeps the memory that it once used, and one freed block of 30 MB
+    raises the size up to which freed blocks are kept.
     """
     if sys.platform == "linux":
         with contextlib.suppress(OSError, AttributeError):
             c = ctypes.CDLL(None)
             c.mallopt(_ARENA_MAX, 2)
-            c.mallopt(_MMAP_THRESHOLD, 4 * server_quotas.MB)
+            c.mallopt(_MMAP_THRESHOLD, 4 * quotas.MB)
 
 
 def release_memory() -> None:
-    """Nothing; what is free is collected, and glibc hands it to the system where it is there."""
+    """Collect garbage, and make glibc return free memory to the system."""
     gc.collect()
     if sys.platform == "linux":
         with contextlib.suppress(OSError, AttributeError):
             ctypes.CDLL(None).malloc_trim(0)
 
 
-def _stop_gently(loop: asyncio.AbstractEventLoop) -> None:
-    """Have SIGTERM let what runs finish, refuse what is new, and only then end the server."""
+def _install_graceful_shutdown(loop: asyncio.AbstractEventLoop) -> None:
+    """Make SIGTERM wait for running tasks, and reject new ones, before the server stops."""
     if threading.current_thread() is not threading.main_thread():
         return
-    end: Any = signal.getsignal(signal.SIGTERM)
-    if not callable(end):
-        return  # nobody handles it, so it ends the process as usual
+    stop_server: Any = signal.getsignal(signal.SIGTERM)
+    if not callable(stop_server):
+        return  # without a handler the signal ends the process
 
-    async def finish(number: int, frame: Any) -> None:
-        until_s = time.monotonic() + server_quotas.read_limits().stop_s
-        LOG.info("stopping", extra={"running": limiter().running, "pages": _STATE.n_runs})
+    async def stop_when_idle(number: int, frame: Any) -> None:
+        until_s = time.monotonic() + read_settings().shutdown_grace_s
+        LOG.info("stopping", extra={"running": limiter().n_running, "pages": _STATE.n_runs})
         while (_STATE.n_runs or not limiter().is_idle) and time.monotonic() < until_s:
             await asyncio.sleep(0.05)
         await asyncio.sleep(FLUSH_S)
-        end(number, frame)
+        stop_server(number, frame)
 
-    def stop(number: int, frame: Any) -> None:
+    def handle(number: int, frame: Any) -> None:
         if _STATE.is_stopping:
-            end(number, frame)  # asked twice: at once
+            stop_server(number, frame)  # the second signal stops at once
             return
         _STATE.is_stopping = True
-        loop.call_soon_threadsafe(lambda: _TASKS.add(loop.create_task(finish(number, frame))))
+        loop.call_soon_threadsafe(
+            lambda: _TASKS.add(loop.create_task(stop_when_idle(number, frame)))
+        )
 
-    signal.signal(signal.SIGTERM, stop)
-
-
-_TASKS: set[asyncio.Task[None]] = set()  # a task that nothing refers to may be collected
-
-
-# --- Metrics -------------------------------------------------------------------------------------
+    signal.signal(signal.SIGTERM, handle)
 
 
-class _Metrics(http.server.BaseHTTPRequestHandler):
-    """Answers `/metrics` with everything counted."""
-
-    def do_GET(self) -> None:
-        """Send the counters, or that there is nothing else here."""
-        is_asked = self.path.split("?")[0] == "/metrics"
-        body = TELEMETRY.text().encode() if is_asked else b""
-        self.send_response(200 if is_asked else 404)
-        self.send_header("Content-Type", "text/plain; version=0.0.4; charset=utf-8")
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, format: str, *args: Any) -> None:
-        """Nothing: what asks for the counters is not logged."""
-
-
-def _serve_metrics() -> http.server.ThreadingHTTPServer | None:
-    """The server of the counters on 127.0.0.1, at the port in ``EMO_METRICS_PORT`` if it is set."""
-    port = os.environ.get("EMO_METRICS_PORT")
-    if not port:
-        return None
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", int(port)), _Metrics)
-    threading.Thread(target=server.serve_forever, name="metrics", daemon=True).start()
-    return server
+_TASKS: set[asyncio.Task[None]] = set()  # without a reference a task may be garbage-collected

@@ -1,21 +1,13 @@
-"""Whose page is being made: the address that the visitor comes from."""
+"""The visitor whose page is being run."""
 
-from typing import Any
-
-from streamlit import runtime
-from streamlit.runtime.scriptrunner import get_script_run_ctx
-
+from emo.app.serving import streamlit_internals
 from emo.server.quotas import address_group
 
 
 def client_address() -> str:
-    """Return the address, or network, of whoever has the page open; empty where nobody has it.
+    """Return the visitor's address group, see ``address_group``; empty outside of a page.
 
-    The server's own, as the guard counts it: a proxy's word is taken where it is trusted.
+    It is the address that the quotas use: a proxy's header counts if the proxy is trusted.
     """
-    context = get_script_run_ctx(suppress_warning=True)
-    if context is None or not runtime.exists():
-        return ""
-    client: Any = runtime.get_instance().get_client(context.session_id)
-    seen = getattr(getattr(client, "client_context", None), "remote_ip", None)
-    return address_group(seen) if isinstance(seen, str) else ""
+    address = streamlit_internals.client_address(streamlit_internals.current_session())
+    return address_group(address) if address else ""
