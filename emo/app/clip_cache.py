@@ -10,7 +10,7 @@ from typing import Any, Generic, ParamSpec, TypeVar
 
 import streamlit as st
 
-from emo.app.serving.streamlit_internals import current_session
+from emo.app.streamlit_internals import current_session
 from emo.audio.clip import Clip
 from emo.audio.isolated import shared
 from emo.server import memory

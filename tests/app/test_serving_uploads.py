@@ -4,7 +4,8 @@ import gc
 import time
 from types import SimpleNamespace
 
-from emo.app.serving import streamlit_internals, uploads
+from emo.app import streamlit_internals
+from emo.app.serving import uploads
 from emo.app.serving.uploads import REJECTION_S, record_rejection, rejection_message
 
 

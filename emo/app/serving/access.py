@@ -5,7 +5,7 @@ import logging
 import os
 from typing import Any
 
-from emo.app.serving import streamlit_internals
+from emo.app import streamlit_internals
 from emo.server import connections
 from emo.server.connections import ConnectionLimiter, matches_any
 from emo.server.hosts import AllowedHosts, parse_hosts

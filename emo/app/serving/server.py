@@ -26,8 +26,8 @@ import streamlit as st
 from starlette import formparsers
 from starlette.middleware import Middleware
 
-from emo.app import clip_cache, text
-from emo.app.serving import access, streamlit_internals, uploads
+from emo.app import clip_cache, streamlit_internals, text
+from emo.app.serving import access, uploads
 from emo.app.serving.messages import PageMessageParser
 from emo.audio import isolated, limits, sandbox
 from emo.errors import BusyError

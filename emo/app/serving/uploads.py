@@ -5,9 +5,8 @@ import weakref
 from collections.abc import Iterable
 from typing import Any, Protocol, TypeVar
 
-from emo.app import clip_cache
-from emo.app.serving import streamlit_internals
-from emo.app.serving.streamlit_internals import current_session
+from emo.app import clip_cache, streamlit_internals
+from emo.app.streamlit_internals import current_session
 
 REJECTION_S = 20.0
 """How long a page shows why an upload was rejected."""

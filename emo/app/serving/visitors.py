@@ -1,6 +1,6 @@
 """The visitor whose page is being run."""
 
-from emo.app.serving import streamlit_internals
+from emo.app import streamlit_internals
 from emo.server.quotas import address_group
 
 
