@@ -1,7 +1,5 @@
 """The page of confusion matrices: every test, what stands beside ours, and what is missing."""
 
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -372,16 +370,3 @@ def test_commits_are_shortened_and_keep_what_is_said_of_them() -> None:
     assert words.tested_on(1200, "all", runs) == (
         "1,200 test clips · 3 folds · commits 0123456789, 0123456789-dirty, ?"
     )
-
-
-def test_the_page_needs_no_tables_of_pandas() -> None:
-    """Streamlit loads pandas, for most of a second, as soon as it looks for tables in data."""
-    code = (
-        "import sys; from tests.support import pages; at = pages.run(); "
-        "pages.check(at.switch_page(pages.MATRICES).run()); assert pages.grids(at); "
-        "print('pandas' in sys.modules)"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, cwd=pages.ROOT, check=True
-    )
-    assert done.stdout.splitlines()[-1] == "False"

@@ -147,9 +147,9 @@ def show_reliability(matrix_filter: MatrixFilter, keys: Sequence[str]) -> None:
         caption = export.Caption(
             title, note(_all_confidences(matrix_filter), len(part)), across, down
         )
-        made = partial(export.print_reliability, bins, caption)
+        make = partial(export.export_reliability, bins, caption)
         stem = file_stem(_all_confidences(matrix_filter), "reliability", key)
-        export.show_save(made, stem, "reliability")
+        export.show_save_buttons(make, stem, "reliability")
     with right:
         st.text(text.calibration_sentence(name, error, len(part)))
         rows = [text.bin_row(one) for one in bins]
@@ -192,8 +192,10 @@ def show_roc(matrix_filter: MatrixFilter, keys: Sequence[str]) -> None:
             note(_all_confidences(matrix_filter), len(part)),
             *text.ROC_AXES,
         )
-        made = partial(export.print_roc, curves[key], caption)
-        export.show_save(made, file_stem(_all_confidences(matrix_filter), "roc", key), "roc")
+        make = partial(export.export_roc, curves[key], caption)
+        export.show_save_buttons(
+            make, file_stem(_all_confidences(matrix_filter), "roc", key), "roc"
+        )
     with right:
         st.html(_areas(curves, key))
     st.caption(text.ROC_NOTE)
@@ -261,9 +263,9 @@ def show_difference(matrix_filter: MatrixFilter, drawn: Drawn) -> None:
         caption = export.Caption(
             text.difference_title(names), note(matrix_filter, n_clips), text.ACROSS, text.DOWN
         )
-        made = partial(export.print_difference, counts[0], counts[1], labels, top, caption)
-        export.show_save(
-            made, file_stem(matrix_filter, "difference", f"{one}-{other}"), "difference"
+        make = partial(export.export_difference, counts[0], counts[1], labels, top, caption)
+        export.show_save_buttons(
+            make, file_stem(matrix_filter, "difference", f"{one}-{other}"), "difference"
         )
     st.caption(text.difference_note(names))
 
@@ -343,5 +345,5 @@ def _show_curve(history: Sequence[Mapping[str, Any]], run: str, quantity: str) -
         text.EPOCH,
         title,
     )
-    made = partial(export.print_learning, history, quantity, names, caption)
-    export.show_save(made, f"emo-learning-{quantity}-{run}", f"learning-{quantity}")
+    make = partial(export.export_learning, history, quantity, names, caption)
+    export.show_save_buttons(make, f"emo-learning-{quantity}-{run}", f"learning-{quantity}")

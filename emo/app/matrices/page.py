@@ -147,15 +147,17 @@ def _show_save(key: str, scores: app_text.Scores, matrix_filter: MatrixFilter) -
         title, diagnostics.note(matrix_filter, scores["n"]), text.ACROSS, text.DOWN
     )
     unit = "votes" if key == text.LISTENERS else "clips"
-    made = partial(
-        export.print_matrix,
+    make = partial(
+        export.export_matrix,
         selection.confusion(scores),
         matrix_filter.normalise,
         selection.score_labels(scores),
         caption,
         unit,
     )
-    export.show_save(made, diagnostics.file_stem(matrix_filter, "confusion", key), f"matrix-{key}")
+    export.show_save_buttons(
+        make, diagnostics.file_stem(matrix_filter, "confusion", key), f"matrix-{key}"
+    )
 
 
 def _headline(scores: app_text.Scores) -> str:

@@ -377,7 +377,12 @@ DIFFERENCE_TITLE = "One against another"
 SAME = "Choose two different ones."
 
 SAVE = "Save"
-KINDS = {"png": "Picture (PNG)", "svg": "Drawing (SVG)", "csv": "Table (CSV)"}
+FILE_KINDS = {
+    "png": "Picture (PNG)",
+    "svg": "Drawing (SVG)",
+    "pdf": "Document (PDF)",
+    "csv": "Table (CSV)",
+}
 ACROSS, DOWN = "Answer", "Acted"
 EPOCH = "Epoch"
 
