@@ -1,16 +1,25 @@
-"""Run the command line: ``python -m emo``."""
+"""Run the command line: the command ``emo``, and ``python -m emo``."""
 
 import signal
+import sys
+from typing import NoReturn
 
 from emo.cli import process
 
-if __name__ == "__main__":
-    signal.signal(signal.SIGINT, process.stop)
-    process.prepare()
-elif __name__ == "__mp_main__":  # a worker, which imports this before anything else
+if "--multiprocessing-fork" in sys.orig_argv:
+    # A worker imports the main module before anything else, under a name that depends on whether
+    # the command was started as `emo` or as `python -m emo`.
     process.prepare_worker()
 
-from emo.cli.main import main
+
+def main() -> NoReturn:
+    """Run a command, and end this process with its exit status."""
+    signal.signal(signal.SIGINT, process.stop)
+    process.prepare()
+    from emo.cli.main import main
+
+    process.run(main)
+
 
 if __name__ == "__main__":
-    process.run(main)
+    main()

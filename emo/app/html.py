@@ -16,8 +16,7 @@ from markupsafe import Markup
 
 from emo.app.accuracy_text import TITLE as RATES_TITLE
 from emo.app.text import and_then, log_odds_of, model_bars, still_needed, unsure_of
-from emo.formatting import percent
-from emo.inference.explanation_text import signed
+from emo.formatting import percent, signed
 from emo.inference.predictor import Answer
 from emo.labels import LABELS
 

@@ -163,7 +163,7 @@ def decode(data: bytes, name: str = "", channel: str = MIX) -> Clip:
     """
     data = bytes(data)
     kind, stream = _open(data)
-    return _clip(data, name, kind, stream, channel)
+    return clip_of_stream(data, name, kind, stream, channel)
 
 
 def decode_each(data: bytes, name: str = "") -> dict[str, Clip | AudioError]:
@@ -179,7 +179,7 @@ def decode_each(data: bytes, name: str = "") -> dict[str, Clip | AudioError]:
     clips: dict[str, Clip | AudioError] = {}
     for channel in names_of(stream.channels):
         try:
-            clips[channel] = _clip(data, name, kind, stream, channel)
+            clips[channel] = clip_of_stream(data, name, kind, stream, channel)
         except AudioError as error:
             clips[channel] = error
     return clips
@@ -195,8 +195,8 @@ def _open(data: bytes) -> tuple[str, Stream]:
 
 
 @np.errstate(over="ignore", invalid="ignore")  # `_check_decoded` refuses what comes of it
-def _clip(data: bytes, name: str, kind: str, stream: Stream, channel: str) -> Clip:
-    """Return the mix or one channel of an opened recording."""
+def clip_of_stream(data: bytes, name: str, kind: str, stream: Stream, channel: str) -> Clip:
+    """Return the mix or one channel of an opened recording, as ``decode`` does."""
     cancels = False
     if channel == MIX:
         mix = _mix(stream, np.full(stream.channels, 1 / stream.channels, dtype=np.float32))

@@ -46,6 +46,7 @@ from emo.classifiers.calibration import CALIBRATION
 from emo.classifiers.storage import CARD
 from emo.errors import AudioError, EmoError, ModelError
 from emo.features.frames import FEATURES_VERSION
+from emo.formatting import clock
 from emo.inference.predictor import MODEL_KEYS, Models, load_models, predict_many
 from emo.inference.timeline import HOP_S, WINDOW_S, iter_timeline
 from emo.system.files import check_output
@@ -474,22 +475,15 @@ class Progress:
         if self._failed:
             line += f", {self._failed:,} not readable"
         if self._total is not None and rate > 0:
-            line += f", about {_clock(max(0, self._total - done) / rate)} left"
+            line += f", about {clock(max(0, self._total - done) / rate)} left"
         return line
-
-
-def _clock(duration_s: float) -> str:
-    """Hours, minutes and seconds, as in ``1:02:03``; without hours where there are none."""
-    minutes, seconds = divmod(round(duration_s), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02d}:{seconds:02d}" if hours else f"{minutes}:{seconds:02d}"
 
 
 def summary(tally: Tally, out: Path, skips: SkipLog) -> str:
     """Return what was done, in a line."""
     rate = tally.done / max(tally.took_s, 1e-3)
     plural = "s" * (tally.done != 1)
-    line = f"{tally.done:,} recording{plural} in {_clock(tally.took_s)}, {rate:,.1f} a second"
+    line = f"{tally.done:,} recording{plural} in {clock(tally.took_s)}, {rate:,.1f} a second"
     if tally.before:
         line += f"; {tally.before:,} were done before"
     if tally.failed:

@@ -10,6 +10,8 @@ from emo.corpora.splits import N_VOICES_FOLDS
 from emo.errors import ModelError
 from emo.evaluation.benchmark import EMOBOX, PUBLISHED
 from emo.evaluation.predictions import METRICS, read_metrics
+from emo.formatting import NBSP, signed
+from emo.formatting import percent as percents
 from emo.labels import LABELS, VOTE
 from emo.training.degradation import CONDITIONS
 
@@ -62,7 +64,7 @@ def percent(value: float | None, interval: Sequence[float] | None = None) -> str
     if value is None:
         return "–"
     between = f" ({100 * interval[0]:.1f}–{100 * interval[1]:.1f})" if interval else ""
-    return f"{100 * value:.1f} %{between}"
+    return f"{percents(value, 1).replace(NBSP, ' ')}{between}"
 
 
 def published(uar: float) -> str:
@@ -72,8 +74,7 @@ def published(uar: float) -> str:
 
 def points(difference: float) -> str:
     """A difference of shares with its sign, such as ``−3.2``."""
-    text = f"{100 * difference:+.1f}".replace("-", "−")
-    return "0.0" if text in ("+0.0", "−0.0") else text
+    return signed(100 * difference, 1)
 
 
 def rate(block: Mapping[str, Any] | None, name: str) -> str:

@@ -9,6 +9,7 @@ from emo.classifiers.batches import Arrays
 from emo.classifiers.registry import CLASSIFIERS
 from emo.classifiers.tree import surrogate_arrays
 from emo.features.functionals import functional_table
+from emo.formatting import MINUS, NBSP, percent, signed
 from emo.inference.explanation import (
     Explanation,
     Measurement,
@@ -24,8 +25,6 @@ from emo.inference.explanation import (
 from emo.inference.predictor import Answer
 from emo.labels import CALM, TRAINED_LABELS, VOTE
 
-NBSP = "\u00a0"
-MINUS = "−"
 SHOWN_PATCHES = 3
 MIN_SHARE = 0.01  # labels that are rarer in a leaf are not listed
 
@@ -71,7 +70,7 @@ def surrogate_outline(arrays: Arrays) -> str:
         indent = "  " * depth
         if plain["left"][node] < 0:
             share = plain["probabilities"][node]
-            yield f"{indent}{TRAINED_LABELS[share.argmax()]} {_percent(share.max())}"
+            yield f"{indent}{TRAINED_LABELS[share.argmax()]} {percent(share.max())}"
             return
         name, unit = split_unit(functional_table()[plain["axis"][node]][0])
         limit = _rounded(plain["threshold"][node]) + (f" {unit}" if unit else "")
@@ -105,7 +104,7 @@ def turning_point(path: TreePath) -> str:
     step, total = path.steps[i], len(path.steps)
     told = (
         f"Question {i + 1} of {total} moved it most: the share of {path.label} went from "
-        f"{_percent(before[i])} to {_percent(step.share)}."
+        f"{percent(before[i])} to {percent(step.share)}."
     )
     if not step.strongest:
         return told
@@ -121,21 +120,21 @@ def _question(number: int, step: Step, label: str, before: float) -> str:
     ]
     if step.strongest:
         told.append(f"Strongest for {said}: {'; '.join(map(_reading, step.strongest))}.")
-    told.append(f"The share of {label} goes from {_percent(before)} to {_percent(step.share)}.")
+    told.append(f"The share of {label} goes from {percent(before)} to {percent(step.share)}.")
     return " ".join(told)
 
 
 def _leaf_sentence(path: TreePath) -> str:
     told = f"What the tree was taught of the training clips in the same leaf: {_shares(path.leaf)}."
     calm = path.leaf.get(CALM, 0.0)
-    shown = _percent(path.steps[-1].share if path.steps else path.share)
+    shown = percent(path.steps[-1].share if path.steps else path.share)
     if calm >= MIN_SHARE:
         most = ", though it has the most there" if calm > path.leaf[path.label] else ""
         return (
             f"{told} Calm is no answer and is left out{most}; calibrated, that leaves "
             f"{path.label} {shown}, as shown."
         )
-    if shown == _percent(path.leaf[path.label]):
+    if shown == percent(path.leaf[path.label]):
         return told
     return f"{told} Calibrated, {path.label} has {shown}, as shown."
 
@@ -143,7 +142,7 @@ def _leaf_sentence(path: TreePath) -> str:
 def _shares(leaf: Mapping[str, float]) -> str:
     ordered = sorted(TRAINED_LABELS, key=lambda label: -leaf[label])
     return ", ".join(
-        f"{label} {_percent(leaf[label])}" for label in ordered if leaf[label] >= MIN_SHARE
+        f"{label} {percent(leaf[label])}" for label in ordered if leaf[label] >= MIN_SHARE
     )
 
 
@@ -211,19 +210,13 @@ def explanation_blocks(found: Explanation) -> list[tuple[str, list[str]]]:
 def _heading(title: str, answer: Answer) -> str:
     perhaps = f", perhaps {answer.runner_up}" if len(answer.named) > 1 else ""
     unsure = f", unsure{perhaps}" if answer.unsure else ""
-    return f"{title}: {answer.label} {_percent(answer.confidence)}{unsure}"
+    return f"{title}: {answer.label} {percent(answer.confidence)}{unsure}"
 
 
 def _sum(parts: Iterable[Part]) -> str:
     """The parts by size, each with its sign."""
     ordered = sorted(parts, key=lambda part: -abs(part.amount))
     return ", ".join(f"{part.group} {signed(part.amount)}" for part in ordered)
-
-
-def signed(number: float) -> str:
-    """A change in log-odds with its sign and two decimals, such as ``−0.52``."""
-    text = f"{number:+.2f}"
-    return "0.00" if text in ("+0.00", "-0.00") else _minus(text)
 
 
 def _rounded(number: float, digits: int = 3) -> str:
@@ -250,7 +243,3 @@ def _written_apart(
 
 def _minus(text: str) -> str:
     return text.replace("-", MINUS)
-
-
-def _percent(share: float) -> str:
-    return f"{100 * share:.0f}{NBSP}%"

@@ -9,10 +9,11 @@ from typing import Any, TextIO
 
 from emo.audio.channels import channel_in
 from emo.features.quality import quality_warnings
+from emo.formatting import MINUS, NBSP, clock
 from emo.inference.explanation import Explanation
-from emo.inference.explanation_text import LOG_ODDS, MINUS, NBSP, explanation_blocks
+from emo.inference.explanation_text import LOG_ODDS, explanation_blocks
 from emo.inference.predictor import Answer, Prediction
-from emo.inference.timeline import Timeline, cues
+from emo.inference.timeline import Timeline
 from emo.labels import LABELS
 
 Row = tuple[str, Prediction | str]
@@ -208,16 +209,13 @@ def remarks(timeline: Timeline) -> tuple[str, ...]:
 def _subtitles(timeline: Timeline) -> list[Subtitle]:
     """Times and text of each cue of the vote."""
     return [
-        (f"{_clock(cue.start_s)} --> {_clock(cue.stop_s)}", _in_words(cue.answer))
-        for cue in cues(timeline)
+        (f"{_time(cue.start_s)} --> {_time(cue.stop_s)}", _in_words(cue.answer))
+        for cue in timeline.cues()
     ]
 
 
-def _clock(place_s: float) -> str:
-    """Hours, minutes, seconds and thousandths, as in ``00:01:02.500``."""
-    seconds, thousandths = divmod(round(1000 * place_s), 1000)
-    minutes, seconds = divmod(seconds, 60)
-    return f"{minutes // 60:02d}:{minutes % 60:02d}:{seconds:02d}.{thousandths:03d}"
+def _time(place_s: float) -> str:
+    return clock(place_s, decimals=3, full=True)
 
 
 def _in_words(answer: Answer) -> str:

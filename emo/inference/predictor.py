@@ -1,4 +1,4 @@
-"""From a recording to what each classifier and their vote say of it."""
+"""Predict the label of a clip: the answer of each classifier, and that of their vote."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from emo.audio.alteration import NEUTRAL, Alteration, alter_clip
 from emo.audio.clip import Clip
@@ -31,17 +32,23 @@ from emo.system.paths import MODELS_DIR
 MODEL_KEYS = tuple(CLASSIFIERS)
 ANSWER_KEYS = (*MODEL_KEYS, VOTE)
 
-CLOSE = 0.5
-"""Share of the likeliest label from which on the second is named beside it in an unsure answer."""
+RUNNER_UP_SHARE = 0.5
+"""Share of the confidence that the runner-up needs to be named beside an unsure label."""
 
 _SERVED = range(len(LABELS))  # columns of the labels that are given as answers
 
 
 @dataclass(frozen=True)
 class Models:
-    """The classifiers, by key, and how their probabilities become answers.
+    """The classifiers and how their probabilities become answers.
 
-    ``faults`` says by key what is wrong with those that could not be loaded (:func:`load_usable`).
+    Attributes
+    ----------
+    classifiers : dict of Model, by key
+    calibration : Calibration
+        Temperatures, weights of the vote and thresholds.
+    faults : mapping of str, by key
+        Errors of the classifiers that could not be loaded (``load_usable``).
     """
 
     classifiers: dict[str, Model]
@@ -49,12 +56,12 @@ class Models:
     faults: Mapping[str, str] = field(default_factory=dict)
 
     def without(self, fault: ModelFaultError) -> "Models":
-        """Return the others, whose vote it then is.
+        """Return the models without the classifier of a fault; the vote is that of the rest.
 
         Raises
         ------
         ModelFaultError
-            There are no others.
+            No classifier is left.
         """
         left = {key: model for key, model in self.classifiers.items() if key != fault.key}
         if not left:
@@ -64,41 +71,55 @@ class Models:
 
 @dataclass(frozen=True)
 class Answer:
-    """What one classifier, or the vote, says.
+    """The answer of one classifier, or of the vote.
 
     Attributes
     ----------
-    label : the likeliest of the seven
-    confidence : its calibrated probability, 0 to 1
-    runner_up : the label that is likeliest after it
-    unsure : whether the confidence is below what answers of new voices need to be right 80 % of
-        the time; and of the vote, whether all classifiers are unsure
-    probabilities : float64, (7,), in the order of ``LABELS``, adding up to 1
-    threshold : confidence that a sure answer needs (``calibration.reaches``), 0 if none
-    calm : share of calm, the trained label that is no answer, before it was left out; 0 of the vote
+    label : str
+        The likeliest of ``LABELS``.
+    confidence : float, 0 to 1
+        Its calibrated probability.
+    runner_up : str
+        The second likeliest label.
+    unsure : bool
+        Whether the confidence is below the threshold above which answers for new speakers are right
+        80 % of the time; and, for the vote, whether all classifiers are unsure.
+    probabilities : ndarray of float64, shape (7,)
+        Calibrated, in the order of ``LABELS``, adding up to 1.
+    threshold : float, 0 to 1
+        Confidence that a sure answer needs; 0 if there is no threshold.
+    calm : float, 0 to 1
+        Raw probability of calm, a trained label that is left out of the answers; 0 for the vote.
     """
 
     label: str
     confidence: float
     runner_up: str
     unsure: bool
-    probabilities: np.ndarray
+    probabilities: npt.NDArray[np.float64]
     threshold: float = 0.0
     calm: float = 0.0
 
+    def __repr__(self) -> str:
+        return f"<Answer {self}>"
+
+    def __str__(self) -> str:
+        return f"{'/'.join(self.named)}{'?' * self.unsure} {self.confidence:.0%}"
+
     @property
     def named(self) -> tuple[str, ...]:
-        """The labels that the answer names: the second too where it is unsure and that is close."""
-        is_close = self.probabilities[LABELS.index(self.runner_up)] >= CLOSE * self.confidence
+        """The labels to name: with the runner-up where the answer is unsure and it is close."""
+        share = self.probabilities[LABELS.index(self.runner_up)]
+        is_close = share >= RUNNER_UP_SHARE * self.confidence
         return (self.label, self.runner_up) if self.unsure and is_close else (self.label,)
 
     @property
     def is_below(self) -> bool:
-        """Whether the confidence is below the threshold; an unsure vote may be above it."""
+        """Whether the confidence is below the threshold; that of an unsure vote may be above."""
         return not reaches(self.confidence, self.threshold)
 
     def to_dict(self) -> dict[str, Any]:
-        """The same as plain values, the probabilities by label."""
+        """Return the answer as values for JSON, with the probabilities by label."""
         return {
             "label": self.label,
             "confidence": self.confidence,
@@ -110,13 +131,25 @@ class Answer:
 
 @dataclass(frozen=True)
 class Prediction:
-    """The answers to one clip: ``tree``, ``cnn``, ``mlp`` and ``vote``, in this order.
+    """The answers for one clip.
 
-    One of the three is not there where it could not be loaded, or where it gave no numbers for this
-    clip, which ``faults`` says by key.
-
-    ``speech_warnings`` say why the clip may not be the speech that the answers are made for;
-    ``hidden``, float32 (h,), is what the last layers of the networks read, side by side.
+    Attributes
+    ----------
+    duration_s : float
+        Length of the clip.
+    warnings : tuple of str
+        Sentences about the recording (``Clip.warnings``).
+    answers : dict of Answer
+        By ``tree``, ``cnn``, ``mlp`` and ``vote``, in this order, without the classifiers in
+        `faults` and those that could not be loaded.
+    quality : Quality
+        Measurements of the recording.
+    speech_warnings : tuple of SpeechWarning
+        Why the clip may not be speech, for which alone the classifiers were trained.
+    hidden : ndarray of float32, shape (h,)
+        Activations of the last hidden layers of the networks, side by side.
+    faults : mapping of str, by key
+        Errors of the classifiers that returned values that are not finite.
     """
 
     duration_s: float
@@ -124,8 +157,24 @@ class Prediction:
     answers: dict[str, Answer]
     quality: Quality
     speech_warnings: tuple[SpeechWarning, ...] = ()
-    hidden: np.ndarray = field(default_factory=lambda: np.zeros(0, np.float32), compare=False)
+    hidden: npt.NDArray[np.float32] = field(
+        default_factory=lambda: np.zeros(0, np.float32), compare=False
+    )
     faults: Mapping[str, str] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        answers = ", ".join(f"{key} {answer}" for key, answer in self.answers.items())
+        return f"<Prediction for {self.duration_s:.2f} s: {answers}>"
+
+    def _repr_html_(self) -> str:
+        from emo.inference.notebook import prediction_html
+
+        return prediction_html(self.to_dict())
+
+    @property
+    def vote(self) -> Answer:
+        """The answer of the ensemble."""
+        return self.answers[VOTE]
 
     @property
     def unsure(self) -> tuple[str, ...]:
@@ -133,7 +182,7 @@ class Prediction:
         return tuple(key for key, answer in self.answers.items() if answer.unsure)
 
     def to_dict(self) -> dict[str, Any]:
-        """The object that ``predict --format json`` prints, without its path."""
+        """Return the prediction as values for JSON: what ``emo predict --format json`` prints."""
         return {
             "duration_s": round(self.duration_s, 3),
             "warnings": list(self.warnings),
@@ -144,24 +193,24 @@ class Prediction:
 
 
 def load_models(directory: Path = MODELS_DIR) -> Models:
-    """The three classifiers, each checked at load, and their calibration.
+    """Load all classifiers, checking each, and their calibration.
 
     Raises
     ------
     ModelError
-        One is missing, damaged, or made for other labels or features.
+        A model is missing, damaged, or made for other labels or features.
     """
     classifiers = {key: load_model(directory / key) for key in MODEL_KEYS}
     return Models(classifiers, read_calibration(directory, MODEL_KEYS))
 
 
 def load_usable(directory: Path = MODELS_DIR) -> Models:
-    """Those of the three classifiers that can be loaded; the vote is then theirs.
+    """Load those classifiers that can be loaded; the vote is then theirs.
 
     Raises
     ------
     ModelError
-        None can be loaded, or their calibration is damaged.
+        No classifier can be loaded, or the calibration is damaged.
     """
     classifiers: dict[str, Model] = {}
     faults: dict[str, str] = {}
@@ -177,22 +226,29 @@ def load_usable(directory: Path = MODELS_DIR) -> Models:
 
 
 def calibrated(raw: Mapping[str, np.ndarray], calibration: Calibration) -> dict[str, np.ndarray]:
-    """Probabilities of the seven labels by each classifier and the vote, float64 (n, 7) each.
+    """Return the calibrated probabilities of the seven labels by classifier and vote.
 
     Parameters
     ----------
-    raw
-        By classifier, (n, 8), in the order of ``TRAINED_LABELS``.
+    raw : mapping of ndarray, each of shape (n, 8)
+        Probabilities by classifier, in the order of ``TRAINED_LABELS``.
+    calibration : Calibration
+
+    Returns
+    -------
+    dict of ndarray of float64, each of shape (n, 7)
+        In the order of ``LABELS``.
     """
     served = {key: renormalise(rows, _SERVED) for key, rows in raw.items()}
     rows = {
-        key: apply_temperature(one, calibration.temperatures[key]) for key, one in served.items()
+        key: apply_temperature(shares, calibration.temperatures[key])
+        for key, shares in served.items()
     }
     return rows | {VOTE: log_opinion_pool(served, calibration.weights)}
 
 
 def answer(probabilities: np.ndarray, threshold: float = 0.0) -> Answer:
-    """The likeliest label and its probability, from probabilities (7,)."""
+    """Return the answer that probabilities of shape (7,) give."""
     best, second = (int(i) for i in np.argsort(-probabilities, kind="stable")[:2])
     confidence = float(probabilities[best])
     is_unsure = not reaches(confidence, threshold)
@@ -204,35 +260,43 @@ def answer(probabilities: np.ndarray, threshold: float = 0.0) -> Answer:
 def to_answers(
     rows: Mapping[str, np.ndarray], thresholds: Mapping[str, float]
 ) -> list[dict[str, Answer]]:
-    """The answers to n clips, by classifier and vote, from their probabilities (n, 7) each.
+    """Return the answers for n clips, by classifier and vote.
 
-    The vote abstains where every classifier does: being a product, it can be sure of what none of
-    them is, and is then right less often than it promises.
+    The vote is unsure where every classifier is.  As a product of probabilities it can be confident
+    where no classifier is, and is then right less often than its confidence says.
+
+    Parameters
+    ----------
+    rows : mapping of ndarray, each of shape (n, 7)
+        Calibrated probabilities by classifier and vote.
+    thresholds : mapping of float
+        By the same keys.
     """
-    given = {
-        key: [answer(row, thresholds.get(key, 0.0)) for row in one] for key, one in rows.items()
+    columns = {
+        key: [answer(row, thresholds.get(key, 0.0)) for row in shares]
+        for key, shares in rows.items()
     }
-    by_clip = [dict(zip(given, row, strict=True)) for row in zip(*given.values(), strict=True)]
-    for row in by_clip:
-        others = [one.unsure for key, one in row.items() if key != VOTE]
-        if VOTE in row and others and all(others):
-            row[VOTE] = replace(row[VOTE], unsure=True)
+    by_clip = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+    for answers in by_clip:
+        unsure = [answers[key].unsure for key in answers if key != VOTE]
+        if VOTE in answers and unsure and all(unsure):
+            answers[VOTE] = replace(answers[VOTE], unsure=True)
     return by_clip
 
 
-def vote_factors(given: Mapping[str, Answer], calibration: Calibration) -> dict[str, float]:
-    """Return how many times likelier each classifier makes the vote's label than its second.
+def vote_factors(answers: Mapping[str, Answer], calibration: Calibration) -> dict[str, float]:
+    """Return by classifier how many times likelier it makes the vote's label than its runner-up.
 
-    The product of all is how many times likelier the vote itself has it: its ratio is that of the
-    classifiers' probabilities, each to the power of the weight.  The weights act on probabilities
-    before these are softened, which the temperature undoes here.
+    The product of the factors is the same ratio for the vote, since the vote multiplies the
+    classifiers' probabilities, each to the power of its weight.  The weights apply to probabilities
+    before temperature scaling, which is undone here.
     """
-    vote = given[VOTE]
+    vote = answers[VOTE]
     first, second = LABELS.index(vote.label), LABELS.index(vote.runner_up)
     factors = {}
     for key, weight in calibration.weights.items():
-        if key in given:
-            shares = np.maximum(given[key].probabilities, np.finfo(float).tiny)
+        if key in answers:
+            shares = np.maximum(answers[key].probabilities, np.finfo(float).tiny)
             power = weight * calibration.temperatures[key]
             factors[key] = float((shares[first] / shares[second]) ** power)
     return factors
@@ -241,12 +305,18 @@ def vote_factors(given: Mapping[str, Answer], calibration: Calibration) -> dict[
 def probabilities(
     measured: Sequence[tuple[np.ndarray, np.ndarray]], models: Models
 ) -> dict[str, np.ndarray]:
-    """Calibrated probabilities of n clips by each classifier and the vote, float64 (n, 7) each.
+    """Return the calibrated probabilities of n clips by classifier and vote.
 
     Parameters
     ----------
-    measured
-        Of each clip the functionals, float32 (f,), and the CNN's view, float32 (time, 64).
+    measured : sequence of pairs of ndarray
+        For each clip the functionals, float32 of shape (f,), and the spectrogram for the
+        convolutional network, float32 of shape (time, 64).
+    models : Models
+
+    Returns
+    -------
+    dict of ndarray of float64, each of shape (n, 7)
     """
     return predict_raw(measured, models)[0]
 
@@ -254,7 +324,7 @@ def probabilities(
 def predict_raw(
     measured: Sequence[tuple[np.ndarray, np.ndarray]], models: Models
 ) -> tuple[dict[str, np.ndarray], np.ndarray]:
-    """The same, and what the last layers of the networks read, side by side, float32 (n, h)."""
+    """Return what ``probabilities`` returns, and the hidden activations, float32 (n, h)."""
     raw, hidden = raw_outputs(measured, models)
     return calibrated(raw, models.calibration), hidden
 
@@ -262,39 +332,42 @@ def predict_raw(
 def raw_outputs(
     measured: Sequence[tuple[np.ndarray, np.ndarray]], models: Models
 ) -> tuple[dict[str, np.ndarray], np.ndarray]:
-    """Return what the classifiers give, (n, 8) each, and what the last layers read, (n, h).
+    """Return the classifiers' raw probabilities, (n, 8) each, and hidden activations, (n, h).
 
     Raises
     ------
     ModelFaultError
-        A classifier gives values that are not finite.
+        A classifier returns values that are not finite.
     """
     vectors = np.stack([vector for vector, _ in measured])
-    views = tuple(view for _, view in measured)
-    ran = {key: one.run(vectors, views) for key, one in models.classifiers.items()}
-    raw = {key: rows for key, (rows, _) in ran.items()}
-    for key, parts in ran.items():
+    spectrograms = tuple(spectrogram for _, spectrogram in measured)
+    outputs = {key: model.run(vectors, spectrograms) for key, model in models.classifiers.items()}
+    for key, parts in outputs.items():
         if not all(np.isfinite(part).all() for part in parts):
             raise ModelFaultError(key, CLASSIFIERS[key].title)
-    return raw, np.concatenate([inner for _, inner in ran.values()], axis=1)
+    raw = {key: rows for key, (rows, _) in outputs.items()}
+    return raw, np.concatenate([hidden for _, hidden in outputs.values()], axis=1)
 
 
 def measure(
     clip: Clip,
 ) -> tuple[tuple[np.ndarray, np.ndarray], tuple[SpeechWarning, ...], Quality]:
-    """The features of a clip, its concerns and its quality; its frames, 93 MB of 600 s, go."""
+    """Return the features of a clip (as for ``probabilities``), its speech warnings and quality.
+
+    The frames from which they are computed take 93 MB for ten minutes and are not kept.
+    """
     frames = analyse(clip.samples)
-    doubt, quality = speech_warnings(frames), measure_quality(clip, frames)
-    return (compute_functionals(frames), log_mel_spectrogram(frames)), doubt, quality
+    warnings, quality = speech_warnings(frames), measure_quality(clip, frames)
+    return (compute_functionals(frames), log_mel_spectrogram(frames)), warnings, quality
 
 
 def predict_many(clips: Sequence[Clip], models: Models) -> list[Prediction]:
-    """The answers to clips, in their order; features are measured once for all classifiers.
+    """Return the answers for clips, in their order.
 
     Raises
     ------
     ModelFaultError
-        None of the classifiers gives numbers for a clip.
+        No classifier returns finite values for a clip.
     """
     if not clips:
         return []
@@ -303,47 +376,41 @@ def predict_many(clips: Sequence[Clip], models: Models) -> list[Prediction]:
     except ModelFaultError as fault:
         if len(clips) > 1:
             return [predict(clip, models) for clip in clips]
-        (rest,) = predict_many(clips, models.without(fault))
-        faults = {fault.key: str(fault), **rest.faults}
-        return [replace(rest, faults=faults, hidden=np.zeros(0, np.float32))]
+        (prediction,) = predict_many(clips, models.without(fault))
+        faults = {fault.key: str(fault), **prediction.faults}
+        return [replace(prediction, faults=faults, hidden=np.zeros(0, np.float32))]
 
 
 def _predict_many(clips: Sequence[Clip], models: Models) -> list[Prediction]:
-    measured, doubts, qualities = [], [], []
-    for clip in clips:
-        features, doubt, quality = measure(clip)
-        measured.append(features)
-        doubts.append(doubt)
-        qualities.append(quality)
-    raw, hidden = raw_outputs(measured, models)
-    rows = calibrated(raw, models.calibration)
-    given = to_answers(rows, models.calibration.thresholds)
-    for i, said in enumerate(given):
+    features, warnings, qualities = zip(*map(measure, clips), strict=True)
+    raw, hidden = raw_outputs(features, models)
+    by_clip = to_answers(calibrated(raw, models.calibration), models.calibration.thresholds)
+    for i, answers in enumerate(by_clip):
         for key, shares in raw.items():
-            said[key] = replace(said[key], calm=float(shares[i, TRAINED_INDEX[CALM]]))
+            answers[key] = replace(answers[key], calm=float(shares[i, TRAINED_INDEX[CALM]]))
     return [
-        Prediction(clip.duration_s, clip.warnings, said, quality, doubt, inner)
-        for clip, said, quality, doubt, inner in zip(
-            clips, given, qualities, doubts, hidden, strict=True
+        Prediction(clip.duration_s, clip.warnings, answers, quality, speech, activations)
+        for clip, answers, quality, speech, activations in zip(
+            clips, by_clip, qualities, warnings, hidden, strict=True
         )
     ]
 
 
 def predict(clip: Clip, models: Models) -> Prediction:
-    """The answers to one clip."""
+    """Return the answers for one clip."""
     return predict_many([clip], models)[0]
 
 
-def predict_altered(clip: Clip, settings: Alteration, models: Models) -> Prediction:
-    """Return the answers to a clip as altered; its quality says what only that brought about.
+def predict_altered(clip: Clip, alteration: Alteration, models: Models) -> Prediction:
+    """Return the answers for a clip after an alteration, and the quality that it caused.
 
     Raises
     ------
     TooShortError, TooLongError, SilentError
-        What comes out cannot be judged (:func:`emo.audio.alteration.alter_clip`).
+        The altered clip lies outside the limits (``emo.audio.alteration.alter_clip``).
     """
-    prediction = predict(alter_clip(clip, settings), models)
-    if settings == NEUTRAL:
+    prediction = predict(alter_clip(clip, alteration), models)
+    if alteration == NEUTRAL:
         return prediction
     quality = compare_altered(prediction.quality, measure_quality(clip))
     return replace(prediction, quality=quality)

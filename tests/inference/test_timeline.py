@@ -18,7 +18,7 @@ from emo.evaluation.non_speech.music import melody, organ
 from emo.features.functionals import compute_functionals
 from emo.inference import export, timeline
 from emo.inference.predictor import ANSWER_KEYS, answer, load_models, predict
-from emo.inference.timeline import Timeline, cues, iter_timeline, join_speech, place_windows
+from emo.inference.timeline import Timeline, iter_timeline, join_speech, place_windows
 from emo.labels import INDEX, LABELS
 from tests.support.signals import Samples, encoded, noise, silence, tone, voice
 
@@ -144,7 +144,7 @@ def test_pauses_are_blank_and_speech_is_not(models, lead_s):
 )
 def test_what_is_no_speech_is_blank_and_told(models, samples, kind):
     (found,) = iter_timeline(clip(samples), models)
-    assert (found.total, found.done, found.answers(), cues(found)) == (0, 0, [], [])
+    assert (found.total, found.done, found.answers(), found.cues()) == (0, 0, [], [])
     assert found.windows_s.shape == found.segments_s.shape == (0, 2)
     assert {key: rows.shape for key, rows in found.probabilities.items()} == dict.fromkeys(
         ANSWER_KEYS, (0, 7)
@@ -239,7 +239,7 @@ MADE = made(
 
 
 def test_a_run_ends_at_another_label_at_doubt_and_at_a_pause():
-    found = cues(MADE)
+    found = MADE.cues()
     spans = [(cue.start_s, cue.stop_s, cue.answer.label, cue.answer.unsure) for cue in found]
     assert spans == [
         (0.5, 3.5, "happy", False),
@@ -259,9 +259,9 @@ def test_runs_hold_every_window_once(data):
     starts = np.cumsum([a + b for a, b in zip(pauses, [0, *lasting], strict=False)])
     shown_s = np.stack([starts, starts + lasting[:n]], axis=1) / 100 if n else np.empty((0, 2))
     one = made([("sad", "happy", 0.9)] * n, shown_s)
-    found = cues(
-        Timeline(20.0, n, shown_s, shown_s, dict.fromkeys(ANSWER_KEYS, rows), one.thresholds)
-    )
+    found = Timeline(
+        20.0, n, shown_s, shown_s, dict.fromkeys(ANSWER_KEYS, rows), one.thresholds
+    ).cues()
     assert all(a.stop_s <= b.start_s for a, b in pairwise(found))
     held = [[(a, b) for a, b in shown_s if cue.start_s <= a and b <= cue.stop_s] for cue in found]
     assert sum(map(len, held)) == n

@@ -12,7 +12,7 @@ from emo.app.analyse import text as analyse_text
 from emo.audio import clip as audio_clip
 from emo.inference import export
 from emo.inference.predictor import MODEL_KEYS
-from emo.inference.timeline import Timeline, cues, iter_timeline
+from emo.inference.timeline import Timeline, iter_timeline
 from emo.labels import VOTE
 from emo.server import memory
 
@@ -91,7 +91,7 @@ def _draw(place: Any, timeline: Timeline) -> None:
             html.LaneSegment(
                 cue.start_s, cue.stop_s, cue.answer.label, cue.answer.confidence, cue.answer.unsure
             )
-            for cue in cues(timeline, key)
+            for cue in timeline.cues(key)
         ]
         for key in (VOTE, *MODEL_KEYS)
         if key in timeline.probabilities

@@ -1,0 +1,88 @@
+"""Show predictions and timelines in a notebook, as HTML that needs no style sheet or script."""
+
+from collections.abc import Mapping, Sequence
+from functools import cache
+from typing import Any
+
+import jinja2
+
+from emo.classifiers.registry import CLASSIFIERS
+from emo.formatting import clock, percent
+from emo.labels import LABELS, VOTE
+
+_TEMPLATE = """\
+<div>
+<p>{{ summary }}</p>
+<table>
+<thead><tr>{% for name in head %}<th style="text-align: left">{{ name }}</th>{% endfor %}
+{% for label in labels %}<th>{{ label }}</th>{% endfor %}</tr></thead>
+<tbody>
+{% for cells, shares in rows %}<tr>
+{% for cell in cells %}<td style="text-align: left">{{ cell }}</td>{% endfor %}
+{% for share in shares %}<td style="text-align: right; background:
+ rgba(11, 93, 102, {{ "%.2f" | format(share / 2) }})">{{ percent(share) }}</td>{% endfor %}
+</tr>{% endfor %}
+</tbody>
+</table>
+{% if warnings %}<ul>{% for warning in warnings %}<li>{{ warning }}</li>{% endfor %}</ul>{% endif %}
+</div>
+"""
+
+
+def prediction_html(prediction: Mapping[str, Any]) -> str:
+    """Return a table of the answers, from the values of ``Prediction.to_dict``."""
+    titles = {key: classifier.title for key, classifier in CLASSIFIERS.items()} | {VOTE: "Vote"}
+    return _render(
+        summary=f"Prediction for {clock(prediction['duration_s'], decimals=1)}",
+        head=["Model", "Answer"],
+        rows=[
+            ([titles.get(key, key), _answer(answer)], _shares(answer))
+            for key, answer in prediction["models"].items()
+        ],
+        warnings=[*_warnings(prediction), *prediction.get("faults", {}).values()],
+    )
+
+
+def timeline_html(
+    timeline: Mapping[str, Any], cues: Sequence[tuple[float, float, Mapping[str, Any]]]
+) -> str:
+    """Return a table of the vote over time.
+
+    Parameters
+    ----------
+    timeline : mapping
+        Values of ``Timeline.to_dict``.
+    cues : sequence of tuple
+        Start and stop in seconds, and values of ``Answer.to_dict``, of each stretch.
+    """
+    return _render(
+        summary=f"Vote over {clock(timeline['duration_s'], decimals=1)}",
+        head=["From", "To", "Answer"],
+        rows=[
+            ([clock(start, decimals=1), clock(stop, decimals=1), _answer(answer)], _shares(answer))
+            for start, stop, answer in cues
+        ],
+        warnings=_warnings(timeline),
+    )
+
+
+def _answer(answer: Mapping[str, Any]) -> str:
+    unsure = " (unsure)" if answer["unsure"] else ""
+    return f"{answer['label']} {percent(answer['confidence'])}{unsure}"
+
+
+def _shares(answer: Mapping[str, Any]) -> list[float]:
+    return [answer["probabilities"][label] for label in LABELS]
+
+
+def _warnings(values: Mapping[str, Any]) -> list[str]:
+    return [*(warning["sentence"] for warning in values["speech_warnings"]), *values["warnings"]]
+
+
+@cache
+def _template() -> jinja2.Template:
+    return jinja2.Environment(autoescape=True).from_string(_TEMPLATE)
+
+
+def _render(**values: Any) -> str:
+    return _template().render(labels=LABELS, percent=percent, **values)
