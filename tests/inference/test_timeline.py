@@ -192,7 +192,7 @@ def test_who_stops_early_leaves_no_work_behind(models, monkeypatch):
         heard.append(1)
         return compute_functionals(frames)
 
-    monkeypatch.setattr(timeline, "functionals", counted)
+    monkeypatch.setattr(timeline, "compute_functionals", counted)
     threads = threading.active_count()
     growing = iter_timeline(clip(spoken(30.0)), models)
     next(growing)
