@@ -71,7 +71,7 @@ lock: .venv/made ## pin the versions in requirements*.txt anew, from pyproject.t
 	$(pip) uv==0.13.9
 	bash .ci/lock
 
-audit: .venv/made ## ask OSV what is known against the pinned packages
+audit: .venv/dev ## look for known vulnerabilities of the pinned packages
 	@$(python) .ci/audit
 
 load: .venv/dev ## measure what the server bears: 20 people, an attacker, 200 open pages, 2,000 uploads

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import streamlit as st
 
 ROOT = Path(__file__).resolve().parent.parent
 NAMED = re.compile(r"`(tests/[\w/]+\.py)::(test_\w+)`")
@@ -81,16 +82,15 @@ def test_requests_from_other_sites_are_refused_and_messages_are_bounded() -> Non
 
 
 class Osv(http.server.BaseHTTPRequestHandler):
-    """Answers as OSV does, and knows something against one package."""
+    """A stand-in for osv.dev that knows a vulnerability of at most one package."""
 
-    bad = ""
+    vulnerable = ""
 
     def do_POST(self) -> None:
-        asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))["queries"]
-        assert all(query["package"]["ecosystem"] == "PyPI" for query in asked)
-        known = {"vulns": [{"id": "GHSA-test-0001", "modified": "2026-01-01T00:00:00Z"}]}
-        results = [known if query["package"]["name"] == self.bad else {} for query in asked]
-        body = json.dumps({"results": results}).encode()
+        query = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        name = query["package"]["name"]
+        vulnerability = {"id": "GHSA-test-0001", "summary": "", "affected": [], "aliases": []}
+        body = json.dumps({"vulns": [vulnerability]} if name == self.vulnerable else {}).encode()
         self.send_response(200)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
@@ -102,33 +102,34 @@ class Osv(http.server.BaseHTTPRequestHandler):
 
 @pytest.fixture
 def osv() -> Iterator[str]:
-    server = http.server.HTTPServer(("127.0.0.1", 0), Osv)
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Osv)
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}"
+    yield f"http://127.0.0.1:{server.server_port}/v1/query"
     server.shutdown()
     server.server_close()
 
 
-def audit(address: str, *options: str) -> subprocess.CompletedProcess[str]:
+def audit(url: str, *options: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, ROOT / ".ci" / "audit", *options],
         capture_output=True,
         text=True,
-        env=os.environ | {"EMO_OSV": address, "no_proxy": "127.0.0.1"},
-        timeout=60,
+        env=os.environ | {"EMO_OSV_URL": url, "no_proxy": "127.0.0.1"},
+        timeout=120,
     )
 
 
-@pytest.mark.parametrize(("bad", "code"), [("", 0), ("streamlit", 1)])
-def test_the_audit_names_what_is_known_to_be_vulnerable(osv, monkeypatch, bad, code) -> None:
-    monkeypatch.setattr(Osv, "bad", bad)
-    ran = audit(osv)
-    assert ran.returncode == code, ran.stderr
-    assert ("streamlit 1.67.0: GHSA-test-0001" in ran.stdout) is bool(bad)
-    assert re.search(r"^\d{3} packages audited", ran.stdout, re.MULTILINE)
+@pytest.mark.parametrize(("vulnerable", "status"), [("", 0), ("streamlit", 1)])
+def test_audit_reports_known_vulnerabilities(osv, monkeypatch, vulnerable, status) -> None:
+    monkeypatch.setattr(Osv, "vulnerable", vulnerable)
+    process = audit(osv)
+    assert process.returncode == status, process.stderr
+    assert (f"streamlit {st.__version__}: GHSA-test-0001" in process.stdout) is bool(vulnerable)
+    assert re.search(r"^\d{3} packages audited", process.stdout, re.MULTILINE)
 
 
-def test_an_audit_that_reached_nobody_says_so(osv) -> None:
-    nowhere = "http://127.0.0.1:1"
-    assert "Nothing was audited" in audit(nowhere).stderr
-    assert [audit(nowhere).returncode, audit(nowhere, "--require").returncode] == [0, 2]
+@pytest.mark.parametrize(("options", "status"), [((), 0), (("--require",), 2)])
+def test_audit_warns_if_the_service_cannot_be_reached(options, status) -> None:
+    process = audit("http://127.0.0.1:1/v1/query", *options)
+    assert process.returncode == status
+    assert "The packages were not audited" in process.stderr
