@@ -1,12 +1,12 @@
 """Show the page *Confusion matrices*."""
 
 from emo.app import common
-from emo.app.analyse import tour
+from emo.app.analyse import guide
 from emo.app.matrices import diagnostics, page, selection
 from emo.app.matrices import text as matrices_text
 
 common.begin(matrices_text.MATRICES_TITLE, matrices_text.MATRICES_LEAD)
-tour.note_step("errors")
+guide.complete_step("errors")
 metrics = common.metrics_or_sentence()
 if metrics:
     matrix_filter = selection.choose_filter(metrics)

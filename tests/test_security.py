@@ -54,7 +54,7 @@ def test_names_of_downloads_are_the_servers_own() -> None:
     for name in found:
         used = {node.id for node in ast.walk(name) if isinstance(node, ast.Name)}
         used |= {node.attr for node in ast.walk(name) if isinstance(node, ast.Attribute)}
-        assert not used & {"choice", "given", "upload", "names", "entry", "clip"}, ast.unparse(name)
+        assert not used & {"source", "given", "upload", "names", "entry", "clip"}, ast.unparse(name)
 
 
 def config() -> Any:

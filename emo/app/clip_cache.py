@@ -74,7 +74,7 @@ def keep(kind: str, key: Hashable, value: Any, size: int) -> None:
     CACHE.put(_owner(), kind, key, value, size, current_session())
 
 
-def forget(kind: str) -> None:
+def drop(kind: str) -> None:
     """Drop what this session keeps of a kind."""
     CACHE.drop(_owner(), kind)
 

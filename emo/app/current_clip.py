@@ -1,4 +1,4 @@
-"""The clip that the page Analyse shows: uploaded, recorded, or a sample."""
+"""The clip that the page *Analyse* shows: uploaded, recorded, a sample, or from another page."""
 
 import json
 from collections.abc import Mapping
@@ -8,94 +8,93 @@ from typing import Any
 
 import streamlit as st
 
-from emo.app import url
 from emo.labels import INDEX, LABELS
 from emo.system import paths
 
-ALL = "all"
-"""What a sample that has every emotion in it has in place of one."""
+ALL_EMOTIONS = "all"
+"""Emotion of the sample that contains every emotion."""
 
-CORPUS = "corpus"
-"""Where a clip comes from that was opened from a cell of a matrix."""
+SAMPLE, CORPUS = "sample", "corpus"
+"""Origins of a clip that is no visitor's own: a sample, and a clip of a training corpus."""
 
-_CHOICE = "choice"
-_NEW = "choice-is-new"
+_SOURCE = "current-clip"
+_CHANGES = "current-clip-changes"
 
 
 @dataclass(frozen=True)
-class Trained:
-    """What is known of a clip of a corpus, which the models were trained on.
+class TrainingClip:
+    """Metadata of a clip that the models were trained on.
 
     Attributes
     ----------
-    corpus, emotion : key of its corpus, and the emotion that was acted
-    address : of the page that it was opened from, as query parameters
+    corpus, emotion
+        Key of the corpus, and the emotion that was acted.
+    query
+        Query parameters of the page that the clip was opened from.
     """
 
     corpus: str
     emotion: str
-    address: Mapping[str, str]
+    query: Mapping[str, str]
 
 
 @dataclass(frozen=True)
-class Choice:
-    """A clip that a person gave: its name, its bytes, and the way it came in.
+class ClipSource:
+    """The file of a clip.
 
-    ``trained`` says what is known of it where the models were trained on it.
+    Attributes
+    ----------
+    name, data
+        Name and bytes of the file.
+    origin
+        The way it came in, such as ``"upload"`` or ``"sample"``.
+    transcript
+        The words that are spoken in a sample; otherwise empty.
+    training
+        Metadata of a clip of a training corpus; None for any other.
     """
 
     name: str
     data: bytes
     origin: str
-    text: str = ""
-    trained: Trained | None = None
+    transcript: str = ""
+    training: TrainingClip | None = None
+
+    @property
+    def is_own(self) -> bool:
+        """Whether it is a visitor's own: neither a sample nor a clip of a training corpus."""
+        return self.origin not in (SAMPLE, CORPUS)
 
 
-def is_own(choice: Choice) -> bool:
-    """Whether the clip is a visitor's own: no sample, and none that the models trained on."""
-    return choice.origin not in ("sample", CORPUS)
+def get_source() -> ClipSource | None:
+    """Return the current clip of this session; None if there is none."""
+    source: ClipSource | None = st.session_state.get(_SOURCE)
+    return source
 
 
-def choose(choice: Choice) -> None:
-    """Nothing; what a person did makes this clip the one that the page shows."""
-    url.mark_user_action()
-    take_clip(choice)
+def set_source(source: ClipSource | None) -> None:
+    """Replace the current clip, or remove it."""
+    st.session_state[_SOURCE] = source
+    st.session_state[_CHANGES] = n_changes() + 1
 
 
-def take_clip(choice: Choice) -> None:
-    """Make this the clip that the page shows, which resets what was set for the one before."""
-    st.session_state[_CHOICE] = choice
-    st.session_state[_NEW] = True
+def n_changes() -> int:
+    """Return how often the current clip was replaced or removed in this session."""
+    return int(st.session_state.get(_CHANGES, 0))
 
 
-def take_new() -> bool:
-    """Return whether a clip was chosen since this was asked last."""
-    return bool(st.session_state.pop(_NEW, False))
-
-
-def drop_choice() -> None:
-    """Forget the clip."""
-    st.session_state.pop(_CHOICE, None)
-
-
-def sample_clip(sample: Mapping[str, Any]) -> Choice:
-    """The clip of a sample of the list."""
+def read_sample(sample: Mapping[str, Any]) -> ClipSource:
+    """Return the clip of a row of the list of samples."""
     path = paths.SAMPLES_DIR / sample["file"]
-    return Choice(path.name, path.read_bytes(), "sample", str(sample.get("text", "")))
+    return ClipSource(path.name, path.read_bytes(), SAMPLE, str(sample.get("text", "")))
 
 
 def list_samples(directory: Path) -> list[dict[str, Any]]:
-    """The samples whose file is there, those of one emotion first; none if no list is there."""
-    order = INDEX | {ALL: len(LABELS)}
+    """Return the samples whose files exist, those of one emotion first; none without a list."""
+    order = INDEX | {ALL_EMOTIONS: len(LABELS)}
     try:
-        listed = json.loads((directory / "samples.json").read_text(encoding="utf-8"))
-        there = [row for row in listed if (directory / row["file"]).is_file()]
-        return sorted(there, key=lambda row: order[row["emotion"]])
+        rows = json.loads((directory / "samples.json").read_text(encoding="utf-8"))
+        existing = [row for row in rows if (directory / row["file"]).is_file()]
+        return sorted(existing, key=lambda row: order[row["emotion"]])
     except (OSError, ValueError, KeyError, TypeError):
         return []
-
-
-def chosen() -> Choice | None:
-    """The clip that was given last in this session, if any."""
-    choice: Choice | None = st.session_state.get(_CHOICE)
-    return choice

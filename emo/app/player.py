@@ -1,4 +1,4 @@
-"""The player: one component with waveform, spectrogram and playhead, and the region it gives."""
+"""The player: one component with waveform, spectrogram and playhead, and a selected part."""
 
 import json
 from collections.abc import Callable
@@ -10,73 +10,63 @@ from emo.app import html
 from emo.app.components import component
 
 Share = tuple[float, float]
-"""Where a part of a clip starts and stops, 0 to 1 of it: its length may change with its speed."""
+"""Start and end of a part, 0 to 1 of the clip, whose length may change with its speed."""
 
-_SHARES = "selected"
+_SHARES = "selected-shares"
 
 
 def _do_nothing() -> None: ...
 
 
-def show_player(
-    block: bytes,
-    key: str,
-    on_select: Callable[[], None] = _do_nothing,
-    on_play: Callable[[], None] = _do_nothing,
-) -> None:
-    """Draw a clip, whose selected region :func:`selected_share` returns.
+def show_player(block: bytes, key: str, on_play: Callable[[], None] = _do_nothing) -> None:
+    """Draw the player of a clip; ``selected_share`` returns the part that is selected in it.
 
     Parameters
     ----------
     block
-        What :func:`emo.app.player_data.pack_player` packed.
+        The clip as packed by ``emo.app.player_data.pack_player``.
     key
-        One for each clip, so that the region of one is not taken for another's.
-    on_select, on_play
-        Called after a person selected a region, and when the clip was played.
+        Key of the clip, so that a part of one is not taken for a part of another.
+    on_play
+        Called when the clip is played.
     """
     st.html(html.chosen_part(json.dumps(selected_share(key))))
     component("player")(
         data=block,
         key=key,
-        on_region_change=_keep_region(key, on_select),
+        on_region_change=lambda: _update_share(key),
         on_played_change=on_play,
     )
 
 
-def _keep_region(key: str, on_select: Callable[[], None]) -> Callable[[], None]:
-    """Return what keeps a region that was selected, also over other pages."""
-
-    def keep() -> None:
-        state = st.session_state.get(key)
-        select_share(key, _share_in(state.get("region") if state else None))
-        on_select()
-
-    return keep
+def _update_share(key: str) -> None:
+    """Keep the part that a visitor selected, which Streamlit drops with the page."""
+    state = st.session_state.get(key)
+    select_share(key, _read_share(state.get("region") if state else None))
 
 
-def _share_in(sent: Any) -> Share | None:
-    """The region that the player sent; None for the whole, and for what is no region."""
-    if not isinstance(sent, list | tuple) or len(sent) != 2:
+def _read_share(region: Any) -> Share | None:
+    """Return the part that the browser sent; None for the whole clip and for invalid data."""
+    if not isinstance(region, list | tuple) or len(region) != 2:
         return None
-    start, stop = sent
-    if not all(isinstance(one, int | float) for one in (start, stop)):
+    start, stop = region
+    if not all(isinstance(place, int | float) for place in (start, stop)):
         return None
     return float(start), float(stop)
 
 
 def select_share(key: str, share: Share | None) -> None:
-    """Show the share, or the whole clip, as selected in the player with this key."""
+    """Select a part of the clip with a key, or the whole clip."""
     shares: dict[str, Share | None] = st.session_state.setdefault(_SHARES, {})
     shares[key] = share
 
 
-def forget() -> None:
-    """Nothing; drops what was selected in this session."""
-    st.session_state.pop(_SHARES, None)
-
-
 def selected_share(key: str) -> Share | None:
-    """Where the selected region starts and stops, 0 to 1 of the clip; None for the whole."""
+    """Return the selected part of the clip with a key; None for the whole clip."""
     shares: dict[str, Share | None] = st.session_state.get(_SHARES, {})
     return shares.get(key)
+
+
+def clear_shares() -> None:
+    """Select the whole of every clip of this session."""
+    st.session_state.pop(_SHARES, None)

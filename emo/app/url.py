@@ -4,28 +4,30 @@ from collections.abc import Collection, Mapping
 
 import streamlit as st
 
+from emo.app import navigation
 
-def asked(name: str, allowed: Collection[str]) -> str | None:
-    """What the address asks for under a name; None if nothing, or nothing that there is."""
+_READ = "address-read-in-visit"
+
+
+def is_opened(part: str) -> bool:
+    """Return True at the first call for a part of a page after the page was opened.
+
+    Only then the address counts; afterwards it follows the widgets.
+    """
+    visits: dict[str, int] = st.session_state.setdefault(_READ, {})
+    is_first = visits.get(part) != navigation.visit()
+    visits[part] = navigation.visit()
+    return is_first
+
+
+def read(name: str, allowed: Collection[str]) -> str | None:
+    """Return the value of a parameter of the address; None if it is missing or not allowed."""
     value = st.query_params.get(name)
     return value if value in allowed else None
 
 
-def show(state: Mapping[str, str]) -> None:
-    """Nothing; puts the state into the address, without what is empty."""
-    wanted = {name: value for name, value in state.items() if value}
-    if st.query_params.to_dict() != wanted:
-        st.query_params.from_dict(wanted)
-
-
-_ACTED = "acted"
-
-
-def mark_user_action() -> None:
-    """Nothing; call it from a callback: a person changed what the page shows."""
-    st.session_state[_ACTED] = True
-
-
-def pop_user_action() -> bool:
-    """Return whether a person changed what the page shows since this was asked last."""
-    return bool(st.session_state.pop(_ACTED, False))
+def write(state: Mapping[str, str]) -> None:
+    """Set the parameters of the address to a state, without those that are empty."""
+    params = {name: value for name, value in state.items() if value}
+    if st.query_params.to_dict() != params:
+        st.query_params.from_dict(params)

@@ -102,7 +102,7 @@ def test_the_second_label_is_named_only_where_it_is_close(row: np.ndarray, limit
     told = {
         "page": text_of(app_html.verdict(said, 3)).split("\u00a0")[0],
         "table": compare_text.unsure(said),
-        "what if": analyse_text.given(said),
+        "what if": analyse_text.short_answer(said),
     }
     for where, text in told.items():
         assert (" or " in text) == is_close or (where == "table" and not said.unsure), where

@@ -10,6 +10,7 @@ from streamlit.testing.v1 import AppTest
 
 from emo.app import current_clip
 from emo.app.analyse import analysis as analyse_analysis
+from emo.app.analyse import downloads
 from emo.audio.clip import Clip, decode
 from emo.inference import export, predictor
 from tests.support import pages, signals
@@ -142,15 +143,15 @@ def test_the_files_name_the_channel(
         out.write("[]")
 
     monkeypatch.setattr(export, "write_json", write)
-    choice = current_clip.Choice("call.wav", stereo(), "upload")
-    clip = decode(choice.data, channel="left")
+    source = current_clip.ClipSource("call.wav", stereo(), "upload")
+    clip = decode(source.data, channel="left")
     given = pages.prediction()
     for region_s, name in (
         (None, "call.wav#channel=left"),
         ((0.5, 1.25), "call.wav#channel=left&t=0.500,1.250"),
     ):
         analysis = analyse_analysis.Analysis("key", clip, given, region_s, channel="left")
-        analyse_analysis.as_json(analyse_analysis._named(choice, analysis), given)
+        downloads.to_json(downloads.name_of(source, analysis), given)
         assert named[-1] == name
 
 

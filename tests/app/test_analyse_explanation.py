@@ -62,7 +62,7 @@ def test_reasons_come_when_they_are_asked_for(app: AppTest) -> None:
 
 
 def test_patches_are_placed_in_the_clip_and_compared_with_the_strongest() -> None:
-    found = analyse_explanation.patches(REGIONS, 1.5)
+    found = analyse_explanation.patch_rows(REGIONS, 1.5)
     assert found == [
         [1.6, 1.8, 100, 400, 1.0, True],
         [1.8, 2.0, 100, 400, 0.0, False],
@@ -72,4 +72,4 @@ def test_patches_are_placed_in_the_clip_and_compared_with_the_strongest() -> Non
 
 
 def test_where_nothing_carries_the_answer_nothing_is_strong() -> None:
-    assert [row[4] for row in analyse_explanation.patches(NONE, 0.0)] == [0.0]
+    assert [row[4] for row in analyse_explanation.patch_rows(NONE, 0.0)] == [0.0]

@@ -43,7 +43,7 @@ def silent(clip: Clip, models: Any) -> Iterator[Timeline]:
 @pytest.fixture
 def app(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AppTest:
     pages.install(tmp_path, monkeypatch)
-    monkeypatch.setattr(timeline, "follow", follow)
+    monkeypatch.setattr(timeline, "iter_timeline", follow)
     return pages.run()
 
 
@@ -72,12 +72,12 @@ def test_the_timeline_is_kept_while_the_page_is_drawn_again(
 ) -> None:
     upload(app, "clip.wav", tone(8.0))
     before = html(app)
-    monkeypatch.setattr(timeline, "follow", None)  # calling it would fail
+    monkeypatch.setattr(timeline, "iter_timeline", None)  # calling it would fail
     check(app.run())
     assert html(app) == before
 
 
 def test_a_long_clip_without_speech_says_so(app: AppTest, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(timeline, "follow", silent)
+    monkeypatch.setattr(timeline, "iter_timeline", silent)
     upload(app, "clip.wav", tone(8.0))
     assert "Timeline: no speech was found so far." in html(app)

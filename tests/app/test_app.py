@@ -16,7 +16,7 @@ from streamlit.testing.v1 import AppTest
 from emo import formatting
 from emo.app import accuracy_text, common, current_clip
 from emo.app import text as app_text
-from emo.app.analyse import analysis, timeline, vote_text
+from emo.app.analyse import downloads, timeline, vote_text
 from emo.app.analyse import text as analyse_text
 from emo.audio import isolated
 from emo.audio.clip import Clip
@@ -299,7 +299,7 @@ def test_a_clip_is_forgotten_on_demand(app: AppTest) -> None:
     forget = next(button for button in app.button if button.label == analyse_text.FORGET_LABEL)
     check(forget.click().run())
     assert "emo-verdict" not in html(app)
-    assert "choice" not in app.session_state
+    assert app.session_state["current-clip"] is None
 
 
 def test_a_clip_taken_away_takes_its_answers_along(app: AppTest) -> None:
@@ -340,7 +340,7 @@ def test_loud_and_silent_clips_never_share_an_answer(
 
 def test_json_is_what_the_command_line_prints() -> None:
     given = pages.prediction(unsure=("cnn",))
-    (row,) = json.loads(analysis.as_json('a "b".wav', given))
+    (row,) = json.loads(downloads.to_json('a "b".wav', given))
     assert row["path"] == 'a "b".wav'
     assert list(row["models"]) == ["tree", "cnn", "mlp", "vote"]
     assert list(row["models"]["cnn"]["probabilities"]) == list(LABELS)
@@ -349,7 +349,7 @@ def test_json_is_what_the_command_line_prints() -> None:
 
 
 def test_csv_has_a_line_for_each_model_and_no_formula() -> None:
-    rows = list(csv.DictReader(io.StringIO(analysis.as_csv("=1+1.wav", pages.prediction()))))
+    rows = list(csv.DictReader(io.StringIO(downloads.to_csv("=1+1.wav", pages.prediction()))))
     assert [row["model"] for row in rows] == ["tree", "cnn", "mlp", "vote"]
     assert {row["path"] for row in rows} == {"'=1+1.wav"}
     assert sum(float(rows[0][f"p_{label}"]) for label in LABELS) == pytest.approx(1, abs=1e-5)

@@ -12,7 +12,7 @@ from streamlit.testing.v1 import AppTest
 
 from emo.app import common
 from emo.app import text as app_text
-from emo.app.analyse import analysis
+from emo.app.analyse import downloads
 from emo.app.teach import text as words
 from emo.audio.clip import Clip
 from emo.errors import ModelError
@@ -211,9 +211,9 @@ def test_files_of_answers_hold_yours() -> None:
     given = predictor.Prediction(
         1.0, (), given.answers | {"yours": given.answers["tree"]}, given.quality
     )
-    (row,) = json.loads(analysis.as_json("a.wav", given))
+    (row,) = json.loads(downloads.to_json("a.wav", given))
     assert list(row["models"]) == ["tree", "cnn", "mlp", "vote", "yours"]
-    lines = list(csv.DictReader(io.StringIO(analysis.as_csv("a.wav", given))))
+    lines = list(csv.DictReader(io.StringIO(downloads.to_csv("a.wav", given))))
     assert [line["model"] for line in lines] == ["tree", "cnn", "mlp", "vote", "yours"]
 
 

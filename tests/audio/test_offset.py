@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from emo.app.analyse.analysis import _part
+from emo.app.analyse.analysis import cut_part
 from emo.audio import clip as audio_clip
 from emo.audio.alteration import Alteration, alter_clip
 from emo.audio.clip import RATE_HZ, cut, decode
@@ -130,7 +130,7 @@ def test_a_part_of_a_clip_answers_as_that_part_alone(models):
     part_s = (0.5, 1.75)
     start, stop = (round(place_s * RATE_HZ) for place_s in part_s)
     alone = predict(decode(encoded(samples[start:stop], subtype="FLOAT")), models)
-    for part in (cut(clip, start, stop), _part(clip, part_s)):
+    for part in (cut(clip, start, stop), cut_part(clip, part_s)):
         assert abs(part.samples.mean(dtype=np.float64)) < 1e-7
         np.testing.assert_allclose(rows(predict(part, models)), rows(alone), atol=1e-4)
 

@@ -103,7 +103,7 @@ class Walk(RuleBasedStateMachine):
             visit.drop()
         check(visit)
 
-    @rule(number=tabs, emotion=st.sampled_from((*LABELS, *LABELS, current_clip.ALL)))
+    @rule(number=tabs, emotion=st.sampled_from((*LABELS, *LABELS, current_clip.ALL_EMOTIONS)))
     def choose_sample(self, number: int, emotion: str) -> None:
         visit = self._visit(number, "analyse")
         key = f"sample-{emotion}"

@@ -6,28 +6,28 @@ from typing import Any
 import streamlit as st
 
 from emo import formatting, labels
-from emo.app import accuracy_text, common, current_clip, html, text
-from emo.app.analyse import recording, what_if
-from emo.app.analyse import text as analyse_text
+from emo.app import accuracy_text, common, html
+from emo.app import text as app_text
+from emo.app.analyse import recording, text, what_if
 from emo.app.analyse import vote_text as vote_words
 from emo.app.analyse.analysis import Analysis
-from emo.app.current_clip import Choice
+from emo.app.current_clip import SAMPLE, ClipSource
 from emo.app.teach import session
 from emo.audio.channels import MIX
 from emo.inference import adaptation, predictor
 
 
-def show_verdict(choice: Choice, analysis: Analysis) -> None:
+def show_vote(source: ClipSource, analysis: Analysis) -> None:
     """What to be wary of, and what the vote says."""
     with st.container(key="notes"):  # always there: a player that moved down would begin anew
         _show_notes(analysis)
     with _marked(analysis, "verdict"):
-        _show_vote(choice, analysis, common.measured())
+        _show_vote_card(source, analysis, common.measured())
         for warning in analysis.prediction.warnings:
             if warning != analysis.notice:
                 st.warning(common.escape_markdown(warning))
         if not analysis.prediction.speech_warnings:
-            recording.show_doubts(analysis.prediction)
+            recording.show_warnings(analysis.prediction)
 
 
 def _show_notes(analysis: Analysis) -> None:
@@ -35,9 +35,9 @@ def _show_notes(analysis: Analysis) -> None:
     faults = analysis.prediction.faults
     gone = tuple(key for key in common.missing(analysis.prediction) if key not in faults)
     if gone:
-        st.warning(common.escape_markdown(analyse_text.missing(gone)))
+        st.warning(common.escape_markdown(text.missing(gone)))
     if faults:
-        st.warning(common.escape_markdown(analyse_text.faulty(tuple(faults))))
+        st.warning(common.escape_markdown(text.faulty(tuple(faults))))
     for concern in analysis.prediction.speech_warnings:
         st.warning(common.escape_markdown(concern.sentence))
     if analysis.notice in analysis.prediction.warnings:
@@ -58,28 +58,26 @@ def _marked(analysis: Analysis, name: str) -> Any:
     return st.container(key=f"doubtful-{name}" if analysis.prediction.speech_warnings else name)
 
 
-def _show_vote(choice: Choice, analysis: Analysis, metrics: common.Metrics) -> None:
+def _show_vote_card(source: ClipSource, analysis: Analysis, metrics: common.Metrics) -> None:
     prediction = analysis.prediction
     vote = prediction.answers[labels.VOTE]
     with st.container(border=True, key="vote"):
         left, right = st.columns([6, 5], gap="medium")
         with left:
             st.html(html.vote(vote, _overline(analysis), common.agreement(prediction)))
-            st.text(_described(choice, analysis))
-            trust = _trust(labels.VOTE, prediction, metrics, current_clip.is_own(choice))
+            st.text(_described(source, analysis))
+            trust = _trust(labels.VOTE, prediction, metrics, source.is_own)
             st.html(html.trust(trust))
         with right:
             shares = vote.probabilities.tolist()
-            st.html(
-                html.bars(shares, analyse_text.VOTE_BARS, len(vote.named)) + _working(prediction)
-            )
+            st.html(html.bars(shares, text.VOTE_BARS, len(vote.named)) + _working(prediction))
 
 
 def _overline(analysis: Analysis) -> str:
     if analysis.prediction.speech_warnings:
         return vote_words.OUT_OF_PLACE_OVERLINE
     weights = common.models().calibration.weights
-    return vote_words.overline(weights, analysis.region_s is not None)
+    return vote_words.overline(weights, analysis.part_s is not None)
 
 
 def _working(prediction: predictor.Prediction) -> str:
@@ -99,17 +97,17 @@ def _working(prediction: predictor.Prediction) -> str:
     return html.working(vote_words.SUMMARY, told, table)
 
 
-def _described(choice: Choice, analysis: Analysis) -> str:
+def _described(source: ClipSource, analysis: Analysis) -> str:
     """Name and length of the clip; of a sample, that it is synthetic and what it says."""
-    parts = [choice.name, formatting.seconds(analysis.clip.duration_s)]
+    parts = [source.name, formatting.seconds(analysis.clip.duration_s)]
     if analysis.channel != MIX:
-        parts.append(analyse_text.channel_alone(analysis.channel))
-    if analysis.region_s is not None:
-        parts.append(analyse_text.region(*analysis.region_s))
-    if choice.origin == "sample":
-        parts.append(analyse_text.SYNTHETIC)
-        if choice.text:
-            parts.append(analyse_text.quoted(choice.text))
+        parts.append(text.channel_alone(analysis.channel))
+    if analysis.part_s is not None:
+        parts.append(text.region(*analysis.part_s))
+    if source.origin == SAMPLE:
+        parts.append(text.SYNTHETIC)
+        if source.transcript:
+            parts.append(text.quoted(source.transcript))
     return " · ".join(parts)
 
 
@@ -122,8 +120,8 @@ def _show_cards(prediction: predictor.Prediction, metrics: common.Metrics, is_ow
                 continue
             st.html(
                 html.card(
-                    text.MODEL_NAMES[key],
-                    text.MODEL_KINDS[key],
+                    app_text.MODEL_NAMES[key],
+                    app_text.MODEL_KINDS[key],
                     prediction.answers[key],
                     _trust(key, prediction, metrics, is_own),
                 )
@@ -139,16 +137,16 @@ def _trust(
     """
     answer = prediction.answers[key]
     if prediction.speech_warnings:
-        return html.Trust([text.NOT_TO_BE_RELIED_ON])
+        return html.Trust([app_text.NOT_TO_BE_RELIED_ON])
     told = []
-    if answer.unsure and (len(answer.named) > 1 or not text.still_needed(answer)):
-        told.append(text.why_unsure(answer))
-    if answer.calm >= analyse_text.CALM_TOLD:
-        told.append(analyse_text.calm_left_out(answer.calm))
+    if answer.unsure and (len(answer.named) > 1 or not app_text.still_needed(answer)):
+        told.append(app_text.why_unsure(answer))
+    if answer.calm >= text.CALM_TOLD:
+        told.append(text.calm_left_out(answer.calm))
     # Of the vote of fewer than three nothing was measured.
     is_measured = key != labels.VOTE or not common.missing(prediction)
     blocks = metrics.get(key, {}) if is_measured else {}
     rows = accuracy_text.for_answer(blocks, answer.label, answer.unsure, is_own)
     if not rows:
-        told.append(analyse_text.UNMEASURED)
+        told.append(text.UNMEASURED)
     return html.Trust(told, accuracy_text.heads(answer.label, answer.unsure), rows)

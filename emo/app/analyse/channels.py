@@ -1,63 +1,58 @@
-"""Which channel of a recording the page *Analyse* answers for: shown where there are several."""
+"""The choice of the channel of a recording that the page *Analyse* shows."""
 
 import streamlit as st
 
-from emo.app import controls, url
-from emo.app.analyse import text as words
+from emo.app import controls
+from emo.app.analyse import text
 from emo.audio.channels import MIX, SIDES, names_of
 
 _PREFIX = "channel-"  # before the key of the clip
 
 
 def channel_of(key: str) -> str:
-    """Return the channel that was chosen for the clip with this key; the mix for any other."""
-    return str(controls.kept(_PREFIX + key, MIX))
+    """Return the channel that was chosen for the clip with a key; the mix for any other clip."""
+    return str(controls.value_of(_PREFIX + key, MIX))
 
 
 def reset() -> None:
-    """Answer for the mix again."""
-    controls.forget(_PREFIX)
-
-
-def _note(widget: str) -> None:
-    if controls.is_new(widget):
-        controls.note(widget)
-        url.mark_user_action()
+    """Select the mix again, for every clip."""
+    for key in list(st.session_state):
+        if str(key).startswith(_PREFIX) and st.session_state[key] != MIX:
+            st.session_state[key] = MIX
 
 
 def show_channels(key: str, count: int) -> None:
-    """Show the choice of a channel of a clip that has so many; nothing where it has one.
+    """Draw the choice of a channel; none for a clip with one channel.
 
     Parameters
     ----------
     key
-        Another one for every clip, under which what is chosen is kept.
+        Key of the clip, under which the choice is kept.
+    count
+        Number of channels.
     """
     if count < 2:
         return
-    options = (MIX, *names_of(count))
-    widget = _PREFIX + key
-    chosen = controls.hold(widget, MIX, options)
+    options, widget = (MIX, *names_of(count)), _PREFIX + key
+    value = controls.value_of(widget, MIX, options)
     if count == len(SIDES):
         st.segmented_control(
-            words.CHANNEL_LABEL,
+            text.CHANNEL_LABEL,
             options,
-            default=chosen,
+            default=value,
             required=True,
-            format_func=words.channel_option,
-            help=words.CHANNEL_HELP,
+            format_func=text.channel_option,
+            help=text.CHANNEL_HELP,
             key=widget,
-            on_change=_note,
-            args=(widget,),
+            persist_state="session",
         )
         return
     st.selectbox(
-        words.CHANNEL_LABEL,
+        text.CHANNEL_LABEL,
         options,
-        index=options.index(chosen),
-        format_func=words.channel_option,
-        help=words.CHANNEL_HELP,
+        index=options.index(value),
+        format_func=text.channel_option,
+        help=text.CHANNEL_HELP,
         key=widget,
-        on_change=_note,
-        args=(widget,),
+        persist_state="session",
     )

@@ -1,16 +1,17 @@
-"""Why each model answers as it does: on demand, in words, with the regions laid over the player."""
+"""The explanation of each classifier's answer, in words and as regions over the spectrogram."""
 
 import json
 from typing import Any
 
 import streamlit as st
 
-from emo.app import common, controls, html, text, url
-from emo.app.analyse import text as analyse_text
-from emo.app.analyse import tour
+from emo.app import common, controls, html
+from emo.app import text as app_text
+from emo.app.analyse import text
 from emo.audio import clip
+from emo.classifiers.registry import CLASSIFIERS
 from emo.errors import ModelError
-from emo.inference.explanation import Explanation, Regions, explain
+from emo.inference.explanation import Explanation, Regions, Shift, TreePath, explain
 from emo.inference.explanation_text import (
     LOG_ODDS,
     PLAIN_TREE,
@@ -20,107 +21,119 @@ from emo.inference.explanation_text import (
     surrogate_sentences,
     turning_point,
 )
-from emo.inference.predictor import MODEL_KEYS
 from emo.server import memory
 
-_SHOWN = "why"
+_KEY = "why"
 
 
-@st.cache_data(scope="session", max_entries=8, show_spinner=analyse_text.LOOKING_FOR_REASONS)
-def reasons(
-    sha256: str, name: str, region_s: tuple[float, float] | None, _part: clip.Clip
+@st.cache_data(scope="session", max_entries=8, show_spinner=text.LOOKING_FOR_REASONS)
+def _explain(
+    key: str, name: str, part_s: tuple[float, float] | None, _part: clip.Clip
 ) -> Explanation:
-    """Why the models answer as they do to a clip, or to a region of it."""
+    """Return the explanation of the answers to a clip or a part of it."""
     with common.turn("explain", memory.predict_bytes(_part.duration_s)):
         return explain(_part, common.models())
 
 
+def clear_cache() -> None:
+    """Drop the explanations that are cached for the session."""
+    _explain.clear()
+
+
 def is_open() -> bool:
-    """Whether the reasons are shown."""
-    return bool(controls.kept(_SHOWN, False))
+    """Return whether the explanation is switched on."""
+    return bool(controls.value_of(_KEY, False))
 
 
-def set_open(shown: bool) -> None:
-    """Nothing; shows or hides the reasons, from before the switch is drawn."""
-    controls.put(_SHOWN, shown)
+def set_open(is_open: bool) -> None:
+    """Switch the explanation on or off, before the switch is drawn."""
+    st.session_state[_KEY] = is_open
 
 
-def _note_switch() -> None:
-    if controls.is_new(_SHOWN):
-        url.mark_user_action()
-    controls.note(_SHOWN)
-    if is_open():
-        tour.note_step("why")
-
-
-def show_why(sha256: str, name: str, region_s: tuple[float, float] | None, part: clip.Clip) -> None:
-    """Nothing; a switch, and where it is on the reasons of the three models side by side.
+def show_explanation(
+    key: str, name: str, part_s: tuple[float, float] | None, part: clip.Clip
+) -> None:
+    """Draw a switch, and where it is on the explanations of the models side by side.
 
     Parameters
     ----------
-    sha256, name, region_s
-        The key under which the reasons are kept.
+    key, name, part_s
+        Key of the clip, name of its file, and the selected part in seconds.
     part
-        What the models answered for: the clip, or its region.
+        What was analysed: the clip, or its part.
     """
-    shown = controls.hold(_SHOWN, False)
-    label, help_text = analyse_text.WHY_LABEL, analyse_text.WHY_HELP
-    if not st.toggle(label, shown, key=_SHOWN, help=help_text, on_change=_note_switch):
+    label, help_text = text.WHY_LABEL, text.WHY_HELP
+    if not st.toggle(label, is_open(), key=_KEY, help=help_text, persist_state="session"):
         return
     try:
-        found = reasons(sha256, name, region_s, part)
+        explanation = _explain(key, name, part_s, part)
     except ModelError:
-        st.caption(analyse_text.WHY_NEEDS_ALL)
+        st.caption(text.WHY_NEEDS_ALL)
         return
-    told = {
-        "tree": _tree(found),
-        "cnn": html.reasons(text.MODEL_NAMES["cnn"], region_sentences(found.cnn)),
-        "mlp": _mlp(found),
-    }
+    kinds = {key: row.explained_by for key, row in CLASSIFIERS.items() if row.explained_by}
+    start_s = part_s[0] if part_s else 0.0
     with st.container(key="why-shown"):
-        for key, column in zip(MODEL_KEYS, st.columns(len(MODEL_KEYS), gap="small"), strict=True):
-            with column.container(border=True, height="stretch", key=f"why-{key}"):
-                st.html(told[key])
-        offset_s = region_s[0] if region_s else 0.0
-        st.html(html.overlay(json.dumps(patches(found.cnn, offset_s))))
-    st.caption(f"{analyse_text.WHY_NOTE} {LOG_ODDS}")
+        for (model, kind), column in zip(
+            kinds.items(), st.columns(len(kinds), gap="small"), strict=True
+        ):
+            with column.container(border=True, height="stretch", key=f"why-{model}"):
+                st.html(_CARDS[kind](app_text.MODEL_NAMES[model], getattr(explanation, model)))
+        for model, kind in kinds.items():
+            if kind == "regions":
+                patches = patch_rows(getattr(explanation, model), start_s)
+                st.html(html.overlay(json.dumps(patches)))
+    st.caption(f"{text.WHY_NOTE} {LOG_ODDS}")
 
 
-def patches(regions: Regions, offset_s: float) -> list[list[Any]]:
-    """Start, stop, lowest and highest frequency, strength (0 to 1) and mark of each patch.
+def patch_rows(regions: Regions, start_s: float) -> list[list[Any]]:
+    """Return each patch as the player draws it.
 
     Parameters
     ----------
-    offset_s
-        Where the region that was answered begins in the clip.
+    regions
+        Explanation of a network.
+    start_s
+        Start of the analysed part in the clip, in seconds.
+
+    Returns
+    -------
+    list of list
+        Start and end in seconds, lowest and highest frequency in hertz, strength from 0 to 1, and
+        whether it is marked.
     """
-    most = max((patch.drop for patch in regions.patches), default=0.0)
+    highest = max((patch.drop for patch in regions.patches), default=0.0)
     return [
         [
-            round(patch.start_s + offset_s, 3),
-            round(patch.stop_s + offset_s, 3),
+            round(patch.start_s + start_s, 3),
+            round(patch.stop_s + start_s, 3),
             round(patch.low_hz),
             round(patch.high_hz),
-            round(max(0.0, patch.drop) / most, 3) if most > 0 else 0.0,
+            round(max(0.0, patch.drop) / highest, 3) if highest > 0 else 0.0,
             patch.marked,
         ]
         for patch in regions.patches
     ]
 
 
-def _tree(found: Explanation) -> str:
-    """How the share moved from question to question; every question is there on demand."""
-    path = found.tree
+def _path_html(name: str, path: TreePath) -> str:
+    """Return the share after each question of a tree; all questions are shown on demand."""
     shares = [path.share, *(step.share for step in path.steps)]
     *questions, leaf = path_sentences(path)
-    picture = html.steps(shares, analyse_text.share_by_question(path.label, shares))
-    told = [analyse_text.share_over_questions(path.label), turning_point(path), leaf]
-    more = [(analyse_text.all_questions(len(path.steps)), questions)] if path.steps else []
-    more.append((analyse_text.READABLE_TREE, [PLAIN_TREE, *surrogate_sentences(path)]))
-    return html.reasons(text.MODEL_NAMES["tree"], [one for one in told if one], picture, more)
+    picture = html.steps(shares, text.share_by_question(path.label, shares))
+    sentences = [text.share_over_questions(path.label), turning_point(path), leaf]
+    more = [(text.all_questions(len(path.steps)), questions)] if path.steps else []
+    more.append((text.READABLE_TREE, [PLAIN_TREE, *surrogate_sentences(path)]))
+    return html.reasons(name, [sentence for sentence in sentences if sentence], picture, more)
 
 
-def _mlp(found: Explanation) -> str:
-    amounts = {part.group: part.amount for part in found.mlp.parts}
-    picture = html.shifts(amounts, found.mlp.label)
-    return html.reasons(text.MODEL_NAMES["mlp"], shift_sentences(found.mlp), picture)
+def _regions_html(name: str, regions: Regions) -> str:
+    return html.reasons(name, region_sentences(regions))
+
+
+def _shifts_html(name: str, shift: Shift) -> str:
+    amounts = {part.group: part.amount for part in shift.parts}
+    return html.reasons(name, shift_sentences(shift), html.shifts(amounts, shift.label))
+
+
+_CARDS: dict[str, Any] = {"path": _path_html, "regions": _regions_html, "shifts": _shifts_html}
+"""Renderer of each kind of explanation (``Classifier.explained_by``)."""

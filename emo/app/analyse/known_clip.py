@@ -1,33 +1,37 @@
-"""On the page of one clip: that the models know it, from training or from *Teach it*."""
+"""Notices on the page *Analyse* that the models were fitted to this clip."""
 
 import streamlit as st
 
-from emo.app import common, current_clip, text
-from emo.app.analyse import analysis
-from emo.app.analyse import text as analyse_text
+from emo.app import common
+from emo.app import text as app_text
+from emo.app.analyse import analysis, text
+from emo.app.current_clip import ClipSource
 from emo.app.teach import session
-from emo.app.teach import text as teach_words
+from emo.app.teach import text as teach_text
 
-MATRICES, TEACH = "pages/confusion_matrices.py", "pages/teach.py"
+MATRICES_PAGE, TEACH_PAGE = "pages/confusion_matrices.py", "pages/teach.py"
 
 
-def show_known(choice: current_clip.Choice) -> None:
-    """Nothing; says where the models know the clip from, with the label and the way back."""
-    if choice.trained is not None:
-        corpus = text.CORPUS_NAMES.get(choice.trained.corpus, choice.trained.corpus)
+def show_known(source: ClipSource) -> None:
+    """Draw a notice for a clip of a training corpus, and one for an example of *Teach it*."""
+    training = source.training
+    if training is not None:
+        corpus = app_text.CORPUS_NAMES.get(training.corpus, training.corpus)
         st.info(
-            common.escape_markdown(analyse_text.trained_on(corpus, choice.trained.emotion)),
+            common.escape_markdown(text.trained_on(corpus, training.emotion)),
             icon=":material/school:",
         )
         st.page_link(
-            MATRICES,
-            label=analyse_text.BACK_TO_CELL,
+            MATRICES_PAGE,
+            label=text.BACK_TO_CELL,
             icon=":material/arrow_back:",
-            query_params=dict(choice.trained.address),
+            query_params=dict(training.query),
         )
-    lesson = session.example_of(analysis.recorded_whole(choice))
-    if lesson is not None:
+    if not session.examples():
+        return  # the answers to the whole clip may have to be computed
+    example = session.example_of(analysis.predict_recorded(source))
+    if example is not None:
         st.info(
-            common.escape_markdown(teach_words.is_lesson(lesson.emotion)), icon=":material/school:"
+            common.escape_markdown(teach_text.is_lesson(example.emotion)), icon=":material/school:"
         )
-        st.page_link(TEACH, label=teach_words.BACK_LABEL, icon=":material/arrow_back:")
+        st.page_link(TEACH_PAGE, label=teach_text.BACK_LABEL, icon=":material/arrow_back:")

@@ -1,41 +1,138 @@
-"""The page *Analyse* and its address in step, and the guide that leads from it."""
+"""The page *Analyse*: its address, and the sections that belong to no other module."""
 
+from functools import partial
 from pathlib import Path
 
-from emo.app import current_clip, player
-from emo.app.analyse import analysis, explanation, link, tour, what_if
+import numpy as np
+import streamlit as st
+
+from emo import labels
+from emo.app import accuracy_text, common, current_clip, html, player
+from emo.app import text as app_text
+from emo.app.analyse import (
+    analysis as analyse_analysis,
+)
+from emo.app.analyse import (
+    channels,
+    explanation,
+    guide,
+    inputs,
+    link,
+    recording,
+    text,
+    timeline,
+    what_if,
+)
+from emo.app.analyse.analysis import Analysis
+from emo.app.current_clip import SAMPLE, ClipSource
+from emo.audio.alteration import NEUTRAL
+from emo.audio.channels import name_with
 from emo.system import paths
 
 MATRICES_PAGE = "pages/confusion_matrices.py"
 
+_CHANGES = "analysed-clip-changes"
 
-def follow_address() -> None:
-    """Show what the address asks for; or, if it asks for nothing new, let it say what is shown."""
-    analysis.begin_with_new_clip()
+
+def lead() -> str:
+    """Return the purpose of the page, and how often its vote is right for a visitor's clip."""
+    short = accuracy_text.in_short(common.measured().get(labels.VOTE, {}))
+    return f"{text.ANALYSE_LEAD} {short}".strip()
+
+
+def sync_with_address() -> None:
+    """Show the state in the address if it was changed; otherwise write the state into it."""
+    _reset_for_new_clip()
     samples = {Path(row["file"]).stem: row for row in current_clip.list_samples(paths.SAMPLES_DIR)}
-    asked = link.sync_with_url(_shown_link(), samples)
-    if asked is None:
-        return
-    tour.hide_guide()  # who opens a link has something at hand
-    analysis.open_sample(samples[asked.sample])
-    choice = current_clip.chosen()
-    if choice is not None:
-        player.select_share(analysis.player_key(choice), asked.share)
-        if asked.share is not None:
-            tour.note_step("select")
-    explanation.set_open(asked.why)
-    what_if.set_to(asked.settings)
+    requested = link.requested_link(_state(), samples)
+    if requested is not None:
+        guide.hide_guide()  # a visitor with a link has a clip at hand
+        inputs.open_sample(samples[requested.sample])
+        _reset_for_new_clip()
+        source = current_clip.get_source()
+        if source is not None:
+            player.select_share(analyse_analysis.player_key(source), requested.share)
+        explanation.set_open(requested.why)
+        what_if.set_to(requested.settings)
+        what_if.set_open(requested.settings != NEUTRAL)
+    link.write_address(_state())
 
 
-def _shown_link() -> link.Link:
-    """The link to what the page shows now; to a clip that a person gave there is none."""
-    choice = current_clip.chosen()
-    if choice is None or choice.origin != "sample":
-        return link.EMPTY
-    share = player.selected_share(analysis.player_key(choice))
-    return link.Link(Path(choice.name).stem, share, explanation.is_open(), what_if.settings())
+def _reset_for_new_clip() -> None:
+    """Reset the settings that were meant for the previous clip."""
+    n_changes = current_clip.n_changes()
+    if st.session_state.get(_CHANGES, 0) != n_changes:
+        st.session_state[_CHANGES] = n_changes
+        what_if.reset()
+        channels.reset()
+
+
+def _state() -> tuple[link.Link, int]:
+    """Return the state of the page, empty for a visitor's own clip, and the number of its clip."""
+    source, n_changes = current_clip.get_source(), current_clip.n_changes()
+    if source is None or source.origin != SAMPLE:
+        return link.EMPTY, n_changes
+    share = player.selected_share(analyse_analysis.player_key(source))
+    sample = Path(source.name).stem
+    return link.Link(sample, share, explanation.is_open(), what_if.settings()), n_changes
 
 
 def show_guide() -> None:
-    """The guide through the first minute."""
-    tour.show_guide(MATRICES_PAGE)
+    """Draw the guide, after it was brought up to date with what the page shows."""
+    source = current_clip.get_source()
+    if source is not None:
+        guide.complete_step("pick")
+        if player.selected_share(analyse_analysis.player_key(source)) is not None:
+            guide.complete_step("select")
+        if explanation.is_open():
+            guide.complete_step("why")
+    guide.show_guide(MATRICES_PAGE)
+
+
+def show_invitation() -> None:
+    """Draw the measured accuracy of each model, as long as there is no clip."""
+    metrics = common.metrics_or_sentence()
+    order = sorted(metrics, key=lambda key: key != labels.VOTE)  # the vote comes first
+    rows = accuracy_text.expected({key: metrics[key] for key in order})
+    if rows:
+        model_names = [app_text.MODEL_NAMES[key] for key in order]
+        st.html(
+            html.expectation(
+                accuracy_text.EXPECTATION, model_names, rows, accuracy_text.EXPECTATION_NOTE
+            )
+        )
+    st.caption(app_text.COURTESY)
+
+
+def show_sound(source: ClipSource, analysis: Analysis) -> None:
+    """Draw the player; the part that is selected in it is analysed."""
+    digest = analyse_analysis.digest_of(source)
+    recorded = analyse_analysis.decode(digest, source.name, source.data, analysis.channel)
+    peak = float(max(np.abs(clip.samples).max() for clip in (recorded, analysis.clip)))
+    block = analyse_analysis.draw(analysis.key, source.name, analysis.clip, peak)
+    with st.container(border=True, key="sound"):
+        key = analyse_analysis.player_key(source)
+        player.show_player(block, key, partial(guide.complete_step, "listen"))
+    st.caption(text.SPECTROGRAM_NOTE)
+
+
+def show_what_if(analysis: Analysis) -> None:
+    """Draw the settings that alter the clip, and the answers that they change."""
+    what_if.show_what_if(analysis.recorded, analysis.prediction, analysis.refusal)
+
+
+def show_explanation(source: ClipSource, analysis: Analysis) -> None:
+    """Draw the explanation of the answers, if it is switched on."""
+    explanation.show_explanation(analysis.key, source.name, analysis.part_s, analysis.part)
+
+
+def show_quality(analysis: Analysis) -> None:
+    """Draw the measured quality of the recording."""
+    is_altered = analysis.recorded is not None
+    recording.show_quality(analysis.prediction, analysis.part_s is not None, is_altered)
+
+
+def show_over_time(source: ClipSource, analysis: Analysis) -> None:
+    """Draw the timeline of a clip that is long enough for one."""
+    name = name_with(source.name, analysis.channel)
+    timeline.show_timeline(analysis.key, name, analysis.clip)

@@ -1,30 +1,30 @@
-"""What was measured of a recording, and what in it may be why a model is unsure."""
+"""The measured quality of a recording, and the faults that may make a model unsure."""
 
 import streamlit as st
 
 from emo.app import common, html
-from emo.app.analyse import text as words
+from emo.app.analyse import text
 from emo.features.quality import quality_warnings
 from emo.inference.predictor import Prediction
 
 
-def show_doubts(prediction: Prediction) -> None:
-    """Nothing; says what in the recording speaks against its answers, if anything does."""
-    quality = prediction.quality
-    told = words.concern_of(quality_warnings(quality), bool(prediction.unsure))
-    if told:
-        st.info(common.escape_markdown(told), icon=":material/hearing:")
+def show_warnings(prediction: Prediction) -> None:
+    """Draw the warnings about the quality of the recording, if there are any."""
+    warnings = quality_warnings(prediction.quality)
+    if warnings:
+        paragraph = text.quality_paragraph(warnings, bool(prediction.unsure))
+        st.info(common.escape_markdown(paragraph), icon=":material/hearing:")
 
 
 def show_quality(prediction: Prediction, is_part: bool, is_altered: bool) -> None:
-    """Nothing; shows the figures of what was answered in a row.
+    """Draw the measured figures.
 
     Parameters
     ----------
     is_part, is_altered
-        Whether that is a selected part, and whether it was altered.
+        Whether a part of the clip was analysed, and whether it was altered.
     """
     with st.container(border=True, key="quality"):
-        st.subheader(words.quality_title(is_part, is_altered), anchor=False)
-        st.html(html.scores(words.figures(prediction.quality)))
-        st.caption(words.QUALITY_NOTE)
+        st.subheader(text.quality_title(is_part, is_altered), anchor=False)
+        st.html(html.scores(text.figures(prediction.quality)))
+        st.caption(text.QUALITY_NOTE)

@@ -143,22 +143,21 @@ def quality_title(is_part: bool, is_altered: bool) -> str:
     return f"{what}, as altered" if is_altered else what
 
 
-def concern_of(found: Mapping[str, str], is_unsure: bool) -> str:
-    """What speaks against a clip in one paragraph, and whether it may be why; or nothing.
+def quality_paragraph(warnings: Mapping[str, str], is_unsure: bool) -> str:
+    """Return the warnings about the quality of a clip as one paragraph.
 
     Parameters
     ----------
-    found
-        Sentences by what they are about.
+    warnings
+        Sentences by the measurement that they are about.
     is_unsure
-        Whether a model is.
+        Whether a model is unsure, which the warnings may explain.
     """
-    told = [*found.values(), MAY_BE_WHY] if found and is_unsure else found.values()
-    return " ".join(told)
+    return " ".join([*warnings.values(), MAY_BE_WHY] if is_unsure else warnings.values())
 
 
-def given(answer: Answer) -> str:
-    """An answer in a cell, such as "happy 71 %"."""
+def short_answer(answer: Answer) -> str:
+    """Return an answer for the cell of a table, such as "happy 71 %"."""
     if not answer.unsure:
         return f"{answer.label} {percent(answer.confidence)}"
     text = f"unsure: {' or '.join(answer.named)}"

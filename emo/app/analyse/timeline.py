@@ -80,9 +80,9 @@ def _run_of(sha256: str, clip: audio_clip.Clip) -> _Run:
     return run
 
 
-def forget() -> None:
-    """Nothing; drops the timelines of this session."""
-    clip_cache.forget(_RUNS)
+def clear_cache() -> None:
+    """Drop the timelines that are cached for the session."""
+    clip_cache.drop(_RUNS)
 
 
 def _draw(place: Any, timeline: Timeline) -> None:

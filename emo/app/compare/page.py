@@ -8,7 +8,7 @@ from typing import Any
 
 import streamlit as st
 
-from emo.app import common, controls, current_clip, html, navigation, text
+from emo.app import common, controls, current_clip, html, navigation, text, url
 from emo.app.compare import collection as compare_collection
 from emo.app.compare import pair, table
 from emo.app.compare import text as words
@@ -126,8 +126,8 @@ def _take_files(key: str) -> None:
 
 
 def _take_samples(samples: Sequence[dict[str, Any]]) -> None:
-    clips = [current_clip.sample_clip(sample) for sample in samples]
-    given = [Given((clip.name,), clip.data, is_sample=True, text=clip.text) for clip in clips]
+    clips = [current_clip.read_sample(sample) for sample in samples]
+    given = [Given((clip.name,), clip.data, is_sample=True, text=clip.transcript) for clip in clips]
     st.session_state[_LEFT_OUT] = [
         one.names[0] for one in given if compare_collection.collection().add(one) is None
     ]
@@ -195,19 +195,20 @@ def choose_view() -> TableFilter:
         key = _key("name")
         names.text_input(
             words.NAME_LABEL,
-            value=controls.hold(key, _USUAL.name),
+            value=controls.value_of(key, _USUAL.name),
             key=key,
-            on_change=controls.note,
-            args=(key,),
+            persist_state="session",
         )
-    view = TableFilter(**{one: controls.kept(_key(one), getattr(_USUAL, one)) for one in _FIELDS})
+    view = TableFilter(
+        **{one: controls.value_of(_key(one), getattr(_USUAL, one)) for one in _FIELDS}
+    )
     _put_into_address(view)
     return view
 
 
 def _choose(column: Any, kind: str, one: str, label: str, names: dict[str, str]) -> None:
     key, options = _key(one), _OPTIONS[one]
-    value = controls.hold(key, getattr(_USUAL, one), options)
+    value = controls.value_of(key, getattr(_USUAL, one), options)
     how: dict[str, Any] = {"index": options.index(value)}
     if kind == "segmented_control":
         how = {"default": value, "wrap": True, "required": True}
@@ -216,28 +217,24 @@ def _choose(column: Any, kind: str, one: str, label: str, names: dict[str, str])
         options,
         key=key,
         format_func=names.__getitem__,
-        on_change=controls.note,
-        args=(key,),
+        persist_state="session",
         **how,
     )
 
 
 def _follow_address() -> None:
-    """Let widgets that are new begin with the address, where it says anything."""
-    for one in _FIELDS:
-        given = st.query_params.get(one)
-        is_known = given is not None and given in _OPTIONS.get(one, (given,))
-        if is_known and _key(one) not in st.session_state:
-            controls.put(_key(one), given)
+    """Set the widgets to what the address asks for when the page is opened."""
+    if not url.is_opened("comparison"):
+        return
+    for field in _FIELDS:
+        value = st.query_params.get(field)
+        if value is not None and value in _OPTIONS.get(field, (value,)):
+            st.session_state[_key(field)] = value
 
 
 def _put_into_address(view: TableFilter) -> None:
-    for one, value in asdict(view).items():
-        if value != getattr(_USUAL, one):
-            if st.query_params.get(one) != value:
-                st.query_params[one] = value
-        elif one in st.query_params:
-            del st.query_params[one]
+    defaults = asdict(_USUAL)
+    url.write({name: value for name, value in asdict(view).items() if value != defaults[name]})
 
 
 def _key(one: str) -> str:
@@ -246,13 +243,13 @@ def _key(one: str) -> str:
 
 def _show_all() -> None:
     for one in ("show", "vote", "name"):
-        controls.put(_key(one), getattr(_USUAL, one))
+        st.session_state[_key(one)] = getattr(_USUAL, one)
 
 
 def _take_order() -> None:
     order = table.asked_order(st.session_state.get(_TICKS, 0))
     if order in ORDERS:
-        controls.put(_key("order"), order)
+        st.session_state[_key("order")] = order
 
 
 # --- The table, and two side by side -------------------------------------------------------------
@@ -287,8 +284,8 @@ def _open(digest: str) -> None:
     clip = compare_collection.collection().given.get(digest)
     if clip is None:
         return
-    origin = "sample" if clip.is_sample else ORIGIN
-    current_clip.choose(current_clip.Choice(clip.names[0], clip.data, origin, clip.text))
+    origin = current_clip.SAMPLE if clip.is_sample else ORIGIN
+    current_clip.set_source(current_clip.ClipSource(clip.names[0], clip.data, origin, clip.text))
     st.switch_page(ANALYSE)
 
 
@@ -369,7 +366,7 @@ def show_pair() -> None:
 # --- On the page of one clip ---------------------------------------------------------------------
 
 
-def show_way_back(choice: current_clip.Choice) -> None:
+def show_way_back(source: current_clip.ClipSource) -> None:
     """Nothing; on the page of one clip, a link to the others if it is one of several."""
-    if compare_collection.collection().holds(choice.data):
+    if compare_collection.collection().holds(source.data):
         st.page_link(PAGE, label=words.BACK_LABEL, icon=":material/arrow_back:")

@@ -46,18 +46,18 @@ class SelectedCell:
 
 def selected_cell(keys: Sequence[str], labels: Sequence[str]) -> SelectedCell | None:
     """The cell that was clicked or chosen, or that the address asks for; None if there is none."""
-    asked = None if _MODEL in st.session_state else url.asked("cell", _every(keys, labels))
+    asked = url.read("cell", _every(keys, labels)) if url.is_opened(_MODEL) else None
     if asked:
         _choose(*asked.split("."))
     usual = emo_labels.VOTE if emo_labels.VOTE in keys else keys[0]
-    key = controls.hold(_MODEL, usual, keys)
-    acted, answer = (controls.hold(name, None, labels) for name in (_ACTED, _ANSWER))
+    key = controls.value_of(_MODEL, usual, keys)
+    acted, answer = (controls.value_of(name, None, labels) for name in (_ACTED, _ANSWER))
     return SelectedCell(key, acted, answer) if acted and answer else None
 
 
 def _choose(key: str, acted: str | None, answer: str | None) -> None:
     for name, value in ((_MODEL, key), (_ACTED, acted), (_ANSWER, answer)):
-        controls.put(name, value)
+        st.session_state[name] = value
 
 
 def _every(keys: Sequence[str], labels: Sequence[str]) -> list[str]:
@@ -72,7 +72,7 @@ def toggle_cell(key: str, chart: str) -> None:
     cell = grid.clicked_cell(chart)
     if cell is None:
         return
-    if tuple(controls.kept(name, None) for name in (_MODEL, _ACTED, _ANSWER)) == (key, *cell):
+    if tuple(controls.value_of(name, None) for name in (_MODEL, _ACTED, _ANSWER)) == (key, *cell):
         _choose(key, None, None)
     else:
         _choose(key, *cell)
@@ -87,22 +87,20 @@ def show_cell(
         st.selectbox(
             text.MODEL_LABEL,
             list(keys),
-            index=keys.index(controls.kept(_MODEL, keys[0])),
+            index=keys.index(controls.value_of(_MODEL, keys[0])),
             format_func=text.model_name,
             key=_MODEL,
-            on_change=controls.note,
-            args=(_MODEL,),
+            persist_state="session",
             width=190,
         )
         for name, label in ((_ACTED, text.ACTED_LABEL), (_ANSWER, text.ANSWER_LABEL)):
-            value = controls.kept(name, None)
+            value = controls.value_of(name, None)
             st.selectbox(
                 label,
                 list(matrix_filter.labels),
                 index=None if value is None else matrix_filter.labels.index(value),
                 key=name,
-                on_change=controls.note,
-                args=(name,),
+                persist_state="session",
                 placeholder=text.ANY,
                 width=170,
             )
@@ -155,12 +153,11 @@ def _show_clips(clips: subsets.Answers, cell: SelectedCell) -> None:
         order = st.segmented_control(
             text.ORDER_LABEL,
             list(text.ORDER_NAMES),
-            default=controls.hold("cell-order", next(iter(text.ORDER_NAMES))),
+            default=controls.value_of("cell-order", next(iter(text.ORDER_NAMES))),
             required=True,
             format_func=text.ORDER_NAMES.__getitem__,
             key="cell-order",
-            on_change=controls.note,
-            args=("cell-order",),
+            persist_state="session",
         )
     # A change of what is listed, or of its order, begins again at the front.
     listed = (cell, order, len(clips), str(clips.clips[0]))
@@ -260,10 +257,10 @@ def _show_sound(corpus: str, name: str, emotion: str, data: Path) -> None:
         with st.container(horizontal=True, vertical_alignment="center"):
             st.text(inside, width="content")
             if st.button(text.OPEN, key="open-in-analyse", type="tertiary"):
-                known = current_clip.Trained(corpus, emotion, st.query_params.to_dict())
+                known = current_clip.TrainingClip(corpus, emotion, st.query_params.to_dict())
                 content = path.read_bytes()
-                current_clip.choose(
-                    current_clip.Choice(path.name, content, current_clip.CORPUS, trained=known)
+                current_clip.set_source(
+                    current_clip.ClipSource(path.name, content, current_clip.CORPUS, training=known)
                 )
                 st.switch_page("pages/analyse.py")
 

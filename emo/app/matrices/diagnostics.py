@@ -33,10 +33,10 @@ _MIN_TOP = 0.1  # of a scale of differences: noise should not look like one
 
 def in_address() -> str:
     """The part that is looked at, as it stands in the address; empty for the first."""
-    asked = None if _LOOK in st.session_state else url.asked(_LOOK, text.LOOK_NAMES)
+    asked = url.read(_LOOK, text.LOOK_NAMES) if url.is_opened(_LOOK) else None
     if asked:
-        controls.put(_LOOK, asked)
-    look = str(controls.kept(_LOOK, _FIRST))
+        st.session_state[_LOOK] = asked
+    look = str(controls.value_of(_LOOK, _FIRST))
     return "" if look == _FIRST else look
 
 
@@ -47,12 +47,11 @@ def show_diagnostics(matrix_filter: MatrixFilter, drawn: Drawn) -> None:
     look = st.segmented_control(
         text.LOOK_LABEL,
         list(text.LOOK_NAMES),
-        default=controls.hold(_LOOK, _FIRST, text.LOOK_NAMES),
+        default=controls.value_of(_LOOK, _FIRST, text.LOOK_NAMES),
         required=True,
         format_func=text.LOOK_NAMES.__getitem__,
         key=_LOOK,
-        on_change=controls.note,
-        args=(_LOOK,),
+        persist_state="session",
         label_visibility="collapsed",
     )
     models = {key: scores for key, scores in drawn.items() if key != text.LISTENERS}
@@ -114,12 +113,11 @@ def _choose_model(keys: Sequence[str], part: str) -> str:
     chosen = st.segmented_control(
         text.CURVES_MODEL_LABEL,
         list(keys),
-        default=controls.hold(key, usual, keys),
+        default=controls.value_of(key, usual, keys),
         required=True,
         format_func=text.model_name,
         key=key,
-        on_change=controls.note,
-        args=(key,),
+        persist_state="session",
     )
     return str(chosen)
 
@@ -276,11 +274,10 @@ def _choose_side(name: str, label: str, keys: Sequence[str], usual: str) -> str:
     chosen = st.selectbox(
         label,
         keys,
-        index=keys.index(controls.hold(key, usual, keys)),
+        index=keys.index(controls.value_of(key, usual, keys)),
         format_func=text.model_name,
         key=key,
-        on_change=controls.note,
-        args=(key,),
+        persist_state="session",
         width=190,
     )
     return str(chosen)
@@ -317,11 +314,10 @@ def show_curves(matrix_filter: MatrixFilter) -> None:
         run = st.selectbox(
             text.FOLD_LABEL,
             runs,
-            index=runs.index(controls.hold(key, runs[0], runs)),
+            index=runs.index(controls.value_of(key, runs[0], runs)),
             format_func=text.run_name,
             key=key,
-            on_change=controls.note,
-            args=(key,),
+            persist_state="session",
             width=240,
         )
     columns = st.columns(2, gap="medium")

@@ -60,7 +60,7 @@ def show_matrices(metrics: common.Metrics, matrix_filter: MatrixFilter) -> Drawn
 
 def _put_into_address(matrix_filter: MatrixFilter, cell: matrices_cell.SelectedCell | None) -> None:
     extra = {"cell": cell.as_text() if cell else "", "look": diagnostics.in_address()}
-    url.show(selection.in_address(matrix_filter) | extra)
+    url.write(selection.in_address(matrix_filter) | extra)
 
 
 def _is_tested(metrics: common.Metrics, matrix_filter: MatrixFilter) -> bool:

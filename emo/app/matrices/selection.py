@@ -92,11 +92,10 @@ def choose_filter(metrics: common.Metrics) -> MatrixFilter:
         floor = st.select_slider(
             text.THRESHOLD_LABEL,
             THRESHOLDS_PERCENT,
-            value=controls.hold("above", THRESHOLDS_PERCENT[0], THRESHOLDS_PERCENT),
+            value=controls.value_of("above", THRESHOLDS_PERCENT[0], THRESHOLDS_PERCENT),
             format_func=text.threshold_name,
             key="above",
-            on_change=controls.note,
-            args=("above",),
+            persist_state="session",
             help=text.THRESHOLD_HELP,
             width=230,
         )
@@ -108,7 +107,7 @@ def choose_filter(metrics: common.Metrics) -> MatrixFilter:
 
 def _asked() -> dict[str, str]:
     """What the address asks for, when the page is opened; later the widgets know better."""
-    if "protocol" in st.session_state:
+    if not url.is_opened("protocol"):
         return {}
     allowed = {
         "protocol": text.PROTOCOL_NAMES,
@@ -117,7 +116,7 @@ def _asked() -> dict[str, str]:
         "voices": text.VOICES_NAMES,
         "above": [str(floor) for floor in THRESHOLDS_PERCENT],
     }
-    found = {name: url.asked(name, values) for name, values in allowed.items()}
+    found = {name: url.read(name, values) for name, values in allowed.items()}
     return {name: value for name, value in found.items() if value is not None}
 
 
@@ -130,20 +129,19 @@ def _set_to(asked: Mapping[str, str]) -> None:
         ("numbers", next(iter(text.SHOW_NAMES))),
         ("voices", next(iter(text.VOICES_NAMES))),
     ):
-        controls.put(key, asked.get(key, usual))
-    controls.put("above", int(asked.get("above", THRESHOLDS_PERCENT[0])))
+        st.session_state[key] = asked.get(key, usual)
+    st.session_state["above"] = int(asked.get("above", THRESHOLDS_PERCENT[0]))
 
 
 def _segments(key: str, label: str, names: Mapping[str, str]) -> str:
     chosen = st.segmented_control(
         label,
         list(names),
-        default=controls.hold(key, next(iter(names)), names),
+        default=controls.value_of(key, next(iter(names)), names),
         required=True,
         format_func=names.__getitem__,
         key=key,
-        on_change=controls.note,
-        args=(key,),
+        persist_state="session",
     )
     return str(chosen)
 
@@ -158,15 +156,14 @@ def _choose_corpus(metrics: common.Metrics, protocol: str, asked: Mapping[str, s
         return app_text.ALL_CORPORA
     key = f"corpus-{protocol}"
     if asked:
-        controls.put(key, asked.get("corpus"))
+        st.session_state[key] = asked.get("corpus")
     corpus = st.selectbox(
         text.CORPUS_LABEL,
         corpora,
-        index=corpora.index(controls.hold(key, corpora[0], corpora)),
+        index=corpora.index(controls.value_of(key, corpora[0], corpora)),
         format_func=lambda key: app_text.CORPUS_NAMES.get(key, key),
         key=key,
-        on_change=controls.note,
-        args=(key,),
+        persist_state="session",
         width=190,
     )
     return str(corpus)

@@ -57,11 +57,10 @@ def show_ways_in() -> None:
         emotion = st.pills(
             words.EMOTION_LABEL,
             LABELS,
-            default=controls.hold(_EMOTION, LABELS[0], LABELS),
+            default=controls.value_of(_EMOTION, LABELS[0], LABELS),
             required=True,
             key=_EMOTION,
-            on_change=controls.note,
-            args=(_EMOTION,),
+            persist_state="session",
         )
         left, right = st.columns(2, gap="medium")
         key = _key(f"up-{emotion}")

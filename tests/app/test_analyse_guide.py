@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from streamlit.testing.v1 import AppTest
 
-from emo.app.analyse import text, tour
+from emo.app.analyse import guide, text
 from tests.support import pages
 from tests.support.pages import ABOUT, ANALYSE, MATRICES, check, html, tone, upload
 
@@ -29,14 +29,14 @@ def current(app: AppTest) -> str | None:
 @given(st.sets(st.sampled_from(STEPS)))
 def test_the_current_step_is_the_first_that_is_not_done(done: set[str]) -> None:
     left = [step for step in STEPS if step not in done]
-    assert tour.current_step(done) == (left[0] if left else None)
+    assert guide.current_step(done) == (left[0] if left else None)
 
 
 @given(st.sets(st.sampled_from(STEPS), max_size=len(STEPS) - 1))
 def test_every_step_is_listed_and_told_as_done_current_or_neither(done: set[str]) -> None:
-    step = tour.current_step(done)
+    step = guide.current_step(done)
     assert step is not None
-    page = tour.steps_html(done, step)
+    page = guide.steps_html(done, step)
     assert page.count("<li") == len(STEPS)
     assert page.count("emo-step-done") == len(done)
     assert page.count('aria-current="step"') == 1
@@ -47,7 +47,7 @@ def test_it_follows_along_and_is_gone_in_the_end(app: AppTest) -> None:
     assert current(app) == "pick"
     check(app.button(key="sample-sad").click().run())
     assert current(app) == "listen"
-    app.session_state[tour._DONE] |= {"listen", "select", "why"}  # the player is not run here
+    app.session_state[guide._DONE] |= {"listen", "select", "why"}  # the player is not run here
     check(app.run())
     assert current(app) == "errors"
     check(app.switch_page(MATRICES).run())

@@ -1,7 +1,7 @@
-"""A guide through the first minute, for someone who comes with nothing at hand.
+"""A guide through the first minute, for a visitor who has no recording at hand.
 
-It follows along as each step is done in whatever order, never covers a control for good, and is
-gone for the session when it is hidden or done.
+Its steps can be done in any order.  It never covers a control, and does not come back in a session
+once it was hidden or completed.
 """
 
 from collections.abc import Collection
@@ -10,28 +10,28 @@ import streamlit as st
 from markupsafe import Markup
 
 from emo.app import html
-from emo.app.analyse import text as words
+from emo.app.analyse import text
 
 _DONE, _HIDDEN = "guide-done", "guide-hidden"
 
 
-def note_step(step: str) -> None:
-    """Nothing; a step was done, for good."""
+def complete_step(step: str) -> None:
+    """Mark a step as done for the session."""
     st.session_state.setdefault(_DONE, set()).add(step)
 
 
 def hide_guide() -> None:
-    """Nothing; the guide does not come back in this session."""
+    """Hide the guide for the session."""
     st.session_state[_HIDDEN] = True
 
 
 def current_step(done: Collection[str]) -> str | None:
-    """The first step that is not done yet, None if all are."""
-    return next((step for step in words.STEPS if step not in done), None)
+    """Return the first step that is not done; None if all are."""
+    return next((step for step in text.STEPS if step not in done), None)
 
 
 def show_guide(errors_page: str) -> None:
-    """Nothing; the steps with the current one in a sentence, unless the guide is hidden or done.
+    """Draw the steps and the sentence of the current one, unless hidden or completed.
 
     Parameters
     ----------
@@ -45,9 +45,9 @@ def show_guide(errors_page: str) -> None:
     with st.container(key="guide", horizontal=True, vertical_alignment="center", gap="small"):
         st.html(steps_html(done, step))
         if step == "errors":
-            st.page_link(errors_page, label=words.NEXT_LABEL, icon=":material/arrow_forward:")
+            st.page_link(errors_page, label=text.NEXT_LABEL, icon=":material/arrow_forward:")
         st.button(
-            words.HIDE_LABEL,
+            text.HIDE_LABEL,
             key="hide-guide",
             on_click=hide_guide,
             type="tertiary",
@@ -56,19 +56,19 @@ def show_guide(errors_page: str) -> None:
 
 
 def steps_html(done: Collection[str], current: str) -> Markup:
-    """Return all steps as a list, a tick at those done, and the sentence of the current one."""
+    """Return all steps as a list in HTML, and the sentence of the current one."""
     steps = [
         {"name": name, "is_done": key in done, "is_current": key == current}
-        for key, (name, _) in words.STEPS.items()
+        for key, (name, _) in text.STEPS.items()
     ]
-    number = list(words.STEPS).index(current) + 1
+    number = list(text.STEPS).index(current) + 1
     return html.render(
         "page",
         "guide",
-        label=words.GUIDE_LABEL,
+        label=text.GUIDE_LABEL,
         current=current,
         steps=steps,
-        progress=words.progress(number, len(words.STEPS)),
-        sentence=words.STEPS[current][1],
-        done_text=words.DONE,
+        progress=text.progress(number, len(text.STEPS)),
+        sentence=text.STEPS[current][1],
+        done_text=text.DONE,
     )

@@ -1,0 +1,73 @@
+"""The answers of the page *Analyse* as files, and the deletion of the clip."""
+
+from functools import partial
+
+import streamlit as st
+
+from emo.app import current_clip, player
+from emo.app.analyse import analysis as analyse_analysis
+from emo.app.analyse import channels, explanation, inputs, text, timeline, what_if
+from emo.app.analyse.analysis import Analysis
+from emo.app.compare import collection
+from emo.app.current_clip import ClipSource
+from emo.app.serving import uploads
+from emo.audio.channels import MIX, name_with
+from emo.inference import export, predictor
+
+
+def show_downloads(source: ClipSource, analysis: Analysis) -> None:
+    """Draw the buttons that save the answers, and the one that deletes the clip."""
+    with st.container(horizontal=True, vertical_alignment="center", key="downloads"):
+        for label, write, file_name, mime in (
+            (text.JSON_LABEL, to_json, "emo.json", "application/json"),
+            (text.CSV_LABEL, to_csv, "emo.csv", "text/csv"),
+        ):
+            st.download_button(
+                label,
+                partial(write, name_of(source, analysis), analysis.prediction),
+                file_name,
+                mime,
+                on_click="ignore",
+                icon=":material/download:",
+            )
+        st.button(
+            text.FORGET_LABEL,
+            on_click=_delete_clip,
+            type="tertiary",
+            help=text.FORGET_HELP,
+        )
+
+
+def name_of(source: ClipSource, analysis: Analysis) -> str:
+    """Return the name of a file, with channel and part as a media fragment (W3C, 2012)."""
+    name = name_with(source.name, analysis.channel)
+    if analysis.part_s is None:
+        return name
+    start_s, stop_s = analysis.part_s
+    return f"{name}{'#' if analysis.channel == MIX else '&'}t={start_s:.3f},{stop_s:.3f}"
+
+
+def to_json(name: str, prediction: predictor.Prediction) -> str:
+    """Return the answers as ``emo predict --format json`` prints them."""
+    return export.written(export.write_json, [(name, prediction)])
+
+
+def to_csv(name: str, prediction: predictor.Prediction) -> str:
+    """Return the answers as ``emo predict --format csv`` prints them: one row for each model."""
+    return export.written(export.write_csv, [(name, prediction)])
+
+
+def _delete_clip() -> None:
+    """Delete the clip, and all that the session derived from clips."""
+    source = current_clip.get_source()
+    if source is not None:
+        collection.collection().drop(analyse_analysis.digest_of(source))
+        uploads.release_uploads([source.data])
+    current_clip.set_source(None)
+    inputs.reset_widgets()
+    analyse_analysis.clear_caches()
+    explanation.clear_cache()
+    timeline.clear_cache()
+    player.clear_shares()
+    what_if.reset()
+    channels.reset()

@@ -1,0 +1,96 @@
+"""The ways in on the page *Analyse*: upload, microphone and samples."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import streamlit as st
+
+from emo.app import current_clip, html
+from emo.app import text as app_text
+from emo.app.analyse import text
+from emo.app.current_clip import SAMPLE, ClipSource
+from emo.inference import predictor
+from emo.system import filenames, paths
+
+UPLOAD, RECORDING = "upload", "recording"
+"""Origins of a visitor's own clip."""
+
+_FILE_IDS = "input-file-ids"  # id of the last file of each widget
+_RESETS = "input-resets"
+
+
+def show_inputs() -> None:
+    """Draw upload, microphone and samples side by side; the last one used gives the clip."""
+    with st.container(border=True, key="ways-in"):
+        left, right = st.columns(2, gap="medium")
+        key = _widget_key("up")
+        left.file_uploader(
+            text.UPLOAD_LABEL,
+            key=key,
+            on_change=_update_clip,
+            args=(key, UPLOAD),
+            help=app_text.UPLOAD_HELP,
+        )
+        key = _widget_key("mic")
+        right.audio_input(text.RECORD_LABEL, key=key, on_change=_update_clip, args=(key, RECORDING))
+        _show_samples()
+
+
+def n_resets() -> int:
+    """Return how often the widgets were emptied in this session."""
+    return int(st.session_state.get(_RESETS, 0))
+
+
+def reset_widgets() -> None:
+    """Empty the widgets: under new keys they hold no file."""
+    st.session_state[_RESETS] = n_resets() + 1
+
+
+def _widget_key(name: str) -> str:
+    return f"{name}-{n_resets()}" if n_resets() else name
+
+
+def _update_clip(key: str, origin: str) -> None:
+    """Replace the clip by the file of a widget, or remove it if the file was removed."""
+    file = st.session_state.get(key)
+    file_ids: dict[str, str] = st.session_state.setdefault(_FILE_IDS, {})
+    if file is not None:
+        # A browser whose page was away for a moment sends its file again.
+        if file_ids.get(key) != file.file_id:
+            file_ids[key] = file.file_id
+            name = text.RECORDING if origin == RECORDING else filenames.clean(file.name)
+            current_clip.set_source(ClipSource(name, file.getvalue(), origin))
+        return
+    source = current_clip.get_source()
+    if source is not None and source.origin == origin:
+        current_clip.set_source(None)
+
+
+def open_sample(sample: Mapping[str, Any]) -> None:
+    """Replace the clip by a sample of the list."""
+    current_clip.set_source(current_clip.read_sample(sample))
+
+
+def _show_samples() -> None:
+    samples = current_clip.list_samples(paths.SAMPLES_DIR)
+    if not samples:
+        st.caption(text.NO_SAMPLES)
+        return
+    unsure = [
+        sample["emotion"]
+        for sample in samples
+        if set(predictor.MODEL_KEYS) <= set(sample.get("unsure", ()))
+    ]
+    note = text.samples_note(unsure)
+    st.html(html.render("page", "label", text.SAMPLES_LABEL, note))
+    source = current_clip.get_source()
+    name = source.name if source is not None and source.origin == SAMPLE else None
+    with st.container(horizontal=True, gap="small", key="samples"):
+        for sample in samples:
+            st.button(
+                text.sample_name(sample["emotion"]),
+                key=f"sample-{sample['emotion']}",
+                on_click=open_sample,
+                args=(sample,),
+                type="primary" if sample["file"] == name else "secondary",
+            )
