@@ -54,7 +54,7 @@ format: .venv/dev ## format the code
 models: .venv/all ## train, evaluate and describe the models anew (DATA=… holds the corpora)
 	$(python) -m emo evaluate --protocol all $(data)
 	$(python) -m emo train all $(data)
-	$(python) -m emo cards
+	$(python) -m emo docs
 
 samples: .venv/all ## make the sample clips anew (needs flite and espeak-ng)
 	$(python) samples/make.py

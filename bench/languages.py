@@ -4,7 +4,7 @@
 
 The corpora are English.  espeak-ng (Debian package ``espeak-ng``) speaks two sentences or more in
 each of 18 languages, by six voices, at rates and pitches that go round; flite speaks English with
-voices made of recordings.  The counts are added to ``models/presence.json``.
+voices made of recordings.  The counts are added to ``models/non_speech.json``.
 """
 
 import shutil

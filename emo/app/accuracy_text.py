@@ -7,13 +7,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from emo.app.text import MODELS_IN_TEXT, UNCALIBRATED
+from emo.corpora.protocols import CROSS_CORPUS, SPEAKERS
 from emo.formatting import percent, points
 from emo.labels import LABELS
 
 Blocks = Mapping[str, Mapping[str, Any]]
 """The figures of one model by protocol, as ``metrics.json`` holds them."""
 
-ELSEWHERE, STUDIOS = "corpora", "voices"
+ELSEWHERE, STUDIOS = CROSS_CORPUS.key, SPEAKERS.key
 KINDS = {ELSEWHERE: "Other recordings", STUDIOS: "New actors, same studios"}
 """Protocols that say what to expect, the one that is nearest to a visitor's clip first."""
 
@@ -103,12 +104,12 @@ def heads(label: str, is_unsure: bool) -> tuple[str, str]:
 def right_when_unsure(block: Mapping[str, Any]) -> float | None:
     """Return the share of unsure answers that are right; None where it is not known.
 
-    What is left of all answers when the sure ones are taken out; of ``voices``, by limits that were
-    chosen on other folds.
+    What is left of all answers when the sure ones are taken out; of ``speakers``, by limits that
+    were chosen on other folds.
     """
-    kept = block.get("unsure") or {}
-    share = kept.get("share_kept_across", kept.get("share_kept"))
-    right = kept.get("accuracy_across", kept.get("accuracy_kept"))
+    kept = block.get("selective") or {}
+    share = kept.get("coverage_cross_fitted", kept.get("coverage"))
+    right = kept.get("selective_accuracy_cross_fitted", kept.get("selective_accuracy"))
     if share is None or right is None or not share < 1 or "accuracy" not in block:
         return None
     rest = (float(block["accuracy"]) - share * right) / (1 - share)

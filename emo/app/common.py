@@ -125,7 +125,7 @@ def measured() -> Metrics:
 
 def unseen_voices(metrics: Metrics, key: str) -> app_text.Scores | None:
     """Scores of one model on speakers that it never heard, None if they were not measured."""
-    return metrics.get(key, {}).get("voices")
+    return metrics.get(key, {}).get("speakers")
 
 
 def agreement(prediction: predictor.Prediction) -> str:

@@ -195,6 +195,6 @@ def read_calibration(models: Path, keys: Sequence[str]) -> Calibration:
     except _UNREADABLE as error:
         raise ModelError(
             f"{path} cannot be read ({type(error).__name__}: {error}). Fetch the folder models/ "
-            "again, or make it with: python -m emo evaluate --protocol voices."
+            "again, or make it with: python -m emo evaluate --protocol speakers."
         ) from error
     return Calibration(temperatures, weights, thresholds)

@@ -121,8 +121,8 @@ def evaluate_manifest(options: argparse.Namespace) -> int:
     from emo.inference.export import printable
     from emo.inference.predictor import load_models
 
-    if options.fold or options.check or options.classifier:
-        options.parser.error("--fold, --check and --classifier go with --protocol")
+    if options.fold or options.compare or options.classifier:
+        options.parser.error("--fold, --compare and --classifier go with --protocol")
     _check_report(options, [path for path in (options.manifest, options.labels) if path])
     spellings = manifest.read_spellings(options.labels) if options.labels else None
     listed = manifest.read_manifest(options.manifest, spellings)

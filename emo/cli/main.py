@@ -1,4 +1,4 @@
-"""Emo from the command line: predict, batch, timeline, explain, evaluate, train, corpora, cards."""
+"""The command ``emo``: parse the arguments, run a command, and map errors to exit statuses."""
 
 import argparse
 import shlex

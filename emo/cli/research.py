@@ -1,4 +1,4 @@
-"""The commands that train, measure and describe: evaluate, train, corpora, cards and report."""
+"""The commands that train, evaluate and document: evaluate, train, audit, docs and results."""
 
 import argparse
 import sys
@@ -17,21 +17,22 @@ from emo.cli.options import (
     whole,
     write_report,
 )
-from emo.corpora.splits import PROTOCOLS
+from emo.corpora.protocols import ALL_PROTOCOLS, LISTENERS, NON_SPEECH, PROTOCOLS, SPEAKERS
 from emo.errors import CorpusError
+from emo.labels import VOTE
 from emo.system.packages import require_training
 
-GOES_ON = " Training goes on from its last checkpoint."
-ANSWERS = (*CLASSIFIERS, "vote")
+RESUME_HINT = " The same command continues from the last checkpoint."
+ALL = "all"
 
 
 def add_measuring(commands: Commands) -> None:
-    """Commands that fit and measure the classifiers."""
+    """Add the commands that fit and evaluate the classifiers."""
     evaluate = commands.add_parser("evaluate", help="measure how often the classifiers are right")
     source = evaluate.add_mutually_exclusive_group(required=True)
     source.add_argument(
         "--protocol",
-        choices=(*PROTOCOLS, "listeners", "presence", "all"),
+        choices=(*ALL_PROTOCOLS, ALL),
         action="append",
         help="train on part of the corpora and test on the rest; repeatable",
     )
@@ -42,122 +43,144 @@ def add_measuring(commands: Commands) -> None:
         "--classifier",
         choices=tuple(CLASSIFIERS),
         action="append",
-        help="run only this one, others keep their stored answers; repeatable",
+        help="run only this one and keep the stored predictions of the others; repeatable",
     )
     evaluate.add_argument(
-        "--check", action="store_true", help="compare a second run with the stored one"
+        "--compare", action="store_true", help="compare a second run with the stored one"
     )
     evaluate.add_argument("--json", type=Path, metavar="OUT", help="write the figures here")
     _add_data(evaluate)
     add_models(evaluate)
-    evaluate.set_defaults(run=_evaluate, parser=evaluate, hint=GOES_ON)
+    evaluate.set_defaults(run=_evaluate, parser=evaluate, hint=RESUME_HINT)
 
     train = commands.add_parser("train", help="fit the classifiers on all clips")
-    train.add_argument("which", choices=(*CLASSIFIERS, "all"))
+    train.add_argument("which", choices=(*CLASSIFIERS, ALL))
     _add_data(train)
     add_models(train)
-    train.set_defaults(run=_train, hint=GOES_ON)
+    train.set_defaults(run=_train, hint=RESUME_HINT)
 
 
 def add_describing(commands: Commands) -> None:
-    """Commands that describe corpora, models and results."""
-    corpora = commands.add_parser("corpora", help="audit a folder of recordings")
-    corpora.add_argument("directory", type=Path, metavar="DIR")
-    corpora.add_argument("--json", type=Path, metavar="OUT", help="write the audit here")
-    corpora.set_defaults(run=_corpora)
+    """Add the commands that describe corpora, models and results."""
+    audit = commands.add_parser("audit", help="list what a folder of corpora holds and lacks")
+    audit.add_argument("directory", type=Path, metavar="DIR")
+    audit.add_argument("--json", type=Path, metavar="OUT", help="write the audit here")
+    audit.set_defaults(run=_audit)
 
-    cards = commands.add_parser("cards", help="write the model cards and tables of results")
-    cards.add_argument("--check", action="store_true", help="only say whether they are stale")
-    add_models(cards)
-    cards.set_defaults(run=_cards)
+    docs = commands.add_parser("docs", help="write the model cards and the tables of results")
+    docs.add_argument(
+        "--check", action="store_true", help="write nothing; fail if a document is out of date"
+    )
+    add_models(docs)
+    docs.set_defaults(run=_docs)
 
-    report = commands.add_parser("report", help="what was aimed at and what was reached")
-    add_models(report)
-    report.set_defaults(run=_report)
+    results = commands.add_parser("results", help="print every target and the figure reached")
+    add_models(results)
+    results.set_defaults(run=_results)
 
 
 def _add_data(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data", type=Path, help="folder of the corpora (default: $EMO_DATA)")
     add_jobs(parser)
-    parser.add_argument("--seed", type=whole, default=1)
+    parser.add_argument("--seed", type=whole, default=1, help="seed of the training (default: 1)")
 
 
 def _data_directory(options: argparse.Namespace) -> Path:
+    """Return the folder of the corpora.
+
+    Raises
+    ------
+    CorpusError
+        Neither ``--data`` nor the environment variable ``EMO_DATA`` names one.
+    """
     from emo.corpora.catalogue import default_directory
 
     directory = options.data or default_directory()
     if directory is None:
         raise CorpusError(
-            "There are no recordings: name their folder with --data DIR or in EMO_DATA. "
-            "README.md tells where to get them."
+            "No folder of recordings is named. Give it with --data DIR, or set EMO_DATA=DIR. "
+            "README.md says where the corpora can be downloaded."
         )
     return Path(directory)
 
 
-# --- evaluate, train, corpora, cards -------------------------------------------------------------
+# --- evaluate and train --------------------------------------------------------------------------
 
 
 def _evaluate(options: argparse.Namespace) -> int:
     if options.manifest:
         return evaluate_manifest(options)
     require_training(("tqdm",))
+    if options.compare and options.classifier:
+        options.parser.error("--compare runs every classifier; leave out --classifier")
     from emo.evaluation.cross_validation import compare, evaluate_protocols
-    from emo.evaluation.non_speech.false_alarms import false_alarms, summary
-    from emo.evaluation.predictions import read_metrics
     from emo.training.dataset import describe_folder
 
     models = models_directory(options)
     directory = _data_directory(options)
-    asked = list(dict.fromkeys(options.protocol))
-    if "all" in asked:
-        asked = [*PROTOCOLS, "listeners", "presence"]
+    protocols = list(ALL_PROTOCOLS) if ALL in options.protocol else list(options.protocol)
+    # The predictions under `speakers` are those that are compared with the listeners' votes.
+    trained = [SPEAKERS.key if name == LISTENERS.key else name for name in protocols]
+    trained = [name for name in dict.fromkeys(trained) if name in PROTOCOLS]
     print(describe_folder(directory), file=sys.stderr)
-    target = models / "check" if options.check else models
-    keys = options.classifier or tuple(CLASSIFIERS)
-    if options.check and options.classifier:
-        options.parser.error("--check runs all three; leave out --classifier")
-    # What listeners heard is compared with the answers of `voices`.
-    run = list(dict.fromkeys("voices" if name == "listeners" else name for name in asked))
-    run = [name for name in run if name in PROTOCOLS]
-    if run:
+    target = models / "compare" if options.compare else models
+    if trained:
         require_training()
-        folds, seed, jobs = options.fold or (), options.seed, options.jobs
         evaluate_protocols(
-            run, directory, target, options.command, folds, seed=seed, jobs=jobs, keys=keys
+            trained,
+            directory,
+            target,
+            options.command,
+            options.fold or (),
+            seed=options.seed,
+            jobs=options.jobs,
+            keys=options.classifier or tuple(CLASSIFIERS),
         )
-    if options.check:
-        for protocol in run:
+    if options.compare:
+        for protocol in trained:
             _print_comparison(protocol, compare(target, models, protocol))
         return DONE
-    report: dict[str, Any] = {}
-    if "presence" in asked:
-        report["presence"] = false_alarms(directory, models, options.command, options.jobs)
-        print(summary(report["presence"]))
-    for protocol in [name for name in asked if name != "presence"]:
-        blocks = {key: read_metrics(models, key)["protocols"] for key in ANSWERS}
-        report[protocol] = {key: block[protocol] for key, block in blocks.items()}
-        print(f"\n{protocol}")
-        print_scores(report[protocol])
-    write_report(options.json, {"protocols": report})
+    figures = _print_figures(options, list(dict.fromkeys(protocols)), models, directory)
+    write_report(options.json, {"protocols": figures})
     return DONE
 
 
+def _print_figures(
+    options: argparse.Namespace, protocols: list[str], models: Path, directory: Path
+) -> dict[str, Any]:
+    """Print the figures of protocols that were run, and return them by protocol."""
+    from emo.evaluation.non_speech.false_alarms import false_alarms, summary
+    from emo.evaluation.predictions import read_metrics
+
+    figures: dict[str, Any] = {}
+    if NON_SPEECH.key in protocols:
+        counts = false_alarms(directory, models, options.command, options.jobs)
+        figures[NON_SPEECH.key] = counts
+        print(summary(counts))
+    stored = {key: read_metrics(models, key)["protocols"] for key in (*CLASSIFIERS, VOTE)}
+    for protocol in protocols:
+        if protocol != NON_SPEECH.key:
+            figures[protocol] = {key: blocks[protocol] for key, blocks in stored.items()}
+            print(f"\n{protocol}")
+            print_scores(figures[protocol])
+    return figures
+
+
 def _print_comparison(protocol: str, table: dict[str, dict[str, float]]) -> None:
-    print(f"{protocol:<8}{'n':>7}{'largest difference':>20}{'accuracy':>10}{'stored':>10}")
+    print(f"{protocol:<12}{'n':>7}{'largest difference':>20}{'accuracy':>10}{'stored':>10}")
     for key, row in table.items():
         print(
-            f"{key:<8}{row['n']:>7,}{row['largest_difference']:>20.6f}"
+            f"{key:<12}{row['n']:>7,}{row['largest_difference']:>20.6f}"
             f"{row['accuracy']:>10.3f}{row['stored']:>10.3f}"
         )
 
 
 def _train(options: argparse.Namespace) -> int:
     require_training()
-    from emo.inference.predictor import MODEL_KEYS
     from emo.training.dataset import describe_folder, load_dataset
     from emo.training.fit import train_models
 
-    keys = MODEL_KEYS if options.which == "all" else (options.which,)
+    keys = tuple(CLASSIFIERS) if options.which == ALL else (options.which,)
     directory = _data_directory(options)
     print(describe_folder(directory), file=sys.stderr)
     dataset = load_dataset(directory, options.jobs)
@@ -165,7 +188,10 @@ def _train(options: argparse.Namespace) -> int:
     return DONE
 
 
-def _corpora(options: argparse.Namespace) -> int:
+# --- audit, docs and results ---------------------------------------------------------------------
+
+
+def _audit(options: argparse.Namespace) -> int:
     require_training(("tqdm",))
     from tqdm import tqdm
 
@@ -177,13 +203,13 @@ def _corpora(options: argparse.Namespace) -> int:
             bar.total = total
             bar.update(done - bar.n)
 
-        found = audit(options.directory, progress)
-    print(format_audit(found))
-    write_report(options.json, found.to_dict())
+        report = audit(options.directory, progress)
+    print(format_audit(report))
+    write_report(options.json, report.to_dict())
     return DONE
 
 
-def _cards(options: argparse.Namespace) -> int:
+def _docs(options: argparse.Namespace) -> int:
     from emo.evaluation.model_cards import stale_documents, write_cards
 
     models = models_directory(options)
@@ -193,16 +219,16 @@ def _cards(options: argparse.Namespace) -> int:
         return DONE
     stale = stale_documents(models, readme)
     for path in stale:
-        print(f"{path} does not match the stored figures. Run: python -m emo cards")
+        print(f"{path} does not match the stored figures. Run: python -m emo docs")
     return FAILED if stale else DONE
 
 
-def _report(options: argparse.Namespace) -> int:
+def _results(options: argparse.Namespace) -> int:
     from emo.evaluation.targets import disagreements, report
 
     models = models_directory(options)
     print(report(models), end="")
-    found = disagreements(models)
-    for sentence in found:
+    sentences = disagreements(models)
+    for sentence in sentences:
         print(f"emo: {sentence}", file=sys.stderr)
-    return FAILED if found else DONE
+    return FAILED if sentences else DONE

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from emo.corpora.catalogue import Recording, order
+from emo.corpora.protocols import PROTOCOLS
 from emo.errors import CorpusError
 from emo.labels import CALM
 
@@ -73,20 +74,12 @@ def _shape(recording: Recording) -> str:
 
 # --- Folds ---------------------------------------------------------------------------------------
 
-PROTOCOLS = {
-    "clips": "a random fifth of the clips; their speakers are heard in training",
-    "voices": "speakers that were never heard",
-    "emobox": "the clip lists of the EmoBox benchmark for CREMA-D and TESS",
-    "corpora": "a corpus that was never heard",
-}
-"""What each protocol tests, in the order in which they are shown."""
-
-CLIPS_TEST_SHARE = 0.2
-CLIPS_SEED = 1
-N_VOICES_FOLDS = 6
+RANDOM_TEST_SHARE = 0.2
+RANDOM_SEED = 1
+N_SPEAKERS_FOLDS = 6
 CALIBRATION_ONE_IN = 12  # of the training speakers of a corpus, or of the training clips
 CALIBRATION_SEED = 7
-EMOBOX_CORPORA = ("cremad", "tess")  # those of RAVDESS and SAVEE are tested by ``voices``
+EMOBOX_CORPORA = ("cremad", "tess")  # those of RAVDESS and SAVEE are tested by ``speakers``
 _CREMAD_ACTORS_PER_FOLD = 18
 _RAVDESS_ACTORS = {  # the folds of EmoBox (arXiv 2406.07162)
     1: ("01", "11", "20", "21"),
@@ -117,7 +110,7 @@ class Fold:
         What the classifiers are fitted to.
     calibrate
         What their confidence and the weights of the vote are fitted to: clips of speakers (under
-        ``clips`` and ``emobox``: clips) that neither train nor are tested.
+        ``random`` and ``emobox``: clips) that neither train nor are tested.
     test
         What is predicted.
     """
@@ -134,7 +127,7 @@ def family(recording: Recording) -> str:
     return recording.speaker.split("-")[0]
 
 
-def voices_fold(recording: Recording) -> int:
+def speakers_fold(recording: Recording) -> int:
     """Fold, 1 to 6, in which the speaker of a recording is tested; one for speech and song."""
     _, actor = recording.speaker.split("-")
     if family(recording) == "cremad":
@@ -151,14 +144,14 @@ def folds(
     keys: Sequence[str] | None = None,
     directory: Path | None = None,
 ) -> tuple[Fold, ...]:
-    """The folds of a protocol over a list of recordings.
+    """Return the folds of a protocol over a list of recordings.
 
-    Calm is on all sides of ``voices``, ``emobox`` and ``corpora``, and on none of ``clips``.
+    Calm clips take part under ``speakers``, ``emobox`` and ``cross-corpus``, not under ``random``.
 
     Parameters
     ----------
     protocol
-        One of :data:`PROTOCOLS`.
+        One of ``protocols.PROTOCOLS``.
     recordings
         In any order; the folds do not depend on it.
     keys
@@ -180,12 +173,12 @@ def folds(
     if keys is None:
         keys = content_keys(recordings)
     everything = sorted(range(len(recordings)), key=lambda i: order(recordings[i]))
-    if protocol == "clips":
+    if protocol == "random":
         used = [i for i in everything if recordings[i].emotion != CALM]
-        tests = {1: _clips_test(used)}
-    elif protocol == "voices":
+        tests = {1: _random_test(used)}
+    elif protocol == "speakers":
         used = everything
-        tests = _grouped({i: voices_fold(recordings[i]) for i in used})
+        tests = _grouped({i: speakers_fold(recordings[i]) for i in used})
     elif protocol == "emobox":
         used = everything
         tests = _emobox_tests(recordings, directory)
@@ -200,7 +193,7 @@ def folds(
     if not made:
         raise CorpusError(
             f"The {len(recordings):,} recordings cannot be split for protocol '{protocol}', which "
-            f"tests {PROTOCOLS[protocol]}: too few, or all of one kind."
+            f"tests {PROTOCOLS[protocol].tests}: too few, or all of one kind."
         )
     for fold in made:
         check_fold(fold, recordings, keys)
@@ -208,13 +201,13 @@ def folds(
 
 
 def check_fold(fold: Fold, recordings: Sequence[Recording], keys: Sequence[str]) -> None:
-    """Nothing; raises if training or calibration hears what is tested.
+    """Raise if anything that is tested is also in training or validation.
 
     Raises
     ------
     CorpusError
-        A recording or identical audio is on two sides, or, under ``voices`` and ``corpora``, a
-        speaker; or, under ``corpora``, a corpus.
+        A recording or identical audio is tested and also in training or validation; or, under
+        ``speakers`` and ``cross-corpus``, a speaker; or, under ``cross-corpus``, a corpus.
     """
     sides = {"training": fold.train, "calibration": fold.calibrate}
     for side, rows in sides.items():
@@ -231,7 +224,7 @@ def check_fold(fold: Fold, recordings: Sequence[Recording], keys: Sequence[str])
             both = sorted(speakers & {recordings[i].speaker for i in fold.test})
             if both:
                 raise CorpusError(f"{where} has speakers of its test in {side}: {', '.join(both)}.")
-        if fold.protocol == "corpora":
+        if fold.protocol == "cross-corpus":
             both = sorted(
                 {family(recordings[i]) for i in rows} & {family(recordings[i]) for i in fold.test}
             )
@@ -240,7 +233,7 @@ def check_fold(fold: Fold, recordings: Sequence[Recording], keys: Sequence[str])
 
 
 def _by_speaker(protocol: str) -> bool:
-    return protocol in ("voices", "corpora")
+    return protocol in ("speakers", "cross-corpus")
 
 
 def _grouped(number: dict[int, int]) -> dict[int, list[int]]:
@@ -263,7 +256,7 @@ def _make_fold(
         labels[keys[i]].add(recordings[i].emotion)
     # No answer to audio that stands under two labels is right, so it is not asked for.
     # The lists of EmoBox are taken as published.
-    tested = [i for i in test if len(labels[keys[i]]) == 1] if protocol == "clips" else test
+    tested = [i for i in test if len(labels[keys[i]]) == 1] if protocol == "random" else test
     # The same sound is in the corpora twice under one label too (RAVDESS 03-01-03-01-02-01-07 and
     # 03-01-03-01-02-02-07): where one is tested, the other does not train.
     asked = {keys[i] for i in test}
@@ -302,12 +295,12 @@ def _calibration(
     return {i for i in rest if keys[i] in kept}
 
 
-def _clips_test(used: Sequence[int]) -> list[int]:
+def _random_test(used: Sequence[int]) -> list[int]:
     from sklearn.model_selection import train_test_split
 
     if len(used) < 2:
         raise CorpusError(f"{len(used)} clips cannot be split into training and test.")
-    _, test = train_test_split(used, test_size=CLIPS_TEST_SHARE, random_state=CLIPS_SEED)
+    _, test = train_test_split(used, test_size=RANDOM_TEST_SHARE, random_state=RANDOM_SEED)
     return list(test)
 
 

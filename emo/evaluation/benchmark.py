@@ -59,8 +59,8 @@ PUBLISHED: tuple[Published, ...] = (
 
 EMOBOX: dict[str, tuple[str, tuple[str, ...]]] = {
     "cremad": ("emobox", LISTENER_LABELS),
-    "ravdess": ("voices", TRAINED_LABELS),
-    "savee": ("voices", LABELS),
+    "ravdess": ("speakers", TRAINED_LABELS),
+    "savee": ("speakers", LABELS),
     "tess": ("emobox", LABELS),
 }
 """Corpora of the benchmark: whose test folds are those of which protocol, and their labels."""

@@ -42,7 +42,7 @@ from emo.training.degradation import CONDITIONS
 from emo.training.feature_cache import load_features
 from emo.training.fit import SEED, commit, fit_all, write_curve
 
-ALTERED_ONE_IN = 6  # test clips of ``voices`` that are also tested altered
+ALTERED_ONE_IN = 6  # test clips of ``speakers`` that are also tested altered
 _ALTERED_SEED = 3
 
 
@@ -64,8 +64,8 @@ class Outcome:
     Attributes
     ----------
     calibration, tests : raw predictions of the clips kept for calibration, and of the test clips
-    altered : condition → the same of some test clips under it; empty but for ``voices``
-    plain : what the readable tree says of the test clips; None but for ``voices``
+    altered : condition → the same of some test clips under it; empty but for ``speakers``
+    surrogate : what the readable tree says of the test clips; None but for ``speakers``
     curves : classifier → learning curve
     left_out : test clips that no classifier can use, with the reason
     """
@@ -74,7 +74,7 @@ class Outcome:
     calibration: dict[str, Predictions]
     tests: dict[str, Predictions]
     altered: dict[str, dict[str, Predictions]]
-    plain: Predictions | None
+    surrogate: Predictions | None
     curves: dict[str, list[dict[str, float]]]
     left_out: list[dict[str, str]]
 
@@ -91,7 +91,7 @@ def serving_predictor(key: str, fitted: Fitted) -> Callable[[Batch], np.ndarray]
     return lambda batch: softmax(np.stack([network.run(v)[0] for v in batch.clips.views]))
 
 
-def _hear_plain(fitted: Fitted, batch: Batch) -> np.ndarray:
+def _predict_surrogate(fitted: Fitted, batch: Batch) -> np.ndarray:
     return predict_surrogate(fitted.arrays, batch.clips.vectors)
 
 
@@ -102,7 +102,7 @@ def run_fold(job: Job, dataset: Dataset, fold: Fold, place: int = 0) -> Outcome:
     some = altered_rows(fold, rows["test"])
     conditions = {name: _altered(dataset, some, name) for name in (CONDITIONS if len(some) else ())}
     calibration, tests, curves = {}, {}, {}
-    plain = None
+    surrogate = None
     altered: dict[str, dict[str, Predictions]] = {name: {} for name in conditions}
     name = f"{fold.protocol}-{fold.number}"
     for key, fitted in fit_all(job.keys, name, train, job.seed, place):
@@ -119,20 +119,20 @@ def run_fold(job: Job, dataset: Dataset, fold: Fold, place: int = 0) -> Outcome:
         tests[key] = predict(rows["test"], dataset.batch(rows["test"]))
         for condition, batch in conditions.items():
             altered[condition][key] = predict(some, batch)
-        if key == SURROGATE_OF and fold.protocol == "voices":
-            listen = partial(_hear_plain, fitted)
-            plain = predict(rows["test"], dataset.batch(rows["test"]), listen)
+        if key == SURROGATE_OF and fold.protocol == "speakers":
+            listen = partial(_predict_surrogate, fitted)
+            surrogate = predict(rows["test"], dataset.batch(rows["test"]), listen)
     left_out = [
         {"clip": dataset.recordings[i].stem, "reason": dataset.features.reasons[i]}
         for i in fold.test
         if not dataset.features.usable[i]
     ]
-    return Outcome(job, calibration, tests, altered, plain, curves, left_out)
+    return Outcome(job, calibration, tests, altered, surrogate, curves, left_out)
 
 
 def altered_rows(fold: Fold, rows: np.ndarray) -> np.ndarray:
-    """Test clips that are also tested altered: a random sixth under ``voices``, none elsewhere."""
-    if fold.protocol != "voices":
+    """Return the test clips to test altered too: a random sixth under ``speakers``, else none."""
+    if fold.protocol != "speakers":
         return rows[:0]
     rng = np.random.default_rng([_ALTERED_SEED, fold.number])
     return np.sort(rng.permutation(rows)[: -(-len(rows) // ALTERED_ONE_IN)])
@@ -304,8 +304,8 @@ def write_outcome(models: Path, outcome: Outcome, made_by: dict[str, Any]) -> No
         _merge(predictions_file(models, key, protocol), given, kept)
         for name, altered in outcome.altered.items():
             _merge(predictions_file(models, key, protocol, name), altered[key], kept)
-        if key == SURROGATE_OF and outcome.plain is not None:
-            _merge(surrogate_file(models, protocol), outcome.plain, kept)
+        if key == SURROGATE_OF and outcome.surrogate is not None:
+            _merge(surrogate_file(models, protocol), outcome.surrogate, kept)
         write_curve(models / key, f"{protocol}-{number}", outcome.curves[key])
         facts[key] = {
             "runs": _in_order([*_of_folds(same, kept), {"fold": number, **made_by}]),

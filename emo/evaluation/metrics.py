@@ -260,8 +260,8 @@ def _drawn_rates(
 def uar_of_folds(asked: Predictions, labels: Sequence[str] = LABELS) -> tuple[float, list[float]]:
     """Return the mean over the folds of the UAR of each, and its 95 % interval [low, high].
 
-    The UAR of ``corpora``: each fold is a corpus that was kept out of training, and each counts
-    alike, however many clips it has.  Speakers are drawn as in :func:`speaker_intervals`.
+    The UAR of ``cross-corpus``: each fold is a corpus that was kept out of training, and each
+    counts alike, however many clips it has.  Speakers are drawn as in :func:`speaker_intervals`.
     """
     values, resampled = [], []
     for fold in sorted(set(asked.folds)):

@@ -18,6 +18,7 @@ from emo.classifiers.registry import CLASSIFIERS
 from emo.classifiers.storage import WEIGHTS
 from emo.classifiers.tree import SURROGATE_DEPTH, TREE_TEACHER
 from emo.corpora.catalogue import CORPORA
+from emo.corpora.protocols import EMOBOX, PROTOCOLS, SPEAKERS
 from emo.corpora.splits import CALIBRATION_ONE_IN
 from emo.errors import ModelError
 from emo.evaluation.metrics import N_RESAMPLES
@@ -26,7 +27,6 @@ from emo.evaluation.predictions import SURROGATE_OF, read_json
 from emo.evaluation.selective import KEPT_ACCURACY, KEPT_SPARE
 from emo.evaluation.summary import LISTENERS, PRESENCE
 from emo.evaluation.tables import (
-    PROTOCOL_MEANINGS,
     PROTOCOL_TITLES,
     TITLES,
     benchmark_table,
@@ -96,7 +96,7 @@ def _card(models: Path, key: str) -> str:
     model = _read(models / (next(iter(CLASSIFIERS)) if key == VOTE else key) / "model.json")
     description = VOTE_DESCRIPTION if key == VOTE else model["description"]
     protocols = protocols_of(models, key)
-    voices = protocols.get("voices", {})
+    voices = protocols.get("speakers", {})
     parts = [
         MADE_BY,
         f"# {TITLES[key]}",
@@ -131,7 +131,7 @@ def _results(protocols: Mapping[str, dict[str, Any]]) -> str:
             words = size(name, block)
             parts += [
                 f"### {title}",
-                f"{words[0].upper()}{words[1:]}: {PROTOCOL_MEANINGS[name]}.",
+                f"{words[0].upper()}{words[1:]}. {PROTOCOLS[name].description}",
                 corpus_table(block),
                 class_table(block),
                 _left_out(block),
@@ -179,10 +179,10 @@ def _plain(models: Path, key: str, voices: Mapping[str, Any]) -> str:
         f"to explain. It asks at most {SURROGATE_DEPTH} questions, each about one measurement in "
         "its own unit, cepstra left out.",
     ]
-    if block := voices.get("plain"):
+    if block := voices.get("surrogate"):
         low, high = block["intervals"]["accuracy"]
         told.append(
-            f"Of {block['n']:,} clips of unseen voices it is right for "
+            f"Of {block['n']:,} clips of unseen speakers it is right for "
             f"{percent(block['accuracy'])} ({percent(low)} to {percent(high)}; UAR "
             f"{percent(block['uar'])}), and it says what the tree says for "
             f"{percent(block['agreement'])}. The one that ships, with the likeliest label of each "
@@ -197,8 +197,8 @@ def _robustness(voices: Mapping[str, Any]) -> str:
         return ""
     return _sections(
         "### Sound made worse",
-        f"{block['clean']['n']:,} of the clips of unseen voices, drawn at random, each altered in "
-        "the ways below.",
+        f"{block['clean']['n']:,} of the clips of unseen speakers, drawn at random, each altered "
+        "in the ways below.",
         robustness_table(block),
     )
 
@@ -225,20 +225,20 @@ def _fairness(voices: Mapping[str, Any]) -> str:
         return ""
     return _sections(
         "### By sex, age and corpus",
-        "Unseen voices. Groups of few speakers have wide intervals, and the corpora differ in "
+        "Unseen speakers. Groups of few speakers have wide intervals, and the corpora differ in "
         "what was spoken and how it was recorded, so not every difference is one of voices.",
         *made,
     )
 
 
 def _confidence(models: Path, key: str, protocols: Mapping[str, dict[str, Any]]) -> str:
-    voices = protocols.get("voices", {})
+    voices = protocols.get("speakers", {})
     return _sections(
         "## What the confidence means",
         VOTE_CONFIDENCE if key == VOTE else CONFIDENCE,
         _fitted(key, read_json(models / CALIBRATION), voices.get("calibration", [])),
-        _believed(voices, protocols.get("corpora", {})),
-        _unsure(key, voices.get("unsure"), protocols.get("corpora", {}).get("unsure")),
+        _believed(voices, protocols.get("cross-corpus", {})),
+        _unsure(key, voices.get("selective"), protocols.get("cross-corpus", {}).get("selective")),
     )
 
 
@@ -263,7 +263,7 @@ def _fitted(key: str, shipped: Mapping[str, Any], folds: Sequence[Mapping[str, A
     ]
     return _sections(
         table(("", "shipped", "lowest fold", "highest fold"), rows),
-        "What ships is the mean over the folds of unseen voices.",
+        "What ships is the mean over the folds of unseen speakers.",
     )
 
 
@@ -271,7 +271,7 @@ def _believed(voices: Mapping[str, Any], elsewhere: Mapping[str, Any]) -> str:
     if "ece" not in voices:
         return ""
     told = (
-        "Of answers to unseen voices with a confidence of 70 %, about 70 % should name the acted "
+        "Of answers to unseen speakers with a confidence of 70 %, about 70 % should name the acted "
         "emotion; over all confidences, the two differ by "
         f"{percent(voices['ece'])} on average (the calibration error). That holds for actors like "
         "those of the corpora, and says nothing of what a person feels."
@@ -295,16 +295,16 @@ def _unsure(
     told = (
         f"Below a confidence of {percent(block['threshold'])}{also} the answer is **unsure**. The "
         f"limit is the lowest whole per cent from which on {percent(KEPT_ACCURACY + KEPT_SPARE)} "
-        "of the answers to unseen voices are right, a confidence counting as it is shown, to the "
-        f"whole per cent; it keeps {percent(block['share_kept'])} of them. With limits chosen on "
-        f"the other folds, {percent(block['share_kept_across'])} are kept and "
-        f"{percent(block['accuracy_across'])} of these are right."
+        "of the answers to unseen speakers are right, a confidence counting as it is shown, to the "
+        f"whole per cent; it keeps {percent(block['coverage'])} of them. With limits chosen on "
+        f"the other folds, {percent(block['coverage_cross_fitted'])} are kept and "
+        f"{percent(block['selective_accuracy_cross_fitted'])} of these are right."
     )
     if not elsewhere:
         return told
     return (
-        f"{told} On a corpus that was kept out of training, {percent(elsewhere['share_kept'])} are "
-        f"kept and {percent(elsewhere['accuracy_kept'])} of these are right."
+        f"{told} On a corpus that was kept out of training, {percent(elsewhere['coverage'])} are "
+        f"kept and {percent(elsewhere['selective_accuracy'])} of these are right."
     )
 
 
@@ -325,8 +325,9 @@ def _listeners(models: Path, key: str, protocols: Mapping[str, dict[str, Any]]) 
     ]
     return _sections(
         "### Beside listeners",
-        f"{block['n']:,} clips of CREMA-D by unseen voices, to which {human['votes']:,} votes were "
-        "given by people who only heard them, with six answers to choose from. The classifiers "
+        f"{block['n']:,} clips of CREMA-D by unseen speakers, to which {human['votes']:,} votes "
+        "were given by people who only heard them, with six answers to choose from. The "
+        "classifiers "
         "are held to the same six; they were trained on the acted labels, the listeners were not.",
         table(("Acted emotion named", "accuracy", "UAR"), rows),
         "How far the probabilities are from the shares of the votes: half the sum of the "
@@ -400,10 +401,10 @@ def _again(key: str) -> str:
             "Put the official downloads in one folder `DIR`, as they are, then:",
             "",
             "```",
-            "python -m emo corpora DIR",
+            "python -m emo audit DIR",
             f"python -m emo train {which} --data DIR",
             "python -m emo evaluate --protocol all --data DIR",
-            "python -m emo cards",
+            "python -m emo docs",
             "```",
         ]
     )
@@ -427,7 +428,9 @@ def _overview(models: Path) -> str:
                 for name, title in PROTOCOL_TITLES.items()
             ),
             _titled("Sound made worse", conditions),
-            "Unseen voices; what was done to the clips stands in the cards." if conditions else "",
+            f"{SPEAKERS.title}; what was done to the clips stands in the cards."
+            if conditions
+            else "",
             "## Where the figures come from",
             _sources(models),
             ANSWERS,
@@ -441,7 +444,7 @@ def _titled(title: str, text: str) -> str:
 
 
 def _sources(models: Path) -> str:
-    titles = {**PROTOCOL_TITLES, "emobox": "EmoBox: CREMA-D and TESS"}
+    titles = {**PROTOCOL_TITLES, EMOBOX.key: f"{EMOBOX.title}: CREMA-D and TESS"}
     blocks = protocols_of(models, VOTE)
     rows = []
     for name, title in titles.items():
@@ -527,7 +530,7 @@ def _with_table(readme: Path, text: str) -> str:
     return f"{before}{BEGIN}\n\n{text}\n\n{END}{rest.split(END)[1]}"
 
 
-MADE_BY = "<!-- Made by: python -m emo cards. Changes by hand are lost. -->"
+MADE_BY = "<!-- Made by: python -m emo docs. Changes by hand are lost. -->"
 
 VOTE_DESCRIPTION = """\
 The product of the probabilities of the three classifiers, each raised to the power of its weight,
@@ -564,7 +567,7 @@ ANSWERS = """\
 The answers hold, for each tested clip, its true emotion and the eight probabilities (calm is the
 eighth) of a classifier that had not heard it, as they come, before calibration; those in
 `calibration/` are of the clips on which temperatures and weights were fitted. The vote is made of
-them and has no files. `python -m emo report` counts all figures again and says if one differs.
+them and has no files. `python -m emo results` counts all figures again and says if one differs.
 
 `model.json` names the labels, the features, the training data and the hashes of the weights, which
 are checked when a model is loaded. Nothing here is a pickle."""

@@ -177,7 +177,7 @@ def predictions_file(models: Path, key: str, protocol: str, condition: str = "")
 
 def surrogate_file(models: Path, protocol: str) -> Path:
     """Raw predictions of the readable tree on a protocol's test clips."""
-    return predictions_file(models, SURROGATE_OF, protocol, "plain")
+    return predictions_file(models, SURROGATE_OF, protocol, "surrogate")
 
 
 def calibration_file(models: Path, key: str, protocol: str) -> Path:

@@ -37,12 +37,12 @@ class Selection:
     kept_across: np.ndarray
 
     def to_dict(self) -> dict[str, float]:
-        """Return the block ``unsure`` of ``metrics.json``."""
+        """Return the block ``selective`` of ``metrics.json``."""
         return {
             "threshold": self.limit,
-            **shares_kept(self.right, self.kept),
-            "share_kept_across": float(self.kept_across.mean()),
-            "accuracy_across": _share_right(self.right, self.kept_across),
+            **coverage_and_accuracy(self.right, self.kept),
+            "coverage_cross_fitted": float(self.kept_across.mean()),
+            "selective_accuracy_cross_fitted": _share_right(self.right, self.kept_across),
         }
 
 
@@ -99,6 +99,6 @@ def _share_right(right: np.ndarray, kept: np.ndarray) -> float:
     return float(right[kept].mean()) if kept.any() else 0.0
 
 
-def shares_kept(right: np.ndarray, kept: np.ndarray) -> dict[str, float]:
+def coverage_and_accuracy(right: np.ndarray, kept: np.ndarray) -> dict[str, float]:
     """Return the share of answers that are kept, and the share of these that are right."""
-    return {"share_kept": float(kept.mean()), "accuracy_kept": _share_right(right, kept)}
+    return {"coverage": float(kept.mean()), "selective_accuracy": _share_right(right, kept)}

@@ -36,12 +36,12 @@ from emo.evaluation.predictions import (
     surrogate_file,
     write_json,
 )
-from emo.evaluation.selective import selections, shares_kept
+from emo.evaluation.selective import coverage_and_accuracy, selections
 from emo.labels import LABELS, VOTE
 from emo.training.degradation import CONDITIONS
 
 LISTENERS = "listeners.json"
-PRESENCE = "presence.json"  # false alarms of what finds clips out of place
+PRESENCE = "non_speech.json"  # false alarms of what finds clips out of place
 
 
 # --- Figures -------------------------------------------------------------------------------------
@@ -66,31 +66,33 @@ def summarise(
     """
     calibrations = fold_calibrations(models, protocol)
     given = calibrated_predictions(models, protocol, calibrations=calibrations)
-    chosen = selections(given) if protocol == "voices" else {}
+    chosen = selections(given) if protocol == "speakers" else {}
     for key, predictions in given.items():
         stored = read_metrics(models, key)
         block: dict[str, Any] = {**facts.get(key, {})}
         if protocol != "emobox":
             block |= protocol_metrics(predictions)
         block["calibration"] = _calibration_of(key, calibrations)
-        if protocol == "corpora":
+        if protocol == "cross-corpus":
             block["uar"], block["intervals"]["uar"] = uar_of_folds(predictions.among(LABELS))
-        if protocol == "voices":
-            block["unsure"] = chosen[key].to_dict()
+        if protocol == "speakers":
+            block["selective"] = chosen[key].to_dict()
             earlier = stored["protocols"].get(protocol, {})
             block["fairness"] = fairness(predictions, directory) or earlier.get("fairness", {})
-            if key == SURROGATE_OF and (plain := _read_plain(models, protocol, predictions)):
-                block["plain"] = surrogate_scores(plain, predictions)
+            if key == SURROGATE_OF and (
+                surrogate := _read_surrogate(models, protocol, predictions)
+            ):
+                block["surrogate"] = surrogate_scores(surrogate, predictions)
         stored["protocols"][protocol] = block
         _write_metrics(models, key, stored)
-    if protocol == "voices":
+    if protocol == "speakers":
         _summarise_robustness(models, given, calibrations)
         _summarise_listeners(models, given, directory)
         limits = {key: selection.limit for key, selection in chosen.items()}
         _write_calibration(models, calibrations, limits)
-    if protocol in ("voices", "emobox"):
+    if protocol in ("speakers", "emobox"):
         _summarise_emobox(models)
-    if protocol in ("voices", "corpora"):
+    if protocol in ("speakers", "cross-corpus"):
         _summarise_elsewhere(models)
 
 
@@ -110,7 +112,7 @@ def _calibration_of(key: str, calibrations: Mapping[int, Calibration]) -> list[d
 def _write_calibration(
     models: Path, calibrations: Mapping[int, Calibration], thresholds: dict[str, float]
 ) -> None:
-    """What the shipped models use: the mean over the folds of ``voices`` that were run."""
+    """What the shipped models use: the mean over the folds of ``speakers`` that were run."""
 
     def mean(name: str) -> dict[str, float]:
         rows = [getattr(one, name) for one in calibrations.values()]
@@ -123,35 +125,40 @@ def _write_calibration(
 def _summarise_elsewhere(models: Path) -> None:
     """How many answers to other recordings are sure by the limits that ship, and how often right.
 
-    The limits are chosen on ``voices``; nothing is counted before both protocols were run.
+    The limits are chosen on ``speakers``; nothing is counted before both protocols were run.
     """
     stored = {key: read_metrics(models, key) for key in (*CLASSIFIERS, VOTE)}
     blocks = {key: one["protocols"] for key, one in stored.items()}
-    if not all("corpora" in one and "unsure" in one.get("voices", {}) for one in blocks.values()):
+    if not all(
+        "cross-corpus" in one and "selective" in one.get("speakers", {}) for one in blocks.values()
+    ):
         return
     kept: dict[str, np.ndarray] = {}
-    for key, predictions in calibrated_predictions(models, "corpora").items():
+    for key, predictions in calibrated_predictions(models, "cross-corpus").items():
         asked = predictions.among(LABELS)
-        limit = blocks[key]["voices"]["unsure"]["threshold"]
+        limit = blocks[key]["speakers"]["selective"]["threshold"]
         kept[key] = reaches(asked.probabilities.max(axis=1), limit)
         if key == VOTE:
             kept[key] &= np.any([kept[one] for one in CLASSIFIERS], axis=0)
         chosen = np.array(LABELS)[asked.probabilities.argmax(axis=1)]
         right = np.array(asked.emotions) == chosen
-        blocks[key]["corpora"]["unsure"] = {"threshold": limit, **shares_kept(right, kept[key])}
+        blocks[key]["cross-corpus"]["selective"] = {
+            "threshold": limit,
+            **coverage_and_accuracy(right, kept[key]),
+        }
         _write_metrics(models, key, stored[key])
 
 
-def _read_plain(models: Path, protocol: str, tree: Predictions) -> Predictions | None:
+def _read_surrogate(models: Path, protocol: str, tree: Predictions) -> Predictions | None:
     """What the readable tree said of the clips that the tree tested; None if not of all."""
     path = surrogate_file(models, protocol)
-    plain = read_predictions(path) if path.exists() else None
-    return plain if plain is not None and plain.clips == tree.clips else None
+    surrogate = read_predictions(path) if path.exists() else None
+    return surrogate if surrogate is not None and surrogate.clips == tree.clips else None
 
 
-def surrogate_scores(plain: Predictions, tree: Predictions) -> dict[str, Any]:
+def surrogate_scores(surrogate: Predictions, tree: Predictions) -> dict[str, Any]:
     """Figures of the readable tree, and for which share of the clips it says what the tree says."""
-    asked = plain.among(LABELS)
+    asked = surrogate.among(LABELS)
     chosen = asked.probabilities.argmax(axis=1)
     same = chosen == tree.among(LABELS).probabilities.argmax(axis=1)
     scores = score(asked.emotions, asked.probabilities)
@@ -210,7 +217,9 @@ def _summarise_robustness(
 ) -> None:
     """Accuracy under each condition, beside that of the same clips as recorded."""
     files = [
-        predictions_file(models, key, "voices", name) for key in CLASSIFIERS for name in CONDITIONS
+        predictions_file(models, key, "speakers", name)
+        for key in CLASSIFIERS
+        for name in CONDITIONS
     ]
     if not all(path.exists() for path in files):
         return
@@ -218,7 +227,7 @@ def _summarise_robustness(
     tables: dict[str, dict[str, Any]] = {key: {} for key in clean}
     for name in CONDITIONS:
         for key, predictions in calibrated_predictions(
-            models, "voices", name, calibrations
+            models, "speakers", name, calibrations
         ).items():
             if "clean" not in tables[key]:
                 same = clean[key].take([place[clip] for clip in predictions.clips])
@@ -226,7 +235,7 @@ def _summarise_robustness(
             tables[key][name] = _condition_scores(predictions)
     for key, table in tables.items():
         stored = read_metrics(models, key)
-        stored["protocols"]["voices"]["robustness"] = table
+        stored["protocols"]["speakers"]["robustness"] = table
         _write_metrics(models, key, stored)
 
 

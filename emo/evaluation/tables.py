@@ -6,7 +6,8 @@ from typing import Any
 
 from emo.classifiers.registry import CLASSIFIERS
 from emo.corpora.catalogue import CORPORA, CORPUS
-from emo.corpora.splits import N_VOICES_FOLDS
+from emo.corpora.protocols import CROSS_CORPUS, PROTOCOLS, RANDOM, SPEAKERS
+from emo.corpora.splits import N_SPEAKERS_FOLDS
 from emo.errors import ModelError
 from emo.evaluation.benchmark import EMOBOX, PUBLISHED
 from emo.evaluation.predictions import METRICS, read_metrics
@@ -21,30 +22,10 @@ TITLES = {key: row.title for key, row in CLASSIFIERS.items()} | {VOTE: "Vote"}
 CORPUS_NAMES = {corpus.key: corpus.title for corpus in CORPORA} | {"ravdess": "RAVDESS"}
 """Names of the corpora of EmoBox, which knows the speech of RAVDESS alone."""
 
-PROTOCOL_TITLES = {
-    "clips": "Random clips",
-    "voices": "Unseen voices",
-    "corpora": "Unseen corpus",
-}
+PROTOCOL_TITLES = {row.key: row.title for row in (RANDOM, SPEAKERS, CROSS_CORPUS)}
 """Protocols that are tables of their own; those of EmoBox and the listeners stand beside them."""
 
-PROTOCOL_MEANINGS = {
-    "clips": (
-        "a random fifth of all clips is the test and most of the rest trains, so that the voices "
-        "of the test were heard in training; this flatters"
-    ),
-    "voices": (
-        "every clip of a tested speaker, spoken or sung, is kept out of training, but others in "
-        "the same studios train; this is what to expect of a new actor there"
-    ),
-    "corpora": (
-        "three corpora train and the fourth is the test; this is nearest to what to expect of "
-        "voices, sentences and microphones from elsewhere, such as yours. UAR is the mean of the "
-        "four, each counting alike"
-    ),
-}
-
-N_FOLDS = {"clips": 1, "voices": N_VOICES_FOLDS, "corpora": 4}
+N_FOLDS = {RANDOM.key: 1, SPEAKERS.key: N_SPEAKERS_FOLDS, CROSS_CORPUS.key: 4}
 
 GROUPS = {"sex": "Sex", "age": "Age in years, actors of CREMA-D", "corpus": "Corpus"}
 RATES = ("accuracy", "uar", "macro_f1")
@@ -148,7 +129,7 @@ def expectation(name: str, measured: Mapping[str, Mapping[str, Any]]) -> str:
     """
     elsewhere, studios = (
         block["accuracy"] if (block := measured.get(protocol)) else None
-        for protocol in ("corpora", "voices")
+        for protocol in ("cross-corpus", "speakers")
     )
     parts = []
     if elsewhere is not None:
@@ -187,7 +168,7 @@ def results_table(models: Path) -> str:
     for name in names:
         block = next(all_[name] for all_ in measured.values() if name in all_)
         notes.append(f"- **{PROTOCOL_TITLES[name]}** ({size(name, block)}): ")
-        notes[-1] += f"{PROTOCOL_MEANINGS[name]}."
+        notes[-1] += f"{PROTOCOLS[name].description}"
     parts = [table(header, rows), "\n".join(notes)] if names else []
     if told := expectation("the vote", measured[VOTE]):
         parts.insert(0, told)
@@ -244,7 +225,7 @@ def corpora_table(models: Path, name: str) -> str:
 def conditions_table(models: Path) -> str:
     """Accuracy of every model on clips made worse; empty if not measured."""
     measured = {
-        key: protocols_of(models, key).get("voices", {}).get("robustness") for key in TITLES
+        key: protocols_of(models, key).get("speakers", {}).get("robustness") for key in TITLES
     }
     blocks = {key: block for key, block in measured.items() if block}
     if not blocks:

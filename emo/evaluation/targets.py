@@ -14,7 +14,7 @@ import numpy as np
 
 from emo.classifiers.calibration import CALIBRATION
 from emo.classifiers.registry import CLASSIFIERS
-from emo.corpora.splits import PROTOCOLS
+from emo.corpora.protocols import PROTOCOLS
 from emo.evaluation.benchmark import EMOBOX, PUBLISHED
 from emo.evaluation.metrics import (
     INTERVAL,
@@ -92,24 +92,24 @@ _OTHER = "Whisper large v3, one corpus to another: 36–67"
 
 TARGETS = (
     Target("emobox", "vote", "emobox", 0.711, 0.768, "cremad"),
-    Target("emobox", "vote", "voices", 0.654, 0.753, "ravdess"),
-    Target("emobox", "vote", "voices", 0.636, 0.75, "savee"),
+    Target("emobox", "vote", "speakers", 0.654, 0.753, "ravdess"),
+    Target("emobox", "vote", "speakers", 0.636, 0.75, "savee"),
     Target("emobox", "vote", "emobox", 0.996, None, "tess"),
-    Target("accuracy", "tree", "clips", 0.65),
-    Target("accuracy", "mlp", "clips", 0.79),
-    Target("accuracy", "cnn", "clips", 0.81),
-    Target("accuracy", "vote", "clips", 0.84),
-    Target("accuracy", "tree", "voices", 0.52),
-    Target("accuracy", "mlp", "voices", 0.64, elsewhere="plain features: 57–60"),
-    Target("accuracy", "cnn", "voices", 0.67),
-    Target("accuracy", "vote", "voices", 0.70, elsewhere=_UNION),
-    Target("corpora", "vote", "corpora", 0.45, elsewhere=_OTHER),
-    Target("calibration", "tree", "voices", 0.05),
-    Target("calibration", "mlp", "voices", 0.05),
-    Target("calibration", "cnn", "voices", 0.05),
-    Target("calibration", "vote", "voices", 0.05),
-    Target("unsure", "vote", "voices", 0.80),
-    Target("robustness", "vote", "voices", 0.08),
+    Target("accuracy", "tree", "random", 0.65),
+    Target("accuracy", "mlp", "random", 0.79),
+    Target("accuracy", "cnn", "random", 0.81),
+    Target("accuracy", "vote", "random", 0.84),
+    Target("accuracy", "tree", "speakers", 0.52),
+    Target("accuracy", "mlp", "speakers", 0.64, elsewhere="plain features: 57–60"),
+    Target("accuracy", "cnn", "speakers", 0.67),
+    Target("accuracy", "vote", "speakers", 0.70, elsewhere=_UNION),
+    Target("uar", "vote", "cross-corpus", 0.45, elsewhere=_OTHER),
+    Target("calibration", "tree", "speakers", 0.05),
+    Target("calibration", "mlp", "speakers", 0.05),
+    Target("calibration", "cnn", "speakers", 0.05),
+    Target("calibration", "vote", "speakers", 0.05),
+    Target("selective", "vote", "speakers", 0.80),
+    Target("robustness", "vote", "speakers", 0.08),
 )
 
 
@@ -240,9 +240,9 @@ class Measure:
 MEASURES = {
     "emobox": Measure("EmoBox, UAR", emobox),
     "accuracy": Measure("accuracy", accuracy),
-    "corpora": Measure("UAR, mean of the four corpora", corpora),
+    "uar": Measure("UAR, mean of the four corpora", corpora),
     "calibration": Measure("calibration error", calibration, True),
-    "unsure": Measure("accuracy of the answers that are not unsure", unsure),
+    "selective": Measure("accuracy of the answers that are not unsure", unsure),
     "robustness": Measure("largest loss of accuracy on sound made worse", robustness, True),
 }
 
@@ -273,7 +273,7 @@ def read_given(models: Path, protocol: str) -> dict[str, Given]:
         if name not in FREE_CONDITIONS
         and predictions_file(models, next(iter(CLASSIFIERS)), protocol, name).exists()
     }
-    chosen = selections(clean) if protocol == "voices" else {}
+    chosen = selections(clean) if protocol == "speakers" else {}
     return {
         key: Given(rows, {name: found[key] for name, found in altered.items()}, chosen.get(key))
         for key, rows in clean.items()
@@ -295,9 +295,9 @@ def report(models: Path) -> str:
     header = ("What", "target", "elsewhere", "measured (95 % interval)", "result", "made by")
     parts = [
         "# Targets and results",
-        "Counted from the stored predictions by `python -m emo report`, in per cent. No clip that "
-        "is measured was heard in training or calibration; of `voices` and `corpora` no speaker "
-        "was either.",
+        "Counted from the stored predictions by `python -m emo results`, in per cent. No clip that "
+        "is measured is in training or calibration; of `speakers` and `cross-corpus` no speaker "
+        "is either.",
         table(header, rows, n_text=len(header)),
         f"The intervals come from drawing the speakers of each corpus anew {N_RESAMPLES:,} times. "
         "With the two speakers of TESS and the four of SAVEE they are too narrow. Those of "
@@ -332,7 +332,7 @@ def _what(target: Target) -> str:
     measure = MEASURES[target.measure]
     if target.corpus:
         return f"EmoBox {CORPUS_NAMES[target.corpus]}, UAR, {TITLES[target.key].lower()}"
-    where = "" if target.measure == "corpora" else f"`{target.protocol}`, "
+    where = "" if target.measure == "uar" else f"`{target.protocol}`, "
     return f"{where}{measure.title}, {TITLES[target.key].lower()}"
 
 

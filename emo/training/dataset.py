@@ -94,5 +94,5 @@ def describe_folder(directory: Path) -> str:
     lines = list(coverage(collection))
     if collection.skipped:
         n = len(collection.skipped)
-        lines.append(f"{n:,} other files; 'python -m emo corpora' names each.")
+        lines.append(f"{n:,} other files; 'python -m emo audit' names each.")
     return "\n".join(lines)

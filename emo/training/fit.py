@@ -40,7 +40,7 @@ def fit_all(
     keys
         Of ``tree``, ``mlp``, ``cnn``; a teacher that is not asked for is fitted all the same.
     run
-        Name of the run for the progress bar and the checkpoint, such as ``voices-1``.
+        Name of the run for the progress bar and the checkpoint, such as ``speakers-1``.
     place
         Line of the progress bar, where several are shown at once.
     """

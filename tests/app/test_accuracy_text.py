@@ -195,7 +195,7 @@ def blocks(key: str) -> dict[str, dict[str, Any]]:
 def test_the_first_page_shows_the_stored_figures() -> None:
     models = {key: blocks(key) for key in (VOTE, *MODEL_KEYS)}
     (_, elsewhere), (_, studios), (_, guessing) = accuracy_text.expected(models)
-    for texts, protocol in ((elsewhere, "corpora"), (studios, "voices")):
+    for texts, protocol in ((elsewhere, "cross-corpus"), (studios, "speakers")):
         assert texts == [formatting.percent(models[key][protocol]["accuracy"]) for key in models]
     assert guessing == [formatting.percent(1 / len(LABELS))] * len(models)
     short = per_cents(accuracy_text.in_short(models[VOTE]))
@@ -205,18 +205,18 @@ def test_the_first_page_shows_the_stored_figures() -> None:
 
 @pytest.mark.parametrize("key", [VOTE, *MODEL_KEYS])
 def test_right_when_unsure_is_what_the_sure_answers_leave(key: str) -> None:
-    for protocol in ("corpora", "voices"):
+    for protocol in ("cross-corpus", "speakers"):
         block = blocks(key)[protocol]
-        kept = block["unsure"]
-        share = kept.get("share_kept_across", kept["share_kept"])
-        right = kept.get("accuracy_across", kept["accuracy_kept"])
+        kept = block["selective"]
+        share = kept.get("coverage_cross_fitted", kept["coverage"])
+        right = kept.get("selective_accuracy_cross_fitted", kept["selective_accuracy"])
         unsure = accuracy_text.right_when_unsure(block)
         assert unsure is not None
         assert share * right + (1 - share) * unsure == pytest.approx(block["accuracy"])
         assert unsure < block["accuracy"] < right
 
 
-@given(st.sets(st.sampled_from(["corpora", "voices"])), st.booleans(), st.booleans())
+@given(st.sets(st.sampled_from(["cross-corpus", "speakers"])), st.booleans(), st.booleans())
 def test_a_figure_that_is_missing_is_left_out(gone: set[str], unsure: bool, own: bool) -> None:
     kept = {name: block for name, block in blocks("mlp").items() if name not in gone}
     rows = accuracy_text.for_answer(kept, "sad", unsure, own)
@@ -233,7 +233,7 @@ def test_percentages_are_told_to_be_off_by_what_is_stored() -> None:
     numbers = [float(number) for number in re.findall(r"\d+\.\d", text)]
     stored = [
         round(100 * models[key][protocol]["ece"], 1)
-        for protocol in ("corpora", "voices")
+        for protocol in ("cross-corpus", "speakers")
         for key in models
     ]
     assert numbers == stored
@@ -250,6 +250,6 @@ def test_too_high_is_said_only_where_it_is_so(confidence: float, accuracy: float
 def test_the_limits_that_decide_are_those_that_were_measured() -> None:
     stored = json.loads((MODELS / "calibration.json").read_text())["thresholds"]
     for key, limit in stored.items():
-        assert blocks(key)["voices"]["unsure"]["threshold"] == limit
-        assert blocks(key)["corpora"]["unsure"]["threshold"] == limit
+        assert blocks(key)["speakers"]["selective"]["threshold"] == limit
+        assert blocks(key)["cross-corpus"]["selective"]["threshold"] == limit
         assert 100 * limit == pytest.approx(round(100 * limit))  # as it is shown

@@ -133,7 +133,7 @@ def test_the_reliability_of_each_model_stands_near_its_answer(
         assert tables.pop(key) == [
             *(
                 [formatting.percent(blocks[name]["accuracy"]), formatting.percent(precision)]
-                for name in ("corpora", "voices")
+                for name in ("cross-corpus", "speakers")
                 if (precision := blocks[name]["per_class"][label]["precision"]) is not None
             ),
             [formatting.percent(1 / 7)] * 2,
@@ -145,7 +145,7 @@ def test_how_far_percentages_can_be_believed_is_measured(app: AppTest, models_di
     upload(app, "clip.wav", tone())
     (caption,) = [c.value for c in app.caption if "seven in ten" in c.value]
     for key in ("tree", "cnn", "mlp", "vote"):
-        for protocol in ("corpora", "voices"):
+        for protocol in ("cross-corpus", "speakers"):
             ece = pages.protocols(models_dir, key)[protocol]["ece"]
             assert f" {100 * ece:.1f}" in caption
 
@@ -162,7 +162,7 @@ def test_unsure_is_an_answer(
     assert "The CNN says angry, the MLP says sad; the decision tree is unsure." in page
     assert page.count(app_text.UNSURE_UNMEASURED) == 2  # these answers name no limit
     for key in ("tree", "vote"):
-        for row, name in zip(pages.rates(app)[key], ("corpora", "voices"), strict=False):
+        for row, name in zip(pages.rates(app)[key], ("cross-corpus", "speakers"), strict=False):
             block = pages.protocols(models_dir, key)[name]
             right = accuracy_text.right_when_unsure(block)
             assert right is not None
@@ -173,7 +173,7 @@ def test_unsure_without_measured_figures(
     app: AppTest, models_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     answering(monkeypatch, unsure=("tree",))
-    pages.change(models_dir, "tree", lambda protocols: protocols["voices"].pop("unsure"))
+    pages.change(models_dir, "tree", lambda protocols: protocols["speakers"].pop("selective"))
     upload(app, "clip.wav", tone())
     assert app_text.UNSURE_UNMEASURED in html(app)
     assert pages.rates(app)["tree"][1][1] == accuracy_text.NOT_MEASURED
@@ -371,16 +371,16 @@ def test_about_has_the_figures_with_their_intervals(app: AppTest, models_dir: Pa
     check(app.switch_page(ABOUT).run())
     for key in ("tree", "cnn", "mlp", "vote"):
         stored = pages.protocols(models_dir, key)
-        low, high = stored["voices"]["intervals"]["accuracy"]
-        shown = f"{formatting.tenths(stored['voices']['accuracy'])} ({100 * low:.1f} to"
+        low, high = stored["speakers"]["intervals"]["accuracy"]
+        shown = f"{formatting.tenths(stored['speakers']['accuracy'])} ({100 * low:.1f} to"
         assert f"{shown} {100 * high:.1f})" in html(app)
-        assert formatting.points(stored["voices"]["ece"]) in html(app)
-        assert formatting.tenths(stored["corpora"]["uar"]) in html(app)
+        assert formatting.points(stored["speakers"]["ece"]) in html(app)
+        assert formatting.tenths(stored["cross-corpus"]["uar"]) in html(app)
 
 
 def test_about_of_a_fresh_project_has_dashes(app: AppTest, models_dir: Path) -> None:
     def only_clips(stored: dict[str, Any]) -> None:
-        del stored["voices"], stored["corpora"]
+        del stored["speakers"], stored["cross-corpus"]
 
     pages.change(models_dir, "tree", only_clips)
     check(app.switch_page(ABOUT).run())

@@ -59,7 +59,9 @@ def part(models: Path, sex: str = subsets.ALL, corpus: str = subsets.ALL) -> sub
         f"cremad-{name}": ("women" if i % 2 else "men", 30)
         for i, name in enumerate(predictions.SPEAKERS["cremad"])
     }
-    return subsets.filter_clips(subsets.read_answers(models, "voices", actors), LABELS, corpus, sex)
+    return subsets.filter_clips(
+        subsets.read_answers(models, "speakers", actors), LABELS, corpus, sex
+    )
 
 
 def seen_counts(at: AppTest, place: int) -> np.ndarray:
@@ -85,7 +87,7 @@ def test_a_sex_is_counted_anew(matrices: AppTest, models_dir: Path) -> None:
         assert seen_counts(matrices, place).tolist() == found["confusion"]
         assert f"<dd>{formatting.tenths(found['uar'])}</dd>" in html(matrices)
     assert f"<dt>{words.KEPT}</dt>" not in html(matrices)
-    stored = protocols(models_dir, "vote")["voices"]["fairness"]["sex"]["women"]
+    stored = protocols(models_dir, "vote")["speakers"]["fairness"]["sex"]["women"]
     assert matrices.text[0].value.startswith(f"{stored['n']} test clips")
 
 
@@ -115,11 +117,11 @@ def test_speakers_of_unknown_sex_are_counted(
     (tmp_path / "corpora" / "cremad_actors.csv").unlink()
     st.cache_resource.clear()
     at = opened(voices="women")
-    n = sum(row[1] == "cremad" for row in predictions.rows("voices"))
+    n = sum(row[1] == "cremad" for row in predictions.rows("speakers"))
     assert words.unknown_sexes(n) in [caption.value for caption in at.caption]
 
 
-@pytest.mark.parametrize("protocol", ["voices", "clips", "corpora", "emobox", "listeners"])
+@pytest.mark.parametrize("protocol", ["speakers", "random", "cross-corpus", "emobox", "listeners"])
 def test_every_test_can_be_filtered(matrices: AppTest, protocol: str) -> None:
     check(matrices.segmented_control(key="protocol").set_value(protocol).run())
     whole = np.nansum(seen_counts(matrices, 1))
@@ -137,7 +139,7 @@ def test_listeners_are_filtered_by_sex_and_not_by_confidence(
     check(matrices.segmented_control(key="protocol").set_value("listeners").run())
     check(matrices.segmented_control(key="numbers").set_value("counts").run())
     check(matrices.select_slider(key="above").set_value(90).run())
-    n = sum(row[1] == "cremad" for row in predictions.rows("voices"))
+    n = sum(row[1] == "cremad" for row in predictions.rows("speakers"))
     assert np.sum(seen_counts(matrices, 0)) == 8 * n  # eight votes on each clip
     check(matrices.segmented_control(key="voices").set_value("women").run())
     assert np.sum(seen_counts(matrices, 0)) == 8 * n / 2
@@ -150,7 +152,7 @@ def test_listeners_are_filtered_by_sex_and_not_by_confidence(
 def test_without_the_single_answers_the_stored_figures_stand(
     matrices: AppTest, models_dir: Path
 ) -> None:
-    (models_dir / "cnn" / "predictions" / "voices.csv.gz").write_bytes(b"no")
+    (models_dir / "cnn" / "predictions" / "speakers.csv.gz").write_bytes(b"no")
     check(matrices.run())
     assert len(grids(matrices)) == 4
     check(matrices.segmented_control(key="voices").set_value("women").run())
@@ -164,9 +166,9 @@ def test_without_the_single_answers_the_stored_figures_stand(
 
 def test_an_address_opens_what_was_seen(matrices: AppTest) -> None:
     assert address(matrices) == {}
-    for key, value in {"protocol": "clips", "numbers": "counts", "voices": "women"}.items():
+    for key, value in {"protocol": "random", "numbers": "counts", "voices": "women"}.items():
         check(matrices.segmented_control(key=key).set_value(value).run())
-    check(matrices.selectbox(key="corpus-clips").set_value("ravdess").run())
+    check(matrices.selectbox(key="corpus-random").set_value("ravdess").run())
     check(matrices.select_slider(key="above").set_value(30).run())
     check(matrices.segmented_control(key="look").set_value("roc").run())
     matrices.selectbox(key="cell-model").set_value("cnn")
@@ -174,7 +176,7 @@ def test_an_address_opens_what_was_seen(matrices: AppTest) -> None:
     check(matrices.selectbox(key="cell-answer").set_value("happy").run())
     kept = address(matrices)
     assert kept == {
-        "protocol": "clips", "numbers": "counts", "voices": "women", "corpus": "ravdess",
+        "protocol": "random", "numbers": "counts", "voices": "women", "corpus": "ravdess",
         "above": "30", "look": "roc", "cell": "cnn.sad.happy",
     }  # fmt: skip
     again = opened(**kept)
@@ -188,7 +190,7 @@ def test_an_address_opens_what_was_seen(matrices: AppTest) -> None:
     [
         {"protocol": "nonsense", "above": "37", "voices": "<b>", "cell": "cnn.sad"},
         {"corpus": "../..", "numbers": "", "cell": "cnn.sad.nonsense", "look": "x"},
-        {"above": "-5", "cell": "..", "protocol": "voices"},
+        {"above": "-5", "cell": "..", "protocol": "speakers"},
         {"above": "1e9", "corpus": "emobox", "cell": "listeners.sad.sad"},
     ],
 )
@@ -268,7 +270,7 @@ def test_a_cell_of_another_test_is_let_go(matrices: AppTest) -> None:
 def test_a_cell_of_the_listeners_lists_who_was_named_so(matrices: AppTest) -> None:
     check(matrices.segmented_control(key="protocol").set_value("listeners").run())
     pick(matrices, "listeners", "angry", "sad")
-    n = sum(row[1] == "cremad" and row[4] == "angry" for row in predictions.rows("voices"))
+    n = sum(row[1] == "cremad" and row[4] == "angry" for row in predictions.rows("speakers"))
     sentence = words.cell("angry", "sad", n, 8 * n, True)
     assert sentence in [text.value for text in matrices.text]
     assert words.votes_for("sad", 1, 8) in html(matrices)
@@ -335,7 +337,7 @@ def rename_a_clip(models: Path, at_place: int = 0) -> None:
         part(models).clips[subsets.clips_in_cell(part(models), "vote", "angry", "angry")[at_place]]
     )
     for key in predictor.MODEL_KEYS:
-        path = models / key / "predictions" / "voices.csv.gz"
+        path = models / key / "predictions" / "speakers.csv.gz"
         given = read_predictions(path)
         clips = tuple(REAL if clip == old else clip for clip in given.clips)
         corpora = tuple(
@@ -440,7 +442,7 @@ def test_the_reliability_diagram_shows_the_bins_of_the_model(
     bins = subsets.reliability(part(models_dir), "mlp")
     curve = drawn(matrices, 0)
     assert curve["y"] == pytest.approx([one.accuracy for one in bins if one.n])
-    error = protocols(models_dir, "mlp")["voices"]["ece"]
+    error = protocols(models_dir, "mlp")["speakers"]["ece"]
     shown = [text.value for text in matrices.text]
     assert any(f"{100 * error:.1f}{formatting.NBSP}points" in text for text in shown)
     assert html(matrices).count('<tr><th scope="row">') >= 15
@@ -466,7 +468,7 @@ def test_the_difference_of_two_is_that_of_their_rows(matrices: AppTest, models_d
     check(matrices.selectbox(key="difference-second").set_value("cnn").run())
     shares = []
     for key in ("mlp", "cnn"):
-        counts = np.array(protocols(models_dir, key)["voices"]["confusion"], dtype=float)
+        counts = np.array(protocols(models_dir, key)["speakers"]["confusion"], dtype=float)
         shares.append(counts / counts.sum(axis=1, keepdims=True))
     shown = grids(matrices)[4]
     expected = shares[0] - shares[1]

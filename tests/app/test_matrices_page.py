@@ -63,14 +63,14 @@ def test_headlines_have_intervals_calibration_folds_and_commit(
     matrices: AppTest, models_dir: Path
 ) -> None:
     for key in KEYS:
-        scores = protocols(models_dir, key)["voices"]
+        scores = protocols(models_dir, key)["speakers"]
         low, high = scores["intervals"]["uar"]
         assert (
             f"<dt>UAR</dt><dd>{tenths(scores['uar'])}</dd>"
             f'<dd class="emo-interval">{100 * low:.1f} to {100 * high:.1f}</dd>'
         ) in html(matrices)
         assert f"<dd>{100 * scores['ece']:.1f}{formatting.NBSP}points</dd>" in html(matrices)
-    n = protocols(models_dir, "vote")["voices"]["n"]
+    n = protocols(models_dir, "vote")["speakers"]["n"]
     assert matrices.text[0].value == f"{n} test clips · 6 folds · commit abc123"
 
 
@@ -97,7 +97,7 @@ def colours(counts: Any, top: float) -> list[list[str]]:
 
 
 def test_matrices_share_one_colour_scale(matrices: AppTest, models_dir: Path) -> None:
-    stored = [np.array(protocols(models_dir, key)["voices"]["confusion"]) for key in KEYS]
+    stored = [np.array(protocols(models_dir, key)["speakers"]["confusion"]) for key in KEYS]
     for grid, counts in zip(grids(matrices), stored, strict=True):
         assert grid["colours"] == colours(counts / counts.sum(axis=1, keepdims=True), 1.0)
     check(matrices.segmented_control(key="numbers").set_value("counts").run())
@@ -107,11 +107,11 @@ def test_matrices_share_one_colour_scale(matrices: AppTest, models_dir: Path) ->
 
 
 def test_a_corpus_has_its_own_figures_and_intervals(matrices: AppTest, models_dir: Path) -> None:
-    assert matrices.selectbox(key="corpus-voices").options == [
+    assert matrices.selectbox(key="corpus-speakers").options == [
         "All corpora", "CREMA-D", "RAVDESS speech", "RAVDESS song", "TESS", "SAVEE"
     ]  # fmt: skip
-    choose(matrices, "voices", "savee")
-    stored = protocols(models_dir, "vote")["voices"]
+    choose(matrices, "speakers", "savee")
+    stored = protocols(models_dir, "vote")["speakers"]
     low, high = stored["fairness"]["corpus"]["savee"]["intervals"]["accuracy"]
     assert f"{100 * low:.1f} to {100 * high:.1f}" in html(matrices)
     assert f"{stored['per_corpus']['savee']['n']} test clips of SAVEE" in matrices.text[0].value
@@ -119,8 +119,8 @@ def test_a_corpus_has_its_own_figures_and_intervals(matrices: AppTest, models_di
 
 
 def test_an_unheard_corpus_stands_beside_the_others(matrices: AppTest, models_dir: Path) -> None:
-    choose(matrices, "corpora")
-    scores = protocols(models_dir, "mlp")["corpora"]
+    choose(matrices, "cross-corpus")
+    scores = protocols(models_dir, "mlp")["cross-corpus"]
     expected = [tenths(fold["uar"]) for fold in scores["folds"]]
     matrix = next(one.value for one in matrices.html if tenths(scores["accuracy"]) in one.value)
     assert f"<dt>UAR</dt><dd>{tenths(scores['uar'])}</dd>" in matrix  # one UAR for one thing
@@ -134,7 +134,7 @@ def test_the_folds_of_unheard_corpora_have_the_right_names() -> None:
         for corpus, name in speakers.items()
         for i in range(2)
     ]
-    made_folds = folds("corpora", recordings, [one.stem for one in recordings])
+    made_folds = folds("cross-corpus", recordings, [one.stem for one in recordings])
     for fold in made_folds:
         (corpus,) = {recordings[i].corpus for i in fold.test}
         name = words.CROSS_CORPUS_FOLDS[fold.number].replace("\u2011", "-").upper()
@@ -280,9 +280,9 @@ def test_a_benchmark_that_was_run_in_part_offers_that_part(
 
 
 def test_a_model_that_was_not_tested_is_named(matrices: AppTest, models_dir: Path) -> None:
-    pages.change(models_dir, "cnn", lambda stored: stored.pop("voices"))
+    pages.change(models_dir, "cnn", lambda stored: stored.pop("speakers"))
     (models_dir / "cnn" / "curves.json").unlink()
-    choose(matrices, "voices")
+    choose(matrices, "speakers")
     assert [s.value for s in matrices.subheader] == ["Decision tree", "MLP", "Vote"]
     assert [info.value for info in matrices.info] == ["The CNN has no figures here."]
 
@@ -290,22 +290,22 @@ def test_a_model_that_was_not_tested_is_named(matrices: AppTest, models_dir: Pat
 def test_figures_of_before_intervals_are_shown(matrices: AppTest, models_dir: Path) -> None:
     def strip(stored: dict[str, Any]) -> None:
         for name in ("intervals", "ece", "runs", "labels", "fairness", "left_out"):
-            del stored["voices"][name]
+            del stored["speakers"][name]
 
     for key in KEYS:
         pages.change(models_dir, key, strip)
-    choose(matrices, "voices")
+    choose(matrices, "speakers")
     assert html(matrices).count("<dt>Accuracy</dt>") == 4
     assert "emo-interval" not in html(matrices)
 
 
 def test_clips_that_were_left_out_are_counted(matrices: AppTest, models_dir: Path) -> None:
     def leave(stored: dict[str, Any]) -> None:
-        stored["voices"]["left_out"] = [{"fold": 1, "clip": "a", "reason": "silent"}]
+        stored["speakers"]["left_out"] = [{"fold": 1, "clip": "a", "reason": "silent"}]
 
     for key in KEYS:
         pages.change(models_dir, key, leave)
-    choose(matrices, "voices")
+    choose(matrices, "speakers")
     assert words.left_out(1) in [caption.value for caption in matrices.caption]
 
 
@@ -334,9 +334,9 @@ def look(at: AppTest, part: str) -> AppTest:
 
 def test_a_fold_can_be_picked_where_there_are_several(matrices: AppTest) -> None:
     look(matrices, "learning")
-    fold = matrices.selectbox(key="run-voices")
+    fold = matrices.selectbox(key="run-speakers")
     assert fold.options == ["Fold 1", "Fold 2"]
-    check(fold.set_value("voices-2").run())
+    check(fold.set_value("speakers-2").run())
     assert len(drawn(matrices, 0)["x"]) == 2
 
 
@@ -344,20 +344,20 @@ def test_listeners_and_part_of_emobox_come_from_unseen_voices(matrices: AppTest)
     look(matrices, "learning")
     for protocol, corpus in (("listeners", ""), ("emobox", "ravdess")):
         choose(matrices, protocol, corpus)
-        assert matrices.selectbox(key="run-voices").options == ["Fold 1", "Fold 2"]
+        assert matrices.selectbox(key="run-speakers").options == ["Fold 1", "Fold 2"]
         (line,) = [m.value for m in matrices.markdown if "seed" in m.value]
-        assert "`python -m emo evaluate --protocol voices`" in line
+        assert "`python -m emo evaluate --protocol speakers`" in line
 
 
 def test_provenance_names_command_commit_seed_and_folds(
     matrices: AppTest, models_dir: Path
 ) -> None:
     def anew(stored: dict[str, Any]) -> None:
-        stored["voices"]["runs"][2]["commit"] = "f" * 40 + "-dirty"
+        stored["speakers"]["runs"][2]["commit"] = "f" * 40 + "-dirty"
 
     pages.change(models_dir, "vote", anew)
     check(matrices.run())
-    same = "`python -m emo evaluate --protocol voices`, commit"
+    same = "`python -m emo evaluate --protocol speakers`, commit"
     assert [m.value for m in matrices.markdown if "seed" in m.value] == [
         f"**Decision tree, CNN, MLP.** {same} `abc123`, seed 1, folds 1, 2, 3, 4, 5, 6.",
         f"**Vote.** {same} `abc123`, seed 1, folds 1, 2, 4, 5, 6.",

@@ -194,8 +194,8 @@ def test_the_matrices_open_and_switch(page: Page) -> None:
         page.get_by_role("radio", name=title, exact=True).click()
         expect(page.get_by_text(words.PROTOCOL_MEANINGS[name])).to_be_visible()
         expect(page.get_by_test_id("stException")).to_have_count(0)
-    page.get_by_role("radio", name=words.PROTOCOL_NAMES["clips"], exact=True).click()
-    expect(page.get_by_text(words.PROTOCOL_MEANINGS["clips"])).to_be_visible()
+    page.get_by_role("radio", name=words.PROTOCOL_NAMES["random"], exact=True).click()
+    expect(page.get_by_text(words.PROTOCOL_MEANINGS["random"])).to_be_visible()
     first = page.locator(".st-key-matrix-tree .cell").first
     share = first.inner_text()
     page.get_by_role("radio", name=words.SHOW_NAMES["counts"], exact=True).click()

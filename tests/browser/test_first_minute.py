@@ -243,7 +243,7 @@ def test_the_first_screen_says_how_often_it_is_right_of_a_visitor(
 ) -> None:
     """On a small laptop nothing has to be scrolled; on a phone the lead says it."""
     metrics = common.load_metrics(paths.MODELS_DIR)["vote"]
-    elsewhere = formatting.percent(metrics["corpora"]["accuracy"])
+    elsewhere = formatting.percent(metrics["cross-corpus"]["accuracy"])
     page, _ = open_app(browser, address)
     page.set_viewport_size({"width": 1280, "height": 800})
     expect_idle(page)

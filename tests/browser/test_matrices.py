@@ -30,7 +30,7 @@ CELL = ("cnn", "angry", "fearful")
 @pytest.fixture(scope="module")
 def behind() -> list[str]:
     """Return the names of the clips in a cell by confidence, counted apart from the page."""
-    given = subsets.filter_clips(subsets.read_answers(MODELS, "voices"), LABELS)
+    given = subsets.filter_clips(subsets.read_answers(MODELS, "speakers"), LABELS)
     return [str(name) for name in given.clips[subsets.clips_in_cell(given, *CELL)]]
 
 
@@ -91,7 +91,7 @@ def test_a_link_opened_afresh_shows_what_was_seen(browser: Browser, own_address:
     expect(page.get_by_role("radio", name="Women", exact=True)).to_be_checked()
     expect(page.locator(".st-key-roc .js-line").first).to_be_visible()
     expect(clips(page).first).to_be_visible()
-    given = subsets.filter_clips(subsets.read_answers(MODELS, "voices"), LABELS, "tess", "women")
+    given = subsets.filter_clips(subsets.read_answers(MODELS, "speakers"), LABELS, "tess", "women")
     found = subsets.scores(given, VOTE, 0.4)["confusion"]
     expect(matrix(page, VOTE).locator(".cell")).to_have_text(
         [f"{n:,}" for row in found for n in row]
@@ -106,7 +106,7 @@ def test_a_link_opened_afresh_shows_what_was_seen(browser: Browser, own_address:
 
 def test_filters_change_the_matrices_and_say_what_is_kept(page: Page) -> None:
     expect(page.get_by_text(words.KEPT, exact=True)).to_have_count(0)
-    stored = read_metrics(MODELS, VOTE)["protocols"]["voices"]["confusion"]
+    stored = read_metrics(MODELS, VOTE)["protocols"]["speakers"]["confusion"]
     cells = matrix(page, VOTE).locator(".cell")
     expect(cells).to_have_text([f"{100 * n / sum(row):.0f}" for row in stored for n in row])
     page.get_by_role("slider").press("End")
@@ -114,7 +114,7 @@ def test_filters_change_the_matrices_and_say_what_is_kept(page: Page) -> None:
     page.wait_for_url(re.compile("above=95"))
     page.get_by_role("radio", name="Men", exact=True).click()
     page.wait_for_url(re.compile("above=95&.*voices=men|voices=men&.*above=95"))
-    given = subsets.filter_clips(subsets.read_answers(MODELS, "voices"), LABELS, sex="men")
+    given = subsets.filter_clips(subsets.read_answers(MODELS, "speakers"), LABELS, sex="men")
     left = subsets.scores(given, VOTE, 0.95)["confusion"]
     shares = [f"{100 * n / sum(row):.0f}" if sum(row) else "–" for row in left for n in row]
     expect(cells).to_have_text(shares)
@@ -211,7 +211,7 @@ def save(page: Page, figure: str, kind: str, folder: Path) -> Path:
 
 
 def test_a_matrix_is_saved_as_a_picture_a_drawing_and_a_table(page: Page, tmp_path: Path) -> None:
-    stored = np.array(read_metrics(MODELS, "cnn")["protocols"]["voices"]["confusion"])
+    stored = np.array(read_metrics(MODELS, "cnn")["protocols"]["speakers"]["confusion"])
     with save(page, "matrix-cnn", "csv", tmp_path).open(newline="") as file:
         rows = list(csv.DictReader(file))
     assert [int(row["clips"]) for row in rows] == stored.ravel().tolist()
@@ -245,7 +245,7 @@ def test_differences_have_two_colours(page: Page) -> None:
     expect(cells).to_have_count(len(LABELS) ** 2)
     shares = []
     for key in (VOTE, "tree"):
-        counts = np.array(read_metrics(MODELS, key)["protocols"]["voices"]["confusion"])
+        counts = np.array(read_metrics(MODELS, key)["protocols"]["speakers"]["confusion"])
         shares.append(counts / counts.sum(axis=1, keepdims=True))
     apart = (shares[0] - shares[1]).ravel()
     colour = "cell => getComputedStyle(cell).backgroundColor"

@@ -304,7 +304,7 @@ def test_a_manifest_is_written_as_promised(capsys, models, spoken, tmp_path):
 def test_an_audit_counts_a_folder(capsys, tmp_path):
     out = tmp_path / "audit.json"
     folder = write_savee(tmp_path / "AudioData", takes=1)
-    assert main(["corpora", str(folder), "--json", str(out)]) == 0
+    assert main(["audit", str(folder), "--json", str(out)]) == 0
     assert "SAVEE" in capsys.readouterr().out
     assert json.loads(out.read_text())
 

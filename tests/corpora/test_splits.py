@@ -12,11 +12,11 @@ import pytest
 import soundfile
 
 from emo.corpora.catalogue import Recording, default_directory, find
+from emo.corpora.protocols import PROTOCOLS
 from emo.corpora.splits import (
     CALIBRATION_ONE_IN,
     EMOBOX_CORPORA,
     EMOBOX_LIST,
-    PROTOCOLS,
     Fold,
     check_fold,
     content_hash,
@@ -24,7 +24,7 @@ from emo.corpora.splits import (
     family,
     folds,
     read_emobox,
-    voices_fold,
+    speakers_fold,
 )
 from emo.errors import CorpusError
 from emo.labels import CALM
@@ -91,7 +91,7 @@ def speakers_of(recordings: Sequence[Recording], rows: Iterable[int]) -> set[str
 @with_corpora
 def test_the_clips_fold_tests_the_clips_of_the_table() -> None:
     recordings, _ = real()
-    (fold,) = real_folds("clips")
+    (fold,) = real_folds("random")
     tested = {(recordings[i].corpus, recordings[i].stem) for i in fold.test}
     assert tested == set(table("clips_test_fold.csv"))
     # 12,798 less a clip under two labels that would have been tested, less two twins of tests.
@@ -100,10 +100,10 @@ def test_the_clips_fold_tests_the_clips_of_the_table() -> None:
 
 
 @with_corpora
-def test_the_voices_folds_are_those_of_the_table() -> None:
+def test_the_speakers_folds_are_those_of_the_table() -> None:
     recordings, _ = real()
     expected = table("voices_test_folds.csv")
-    assert {(r.corpus, r.stem): voices_fold(r) for r in recordings} == expected
+    assert {(r.corpus, r.stem): speakers_fold(r) for r in recordings} == expected
 
 
 @with_corpora
@@ -113,7 +113,7 @@ def test_the_emobox_folds_of_ravdess_and_savee_are_those_of_voices() -> None:
     listed = {
         row: fold for row, fold in table(EMOBOX_LIST).items() if row[0] in ("ravdess", "savee")
     }
-    assert {row: voices_fold(own[row]) for row in listed} == listed
+    assert {row: speakers_fold(own[row]) for row in listed} == listed
 
 
 @with_corpora
@@ -128,11 +128,11 @@ def test_the_emobox_protocol_tests_the_clips_of_the_lists() -> None:
 
 
 @with_corpora
-@pytest.mark.parametrize("protocol", ["voices", "corpora"])
+@pytest.mark.parametrize("protocol", ["speakers", "cross-corpus"])
 def test_every_clip_is_tested_once(protocol: str) -> None:
     recordings, _ = real()
     made_folds = real_folds(protocol)
-    n_folds = {"voices": 6, "corpora": 4}[protocol]
+    n_folds = {"speakers": 6, "cross-corpus": 4}[protocol]
     assert [fold.number for fold in made_folds] == list(range(1, n_folds + 1))
     tested = np.concatenate([fold.test for fold in made_folds])
     assert sorted(tested) == list(range(len(recordings)))
@@ -144,7 +144,7 @@ def test_every_clip_is_tested_once(protocol: str) -> None:
 def test_a_corpus_is_tested_by_what_heard_the_others() -> None:
     recordings, _ = real()
     for fold, name in zip(
-        real_folds("corpora"), ("cremad", "ravdess", "tess", "savee"), strict=True
+        real_folds("cross-corpus"), ("cremad", "ravdess", "tess", "savee"), strict=True
     ):
         assert {family(recordings[i]) for i in fold.test} == {name}
         others = {family(recordings[i]) for i in (*fold.train, *fold.calibrate)}
@@ -160,7 +160,7 @@ def test_no_speaker_and_no_identical_audio_crosses(protocol: str) -> None:
         for one, other in combinations(parts.values(), 2):
             assert not one & other
             assert not {keys[i] for i in one} & {keys[i] for i in other}
-            if protocol in ("voices", "corpora"):
+            if protocol in ("speakers", "cross-corpus"):
                 assert not speakers_of(recordings, one) & speakers_of(recordings, other)
         assert all(parts.values())
 
@@ -175,18 +175,18 @@ def test_calm_is_on_all_sides_but_of_the_clips(protocol: str) -> None:
             for name, rows in sides(fold).items()
             if CALM in {recordings[i].emotion for i in rows}
         }
-        if protocol == "clips":
+        if protocol == "random":
             assert calm == set()
-        elif protocol == "voices":
+        elif protocol == "speakers":
             assert calm == {"train", "calibrate", "test"}
-        elif protocol == "corpora":
+        elif protocol == "cross-corpus":
             assert calm == ({"test"} if fold.number == 2 else {"train", "calibrate"})
         else:
             assert calm == {"train", "calibrate"}  # no clip of RAVDESS is tested
 
 
 @with_corpora
-@pytest.mark.parametrize("protocol", ["voices", "corpora"])
+@pytest.mark.parametrize("protocol", ["speakers", "cross-corpus"])
 def test_one_speaker_in_twelve_of_the_large_corpora_calibrates(protocol: str) -> None:
     recordings, _ = real()
     for fold in real_folds(protocol):
@@ -242,7 +242,7 @@ def sung(n: int) -> list[Recording]:
 
 def test_a_fifth_of_the_clips_is_tested_and_calm_is_on_no_side() -> None:
     recordings = made(20) + made(5, CALM)
-    (fold,) = folds("clips", recordings, distinct(recordings))
+    (fold,) = folds("random", recordings, distinct(recordings))
     assert len(fold.test) == 4
     assert len(fold.calibrate) == 2  # a twelfth of 16, rounded up
     assert sorted([*fold.train, *fold.calibrate, *fold.test]) == list(range(20))
@@ -251,7 +251,7 @@ def test_a_fifth_of_the_clips_is_tested_and_calm_is_on_no_side() -> None:
 def test_identical_audio_calibrates_or_trains_together() -> None:
     recordings = made(40)
     keys = [f"audio {i // 2}" for i in range(40)]
-    (fold,) = folds("clips", recordings, keys)
+    (fold,) = folds("random", recordings, keys)
     assert len(fold.calibrate) > 0
     assert not {keys[i] for i in fold.calibrate} & {keys[i] for i in fold.train}
 
@@ -262,41 +262,41 @@ def test_a_folder_of_few_voices_keeps_clips_of_those_that_train() -> None:
         for name in ("JE", "KL", "DC")
         for i in range(4)
     ]
-    for fold in folds("voices", recordings, distinct(recordings)):
+    for fold in folds("speakers", recordings, distinct(recordings)):
         assert len(fold.calibrate) == 1  # a twelfth of 8, rounded up
         assert len(fold.train) == 7
 
 
 def test_audio_under_two_labels_is_on_no_side_where_it_would_be_tested() -> None:
     recordings = made(20)
-    (fold,) = folds("clips", recordings, distinct(recordings))
+    (fold,) = folds("random", recordings, distinct(recordings))
     tested, trained = int(fold.test[0]), int(fold.train[0])
     keys = distinct(recordings)
     keys[tested] = keys[trained]
     recordings[trained] = replace(recordings[trained], emotion="sad")
-    (fold,) = folds("clips", recordings, keys)
+    (fold,) = folds("random", recordings, keys)
     assert not {tested, trained} & set().union(*sides(fold).values())
 
 
 def test_audio_under_two_labels_may_train() -> None:
     recordings = made(20)
-    (fold,) = folds("clips", recordings, distinct(recordings))
+    (fold,) = folds("random", recordings, distinct(recordings))
     one, other = (int(i) for i in fold.train[:2])
     keys = distinct(recordings)
     keys[one] = keys[other]
     recordings[one] = replace(recordings[one], emotion="sad")
-    (again,) = folds("clips", recordings, keys)
+    (again,) = folds("random", recordings, keys)
     assert again.test.tolist() == fold.test.tolist()
     assert {one, other} <= {*again.train, *again.calibrate}
 
 
 def test_the_twin_of_a_tested_clip_does_not_train() -> None:
     recordings = made(20)
-    (fold,) = folds("clips", recordings, distinct(recordings))
+    (fold,) = folds("random", recordings, distinct(recordings))
     tested, trained = int(fold.test[0]), int(fold.train[0])
     keys = distinct(recordings)
     keys[tested] = keys[trained]
-    (fold,) = folds("clips", recordings, keys)
+    (fold,) = folds("random", recordings, keys)
     assert tested in fold.test
     assert trained not in fold.train
 
@@ -304,7 +304,7 @@ def test_the_twin_of_a_tested_clip_does_not_train() -> None:
 def test_speech_and_song_of_an_actor_are_tested_together() -> None:
     spoken = Recording(Path("a"), "ravdess", "03-01-03-01-01-01-09", "ravdess-09", "happy")
     sung = Recording(Path("b"), "ravdess-song", "03-02-03-01-01-01-09", "ravdess-09", "happy")
-    assert voices_fold(spoken) == voices_fold(sung) == 3
+    assert speakers_fold(spoken) == speakers_fold(sung) == 3
 
 
 @pytest.mark.parametrize(
@@ -312,24 +312,24 @@ def test_speech_and_song_of_an_actor_are_tested_together() -> None:
 )
 def test_the_blocks_of_actors(actor: int, fold: int) -> None:
     recording = Recording(Path("a"), "cremad", "", f"cremad-{actor}", "happy")
-    assert voices_fold(recording) == fold
+    assert speakers_fold(recording) == fold
 
 
 def test_a_folder_without_some_voices_has_fewer_folds() -> None:
     recordings = made(20)  # blocks 1 and 2
-    assert [f.number for f in folds("voices", recordings, distinct(recordings))] == [1, 2]
+    assert [f.number for f in folds("speakers", recordings, distinct(recordings))] == [1, 2]
 
 
 def test_one_voice_cannot_be_split() -> None:
     recordings = made(1)
-    with pytest.raises(CorpusError, match=r"cannot be split for protocol 'voices'.*too few"):
-        folds("voices", recordings, distinct(recordings))
+    with pytest.raises(CorpusError, match=r"cannot be split for protocol 'speakers'.*too few"):
+        folds("speakers", recordings, distinct(recordings))
     with pytest.raises(CorpusError, match="1 clips cannot be split"):
-        folds("clips", recordings, distinct(recordings))
+        folds("random", recordings, distinct(recordings))
 
 
 def test_an_unknown_protocol_is_refused_with_those_there_are() -> None:
-    with pytest.raises(CorpusError, match=r"no protocol 'years'.*clips, voices, emobox, corpora"):
+    with pytest.raises(CorpusError, match=r"no protocol 'years'.*random, speakers, emobox"):
         folds("years", made(), distinct(made()))
 
 
@@ -341,7 +341,7 @@ def split(protocol: str, train: list[int], calibrate: list[int], test: list[int]
     return Fold(protocol, 1, *parts)
 
 
-@pytest.mark.parametrize("protocol", ["voices", "corpora"])
+@pytest.mark.parametrize("protocol", ["speakers", "cross-corpus"])
 @pytest.mark.parametrize(("side", "place"), [("training", 0), ("calibration", 1)])
 def test_the_guard_sees_a_speaker_on_both_sides(protocol: str, side: str, place: int) -> None:
     recordings = [*made(2), made(2)[place]]
@@ -350,7 +350,7 @@ def test_the_guard_sees_a_speaker_on_both_sides(protocol: str, side: str, place:
         CorpusError, match=rf"has speakers of its test in {side}: cremad-{1001 + place}\."
     ):
         check_fold(fold, recordings, distinct(recordings))
-    fold = split("clips", fold.train.tolist(), fold.calibrate.tolist(), [2])
+    fold = split("random", fold.train.tolist(), fold.calibrate.tolist(), [2])
     check_fold(fold, recordings, distinct(recordings))
 
 
@@ -369,11 +369,11 @@ def test_the_guard_sees_identical_audio_on_both_sides(protocol: str, side: str, 
 @pytest.mark.parametrize(("side", "train"), [("training", [0]), ("calibration", [])])
 def test_the_guard_sees_a_corpus_on_both_sides(side: str, train: list[int]) -> None:
     recordings = made(2)
-    fold = split("corpora", train, [] if train else [0], [1])
+    fold = split("cross-corpus", train, [] if train else [0], [1])
     with pytest.raises(CorpusError, match=f"has corpora of its test in {side}: cremad"):
         check_fold(fold, recordings, distinct(recordings))
     check_fold(
-        split("voices", fold.train.tolist(), fold.calibrate.tolist(), [1]),
+        split("speakers", fold.train.tolist(), fold.calibrate.tolist(), [1]),
         recordings,
         distinct(recordings),
     )
@@ -457,7 +457,7 @@ def test_the_folds_of_real_files_keep_identical_audio_on_one_side(tmp_path: Path
     recordings = find(tmp_path).recordings
     keys = content_keys(recordings)
     assert len(set(keys)) == 19  # of 20 files
-    for fold in (*folds("voices", recordings), *folds("clips", recordings)):
+    for fold in (*folds("speakers", recordings), *folds("random", recordings)):
         assert not {keys[i] for i in fold.train} & {keys[i] for i in fold.test}
 
 

@@ -325,7 +325,7 @@ def test_nan_is_refused() -> None:
 
 def test_a_missing_file_says_what_makes_it(tmp_path: Path) -> None:
     with pytest.raises(CorpusError, match=r"no predictions at .*emo evaluate"):
-        read_predictions(tmp_path / "voices.csv.gz")
+        read_predictions(tmp_path / "speakers.csv.gz")
 
 
 @pytest.mark.parametrize(

@@ -87,26 +87,26 @@ def test_numbers_in_words() -> None:
 def test_the_table_holds_the_measured_rates_of_all_four(measured: Path) -> None:
     text = results_table(measured)
     said, _, *lines = text.splitlines()
-    for protocol in ("corpora", "voices"):
+    for protocol in ("cross-corpus", "speakers"):
         assert f"**{percent(read(measured, 'vote')[protocol]['accuracy'])}**" in said
     assert f"**{percent(1 / len(LABELS))}**" in said
     assert lines[0] == (
-        "| Model | Random clips: accuracy | UAR | Unseen voices: accuracy | UAR "
-        "| Unseen corpus: accuracy | UAR |"
+        "| Model | Random clips: accuracy | UAR | Unseen speakers: accuracy | UAR "
+        "| Cross-corpus: accuracy | UAR |"
     )
     assert len({line.count("|") for line in lines[:6]}) == 1
     for key, title in TITLES.items():
         protocols = read(measured, key)
         assert row(text, title) == [
-            cell(protocols["clips"], "accuracy"),
-            cell(protocols["clips"], "uar"),
-            cell(protocols["voices"], "accuracy"),
-            cell(protocols["voices"], "uar"),
-            cell(protocols["corpora"], "accuracy"),
-            cell(protocols["corpora"], "uar"),
+            cell(protocols["random"], "accuracy"),
+            cell(protocols["random"], "uar"),
+            cell(protocols["speakers"], "accuracy"),
+            cell(protocols["speakers"], "uar"),
+            cell(protocols["cross-corpus"], "accuracy"),
+            cell(protocols["cross-corpus"], "uar"),
         ]
-    assert "- **Unseen voices** (all 6 folds, 290 clips tested): every clip of a tested" in text
-    assert "- **Unseen corpus** (all 4 folds, 290 clips tested): three corpora train" in text
+    assert "- **Unseen speakers** (all 6 folds, 290 clips tested): Every clip of a tested" in text
+    assert "- **Cross-corpus** (all 4 folds, 290 clips tested): Three corpora train" in text
 
 
 def test_ours_stand_over_the_published_rows(measured: Path) -> None:
@@ -127,9 +127,9 @@ def test_the_card_of_the_tree_shows_the_readable_one_and_how_often_it_is_right(
     save_model(models / "tree", "tree", fitted("tree"), ORIGIN)
     made = documents(models)
     text = " ".join(made[models / "tree" / "CARD.md"].split())
-    block = read(models, "tree")["voices"]["plain"]
+    block = read(models, "tree")["speakers"]["surrogate"]
     assert (
-        f"Of {block['n']:,} clips of unseen voices it is right for {percent(block['accuracy'])}"
+        f"Of {block['n']:,} clips of unseen speakers it is right for {percent(block['accuracy'])}"
         in text
     )
     assert f"says what the tree says for {percent(block['agreement'])}." in text
@@ -138,10 +138,10 @@ def test_the_card_of_the_tree_shows_the_readable_one_and_how_often_it_is_right(
 
 
 def test_a_protocol_that_was_not_measured_is_left_out(models: Path) -> None:
-    drop(models, "voices", "emobox", "listeners")
+    drop(models, "speakers", "emobox", "listeners")
     made = documents(models)
     for text in made.values():
-        assert "Unseen voices: " not in text
+        assert "Unseen speakers: " not in text
         assert "### EmoBox" not in text
         assert "### Sound made worse" not in text
         assert "| EmoBox" not in text
@@ -151,7 +151,7 @@ def test_a_protocol_that_was_not_measured_is_left_out(models: Path) -> None:
 
 def test_a_model_that_was_not_measured_so_has_a_dash(models: Path) -> None:
     protocols = read(models, "tree")
-    del protocols["clips"]
+    del protocols["random"]
     write(models, "tree", protocols)
     assert row(results_table(models), "Decision tree")[:2] == ["–", "–"]
 
@@ -159,9 +159,9 @@ def test_a_model_that_was_not_measured_so_has_a_dash(models: Path) -> None:
 def test_a_part_of_the_folds_is_named(models: Path) -> None:
     for key in TITLES:
         protocols = read(models, key)
-        protocols["voices"]["folds"] = protocols["voices"]["folds"][:1]
+        protocols["speakers"]["folds"] = protocols["speakers"]["folds"][:1]
         write(models, key, protocols)
-    assert "- **Unseen voices** (fold 1 of 6, 290 clips tested)" in results_table(models)
+    assert "- **Unseen speakers** (fold 1 of 6, 290 clips tested)" in results_table(models)
 
 
 # --- Cards ---------------------------------------------------------------------------------------
@@ -175,8 +175,8 @@ def test_a_card_says_what_for_how_good_and_how_made(cards: dict[str, str], key: 
         "## What it is not for",
         "## Results",
         "### Random clips",
-        "### Unseen voices",
-        "### Unseen corpus",
+        "### Unseen speakers",
+        "### Cross-corpus",
         "### EmoBox",
         "### Sound made worse",
         "### By sex, age and corpus",
@@ -193,8 +193,8 @@ def test_a_card_says_what_for_how_good_and_how_made(cards: dict[str, str], key: 
     assert "surrey.ac.uk" not in cards[key]  # the models of this test were not trained on SAVEE
     assert ("`f00d`" in cards[key]) == (key != "vote")
     assert (
-        "Made: folds 1 to 6 by `python -m emo evaluate --protocol voices`, commit `abc123`, seed 1."
-        in cards[key]
+        "Made: folds 1 to 6 by `python -m emo evaluate --protocol speakers`, commit `abc123`, "
+        "seed 1." in cards[key]
     )
 
 
@@ -203,8 +203,8 @@ def test_a_card_holds_the_figures_of_its_model(
     measured: Path, cards: dict[str, str], key: str
 ) -> None:
     protocols, text = read(measured, key), cards[key]
-    voices = protocols["voices"]
-    assert row(text, "Unseen voices") == [
+    voices = protocols["speakers"]
+    assert row(text, "Unseen speakers") == [
         "290",
         cell(voices, "accuracy"),
         cell(voices, "uar"),
@@ -230,8 +230,8 @@ def test_a_card_holds_the_figures_of_its_model(
     assert (
         f"{100 * voices['unsure']['threshold']:.1f} %" in text.split("the answer is **unsure**")[0]
     )
-    elsewhere = protocols["corpora"]
-    for share in (*elsewhere["unsure"].values(), elsewhere["ece"], elsewhere["confidence"]):
+    elsewhere = protocols["cross-corpus"]
+    for share in (*elsewhere["selective"].values(), elsewhere["ece"], elsewhere["confidence"]):
         assert percent(share) in text
 
 
@@ -241,7 +241,7 @@ def test_the_vote_is_told_as_the_weighted_product_that_it_is(
     assert "(a logarithmic opinion pool)" in cards["vote"]
     assert "mean of the probabilities" not in cards["vote"]
     shipped = json.loads((measured / "calibration.json").read_text())
-    folds = [row["weights"]["cnn"] for row in read(measured, "vote")["voices"]["calibration"]]
+    folds = [row["weights"]["cnn"] for row in read(measured, "vote")["speakers"]["calibration"]]
     assert row(cards["vote"], "Weight: convolutional network") == [
         f"{shipped['weights']['cnn']:.2f}",
         f"{min(folds):.2f}",
@@ -256,8 +256,8 @@ def test_a_card_without_what_may_be_lacking(models: Path) -> None:
     (models / "listeners.json").unlink()
     for key in TITLES:
         protocols = read(models, key)
-        protocols["voices"]["fairness"] = {}
-        del protocols["voices"]["robustness"]
+        protocols["speakers"]["fairness"] = {}
+        del protocols["speakers"]["robustness"]
         write(models, key, protocols)
     for key in TITLES:
         text = documents(models)[models / key / "CARD.md"]
@@ -273,9 +273,9 @@ def test_a_card_counts_the_speech_taken_for_something_else(models: Path) -> None
         "corpora": {"cremad": {"n": 900, "flagged": 9}, "tess": {"n": 100, "flagged": 0}},
         "conditions": {"noise-0": {"n": 50, "flagged": 20}},
         "commit": "abc123",
-        "command": "python -m emo evaluate --protocol presence",
+        "command": "python -m emo evaluate --protocol non-speech",
     }
-    (models / "presence.json").write_text(json.dumps(found))
+    (models / "non_speech.json").write_text(json.dumps(found))
     for key in TITLES:
         text = documents(models)[models / key / "CARD.md"]
         assert "every one flagged is a false alarm: 9 of 1,000, 0.9 %." in text
@@ -309,7 +309,7 @@ def test_links_lead_to_files(measured: Path) -> None:
 
 def test_clips_that_could_not_be_tested_are_named(models: Path) -> None:
     protocols = read(models, "cnn")
-    protocols["clips"]["left_out"] = [{"clip": "1076_MTI_SAD_XX", "reason": "It is silent."}]
+    protocols["random"]["left_out"] = [{"clip": "1076_MTI_SAD_XX", "reason": "It is silent."}]
     write(models, "cnn", protocols)
     card = documents(models)[models / "cnn/CARD.md"]
     assert "\nNot tested: 1076_MTI_SAD_XX (It is silent.)\n" in card
@@ -335,7 +335,7 @@ def test_documents_go_stale_with_the_numbers_and_are_made_anew(models: Path) -> 
     )
     assert results.read_text().endswith(report(models))
     protocols = read(models, "cnn")
-    protocols["clips"]["accuracy"] = 0.123
+    protocols["random"]["accuracy"] = 0.123
     write(models, "cnn", protocols)
     # The report counts for itself and is not misled.
     assert set(stale_documents(models, readme)) == {
@@ -370,7 +370,7 @@ def test_missing_numbers_say_what_makes_them(models: Path) -> None:
         write_cards(models)
 
 
-@pytest.mark.parametrize("text", ["", "[", "{}", "[]", '{"protocols": {"clips": {}}}'])
+@pytest.mark.parametrize("text", ["", "[", "{}", "[]", '{"protocols": {"random": {}}}'])
 def test_damaged_numbers_are_refused(models: Path, text: str) -> None:
     (models / "mlp/metrics.json").write_text(text)
     with pytest.raises(ModelError, match=r"metrics\.json"):
@@ -391,4 +391,4 @@ def test_the_documents_of_this_project_are_up_to_date() -> None:
     stale = [
         path.relative_to(ROOT).as_posix() for path in stale_documents(MODELS, ROOT / "README.md")
     ]
-    assert stale == [], "run: python -m emo cards"
+    assert stale == [], "run: python -m emo docs"

@@ -74,7 +74,7 @@ def test_false_alarms_are_counted_by_corpus_and_half(
     assert (own["n"], own["flagged"]) == (3, 1)
     chosen = halves(["tess-OAF", "tess-YAF"])
     assert own["held_n"] == (1 if chosen["tess-YAF"] else 2)
-    assert json.loads((models / "presence.json").read_text()) == counts
+    assert json.loads((models / "non_speech.json").read_text()) == counts
     assert counts["version"] == PRESENCE_VERSION
 
 

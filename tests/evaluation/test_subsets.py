@@ -31,7 +31,7 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def voices(models: Path) -> subsets.Answers:
     actors = {f"cremad-{1001 + 18 * i}": ("women" if i % 2 else "men", 30) for i in range(3)}
-    return subsets.read_answers(models, "voices", actors)
+    return subsets.read_answers(models, "speakers", actors)
 
 
 def some(n: int = 400, k: int = 5, seed: int = 3) -> subsets.Answers:
@@ -70,7 +70,7 @@ def check_stored(models: Path, protocol: str) -> int:
             found = subsets.scores(part, key)
             if protocol == "emobox":
                 found |= subsets.fold_means(part, key)
-            if protocol == "corpora" and corpus == subsets.ALL:
+            if protocol == "cross-corpus" and corpus == subsets.ALL:
                 mean = subsets.uar_of_folds(part, key)
                 assert mean is not None
                 found["uar"], found["intervals"]["uar"] = mean
@@ -85,12 +85,12 @@ def check_stored(models: Path, protocol: str) -> int:
     return n_compared
 
 
-@pytest.mark.parametrize("protocol", ["voices", "clips", "corpora", "emobox"])
+@pytest.mark.parametrize("protocol", ["speakers", "random", "cross-corpus", "emobox"])
 def test_answers_cut_from_nothing_are_those_stored(models: Path, protocol: str) -> None:
     assert check_stored(models, protocol) >= 8
 
 
-@pytest.mark.parametrize("protocol", ["voices", "clips", "corpora", "emobox"])
+@pytest.mark.parametrize("protocol", ["speakers", "random", "cross-corpus", "emobox"])
 def test_the_shipped_answers_give_the_shipped_figures(protocol: str) -> None:
     if protocol not in read_metrics(SHIPPED, VOTE)["protocols"]:
         pytest.skip(f"{protocol} was not run")
@@ -99,14 +99,14 @@ def test_the_shipped_answers_give_the_shipped_figures(protocol: str) -> None:
 
 def test_the_readable_tree_that_ships_is_right_less_often_as_the_page_says() -> None:
     assert "right less often" in PLAIN_TREE
-    block = read_metrics(SHIPPED, "tree")["protocols"]["voices"]
-    assert block["plain"]["n"] == block["n"]
-    assert block["plain"]["intervals"]["accuracy"][1] < block["intervals"]["accuracy"][0]
+    block = read_metrics(SHIPPED, "tree")["protocols"]["speakers"]
+    assert block["surrogate"]["n"] == block["n"]
+    assert block["surrogate"]["intervals"]["accuracy"][1] < block["intervals"]["accuracy"][0]
 
 
-@pytest.mark.parametrize("corpus", [name for name, row in EMOBOX.items() if row[0] == "voices"])
+@pytest.mark.parametrize("corpus", [name for name, row in EMOBOX.items() if row[0] == "speakers"])
 def test_what_emobox_takes_from_unseen_voices_is_that_stored(models: Path, corpus: str) -> None:
-    given = subsets.read_answers(models, "voices")
+    given = subsets.read_answers(models, "speakers")
     for key in KEYS:
         stored = read_metrics(models, key)["protocols"]["emobox"]["per_corpus"][corpus]
         part = subsets.filter_clips(given, EMOBOX[corpus][1], corpus)
@@ -122,7 +122,7 @@ def test_answers_beside_those_of_listeners_are_those_stored(models: Path, shippe
     if folder is None or not (votes := read_votes(folder)):
         pytest.skip("the votes of the listeners are not here")
     here = SHIPPED if shipped else models
-    named = subsets.filter_clips(subsets.read_answers(here, "voices"), LISTENER_LABELS, "cremad")
+    named = subsets.filter_clips(subsets.read_answers(here, "speakers"), LISTENER_LABELS, "cremad")
     heard_of = [clip in votes and votes[clip].sum() > 0 for clip in named.clips]
     for key in KEYS:
         stored = read_metrics(here, key)["protocols"]["listeners"]
@@ -290,24 +290,24 @@ def test_a_label_that_no_clip_or_every_clip_has_gets_no_roc() -> None:
 
 def test_without_predictions_or_calibration_a_sentence_says_so(tmp_path: Path) -> None:
     models = copy_models(tmp_path)
-    (models / "cnn" / "predictions" / "clips.csv.gz").unlink()
+    (models / "cnn" / "predictions" / "random.csv.gz").unlink()
     with pytest.raises(CorpusError, match="no predictions"):
-        subsets.read_answers(models, "clips")
+        subsets.read_answers(models, "random")
     path = models / VOTE / "metrics.json"
     stored = json.loads(path.read_text())
-    del stored["protocols"]["voices"]["calibration"]
+    del stored["protocols"]["speakers"]["calibration"]
     path.write_text(json.dumps(stored))
     with pytest.raises(ModelError, match="how the answers were calibrated"):
-        subsets.read_answers(models, "voices")
+        subsets.read_answers(models, "speakers")
 
 
 def test_the_shipped_sexes_are_known_where_the_table_is() -> None:
     folder = default_directory()
     if folder is None or not (actors := read_sexes_and_ages(folder)):
         pytest.skip("the table of actors is not here")
-    given = subsets.read_answers(SHIPPED, "voices", actors)
+    given = subsets.read_answers(SHIPPED, "speakers", actors)
     assert (given.sexes != "").all()
-    stored = read_metrics(SHIPPED, VOTE)["protocols"]["voices"]["fairness"]["sex"]
+    stored = read_metrics(SHIPPED, VOTE)["protocols"]["speakers"]["fairness"]["sex"]
     for sex in subsets.SEXES:
         found = subsets.scores(subsets.filter_clips(given, LABELS, sex=sex), VOTE)
         assert found["n"] == stored[sex]["n"]

@@ -17,7 +17,7 @@ from emo.classifiers.calibration import (
 )
 from emo.classifiers.registry import CLASSIFIERS
 from emo.corpora.metadata import LISTENER_LABELS, VOTES
-from emo.corpora.splits import N_VOICES_FOLDS
+from emo.corpora.splits import N_SPEAKERS_FOLDS
 from emo.errors import CorpusError, ModelError
 from emo.evaluation.benchmark import EMOBOX
 from emo.evaluation.predictions import (
@@ -58,7 +58,7 @@ def measured(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def voices(measured: Path) -> dict[str, Predictions]:
-    return calibrated_predictions(measured, "voices")
+    return calibrated_predictions(measured, "speakers")
 
 
 def stored(models: Path, key: str, protocol: str) -> dict[str, Any]:
@@ -113,9 +113,9 @@ def test_each_fold_is_calibrated_by_its_own_clips(
     fold = 2
     kept, raw = {}, {}
     for key in CLASSIFIERS:
-        whole = read_predictions(calibration_file(measured, key, "voices"))
+        whole = read_predictions(calibration_file(measured, key, "speakers"))
         kept[key] = whole.take([i for i, f in enumerate(whole.folds) if f == fold]).among(LABELS)
-        raw[key] = read_predictions(predictions_file(measured, key, "voices"))
+        raw[key] = read_predictions(predictions_file(measured, key, "speakers"))
     targets = np.array([LABELS.index(emotion) for emotion in kept["tree"].emotions])
     own = np.flatnonzero(np.array(raw["tree"].folds) == fold)
     weights = fit_weights({key: one.probabilities for key, one in kept.items()}, targets)
@@ -130,7 +130,7 @@ def test_each_fold_is_calibrated_by_its_own_clips(
 def test_answers_are_of_the_clips_of_the_file(
     measured: Path, voices: dict[str, Predictions]
 ) -> None:
-    raw = read_predictions(predictions_file(measured, "tree", "voices"))
+    raw = read_predictions(predictions_file(measured, "tree", "speakers"))
     assert list(voices) == list(KEYS)
     for one in voices.values():
         assert (one.clips, one.folds, one.emotions) == (raw.clips, raw.folds, raw.emotions)
@@ -139,32 +139,34 @@ def test_answers_are_of_the_clips_of_the_file(
 
 def test_files_of_other_clips_are_refused(tmp_path: Path) -> None:
     models = copy_models(tmp_path)
-    path = predictions_file(models, "mlp", "clips")
+    path = predictions_file(models, "mlp", "random")
     write_predictions(path, read_predictions(path).take(range(5)))
     with pytest.raises(CorpusError, match=r"mlp.*is of other clips than those of the other"):
-        calibrated_predictions(models, "clips")
+        calibrated_predictions(models, "random")
 
 
 def test_a_fold_without_calibration_is_refused(tmp_path: Path) -> None:
     models = copy_models(tmp_path)
     for key in CLASSIFIERS:
-        path = calibration_file(models, key, "corpora")
+        path = calibration_file(models, key, "cross-corpus")
         whole = read_predictions(path)
         write_predictions(path, whole.take([i for i, f in enumerate(whole.folds) if f != 3]))
-    with pytest.raises(CorpusError, match=r"Fold 3 of protocol 'corpora' has no clips to calib"):
-        calibrated_predictions(models, "corpora")
+    with pytest.raises(
+        CorpusError, match=r"Fold 3 of protocol 'cross-corpus' has no clips to calib"
+    ):
+        calibrated_predictions(models, "cross-corpus")
 
 
 def test_what_ships_is_the_mean_over_the_folds(measured: Path) -> None:
     shipped = read_json(measured / "calibration.json")
-    folds = fold_calibrations(measured, "voices")
-    assert sorted(folds) == list(range(1, N_VOICES_FOLDS + 1))
+    folds = fold_calibrations(measured, "speakers")
+    assert sorted(folds) == list(range(1, N_SPEAKERS_FOLDS + 1))
     for key in CLASSIFIERS:
         means = np.mean([[f.temperatures[key], f.weights[key]] for f in folds.values()], axis=0)
         found = shipped["temperatures"][key], shipped["weights"][key]
         assert found == pytest.approx(tuple(means), abs=1e-5)
     for key in KEYS:
-        limit = stored(measured, key, "voices")["unsure"]["threshold"]
+        limit = stored(measured, key, "speakers")["selective"]["threshold"]
         assert shipped["thresholds"][key] == limit
 
 
@@ -180,9 +182,9 @@ def test_unsure_counted_by_hand() -> None:
     )
     found = select(made.among(LABELS)).to_dict()
     assert found["threshold"] == pytest.approx(0.55)
-    assert found["share_kept"] == pytest.approx(6 / 7)
-    assert found["accuracy_kept"] == pytest.approx(5 / 6)
-    assert found["share_kept_across"] == 0  # there is no other fold to choose on
+    assert found["coverage"] == pytest.approx(6 / 7)
+    assert found["selective_accuracy"] == pytest.approx(5 / 6)
+    assert found["coverage_cross_fitted"] == 0  # there is no other fold to choose on
 
 
 def test_a_limit_leaves_something_to_spare() -> None:
@@ -234,7 +236,8 @@ def test_a_vote_is_kept_only_where_a_classifier_is() -> None:
 def test_elsewhere_is_counted_by_the_limits_that_ship(measured: Path) -> None:
     limits = read_json(measured / "calibration.json")["thresholds"]
     given = {
-        key: one.among(LABELS) for key, one in calibrated_predictions(measured, "corpora").items()
+        key: one.among(LABELS)
+        for key, one in calibrated_predictions(measured, "cross-corpus").items()
     }
     sure = {
         key: [round(100 * p) >= round(100 * limits[key]) for p in one.probabilities.max(axis=1)]
@@ -248,11 +251,13 @@ def test_elsewhere_is_counted_by_the_limits_that_ship(measured: Path) -> None:
             LABELS[row.argmax()] == emotion
             for row, emotion in zip(one.probabilities, one.emotions, strict=True)
         ]
-        block = stored(measured, key, "corpora")["unsure"]
+        block = stored(measured, key, "cross-corpus")["selective"]
         kept = [r for r, s in zip(right, sure[key], strict=True) if s]
         assert block["threshold"] == limits[key]
-        assert block["share_kept"] == pytest.approx(np.mean(sure[key]), abs=1e-5)
-        assert block["accuracy_kept"] == pytest.approx(np.mean(kept) if kept else 0.0, abs=1e-5)
+        assert block["coverage"] == pytest.approx(np.mean(sure[key]), abs=1e-5)
+        assert block["selective_accuracy"] == pytest.approx(
+            np.mean(kept) if kept else 0.0, abs=1e-5
+        )
 
 
 def test_a_threshold_across_folds_is_that_of_the_others() -> None:
@@ -262,7 +267,7 @@ def test_a_threshold_across_folds_is_that_of_the_others() -> None:
     found = select(made.among(LABELS))
     assert found.right.tolist() == [True, False, True, False]
     assert found.kept_across.tolist() == [False, False, True, True]
-    assert found.to_dict()["accuracy_across"] == 1 / 2
+    assert found.to_dict()["selective_accuracy_cross_fitted"] == 1 / 2
 
 
 # --- Tables --------------------------------------------------------------------------------------
@@ -300,10 +305,10 @@ def test_without_the_recordings_there_is_no_new_table_of_fairness() -> None:
 def test_robustness_is_counted_on_the_same_clips(
     measured: Path, voices: dict[str, Predictions], key: str
 ) -> None:
-    table = stored(measured, key, "voices")["robustness"]
+    table = stored(measured, key, "speakers")["robustness"]
     assert list(table) == ["clean", *CONDITIONS]
-    calibrations = fold_calibrations(measured, "voices")
-    worse = calibrated_predictions(measured, "voices", "mp3", calibrations)[key]
+    calibrations = fold_calibrations(measured, "speakers")
+    worse = calibrated_predictions(measured, "speakers", "mp3", calibrations)[key]
     clips = set(worse.clips)
     assert 0 < len(clips) < len(voices[key])
     assert table["mp3"]["accuracy"] == pytest.approx(share_right(worse, LABELS, clips), abs=1e-5)
@@ -342,7 +347,7 @@ def test_emobox_is_the_mean_over_folds_of_the_mean_recall(measured: Path, corpus
 
 
 def test_the_mean_over_corpora_takes_songs_with_speech(measured: Path) -> None:
-    block = stored(measured, "cnn", "corpora")
+    block = stored(measured, "cnn", "cross-corpus")
     assert len(block["folds"]) == 4
     assert len(block["per_corpus"]) == 5
     expected = np.mean([fold["uar"] for fold in block["folds"]])
@@ -356,7 +361,7 @@ def test_the_mean_over_corpora_takes_songs_with_speech(measured: Path) -> None:
 
 def test_listeners_counted_by_hand(measured: Path) -> None:
     # Of each clip's eight votes three are for the acted label and one for each other.
-    n = sum(row[1] == "cremad" for row in rows("voices"))
+    n = sum(row[1] == "cremad" for row in rows("speakers"))
     human = read_json(measured / "listeners.json")
     each = n // 6
     assert (human["n"], human["votes"]) == (n, 8 * n)
@@ -370,7 +375,7 @@ def test_listeners_counted_by_hand(measured: Path) -> None:
 
 def test_answers_are_held_against_the_votes(measured: Path, voices: dict[str, Predictions]) -> None:
     found = stored(measured, "cnn", "listeners")
-    clips = {row[0] for row in rows("voices") if row[1] == "cremad"}
+    clips = {row[0] for row in rows("speakers") if row[1] == "cremad"}
     assert found["n"] == len(clips)
     expected = share_right(voices["cnn"], LISTENER_LABELS, clips)
     assert found["accuracy"] == pytest.approx(expected, abs=1e-5)
@@ -395,7 +400,7 @@ def test_a_tie_of_listeners_is_shared_and_unheard_clips_are_left_out(tmp_path: P
     tied = first.split(",")[0] + ",5,0,0,0,0,5"  # acted angry; as many heard it as sad
     unheard = second.split(",")[0] + ",0,0,0,0,0,0"
     path.write_text("\n".join([header, tied, unheard]) + "\n")
-    summarise(models, "voices", directory, FACTS)
+    summarise(models, "speakers", directory, FACTS)
     human = read_json(models / "listeners.json")
     assert human["n"] == 1
     assert human["plurality_accuracy"] == human["single_accuracy"] == 1 / 2
@@ -407,13 +412,13 @@ def test_a_tie_of_listeners_is_shared_and_unheard_clips_are_left_out(tmp_path: P
 def test_what_needs_the_recordings_stays_without_them(tmp_path: Path) -> None:
     models = copy_models(tmp_path)
     before = {key: read_metrics(models, key)["protocols"] for key in KEYS}
-    summarise(models, "voices", None, FACTS)
+    summarise(models, "speakers", None, FACTS)
     for key in KEYS:
         after = read_metrics(models, key)["protocols"]
-        assert after["voices"]["fairness"] == before[key]["voices"]["fairness"] != {}
+        assert after["speakers"]["fairness"] == before[key]["speakers"]["fairness"] != {}
         assert after["listeners"] == before[key]["listeners"]
-        assert after["voices"]["runs"] == []
-        assert after["clips"] == before[key]["clips"]
+        assert after["speakers"]["runs"] == []
+        assert after["random"] == before[key]["random"]
 
 
 def test_a_part_of_the_folds_ships_the_mean_of_that_part(tmp_path: Path) -> None:
@@ -421,29 +426,29 @@ def test_a_part_of_the_folds_ships_the_mean_of_that_part(tmp_path: Path) -> None
     (models / "calibration.json").unlink()
     for key in CLASSIFIERS:
         for path in (
-            predictions_file(models, key, "voices"),
-            calibration_file(models, key, "voices"),
+            predictions_file(models, key, "speakers"),
+            calibration_file(models, key, "speakers"),
         ):
             whole = read_predictions(path)
             write_predictions(path, whole.take([i for i, f in enumerate(whole.folds) if f == 1]))
         for name in CONDITIONS:
-            predictions_file(models, key, "voices", name).unlink()
-    summarise(models, "voices", None, FACTS)
+            predictions_file(models, key, "speakers", name).unlink()
+    summarise(models, "speakers", None, FACTS)
     shipped = read_json(models / "calibration.json")
-    (only,) = fold_calibrations(models, "voices").values()
+    (only,) = fold_calibrations(models, "speakers").values()
     assert shipped["temperatures"] == pytest.approx(only.temperatures, abs=1e-6)
     assert shipped["weights"] == pytest.approx(only.weights, abs=1e-6)
-    block = stored(models, "vote", "voices")
+    block = stored(models, "vote", "speakers")
     assert [fold["fold"] for fold in block["folds"]] == [1]
     assert "robustness" not in block
 
 
 def test_what_calibrated_is_stored_by_fold(measured: Path) -> None:
-    folds = fold_calibrations(measured, "voices")
-    found = stored(measured, "mlp", "voices")["calibration"]
+    folds = fold_calibrations(measured, "speakers")
+    found = stored(measured, "mlp", "speakers")["calibration"]
     assert [row["fold"] for row in found] == list(folds)
     assert found[2]["temperature"] == pytest.approx(folds[3].temperatures["mlp"], abs=1e-5)
-    found = stored(measured, "vote", "voices")["calibration"]
+    found = stored(measured, "vote", "speakers")["calibration"]
     assert found[2]["weights"] == pytest.approx(folds[3].weights, abs=1e-5)
 
 

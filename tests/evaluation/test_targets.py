@@ -163,22 +163,25 @@ def test_a_corpus_that_was_not_tested_has_no_figure() -> None:
 def test_measures_agree_with_the_figures_that_evaluation_stores(measured: Path) -> None:
     stored = json.loads((measured / "vote/metrics.json").read_text())["protocols"]
     given = {
-        p: calibrated_predictions(measured, p)["vote"] for p in ("voices", "emobox", "corpora")
+        p: calibrated_predictions(measured, p)["vote"]
+        for p in ("speakers", "emobox", "cross-corpus")
     }
-    vote = selections(calibrated_predictions(measured, "voices"))["vote"]
+    vote = selections(calibrated_predictions(measured, "speakers"))["vote"]
     for corpus, (protocol, _) in EMOBOX.items():
         found = emobox(Given(given[protocol], {}), Target("", "", "", 0, None, corpus))
         assert found is not None
         assert found.value == pytest.approx(stored["emobox"]["per_corpus"][corpus]["uar"], abs=1e-5)
-    found = corpora(Given(given["corpora"], {}), ANY)
-    assert found.value == pytest.approx(stored["corpora"]["uar"], abs=1e-5)
+    found = corpora(Given(given["cross-corpus"], {}), ANY)
+    assert found.value == pytest.approx(stored["cross-corpus"]["uar"], abs=1e-5)
     assert found.interval[0] < found.value < found.interval[1]
-    found = unsure(Given(given["voices"], {}, vote), ANY)
+    found = unsure(Given(given["speakers"], {}, vote), ANY)
     assert found is not None
-    assert found.value == pytest.approx(stored["voices"]["unsure"]["accuracy_across"], abs=1e-5)
-    asked = given["voices"].among(LABELS)
+    assert found.value == pytest.approx(
+        stored["speakers"]["selective"]["selective_accuracy_cross_fitted"], abs=1e-5
+    )
+    asked = given["speakers"].among(LABELS)
     true = np.array([LABELS.index(emotion) for emotion in asked.emotions])
-    found = calibration(Given(given["voices"], {}), ANY)
+    found = calibration(Given(given["speakers"], {}), ANY)
     assert found.value == pytest.approx(calibration_error(true, asked.probabilities))
 
 
@@ -195,13 +198,13 @@ def test_measures_agree_with_the_figures_that_evaluation_stores(measured: Path) 
     ],
 )
 def test_a_gain_is_reached_from_its_limit_up(value: float, expected: str) -> None:
-    target = Target("accuracy", "vote", "voices", 0.7, 0.75)
+    target = Target("accuracy", "vote", "speakers", 0.7, 0.75)
     assert verdict(target, Measured(value, (0, 1))) == expected
 
 
 @pytest.mark.parametrize(("value", "expected"), [(0.05, "reached"), (0.08, "over by 3.0 points")])
 def test_a_loss_is_reached_up_to_its_limit(value: float, expected: str) -> None:
-    target = Target("calibration", "vote", "voices", 0.05)
+    target = Target("calibration", "vote", "speakers", 0.05)
     assert verdict(target, Measured(value, (0, 1))) == expected
 
 
@@ -215,13 +218,13 @@ def test_every_target_has_its_row(measured: Path) -> None:
         key: json.loads((measured / key / "metrics.json").read_text())["protocols"]
         for key in ("tree", "vote")
     }
-    block = stored["tree"]["voices"]
+    block = stored["tree"]["speakers"]
     low, high = block["intervals"]["accuracy"]
-    goal, elsewhere, value, result, command = found["`voices`, accuracy, decision tree"]
+    goal, elsewhere, value, result, command = found["`speakers`, accuracy, decision tree"]
     assert (goal, elsewhere) == ("≥ 52.0", "–")
     assert value == f"**{100 * block['accuracy']:.1f}** ({100 * low:.1f}–{100 * high:.1f})"
     assert result.startswith("reached" if block["accuracy"] >= 0.52 else "short by ")
-    assert command == "`python -m emo evaluate --protocol voices`"
+    assert command == "`python -m emo evaluate --protocol speakers`"
     goal, elsewhere, value, _, command = found["EmoBox CREMA-D, UAR, vote"]
     assert goal == "≥ 71.1, aim 76.8"
     for row in PUBLISHED:
@@ -232,30 +235,30 @@ def test_every_target_has_its_row(measured: Path) -> None:
 
 
 def test_the_largest_loss_leaves_out_what_may_cost_any(measured: Path) -> None:
-    stored = json.loads((measured / "vote/metrics.json").read_text())["protocols"]["voices"]
+    stored = json.loads((measured / "vote/metrics.json").read_text())["protocols"]["speakers"]
     clean = stored["robustness"]["clean"]["accuracy"]
     losses = {
         name: clean - row["accuracy"]
         for name, row in stored["robustness"].items()
         if name not in (*FREE_CONDITIONS, "clean")
     }
-    cell = lines(report(measured))["`voices`, largest loss of accuracy on sound made worse, vote"]
+    cell = lines(report(measured))["`speakers`, largest loss of accuracy on sound made worse, vote"]
     assert cell[2].startswith(f"**{100 * max(losses.values()):.1f}** (")
 
 
 def test_the_commits_are_named(measured: Path) -> None:
     text = report(measured)
     who = "decision tree, convolutional network, multilayer perceptron"
-    command = "`python -m emo evaluate --protocol voices`"
-    assert f"| voices | {who} | 1 to 6 | {command} | `abc123` | 1 |" in text
+    command = "`python -m emo evaluate --protocol speakers`"
+    assert f"| speakers | {who} | 1 to 6 | {command} | `abc123` | 1 |" in text
     assert f"| emobox | {who} | 1 |" in text
 
 
 def test_a_protocol_that_was_not_run_says_what_runs_it(models: Path) -> None:
     for key in ("tree", "cnn", "mlp"):
-        predictions_file(models, key, "corpora").unlink()
+        predictions_file(models, key, "cross-corpus").unlink()
     cells = lines(report(models))["UAR, mean of the four corpora, vote"]
-    assert cells[2:] == ["not run", "–", "`python -m emo evaluate --protocol corpora`"]
+    assert cells[2:] == ["not run", "–", "`python -m emo evaluate --protocol cross-corpus`"]
     assert "\n| corpora |" not in report(models)
 
 
@@ -268,15 +271,15 @@ def test_nothing_measured_is_a_table_of_targets(tmp_path: Path) -> None:
 def test_a_part_of_the_folds_is_named(models: Path) -> None:
     for key in ("tree", "cnn", "mlp"):
         for part in ("predictions", "calibration"):
-            path = models / key / part / "voices.csv.gz"
+            path = models / key / part / "speakers.csv.gz"
             whole = read_predictions(path)
             write_predictions(path, whole.take([i for i, f in enumerate(whole.folds) if f < 3]))
-    for path in models.glob("*/predictions/voices.*.csv.gz"):
-        if path.name != "voices.csv.gz":
+    for path in models.glob("*/predictions/speakers.*.csv.gz"):
+        if path.name != "speakers.csv.gz":
             path.unlink()
     found = lines(report(models))
-    assert found["`voices`, accuracy, vote"][2].endswith("; only folds 1 to 2 of 6")
-    loss = found["`voices`, largest loss of accuracy on sound made worse, vote"]
+    assert found["`speakers`, accuracy, vote"][2].endswith("; only folds 1 to 2 of 6")
+    loss = found["`speakers`, largest loss of accuracy on sound made worse, vote"]
     assert loss[2].startswith("not run")
 
 
@@ -286,10 +289,10 @@ def test_measures_are_those_of_the_table() -> None:
 
 
 def test_damaged_predictions_are_an_error(models: Path) -> None:
-    predictions_file(models, "cnn", "clips").write_bytes(b"none")
+    predictions_file(models, "cnn", "random").write_bytes(b"none")
     with pytest.raises(CorpusError, match="is not a list of predictions"):
         report(models)
-    predictions_file(models, "cnn", "clips").unlink()
+    predictions_file(models, "cnn", "random").unlink()
     with pytest.raises(CorpusError, match="There are no predictions at"):
         report(models)
 
@@ -304,32 +307,32 @@ def test_what_evaluation_stored_is_what_is_counted(measured: Path) -> None:
 def test_a_changed_figure_is_found(models: Path) -> None:
     path = models / "mlp/metrics.json"
     content = json.loads(path.read_text())
-    content["protocols"]["clips"]["accuracy"] += 0.001
-    content["protocols"]["voices"]["confusion"][0][0] += 1
-    del content["protocols"]["corpora"]["uar"]
+    content["protocols"]["random"]["accuracy"] += 0.001
+    content["protocols"]["speakers"]["confusion"][0][0] += 1
+    del content["protocols"]["cross-corpus"]["uar"]
     path.write_text(json.dumps(content))
     found = disagreements(models)
     assert len(found) == 3
-    assert found[0].startswith("mlp/metrics.json protocols clips accuracy is 0.")
-    assert found[1] == "mlp/metrics.json protocols corpora has no uar."
-    assert found[2].startswith("mlp/metrics.json protocols voices confusion 1 1 is ")
+    assert found[0] == "mlp/metrics.json protocols cross-corpus has no uar."
+    assert found[1].startswith("mlp/metrics.json protocols random accuracy is 0.")
+    assert found[2].startswith("mlp/metrics.json protocols speakers confusion 1 1 is ")
 
 
 def test_a_figure_without_predictions_is_found(models: Path) -> None:
     for key in ("tree", "cnn", "mlp"):
-        predictions_file(models, key, "clips").unlink()
-    assert "cnn/metrics.json has clips, of which no prediction is." in disagreements(models)
+        predictions_file(models, key, "random").unlink()
+    assert "cnn/metrics.json has random, of which no prediction is." in disagreements(models)
 
 
 def test_the_command_prints_the_table_and_fails_where_figures_disagree(
     models: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(["report", "--models", str(models)]) == 0
+    assert main(["results", "--models", str(models)]) == 0
     printed = capsys.readouterr()
     assert printed.out == report(models)
     assert printed.err == ""
     change(models / "calibration.json", '"tree": ', '"tree": 9')
-    assert main(["report", "--models", str(models)]) == 1
+    assert main(["results", "--models", str(models)]) == 1
     assert "emo: calibration.json temperatures tree is 9" in capsys.readouterr().err
 
 
@@ -337,11 +340,11 @@ def test_a_classifier_that_was_run_by_itself_has_a_row_of_its_own(tmp_path: Path
     models = copy_models(tmp_path)
     path = models / "mlp" / "metrics.json"
     stored = json.loads(path.read_text())
-    for run in stored["protocols"]["voices"]["runs"]:
+    for run in stored["protocols"]["speakers"]["runs"]:
         run["commit"] = "def456"
     path.write_text(json.dumps(stored))
-    command = "`python -m emo evaluate --protocol voices`"
+    command = "`python -m emo evaluate --protocol speakers`"
     text = report(models)
     who = "decision tree, convolutional network"
-    assert f"| voices | {who} | 1 to 6 | {command} | `abc123` | 1 |" in text
-    assert f"| voices | multilayer perceptron | 1 to 6 | {command} | `def456` | 1 |" in text
+    assert f"| speakers | {who} | 1 to 6 | {command} | `abc123` | 1 |" in text
+    assert f"| speakers | multilayer perceptron | 1 to 6 | {command} | `def456` | 1 |" in text

@@ -21,10 +21,21 @@ STORED = ROOT / "tests" / "data" / "equality.json.gz"
 TOLERANCE = 1e-9
 NOT_COMPARED = ("runs", "commit", "command", "version", "schema")
 
+PROTOCOLS = {"clips": "random", "voices": "speakers", "corpora": "cross-corpus"}
+
 RENAMED: dict[str, str] = {
+    **PROTOCOLS,
+    **{f"{old}-{fold}": f"{new}-{fold}" for old, new in PROTOCOLS.items() for fold in range(1, 7)},
+    "presence.json": "non_speech.json",
+    "voices.plain": "speakers.surrogate",
     "plain": "surrogate",
+    "unsure": "selective",
     "shown_from_s": "segment_start_s",
     "shown_to_s": "segment_end_s",
+    "share_kept": "coverage",
+    "accuracy_kept": "selective_accuracy",
+    "share_kept_across": "coverage_cross_fitted",
+    "accuracy_across": "selective_accuracy_cross_fitted",
 }
 """Keys of the list, and the names by which they go today."""
 

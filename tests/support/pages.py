@@ -80,7 +80,7 @@ def write_samples(directory: Path) -> None:
 
 def write_curves(models: Path) -> None:
     rows = [{"epoch": e, "loss": 2 / e, "accuracy": 0.1 * e} for e in (1, 2, 3)]
-    curves = {"clips-1": rows, "voices-1": rows, "voices-2": rows[:2], "all": rows}
+    curves = {"random-1": rows, "speakers-1": rows, "speakers-2": rows[:2], "all": rows}
     (models / "cnn" / "curves.json").write_text(json.dumps(curves))
 
 

@@ -36,7 +36,7 @@ SPEAKERS = {
     "tess": ("OAF", "YAF"),
     "savee": ("JE", "KL", "DC", "JK"),
 }
-"""By corpus, in the order of the folds of ``voices``."""
+"""By corpus, in the order of the folds of ``speakers``."""
 
 SPOKEN = {
     "cremad": LISTENER_LABELS,
@@ -59,14 +59,14 @@ def rows(protocol: str) -> list[Row]:
         for place, name in enumerate(names, 1):
             family = corpus.split("-")[0]
             fold = {
-                "voices": place,
-                "corpora": ["cremad", "ravdess", "tess", "savee"].index(family) + 1,
+                "speakers": place,
+                "cross-corpus": ["cremad", "ravdess", "tess", "savee"].index(family) + 1,
             }.get(protocol, 1)
             for emotion in SPOKEN[corpus]:
                 for take in range(TAKES):
                     clip = f"{corpus}-{name}-{emotion}-{take}"
                     found.append((clip, corpus, f"{family}-{name}", fold, emotion))
-    if protocol == "clips":
+    if protocol == "random":
         return [row for row in found[::5] if row[4] != CALM]
     if protocol == "emobox":
         return [row for row in found[::2] if row[1] in ("cremad", "tess")]
@@ -100,7 +100,7 @@ def write_tables(directory: Path) -> None:
     with (directory / "cremad_listener_votes.csv").open("w", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(["clip", *LISTENER_LABELS])
-        for clip, corpus, _, _, emotion in rows("voices"):
+        for clip, corpus, _, _, emotion in rows("speakers"):
             if corpus == "cremad":
                 writer.writerow(
                     [clip, *(3 if label == emotion else 1 for label in LISTENER_LABELS)]
@@ -117,10 +117,10 @@ def write_protocol(models: Path, protocol: str, directory: Path | None = None) -
         write_predictions(calibration_file(models, key, protocol), found)
         found = as_predictions(tested, guesses(tested, skill, 10 * n + 1))
         write_predictions(predictions_file(models, key, protocol), found)
-        if protocol == "voices" and key == SURROGATE_OF:
+        if protocol == "speakers" and key == SURROGATE_OF:
             found = as_predictions(tested, guesses(tested, skill - 0.2, 10 * n + 3))
             write_predictions(surrogate_file(models, protocol), found)
-        if protocol == "voices":
+        if protocol == "speakers":
             for place, name in enumerate(CONDITIONS):
                 some = [row for row in tested[::2] if row[4] != CALM]
                 worse = guesses(some, skill - 0.1 * place, 10 * n + 2)
@@ -155,7 +155,7 @@ def _everything() -> Path:
     write_tables(folder / "corpora")
     for key in CLASSIFIERS:
         write_model(folder / "models", key)
-    for protocol in ("clips", "voices", "emobox", "corpora"):
+    for protocol in ("random", "speakers", "emobox", "cross-corpus"):
         write_protocol(folder / "models", protocol, folder / "corpora")
     return folder / "models"
 

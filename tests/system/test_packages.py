@@ -27,7 +27,7 @@ def without(monkeypatch: pytest.MonkeyPatch, *modules: str) -> None:
 
 @pytest.mark.parametrize(
     "arguments",
-    [["train", "mlp"], ["evaluate", "--protocol", "voices"], ["evaluate", "--protocol", "all"]],
+    [["train", "mlp"], ["evaluate", "--protocol", "speakers"], ["evaluate", "--protocol", "all"]],
     ids=" ".join,
 )
 def test_training_does_not_begin_without_its_packages(

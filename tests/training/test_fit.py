@@ -75,7 +75,7 @@ def run(tmp_path_factory, monkeypatch_module):
     models = folder / "models"
     dataset = training_dataset.load_dataset(savee, jobs=1)
     training_fit.train_models(["tree", "cnn", "mlp"], dataset, models, "python -m emo train all")
-    evaluate_protocols(["voices"], savee, models, "python -m emo evaluate")
+    evaluate_protocols(["speakers"], savee, models, "python -m emo evaluate")
     return dataset, models
 
 
@@ -87,7 +87,7 @@ def test_trained_models_load_and_say_what_they_are(run):
     assert len(dataset.recordings) == 42
 
 
-@pytest.mark.parametrize("name", ["voices", "voices.quiet"])
+@pytest.mark.parametrize("name", ["speakers", "speakers.quiet"])
 def test_every_clip_is_tested_once_by_a_model_that_did_not_hear_its_speaker(run, name):
     dataset, models = run
     for key in ("tree", "cnn", "mlp"):
@@ -95,7 +95,7 @@ def test_every_clip_is_tested_once_by_a_model_that_did_not_hear_its_speaker(run,
         tested = set(found.clips)
         assert len(tested) == len(found.clips)
         every = {r.stem for r in dataset.recordings}
-        assert tested == every if name == "voices" else 0 < len(tested) < len(every)
+        assert tested == every if name == "speakers" else 0 < len(tested) < len(every)
         by_fold: dict[int, set[str]] = {}
         for fold, speaker in zip(found.folds, found.speakers, strict=True):
             by_fold.setdefault(fold, set()).add(speaker)
@@ -111,8 +111,8 @@ def test_a_fold_trains_on_its_training_clips_alone(run, monkeypatch):
         raise InterruptedError
 
     monkeypatch.setattr(cross_validation, "fit_all", listen)
-    for fold in folds("voices", dataset.recordings):
-        job = cross_validation.Job(dataset.directory, "voices", fold.number, 1)
+    for fold in folds("speakers", dataset.recordings):
+        job = cross_validation.Job(dataset.directory, "speakers", fold.number, 1)
         with pytest.raises(InterruptedError):
             cross_validation.run_fold(job, dataset, fold)
         batch = heard[-1]
@@ -134,8 +134,8 @@ def test_copies_are_other_than_the_clip_and_than_each_other(run):
 
 def test_the_stored_figures_are_those_of_the_stored_predictions(run):
     _, models = run
-    for key, given in calibrated_predictions(models, "voices").items():
-        stored = read_metrics(models, key)["protocols"]["voices"]
+    for key, given in calibrated_predictions(models, "speakers").items():
+        stored = read_metrics(models, key)["protocols"]["speakers"]
         asked = given.among(LABELS)
         counted = score(asked.emotions, asked.probabilities)
         assert stored["accuracy"] == pytest.approx(counted.accuracy, abs=1e-6)
@@ -146,11 +146,11 @@ def test_the_stored_figures_are_those_of_the_stored_predictions(run):
 
 def test_calibration_is_fitted_to_clips_that_are_not_tested(run):
     _, models = run
-    calibrations = fold_calibrations(models, "voices")
+    calibrations = fold_calibrations(models, "speakers")
     assert sorted(calibrations) == [1, 3]
     for key in ("tree", "cnn", "mlp"):
-        kept = read_predictions(models / key / "calibration" / "voices.csv.gz")
-        tested = read_predictions(models / key / "predictions" / "voices.csv.gz")
+        kept = read_predictions(models / key / "calibration" / "speakers.csv.gz")
+        tested = read_predictions(models / key / "predictions" / "speakers.csv.gz")
         pairs = set(zip(kept.clips, kept.folds, strict=True))
         assert pairs
         assert not pairs & set(zip(tested.clips, tested.folds, strict=True))
@@ -158,7 +158,7 @@ def test_calibration_is_fitted_to_clips_that_are_not_tested(run):
 
 def test_predictions_are_plain_columns(run):
     _, models = run
-    with gzip.open(models / "cnn" / "predictions" / "voices.csv.gz", "rt") as file:
+    with gzip.open(models / "cnn" / "predictions" / "speakers.csv.gz", "rt") as file:
         header = next(csv.reader(file))
     columns = [f"p_{name}" for name in TRAINED_LABELS]
     assert header == ["clip", "corpus", "speaker", "fold", "emotion", *columns]
@@ -167,8 +167,8 @@ def test_predictions_are_plain_columns(run):
 def test_learning_curves_are_kept_by_run(run):
     _, models = run
     curves = json.loads((models / "cnn" / "curves.json").read_text())
-    assert set(curves) == {"all", "voices-1", "voices-3"}
-    assert [row["epoch"] for row in curves["voices-1"]] == [1, 2]
+    assert set(curves) == {"all", "speakers-1", "speakers-3"}
+    assert [row["epoch"] for row in curves["speakers-1"]] == [1, 2]
 
 
 def test_a_second_run_goes_on_from_the_checkpoint(run, tmp_path, monkeypatch):
@@ -204,19 +204,19 @@ def test_other_clips_or_settings_do_not_share_a_checkpoint(run, monkeypatch):
 def test_a_fold_that_is_not_there_is_refused(run):
     dataset, models = run
     with pytest.raises(CorpusError, match="no fold 9 here, only 1, 3"):
-        evaluate_protocols(["voices"], dataset.directory, models, "", only=[9])
+        evaluate_protocols(["speakers"], dataset.directory, models, "", only=[9])
 
 
 def test_one_fold_run_again_stands_beside_the_others_and_can_be_compared(run, tmp_path):
     dataset, models = run
-    evaluate_protocols(["voices"], dataset.directory, tmp_path, "again", only=[3])
-    rows = compare(tmp_path, models, "voices")
+    evaluate_protocols(["speakers"], dataset.directory, tmp_path, "again", only=[3])
+    rows = compare(tmp_path, models, "speakers")
     assert {key: row["n"] for key, row in rows.items()} == {"tree": 21, "cnn": 21, "mlp": 21}
     assert all(row["largest_difference"] == 0.0 for row in rows.values())  # from the checkpoints
-    evaluate_protocols(["voices"], dataset.directory, tmp_path, "and the other", only=[1])
-    runs = read_metrics(tmp_path, "tree")["protocols"]["voices"]["runs"]
+    evaluate_protocols(["speakers"], dataset.directory, tmp_path, "and the other", only=[1])
+    runs = read_metrics(tmp_path, "tree")["protocols"]["speakers"]["runs"]
     assert [run["command"] for run in runs] == ["and the other", "again"]
-    found = read_predictions(tmp_path / "tree" / "predictions" / "voices.csv.gz")
+    found = read_predictions(tmp_path / "tree" / "predictions" / "speakers.csv.gz")
     assert sorted(found.clips) == sorted(r.stem for r in dataset.recordings)
 
 
@@ -231,10 +231,10 @@ def test_a_classifier_run_by_itself_leaves_the_answers_of_the_others(run, tmp_pa
         return fit(keys, *given)
 
     monkeypatch.setattr(cross_validation, "fit_all", note)
-    evaluate_protocols(["voices"], dataset.directory, again, "alone", only=[1], keys=["tree"])
+    evaluate_protocols(["speakers"], dataset.directory, again, "alone", only=[1], keys=["tree"])
     assert asked == [("tree",)]
     made = {
-        key: [row["command"] for row in read_metrics(again, key)["protocols"]["voices"]["runs"]]
+        key: [row["command"] for row in read_metrics(again, key)["protocols"]["speakers"]["runs"]]
         for key in ("tree", "cnn", "mlp", "vote")
     }
     before = "python -m emo evaluate"
@@ -245,7 +245,7 @@ def test_a_classifier_run_by_itself_leaves_the_answers_of_the_others(run, tmp_pa
         "vote": ["alone", before, before],
     }
     for key in ("tree", "cnn", "mlp"):  # the same seed, and the others were not touched
-        name = predictions_file(models, key, "voices").relative_to(models)
+        name = predictions_file(models, key, "speakers").relative_to(models)
         old, new = (read_predictions(folder / name) for folder in (models, again))
         assert old.clips == new.clips
         np.testing.assert_array_equal(old.probabilities, new.probabilities)
@@ -253,20 +253,22 @@ def test_a_classifier_run_by_itself_leaves_the_answers_of_the_others(run, tmp_pa
 
 def test_a_classifier_is_not_run_by_itself_where_the_others_lack_the_fold(run, tmp_path):
     dataset, _ = run
-    with pytest.raises(CorpusError, match=r"Fold 1 of protocol 'voices' was not run .* all three"):
-        evaluate_protocols(["voices"], dataset.directory, tmp_path, "", keys=["cnn", "mlp"])
+    with pytest.raises(
+        CorpusError, match=r"Fold 1 of protocol 'speakers' was not run .* all three"
+    ):
+        evaluate_protocols(["speakers"], dataset.directory, tmp_path, "", keys=["cnn", "mlp"])
 
 
 def test_the_readable_tree_is_tested_beside_the_tree(run):
     _, models = run
-    block = read_metrics(models, "tree")["protocols"]["voices"]["plain"]
-    found = read_predictions(surrogate_file(models, "voices")).among(LABELS)
-    tree = calibrated_predictions(models, "voices")["tree"].among(LABELS)
+    block = read_metrics(models, "tree")["protocols"]["speakers"]["surrogate"]
+    found = read_predictions(surrogate_file(models, "speakers")).among(LABELS)
+    tree = calibrated_predictions(models, "speakers")["tree"].among(LABELS)
     counted = score(found.emotions, found.probabilities)
     assert block["accuracy"] == pytest.approx(counted.accuracy, abs=1e-6)
     same = found.probabilities.argmax(axis=1) == tree.probabilities.argmax(axis=1)
     assert block["agreement"] == pytest.approx(same.mean(), abs=1e-6)
-    assert "plain" not in read_metrics(models, "mlp")["protocols"]["voices"]
+    assert "surrogate" not in read_metrics(models, "mlp")["protocols"]["speakers"]
 
 
 KILLED = """

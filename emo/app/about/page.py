@@ -14,26 +14,12 @@ from emo.app import common, html
 from emo.app import text as app_text
 from emo.classifiers.registry import CLASSIFIERS
 from emo.corpora.catalogue import CORPORA
+from emo.corpora.protocols import CROSS_CORPUS, RANDOM, SPEAKERS
 from emo.evaluation.selective import KEPT_ACCURACY
 from emo.labels import LABELS, VOTE
 
-PROTOCOLS = {
-    "corpora": (
-        "Unheard corpus",
-        "each of the four corpora in turn is kept out of training. This is nearest to a recording "
-        "of your own.",
-    ),
-    "voices": (
-        "Unseen voices",
-        "no speaker of the test is in the training data, but others in the same studios are.",
-    ),
-    "clips": (
-        "Random clips",
-        "a random fifth of the clips is the test, so its speakers are in the training data too. "
-        "These figures are too good.",
-    ),
-}
-"""Title and meaning of each test shown, the one nearest to a visitor's clip first."""
+PROTOCOLS = (CROSS_CORPUS, SPEAKERS, RANDOM)
+"""Tests that are shown, the one nearest to a visitor's clip first."""
 RESULT_COLUMNS = ("Model", "Accuracy", "UAR", "Calibration error")
 RESULTS_CAPTION = "Results of each model"
 RESULTS_NOTE = (
@@ -60,7 +46,7 @@ def prose() -> dict[str, str]:
     text = _PROSE.read_text(encoding="utf-8").format(
         n_models=app_text.in_words(len(CLASSIFIERS)),
         models="\n".join(names),
-        protocols="\n".join(f"- **{title}**: {text}" for title, text in PROTOCOLS.values()),
+        protocols="\n".join(f"- **{row.title}**: {row.description}" for row in PROTOCOLS),
         kept_accuracy=formatting.percent(KEPT_ACCURACY),
     )
     sections = [part.partition("\n") for part in text.removeprefix("# ").split("\n## ")]
@@ -86,14 +72,14 @@ def show_sections() -> None:
 
 def _show_results() -> None:
     metrics = common.metrics_or_sentence()
-    for protocol, (title, _) in PROTOCOLS.items():
-        if any(protocol in blocks for blocks in metrics.values()):
+    for protocol in PROTOCOLS:
+        if any(protocol.key in blocks for blocks in metrics.values()):
             rows = [
-                [app_text.MODEL_NAMES[key], *_results(blocks.get(protocol, {}))]
+                [app_text.MODEL_NAMES[key], *_results(blocks.get(protocol.key, {}))]
                 for key, blocks in metrics.items()
             ]
-            st.markdown(f"**{title}**")
-            st.html(html.table(RESULT_COLUMNS, rows, f"{RESULTS_CAPTION}: {title}"))
+            st.markdown(f"**{protocol.title}**")
+            st.html(html.table(RESULT_COLUMNS, rows, f"{RESULTS_CAPTION}: {protocol.title}"))
     if metrics:
         st.caption(RESULTS_NOTE)
 

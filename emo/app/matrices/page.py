@@ -94,7 +94,7 @@ def _show_comparison(
         references.show_published(shown, matrix_filter.corpus)
     elif matrix_filter.protocol == "listeners":
         references.show_listeners(shown, human)
-    elif matrix_filter.protocol == "corpora" and matrix_filter.corpus == app_text.ALL_CORPORA:
+    elif matrix_filter.protocol == "cross-corpus" and matrix_filter.corpus == app_text.ALL_CORPORA:
         references.show_cross_corpus(shown)
 
 
@@ -191,7 +191,9 @@ def _show_notes(
         st.info(text.some_not_tested(missing))
     first = next(iter(shown.values()))
     has = {name for scores in shown.values() for name in scores}
-    is_mean = matrix_filter.protocol == "corpora" and matrix_filter.corpus == app_text.ALL_CORPORA
+    is_mean = (
+        matrix_filter.protocol == "cross-corpus" and matrix_filter.corpus == app_text.ALL_CORPORA
+    )
     st.caption(
         text.scores_note(len(selection.score_labels(first)), has, matrix_filter.corpus, is_mean)
     )

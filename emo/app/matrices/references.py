@@ -53,7 +53,7 @@ def show_published(shown: Shown, corpus: str) -> None:
 
 
 def cross_corpus_rows(shown: Shown) -> list[list[str]]:
-    """UAR of each model on each unheard corpus and their mean, as text; "–" if not measured."""
+    """UAR of each model on each corpus in turn and their mean, as text; "–" if not measured."""
     rows = []
     for key, scores in shown.items():
         uar = {fold["fold"]: formatting.tenths(fold["uar"]) for fold in scores.get("folds", [])}
@@ -69,7 +69,7 @@ def cross_corpus_rows(shown: Shown) -> list[list[str]]:
 
 
 def show_cross_corpus(shown: Shown) -> None:
-    """One unheard corpus beside another."""
+    """Show the UAR on each corpus side by side."""
     title = text.CROSS_CORPUS_TITLE
     st.subheader(title, anchor=False)
     st.html(

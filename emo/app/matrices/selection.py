@@ -17,6 +17,7 @@ from emo.app import text as app_text
 from emo.app.matrices import text
 from emo.corpora.catalogue import default_directory
 from emo.corpora.metadata import ACTORS, LISTENER_LABELS, VOTES, read_sexes_and_ages, read_votes
+from emo.corpora.protocols import SPEAKERS
 from emo.errors import CorpusError, ModelError
 from emo.evaluation import subsets
 from emo.evaluation.benchmark import EMOBOX
@@ -171,7 +172,7 @@ def _choose_corpus(metrics: common.Metrics, protocol: str, asked: Mapping[str, s
 
 def _source(metrics: common.Metrics, protocol: str, corpus: str) -> str:
     if protocol == "listeners":
-        return "voices"
+        return SPEAKERS.key
     blocks = (metrics[key].get(protocol, {}).get("per_corpus", {}) for key in metrics)
     named = (block.get(corpus, {}).get("protocol") for block in blocks)
     return next((name for name in named if name), protocol)
@@ -278,7 +279,10 @@ def filtered_scores(
         found = subsets.scores(part, key, matrix_filter.threshold_percent / 100)
         if matrix_filter.protocol == "emobox":
             found |= subsets.fold_means(part, key, matrix_filter.threshold_percent / 100)
-        if matrix_filter.protocol == "corpora" and matrix_filter.corpus == app_text.ALL_CORPORA:
+        if (
+            matrix_filter.protocol == "cross-corpus"
+            and matrix_filter.corpus == app_text.ALL_CORPORA
+        ):
             mean = subsets.uar_of_folds(part, key, matrix_filter.threshold_percent / 100)
             if mean is not None:
                 found["uar"], found["intervals"]["uar"] = mean

@@ -5,6 +5,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from emo.app.text import ALL_CORPORA, CORPUS_NAMES, MODEL_NAMES, MODELS_IN_TEXT
+from emo.corpora import protocols
 from emo.evaluation.metrics import N_RESAMPLES
 from emo.evaluation.subsets import ALL, Bin
 from emo.formatting import NBSP, listed, percent, points, tenths
@@ -19,47 +20,23 @@ PROTOCOL_LABEL = "Test"
 SHOW_LABEL = "Numbers"
 CORPUS_LABEL = "Recordings"
 FOLD_LABEL = "Fold"
-PROTOCOL_NAMES = {
-    "voices": "Unseen voices",
-    "clips": "Random clips",
-    "corpora": "Unheard corpus",
-    "emobox": "EmoBox",
-    "listeners": "Listeners",
-}
-PROTOCOL_MEANINGS = {
-    "voices": (
-        "No speaker in the test was heard in training, but others in the same studios, saying the "
-        "same sentences, were. This is what to expect of a new actor there, and too much to expect "
-        "of a recording of your own: for that see Unheard corpus."
-    ),
-    "clips": (
-        "A random fifth of the clips is the test. The same speakers were heard in training, "
-        "so the figures flatter: they are here because the old project measured this way."
-    ),
-    "corpora": (
-        "Each corpus in turn is the test, and the other three train: not only the speakers are "
-        "new, but their sentences, rooms, microphones and directors too. This is the hardest test, "
-        "and the nearest to recordings of your own."
-    ),
-    "emobox": (
-        "The EmoBox benchmark says which clips of a corpus are the test, so that models of "
-        "different makers can be compared. Nearly all of those beside ours were pre-trained on "
-        "about a thousand hours of other speech, or on far more."
-    ),
-    "listeners": (
-        "The clips of CREMA-D, named by models that had never heard their speakers and by people "
-        "who only heard the clip. Right is the emotion that the actor was asked to show. The "
-        "models choose among the six answers that the listeners could give."
-    ),
-}
+SHOWN_PROTOCOLS = (
+    protocols.SPEAKERS,
+    protocols.RANDOM,
+    protocols.CROSS_CORPUS,
+    protocols.EMOBOX,
+    protocols.LISTENERS,
+)
+PROTOCOL_NAMES = {row.key: row.title for row in SHOWN_PROTOCOLS}
+PROTOCOL_MEANINGS = {row.key: row.description for row in SHOWN_PROTOCOLS}
 EMOBOX_SPLITS = {
     "emobox": "Speakers of this test were heard in training, in other clips.",
-    "voices": "No speaker of this test was heard in training.",
+    "speakers": "No speaker of this test was heard in training.",
 }
 """What a test of the benchmark is like, by the protocol whose folds it has."""
 
 CROSS_CORPUS_FOLDS = {1: "CREMA\u2011D", 2: "RAVDESS, with its songs", 3: "TESS", 4: "SAVEE"}
-"""The corpus that each fold of ``corpora`` tests."""
+"""The corpus that each fold of ``cross-corpus`` tests."""
 
 SHOW_NAMES = {"shares": "Share of each row", "counts": "Counts"}
 
@@ -87,7 +64,7 @@ SCORE_NAMES = {
     "ece": "Calibration error",
 }
 
-CROSS_CORPUS_TITLE = "UAR on each unheard corpus"
+CROSS_CORPUS_TITLE = "UAR on each corpus in turn"
 CROSS_CORPUS_COLUMNS = ("Model", *CROSS_CORPUS_FOLDS.values(), "Mean")
 PUBLISHED_TITLE = "Beside published models"
 OURS = "Emo"
@@ -244,7 +221,7 @@ def curve_alt(title: str) -> str:
 
 
 def run_name(run: str) -> str:
-    """A training run as text: "voices-2" is "Fold 2"."""
+    """A training run as text: "speakers-2" is "Fold 2"."""
     return f"Fold {run.rsplit('-', 1)[-1]}"
 
 

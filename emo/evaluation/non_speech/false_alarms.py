@@ -72,9 +72,9 @@ def false_alarms(
 ) -> Counts:
     """Return how often clips of the corpora and other sounds are flagged; write it down, too.
 
-    All usable clips as they are, by corpus; those that ``voices`` tests altered, altered at random
-    and under each condition; and sounds of every kind.  Written to ``models/presence.json``,
-    where the counts of the limits before these stay.
+    All usable clips as they are, by corpus; those that ``speakers`` tests altered, altered at
+    random and under each condition; and sounds of every kind.  Written to
+    ``models/non_speech.json``, where the counts of the limits before these stay.
 
     Returns
     -------
@@ -88,7 +88,9 @@ def false_alarms(
     """
     recordings = find(directory).recordings
     altered = [
-        recordings[i] for fold in folds("voices", recordings) for i in altered_rows(fold, fold.test)
+        recordings[i]
+        for fold in folds("speakers", recordings)
+        for i in altered_rows(fold, fold.test)
     ]
     earlier = read_json(models / PRESENCE)
     with ProcessPoolExecutor(jobs, WorkerContext()) as workers:

@@ -1,4 +1,4 @@
-"""Music, noise and signals made by formula: what is not speech, for the tests of ``presence``.
+"""Music, noise and signals by formula: sounds that are not speech, to test speech detection.
 
 Every kind is a function of a duration and a generator, so one kind gives as many different sounds
 as there are seeds.  :data:`DESIGN` are the kinds that the limits in ``features.speech`` were chosen

@@ -1,4 +1,4 @@
-"""The page on what is flagged as no speech, docs/non-speech.md, from ``models/presence.json``."""
+"""The page on what is flagged as no speech, docs/non-speech.md, from ``models/non_speech.json``."""
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
