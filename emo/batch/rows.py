@@ -19,6 +19,9 @@ from emo.inference.timeline import Timeline
 from emo.labels import LABELS, VOTE
 from emo.system.files import check_output, naming
 
+ROWS_FORMAT = 2
+"""Version of the rows and columns; raise it when one is added, renamed or changes its meaning."""
+
 DECIMALS = 7  # of probabilities: the paths through the code agree to 1e-6
 AT_ONCE = 1000  # rows in memory while they are written anew
 
@@ -50,6 +53,7 @@ COLUMNS: dict[str, str] = {
     "sha256": "text",
     "error": "text",
     "run": "text",
+    "format": "count",
 }
 """Columns of CSV and Parquet, and what is in them; a row leaves empty what it does not have."""
 
@@ -123,7 +127,8 @@ def joined(name: str, parts: Sequence[Result]) -> Result:
 
 
 def _head(name: str, run: str, channel: Channel) -> Row:
-    return {"path": name_with(name, channel.name), "run": run} | channel.to_dict()
+    head: Row = {"path": name_with(name, channel.name), "run": run, "format": ROWS_FORMAT}
+    return head | channel.to_dict()
 
 
 def is_last(row: Row) -> bool:

@@ -31,6 +31,7 @@ from emo.batch.pool import LIMIT_S
 from emo.batch.pool import run as run_here
 from emo.batch.rows import (
     ALL,
+    ROWS_FORMAT,
     Channel,
     Result,
     answered,
@@ -55,8 +56,6 @@ from emo.system.paths import MODELS_DIR
 
 FORMATS = {".jsonl": None, ".csv": write_csv, ".parquet": write_parquet}
 """Extensions of what a batch can write, and how the rows become that at the end."""
-
-ROWS_VERSION = 2  # raise it when a row changes: one file has rows of one kind
 
 GROUP = 16  # recordings that a process gets at a time
 CLUSTER_GROUP = 32  # more, since each group costs the scheduler a millisecond
@@ -113,7 +112,7 @@ def make_run_config(
     ModelError
         A model is missing.
     """
-    versions = (ROWS_VERSION, SAMPLES_VERSION, FEATURES_VERSION)
+    versions = (ROWS_FORMAT, SAMPLES_VERSION, FEATURES_VERSION)
     parts: list[object] = [*versions, timeline and (WINDOW_S, HOP_S)]
     parts += [] if channel == MIX else [channel]
     for key in MODEL_KEYS:
