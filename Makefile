@@ -15,7 +15,7 @@ data := $(if $(DATA),--data $(DATA))
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help run check test walk fuzz lint format models samples screens bench lock audit load clean
+.PHONY: help run check test walk fuzz lint format models samples screens bench docs lock audit load clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 12
@@ -66,6 +66,9 @@ screens: .venv/dev ## make the screenshots in docs/screens anew
 bench: .venv/dev .venv/rivals/made ## measure speed and memory beside what else one would use (LONG=1: more)
 	@bash .ci/browser
 	OPENBLAS_NUM_THREADS=1 $(python) -m bench $(if $(LONG),--long)
+
+docs: .venv/dev ## build the documentation of the package into site/
+	NO_MKDOCS_2_WARNING=1 $(python) -m mkdocs build --quiet --strict
 
 lock: .venv/made ## pin the versions in requirements*.txt anew, from pyproject.toml
 	$(pip) uv==0.13.9

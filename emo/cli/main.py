@@ -6,6 +6,7 @@ import sys
 from collections.abc import Sequence
 from concurrent.futures import BrokenExecutor
 
+from emo import __version__
 from emo.cli import process
 from emo.cli.answering import add_answering
 from emo.cli.batch import add_batch
@@ -70,8 +71,9 @@ def _bound_jobs(options: argparse.Namespace) -> None:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m emo", description="Match voices with seven acted emotions."
+        prog="emo", description="Match voices with seven acted emotions."
     )
+    parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     _add_answering(commands)
     add_measuring(commands)

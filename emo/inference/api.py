@@ -76,7 +76,7 @@ def load(source: Source, rate_hz: float | None = None, *, channel: str = MIX) ->
     >>> from emo.system.paths import sample_path
     >>> clip = emo.load(sample_path("angry"))
     >>> clip.duration_s
-    1.415
+    1.4145
     >>> clip.samples.dtype, clip.source_rate_hz
     (dtype('float32'), 16000)
 
@@ -87,7 +87,7 @@ def load(source: Source, rate_hz: float | None = None, *, channel: str = MIX) ->
     True
     >>> with open(sample_path("angry"), "rb") as file:
     ...     emo.load(file).duration_s
-    1.415
+    1.4145
 
     Samples with their rate; here one second of a tone of 220 Hz:
 

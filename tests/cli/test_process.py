@@ -39,9 +39,18 @@ def spoken(tmp_path):
     return path
 
 
-def emo(arguments, streams="", env=None):
-    """The command in a shell that connects its streams."""
-    given = [sys.executable, "-m", "emo", *map(str, arguments)]
+SCRIPT = """
+import sys
+from emo.__main__ import main
+if __name__ == "__main__":
+    sys.exit(main())
+"""
+"""The command ``emo``, as pip installs it."""
+
+
+def emo(arguments, streams="", env=None, command=("-m", "emo")):
+    """Run the command in a shell that connects its streams."""
+    given = [sys.executable, *command, *map(str, arguments)]
     return subprocess.run(
         ["sh", "-c", f'exec "$@" {streams}', "sh", *given],
         cwd=ROOT,
@@ -134,12 +143,17 @@ def test_an_interrupt_while_modules_are_loaded_is_a_sentence(spoken, tmp_path, m
 
 @pytest.mark.parametrize("module", ["emo.batch.run", "multiprocessing.spawn", "soundfile"])
 @pytest.mark.parametrize("in_worker", [False, True], ids=["command", "worker"])
-def test_an_interrupt_while_a_batch_starts_is_a_sentence(spoken, tmp_path, module, in_worker):
+@pytest.mark.parametrize("is_script", [False, True], ids=["module", "script"])
+def test_an_interrupt_while_a_batch_starts_is_a_sentence(
+    spoken, tmp_path, module, in_worker, is_script
+):
     interrupt = "os.killpg(0, signal.SIGINT)"  # as a terminal does
     code = INTERRUPTER.format(module=module, in_worker=in_worker, interrupt=interrupt)
     (tmp_path / "sitecustomize.py").write_text(code)
     given = ["batch", spoken, "--out", tmp_path / "out.jsonl", "--jobs", 2]
-    ran = emo(given, env={"PYTHONPATH": str(tmp_path)})
+    (tmp_path / "emo-script").write_text(SCRIPT)
+    command = (str(tmp_path / "emo-script"),) if is_script else ("-m", "emo")
+    ran = emo(given, env={"PYTHONPATH": f"{tmp_path}{os.pathsep}{ROOT}"}, command=command)
     assert ran.returncode == 130
     (line,) = ran.stderr.strip().splitlines()
     assert line.startswith("emo: stopped.")

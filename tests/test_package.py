@@ -1,0 +1,160 @@
+"""The package as it is installed: its wheel in an environment of its own, and its examples."""
+
+import doctest
+import json
+import os
+import statistics
+import subprocess
+import sys
+import sysconfig
+import tomllib
+import venv
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+
+import emo
+from emo.system.paths import sample_path
+
+ROOT = Path(__file__).resolve().parent.parent
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+PACKAGE = PROJECT["project"]
+EXAMPLES = [
+    ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+    for path in sorted((ROOT / "emo").rglob("*.py"))
+    if ">>> " in path.read_text(encoding="utf-8")
+]
+
+
+def run(*command: str | Path, cwd: Path, **environment: str) -> str:
+    """Return the standard output of a command that succeeds."""
+    clean = {k: v for k, v in os.environ.items() if k not in ("PYTHONPATH", "PYTHONHOME")}
+    ran = subprocess.run(
+        list(map(str, command)),
+        cwd=cwd,
+        env=clean | environment,
+        capture_output=True,
+        text=True,
+        timeout=240,
+    )
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    return ran.stdout
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the folder of commands of an environment that holds the wheel.
+
+    Its dependencies are those of the environment of the tests, so that nothing is downloaded.
+    """
+    folder = tmp_path_factory.mktemp("wheel")
+    build = (sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", folder, ROOT)
+    run(*build, cwd=folder)
+    (wheel,) = folder.glob("emo-*.whl")
+    venv.create(folder / "env", with_pip=False)
+    commands = folder / "env" / ("Scripts" if os.name == "nt" else "bin")
+    pip = (sys.executable, "-m", "pip", "--python", commands / "python", "--quiet")
+    run(*pip, "install", "--no-deps", "--no-index", wheel, cwd=folder)
+    paths = 'import sysconfig; print(sysconfig.get_path("purelib"))'
+    packages = Path(run(commands / "python", "-c", paths, cwd=folder).strip())
+    (packages / "dependencies.pth").write_text(sysconfig.get_path("purelib") + "\n")
+    return commands
+
+
+@pytest.mark.slow
+def test_installed_command_prints_its_version(installed: Path, tmp_path: Path) -> None:
+    for command in ([installed / "emo"], [installed / "python", "-m", "emo"]):
+        assert run(*command, "--version", cwd=tmp_path).strip() == f"emo {emo.__version__}"
+
+
+@pytest.mark.slow
+def test_installed_package_answers_as_the_checkout_does(installed: Path, tmp_path: Path) -> None:
+    sample = sample_path("happy")
+    expected = emo.predict(sample).to_dict()
+    printed = run(installed / "emo", "predict", sample, "--format", "json", cwd=tmp_path)
+    assert json.loads(printed)[0] == {"path": str(sample)} | expected
+    code = (
+        "import emo, json, sys; print(emo.__file__); "
+        "print(json.dumps(emo.predict(sys.argv[1]).to_dict()))"
+    )
+    file, answers = run(installed / "python", "-c", code, sample, cwd=tmp_path).splitlines()
+    assert Path(file).is_relative_to(installed.parent)
+    assert json.loads(answers) == expected
+
+
+@pytest.mark.slow
+def test_installed_command_starts_workers(installed: Path, tmp_path: Path) -> None:
+    batch = ("batch", sample_path("sad"), "--out", "rows.jsonl", "--jobs", "2")
+    run(installed / "emo", *batch, cwd=tmp_path)
+    (line,) = (tmp_path / "rows.jsonl").read_text(encoding="utf-8").splitlines()
+    assert json.loads(line)["label"] == "sad"
+
+
+@pytest.mark.slow
+def test_installed_package_holds_the_pages(installed: Path, tmp_path: Path) -> None:
+    code = (
+        "from emo.system.paths import PACKAGE_DIR, shipped; "
+        "from streamlit.testing.v1 import AppTest; "
+        "script = shipped('streamlit_app.py'); assert script.is_relative_to(PACKAGE_DIR); "
+        "assert shipped('.streamlit').is_relative_to(PACKAGE_DIR); "
+        "app = AppTest.from_file(str(script), default_timeout=60).run(); "
+        "assert not app.exception, app.exception; "
+        "app.switch_page('pages/about.py').run(); assert not app.exception, app.exception"
+    )
+    run(installed / "python", "-c", code, cwd=tmp_path)
+
+
+def test_import_is_fast_and_lazy() -> None:
+    code = (
+        "import sys, time; start = time.perf_counter(); import emo; "
+        "print(time.perf_counter() - start, 'numpy' in sys.modules)"
+    )
+    runs = [run(sys.executable, "-c", code, cwd=ROOT).split() for _ in range(5)]
+    assert statistics.median(float(took_s) for took_s, _ in runs) < 0.1
+    assert {has_numpy for _, has_numpy in runs} == {"False"}
+
+
+def test_package_names_its_public_interface() -> None:
+    assert dir(emo) == sorted(emo.__all__)
+    for name in emo.__all__:
+        assert getattr(emo, name) is not None
+    with pytest.raises(AttributeError, match="no attribute 'forget'"):
+        emo.forget  # noqa: B018
+    assert (ROOT / "emo" / "py.typed").exists()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_examples_in_docstrings_hold(name: str) -> None:
+    ran = doctest.testmod(import_module(name))
+    assert ran.attempted > 0
+    assert ran.failed == 0
+
+
+def test_public_functions_have_ten_examples() -> None:
+    finder = doctest.DocTestFinder(recurse=False)
+    functions = [getattr(emo, name) for name in emo.__all__ if name[0].islower()]
+    found = [test for item in functions for test in finder.find(item, item.__name__)]
+    examples = [example for test in found for example in test.examples if "emo." in example.source]
+    assert len(examples) >= 10
+    assert all(test.examples for test in found)
+
+
+@pytest.mark.parametrize(
+    ("group", "ranges"),
+    [
+        ("app", PACKAGE["dependencies"]),
+        ("all", PACKAGE["optional-dependencies"]["training"]),
+        ("cluster", PACKAGE["optional-dependencies"]["cluster"]),
+    ],
+)
+def test_ranges_of_the_package_hold_the_pinned_versions(group: str, ranges: list[str]) -> None:
+    pins = [Requirement(text) for text in PROJECT["dependency-groups"][group] if isinstance(text, str)]
+    bounds = {bound.name: bound for bound in map(Requirement, ranges)}
+    assert {pin.name for pin in pins} == bounds.keys()
+    for pin in pins:
+        (version,) = (part.version for part in pin.specifier)
+        assert bounds[pin.name].specifier.contains(version), pin
+        assert bounds[pin.name].marker == pin.marker
