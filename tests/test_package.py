@@ -151,7 +151,9 @@ def test_public_functions_have_ten_examples() -> None:
     ],
 )
 def test_ranges_of_the_package_hold_the_pinned_versions(group: str, ranges: list[str]) -> None:
-    pins = [Requirement(text) for text in PROJECT["dependency-groups"][group] if isinstance(text, str)]
+    pins = [
+        Requirement(text) for text in PROJECT["dependency-groups"][group] if isinstance(text, str)
+    ]
     bounds = {bound.name: bound for bound in map(Requirement, ranges)}
     assert {pin.name for pin in pins} == bounds.keys()
     for pin in pins:
