@@ -134,9 +134,9 @@ def time_changes(page: Page, count: int) -> Iterator[tuple[float, float]]:
     slider = page.get_by_role("slider", name=analyse_text.PITCH_LABEL)
     slider.press("Home")
     screens.settle(page)
-    low = int(alteration.LIMITS["pitch_semitones"][0])
+    low = int(alteration.RANGES["pitch_semitones"][0])
     for i in range(count):
-        said = alteration.Alteration(pitch_semitones=low + 1 + i).words()
+        said = alteration.Alteration(pitch_semitones=low + 1 + i).phrases()
         answered = f"{WARNED} === {json.dumps(''.join(said))} && {RENEWED}"
         note(page, f"{answered} && {IDLE}", "keydown", answered)
         slider.press("ArrowRight")

@@ -39,8 +39,8 @@ from bench.measure import (
     timed_s,
     watch_memory_mb,
 )
-from emo.batch.inputs import Source
-from emo.batch.run import answer_items, make_run_config
+from emo.batch.labelling import label_sources, make_run_config
+from emo.batch.sources import Source
 from emo.corpora.catalogue import default_directory, find
 from tests.support.signals import encoded, voice
 
@@ -172,9 +172,9 @@ def _whole(sources: Sequence[Path], options: Options) -> Iterator[Row]:
 def _time_each(sources: Sequence[Path], count: int) -> list[float]:
     """Milliseconds that clips take one by one, from the file to the row, sorted."""
     recipe = make_run_config()
-    answer_items(recipe, [Source(str(sources[0]), place=str(sources[0]))])
+    label_sources(recipe, [Source(str(sources[0]), location=str(sources[0]))])
     took_s = [
-        timed_s(partial(answer_items, recipe, [Source(str(path), place=str(path))]))
+        timed_s(partial(label_sources, recipe, [Source(str(path), location=str(path))]))
         for path in itertools.islice(itertools.cycle(sources), count)
     ]
     return [round(1000 * one, 2) for one in sorted(took_s)]

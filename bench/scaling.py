@@ -15,7 +15,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from bench.measure import ROOT, read_results
 from bench.simulate import SIZES, TROUBLED, WORKERS, Costs, costs_of, limit_clips_per_s
-from emo.batch.run import CLUSTER_GROUP
+from emo.batch.run import CLUSTER_GROUP_SIZE
 
 PAGE = ROOT / "docs" / "scaling.md"
 NEEDED = ("predict", "batch", "scheduler", "simulate")
@@ -246,7 +246,7 @@ def _bottleneck_lines(known: Measured, costs: Costs) -> Iterator[str]:
         "Each of these has a rate that more workers do not raise. Below the smallest one the "
         "workers are the limit; there, each more adds its own rate.\n"
     )
-    size = CLUSTER_GROUP
+    size = CLUSTER_GROUP_SIZE
     limits = {
         f"scheduler, groups of {size}": 1000 * size / costs.scheduler_ms(size),
         f"process that hands out and writes, groups of {size}": 1000 * size / costs.client_ms(size),
@@ -307,12 +307,12 @@ def _rate(found: Mapping[str, float]) -> str:
 
 def _advice_lines(known: Measured, costs: Costs) -> Iterator[str]:
     yield "## What follows\n"
-    slower, limit = limit_clips_per_s(CLUSTER_GROUP, costs)
+    slower, limit = limit_clips_per_s(CLUSTER_GROUP_SIZE, costs)
     enough = limit / known.clips_per_s
     what = {"scheduler": "the scheduler", "client": "the process that hands out and writes"}
     yield (
-        f"- One run with groups of {CLUSTER_GROUP}, as `batch --dask` makes them, is worth about "
-        f"{enough:,.0f} workers; then {what[slower]} is full. A million hours take it "
+        f"- One run with groups of {CLUSTER_GROUP_SIZE}, as `batch --dask` makes them, is worth "
+        f"about {enough:,.0f} workers; then {what[slower]} is full. A million hours take it "
         f"{known.clips / limit / 3600:,.1f} h, at {limit:,.0f} clips a second."
     )
     longest, most = limit_clips_per_s(SIZES[-1], costs)

@@ -34,9 +34,9 @@ from bench.measure import (
     missing_row,
 )
 from emo.batch import dask
-from emo.batch.inputs import Source
 from emo.batch.journal import Journal
 from emo.batch.rows import Result
+from emo.batch.sources import Source
 
 SIZES = (1, 32, 128)
 CLIPS, LEAST_GROUPS, MOST_GROUPS = 20_000, 300, 1000

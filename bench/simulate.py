@@ -22,7 +22,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 import numpy as np
 
 from bench.measure import Facts, Options, Part, Row, main, missing_row, read_results
-from emo.batch.dask import AHEAD
+from emo.batch.dask import GROUPS_PER_THREAD
 
 WORKERS = (1, 10, 30, 100, 300, 1000)
 SIZES = (8, 32, 128, 512)
@@ -152,7 +152,9 @@ class Simulation:
         self._workers = [_Worker(trouble.straggler_factor if one else 1.0) for one in slow]
         self._client, self._scheduler = _Desk(), _Desk()
         self._waiting: deque[int] = deque()  # at the scheduler, for a worker with room
-        self._room = {held: deque[int]() for held in range(AHEAD)}  # workers by what they have
+        self._room = {
+            held: deque[int]() for held in range(GROUPS_PER_THREAD)
+        }  # workers by what they have
         self._room[0].extend(range(workers))
         self._next = 0
         self._events: list[tuple[float, int, int, int, int]] = []
@@ -166,7 +168,7 @@ class Simulation:
         groups = len(self._work_s)
         for worker in range(len(self._workers)):
             self._draw_death(worker, 0.0)
-        for _ in range(min(groups, AHEAD * len(self._workers))):
+        for _ in range(min(groups, GROUPS_PER_THREAD * len(self._workers))):
             self._hand_out(0.0)
         now_s = 0.0
         while len(self._written_s) < groups:
@@ -204,7 +206,7 @@ class Simulation:
         while self._waiting and (worker := self._find_room()) is not None:
             tasks = self._workers[worker].tasks
             tasks.append(self._waiting.popleft())
-            if len(tasks) < AHEAD:
+            if len(tasks) < GROUPS_PER_THREAD:
                 self._room[len(tasks)].append(worker)
             if len(tasks) == 1:
                 self._begin(now_s, worker)

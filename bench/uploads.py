@@ -108,7 +108,7 @@ def _read_once(data: bytes) -> tuple[float, float, str]:
     decoder, answer = IsolatedDecoder(1), "read"
     try:
         decoder.decode(signals.encoded(signals.voice(duration_s=1.0)))  # it has started
-        pids = [os.getpid(), *decoder.held()]
+        pids = [os.getpid(), *decoder.restrictions()]
         before_mb = {pid: _forget_peak(pid) for pid in pids}
 
         def work() -> None:

@@ -81,7 +81,7 @@ def _manifest(data: bytes, directory: Path) -> None:
 def _found(data: bytes, directory: Path, name: str) -> None:
     path = directory / name
     path.write_bytes(data)
-    for item in islice(inputs.find_items([str(path)], lambda _: True), 1000):
+    for item in islice(inputs.find_sources([str(path)], lambda _: True), 1000):
         _hold(bool(item.name), "a recording without a name")
         _hold(len(item.data or b"") <= 50 * 2**20, "a member beyond the limit")
 

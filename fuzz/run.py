@@ -51,7 +51,7 @@ def main() -> int:
                 found[given.seed][outcome] += 1
             if number - asked.first == _SETTLED:
                 before_mb = _resident_mb("self")
-            worst_mb = max([worst_mb, *(_resident_mb(str(pid)) for pid in decoder.held())])
+            worst_mb = max([worst_mb, *(_resident_mb(str(pid)) for pid in decoder.restrictions())])
     grown_mb = _resident_mb("self") - before_mb if before_mb else 0.0
     decoder.stop()
     _print_table(found)

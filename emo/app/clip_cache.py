@@ -12,7 +12,7 @@ import streamlit as st
 
 from emo.app.streamlit_internals import current_session
 from emo.audio.clip import Clip
-from emo.audio.isolated import shared
+from emo.audio.isolated import shared_decoder
 from emo.server import memory
 from emo.server.cache import Cache
 
@@ -87,7 +87,8 @@ def size_of(value: Any) -> int:
 @functools.cache
 def room() -> memory.MemoryBudget:
     """Return the memory of this server, in which analyses take their place."""
-    return memory.MemoryBudget(memory.find_limit_bytes(), lambda: shared().held(), CACHE.drop_all)
+    limit_bytes = memory.find_limit_bytes()
+    return memory.MemoryBudget(limit_bytes, shared_decoder().restrictions, CACHE.drop_all)
 
 
 def _owner() -> int:

@@ -44,7 +44,7 @@ def begin(title: str, lead: str) -> None:
     """Set the looks of the page, its title and the sentence under it."""
     navigation.ensure_led()
     navigation.note_visit(title)
-    isolated.shared().start()  # ready before the first upload is
+    isolated.shared_decoder().start()  # ready before the first upload is
     st.html(f"<style>{_STYLE.read_text(encoding='utf-8')}{theme.styles()}</style>")
     st.logo(str(_LOGO), size="large")
     st.title(title, anchor=False)

@@ -16,8 +16,8 @@ from emo.audio.effects import add_noise, amplify, change_speed, telephone
 from emo.audio.limits import MAX_DURATION_S, MIN_DURATION_S
 from emo.errors import SettingError, SilentError, TooLongError, TooShortError
 
-LIMITS = {
-    "noise_below_db": (-10.0, 60.0),
+RANGES = {
+    "snr_db": (-10.0, 60.0),
     "speed": (0.5, 2.0),
     "pitch_semitones": (-12.0, 12.0),
     "gain_db": (-40.0, 40.0),
@@ -25,7 +25,7 @@ LIMITS = {
 """Lowest and highest value of each setting that is a number."""
 
 _NAMES = {
-    "noise_below_db": "noise in dB below the voice",
+    "snr_db": "noise in dB below the voice",
     "speed": "speed as a factor",
     "pitch_semitones": "pitch in semitones",
     "gain_db": "gain in dB",
@@ -47,7 +47,7 @@ class Alteration:
 
     Attributes
     ----------
-    noise_below_db : float or None
+    snr_db : float or None
         Pink noise so far below the voice; None for no noise.
     speed : float
         How many times as fast; the pitch stays.
@@ -62,24 +62,24 @@ class Alteration:
     Raises
     ------
     SettingError
-        A number lies outside :data:`LIMITS`.
+        A number lies outside :data:`RANGES`.
     """
 
-    noise_below_db: float | None = None
+    snr_db: float | None = None
     speed: float = 1.0
     pitch_semitones: float = 0.0
     telephone: bool = False
     gain_db: float = 0.0
 
     def __post_init__(self) -> None:
-        for name, (low, high) in LIMITS.items():
+        for name, (low, high) in RANGES.items():
             value = getattr(self, name)
             if value is not None and not low <= value <= high:
                 raise SettingError(
                     f"The {_NAMES[name]} is {value:g}; it can be from {low:g} to {high:g}."
                 )
 
-    def words(self) -> tuple[str, ...]:
+    def phrases(self) -> tuple[str, ...]:
         """What is altered, a phrase for each setting; empty where nothing is."""
         parts = []
         if self.speed != 1.0:
@@ -88,8 +88,8 @@ class Alteration:
             higher = "higher" if self.pitch_semitones > 0 else "lower"
             many = "" if abs(self.pitch_semitones) == 1 else "s"
             parts.append(f"{abs(self.pitch_semitones):g} semitone{many} {higher}")
-        if self.noise_below_db is not None:
-            parts.append(f"noise {self.noise_below_db:g} dB below the voice")
+        if self.snr_db is not None:
+            parts.append(f"noise {self.snr_db:g} dB below the voice")
         if self.telephone:
             parts.append("telephone band")
         if self.gain_db:
@@ -110,7 +110,7 @@ def alter_clip(clip: Clip, settings: Alteration) -> Clip:
     """
     if settings == NEUTRAL:
         return clip
-    said = ", ".join(settings.words())
+    said = ", ".join(settings.phrases())
     duration_s = clip.duration_s / settings.speed
     if duration_s < MIN_DURATION_S:
         raise TooShortError(
@@ -128,12 +128,12 @@ def alter_clip(clip: Clip, settings: Alteration) -> Clip:
             f"Nothing can be heard of the clip as altered ({said}). Choose more gain."
         )
     samples.flags.writeable = False
-    return replace(clip, samples=samples, warnings=(notice(settings), *clip.warnings))
+    return replace(clip, samples=samples, warnings=(alteration_warning(settings), *clip.warnings))
 
 
-def notice(settings: Alteration) -> str:
+def alteration_warning(settings: Alteration) -> str:
     """Return the sentence that says how a clip was altered, the first of its warnings."""
-    return f"The answers are for the clip as altered: {', '.join(settings.words())}."
+    return f"The answers are for the clip as altered: {', '.join(settings.phrases())}."
 
 
 def apply(samples: Floats, settings: Alteration) -> Floats:
@@ -148,9 +148,9 @@ def apply(samples: Floats, settings: Alteration) -> Floats:
     """
     samples = stretch(samples, 1 / settings.speed)
     samples = shift_pitch(samples, settings.pitch_semitones)
-    if settings.noise_below_db is not None:
+    if settings.snr_db is not None:
         rng = np.random.default_rng(_NOISE_SEED)
-        samples = add_noise(samples, settings.noise_below_db, rng)
+        samples = add_noise(samples, settings.snr_db, rng)
     if settings.telephone:
         samples = telephone(samples)
     return amplify(samples, settings.gain_db) if settings.gain_db else samples

@@ -27,15 +27,15 @@ AUDIBLE_DB = 45.0  # below that of the loudest channel
 STEADY_DB = 10.0  # a channel that moves by less holds noise or nothing
 ABOVE_FLOOR_DB = 10.0
 SURELY_DB = 15.0  # below its loudest half second a channel that moves is active, whatever its floor
-ALONE_DB = 12.0  # between a channel and all others, each measured from its own loudest half second
-MIN_ALONE = 0.05
+SOLO_DB = 12.0  # between a channel and all others, each measured from its own loudest half second
+MIN_SOLO_SHARE = 0.05
 """Share of the active frames in which a second channel must be active alone."""
 
 MIN_FRAMES = 3
-MIN_TOTAL = 0.5
+MIN_SOLO_TOTAL = 0.5
 """Share of the active frames with one channel alone: people who take turns come to 0.6 and more."""
 
-MIN_TOTAL_APART, MAX_IN_STEP = 0.25, 0.1
+MIN_SOLO_TOTAL_UNCORRELATED, MAX_CORRELATION = 0.25, 0.1
 """The same, and the correlation of the levels, of people who talk over each other."""
 
 _NAMED = "#channel="  # as a media fragment (W3C, 2012) names a part in time
@@ -43,12 +43,12 @@ _LOUDEST_FRAMES = 5
 _FAINT = 1e-12  # -120 dB of full scale
 
 
-def names_of(count: int) -> tuple[str, ...]:
+def channel_names(count: int) -> tuple[str, ...]:
     """Return the names of so many channels: left and right, or numbers from 1."""
     return SIDES if count == len(SIDES) else tuple(str(i + 1) for i in range(count))
 
 
-def place_of(channel: str, count: int) -> int:
+def channel_index(channel: str, count: int) -> int:
     """Return the place, from 0, of a channel among so many.
 
     Raises
@@ -56,7 +56,7 @@ def place_of(channel: str, count: int) -> int:
     ChannelError
         There is none of that name.
     """
-    names = names_of(count)
+    names = channel_names(count)
     if channel in names:
         return names.index(channel)
     if channel.isdecimal() and 1 <= int(channel) <= count:
@@ -73,18 +73,18 @@ def place_of(channel: str, count: int) -> int:
     )
 
 
-def channel_in(name: str) -> str:
-    """Return the channel that :func:`name_with` put into a name; empty if none."""
+def parse_channel(name: str) -> str:
+    """Return the channel that :func:`name_with_channel` put into a name; empty if none."""
     return name.rpartition(_NAMED)[2] if _NAMED in name else ""
 
 
-def name_with(name: str, channel: str) -> str:
+def name_with_channel(name: str, channel: str) -> str:
     """Return the name of a recording with that of the channel; the mix has none."""
     return name if channel == MIX else f"{name}{_NAMED}{channel}"
 
 
 @dataclass(frozen=True)
-class Alone:
+class SoloActivity:
     """How often a single channel is active.
 
     Attributes
@@ -115,13 +115,13 @@ class Alone:
         and single voices in stereo; ``docs/experiments.md`` has how often each kind is told.
         """
         second = sorted(self.shares)[-2] if len(self.shares) > 1 else 0.0
-        apart = self.total >= MIN_TOTAL_APART and self.in_step <= MAX_IN_STEP
-        takes_part = second >= MIN_ALONE and round(second * self.active) >= MIN_FRAMES
-        return takes_part and (apart or self.total >= MIN_TOTAL)
+        apart = self.total >= MIN_SOLO_TOTAL_UNCORRELATED and self.in_step <= MAX_CORRELATION
+        takes_part = second >= MIN_SOLO_SHARE and round(second * self.active) >= MIN_FRAMES
+        return takes_part and (apart or self.total >= MIN_SOLO_TOTAL)
 
 
 @dataclass
-class Activity:
+class ChannelLevels:
     """The power of each channel in frames of 100 ms, added up block by block."""
 
     rate_hz: int
@@ -141,13 +141,13 @@ class Activity:
         self._frames.append(np.maximum(power - offset**2, 0.0))
         self._rest = block[whole:].copy()
 
-    def alone(self) -> Alone:
+    def alone(self) -> SoloActivity:
         """Return how often a single channel was active in what was taken in."""
         power = np.concatenate([np.empty((0, self.channels)), *self._frames])
-        return find_alone(power)
+        return measure_solo_activity(power)
 
 
-def find_alone(power: npt.NDArray[np.float64]) -> Alone:
+def measure_solo_activity(power: npt.NDArray[np.float64]) -> SoloActivity:
     """Return how often a single channel is active, from the power of each frame.
 
     A channel is active within 30 dB of its own loudest half second, above its own floor and where
@@ -162,7 +162,7 @@ def find_alone(power: npt.NDArray[np.float64]) -> Alone:
     """
     frames, channels = power.shape
     if frames < _LOUDEST_FRAMES or channels < 2:
-        return Alone(0, (0.0,) * channels)
+        return SoloActivity(0, (0.0,) * channels)
     level_db = 10 * np.log10(np.maximum(power, _FAINT))
     loudest = np.sort(power, axis=0)[-_LOUDEST_FRAMES:].mean(axis=0)
     loudest_db = 10 * np.log10(np.maximum(loudest, _FAINT))
@@ -175,11 +175,11 @@ def find_alone(power: npt.NDArray[np.float64]) -> Alone:
     others_db = np.stack(
         [np.delete(own_db, place, axis=1).max(axis=1) for place in range(channels)], axis=1
     )
-    alone = active & (own_db - others_db > ALONE_DB)
+    alone = active & (own_db - others_db > SOLO_DB)
     some = active.any(axis=1)
     count = int(some.sum())
     shares = alone.sum(axis=0) / max(count, 1)
-    return Alone(count, tuple(shares.tolist()), _in_step(own_db[some], shares))
+    return SoloActivity(count, tuple(shares.tolist()), _in_step(own_db[some], shares))
 
 
 def _in_step(own_db: npt.NDArray[np.float64], shares: npt.NDArray[np.float64]) -> float:

@@ -15,9 +15,9 @@ import numpy as np
 import numpy.typing as npt
 import soxr
 
-from emo.audio.channels import MIX, Activity, Alone, names_of, place_of
-from emo.audio.containers.formats import named_kind, sniff
-from emo.audio.decoders import Samples, Stream, check_header, minutes, open_stream
+from emo.audio.channels import MIX, ChannelLevels, SoloActivity, channel_index, channel_names
+from emo.audio.containers.formats import format_from_name, sniff
+from emo.audio.decoders import Samples, Stream, check_header, format_duration, open_stream
 from emo.audio.limits import MAX_BYTES, MIN_DURATION_S
 from emo.errors import (
     AudioError,
@@ -98,7 +98,7 @@ class _Mix:
     clipped: float
     cancelled: float
     loudest: int
-    alone: Alone
+    alone: SoloActivity
 
 
 def load(path: str | Path, channel: str = MIX) -> Clip:
@@ -142,7 +142,7 @@ def decode(data: bytes, name: str = "", channel: str = MIX) -> Clip:
     Parameters
     ----------
     data : bytes
-        Any of the formats in :data:`emo.audio.containers.formats.READS`.
+        Any of the formats in :data:`emo.audio.containers.formats.SUPPORTED_FORMATS`.
     name : str, optional
         Name of the file.  It only serves to warn where it contradicts the content.
     channel : str, optional
@@ -166,7 +166,7 @@ def decode(data: bytes, name: str = "", channel: str = MIX) -> Clip:
     return clip_of_stream(data, name, kind, stream, channel)
 
 
-def decode_each(data: bytes, name: str = "") -> dict[str, Clip | AudioError]:
+def decode_channels(data: bytes, name: str = "") -> dict[str, Clip | AudioError]:
     """Return the clip of each channel by its name, or the error that says why there is none.
 
     Raises
@@ -177,7 +177,7 @@ def decode_each(data: bytes, name: str = "") -> dict[str, Clip | AudioError]:
     data = bytes(data)
     kind, stream = _open(data)
     clips: dict[str, Clip | AudioError] = {}
-    for channel in names_of(stream.channels):
+    for channel in channel_names(stream.channels):
         try:
             clips[channel] = clip_of_stream(data, name, kind, stream, channel)
         except AudioError as error:
@@ -204,7 +204,7 @@ def clip_of_stream(data: bytes, name: str, kind: str, stream: Stream, channel: s
         if cancels:
             mix = _mix(stream, np.eye(stream.channels, dtype=np.float32)[mix.loudest])
     else:
-        alone = _only(stream, place_of(channel, stream.channels))
+        alone = _only(stream, channel_index(channel, stream.channels))
         mix = _mix(alone, np.ones(1, dtype=np.float32))
     _check_decoded(stream, mix)
     samples, offset = _level(mix)
@@ -257,7 +257,7 @@ def _mix(stream: Stream, weights: Samples) -> _Mix:
     parts = bytearray()  # it grows in place, where a list of arrays would be there twice
     frames, peak, clipped, mixed = 0, 0.0, 0, 0.0
     power = np.zeros(stream.channels)
-    activity = Activity(stream.rate_hz, stream.channels)
+    activity = ChannelLevels(stream.rate_hz, stream.channels)
     for block in stream.blocks():
         if not np.isfinite(highest := max(float(block.max()), -float(block.min()))):
             raise NotFiniteError(_not_finite(block, frames, stream.rate_hz))
@@ -406,7 +406,7 @@ def _silence(level_db: float) -> str:
 def _warn_of_source(stream: Stream, mix: _Mix, kind: str, name: str) -> list[str]:
     """Return what the file itself leaves to be desired."""
     warnings = []
-    named = named_kind(name)
+    named = format_from_name(name)
     if named not in (None, kind):
         warnings.append(f"The name says {named}, the content is {kind}; it was read as {kind}.")
     warnings += stream.notes
@@ -415,9 +415,9 @@ def _warn_of_source(stream: Stream, mix: _Mix, kind: str, name: str) -> list[str
     if kind != "WebM":
         slack = min(slack, MAX_MISSING_S * stream.rate_hz)
     if mix.frames < promised - slack:
+        stated, read = (format_duration(n / stream.rate_hz) for n in (promised, mix.frames))
         warnings.append(
-            f"The recording breaks off: its header promises {minutes(promised / stream.rate_hz)}, "
-            f"{minutes(mix.frames / stream.rate_hz)} could be read."
+            f"The recording breaks off: its header promises {stated}, {read} could be read."
         )
     if stream.rate_hz < RATE_HZ:
         warnings.append(
@@ -428,16 +428,17 @@ def _warn_of_source(stream: Stream, mix: _Mix, kind: str, name: str) -> list[str
     return warnings
 
 
-def _warn_of_channels(channels: int, alone: Alone, cancels: bool) -> list[str]:
+def _warn_of_channels(channels: int, alone: SoloActivity, cancels: bool) -> list[str]:
     """Return what is lost where several channels become one."""
     warnings = []
     if channels > 2:
         warnings.append(f"The {channels} channels were mixed down to one.")
     if alone.differ:
+        *names, last = channel_names(channels)
         warnings.append(
             f"Different people seem to speak on the channels (in {100 * alone.total:.0f} % of the "
             "speech only one channel is active), and the answers are for the mix of all. Choose "
-            f"one channel: {', '.join(names_of(channels)[:-1])} or {names_of(channels)[-1]}."
+            f"one channel: {', '.join(names)} or {last}."
         )
     if cancels:
         warnings.append(

@@ -23,12 +23,12 @@ import numpy.typing as npt
 import soundfile
 import soxr
 
-from emo.audio.containers.flac import frame_starts, from_frame
-from emo.audio.containers.formats import READS
-from emo.audio.containers.frames import with_info
+from emo.audio.containers.flac import frame_starts, resume_at_frame
+from emo.audio.containers.formats import SUPPORTED_FORMATS
+from emo.audio.containers.frames import prepend_info_frame
 from emo.audio.containers.mp4 import has_index
-from emo.audio.containers.parts import MAX_PARTS, Part, divide
-from emo.audio.containers.repair import leave_out
+from emo.audio.containers.parts import MAX_PARTS, Part, split_recordings
+from emo.audio.containers.repair import repair_file
 from emo.audio.limits import MAX_CHANNELS, MAX_DURATION_S, MAX_RATE_HZ, MAX_SAMPLES, MIN_RATE_HZ
 from emo.errors import AudioError, DecoderMissingError, LimitError, NotAudioError, TooLongError
 
@@ -124,7 +124,7 @@ def open_stream(data: bytes, kind: str) -> Stream:
     AudioError
         Nothing can be read, or what the headers state is out of the limits.
     """
-    parts = divide(data, kind)
+    parts = split_recordings(data, kind)
     if len(parts) == 1:
         return _open_part(parts[0])
     streams: list[Stream] = []
@@ -141,7 +141,7 @@ def open_stream(data: bytes, kind: str) -> Stream:
             continue
         streams.append(stream)
         _check_all(streams)
-    return join(streams, notes)
+    return join_streams(streams, notes)
 
 
 def _check_all(streams: Sequence[Stream]) -> None:
@@ -156,7 +156,7 @@ def _open_part(part: Part) -> Stream:
     try:
         stream = _open(part.data, part.kind) if part.counted is None else _open_counted(part)
     except NotAudioError:
-        repaired = leave_out(part.data, part.kind, _reads)
+        repaired = repair_file(part.data, part.kind, _reads)
         if repaired is None:
             if part.kind == "MP4" and not has_index(part.data):
                 raise NotAudioError(_UNFINISHED) from None
@@ -180,7 +180,7 @@ def _open_counted(part: Part) -> Stream:
     check_header(stream.rate_hz, stream.channels, counted)
     with contextlib.suppress(NotAudioError, DecoderMissingError):
         return _open_codecpod(part.data, part.kind)
-    return _open_soundfile(with_info(part.data, counted), part.kind)
+    return _open_soundfile(prepend_info_frame(part.data, counted), part.kind)
 
 
 def _open(data: bytes, kind: str) -> Stream:
@@ -285,7 +285,9 @@ def _resumed(stream: Stream, data: bytes) -> Stream:
             if position <= sample < stream.frames and tries:
                 tries -= 1
                 with contextlib.suppress(NotAudioError):
-                    rest = _open_soundfile(from_frame(data, at, stream.frames - sample), "FLAC")
+                    rest = _open_soundfile(
+                        resume_at_frame(data, at, stream.frames - sample), "FLAC"
+                    )
                     for block in rest.blocks():
                         sample += len(block)
                         yield block
@@ -328,7 +330,7 @@ def _open_codecpod(data: bytes, kind: str) -> Stream:
         if "no audio stream" in str(error):
             raise NotAudioError(
                 f"No sound was found in this {kind} file: it is a video without a sound track, or "
-                f"damaged. Give a recording in {READS}."
+                f"damaged. Give a recording in {SUPPORTED_FORMATS}."
             ) from error
         raise NotAudioError(_damaged(kind)) from error
     samples = sound.samples.reshape(-1, sound.channels)
@@ -380,8 +382,8 @@ def check_header(rate_hz: int, channels: int, frames: int | None) -> None:
         )
     if frames is not None and frames > MAX_DURATION_S * rate_hz:
         raise TooLongError(
-            f"The recording lasts {minutes(frames / rate_hz)} or more; at most "
-            f"{minutes(MAX_DURATION_S)} are read. Cut out the part with the voice."
+            f"The recording lasts {format_duration(frames / rate_hz)} or more; at most "
+            f"{format_duration(MAX_DURATION_S)} are read. Cut out the part with the voice."
         )
     if frames is not None and frames * channels > MAX_SAMPLES:
         raise TooLongError(
@@ -390,10 +392,10 @@ def check_header(rate_hz: int, channels: int, frames: int | None) -> None:
         )
 
 
-def join(streams: Sequence[Stream], notes: Sequence[str]) -> Stream:
+def join_streams(streams: Sequence[Stream], notes: Sequence[str]) -> Stream:
     """Return several recordings as one, at the rate and with the channels of the first."""
     first, n = streams[0], len(streams)
-    lengths = " and ".join(minutes(stream.duration_s) for stream in streams)
+    lengths = " and ".join(format_duration(stream.duration_s) for stream in streams)
     told = f" ({lengths})" if n < 5 else ""
     if n > 1:
         notes = [f"The file holds {n} recordings one after the other{told}; all were read.", *notes]
@@ -434,7 +436,7 @@ def _converted(stream: Stream, rate_hz: int, channels: int) -> Iterator[Samples]
             yield rest.reshape(-1, channels)
 
 
-def minutes(duration_s: float) -> str:
+def format_duration(duration_s: float) -> str:
     """Return a duration in words: the seconds of a short one, the minutes of a long one."""
     if duration_s < 100:
         return f"{duration_s:.3g} s"

@@ -47,7 +47,7 @@ def _spectral_noise(n: int, rng: Generator, tilt: float) -> Floats:
     return np.asarray(noise / np.sqrt(np.mean(noise**2)), np.float32)
 
 
-def add_at_ratio(samples: Floats, noise: Floats, ratio_db: float) -> Floats:
+def mix_at_snr(samples: Floats, noise: Floats, ratio_db: float) -> Floats:
     """The clip over a noise, the loudest 200 ms of the clip ``ratio_db`` above the noise's RMS."""
     power = np.sqrt(np.mean(noise.astype(np.float64) ** 2))
     if power == 0.0:
@@ -58,7 +58,7 @@ def add_at_ratio(samples: Floats, noise: Floats, ratio_db: float) -> Floats:
 
 def add_noise(samples: Floats, ratio_db: float, rng: Generator, tilt: float = 0.5) -> Floats:
     """The clip over steady noise, pink unless told otherwise."""
-    return add_at_ratio(samples, _spectral_noise(len(samples), rng, tilt), ratio_db)
+    return mix_at_snr(samples, _spectral_noise(len(samples), rng, tilt), ratio_db)
 
 
 def add_babble(samples: Floats, ratio_db: float, rng: Generator) -> Floats:
@@ -71,7 +71,7 @@ def add_babble(samples: Floats, ratio_db: float, rng: Generator) -> Floats:
     for _ in range(N_VOICES_OF_BABBLE):
         voice = change_speed(samples[::-1], rng.uniform(0.75, 1.3))
         total += np.roll(np.resize(voice, len(samples)), rng.integers(len(samples)))
-    return add_at_ratio(samples, total, ratio_db)
+    return mix_at_snr(samples, total, ratio_db)
 
 
 def reverberate(samples: Floats, decay_s: float, direct_db: float, rng: Generator) -> Floats:

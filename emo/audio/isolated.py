@@ -49,8 +49,9 @@ PROCESSES = min(4, os.cpu_count() or 1) + 1
 LOG = logging.getLogger("emo")
 
 _CODE = (
-    "from emo.audio.sandbox import enter_network_namespace; held = enter_network_namespace(); "
-    "from emo.audio.isolated import serve; serve(held)"
+    "from emo.audio.sandbox import enter_network_namespace as enter; "
+    "restrictions = enter(); "
+    "from emo.audio.isolated import serve; serve(restrictions)"
 )
 _KEPT = ("PATH", "LD_LIBRARY_PATH", "SYSTEMROOT", "TMP", "TEMP", "LANG", "TZ")
 _ASKED = struct.Struct("<IIQ")  # bytes of the name, of the channel's, and of the recording
@@ -72,12 +73,13 @@ _TYPES = {
 # --- The process that reads ----------------------------------------------------------------------
 
 
-def serve(held: list[str]) -> None:
+def serve(restrictions: list[str]) -> None:
     """Nothing; answers until the pipe that asks is closed.  Runs in a process of its own."""
     asks, answers = _take_pipes()
     _warm_up()
-    held += sandbox.restrict_process(DECODE_MEMORY_BYTES, max(asks.fileno(), answers.fileno()))
-    _send(answers, {"held": held}, _NOTHING)
+    highest_descriptor = max(asks.fileno(), answers.fileno())
+    restrictions += sandbox.restrict_process(DECODE_MEMORY_BYTES, highest_descriptor)
+    _send(answers, {"restrictions": restrictions}, _NOTHING)
     while head := asks.read(_ASKED.size):
         sizes = _ASKED.unpack(head)
         name, channel, data = (asks.read(size) for size in sizes)
@@ -151,7 +153,7 @@ class _Reader:
     """A process that reads, and how many recordings it was given."""
 
     process: subprocess.Popen[bytes]
-    held: tuple[str, ...]
+    restrictions: tuple[str, ...]
     n_read: int = 0
 
     def ask(self, data: bytes, name: str, channel: str) -> Clip:
@@ -333,15 +335,15 @@ class IsolatedDecoder:
             else:
                 self._replace(reader)
 
-    def held(self) -> dict[int, tuple[str, ...]]:
+    def restrictions(self) -> dict[int, tuple[str, ...]]:
         """By process id, what each process that reads has given up."""
         with self._lock:
-            return {reader.process.pid: reader.held for reader in self._all}
+            return {reader.process.pid: reader.restrictions for reader in self._all}
 
-    def missing(self) -> dict[str, int]:
+    def missing_restrictions(self) -> dict[str, int]:
         """Return by restriction the number of running processes that could not be held to it."""
-        lists = [sandbox.missing(held) for held in self.held().values()]
-        return {name: sum(name in one for one in lists) for name in sandbox.RESTRICTIONS}
+        missing = [sandbox.missing_restrictions(names) for names in self.restrictions().values()]
+        return {name: sum(name in names for names in missing) for name in sandbox.RESTRICTIONS}
 
     def stop(self) -> None:
         """Nothing; ends the processes, which start again when they are needed."""
@@ -392,7 +394,7 @@ class IsolatedDecoder:
             if wanted:
                 self._all.add(reader)
         if wanted:
-            _note_missing(sandbox.missing(reader.held))
+            _note_missing(sandbox.missing_restrictions(reader.restrictions))
             ready.put(reader)
         else:
             reader.end()
@@ -426,15 +428,15 @@ def _start_reader() -> _Reader:
     reader = _Reader(process, ())
     try:
         with _in_time(process, DECODE_WALL_S):
-            hello, _ = _receive(process)
+            greeting, _ = _receive(process)
     except BaseException:
         reader.end()
         raise
-    return _Reader(process, tuple(hello["held"]))
+    return _Reader(process, tuple(greeting["restrictions"]))
 
 
 @functools.cache
-def shared() -> IsolatedDecoder:
+def shared_decoder() -> IsolatedDecoder:
     """The decoder of this process, for all its sessions; its processes end with it."""
     decoder = IsolatedDecoder()
     atexit.register(decoder.stop)

@@ -1,6 +1,6 @@
 """The limits of a recording in words, for the page, the command line and the README."""
 
-from emo.audio.containers.formats import READS
+from emo.audio.containers.formats import SUPPORTED_FORMATS
 from emo.audio.limits import (
     DECODE_CPU_S,
     DECODE_MEMORY_BYTES,
@@ -14,7 +14,7 @@ from emo.audio.limits import (
 from emo.formatting import NBSP
 
 ALL_LIMITS = (
-    f"{READS}; up to {MAX_BYTES // 2**20}{NBSP}MB, {MIN_DURATION_S:g} seconds to "
+    f"{SUPPORTED_FORMATS}; up to {MAX_BYTES // 2**20}{NBSP}MB, {MIN_DURATION_S:g} seconds to "
     f"{MAX_DURATION_S / 60:g} minutes once unpacked, {MIN_RATE_HZ / 1000:g} to "
     f"{MAX_RATE_HZ / 1000:g}{NBSP}kHz, 1 to {MAX_CHANNELS} channels."
 )

@@ -43,14 +43,14 @@ def enter_network_namespace() -> list[str]:
     no rights to get more.  Where the system forbids namespaces, the filter of
     :func:`restrict_process` still lets no socket be made.
     """
-    held = []
+    restrictions = []
     if sys.platform == "linux":
         c = ctypes.CDLL(None, use_errno=True)
         if c.unshare(_NEW_USER | _NEW_NETWORK | _NEW_IPC) == 0:
-            held.append("network namespace")
+            restrictions.append("network namespace")
         if c.prctl(_NO_NEW_PRIVILEGES, 1, 0, 0, 0) == 0:
-            held.append("no new privileges")
-    return held
+            restrictions.append("no new privileges")
+    return restrictions
 
 
 def restrict_process(memory_bytes: int, highest_descriptor: int) -> list[str]:
@@ -77,28 +77,28 @@ def restrict_process(memory_bytes: int, highest_descriptor: int) -> list[str]:
         "processes": (getattr(resource, "RLIMIT_NPROC", None), 0),
         "memory": (resource.RLIMIT_AS if taken else None, taken + memory_bytes),
     }
-    held = []
+    restrictions = []
     for name, (which, limit) in limits.items():
         if which is not None:
             with contextlib.suppress(OSError, ValueError):
                 resource.setrlimit(which, (limit, limit))
-                held.append(name)
-    if "descriptors" in held:
+                restrictions.append(name)
+    if "descriptors" in restrictions:
         with contextlib.suppress(OSError):
             while True:  # a gap below the highest would still be given
                 os.dup(0)
     if sys.platform == "linux":
         if ctypes.CDLL(None, use_errno=True).prctl(_SET_DUMPABLE, 0, 0, 0, 0) == 0:
-            held.append("not dumpable")  # nor may others of the same account look into it
-        if seccomp.filter_calls():
-            held.append("system calls")
-    return held
+            restrictions.append("not dumpable")  # nor may others of the same account look into it
+        if seccomp.restrict_system_calls():
+            restrictions.append("system calls")
+    return restrictions
 
 
-def missing(held: Iterable[str]) -> tuple[str, ...]:
+def missing_restrictions(restrictions: Iterable[str]) -> tuple[str, ...]:
     """Return the restrictions that the system did not hold, in the order of all."""
-    there = set(held)
-    return tuple(name for name in RESTRICTIONS if name not in there)
+    present = set(restrictions)
+    return tuple(name for name in RESTRICTIONS if name not in present)
 
 
 def limit_computing(seconds: float) -> None:

@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 ALLOW = 0x7FFF_0000
-REFUSE = 0x0005_0000 | 1
+DENY = 0x0005_0000 | 1
 """The call is not made and fails with ``EPERM``."""
 KILL = 0x8000_0000
 """The whole process ends by ``SIGSYS``."""
@@ -123,14 +123,14 @@ def build_program(machine: Machine) -> bytes:
             (_IF_EQUAL, 0, 4, number),
             (_LOAD, 0, 0, _THIRD),  # the bits of protection are in its lower half
             (_IF_ANY_BIT, 0, 1, _EXECUTABLE),
-            (_RETURN, 0, 0, REFUSE),
+            (_RETURN, 0, 0, DENY),
             (_RETURN, 0, 0, ALLOW),
         ]
-    steps.append((_RETURN, 0, 0, REFUSE))
-    return join(steps)
+    steps.append((_RETURN, 0, 0, DENY))
+    return pack_instructions(steps)
 
 
-def join(steps: Iterable[tuple[int, int, int, int]]) -> bytes:
+def pack_instructions(steps: Iterable[tuple[int, int, int, int]]) -> bytes:
     """Return instructions (code, steps over if true, if false, operand) as the kernel reads them.
 
     A load reads the low half of a 64-bit argument, which comes first: both machines are
@@ -139,7 +139,7 @@ def join(steps: Iterable[tuple[int, int, int, int]]) -> bytes:
     return b"".join(_INSTRUCTION.pack(*step) for step in steps)
 
 
-def filter_calls() -> bool:
+def restrict_system_calls() -> bool:
     """Install the filter for all threads of this process; return whether the kernel took it.
 
     It cannot be taken back.  The process must have given up new privileges before.

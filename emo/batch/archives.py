@@ -13,7 +13,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from emo.audio.limits import MAX_BYTES
-from emo.batch.skips import HEAD_BYTES, HIDDEN, Skip, promises_sound, reason_to_skip
+from emo.batch.skips import HEAD_BYTES, HIDDEN, Skip, has_audio_extension, reason_to_skip
 from emo.system.lists import Readable
 
 ARCHIVES = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
@@ -133,7 +133,7 @@ def read_members(file: Readable, wanted: Wanted, skip: Skip, name: str) -> Itera
             content = archive.extractfile(member)
             assert content is not None  # it is a regular file
             head = b""
-            if not promises_sound(member.name):
+            if not has_audio_extension(member.name):
                 head = content.read(HEAD_BYTES)
                 if reason := reason_to_skip(head):
                     skip(full, reason)
@@ -160,7 +160,7 @@ def count_members(path: str, wanted: Wanted, name: str) -> None:
         for member in _each(archive):
             if _hidden_or_linked(member):
                 continue
-            if not promises_sound(member.name):
+            if not has_audio_extension(member.name):
                 content = archive.extractfile(member)
                 if content is None or reason_to_skip(content.read(HEAD_BYTES)):
                     continue

@@ -1,8 +1,7 @@
-"""Work shared among the machines of a Dask cluster.
+"""Run a batch on the machines of a Dask cluster.
 
-Dask itself hands what a dead worker had to another one, and gives up a group that has taken several
-workers with it; then each recording of the group is tried again alone.  Rows come back to this one
-process, which alone writes.
+Dask gives the group of a dead worker to another one, and reports a group that ended several
+workers; then each recording of the group is tried again alone.  Only this process writes rows.
 """
 
 import logging
@@ -12,33 +11,46 @@ from contextlib import ExitStack
 from itertools import islice
 from typing import Any
 
-from emo.batch.inputs import Source
-from emo.batch.pool import GiveUp, Task, Work
+from emo.batch.pool import CrashResult, Task, Work
 from emo.batch.rows import Result
+from emo.batch.sources import Source
 from emo.errors import EmoError
 
 LOCAL = "local"
-AHEAD = 2  # groups for each thread of the cluster: one in work, one waiting
-MAX_RETRIES = 256  # recordings that wait to be tried again, which is done when all else is
-JOIN_S = 60.0
-_LOOK_S = 5.0  # between looks at how many workers there are
+"""Address that stands for a cluster on this machine."""
+
+GROUPS_PER_THREAD = 2
+"""Groups for each thread of the cluster: one that it answers, and one that waits."""
+
+MAX_RETRIES = 256
+"""Recordings that wait for their second attempt, after which no new group is started."""
+
+WORKER_TIMEOUT_S = 60.0
+_POLL_S = 5.0  # between counts of the workers
 
 
 def run(
-    groups: Iterable[Sequence[Source]], work: Work, address: str, jobs: int, give_up: GiveUp
+    groups: Iterable[Sequence[Source]],
+    work: Work,
+    address: str,
+    jobs: int,
+    crash_result: CrashResult,
 ) -> Generator[list[Result], None, None]:
-    """What the groups gave, in the order in which they are ready.
+    """Yield the rows of groups in the order in which they are ready.
 
     Parameters
     ----------
     groups
-        Taken as the cluster needs them.
+        Recordings, read as the cluster needs them.
     work
-        Must be found by its name on every worker.
+        Function that every worker can import by its name.
     address
-        Of the scheduler, as in ``tcp://10.0.0.1:8786``; ``local`` for a cluster on this machine.
+        Address of the scheduler, such as ``tcp://10.0.0.1:8786``; ``local`` for a cluster on this
+        machine.
     jobs
-        Workers of a local cluster.
+        Number of workers of a local cluster.
+    crash_result
+        Row of a recording that ended workers when it was tried alone.
 
     Raises
     ------
@@ -48,7 +60,7 @@ def run(
     distributed = _distributed()
     with ExitStack() as stack:
         client = stack.enter_context(_connect(distributed, address, jobs, stack))
-        yield from _gather(distributed, client, groups, work, give_up)
+        yield from _gather(distributed, client, groups, work, crash_result)
 
 
 def _distributed() -> Any:
@@ -63,7 +75,7 @@ def _distributed() -> Any:
 
 
 def _connect(distributed: Any, address: str, jobs: int, stack: ExitStack) -> Any:
-    """A client of a cluster that has a worker."""
+    """Return a client of a cluster that has at least one worker."""
     where: Any = address
     if address == LOCAL:
         where = stack.enter_context(
@@ -82,10 +94,12 @@ def _connect(distributed: Any, address: str, jobs: int, stack: ExitStack) -> Any
             "tcp://10.0.0.1:8786, or 'local'."
         ) from error
     try:
-        client.wait_for_workers(1, timeout=JOIN_S)
+        client.wait_for_workers(1, timeout=WORKER_TIMEOUT_S)
     except TimeoutError:
         client.close()
-        raise EmoError(f"The cluster at {address} has had no worker for {JOIN_S:.0f} s.") from None
+        raise EmoError(
+            f"The cluster at {address} has had no worker for {WORKER_TIMEOUT_S:.0f} s."
+        ) from None
     return client
 
 
@@ -94,44 +108,45 @@ def _gather(
     client: Any,
     groups: Iterable[Sequence[Source]],
     work: Work,
-    give_up: GiveUp,
+    crash_result: CrashResult,
 ) -> Generator[list[Result], None, None]:
     tasks = (Task(group) for group in groups)
-    again: list[Task] = []
-    handed_out: dict[str, Task] = {}
-    finished = distributed.as_completed(loop=client.loop)
-    room, looked_s, ended = 0, -_LOOK_S, False
+    retries: list[Task] = []
+    submitted: dict[str, Task] = {}
+    completed = distributed.as_completed(loop=client.loop)
+    max_tasks, polled_s, ended = 0, -_POLL_S, False
     while True:
-        if time.monotonic() - looked_s > _LOOK_S:  # workers come and go
-            room, looked_s = AHEAD * max(1, sum(client.nthreads().values())), time.monotonic()
-        given: list[Task] = []
-        if not ended and len(again) < MAX_RETRIES:
-            free = max(0, room - len(handed_out))
-            given = list(islice(tasks, free))
-            ended = len(given) < free
-        if again and not given and not handed_out:  # alone, or it would pay for another's death
-            given = [again.pop()]
-        for task in given:
-            future = client.submit(work, task.items, pure=False)
-            handed_out[future.key] = task
-            finished.add(future)
-        if not handed_out:
+        if time.monotonic() - polled_s > _POLL_S:  # workers come and go
+            n_threads = max(1, sum(client.nthreads().values()))
+            max_tasks, polled_s = GROUPS_PER_THREAD * n_threads, time.monotonic()
+        next_tasks: list[Task] = []
+        if not ended and len(retries) < MAX_RETRIES:
+            n_free = max(0, max_tasks - len(submitted))
+            next_tasks = list(islice(tasks, n_free))
+            ended = len(next_tasks) < n_free
+        if retries and not next_tasks and not submitted:  # alone: no other group dies with it
+            next_tasks = [retries.pop()]
+        for task in next_tasks:
+            future = client.submit(work, task.sources, pure=False)
+            submitted[future.key] = task
+            completed.add(future)
+        if not submitted:
             return
-        future = next(finished)
-        task = handed_out.pop(future.key)
-        found, reason = _outcome(distributed, future)
-        if found is not None:
-            yield found
-        elif task.again:
-            yield [give_up(task.items[0], reason)]
+        future = next(completed)
+        task = submitted.pop(future.key)
+        results, reason = _outcome(distributed, future)
+        if results is not None:
+            yield results
+        elif task.is_retry:
+            yield [crash_result(task.sources[0], reason)]
         else:
-            again += [Task((item,), again=True) for item in task.items]
+            retries += task.split()
 
 
 def _outcome(distributed: Any, future: Any) -> tuple[list[Result] | None, str]:
-    """The rows; or none, and how the workers ended that had the group."""
+    """Return the rows of a group; or None, and how the workers ended that had it."""
     try:
-        return future.result(), ""  # a worker that dies before it was fetched does it once more
+        return future.result(), ""  # computed again if its worker dies before this
     except distributed.KilledWorker:
         return None, "The workers that read this file died, one after the other"
     except EmoError:
@@ -141,8 +156,8 @@ def _outcome(distributed: Any, future: Any) -> tuple[list[Result] | None, str]:
             f"A worker of the cluster cannot import Emo ({error}). Put this checkout and the "
             "packages of requirements-app.txt on every worker, and the checkout on its PYTHONPATH."
         ) from error
-    except Exception as error:  # cancelled, as all are when the scheduler goes
+    except Exception as error:  # cancelled, as all are when the scheduler stops
         raise EmoError(
             f"The cluster was lost ({type(error).__name__}: {error}). Run the same command again "
-            "to go on."
+            "to continue."
         ) from error

@@ -1,8 +1,8 @@
-"""Work shared among processes of this machine, any of which may die without stopping the rest.
+"""Run a batch in worker processes of this machine; a worker that dies does not stop the others.
 
-A decoder may crash on a damaged file, or the system may end a process for want of memory.  What the
-process had is then tried again, each recording alone; one that takes a process with it once more is
-given up.  ``concurrent.futures`` would drop all that was handed out.
+A decoder may crash on a damaged file, or the system may kill a process that needs too much memory.
+The recordings of that process are then tried again, each alone; one that ends a process a second
+time gets a row that says so.  ``concurrent.futures`` would lose all work handed out.
 """
 
 import queue
@@ -16,78 +16,94 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from typing import Any
 
-from emo.batch.inputs import Source
 from emo.batch.rows import Result
+from emo.batch.sources import Source
 from emo.errors import EmoError
 from emo.system.spawn import WorkerContext
 
 Work = Callable[[Sequence[Source]], list[Result]]
-"""What is to be done with some recordings; of none, whatever has to be done before."""
+"""Function that answers recordings; called with none, it loads what it needs."""
 
-GiveUp = Callable[[Source, str], Result]
-"""The row of a recording that takes its process with it, from the reason."""
+CrashResult = Callable[[Source, str], Result]
+"""Function of a recording that ends its process, and of the reason, which returns its row."""
 
-LIMIT_S = 120.0
-"""For each recording: what takes longer is held to be stuck, and its process is ended."""
+TIMEOUT_S = 120.0
+"""Seconds for each recording of a group; after them its process is ended as stuck."""
 
-_FALSE_STARTS = 3
-_LOOK_S, _REST_S = 0.02, 0.5  # between looks, while there is and is not a free process
+_MAX_FAILED_STARTS = 3
+_BUSY_POLL_S, _POLL_S = 0.02, 0.5  # with a free process, and without one
 
 
 @dataclass(frozen=True)
 class Task:
-    """Some recordings for one process; whether they are tried again, each alone."""
+    """Recordings for one process.
 
-    items: Sequence[Source]
-    again: bool = False
+    Attributes
+    ----------
+    sources : sequence of Source
+        Recordings, in the order of their rows.
+    is_retry : bool
+        Whether this is the second attempt, at one recording alone.
+    """
+
+    sources: Sequence[Source]
+    is_retry: bool = False
+
+    def split(self) -> "list[Task]":
+        """Return a second attempt for each recording."""
+        return [Task((source,), is_retry=True) for source in self.sources]
 
 
 def run(
     groups: Iterable[Sequence[Source]],
     work: Work,
     jobs: int,
-    give_up: GiveUp,
-    limit_s: float = LIMIT_S,
+    crash_result: CrashResult,
+    timeout_s: float = TIMEOUT_S,
 ) -> Generator[list[Result], None, None]:
-    """What the groups gave, in the order in which they are ready; now and then nothing.
+    """Yield the rows of groups in the order in which they are ready; sometimes an empty list.
 
     Parameters
     ----------
     groups
-        Taken a few ahead, in a thread.
+        Recordings; a thread reads a few groups ahead.
     work
-        Must be found by its name in a fresh process.  An ``EmoError`` from it stops the run.
+        Function that a new process can import by its name.  An ``EmoError`` from it stops the run.
     jobs
-        How many processes.
+        Number of processes.
+    crash_result
+        Row of a recording that ended two processes.
+    timeout_s
+        Seconds for each recording of a group.
     """
     feeder = _Feeder(groups, jobs)
-    crew = _Crew(work, jobs, limit_s)
-    again: deque[Task] = deque()
+    pool = _Pool(work, jobs, timeout_s)
+    retries: deque[Task] = deque()
     try:
         while True:
-            for worker in crew.free():
-                task = again.popleft() if again else feeder.take()
+            for worker in pool.free():
+                task = retries.popleft() if retries else feeder.take()
                 if task is None:
                     break
-                worker.give(task)
-            if not again and feeder.ended and not crew.busy():
+                worker.start(task)
+            if not retries and feeder.ended and not pool.busy():
                 return
-            found: list[Result] = []
-            for task, outcome in crew.outcomes(hurry=not feeder.ended):
+            results: list[Result] = []
+            for task, outcome in pool.outcomes(has_more=not feeder.ended):
                 if isinstance(outcome, list):
-                    found += outcome
-                elif task.again:
-                    found.append(give_up(task.items[0], outcome))
+                    results += outcome
+                elif task.is_retry:
+                    results.append(crash_result(task.sources[0], outcome))
                 else:
-                    again += [Task((item,), again=True) for item in task.items]
-            yield found
+                    retries += task.split()
+            yield results
     finally:
         feeder.stop()
-        crew.stop()
+        pool.stop()
 
 
 class _Feeder:
-    """Groups that a thread takes from an iterator, some ahead."""
+    """Thread that reads groups ahead from an iterator."""
 
     def __init__(self, groups: Iterable[Sequence[Source]], ahead: int) -> None:
         self.ended = False
@@ -97,15 +113,15 @@ class _Feeder:
         threading.Thread(target=self._fill, daemon=True).start()
 
     def take(self) -> Task | None:
-        """The next task; None where there is none yet, or none any more."""
+        """Return the next task; None where none is ready, or none is left."""
         try:
-            found = None if self.ended else self._ready.get_nowait()
+            task = None if self.ended else self._ready.get_nowait()
         except queue.Empty:
             return None
-        if isinstance(found, BaseException):
-            raise found
-        self.ended = found is None
-        return found
+        if isinstance(task, BaseException):
+            raise task
+        self.ended = task is None
+        return task
 
     def stop(self) -> None:
         self._stopped.set()
@@ -117,41 +133,42 @@ class _Feeder:
                 if self._stopped.is_set():
                     return
             self._put(None)
-        except BaseException as error:  # raised again where the groups are asked for
+        except BaseException as error:  # raised by ``take``
             self._put(error)
 
-    def _put(self, found: Task | BaseException | None) -> None:
+    def _put(self, task: Task | BaseException | None) -> None:
         while not self._stopped.is_set():
             with suppress(queue.Full):
-                self._ready.put(found, timeout=_REST_S)
+                self._ready.put(task, timeout=_POLL_S)
                 return
 
 
 class _Worker:
-    """A process, the pipe to it, and what it is at; it starts with what comes before all work."""
+    """A process, the pipe to it, and its task; it loads what it needs before the first one."""
 
     def __init__(self, work: Work) -> None:
         context = WorkerContext()
-        self.connection, theirs = context.Pipe()
-        self.process = context.Process(target=_serve, args=(theirs, work), daemon=True)
+        self.connection, remote = context.Pipe()
+        self.process = context.Process(target=_serve, args=(remote, work), daemon=True)
         self.process.start()
-        theirs.close()
+        remote.close()
         self.task: Task | None = None
         self.ready = False
-        self.since_s = time.monotonic()
+        self.started_s = time.monotonic()
 
-    def give(self, task: Task) -> None:
-        self.task, self.since_s = task, time.monotonic()
-        with suppress(OSError):  # it is dead, which is seen when it is asked for the outcome
-            self.connection.send(task.items)
+    def start(self, task: Task) -> None:
+        """Send a task to the process."""
+        self.task, self.started_s = task, time.monotonic()
+        with suppress(OSError):  # the process is dead: ``receive`` finds that out
+            self.connection.send(task.sources)
 
     def receive(self) -> Any:
-        """What the process sent, or the sentence that says how it ended."""
+        """Return what the process sent, or the sentence that says how it ended."""
         try:
             return self.connection.recv()
         except (EOFError, OSError):
             self.process.join()
-            return _ended(self.process.exitcode or 0)
+            return _describe_exit(self.process.exitcode or 0)
 
     def end(self) -> None:
         self.process.kill()
@@ -160,33 +177,33 @@ class _Worker:
 
 
 def _serve(connection: Connection, work: Work) -> None:
-    """Nothing; does what it is sent until the other end is closed, as it is when that dies."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the process that handed out the work decides
-    items: Sequence[Source] = ()
+    """Answer the recordings that come through a pipe, until its other end is closed."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent process ends its workers
+    sources: Sequence[Source] = ()
     while True:
         try:
-            outcome: list[Result] | EmoError = work(items)
+            outcome: list[Result] | EmoError = work(sources)
         except EmoError as error:
             outcome = error
         try:
             connection.send(outcome)
-            items = connection.recv()
+            sources = connection.recv()
         except (EOFError, OSError):
             return
 
 
-def _ended(exit_code: int) -> str:
+def _describe_exit(exit_code: int) -> str:
     how = f"by signal {-exit_code}" if exit_code < 0 else f"with status {exit_code}"
     return f"The process that read this file ended {how}"
 
 
-class _Crew:
+class _Pool:
     """The workers; one that ends is replaced."""
 
-    def __init__(self, work: Work, jobs: int, limit_s: float) -> None:
+    def __init__(self, work: Work, jobs: int, timeout_s: float) -> None:
         self._work = work
-        self._limit_s = limit_s
-        self._false_starts = 0
+        self._timeout_s = timeout_s
+        self._failed_starts = 0
         self._workers = [_Worker(work) for _ in range(jobs)]
 
     def free(self) -> list[_Worker]:
@@ -195,22 +212,29 @@ class _Crew:
     def busy(self) -> bool:
         return any(w.task is not None for w in self._workers)
 
-    def outcomes(self, hurry: bool) -> Iterator[tuple[Task, list[Result] | str]]:
-        """What became of tasks, after a short wait: rows, or how the process that had it ended."""
-        pause_s = _LOOK_S if hurry and self.free() else _REST_S
-        ready = wait([w.connection for w in self._workers], pause_s)
+    def outcomes(self, has_more: bool) -> Iterator[tuple[Task, list[Result] | str]]:
+        """Yield tasks that ended, after a short wait, each with its rows or why its process ended.
+
+        Parameters
+        ----------
+        has_more
+            Whether more groups may come, so that a free worker must not wait long.
+        """
+        timeout_s = _BUSY_POLL_S if has_more and self.free() else _POLL_S
+        ready = wait([w.connection for w in self._workers], timeout_s)
         for worker in list(self._workers):
             task, outcome = worker.task, None
+            timeout_s = self._timeout_s * len(task.sources) if task else 0.0
             if worker.connection in ready:
                 outcome = worker.receive()
-            elif task and time.monotonic() - worker.since_s > self._limit_s * len(task.items):
-                outcome = f"No answer came within {self._limit_s * len(task.items):,.0f} s"
+            elif task and time.monotonic() - worker.started_s > timeout_s:
+                outcome = f"No answer came within {timeout_s:,.0f} s"
             if isinstance(outcome, EmoError):
                 raise outcome
             if isinstance(outcome, str):
                 self._replace(worker, outcome)
             elif outcome is not None:
-                worker.ready, worker.task, self._false_starts = True, None, 0
+                worker.ready, worker.task, self._failed_starts = True, None, 0
             if task and outcome is not None:
                 yield task, outcome
 
@@ -220,7 +244,9 @@ class _Crew:
 
     def _replace(self, worker: _Worker, how: str) -> None:
         worker.end()
-        self._false_starts += not worker.ready
-        if self._false_starts >= _FALSE_STARTS:
-            raise EmoError(f"{how}, before any was read: the models cannot be loaded here.")
+        self._failed_starts += not worker.ready
+        if self._failed_starts >= _MAX_FAILED_STARTS:
+            raise EmoError(
+                f"{how}, before any recording was read: the models cannot be loaded here."
+            )
         self._workers[self._workers.index(worker)] = _Worker(self._work)

@@ -10,7 +10,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from emo.audio.channels import MIX, name_with, names_of
+from emo.audio.channels import MIX, channel_names, name_with_channel
 from emo.audio.clip import Clip
 from emo.features.quality import Quality
 from emo.inference.export import in_a_cell
@@ -23,7 +23,7 @@ ROWS_FORMAT = 2
 """Version of the rows and columns; raise it when one is added, renamed or changes its meaning."""
 
 DECIMALS = 7  # of probabilities: the paths through the code agree to 1e-6
-AT_ONCE = 1000  # rows in memory while they are written anew
+ROWS_PER_WRITE = 1000  # rows in memory while they are written anew
 
 Row = dict[str, Any]
 
@@ -71,7 +71,7 @@ class Channel:
         return named | ({"channels": self.count} if self.count else {})
 
 
-ALL = Channel()
+MIXED = Channel()
 """The mix."""
 
 
@@ -84,7 +84,9 @@ class Result:
     lines: bytes
 
 
-def answered(name: str, run: str, clip: Clip, found: Prediction, channel: Channel = ALL) -> Result:
+def prediction_result(
+    name: str, run: str, clip: Clip, found: Prediction, channel: Channel = MIXED
+) -> Result:
     """The row of a clip: the object that ``predict`` prints, the vote's answer before all.
 
     Where a classifier gave no numbers the row has its fault beside the others' answers.
@@ -96,7 +98,9 @@ def answered(name: str, run: str, clip: Clip, found: Prediction, channel: Channe
     return Result(name, bool(faults), _lines([head | row | {"sha256": clip.sha256} | error]))
 
 
-def followed(name: str, run: str, clip: Clip, timeline: Timeline, channel: Channel = ALL) -> Result:
+def timeline_result(
+    name: str, run: str, clip: Clip, timeline: Timeline, channel: Channel = MIXED
+) -> Result:
     """The rows of a long recording, one a window; without speech one row that has no answer."""
     shared = timeline.to_dict() | {"sha256": clip.sha256}
     spans = shared.pop("windows")
@@ -116,32 +120,32 @@ def followed(name: str, run: str, clip: Clip, timeline: Timeline, channel: Chann
     return Result(name, bool(error), _lines([row | error for row in rows]))
 
 
-def refused(name: str, run: str, reason: str, channel: Channel = ALL) -> Result:
+def error_result(name: str, run: str, reason: str, channel: Channel = MIXED) -> Result:
     """The row of a recording that could not be read."""
     return Result(name, True, _lines([_head(name, run, channel) | {"error": reason}]))
 
 
-def joined(name: str, parts: Sequence[Result]) -> Result:
+def join_results(name: str, parts: Sequence[Result]) -> Result:
     """The rows of all channels of a recording."""
     return Result(name, any(part.failed for part in parts), b"".join(part.lines for part in parts))
 
 
 def _head(name: str, run: str, channel: Channel) -> Row:
-    head: Row = {"path": name_with(name, channel.name), "run": run, "format": ROWS_FORMAT}
+    head: Row = {"path": name_with_channel(name, channel.name), "run": run, "format": ROWS_FORMAT}
     return head | channel.to_dict()
 
 
-def is_last(row: Row) -> bool:
+def is_last_row(row: Row) -> bool:
     """Whether a row is the last of its recording."""
-    channels = names_of(row.get("channels", 0))
+    channels = channel_names(row.get("channels", 0))
     is_last_channel = not channels or row.get("channel") == channels[-1]
     return is_last_channel and row.get("window", 0) == row.get("windows", 0)
 
 
-def recording_of(row: Row) -> str:
+def recording_name(row: Row) -> str:
     """The name of the recording that a row belongs to, without its channel."""
     path: str = row["path"]
-    return path.removesuffix(name_with("", row["channel"])) if "channel" in row else path
+    return path.removesuffix(name_with_channel("", row["channel"])) if "channel" in row else path
 
 
 def _lines(rows: Sequence[Row]) -> bytes:
@@ -224,13 +228,13 @@ def write_parquet(source: Path, target: Path) -> None:
     schema = pa.schema([(name, types[kind]) for name, kind in COLUMNS.items()])
     rows = read_rows(source)
     with parquet.ParquetWriter(target, schema, compression="zstd") as writer:
-        while some := [flatten(row) for row in islice(rows, AT_ONCE)]:
+        while some := [flatten(row) for row in islice(rows, ROWS_PER_WRITE)]:
             for row in some:  # Parquet has UTF-8 alone
                 row["path"] = row["path"].encode("utf-8", "backslashreplace").decode()
             writer.write_table(pa.Table.from_pylist(some, schema))
 
 
-def convert(source: Path, target: Path, write: Callable[[Path, Path], None]) -> None:
+def convert_rows(source: Path, target: Path, write: Callable[[Path, Path], None]) -> None:
     """Nothing; writes the target whole or not at all, and then removes the source."""
     partial = target.with_name(f"{target.name}.partial")
     check_output(partial)

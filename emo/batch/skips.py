@@ -1,4 +1,4 @@
-"""Files that are passed over on the way: decided by their content, counted by reason, and named."""
+"""Decide by their content which files are no recordings; count them by reason and report them."""
 
 import csv
 import io
@@ -9,25 +9,25 @@ from pathlib import Path, PurePosixPath
 from types import TracebackType
 from typing import BinaryIO
 
-from emo.audio.containers.formats import named_kind, sniff
+from emo.audio.containers.formats import format_from_name, sniff
 from emo.errors import NotAudioError
 from emo.inference.export import in_a_cell
 from emo.system.files import check_output, naming
 
 HEAD_BYTES = 4096
-"""How much of a file is read to tell what it is."""
+"""Bytes of a file from which its format is recognised."""
 
 REPORTS = (".csv", ".jsonl")
-"""Endings of a report."""
+"""Extensions of a report."""
 
-PASSED_OVER, NOT_READ = "passed over", "not read"
+SKIPPED, NOT_READ = "skipped", "not read"
 HIDDEN = "hidden"
 ARCHIVE = "a tar archive"
 
 Skip = Callable[[str, str], None]
-"""Takes the name of a file that is passed over, and the reason."""
+"""Function of the name of a file that is skipped, and of the reason."""
 
-_SOUND_ENDINGS = frozenset(
+_AUDIO_EXTENSIONS = frozenset(
     f".{name}"
     for names in (
         "3g2 3ga 3gpp 3gpp2 ac3 ape asf avi awb ds2 dss dts eac3 flv gsm m2a m4p m4r m4v mp1 mp2",
@@ -36,21 +36,22 @@ _SOUND_ENDINGS = frozenset(
     )
     for name in names.split()
 )
-"""Endings of sound beside those of ``formats.named_kind``, whether it is read or not."""
+"""Extensions of sound beside those of ``formats.format_from_name``, readable or not."""
 
-_TAR_MAGIC, _TAR_MAGIC_AT = b"ustar", 257
+_TAR_MAGIC, _TAR_MAGIC_OFFSET = b"ustar", 257
 
 
-def promises_sound(name: str) -> bool:
-    """Return whether a file of this name has to be read, or else reported as not readable."""
-    return named_kind(name) is not None or PurePosixPath(name).suffix.lower() in _SOUND_ENDINGS
+def has_audio_extension(name: str) -> bool:
+    """Return whether a name has an extension of sound, so that its file gets a row in any case."""
+    extension = PurePosixPath(name).suffix.lower()
+    return format_from_name(name) is not None or extension in _AUDIO_EXTENSIONS
 
 
 def reason_to_skip(head: bytes) -> str:
-    """Return what a file with these first bytes is instead of a recording, "" for a recording."""
+    """Return what a file with these first bytes is instead of a recording; "" for a recording."""
     if not head:
         return "an empty file"
-    if head[_TAR_MAGIC_AT:].startswith(_TAR_MAGIC):
+    if head[_TAR_MAGIC_OFFSET:].startswith(_TAR_MAGIC):
         return ARCHIVE
     try:
         sniff(head)
@@ -61,28 +62,28 @@ def reason_to_skip(head: bytes) -> str:
 
 
 def ignore(name: str, reason: str) -> None:
-    """Count nothing."""
+    """Ignore a skipped file."""
 
 
 class SkipLog:
-    """Names of files that gave no answer, counted by reason and written to a report if asked.
+    """Log of the files that got no answer: counted by reason, and listed in a report.
 
     Parameters
     ----------
     report
-        Where to write a line for each as it comes, CSV or JSON Lines by its ending.
+        File to write a line to for each, CSV or JSON Lines by its extension; None for no report.
     own
-        Files of this run itself, which are no news when they lie in the folder that is read.
+        Files that this run writes, which are not reported where they lie among its inputs.
 
     Attributes
     ----------
     reasons : Counter
-        How many were passed over, by reason.
+        Number of skipped files by reason.
     """
 
     def __init__(self, report: Path | None = None, own: tuple[Path, ...] = ()) -> None:
         self.reasons: Counter[str] = Counter()
-        self._seen: set[int] = set()  # a folder may be named twice
+        self._seen: set[int] = set()  # hashes of names: a folder may be named twice
         self._path = report
         self._own = {path.resolve() for path in (*own, *([report] if report else []))}
         self._file: BinaryIO | None = None
@@ -105,15 +106,15 @@ class SkipLog:
             self._file.close()
 
     def skip(self, name: str, reason: str) -> None:
-        """Count a file that was passed over, once."""
+        """Count a skipped file, once."""
         if hash(name) in self._seen or self._is_own(name):
             return
         self._seen.add(hash(name))
         self.reasons[reason] += 1
-        self.note(PASSED_OVER, name, reason)
+        self.note(SKIPPED, name, reason)
 
     def note(self, outcome: str, name: str, reason: str) -> None:
-        """Write a line of the report."""
+        """Write a line of the report; ``outcome`` is ``SKIPPED`` or ``NOT_READ``."""
         if self._file is None or self._path is None:
             return
         if self._path.suffix.lower() == ".csv":
@@ -126,12 +127,12 @@ class SkipLog:
             self._write(f"{json.dumps(row)}\n".encode())
 
     def summary(self) -> str:
-        """Return what was passed over in words, "" for nothing."""
+        """Return how many files were skipped, and for which reasons; "" for none."""
         total = sum(self.reasons.values())
         if not total:
             return ""
-        parts = ", ".join(f"{reason}: {count:,}" for reason, count in self.reasons.most_common())
-        return f"{total:,} file{'s' * (total != 1)} passed over ({parts})"
+        counts = ", ".join(f"{reason}: {count:,}" for reason, count in self.reasons.most_common())
+        return f"{total:,} file{'s' * (total != 1)} skipped ({counts})"
 
     def _is_own(self, name: str) -> bool:
         path = Path(name)
@@ -140,7 +141,7 @@ class SkipLog:
     def _write(self, line: bytes) -> None:
         assert self._file is not None
         assert self._path is not None
-        left = memoryview(line)
+        rest = memoryview(line)
         with naming(self._path):
-            while left:
-                left = left[self._file.write(left) :]
+            while rest:
+                rest = rest[self._file.write(rest) :]

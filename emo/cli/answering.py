@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
-from emo.audio.channels import EACH, MIX, name_with
+from emo.audio.channels import EACH, MIX, name_with_channel
 from emo.audio.limit_text import ALL_LIMITS
 from emo.audio.limits import MAX_BYTES
 from emo.classifiers.registry import CLASSIFIERS
@@ -50,7 +50,7 @@ def add_answering(commands: Commands) -> None:
     add_channel(predict)
     add_models(predict)
     _add_settings(predict)
-    predict.set_defaults(run=run_predict, parser=predict)
+    predict.set_defaults(run=predict_command, parser=predict)
 
     timeline = commands.add_parser("timeline", help="label the speech in a recording, as it goes")
     timeline.add_argument("path", metavar="FILE", help="an audio file, or - to read one")
@@ -60,14 +60,14 @@ def add_answering(commands: Commands) -> None:
     timeline.add_argument("--out", type=Path, metavar="FILE", help="write to this file")
     add_channel(timeline)
     add_models(timeline)
-    timeline.set_defaults(run=run_timeline)
+    timeline.set_defaults(run=timeline_command)
 
     explain = commands.add_parser("explain", help="say why the classifiers answer as they do")
     explain.add_argument("paths", nargs="+", metavar="FILE", help="audio files, or - to read one")
     explain.add_argument("--format", choices=("text", "json"), default="text")
     add_channel(explain)
     add_models(explain)
-    explain.set_defaults(run=run_explain)
+    explain.set_defaults(run=explain_command)
 
 
 def _add_settings(parser: argparse.ArgumentParser) -> None:
@@ -116,12 +116,12 @@ def _read(path: str) -> bytes:
     return read_standard_input(sys.stdin.buffer)
 
 
-def clips_of(path: str, options: argparse.Namespace) -> "list[tuple[str, Clip | AudioError]]":
+def load_clips(path: str, options: argparse.Namespace) -> "list[tuple[str, Clip | AudioError]]":
     """Return the clips of a path by name, one for each channel that was asked for.
 
     A recording that cannot be read is its error.
     """
-    from emo.audio.clip import decode, decode_each
+    from emo.audio.clip import decode, decode_channels
 
     title = STANDARD_INPUT_NAME if path == STANDARD_INPUT else path
     name = "" if path == STANDARD_INPUT else os.path.basename(path)
@@ -131,17 +131,17 @@ def clips_of(path: str, options: argparse.Namespace) -> "list[tuple[str, Clip | 
             raise AudioError(_folder_sentence(path, options))
         data = _read(path)
         if channel == EACH:
-            found = decode_each(data, name)
-            return [(name_with(title, one), clip) for one, clip in found.items()]
-        return [(name_with(title, channel), decode(data, name, channel))]
+            found = decode_channels(data, name)
+            return [(name_with_channel(title, one), clip) for one, clip in found.items()]
+        return [(name_with_channel(title, channel), decode(data, name, channel))]
     except AudioError as error:
-        return [(title if channel == EACH else name_with(title, channel), error)]
+        return [(title if channel == EACH else name_with_channel(title, channel), error)]
 
 
 def _folder_sentence(path: str, options: argparse.Namespace) -> str:
     """Return what to do with a folder: the very command that labels what is in it."""
     command = ["python", "-m", "emo", "batch", path, "--out", "answers.csv"]
-    command += ["--timeline"] if options.run is run_timeline else []
+    command += ["--timeline"] if options.run is timeline_command else []
     command += ["--channel", options.channel] if options.channel != MIX else []
     command += ["--models", str(options.models)] if options.models else []
     return f"This path is a folder. To label all that is in it, run: {shlex.join(command)}"
@@ -150,7 +150,7 @@ def _folder_sentence(path: str, options: argparse.Namespace) -> str:
 # --- predict, timeline, explain ------------------------------------------------------------------
 
 
-def run_predict(options: argparse.Namespace) -> int:
+def predict_command(options: argparse.Namespace) -> int:
     """Print the answers to recordings."""
     from emo.audio.alteration import Alteration
     from emo.inference.export import Row, write_csv, write_json, write_table
@@ -166,7 +166,7 @@ def run_predict(options: argparse.Namespace) -> int:
     _print_faults(models.faults)
     rows: list[Row] = []
     for path in options.paths:
-        for name, clip in clips_of(path, options):
+        for name, clip in load_clips(path, options):
             try:
                 if isinstance(clip, AudioError):
                     raise clip
@@ -188,14 +188,14 @@ def _print_faults(faults: Mapping[str, str]) -> None:
         print(f"emo: no answer of the {name}, the vote is without it: {fault}", file=sys.stderr)
 
 
-def run_timeline(options: argparse.Namespace) -> int:
+def timeline_command(options: argparse.Namespace) -> int:
     """Print, or write to a file, the answers to a recording as it goes on."""
     from emo.inference import export
     from emo.inference.predictor import load_usable
 
     models = load_usable(models_directory(options))
     _print_faults(models.faults)
-    clips = clips_of(options.path, options)
+    clips = load_clips(options.path, options)
     if options.out and options.out.exists() and _is_same(options.out, options.path):
         raise EmoError("--out names the recording itself, which would be lost; name another file.")
     faults = [f"{name}: {clip}" for name, clip in clips if isinstance(clip, AudioError)]
@@ -248,7 +248,7 @@ def _put(path: Path | None, text: str) -> None:
         write_text(path, text)
 
 
-def run_explain(options: argparse.Namespace) -> int:
+def explain_command(options: argparse.Namespace) -> int:
     """Print why the classifiers answer as they do."""
     from emo.inference.explanation import explain
     from emo.inference.export import Explained, write_json, write_text
@@ -257,7 +257,7 @@ def run_explain(options: argparse.Namespace) -> int:
     models = load_models(models_directory(options))
     rows: list[Explained] = []
     for path in options.paths:
-        for name, clip in clips_of(path, options):
+        for name, clip in load_clips(path, options):
             try:
                 if isinstance(clip, AudioError):
                     raise clip

@@ -44,7 +44,7 @@ def add_batch(commands: Commands) -> None:
     batch.add_argument("--dask", default="", metavar="ADDRESS", help="of a Dask cluster, or local")
     add_channel(batch)
     add_models(batch)
-    batch.set_defaults(run=run_batch, parser=batch)
+    batch.set_defaults(run=batch_command, parser=batch)
 
 
 def add_manifest(evaluate: argparse.ArgumentParser) -> None:
@@ -58,28 +58,30 @@ def add_manifest(evaluate: argparse.ArgumentParser) -> None:
     add_report(evaluate)
 
 
-def run_batch(options: argparse.Namespace) -> int:
+def batch_command(options: argparse.Namespace) -> int:
     """Label recordings into a file."""
     import signal
 
-    from emo.batch.run import FORMATS, make_run_config, rows_file, run_batch, summary
+    from emo.batch.labelling import make_run_config
+    from emo.batch.progress import format_summary
+    from emo.batch.run import FORMATS, rows_file, run_batch
     from emo.batch.skips import SkipLog
 
     if options.out.suffix.lower() not in FORMATS:
         options.parser.error(f"--out must end in {', '.join(FORMATS)}: {options.out}")
     rows = rows_file(options.out)
     _check_report(options, (options.out, rows))
-    recipe = make_run_config(models_directory(options), options.timeline, options.channel)
+    config = make_run_config(models_directory(options), options.timeline, options.channel)
     raise_interrupts()
     # What stops a service, and what a cluster sends first: as polite as Ctrl-C.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     partial = options.out.with_name(f"{options.out.name}.partial")
     try:
         with SkipLog(options.report, own=(options.out, rows, partial)) as skips:
-            tally = run_batch(
+            run_summary = run_batch(
                 options.inputs,
                 options.out,
-                recipe,
+                config,
                 options.jobs,
                 options.dask,
                 _standard_input(options),
@@ -90,8 +92,8 @@ def run_batch(options: argparse.Namespace) -> int:
         end_at_once()
         print("\nemo: stopped. To go on, run the same command again.", file=sys.stderr)
         return INTERRUPTED
-    print(summary(tally, options.out, skips), file=sys.stderr)
-    return FAILED if tally.failed else DONE
+    print(format_summary(run_summary, options.out, skips), file=sys.stderr)
+    return FAILED if run_summary.failed else DONE
 
 
 def _standard_input(options: argparse.Namespace) -> Iterable[str]:

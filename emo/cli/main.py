@@ -60,7 +60,7 @@ def _bound_jobs(options: argparse.Namespace) -> None:
     asked = getattr(options, "jobs", 0)
     if not asked:
         return
-    options.jobs = process.bound_jobs(asked)
+    options.jobs = process.limit_jobs(asked)
     if options.jobs < asked:
         print(
             f"emo: --jobs {asked:,} is more than this machine has use for; {options.jobs} "

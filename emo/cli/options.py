@@ -34,7 +34,7 @@ def add_channel(parser: argparse.ArgumentParser) -> None:
 def add_jobs(parser: argparse.ArgumentParser) -> None:
     """Add the option that says how many processes work."""
     parser.add_argument(
-        "--jobs", type=positive, default=os.cpu_count() or 1, help="worker processes"
+        "--jobs", type=positive_number, default=os.cpu_count() or 1, help="worker processes"
     )
 
 
@@ -48,16 +48,16 @@ def add_report(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def whole(text: str) -> int:
+def whole_number(text: str) -> int:
     """Return a number from 0 up; argparse makes a sentence of the error."""
     if not text.isdecimal() or len(text) > 18:
         raise argparse.ArgumentTypeError(f"{text[:40]} is not a whole number from 0 up")
     return int(text)
 
 
-def positive(text: str) -> int:
+def positive_number(text: str) -> int:
     """Return a number from 1 up."""
-    if whole(text) == 0:
+    if whole_number(text) == 0:
         raise argparse.ArgumentTypeError("0 is too few")
     return int(text)
 

@@ -96,7 +96,7 @@ def end_at_once() -> None:
     _handle(stop)
 
 
-def bound_jobs(jobs: int) -> int:
+def limit_jobs(jobs: int) -> int:
     """Return how many worker processes this machine has use for, at most as many as asked for."""
     most = JOBS_PER_CPU * (os.cpu_count() or 1)
     with suppress(AttributeError, ValueError, OSError):  # not on every system

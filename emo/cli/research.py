@@ -14,7 +14,7 @@ from emo.cli.options import (
     add_jobs,
     add_models,
     models_directory,
-    whole,
+    whole_number,
     write_report,
 )
 from emo.corpora.protocols import ALL_PROTOCOLS, LISTENERS, NON_SPEECH, PROTOCOLS, SPEAKERS
@@ -82,7 +82,9 @@ def add_describing(commands: Commands) -> None:
 def _add_data(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data", type=Path, help="folder of the corpora (default: $EMO_DATA)")
     add_jobs(parser)
-    parser.add_argument("--seed", type=whole, default=1, help="seed of the training (default: 1)")
+    parser.add_argument(
+        "--seed", type=whole_number, default=1, help="seed of the training (default: 1)"
+    )
 
 
 def _data_directory(options: argparse.Namespace) -> Path:

@@ -7,7 +7,7 @@ import textwrap
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TextIO
 
-from emo.audio.channels import channel_in
+from emo.audio.channels import parse_channel
 from emo.features.quality import quality_warnings
 from emo.formatting import MINUS, NBSP, clock
 from emo.inference.explanation import Explanation
@@ -188,7 +188,7 @@ def write_timelines(form: str, found: Sequence[tuple[str, Timeline]], out: TextI
         out.write("\n")
     elif form in ("srt", "vtt"):
         subtitles = [
-            (times, f"{channel_in(name)}: {text}")
+            (times, f"{parse_channel(name)}: {text}")
             for name, timeline in found
             for times, text in _subtitles(timeline)
         ]

@@ -8,7 +8,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from emo.app.analyse import link, text
-from emo.audio.alteration import LIMITS, NEUTRAL, Alteration
+from emo.audio.alteration import NEUTRAL, RANGES, Alteration
 from emo.audio.clip import Clip
 from emo.features.quality import OF_ALTERING, measure_quality
 from emo.inference import predictor
@@ -78,13 +78,13 @@ def test_what_cannot_be_altered_is_said_and_the_settings_stay(app: AppTest) -> N
 
 def test_every_choice_on_the_page_is_one_that_the_core_takes() -> None:
     for noise_db in link.NOISES_DB:
-        Alteration(noise_below_db=noise_db)
+        Alteration(snr_db=noise_db)
     for name, (low, high, _) in {
         "speed": link.SPEEDS,
         "pitch_semitones": link.SEMITONES,
         "gain_db": link.GAINS_DB,
     }.items():
-        least, most = LIMITS[name]
+        least, most = RANGES[name]
         assert least <= low < getattr(NEUTRAL, name) < high <= most
 
 

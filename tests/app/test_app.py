@@ -33,7 +33,7 @@ from tests.support.pages import ABOUT, ANALYSE, APP, COMPARE, MATRICES, check, h
 MUSIC = SpeechWarning("music", "This sounds like *music*, not like speech.")
 
 CRASHES = (
-    "import os, struct, sys; hello = b'{\"held\": []}'; "
+    "import os, struct, sys; hello = b'{\"restrictions\": []}'; "
     "os.write(1, struct.pack('<IQ', len(hello), 0) + hello); sys.stdin.buffer.read(12); os.abort()"
 )
 """A decoder that ends by a signal over whatever it is given."""
@@ -233,7 +233,7 @@ def test_bad_files_are_sentences_and_the_page_goes_on(app: AppTest) -> None:
 
 def test_the_page_goes_on_when_what_reads_uploads_is_killed(app: AppTest) -> None:
     upload(app, "first.wav", tone())
-    for pid in isolated.shared().held():
+    for pid in isolated.shared_decoder().restrictions():
         os.kill(pid, signal.SIGKILL)
     upload(app, "second.wav", tone(1.2))
     assert app.text[0].value.startswith("second.wav")
@@ -245,7 +245,7 @@ def test_a_crash_of_the_decoder_is_a_sentence(
 ) -> None:
     broken = isolated.IsolatedDecoder(1)
     monkeypatch.setattr(isolated, "_CODE", CRASHES)
-    monkeypatch.setattr(isolated, "shared", lambda: broken)
+    monkeypatch.setattr(isolated, "shared_decoder", lambda: broken)
     upload(app, "clip.wav", tone())
     assert "The decoder ended over this file" in common.escape_markdown(app.error[0].value).replace(
         "\\", ""

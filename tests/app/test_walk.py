@@ -118,7 +118,7 @@ def test_settings_named_in_a_notice_are_read_back() -> None:
         alteration.Alteration(speed=0.5, pitch_semitones=-12, gain_db=-30),
         alteration.Alteration(20, 1.35, 1, True, 6),
     ):
-        assert oracle.settings_in(alteration.notice(settings)) == settings
+        assert oracle.settings_in(alteration.alteration_warning(settings)) == settings
 
 
 def test_oracle_says_what_the_command_prints() -> None:

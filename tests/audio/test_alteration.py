@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from emo.audio import effects
 from emo.audio.activity import loudest_rms
 from emo.audio.alteration import (
-    LIMITS,
     NEUTRAL,
+    RANGES,
     Alteration,
     alter_clip,
     apply,
@@ -51,7 +51,7 @@ def test_neutral_settings_change_nothing():
     given_clip = clip(samples)
     assert apply(samples, NEUTRAL) is samples
     assert alter_clip(given_clip, Alteration()) is given_clip
-    assert NEUTRAL.words() == ()
+    assert NEUTRAL.phrases() == ()
 
 
 @pytest.mark.parametrize("frequency_hz", [130.0, 440.0, 1500.0])
@@ -103,7 +103,7 @@ def test_speed_moves_the_length_and_pitch_the_pitch():
 def test_noise_is_as_loud_as_asked_and_otherwise_the_same():
     samples = voice()
     strong, weak = (
-        apply(samples, Alteration(noise_below_db=db)).astype(np.float64) - samples for db in (5, 25)
+        apply(samples, Alteration(snr_db=db)).astype(np.float64) - samples for db in (5, 25)
     )
     np.testing.assert_allclose(strong, 10 * weak, atol=1e-6)
     ratio_db = 10 * np.log10(loudest_rms(samples) ** 2 / np.mean(strong**2))
@@ -123,9 +123,9 @@ def test_gain_is_a_gain_and_is_cut_off_at_full_scale():
     assert np.abs(apply(samples, Alteration(gain_db=40.0))).max() == 1.0
 
 
-@pytest.mark.parametrize("name", LIMITS)
+@pytest.mark.parametrize("name", RANGES)
 def test_numbers_beyond_the_limits_are_refused_in_words(name):
-    low, high = LIMITS[name]
+    low, high = RANGES[name]
     change: Any = replace
     for value in (low, high):
         change(NEUTRAL, **{name: value})
@@ -162,11 +162,11 @@ def test_what_cannot_be_judged_once_altered_is_refused():
 @given(
     st.builds(
         Alteration,
-        noise_below_db=st.none() | st.floats(*LIMITS["noise_below_db"]),
-        speed=st.floats(*LIMITS["speed"]),
-        pitch_semitones=st.floats(*LIMITS["pitch_semitones"]),
+        snr_db=st.none() | st.floats(*RANGES["snr_db"]),
+        speed=st.floats(*RANGES["speed"]),
+        pitch_semitones=st.floats(*RANGES["pitch_semitones"]),
         telephone=st.booleans(),
-        gain_db=st.floats(*LIMITS["gain_db"]),
+        gain_db=st.floats(*RANGES["gain_db"]),
     ),
     st.integers(int(0.3 * RATE_HZ), RATE_HZ),
 )

@@ -13,14 +13,30 @@ import numpy.typing as npt
 import pytest
 
 from emo.audio import clip as audio_clip
-from emo.audio.channels import Activity, Alone, channel_in, name_with, names_of, place_of
-from emo.audio.clip import Clip, decode, decode_each
+from emo.audio.channels import (
+    ChannelLevels,
+    SoloActivity,
+    channel_index,
+    channel_names,
+    name_with_channel,
+    parse_channel,
+)
+from emo.audio.clip import Clip, decode, decode_channels
 from emo.audio.isolated import IsolatedDecoder
 from emo.audio.limits import MAX_BYTES
-from emo.batch.inputs import Source
 from emo.batch.journal import Journal
-from emo.batch.rows import ALL, Channel, Result, followed, is_last, recording_of, refused
-from emo.batch.run import make_run_config, run_batch
+from emo.batch.labelling import make_run_config
+from emo.batch.rows import (
+    MIXED,
+    Channel,
+    Result,
+    error_result,
+    is_last_row,
+    recording_name,
+    timeline_result,
+)
+from emo.batch.run import run_batch
+from emo.batch.sources import Source
 from emo.cli.main import main
 from emo.errors import AudioError, ChannelError, SilentError
 from emo.evaluation.non_speech.generators import sound
@@ -167,9 +183,9 @@ def test_other_stereo_is_not_taken_for_two_people(kind: str, seed: int) -> None:
 
 def test_what_is_told_depends_on_neither_offset_nor_blocks() -> None:
     stereo = call(3)
-    whole = Activity(RATE_HZ, 2)
+    whole = ChannelLevels(RATE_HZ, 2)
     whole.add(stereo)
-    parts = Activity(RATE_HZ, 2)
+    parts = ChannelLevels(RATE_HZ, 2)
     for start in range(0, len(stereo), 1237):
         parts.add(stereo[start : start + 1237] + np.array([0.3, -0.2], np.float32))
     assert parts.alone().shares == pytest.approx(whole.alone().shares, abs=0.02)
@@ -183,7 +199,7 @@ def test_shares_counted_by_hand() -> None:
     right = [soft] * 10 + [loud] * 10 + [loud] * 2
     frames = np.repeat(np.sqrt(np.array([left, right]).T), 100, axis=0)
     frames *= np.tile([1.0, -1.0], len(frames) // 2)[:, None]
-    activity = Activity(1000, 2)
+    activity = ChannelLevels(1000, 2)
     activity.add(frames.astype(np.float32))
     alone = activity.alone()
     assert alone.active == 22
@@ -192,11 +208,11 @@ def test_shares_counted_by_hand() -> None:
 
 
 def test_a_second_channel_that_hardly_takes_part_does_not_count() -> None:
-    assert Alone(100, (0.6, 0.06)).differ
-    assert not Alone(100, (0.9, 0.04)).differ
-    assert not Alone(20, (0.9, 0.1)).differ
-    assert not Alone(100, (0.3, 0.1), in_step=0.9).differ
-    assert Alone(100, (0.3, 0.1), in_step=0.0).differ
+    assert SoloActivity(100, (0.6, 0.06)).differ
+    assert not SoloActivity(100, (0.9, 0.04)).differ
+    assert not SoloActivity(20, (0.9, 0.1)).differ
+    assert not SoloActivity(100, (0.3, 0.1), in_step=0.9).differ
+    assert SoloActivity(100, (0.3, 0.1), in_step=0.0).differ
 
 
 # One channel by itself
@@ -212,8 +228,8 @@ def stereo_data(subtype: str = "PCM_16") -> bytes:
 def test_each_channel_is_what_it_is_alone(count: int) -> None:
     sides = [voice(100.0 + 30 * k, 0.8, seed=k) for k in range(count)]
     data = encoded(np.stack(sides, axis=1))
-    each = decode_each(data)
-    assert tuple(each) == names_of(count)
+    each = decode_channels(data)
+    assert tuple(each) == channel_names(count)
     for (name, clip), side in zip(each.items(), sides, strict=True):
         assert isinstance(clip, Clip)
         np.testing.assert_array_equal(clip.samples, decode(encoded(side)).samples)
@@ -226,10 +242,10 @@ def test_what_is_wrong_with_one_channel_does_not_touch_the_other() -> None:
     good = voice(duration_s=1.0)
     broken = good.copy()
     broken[100] = np.nan
-    each = decode_each(encoded(np.stack([good, broken], axis=1), subtype="FLOAT"))
+    each = decode_channels(encoded(np.stack([good, broken], axis=1), subtype="FLOAT"))
     assert isinstance(each["left"], Clip)
     assert isinstance(each["right"], AudioError)
-    each = decode_each(encoded(np.stack([silence(1.0), good], axis=1)))
+    each = decode_channels(encoded(np.stack([silence(1.0), good], axis=1)))
     assert isinstance(each["left"], SilentError)
     assert isinstance(each["right"], Clip)
 
@@ -239,7 +255,7 @@ def test_what_is_wrong_with_one_channel_does_not_touch_the_other() -> None:
     [("left", 2, 0), ("right", 2, 1), ("1", 1, 0), ("2", 2, 1), ("6", 6, 5)],
 )
 def test_places_of_channels(channel: str, count: int, place: int) -> None:
-    assert place_of(channel, count) == place
+    assert channel_index(channel, count) == place
 
 
 @pytest.mark.parametrize(
@@ -268,11 +284,11 @@ def test_the_decoding_process_reads_a_channel_as_well() -> None:
 # Rows
 
 
-def test_names_of_rows() -> None:
-    assert name_with("a.wav", "mix") == "a.wav"
-    assert name_with("a#channel=x.wav", "left") == "a#channel=x.wav#channel=left"
-    assert channel_in("a#channel=x.wav#channel=left") == "left"
-    assert channel_in("a.wav") == ""
+def test_result_names_rows() -> None:
+    assert name_with_channel("a.wav", "mix") == "a.wav"
+    assert name_with_channel("a#channel=x.wav", "left") == "a#channel=x.wav#channel=left"
+    assert parse_channel("a#channel=x.wav#channel=left") == "left"
+    assert parse_channel("a.wav") == ""
 
 
 def lines(*done: Result) -> list[dict[str, Any]]:
@@ -284,14 +300,14 @@ def test_the_last_row_of_a_recording_is_known() -> None:
     blank = Timeline(1.0, 0, np.empty((0, 2)), np.empty((0, 2)), {}, {})
     clip = decode(encoded(LOW))
     rows = lines(
-        refused("a", "r", "Why."),
-        refused("a", "r", "Why.", Channel("left")),
-        refused("a", "r", "Why.", left),
-        followed("a#channel=left", "r", clip, blank, right),
-        refused("a#channel=left", "r", "Why.", ALL),
+        error_result("a", "r", "Why."),
+        error_result("a", "r", "Why.", Channel("left")),
+        error_result("a", "r", "Why.", left),
+        timeline_result("a#channel=left", "r", clip, blank, right),
+        error_result("a#channel=left", "r", "Why.", MIXED),
     )
-    assert [is_last(row) for row in rows] == [True, True, False, True, True]
-    assert [recording_of(row) for row in rows] == ["a", "a", "a", *["a#channel=left"] * 2]
+    assert [is_last_row(row) for row in rows] == [True, True, False, True, True]
+    assert [recording_name(row) for row in rows] == ["a", "a", "a", *["a#channel=left"] * 2]
 
 
 @pytest.mark.parametrize("kept", range(5))
@@ -302,11 +318,11 @@ def test_channels_that_are_there_in_part_are_done_anew(tmp_path: Any, kept: int)
         line
         for name in ("a", "b")
         for side in sides
-        for line in refused(name, "r", "Why.", side).lines.splitlines(keepends=True)
+        for line in error_result(name, "r", "Why.", side).lines.splitlines(keepends=True)
     ]
     path.write_bytes(b"".join(all_lines[:kept]))
     with Journal(path, "r") as journal:
-        assert len(journal.names) == kept // 2
+        assert journal.count == kept // 2
         assert journal.failed == kept // 2
     assert path.read_bytes() == b"".join(all_lines[: kept // 2 * 2])
 
@@ -413,7 +429,7 @@ def test_a_batch_has_the_same_answers_and_goes_on(
     names = [str(recordings / name) for name in ("half.wav", "one.wav", "two.wav")]
     run_batch(names, out, recipe, jobs=1)
     rows = [json.loads(line) for line in out.read_text().splitlines()]
-    assert {recording_of(row) for row in rows} == set(names)
+    assert {recording_name(row) for row in rows} == set(names)
     if not timeline:
         _, text, _ = run(capsys, "predict", "--format", "json", "--channel", channel, *names)
         expected = {row["path"]: row for row in json.loads(text)}
@@ -427,8 +443,8 @@ def test_a_batch_has_the_same_answers_and_goes_on(
     for cut in itertools.accumulate(len(line) for line in whole.splitlines(keepends=True)):
         out.write_bytes(whole[:cut])
         if cut in (len(whole.splitlines(keepends=True)[0]), len(whole)):
-            tally = run_batch(names, out, recipe, jobs=1)
-            assert tally.before + tally.done == len(names)
+            summary = run_batch(names, out, recipe, jobs=1)
+            assert summary.earlier + summary.added == len(names)
             again = [json.loads(line) for line in out.read_text().splitlines()]
             assert sorted(row["path"] for row in again) == sorted(row["path"] for row in rows)
 
@@ -439,10 +455,10 @@ def test_another_channel_is_another_run() -> None:
 
 
 def test_a_worker_is_sent_the_channel(recordings: Any) -> None:
-    from emo.batch.run import answer_items
+    from emo.batch.labelling import label_sources
 
-    item = Source("two.wav", place=str(recordings / "two.wav"))
-    (done,) = answer_items(make_run_config(channel="each"), [item])
+    item = Source("two.wav", location=str(recordings / "two.wav"))
+    (done,) = label_sources(make_run_config(channel="each"), [item])
     assert done.name == "two.wav"
     assert [row["channel"] for row in lines(done)] == ["left", "right"]
 

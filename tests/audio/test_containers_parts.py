@@ -11,7 +11,7 @@ import soundfile
 
 from emo.audio import clip as audio_clip
 from emo.audio.containers import frames, parts
-from emo.audio.containers.formats import FOREIGN, sniff
+from emo.audio.containers.formats import UNSUPPORTED_FORMATS, sniff
 from emo.errors import NotAudioError, TooLongError
 from fuzz import seeds
 from tests.support import damaged, signals
@@ -308,12 +308,14 @@ def test_nothing_is_written_to_standard_error(capfd: pytest.CaptureFixture[str])
 @pytest.mark.parametrize("name", sorted({*seeds.recordings()} - {*seeds.damaged()}))
 def test_a_file_in_order_is_left_as_it_is(name: str) -> None:
     data = seeds.recordings()[name]
-    (part,) = parts.divide(data, sniff(data))
+    (part,) = parts.split_recordings(data, sniff(data))
     assert part.data is data
     assert part.notes == ()
 
 
-@pytest.mark.parametrize(("what", "offset", "magic"), FOREIGN, ids=lambda value: str(value)[:20])
+@pytest.mark.parametrize(
+    ("what", "offset", "magic"), UNSUPPORTED_FORMATS, ids=lambda value: str(value)[:20]
+)
 def test_sound_in_formats_that_are_not_read_is_named_with_a_way_out(
     what: str, offset: int, magic: bytes
 ) -> None:
@@ -353,6 +355,6 @@ def test_files_made_to_take_long_do_not(name: str) -> None:
 
 def test_a_walk_ends_where_it_is_long_enough() -> None:
     sound = vbr(signals.voice(duration_s=1.0, rate_hz=44_100))
-    found = frames.walk(b"".join(sound * 50), "MP3", 10.0)
+    found = frames.scan_frames(b"".join(sound * 50), "MP3", 10.0)
     assert not found.is_whole
     assert sum(len(run.frames) for run in found.runs) == pytest.approx(10 * 44_100 / 1152, abs=2)

@@ -70,11 +70,11 @@ def test_a_process_answers_as_the_decoder_does(
 
 def test_whatever_is_refused_is_refused_in_the_same_words(reads: IsolatedDecoder) -> None:
     reads.decode(clip())
-    before = reads.held()
+    before = reads.restrictions()
     for bad in malformed():
         found = outcome(reads.decode, bad.data, bad.name)
         assert found == outcome(audio_clip.decode, bad.data, bad.name), bad.name
-    assert reads.held() == before  # none of them took the process along
+    assert reads.restrictions() == before  # none of them took the process along
 
 
 def test_samples_cannot_be_changed(reads: IsolatedDecoder) -> None:
@@ -90,15 +90,15 @@ def test_what_is_empty_or_too_large_is_not_even_sent(size: int) -> None:
 @LINUX
 def test_the_process_has_given_up_all_that_it_does_not_need(reads: IsolatedDecoder) -> None:
     reads.decode(clip())
-    (held,) = reads.held().values()
-    assert {"descriptors", "written bytes", "core", "processes", "memory"} <= set(held)
-    (pid,) = reads.held()
+    (restrictions,) = reads.restrictions().values()
+    assert {"descriptors", "written bytes", "core", "processes", "memory"} <= set(restrictions)
+    (pid,) = reads.restrictions()
     with open(f"/proc/{pid}/limits", encoding="ascii") as file:
         limits = {line[:25].strip(): line[26:47].split()[0] for line in list(file)[1:]}
     open_now = len(os.listdir(f"/proc/{pid}/fd"))
     assert int(limits["Max open files"]) <= open_now
     assert limits["Max file size"] == limits["Max processes"] == "0"
-    if "network namespace" in held:
+    if "network namespace" in restrictions:
         assert os.readlink(f"/proc/{pid}/ns/net") != os.readlink("/proc/self/ns/net")
 
 
@@ -143,7 +143,7 @@ def test_computing_ends_at_its_limit() -> None:
 def sent_while(reads: IsolatedDecoder, deed: signal.Signals) -> list[tuple[Any, ...]]:
     """What became of a recording whose process got a signal over it."""
     found: list[tuple[Any, ...]] = []
-    (pid,) = reads.held()
+    (pid,) = reads.restrictions()
     os.kill(pid, signal.SIGSTOP)  # so that it is hit in the middle of its work
 
     def ask() -> None:
@@ -164,12 +164,12 @@ def test_a_decoder_killed_over_a_recording_is_one_error_in_words(
     reads: IsolatedDecoder, deed: signal.Signals
 ) -> None:
     reads.decode(clip())
-    (before,) = reads.held()
+    (before,) = reads.restrictions()
     ((kind, text),) = sent_while(reads, deed)
     assert kind is DecoderError
     assert "The decoder ended over this file" in str(text)
     assert reads.decode(clip()).duration_s == pytest.approx(1)
-    (after,) = reads.held()
+    (after,) = reads.restrictions()
     assert after != before
 
 
@@ -190,7 +190,7 @@ def test_a_recording_that_computes_too_long_is_told_so(reads: IsolatedDecoder) -
 
 def test_a_decoder_killed_while_it_waits_is_not_even_noticed(reads: IsolatedDecoder) -> None:
     reads.decode(clip())
-    (pid,) = reads.held()
+    (pid,) = reads.restrictions()
     os.kill(pid, signal.SIGKILL)
     assert reads.decode(clip()).duration_s == pytest.approx(1)
 
@@ -200,7 +200,7 @@ def test_a_decoder_that_hangs_is_ended(
 ) -> None:
     reads.decode(clip())
     monkeypatch.setattr(isolated, "DECODE_WALL_S", 0.5)
-    (pid,) = reads.held()
+    (pid,) = reads.restrictions()
     os.kill(pid, signal.SIGSTOP)
     with pytest.raises(DecoderError, match="more than 10 s of computing"):
         reads.decode(clip(600.0))
@@ -233,7 +233,7 @@ ANSWERS = {
 def test_what_a_process_answers_is_checked(answer: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
     """As it would after someone found a way into a decoder."""
     lying = (
-        "import os, struct, sys; hello = b'{\"held\": []}'; say = sys.stdout.buffer.write; "
+        "import os, struct, sys; hello = b'{\"restrictions\": []}'; say = sys.stdout.buffer.write; "
         "say(struct.pack('<IQ', len(hello), 0) + hello); sys.stdout.flush(); "
         f"sys.stdin.buffer.read(12 + 32044); answer = {answer!r}; "
         "say(struct.pack('<IQ', len(answer), 1) + answer + b'\\0\\0\\xc0\\x7f')"
@@ -260,16 +260,17 @@ def test_two_at_once_get_their_own(formats: dict[str, bytes]) -> None:
     for thread in threads:
         thread.join(60)
     assert wrong == []
-    assert len(both.held()) == 2
+    assert len(both.restrictions()) == 2
     both.stop()
-    assert both.held() == {}
+    assert both.restrictions() == {}
 
 
 def test_the_processes_end_with_the_one_that_asks() -> None:
     code = (
-        "import os, sys; from emo.audio.isolated import shared\n"
+        "import os, sys; from emo.audio.isolated import shared_decoder\n"
         "from tests.audio.test_isolated import clip\n"
-        "shared().decode(clip()); print(*shared().held(), flush=True); os._exit(0)"
+        "decoder = shared_decoder(); decoder.decode(clip())\n"
+        "print(*decoder.restrictions(), flush=True); os._exit(0)"
     )
     ran = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True

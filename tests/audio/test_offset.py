@@ -98,7 +98,7 @@ def test_only_an_offset_worth_naming_is_named():
     "settings",
     [
         Alteration(gain_db=18.0),
-        Alteration(noise_below_db=5.0),
+        Alteration(snr_db=5.0),
         Alteration(telephone=True),
         Alteration(speed=1.3, pitch_semitones=2.0),
     ],

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from emo.audio import sandbox, seccomp
-from emo.audio.seccomp import ALLOW, KILL, MACHINES, REFUSE, X32, Machine, build_program
+from emo.audio.seccomp import ALLOW, DENY, KILL, MACHINES, X32, Machine, build_program
 
 KEPT = pytest.mark.skipif(
     sys.platform != "linux" or platform.machine() not in MACHINES,
@@ -47,7 +47,7 @@ def test_program_allows_the_list_and_nothing_else(machine: Machine) -> None:
     program = build_program(machine)
     listed = {*machine.allowed.values(), *machine.mapping.values()}
     for number in range(1024):
-        expected = ALLOW if number in listed else REFUSE
+        expected = ALLOW if number in listed else DENY
         assert run(program, number, machine.mark) == expected, number
 
 
@@ -56,7 +56,7 @@ def test_program_refuses_memory_that_executes(machine: Machine) -> None:
     program = build_program(machine)
     for number in machine.mapping.values():
         for protection in range(8):
-            expected = REFUSE if protection & 4 else ALLOW
+            expected = DENY if protection & 4 else ALLOW
             assert run(program, number, machine.mark, protection) == expected
             assert run(program, number, machine.mark, protection | 1 << 32) == expected
 
@@ -95,8 +95,8 @@ def attack(account: str, unshare: str, filtered: str, how: str = "deeds") -> dic
 def test_attacker_in_the_decoder_can_do_nothing(account: str, unshare: str) -> None:
     """As root and as an ordinary user, with and without namespaces, after ``close(0)``."""
     outcome = attack(account, unshare, "on")
-    assert "system calls" in outcome["held"]
-    assert unshare == "allowed" or "network namespace" not in outcome["held"]
+    assert "system calls" in outcome["restrictions"]
+    assert unshare == "allowed" or "network namespace" not in outcome["restrictions"]
     assert len(outcome["deeds"]) > 60
     assert [name for name, done in outcome["deeds"].items() if done] == []
     assert outcome["harm"] == []
@@ -109,7 +109,10 @@ def test_attacker_succeeds_where_nothing_holds_him(account: str) -> None:
     """Else the test above would prove nothing."""
     outcome = attack(account, "refused", "off")
     done = {name for name, is_done in outcome["deeds"].items() if is_done}
-    assert sandbox.missing(outcome["held"]) == ("network namespace", "system calls")
+    assert sandbox.missing_restrictions(outcome["restrictions"]) == (
+        "network namespace",
+        "system calls",
+    )
     assert {"files", "connection", "victim"} <= set(outcome["harm"])
     assert done >= {
         "read the server's file",
@@ -139,4 +142,4 @@ def test_filter_is_not_claimed_on_a_machine_without_a_table(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(platform, "machine", lambda: "riscv64")
-    assert not seccomp.filter_calls()
+    assert not seccomp.restrict_system_calls()

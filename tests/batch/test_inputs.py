@@ -14,8 +14,9 @@ import pytest
 
 from emo.audio.limits import MAX_BYTES
 from emo.batch import archives
-from emo.batch.inputs import Source, count_items, find_items, load_item
+from emo.batch.inputs import count_sources, find_sources
 from emo.batch.skips import SkipLog
+from emo.batch.sources import Source, load_source
 from emo.errors import AudioError, EmoError
 from tests.support.signals import encoded, voice
 
@@ -30,7 +31,7 @@ def found(*given, skip=(), lines=(), log=None):
         return name not in skip and asked.count(name) == 1
 
     log = log or SkipLog()
-    return list(find_items([str(one) for one in given], wanted, lines, log.skip))
+    return list(find_sources([str(one) for one in given], wanted, lines, log.skip))
 
 
 def passed_over(*given, **more):
@@ -64,7 +65,7 @@ def archive(path, members, mode="w"):
 
 def test_find_items_takes_what_bears_the_name_of_a_recording_and_is_not_hidden(folder):
     assert names(folder) == [f"{folder}/a.wav", f"{folder}/deep/er/b.flac"]
-    assert count_items([str(folder)]) == 2
+    assert count_sources([str(folder)]) == 2
     assert passed_over(folder) == {"hidden": 2, "text": 1}  # a folder, ._c.wav and notes.md
 
 
@@ -77,7 +78,7 @@ def test_find_items_takes_a_recording_whatever_it_is_called(folder, name):
     assert names(folder) == sorted(there)
     assert names(f"{folder}/**") == sorted(there)
     assert names(f"{folder}/*") == sorted(there)
-    assert count_items([str(folder)]) == 3
+    assert count_sources([str(folder)]) == 3
     path = archive(
         folder.parent / "clips.tar", [(f"in/{name}", SOUND), ("in/notes.md", b"# notes")]
     )
@@ -85,7 +86,7 @@ def test_find_items_takes_a_recording_whatever_it_is_called(folder, name):
     assert item.name == f"{path}!/in/{name}"
     assert item.data == SOUND
     assert passed_over(path) == {"text": 1}
-    assert count_items([str(path)]) == 1
+    assert count_sources([str(path)]) == 1
 
 
 def test_find_items_counts_by_reason_what_it_passes_over(tmp_path):
@@ -107,7 +108,7 @@ def test_find_items_counts_by_reason_what_it_passes_over(tmp_path):
         "an empty file": 1,
         "a PNG picture": 1,
         "hidden": 1,
-        "a link that leads to nothing": 1,
+        "a link to nothing": 1,
         "a pipe (FIFO)": 1,
     }
 
@@ -121,7 +122,7 @@ def test_find_items_leaves_it_to_the_reader_to_refuse_what_is_called_a_sound(tmp
 def test_find_items_gives_a_row_to_a_dead_link_that_is_called_a_sound(tmp_path):
     (tmp_path / "dead.wav").symlink_to("nowhere")
     with pytest.raises(AudioError, match="no file at this path"):
-        load_item(*found(tmp_path))
+        load_source(*found(tmp_path))
 
 
 def test_find_items_follows_links_once(tmp_path, folder):
@@ -138,9 +139,9 @@ def test_find_items_follows_links_once(tmp_path, folder):
     assert names(folder) == expected
     assert names(f"{folder}/**") == expected
     assert names(f"{folder}/**/*.wav") == [name for name in expected if name.endswith("wav")]
-    assert count_items([str(folder)]) == 4
-    twice = "a link to a folder that is read by another name"
-    reasons = {twice: 2, "a link that leads to nothing": 1, "hidden": 2, "text": 1}
+    assert count_sources([str(folder)]) == 4
+    twice = "a link to a folder that is read under another name"
+    reasons = {twice: 2, "a link to nothing": 1, "hidden": 2, "text": 1}
     assert passed_over(folder) == reasons
     assert passed_over(folder, f"{folder}/**", folder) == reasons  # each of them once
 
@@ -175,7 +176,7 @@ def test_a_file_is_taken_whatever_its_name_and_once(folder):
     notes = folder / "deep/notes.md"
     assert names(notes, f"{folder}/./deep/notes.md", notes) == [str(notes)]
     (item,) = found(folder / "a.wav")
-    assert os.path.isabs(item.place)
+    assert os.path.isabs(item.location)
 
 
 def test_patterns(folder):
@@ -183,7 +184,7 @@ def test_patterns(folder):
     assert names(f"{folder}/d*") == [f"{folder}/deep/er/b.flac"]
     (missing,) = found(f"{folder}/*.mp3")
     with pytest.raises(AudioError, match="No file matches this pattern"):
-        load_item(missing)
+        load_source(missing)
 
 
 def test_a_name_with_the_signs_of_a_pattern_is_a_name(tmp_path):
@@ -199,8 +200,8 @@ def test_lists_from_a_file_and_from_standard_input(folder, tmp_path):
     there = [f"{folder}/a.wav", f"{folder}/deep/er/b.flac"]
     assert names(listed) == sorted([*there, f"{tmp_path}/gone.wav"])
     assert names("-", lines=lines) == sorted([*there, "gone.wav"])
-    assert count_items([str(listed)]) == 3
-    assert count_items(["-"]) is None
+    assert count_sources([str(listed)]) == 3
+    assert count_sources(["-"]) is None
 
 
 def test_members_of_an_archive_are_read_and_their_names_only_name(tmp_path):
@@ -209,9 +210,9 @@ def test_members_of_an_archive_are_read_and_their_names_only_name(tmp_path):
     path = archive(tmp_path / "clips.tar", [*members, ("in/._x.wav", b"")])
     items = found(path)
     assert [item.name for item in items] == [f"{path}!/../../up.wav", f"{path}!//etc/abs.wav"]
-    assert load_item(items[0]).duration_s == pytest.approx(0.5)
+    assert load_source(items[0]).duration_s == pytest.approx(0.5)
     assert sorted(os.listdir(tmp_path)) == ["clips.tar"]
-    assert count_items([str(path)]) == 2
+    assert count_sources([str(path)]) == 2
     assert names(path, skip={f"{path}!/../../up.wav"}) == [f"{path}!//etc/abs.wav"]
 
 
@@ -219,7 +220,7 @@ def test_members_of_an_archive_are_read_and_their_names_only_name(tmp_path):
 def test_compressed_archives(tmp_path, compression):
     path = archive(tmp_path / f"clips.tar.{compression}", [("a.wav", b"x")], f"w:{compression}")
     assert [item.data for item in found(tmp_path)] == [b"x"]
-    assert count_items([str(path)]) is None
+    assert count_sources([str(path)]) is None
 
 
 @pytest.mark.parametrize("keep", [700, 1024, 1500, 2600])
@@ -265,7 +266,7 @@ def test_neither_an_archive_nor_its_list_of_members_is_held_in_memory(tmp_path):
     peaks = []
     for _ in range(3):  # what is loaded at the first use, and other threads, do not count
         tracemalloc.start()
-        count = sum(1 for _ in find_items([str(path)], lambda name: True))
+        count = sum(1 for _ in find_sources([str(path)], lambda name: True))
         peaks.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()
         assert count == 1000
@@ -281,9 +282,9 @@ def test_a_pipe_is_a_row_at_once(tmp_path, name):
     asking.start()
     asking.join(10)
     assert not asking.is_alive()
-    assert count_items([str(path)]) == 1
+    assert count_sources([str(path)]) == 1
     with pytest.raises(AudioError, match=r"pipe|not a regular file"):
-        load_item(*items)
+        load_source(*items)
 
 
 PACKS: dict[str, Callable[[bytes], bytes]] = {
@@ -311,7 +312,7 @@ def test_an_archive_that_lies_about_a_size_is_read_as_far_as_it_goes(tmp_path, e
     assert items[0].data == SOUND
     assert items[-1].name == str(path)
     assert "damaged or cut off" in items[-1].error
-    counting = threading.Thread(target=count_items, args=([str(path)],), daemon=True)
+    counting = threading.Thread(target=count_sources, args=([str(path)],), daemon=True)
     counting.start()
     counting.join(20)
     assert not counting.is_alive()
@@ -323,7 +324,7 @@ def test_an_archive_whose_member_leads_backwards_ends(tmp_path):
     path = tmp_path / "clips.tar"
     first = tarfile.TarInfo("notes.md").tobuf()  # at the very start tarfile itself would see it
     path.write_bytes(first + lie.tobuf(tarfile.PAX_FORMAT) + bytes(9000))
-    for ask in (lambda: found(path), lambda: count_items([str(path)])):
+    for ask in (lambda: found(path), lambda: count_sources([str(path)])):
         asking = threading.Thread(target=ask, daemon=True)
         asking.start()
         asking.join(20)
@@ -378,9 +379,9 @@ def test_an_archive_is_known_by_its_content(tmp_path):
 
 def test_what_cannot_be_opened_is_a_row(tmp_path):
     with pytest.raises(AudioError, match="no file at this path"):
-        load_item(*found(tmp_path / "gone.tar"))
+        load_source(*found(tmp_path / "gone.tar"))
     with pytest.raises(AudioError, match="no file at this path"):
-        load_item(*found(tmp_path / "gone.wav"))
+        load_source(*found(tmp_path / "gone.wav"))
 
 
 def test_addresses(folder):
@@ -390,9 +391,9 @@ def test_addresses(folder):
     assert names(f"{address}/") == [f"{address}/a.wav", f"{address}/deep/er/b.flac"]
     assert names(f"{address}/*.wav") == [f"{address}/a.wav"]
     (item,) = found(f"{address}/a.wav")
-    assert load_item(item).duration_s == pytest.approx(0.5)
+    assert load_source(item).duration_s == pytest.approx(0.5)
     with pytest.raises(AudioError, match="no file at this address"):
-        load_item(Source("gone", place=f"{address}/gone.wav"))
+        load_source(Source("gone", location=f"{address}/gone.wav"))
 
 
 def test_an_archive_and_a_list_at_an_address(tmp_path):

@@ -11,11 +11,11 @@ from emo.audio.clip import decode
 from emo.batch.rows import (
     COLUMNS,
     Channel,
-    answered,
-    convert,
+    convert_rows,
+    error_result,
     flatten,
-    followed,
-    refused,
+    prediction_result,
+    timeline_result,
     write_csv,
     write_parquet,
 )
@@ -44,7 +44,10 @@ def clip():
 @pytest.fixture
 def source(tmp_path, models, clip):
     found = predict(clip, models)
-    rows = [answered(NAMES[0], "r1", clip, found), *(refused(n, "r1", "Why.") for n in NAMES[1:])]
+    rows = [
+        prediction_result(NAMES[0], "r1", clip, found),
+        *(error_result(n, "r1", "Why.") for n in NAMES[1:]),
+    ]
     path = tmp_path / "rows.jsonl"
     path.write_bytes(b"".join(done.lines for done in rows))
     return path
@@ -52,7 +55,7 @@ def source(tmp_path, models, clip):
 
 def test_a_row_has_what_predict_prints_and_the_vote_before_it(models, clip):
     found = predict(clip, models)
-    row = json.loads(answered("a.wav", "r1", clip, found).lines)
+    row = json.loads(prediction_result("a.wav", "r1", clip, found).lines)
     assert row.keys() >= found.to_dict().keys() | {"path", "run", "sha256"}
     assert (row["label"], row["unsure"]) == (
         found.answers["vote"].label,
@@ -80,7 +83,7 @@ def test_csv_has_the_same(source, tmp_path):
 
 def test_parquet_has_the_same(source, tmp_path, monkeypatch):
     parquet = pytest.importorskip("pyarrow.parquet")
-    monkeypatch.setattr("emo.batch.rows.AT_ONCE", 2)
+    monkeypatch.setattr("emo.batch.rows.ROWS_PER_WRITE", 2)
     write_parquet(source, tmp_path / "out.parquet")
     table = parquet.read_table(tmp_path / "out.parquet")
     assert table.column_names == list(COLUMNS)
@@ -94,24 +97,26 @@ def test_parquet_has_the_same(source, tmp_path, monkeypatch):
 
 
 def test_every_column_is_filled_by_something(models, clip):
-    rows = [json.loads(answered("a", "r1", clip, predict(clip, models)).lines)]
+    rows = [json.loads(prediction_result("a", "r1", clip, predict(clip, models)).lines)]
     *_, timeline = iter_timeline(decode(encoded(voice((240.0, 120.0), duration_s=2.0))), models)
-    rows += map(json.loads, followed("a", "r1", clip, timeline).lines.splitlines())
-    rows += [json.loads(refused("a", "r1", "Why.", Channel("left", 2)).lines)]
+    rows += map(json.loads, timeline_result("a", "r1", clip, timeline).lines.splitlines())
+    rows += [json.loads(error_result("a", "r1", "Why.", Channel("left", 2)).lines)]
     assert set().union(*(flatten(row) for row in rows)) == set(COLUMNS)
 
 
 def test_a_timeline_has_a_row_a_window_and_one_without_speech(models):
     spoken = decode(encoded(np.concatenate([voice((240.0, 120.0), duration_s=2.0)] * 3)))
     *_, timeline = iter_timeline(spoken, models)
-    rows = [json.loads(line) for line in followed("a", "r1", spoken, timeline).lines.splitlines()]
+    rows = [
+        json.loads(line) for line in timeline_result("a", "r1", spoken, timeline).lines.splitlines()
+    ]
     assert [row["window"] for row in rows] == list(range(1, timeline.total + 1))
     assert {row["windows"] for row in rows} == {timeline.total}
     assert [row["start_s"] for row in rows] == timeline.windows_s[:, 0].tolist()
     noise = np.random.default_rng(0).normal(0, 0.1, 16_000).astype(np.float32)
     quiet = decode(encoded(np.concatenate([noise, silence(1.0)])))
     *_, timeline = iter_timeline(quiet, models)
-    (row,) = map(json.loads, followed("a", "r1", quiet, timeline).lines.splitlines())
+    (row,) = map(json.loads, timeline_result("a", "r1", quiet, timeline).lines.splitlines())
     assert (row["window"], row["windows"], "label" in row) == (0, 0, False)
 
 
@@ -121,9 +126,9 @@ def test_the_target_is_written_whole_or_not_at_all(source, tmp_path):
         raise OSError("disk full")
 
     with pytest.raises(OSError, match="disk full"):
-        convert(source, tmp_path / "out.csv", fails)
+        convert_rows(source, tmp_path / "out.csv", fails)
     assert source.exists()
     assert not (tmp_path / "out.csv").exists()
-    convert(source, tmp_path / "out.csv", write_csv)
+    convert_rows(source, tmp_path / "out.csv", write_csv)
     assert not source.exists()
     assert len(list(csv.reader(table(tmp_path / "out.csv")))) == 4

@@ -17,9 +17,11 @@ import numpy as np
 import pytest
 
 from emo.audio.clip import load
-from emo.batch import run
-from emo.batch.inputs import Source
-from emo.batch.run import RunConfig, answer_items, grouped, make_run_config, models_of, run_batch
+from emo.batch import labelling, run
+from emo.batch.labelling import RunConfig, label_sources, load_run_models, make_run_config
+from emo.batch.progress import ProgressLine
+from emo.batch.run import group_sources, run_batch
+from emo.batch.sources import Source
 from emo.cli.main import main
 from emo.errors import EmoError, ModelError
 from emo.inference.predictor import ANSWER_KEYS, load_models, predict, predict_many
@@ -34,9 +36,9 @@ from emo.batch import run
 from emo.cli.main import main
 
 class Journal(run.Journal):
-    def append(self, some):
-        super().append(some)
-        if some:
+    def append(self, results):
+        super().append(results)
+        if results:
             signal.raise_signal(int(sys.argv[1]))
 
 run.Journal = Journal
@@ -57,7 +59,7 @@ def clips(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def recipe():
+def config():
     return make_run_config()
 
 
@@ -128,16 +130,16 @@ def test_killed_in_the_middle_no_row_is_lost_or_doubled(clips, tmp_path):
         "text.wav",
     ]
     assert f"{CLIPS - first + 1} recordings in" in ran.stderr
-    assert f"{first - 1} were done before" in ran.stderr
+    assert f"{first - 1} were answered before" in ran.stderr
 
 
 @pytest.mark.parametrize("dask", ["", "local"])
-def test_every_path_gives_the_same_answers(clips, tmp_path, recipe, dask):
+def test_every_path_gives_the_same_answers(clips, tmp_path, config, dask):
     if dask:
         pytest.importorskip("distributed")
     out = tmp_path / "out.jsonl"
-    tally = run_batch([str(clips)], out, recipe, 1, dask)
-    assert (tally.before, tally.done, tally.failed) == (0, CLIPS, 2)
+    summary = run_batch([str(clips)], out, config, 1, dask)
+    assert (summary.earlier, summary.added, summary.failed) == (0, CLIPS, 2)
     found = shares(read(out))
     models = load_models()
     alone = {path: predict(load(path), models) for path in found}
@@ -165,7 +167,7 @@ def test_csv_is_made_at_the_end_and_not_written_over(clips, tmp_path, monkeypatc
     assert sorted(row["path"] for row in rows) == sorted(str(path) for path in clips.iterdir())
     assert [path.name for path in tmp_path.iterdir()] == ["out.csv"]
     assert main(["batch", str(clips), "--out", str(out)]) == 1
-    assert "is there and complete" in capsys.readouterr().err
+    assert "exists and is complete" in capsys.readouterr().err
 
 
 def test_a_list_from_standard_input_and_a_timeline(clips, tmp_path, monkeypatch):
@@ -181,7 +183,7 @@ def test_a_list_from_standard_input_and_a_timeline(clips, tmp_path, monkeypatch)
 
 
 def test_a_clip_that_breaks_the_code_is_a_row_and_the_others_are_answered(
-    clips, recipe, monkeypatch
+    clips, config, monkeypatch
 ):
     real = predict_many
 
@@ -190,15 +192,15 @@ def test_a_clip_that_breaks_the_code_is_a_row_and_the_others_are_answered(
             raise ZeroDivisionError("by chance")
         return real(found, models)
 
-    monkeypatch.setattr(run, "predict_many", breaks)
-    done = answer_items(
-        recipe, [Source(f"{i:02d}", place=f"{clips}/{i:02d}.wav") for i in range(3)]
+    monkeypatch.setattr(labelling, "predict_many", breaks)
+    done = label_sources(
+        config, [Source(f"{i:02d}", location=f"{clips}/{i:02d}.wav") for i in range(3)]
     )
     assert [(one.name, one.failed) for one in done] == [("00", False), ("01", True), ("02", False)]
     assert b"ZeroDivisionError: by chance" in done[1].lines
 
 
-def test_clips_are_answered_together_only_up_to_some_sound(clips, recipe, monkeypatch):
+def test_clips_are_answered_together_only_up_to_some_sound(clips, config, monkeypatch):
     sizes = []
     real = predict_many
 
@@ -206,23 +208,23 @@ def test_clips_are_answered_together_only_up_to_some_sound(clips, recipe, monkey
         sizes.append(len(found))
         return real(found, models)
 
-    monkeypatch.setattr(run, "predict_many", counted)
-    monkeypatch.setattr(run, "TOGETHER_S", 1.5)
-    answer_items(recipe, [Source(f"{i:02d}", place=f"{clips}/{i:02d}.wav") for i in range(5)])
+    monkeypatch.setattr(labelling, "predict_many", counted)
+    monkeypatch.setattr(labelling, "MAX_BATCH_S", 1.5)
+    label_sources(config, [Source(f"{i:02d}", location=f"{clips}/{i:02d}.wav") for i in range(5)])
     assert sizes == [3, 2]
 
 
-def test_other_models_are_another_run(tmp_path, recipe):
+def test_other_models_are_another_run(tmp_path, config):
     copied = tmp_path / "models"
     for key in ("tree", "cnn", "mlp"):
         shutil.copytree(MODELS_DIR / key, copied / key, ignore=shutil.ignore_patterns("pred*"))
     shutil.copy(MODELS_DIR / "calibration.json", copied)
-    assert make_run_config(copied).run == recipe.run == make_run_config().run
-    assert make_run_config(timeline=True).run != recipe.run
+    assert make_run_config(copied).run == config.run == make_run_config().run
+    assert make_run_config(timeline=True).run != config.run
     (copied / "calibration.json").unlink()
-    assert make_run_config(copied).run != recipe.run
+    assert make_run_config(copied).run != config.run
     with pytest.raises(ModelError, match="A worker has other models"):
-        models_of(RunConfig(str(copied), False, recipe.run))
+        load_run_models(RunConfig(str(copied), False, config.run))
     shutil.rmtree(copied / "mlp")
     with pytest.raises(ModelError, match="no model in"):
         make_run_config(copied)
@@ -235,7 +237,7 @@ def test_groups_are_small_where_bytes_are_sent_along(monkeypatch):
         Source("b", data=b"x" * 6),
         *(Source(name) for name in "cdef"),
     ]
-    assert [len(group) for group in grouped(items, 3)] == [2, 3, 1]
+    assert [len(group) for group in group_sources(items, 3)] == [2, 3, 1]
 
 
 def test_a_long_recording_goes_alone_so_that_its_rows_are_kept(tmp_path):
@@ -244,7 +246,9 @@ def test_a_long_recording_goes_alone_so_that_its_rows_are_kept(tmp_path):
     with large.open("wb") as file:
         file.truncate(run.GROUP_BYTES + 1)
     items = [Source(path.name, str(path)) for path in (small, small, large, large, small)]
-    sizes = [len(group) for group in grouped([*items, Source("gone", str(tmp_path / "gone"))], 16)]
+    sizes = [
+        len(group) for group in group_sources([*items, Source("gone", str(tmp_path / "gone"))], 16)
+    ]
     assert sizes == [3, 1, 2]
 
 
@@ -255,13 +259,13 @@ def test_nothing_is_written_where_nothing_was_given(tmp_path, capsys):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_the_line_on_progress(monkeypatch, tmp_path):
-    told = run.Progress([], None, before=100)
-    told._began_s = time.monotonic() - 10
-    told._total = 1100
-    told.tell(200, 3)
-    line = told._line()
-    assert line.startswith("300 of 1,100 recordings, 20.0 a second, 3 not readable, about 0:40")
+def test_progress_line_counts_and_estimates_the_rest():
+    progress = ProgressLine([], None, earlier=100)
+    progress._started_s = time.monotonic() - 10
+    progress._total = 1100
+    progress.update(200, 3)
+    line = progress._line()
+    assert line.startswith("300 of 1,100 recordings, 20.0 per second, 3 not readable, about 0:40")
 
 
 @pytest.mark.parametrize("arguments", [["a.wav"], ["a.wav", "--out", "x.doc"], ["--out", "x.csv"]])
@@ -271,11 +275,11 @@ def test_wrong_usage_ends_with_two(arguments):
     assert ended.value.code == 2
 
 
-def test_label_refuses_a_file_of_another_kind(tmp_path, recipe):
+def test_label_refuses_a_file_of_another_kind(tmp_path, config):
     out = tmp_path / "out.jsonl"
     out.write_text("mine\n")
-    with pytest.raises(EmoError, match="is no row of a batch"):
-        run_batch(["a.wav"], out, recipe, 1)
+    with pytest.raises(EmoError, match="is not a row of a batch"):
+        run_batch(["a.wav"], out, config, 1)
     assert out.read_text() == "mine\n"
 
 
@@ -312,7 +316,7 @@ def test_a_full_disk_is_told_with_the_file_and_the_next_run_goes_on(clips, tmp_p
     ran = harmed("pass", *given, prepare=prepare)
     assert ran.returncode == 1
     last = ran.stderr.splitlines()[-1]
-    assert last.startswith(f"emo: {rows}: File too large. What was answered before is kept in")
+    assert last.startswith(f"emo: {rows}: File too large. The answers so far are kept in")
     assert "Traceback" not in ran.stderr
     assert rows.stat().st_size == 20_000
     assert harmed("pass", *given).returncode == 1  # two cannot be read
@@ -333,7 +337,7 @@ def test_a_full_disk_at_the_end_keeps_the_rows(clips, tmp_path, monkeypatch, cap
     monkeypatch.setitem(run.FORMATS, ".csv", full)
     out = tmp_path / "out.csv"
     assert main(["batch", f"{clips}/00.wav", "--out", str(out)]) == 1
-    assert f"{out}.partial: No space left on device. What was" in capsys.readouterr().err
+    assert f"{out}.partial: No space left on device. The answers" in capsys.readouterr().err
     assert [path.name for path in tmp_path.iterdir()] == ["out.csv.rows.jsonl"]
 
 
@@ -364,7 +368,7 @@ def test_no_recording_at_all_is_an_error(tmp_path, monkeypatch, capsys, suffix):
     assert f"There is no recording in {folder}" in capsys.readouterr().err
     (folder / "notes.md").write_text("words")
     assert main(["batch", str(folder), "--out", str(out)]) == 1
-    assert "1 file passed over (text: 1)" in capsys.readouterr().err
+    assert "1 file skipped (text: 1)" in capsys.readouterr().err
     assert [path.name for path in tmp_path.iterdir()] == ["folder"]
 
 
@@ -383,7 +387,7 @@ def test_a_report_names_what_gave_no_answer_in_each_run(clips, tmp_path, monkeyp
         else:
             lines = [json.loads(line) for line in report.read_text().splitlines()]
         named = {Path(line["path"]).name: (line["outcome"], line["reason"]) for line in lines}
-        assert named.pop("=notes.md") == ("passed over", "text")
+        assert named.pop("=notes.md") == ("skipped", "text")
         assert {name: outcome for name, (outcome, _) in named.items()} == {
             "silent.wav": "not read",
             "text.wav": "not read",
@@ -403,7 +407,7 @@ def test_the_last_line_counts_what_was_passed_over(clips, tmp_path, monkeypatch,
     assert main(["batch", str(folder), "--out", str(out)]) == 0
     last = capsys.readouterr().err.splitlines()[-1]
     assert last.startswith("1 recording in")
-    assert "2 files passed over (" in last
+    assert "2 files skipped (" in last
     assert "text: 1" in last
 
 
@@ -441,9 +445,9 @@ def test_progress_goes_on_without_a_reader():
         def write(self, text):
             raise BrokenPipeError
 
-    progress = run.Progress([], Gone(), before=0)
-    progress._told_s = -100.0
-    progress.tell(1, 0)
-    progress.tell(1, 0)
+    progress = ProgressLine([], Gone(), earlier=0)
+    progress._printed_s = -100.0
+    progress.update(1, 0)
+    progress.update(1, 0)
     progress.end()
-    assert progress.done == 2
+    assert progress.added == 2

@@ -179,11 +179,11 @@ def test_bound_jobs_gives_what_the_machine_has_use_for(monkeypatch):
     monkeypatch.setattr(os, "cpu_count", lambda: 4)
     sizes = {"SC_PHYS_PAGES": 2**24, "SC_PAGE_SIZE": 2**12}  # 64 GB
     monkeypatch.setattr(os, "sysconf", sizes.__getitem__)
-    assert [process.bound_jobs(jobs) for jobs in (1, 16, 17, 999, 10**18)] == [1, 16, 16, 16, 16]
+    assert [process.limit_jobs(jobs) for jobs in (1, 16, 17, 999, 10**18)] == [1, 16, 16, 16, 16]
     sizes["SC_PHYS_PAGES"] = 2**18  # 1 GB
-    assert process.bound_jobs(999) == 2
+    assert process.limit_jobs(999) == 2
     sizes["SC_PHYS_PAGES"] = 1
-    assert process.bound_jobs(999) == 1
+    assert process.limit_jobs(999) == 1
 
 
 def test_far_too_many_jobs_are_bounded_with_a_note(tmp_path):

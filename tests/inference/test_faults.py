@@ -329,7 +329,7 @@ def test_batch_counts_the_clip_as_failed_and_names_the_fault(
     spoilt_mlp: predictor.Models, sound: audio_clip.Clip
 ) -> None:
     (given,) = predictor.predict_many([sound], spoilt_mlp)
-    done = rows.answered("a.wav", "run", sound, given)
+    done = rows.prediction_result("a.wav", "run", sound, given)
     row = json.loads(done.lines)
     assert done.failed
     assert "not numbers" in row["error"]

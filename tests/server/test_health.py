@@ -55,14 +55,14 @@ def test_what_a_process_is_not_held_to_is_counted_and_logged(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """As where the kernel takes no filter."""
-    code = "import emo.audio.seccomp; emo.audio.seccomp.filter_calls = lambda: False; "
+    code = "import emo.audio.seccomp; emo.audio.seccomp.restrict_system_calls = lambda: False; "
     monkeypatch.setattr(isolated, "_CODE", code + isolated._CODE)
     isolated._note_missing.cache_clear()
     open_one = IsolatedDecoder(1)
     try:
         with caplog.at_level(logging.WARNING, logger="emo"):
             open_one.decode(clip())
-        missing = open_one.missing()
+        missing = open_one.missing_restrictions()
     finally:
         open_one.stop()
         isolated._note_missing.cache_clear()
@@ -70,7 +70,7 @@ def test_what_a_process_is_not_held_to_is_counted_and_logged(
     assert missing["system calls"] == 1
     assert describe_sandbox(1, missing).endswith("system calls")
     assert any("system calls" in record.getMessage() for record in caplog.records)
-    assert set(open_one.missing().values()) == {0}
+    assert set(open_one.missing_restrictions().values()) == {0}
 
 
 def test_gauges_have_labels() -> None:

@@ -202,7 +202,7 @@ def misuse(how: str, code: mmap.mmap | None) -> None:
 
 def serve(facts: dict[str, Any], how: str) -> None:
     """Serve as the process that reads, and attack instead of reading."""
-    held = sandbox.enter_network_namespace()
+    restrictions = sandbox.enter_network_namespace()
     code = mmap.mmap(-1, 4096, prot=7) if how == "32-bit" else None
     if code is not None:
         code.write(b"\xb8\x14\x00\x00\x00\xcd\x80\xc3")  # mov eax, getpid; int 0x80; ret
@@ -218,7 +218,7 @@ def serve(facts: dict[str, Any], how: str) -> None:
         return done, isolated._NOTHING
 
     isolated._read = read
-    isolated.serve(held)
+    isolated.serve(restrictions)
 
 
 def refuse_unshare() -> None:
@@ -228,10 +228,10 @@ def refuse_unshare() -> None:
     steps = [
         (0x20, 0, 0, 0),
         (0x15, 0, 1, number),
-        (0x06, 0, 0, seccomp.REFUSE),
+        (0x06, 0, 0, seccomp.DENY),
         (0x06, 0, 0, seccomp.ALLOW),
     ]
-    assert seccomp.install(seccomp.join(steps), 317 if X86 else 277)
+    assert seccomp.install(seccomp.pack_instructions(steps), 317 if X86 else 277)
 
 
 def become(account: str) -> None:
@@ -321,14 +321,18 @@ def attack(how: str) -> dict[str, Any]:
     os.close(answers[1])
     data = signals.encoded(signals.tone(220.0, 1.0))
     with os.fdopen(asks[1], "wb", 0) as ask, os.fdopen(answers[0], "rb") as answer:
-        held = heard(answer)["held"]
+        restrictions = heard(answer)["restrictions"]
         ask.write(isolated._ASKED.pack(1, 3, len(data)) + b"xmix" + data)
         said = heard(answer)
     status = os.waitpid(child, 0)[1]
     if os.WIFSTOPPED(status):  # it had itself traced, where it may
         os.kill(child, signal.SIGKILL)
         status = os.waitpid(child, 0)[1]
-    outcome = {"held": held, "deeds": said, "ended": os.waitstatus_to_exitcode(status)}
+    outcome = {
+        "restrictions": restrictions,
+        "deeds": said,
+        "ended": os.waitstatus_to_exitcode(status),
+    }
     outcome["harm"] = server.harm()
     server.end()
     return outcome
@@ -347,7 +351,7 @@ def main(account: str, unshare: str, how_filtered: str, how: str = "deeds") -> N
     if unshare == "refused":
         refuse_unshare()
     if how_filtered == "off":
-        seccomp.filter_calls = lambda: False
+        seccomp.restrict_system_calls = lambda: False
     become(account)
     print(json.dumps(attack(how)))
 

@@ -6,8 +6,8 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from emo.batch.inputs import Source
-from emo.batch.rows import Result, refused
+from emo.batch.rows import Result, error_result
+from emo.batch.sources import Source
 from emo.errors import EmoError
 
 
@@ -16,8 +16,8 @@ def spell(items: Sequence[Source]) -> list[Result]:
     for item in items:
         if "poison" in item.name:
             os.kill(os.getpid(), signal.SIGKILL)
-        if "fails once" in item.name and not Path(item.place).exists():
-            Path(item.place).touch()
+        if "fails once" in item.name and not Path(item.location).exists():
+            Path(item.location).touch()
             os.kill(os.getpid(), signal.SIGKILL)
         if "stuck" in item.name:
             time.sleep(60)
@@ -31,14 +31,14 @@ def never_starts(items: Sequence[Source]) -> list[Result]:
     raise SystemExit(3)
 
 
-def give_up(item: Source, reason: str) -> Result:
+def crash_result(source: Source, reason: str) -> Result:
     """Return the row of a recording whose process ended."""
-    return refused(item.name, "run", reason)
+    return error_result(source.name, "run", reason)
 
 
-def names_of(found: Sequence[Sequence[Result]]) -> list[str]:
+def result_names(results: Sequence[Sequence[Result]]) -> list[str]:
     """Return the names that have rows, sorted, each as often as it has one."""
-    return sorted(done.name for some in found for done in some)
+    return sorted(result.name for group in results for result in group)
 
 
 def groups(count: int, size: int, *others: Source) -> list[list[Source]]:

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from emo.batch.run import make_run_config, run_batch
+from emo.batch.labelling import make_run_config
+from emo.batch.run import run_batch
 from emo.cli.main import main
 from emo.errors import EmoError
 from tests.support.models import write_savee
@@ -91,6 +92,8 @@ def test_a_batch_says_first_which_formats_it_cannot_read(
     spoken: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     without(monkeypatch, "codecpod")
-    told = io.StringIO()
-    run_batch([str(spoken)], spoken.with_name("rows.jsonl"), make_run_config(), jobs=1, told=told)
-    assert "codecpod" in told.getvalue().splitlines()[0]
+    messages = io.StringIO()
+    run_batch(
+        [str(spoken)], spoken.with_name("rows.jsonl"), make_run_config(), jobs=1, messages=messages
+    )
+    assert "codecpod" in messages.getvalue().splitlines()[0]

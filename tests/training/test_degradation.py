@@ -50,7 +50,7 @@ def test_noise_lies_below_the_voice_by_what_was_asked(ratio_db):
 
 
 def test_pink_noise_falls_by_three_decibels_per_octave():
-    noise = effects.add_at_ratio(
+    noise = effects.mix_at_snr(
         tone(100.0, duration_s=8.0), effects._spectral_noise(8 * RATE_HZ, rng(), 0.5), 0
     )
     noise = noise - tone(100.0, duration_s=8.0)

@@ -15,7 +15,7 @@ from emo.app.analyse import text as analyse_text
 from emo.app.compare import text as compare_words
 from emo.app.teach import text as teach_words
 from emo.audio import alteration
-from emo.audio.channels import MIX, names_of
+from emo.audio.channels import MIX, channel_names
 from emo.labels import LABELS
 from emo.system import paths
 from tests.walk.clips import clips, every_file
@@ -155,7 +155,7 @@ class Walk(RuleBasedStateMachine):
             key = channel_key(visit)
         assert key is not None
         node = visit.tab.node(key)
-        channels = (MIX, *names_of(3 if node.type == "selectbox" else 2))
+        channels = (MIX, *channel_names(3 if node.type == "selectbox" else 2))
         place %= len(channels)
         act(visit, lambda: visit.tab.set(key, place))
         visit.hear(channels[place])

@@ -36,7 +36,7 @@ _CHANNEL = re.compile(r"(left|right) channel only|channel (\d+) only")
 _SETTINGS = {
     "speed": re.compile(r"([\d.]+) times as fast"),
     "pitch_semitones": re.compile(r"([\d.]+) semitones? (higher|lower)"),
-    "noise_below_db": re.compile(r"noise (-?[\d.]+) dB below"),
+    "snr_db": re.compile(r"noise (-?[\d.]+) dB below"),
     "telephone": re.compile(r"telephone band"),
     "gain_db": re.compile(r"([\d.]+) dB (louder|softer)"),
 }
@@ -100,9 +100,9 @@ def settings_in(notice: str) -> alteration.Alteration:
         match = found[name]
         return 0.0 if match is None else float(match[1]) * (-1 if match[2] == down else 1)
 
-    speed, noise = found["speed"], found["noise_below_db"]
+    speed, noise = found["speed"], found["snr_db"]
     return alteration.Alteration(
-        noise_below_db=None if noise is None else float(noise[1]),
+        snr_db=None if noise is None else float(noise[1]),
         speed=1.0 if speed is None else float(speed[1]),
         pitch_semitones=signed("pitch_semitones", "lower"),
         telephone=found["telephone"] is not None,

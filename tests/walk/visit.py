@@ -28,7 +28,7 @@ SETTINGS = {
     "what-if-speed": "speed",
     "what-if-pitch": "pitch_semitones",
     "what-if-gain": "gain_db",
-    "what-if-noise": "noise_below_db",
+    "what-if-noise": "snr_db",
     "what-if-telephone": "telephone",
 }
 CHANNEL = "channel-"

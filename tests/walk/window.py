@@ -92,7 +92,7 @@ SETTINGS = {
     "what-if-speed": "speed",
     "what-if-pitch": "pitch_semitones",
     "what-if-gain": "gain_db",
-    "what-if-noise": "noise_below_db",
+    "what-if-noise": "snr_db",
     "what-if-telephone": "telephone",
 }
 _BY_PATH = {"": "analyse", **{name: name for name in app_text.PAGES}}

@@ -12,7 +12,7 @@ from emo.app.current_clip import ClipSource
 from emo.app.teach import session
 from emo.audio import activity, alteration, isolated
 from emo.audio import clip as audio_clip
-from emo.audio.channels import MIX, name_with
+from emo.audio.channels import MIX, name_with_channel
 from emo.errors import AudioError, BusyError, ModelError
 from emo.features import quality
 from emo.inference import predictor
@@ -68,7 +68,7 @@ class Analysis:
 def decode(digest: str, name: str, _data: bytes, channel: str = MIX) -> audio_clip.Clip:
     """Return the clip of a file; the digest and the name of the file are the key."""
     with common.turn("decode", memory.DECODE_BYTES):
-        return isolated.shared().decode(_data, name, channel)
+        return isolated.shared_decoder().decode(_data, name, channel)
 
 
 @clip_cache.kept()
@@ -148,7 +148,7 @@ def _analyse(source: ClipSource, settings: alteration.Alteration) -> Analysis:
     digest, name = digest_of(source), source.name
     channel = channels.channel_of(player_key(source))
     recorded = decode(digest, name, source.data, channel)
-    recorded_key = name_with(digest, channel)
+    recorded_key = name_with_channel(digest, channel)
     share = player.selected_share(player_key(source))
     before_s = _part_in_seconds(share, recorded.duration_s)
     before = predict(recorded_key, name, before_s, recorded)
@@ -164,7 +164,7 @@ def _analyse(source: ClipSource, settings: alteration.Alteration) -> Analysis:
     part_s = _part_in_seconds(share, clip.duration_s)
     after = predict(key, name, part_s, clip)
     after = replace(after, quality=quality.compare_altered(after.quality, before.quality))
-    notice = alteration.notice(settings)
+    notice = alteration.alteration_warning(settings)
     return Analysis(key, clip, after, part_s, before, notice=notice, channel=channel)
 
 
@@ -172,7 +172,7 @@ def predict_recorded(source: ClipSource) -> predictor.Prediction:
     """Return the answers to the whole clip as it was recorded."""
     channel, digest = channels.channel_of(player_key(source)), digest_of(source)
     clip = decode(digest, source.name, source.data, channel)
-    return predict(name_with(digest, channel), source.name, None, clip)
+    return predict(name_with_channel(digest, channel), source.name, None, clip)
 
 
 def digest_of(source: ClipSource) -> str:

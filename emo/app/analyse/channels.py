@@ -4,7 +4,7 @@ import streamlit as st
 
 from emo.app import controls
 from emo.app.analyse import text
-from emo.audio.channels import MIX, SIDES, names_of
+from emo.audio.channels import MIX, SIDES, channel_names
 
 _PREFIX = "channel-"  # before the key of the clip
 
@@ -33,7 +33,7 @@ def show_channels(key: str, count: int) -> None:
     """
     if count < 2:
         return
-    options, widget = (MIX, *names_of(count)), _PREFIX + key
+    options, widget = (MIX, *channel_names(count)), _PREFIX + key
     value = controls.value_of(widget, MIX, options)
     if count == len(SIDES):
         st.segmented_control(

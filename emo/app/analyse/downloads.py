@@ -11,7 +11,7 @@ from emo.app.analyse.analysis import Analysis
 from emo.app.compare import collection
 from emo.app.current_clip import ClipSource
 from emo.app.serving import uploads
-from emo.audio.channels import MIX, name_with
+from emo.audio.channels import MIX, name_with_channel
 from emo.inference import export, predictor
 
 
@@ -40,7 +40,7 @@ def show_downloads(source: ClipSource, analysis: Analysis) -> None:
 
 def name_of(source: ClipSource, analysis: Analysis) -> str:
     """Return the name of a file, with channel and part as a media fragment (W3C, 2012)."""
-    name = name_with(source.name, analysis.channel)
+    name = name_with_channel(source.name, analysis.channel)
     if analysis.part_s is None:
         return name
     start_s, stop_s = analysis.part_s

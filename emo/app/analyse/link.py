@@ -91,7 +91,7 @@ def read_settings(params: Mapping[str, str]) -> Alteration:
         if params.get(name) in allowed
     }
     return Alteration(
-        noise_below_db=values.get(NOISE),
+        snr_db=values.get(NOISE),
         speed=values.get(SPEED, NEUTRAL.speed),
         pitch_semitones=values.get(PITCH, NEUTRAL.pitch_semitones),
         telephone=params.get(TELEPHONE) == "1",
@@ -118,8 +118,8 @@ def write_link(link: Link) -> dict[str, str]:
 def write_settings(settings: Alteration) -> dict[str, str]:
     """Return parameters that ``read_settings`` reads as the same settings."""
     params = {}
-    if settings.noise_below_db is not None:
-        params[NOISE] = f"{settings.noise_below_db:g}"
+    if settings.snr_db is not None:
+        params[NOISE] = f"{settings.snr_db:g}"
     for name, value, neutral in (
         (SPEED, settings.speed, NEUTRAL.speed),
         (PITCH, settings.pitch_semitones, NEUTRAL.pitch_semitones),

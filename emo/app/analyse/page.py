@@ -26,7 +26,7 @@ from emo.app.analyse import (
 from emo.app.analyse.analysis import Analysis
 from emo.app.current_clip import SAMPLE, ClipSource
 from emo.audio.alteration import NEUTRAL
-from emo.audio.channels import name_with
+from emo.audio.channels import name_with_channel
 from emo.system import paths
 
 MATRICES_PAGE = "pages/confusion_matrices.py"
@@ -134,5 +134,5 @@ def show_quality(analysis: Analysis) -> None:
 
 def show_over_time(source: ClipSource, analysis: Analysis) -> None:
     """Draw the timeline of a clip that is long enough for one."""
-    name = name_with(source.name, analysis.channel)
+    name = name_with_channel(source.name, analysis.channel)
     timeline.show_timeline(analysis.key, name, analysis.clip)

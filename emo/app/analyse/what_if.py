@@ -22,7 +22,7 @@ def settings() -> Alteration:
     """Return the settings of the widgets, also before they are drawn."""
     values = {key: controls.value_of(key, value) for key, value in _values(NEUTRAL).items()}
     return Alteration(
-        noise_below_db=values[_NOISE],
+        snr_db=values[_NOISE],
         speed=round(values[_SPEED], 2),
         pitch_semitones=values[_PITCH],
         telephone=values[_TELEPHONE],
@@ -32,7 +32,7 @@ def settings() -> Alteration:
 
 def _values(settings: Alteration) -> dict[str, Any]:
     """Return the value of each widget by its key."""
-    noise_db = settings.noise_below_db
+    noise_db = settings.snr_db
     return {
         _NOISE: None if noise_db is None else int(noise_db),
         _SPEED: settings.speed,

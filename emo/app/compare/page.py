@@ -171,7 +171,9 @@ def _answer(clip: Given) -> Found:
     """The answers to a clip, or why there are none; what is decoded for them is not kept."""
     try:
         with common.turn("compare", memory.DECODE_BYTES):
-            return common.predict_decoded(isolated.shared().decode(clip.data, clip.names[0]))
+            return common.predict_decoded(
+                isolated.shared_decoder().decode(clip.data, clip.names[0])
+            )
     except AudioError as error:
         return str(error)
     except (BusyError, ModelError):

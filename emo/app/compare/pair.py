@@ -23,7 +23,7 @@ def draw(digest: str, name: str, shown_s: float, _data: bytes) -> bytes:
 
 def pack(data: bytes, name: str, shown_s: float) -> bytes:
     """What the player draws and plays of the clip in a file, with so many seconds across."""
-    samples = isolated.shared().decode(data, name).samples
+    samples = isolated.shared_decoder().decode(data, name).samples
     said = text.PLAYER | {"hint": words.PLAYER_HINT}
     return player_data.pack_player(samples, activity.active_span(samples), said, shown_s=shown_s)
 

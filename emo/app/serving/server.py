@@ -101,7 +101,7 @@ def app_options() -> dict[str, Any]:
     TELEMETRY.running_tasks.set_function(lambda: limiter().n_running)
     TELEMETRY.waiting_tasks.set_function(lambda: limiter().n_waiting)
     TELEMETRY.cache.set_function(lambda: clip_cache.CACHE.size)
-    TELEMETRY.sandbox_processes.set_function(lambda: len(isolated.shared().held()))
+    TELEMETRY.sandbox_processes.set_function(lambda: len(isolated.shared_decoder().restrictions()))
     for name in sandbox.RESTRICTIONS:
         TELEMETRY.unrestricted.labels(name).set_function(partial(_count_unrestricted, name))
     sandbox_header = Middleware(health.SandboxHeaderMiddleware, describe=_describe_sandbox)
@@ -113,12 +113,12 @@ def app_options() -> dict[str, Any]:
 
 
 def _count_unrestricted(restriction: str) -> float:
-    return float(isolated.shared().missing()[restriction])
+    return float(isolated.shared_decoder().missing_restrictions()[restriction])
 
 
 def _describe_sandbox() -> str:
-    decoders = isolated.shared()
-    return health.describe_sandbox(len(decoders.held()), decoders.missing())
+    decoders = isolated.shared_decoder()
+    return health.describe_sandbox(len(decoders.restrictions()), decoders.missing_restrictions())
 
 
 @contextlib.contextmanager
@@ -221,7 +221,7 @@ def _load_pages() -> None:
     """
     for name in PAGES:
         importlib.import_module(f"emo.app.{name}")
-    isolated.shared().start()  # missing restrictions are known before the first upload
+    isolated.shared_decoder().start()  # missing restrictions are known before the first upload
     gc.collect()
     gc.freeze()
 

@@ -137,7 +137,9 @@ def _hear(given: GivenClip) -> None:
     faults = st.session_state.setdefault(FAULTS, [])
     try:
         with common.turn("lesson", memory.DECODE_BYTES):
-            prediction = common.predict_decoded(isolated.shared().decode(given.data, given.name))
+            prediction = common.predict_decoded(
+                isolated.shared_decoder().decode(given.data, given.name)
+            )
         if not len(prediction.hidden):
             raise ModelError(words.NOTHING_TO_LEARN_FROM)
         lesson = adaptation.to_example(given.name, given.emotion, prediction)

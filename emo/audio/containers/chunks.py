@@ -1,7 +1,7 @@
 """Where the sound of a WAV, RF64, Wave64, AIFF, AU or CAF file ends: by its header, and in truth.
 
 A recorder that crashed has left a size of 0; one that wrote its size from time to time states less
-than there is.  :func:`measure` finds both, :func:`Extent.until` states another size.
+than there is.  :func:`find_extent` finds both, :func:`Extent.until` states another size.
 """
 
 import re
@@ -60,7 +60,7 @@ class Extent:
         return bytes(head) + data[self.start : end]
 
 
-def measure(data: bytes) -> Extent | None:
+def find_extent(data: bytes) -> Extent | None:
     """Return where the sound begins and ends, None where the file is of another form."""
     match data[:4]:
         case b"RIFF" | b"RF64" | b"BW64":
@@ -78,7 +78,7 @@ def measure(data: bytes) -> Extent | None:
     return None
 
 
-def next_file(data: bytes, start: int) -> int:
+def find_next_file(data: bytes, start: int) -> int:
     """Return where another chunked file begins behind this place, or the end."""
     places = [len(data)]
     for mark in (b"RIFF", b"RF64", b"riff", b"FORM", b"caff"):  # far faster than the expression

@@ -24,7 +24,7 @@ def frame_starts(data: bytes) -> Iterator[tuple[int, int]]:
             yield at, number if data[at + 1] & 1 else number * usual
 
 
-def from_frame(data: bytes, at: int, n_samples: int) -> bytes:
+def resume_at_frame(data: bytes, at: int, n_samples: int) -> bytes:
     """Return a FLAC file that begins with the frame at this place and states so many samples."""
     info = bytearray(data[:_STREAMINFO_BYTES])
     info[4] |= 0x80  # no other block of metadata follows

@@ -6,7 +6,7 @@ from typing import NoReturn
 from emo.audio.containers.frames import find_first, tag_bytes
 from emo.errors import NotAudioError
 
-READS = "WAV, AIFF, AU, CAF, SPHERE, FLAC, MP3, OGG, Opus, M4A, AAC, AMR, MP4 or WebM"
+SUPPORTED_FORMATS = "WAV, AIFF, AU, CAF, SPHERE, FLAC, MP3, OGG, Opus, M4A, AAC, AMR, MP4 or WebM"
 """The formats as a person knows them."""
 
 CONTAINERS = (
@@ -49,7 +49,7 @@ FOREIGN_FORMATS = (
 )
 """What people give by mistake, its offset and its first bytes in lower case."""
 
-FOREIGN = (
+UNSUPPORTED_FORMATS = (
     ("an AVI video", 8, b"AVI "),
     ("Windows Media (WMA, WMV)", 0, b"\x30\x26\xb2\x75\x8e\x66\xcf\x11"),
     ("Flash video (FLV)", 0, b"FLV\x01"),
@@ -102,7 +102,7 @@ def sniff(data: bytes) -> str:
         They announce something else, or nothing.
     """
     head = data[tag_bytes(data, 0) :][:4096]
-    if kind := announced(head) or _sync(head):
+    if kind := match_signature(head) or _sync(head):
         return kind
     if data.startswith(b"ID3"):
         return "MP3"
@@ -123,7 +123,7 @@ def sniff(data: bytes) -> str:
     _refuse_unknown()
 
 
-def announced(data: bytes) -> str:
+def match_signature(data: bytes) -> str:
     """Return the container whose signature stands at the beginning, "" where there is none."""
     for kind, offset, magic in CONTAINERS:
         if data.startswith(magic, offset):
@@ -131,33 +131,35 @@ def announced(data: bytes) -> str:
     return ""
 
 
-def named_kind(name: str) -> str | None:
+def format_from_name(name: str) -> str | None:
     """Return the container that the extension of `name` promises, None for one not known here."""
     return _EXTENSIONS.get(Path(name).suffix.lower())
 
 
 def _refuse(what: str) -> NoReturn:
-    raise NotAudioError(f"This is not a recording: the file holds {what}. Give one in {READS}.")
+    raise NotAudioError(
+        f"This is not a recording: the file holds {what}. Give one in {SUPPORTED_FORMATS}."
+    )
 
 
 def _refuse_format(what: str) -> NoReturn:
     raise NotAudioError(
         f"This file holds {what}, which is not read here. Convert it to WAV, FLAC or MP3 first, "
-        f"for instance with Audacity, VLC or ffmpeg. Emo reads {READS}."
+        f"for instance with Audacity, VLC or ffmpeg. Emo reads {SUPPORTED_FORMATS}."
     )
 
 
 def _refuse_unknown() -> NoReturn:
     raise NotAudioError(
-        "This is not a recording: the file holds nothing that is known here as sound. Give one in "
-        f"{READS}. Samples without a header (raw, PCM) must first be imported in an audio editor, "
-        "with their rate, and exported as WAV."
+        "This is not a recording: the file holds no known format of sound. Give one in "
+        f"{SUPPORTED_FORMATS}. Samples without a header (raw, PCM) must first be imported in an "
+        "audio editor, with their rate, and exported as WAV."
     )
 
 
 def _foreign(head: bytes) -> str:
     """Return the format of sound that is not read here, "" where none is announced."""
-    for what, offset, magic in FOREIGN:
+    for what, offset, magic in UNSUPPORTED_FORMATS:
         if head.startswith(magic, offset):
             return what
     if len(head) > 2 * 188 and head[0] == head[188] == head[376] == 0x47:  # ISO/IEC 13818-1

@@ -45,7 +45,7 @@ class Header(NamedTuple):
 
 
 @dataclass
-class Run:
+class FrameRun:
     """Frames that belong to one recording.
 
     Attributes
@@ -67,7 +67,7 @@ class Run:
 
 
 @dataclass
-class Walk:
+class FrameScan:
     """The frames of a file, and how many bytes belong to none and to no tag.
 
     Attributes
@@ -80,7 +80,7 @@ class Walk:
         Whether the end was reached; it is not where the recording is longer than was asked for.
     """
 
-    runs: list[Run]
+    runs: list[FrameRun]
     lead: int = 0
     lost: int = 0
     tail: int = 0
@@ -180,13 +180,13 @@ def tag_bytes(data: bytes, at: int) -> int:
     return 0
 
 
-def walk(data: bytes, kind: str, max_s: float) -> Walk:
+def scan_frames(data: bytes, kind: str, max_s: float) -> FrameScan:
     """Return the frames of a file of MP3 or raw AAC, up to a duration.
 
     Another recording begins where the sort of the frames changes, and where a frame of MP3 states
     anew how many there are.
     """
-    finder, found = _Finder(data, kind), Walk([])
+    finder, found = _Finder(data, kind), FrameScan([])
     at, duration_s, usual = 0, 0.0, None
     while at < len(data) and duration_s <= max_s:
         if n_tag := tag_bytes(data, at):
@@ -217,7 +217,7 @@ def _is_followed(finder: _Finder, end: int) -> bool:
     return end == len(data) or finder.read(data, end) is not None or tag_bytes(data, end) > 0
 
 
-def _skip(found: Walk, at: int, next_at: int | None, end: int) -> None:
+def _skip(found: FrameScan, at: int, next_at: int | None, end: int) -> None:
     """Count bytes that belong to no frame."""
     if next_at is None:
         found.tail += end - at
@@ -227,13 +227,13 @@ def _skip(found: Walk, at: int, next_at: int | None, end: int) -> None:
         found.lead += next_at - at
 
 
-def _add(found: Walk, data: bytes, at: int, header: Header, kind: str) -> None:
+def _add(found: FrameScan, data: bytes, at: int, header: Header, kind: str) -> None:
     """Put a frame to the run that it belongs to."""
     run = found.runs[-1] if found.runs else None
     is_mp3 = kind == "MP3" and data[at + 1] & 6 == 2  # layer III
     stated = _stated_frames(data, at, header) if is_mp3 else None
     if run is None or run.frames[-1][1].sort != header.sort or stated is not None:
-        run = Run(stated=stated)
+        run = FrameRun(stated=stated)
         found.runs.append(run)
     run.frames.append((at, header))
 
@@ -253,7 +253,7 @@ def _stated_frames(data: bytes, at: int, header: Header) -> int | None:
     return -1 if data[at + 36 : at + 40] == b"VBRI" else None  # Fraunhofer's mark
 
 
-def with_info(data: bytes, n_samples: int) -> bytes:
+def prepend_info_frame(data: bytes, n_samples: int) -> bytes:
     """Return an MP3 file behind a frame without sound that states how many frames follow."""
     at = find_first(data, "MP3") or 0
     usual = mp3_header(data, at)

@@ -14,7 +14,7 @@ import numpy as np
 import soundfile
 
 from emo.audio.containers import chunks, frames, mp4
-from emo.audio.containers.formats import announced
+from emo.audio.containers.formats import match_signature
 from emo.audio.limits import MAX_DURATION_S
 
 MAX_PARTS = 100
@@ -54,7 +54,7 @@ class Part:
     counted: int | None = None
 
 
-def divide(data: bytes, kind: str) -> list[Part]:
+def split_recordings(data: bytes, kind: str) -> list[Part]:
     """Return the recordings in a file, one after the other; an undamaged one is unchanged."""
     if kind in _CHUNKED:
         return _chunked(data, kind)
@@ -142,26 +142,26 @@ def _chunked(data: bytes, kind: str) -> list[Part]:
         part, end = _first_chunked(data, kind)
         parts.append(part)
         data = data[end:]
-        kind = announced(data)
+        kind = match_signature(data)
         if data and kind not in _CHUNKED:
-            return [*parts, *(divide(data, kind) if kind else ())]
+            return [*parts, *(split_recordings(data, kind) if kind else ())]
     return parts
 
 
 def _first_chunked(data: bytes, kind: str) -> tuple[Part, int]:
     """Return the first recording, and where another may begin."""
-    extent = chunks.measure(data)
+    extent = chunks.find_extent(data)
     if extent is None or (extent.stop == len(data) and not extent.is_open):
         return Part(kind, data), len(data)
     if extent.stop > len(data) or extent.is_open:
-        end = chunks.next_file(data, extent.start)
+        end = chunks.find_next_file(data, extent.start)
         if end < len(data) or (kind == "CAF" and extent.is_open):
             return Part(kind, extent.until(data, end)), end
         return Part(kind, data), end
-    if extent.ends > extent.stop or announced(data[extent.ends : extent.ends + 64]):
+    if extent.ends > extent.stop or match_signature(data[extent.ends : extent.ends + 64]):
         end = extent.ends
-        return Part(kind, data[:end] if announced(data[end : end + 64]) else data), end
-    end = chunks.next_file(data, extent.stop)
+        return Part(kind, data[:end] if match_signature(data[end : end + 64]) else data), end
+    end = chunks.find_next_file(data, extent.stop)
     whole = extent.until(data, end)
     return Part(kind, *_extended(data[:end], whole, extent)), end
 
@@ -203,7 +203,7 @@ def _is_sound(data: bytes, start: int) -> bool:
 
 
 def _framed(data: bytes, kind: str) -> list[Part]:
-    walk = frames.walk(data, kind, MAX_DURATION_S + 5)
+    walk = frames.scan_frames(data, kind, MAX_DURATION_S + 5)
     if not walk.runs:
         return [Part(kind, data)]
     notes = _skipped(data, walk, kind)
@@ -222,7 +222,7 @@ def _framed(data: bytes, kind: str) -> list[Part]:
     return [replace(parts[0], notes=notes), *parts[1:]]
 
 
-def _skipped(data: bytes, walk: frames.Walk, kind: str) -> tuple[str, ...]:
+def _skipped(data: bytes, walk: frames.FrameScan, kind: str) -> tuple[str, ...]:
     """Return what is to be said of bytes that belong to no frame."""
     notes = []
     if walk.lead:
@@ -245,11 +245,11 @@ def _joined(data: bytes, found: list[tuple[int, frames.Header]]) -> bytes:
     return b"".join(data[at : at + header.n_bytes] for at, header in found)
 
 
-def _aac_part(data: bytes, run: frames.Run, is_clean: bool) -> Part:
+def _aac_part(data: bytes, run: frames.FrameRun, is_clean: bool) -> Part:
     return Part("AAC", data if is_clean else _joined(data, run.frames))
 
 
-def _mp3_part(data: bytes, run: frames.Run, is_clean: bool, is_whole: bool) -> Part:
+def _mp3_part(data: bytes, run: frames.FrameRun, is_clean: bool, is_whole: bool) -> Part:
     """Return the recording, with the number of its frames set right or counted."""
     sound = run.frames if run.stated is None else run.frames[1:]
     count, stated = len(sound), -1 if run.stated is None else run.stated

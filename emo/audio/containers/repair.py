@@ -22,7 +22,7 @@ _MAX_AMR_FRAMES = int(MAX_DURATION_S / _AMR_FRAME_S) + 100
 
 
 @dataclass(frozen=True)
-class Repaired:
+class RepairedFile:
     """A file that a decoder takes, and what a person should know of it."""
 
     kind: str
@@ -30,7 +30,7 @@ class Repaired:
     notes: tuple[str, ...]
 
 
-def leave_out(data: bytes, kind: str, reads: Reads) -> Repaired | None:
+def repair_file(data: bytes, kind: str, reads: Reads) -> RepairedFile | None:
     """Return the recording without what no decoder takes, None where nothing is left of it."""
     if kind == "AAC":
         return _without_aac(data, reads)
@@ -69,8 +69,8 @@ def _damaged_packets(bad: int, count: int, left_s: float, total_s: float, tried:
     )
 
 
-def _without_aac(data: bytes, reads: Reads) -> Repaired | None:
-    walk = frames.walk(data, "AAC", MAX_DURATION_S + 5)
+def _without_aac(data: bytes, reads: Reads) -> RepairedFile | None:
+    walk = frames.scan_frames(data, "AAC", MAX_DURATION_S + 5)
     if not walk.runs or any(h.n_samples != 1024 for run in walk.runs for _, h in run.frames):
         return None
     packets = [(at, header.n_bytes) for run in walk.runs for at, header in run.frames]
@@ -86,10 +86,10 @@ def _without_aac(data: bytes, reads: Reads) -> Repaired | None:
     sound = b"".join(data[packets[n][0] : sum(packets[n])] for n in good)
     bad = len(packets) - len(good)
     notes = (_damaged_packets(bad, len(packets), left_s, total_s, tried),) if bad else ()
-    return Repaired("AAC", sound, notes)
+    return RepairedFile("AAC", sound, notes)
 
 
-def _without_packets(data: bytes, reads: Reads) -> Repaired | None:
+def _without_packets(data: bytes, reads: Reads) -> RepairedFile | None:
     """Return a plain MP4 file of those packets that can be read."""
     track = mp4.read_track(data)
     if track is None or not track.packets or not track.timescale:
@@ -115,10 +115,10 @@ def _without_packets(data: bytes, reads: Reads) -> Repaired | None:
         return None
     bad = count - len(good)
     notes = (_damaged_packets(bad, count, left_s, total_s, tried),) if bad else ()
-    return Repaired("MP4", mp4.write_track(data, track, good), notes)
+    return RepairedFile("MP4", mp4.write_track(data, track, good), notes)
 
 
-def _without_pauses(data: bytes) -> Repaired | None:
+def _without_pauses(data: bytes) -> RepairedFile | None:
     """Return the AMR file with a silent frame for each that was not sent; one at the end is gone.
 
     A telephone that is spoken into now and then sends a description of the noise, or nothing
@@ -148,4 +148,4 @@ def _without_pauses(data: bytes) -> Repaired | None:
         notes.append(f"A pause of {after_s:.2f} s at the end was not sent; it was left out.")
     if lost:
         notes.append(f"Between the frames {lost:,} bytes are no frame of AMR; they were left out.")
-    return Repaired("AMR", data[:start] + sound, tuple(notes))
+    return RepairedFile("AMR", data[:start] + sound, tuple(notes))

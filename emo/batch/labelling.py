@@ -1,0 +1,218 @@
+"""Compute the rows of recordings, in a worker process of a batch."""
+
+import hashlib
+import json
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from emo.audio.channels import EACH, MIX
+from emo.audio.clip import SAMPLES_VERSION, Clip
+from emo.batch.rows import (
+    MIXED,
+    ROWS_FORMAT,
+    Channel,
+    Result,
+    error_result,
+    join_results,
+    prediction_result,
+    timeline_result,
+)
+from emo.batch.sources import Source, load_channels, load_source
+from emo.classifiers.calibration import CALIBRATION
+from emo.classifiers.storage import CARD
+from emo.errors import AudioError, EmoError, ModelError
+from emo.features.frames import FEATURES_VERSION
+from emo.inference.predictor import MODEL_KEYS, Models, load_models, predict_many
+from emo.inference.timeline import HOP_S, WINDOW_S, iter_timeline
+from emo.system.paths import MODELS_DIR
+
+MAX_BATCH_S = 120.0
+"""Seconds of sound that one call of the models gets: enough to be fast, and little memory."""
+
+
+@dataclass(frozen=True)
+class RunConfig:
+    """Models and settings of a batch.
+
+    Attributes
+    ----------
+    models : str
+        Folder of the models; empty for the folder that a worker's own copy of Emo comes with.
+    timeline : bool
+        Whether a recording has a row for each window instead of one.
+    run : str
+        Digest of the models and of all settings that the answers depend on.
+    channel : str
+        Channel to answer, one of ``emo.audio.channels.CHANNELS``.
+    """
+
+    models: str
+    timeline: bool
+    run: str
+    channel: str = MIX
+
+    @property
+    def default_channel(self) -> Channel:
+        """Channel of the row of a recording that cannot be opened."""
+        return MIXED if self.channel == EACH else Channel(self.channel)
+
+
+@dataclass(frozen=True)
+class Track:
+    """A recording, or one channel of it, that has rows of its own."""
+
+    source: Source
+    channel: Channel
+    config: RunConfig
+
+    def reject(self, reason: str) -> Result:
+        """Return the row that says why there is no answer."""
+        return error_result(self.source.name, self.config.run, reason, self.channel)
+
+    def fail(self, error: Exception) -> Result:
+        """Return the row for an error of the code, which has no sentence for people."""
+        what = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+        return self.reject(f"This recording could not be answered ({what}). Convert it to WAV.")
+
+
+def make_run_config(
+    models: Path = MODELS_DIR, timeline: bool = False, channel: str = MIX
+) -> RunConfig:
+    """Return the configuration for a folder of models as it is now.
+
+    Raises
+    ------
+    ModelError
+        A model is missing.
+    """
+    versions = (ROWS_FORMAT, SAMPLES_VERSION, FEATURES_VERSION)
+    parts: list[object] = [*versions, timeline and (WINDOW_S, HOP_S)]
+    parts += [] if channel == MIX else [channel]
+    for key in MODEL_KEYS:
+        try:
+            card = json.loads((models / key / CARD).read_text(encoding="utf-8"))
+            parts.append(sorted((name, facts["sha256"]) for name, facts in card["files"].items()))
+        except (OSError, ValueError, LookupError, TypeError, AttributeError):
+            load_models(models)  # raises the ModelError that says what is wrong
+            raise
+    calibration = models / CALIBRATION
+    parts.append(calibration.read_text(encoding="utf-8") if calibration.is_file() else None)
+    run = hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:12]
+    is_default = models.resolve() == MODELS_DIR
+    return RunConfig("" if is_default else str(models.resolve()), timeline, run, channel)
+
+
+_loaded: dict[RunConfig, Models] = {}
+_loading = threading.Lock()
+
+
+def load_run_models(config: RunConfig) -> Models:
+    """Return the models of a configuration, loaded once in each process.
+
+    Raises
+    ------
+    ModelError
+        The models are missing here, or are not those with which the run was begun.
+    """
+    with _loading:
+        if config not in _loaded:
+            folder = Path(config.models) if config.models else MODELS_DIR
+            run = make_run_config(folder, config.timeline, config.channel).run
+            if run != config.run:
+                raise ModelError(
+                    f"A worker has other models in {folder} (run {run}, this is {config.run}). "
+                    "Put the same ones on every machine."
+                )
+            _loaded.clear()
+            _loaded[config] = load_models(folder)
+        return _loaded[config]
+
+
+def label_sources(config: RunConfig, sources: Sequence[Source]) -> list[Result]:
+    """Return the rows of recordings; one that cannot be read has a row with the reason."""
+    models = load_run_models(config)
+    results: list[list[Result | None]] = []
+    waiting: list[tuple[list[Result | None], int, Track, Clip]] = []
+
+    def answer_waiting() -> None:
+        answers = _answer([(track, clip) for _, _, track, clip in waiting], models)
+        for (rows, place, _, _), answer in zip(waiting, answers, strict=True):
+            rows[place] = answer
+        waiting.clear()
+
+    for source in sources:
+        tracks = _load(source, config)
+        rows: list[Result | None] = [None] * len(tracks)  # channels keep their order
+        results.append(rows)
+        for place, (track, clip) in enumerate(tracks):
+            if isinstance(clip, Result):
+                rows[place] = clip
+            else:
+                waiting.append((rows, place, track, clip))
+        if sum(clip.duration_s for *_, clip in waiting) > MAX_BATCH_S:
+            answer_waiting()
+    answer_waiting()
+    return [
+        join_results(source.name, [row for row in rows if row is not None])
+        for source, rows in zip(sources, results, strict=True)
+    ]
+
+
+def _load(source: Source, config: RunConfig) -> list[tuple[Track, Clip | Result]]:
+    """Return the tracks of a recording, each with its clip or the row of its error."""
+    whole = Track(source, config.default_channel, config)
+    try:
+        if config.channel != EACH:
+            return [(whole, load_source(source, config.channel))]
+        clips = load_channels(source)
+    except EmoError as error:
+        return [(whole, whole.reject(str(error)))]
+    except Exception as error:  # of a library, for one file: the others must be answered
+        return [(whole, whole.fail(error))]
+    tracks: list[tuple[Track, Clip | Result]] = []
+    for name, clip in clips.items():
+        track = Track(source, Channel(name, len(clips)), config)
+        tracks.append((track, clip if isinstance(clip, Clip) else track.reject(str(clip))))
+    return tracks
+
+
+def _answer(pairs: Sequence[tuple[Track, Clip]], models: Models) -> list[Result]:
+    """Return the rows of clips, computed together, or one by one where that fails."""
+    if not pairs:
+        return []
+    config = pairs[0][0].config
+    if config.timeline:
+        return [_attempt(_timeline_rows, track, clip, models) for track, clip in pairs]
+    try:
+        predictions = predict_many([clip for _, clip in pairs], models)
+    except Exception:  # caused by one of the clips
+        return [_attempt(_prediction_row, track, clip, models) for track, clip in pairs]
+    return [
+        prediction_result(track.source.name, config.run, clip, prediction, track.channel)
+        for (track, clip), prediction in zip(pairs, predictions, strict=True)
+    ]
+
+
+def _attempt(
+    answer: Callable[[Track, Clip, Models], Result], track: Track, clip: Clip, models: Models
+) -> Result:
+    try:
+        return answer(track, clip, models)
+    except AudioError as error:
+        return track.reject(str(error))
+    except Exception as error:  # as above: the other recordings must be answered
+        return track.fail(error)
+
+
+def _prediction_row(track: Track, clip: Clip, models: Models) -> Result:
+    prediction = predict_many([clip], models)[0]
+    run = track.config.run
+    return prediction_result(track.source.name, run, clip, prediction, track.channel)
+
+
+def _timeline_rows(track: Track, clip: Clip, models: Models) -> Result:
+    *_, timeline = iter_timeline(clip, models, threads=1)
+    run = track.config.run
+    return timeline_result(track.source.name, run, clip, timeline, track.channel)
