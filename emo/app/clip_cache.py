@@ -88,7 +88,7 @@ def size_of(value: Any) -> int:
 def room() -> memory.MemoryBudget:
     """Return the memory of this server, in which analyses take their place."""
     limit_bytes = memory.find_limit_bytes()
-    return memory.MemoryBudget(limit_bytes, shared_decoder().restrictions, CACHE.drop_all)
+    return memory.MemoryBudget(limit_bytes, lambda: shared_decoder().restrictions(), CACHE.drop_all)
 
 
 def _owner() -> int:

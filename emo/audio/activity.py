@@ -13,22 +13,29 @@ Floats = npt.NDArray[np.float32]
 Doubles = npt.NDArray[np.float64]
 
 
-SPAN_THRESHOLD_DB = -30.0  # below the loudest 200 ms: not speech
-SPAN_MARGIN = RATE_HZ // 20  # 50 ms kept on both sides
-SPAN_MIN = RATE_HZ // 5  # 200 ms
-PIECE = 60 * RATE_HZ  # samples measured at once, to bound the memory
+SPAN_THRESHOLD_DB = -30.0
+"""Level of an active window relative to the loudest 200 ms."""
+
+SPAN_MARGIN = RATE_HZ // 20
+"""Samples kept on both sides, 50 ms."""
+
+SPAN_MIN = RATE_HZ // 5
+"""Samples of the shortest span, 200 ms; a shorter one gets wider margins."""
+
+PIECE = 60 * RATE_HZ
+"""Samples measured at once, which bounds the memory."""
 
 
 @dataclass(frozen=True)
 class Span:
-    """Where the sound of a clip lies, and the level that everything is relative to.
+    """Active part of a clip, and its level.
 
     Attributes
     ----------
     start, stop : int
-        First and last sample (half-open) of what is not silence, without margins.
+        First sample of the active part, and the first behind it, without margins.
     rms : float
-        Of the loudest 200 ms.
+        Root mean square of the loudest 200 ms, to which all levels are relative.
     """
 
     start: int
@@ -36,16 +43,19 @@ class Span:
     rms: float
 
     def with_margins(self) -> tuple[int, int]:
-        """First and last sample (half-open) with the margins, maybe beyond the ends of the clip.
+        """Return start and stop with the margins, which may lie outside the clip.
 
-        The first frame of :func:`analyse` is centred on the first of them.
+        The first frame of ``emo.features.frames.analyse`` is centred on the start.
         """
         margin = SPAN_MARGIN + max(0, (SPAN_MIN - (self.stop - self.start)) // 2)
         return self.start - margin, self.stop + margin
 
 
 def _energies(samples: Floats, reach: int) -> Doubles:
-    """Energy of all samples before each, float64 (n + 1 + 2 * reach,), with zeros around them."""
+    """Return the energy of all samples before each, float64 (n + 1 + 2 * reach,).
+
+    The samples have ``reach`` zeros on both sides.
+    """
     n = len(samples)
     energies: Doubles = np.zeros(n + 1 + 2 * reach)
     inside = energies[reach + 1 : reach + 1 + n]
@@ -56,7 +66,7 @@ def _energies(samples: Floats, reach: int) -> Doubles:
 
 
 def _within(energies: Doubles, width: int) -> Iterator[tuple[slice, Doubles]]:
-    """Energy in every window of ``width`` samples, float64, by pieces and where they lie."""
+    """Yield the energy of every window of ``width`` samples, piece by piece, with its slice."""
     n, step = len(energies) - width, PIECE
     for start in range(0, n, step):
         stop = min(start + step, n)
@@ -71,19 +81,24 @@ def _loudest_rms(energies: Doubles, n_samples: int) -> float:
 
 
 def loudest_rms(samples: Floats) -> float:
-    """RMS of the loudest 200 ms, the level to which everything is relative."""
+    """Return the root mean square of the loudest 200 ms, to which all levels are relative."""
     return _loudest_rms(_energies(samples, 0), len(samples))
 
 
 def find_span(samples: Floats) -> Span:
-    """Where the sound of a clip lies, and its level.
+    """Return the active span of samples.
 
-    A 25 ms window counts as sound within 30 dB of the loudest 200 ms; the span runs from the first
-    to the last sample in such windows that reaches the same threshold itself, so that silence
-    added on either side moves the span and changes nothing else.
+    A window of 25 ms is active within 30 dB of the loudest 200 ms.  The span runs from the first to
+    the last sample in such windows that reaches the same threshold itself, so that silence added
+    on either side moves the span and has no other effect.
+
+    Parameters
+    ----------
+    samples : float32, (n,)
+        Mono at 16 kHz.
     """
     n, width = len(samples), RATE_HZ // 40
-    energies = _energies(samples, width)  # windows reach out at both ends
+    energies = _energies(samples, width)  # windows overlap both ends
     rms = _loudest_rms(energies, n)
     if n < width or rms <= 0.0:
         return Span(0, n, rms)
@@ -101,20 +116,22 @@ def find_span(samples: Floats) -> Span:
 
 
 def active_span(samples: Floats) -> tuple[int, int]:
-    """First and last sample (half-open) of the sound that is not silence, without margins."""
+    """Return start and stop of the active span of samples, without margins."""
     span = find_span(samples)
     return span.start, span.stop
 
 
 def prepare(samples: Floats, span: Span) -> Floats:
-    """The active span with its margins, scaled so that its loudest 200 ms have RMS 1.
+    """Return the active span with its margins, its loudest 200 ms scaled to an RMS of 1.
 
-    Margins that the clip does not have are zeros, as if silence had been there.
+    Margins outside the clip are zeros.
 
     Parameters
     ----------
-    samples : float32, (n,), mono at 16 kHz
-    span : what :func:`find_span` says of them
+    samples : float32, (n,)
+        Mono at 16 kHz.
+    span : Span
+        Result of ``find_span`` for these samples.
 
     Returns
     -------
@@ -128,7 +145,7 @@ def prepare(samples: Floats, span: Span) -> Floats:
 
 
 def pad_with_zeros(samples: Floats, before: int, after: int) -> Floats:
-    """The samples with so many zeros before and after them; ``np.pad`` takes ten times longer."""
+    """Return samples with zeros before and after them, ten times as fast as ``np.pad``."""
     padded = np.zeros(before + len(samples) + after, np.float32)
     padded[before : before + len(samples)] = samples
     return padded

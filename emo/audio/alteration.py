@@ -1,7 +1,7 @@
-"""What if the same voice were faster, higher, noisier: a clip altered by a few settings.
+"""Alter a clip by a few settings: noise, speed, pitch, telephone band and gain.
 
-Deterministic: the same settings give the same samples, and the noise differs in nothing but its
-level from one setting to the next.  scipy.signal, which takes a second to import, is not used.
+The result is deterministic: equal settings give equal samples, and two SNRs give the same noise at
+two levels.
 """
 
 import math
@@ -22,7 +22,7 @@ RANGES = {
     "pitch_semitones": (-12.0, 12.0),
     "gain_db": (-40.0, 40.0),
 }
-"""Lowest and highest value of each setting that is a number."""
+"""Lowest and highest value of each numeric setting."""
 
 _NAMES = {
     "snr_db": "noise in dB below the voice",
@@ -32,37 +32,38 @@ _NAMES = {
 }
 _NOISE_SEED = 1
 
-_STRETCH = 512  # 32 ms: two periods of the lowest pitch
+_STRETCH = 512  # samples of a window, 32 ms: two periods of the lowest pitch
 _STRETCH_HOP = _STRETCH // 2
-_SEARCH = RATE_HZ // 100  # either way; together more than a period of the lowest pitch
-_ENVELOPE = 512
+_SEARCH = RATE_HZ // 100  # samples either way; in all more than a period of the lowest pitch
+_ENVELOPE = 512  # samples of a frame
 _ENVELOPE_HOP = _ENVELOPE // 4
-_SMOOTH_BINS = 500 * _ENVELOPE // RATE_HZ  # wider than the step from one harmonic to the next
-_MOST_CORRECTION = math.log(10 ** (15 / 20))
+_SMOOTH_BINS = 500 * _ENVELOPE // RATE_HZ  # 500 Hz, wider than the distance of two harmonics
+_MAX_CORRECTION = math.log(10 ** (15 / 20))  # 15 dB
 
 
 @dataclass(frozen=True)
 class Alteration:
-    """How a clip is altered; without any, not at all.
+    """Settings by which a clip is altered; the defaults leave it as it is.
 
     Attributes
     ----------
     snr_db : float or None
-        Pink noise so far below the voice; None for no noise.
+        Level of the loudest 200 ms of the clip above that of added pink noise, -10 to 60 dB; None
+        for no noise.
     speed : float
-        How many times as fast; the pitch stays.
+        Factor of the speed at constant pitch, 0.5 to 2.
     pitch_semitones : float
-        How much higher; duration and resonances of the mouth stay, so that it remains the voice of
-        a person of the same size.
+        Change of the pitch, -12 to 12 semitones; duration and formants stay, so that it remains
+        the voice of a person of the same size.
     telephone : bool
-        Through a telephone: 300 to 3400 Hz in eight bits.
+        Limit the clip to a telephone's band (300 to 3400 Hz) and eight bits.
     gain_db : float
-        How much louder, in 16 bits and cut off at full scale.
+        Change of the level, -40 to 40 dB, in 16 bits and clipped at full scale.
 
     Raises
     ------
     SettingError
-        A number lies outside :data:`RANGES`.
+        A number lies outside ``RANGES``.
     """
 
     snr_db: float | None = None
@@ -80,14 +81,14 @@ class Alteration:
                 )
 
     def phrases(self) -> tuple[str, ...]:
-        """What is altered, a phrase for each setting; empty where nothing is."""
+        """Return a phrase for each setting that alters the clip."""
         parts = []
         if self.speed != 1.0:
             parts.append(f"{self.speed:g} times as fast")
         if self.pitch_semitones:
             higher = "higher" if self.pitch_semitones > 0 else "lower"
-            many = "" if abs(self.pitch_semitones) == 1 else "s"
-            parts.append(f"{abs(self.pitch_semitones):g} semitone{many} {higher}")
+            plural = "" if abs(self.pitch_semitones) == 1 else "s"
+            parts.append(f"{abs(self.pitch_semitones):g} semitone{plural} {higher}")
         if self.snr_db is not None:
             parts.append(f"noise {self.snr_db:g} dB below the voice")
         if self.telephone:
@@ -101,16 +102,18 @@ NEUTRAL = Alteration()
 
 
 def alter_clip(clip: Clip, settings: Alteration) -> Clip:
-    """The clip as it would be with these settings, and a warning that says so; else as it was.
+    """Return a clip altered by settings, with a warning that names them.
+
+    Neutral settings return the clip itself.
 
     Raises
     ------
     TooShortError, TooLongError, SilentError
-        What comes out cannot be judged.
+        The altered clip is outside the limits of a recording.
     """
     if settings == NEUTRAL:
         return clip
-    said = ", ".join(settings.phrases())
+    description = ", ".join(settings.phrases())
     duration_s = clip.duration_s / settings.speed
     if duration_s < MIN_DURATION_S:
         raise TooShortError(
@@ -122,11 +125,9 @@ def alter_clip(clip: Clip, settings: Alteration) -> Clip:
             f"{settings.speed:g} times as fast, the clip lasts {duration_s / 60:.1f} minutes; at "
             f"most {MAX_DURATION_S / 60:g} are taken. Choose a higher speed."
         )
-    samples = centre(apply(clip.samples, settings))  # peaks cut off on one side leave an offset
+    samples = centre(apply(clip.samples, settings))  # clipping of one side leaves an offset
     if loudest_rms(samples) < 10 ** (SILENT_BELOW_DB / 20):
-        raise SilentError(
-            f"Nothing can be heard of the clip as altered ({said}). Choose more gain."
-        )
+        raise SilentError(f"The altered clip is silent ({description}). Choose more gain.")
     samples.flags.writeable = False
     return replace(clip, samples=samples, warnings=(alteration_warning(settings), *clip.warnings))
 
@@ -137,14 +138,19 @@ def alteration_warning(settings: Alteration) -> str:
 
 
 def apply(samples: Floats, settings: Alteration) -> Floats:
-    """The samples with these settings, float32 (round(n / speed),); neutral ones change nothing.
-
-    The voice comes first, then the noise of the room, the telephone and the level.  Noise may take
-    the sum beyond full scale.
+    """Return samples altered by settings: first the voice, then noise, telephone and gain.
 
     Parameters
     ----------
-    samples : float32, (n,), mono at 16 kHz
+    samples : float32, (n,)
+        Mono at 16 kHz.
+    settings
+        Neutral ones return the samples themselves.
+
+    Returns
+    -------
+    float32, (round(n / speed),)
+        Noise may take the sum beyond full scale.
     """
     samples = stretch(samples, 1 / settings.speed)
     samples = shift_pitch(samples, settings.pitch_semitones)
@@ -157,10 +163,10 @@ def apply(samples: Floats, settings: Alteration) -> Floats:
 
 
 def stretch(samples: Floats, factor: float) -> Floats:
-    """The samples ``factor`` times as long at the same pitch, float32 (round(n factor),).
+    """Return samples ``factor`` times as long at the same pitch, float32 (round(n * factor),).
 
-    By WSOLA (Verhelst and Roelands 1993): windows of 32 ms are laid closer or further apart, each
-    taken from where, within 10 ms, it best continues the one before.
+    WSOLA (Verhelst and Roelands 1993): windows of 32 ms are overlapped and added at another
+    distance, each taken from the place within 10 ms where it best continues the one before.
     """
     n = round(len(samples) * factor)
     if factor == 1.0:
@@ -172,23 +178,23 @@ def stretch(samples: Floats, factor: float) -> Floats:
     out = np.zeros(n + 2 * _STRETCH)
     place = around - _STRETCH_HOP
     for start in range(0, n + _STRETCH_HOP, _STRETCH_HOP):
-        wanted = around + round((start - _STRETCH_HOP) / factor)
+        nominal = around + round((start - _STRETCH_HOP) / factor)
         if start:
-            follows = padded[place + _STRETCH_HOP : place + _STRETCH_HOP + _STRETCH]
-            first = wanted - _SEARCH
-            likeness = np.correlate(padded[first : wanted + _SEARCH + _STRETCH], follows, "valid")
-            ends = energy[first + _STRETCH : first + _STRETCH + len(likeness)]
-            loudness = ends - energy[first : first + len(likeness)]
-            place = first + int(np.argmax(likeness / np.sqrt(np.maximum(loudness, 0.0) + 1e-9)))
+            target = padded[place + _STRETCH_HOP : place + _STRETCH_HOP + _STRETCH]
+            first = nominal - _SEARCH
+            products = np.correlate(padded[first : nominal + _SEARCH + _STRETCH], target, "valid")
+            stops = energy[first + _STRETCH : first + _STRETCH + len(products)]
+            energies = stops - energy[first : first + len(products)]
+            place = first + int(np.argmax(products / np.sqrt(np.maximum(energies, 0.0) + 1e-9)))
         out[start : start + _STRETCH] += window * padded[place : place + _STRETCH]
     return out[_STRETCH_HOP : _STRETCH_HOP + n].astype(np.float32)
 
 
 def shift_pitch(samples: Floats, semitones: float) -> Floats:
-    """The samples higher by so many semitones, as long and with the same resonances, float32 (n,).
+    """Return samples with the pitch changed and duration and formants kept, float32 (n,).
 
-    They are stretched and played faster, which moves pitch and resonances alike.  Then the smooth
-    part of each frame's spectrum is brought back to what it was.
+    The samples are stretched and played faster, which moves pitch and formants alike.  Then the
+    smooth part of each frame's spectrum is restored.
     """
     if semitones == 0.0:
         return samples
@@ -200,7 +206,7 @@ def shift_pitch(samples: Floats, semitones: float) -> Floats:
 
 
 def _with_resonances(moved: Floats, original: Floats) -> Floats:
-    """The samples with the spectral envelopes of others of the same length, float32 (n,)."""
+    """Return ``moved`` with the spectral envelopes of ``original``, float32 (n,)."""
     window = np.hanning(_ENVELOPE + 1)[:-1]
     margin = _ENVELOPE
     spectra = []
@@ -210,7 +216,7 @@ def _with_resonances(moved: Floats, original: Floats) -> Floats:
         spectra.append(np.fft.rfft(frames))
     faint = 1e-4 * max(float(np.abs(spectra[1]).max()), 1e-9)
     difference = _envelope(spectra[1], faint) - _envelope(spectra[0], faint)
-    gain = np.exp(np.clip(difference, -_MOST_CORRECTION, _MOST_CORRECTION))
+    gain = np.exp(np.clip(difference, -_MAX_CORRECTION, _MAX_CORRECTION))
     pieces = np.fft.irfft(spectra[0] * gain) * window
     out = np.zeros((len(pieces) - 1) * _ENVELOPE_HOP + _ENVELOPE)
     for i, piece in enumerate(pieces):
@@ -220,7 +226,7 @@ def _with_resonances(moved: Floats, original: Floats) -> Floats:
 
 
 def _envelope(spectra: np.ndarray, faint: float) -> Doubles:
-    """Logarithm of the magnitude of each frame (n, bins), its power smoothed over frequency."""
+    """Return the log magnitude of each frame, its power smoothed over frequency, (n, bins)."""
     bins = np.arange(spectra.shape[1])
     near = np.maximum(0.0, 1.0 - np.abs(bins[:, None] - bins) / _SMOOTH_BINS)
     power = (spectra.real**2 + spectra.imag**2) @ (near / near.sum(axis=0))

@@ -11,7 +11,9 @@ from scipy.fft import next_fast_len
 from emo.audio.activity import Doubles, Floats, active_span, loudest_rms
 from emo.audio.clip import RATE_HZ
 
-MP3_BIT_RATES = (24_000, 32_000, 40_000, 64_000)  # bits per second
+MP3_BIT_RATES = (24_000, 32_000, 40_000, 64_000)
+"""Bit rates to choose from, in bits per second."""
+
 N_VOICES_OF_BABBLE = 5
 
 TELEPHONE_HZ = (300.0, 3400.0)
@@ -20,11 +22,11 @@ _BAND_FFT = 2**15
 _BAND_RING = 2**12  # samples in which the filter's impulse response falls below 1e-16
 _BAND_REFLECTED = 27  # samples, as scipy.signal.sosfiltfilt reflects for four sections
 _MU = 255.0  # ITU-T G.711
-_BIT_RATE_LIMITS = (8_000, 160_000)  # what libsndfile offers at 16 kHz
+_BIT_RATE_LIMITS = (8_000, 160_000)  # of MP3 at 16 kHz in libsndfile, in bits per second
 
 
 def change_speed(samples: Floats, factor: float) -> Floats:
-    """The clip played ``factor`` times as fast, so that its pitch moves as well."""
+    """Return samples played ``factor`` times as fast and thus higher, float32 (n / factor,)."""
     import soxr
 
     return np.asarray(soxr.resample(samples, RATE_HZ * factor, RATE_HZ), np.float32)
@@ -39,7 +41,7 @@ def _transform_length(n: int) -> int:
 
 
 def _spectral_noise(n: int, rng: Generator, tilt: float) -> Floats:
-    """Gaussian noise whose power falls by ``6 tilt`` dB per octave, of RMS 1, float32 (n,)."""
+    """Return Gaussian noise of RMS 1 whose power falls by ``6 * tilt`` dB per octave, (n,)."""
     size = _transform_length(n)
     spectrum = np.fft.rfft(rng.standard_normal(size))
     frequency = np.maximum(np.fft.rfftfreq(size, 1 / RATE_HZ), 50.0)
@@ -47,35 +49,66 @@ def _spectral_noise(n: int, rng: Generator, tilt: float) -> Floats:
     return np.asarray(noise / np.sqrt(np.mean(noise**2)), np.float32)
 
 
-def mix_at_snr(samples: Floats, noise: Floats, ratio_db: float) -> Floats:
-    """The clip over a noise, the loudest 200 ms of the clip ``ratio_db`` above the noise's RMS."""
+def mix_at_snr(samples: Floats, noise: Floats, snr_db: float) -> Floats:
+    """Return samples plus noise at a signal-to-noise ratio, float32 (n,).
+
+    The ratio is that of the RMS of the samples' loudest 200 ms to the RMS of the noise.
+
+    Parameters
+    ----------
+    samples, noise : float32, (n,)
+    snr_db : float
+    """
     power = np.sqrt(np.mean(noise.astype(np.float64) ** 2))
     if power == 0.0:
         return samples
-    gain = loudest_rms(samples) / power * 10 ** (-ratio_db / 20)
+    gain = loudest_rms(samples) / power * 10 ** (-snr_db / 20)
     return samples + noise * np.float32(gain)
 
 
-def add_noise(samples: Floats, ratio_db: float, rng: Generator, tilt: float = 0.5) -> Floats:
-    """The clip over steady noise, pink unless told otherwise."""
-    return mix_at_snr(samples, _spectral_noise(len(samples), rng, tilt), ratio_db)
+def add_noise(samples: Floats, snr_db: float, rng: Generator, tilt: float = 0.5) -> Floats:
+    """Return samples plus steady noise at a signal-to-noise ratio, float32 (n,).
+
+    Parameters
+    ----------
+    samples : float32, (n,)
+    snr_db : float
+    rng : Generator
+    tilt : float
+        Fall of the noise's power per octave in units of 6 dB: 0 is white, 0.5 pink, 1 brown.
+    """
+    return mix_at_snr(samples, _spectral_noise(len(samples), rng, tilt), snr_db)
 
 
-def add_babble(samples: Floats, ratio_db: float, rng: Generator) -> Floats:
-    """The clip over voices talking at once.
+def add_babble(samples: Floats, snr_db: float, rng: Generator) -> Floats:
+    """Return samples plus babble, several voices at once, at a signal-to-noise ratio.
 
-    The voices are the clip's own, reversed, shifted and at other speeds, so that no other clip, and
-    no speaker of a test fold, is heard in training.
+    The voices are the clip itself, reversed, shifted and at other speeds, so that no other clip,
+    and no speaker of a test fold, gets into training.
     """
     total = np.zeros(len(samples), np.float32)
     for _ in range(N_VOICES_OF_BABBLE):
         voice = change_speed(samples[::-1], rng.uniform(0.75, 1.3))
         total += np.roll(np.resize(voice, len(samples)), rng.integers(len(samples)))
-    return mix_at_snr(samples, total, ratio_db)
+    return mix_at_snr(samples, total, snr_db)
 
 
 def reverberate(samples: Floats, decay_s: float, direct_db: float, rng: Generator) -> Floats:
-    """The clip in a room: exponentially decaying noise follows every sound (Polack 1988)."""
+    """Return samples in a room, modelled by exponentially decaying noise (Polack 1988).
+
+    Parameters
+    ----------
+    samples : float32, (n,)
+    decay_s : float
+        Reverberation time: seconds in which the tail falls by 60 dB.
+    direct_db : float
+        Energy of the direct sound over that of the tail.
+    rng : Generator
+
+    Returns
+    -------
+    float32, (n,)
+    """
     from scipy.signal import fftconvolve
 
     n = int(decay_s * RATE_HZ)
@@ -87,7 +120,14 @@ def reverberate(samples: Floats, decay_s: float, direct_db: float, rng: Generato
 
 
 def equalise(samples: Floats, gains_db: Floats) -> Floats:
-    """The clip with a smooth gain over frequency: ``gains_db`` at equal steps of 0 to 8 kHz."""
+    """Return samples with a smooth gain over frequency, float32 (n,).
+
+    Parameters
+    ----------
+    samples : float32, (n,)
+    gains_db : (k,)
+        Gains at ``k`` equally spaced frequencies from 0 to 8 kHz, interpolated in between.
+    """
     spectrum = np.fft.rfft(samples, _transform_length(len(samples)))
     place = np.linspace(0, len(gains_db) - 1, len(spectrum))
     gain = 10 ** (np.interp(place, np.arange(len(gains_db)), gains_db) / 20)
@@ -149,7 +189,7 @@ def telephone(samples: Floats) -> Floats:
 
 
 def compand(samples: Floats | Doubles) -> Floats:
-    """The clip in eight bits by the μ-law of ITU-T G.711, full scale at its peak."""
+    """Return samples in eight bits by the μ-law of ITU-T G.711, full scale at their peak."""
     peak = np.abs(samples).max() or 1.0
     level = np.sign(samples) * np.log1p(_MU * np.abs(samples) / peak) / np.log1p(_MU)
     level = np.round(level * 127) / 127
@@ -158,7 +198,7 @@ def compand(samples: Floats | Doubles) -> Floats:
 
 
 def recode_mp3(samples: Floats, bits_per_s: int = 32_000) -> Floats:
-    """The clip after MP3 at a constant bit rate; the coder's silence around it may stay."""
+    """Return samples after coding as MP3 at a constant bit rate; the coder's padding may stay."""
     import soundfile
 
     low, high = _BIT_RATE_LIMITS
@@ -179,19 +219,19 @@ def recode_mp3(samples: Floats, bits_per_s: int = 32_000) -> Floats:
 
 
 def amplify(samples: Floats, gain_db: float) -> Floats:
-    """The clip louder or softer, as 16-bit samples, cut off at full scale."""
+    """Return samples with a gain, rounded to 16 bits and clipped at full scale."""
     louder = samples * 10 ** (gain_db / 20)
     return np.asarray(np.round(np.clip(louder, -1.0, 1.0) * 32767) / 32767, np.float32)
 
 
 def clip_loud(samples: Floats, gain_db: float) -> Floats:
-    """The clip brought to full scale and then amplified, so that its peaks are cut off."""
+    """Return samples brought to full scale and then amplified, so that their peaks are clipped."""
     peak = np.abs(samples).max() or 1.0
     return amplify(samples / peak, gain_db)
 
 
 def excerpt(samples: Floats, duration_s: float, rng: Generator) -> Floats:
-    """A stretch of the clip from within what is not silent, at most ``duration_s`` long."""
+    """Return a random part of the active span, at most ``duration_s`` long."""
     start, stop = active_span(samples)
     n = int(duration_s * RATE_HZ)
     latest = max(start, stop - n)

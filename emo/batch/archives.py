@@ -1,6 +1,6 @@
-"""Recordings in tar archives, read as the archive streams by; nothing is unpacked to the disk.
+"""Read recordings from tar archives as a stream; no file is unpacked to the disk.
 
-What the headers of an archive claim is held against the bytes that are there.
+Sizes in the headers of an archive are checked against the bytes that are there.
 """
 
 import bz2
@@ -19,10 +19,10 @@ from emo.system.lists import Readable
 ARCHIVES = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
 
 MAX_RATIO = 2_000
-"""Unpacked bytes to packed ones; deflate cannot reach it, nor can sound that is compressed."""
+"""Highest ratio of unpacked to packed bytes; deflate and compressed sound stay below it."""
 
 _ALWAYS_UNPACKED = 64 * 2**20  # bytes, whatever the ratio
-_MAX_HEADER = 2**20  # bytes of a member's name and notes, which are read at once
+_MAX_HEADER = 2**20  # bytes of a member's name and comments, which are read at once
 _LONG_HEADERS = (
     tarfile.XHDTYPE,
     tarfile.XGLTYPE,
@@ -30,7 +30,7 @@ _LONG_HEADERS = (
     tarfile.GNUTYPE_LONGNAME,
     tarfile.GNUTYPE_LONGLINK,
 )
-_MAX_ENDS = 8  # reads at the end of a file before what is missing is taken to be missing
+_MAX_EMPTY_READS = 8  # at the end of a file, before the archive counts as cut off
 _MAGIC_BYTES = 6
 _COMPRESSIONS: tuple[tuple[bytes, Callable[[Any], Any]], ...] = (
     (b"\x1f\x8b\x08", lambda file: gzip.GzipFile(fileobj=file)),
@@ -39,12 +39,12 @@ _COMPRESSIONS: tuple[tuple[bytes, Callable[[Any], Any]], ...] = (
 )
 
 Wanted = Callable[[str], bool]
-"""Return whether a recording of this name is to be read; asked once for each recording."""
+"""Function that returns whether the recording of a name is to be read; called once for each."""
 
 
 @dataclass(frozen=True)
 class Member:
-    """A recording in an archive: its bytes, or why they are not read."""
+    """Recording in an archive: its bytes, or why they are not read."""
 
     name: str
     data: bytes | None = field(default=None, repr=False)
@@ -52,7 +52,7 @@ class Member:
 
 
 class _Header(tarfile.TarInfo):
-    """A header that may neither be damaged, which would pass for the end, nor huge."""
+    """Header that raises ``ReadError`` if it is huge, or damaged, which would pass for the end."""
 
     @classmethod
     def frombuf(cls, buf: Any, encoding: Any, errors: Any) -> "_Header":
@@ -72,7 +72,7 @@ class _Header(tarfile.TarInfo):
 
 
 class _Packed:
-    """A stream whose first bytes have been read, and whose bytes are counted."""
+    """Stream that keeps its first bytes and counts all."""
 
     def __init__(self, file: Readable) -> None:
         self._file = file
@@ -90,15 +90,15 @@ class _Packed:
 
 
 class _Unpacked:
-    """The bytes of an archive, which end where the file does and not where a header claims.
+    """Bytes of an archive, which end where the file does and not where a header states.
 
-    tarfile goes on reading at the end for all that a header has announced, be it years.  Memory is
-    bounded too: no more is unpacked at once than is asked for.
+    At the end of a file, tarfile would read on for all bytes that a header states.  Memory is
+    bounded too: no more is unpacked at once than is requested.
     """
 
     def __init__(self, file: Readable) -> None:
         self._packed = _Packed(file)
-        self._n_bytes = self._n_ends = 0
+        self._n_bytes = self._n_empty_reads = 0
         self._read: Callable[[int], bytes] = self._packed.read
         for magic, unpack in _COMPRESSIONS:
             if self._packed.head.startswith(magic):
@@ -107,8 +107,8 @@ class _Unpacked:
     def read(self, size: int, /) -> bytes:
         data = self._read(size)
         self._n_bytes += len(data)
-        self._n_ends += not data
-        if self._n_ends > _MAX_ENDS:
+        self._n_empty_reads += not data
+        if self._n_empty_reads > _MAX_EMPTY_READS:
             raise tarfile.ReadError("unexpected end of data")
         if self._n_bytes > MAX_RATIO * self._packed.n_bytes + _ALWAYS_UNPACKED:
             raise tarfile.ReadError(f"it unpacks to more than {MAX_RATIO:,} times its size")
@@ -116,12 +116,12 @@ class _Unpacked:
 
 
 def read_members(file: Readable, wanted: Wanted, skip: Skip, name: str) -> Iterator[Member]:
-    """Yield the recordings that are wanted from an archive, compressed or not, called `name`.
+    """Yield the wanted recordings from an archive, compressed or not, called ``name``.
 
     Raises
     ------
     Exception
-        The archive is damaged or cut off; each compression has errors of its own.
+        The archive is damaged or cut off; each compression has its own errors.
     """
     stream: Any = _Unpacked(file)
     with tarfile.open(fileobj=stream, mode="r|", tarinfo=_Header) as archive:
@@ -146,12 +146,12 @@ def read_members(file: Readable, wanted: Wanted, skip: Skip, name: str) -> Itera
 
 
 def count_members(path: str, wanted: Wanted, name: str) -> None:
-    """Ask for each recording in an archive, jumping from one header to the next.
+    """Call ``wanted`` for each recording in an archive, seeking from one header to the next.
 
     Raises
     ------
     OSError, tarfile.TarError
-        The archive is compressed or damaged, so that only reading it would tell.
+        The archive is damaged, or compressed and thus not seekable.
     """
     with (
         open(path, "rb") as file,
@@ -168,19 +168,19 @@ def count_members(path: str, wanted: Wanted, name: str) -> None:
 
 
 def _each(archive: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:
-    """Yield the members that are no folders, none of which is kept."""
+    """Yield the members that are no folders, without keeping them in memory."""
     before = -1
     while (member := archive.next()) is not None:
-        archive.members.clear()  # type: ignore[attr-defined] # it would keep every one
+        archive.members.clear()  # type: ignore[attr-defined] # a list of all members so far
         if member.offset <= before:
-            raise tarfile.ReadError("a member that leads backwards")
+            raise tarfile.ReadError("a member before the one that precedes it")
         before = member.offset
         if not member.isdir():
             yield member
 
 
 def _hidden_or_linked(member: tarfile.TarInfo) -> str:
-    """Return why a member is passed over whatever it holds, "" where that is not so."""
+    """Return why a member is skipped whatever its content, or ""."""
     parts = PurePosixPath(member.name).parts
     if any(part.startswith(".") and part not in (".", "..") for part in parts):
         return HIDDEN

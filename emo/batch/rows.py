@@ -1,4 +1,4 @@
-"""One recording's answers as a row: a line of JSON, or columns of CSV and Parquet."""
+"""Rows of answers: as lines of JSON, and as columns of CSV and Parquet."""
 
 import csv
 import json
@@ -22,8 +22,11 @@ from emo.system.files import check_output, naming
 ROWS_FORMAT = 2
 """Version of the rows and columns; raise it when one is added, renamed or changes its meaning."""
 
-DECIMALS = 7  # of probabilities: the paths through the code agree to 1e-6
-ROWS_PER_WRITE = 1000  # rows in memory while they are written anew
+DECIMALS = 7
+"""Decimals of probabilities; single clips, batches and clusters agree to 1e-6."""
+
+ROWS_PER_WRITE = 1000
+"""Rows in memory while they are converted to Parquet."""
 
 Row = dict[str, Any]
 
@@ -55,29 +58,47 @@ COLUMNS: dict[str, str] = {
     "run": "text",
     "format": "count",
 }
-"""Columns of CSV and Parquet, and what is in them; a row leaves empty what it does not have."""
+"""Columns of CSV and Parquet, and the kind of their values; a row may leave any of them empty."""
 
 
 @dataclass(frozen=True)
 class Channel:
-    """Which channel of a recording a row is of, and how many have rows of their own (or 0)."""
+    """Channel of a row.
+
+    Attributes
+    ----------
+    name : str
+        Name of the channel, or ``mix``.
+    count : int
+        Channels of the recording that have rows of their own; 0 if it has only one row.
+    """
 
     name: str = MIX
     count: int = 0
 
     def to_dict(self) -> Row:
-        """What the row says of it."""
+        """Return the fields of a row for this channel."""
         named: Row = {} if self.name == MIX else {"channel": self.name}
         return named | ({"channels": self.count} if self.count else {})
 
 
 MIXED = Channel()
-"""The mix."""
+"""Channel of a row that is for the mix of all channels."""
 
 
 @dataclass(frozen=True)
 class Result:
-    """What a recording gave: its rows as lines of JSON, with the line breaks."""
+    """Rows of a recording.
+
+    Attributes
+    ----------
+    name : str
+        Name of the recording.
+    failed : bool
+        Whether there is an error in any of them.
+    lines : bytes
+        Rows as lines of JSON, each with its line break.
+    """
 
     name: str
     failed: bool
@@ -85,14 +106,14 @@ class Result:
 
 
 def prediction_result(
-    name: str, run: str, clip: Clip, found: Prediction, channel: Channel = MIXED
+    name: str, run: str, clip: Clip, prediction: Prediction, channel: Channel = MIXED
 ) -> Result:
-    """The row of a clip: the object that ``predict`` prints, the vote's answer before all.
+    """Return the row of a clip: the answer of the vote, then the object that ``predict`` prints.
 
-    Where a classifier gave no numbers the row has its fault beside the others' answers.
+    If a classifier gave no numbers, the row has its fault beside the answers of the others.
     """
-    row = found.to_dict() | {"models": _shortened(found.answers)}
-    head = _head(name, run, channel) | _vote(found.answers)
+    row = prediction.to_dict() | {"models": _rounded_answers(prediction.answers)}
+    head = _head(name, run, channel) | _vote(prediction.answers)
     faults = row.pop("faults", {})
     error = {"error": " ".join(faults.values())} if faults else {}
     return Result(name, bool(faults), _lines([head | row | {"sha256": clip.sha256} | error]))
@@ -101,18 +122,18 @@ def prediction_result(
 def timeline_result(
     name: str, run: str, clip: Clip, timeline: Timeline, channel: Channel = MIXED
 ) -> Result:
-    """The rows of a long recording, one a window; without speech one row that has no answer."""
+    """Return the rows of a recording, one for each window; without speech a row with no answer."""
     shared = timeline.to_dict() | {"sha256": clip.sha256}
     spans = shared.pop("windows")
     head = _head(name, run, channel)
     rows = [
         head
         | {"window": number, "windows": len(spans)}
-        | _vote(given)
+        | _vote(answers)
         | {place: span[place] for place in span if place != "models"}
         | shared
-        | {"models": _shortened(given)}
-        for number, (span, given) in enumerate(zip(spans, timeline.answers(), strict=True), 1)
+        | {"models": _rounded_answers(answers)}
+        for number, (span, answers) in enumerate(zip(spans, timeline.answers(), strict=True), 1)
     ]
     if not rows:
         rows = [head | {"window": 0, "windows": 0} | shared]
@@ -121,12 +142,12 @@ def timeline_result(
 
 
 def error_result(name: str, run: str, reason: str, channel: Channel = MIXED) -> Result:
-    """The row of a recording that could not be read."""
+    """Return the row of a recording that could not be read."""
     return Result(name, True, _lines([_head(name, run, channel) | {"error": reason}]))
 
 
 def join_results(name: str, parts: Sequence[Result]) -> Result:
-    """The rows of all channels of a recording."""
+    """Return the rows of all channels of a recording as one result."""
     return Result(name, any(part.failed for part in parts), b"".join(part.lines for part in parts))
 
 
@@ -136,40 +157,40 @@ def _head(name: str, run: str, channel: Channel) -> Row:
 
 
 def is_last_row(row: Row) -> bool:
-    """Whether a row is the last of its recording."""
+    """Return whether a row is the last of its recording."""
     channels = channel_names(row.get("channels", 0))
     is_last_channel = not channels or row.get("channel") == channels[-1]
     return is_last_channel and row.get("window", 0) == row.get("windows", 0)
 
 
 def recording_name(row: Row) -> str:
-    """The name of the recording that a row belongs to, without its channel."""
+    """Return the name of the recording that a row belongs to, without the channel."""
     path: str = row["path"]
     return path.removesuffix(name_with_channel("", row["channel"])) if "channel" in row else path
 
 
 def _lines(rows: Sequence[Row]) -> bytes:
-    # In ASCII: a name that is no text has surrogates, which UTF-8 does not allow.
+    # In ASCII: the name of a file may have surrogates, which UTF-8 does not allow.
     return "".join(f"{json.dumps(row)}\n" for row in rows).encode()
 
 
-def _vote(given: Mapping[str, Answer]) -> Row:
-    vote = _rounded(given[VOTE])
+def _vote(answers: Mapping[str, Answer]) -> Row:
+    vote = _rounded(answers[VOTE])
     return {name: vote[name] for name in _ANSWER_COLUMNS}
 
 
-def _shortened(given: Mapping[str, Answer]) -> dict[str, Row]:
-    return {key: _rounded(one) for key, one in given.items()}
+def _rounded_answers(answers: Mapping[str, Answer]) -> dict[str, Row]:
+    return {key: _rounded(answer) for key, answer in answers.items()}
 
 
-def _rounded(given: Answer) -> Row:
-    shares = {
+def _rounded(answer: Answer) -> Row:
+    probabilities = {
         label: round(float(p), DECIMALS)
-        for label, p in zip(LABELS, given.probabilities, strict=True)
+        for label, p in zip(LABELS, answer.probabilities, strict=True)
     }
-    return given.to_dict() | {
-        "confidence": round(given.confidence, DECIMALS),
-        "probabilities": shares,
+    return answer.to_dict() | {
+        "confidence": round(answer.confidence, DECIMALS),
+        "probabilities": probabilities,
     }
 
 
@@ -177,11 +198,11 @@ def _rounded(given: Answer) -> Row:
 
 
 def flatten(row: Row) -> Row:
-    """The values of a row by the names of ``COLUMNS``."""
+    """Return the values of a row by the names of ``COLUMNS``."""
     flat = {name: row[name] for name in row.keys() & COLUMNS.keys()}
-    for key, given in row.get("models", {}).items():
-        flat |= {f"{key}_{name}": given[name] for name in _ANSWER_COLUMNS}
-        flat |= {f"{key}_{label}": p for label, p in given["probabilities"].items()}
+    for key, answer in row.get("models", {}).items():
+        flat |= {f"{key}_{name}": answer[name] for name in _ANSWER_COLUMNS}
+        flat |= {f"{key}_{label}": p for label, p in answer["probabilities"].items()}
     quality = row.get("quality", {})
     flat |= {name: quality[name] for name in quality.keys() & COLUMNS.keys() if name not in flat}
     if "speech_warnings" in row:
@@ -190,14 +211,14 @@ def flatten(row: Row) -> Row:
 
 
 def read_rows(path: Path) -> Iterator[Row]:
-    """The rows of a file of JSON Lines, one after the other."""
+    """Yield the rows of a file of JSON Lines."""
     with path.open("rb") as file:
         for line in file:
             yield json.loads(line)
 
 
 def write_csv(source: Path, target: Path) -> None:
-    """Nothing; writes the rows of a file of JSON Lines as CSV."""
+    """Write the rows of a file of JSON Lines as CSV."""
     with target.open("w", encoding="utf-8", errors="backslashreplace", newline="") as file:
         writer = csv.DictWriter(file, tuple(COLUMNS), restval="", lineterminator="\n")
         writer.writeheader()
@@ -214,7 +235,7 @@ def _cell(value: Any) -> Any:
 
 
 def write_parquet(source: Path, target: Path) -> None:
-    """Nothing; writes the rows of a file of JSON Lines as Parquet, some at a time."""
+    """Write the rows of a file of JSON Lines as Parquet, ``ROWS_PER_WRITE`` at a time."""
     import pyarrow as pa
     from pyarrow import parquet
 
@@ -228,14 +249,14 @@ def write_parquet(source: Path, target: Path) -> None:
     schema = pa.schema([(name, types[kind]) for name, kind in COLUMNS.items()])
     rows = read_rows(source)
     with parquet.ParquetWriter(target, schema, compression="zstd") as writer:
-        while some := [flatten(row) for row in islice(rows, ROWS_PER_WRITE)]:
-            for row in some:  # Parquet has UTF-8 alone
+        while group := [flatten(row) for row in islice(rows, ROWS_PER_WRITE)]:
+            for row in group:  # Parquet stores UTF-8 only
                 row["path"] = row["path"].encode("utf-8", "backslashreplace").decode()
-            writer.write_table(pa.Table.from_pylist(some, schema))
+            writer.write_table(pa.Table.from_pylist(group, schema))
 
 
 def convert_rows(source: Path, target: Path, write: Callable[[Path, Path], None]) -> None:
-    """Nothing; writes the target whole or not at all, and then removes the source."""
+    """Write a target file completely or not at all, and then remove the source."""
     partial = target.with_name(f"{target.name}.partial")
     check_output(partial)
     try:
@@ -244,7 +265,7 @@ def convert_rows(source: Path, target: Path, write: Callable[[Path, Path], None]
             with partial.open("rb+") as file:
                 os.fsync(file.fileno())
     except OSError:
-        with suppress(OSError):  # what is there in part is of no use, and takes room
+        with suppress(OSError):  # an incomplete file is of no use, and takes space
             partial.unlink()
         raise
     partial.replace(target)
