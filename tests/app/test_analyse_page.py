@@ -126,6 +126,22 @@ def test_a_step_back_shows_what_was_there() -> None:
     assert at.text[0].value.startswith("sad.wav")
 
 
+def test_an_action_takes_precedence_over_an_address_that_the_browser_sent_too_early() -> None:
+    at = open_at(sample="sad")
+    check(at.button(key="sample-happy").click().run())
+    at.query_params["sample"] = "sad"
+    check(at.button(key="sample-angry").click().run())
+    assert at.text[0].value.startswith("angry.wav")
+    at.query_params["sample"] = "sad"
+    check(at.slider(key="what-if-pitch").set_value(4).run())
+    assert address(at) == {"sample": "angry", "pitch": "4"}
+    at.query_params["sample"] = "sad"
+    upload(at, "clip.wav", tone())
+    at.query_params["sample"] = "sad"
+    upload(at, "second.wav", tone(1.2))
+    assert at.text[0].value.startswith("second.wav")
+
+
 def test_a_visit_to_another_page_keeps_it() -> None:
     at = open_at(sample="sad", part="0.25000-0.75000")
     check(at.switch_page(MATRICES).run())
