@@ -19,10 +19,15 @@ def main() -> int:
     """Exit status: 0, 1 if a target was missed or a part failed, 2 for wrong usage."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__.splitlines()[0])
     parser.add_argument("parts", nargs="*", metavar="PART", help=f"of {', '.join(table.ORDER)}")
+    parser.add_argument("--pages", action="store_true", help="only write the pages again")
     add_options(parser)
     given = parser.parse_args()
     if unknown := set(given.parts) - set(table.ORDER):
         parser.error(f"there is no part {min(unknown)}; there are {', '.join(table.ORDER)}")
+    if given.pages:
+        table.write()
+        scaling.write()
+        return 0
     os.environ |= SINGLE_THREAD  # before anything imports numpy's library for it
     options, is_met = Options(given.quick, given.long), True
     for key in given.parts or table.ORDER:

@@ -435,10 +435,7 @@ def main(part: Part) -> int:
         parser.error("a part is saved as a whole: leave out either --save or the pieces")
     is_met = run(part, Options(given.quick, given.long, only), given.save)
     if given.save:
-        from bench import scaling, table
-
-        table.write()
-        scaling.write()
+        subprocess.run([sys.executable, "-m", "bench", "--pages"], cwd=ROOT, check=True)
     return 0 if is_met else 1
 
 

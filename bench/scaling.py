@@ -1,344 +1,249 @@
-"""From what was measured to a million hours: docs/scaling.md, every figure of it computed here.
+"""Estimate what a million hours of recordings take, and where more workers stop to help.
 
-python bench/scaling.py            # prints the page
-python bench/scaling.py --write    # writes it
+    python bench/scaling.py [--quick] [--save]
+
+The processor time that a Dask scheduler and the client need for a group of clips is measured with
+workers that only return rows. A discrete-event simulation of a cluster uses these costs and the
+times of clips that ``bench/batch.py`` measured. ``scaling.md.j2`` computes the rest, and
+assumes the prices and sizes of machines.
 """
 
+import heapq
+import json
 import math
+import os
+import subprocess
 import sys
+import tempfile
+import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from bench.measure import ROOT, read_results
-from bench.simulate import SIZES, TROUBLED, WORKERS, Costs, costs_of, limit_clips_per_s
-from emo.batch.run import CLUSTER_GROUP_SIZE
+import numpy as np
+from jinja2 import Environment, StrictUndefined
 
-PAGE = ROOT / "docs" / "scaling.md"
-NEEDED = ("predict", "batch", "scheduler", "simulate")
+from bench import measure as bench
+from emo.batch import dask
+from emo.batch.inputs import Source
+from emo.batch.journal import Journal
+from emo.batch.rows import Result
+from emo.batch.run import CLUSTER_GROUP
 
-HOURS = 1_000_000
+PAGE = bench.ROOT / "docs" / "scaling.md"
+TEMPLATE = Path(__file__).with_name("scaling.md.j2")
+WORKERS = (1, 10, 30, 100, 300, 1000)
+SIZES = (8, 32, 128, 512)
+MEASURED_SIZES = (1, 32, 128)
+ROW_BYTES = 1550  # of JSON for a recording, about
+DESKS = ("scheduler", "client")
+STEPS = ("client", "scheduler", "worker", "scheduler", "client")
 
-# Assumptions, as of cloud providers' lists in 2026, in round figures; nothing here is measured.
-CORE_HOUR_USD = 0.04  # a virtual core with 4 GB, on demand
-SPOT_USD = 0.015  # the same where it may be taken away
-GB_MONTH_USD = 0.023  # object storage
-REQUEST_USD = 0.4 / 1e6  # to read an object
-MACHINE_CORES = 16
-MACHINE_GBIT = 12.5
-DISK_MB_S = 250.0  # what one ordinary disk takes
-NIGHT_H = 8.0
-
-FORMATS_KBIT_S = {
-    "WAV, 48 kHz, 16 bits, mono": 768.0,
-    "WAV, 16 kHz, 16 bits, mono": 256.0,
-    "FLAC, 16 kHz (about half)": 128.0,
-    "MP3, 64 kbit/s": 64.0,
-    "Opus, 24 kbit/s": 24.0,
+# Mean life of a worker, time until another replaces it, share of slow workers, and their factor.
+TROUBLES = {
+    "none": (math.inf, 0.0, 0.0, 1.0),
+    "some": (24 * 3600.0, 60.0, 0.02, 3.0),
+    "much": (1800.0, 60.0, 0.1, 3.0),
 }
-READ_AS = "WAV, 16 kHz, 16 bits, mono"
+
+Costs = Mapping[str, Mapping[str, float]]
+"""By process: milliseconds for a group (``group_ms``) and for each clip (``clip_ms``)."""
 
 
-@dataclass(frozen=True)
-class Measured:
-    """What is taken from the bench.
+# --- Measuring the costs -------------------------------------------------------------------------
 
-    Attributes
-    ----------
-    factor : seconds of sound that a core answers in a second, whole command
-    clip_s : seconds of sound in a clip, on average
-    row_bytes : of JSON that a clip's row takes
-    encoder_factor : as ``factor``, of the forward pass of an encoder alone, one thread
+
+def return_rows(items: Sequence[Source]) -> list[Result]:
+    """Return a row for each recording, without any work."""
+    return [Result(item.name, False, b'{"row": "%s"}\n' % (b"x" * ROW_BYTES)) for item in items]
+
+
+def fail(item: Source, reason: str) -> Result:
+    """Raise: no worker of a measurement may die."""
+    raise RuntimeError(f"{item.name}: {reason}")
+
+
+def cpu_ms(pid: int) -> float:
+    """Return the processor time of a process (``/proc/<pid>/stat``, see proc(5))."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+    return 1000 * (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+@contextmanager
+def cluster(folder: Path) -> Iterator[tuple[str, int]]:
+    """Run a scheduler and a worker; give the scheduler's address and process id."""
+    file = folder / "scheduler.json"
+    environment = os.environ | bench.SINGLE_THREAD | {"PYTHONPATH": str(bench.ROOT)}
+    common = ["--scheduler-file", str(file)]
+    with ExitStack() as stack:
+        processes = []
+        for kind, options in (("scheduler", ["--host=127.0.0.1"]), ("worker", ["--no-nanny"])):
+            command = [sys.executable, "-m", f"distributed.cli.dask_{kind}", *common, *options]
+            process = subprocess.Popen(command, stderr=subprocess.DEVNULL, env=environment)
+            stack.callback(process.wait, 20)
+            stack.callback(process.terminate)
+            processes.append(process)
+        until_s = time.monotonic() + 60
+        while not (file.exists() and file.read_text().strip()) and time.monotonic() < until_s:
+            time.sleep(0.05)
+        yield str(json.loads(file.read_text())["address"]), processes[0].pid
+
+
+def measure_costs(options: bench.Options) -> dict[str, dict[str, float]]:
+    """Measure the processor time of scheduler and client, and fit a line over sizes of groups."""
+    spent: dict[int, list[float]] = {}
+    with tempfile.TemporaryDirectory() as name, cluster(Path(name)) as (address, scheduler):
+        for size in (1, *MEASURED_SIZES):  # the first run connects and imports
+            count = options.times(min(1000, max(300, 20_000 // size)), 30)
+            groups = ([Source(f"{g}/{i}") for i in range(size)] for g in range(count))
+            before = cpu_ms(scheduler), cpu_ms(os.getpid())
+            with Journal(Path(name) / f"{time.monotonic_ns()}.jsonl", "bench") as journal:
+                for rows in dask.run(groups, return_rows, address, 1, fail):
+                    journal.append(rows)
+            after = cpu_ms(scheduler), cpu_ms(os.getpid())
+            spent[size] = [(now - then) / count for now, then in zip(after, before, strict=True)]
+    costs = {}
+    for i, desk in enumerate(DESKS):
+        values = np.array([spent[size][i] for size in MEASURED_SIZES])
+        slope, start = np.polyfit(MEASURED_SIZES, values, 1, w=1 / np.maximum(values, 1e-6))
+        costs[desk] = {"group_ms": max(0.0, float(start)), "clip_ms": max(0.0, float(slope))}
+    return costs
+
+
+# --- Simulation ----------------------------------------------------------------------------------
+
+
+def desk_s(desk: str, size: int, costs: Costs) -> float:
+    """Return the seconds that the scheduler or the client needs for a group."""
+    return (costs[desk]["group_ms"] + costs[desk]["clip_ms"] * size) / 1000
+
+
+def limit_clips_per_s(size: int, costs: Costs) -> tuple[str, float]:
+    """Return the slower one of scheduler and client, and its rate for groups of a size."""
+    slower = max(DESKS, key=lambda desk: desk_s(desk, size, costs))
+    return slower, size / desk_s(slower, size, costs)
+
+
+def simulate(
+    workers: int,
+    size: int,
+    clip_ms: Sequence[float],
+    costs: Costs,
+    trouble: str = "some",
+    seed: int = 1,
+) -> dict[str, float]:
+    """Simulate a run that is long enough for a steady rate.
+
+    Each worker has one group at work and another waiting (``dask.AHEAD``). Client and scheduler
+    serve one message at a time, half of their cost when a group goes out and half when it comes
+    back. A group whose worker dies is done again by its successor.
+
+    Returns
+    -------
+    dict
+        ``clips_per_s``, ``took_s``, ``deaths``, ``again`` (groups done again), and the share of
+        time in which ``scheduler`` and ``client`` are busy.
     """
+    life_s, absent_s, slow_share, slow_factor = TROUBLES[trouble]
+    rng = np.random.default_rng(seed)
+    groups = max(400, 40 * workers)
+    work_s = rng.choice(np.asarray(clip_ms) / 1000, (groups, size)).sum(axis=1)
+    factor = np.where(rng.permutation(workers) < round(slow_share * workers), slow_factor, 1.0)
+    death_s = rng.exponential(life_s, workers) if life_s < math.inf else np.full(workers, life_s)
+    free_s: dict[str | int, float] = {
+        **dict.fromkeys(DESKS, 0.0),
+        **dict.fromkeys(range(workers), 0.0),
+    }
+    cost_s = {desk: desk_s(desk, size, costs) / 2 for desk in DESKS}
+    handed_out = min(groups, dask.AHEAD * workers)
+    # Time, number (first come, first served), step, group and worker of each event.
+    events = [(0.0, i, 0, i, i % workers) for i in range(handed_out)]
+    number, deaths, again = handed_out, 0, 0
+    done_s: list[float] = []
+    while events:
+        now_s, _, step, group, worker = heapq.heappop(events)
+        if step == len(STEPS):
+            done_s.append(now_s)
+            if handed_out == groups:
+                continue
+            step, group, handed_out = 0, handed_out, handed_out + 1
+        place = worker if STEPS[step] == "worker" else STEPS[step]
+        begin_s = max(now_s, free_s[place])
+        if place == worker:
+            took_s = work_s[group] * factor[worker]
+            while begin_s + took_s > death_s[worker]:
+                deaths += 1
+                again += int(death_s[worker] > begin_s)
+                begin_s = max(begin_s, death_s[worker] + absent_s)
+                death_s[worker] += absent_s + rng.exponential(life_s)
+        else:
+            took_s = cost_s[str(place)]
+        free_s[place] = begin_s + took_s
+        number += 1
+        heapq.heappush(events, (free_s[place], number, step + 1, group, worker))
+    first, last = groups // 4, 3 * groups // 4
+    groups_per_s = (last - first) / (done_s[last] - done_s[first])
+    return {
+        "clips_per_s": groups_per_s * size,
+        "took_s": done_s[-1],
+        "deaths": deaths,
+        "again": again,
+        "groups": groups,
+        **{desk: 2 * cost_s[desk] * groups_per_s for desk in DESKS},
+    }
 
-    factor: float
-    clip_s: float
-    row_bytes: float
-    encoder_factor: float | None
 
-    @property
-    def clips_per_s(self) -> float:
-        """That a core answers."""
-        return self.factor / self.clip_s
-
-    @property
-    def core_hours(self) -> float:
-        """That a million hours of sound take."""
-        return HOURS / self.factor
-
-    @property
-    def clips(self) -> float:
-        """In a million hours, cut as the clips that were measured are."""
-        return HOURS * 3600 / self.clip_s
+def measure(options: bench.Options) -> Iterator[bench.Row | bench.Facts]:
+    """Measure the costs, then simulate each number of workers, size of group and trouble."""
+    if "batch" not in (parts := bench.read_results()["parts"]):
+        yield bench.missing_row("simulation", "1/s", "first: python bench/batch.py --save")
+        return
+    costs = measure_costs(options)
+    for desk in DESKS:
+        yield bench.Row(f"{desk}, for a group of 32", "ms", 1, 1000 * desk_s(desk, 32, costs))
+    yield from simulations(parts["batch"]["facts"]["replayed_ms"], costs, options)
 
 
-def measured(stored: Mapping[str, Any]) -> Measured:
-    """What the stored results say."""
-    batch, predict = (stored["parts"][key]["facts"] for key in ("batch", "predict"))
-    return Measured(
-        factor=batch["clips_per_s_and_core"] * batch["sound_s_per_clip"],
-        clip_s=batch["sound_s_per_clip"],
-        row_bytes=batch["row_bytes"],
-        encoder_factor=predict.get("encoder_factor"),
-    )
-
-
-def gb(kbit_s: float, hours: float = HOURS) -> float:
-    """Gigabytes that so many hours take at a rate."""
-    return kbit_s * 1000 / 8 * 3600 * hours / 1e9
-
-
-def whole_runs(clips_per_s: float, limit: float) -> int:
-    """How many runs, each with a scheduler of its own, such a rate needs."""
-    return max(1, math.ceil(clips_per_s / limit))
-
-
-# --- The page ------------------------------------------------------------------------------------
-
-HEAD = """<!-- Made by: make bench (python bench/scaling.py --write). Changes by hand are lost. -->
-
-# Scaling
-
-What a million hours of recordings would take, from what [`make bench`](bench.md) measured on one
-machine. Every figure is computed in [`bench/scaling.py`](../bench/scaling.py): measured ones from
-`docs/bench.json`, prices and sizes of machines from the assumptions that are stated.
-"""
+def simulations(
+    clip_ms: Sequence[float], costs: Costs, options: bench.Options
+) -> Iterator[bench.Row | bench.Facts]:
+    """Simulate, and yield the rates and what the page needs."""
+    workers = WORKERS[:2] if options.quick else WORKERS
+    rates = {n: {size: simulate(n, size, clip_ms, costs) for size in SIZES} for n in workers}
+    for n, by_size in rates.items():
+        yield bench.Row(
+            f"{n:,} workers, groups of 32, simulated", "1/s", 1, by_size[32]["clips_per_s"]
+        )
+    troubled = {name: simulate(workers[-1], 32, clip_ms, costs, name) for name in TROUBLES}
+    yield bench.Facts({"costs": costs, "rates": rates, "troubled": troubled})
 
 
 def render(stored: Mapping[str, Any]) -> str:
-    """The page, in Markdown; without the results that it needs, one that says so."""
-    absent = [key for key in NEEDED if key not in stored["parts"]]
-    if not absent and "rates" not in stored["parts"]["simulate"]["facts"]:
-        absent = ["simulate"]
-    if not absent and "costs" not in stored["parts"]["scheduler"]["facts"]:
-        absent = ["scheduler"]
-    if absent:
-        return f"{HEAD}\nNot measured yet: {', '.join(absent)}. `make bench` does.\n"
-    known, costs = measured(stored), costs_of(stored)
-    parts = (
-        [HEAD],
-        _measured_lines(known, costs, bool(stored["parts"]["batch"]["facts"]["has_corpora"])),
-        _machine_lines(known),
-        _storage_lines(known),
-        _network_lines(known),
-        _bottleneck_lines(known, costs),
-        _simulation_lines(stored, costs),
-        _advice_lines(known, costs),
-    )
-    return "\n".join("\n".join(part) for part in parts) + "\n"
-
-
-def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
-    """A table in Markdown; all columns but the first to the right."""
-    lines = [head, ["---"] + ["--:"] * (len(head) - 1), *rows]
-    return [f"| {' | '.join(line)} |" for line in lines] + [""]
-
-
-def _measured_lines(known: Measured, costs: Costs, has_corpora: bool) -> Iterator[str]:
-    yield "## Measured\n"
-    kind = "four corpora" if has_corpora else "made-up voices"
-    rows = [
-        ("clips a second and core, the whole command", f"{known.clips_per_s:,.1f}"),
-        (f"sound in a clip of the {kind}", f"{known.clip_s:.2f} s"),
-        ("so: seconds of sound a second and core", f"{known.factor:,.0f}"),
-        ("a clip's row, JSON", f"{known.row_bytes:,.0f} bytes"),
-        (
-            "the scheduler, for a group of n clips",
-            f"{costs.scheduler_group_ms:.2f} + {costs.scheduler_clip_ms:.3f} n ms",
-        ),
-        (
-            "the process that hands out and writes, for the same",
-            f"{costs.client_group_ms:.2f} + {costs.client_clip_ms:.3f} n ms",
-        ),
-    ]
-    if known.encoder_factor:
-        name = "an encoder as large as wav2vec 2.0 base, forward pass, sound a second and core"
-        rows.append((name, f"{known.encoder_factor:,.1f} s"))
-    yield from table(("What", "measured"), rows)
-
-
-def _machine_lines(known: Measured) -> Iterator[str]:
-    yield "## Machines and money\n"
-    yield (
-        f"{HOURS:,} h of sound ÷ {known.factor:,.0f} = **{known.core_hours:,.0f} core-hours**. "
-        f"Assumed: {CORE_HOUR_USD} USD for a core-hour on demand, {SPOT_USD} USD where the "
-        f"machine may be taken away (which costs a run nothing but time), machines of "
-        f"{MACHINE_CORES} cores.\n"
-    )
-    rows = [_cost_row("Emo, three classifiers and the vote", known.core_hours)]
-    if known.encoder_factor:
-        name = "the encoder's forward pass alone"
-        rows.append(_cost_row(name, HOURS / known.encoder_factor))
-    head = ("What", "core-hours", "on demand", "may be taken away", f"machines for {NIGHT_H:.0f} h")
-    yield from table(head, rows)
-
-
-def _cost_row(name: str, core_hours: float) -> tuple[str, ...]:
-    machines = math.ceil(core_hours / NIGHT_H / MACHINE_CORES)
-    return (
-        name,
-        f"{core_hours:,.0f}",
-        f"{core_hours * CORE_HOUR_USD:,.0f} USD",
-        f"{core_hours * SPOT_USD:,.0f} USD",
-        f"{machines:,}",
-    )
-
-
-def _storage_lines(known: Measured) -> Iterator[str]:
-    yield "## Storage\n"
-    yield (
-        f"Assumed: {GB_MONTH_USD} USD for a gigabyte and month of object storage, "
-        f"{REQUEST_USD * 1e6:.1f} USD for a million objects read.\n"
-    )
-    rows = [
-        (name, f"{gb(rate, 1) * 1000:,.0f} MB", f"{gb(rate) / 1000:,.0f} TB", _month(gb(rate)))
-        for name, rate in FORMATS_KBIT_S.items()
-    ]
-    rows_gb = known.clips * known.row_bytes / 1e9
-    per_hour_mb = 1000 * rows_gb / HOURS
-    answers = ("the answers, JSON Lines", f"{per_hour_mb:,.1f} MB", f"{rows_gb / 1000:,.1f} TB")
-    rows.append((*answers, _month(rows_gb)))
-    yield from table(("Kept as", "an hour", f"{HOURS:,} h", "a month"), rows)
-    requests_usd = known.clips * REQUEST_USD
-    compute_usd = known.core_hours * CORE_HOUR_USD
-    yield (
-        f"Cut into clips of {known.clip_s:.1f} s, that is {known.clips / 1e9:,.1f} billion "
-        f"recordings. Read one by one they cost {requests_usd:,.0f} USD in requests, beside "
-        f"{compute_usd:,.0f} USD of computing; in tar archives of a thousand, "
-        f"{requests_usd / 1000:,.2f} USD. `batch` reads archives as they stream by.\n"
-    )
-
-
-def _month(size_gb: float) -> str:
-    return f"{size_gb * GB_MONTH_USD:,.0f} USD"
-
-
-def _network_lines(known: Measured) -> Iterator[str]:
-    yield "## Network\n"
-    rows = []
-    for workers in WORKERS:
-        clips = workers * known.clips_per_s
-        read_gbit = workers * known.factor * FORMATS_KBIT_S[READ_AS] / 1e6
-        rows.append(
-            (
-                f"{workers:,}",
-                f"{clips:,.0f}",
-                f"{read_gbit:,.2f} Gbit/s",
-                f"{clips * known.row_bytes / 1e6:,.1f} MB/s",
-            )
-        )
-    yield f"If nothing else were in the way, with recordings as {READ_AS}:\n"
-    yield from table(("Workers", "clips a second", "read by all", "rows to one process"), rows)
-    machine_gbit = MACHINE_CORES * known.factor * FORMATS_KBIT_S[READ_AS] / 1e6
-    yield (
-        f"A machine of {MACHINE_CORES} cores reads {machine_gbit:,.2f} Gbit/s, of the "
-        f"{MACHINE_GBIT:g} that it is assumed to have; as Opus, "
-        f"{machine_gbit * FORMATS_KBIT_S['Opus, 24 kbit/s'] / FORMATS_KBIT_S[READ_AS]:,.3f}.\n"
-    )
-
-
-def _bottleneck_lines(known: Measured, costs: Costs) -> Iterator[str]:
-    yield "## Where the bottleneck moves\n"
-    yield (
-        "Each of these has a rate that more workers do not raise. Below the smallest one the "
-        "workers are the limit; there, each more adds its own rate.\n"
-    )
-    size = CLUSTER_GROUP_SIZE
-    limits = {
-        f"scheduler, groups of {size}": 1000 * size / costs.scheduler_ms(size),
-        f"process that hands out and writes, groups of {size}": 1000 * size / costs.client_ms(size),
-        f"the disk of the answers, {DISK_MB_S:.0f} MB/s assumed": DISK_MB_S * 1e6 / known.row_bytes,
-    }
-    ordered = sorted(limits.items(), key=lambda item: item[1])
-    rows = [(name, f"{rate:,.0f}", f"{rate / known.clips_per_s:,.0f}") for name, rate in ordered]
-    yield from table(("What", "clips a second", "workers that it is enough for"), rows)
-
-
-def _simulation_lines(stored: Mapping[str, Any], costs: Costs) -> Iterator[str]:
-    yield "## A thousand workers, simulated\n"
-    yield (
-        "[`bench/simulate.py`](../bench/simulate.py) plays the events of a run: the measured costs "
-        "of the scheduler and of the process that hands out and writes, each doing one thing at a "
-        "time; workers that take the measured times of clips; deaths, after a day on average, "
-        "after which a group is done anew; and two workers in a hundred that are three times "
-        "slower. Clips a second, by the number of clips in a group; in bold where the scheduler "
-        "or the writer, not the workers, is busy more than nine tenths of the time:\n"
-    )
-    yield simulation_tables(stored)
-    limits = ", ".join(
-        f"{limit_clips_per_s(size, costs)[1]:,.0f} ({limit_clips_per_s(size, costs)[0]})"
-        for size in SIZES
-    )
-    sizes = ", ".join(str(size) for size in SIZES)
-    yield f"What one of them alone could do with groups of {sizes}: {limits} clips a second.\n"
-
-
-def simulation_tables(stored: Mapping[str, Any]) -> str:
-    """Rates by workers and size of group, and what trouble costs, as two tables."""
-    facts = stored["parts"]["simulate"]["facts"]
-    rows = []
-    for workers, by_size in facts["rates"].items():
-        cells = [_rate(by_size[size]) for size in by_size]
-        rows.append((f"{int(workers):,}", *cells))
-    sizes = next(iter(facts["rates"].values()))
-    lines = table(("Workers", *(f"groups of {size}" for size in sizes)), rows)
-    troubled = [
-        (
-            name,
-            f"{found['clips_per_s']:,.0f}",
-            f"{found['deaths']:,.0f}",
-            f"{found['again_percent']:.2f} %",
-        )
-        for name, found in facts["troubled"].items()
-    ]
-    workers, size = TROUBLED
-    title = f"Trouble, {workers:,} workers, groups of {size}"
-    lines += table((title, "clips a second", "deaths", "groups begun anew"), troubled)
-    return "\n".join(lines)
-
-
-def _rate(found: Mapping[str, float]) -> str:
-    text = f"{found['clips_per_s']:,.0f}"
-    return f"**{text}**" if max(found["scheduler"], found["client"]) > 0.9 else text
-
-
-def _advice_lines(known: Measured, costs: Costs) -> Iterator[str]:
-    yield "## What follows\n"
-    slower, limit = limit_clips_per_s(CLUSTER_GROUP_SIZE, costs)
-    enough = limit / known.clips_per_s
-    what = {"scheduler": "the scheduler", "client": "the process that hands out and writes"}
-    yield (
-        f"- One run with groups of {CLUSTER_GROUP_SIZE}, as `batch --dask` makes them, is worth "
-        f"about {enough:,.0f} workers; then {what[slower]} is full. A million hours take it "
-        f"{known.clips / limit / 3600:,.1f} h, at {limit:,.0f} clips a second."
-    )
-    longest, most = limit_clips_per_s(SIZES[-1], costs)
-    yield (
-        f"- Groups of {SIZES[-1]} raise that to {most / known.clips_per_s:,.0f} workers, where "
-        f"{what[longest]} is full of rows, no longer of groups. They take a worker "
-        f"{SIZES[-1] / known.clips_per_s:,.0f} s each, which is what a death loses and what the "
-        "end of a run waits for."
-    )
-    runs = whole_runs(max(WORKERS) * known.clips_per_s, limit)
-    yield (
-        f"- {max(WORKERS):,} workers want {runs} runs side by side, each with a scheduler, a part "
-        "of the list and a file of its own. Nothing else is shared: rows name their recordings, "
-        "and files of rows can be put one behind the other."
-    )
-    hours = known.core_hours / max(WORKERS)
-    yield f"- So a million hours take {max(WORKERS):,} cores {hours:,.1f} h."
+    """Return the page of the stored results; without them, one that says what is missing."""
+    parts = stored["parts"]
+    environment = Environment(undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    environment.globals |= {"ceil": math.ceil, "limit": limit_clips_per_s, "desk_s": desk_s}
+    template = environment.from_string(TEMPLATE.read_text(encoding="utf-8"))
+    missing = [key for key in ("predict", "batch", "scaling") if key not in parts]
+    facts = {key: part["facts"] for key, part in parts.items()}
+    return template.render(missing=missing, facts=facts, sizes=SIZES, group=CLUSTER_GROUP) + "\n"
 
 
 def write() -> None:
-    """Nothing; writes the page of the stored results."""
-    PAGE.write_text(render(read_results()), encoding="utf-8")
+    """Write the page of the stored results."""
+    PAGE.write_text(render(bench.read_results()), encoding="utf-8")
 
+
+PART = bench.Part(
+    "scaling",
+    "A cluster of workers",
+    "Processor time of a Dask scheduler and of the client for a group of clips, with a worker that "
+    "only returns rows; and a simulation of a cluster with these costs (docs/scaling.md).",
+    measure,
+)
 
 if __name__ == "__main__":
-    if sys.argv[1:] == ["--write"]:
-        write()
-    else:
-        print(render(read_results()), end="")
+    sys.exit(bench.main(PART))

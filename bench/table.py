@@ -23,8 +23,7 @@ ORDER = (
     "app",
     "uploads",
     "training",
-    "scheduler",
-    "simulate",
+    "scaling",
 )
 
 HEAD = """<!-- Made by: make bench. Changes by hand are lost. -->

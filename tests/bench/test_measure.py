@@ -6,10 +6,9 @@ import sys
 import time
 from pathlib import Path
 
-import numpy as np
 import pytest
 
-from bench import batch, lanes, measure, scheduler, table
+from bench import batch, lanes, measure, table
 from bench.measure import Facts, Lane, MissingError, Options, Part, Row, Target
 from tests.support.signals import encoded, voice
 from tests.test_requirements import LOCKS, pins
@@ -202,21 +201,6 @@ def test_a_batch_of_links_has_a_row_each(tmp_path):
 def test_without_corpora_the_clips_are_made_up(tmp_path, monkeypatch):
     monkeypatch.setattr(batch, "default_directory", lambda: None)
     assert len(batch.find_sources(tmp_path)) == batch.SYNTHETIC
-
-
-def test_a_made_up_row_is_json_of_the_length_asked_for():
-    line = scheduler.make_line("clip", 1550)
-    assert len(line) == 1550
-    assert json.loads(line)["path"] == "clip"
-
-
-def test_costs_are_the_line_through_what_was_measured():
-    found = scheduler.fit_line((1, 32, 128), (2.05, 3.6, 8.4))
-    np.testing.assert_allclose(found, (2.0, 0.05))
-    assert scheduler.fit_line((1, 2), (4.0, 2.0)) == (3.0, 0.0)
-    start, slope = scheduler.fit_line((1, 2), (1.0, 3.0))
-    assert start == 0.0
-    assert slope > 0.0
 
 
 def test_what_is_only_compared_with_is_pinned_and_no_part_of_the_product():
