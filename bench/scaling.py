@@ -28,10 +28,10 @@ from jinja2 import Environment, StrictUndefined
 
 from bench import measure as bench
 from emo.batch import dask
-from emo.batch.inputs import Source
 from emo.batch.journal import Journal
 from emo.batch.rows import Result
-from emo.batch.run import CLUSTER_GROUP
+from emo.batch.run import CLUSTER_GROUP_SIZE
+from emo.batch.sources import Source
 
 PAGE = bench.ROOT / "docs" / "scaling.md"
 TEMPLATE = Path(__file__).with_name("scaling.md.j2")
@@ -137,7 +137,7 @@ def simulate(
 ) -> dict[str, float]:
     """Simulate a run that is long enough for a steady rate.
 
-    Each worker has one group at work and another waiting (``dask.AHEAD``). Client and scheduler
+    Each worker has one group at work and another waiting (``dask.GROUPS_PER_THREAD``). Client and scheduler
     serve one message at a time, half of their cost when a group goes out and half when it comes
     back. A group whose worker dies is done again by its successor.
 
@@ -158,7 +158,7 @@ def simulate(
         **dict.fromkeys(range(workers), 0.0),
     }
     cost_s = {desk: desk_s(desk, size, costs) / 2 for desk in DESKS}
-    handed_out = min(groups, dask.AHEAD * workers)
+    handed_out = min(groups, dask.GROUPS_PER_THREAD * workers)
     # Time, number (first come, first served), step, group and worker of each event.
     events = [(0.0, i, 0, i, i % workers) for i in range(handed_out)]
     number, deaths, again = handed_out, 0, 0
@@ -229,7 +229,9 @@ def render(stored: Mapping[str, Any]) -> str:
     template = environment.from_string(TEMPLATE.read_text(encoding="utf-8"))
     missing = [key for key in ("predict", "batch", "scaling") if key not in parts]
     facts = {key: part["facts"] for key, part in parts.items()}
-    return template.render(missing=missing, facts=facts, sizes=SIZES, group=CLUSTER_GROUP) + "\n"
+    return (
+        template.render(missing=missing, facts=facts, sizes=SIZES, group=CLUSTER_GROUP_SIZE) + "\n"
+    )
 
 
 def write() -> None:
