@@ -13,6 +13,6 @@ ICON = Path(__file__).parent / "emo" / "app" / "static" / "icon.svg"
 if server.is_page_run():
     st.set_page_config(page_title="Emo", page_icon=str(ICON), layout="wide")
     with server.page_run():
-        navigation.lead().run()
+        navigation.select_page().run()
 else:  # the server reads this file once, to find what it is to serve
     app = st.App(Path(__file__), **server.app_options())

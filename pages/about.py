@@ -3,5 +3,5 @@
 from emo.app import common
 from emo.app.about import page
 
-common.begin(*page.introduction())
+common.start_page(*page.introduction())
 page.show_sections()

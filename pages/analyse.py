@@ -7,7 +7,7 @@ from emo.app.analyse import analysis as analyse_analysis
 from emo.app.analyse import answers, downloads, inputs, known_clip, page, text
 from emo.app.compare import page as compare_page
 
-common.begin(text.ANALYSE_TITLE, page.lead())
+common.start_page(text.ANALYSE_TITLE, page.lead())
 page.sync_with_address()
 page.show_guide()
 inputs.show_inputs()

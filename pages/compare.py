@@ -4,7 +4,7 @@ from emo.app import common
 from emo.app.compare import collection, page
 from emo.app.compare import text as words
 
-common.begin(words.TITLE, words.LEAD)
+common.start_page(words.TITLE, words.LEAD)
 page.show_ways_in()
 if collection.collection().given:
     page.show_progress()

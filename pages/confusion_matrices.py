@@ -5,9 +5,9 @@ from emo.app.analyse import guide
 from emo.app.matrices import diagnostics, page, selection
 from emo.app.matrices import text as matrices_text
 
-common.begin(matrices_text.MATRICES_TITLE, matrices_text.MATRICES_LEAD)
+common.start_page(matrices_text.MATRICES_TITLE, matrices_text.MATRICES_LEAD)
 guide.complete_step("errors")
-metrics = common.metrics_or_sentence()
+metrics = common.metrics_or_notice()
 if metrics:
     matrix_filter = selection.choose_filter(metrics)
     drawn = page.show_matrices(metrics, matrix_filter)

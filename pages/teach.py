@@ -3,7 +3,7 @@
 from emo.app import common
 from emo.app.teach import page, text
 
-common.begin(text.TITLE, text.LEAD)
+common.start_page(text.TITLE, text.LEAD)
 page.show_ways_in()
 page.process_waiting()
 page.show_examples()

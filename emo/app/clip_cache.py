@@ -33,7 +33,7 @@ class _Owner:
         weakref.finalize(self, CACHE.end, self.number)
 
 
-class Kept(Generic[P, T]):
+class CachedFunction(Generic[P, T]):
     """A function whose values are kept; arguments that begin with ``_`` are no part of the key."""
 
     def __init__(self, function: Callable[P, T], spinner: str) -> None:
@@ -47,11 +47,11 @@ class Kept(Generic[P, T]):
         """Return the value, made now where it is not kept."""
         bound = self._signature.bind(*args, **kwargs).arguments
         key = tuple(value for name, value in bound.items() if not name.startswith("_"))
-        value: T | None = recall(self._kind, key)
+        value: T | None = get(self._kind, key)
         if value is None:
             with st.spinner(self._spinner) if self._spinner else contextlib.nullcontext():
                 value = self._function(*args, **kwargs)
-            keep(self._kind, key, value, size_of(value))
+            put(self._kind, key, value, size_bytes(value))
         return value
 
     def clear(self) -> None:
@@ -59,17 +59,17 @@ class Kept(Generic[P, T]):
         CACHE.drop(_owner(), self._kind)
 
 
-def kept(spinner: str = "") -> Callable[[Callable[P, T]], Kept[P, T]]:
+def cached(spinner: str = "") -> Callable[[Callable[P, T]], CachedFunction[P, T]]:
     """Return what makes a function one whose values are kept, with a text while it runs."""
-    return lambda function: Kept(function, spinner)
+    return lambda function: CachedFunction(function, spinner)
 
 
-def recall(kind: str, key: Hashable) -> Any:
+def get(kind: str, key: Hashable) -> Any:
     """Return what this session keeps; None where it keeps nothing, or it had to go."""
     return CACHE.get(_owner(), kind, key)
 
 
-def keep(kind: str, key: Hashable, value: Any, size: int) -> None:
+def put(kind: str, key: Hashable, value: Any, size: int) -> None:
     """Keep a value of so many bytes for this session as long as there is room."""
     CACHE.put(_owner(), kind, key, value, size, current_session())
 
@@ -79,13 +79,13 @@ def drop(kind: str) -> None:
     CACHE.drop(_owner(), kind)
 
 
-def size_of(value: Any) -> int:
+def size_bytes(value: Any) -> int:
     """Return the bytes of a clip or a block."""
     return value.samples.nbytes if isinstance(value, Clip) else len(value)
 
 
 @functools.cache
-def room() -> memory.MemoryBudget:
+def memory_budget() -> memory.MemoryBudget:
     """Return the memory of this server, in which analyses take their place."""
     limit_bytes = memory.find_limit_bytes()
     return memory.MemoryBudget(limit_bytes, lambda: shared_decoder().restrictions(), CACHE.drop_all)

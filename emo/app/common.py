@@ -40,10 +40,10 @@ _SPACES = re.compile(r"[ \t\r\n]+")  # a space that must not break stays
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]()<>#+\-.!|~$:&])")
 
 
-def begin(title: str, lead: str) -> None:
+def start_page(title: str, lead: str) -> None:
     """Set the looks of the page, its title and the sentence under it."""
-    navigation.ensure_led()
-    navigation.note_visit(title)
+    navigation.ensure_navigation()
+    navigation.record_visit(title)
     isolated.shared_decoder().start()  # ready before the first upload is
     st.html(f"<style>{_STYLE.read_text(encoding='utf-8')}{theme.styles()}</style>")
     st.logo(str(_LOGO), size="large")
@@ -74,7 +74,7 @@ def models() -> predictor.Models:
     return found
 
 
-def missing(prediction: predictor.Prediction) -> tuple[str, ...]:
+def missing_models(prediction: predictor.Prediction) -> tuple[str, ...]:
     """Keys of the models that could not be loaded, and so gave no answer."""
     return tuple(key for key in predictor.MODEL_KEYS if key not in prediction.answers)
 
@@ -100,7 +100,7 @@ def load_metrics(directory: Path) -> Metrics:
     return found
 
 
-def metrics_or_sentence() -> Metrics:
+def metrics_or_notice() -> Metrics:
     """The measured figures; if there are none, the page says so and gets an empty dictionary."""
     try:
         metrics = load_metrics(paths.MODELS_DIR)
@@ -112,7 +112,7 @@ def metrics_or_sentence() -> Metrics:
     return metrics
 
 
-def measured() -> Metrics:
+def available_metrics() -> Metrics:
     """The measured figures, none where there are none or they are damaged.
 
     The answers stand without them; the page of matrices says what is wrong.
@@ -123,12 +123,7 @@ def measured() -> Metrics:
         return {}
 
 
-def unseen_voices(metrics: Metrics, key: str) -> app_text.Scores | None:
-    """Scores of one model on speakers that it never heard, None if they were not measured."""
-    return metrics.get(key, {}).get("speakers")
-
-
-def agreement(prediction: predictor.Prediction) -> str:
+def agreement_text(prediction: predictor.Prediction) -> str:
     """Whether the three models agree on a clip, as a sentence."""
     given = {key: None if a.unsure else a.label for key, a in prediction.answers.items()}
     models = {key: given[key] for key in predictor.MODEL_KEYS if key in given}
@@ -136,7 +131,7 @@ def agreement(prediction: predictor.Prediction) -> str:
 
 
 @contextmanager
-def turn(kind: str, size: float = 0) -> Iterator[None]:
+def task_slot(kind: str, size: float = 0) -> Iterator[None]:
     """A place among the analyses that run at once, for the block, which is timed.
 
     Parameters
@@ -151,13 +146,13 @@ def turn(kind: str, size: float = 0) -> Iterator[None]:
     """
     with (
         limiter().slot(visitors.client_address()),
-        clip_cache.room().reserve(size),
+        clip_cache.memory_budget().reserve(size),
         TELEMETRY.task(kind),
     ):
         yield
 
 
-def predict_decoded(clip: Clip) -> predictor.Prediction:
+def predict_in_slot(clip: Clip) -> predictor.Prediction:
     """The answers to a clip that was just decoded, in the turn that it was decoded in.
 
     Raises
@@ -165,23 +160,23 @@ def predict_decoded(clip: Clip) -> predictor.Prediction:
     BusyError
         There is no memory for it.
     """
-    with clip_cache.room().reserve(memory.predict_bytes(clip.duration_s)):
+    with clip_cache.memory_budget().reserve(memory.predict_bytes(clip.duration_s)):
         prediction = predictor.predict(clip, models())
-    note_faults(prediction)
+    report_faults(prediction)
     return prediction
 
 
-def note_faults(prediction: predictor.Prediction) -> None:
+def report_faults(prediction: predictor.Prediction) -> None:
     """Log and count the models that gave no numbers for a clip."""
     for key, fault in prediction.faults.items():
         LOG.error("%s", fault)
         TELEMETRY.errors.labels("model", key).inc()
 
 
-def turns(kind: str, steps: Iterator[T]) -> Iterator[T]:
+def run_in_slots(kind: str, steps: Iterator[T]) -> Iterator[T]:
     """The steps, each made in a turn of its own, so that long work lets others in between."""
     while True:
-        with turn(kind):
+        with task_slot(kind):
             step = next(steps, None)
         if step is None:
             return

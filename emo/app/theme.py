@@ -51,7 +51,7 @@ SIGNS = {
 """Outline of each emotion's sign as the path of an SVG, filled where it is wound an odd number."""
 
 
-def sign(label: str) -> str:
+def sign_html(label: str) -> str:
     """The sign of an emotion as HTML, silent to a screen reader: its name must stand beside it."""
     return f'<span class="emo-sign emo-sign-{label} emo-{label}" aria-hidden="true"></span>'
 
@@ -66,11 +66,11 @@ def _style(label: str) -> str:
     both = f"light-dark({light},{dark})"
     return (
         f".emo-{label}{{background:{light};background:{both};fill:{light};fill:{both}}}"
-        f".emo-sign-{label},.st-key-sample-{label}{{--emo-sign:{mask(label)};--emo-colour:{both}}}"
+        f".emo-sign-{label},.st-key-sample-{label}{{--emo-sign:{mask_css(label)};--emo-colour:{both}}}"
     )
 
 
-def mask(label: str) -> str:
+def mask_css(label: str) -> str:
     """The shape of an emotion's sign as CSS."""
     return f'url("data:image/svg+xml,{quote(_picture(label))}")'
 

@@ -15,8 +15,8 @@ def is_opened(part: str) -> bool:
     Only then the address counts; afterwards it follows the widgets.
     """
     visits: dict[str, int] = st.session_state.setdefault(_READ, {})
-    is_first = visits.get(part) != navigation.visit()
-    visits[part] = navigation.visit()
+    is_first = visits.get(part) != navigation.visit_number()
+    visits[part] = navigation.visit_number()
     return is_first
 
 

@@ -42,8 +42,8 @@ def test_a_row_says_what_is_odd_about_a_clip():
 
 def test_the_table_has_the_signs_of_the_page():
     styles = theme.styles()
-    assert all(theme.mask(label) in styles for label in LABELS)
-    assert len({theme.mask(label) for label in LABELS}) == len(LABELS)
+    assert all(theme.mask_css(label) in styles for label in LABELS)
+    assert len({theme.mask_css(label) for label in LABELS}) == len(LABELS)
 
 
 def test_the_script_says_nothing_of_its_own():

@@ -459,7 +459,7 @@ def small_page() -> None:
     from emo.app import common
     from emo.app.serving import server
 
-    with server.page_run(), common.turn("predict"):
+    with server.page_run(), common.task_slot("predict"):
         st.text("answered")
 
 
@@ -478,7 +478,7 @@ def test_a_page_that_may_not_be_answered_says_when_to_come_back_and_then_is(monk
 
 
 def test_long_work_lets_others_in_between_its_steps():
-    running = [limiter().n_running for _ in common.turns("timeline", iter([1, 2, 3]))]
+    running = [limiter().n_running for _ in common.run_in_slots("timeline", iter([1, 2, 3]))]
     assert running == [0, 0, 0]  # between two steps its place is free
 
 

@@ -17,6 +17,6 @@ def test_every_emotion_has_a_colour_and_a_sign() -> None:
 
 
 def test_a_sign_is_silent() -> None:
-    assert theme.sign("sad") == (
+    assert theme.sign_html("sad") == (
         '<span class="emo-sign emo-sign-sad emo-sad" aria-hidden="true"></span>'
     )

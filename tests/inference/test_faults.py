@@ -143,7 +143,7 @@ def test_the_vote_of_two_has_no_figures(page: Path) -> None:
     given = pages.prediction()
     left = {key: one for key, one in given.answers.items() if key != "tree"}
     of_two = replace(given, answers=left)
-    figures = common.measured()
+    figures = common.available_metrics()
     trust = answers._trust("vote", of_two, figures, True)
     assert (list(trust.sentences), list(trust.rows)) == ([analyse_text.UNMEASURED], [])
     assert answers._trust("vote", given, figures, True).rows

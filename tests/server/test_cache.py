@@ -122,7 +122,7 @@ def test_kept_function_runs_once_for_a_key(session: dict[str, object]) -> None:
         made.append(sha256)
         return make_clip(1.0)
 
-    kept = clip_cache.kept()(decode)
+    kept = clip_cache.cached()(decode)
     first = kept("a", b"x")
     assert kept("a", _data=b"y") is first
     kept("b", b"x")
@@ -141,7 +141,7 @@ def test_error_is_not_kept(session: dict[str, object]) -> None:
             raise outcome
         return outcome
 
-    kept = clip_cache.kept()(draw)
+    kept = clip_cache.cached()(draw)
     with pytest.raises(ValueError, match="damaged"):
         kept("a")
     assert kept("a") == b"block"
@@ -151,7 +151,7 @@ def test_what_is_kept_goes_with_the_session(session: dict[str, object]) -> None:
     def decode(sha256: str) -> Clip:
         return make_clip(1.0)
 
-    kept = weakref.ref(clip_cache.kept()(decode)("a"))
+    kept = weakref.ref(clip_cache.cached()(decode)("a"))
     gc.collect()
     assert kept() is not None
     session.clear()
@@ -183,7 +183,7 @@ def small_page() -> None:
     from emo.app import common
     from emo.app.serving import server
 
-    with server.page_run(), common.turn("decode", 1000):
+    with server.page_run(), common.task_slot("decode", 1000):
         st.text("answered")
 
 
@@ -191,7 +191,7 @@ def test_page_says_when_to_come_back_where_there_is_no_memory(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     full = MemoryBudget(1, lambda: [], clip_cache.CACHE.drop_all)
-    monkeypatch.setattr(clip_cache, "room", lambda: full)
+    monkeypatch.setattr(clip_cache, "memory_budget", lambda: full)
     at = AppTest.from_function(small_page).run()
     assert not at.exception
     assert [warning.value for warning in at.warning] == [app_text.busy(RETRY_S)]
@@ -203,5 +203,5 @@ def test_page_says_when_to_come_back_where_there_is_no_memory(
 
 def test_what_is_kept_unpacked_counts_as_held(session: dict[str, object]) -> None:
     before = uploads.usage("")[1]
-    clip_cache.keep("clip", "a", make_clip(10.0), 640_000)
+    clip_cache.put("clip", "a", make_clip(10.0), 640_000)
     assert uploads.usage("")[1] == before + 640_000

@@ -71,7 +71,7 @@ def show_sections() -> None:
 
 
 def _show_results() -> None:
-    metrics = common.metrics_or_sentence()
+    metrics = common.metrics_or_notice()
     for protocol in PROTOCOLS:
         if any(protocol.key in blocks for blocks in metrics.values()):
             rows = [

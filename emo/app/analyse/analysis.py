@@ -64,26 +64,26 @@ class Analysis:
         return cut_part(self.clip, self.part_s)
 
 
-@clip_cache.kept(app_text.LISTENING)
+@clip_cache.cached(app_text.LISTENING)
 def decode(digest: str, name: str, _data: bytes, channel: str = MIX) -> audio_clip.Clip:
     """Return the clip of a file; the digest and the name of the file are the key."""
-    with common.turn("decode", memory.DECODE_BYTES):
+    with common.task_slot("decode", memory.DECODE_BYTES):
         return isolated.shared_decoder().decode(_data, name, channel)
 
 
-@clip_cache.kept()
+@clip_cache.cached()
 def alter(
     key: str, name: str, _clip: audio_clip.Clip, _settings: alteration.Alteration
 ) -> audio_clip.Clip:
     """Return an altered clip; the key names the clip and the settings."""
-    with common.turn("alter", memory.draw_bytes(_clip.duration_s)):
+    with common.task_slot("alter", memory.draw_bytes(_clip.duration_s)):
         return alteration.alter_clip(_clip, _settings)
 
 
-@clip_cache.kept()
+@clip_cache.cached()
 def draw(key: str, name: str, _clip: audio_clip.Clip, _peak: float) -> bytes:
     """Return a clip as the player reads it; a sample of ``_peak`` is played at full level."""
-    with common.turn("draw", memory.draw_bytes(_clip.duration_s)):
+    with common.task_slot("draw", memory.draw_bytes(_clip.duration_s)):
         span = activity.active_span(_clip.samples)
         return player_data.pack_player(_clip.samples, span, app_text.PLAYER, _peak)
 
@@ -93,9 +93,9 @@ def predict(
     key: str, name: str, part_s: PartSeconds | None, _clip: audio_clip.Clip
 ) -> predictor.Prediction:
     """Return the answers to a clip, or to a part of it."""
-    with common.turn("predict", memory.predict_bytes(_clip.duration_s)):
+    with common.task_slot("predict", memory.predict_bytes(_clip.duration_s)):
         prediction = predictor.predict(cut_part(_clip, part_s), common.models())
-    common.note_faults(prediction)
+    common.report_faults(prediction)
     return prediction
 
 

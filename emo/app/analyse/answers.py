@@ -22,7 +22,7 @@ def show_vote(source: ClipSource, analysis: Analysis) -> None:
     with st.container(key="notes"):  # always there: a player that moved down would begin anew
         _show_notes(analysis)
     with _marked(analysis, "verdict"):
-        _show_vote_card(source, analysis, common.measured())
+        _show_vote_card(source, analysis, common.available_metrics())
         for warning in analysis.prediction.warnings:
             if warning != analysis.notice:
                 st.warning(common.escape_markdown(warning))
@@ -33,7 +33,7 @@ def show_vote(source: ClipSource, analysis: Analysis) -> None:
 def _show_notes(analysis: Analysis) -> None:
     """Show what to know before the answers: models that are missing, no speech, an alteration."""
     faults = analysis.prediction.faults
-    gone = tuple(key for key in common.missing(analysis.prediction) if key not in faults)
+    gone = tuple(key for key in common.missing_models(analysis.prediction) if key not in faults)
     if gone:
         st.warning(common.escape_markdown(text.missing(gone)))
     if faults:
@@ -46,7 +46,7 @@ def _show_notes(analysis: Analysis) -> None:
 
 def show_models(analysis: Analysis, is_own: bool) -> None:
     """The three models side by side, and how far their percentages can be believed."""
-    metrics = common.measured()
+    metrics = common.available_metrics()
     with _marked(analysis, "models"):
         _show_cards(analysis.prediction, metrics, is_own)
     if not analysis.prediction.speech_warnings:
@@ -64,7 +64,7 @@ def _show_vote_card(source: ClipSource, analysis: Analysis, metrics: common.Metr
     with st.container(border=True, key="vote"):
         left, right = st.columns([6, 5], gap="medium")
         with left:
-            st.html(html.vote(vote, _overline(analysis), common.agreement(prediction)))
+            st.html(html.vote(vote, _overline(analysis), common.agreement_text(prediction)))
             st.text(_described(source, analysis))
             trust = _trust(labels.VOTE, prediction, metrics, source.is_own)
             st.html(html.trust(trust))
@@ -144,7 +144,7 @@ def _trust(
     if answer.calm >= text.CALM_TOLD:
         told.append(text.calm_left_out(answer.calm))
     # Of the vote of fewer than three nothing was measured.
-    is_measured = key != labels.VOTE or not common.missing(prediction)
+    is_measured = key != labels.VOTE or not common.missing_models(prediction)
     blocks = metrics.get(key, {}) if is_measured else {}
     rows = accuracy_text.for_answer(blocks, answer.label, answer.unsure, is_own)
     if not rows:

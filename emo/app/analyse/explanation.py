@@ -31,7 +31,7 @@ def _explain(
     key: str, name: str, part_s: tuple[float, float] | None, _part: clip.Clip
 ) -> Explanation:
     """Return the explanation of the answers to a clip or a part of it."""
-    with common.turn("explain", memory.predict_bytes(_part.duration_s)):
+    with common.task_slot("explain", memory.predict_bytes(_part.duration_s)):
         return explain(_part, common.models())
 
 

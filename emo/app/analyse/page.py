@@ -36,7 +36,7 @@ _CHANGES = "analysed-clip-changes"
 
 def lead() -> str:
     """Return the purpose of the page, and how often its vote is right for a visitor's clip."""
-    short = accuracy_text.in_short(common.measured().get(labels.VOTE, {}))
+    short = accuracy_text.in_short(common.available_metrics().get(labels.VOTE, {}))
     return f"{text.ANALYSE_LEAD} {short}".strip()
 
 
@@ -91,7 +91,7 @@ def show_guide() -> None:
 
 def show_invitation() -> None:
     """Draw the measured accuracy of each model, as long as there is no clip."""
-    metrics = common.metrics_or_sentence()
+    metrics = common.metrics_or_notice()
     order = sorted(metrics, key=lambda key: key != labels.VOTE)  # the vote comes first
     rows = accuracy_text.expected({key: metrics[key] for key in order})
     if rows:

@@ -55,14 +55,14 @@ def show_timeline(sha256: str, name: str, clip: audio_clip.Clip) -> None:
     run = _run_of(sha256, clip)
     _draw(place, run.latest)
     n_before = run.latest.done
-    for timeline in common.turns("timeline", run.rest):
+    for timeline in common.run_in_slots("timeline", run.rest):
         run.latest = timeline
         _draw(place, timeline)
         done, total = timeline.done, timeline.total
         below.progress(done / max(total, 1), text=analyse_text.windows_heard(done, total))
     below.empty()
     if run.latest.done > n_before:  # it holds the clip no longer
-        clip_cache.keep(_RUNS, sha256, run, _RUN_BYTES)
+        clip_cache.put(_RUNS, sha256, run, _RUN_BYTES)
     for remark in export.remarks(run.latest):
         st.warning(common.escape_markdown(remark))
     st.caption(analyse_text.TIMELINE_NOTE)
@@ -71,12 +71,12 @@ def show_timeline(sha256: str, name: str, clip: audio_clip.Clip) -> None:
 
 def _run_of(sha256: str, clip: audio_clip.Clip) -> _Run:
     """The run that was begun for this clip in this session, or a new one."""
-    run: _Run | None = clip_cache.recall(_RUNS, sha256)
+    run: _Run | None = clip_cache.get(_RUNS, sha256)
     if run is None:
         rest = iter_timeline(clip, common.models())
-        with common.turn("timeline", memory.draw_bytes(clip.duration_s)):
+        with common.task_slot("timeline", memory.draw_bytes(clip.duration_s)):
             run = _Run(rest, next(rest))
-        clip_cache.keep(_RUNS, sha256, run, clip.samples.nbytes + _RUN_BYTES)
+        clip_cache.put(_RUNS, sha256, run, clip.samples.nbytes + _RUN_BYTES)
     return run
 
 

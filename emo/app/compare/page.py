@@ -91,7 +91,7 @@ def _begin_visit() -> None:
     The browser forgets the files of a page that was left, but may send them once more: an uploader
     that was thought to hold them would drop their clips with the next file.
     """
-    visit = navigation.visit()
+    visit = navigation.visit_number()
     if st.session_state.get(_VISIT, visit) != visit:
         st.session_state[_ROUND] = st.session_state.get(_ROUND, 0) + 1
     st.session_state[_VISIT] = visit
@@ -170,8 +170,8 @@ def answer_more() -> None:
 def _answer(clip: Given) -> Found:
     """The answers to a clip, or why there are none; what is decoded for them is not kept."""
     try:
-        with common.turn("compare", memory.DECODE_BYTES):
-            return common.predict_decoded(
+        with common.task_slot("compare", memory.DECODE_BYTES):
+            return common.predict_in_slot(
                 isolated.shared_decoder().decode(clip.data, clip.names[0])
             )
     except AudioError as error:

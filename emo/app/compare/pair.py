@@ -14,10 +14,10 @@ from emo.server import memory
 Pair = tuple[tuple[Entry, Prediction], tuple[Entry, Prediction]]
 
 
-@clip_cache.kept(text.LISTENING)
+@clip_cache.cached(text.LISTENING)
 def draw(digest: str, name: str, shown_s: float, _data: bytes) -> bytes:
     """:func:`pack`, kept for this session only, under the digest and name of the file."""
-    with common.turn("draw", memory.draw_bytes(shown_s)):
+    with common.task_slot("draw", memory.draw_bytes(shown_s)):
         return pack(_data, name, shown_s)
 
 
@@ -63,7 +63,7 @@ def show_pair(pair: Pair) -> None:
 
 def _show_vote(letter: str, entry: Entry, found: Prediction) -> None:
     vote = found.answers[VOTE]
-    st.html(html.vote(vote, words.clip(letter), common.agreement(found)))
+    st.html(html.vote(vote, words.clip(letter), common.agreement_text(found)))
     st.text(" · ".join([entry.name, formatting.seconds(found.duration_s)]))
     for concern in found.speech_warnings:
         st.warning(common.escape_markdown(concern.sentence))

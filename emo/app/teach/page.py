@@ -136,8 +136,8 @@ def _hear(given: GivenClip) -> None:
     """Make one clip a lesson, or note why not."""
     faults = st.session_state.setdefault(FAULTS, [])
     try:
-        with common.turn("lesson", memory.DECODE_BYTES):
-            prediction = common.predict_decoded(
+        with common.task_slot("lesson", memory.DECODE_BYTES):
+            prediction = common.predict_in_slot(
                 isolated.shared_decoder().decode(given.data, given.name)
             )
         if not len(prediction.hidden):
