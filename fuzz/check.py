@@ -104,7 +104,7 @@ def _card(data: bytes, directory: Path) -> None:
 
 def _weights(data: bytes, directory: Path) -> None:
     """The weights with a card that fits them, so that more than their hash is held against them."""
-    _use_model(directory, (seeds.MODELS / "tree" / storage.CARD).read_bytes(), data)
+    _use_model(directory, (seeds.MODELS / "tree" / storage.MODEL_INFO).read_bytes(), data)
 
 
 def _use_model(directory: Path, card: bytes, weights: bytes | None) -> None:
@@ -116,7 +116,7 @@ def _use_model(directory: Path, card: bytes, weights: bytes | None) -> None:
         facts = {"sha256": hashlib.sha256(weights).hexdigest(), "bytes": len(weights)}
         card = json.dumps(json.loads(card) | {"files": {storage.WEIGHTS: facts}}).encode()
         (folder / storage.WEIGHTS).write_bytes(weights)
-    (folder / storage.CARD).write_bytes(card)
+    (folder / storage.MODEL_INFO).write_bytes(card)
     model = storage.load_model(folder)
     n_inputs = len(functional_names())
     vectors = np.random.default_rng(0).normal(0, 9, (3, n_inputs)).astype(np.float32)

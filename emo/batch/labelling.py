@@ -21,7 +21,7 @@ from emo.batch.rows import (
 )
 from emo.batch.sources import Source, load_channels, load_source
 from emo.classifiers.calibration import CALIBRATION
-from emo.classifiers.storage import CARD
+from emo.classifiers.storage import read_model_info
 from emo.errors import AudioError, EmoError, ModelError
 from emo.features.frames import FEATURES_VERSION
 from emo.inference.predictor import MODEL_KEYS, Models, load_models, predict_many
@@ -91,12 +91,8 @@ def make_run_config(
     parts: list[object] = [*versions, timeline and (WINDOW_S, HOP_S)]
     parts += [] if channel == MIX else [channel]
     for key in MODEL_KEYS:
-        try:
-            card = json.loads((models / key / CARD).read_text(encoding="utf-8"))
-            parts.append(sorted((name, facts["sha256"]) for name, facts in card["files"].items()))
-        except (OSError, ValueError, LookupError, TypeError, AttributeError):
-            load_models(models)  # raises the ModelError that says what is wrong
-            raise
+        files = read_model_info(models / key)["files"]
+        parts.append(sorted((name, file["sha256"]) for name, file in files.items()))
     calibration = models / CALIBRATION
     parts.append(calibration.read_text(encoding="utf-8") if calibration.is_file() else None)
     run = hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:12]

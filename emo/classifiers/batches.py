@@ -1,4 +1,4 @@
-"""What the classifiers are fitted to: features of clips and of copies, and what to say of each."""
+"""The clips that classifiers are fitted to: features, targets, and their preparation."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -10,15 +10,50 @@ from emo.classifiers.fitting import Curve
 from emo.labels import TRAINED_LABELS
 
 N_OUTPUTS = len(TRAINED_LABELS)
+MAX_DEVIATIONS = 5.0  # scaled functionals beyond are set to this
+
 Arrays = dict[str, np.ndarray]
 
 
 @dataclass(frozen=True)
-class Inputs:
-    """Features of n clips: functionals, float32 (n, f), and n views, float32 (time, 64) each."""
+class Features:
+    """Features of n clips, row by row.
 
-    vectors: np.ndarray
-    views: tuple[np.ndarray, ...]
+    Attributes
+    ----------
+    functionals : float32, (n, f)
+    spectrograms : tuple of float32 arrays, each (time, 64)
+    reasons : tuple of str
+        Why a clip cannot be used, empty where it can; an empty tuple where all can be used.  The
+        features of a clip that cannot be used are zeros.
+    """
+
+    functionals: np.ndarray
+    spectrograms: tuple[np.ndarray, ...]
+    reasons: tuple[str, ...] = ()
+
+    @property
+    def usable(self) -> np.ndarray:
+        """Rows of clips that can be used, bool (n,)."""
+        reasons = self.reasons or ("",) * len(self.spectrograms)
+        return np.array([not reason for reason in reasons], bool)
+
+    def take(self, rows: np.ndarray) -> "Features":
+        """Return the features of some rows, in the order given."""
+        return Features(
+            self.functionals[rows],
+            tuple(self.spectrograms[i] for i in rows),
+            tuple(self.reasons[i] for i in rows) if self.reasons else (),
+        )
+
+    def filled(self, clips: "Features") -> "Features":
+        """Return these features with the rows that cannot be used taken from other ones."""
+        usable = self.usable
+        pairs = zip(usable, self.spectrograms, clips.spectrograms, strict=True)
+        return Features(
+            np.where(usable[:, None], self.functionals, clips.functionals),
+            tuple(altered if is_usable else clip for is_usable, altered, clip in pairs),
+        )
 
 
 @dataclass(frozen=True)
@@ -27,31 +62,63 @@ class Batch:
 
     Attributes
     ----------
-    clips : features of the clips as they are
-    targets : int64 (n,), position of the label in ``TRAINED_LABELS``
-    copies : features of altered copies, row by row the same clips; empty where nothing trains
-    listeners : float32 (n, 8), shares of the listeners' votes; rows of zeros where there are none
+    features : Features
+        Of the clips as they are.
+    targets : int64, (n,)
+        Position of the acted emotion in ``TRAINED_LABELS``.
+    copies : tuple of Features
+        Of altered copies of the same clips, row by row; used in training alone.
+    listener_labels : float32, (n, 8) or (0, 8)
+        Shares of the listeners' votes; zeros for clips that no listener rated.
     """
 
-    clips: Inputs
+    features: Features
     targets: np.ndarray
-    copies: tuple[Inputs, ...] = ()
-    listeners: np.ndarray = field(default_factory=lambda: np.zeros((0, N_OUTPUTS), np.float32))
+    copies: tuple[Features, ...] = ()
+    listener_labels: np.ndarray = field(
+        default_factory=lambda: np.zeros((0, N_OUTPUTS), np.float32)
+    )
 
-    def vectors(self, chosen: np.ndarray) -> np.ndarray:
-        """Functionals of each clip (0) or of its copy of that number, float32 (n, f)."""
-        sources = np.stack([self.clips.vectors, *(c.vectors for c in self.copies)])
-        return np.asarray(sources[chosen, np.arange(len(chosen))])
+    def take(self, rows: np.ndarray) -> "Batch":
+        """Return some rows, those of unusable clips left out; unusable copies become the clips."""
+        rows = rows[self.features.usable[rows]]
+        features = self.features.take(rows)
+        copies = tuple(copy.take(rows).filled(features) for copy in self.copies)
+        listeners = self.listener_labels
+        return Batch(
+            features, self.targets[rows], copies, listeners[rows] if len(listeners) else listeners
+        )
 
-    def views(self, chosen: np.ndarray) -> list[np.ndarray]:
-        """Views of each clip (0) or of its copy of that number."""
-        sources = (self.clips.views, *(copy.views for copy in self.copies))
-        return [sources[number][row] for row, number in enumerate(chosen)]
+    def functionals(self, numbers: np.ndarray) -> np.ndarray:
+        """Return each clip's functionals (0) or those of its copy of that number, float32 (n, f).
+
+        Parameters
+        ----------
+        numbers : int, (n,)
+            0 for the clip itself, else the number of a copy, from 1.
+        """
+        sources = np.stack([self.features.functionals, *(c.functionals for c in self.copies)])
+        return np.asarray(sources[numbers, np.arange(len(numbers))])
+
+    def spectrograms(self, numbers: np.ndarray) -> list[np.ndarray]:
+        """Return each clip's spectrogram (0) or that of its copy of that number."""
+        sources = (self.features.spectrograms, *(copy.spectrograms for copy in self.copies))
+        return [sources[number][row] for row, number in enumerate(numbers)]
 
 
 @dataclass(frozen=True)
 class Fitted:
-    """What fitting gives: arrays by name, the network where a runtime serves it, the curve."""
+    """A fitted classifier.
+
+    Attributes
+    ----------
+    arrays : dict of str to array
+        The weights by name, as they are stored.
+    curve : list of dict
+        The learning curve; empty for a classifier that is not fitted in epochs.
+    model
+        The Keras network, for a classifier that a runtime serves.
+    """
 
     arrays: Arrays
     curve: Curve
@@ -59,7 +126,7 @@ class Fitted:
 
 
 def choose_copies(batch: Batch, share: float, rng: np.random.Generator) -> np.ndarray:
-    """For each clip 0 for itself, or with probability ``share`` the number of a copy, int (n,)."""
+    """Return 0 for each clip or, with probability `share`, the number of a copy, int (n,)."""
     n = len(batch.targets)
     if not batch.copies:
         return np.zeros(n, int)
@@ -68,57 +135,81 @@ def choose_copies(batch: Batch, share: float, rng: np.random.Generator) -> np.nd
 
 
 def class_weights(targets: np.ndarray) -> np.ndarray:
-    """Weight of each label, float64 (8,): the root of how rare it is, one on average over clips."""
+    """Return the weight of each label, float64 (8,): the inverse of the root of its count.
+
+    Parameters
+    ----------
+    targets : int, (n,)
+        The weights of these average to 1.
+    """
     counts = np.bincount(targets, minlength=N_OUTPUTS)
     weights = 1.0 / np.sqrt(np.maximum(counts, 1))
     return np.asarray(weights * counts.sum() / np.sum(weights * counts))
 
 
-def soft_targets(batch: Batch, smoothing: float, listeners_share: float) -> np.ndarray:
-    """What the classifier should say of each clip, float32 (n, 8).
+def soft_targets(batch: Batch, smoothing: float, listener_share: float) -> np.ndarray:
+    """Return the probabilities that a network is fitted to, float32 (n, 8); rows add up to 1.
 
-    The acted label, less ``listeners_share`` that goes to what listeners heard where they were
-    asked; of that, ``smoothing`` is spread over the labels that occur.
+    Parameters
+    ----------
+    smoothing
+        Share that is spread evenly over the labels that occur in the batch (label smoothing,
+        Szegedy et al. 2016).
+    listener_share
+        Share of the rest that goes to the listeners' votes, for clips that have some; what remains
+        is the acted emotion's.
     """
     n = len(batch.targets)
     rows = np.zeros((n, N_OUTPUTS), np.float32)
     rows[np.arange(n), batch.targets] = 1.0
-    if len(batch.listeners):
-        asked = batch.listeners.sum(axis=1) > 0
-        rows[asked] = (1 - listeners_share) * rows[asked] + listeners_share * batch.listeners[asked]
+    if len(batch.listener_labels):
+        rated = batch.listener_labels.sum(axis=1) > 0
+        votes = batch.listener_labels[rated]
+        rows[rated] = (1 - listener_share) * rows[rated] + listener_share * votes
     occurs = np.bincount(batch.targets, minlength=N_OUTPUTS) > 0
     rows = (1 - smoothing) * rows + smoothing * occurs / occurs.sum()
     return np.asarray(rows, np.float32)
 
 
-def standardise(vectors: Sequence[np.ndarray]) -> Arrays:
-    """``mean`` and ``deviation`` of each functional over all rows, float32 (f,) each."""
-    rows = np.concatenate(list(vectors))
-    mean, deviation = rows.mean(axis=0, dtype=np.float64), rows.std(axis=0, dtype=np.float64)
-    deviation = np.where(deviation > 1e-6, deviation, 1.0)  # a constant is no reason to divide by 0
-    return {"mean": mean.astype(np.float32), "deviation": deviation.astype(np.float32)}
-
-
-def check_arrays(
-    arrays: Arrays, shapes: Mapping[str, tuple[int, ...]], whole: Sequence[str] = ()
-) -> None:
-    """Nothing where the arrays are these alone, finite numbers, of these shapes.
+def standardise(functionals: Sequence[np.ndarray]) -> Arrays:
+    """Return ``mean`` and ``deviation`` of each functional over all rows, float32 (f,) each.
 
     Parameters
     ----------
-    whole
-        Those that hold whole numbers; all others hold floats.
+    functionals : sequence of float32 arrays, each (n, f)
+    """
+    rows = np.concatenate(list(functionals))
+    mean, deviation = rows.mean(axis=0, dtype=np.float64), rows.std(axis=0, dtype=np.float64)
+    deviation = np.where(deviation > 1e-6, deviation, 1.0)  # a constant would divide by 0
+    return {"mean": mean.astype(np.float32), "deviation": deviation.astype(np.float32)}
+
+
+def apply_scaling(functionals: np.ndarray, arrays: Arrays) -> np.ndarray:
+    """Return functionals in standard deviations from the training mean, from -5 to 5, (n, f)."""
+    scaled = (functionals - arrays["mean"]) / arrays["deviation"]
+    return np.clip(scaled, -MAX_DEVIATIONS, MAX_DEVIATIONS)
+
+
+def check_arrays(
+    arrays: Arrays, shapes: Mapping[str, tuple[int, ...]], integers: Sequence[str] = ()
+) -> None:
+    """Raise an error unless the arrays are exactly these, finite, and of these shapes.
+
+    Parameters
+    ----------
+    integers
+        Names of the arrays that hold integers; all others hold floats.
 
     Raises
     ------
     ValueError
-        They are not.
+        An array is missing, unknown, or of another kind or shape, or holds a value out of range.
     """
     if arrays.keys() != shapes.keys():
         wrong = sorted(arrays.keys() ^ shapes.keys())
         raise ValueError(f"the arrays {', '.join(wrong)[:200]} are missing, or too many")
     for name, values in arrays.items():
-        if values.dtype.kind != ("i" if name in whole else "f"):
+        if values.dtype.kind != ("i" if name in integers else "f"):
             raise ValueError(f"'{name}' holds values of the kind {values.dtype}")
         if values.shape != shapes[name]:
             raise ValueError(f"'{name}' has the shape {values.shape}, not {shapes[name]}")
@@ -126,8 +217,3 @@ def check_arrays(
             raise ValueError(f"there are values that are not finite in {name}")
     if (arrays["deviation"] <= 0).any():
         raise ValueError("a deviation is not above zero")
-
-
-def apply_scaling(vectors: np.ndarray, arrays: Arrays) -> np.ndarray:
-    """Functionals in standard deviations from the training mean, held within ±5."""
-    return np.clip((vectors - arrays["mean"]) / arrays["deviation"], -5.0, 5.0)

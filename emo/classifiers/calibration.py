@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from emo.classifiers.numerics import softmax
 from emo.errors import ModelError
 
 CALIBRATION = "calibration.json"  # in the folder of the models
@@ -36,17 +37,12 @@ def _log(probabilities: np.ndarray) -> np.ndarray:
     return np.log(np.maximum(np.asarray(probabilities, np.float64), MIN_PROBABILITY))
 
 
-def _normalise(logits: np.ndarray) -> np.ndarray:
-    shifted = np.exp(logits - logits.max(axis=-1, keepdims=True))
-    return np.asarray(shifted / shifted.sum(axis=-1, keepdims=True))
-
-
 def renormalise(probabilities: np.ndarray, columns: Sequence[int]) -> np.ndarray:
     """The probabilities of some labels alone, adding up to 1 again, float64 (n, columns).
 
     What remains if the other answers are not allowed.
     """
-    return _normalise(_log(probabilities)[..., list(columns)])
+    return softmax(_log(probabilities)[..., list(columns)])
 
 
 def apply_temperature(probabilities: np.ndarray, temperature: float) -> np.ndarray:
@@ -54,7 +50,7 @@ def apply_temperature(probabilities: np.ndarray, temperature: float) -> np.ndarr
 
     Temperature scaling (Guo et al.: On calibration of modern neural networks, 2017).
     """
-    return _normalise(_log(probabilities) / temperature)
+    return softmax(_log(probabilities) / temperature)
 
 
 def log_opinion_pool(
@@ -66,7 +62,7 @@ def log_opinion_pool(
     has the result.
     """
     total = sum(weights[key] * _log(rows) for key, rows in probabilities.items())
-    return _normalise(np.asarray(total))
+    return softmax(np.asarray(total))
 
 
 def log_loss(probabilities: np.ndarray, targets: np.ndarray) -> float:

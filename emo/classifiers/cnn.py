@@ -1,6 +1,6 @@
-"""The convolutional network on the log-mel spectrogram: building and fitting.
+"""A convolutional network on the log-mel spectrogram: building and fitting.
 
-Keras layers and ``keras.ops`` alone, so that it trains on any Keras backend.
+Only Keras layers and ``keras.ops`` are used, so that any Keras backend can train it.
 """
 
 from collections.abc import Iterator, Sequence
@@ -33,18 +33,18 @@ CNN_ADAM_RATE = 2e-3
 CNN_DECAY = 0.02
 CNN_DROPOUT = 0.2
 CNN_SMOOTHING = 0.1
-CNN_LISTENERS = 0.0  # share of what is taught that goes to the listeners' votes
-CNN_COPIES = 0.3  # share of rows
+CNN_LISTENER_SHARE = 0.0  # of the soft targets
+CNN_COPY_SHARE = 0.3  # of the rows
 CNN_LENGTH_GRID = 8  # frames
-ANSWER_LAYER = "answer"
+OUTPUT_LAYER = "answer"
 
 
 def build_cnn(seed: int) -> Any:
-    """A Keras network from views (n, time, 64) of any length to logits (n, 8).
+    """Return a Keras network from spectrograms (n, time, 64) of any length to logits (n, 8).
 
-    A stem and one residual block over time and frequency; then, the bands laid side by side as
-    channels, residual blocks over time alone.  Every block has squeeze-and-excitation (Hu et al.
-    2018); attentive statistics pooling over time (Okabe et al. 2018) makes every frame count.
+    A stem and one residual block over time and frequency are followed by residual blocks over time
+    alone, with the bands side by side as channels.  Every block has squeeze-and-excitation (Hu et
+    al. 2018), and attentive statistics pooling (Okabe et al. 2018) summarises all frames.
     """
     import keras
     from keras import layers, ops
@@ -65,7 +65,7 @@ def build_cnn(seed: int) -> Any:
     spread = ops.sqrt(ops.maximum(variance, 1e-4))
     pooled = layers.BatchNormalization()(ops.concatenate([mean, spread], axis=-1))
     pooled = layers.Dropout(CNN_DROPOUT)(pooled)
-    return keras.Model(inputs, layers.Dense(N_OUTPUTS, name=ANSWER_LAYER)(pooled))
+    return keras.Model(inputs, layers.Dense(N_OUTPUTS, name=OUTPUT_LAYER)(pooled))
 
 
 def _convolve(
@@ -102,47 +102,64 @@ def fit_cnn(
     progress: Progress | None = None,
     epochs: int | None = None,
 ) -> Fitted:
-    """The network, trained on spectrograms that are altered anew in every epoch."""
+    """Fit the network to spectrograms that are augmented anew in every epoch.
+
+    Parameters
+    ----------
+    train
+        Clips with their copies, of which a share replaces the clips in each epoch.
+    seed
+        Of the initial weights, the batches and the augmentation.
+    checkpoint
+        Beginning of the names of the files that an interrupted fit goes on from.
+    progress
+        Called after each epoch.
+    epochs
+        ``CNN_EPOCHS`` by default.
+
+    Returns
+    -------
+    Fitted
+        With the Keras network; its arrays ``w000``, ``w001``, … are the network's weights in order.
+    """
     epochs = CNN_EPOCHS if epochs is None else epochs
     model = build_cnn(seed)
     n_steps = epochs * -(-len(train.targets) // CNN_BATCH)
-    muon = make_muon(CNN_RATE, CNN_ADAM_RATE, CNN_DECAY, n_steps, but=ANSWER_LAYER)
+    muon = make_muon(CNN_RATE, CNN_ADAM_RATE, CNN_DECAY, n_steps, output_layer=OUTPUT_LAYER)
     compile_network(model, muon)
 
     def batches(epoch: int) -> Iterator[tuple[Any, Any]]:
-        return _augmented_views(train, np.random.default_rng([seed, epoch]))
+        return _augmented_batches(train, np.random.default_rng([seed, epoch]))
 
-    def note(epoch: int, row: dict[str, float]) -> None:
+    def report(epoch: int, row: dict[str, float]) -> None:
         if progress:
             progress(epoch, epochs, row)
 
-    model, curve = fit_epochs(
-        model, batches, class_weights(train.targets), epochs, checkpoint, note
-    )
+    weights = class_weights(train.targets)
+    model, curve = fit_epochs(model, batches, weights, epochs, checkpoint, report)
     arrays = {f"w{i:03d}": np.asarray(w) for i, w in enumerate(model.get_weights())}
     return Fitted(arrays, curve, model)
 
 
 def _length_batches(
-    views: Sequence[np.ndarray], rng: np.random.Generator
+    spectrograms: Sequence[np.ndarray], rng: np.random.Generator
 ) -> list[tuple[np.ndarray, int]]:
-    """Rows that are stretched to one common length, in frames, and that length.
+    """Return batches of rows, each with the length in frames that they are stretched to.
 
-    Clips are sorted by their length under a random stretch; the common length of a batch is its
+    Clips are sorted by their length under a random stretch.  The common length of a batch is its
     median on a grid, so that few shapes occur and the stretch stays close to the random one.
     """
-    lengths = np.array([len(v) for v in views]) * rng.uniform(*STRETCH, len(views))
+    lengths = np.array([len(s) for s in spectrograms]) * rng.uniform(*STRETCH, len(spectrograms))
     order = np.argsort(lengths)
-    parts = [order[i : i + CNN_BATCH] for i in range(0, len(order), CNN_BATCH)]
+    batches = [order[i : i + CNN_BATCH] for i in range(0, len(order), CNN_BATCH)]
     grid = CNN_LENGTH_GRID
-    return [(p, grid * max(1, round(float(np.median(lengths[p])) / grid))) for p in parts]
+    return [(b, grid * max(1, round(float(np.median(lengths[b])) / grid))) for b in batches]
 
 
-def _augmented_views(train: Batch, rng: np.random.Generator) -> Iterator[tuple[Any, Any]]:
-    views = train.views(choose_copies(train, CNN_COPIES, rng))
-    parts = _length_batches(views, rng)
-    targets = soft_targets(train, CNN_SMOOTHING, CNN_LISTENERS)
-    for i in rng.permutation(len(parts)):
-        rows, length = parts[i]
-        batch = augment_spectrograms([views[j] for j in rows], length, rng)
-        yield batch, targets[rows]
+def _augmented_batches(train: Batch, rng: np.random.Generator) -> Iterator[tuple[Any, Any]]:
+    spectrograms = train.spectrograms(choose_copies(train, CNN_COPY_SHARE, rng))
+    batches = _length_batches(spectrograms, rng)
+    targets = soft_targets(train, CNN_SMOOTHING, CNN_LISTENER_SHARE)
+    for i in rng.permutation(len(batches)):
+        rows, length = batches[i]
+        yield augment_spectrograms([spectrograms[j] for j in rows], length, rng), targets[rows]

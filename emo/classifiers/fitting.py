@@ -1,6 +1,6 @@
-"""The training loop of the networks: epochs with seeds of their own, kept on disk as they end.
+"""The training loop of the networks, with a checkpoint after each epoch.
 
-Keras is imported inside the functions that need it; any Keras backend will do.
+Keras is imported inside the functions that need it; any Keras backend works.
 """
 
 import json
@@ -18,20 +18,14 @@ import numpy as np
 from emo.system.files import naming
 
 Curve = list[dict[str, float]]
-"""A row an epoch: ``epoch``, ``loss`` and ``accuracy`` on the altered clips it was fitted to."""
+"""A row for each epoch: ``epoch``, ``loss`` and ``accuracy`` on its augmented training clips."""
 
 Progress = Callable[[int, int, dict[str, float]], None]
-"""Called with how many epochs are done, of how many, and the last row of the curve."""
-
-
-def softmax(logits: np.ndarray) -> np.ndarray:
-    """Probabilities from logits along the last axis, float64."""
-    shifted = np.exp(logits.astype(np.float64) - logits.max(axis=-1, keepdims=True))
-    return np.asarray(shifted / shifted.sum(axis=-1, keepdims=True))
+"""Called with the number of epochs done, the number of all, and the last row of the curve."""
 
 
 def compile_network(model: Any, optimizer: Any) -> None:
-    """Cross-entropy on soft targets, lowered by the optimizer."""
+    """Compile a network to minimise the cross-entropy of soft targets."""
     import keras
 
     model.compile(
@@ -43,21 +37,25 @@ def compile_network(model: Any, optimizer: Any) -> None:
 
 
 def make_adamw(rate: float, decay: float, n_steps: int) -> Any:
-    """AdamW with a short warm-up and a cosine to zero."""
+    """Return AdamW (Loshchilov and Hutter 2019) with a short warm-up and a cosine to zero."""
     import keras
 
     return keras.optimizers.AdamW(_warm_cosine(rate, n_steps), weight_decay=decay, clipnorm=1.0)
 
 
-def make_muon(rate: float, adam_rate: float, decay: float, n_steps: int, but: str) -> Any:
-    """Muon with a short warm-up and a cosine to zero, and AdamW for what it is not made for.
+def make_muon(rate: float, adam_rate: float, decay: float, n_steps: int, output_layer: str) -> Any:
+    """Return Muon with a short warm-up and a cosine to zero, and AdamW for what is no kernel.
 
     Parameters
     ----------
     rate, adam_rate
-        Of Muon, for all kernels, and of AdamW.
-    but
-        The layer that gives the answer, whose kernel AdamW has; it has biases and norms as well.
+        Learning rates of Muon, for kernels, and of AdamW, for biases, norms and the output layer.
+    decay
+        Weight decay of both.
+    n_steps
+        Number of batches of the whole fit.
+    output_layer
+        Name of the layer whose kernel AdamW updates.
     """
     return _kernel_muon()(
         _warm_cosine(rate, n_steps),
@@ -65,7 +63,7 @@ def make_muon(rate: float, adam_rate: float, decay: float, n_steps: int, but: st
         adam_weight_decay=decay,
         clipnorm=1.0,
         adam_lr_ratio=adam_rate / rate,
-        exclude_layers=[but],
+        exclude_layers=[output_layer],
     )
 
 
@@ -80,10 +78,10 @@ def _warm_cosine(rate: float, n_steps: int) -> Any:
 
 @cache
 def _kernel_muon() -> Any:
-    """Keras's Muon (Jordan 2024), which leaves all kernels but matrices to AdamW, made whole.
+    """Return a subclass of Keras's Muon (Jordan 2024) that also updates convolution kernels.
 
-    The momentum of a kernel of any number of dimensions is laid out as a matrix, inputs by
-    outputs, and made orthogonal; its size is that of Liu et al. 2025 (arXiv 2502.16982).
+    The momentum of a kernel of any number of dimensions is reshaped to a matrix, inputs by
+    outputs, and orthogonalised; steps are scaled as by Liu et al. 2025 (arXiv 2502.16982).
     """
     import keras
     from keras import ops
@@ -112,13 +110,35 @@ def fit_epochs(
     weights: np.ndarray,
     epochs: int,
     checkpoint: Path | None,
-    note: Callable[[int, dict[str, float]], None],
+    report: Callable[[int, dict[str, float]], None],
 ) -> tuple[Any, Curve]:
-    """Train epoch by epoch, each from its own seed, going on from a checkpoint if there is one."""
+    """Fit a compiled network epoch by epoch, from the last checkpoint where there is one.
+
+    Parameters
+    ----------
+    model
+        A compiled Keras network.
+    batches
+        From the number of an epoch, from 0, to its inputs and soft targets, batch by batch.  Each
+        epoch has its own seed, so that an interrupted fit goes on as it would have.
+    weights : float, (8,)
+        Weight of each label in the loss.
+    epochs
+        Number of all epochs.
+    checkpoint
+        Beginning of the names of the checkpoint's files; None for no checkpoint.
+    report
+        Called after each epoch with the number of epochs done and its row of the curve.
+
+    Returns
+    -------
+    model, curve
+        The fitted network and its learning curve.
+    """
     model, curve = _resume(model, checkpoint)
     for epoch in range(len(curve), epochs):
         n, totals = 0, Counter[str]()
-        for inputs, targets in _ahead(batches(epoch)):
+        for inputs, targets in _prefetch(batches(epoch)):
             sample_weight = (targets @ weights).astype(np.float32)
             logs = model.train_on_batch(inputs, targets, sample_weight, return_dict=True)
             totals.update({name: float(value) * len(inputs) for name, value in logs.items()})
@@ -126,12 +146,12 @@ def fit_epochs(
         row = {"epoch": epoch + 1, **{name: total / n for name, total in totals.items()}}
         curve.append(row)
         _save(model, curve, checkpoint)
-        note(epoch + 1, curve[-1])
+        report(epoch + 1, curve[-1])
     return model, curve
 
 
-def _ahead(batches: Iterator[Any], depth: int = 4) -> Iterator[Any]:
-    """The same batches, made in a thread while the network works on the one before."""
+def _prefetch(batches: Iterator[Any], depth: int = 4) -> Iterator[Any]:
+    """Yield batches that a thread computes while the network is fitted to those before."""
     ready: Queue[Any] = Queue(depth)
 
     def fill() -> None:
@@ -150,7 +170,7 @@ def _ahead(batches: Iterator[Any], depth: int = 4) -> Iterator[Any]:
 
 
 def _resume(model: Any, checkpoint: Path | None) -> tuple[Any, Curve]:
-    """The model and curve of the last complete epoch, or the new model and an empty curve."""
+    """Return the model and curve of the last complete epoch, or `model` and an empty curve."""
     record = None if checkpoint is None else checkpoint.with_suffix(".json")
     if checkpoint is None or record is None or not record.exists():
         return model, []
@@ -161,7 +181,7 @@ def _resume(model: Any, checkpoint: Path | None) -> tuple[Any, Curve]:
 
 
 def _save(model: Any, curve: Curve, checkpoint: Path | None) -> None:
-    """Weights first, then the record that names them: an interruption leaves the epoch before."""
+    """Write the weights, then the record that names them: an interruption leaves the last epoch."""
     if checkpoint is None:
         return
     checkpoint.parent.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""The multilayer perceptrons on the functionals: building, fitting, and serving with numpy."""
+"""Multilayer perceptrons on the functionals: building, fitting, and serving with numpy."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,14 +19,8 @@ from emo.classifiers.batches import (
     soft_targets,
     standardise,
 )
-from emo.classifiers.fitting import (
-    Curve,
-    Progress,
-    compile_network,
-    fit_epochs,
-    make_adamw,
-    softmax,
-)
+from emo.classifiers.fitting import Curve, Progress, compile_network, fit_epochs, make_adamw
+from emo.classifiers.numerics import softmax
 
 MLP_MEMBERS = 3
 MLP_WIDTHS = (512, 256)
@@ -37,13 +31,14 @@ MLP_DECAY = 0.02
 MLP_DROPOUT = 0.3
 MLP_NOISE = 0.1
 MLP_SMOOTHING = 0.1
-MLP_LISTENERS = 0.0  # share of what is taught that goes to the listeners' votes
-MLP_MIXUP = 0.1  # share of rows
-MLP_COPIES = 0.4  # share of rows
+MLP_LISTENER_SHARE = 0.0  # of the soft targets
+MLP_MIXUP_SHARE = 0.1  # of the rows
+MLP_COPY_SHARE = 0.4  # of the rows
+MLP_MAX_EXPONENT = 80.0  # of the logistic function, which is 0 or 1 beyond in float32
 
 
 def build_mlp(n_inputs: int, seed: int) -> Any:
-    """A Keras perceptron from standardised functionals (n, f) to logits (n, 8)."""
+    """Return a Keras perceptron from standardised functionals (n, n_inputs) to logits (n, 8)."""
     import keras
 
     keras.utils.set_random_seed(seed)
@@ -62,25 +57,47 @@ def fit_mlp(
     progress: Progress | None = None,
     epochs: int | None = None,
 ) -> Fitted:
-    """Three perceptrons of different seeds, whose probabilities are averaged as one."""
+    """Fit perceptrons of different seeds, whose probabilities are averaged (deep ensembles).
+
+    Parameters
+    ----------
+    train
+        Clips with their copies, of which a share replaces the clips in each epoch.
+    seed
+        Of the first member; the others add 1000 each.
+    checkpoint
+        Beginning of the names of the files that an interrupted fit goes on from.
+    progress
+        Called after each epoch.
+    epochs
+        Of each member; ``MLP_EPOCHS`` by default.
+
+    Returns
+    -------
+    Fitted
+        Arrays ``mean`` and ``deviation``, and ``member0_0``, ``member0_1``, … with the weights and
+        biases of each layer in turn.
+    """
     epochs = MLP_EPOCHS if epochs is None else epochs
-    scaling = standardise([train.clips.vectors, *(copy.vectors for copy in train.copies)])
+    sources = [train.features.functionals, *(copy.functionals for copy in train.copies)]
+    scaling = standardise(sources)
     arrays, curves = dict(scaling), []
     for member in range(MLP_MEMBERS):
         member_seed = seed + 1000 * member
-        model = build_mlp(train.clips.vectors.shape[1], member_seed)
+        model = build_mlp(train.features.functionals.shape[1], member_seed)
         n_steps = epochs * -(-len(train.targets) // MLP_BATCH)
         compile_network(model, make_adamw(MLP_RATE, MLP_DECAY, n_steps))
         path = None if checkpoint is None else checkpoint.with_name(f"{checkpoint.name}-{member}")
 
         def batches(epoch: int, member_seed: int = member_seed) -> Iterator[tuple[Any, Any]]:
-            return _mixed_vectors(train, scaling, np.random.default_rng([member_seed, epoch]))
+            return _mixed_functionals(train, scaling, np.random.default_rng([member_seed, epoch]))
 
-        def note(epoch: int, row: dict[str, float], member: int = member) -> None:
+        def report(epoch: int, row: dict[str, float], member: int = member) -> None:
             if progress:
                 progress(member * epochs + epoch, MLP_MEMBERS * epochs, row)
 
-        model, curve = fit_epochs(model, batches, class_weights(train.targets), epochs, path, note)
+        weights = class_weights(train.targets)
+        model, curve = fit_epochs(model, batches, weights, epochs, path, report)
         curves.append(curve)
         for i, weight in enumerate(model.get_weights()):
             arrays[f"member{member}_{i}"] = np.asarray(weight, np.float32)
@@ -94,20 +111,28 @@ def _mean_curve(curves: list[Curve]) -> Curve:
     ]
 
 
-def _mixed_vectors(
+def _mixed_functionals(
     train: Batch, scaling: Arrays, rng: np.random.Generator
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    chosen = choose_copies(train, MLP_COPIES, rng)
-    inputs = apply_scaling(train.vectors(chosen), scaling)
-    rows = soft_targets(train, MLP_SMOOTHING, MLP_LISTENERS)
+    numbers = choose_copies(train, MLP_COPY_SHARE, rng)
+    inputs = apply_scaling(train.functionals(numbers), scaling)
+    targets = soft_targets(train, MLP_SMOOTHING, MLP_LISTENER_SHARE)
     order = rng.permutation(len(inputs))
     for i in range(0, len(order), MLP_BATCH):
-        part = order[i : i + MLP_BATCH]
-        yield mix(inputs[part], rows[part], MLP_MIXUP, rng)
+        rows = order[i : i + MLP_BATCH]
+        yield mix(inputs[rows], targets[rows], MLP_MIXUP_SHARE, rng)
+
+
+def _count_members(arrays: Arrays) -> int:
+    return len([name for name in arrays if name.endswith("_0")])
+
+
+def _count_layers(arrays: Arrays, member: int) -> int:
+    return len([name for name in arrays if name.startswith(f"member{member}_")]) // 2
 
 
 def check_mlp(arrays: Arrays, n_inputs: int) -> None:
-    """Nothing where these are perceptrons from so many functionals to the trained labels.
+    """Raise an error unless the arrays are perceptrons from `n_inputs` functionals to the labels.
 
     Raises
     ------
@@ -115,45 +140,51 @@ def check_mlp(arrays: Arrays, n_inputs: int) -> None:
         An array is missing or of another shape.
     """
     shapes: dict[str, tuple[int, ...]] = dict.fromkeys(("mean", "deviation"), (n_inputs,))
-    members = len([name for name in arrays if name.endswith("_0")])
-    if members == 0:
+    n_members = _count_members(arrays)
+    if n_members == 0:
         raise ValueError("there is no layer")
-    for member in range(members):
+    for member in range(n_members):
         width = n_inputs
-        n_layers = len([name for name in arrays if name.startswith(f"member{member}_")]) // 2
+        n_layers = _count_layers(arrays, member)
         for layer in range(n_layers):
             weights = arrays[f"member{member}_{2 * layer}"]
-            following = N_OUTPUTS if layer == n_layers - 1 else weights.shape[-1]
-            shapes[f"member{member}_{2 * layer}"] = (width, following)
-            shapes[f"member{member}_{2 * layer + 1}"] = (following,)
-            width = following
+            n_units = N_OUTPUTS if layer == n_layers - 1 else weights.shape[-1]
+            shapes[f"member{member}_{2 * layer}"] = (width, n_units)
+            shapes[f"member{member}_{2 * layer + 1}"] = (n_units,)
+            width = n_units
     check_arrays(arrays, shapes)
 
 
-def predict_mlp(arrays: Arrays, vectors: np.ndarray) -> np.ndarray:
-    """Mean probabilities of the members, float64 (n, 8), with numpy alone."""
-    return run_mlp(arrays, vectors)[0]
+def predict_mlp(arrays: Arrays, functionals: np.ndarray) -> np.ndarray:
+    """Return the mean probabilities of the members, float64 (n, 8), with numpy alone."""
+    return run_mlp(arrays, functionals)[0]
 
 
-def run_mlp(arrays: Arrays, vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Mean probabilities of the members, float64 (n, 8), and what their last layers read.
+def run_mlp(arrays: Arrays, functionals: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the mean probabilities of the members and their last hidden layers.
 
-    The second, float32 (n, h), holds the last hidden layer of each member side by side.
+    Parameters
+    ----------
+    functionals : float32, (n, f)
+
+    Returns
+    -------
+    probabilities : float64, (n, 8)
+    hidden : float32, (n, h)
+        The last hidden layer of each member, side by side.
     """
-    scaled = apply_scaling(vectors, arrays)
-    members = len([name for name in arrays if name.endswith("_0")])
-    total, hidden = np.zeros((len(vectors), N_OUTPUTS)), []
-    for member in range(members):
+    scaled = apply_scaling(functionals, arrays)
+    n_members = _count_members(arrays)
+    total, hidden = np.zeros((len(functionals), N_OUTPUTS)), []
+    for member in range(n_members):
         x = scaled
-        n_layers = len([name for name in arrays if name.startswith(f"member{member}_")]) // 2
+        n_layers = _count_layers(arrays, member)
         for layer in range(n_layers):
             if layer == n_layers - 1:
                 hidden.append(np.asarray(x, np.float32))
-            x = (
-                x @ arrays[f"member{member}_{2 * layer}"]
-                + arrays[f"member{member}_{2 * layer + 1}"]
-            )
+            weights, bias = (arrays[f"member{member}_{2 * layer + i}"] for i in (0, 1))
+            x = x @ weights + bias
             if layer < n_layers - 1:
-                x = x / (1.0 + np.exp(-np.clip(x, -80, 80)))
+                x = x / (1.0 + np.exp(-np.clip(x, -MLP_MAX_EXPONENT, MLP_MAX_EXPONENT)))
         total += softmax(x)
-    return total / members, np.concatenate(hidden, axis=1)
+    return total / n_members, np.concatenate(hidden, axis=1)

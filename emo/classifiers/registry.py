@@ -1,17 +1,36 @@
-"""The three classifiers in one table."""
+"""The table of classifiers, from which every page, card, export and command follows."""
 
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from types import ModuleType
+from typing import Literal
 
 import numpy as np
 
 from emo.classifiers.batches import Arrays, Fitted
-from emo.classifiers.cnn import fit_cnn
-from emo.classifiers.mlp import check_mlp, fit_mlp, predict_mlp, run_mlp
-from emo.classifiers.tree import check_tree, fit_tree, predict_tree
+from emo.classifiers.cnn import CNN_COPY_SHARE, CNN_LISTENER_SHARE, fit_cnn
+from emo.classifiers.mlp import (
+    MLP_COPY_SHARE,
+    MLP_LISTENER_SHARE,
+    check_mlp,
+    fit_mlp,
+    predict_mlp,
+    run_mlp,
+)
+from emo.classifiers.tree import (
+    TREE_TEACHER,
+    check_tree,
+    fit_tree,
+    predict_surrogate,
+    predict_tree,
+)
+
+Predict = Callable[[Arrays, np.ndarray], np.ndarray]
+"""From arrays and functionals, float32 (n, f), to probabilities, float64 (n, 8)."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Classifier:
     """A row of :data:`CLASSIFIERS`.
 
@@ -20,27 +39,35 @@ class Classifier:
     title, description
         Its full name and one sentence on how it is built, for documents.
     name, short_name
-        Its name on the pages ("CNN"), and the same for narrow columns.
+        Its name on the pages ("CNN"), and a shorter one for narrow columns.
     summary
         One sentence for visitors on how it works.
     takes
-        ``vectors`` for functionals, ``views`` for spectrograms.
+        The features that it is fitted to.
     fit
-        ``fit(train, seed, checkpoint, progress) -> Fitted``.
+        ``fit(train, seed, checkpoint, progress)`` returns a ``Fitted``.
     predict
-        ``predict(arrays, vectors) -> probabilities (n, 8)`` with numpy alone, or None where a
-        runtime serves the network.
+        Computes probabilities with numpy alone; None for a network that a runtime serves.
     run
-        ``run(arrays, vectors) -> probabilities (n, 8), inner activations (n, h)`` where the
-        classifier has a hidden layer and numpy serves it.
+        ``run(arrays, functionals)`` returns probabilities (n, 8) and the last hidden layer (n, h);
+        None for a classifier without hidden layers and for a network that a runtime serves.
     check
-        ``check(arrays, n_inputs)`` raises a ``ValueError`` where the arrays are no such classifier;
-        None where a runtime serves the network.
+        ``check(arrays, n_inputs)`` raises a ``ValueError`` unless the arrays are such a classifier;
+        None for a network that a runtime serves.
+    surrogate
+        Computes the probabilities of the readable classifier among its arrays; None without one.
     teacher
-        Key of the classifier whose arrays ``fit`` takes as ``teacher``, if any.
+        Key of the classifier whose arrays ``fit`` takes as ``teacher``; None without one.
+    teacher_share
+        Share of the teacher's probabilities in the soft targets.
+    copy_share
+        Share of the clips that altered copies replace in each epoch; None where all clips and all
+        copies are fitted at once.
+    listener_share
+        Share of the listeners' votes in the soft targets of clips that listeners rated.
     explained_by
         Kind of explanation of its answers: ``path`` through a tree, ``regions`` of the spectrogram,
-        ``shifts`` by groups of functionals; None where there is none.
+        ``shifts`` by groups of functionals; None for no explanation.
     """
 
     title: str
@@ -48,12 +75,16 @@ class Classifier:
     short_name: str
     description: str
     summary: str
-    takes: str
+    takes: Literal["functionals", "spectrograms"]
     fit: Callable[..., Fitted]
-    predict: Callable[[Arrays, np.ndarray], np.ndarray] | None
+    predict: Predict | None = None
     run: Callable[[Arrays, np.ndarray], tuple[np.ndarray, np.ndarray]] | None = None
-    teacher: str | None = None
     check: Callable[[Arrays, int], None] | None = None
+    surrogate: Predict | None = None
+    teacher: str | None = None
+    teacher_share: float = 0.0
+    copy_share: float | None = None
+    listener_share: float = 0.0
     explained_by: str | None = None
 
     @property
@@ -62,49 +93,65 @@ class Classifier:
         return self.name if self.name.isupper() else self.name.lower()
 
     @property
+    def has_runtime(self) -> bool:
+        """True for a Keras network that a runtime serves from a file of its own."""
+        return self.predict is None
+
+    @property
     def has_hidden_layer(self) -> bool:
-        """Whether :func:`Classifier.run` or its runtime returns inner activations."""
-        return self.run is not None or self.predict is None
+        """True for a classifier whose last hidden layer is part of its output."""
+        return self.run is not None or self.has_runtime
+
+    @property
+    def module(self) -> ModuleType:
+        """The module that fits it."""
+        return sys.modules[self.fit.__module__]
 
 
 CLASSIFIERS: dict[str, Classifier] = {
     "tree": Classifier(
-        "Decision tree",
-        "Decision tree",
-        "Tree",
-        "One decision tree that asks a few yes-or-no questions about axes, a weighted sum of "
-        "functionals for each emotion; half of what it learns is what the perceptron says.",
-        "Yes-or-no questions about how the voice sounds, one after another.",
-        "vectors",
-        fit_tree,
-        predict_tree,
-        teacher="mlp",
+        title="Decision tree",
+        name="Decision tree",
+        short_name="Tree",
+        description="One decision tree that asks a few yes-or-no questions about axes, a weighted "
+        "sum of functionals for each emotion; half of what it learns is what the perceptron says.",
+        summary="Yes-or-no questions about how the voice sounds, one after another.",
+        takes="functionals",
+        fit=fit_tree,
+        predict=predict_tree,
         check=check_tree,
+        surrogate=predict_surrogate,
+        teacher="mlp",
+        teacher_share=TREE_TEACHER,
         explained_by="path",
     ),
     "cnn": Classifier(
-        "Convolutional network",
-        "CNN",
-        "CNN",
-        "A residual convolutional network on the log-mel spectrogram, pooled over all of its time.",
-        "A convolutional network that reads the spectrogram like a picture.",
-        "views",
-        fit_cnn,
-        None,
+        title="Convolutional network",
+        name="CNN",
+        short_name="CNN",
+        description="A residual convolutional network on the log-mel spectrogram, pooled over all "
+        "of its time.",
+        summary="A convolutional network that reads the spectrogram like a picture.",
+        takes="spectrograms",
+        fit=fit_cnn,
+        copy_share=CNN_COPY_SHARE,
+        listener_share=CNN_LISTENER_SHARE,
         explained_by="regions",
     ),
     "mlp": Classifier(
-        "Multilayer perceptron",
-        "MLP",
-        "MLP",
-        "Three small perceptrons on the functionals, averaged.",
-        "A multilayer perceptron: small networks over many measurements of the sound.",
-        "vectors",
-        fit_mlp,
-        predict_mlp,
-        run_mlp,
+        title="Multilayer perceptron",
+        name="MLP",
+        short_name="MLP",
+        description="Three small perceptrons on the functionals, averaged.",
+        summary="A multilayer perceptron: small networks over many measurements of the sound.",
+        takes="functionals",
+        fit=fit_mlp,
+        predict=predict_mlp,
+        run=run_mlp,
         check=check_mlp,
+        copy_share=MLP_COPY_SHARE,
+        listener_share=MLP_LISTENER_SHARE,
         explained_by="shifts",
     ),
 }
-"""The three classifiers, in the order in which they are shown."""
+"""The classifiers, in the order in which they are shown."""

@@ -1,41 +1,92 @@
-"""A trained classifier on disk: arrays without pickles, hashes and label order, checked at load."""
+"""Write and read a fitted classifier: arrays without pickles, and ``model.json`` beside them.
+
+``model.json`` has the schema of :class:`ModelInfo`.  Everything in the folder of a model is treated
+as untrusted: sizes and hashes are checked before a file is unpacked.
+"""
 
 import hashlib
 import io
 import json
 import math
 import struct
-import threading
 import zipfile
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, TypedDict, get_args, get_origin, get_type_hints, is_typeddict
 
 import numpy as np
 
-from emo.classifiers.batches import N_OUTPUTS, Arrays, Fitted
-from emo.classifiers.fitting import softmax
+from emo.classifiers.batches import Arrays, Fitted
+from emo.classifiers.numerics import softmax
 from emo.classifiers.registry import CLASSIFIERS
+from emo.classifiers.runtime import NETWORK, REMEDY, Network, network_bytes
 from emo.errors import ModelError
-from emo.features.frames import FEATURES_VERSION, N_MELS
+from emo.features.frames import FEATURES_VERSION
 from emo.features.functionals import functional_names
 from emo.labels import TRAINED_LABELS
 from emo.system.files import naming
 
-FORMAT = 2
+FORMAT = 3
 MAX_BYTES = 100 * 2**20
-_MOST_CARD_BYTES = 2**20
-_LONG_VIEW = 3_000  # frames of 20 ms: a minute
-CARD = "model.json"
+MODEL_INFO = "model.json"
 WEIGHTS = "weights.npz"
-NETWORK = "network.tflite"
+
+_MAX_INFO_BYTES = 2**20
+_UNREADABLE = (OSError, ValueError, TypeError, LookupError, AttributeError, RecursionError)
+
+
+class FileInfo(TypedDict):
+    """Hash and size of a file, with which it is compared before it is read."""
+
+    sha256: str
+    bytes: int
+
+
+class FeaturesInfo(TypedDict):
+    """The features that a model was fitted to.
+
+    ``takes`` is ``functionals`` or ``spectrograms``; ``sha256`` is :func:`features_digest`.
+    """
+
+    version: int
+    takes: str
+    sha256: str
+
+
+class TrainingInfo(TypedDict):
+    """The clips that a model was fitted to."""
+
+    corpora: list[str]
+    clips: int
+    speakers: int
+
+
+class ModelInfo(TypedDict):
+    """The schema of ``model.json``, version ``FORMAT``.
+
+    ``served_file`` is the only one of ``files`` that :func:`load_model` opens.  A network that a
+    runtime serves has a second file, its Keras weights in ``weights.npz``.
+    """
+
+    format: int
+    key: str
+    name: str
+    description: str
+    labels: list[str]
+    features: FeaturesInfo
+    n_parameters: int
+    trained_on: TrainingInfo
+    seed: int
+    commit: str
+    command: str
+    served_file: str
+    files: dict[str, FileInfo]
 
 
 @dataclass(frozen=True)
 class Origin:
-    """What a model was made from, and how."""
+    """The clips that a model is fitted to, and how it is fitted."""
 
     corpora: tuple[str, ...]
     clips: int
@@ -45,177 +96,190 @@ class Origin:
     command: str
 
 
-class Network:
-    """A LiteRT network from one view of any length to logits and to what its last layer reads.
-
-    An interpreter must not be shared between threads, and it is cheap: there is one per thread.
-
-    Raises
-    ------
-    ModelError
-        The file does not give both.
-    """
-
-    def __init__(self, content: bytes) -> None:
-        self._content = content
-        self._local = threading.local()
-        outputs = {
-            int(output["shape"][-1]): int(output["index"])
-            for output in self._interpreter().get_output_details()
-        }  # the file does not keep them in order
-        if len(outputs) != 2 or N_OUTPUTS not in outputs:
-            raise ModelError(
-                f"{NETWORK} has outputs of the widths {', '.join(map(str, outputs))}, not the "
-                f"{N_OUTPUTS} logits and the layer before them. {_REMEDY}"
-            )
-        self._logits, self._hidden = outputs.pop(N_OUTPUTS), outputs.popitem()[1]
-        given = self._interpreter().get_input_details()[0]["shape"]
-        if len(given) != 3 or given[-1] != N_MELS:
-            raise ModelError(f"{NETWORK} takes {tuple(given)}, not (1, time, {N_MELS}). {_REMEDY}")
-        if not all(np.isfinite(found).all() for found in self.run(np.zeros((N_MELS, N_MELS)))):
-            raise ModelError(f"{NETWORK} gives values that are not finite. {_REMEDY}")
-
-    def _interpreter(self) -> Any:
-        if not hasattr(self._local, "interpreter"):
-            from ai_edge_litert.interpreter import Interpreter
-
-            self._local.interpreter = Interpreter(model_content=self._content, num_threads=1)
-            self._local.length = -1
-        return self._local.interpreter
-
-    def run(self, view: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Logits, float32 (8,), of a view (time, 64), and what its last layer reads, (h,)."""
-        interpreter = self._interpreter()
-        place = interpreter.get_input_details()[0]["index"]
-        if self._local.length != len(view):
-            interpreter.resize_tensor_input(place, (1, len(view), N_MELS))
-            interpreter.allocate_tensors()
-            self._local.length = len(view)
-        interpreter.set_tensor(place, view[None].astype(np.float32))
-        interpreter.invoke()
-        logits, hidden = (interpreter.get_tensor(at)[0] for at in (self._logits, self._hidden))
-        if len(view) > _LONG_VIEW:  # what it holds for ten minutes of sound are 220 MB
-            del self._local.interpreter, interpreter
-        return logits, hidden
-
-
 @dataclass(frozen=True)
 class Model:
     """A loaded classifier.
 
     Attributes
     ----------
-    key : ``tree``, ``cnn`` or ``mlp``
-    card : what ``model.json`` says
+    key : its key in ``CLASSIFIERS``
+    info : the content of ``model.json``
     arrays : the weights; empty where a runtime holds them
-    network : the runtime where one serves the model
+    network : the runtime, for a network
     """
 
     key: str
-    card: dict[str, Any]
+    info: ModelInfo
     arrays: Arrays
     network: Network | None
 
-    def probabilities(self, vectors: np.ndarray, views: tuple[np.ndarray, ...]) -> np.ndarray:
-        """Raw probabilities of ``TRAINED_LABELS``, float64 (n, 8), from features of n clips."""
-        return self.run(vectors, views)[0]
+    def probabilities(
+        self, functionals: np.ndarray, spectrograms: tuple[np.ndarray, ...]
+    ) -> np.ndarray:
+        """Return raw probabilities of ``TRAINED_LABELS``, float64 (n, 8), of n clips."""
+        return self.run(functionals, spectrograms)[0]
 
     def run(
-        self, vectors: np.ndarray, views: tuple[np.ndarray, ...]
+        self, functionals: np.ndarray, spectrograms: tuple[np.ndarray, ...]
     ) -> tuple[np.ndarray, np.ndarray]:
-        """The same, and what the last layer reads, float32 (n, h); h is 0 where there is none."""
+        """Return raw probabilities of n clips and the last hidden layer.
+
+        Parameters
+        ----------
+        functionals : float32, (n, f)
+        spectrograms : n arrays, float32 (time, 64) each
+            Those that the classifier does not take may be left empty.
+
+        Returns
+        -------
+        probabilities : float64, (n, 8)
+            In the order of ``TRAINED_LABELS``.
+        hidden : float32, (n, h)
+            ``h`` is 0 for a classifier without hidden layers.
+        """
         row = CLASSIFIERS[self.key]
         if self.network is not None:
-            logits, hidden = zip(*(self.network.run(view) for view in views), strict=True)
+            logits, hidden = zip(*map(self.network.run, spectrograms), strict=True)
             return softmax(np.stack(logits)), np.stack(hidden)
         if row.run is not None:
-            return row.run(self.arrays, vectors)
+            return row.run(self.arrays, functionals)
         assert row.predict is not None
-        return row.predict(self.arrays, vectors), np.zeros((len(vectors), 0), np.float32)
+        return row.predict(self.arrays, functionals), np.zeros((len(functionals), 0), np.float32)
+
+
+def features_digest() -> str:
+    """Return the SHA-256 of the names of all functionals in order, which a model depends on."""
+    return hashlib.sha256("\n".join(functional_names()).encode()).hexdigest()
+
+
+# --- Writing -------------------------------------------------------------------------------------
 
 
 def save_model(directory: Path, key: str, fitted: Fitted, origin: Origin) -> None:
-    """Nothing; writes ``weights.npz``, the runtime's file if any, then ``model.json``."""
-    directory.mkdir(parents=True, exist_ok=True)
-    with naming(directory / WEIGHTS):
-        np.savez_compressed(directory / WEIGHTS, allow_pickle=False, **fitted.arrays)
-    names = [WEIGHTS]
-    if CLASSIFIERS[key].predict is None:
-        with naming(directory / NETWORK):
-            (directory / NETWORK).write_bytes(network_bytes(fitted))
-        names.append(NETWORK)
-    card = {
-        "format": FORMAT,
-        "key": key,
-        "name": CLASSIFIERS[key].title,
-        "description": CLASSIFIERS[key].description,
-        "labels": list(TRAINED_LABELS),
-        "features": {
-            "version": FEATURES_VERSION,
-            "takes": CLASSIFIERS[key].takes,
-            "sha256": features_digest(),
-        },
-        "n_parameters": int(sum(a.size for a in fitted.arrays.values())),
-        "trained_on": {
-            "corpora": list(origin.corpora),
-            "clips": origin.clips,
-            "speakers": origin.speakers,
-        },
-        "seed": origin.seed,
-        "commit": origin.commit,
-        "command": origin.command,
-        "files": {name: _describe(directory / name) for name in names},
-    }
-    with naming(directory / CARD):
-        (directory / CARD).write_text(json.dumps(card, indent=1) + "\n")
+    """Write ``weights.npz``, the runtime's file for a network, then ``model.json``.
 
-
-def writes_network() -> bool:
-    """Whether the Keras backend is TensorFlow, which alone writes files for the runtime."""
-    import keras
-
-    return str(keras.backend.backend()) == "tensorflow"
-
-
-def network_bytes(fitted: Fitted) -> bytes:
-    """A fitted Keras network as a LiteRT file with two outputs: logits, and the layer before.
+    Parameters
+    ----------
+    directory
+        Folder of the model, made if needed; its name is the key, or :func:`load_model` rejects it.
 
     Raises
     ------
     ModelError
-        Keras runs on another backend than TensorFlow, which alone writes such files.
+        Keras runs on a backend that cannot write the runtime's file.
     """
-    import keras
+    directory.mkdir(parents=True, exist_ok=True)
+    row = CLASSIFIERS[key]
+    with naming(directory / WEIGHTS):
+        np.savez_compressed(directory / WEIGHTS, allow_pickle=False, **fitted.arrays)
+    names = [WEIGHTS]
+    if row.has_runtime:
+        with naming(directory / NETWORK):
+            (directory / NETWORK).write_bytes(network_bytes(fitted))
+        names.append(NETWORK)
+    write_model_info(
+        directory,
+        ModelInfo(
+            format=FORMAT,
+            key=key,
+            name=row.title,
+            description=row.description,
+            labels=list(TRAINED_LABELS),
+            features=FeaturesInfo(
+                version=FEATURES_VERSION, takes=row.takes, sha256=features_digest()
+            ),
+            n_parameters=int(sum(a.size for a in fitted.arrays.values())),
+            trained_on=TrainingInfo(
+                corpora=list(origin.corpora), clips=origin.clips, speakers=origin.speakers
+            ),
+            seed=origin.seed,
+            commit=origin.commit,
+            command=origin.command,
+            served_file=_served_file(key),
+            files={name: _file_info(directory / name) for name in names},
+        ),
+    )
 
-    if not writes_network():
-        raise ModelError(
-            f"The network is trained, on the Keras backend '{keras.backend.backend()}'. TensorFlow "
-            "writes the file for the runtime: run the same command again with "
-            "KERAS_BACKEND=tensorflow; it goes on from the checkpoint."
-        )
-    with TemporaryDirectory() as directory:
-        path = Path(directory) / NETWORK
-        outputs = [fitted.model.output, fitted.model.layers[-1].input]
-        both = keras.Model(fitted.model.inputs, outputs)
-        both.export(str(path), format="litert", verbose=False)
-        return path.read_bytes()
+
+def write_model_info(directory: Path, info: ModelInfo) -> None:
+    """Write ``model.json`` into the folder of a model."""
+    with naming(directory / MODEL_INFO):
+        (directory / MODEL_INFO).write_text(json.dumps(info, indent=1) + "\n")
 
 
-def features_digest() -> str:
-    """SHA-256 of the names of all functionals in order: a model fits one list only."""
-    return hashlib.sha256("\n".join(functional_names()).encode()).hexdigest()
+def _served_file(key: str) -> str:
+    return NETWORK if CLASSIFIERS[key].has_runtime else WEIGHTS
 
 
-def _describe(path: Path) -> dict[str, Any]:
+def _file_info(path: Path) -> FileInfo:
     content = path.read_bytes()
-    return {"sha256": hashlib.sha256(content).hexdigest(), "bytes": len(content)}
+    return FileInfo(sha256=hashlib.sha256(content).hexdigest(), bytes=len(content))
 
 
-_REMEDY = "Fetch the folder models/ again, or train the model with: python -m emo train all."
+# --- Reading -------------------------------------------------------------------------------------
+
+
+def read_model_info(directory: Path) -> ModelInfo:
+    """Return the content of ``model.json`` in the folder of a model.
+
+    Raises
+    ------
+    ModelError
+        The file is missing or damaged, or has another format or schema.
+    """
+    path = directory / MODEL_INFO
+    if not path.is_file():
+        raise ModelError(f"There is no model in {directory}. {REMEDY}")
+    try:
+        with path.open("rb") as file:
+            info = json.loads(file.read(_MAX_INFO_BYTES).decode("utf-8"))
+        if isinstance(info, dict) and info.get("format") != FORMAT:
+            raise ModelError(
+                f"Model '{directory.name}' has format {info.get('format')}, not {FORMAT}. {REMEDY}"
+            )
+        _check_schema(info, ModelInfo, MODEL_INFO)
+    except _UNREADABLE as error:
+        raise _unreadable(directory, error) from error
+    checked: ModelInfo = info
+    return checked
+
+
+def _check_schema(value: Any, schema: Any, name: str) -> None:
+    """Raise a ValueError unless a JSON value has the types of a schema.
+
+    Parameters
+    ----------
+    schema
+        A TypedDict, ``list[...]``, ``dict[str, ...]``, ``int`` or ``str``.
+    name
+        The value's name in the message.
+    """
+    kind = dict if is_typeddict(schema) else (get_origin(schema) or schema)
+    if not isinstance(value, kind) or isinstance(value, bool):
+        raise ValueError(f"{name} is a {type(value).__name__}, not a {kind.__name__}")
+    if is_typeddict(schema):
+        for field, inner in get_type_hints(schema).items():
+            if field not in value:
+                raise ValueError(f"{name} lacks '{field}'")
+            _check_schema(value[field], inner, f"'{field}'")
+    elif kind in (list, dict):
+        for inner in value.values() if kind is dict else value:
+            _check_schema(inner, get_args(schema)[-1], f"a value of {name}")
+
+
+def _unreadable(directory: Path, error: Exception) -> ModelError:
+    return ModelError(
+        f"The model in {directory} cannot be read ({type(error).__name__}: {error}). {REMEDY}"
+    )
 
 
 def load_model(directory: Path) -> Model:
-    """A classifier as stored by :func:`save_model`; only what prediction needs is read.
+    """Return a classifier that :func:`save_model` wrote; only the file that is served is opened.
+
+    Parameters
+    ----------
+    directory
+        Folder of the model; its name is the key.
 
     Raises
     ------
@@ -223,39 +287,67 @@ def load_model(directory: Path) -> Model:
         A file is missing, altered or unreadable, or made for other labels or features.
     """
     key = directory.name
-    card_path = directory / CARD
-    if not card_path.is_file():
-        raise ModelError(f"There is no model in {directory}. {_REMEDY}")
+    info = read_model_info(directory)
     try:
-        with card_path.open("rb") as file:
-            card = json.loads(file.read(_MOST_CARD_BYTES).decode("utf-8"))
-        _check(card, key)
-        if CLASSIFIERS[key].predict is None:
-            return Model(key, card, {}, Network(_read_file(directory, NETWORK, card)))
-        model = Model(key, card, _read_arrays(_read_file(directory, WEIGHTS, card)), None)
-        _check_arrays(model)
-    except ModelError:
-        raise
-    except (OSError, ValueError, TypeError, LookupError, AttributeError, RecursionError) as error:
-        raise ModelError(
-            f"The model in {directory} cannot be read ({type(error).__name__}: {error}). {_REMEDY}"
-        ) from error
+        _check_info(info, key)
+        content = _read_file(directory, info["served_file"], info)
+        if CLASSIFIERS[key].has_runtime:
+            return Model(key, info, {}, Network(content))
+        model = Model(key, info, _read_arrays(content), None)
+        _check_model(model)
+    except _UNREADABLE as error:
+        raise _unreadable(directory, error) from error
     return model
 
 
-def _check_arrays(model: Model) -> None:
-    """Nothing where the arrays are such a classifier, and give an answer that is a number."""
+def _check_info(info: ModelInfo, key: str) -> None:
+    if info["key"] != key:
+        raise ModelError(f"The folder '{key}' holds the model '{info['key']}'. {REMEDY}")
+    if tuple(info["labels"]) != TRAINED_LABELS:
+        raise ModelError(
+            f"Model '{key}' has the labels {', '.join(info['labels'])}, "
+            f"not {', '.join(TRAINED_LABELS)}. {REMEDY}"
+        )
+    features = info["features"]
+    if features["version"] != FEATURES_VERSION or features["sha256"] != features_digest():
+        raise ModelError(
+            f"Model '{key}' was made for version {features['version']} of the features, and this "
+            f"is version {FEATURES_VERSION}. {REMEDY}"
+        )
+    if info["served_file"] != _served_file(key):
+        raise ModelError(
+            f"Model '{key}' is served from '{info['served_file']}', not {_served_file(key)}. "
+            f"{REMEDY}"
+        )
+
+
+def _check_model(model: Model) -> None:
+    """Raise a ValueError unless the arrays are such a classifier and its output is finite."""
     check, n_inputs = CLASSIFIERS[model.key].check, len(functional_names())
     if check is not None:
         check(model.arrays, n_inputs)
     with np.errstate(all="ignore"):
-        found = model.probabilities(np.zeros((1, n_inputs), np.float32), ())
-    if not np.isfinite(found).all():
-        raise ValueError("it gives values that are not finite")
+        probabilities = model.probabilities(np.zeros((1, n_inputs), np.float32), ())
+    if not np.isfinite(probabilities).all():
+        raise ValueError("it returns values that are not finite")
+
+
+def _read_file(directory: Path, name: str, info: ModelInfo) -> bytes:
+    path = directory / name
+    expected = info["files"].get(name)
+    if expected is None or not path.is_file():
+        raise ModelError(f"Model '{directory.name}' lacks its file {name}. {REMEDY}")
+    size = path.stat().st_size
+    if size != expected["bytes"] or size > MAX_BYTES:
+        raise ModelError(f"{path} has {size:,} bytes, not {expected['bytes']:,}. {REMEDY}")
+    content = path.read_bytes()
+    if hashlib.sha256(content).hexdigest() != expected["sha256"]:
+        raise ModelError(f"{path} was altered: its SHA-256 is not the stored one. {REMEDY}")
+    return content
 
 
 def _read_arrays(content: bytes) -> Arrays:
-    """The arrays of an archive, none of them unpacked before its size is known."""
+    """Return the arrays of an archive, none of them unpacked before its size is known."""
     arrays: Arrays = {}
     left = MAX_BYTES
     try:
@@ -273,7 +365,7 @@ def _read_arrays(content: bytes) -> Arrays:
 
 
 def _read_array(content: bytes) -> np.ndarray:
-    """The array of a file, which must hold as many numbers as its header says, and only numbers."""
+    """Return the array of a file, which must hold as many numbers as its header says."""
     file = io.BytesIO(content)
     if np.lib.format.read_magic(file) != (1, 0):
         raise ValueError("an array is stored in another version of the format")
@@ -282,35 +374,3 @@ def _read_array(content: bytes) -> np.ndarray:
         raise ValueError(f"an array is not what its header says: {dtype}, {shape}")
     file.seek(0)
     return np.asarray(np.lib.format.read_array(file, allow_pickle=False))
-
-
-def _read_file(directory: Path, name: str, card: dict[str, Any]) -> bytes:
-    path = directory / name
-    facts = card["files"].get(name)
-    if facts is None or not path.is_file():
-        raise ModelError(f"Model '{directory.name}' lacks its file {name}. {_REMEDY}")
-    size = path.stat().st_size
-    if size != facts["bytes"] or size > MAX_BYTES:
-        raise ModelError(f"{path} has {size:,} bytes, not {facts['bytes']:,}. {_REMEDY}")
-    content = path.read_bytes()
-    if hashlib.sha256(content).hexdigest() != facts["sha256"]:
-        raise ModelError(f"{path} was altered: its SHA-256 is not the stored one. {_REMEDY}")
-    return content
-
-
-def _check(card: dict[str, Any], key: str) -> None:
-    if card["format"] != FORMAT:
-        raise ModelError(f"Model '{key}' has format {card['format']}, not {FORMAT}. {_REMEDY}")
-    if card["key"] != key:
-        raise ModelError(f"The folder '{key}' holds the model '{card['key']}'. {_REMEDY}")
-    if tuple(card["labels"]) != TRAINED_LABELS:
-        raise ModelError(
-            f"Model '{key}' has the labels {', '.join(card['labels'])}, "
-            f"not {', '.join(TRAINED_LABELS)}. {_REMEDY}"
-        )
-    features = card["features"]
-    if features["version"] != FEATURES_VERSION or features["sha256"] != features_digest():
-        raise ModelError(
-            f"Model '{key}' was made for version {features['version']} of the features, and this "
-            f"is version {FEATURES_VERSION}. {_REMEDY}"
-        )

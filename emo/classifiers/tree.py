@@ -1,4 +1,4 @@
-"""The decision tree, and a readable one beside it: scikit-learn fits them, numpy serves them."""
+"""A decision tree and a readable surrogate of it: fitted with scikit-learn, served with numpy."""
 
 from pathlib import Path
 from typing import Any
@@ -19,17 +19,15 @@ from emo.classifiers.mlp import predict_mlp
 from emo.features.functionals import functional_table
 
 TREE_RIDGE = 0.01  # of the mean variance of a functional
-TREE_MIN_LEAF = 25
-TREE_PRUNING = 1e-5
-TREE_TEACHER = 0.5  # share of what is taught that the perceptron says; the rest is the acted label
-TREE_MIN_SHARE = 1e-3  # taught, for the axes: a share of none has no logarithm
+TREE_MIN_LEAF = 25  # clips
+TREE_PRUNING = 1e-5  # cost of a leaf (minimal cost-complexity pruning, Breiman et al. 1984)
+TREE_TEACHER = 0.5  # share of the teacher's probabilities in the soft targets
+TREE_MIN_SHARE = 1e-3  # of a label in the soft targets, so that its logarithm is finite
 TREE_FLOOR = 1e-4  # least probability of a leaf
 SURROGATE_DEPTH = 6
-SURROGATE_MIN_LEAF = 100
-SURROGATE_EXCLUDED_GROUP = (
-    "cepstrum"  # the group of functionals whose values say nothing to a reader
-)
-SURROGATE = "plain_"  # begins the names of the readable tree's arrays
+SURROGATE_MIN_LEAF = 100  # clips
+SURROGATE_EXCLUDED_GROUP = "cepstrum"  # functionals whose values mean nothing to a reader
+SURROGATE = "plain_"  # prefix of the surrogate's arrays in the stored file
 
 
 def fit_tree(
@@ -39,86 +37,108 @@ def fit_tree(
     progress: Progress | None = None,
     teacher: Arrays | None = None,
 ) -> Fitted:
-    """One scikit-learn regression tree from an axis for each label to probabilities.
+    """Fit one regression tree from an axis for each label to probabilities.
 
-    An axis is a weighted sum of the functionals that follows how far a label stands out
-    (:func:`fit_axes`).  A question asks on which side of a limit a clip lies.  The tree is fitted
-    to the clips and all their copies; half of what it is taught is the acted label, and half is
-    what a perceptron of the same training clips says (distillation, Hinton et al. 2015), where the
-    arrays of one are given as ``teacher``.
+    An axis is a weighted sum of the functionals (:func:`fit_axes`); each question of the tree
+    compares a clip's value on one axis with a threshold.  A surrogate tree (:func:`fit_surrogate`)
+    is fitted to the same soft targets and serves explanations alone.
 
-    A surrogate tree (:func:`fit_surrogate`) is fitted to the same and serves explanations alone.
+    Parameters
+    ----------
+    train
+        Clips and their copies, which are all fitted at once.
+    seed
+        Breaks ties between equally good questions.
+    checkpoint
+        Not used: a fit takes seconds.
+    progress
+        Called once, at the end.
+    teacher
+        Arrays of a perceptron fitted to the same clips.  Its probabilities then make up a share of
+        ``TREE_TEACHER`` of the soft targets, and the acted emotion the rest (distillation, Hinton
+        et al. 2015).
+
+    Returns
+    -------
+    Fitted
+        The arrays that :func:`check_tree` describes, and no curve.
     """
     from sklearn.tree import DecisionTreeRegressor
 
-    sources = [train.clips.vectors, *(copy.vectors for copy in train.copies)]
+    sources = [train.features.functionals, *(copy.functionals for copy in train.copies)]
     scaling = standardise(sources)
     scaled = apply_scaling(np.concatenate(sources), scaling)
-    taught = np.eye(N_OUTPUTS)[np.tile(train.targets, len(sources))]
+    targets = np.eye(N_OUTPUTS)[np.tile(train.targets, len(sources))]
     if teacher is not None:
-        said = np.concatenate([predict_mlp(teacher, vectors) for vectors in sources])
-        taught = (1 - TREE_TEACHER) * taught + TREE_TEACHER * said
+        predicted = np.concatenate([predict_mlp(teacher, source) for source in sources])
+        targets = (1 - TREE_TEACHER) * targets + TREE_TEACHER * predicted
     centre = scaled.mean(axis=0).astype(np.float32)
-    projection = fit_axes(scaled - centre, taught)
+    projection = fit_axes(scaled - centre, targets)
     tree = DecisionTreeRegressor(
         min_samples_leaf=TREE_MIN_LEAF, ccp_alpha=TREE_PRUNING, random_state=seed
     )
-    tree.fit((scaled - centre) @ projection, taught)
+    tree.fit((scaled - centre) @ projection, targets)
     arrays = {**scaling, "centre": centre, "projection": projection, **_tree_arrays(tree)}
-    plain = fit_surrogate(np.concatenate(sources), taught, seed)
-    arrays |= {SURROGATE + name: values for name, values in plain.items()}
+    surrogate = fit_surrogate(np.concatenate(sources), targets, seed)
+    arrays |= {SURROGATE + name: values for name, values in surrogate.items()}
     if progress:
         progress(1, 1, {})
     return Fitted(arrays, [])
 
 
-def fit_axes(centred: np.ndarray, taught: np.ndarray) -> np.ndarray:
-    """Weights of the functionals on an axis for each label, float32 (f, 8).
+def fit_axes(centred: np.ndarray, targets: np.ndarray) -> np.ndarray:
+    """Return the weights of the functionals on an axis for each label, float32 (f, 8).
 
-    Ridge regression (Hoerl and Kennard 1970) of the centred logarithm of what is taught, so that a
-    clip lies at how far the label should stand out from all: 0.7 more doubles its share beside
-    another label that stays where it is.
+    Ridge regression (Hoerl and Kennard 1970) of the centred log-ratio of the soft targets
+    (Aitchison 1982).  On the axis of a label, 0.7 more doubles the label's share relative to the
+    geometric mean of all labels.
 
     Parameters
     ----------
-    centred : float32 (n, f), scaled functionals of mean 0
-    taught : float64 (n, 8), probabilities
+    centred : float32, (n, f)
+        Scaled functionals of mean 0.
+    targets : float64, (n, 8)
+        Probabilities.
     """
     rows = centred.astype(np.float64)
-    stands_out = np.log(np.maximum(taught, TREE_MIN_SHARE))
-    stands_out -= stands_out.mean(axis=1, keepdims=True)
+    log_ratios = np.log(np.maximum(targets, TREE_MIN_SHARE))
+    log_ratios -= log_ratios.mean(axis=1, keepdims=True)
     scatter = rows.T @ rows
     ridge = TREE_RIDGE * np.trace(scatter) / len(scatter)
     weights = np.linalg.solve(
-        scatter + ridge * np.eye(len(scatter)), rows.T @ (stands_out - stands_out.mean(axis=0))
+        scatter + ridge * np.eye(len(scatter)), rows.T @ (log_ratios - log_ratios.mean(axis=0))
     )
     return np.asarray(weights, np.float32)
 
 
-def fit_surrogate(vectors: np.ndarray, taught: np.ndarray, seed: int) -> Arrays:
-    """A readable tree: at most six questions, each about one functional in its own unit.
+def fit_surrogate(functionals: np.ndarray, targets: np.ndarray, seed: int) -> Arrays:
+    """Return a tree of at most six questions, each about one functional in its own unit.
 
-    Cepstra are left out, since nobody can say what a value of one means.
+    Cepstra are left out, since their values have no meaning to a reader.
 
     Parameters
     ----------
-    vectors : float32 (n, f), functionals
-    taught : float64 (n, 8), probabilities
+    functionals : float32, (n, f)
+    targets : float64, (n, 8)
+        Probabilities.
+    seed
+        Breaks ties between equally good questions.
     """
     from sklearn.tree import DecisionTreeRegressor
 
-    told = np.flatnonzero([group != SURROGATE_EXCLUDED_GROUP for _, group in functional_table()])
+    groups = [group for _, group in functional_table()]
+    columns = np.flatnonzero([group != SURROGATE_EXCLUDED_GROUP for group in groups])
     tree = DecisionTreeRegressor(
         max_depth=SURROGATE_DEPTH, min_samples_leaf=SURROGATE_MIN_LEAF, random_state=seed
     )
-    arrays = _tree_arrays(tree.fit(vectors[:, told], taught))
-    asked = arrays["axis"] >= 0
-    arrays["axis"][asked] = told[arrays["axis"][asked]]
+    arrays = _tree_arrays(tree.fit(functionals[:, columns], targets))
+    inner = arrays["axis"] >= 0
+    arrays["axis"][inner] = columns[arrays["axis"][inner]]
     return arrays
 
 
 def _tree_arrays(tree: Any) -> Arrays:
-    """A fitted scikit-learn tree as arrays, a row a node; ``axis`` is below zero in a leaf."""
+    """Return a fitted scikit-learn tree as arrays, a row a node; ``axis`` is negative in leaves."""
     shares = np.maximum(tree.tree_.value[:, :, 0], TREE_FLOOR)
     return {
         "left": tree.tree_.children_left.astype(np.int32),
@@ -130,7 +150,7 @@ def _tree_arrays(tree: Any) -> Arrays:
 
 
 def surrogate_arrays(arrays: Arrays) -> Arrays:
-    """The readable tree among the arrays of a tree, under the names that every tree has."""
+    """Return the surrogate's arrays, under the names that the arrays of every tree have."""
     return {
         name.removeprefix(SURROGATE): values
         for name, values in arrays.items()
@@ -139,22 +159,27 @@ def surrogate_arrays(arrays: Arrays) -> Arrays:
 
 
 def check_tree(arrays: Arrays, n_inputs: int) -> None:
-    """Nothing where these are a tree over so many functionals, and a readable one.
+    """Raise an error unless the arrays are a tree over `n_inputs` functionals and its surrogate.
+
+    A tree has ``mean``, ``deviation``, ``centre`` (f,) and ``projection`` (f, 8), and a row for
+    each of its m nodes in ``left``, ``right``, ``axis``, ``threshold`` (m,) and ``probabilities``
+    (m, 8).  The surrogate has the last five, prefixed.
 
     Raises
     ------
     ValueError
-        An array is missing or of another shape, a branch leads back, or a leaf gives no shares.
+        An array is missing or of another shape, a branch leads back, or the probabilities of a
+        leaf do not add up to 1.
     """
     shapes: dict[str, tuple[int, ...]] = dict.fromkeys(("mean", "deviation", "centre"), (n_inputs,))
     shapes |= {"projection": (n_inputs, N_OUTPUTS)}
-    whole = []
-    for start in ("", SURROGATE):
-        n_nodes = len(arrays[f"{start}left"])
-        shapes |= {f"{start}{name}": (n_nodes,) for name in ("left", "right", "axis", "threshold")}
-        shapes |= {f"{start}probabilities": (n_nodes, N_OUTPUTS)}
-        whole += [f"{start}{name}" for name in ("left", "right", "axis")]
-    check_arrays(arrays, shapes, whole)
+    integers = []
+    for prefix in ("", SURROGATE):
+        n_nodes = len(arrays[f"{prefix}left"])
+        shapes |= {f"{prefix}{name}": (n_nodes,) for name in ("left", "right", "axis", "threshold")}
+        shapes |= {f"{prefix}probabilities": (n_nodes, N_OUTPUTS)}
+        integers += [f"{prefix}{name}" for name in ("left", "right", "axis")]
+    check_arrays(arrays, shapes, integers)
     _check_nodes(arrays, N_OUTPUTS)
     _check_nodes(surrogate_arrays(arrays), n_inputs)
 
@@ -172,20 +197,20 @@ def _check_nodes(arrays: Arrays, n_axes: int) -> None:
         raise ValueError("in 'probabilities' a leaf's shares do not add up to 1")
 
 
-def axis_values(arrays: Arrays, vectors: np.ndarray) -> np.ndarray:
-    """Where clips lie on the axis of each label, float32 (n, 8)."""
-    centred = apply_scaling(vectors, arrays) - arrays["centre"]
+def axis_values(arrays: Arrays, functionals: np.ndarray) -> np.ndarray:
+    """Return the place of clips on the axis of each label, float32 (n, 8)."""
+    centred = apply_scaling(functionals, arrays) - arrays["centre"]
     return np.asarray((centred @ arrays["projection"]).astype(np.float32))
 
 
-def predict_tree(arrays: Arrays, vectors: np.ndarray) -> np.ndarray:
-    """Probabilities of the leaf that each clip reaches, float64 (n, 8)."""
-    return _reach_leaves(arrays, axis_values(arrays, vectors))
+def predict_tree(arrays: Arrays, functionals: np.ndarray) -> np.ndarray:
+    """Return the probabilities of the leaf that each clip reaches, float64 (n, 8)."""
+    return _reach_leaves(arrays, axis_values(arrays, functionals))
 
 
-def predict_surrogate(arrays: Arrays, vectors: np.ndarray) -> np.ndarray:
-    """The same by the readable tree, whose axes are the functionals themselves."""
-    return _reach_leaves(surrogate_arrays(arrays), np.asarray(vectors, np.float32))
+def predict_surrogate(arrays: Arrays, functionals: np.ndarray) -> np.ndarray:
+    """Return the surrogate's probabilities, float64 (n, 8), from the arrays of the whole tree."""
+    return _reach_leaves(surrogate_arrays(arrays), np.asarray(functionals, np.float32))
 
 
 def _reach_leaves(arrays: Arrays, points: np.ndarray) -> np.ndarray:

@@ -4,7 +4,6 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
-from functools import partial
 from multiprocessing import parent_process
 from pathlib import Path
 from threading import Thread
@@ -12,11 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from emo.classifiers.batches import Batch, Fitted, Inputs
-from emo.classifiers.fitting import softmax
+from emo.classifiers.batches import Batch, Fitted
+from emo.classifiers.numerics import softmax
 from emo.classifiers.registry import CLASSIFIERS
-from emo.classifiers.storage import Network, network_bytes, writes_network
-from emo.classifiers.tree import predict_surrogate
+from emo.classifiers.runtime import Network, can_write_network, network_bytes
 from emo.corpora.catalogue import Recording
 from emo.corpora.splits import Fold, folds
 from emo.errors import CorpusError
@@ -80,19 +78,19 @@ class Outcome:
 
 
 def serving_predictor(key: str, fitted: Fitted) -> Callable[[Batch], np.ndarray]:
-    """What gives raw probabilities of a batch, float64 (n, 8): a classifier as it is served."""
+    """Return a function from a batch to raw probabilities, float64 (n, 8), as they are served."""
     predict = CLASSIFIERS[key].predict
     if predict is not None:
-        return lambda batch: predict(fitted.arrays, batch.clips.vectors)
-    if not writes_network():  # on a GPU, say: the network itself answers, as the runtime would
-        hear = fitted.model.predict_on_batch
-        return lambda batch: softmax(np.concatenate([hear(v[None]) for v in batch.clips.views]))
-    network = Network(network_bytes(fitted))
-    return lambda batch: softmax(np.stack([network.run(v)[0] for v in batch.clips.views]))
-
-
-def _predict_surrogate(fitted: Fitted, batch: Batch) -> np.ndarray:
-    return predict_surrogate(fitted.arrays, batch.clips.vectors)
+        return lambda batch: predict(fitted.arrays, batch.features.functionals)
+    if can_write_network():
+        network = Network(network_bytes(fitted))
+        return lambda batch: softmax(
+            np.stack([network.run(s)[0] for s in batch.features.spectrograms])
+        )
+    run = fitted.model.predict_on_batch  # on another backend: Keras itself computes the same
+    return lambda batch: softmax(
+        np.concatenate([run(s[None]) for s in batch.features.spectrograms])
+    )
 
 
 def run_fold(job: Job, dataset: Dataset, fold: Fold, place: int = 0) -> Outcome:
@@ -119,13 +117,17 @@ def run_fold(job: Job, dataset: Dataset, fold: Fold, place: int = 0) -> Outcome:
         tests[key] = predict(rows["test"], dataset.batch(rows["test"]))
         for condition, batch in conditions.items():
             altered[condition][key] = predict(some, batch)
-        if key == SURROGATE_OF and fold.protocol == "speakers":
-            listen = partial(_predict_surrogate, fitted)
-            surrogate = predict(rows["test"], dataset.batch(rows["test"]), listen)
+        predict_surrogate = CLASSIFIERS[key].surrogate
+        if predict_surrogate is not None and fold.protocol == "speakers":
+            tested = [dataset.recordings[i] for i in rows["test"]]
+            functionals = dataset.batch(rows["test"]).features.functionals
+            surrogate = _predictions(
+                tested, fold.number, predict_surrogate(fitted.arrays, functionals)
+            )
     left_out = [
-        {"clip": dataset.recordings[i].stem, "reason": dataset.features.reasons[i]}
+        {"clip": dataset.recordings[i].stem, "reason": dataset.reasons[i]}
         for i in fold.test
-        if not dataset.features.usable[i]
+        if dataset.reasons[i]
     ]
     return Outcome(job, calibration, tests, altered, surrogate, curves, left_out)
 
@@ -139,14 +141,11 @@ def altered_rows(fold: Fold, rows: np.ndarray) -> np.ndarray:
 
 
 def _altered(dataset: Dataset, rows: np.ndarray, name: str, jobs: int = 1) -> Batch:
-    """The clips under a condition; where one cannot be used then, as it is."""
+    """Return clips under a condition; those that cannot be used under it as they are."""
     recordings = [dataset.recordings[i] for i in rows]
     features = load_features(recordings, jobs, alteration=name)
     clean = dataset.batch(rows)
-    vectors = np.where(features.usable[:, None], features.vectors, clean.clips.vectors)
-    pairs = zip(features.usable, features.views, clean.clips.views, strict=True)
-    views = tuple(own if good else other for good, own, other in pairs)
-    return Batch(Inputs(vectors, views), clean.targets)
+    return Batch(features.filled(clean.features), clean.targets)
 
 
 def _predictions(recordings: Sequence[Recording], fold: int, rows: np.ndarray) -> Predictions:

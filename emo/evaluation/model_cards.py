@@ -4,7 +4,6 @@ Every number in them comes from ``model.json``, ``metrics.json``, ``calibration.
 ``listeners.json`` and the stored predictions; nothing is typed by hand.
 """
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,11 +11,9 @@ from typing import Any
 import numpy as np
 
 from emo.classifiers.calibration import CALIBRATION
-from emo.classifiers.cnn import CNN_COPIES, CNN_LISTENERS
-from emo.classifiers.mlp import MLP_COPIES, MLP_LISTENERS
 from emo.classifiers.registry import CLASSIFIERS
-from emo.classifiers.storage import WEIGHTS
-from emo.classifiers.tree import SURROGATE_DEPTH, TREE_TEACHER
+from emo.classifiers.storage import WEIGHTS, ModelInfo, read_model_info
+from emo.classifiers.tree import SURROGATE_DEPTH
 from emo.corpora.catalogue import CORPORA
 from emo.corpora.protocols import EMOBOX, PROTOCOLS, SPEAKERS
 from emo.corpora.splits import CALIBRATION_ONE_IN
@@ -61,27 +58,12 @@ END = "<!-- results:end -->"
 RESULTS = Path("docs") / "results.md"
 """The report on the targets, beside the README."""
 
-_RECIPES = {"cnn": (CNN_COPIES, CNN_LISTENERS), "mlp": (MLP_COPIES, MLP_LISTENERS)}
-"""Share of altered copies in training, and of the listeners' votes in what is taught."""
-
 _ALTERED = (
     "speed, excerpt, reverberation, equaliser, noise, babble of the same voice, telephone band, "
     "MP3 and clipping, drawn at random"
 )
 
 # --- Reading -------------------------------------------------------------------------------------
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise ModelError(f"There is no {path}. 'python -m emo train all' makes it.") from None
-    except ValueError as error:
-        raise ModelError(f"{path} cannot be read: {error}. Make it anew.") from error
-    if not isinstance(content, dict):
-        raise ModelError(f"{path} is not a JSON object. Make it anew.")
-    return content
 
 
 def _sections(*parts: str) -> str:
@@ -93,7 +75,7 @@ def _sections(*parts: str) -> str:
 
 def _card(models: Path, key: str) -> str:
     # The vote is made of the three models and shares what the first of them was trained on.
-    model = _read(models / (next(iter(CLASSIFIERS)) if key == VOTE else key) / "model.json")
+    model = read_model_info(models / (next(iter(CLASSIFIERS)) if key == VOTE else key))
     description = VOTE_DESCRIPTION if key == VOTE else model["description"]
     protocols = protocols_of(models, key)
     voices = protocols.get("speakers", {})
@@ -337,7 +319,7 @@ def _listeners(models: Path, key: str, protocols: Mapping[str, dict[str, Any]]) 
     )
 
 
-def _training(model: Mapping[str, Any], key: str) -> str:
+def _training(model: ModelInfo, key: str) -> str:
     trained = model["trained_on"]
     rows = [
         (f"[{corpus.title}]({corpus.url})", corpus.licence, f"{corpus.n_speakers}")
@@ -361,25 +343,32 @@ def _taught(key: str) -> str:
     """What a classifier hears in training, and what it is told of it."""
     if key == VOTE:
         return "The vote itself trains on nothing but the clips kept for calibration."
-    if key == "tree":
-        return (
+    row = CLASSIFIERS[key]
+    if row.copy_share is None:
+        sentences = [
             f"It trains on every clip and {len(COPIES)} altered copies of each (made with some of: "
-            f"{_ALTERED}). {100 * TREE_TEACHER:.0f} % of what it is taught is what the perceptron "
-            "of the same training clips says of them, the rest is the acted label."
+            f"{_ALTERED})."
+        ]
+    else:
+        sentences = [
+            f"In each epoch {100 * row.copy_share:.0f} % of the clips are replaced by one of "
+            f"{len(COPIES)} altered copies, made with some of: {_ALTERED}."
+        ]
+    if row.teacher is not None:
+        sentences.append(
+            f"{100 * row.teacher_share:.0f} % of what it is taught is what the "
+            f"{TITLES[row.teacher].split()[-1].lower()} of the same training clips says of them, "
+            "the rest is the acted label."
         )
-    altered, listeners = _RECIPES[key]
-    heard = (
-        f"In each epoch {100 * altered:.0f} % of the clips are replaced by one of {len(COPIES)} "
-        f"altered copies, made with some of: {_ALTERED}."
-    )
-    told = (
-        f"{100 * listeners:.0f} % of what is taught of the clips of CREMA-D goes to the votes of "
-        "listeners, the rest to the acted label."
-    )
-    return f"{heard} {told}" if listeners else heard
+    if row.listener_share:
+        sentences.append(
+            f"{100 * row.listener_share:.0f} % of what is taught of the clips of CREMA-D goes to "
+            "the votes of listeners, the rest to the acted label."
+        )
+    return " ".join(sentences)
 
 
-def _files(model: Mapping[str, Any]) -> str:
+def _files(model: ModelInfo) -> str:
     rows = [
         (f"`{name}`", f"`{facts['sha256']}`", f"{facts['bytes']:,}")
         for name, facts in model["files"].items()

@@ -162,7 +162,8 @@ def _as_text(predictions: Predictions) -> list[list[str]]:
 METRICS = "metrics.json"
 
 
-SURROGATE_OF = "tree"  # the classifier that has a readable one beside it
+SURROGATE_OF = next(key for key, row in CLASSIFIERS.items() if row.surrogate)
+"""The classifier with a readable surrogate, of which the registry has one."""
 _DIGITS = 6
 
 

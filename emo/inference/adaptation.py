@@ -14,7 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from emo.classifiers.calibration import renormalise
+from emo.classifiers.calibration import MIN_PROBABILITY, renormalise
+from emo.classifiers.numerics import softmax
 from emo.errors import AdaptationError
 from emo.features.frames import N_MELS
 from emo.features.functionals import functional_names
@@ -36,7 +37,6 @@ RIDGE = 0.1
 FLOOR = 0.1  # added to the deviation of every inner value, in parts of the mean deviation
 STEPS = 1000
 TOLERANCE = 1e-5  # of a probability
-SMALLEST = 1e-7  # a probability of zero has no logarithm
 
 FORMAT = "emo-examples"
 VERSION = 2
@@ -218,7 +218,7 @@ def fit_dual(
     step = np.linalg.inv(0.5 * worths[:, None] * products + ridge * np.eye(len(products)))
     momentum = 1.0
     for _ in range(STEPS):
-        missed = _normalise(starts + products @ ahead) - targets
+        missed = softmax(starts + products @ ahead) - targets
         slope = worths[:, None] * missed + ridge * ahead
         if np.abs(slope).max() < TOLERANCE:
             break
@@ -231,15 +231,10 @@ def fit_dual(
     return ahead
 
 
-def _normalise(logits: np.ndarray) -> np.ndarray:
-    shares = np.exp(logits - logits.max(axis=1, keepdims=True))
-    return np.asarray(shares / shares.sum(axis=1, keepdims=True))
-
-
 def _log_restricted(votes: np.ndarray, labels: Sequence[str]) -> np.ndarray:
     """Log-probabilities of the vote (n, 7) where only some labels are allowed, (n, labels)."""
     allowed = renormalise(votes, [INDEX[label] for label in labels])
-    return np.asarray(np.log(np.maximum(allowed, SMALLEST)))
+    return np.asarray(np.log(np.maximum(allowed, MIN_PROBABILITY)))
 
 
 def shares_of(head: AdaptedHead, votes: np.ndarray, hidden: np.ndarray) -> np.ndarray:
@@ -253,7 +248,7 @@ def shares_of(head: AdaptedHead, votes: np.ndarray, hidden: np.ndarray) -> np.nd
     inner = (hidden - head.centre) / head.scale
     logits = _log_restricted(votes, head.labels) + inner @ head.weights + head.bias
     shares = np.zeros((len(votes), len(LABELS)))
-    shares[:, [INDEX[label] for label in head.labels]] = _normalise(logits)
+    shares[:, [INDEX[label] for label in head.labels]] = softmax(logits)
     return shares
 
 
@@ -311,7 +306,7 @@ def cross_validate(lessons: Sequence[Example]) -> CrossValidation:
 
 def models_digest(models: Models) -> str:
     """SHA-256 of all that the vote and the inner layers depend on."""
-    files = {key: one.card["files"] for key, one in models.classifiers.items()}
+    files = {key: one.info["files"] for key, one in models.classifiers.items()}
     facts = [files, models.calibration.weights]
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 

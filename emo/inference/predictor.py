@@ -339,9 +339,11 @@ def raw_outputs(
     ModelFaultError
         A classifier returns values that are not finite.
     """
-    vectors = np.stack([vector for vector, _ in measured])
+    functionals = np.stack([row for row, _ in measured])
     spectrograms = tuple(spectrogram for _, spectrogram in measured)
-    outputs = {key: model.run(vectors, spectrograms) for key, model in models.classifiers.items()}
+    outputs = {
+        key: model.run(functionals, spectrograms) for key, model in models.classifiers.items()
+    }
     for key, parts in outputs.items():
         if not all(np.isfinite(part).all() for part in parts):
             raise ModelFaultError(key, CLASSIFIERS[key].title)

@@ -1,4 +1,4 @@
-"""Fitting the classifiers on recordings, with checkpoints that an interrupted run goes on from."""
+"""Fit the classifiers on recordings, with checkpoints that an interrupted run goes on from."""
 
 import hashlib
 import json
@@ -12,7 +12,7 @@ import numpy as np
 from tqdm import tqdm
 
 from emo.audio.clip import SAMPLES_VERSION
-from emo.classifiers import augmentation, batches, cnn, fitting, mlp, registry, tree
+from emo.classifiers import augmentation, batches, fitting, registry
 from emo.classifiers.batches import Arrays, Batch, Fitted
 from emo.classifiers.fitting import Curve
 from emo.classifiers.registry import CLASSIFIERS
@@ -31,36 +31,43 @@ CURVES = "curves.json"
 def fit_all(
     keys: Sequence[str], run: str, train: Batch, seed: int = SEED, place: int = 0
 ) -> Iterator[tuple[str, Fitted]]:
-    """Classifiers fitted to a batch, one after the other, teachers first.
+    """Fit classifiers to a batch, one after the other, teachers first.
 
     A network goes on from the checkpoint of the same run if there is one.
 
     Parameters
     ----------
     keys
-        Of ``tree``, ``mlp``, ``cnn``; a teacher that is not asked for is fitted all the same.
+        Of ``CLASSIFIERS``; a teacher of one of them is fitted even if it is not among them.
     run
         Name of the run for the progress bar and the checkpoint, such as ``speakers-1``.
+    train
+        Clips with their copies.
+    seed
+        Of every random choice.
     place
         Line of the progress bar, where several are shown at once.
+
+    Yields
+    ------
+    key, fitted
+        Of each of the `keys`.
     """
-    teachers = {CLASSIFIERS[key].teacher for key in keys} - {None}
-    taught: dict[str, Fitted] = {}
-    for key in sorted({*keys, *teachers}, key=lambda key: (key not in teachers, str(key))):
-        teacher = CLASSIFIERS[str(key)].teacher
-        given = {} if teacher is None else {"teacher": taught[teacher].arrays}
-        fitted = _fit(str(key), run, train, seed, place, given)
+    teachers = {teacher for key in keys if (teacher := CLASSIFIERS[key].teacher)}
+    teacher_arrays: dict[str, Arrays] = {}
+    for key in sorted({*keys, *teachers}, key=lambda key: (key not in teachers, key)):
+        arrays = teacher_arrays.get(CLASSIFIERS[key].teacher or "")
+        fitted = _fit(key, run, train, seed, place, arrays)
         if key in teachers:
-            taught[str(key)] = fitted
+            teacher_arrays[key] = fitted.arrays
         if key in keys:
-            yield str(key), fitted
+            yield key, fitted
 
 
-def _fit(
-    key: str, run: str, train: Batch, seed: int, place: int, given: dict[str, Arrays]
-) -> Fitted:
-    classifier = CLASSIFIERS[key]
-    checkpoint = cache_directory() / "checkpoints" / f"{key}-{run}-{_fingerprint(key, train, seed)}"
+def _fit(key: str, run: str, train: Batch, seed: int, place: int, teacher: Arrays | None) -> Fitted:
+    name = f"{key}-{run}-{_fingerprint(key, train, seed)}"
+    checkpoint = cache_directory() / "checkpoints" / name
+    options = {"teacher": teacher} if teacher else {}
     with tqdm(desc=f"{key} {run}", unit="epoch", position=place, mininterval=5) as bar:
 
         def progress(done: int, total: int, row: dict[str, float]) -> None:
@@ -68,36 +75,32 @@ def _fit(
             bar.update(done - bar.n)
             bar.set_postfix({k: f"{v:.3f}" for k, v in row.items() if k != "epoch"})
 
-        return classifier.fit(train, seed=seed, checkpoint=checkpoint, progress=progress, **given)
+        return CLASSIFIERS[key].fit(
+            train, seed=seed, checkpoint=checkpoint, progress=progress, **options
+        )
 
 
 def _fingerprint(key: str, train: Batch, seed: int) -> str:
-    """Twelve characters that change with the code, the settings, the seed or the training clips."""
-    modules = (
-        augmentation,
-        fitting,
-        batches,
-        registry,
-        {"tree": tree, "mlp": mlp, "cnn": cnn}[key],
-    )
+    """Return twelve digits that change with the code, settings, seed and training clips."""
+    module = CLASSIFIERS[key].module
     settings = {
         name: value
-        for name, value in vars(modules[-1]).items()
+        for name, value in vars(module).items()
         if name.isupper() and isinstance(value, int | float | tuple)
     }
     versions = [SAMPLES_VERSION, FEATURES_VERSION, ALTERATIONS_VERSION, version("keras")]
     digest = hashlib.sha256(json.dumps([settings, seed, versions], sort_keys=True).encode())
-    for module in modules:
-        digest.update(Path(str(module.__file__)).read_bytes())
-    for inputs in (train.clips, *train.copies):
-        for array in (inputs.vectors, *inputs.views):
+    for source in (augmentation, fitting, batches, registry, module):
+        digest.update(Path(str(source.__file__)).read_bytes())
+    for features in (train.features, *train.copies):
+        for array in (features.functionals, *features.spectrograms):
             digest.update(np.ascontiguousarray(array).tobytes())
-    digest.update(train.targets.tobytes() + train.listeners.tobytes())
+    digest.update(train.targets.tobytes() + train.listener_labels.tobytes())
     return digest.hexdigest()[:12]
 
 
 def commit() -> str:
-    """The commit of this code, ``-dirty`` added where files differ; ``unknown`` outside git."""
+    """Return the commit of this code, with ``-dirty`` if files differ; ``unknown`` outside git."""
     here = paths.PACKAGE_DIR
     try:
         name = _git(here, "rev-parse", "HEAD")
@@ -116,10 +119,18 @@ def _git(directory: Path, *arguments: str) -> str:
 def train_models(
     keys: Sequence[str], dataset: Dataset, models: Path, command: str, seed: int = SEED
 ) -> None:
-    """Fit classifiers on every clip and write them to ``models/<key>/``."""
+    """Fit classifiers on every usable clip and write them to ``models/<key>/``.
+
+    Parameters
+    ----------
+    keys
+        Of ``CLASSIFIERS``.
+    command
+        The command line that the models are fitted by, stored beside them.
+    """
     rows = np.arange(len(dataset.recordings))
     used = [dataset.recordings[i] for i in dataset.usable(rows)]
-    for recording, reason in zip(dataset.recordings, dataset.features.reasons, strict=True):
+    for recording, reason in zip(dataset.recordings, dataset.reasons, strict=True):
         if reason:
             print(f"{recording.path.name} is left out: {reason}", file=sys.stderr)
     origin = Origin(
@@ -136,7 +147,10 @@ def train_models(
 
 
 def write_curve(directory: Path, run: str, curve: Curve) -> None:
-    """Nothing; keeps the learning curve of a run in ``curves.json``, beside those of other runs."""
+    """Write the learning curve of a run into ``curves.json``, beside those of other runs.
+
+    An empty curve is not written.
+    """
     if not curve:
         return
     directory.mkdir(parents=True, exist_ok=True)

@@ -16,7 +16,7 @@ SHAPES = {"matrix": (12, 5), "wide matrix": (4, 9), "1-D kernel": (3, 4, 5), "2-
 def test_a_step_of_muon_is_orthogonal_whatever_the_kernel(shape: tuple[int, ...]) -> None:
     import keras
 
-    muon = fitting.make_muon(0.02, 0.002, 0.0, 100, but="answer")
+    muon = fitting.make_muon(0.02, 0.002, 0.0, 100, output_layer="answer")
     rate = float(muon.learning_rate)
     gradient = np.random.default_rng(len(shape)).normal(size=shape).astype(np.float32)
     kernel = keras.Variable(np.zeros(shape, np.float32), name="kernel")
@@ -35,7 +35,7 @@ def test_a_step_of_muon_is_orthogonal_whatever_the_kernel(shape: tuple[int, ...]
 def test_biases_and_the_answer_are_left_to_adam() -> None:
     import keras
 
-    muon = fitting.make_muon(0.02, 0.002, 0.0, 100, but="answer")
+    muon = fitting.make_muon(0.02, 0.002, 0.0, 100, output_layer="answer")
     rate = float(muon.learning_rate) / 10
     keras.utils.set_random_seed(1)
     layer = keras.layers.Dense(3, name="answer")

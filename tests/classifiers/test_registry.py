@@ -5,8 +5,8 @@ import pytest
 
 from emo.classifiers import cnn, mlp, tree
 from emo.classifiers import fitting as training
-from emo.classifiers.batches import Batch, Inputs, apply_scaling, standardise
-from emo.classifiers.fitting import softmax
+from emo.classifiers.batches import Batch, Features, apply_scaling, standardise
+from emo.classifiers.numerics import softmax
 from emo.classifiers.registry import CLASSIFIERS
 from emo.features.frames import N_MELS
 from emo.features.functionals import functional_table
@@ -29,7 +29,7 @@ def problem(n=140, seed=0, length=24, width=12):
         view = rng.normal(0, 0.3, (length, N_MELS)).astype(np.float32)
         view[:, target * 9 : target * 9 + 4] += 2.0
         views.append(view - view.mean())
-    return Batch(Inputs(vectors, tuple(views)), targets)
+    return Batch(Features(vectors, tuple(views)), targets)
 
 
 @pytest.fixture
@@ -47,12 +47,12 @@ def small(monkeypatch):
 
 def test_the_table_has_the_three():
     assert KEYS == ("tree", "cnn", "mlp")
-    assert all(row.takes in ("vectors", "views") for row in CLASSIFIERS.values())
+    assert all(row.takes in ("functionals", "spectrograms") for row in CLASSIFIERS.values())
 
 
 def test_scaling_is_that_of_scikit_learn():
     preprocessing = pytest.importorskip("sklearn.preprocessing")
-    vectors = problem().clips.vectors
+    vectors = problem().features.functionals
     scaling = standardise([vectors[:50], vectors[50:]])
     expected = preprocessing.StandardScaler().fit_transform(vectors)
     found = apply_scaling(vectors, scaling)
@@ -62,7 +62,7 @@ def test_scaling_is_that_of_scikit_learn():
 def test_the_tree_learns_and_says_probabilities(small):
     train, test = problem(width=WIDTH), problem(seed=1, width=WIDTH)
     fitted = tree.fit_tree(train, seed=0)
-    found = tree.predict_tree(fitted.arrays, test.clips.vectors)
+    found = tree.predict_tree(fitted.arrays, test.features.functionals)
     assert (found.argmax(axis=1) == test.targets).mean() > 0.9
     np.testing.assert_allclose(found.sum(axis=1), 1.0)
 
@@ -78,15 +78,17 @@ def test_the_stored_tree_answers_as_scikit_learn_does(small, monkeypatch):
     monkeypatch.setattr(tree_module, "DecisionTreeRegressor", keep)
     train, test = problem(width=WIDTH), problem(seed=1, width=WIDTH)
     arrays = tree.fit_tree(train, seed=0).arrays
-    points = (apply_scaling(test.clips.vectors, arrays) - arrays["centre"]) @ arrays["projection"]
+    points = (apply_scaling(test.features.functionals, arrays) - arrays["centre"]) @ arrays[
+        "projection"
+    ]
     expected = np.maximum(kept[0].predict(points), tree.TREE_FLOOR)
     expected /= expected.sum(axis=1, keepdims=True)
-    np.testing.assert_allclose(tree.predict_tree(arrays, test.clips.vectors), expected)
+    np.testing.assert_allclose(tree.predict_tree(arrays, test.features.functionals), expected)
 
 
 def test_the_tree_learns_from_its_teacher_too(small):
     train, test = problem(width=WIDTH), problem(seed=1, width=WIDTH)
-    n_inputs = train.clips.vectors.shape[1]
+    n_inputs = train.features.functionals.shape[1]
     teacher = {
         "mean": np.zeros(n_inputs, np.float32),
         "deviation": np.ones(n_inputs, np.float32),
@@ -94,7 +96,7 @@ def test_the_tree_learns_from_its_teacher_too(small):
         "member0_1": np.array([0, 0, 0, 0, 0, 0, 0, 50], np.float32),  # it always says calm
     }
     found = tree.predict_tree(
-        tree.fit_tree(train, seed=0, teacher=teacher).arrays, test.clips.vectors
+        tree.fit_tree(train, seed=0, teacher=teacher).arrays, test.features.functionals
     )
     np.testing.assert_allclose(found[:, 7], tree.TREE_TEACHER, atol=0.01)
     assert (found[:, :7].argmax(axis=1) == test.targets).mean() > 0.9
@@ -160,7 +162,7 @@ def test_the_stored_perceptron_answers_as_keras_does(monkeypatch):
     model = mlp.build_mlp(12, seed=3)
     arrays = {"mean": np.zeros(12, np.float32), "deviation": np.ones(12, np.float32)}
     arrays |= {f"member0_{i}": w for i, w in enumerate(model.get_weights())}
-    vectors = problem().clips.vectors
+    vectors = problem().features.functionals
     expected = softmax(model.predict_on_batch(vectors))
     np.testing.assert_allclose(mlp.predict_mlp(arrays, vectors), expected, atol=1e-5)
 
@@ -174,9 +176,9 @@ def test_a_network_learns_and_keeps_its_curve(key, small):
     assert [row["epoch"] for row in fitted.curve] == list(range(1, epochs + 1))
     assert fitted.curve[-1]["loss"] < fitted.curve[0]["loss"]
     if key == "mlp":
-        found = mlp.predict_mlp(fitted.arrays, test.clips.vectors)
+        found = mlp.predict_mlp(fitted.arrays, test.features.functionals)
     else:
-        found = fitted.model.predict_on_batch(np.stack(test.clips.views))
+        found = fitted.model.predict_on_batch(np.stack(test.features.spectrograms))
     assert (found.argmax(axis=1) == test.targets).mean() > 0.4
 
 
@@ -244,4 +246,4 @@ def test_an_error_while_a_batch_is_made_reaches_the_training():
         raise ValueError("no more")
 
     with pytest.raises(ValueError, match="no more"):
-        list(training._ahead(broken()))
+        list(training._prefetch(broken()))

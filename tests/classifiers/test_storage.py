@@ -10,8 +10,8 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
-from emo.classifiers import storage
-from emo.classifiers.fitting import softmax
+from emo.classifiers import runtime, storage
+from emo.classifiers.numerics import softmax
 from emo.classifiers.tree import SURROGATE
 from emo.errors import ModelError
 from emo.inference.predictor import MODEL_KEYS
@@ -87,7 +87,7 @@ def test_the_tree_has_no_layer(models):
 def test_a_network_without_the_inner_layer_is_refused(models, tmp_path):
     fitted("cnn").model.export(str(tmp_path / "old.tflite"), format="litert", verbose=False)
     with pytest.raises(ModelError, match="outputs of the widths 8, not the 8 logits and the layer"):
-        storage.Network((tmp_path / "old.tflite").read_bytes())
+        runtime.Network((tmp_path / "old.tflite").read_bytes())
 
 
 def test_threads_answer_alike(models):
@@ -130,7 +130,7 @@ def test_weights_that_overflow_are_refused(models):
 
 
 def test_the_card_says_what_it_was_made_from(models):
-    card = storage.load_model(models / "tree").card
+    card = storage.load_model(models / "tree").info
     assert card["trained_on"] == {"corpora": ["savee"], "clips": 7, "speakers": 4}
     assert card["seed"] == ORIGIN.seed
     assert (
@@ -140,7 +140,7 @@ def test_the_card_says_what_it_was_made_from(models):
 
 
 def change_card(directory, **changes):
-    path = directory / storage.CARD
+    path = directory / storage.MODEL_INFO
     path.write_text(json.dumps(json.loads(path.read_text()) | changes))
 
 
@@ -181,9 +181,9 @@ def lie(kind="<f8"):
 
 DAMAGE = {
     "no folder": (lambda d: shutil.rmtree(d), "There is no model"),
-    "no card": (lambda d: (d / storage.CARD).unlink(), "There is no model"),
-    "card of text": (lambda d: (d / storage.CARD).write_text("hello"), "cannot be read"),
-    "card of a list": (lambda d: (d / storage.CARD).write_text("[]"), "cannot be read"),
+    "no card": (lambda d: (d / storage.MODEL_INFO).unlink(), "There is no model"),
+    "card of text": (lambda d: (d / storage.MODEL_INFO).write_text("hello"), "cannot be read"),
+    "card of a list": (lambda d: (d / storage.MODEL_INFO).write_text("[]"), "cannot be read"),
     "later format": (lambda d: change_card(d, format=99), "has format 99"),
     "other labels": (lambda d: change_card(d, labels=["sad", "glad"]), "has the labels sad, glad"),
     "other model": (lambda d: change_card(d, key="mlp"), "holds the model 'mlp'"),
@@ -211,8 +211,11 @@ DAMAGE = {
     "facts empty": (lambda d: change_card(d, files={storage.WEIGHTS: {}}), "cannot be read|lacks"),
     "features a number": (lambda d: change_card(d, features=1), "cannot be read"),
     "labels of numbers": (lambda d: change_card(d, labels=[1]), "cannot be read"),
-    "nested without end": (lambda d: (d / storage.CARD).write_text("[" * 9**6), "cannot be read"),
-    "not text": (lambda d: (d / storage.CARD).write_bytes(b"\xff\xfe"), "cannot be read"),
+    "nested without end": (
+        lambda d: (d / storage.MODEL_INFO).write_text("[" * 9**6),
+        "cannot be read",
+    ),
+    "not text": (lambda d: (d / storage.MODEL_INFO).write_bytes(b"\xff\xfe"), "cannot be read"),
     "weights that are no archive": (lambda d: rewrite(d, b"not a zip"), "cannot be read"),
     "weights in a broken archive": (lambda d: rewrite(d, b"PK\x03\x04broken"), "cannot be read"),
     "an array missing": (lambda d: change_arrays(d, centre=None), "centre are missing"),
@@ -261,6 +264,6 @@ def test_weights_that_are_not_finite_are_refused(tmp_path):
 def test_the_shipped_models_load_and_are_small():
     total = 0
     for key in MODEL_KEYS:
-        card = storage.load_model(MODELS_DIR / key).card
+        card = storage.load_model(MODELS_DIR / key).info
         total += sum(facts["bytes"] for facts in card["files"].values())
     assert total < 25e6

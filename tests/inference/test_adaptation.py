@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from emo.audio import clip
+from emo.classifiers.numerics import softmax
 from emo.errors import AdaptationError
 from emo.inference import adaptation, predictor
 from emo.inference.adaptation import AdaptedHead, Example
@@ -56,7 +57,7 @@ def test_without_a_start_it_is_logistic_regression(ridge: float) -> None:
     other = linear.LogisticRegression(C=1 / ridge, fit_intercept=False, tol=1e-8, max_iter=5000)
     other.fit(inner, truth, worths)
     asked = rng.normal(size=(20, 50))
-    found = adaptation._normalise(asked @ inner.T @ amounts)
+    found = softmax(asked @ inner.T @ amounts)
     np.testing.assert_allclose(found, other.predict_proba(asked), atol=2e-3)
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from emo.audio.clip import decode, load
 from emo.classifiers.mlp import predict_mlp
-from emo.classifiers.storage import Model
+from emo.classifiers.storage import Model, read_model_info
 from emo.classifiers.tree import SURROGATE, axis_values, predict_surrogate, predict_tree
 from emo.cli.main import main
 from emo.features.frames import N_MELS, mel_centres_hz
@@ -99,7 +99,8 @@ def test_log_odds_counted_by_hand():
 
 
 def perceptron(arrays=None):
-    return Model("mlp", {}, fitted("mlp").arrays if arrays is None else arrays, None)
+    info = read_model_info(MODELS_DIR / "mlp")
+    return Model("mlp", info, fitted("mlp").arrays if arrays is None else arrays, None)
 
 
 def numbers_of(group):

@@ -17,7 +17,7 @@ from emo.app.analyse import answers
 from emo.app.analyse import text as analyse_text
 from emo.audio import clip as audio_clip
 from emo.batch import rows
-from emo.classifiers import storage
+from emo.classifiers import runtime, storage
 from emo.classifiers.calibration import Calibration, reweight
 from emo.cli.main import main
 from emo.errors import ModelError
@@ -28,7 +28,7 @@ from tests.support import pages, signals
 KEYS = predictor.MODEL_KEYS
 SHIPPED = paths.MODELS_DIR
 pytestmark = pytest.mark.skipif(
-    not (SHIPPED / "cnn" / storage.NETWORK).exists(), reason="no trained models"
+    not (SHIPPED / "cnn" / runtime.NETWORK).exists(), reason="no trained models"
 )
 
 
@@ -36,7 +36,7 @@ pytestmark = pytest.mark.skipif(
 def models(tmp_path: Path) -> Path:
     for key in KEYS:
         (tmp_path / key).mkdir()
-        for name in (storage.CARD, storage.WEIGHTS, storage.NETWORK, "metrics.json"):
+        for name in (storage.MODEL_INFO, storage.WEIGHTS, runtime.NETWORK, "metrics.json"):
             if (SHIPPED / key / name).exists():
                 shutil.copy(SHIPPED / key / name, tmp_path / key / name)
     (tmp_path / "vote").mkdir()
@@ -55,13 +55,13 @@ def page(models: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def cut_in_half(folder: Path) -> None:
-    name = storage.NETWORK if folder.name == "cnn" else storage.WEIGHTS
+    name = runtime.NETWORK if folder.name == "cnn" else storage.WEIGHTS
     data = (folder / name).read_bytes()
     (folder / name).write_bytes(data[: len(data) // 2])
 
 
 def alter(folder: Path) -> None:
-    name = storage.NETWORK if folder.name == "cnn" else storage.WEIGHTS
+    name = runtime.NETWORK if folder.name == "cnn" else storage.WEIGHTS
     data = bytearray((folder / name).read_bytes())
     data[len(data) // 2] ^= 1
     (folder / name).write_bytes(data)
@@ -75,9 +75,9 @@ def swap(folder: Path) -> None:
 
 
 def mislabel(folder: Path) -> None:
-    card = json.loads((folder / storage.CARD).read_text())
+    card = json.loads((folder / storage.MODEL_INFO).read_text())
     card["labels"] = card["labels"][::-1]
-    (folder / storage.CARD).write_text(json.dumps(card))
+    (folder / storage.MODEL_INFO).write_text(json.dumps(card))
 
 
 DAMAGE: dict[str, Callable[[Path], None]] = {

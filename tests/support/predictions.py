@@ -6,7 +6,6 @@ No number here comes from a classifier or a recording.
 import atexit
 import csv
 import functools
-import json
 import shutil
 import tempfile
 from collections.abc import Iterable, Sequence
@@ -16,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from emo.classifiers.registry import CLASSIFIERS
+from emo.classifiers.storage import FORMAT, ModelInfo, write_model_info
 from emo.corpora.metadata import LISTENER_LABELS
 from emo.evaluation.predictions import (
     SURROGATE_OF,
@@ -26,6 +26,7 @@ from emo.evaluation.predictions import (
     write_predictions,
 )
 from emo.evaluation.summary import summarise
+from emo.features.frames import FEATURES_VERSION
 from emo.labels import CALM, LABELS, TRAINED_INDEX, TRAINED_LABELS, VOTE
 from emo.training.degradation import CONDITIONS
 
@@ -133,19 +134,24 @@ def write_protocol(models: Path, protocol: str, directory: Path | None = None) -
 
 
 def write_model(models: Path, key: str) -> None:
-    """Write the files of a trained classifier without its weights."""
-    card = {
-        "key": key,
-        "description": f"A {key} of the test.",
-        "n_parameters": 12_345,
-        "trained_on": {"corpora": ["cremad", "tess"], "clips": 13_173, "speakers": 121},
-        "seed": 1,
-        "commit": "abc123",
-        "command": "python -m emo train all",
-        "files": {"weights.npz": {"sha256": "f00d", "bytes": 1_000_000}},
-    }
+    """Write the ``model.json`` of a classifier, without weights."""
     (models / key).mkdir(parents=True, exist_ok=True)
-    (models / key / "model.json").write_text(json.dumps(card))
+    info = ModelInfo(
+        format=FORMAT,
+        key=key,
+        name=CLASSIFIERS[key].title,
+        description=f"A {key} of the test.",
+        labels=list(TRAINED_LABELS),
+        features={"version": FEATURES_VERSION, "takes": CLASSIFIERS[key].takes, "sha256": ""},
+        n_parameters=12_345,
+        trained_on={"corpora": ["cremad", "tess"], "clips": 13_173, "speakers": 121},
+        seed=1,
+        commit="abc123",
+        command="python -m emo train all",
+        served_file="weights.npz",
+        files={"weights.npz": {"sha256": "f00d", "bytes": 1_000_000}},
+    )
+    write_model_info(models / key, info)
 
 
 @functools.cache

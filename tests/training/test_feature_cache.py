@@ -1,9 +1,12 @@
-"""Features on disk: computed once per content, never for the wrong content."""
+"""Features on disk: computed once for each content, read back unchanged, repaired when damaged."""
+
+import shutil
 
 import numpy as np
 import pytest
 
 from emo.audio.clip import load
+from emo.classifiers.batches import Features
 from emo.corpora.catalogue import find
 from emo.features.frames import analyse, log_mel_spectrogram
 from emo.features.functionals import compute_functionals
@@ -12,76 +15,98 @@ from tests.support.models import write_savee
 from tests.support.signals import encoded, silence, voice
 
 
+@pytest.fixture(scope="module")
+def savee(tmp_path_factory):
+    folder = write_savee(tmp_path_factory.mktemp("corpora") / "savee", takes=1)
+    for path in find(folder).recordings[5:]:
+        path.path.unlink()
+    return folder
+
+
 @pytest.fixture
-def recordings(tmp_path):
-    return find(write_savee(tmp_path / "savee", takes=1)).recordings
+def recordings(savee, tmp_path):
+    return find(shutil.copytree(savee, tmp_path / "savee")).recordings
 
 
-def test_features_are_those_of_the_clip_and_come_from_the_cache(recordings, tmp_path, monkeypatch):
-    found = feature_cache.load_features(recordings, jobs=1, cache=tmp_path / "cache")
-    frames = analyse(load(recordings[3].path).samples)
-    np.testing.assert_array_equal(found.vectors[3], compute_functionals(frames))
-    np.testing.assert_array_equal(found.views[3], log_mel_spectrogram(frames))
-    assert found.usable.all()
-
-    def fail(*_):
-        raise AssertionError("computed again")
-
-    monkeypatch.setattr(feature_cache, "_compute_all", fail)
-    again = feature_cache.load_features(recordings[::-1], jobs=1, cache=tmp_path / "cache")
-    np.testing.assert_array_equal(again.vectors[::-1], found.vectors)
-    np.testing.assert_array_equal(again.views[-4], found.views[3])
-
-
-def test_a_changed_file_is_computed_anew(recordings, tmp_path):
-    before = feature_cache.load_features(recordings, jobs=1, cache=tmp_path / "cache")
-    recordings[0].path.write_bytes(encoded(voice(300.0, duration_s=0.9)))
-    after = feature_cache.load_features(recordings, jobs=1, cache=tmp_path / "cache")
-    assert not np.array_equal(before.vectors[0], after.vectors[0])
-    np.testing.assert_array_equal(before.vectors[1:], after.vectors[1:])
-
-
-def test_a_silent_clip_is_a_row_with_a_reason(recordings, tmp_path):
-    recordings[2].path.write_bytes(encoded(silence(1.0)))
-    found = feature_cache.load_features(recordings, jobs=1, cache=tmp_path / "cache")
-    assert found.usable.tolist() == [i != 2 for i in range(len(recordings))]
-    assert "silent" in found.reasons[2]
-
-
-def test_rows_can_be_taken_in_any_order(recordings, tmp_path):
-    found = feature_cache.load_features(recordings, jobs=1, cache=tmp_path / "cache")
-    part = found.take(np.array([5, 1]))
-    np.testing.assert_array_equal(part.vectors, found.vectors[[5, 1]])
-    np.testing.assert_array_equal(part.views[1], found.views[1])
-
-
-def test_an_alteration_is_kept_apart_and_the_same_every_time(recordings, tmp_path):
-    clean = feature_cache.load_features(recordings, jobs=1, cache=tmp_path / "one")
-    one, again = (
-        feature_cache.load_features(
-            part, jobs=1, cache=tmp_path / folder, alteration="noise-10"
-        ).vectors
-        for part, folder in ((recordings, "one"), (recordings[::-1], "other"))
+@pytest.fixture
+def cached(tmp_path):
+    """A function that loads features with a cache in a folder of this test."""
+    return lambda recordings, alteration="", name="cache": feature_cache.load_features(
+        recordings, jobs=1, cache=tmp_path / name, alteration=alteration
     )
-    np.testing.assert_array_equal(one, again[::-1])
-    assert (one != clean.vectors).any(axis=1).all()
-    other = feature_cache.load_features(recordings, 1, tmp_path / "one", "copy-1").vectors
-    assert (other != one).any(axis=1).all()
 
 
-def test_views_stay_on_disk_and_the_file_is_as_numpy_writes_it(recordings, tmp_path):
-    found = feature_cache.load_features(recordings, jobs=1, cache=tmp_path / "cache")
-    assert not any(view.flags.owndata or view.flags.writeable for view in found.views)
-    bases = {id(_root(view)) for view in found.views}
-    assert len(bases) == 1  # one corpus, one file
-    (shard,) = (tmp_path / "cache").rglob("*.npz")
-    with np.load(shard, allow_pickle=False) as arrays:
-        np.testing.assert_array_equal(np.concatenate(found.views), _in_order(arrays, found))
-    rewritten = dict(np.load(shard, allow_pickle=False))
-    np.savez(shard, **rewritten)  # as an earlier version wrote it
-    again = feature_cache.load_features(recordings, jobs=1, cache=tmp_path / "cache")
-    for one, other in zip(found.views, again.views, strict=True):
-        np.testing.assert_array_equal(one, other)
+@pytest.fixture
+def computed(monkeypatch):
+    """The number of clips of each call that computed features."""
+    counts = []
+    compute_all = feature_cache._compute_all
+
+    def count(paths, *rest):
+        counts.append(len(paths))
+        return compute_all(paths, *rest)
+
+    monkeypatch.setattr(feature_cache, "_compute_all", count)
+    return counts
+
+
+def assert_equal(features, expected):
+    np.testing.assert_array_equal(features.functionals, expected.functionals)
+    for spectrogram, other in zip(features.spectrograms, expected.spectrograms, strict=True):
+        np.testing.assert_array_equal(spectrogram, other)
+    assert features.reasons == expected.reasons
+
+
+def cache_files(tmp_path):
+    return sorted(path for path in (tmp_path / "cache").rglob("*") if path.is_file())
+
+
+def test_features_are_those_of_the_clip(recordings, cached):
+    features = cached(recordings)
+    frames = analyse(load(recordings[3].path).samples)
+    np.testing.assert_array_equal(features.functionals[3], compute_functionals(frames))
+    np.testing.assert_array_equal(features.spectrograms[3], log_mel_spectrogram(frames))
+    assert features.usable.all()
+
+
+def test_features_come_from_the_cache_in_any_order(recordings, cached, computed):
+    features = cached(recordings)
+    reversed_features = cached(recordings[::-1])
+    rows = np.arange(len(recordings))[::-1]
+    assert_equal(reversed_features, features.take(rows))
+    assert computed == [len(recordings)]
+
+
+def test_a_new_content_is_computed_and_the_rest_is_not(recordings, cached, computed):
+    before = cached(recordings)
+    recordings[0].path.write_bytes(encoded(voice(300.0, duration_s=0.9)))
+    after = cached(recordings)
+    assert not np.array_equal(before.functionals[0], after.functionals[0])
+    rest = np.arange(1, len(recordings))
+    assert_equal(after.take(rest), before.take(rest))
+    assert computed == [len(recordings), 1]
+
+
+def test_a_silent_clip_is_a_row_with_a_reason(recordings, cached):
+    recordings[2].path.write_bytes(encoded(silence(1.0)))
+    features = cached(recordings)
+    assert features.usable.tolist() == [i != 2 for i in range(len(recordings))]
+    assert "silent" in features.reasons[2]
+
+
+def test_an_alteration_depends_on_content_and_name_alone(recordings, cached):
+    clean = cached(recordings).functionals
+    noisy = cached(recordings, "noise-10").functionals
+    noisy_elsewhere = cached(recordings[::-1], "noise-10", "elsewhere").functionals
+    np.testing.assert_array_equal(noisy, noisy_elsewhere[::-1])
+    assert (noisy != clean).any(axis=1).all()
+    assert (cached(recordings, "copy-1").functionals != noisy).any(axis=1).all()
+
+
+def test_spectrograms_are_mapped_from_one_file(recordings, cached):
+    spectrograms = cached(recordings).spectrograms
+    assert not any(s.flags.owndata or s.flags.writeable for s in spectrograms)
+    assert len({id(_root(s)) for s in spectrograms}) == 1
 
 
 def _root(array):
@@ -90,24 +115,72 @@ def _root(array):
     return array
 
 
-def _in_order(arrays, found):
-    """The frames of a file, in the order of the rows: that of the recordings when it is new."""
-    assert arrays["lengths"].tolist() == [len(view) for view in found.views]
-    return arrays["frames"]
+def test_a_longer_corpus_replaces_both_files(recordings, cached, tmp_path):
+    cached(recordings[:3])
+    old = cache_files(tmp_path)
+    cached(recordings)
+    new = cache_files(tmp_path)
+    assert [path.suffix for path in new] == [".npy", ".npz"]
+    assert new[0] != old[0]
 
 
-def test_what_was_interrupted_leaves_the_file_as_it_was(recordings, tmp_path, monkeypatch):
-    feature_cache.load_features(recordings[:3], jobs=1, cache=tmp_path / "cache")
-    (shard,) = (tmp_path / "cache").rglob("*.npz")
-    before = shard.read_bytes()
-    real = feature_cache._compute_all
+DAMAGE = {
+    "empty": lambda data: b"",
+    "cut in half": lambda data: data[: len(data) // 2],
+    "cut by a byte": lambda data: data[:-1],
+    "without its beginning": lambda data: data[40:],
+    "text": lambda data: b"hello",
+}
 
-    def breaks(*given):
-        yield next(real(*given))
+
+@pytest.mark.parametrize("suffix", [".npy", ".npz"])
+@pytest.mark.parametrize("name", DAMAGE)
+def test_a_damaged_file_is_computed_again(recordings, cached, computed, tmp_path, suffix, name):
+    features = cached(recordings)
+    expected = Features(
+        features.functionals, tuple(map(np.array, features.spectrograms)), features.reasons
+    )
+    (path,) = (path for path in cache_files(tmp_path) if path.suffix == suffix)
+    data = path.read_bytes()
+    path.unlink()  # what is mapped stays as it is
+    path.write_bytes(DAMAGE[name](data))
+    assert_equal(cached(recordings), expected)
+    assert_equal(cached(recordings), expected)
+    assert computed == [len(recordings)] * 2
+
+
+def test_a_missing_file_is_computed_again(recordings, cached, computed, tmp_path):
+    for suffix in (".npy", ".npz"):
+        cached(recordings)
+        next(path for path in cache_files(tmp_path) if path.suffix == suffix).unlink()
+    cached(recordings)
+    assert computed == [len(recordings)] * 3
+
+
+def test_an_interruption_leaves_the_files_of_before(recordings, cached, tmp_path, monkeypatch):
+    cached(recordings[:3])
+    before = {path: path.read_bytes() for path in cache_files(tmp_path)}
+    compute_all = feature_cache._compute_all
+
+    def interrupt(*arguments):
+        yield next(compute_all(*arguments))
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(feature_cache, "_compute_all", breaks)
+    monkeypatch.setattr(feature_cache, "_compute_all", interrupt)
     with pytest.raises(KeyboardInterrupt):
-        feature_cache.load_features(recordings, jobs=1, cache=tmp_path / "cache")
-    assert shard.read_bytes() == before
-    assert list(shard.parent.iterdir()) == [shard]
+        cached(recordings)
+    assert {path: path.read_bytes() for path in cache_files(tmp_path)} == before
+
+
+def test_an_interruption_between_the_two_files_is_survived(
+    recordings, cached, computed, tmp_path, monkeypatch
+):
+    cached(recordings[:3])
+    with monkeypatch.context() as patch:
+        patch.setattr(np, "savez", lambda *_args, **_arrays: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            cached(recordings)
+    assert_equal(cached(recordings[:3]), cached(recordings[:3]))
+    assert computed == [3, len(recordings) - 3]
+    cached(recordings)
+    assert len(cache_files(tmp_path)) == 2  # the file without an index is gone

@@ -81,7 +81,7 @@ def run(tmp_path_factory, monkeypatch_module):
 
 def test_trained_models_load_and_say_what_they_are(run):
     dataset, models = run
-    card = load_model(models / "cnn").card
+    card = load_model(models / "cnn").info
     assert card["trained_on"] == {"corpora": ["savee"], "clips": 42, "speakers": 2}
     assert card["command"] == "python -m emo train all"
     assert len(dataset.recordings) == 42
@@ -116,16 +116,21 @@ def test_a_fold_trains_on_its_training_clips_alone(run, monkeypatch):
         with pytest.raises(InterruptedError):
             cross_validation.run_fold(job, dataset, fold)
         batch = heard[-1]
-        np.testing.assert_array_equal(batch.clips.vectors, dataset.features.vectors[fold.train])
-        for copy, features in zip(batch.copies, dataset.copies, strict=True):
-            np.testing.assert_array_equal(copy.vectors, features.vectors[fold.train])
-            assert len(copy.views) == len(batch.targets) == len(fold.train)
+        np.testing.assert_array_equal(
+            batch.features.functionals, dataset.clips.features.functionals[fold.train]
+        )
+        for copy, features in zip(batch.copies, dataset.clips.copies, strict=True):
+            np.testing.assert_array_equal(copy.functionals, features.functionals[fold.train])
+            assert len(copy.spectrograms) == len(batch.targets) == len(fold.train)
         assert not set(fold.train) & {*fold.test, *fold.calibrate}
 
 
 def test_copies_are_other_than_the_clip_and_than_each_other(run):
     dataset, _ = run
-    sources = [dataset.features.vectors, *(copy.vectors for copy in dataset.copies)]
+    sources = [
+        dataset.clips.features.functionals,
+        *(copy.functionals for copy in dataset.clips.copies),
+    ]
     assert len(sources) == 3
     for i in range(3):
         for j in range(i):
