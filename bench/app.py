@@ -123,7 +123,7 @@ def time_uploads(page: Page, count: int) -> Iterator[float]:
         _, answered_s = noted(page)
         yield answered_s - page.evaluate(UPLOADED) / 1000
         screens.settle(page)
-        page.get_by_role("button", name=analyse_text.FORGET_LABEL).click()
+        page.get_by_role("button", name=analyse_text.REMOVE_LABEL).click()
         page.locator("h2.emo-verdict").wait_for(state="detached")
         screens.settle(page)
 

@@ -177,7 +177,7 @@ def send_clips(page: Any, count: int) -> None:
     spoken = voice(duration_s=CLIP_S, rate_hz=RATE_HZ)
     ready = f"() => {app.IDLE} && document.querySelectorAll('{FIELD}').length === 1"
     for i in range(count):
-        forget = page.get_by_role("button", name=analyse_text.FORGET_LABEL)
+        forget = page.get_by_role("button", name=analyse_text.REMOVE_LABEL)
         if forget.is_visible():
             forget.click()
             page.locator(VERDICT).wait_for(state="detached", timeout=WAIT_MS)

@@ -1,13 +1,13 @@
-"""Show the page *Compare clips*."""
+"""The page *Compare clips*."""
 
 from emo.app import common
-from emo.app.compare import collection, page
-from emo.app.compare import text as words
+from emo.app.compare import page, text
+from emo.app.compare.collection import session_clips
 
-common.start_page(words.TITLE, words.LEAD)
+common.start_page(text.TITLE, text.LEAD)
 page.show_ways_in()
-if collection.collection().given:
+if session_clips().clips:
     page.show_progress()
-    page.show_table(page.choose_view())
+    page.show_table(page.choose_filter())
     page.show_pair()
     page.answer_more()

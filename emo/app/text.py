@@ -29,6 +29,7 @@ MODELS_IN_TEXT = {key: f"the {row.name_in_text}" for key, row in CLASSIFIERS.ite
 """Name of each classifier within a sentence."""
 MODEL_KINDS = {key: row.summary for key, row in CLASSIFIERS.items()}
 """What each classifier is, in a sentence."""
+ALL_MODELS = f"the {in_words(len(CLASSIFIERS))} models"
 VOTE_KIND = (
     "The product of the percentages of all models, each raised to the power of its weight. The "
     "weights were fitted on clips kept aside."

@@ -160,7 +160,7 @@ def test_what_else_is_in_the_address_stays() -> None:
 
 def test_what_was_forgotten_leaves_the_address() -> None:
     at = open_at(sample="sad")
-    (button,) = [one for one in at.button if one.label == analyse_text.FORGET_LABEL]
+    (button,) = [one for one in at.button if one.label == analyse_text.REMOVE_LABEL]
     check(button.click().run())
     assert address(at) == {}
     assert link.read_link(address(at), ["sad"]) == link.EMPTY

@@ -296,7 +296,7 @@ def test_a_damaged_list_of_samples_offers_none(tmp_path: Path, text: str) -> Non
 
 def test_a_clip_is_forgotten_on_demand(app: AppTest) -> None:
     upload(app, "clip.wav", tone())
-    forget = next(button for button in app.button if button.label == analyse_text.FORGET_LABEL)
+    forget = next(button for button in app.button if button.label == analyse_text.REMOVE_LABEL)
     check(forget.click().run())
     assert "emo-verdict" not in html(app)
     assert app.session_state["current-clip"] is None

@@ -1,4 +1,4 @@
-"""What clips a comparison takes, and which of them it shows in which order."""
+"""The clips of a comparison: limits, agreement, filter and order."""
 
 from dataclasses import replace
 
@@ -9,16 +9,17 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy.stats import entropy
 
-from emo.app.compare import collection
+from emo.app.compare import collection as compare_collection
 from emo.app.compare.collection import (
-    Collection,
+    Agreement,
+    ClipCollection,
     Entry,
-    Given,
     TableFilter,
-    arrange,
+    UploadedClip,
+    agreement,
+    count_clips,
     divergence,
-    n_named,
-    tally,
+    filter_entries,
 )
 from emo.features.speech import SpeechWarning
 from emo.inference import predictor
@@ -29,97 +30,116 @@ MUSIC = SpeechWarning("music", "This sounds like music.")
 
 
 def clip(name, data=None):
-    return Given((name,), name.encode() if data is None else data)
+    return UploadedClip((name,), name.encode() if data is None else data)
 
 
 def one_hot(label):
     return np.eye(len(LABELS))[INDEX[label]]
 
 
-def prediction(labels="aaaa", duration_s=1.0, share=0.6, unsure=False, concerns=()):
-    """Answers of tree, CNN, MLP and vote, each by the first letters of its label."""
-    found = {}
-    for key, first in zip(predictor.ANSWER_KEYS, labels, strict=True):
-        label = next(one for one in LABELS if one.startswith(first))
+def prediction(labels="aaaa", duration_s=1.0, share=0.6, unsure="", warnings=()):
+    """Return answers of tree, CNN, MLP and vote, each by the first letter of its label.
+
+    ``unsure`` holds a ``?`` at the place of each unsure answer.
+    """
+    answers = {}
+    marks = unsure.ljust(len(labels))
+    for key, first, mark in zip(predictor.ANSWER_KEYS, labels, marks, strict=True):
+        label = next(label for label in LABELS if label.startswith(first))
         shares = np.full(len(LABELS), (1 - share) / (len(LABELS) - 1))
         shares[INDEX[label]] = share
-        found[key] = predictor.answer(shares, 1.0 if unsure else 0.0)
-    return predictor.Prediction(duration_s, (), found, QUALITY, concerns)
+        answers[key] = predictor.answer(shares, 1.0 if mark == "?" else 0.0)
+    return predictor.Prediction(duration_s, (), answers, QUALITY, warnings)
 
 
 def with_shares(rows):
     shares = dict(zip(predictor.MODEL_KEYS, rows, strict=True))
-    found = {key: predictor.answer(row) for key, row in shares.items()}
-    return predictor.Prediction(1.0, (), found | {"vote": found["tree"]}, QUALITY)
+    answers = {key: predictor.answer(row) for key, row in shares.items()}
+    return predictor.Prediction(1.0, (), answers | {"vote": answers["tree"]}, QUALITY)
 
 
-def entry(name, found):
-    return Entry(name, clip(name), found)
+def entry(name, result):
+    return Entry(name, clip(name), result)
 
 
-def names(entries, **view):
-    return [one.name for one in arrange(entries, TableFilter(**view))]
+def names(entries, **fields):
+    return [shown.name for shown in filter_entries(entries, TableFilter(**fields))]
 
 
 # --- The clips -----------------------------------------------------------------------------------
 
 
-def test_the_same_bytes_are_one_clip_with_both_names():
-    clips = Collection()
-    first = clips.add(clip("a.wav", b"same"))
-    assert clips.add(clip("b.wav", b"same")) == first
-    assert clips.add(clip("a.wav", b"same")) == first
-    assert clips.add(clip("a.wav", b"other")) != first
-    assert [one.names for one in clips.given.values()] == [("a.wav", "b.wav"), ("a.wav",)]
-    assert clips.holds(b"same")
-    assert not clips.holds(b"none")
+def test_same_bytes_are_one_clip_with_both_names():
+    collection = ClipCollection()
+    first = collection.add(clip("a.wav", b"same"))
+    assert collection.add(clip("b.wav", b"same")) == first
+    assert collection.add(clip("a.wav", b"same")) == first
+    assert collection.add(clip("a.wav", b"other")) != first
+    assert [added.names for added in collection.clips.values()] == [("a.wav", "b.wav"), ("a.wav",)]
+    assert collection.contains(b"same")
+    assert not collection.contains(b"none")
 
 
-def test_clips_beyond_the_limits_are_refused(monkeypatch):
-    monkeypatch.setattr(collection, "MAX_CLIPS", 2)
-    monkeypatch.setattr(collection, "MAX_BYTES", 10)
-    clips = Collection()
-    assert clips.add(clip("a", b"12345"))
-    assert clips.add(clip("b", b"123456")) is None  # eleven bytes together
-    assert clips.add(clip("c", b"54321"))
-    assert clips.add(clip("d", b"")) is None  # a third clip
-    assert clips.add(clip("e", b"12345"))  # the first once more takes no room
-    assert [one.names for one in clips.given.values()] == [("a", "e"), ("c",)]
+def test_add_rejects_clips_beyond_the_limits(monkeypatch):
+    monkeypatch.setattr(compare_collection, "MAX_CLIPS", 2)
+    monkeypatch.setattr(compare_collection, "MAX_BYTES", 10)
+    collection = ClipCollection()
+    assert collection.add(clip("a", b"12345"))
+    assert collection.add(clip("b", b"123456")) is None  # eleven bytes together
+    assert collection.add(clip("c", b"54321"))
+    assert collection.add(clip("d", b"")) is None  # a third clip
+    assert collection.add(clip("e", b"12345"))  # a copy of the first needs no room
+    assert [added.names for added in collection.clips.values()] == [("a", "e"), ("c",)]
 
 
-def test_a_clip_goes_with_its_last_name():
-    clips = Collection()
-    digest = clips.add(clip("a", b"same"))
-    assert digest == clips.add(clip("b", b"same"))
+def test_a_clip_is_removed_with_its_last_name():
+    collection = ClipCollection()
+    digest = collection.add(clip("a", b"same"))
+    assert digest == collection.add(clip("b", b"same"))
     assert digest
-    clips.found[digest] = "an error"
-    clips.drop(digest, "a")
-    assert [one.given.names for one in clips.entries()] == [("b",)]
-    clips.drop(digest, "b")
-    clips.drop(digest, "b")
-    assert not clips.given
-    assert not clips.found
+    collection.results[digest] = "an error"
+    collection.remove(digest, "a")
+    assert [kept.clip.names for kept in collection.entries()] == [("b",)]
+    collection.remove(digest, "b")
+    collection.remove(digest, "b")
+    assert not collection.clips
+    assert not collection.results
 
 
-def test_what_waits_is_in_the_order_in_which_it_was_given():
-    clips = Collection()
-    digests = [str(clips.add(clip(name))) for name in "cab"]
-    assert clips.waiting() == digests
-    clips.found[digests[1]] = "an error"
-    assert clips.waiting() == [digests[0], digests[2]]
-    assert [one.name for one in clips.entries()] == ["a"]
+def test_pending_clips_keep_the_order_of_their_upload():
+    collection = ClipCollection()
+    digests = [str(collection.add(clip(name))) for name in "cab"]
+    assert collection.pending() == digests
+    collection.results[digests[1]] = "an error"
+    assert collection.pending() == [digests[0], digests[2]]
+    assert [answered.name for answered in collection.entries()] == ["a"]
 
 
-# --- How far the models are apart ----------------------------------------------------------------
+# --- Agreement -----------------------------------------------------------------------------------
 
 
-def test_divergence_of_models_that_are_certain():
+@pytest.mark.parametrize(
+    ("labels", "unsure", "expected"),
+    [
+        ("aaaa", "", Agreement(3, 3, 1, 3)),
+        ("aaha", "", Agreement(3, 3, 2, 2)),
+        ("ahsa", "", Agreement(3, 3, 3, 1)),
+        ("aaha", "  ?", Agreement(3, 2, 1, 2)),
+        ("aaha", "?  ", Agreement(3, 2, 2, 1)),
+        ("aaha", "?? ", Agreement(3, 1, 1, 1)),
+        ("aaaa", "????", Agreement(3, 0, 0, 0)),
+    ],
+)
+def test_agreement_counts_the_sure_models(labels, unsure, expected):
+    assert agreement(prediction(labels, unsure=unsure)) == expected
+
+
+def test_divergence_of_certain_models():
     assert divergence(with_shares([one_hot("sad")] * 3)) == 0
     three = with_shares([one_hot(label) for label in ("sad", "happy", "angry")])
     assert divergence(three) == pytest.approx(np.log2(3))
     two = with_shares([one_hot(label) for label in ("sad", "sad", "angry")])
     assert divergence(two) == pytest.approx(np.log2(3) - 2 / 3)  # H(2/3, 1/3), by hand
-    assert [n_named(one) for one in (three, two)] == [3, 2]
 
 
 @given(arrays(float, (3, len(LABELS)), elements=st.floats(0.001, 1)))
@@ -132,7 +152,7 @@ def test_divergence_is_the_mean_distance_from_the_mean(rows):
 # --- Order and choice ----------------------------------------------------------------------------
 
 
-def test_disagreement_comes_first_and_what_was_not_read_last():
+def test_disagreement_comes_first_and_unread_clips_last():
     entries = [
         entry("one", prediction("aaaa")),
         entry("bad", "It holds no sound."),
@@ -141,10 +161,10 @@ def test_disagreement_comes_first_and_what_was_not_read_last():
         entry("two, far", prediction("aaha", share=0.9)),
     ]
     assert names(entries) == ["three", "two, far", "two, near", "one", "bad"]
-    assert names(entries, order="given") == [one.name for one in entries]
+    assert names(entries, order="given") == [shown.name for shown in entries]
 
 
-def test_other_orders():
+def test_orders():
     entries = [
         entry("clip 10", prediction("aaaa", duration_s=2.0, share=0.5)),
         entry("clip 9", "It holds no sound."),
@@ -157,7 +177,7 @@ def test_other_orders():
     assert names(entries, order="confidence") == ["clip 10", "clip 7", "Clip 8", "clip 9"]
 
 
-@pytest.mark.parametrize("order", collection.ORDERS)
+@pytest.mark.parametrize("order", compare_collection.ORDERS)
 def test_every_order_shows_every_clip(order):
     entries = [entry(name, prediction()) for name in "cab"]
     entries += [entry("x", "No sound."), entry("y", "No sound.")]
@@ -166,17 +186,17 @@ def test_every_order_shows_every_clip(order):
         assert names(entries, order=order) == ["a", "b", "c", "x", "y"]
 
 
-def test_a_view_narrows_the_clips():
+def test_filter_by_kind_vote_and_name():
     entries = [
         entry("agree.wav", prediction("aaaa")),
         entry("differ.wav", prediction("aahh")),
-        entry("unsure.wav", prediction("ssss", unsure=True)),
-        entry("music.flac", prediction("ssss", concerns=(MUSIC,))),
+        entry("unsure.wav", prediction("ssas", unsure="????")),
+        entry("music.flac", prediction("ssss", warnings=(MUSIC,))),
         entry("bad.wav", "It holds no sound."),
     ]
     assert names(entries, show="disagreement") == ["differ.wav"]
     assert names(entries, show="unsure") == ["unsure.wav"]
-    assert names(entries, show="doubtful") == ["music.flac"]
+    assert names(entries, show="non-speech") == ["music.flac"]
     assert names(entries, show="unread") == ["bad.wav"]
     assert names(entries, vote="sad") == ["music.flac", "unsure.wav"]
     assert names(entries, vote="sad", show="unsure") == ["unsure.wav"]
@@ -184,20 +204,26 @@ def test_a_view_narrows_the_clips():
     assert names(entries, name="wav", vote="happy") == ["differ.wav"]
 
 
-def test_a_clip_is_found_by_its_other_name_too():
-    found = replace(entry("a.wav", prediction()), given=Given(("a.wav", "second.wav"), b""))
-    assert arrange([found], TableFilter(name="SECOND")) == [found]
-    assert arrange([found], TableFilter(name="third")) == []
+def test_filter_by_the_second_name_of_a_clip():
+    two_names = replace(
+        entry("a.wav", prediction()), clip=UploadedClip(("a.wav", "second.wav"), b"")
+    )
+    assert filter_entries([two_names], TableFilter(name="SECOND")) == [two_names]
+    assert filter_entries([two_names], TableFilter(name="third")) == []
 
 
-def test_counts_by_hand():
+def test_count_clips():
     entries = [
         entry("a", prediction("aaaa")),
-        entry("b", prediction("aaha", unsure=True)),
-        entry("c", prediction("aaha", concerns=(MUSIC,))),
-        entry("d", prediction("ahsa")),
+        entry("b", prediction("aaha", unsure="????")),
+        entry("c", prediction("aaha", warnings=(MUSIC,))),
+        entry("d", prediction("aaha")),
         entry("e", "It holds no sound."),
     ]
-    counts = tally(entries)
-    assert counts.named == (1, 2, 1)
-    assert (counts.answered, counts.unsure, counts.doubtful, counts.unread) == (4, 1, 1, 1)
+    counts = count_clips(entries)
+    assert counts.agreements == (
+        (Agreement(3, 3, 1, 3), 1),
+        (Agreement(3, 3, 2, 2), 2),
+        (Agreement(3, 0, 0, 0), 1),
+    )
+    assert (counts.answered, counts.unsure, counts.non_speech, counts.unread) == (4, 1, 1, 1)

@@ -15,7 +15,7 @@ from emo.app.analyse import text as analyse_text
 from emo.app.compare import collection, page
 from emo.app.compare import table as compare_table
 from emo.app.compare import text as words
-from emo.app.compare.collection import Entry, Given
+from emo.app.compare.collection import Entry, UploadedClip
 from emo.audio.clip import Clip
 from emo.errors import ModelError
 from emo.features.speech import SpeechWarning
@@ -47,7 +47,7 @@ class Table:
         if self.ticked is not None:
             ticked = tuple(digests[name] for name in self.ticked)
         self.ticked = None
-        return compare_table.Picked(ticked, digests.get(opened or ""))
+        return compare_table.TableSelection(ticked, digests.get(opened or ""))
 
 
 @pytest.fixture
@@ -88,7 +88,7 @@ def test_the_page_says_how_much_it_takes(app: AppTest) -> None:
 def test_several_files_get_a_row_each_and_a_bad_one_its_reason(app: AppTest, table: Table) -> None:
     give(app, *files("a.wav", "b.wav"), ("notes.wav", b"Dear diary", "audio/wav"))
     assert table.names == ["a.wav", "b.wav", "notes.wav"]
-    assert "2 clips answered: all three models agree on none, two of three on 2" in html(app)
+    assert "2 clips answered. Agreement: two of three in 2." in html(app)
     assert "1 could not be read." in html(app)
     assert not app.error
     assert not app.get("progress")
@@ -160,7 +160,7 @@ def test_a_fault_inside_is_a_row_and_the_others_go_on(
     monkeypatch.setattr(predictor, "predict", broken)
     give(app, ("long.wav", tone(1.0), "audio/wav"), *files("a.wav"))
     assert table.names == ["a.wav", "long.wav"]
-    found = app.session_state["comparison"].found.values()
+    found = app.session_state["comparison"].results.values()
     assert app_text.UNEXPECTED in found
 
 
@@ -220,7 +220,7 @@ def test_a_row_opens_the_clip_in_full(app: AppTest, table: Table) -> None:
     check(app.run())
     assert [title.value for title in app.title] == [analyse_text.ANALYSE_TITLE]
     assert app.text[0].value.startswith("b.wav · 0.5")
-    forget = next(button for button in app.button if button.label == analyse_text.FORGET_LABEL)
+    forget = next(button for button in app.button if button.label == analyse_text.REMOVE_LABEL)
     check(forget.click().run())
     check(app.switch_page(COMPARE).run())
     assert table.names == ["a.wav"]
@@ -254,18 +254,18 @@ def test_ticked_clips_are_removed_or_unticked_and_all_forgotten(app: AppTest, ta
     assert table.names == ["a.wav", "b.wav", "c.wav"]
     table.ticked = ["a.wav"]
     check(app.run())
-    press(app, words.REMOVE_LABEL)
+    press(app, words.REMOVE_TICKED_LABEL)
     assert table.names == ["b.wav", "c.wav"]
-    press(app, words.FORGET_LABEL)
-    assert not app.session_state["comparison"].given
-    assert not app.session_state["comparison"].found
+    press(app, words.REMOVE_ALL_LABEL)
+    assert not app.session_state["comparison"].clips
+    assert not app.session_state["comparison"].results
 
 
 def test_csv_has_every_name_and_what_the_command_line_has() -> None:
     music = SpeechWarning("music", "This sounds like music.")
     entries = [
-        Entry("0", Given(("=a.wav", "copy.wav"), b""), pages.prediction(concerns=(music,))),
-        Entry("1", Given(("bad.wav",), b""), "It holds no sound."),
+        Entry("0", UploadedClip(("=a.wav", "copy.wav"), b""), pages.prediction(concerns=(music,))),
+        Entry("1", UploadedClip(("bad.wav",), b""), "It holds no sound."),
     ]
     rows = list(csv.DictReader(io.StringIO(page.as_csv(entries))))
     assert [row["path"] for row in rows] == ["'=a.wav"] * 4 + ["copy.wav"] * 4 + ["bad.wav"]

@@ -110,16 +110,16 @@ def test_what_was_forgotten_is_on_the_server_no_longer(tmp_path):
         async with streamlit_client.visit(port) as one:
             assert await one.give("a.wav", clip(150.0))
             assert (await one.upload("b.wav", clip(160.0)))[0] == 429
-            await one.press(analyse_text.FORGET_LABEL)
+            await one.press(analyse_text.REMOVE_LABEL)
             assert not one.verdict
             assert await one.give("b.wav", clip(160.0))
-            await one.press(analyse_text.FORGET_LABEL)
+            await one.press(analyse_text.REMOVE_LABEL)
             await one.open("teach")
             await one.give("c.wav", clip(170.0))  # a lesson keeps no sound
             await one.open("compare")
             await one.give("d.wav", clip(180.0))
             assert (await one.upload("e.wav", clip(190.0)))[0] == 429
-            await one.press(compare_text.FORGET_LABEL)
+            await one.press(compare_text.REMOVE_ALL_LABEL)
             assert (await one.upload("e.wav", clip(190.0)))[0] == 204
 
     command = with_quotas(SESSION_FILES=1, SESSION_RATE_SHARE=1000)

@@ -174,7 +174,7 @@ def load(at: AppTest, name: str, data: bytes) -> AppTest:
 
 def test_what_was_saved_is_loaded_and_forgotten(app: AppTest) -> None:
     data, before = saved(taught(app)), chips(app)
-    forget = next(button for button in app.button if button.label == words.FORGET_LABEL)
+    forget = next(button for button in app.button if button.label == words.REMOVE_ALL_LABEL)
     check(forget.click().run())
     assert chips(app) == []
     load(app, "emo-lessons.json", data)

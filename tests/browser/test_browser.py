@@ -177,7 +177,7 @@ def test_downloads_and_forgetting(page: Page, tmp_path: Path) -> None:
         assert given == pytest.approx(answer.to_dict()["probabilities"], abs=1e-6)
     shown = page.locator("h2.emo-verdict").inner_text()
     assert row["models"]["vote"]["label"] in shown
-    page.get_by_role("button", name=analyse_text.FORGET_LABEL).click()
+    page.get_by_role("button", name=analyse_text.REMOVE_LABEL).click()
     expect(page.locator("h2.emo-verdict")).to_have_count(0)
 
 

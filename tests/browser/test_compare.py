@@ -125,7 +125,7 @@ def test_two_clips_stand_side_by_side_on_one_scale(page: Page) -> None:
     players(page).nth(1).press("Space")
     expect(page.locator(".st-key-pair-sound-B").get_by_role("button", name="Pause")).to_be_visible()
     expect(pause).to_have_count(1)  # the first has stopped
-    page.get_by_role("button", name=words.REMOVE_LABEL).click()
+    page.get_by_role("button", name=words.REMOVE_TICKED_LABEL).click()
     expect(rows(page)).to_have_count(0)
     expect(players(page)).to_have_count(0)
 
@@ -167,7 +167,7 @@ def test_the_samples_are_one_click_and_fit(browser: Browser, address: str, mode:
     screens.settle(page)
     assert page.evaluate(WIDTHS) == [0, 0]
     assert page.evaluate(UNNAMED) == []
-    page.get_by_role("button", name=words.FORGET_LABEL).click()
+    page.get_by_role("button", name=words.REMOVE_ALL_LABEL).click()
     expect(rows(page)).to_have_count(0)
     assert watch.faults == []
     page.close()

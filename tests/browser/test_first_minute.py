@@ -199,7 +199,7 @@ def test_from_start_to_result_by_keyboard_alone(page: Page) -> None:
     tab_to(page, text.WHY_LABEL)
     page.keyboard.press("Space")
     expect(page.locator(".st-key-why-mlp p").first).to_be_visible()
-    tab_to(page, text.FORGET_LABEL)
+    tab_to(page, text.REMOVE_LABEL)
     page.keyboard.press("Enter")
     expect(page.locator("h2.emo-verdict")).to_have_count(0)
 

@@ -130,7 +130,7 @@ def test_what_cannot_be_used_is_said(page: Page) -> None:
     field.set_input_files([payload("noise.wav", b"no sound"), payload("good.wav", clip(150.0))])
     expect(taught(page, "angry")).to_have_count(1)
     expect(page.get_by_test_id("stText").filter(has_text="noise.wav")).to_be_visible()
-    page.get_by_role("button", name=words.FORGET_LABEL).click()
+    page.get_by_role("button", name=words.REMOVE_ALL_LABEL).click()
     expect(page.get_by_text(words.NO_LESSONS)).to_be_visible()
     expect(page.get_by_test_id("stText")).to_have_count(0)
 

@@ -175,7 +175,7 @@ class Walk(RuleBasedStateMachine):
         if visit.tab.block("downloads") is None or visit.clip is None:
             return
         visit.compared.pop(digest(visit.clip[1]), None)
-        visit.tab.press(analyse_text.FORGET_LABEL)
+        visit.tab.press(analyse_text.REMOVE_LABEL)
         visit.drop()
         visit.shares = {}
         check(visit)
@@ -305,15 +305,18 @@ class Walk(RuleBasedStateMachine):
         visit.take(row["name"], data, "sample" if (row["name"], data) in samples().values() else "")
         check(visit)
 
-    @rule(number=tabs, label=st.sampled_from(("REMOVE_LABEL", "UNTICK_LABEL", "FORGET_LABEL")))
+    @rule(
+        number=tabs,
+        label=st.sampled_from(("REMOVE_TICKED_LABEL", "UNTICK_LABEL", "REMOVE_ALL_LABEL")),
+    )
     def clear_up(self, number: int, label: str) -> None:
         visit = self._visit(number, "compare")
         text = getattr(compare_words, label)
         if text not in [node.label for node in visit.tab.elements() if node.type == "button"]:
             return
-        if label == "FORGET_LABEL":
+        if label == "REMOVE_ALL_LABEL":
             visit.compared.clear()
-        elif label == "REMOVE_LABEL":
+        elif label == "REMOVE_TICKED_LABEL":
             for ticked in ticked_in(visit):
                 visit.compared.pop(ticked, None)
         visit.tab.press(text)
@@ -369,5 +372,5 @@ class Walk(RuleBasedStateMachine):
         visit = self._visit(number, "teach")
         if visit.tab.block("lessons-file") is not None:
             visit.taught.clear()
-            visit.tab.press(teach_words.FORGET_LABEL)
+            visit.tab.press(teach_words.REMOVE_ALL_LABEL)
         check(visit)

@@ -31,10 +31,10 @@ def show_downloads(source: ClipSource, analysis: Analysis) -> None:
                 icon=":material/download:",
             )
         st.button(
-            text.FORGET_LABEL,
+            text.REMOVE_LABEL,
             on_click=_delete_clip,
             type="tertiary",
-            help=text.FORGET_HELP,
+            help=text.REMOVE_HELP,
         )
 
 
@@ -61,7 +61,7 @@ def _delete_clip() -> None:
     """Delete the clip, and all that the session derived from clips."""
     source = current_clip.get_source()
     if source is not None:
-        collection.collection().drop(analyse_analysis.digest_of(source))
+        collection.session_clips().remove(analyse_analysis.digest_of(source))
         uploads.release_uploads([source.data])
     current_clip.set_source(None)
     inputs.reset_widgets()

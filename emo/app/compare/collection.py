@@ -1,8 +1,9 @@
-"""Several clips beside each other: those that were given, and which are shown in which order."""
+"""The clips of a comparison, how far the models agree on each, and which clips a table shows."""
 
 import re
+from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from typing import Any
 
@@ -14,32 +15,39 @@ from emo.labels import INDEX, LABELS, VOTE
 
 MAX_CLIPS = 100
 MAX_BYTES = 100 * 2**20
-"""Of all clips of a comparison together, as files; their sound is decoded one clip at a time."""
+"""Size of all clips of a comparison as files; their sound is decoded one clip at a time."""
 
-ALL, DISAGREEMENT, UNSURE, DOUBTFUL, UNREAD = "all", "disagreement", "unsure", "doubtful", "unread"
-SHOWS = (ALL, DISAGREEMENT, UNSURE, DOUBTFUL, UNREAD)
-"""Which clips a table can be narrowed to."""
+ALL, DISAGREEMENT, UNSURE, NON_SPEECH, UNREAD = (
+    "all", "disagreement", "unsure", "non-speech", "unread"
+)  # fmt: skip
+SHOWS = (ALL, DISAGREEMENT, UNSURE, NON_SPEECH, UNREAD)
+"""Kinds of clips to which a table can be filtered."""
 
 ANY = "any"
 VOTES = (ANY, *LABELS)
 
-ORDERS = (DISAGREEMENT, "given", "name", "length", "vote", "confidence")
-"""What a table can be ordered by, the first being the usual one."""
+UPLOADED = "given"
+ORDERS = (DISAGREEMENT, UPLOADED, "name", "length", "vote", "confidence")
+"""Orders of a table, the default first."""
 
-Found = Prediction | str
+Result = Prediction | str
 """The answers to a clip, or the sentence that says why there are none."""
 
 _DIGITS = re.compile(r"(\d+)")
+_COLLECTION = "comparison"
+
+
+# --- The clips -----------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
-class Given:
-    """A clip as it was given.
+class UploadedClip:
+    """A clip as it was uploaded.
 
     Attributes
     ----------
-    names : the first is shown; the others hold the very same bytes
-    text : what a sample says; empty for a person's own clip
+    names : the first is shown; files of the other names hold the same bytes
+    text : the words spoken in a sample; empty for a visitor's own clip
     """
 
     names: tuple[str, ...]
@@ -50,21 +58,156 @@ class Given:
 
 @dataclass(frozen=True)
 class Entry:
-    """A clip and what was found in it, under the digest of its bytes."""
+    """A clip and its result, under the SHA-256 digest of its bytes."""
 
     digest: str
-    given: Given
-    found: Found
+    clip: UploadedClip
+    result: Result
 
     @property
     def name(self) -> str:
-        """Its first name."""
-        return self.given.names[0]
+        """The first name of the clip."""
+        return self.clip.names[0]
+
+
+@dataclass
+class ClipCollection:
+    """The clips of one comparison and their results, by digest, in the order of their upload."""
+
+    clips: dict[str, UploadedClip] = field(default_factory=dict)
+    results: dict[str, Result] = field(default_factory=dict)
+
+    def add(self, clip: UploadedClip) -> str | None:
+        """Add a clip and return its digest; None if it exceeds the limits.
+
+        A clip whose bytes are in the collection already only adds its name.
+        """
+        digest = sha256(clip.data).hexdigest()
+        present = self.clips.get(digest)
+        if present is not None:
+            names = dict.fromkeys((*present.names, *clip.names))
+            self.clips[digest] = replace(present, names=tuple(names))
+            return digest
+        n_bytes = len(clip.data) + sum(len(present.data) for present in self.clips.values())
+        if len(self.clips) >= MAX_CLIPS or n_bytes > MAX_BYTES:
+            return None
+        self.clips[digest] = clip
+        return digest
+
+    def remove(self, digest: str, name: str | None = None) -> None:
+        """Remove a clip, or only one of its names where it has others."""
+        clip = self.clips.get(digest)
+        if clip is None:
+            return
+        names = tuple(kept for kept in clip.names if name is not None and kept != name)
+        if names:
+            self.clips[digest] = replace(clip, names=names)
+            return
+        del self.clips[digest]
+        self.results.pop(digest, None)
+
+    def contains(self, data: bytes) -> bool:
+        """Return True if these bytes are among the clips."""
+        return bool(self.clips) and sha256(data).hexdigest() in self.clips
+
+    def pending(self) -> list[str]:
+        """Return the digests of the clips without a result, in their order."""
+        return [digest for digest in self.clips if digest not in self.results]
+
+    def entries(self) -> list[Entry]:
+        """Return the clips with a result, in their order."""
+        return [
+            Entry(digest, clip, self.results[digest])
+            for digest, clip in self.clips.items()
+            if digest in self.results
+        ]
+
+
+def session_clips() -> ClipCollection:
+    """Return the clips that this session compares; empty at first."""
+    clips: ClipCollection = st.session_state.setdefault(_COLLECTION, ClipCollection())
+    return clips
+
+
+# --- Agreement -----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """How far the models agree on a clip, counted over those that are sure.
+
+    Attributes
+    ----------
+    n_models : models that gave an answer
+    n_sure : those of them that are sure
+    n_emotions : different emotions among the sure answers
+    n_agreeing : sure models that give the most frequent of these
+    """
+
+    n_models: int
+    n_sure: int
+    n_emotions: int
+    n_agreeing: int
+
+
+def agreement(prediction: Prediction) -> Agreement:
+    """Return how far the models agree on a clip."""
+    answers = [answer for key, answer in prediction.answers.items() if key in MODEL_KEYS]
+    counts = Counter(answer.label for answer in answers if not answer.unsure)
+    return Agreement(len(answers), counts.total(), len(counts), max(counts.values(), default=0))
+
+
+def divergence(prediction: Prediction) -> float:
+    """Return how far the percentages of the n models lie apart, in bits, 0 to log2(n).
+
+    The Jensen-Shannon divergence with equal weights (Lin 1991, doi 10.1109/18.61115).
+    """
+    rows = np.stack(
+        [answer.probabilities for key, answer in prediction.answers.items() if key in MODEL_KEYS]
+    )
+    difference = _entropy(rows.mean(axis=0)) - np.mean([_entropy(row) for row in rows])
+    return max(0.0, float(difference))
+
+
+def _entropy(shares: np.ndarray) -> float:
+    positive = shares[shares > 0]
+    return float(-(positive * np.log2(positive)).sum())
+
+
+@dataclass(frozen=True)
+class ClipCounts:
+    """Number of clips of each kind; ``agreements`` in falling order of agreement."""
+
+    answered: int
+    agreements: tuple[tuple[Agreement, int], ...]
+    unsure: int
+    non_speech: int
+    unread: int
+
+
+def count_clips(entries: Sequence[Entry]) -> ClipCounts:
+    """Return how many of the entries are of each kind."""
+    results = [entry.result for entry in entries if not isinstance(entry.result, str)]
+    agreements = Counter(agreement(result) for result in results)
+    return ClipCounts(
+        answered=len(results),
+        agreements=tuple(sorted(agreements.items(), key=lambda item: _by_agreement(item[0]))),
+        unsure=sum(result.answers[VOTE].unsure for result in results),
+        non_speech=sum(bool(result.speech_warnings) for result in results),
+        unread=len(entries) - len(results),
+    )
+
+
+def _by_agreement(agreement: Agreement) -> tuple[int, int, int]:
+    return -agreement.n_agreeing, agreement.n_emotions, -agreement.n_models
+
+
+# --- Order and filter ----------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
 class TableFilter:
-    """Which clips a table shows, and in which order; what its address says.
+    """Which clips a table shows, and in which order; the parameters of the page's URL.
 
     Attributes
     ----------
@@ -80,155 +223,51 @@ class TableFilter:
     name: str = ""
 
 
-@dataclass(frozen=True)
-class Tally:
-    """How many clips there are of each kind; ``named`` by how many emotions the models name."""
-
-    answered: int
-    named: tuple[int, int, int]
-    unsure: int
-    doubtful: int
-    unread: int
-
-
-@dataclass
-class Collection:
-    """The clips of one comparison, by digest, in the order in which they were given."""
-
-    given: dict[str, Given] = field(default_factory=dict)
-    found: dict[str, Found] = field(default_factory=dict)
-
-    def add(self, clip: Given) -> str | None:
-        """The digest of a clip that is now in, None where it would be beyond the limits.
-
-        A clip whose bytes are in already lends them its name.
-        """
-        digest = sha256(clip.data).hexdigest()
-        there = self.given.get(digest)
-        if there is not None:
-            names = dict.fromkeys((*there.names, *clip.names))
-            self.given[digest] = Given(tuple(names), there.data, there.is_sample, there.text)
-            return digest
-        n_bytes = len(clip.data) + sum(len(one.data) for one in self.given.values())
-        if len(self.given) >= MAX_CLIPS or n_bytes > MAX_BYTES:
-            return None
-        self.given[digest] = clip
-        return digest
-
-    def drop(self, digest: str, name: str | None = None) -> None:
-        """Nothing; takes a clip out, or only one of its names where it has others."""
-        clip = self.given.get(digest)
-        if clip is None:
-            return
-        names = tuple(one for one in clip.names if name is not None and one != name)
-        if names:
-            self.given[digest] = Given(names, clip.data, clip.is_sample, clip.text)
-            return
-        del self.given[digest]
-        self.found.pop(digest, None)
-
-    def holds(self, data: bytes) -> bool:
-        """Whether these bytes are among the clips."""
-        return bool(self.given) and sha256(data).hexdigest() in self.given
-
-    def waiting(self) -> list[str]:
-        """Digests of the clips that were not answered yet."""
-        return [digest for digest in self.given if digest not in self.found]
-
-    def entries(self) -> list[Entry]:
-        """The clips that were answered, or could not be."""
-        return [
-            Entry(digest, clip, self.found[digest])
-            for digest, clip in self.given.items()
-            if digest in self.found
-        ]
-
-
-def n_named(prediction: Prediction) -> int:
-    """How many different emotions the models find likeliest, 1 to 3."""
-    return len({one.label for key, one in prediction.answers.items() if key in MODEL_KEYS})
-
-
-def divergence(prediction: Prediction) -> float:
-    """How far the percentages of the models lie apart, in bits: 0 if equal, at most log2(3).
-
-    The Jensen-Shannon divergence, each model counting alike (Lin 1991, doi 10.1109/18.61115).
-    """
-    rows = np.stack(
-        [one.probabilities for key, one in prediction.answers.items() if key in MODEL_KEYS]
-    )
-    apart = _entropy(rows.mean(axis=0)) - np.mean([_entropy(row) for row in rows])
-    return max(0.0, float(apart))
-
-
-def _entropy(shares: np.ndarray) -> float:
-    there = shares[shares > 0]
-    return float(-(there * np.log2(there)).sum())
-
-
-def arrange(entries: Sequence[Entry], view: TableFilter) -> list[Entry]:
-    """The entries that a view shows, in its order; those that could not be read come last."""
-    shown = [entry for entry in entries if _is_shown(entry, view)]
-    if view.order == "given":
+def filter_entries(entries: Sequence[Entry], table_filter: TableFilter) -> list[Entry]:
+    """Return the entries that a filter passes, in its order, those that were not read last."""
+    shown = [entry for entry in entries if _passes(entry, table_filter)]
+    if table_filter.order == UPLOADED:
         return shown
-    key = _ORDERED_BY[view.order]
-    return sorted(shown, key=lambda one: (isinstance(one.found, str), key(one), natural(one.name)))
-
-
-def tally(entries: Sequence[Entry]) -> Tally:
-    """How many of the entries are of each kind."""
-    read = [entry.found for entry in entries if not isinstance(entry.found, str)]
-    named = [n_named(one) for one in read]
-    return Tally(
-        answered=len(read),
-        named=(named.count(1), named.count(2), named.count(3)),
-        unsure=sum(one.answers[VOTE].unsure for one in read),
-        doubtful=sum(bool(one.speech_warnings) for one in read),
-        unread=len(entries) - len(read),
+    key = _SORT_KEYS[table_filter.order]
+    return sorted(
+        shown, key=lambda entry: (isinstance(entry.result, str), key(entry), natural(entry.name))
     )
 
 
 def natural(name: str) -> list[tuple[int, str]]:
-    """What names are ordered by: "clip 9" before "clip 10", capitals like small letters."""
+    """Return a sort key that puts "clip 9" before "clip 10" and ignores case."""
     parts = _DIGITS.split(name.casefold())
     return [(int(part), part) if part.isdecimal() else (-1, part) for part in parts]
 
 
-def _is_shown(entry: Entry, view: TableFilter) -> bool:
-    if view.name.casefold() not in "\n".join(entry.given.names).casefold():
+def _passes(entry: Entry, table_filter: TableFilter) -> bool:
+    if table_filter.name.casefold() not in "\n".join(entry.clip.names).casefold():
         return False
-    found = entry.found
-    if isinstance(found, str):
-        return view.show in (ALL, UNREAD) and view.vote == ANY
-    vote = found.answers[VOTE]
+    result = entry.result
+    if isinstance(result, str):
+        return table_filter.show in (ALL, UNREAD) and table_filter.vote == ANY
+    vote = result.answers[VOTE]
     is_kind = {
         ALL: True,
-        DISAGREEMENT: n_named(found) > 1,
+        DISAGREEMENT: agreement(result).n_emotions > 1,
         UNSURE: vote.unsure,
-        DOUBTFUL: bool(found.speech_warnings),
+        NON_SPEECH: bool(result.speech_warnings),
         UNREAD: False,
     }
-    return is_kind[view.show] and view.vote in (ANY, vote.label)
+    return is_kind[table_filter.show] and table_filter.vote in (ANY, vote.label)
 
 
-def _key(of: Callable[[Prediction], Any]) -> Callable[[Entry], Any]:
-    """What entries are ordered by; those without answers are equal."""
-    return lambda entry: () if isinstance(entry.found, str) else of(entry.found)
+def _sort_key(key: Callable[[Prediction], Any]) -> Callable[[Entry], Any]:
+    """Return a sort key of entries that is equal for all without answers."""
+    return lambda entry: () if isinstance(entry.result, str) else key(entry.result)
 
 
-_ORDERED_BY: dict[str, Callable[[Entry], Any]] = {
-    DISAGREEMENT: _key(lambda found: (-n_named(found), -divergence(found))),
+_SORT_KEYS: dict[str, Callable[[Entry], Any]] = {
+    DISAGREEMENT: _sort_key(lambda result: (-agreement(result).n_emotions, -divergence(result))),
     "name": lambda entry: natural(entry.name),
-    "length": _key(lambda found: -found.duration_s),
-    "vote": _key(lambda found: (INDEX[found.answers[VOTE].label], -found.answers[VOTE].confidence)),
-    "confidence": _key(lambda found: found.answers[VOTE].confidence),
+    "length": _sort_key(lambda result: -result.duration_s),
+    "vote": _sort_key(
+        lambda result: (INDEX[result.answers[VOTE].label], -result.answers[VOTE].confidence)
+    ),
+    "confidence": _sort_key(lambda result: result.answers[VOTE].confidence),
 }
-
-
-_COLLECTION = "comparison"
-
-
-def collection() -> Collection:
-    """The clips that are compared in this session; none at first."""
-    found: Collection = st.session_state.setdefault(_COLLECTION, Collection())
-    return found

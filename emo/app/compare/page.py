@@ -1,4 +1,4 @@
-"""The page *Compare clips*: several clips at once, a table of the answers, and two side by side."""
+"""The page *Compare clips*: a table of the answers to several clips, and two side by side."""
 
 import time
 from collections.abc import Sequence
@@ -8,20 +8,20 @@ from typing import Any
 
 import streamlit as st
 
-from emo.app import common, controls, current_clip, html, navigation, text, url
-from emo.app.compare import collection as compare_collection
-from emo.app.compare import pair, table
-from emo.app.compare import text as words
+from emo.app import common, controls, current_clip, html, navigation, url
+from emo.app import text as app_text
+from emo.app.compare import pair, table, text
 from emo.app.compare.collection import (
     ORDERS,
     SHOWS,
     VOTES,
     Entry,
-    Found,
-    Given,
+    Result,
     TableFilter,
-    arrange,
-    tally,
+    UploadedClip,
+    count_clips,
+    filter_entries,
+    session_clips,
 )
 from emo.app.serving import uploads
 from emo.audio import isolated
@@ -33,63 +33,66 @@ from emo.system import paths
 from emo.system.filenames import clean
 
 ORIGIN = "comparison"
-"""Where a clip comes from that was opened in full."""
+"""Origin of a clip that was opened from the comparison."""
 
 BATCH_S = 0.5
-"""So long clips are answered before the page shows what is there."""
+"""Time for which clips are answered before the page shows the results so far."""
 
 PAGE, ANALYSE = "pages/compare.py", "pages/analyse.py"
 
-_ROUND = "comparison-round"  # counts how often clips were removed; a new key empties the uploader
+_ROUND = "comparison-round"  # number of removals of clips; a new key empties the uploader
 _VISIT = "comparison-visit"
-_TICKS = "comparison-ticks"  # counts how often ticks were taken away; a new key empties the table's
+_TICKS = "comparison-ticks"  # number of removals of ticks; a new key empties the table's
 _IN_UPLOADER = "comparison-in-uploader"  # digest and name of each file there, by its id
 _LEFT_OUT = "comparison-left-out"
 _TICKED = "comparison-ticked"
 _OPTIONS: dict[str, tuple[str, ...]] = {"show": SHOWS, "vote": VOTES, "order": ORDERS}
 _FIELDS = (*_OPTIONS, "name")
-_USUAL = TableFilter()
+_DEFAULT = TableFilter()
 
 
 # --- Ways in -------------------------------------------------------------------------------------
 
 
 def show_ways_in() -> None:
-    """Nothing; a place for many files, and the samples for who has none at hand."""
-    listed = current_clip.list_samples(paths.SAMPLES_DIR)
-    samples = [sample for sample in listed if sample["emotion"] in LABELS]  # not the long one
+    """Show an uploader for several files, and a button that adds the samples."""
+    samples = [
+        sample
+        for sample in current_clip.list_samples(paths.SAMPLES_DIR)
+        if sample["emotion"] in LABELS  # not the long one
+    ]
     _begin_visit()
     with st.container(border=True, key="ways-in"):
         key = _uploader_key()
         files = st.file_uploader(
-            words.UPLOAD_LABEL,
+            text.UPLOAD_LABEL,
             accept_multiple_files=True,
             key=key,
             on_change=_take_files,
             args=(key,),
-            help=text.UPLOAD_HELP,
+            help=app_text.UPLOAD_HELP,
         )
-        if not files:  # the first visit, or back from another page, where the widget forgets
+        if not files:  # the first visit, or back from another page, which empties the widget
             st.session_state[_IN_UPLOADER] = {}
         with st.container(horizontal=True, vertical_alignment="center", key="comparison-more"):
             if samples:
                 st.button(
-                    words.SAMPLES_LABEL,
+                    text.SAMPLES_LABEL,
                     on_click=_take_samples,
                     args=(samples,),
-                    help=words.SAMPLES_HELP,
+                    help=text.SAMPLES_HELP,
                 )
-            st.caption(f"{words.LIMITS} {text.COURTESY}")
+            st.caption(f"{text.LIMITS} {app_text.COURTESY}")
     left_out = st.session_state.get(_LEFT_OUT)
     if left_out:
-        st.warning(common.escape_markdown(words.left_out(left_out)))
+        st.warning(common.escape_markdown(text.left_out(left_out)))
 
 
 def _begin_visit() -> None:
     """Begin with an empty uploader each time that the page is opened.
 
-    The browser forgets the files of a page that was left, but may send them once more: an uploader
-    that was thought to hold them would drop their clips with the next file.
+    The browser drops the files of a page that was left, but may send them once more. If the
+    uploader still counted as holding them, their clips would be removed with the next file.
     """
     visit = navigation.visit_number()
     if st.session_state.get(_VISIT, visit) != visit:
@@ -102,73 +105,77 @@ def _uploader_key() -> str:
 
 
 def _take_files(key: str) -> None:
-    """Add what came into the widget, and drop what a person took out of it."""
-    collection = compare_collection.collection()
+    """Add the new files of the widget, and remove the clips of files that were taken out."""
+    collection = session_clips()
     before: dict[str, tuple[str, str]] = st.session_state.get(_IN_UPLOADER, {})
-    found = dict(collection.found)
+    results = dict(collection.results)
     files = {file.file_id: file for file in st.session_state.get(key) or ()}
     kept = {before[file_id] for file_id in files if file_id in before}
     for digest, name in set(before.values()) - kept:
-        collection.drop(digest, name)
-    there: dict[str, tuple[str, str]] = {}
+        collection.remove(digest, name)
+    after: dict[str, tuple[str, str]] = {}
     left_out: list[str] = []
     for file_id, file in files.items():
-        known, name = before.get(file_id), clean(file.name)
-        held = known[0] if known else collection.add(Given((name,), file.getvalue()))
-        if held is None:
-            left_out.append(name)
+        name = clean(file.name)
+        if file_id in before:
+            after[file_id] = (before[file_id][0], name)
+        elif added := collection.add(UploadedClip((name,), file.getvalue())):
+            after[file_id] = (added, name)
         else:
-            there[file_id] = (held, name)
-    # What went and came back keeps its answers.
-    collection.found |= {one: found[one] for one in found if one in collection.given}
-    st.session_state[_IN_UPLOADER] = there
+            left_out.append(name)
+    # A clip that was removed and added again keeps its result.
+    collection.results |= {
+        digest: result for digest, result in results.items() if digest in collection.clips
+    }
+    st.session_state[_IN_UPLOADER] = after
     st.session_state[_LEFT_OUT] = left_out
 
 
 def _take_samples(samples: Sequence[dict[str, Any]]) -> None:
-    clips = [current_clip.read_sample(sample) for sample in samples]
-    given = [Given((clip.name,), clip.data, is_sample=True, text=clip.transcript) for clip in clips]
-    st.session_state[_LEFT_OUT] = [
-        one.names[0] for one in given if compare_collection.collection().add(one) is None
-    ]
+    left_out: list[str] = []
+    for sample in samples:
+        clip = current_clip.read_sample(sample)
+        uploaded = UploadedClip((clip.name,), clip.data, is_sample=True, text=clip.transcript)
+        if session_clips().add(uploaded) is None:
+            left_out.append(clip.name)
+    st.session_state[_LEFT_OUT] = left_out
 
 
 # --- Answers -------------------------------------------------------------------------------------
 
 
 def show_progress() -> None:
-    """Nothing; says how many clips wait, and what was found in the others."""
-    collection = compare_collection.collection()
-    done, total = len(collection.found), len(collection.given)
+    """Show how many clips are pending, and a summary of the others."""
+    collection = session_clips()
+    done, total = len(collection.results), len(collection.clips)
     if done:
-        st.html(html.summary(words.summary(tally(collection.entries()))))
+        st.html(html.summary(text.summary(count_clips(collection.entries()))))
     if done < total:
-        st.progress(done / total, text=words.answered(done, total))
+        st.progress(done / total, text=text.answered(done, total))
 
 
 def answer_more() -> None:
-    """Nothing; answers clips that wait for a moment, then lets the page be drawn again."""
-    collection = compare_collection.collection()
-    waiting = collection.waiting()
-    if not waiting:
+    """Answer pending clips for a moment, then draw the page again."""
+    collection = session_clips()
+    pending = collection.pending()
+    if not pending:
         return
     stop_at = time.monotonic() + BATCH_S
-    for digest in waiting:
+    for digest in pending:
         try:
-            collection.found[digest] = _answer(collection.given[digest])
+            collection.results[digest] = _answer(collection.clips[digest])
         except ModelError as error:
-            common.LOG.error(
-                "%s", error
-            )  # it names folders of the server, which are not for the page
-            st.warning(text.NO_MODELS)
+            # The message names folders of the server, so it is not shown on the page.
+            common.LOG.error("%s", error)
+            st.warning(app_text.NO_MODELS)
             return
         if time.monotonic() > stop_at:
             break
     st.rerun()
 
 
-def _answer(clip: Given) -> Found:
-    """The answers to a clip, or why there are none; what is decoded for them is not kept."""
+def _answer(clip: UploadedClip) -> Result:
+    """Return the answers to a clip, or why there are none; its decoded sound is not kept."""
     try:
         with common.task_slot("compare", memory.DECODE_BYTES):
             return common.predict_in_slot(
@@ -180,76 +187,77 @@ def _answer(clip: Given) -> Found:
         raise
     except Exception:
         common.LOG.exception("a clip of a comparison failed")
-        return text.UNEXPECTED
+        return app_text.UNEXPECTED
 
 
 # --- Which clips, and in which order -------------------------------------------------------------
 
 
-def choose_view() -> TableFilter:
-    """Which clips a person wants to see; it stands in the address, and is kept for the session."""
-    _follow_address()
+def choose_filter() -> TableFilter:
+    """Draw the filter of the table and return it; the URL and the session keep it."""
+    _read_url()
     with st.container(key="comparison-view-bar"):
         shows, votes, orders, names = st.columns([6, 2, 3, 2], gap="small")
-        _choose(shows, "segmented_control", "show", words.SHOW_LABEL, words.SHOW_NAMES)
-        _choose(votes, "selectbox", "vote", words.VOTE_LABEL, words.VOTE_NAMES)
-        _choose(orders, "selectbox", "order", words.ORDER_LABEL, words.ORDER_NAMES)
+        _choose(shows, "segmented_control", "show", text.SHOW_LABEL, text.SHOW_NAMES)
+        _choose(votes, "selectbox", "vote", text.VOTE_LABEL, text.VOTE_NAMES)
+        _choose(orders, "selectbox", "order", text.ORDER_LABEL, text.ORDER_NAMES)
         key = _key("name")
         names.text_input(
-            words.NAME_LABEL,
-            value=controls.value_of(key, _USUAL.name),
+            text.NAME_LABEL,
+            value=controls.value_of(key, _DEFAULT.name),
             key=key,
             persist_state="session",
         )
-    view = TableFilter(
-        **{one: controls.value_of(_key(one), getattr(_USUAL, one)) for one in _FIELDS}
+    table_filter = TableFilter(
+        **{name: controls.value_of(_key(name), getattr(_DEFAULT, name)) for name in _FIELDS}
     )
-    _put_into_address(view)
-    return view
+    _write_url(table_filter)
+    return table_filter
 
 
-def _choose(column: Any, kind: str, one: str, label: str, names: dict[str, str]) -> None:
-    key, options = _key(one), _OPTIONS[one]
-    value = controls.value_of(key, getattr(_USUAL, one), options)
-    how: dict[str, Any] = {"index": options.index(value)}
-    if kind == "segmented_control":
-        how = {"default": value, "wrap": True, "required": True}
-    getattr(column, kind)(
+def _choose(column: Any, widget: str, name: str, label: str, options: dict[str, str]) -> None:
+    key, values = _key(name), _OPTIONS[name]
+    value = controls.value_of(key, getattr(_DEFAULT, name), values)
+    default: dict[str, Any] = {"index": values.index(value)}
+    if widget == "segmented_control":
+        default = {"default": value, "wrap": True, "required": True}
+    getattr(column, widget)(
         label,
-        options,
+        values,
         key=key,
-        format_func=names.__getitem__,
+        format_func=options.__getitem__,
         persist_state="session",
-        **how,
+        **default,
     )
 
 
-def _follow_address() -> None:
-    """Set the widgets to what the address asks for when the page is opened."""
+def _read_url() -> None:
+    """Set the widgets to the values in the URL when the page is opened."""
     if not url.is_opened("comparison"):
         return
-    for field in _FIELDS:
-        value = st.query_params.get(field)
-        if value is not None and value in _OPTIONS.get(field, (value,)):
-            st.session_state[_key(field)] = value
+    for name in _FIELDS:
+        value = st.query_params.get(name)
+        if value is not None and value in _OPTIONS.get(name, (value,)):
+            st.session_state[_key(name)] = value
 
 
-def _put_into_address(view: TableFilter) -> None:
-    defaults = asdict(_USUAL)
-    url.write({name: value for name, value in asdict(view).items() if value != defaults[name]})
+def _write_url(table_filter: TableFilter) -> None:
+    defaults = asdict(_DEFAULT)
+    values = asdict(table_filter).items()
+    url.write({name: value for name, value in values if value != defaults[name]})
 
 
-def _key(one: str) -> str:
-    return f"comparison-{one}"
+def _key(name: str) -> str:
+    return f"comparison-{name}"
 
 
 def _show_all() -> None:
-    for one in ("show", "vote", "name"):
-        st.session_state[_key(one)] = getattr(_USUAL, one)
+    for name in ("show", "vote", "name"):
+        st.session_state[_key(name)] = getattr(_DEFAULT, name)
 
 
-def _take_order() -> None:
-    order = table.asked_order(st.session_state.get(_TICKS, 0))
+def _set_order() -> None:
+    order = table.clicked_order(st.session_state.get(_TICKS, 0))
     if order in ORDERS:
         st.session_state[_key("order")] = order
 
@@ -257,33 +265,33 @@ def _take_order() -> None:
 # --- The table, and two side by side -------------------------------------------------------------
 
 
-def show_table(view: TableFilter) -> None:
-    """Nothing; the clips that a view shows, with what can be done with them."""
-    entries = arrange(compare_collection.collection().entries(), view)
-    picked = table.Picked(_ticked(), None)
+def show_table(table_filter: TableFilter) -> None:
+    """Show the clips that a filter passes, and the buttons under their table."""
+    entries = filter_entries(session_clips().entries(), table_filter)
+    selection = table.TableSelection(_ticked(), None)
     if entries:
-        picked = table.show_clips(
-            entries, view.order, _ticked(), st.session_state.get(_TICKS, 0), _take_order
+        selection = table.show_clips(
+            entries, table_filter.order, _ticked(), st.session_state.get(_TICKS, 0), _set_order
         )
-        st.caption(words.TABLE_NOTE)
-    elif compare_collection.collection().found:
-        st.text(words.NOTHING_SHOWN)
-        st.button(words.SHOW_ALL_LABEL, on_click=_show_all)
-    st.session_state[_TICKED] = picked.ticked
-    if picked.opened is not None:
-        _open(picked.opened)
-    _show_deeds(entries)
+        st.caption(text.TABLE_NOTE)
+    elif session_clips().results:
+        st.text(text.NOTHING_SHOWN)
+        st.button(text.SHOW_ALL_LABEL, on_click=_show_all)
+    st.session_state[_TICKED] = selection.ticked
+    if selection.opened is not None:
+        _open(selection.opened)
+    _show_buttons(entries)
 
 
 def _ticked() -> tuple[str, ...]:
-    """Digests of the clips that are ticked and still there."""
-    there = compare_collection.collection().found
-    return tuple(one for one in st.session_state.get(_TICKED, ()) if one in there)
+    """Return the digests of the clips that are ticked and not removed."""
+    results = session_clips().results
+    return tuple(digest for digest in st.session_state.get(_TICKED, ()) if digest in results)
 
 
 def _open(digest: str) -> None:
     """Go to the page that shows a clip in full."""
-    clip = compare_collection.collection().given.get(digest)
+    clip = session_clips().clips.get(digest)
     if clip is None:
         return
     origin = current_clip.SAMPLE if clip.is_sample else ORIGIN
@@ -291,50 +299,51 @@ def _open(digest: str) -> None:
     st.switch_page(ANALYSE)
 
 
-def _show_deeds(entries: Sequence[Entry]) -> None:
-    with st.container(horizontal=True, vertical_alignment="center", key="comparison-deeds"):
+def _show_buttons(entries: Sequence[Entry]) -> None:
+    with st.container(horizontal=True, vertical_alignment="center", key="comparison-buttons"):
         st.download_button(
-            words.CSV_LABEL,
-            partial(as_csv, entries),  # made when it is asked for: rows come by and by
+            text.CSV_LABEL,
+            partial(as_csv, entries),  # written on demand, because rows are still being added
             "emo-comparison.csv",
             "text/csv",
             on_click="ignore",
             icon=":material/download:",
-            help=words.CSV_HELP,
+            help=text.CSV_HELP,
             disabled=not entries,
         )
         if _ticked():
-            st.button(words.REMOVE_LABEL, on_click=_remove)
-            st.button(words.UNTICK_LABEL, on_click=_untick)
-        st.button(words.FORGET_LABEL, on_click=_forget, type="tertiary", help=words.FORGET_HELP)
+            st.button(text.REMOVE_TICKED_LABEL, on_click=_remove_ticked)
+            st.button(text.UNTICK_LABEL, on_click=_untick)
+        st.button(
+            text.REMOVE_ALL_LABEL, on_click=_remove_all, type="tertiary", help=text.REMOVE_ALL_HELP
+        )
 
 
 def as_csv(entries: Sequence[Entry]) -> str:
-    """The answers as `python -m emo predict --format csv` prints them, every name with its own."""
-    rows = [(name, entry.found) for entry in entries for name in entry.given.names]
+    """Return the answers as ``emo predict --format csv`` prints them, with rows for every name."""
+    rows = [(name, entry.result) for entry in entries for name in entry.clip.names]
     return export.written(export.write_csv, rows)
 
 
-def _remove() -> None:
-    _drop(_ticked())
-    _begin_anew()
+def _remove_ticked() -> None:
+    _remove(_ticked())
 
 
-def _forget() -> None:
-    _drop(list(compare_collection.collection().given))
+def _remove_all() -> None:
+    _remove(list(session_clips().clips))
     pair.draw.clear()
-    _begin_anew()
 
 
-def _drop(digests: Sequence[str]) -> None:
-    given = compare_collection.collection().given
-    uploads.release_uploads(given[digest].data for digest in digests if digest in given)
+def _remove(digests: Sequence[str]) -> None:
+    collection = session_clips()
+    uploads.release_uploads(collection.clips[digest].data for digest in digests)
     for digest in digests:
-        compare_collection.collection().drop(digest)
+        collection.remove(digest)
+    _empty_uploader()
 
 
-def _begin_anew() -> None:
-    """Empty the uploader, whose files need not be the clips that are left."""
+def _empty_uploader() -> None:
+    """Empty the uploader, whose files may differ from the clips that are left."""
     files = st.session_state.get(_uploader_key()) or ()
     uploads.release_uploads(file.getvalue() for file in files)
     st.session_state[_LEFT_OUT] = []
@@ -348,27 +357,27 @@ def _untick() -> None:
 
 
 def show_pair() -> None:
-    """Nothing; the two clips that are ticked side by side, or how to get there."""
-    by_digest = {entry.digest: entry for entry in compare_collection.collection().entries()}
+    """Show the two ticked clips side by side, or a hint on how to get there."""
+    by_digest = {entry.digest: entry for entry in session_clips().entries()}
     ticked = [by_digest[digest] for digest in _ticked()]
-    read = [(one, one.found) for one in ticked if not isinstance(one.found, str)]
+    read = [(entry, entry.result) for entry in ticked if not isinstance(entry.result, str)]
     if len(ticked) == 2 and len(read) == 2:
         pair.show_pair((read[0], read[1]))
         return
     if len(by_digest) < 2:
         return
     if len(ticked) > 2:
-        st.caption(words.ticked([one.name for one in ticked]))
+        st.caption(text.ticked([entry.name for entry in ticked]))
     elif len(read) < len(ticked):
-        st.caption(words.UNREADABLE)
+        st.caption(text.UNREADABLE)
     else:
-        st.caption(words.TICK_ANOTHER if ticked else words.TICK_TWO)
+        st.caption(text.TICK_ANOTHER if ticked else text.TICK_TWO)
 
 
 # --- On the page of one clip ---------------------------------------------------------------------
 
 
 def show_way_back(source: current_clip.ClipSource) -> None:
-    """Nothing; on the page of one clip, a link to the others if it is one of several."""
-    if compare_collection.collection().holds(source.data):
-        st.page_link(PAGE, label=words.BACK_LABEL, icon=":material/arrow_back:")
+    """Show a link back to the comparison on the page of a clip that is part of it."""
+    if session_clips().contains(source.data):
+        st.page_link(PAGE, label=text.BACK_LABEL, icon=":material/arrow_back:")

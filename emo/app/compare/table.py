@@ -1,4 +1,4 @@
-"""The table of clips: one component with a row for each, to tick, to open, and to order."""
+"""The table of clips: a component with a row for each, to tick, to open, and to order."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -8,9 +8,10 @@ import streamlit as st
 
 from emo import formatting
 from emo.app import theme
-from emo.app.compare import text as words
-from emo.app.compare.collection import DISAGREEMENT, Entry, n_named
+from emo.app.compare import text
+from emo.app.compare.collection import DISAGREEMENT, Entry, agreement
 from emo.app.components import component
+from emo.app.text import SHORT_NAMES
 from emo.app.theme import EMOTION_COLOURS
 from emo.inference.predictor import MODEL_KEYS, Answer, Prediction
 from emo.labels import LABELS
@@ -19,12 +20,12 @@ from emo.system.filenames import clean
 KEY = "comparison-table"
 
 _ORDER_OF = {"name": "name", "length": "length", "vote": "vote", "agreement": DISAGREEMENT}
-_FALLING = ("length",)
+_DESCENDING = ("length",)
 
 
 @dataclass(frozen=True)
-class Picked:
-    """What a person did in the table: the clips that are ticked, and one to open, by digest."""
+class TableSelection:
+    """Digests of the clips that are ticked, and of the one to open, if any."""
 
     ticked: tuple[str, ...]
     opened: str | None
@@ -35,98 +36,97 @@ def show_clips(
     order: str,
     ticked: Sequence[str],
     n_rounds: int,
-    take_order: Callable[[], None],
-) -> Picked:
-    """What is ticked and what is to be opened in a table of the entries.
+    on_order: Callable[[], None],
+) -> TableSelection:
+    """Draw a table of the entries and return what the visitor selected in it.
 
     Parameters
     ----------
     order
-        The one that the entries are in.
+        The present order of the entries.
     ticked
         Digests that are ticked at first, and again when ``n_rounds`` has changed.
-    take_order
-        Called when a person asks for another order; :func:`asked_order` then has it.
+    on_order
+        Called when the visitor clicks another order, which :func:`clicked_order` then returns.
     """
     result = component("clips")(
         key=_key(n_rounds),
         data=[
             {
                 "rows": [row(entry) for entry in entries],
-                "columns": [_column(key) for key in words.COLUMNS],
+                "columns": [_column(key) for key in text.COLUMNS],
                 "order": order,
                 "ticked": list(ticked),
                 "round": n_rounds,
-                "signs": {
-                    label: [*EMOTION_COLOURS[label], theme.mask_css(label)] for label in LABELS
-                },
-                "words": words.TABLE,
+                "signs": {label: [*EMOTION_COLOURS[label], theme.mask_css(label)] for label in LABELS},
+                "words": text.TABLE,
             }
         ],
         on_ticked_change=lambda: None,
         on_open_change=lambda: None,
-        on_order_change=take_order,
+        on_order_change=on_order,
     )
-    found = result.get("ticked")
-    return Picked(tuple(_texts(ticked if found is None else found)), _text(result.get("open")))
+    digests = result.get("ticked")
+    return TableSelection(
+        tuple(_strings(ticked if digests is None else digests)), _string(result.get("open"))
+    )
 
 
-def asked_order(n_rounds: int) -> str | None:
-    """The order that was asked for in the table, where it was just now."""
+def clicked_order(n_rounds: int) -> str | None:
+    """Return the order that the visitor just clicked in the table; None if none."""
     state = st.session_state.get(_key(n_rounds))
-    return _text(state.get("order")) if state else None
+    return _string(state.get("order")) if state else None
 
 
 def _key(n_rounds: int) -> str:
     return f"{KEY}-{n_rounds}"
 
 
-def _text(value: Any) -> str | None:
+def _string(value: Any) -> str | None:
     return clean(value) if isinstance(value, str) else None
 
 
-def _texts(values: Any) -> list[str]:
+def _strings(values: Any) -> list[str]:
     return [clean(value) for value in values if isinstance(value, str)] if values else []
 
 
 def _column(key: str) -> dict[str, Any]:
-    column: dict[str, Any] = {"key": key, "title": words.COLUMNS[key]}
+    column: dict[str, Any] = {
+        "key": key,
+        "title": text.COLUMNS[key],
+        "is_answer": key in SHORT_NAMES,
+        "is_model": key in MODEL_KEYS,
+    }
     if key in _ORDER_OF:
         order = _ORDER_OF[key]
         column |= {
             "order": order,
-            "order_name": words.ORDER_NAMES[order],
-            "falls": key in _FALLING,
+            "order_name": text.ORDER_NAMES[order],
+            "falls": key in _DESCENDING,
         }
     return column
 
 
 def row(entry: Entry) -> dict[str, Any]:
-    """What the table shows of a clip, as plain values."""
-    first, *others = entry.given.names
-    notes = [words.SYNTHETIC] if entry.given.is_sample else []
-    notes += [words.copies(others)] if others else []
-    shown: dict[str, Any] = {"id": entry.digest, "name": first}
-    found = entry.found
-    if isinstance(found, str):
-        return shown | {"error": True, "notes": [*notes, found]}
-    notes += [*(concern.sentence for concern in found.speech_warnings), *found.warnings]
-    return shown | {"notes": notes} | _answered(found)
+    """Return the row of a clip as plain values."""
+    first, *copies = entry.clip.names
+    notes = [text.SYNTHETIC] if entry.clip.is_sample else []
+    notes += [text.copies(copies)] if copies else []
+    cells: dict[str, Any] = {"id": entry.digest, "name": first}
+    result = entry.result
+    if isinstance(result, str):
+        return cells | {"error": True, "notes": [*notes, result]}
+    notes += [*(warning.sentence for warning in result.speech_warnings), *result.warnings]
+    return cells | {"notes": notes} | _answers(result)
 
 
-def _answered(found: Prediction) -> dict[str, Any]:
+def _answers(result: Prediction) -> dict[str, Any]:
     return {
-        "doubtful": bool(found.speech_warnings),
-        "length": formatting.seconds(found.duration_s),
-        "answers": {key: _cell(answer) for key, answer in found.answers.items()},
-        "agreement": _agreement(found),
+        "non_speech": bool(result.speech_warnings),
+        "length": formatting.seconds(result.duration_s),
+        "answers": {key: _cell(answer) for key, answer in result.answers.items()},
+        "agreement": text.agreement(agreement(result)),
     }
-
-
-def _agreement(found: Prediction) -> str:
-    n_models = sum(key in MODEL_KEYS for key in found.answers)
-    said = {3: words.AGREEMENTS, 2: words.AGREEMENTS_OF_TWO}.get(n_models, {})
-    return said.get(n_named(found), words.NO_AGREEMENT)
 
 
 def _cell(answer: Answer) -> dict[str, Any]:
@@ -134,6 +134,6 @@ def _cell(answer: Answer) -> dict[str, Any]:
         "label": answer.label,
         "text": f"{answer.label}?" if answer.unsure else answer.label,
         "share": formatting.percent(answer.confidence),
-        "note": words.unsure(answer) if len(answer.named) > 1 else "",
+        "note": text.unsure(answer) if len(answer.named) > 1 else "",
         "unsure": answer.unsure,
     }

@@ -2,7 +2,7 @@
 // Sends back what is ticked (kept), and which clip or which order was asked for (once).
 
 const tables = new WeakMap();
-const ANSWERS = ["vote", "tree", "cnn", "mlp"];
+const MODELS_A_ROW = 3; // of a card, where the table has no room
 
 export default function ({ data: [data], parentElement, setStateValue, setTriggerValue }) {
   let table = tables.get(parentElement);
@@ -77,8 +77,10 @@ class Table {
       }
       return cell;
     });
-    for (const cell of [first, ...cells]) cell.setAttribute("role", "columnheader");
-    cell.setAttribute("scope", "col");
+    for (const cell of [first, ...cells]) {
+      cell.setAttribute("role", "columnheader");
+      cell.setAttribute("scope", "col");
+    }
     old.replaceChildren(first, ...cells);
     if (focused) old.querySelector(`[data-order="${focused}"]`)?.focus();
   }
@@ -87,16 +89,17 @@ class Table {
     const key = JSON.stringify(row);
     const known = this.rows.get(row.id);
     if (known?.key === key) return known.element;
-    const element = make("tr", row.error ? "unread" : `opens${row.doubtful ? " doubtful" : ""}`);
+    const element = make(
+      "tr",
+      row.error ? "unread" : `opens${row.non_speech ? " non-speech" : ""}`,
+    );
     element.dataset.id = row.id;
     element.setAttribute("role", "row");
     element.append(this.tick(row), this.name(row));
     if (!row.error) {
       element.append(
         make("td", "length", row.length),
-        ...ANSWERS.map((one) =>
-          row.answers[one] ? this.answer(one, row.answers[one]) : make("td", one, "–"),
-        ),
+        ...this.answers(row.answers),
         make("td", "agreement", row.agreement),
       );
       element.onclick = (event) => {
@@ -147,16 +150,34 @@ class Table {
     return cell;
   }
 
-  answer(key, { label, text, share, note, unsure }) {
-    const cell = make("td", `answer ${key}${unsure ? " unsure" : ""}`);
-    cell.dataset.title = this.columns.find((column) => column.key === key).title;
+  // A cell for each column of answers; one without an answer has a dash.
+  answers(answers) {
+    let place = 0;
+    return this.columns
+      .filter((column) => column.is_answer)
+      .map((column) => {
+        const { key } = column;
+        const cell = answers[key] ? this.answer(column, answers[key]) : make("td", "answer", "–");
+        cell.classList.add(column.is_model ? "model" : key);
+        if (column.is_model) {
+          cell.dataset.title = column.title;
+          cell.style.setProperty("--column", 2 + (place % MODELS_A_ROW));
+          cell.style.setProperty("--row", 3 + Math.floor(place / MODELS_A_ROW));
+          place += 1;
+        }
+        return cell;
+      });
+  }
+
+  answer(column, { label, text, share, note, unsure }) {
+    const cell = make("td", `answer${unsure ? " unsure" : ""}`);
     const sign = make("span", "sign");
     const [light, dark, shape] = this.signs[label];
     sign.style.setProperty("--colour", `light-dark(${light}, ${dark})`);
     sign.style.setProperty("--shape", shape);
     cell.append(sign, make("b", "", text), " ", make("span", "share", share));
-    if (note && key === "vote") cell.append(make("small", "", note));
-    else if (note) cell.title = note;
+    if (note && column.is_model) cell.title = note;
+    else if (note) cell.append(make("small", "", note));
     return cell;
   }
 

@@ -248,7 +248,12 @@ def show_files() -> None:
                 on_click="ignore",
                 icon=":material/download:",
             )
-            st.button(words.FORGET_LABEL, on_click=_forget, type="tertiary", help=words.FORGET_HELP)
+            st.button(
+                words.REMOVE_ALL_LABEL,
+                on_click=_forget,
+                type="tertiary",
+                help=words.REMOVE_ALL_HELP,
+            )
     key = _key("file")
     st.file_uploader(
         words.LOAD_LABEL,

@@ -46,8 +46,8 @@ FILE_NOTE = (
 )
 SAVE_LABEL = "Save as a file"
 LOAD_LABEL = "Load a saved file"
-FORGET_LABEL = "Forget all clips"
-FORGET_HELP = "Removes every clip of this page, and the answer Yours, from this session."
+REMOVE_ALL_LABEL = "Remove all clips"
+REMOVE_ALL_HELP = "Removes every clip of this page, and the answer Yours, from this session."
 UNEXPECTED = (
     "Something inside Emo failed on this file; the log of the server says what. Try another one."
 )
