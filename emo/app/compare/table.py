@@ -58,7 +58,9 @@ def show_clips(
                 "order": order,
                 "ticked": list(ticked),
                 "round": n_rounds,
-                "signs": {label: [*EMOTION_COLOURS[label], theme.mask_css(label)] for label in LABELS},
+                "signs": {
+                    label: [*EMOTION_COLOURS[label], theme.mask_css(label)] for label in LABELS
+                },
                 "words": text.TABLE,
             }
         ],
