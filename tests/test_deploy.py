@@ -38,7 +38,7 @@ def last_stage() -> list[tuple[str, str]]:
     return steps[first:]
 
 
-def copied() -> list[tuple[list[str], str]]:
+def copy_steps() -> list[tuple[list[str], str]]:
     """Return sources and target of each copy from the checkout into the image."""
     rows = [args.split() for name, args in last_stage() if name == "COPY" and "--from" not in args]
     return [(sources, target) for *sources, target in rows]
@@ -56,11 +56,11 @@ def environment() -> dict[str, str]:
 # --- The image -----------------------------------------------------------------------------------
 
 
-def test_every_instruction_is_one_that_docker_knows() -> None:
+def test_dockerfile_has_known_instructions_only() -> None:
     assert {name for name, _ in instructions()} <= KNOWN
 
 
-def test_images_are_pinned_to_a_version_and_packages_to_their_hashes() -> None:
+def test_dockerfile_pins_its_image_and_packages() -> None:
     images = [args.split()[0] for name, args in instructions() if name == "FROM"]
     assert len(set(images)) == 1
     assert re.fullmatch(r"python:3\.1[123]-slim-\w+", images[0])
@@ -69,7 +69,7 @@ def test_images_are_pinned_to_a_version_and_packages_to_their_hashes() -> None:
     assert not re.search(r"\b(curl|wget|sudo|apt-get)\b", runs)
 
 
-def test_the_app_is_not_run_as_root_and_its_process_gets_the_signal() -> None:
+def test_container_runs_without_root_and_gets_the_signal() -> None:
     steps = last_stage()
     users = [args for name, args in steps if name == "USER"]
     assert users
@@ -77,26 +77,26 @@ def test_the_app_is_not_run_as_root_and_its_process_gets_the_signal() -> None:
     order = [name for name, _ in steps]
     assert order.index("USER") > max(i for i, name in enumerate(order) if name == "RUN")
     command = dict(steps)["CMD"]
-    assert command.startswith("[")  # without a shell, which would keep SIGTERM to itself
+    assert command.startswith("[")  # without a shell, which would not pass SIGTERM on
     assert dict(steps)["STOPSIGNAL"] == "SIGTERM"
     assert "/_stcore/health" in dict(steps)["HEALTHCHECK"]
 
 
-def test_what_is_copied_is_there_and_let_through_to_the_builder() -> None:
-    let_through = [
+def test_copied_files_exist_and_are_in_the_build_context() -> None:
+    in_context = [
         row[1:]
         for row in (ROOT / ".dockerignore").read_text(encoding="utf-8").splitlines()
         if row.startswith("!")
     ]
-    for sources, _ in [*copied(), (["requirements-app.txt"], ".")]:
+    for sources, _ in [*copy_steps(), (["requirements-app.txt"], ".")]:
         for source in sources:
             assert (ROOT / source).exists()
-            assert source in let_through
+            assert source in in_context
 
 
-def test_what_is_copied_is_enough_to_serve_an_answer(tmp_path) -> None:
+def test_copied_files_suffice_to_serve_an_answer(tmp_path) -> None:
     """Do the steps of the image by hand: its files in a clean folder, its settings, its check."""
-    for sources, target in copied():
+    for sources, target in copy_steps():
         for source in sources:
             place = tmp_path / "app" / target
             if (ROOT / source).is_dir():
@@ -134,7 +134,7 @@ def compose() -> Any:
 
 
 @pytest.mark.parametrize("name", ["app", "proxy"])
-def test_services_are_confined(name) -> None:
+def test_compose_services_are_restricted(name) -> None:
     service = compose()["services"][name]
     assert service["read_only"] is True
     assert service["cap_drop"] == ["ALL"]
@@ -145,7 +145,7 @@ def test_services_are_confined(name) -> None:
     assert "privileged" not in service
 
 
-def test_the_app_is_reached_through_the_proxy_alone() -> None:
+def test_compose_exposes_the_proxy_only() -> None:
     services, networks = compose()["services"], compose()["networks"]
     assert "ports" not in services["app"]
     assert services["app"]["networks"] == ["inside"]
@@ -161,17 +161,17 @@ def test_the_app_is_reached_through_the_proxy_alone() -> None:
         )
 
 
-def test_the_proxy_takes_what_the_app_takes_and_waits_as_long() -> None:
+def test_proxy_has_the_limits_of_the_app() -> None:
     text = (DEPLOY / "Caddyfile").read_text(encoding="utf-8")
     assert text.count("{") == text.count("}")
     assert f"max_size {limits.MAX_BYTES // 2**20 + 1}MB" in text
     body_s = re.search(r"read_body (\d+)s", text)
     assert body_s
     assert int(body_s[1]) > MAX_UPLOAD_S
-    assert "trusted_proxies" not in text  # so what a visitor says of their address is not believed
+    assert "trusted_proxies" not in text  # a header of a visitor must not set the address
 
 
-def test_the_proxys_settings_are_valid(tmp_path) -> None:
+def test_caddyfile_is_valid(tmp_path) -> None:
     caddy = shutil.which("caddy")
     if caddy is None:
         pytest.skip("Caddy is not installed here")
@@ -185,7 +185,7 @@ def test_the_proxys_settings_are_valid(tmp_path) -> None:
 # --- The service ---------------------------------------------------------------------------------
 
 
-def test_systemd_finds_no_fault_with_the_service(tmp_path) -> None:
+def test_systemd_accepts_the_service(tmp_path) -> None:
     tool = shutil.which("systemd-analyze")
     if tool is None:
         pytest.skip("systemd-analyze is not installed here")
@@ -201,7 +201,7 @@ def test_systemd_finds_no_fault_with_the_service(tmp_path) -> None:
     assert int(stop_s[1]) > Settings().shutdown_grace_s
 
 
-def test_every_setting_of_the_server_is_in_the_guide_with_its_default() -> None:
+def test_guide_lists_every_setting_with_its_default() -> None:
     guide = (ROOT / "docs" / "deploy.md").read_text(encoding="utf-8")
     for name, value in vars(Settings()).items():
         assert re.search(rf"`EMO_{name.upper()}` \| {value:g} \|", guide), name

@@ -1,4 +1,4 @@
-"""What `docs/security.md` promises where no other test proves it; its tests are there."""
+"""Promises of `docs/security.md` that no other test proves, and the tests that it names."""
 
 import ast
 import http.server
@@ -20,7 +20,7 @@ ROOT = Path(__file__).resolve().parent.parent
 NAMED = re.compile(r"`(tests/[\w/]+\.py)::(test_\w+)`")
 
 
-def test_every_test_that_the_page_names_is_there() -> None:
+def test_named_tests_exist() -> None:
     named = NAMED.findall((ROOT / "docs" / "security.md").read_text(encoding="utf-8"))
     assert len(named) > 30
     for path, name in named:
@@ -38,8 +38,8 @@ def test_every_requirement_of_the_chapter_has_a_row() -> None:
         assert NAMED.search(row) or "does not apply" in row, row
 
 
-def downloads() -> Iterator[ast.expr]:
-    """The argument that names the file of every download that a page offers."""
+def download_names() -> Iterator[ast.expr]:
+    """Yield the file name argument of every download button."""
     for path in sorted((ROOT / "emo" / "app").rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Call) and getattr(node.func, "attr", "") == "download_button":
@@ -47,11 +47,11 @@ def downloads() -> Iterator[ast.expr]:
                 yield named["file_name"] if "file_name" in named else node.args[2]
 
 
-def test_names_of_downloads_are_the_servers_own() -> None:
-    """They are written in the code, but for parts that come from tables in it."""
-    found = list(downloads())
-    assert len(found) >= 4
-    for name in found:
+def test_download_names_contain_no_user_input() -> None:
+    """The names are constants or come from tables in the code."""
+    names = list(download_names())
+    assert len(names) >= 4
+    for name in names:
         used = {node.id for node in ast.walk(name) if isinstance(node, ast.Name)}
         used |= {node.attr for node in ast.walk(name) if isinstance(node, ast.Attribute)}
         assert not used & {"source", "given", "upload", "names", "entry", "clip"}, ast.unparse(name)
@@ -61,18 +61,15 @@ def config() -> Any:
     return tomllib.loads((ROOT / ".streamlit" / "config.toml").read_text(encoding="utf-8"))
 
 
-def test_the_browser_is_told_no_details_of_errors() -> None:
+def test_streamlit_shows_and_writes_no_details_of_errors() -> None:
     assert config()["client"]["showErrorDetails"] == "none"
-
-
-def test_no_other_way_of_writing_errors_is_on() -> None:
     assert config()["logger"]["enableRich"] is False
 
 
-def test_requests_from_other_sites_are_refused_and_messages_are_bounded() -> None:
+def test_streamlit_rejects_foreign_requests_and_large_messages() -> None:
     server = config()["server"]
     assert server["enableXsrfProtection"] is True
-    assert server["enableCORS"] is True  # that is: Streamlit's protection against other origins
+    assert server["enableCORS"] is True  # Streamlit's name for its check of origins
     assert server["maxMessageSize"] <= 64
     assert server["maxWidgetStateSize"] <= 4
     assert 0 < server["disconnectedSessionTTL"] <= 60

@@ -1,4 +1,4 @@
-"""What sessions keep of their clips: within limits, and never what is another's."""
+"""The cache of decoded clips: limited in size, and separate for each session."""
 
 import gc
 import weakref
@@ -29,7 +29,7 @@ def world() -> World:
     return World()
 
 
-def test_get_returns_what_was_put_to_its_owner_alone(world: World) -> None:
+def test_get_returns_values_to_their_owner_only(world: World) -> None:
     world.cache.put(1, "clip", "a", "sound", 10)
     assert world.cache.get(1, "clip", "a") == "sound"
     assert world.cache.get(2, "clip", "a") is None
@@ -37,18 +37,18 @@ def test_get_returns_what_was_put_to_its_owner_alone(world: World) -> None:
     assert world.cache.get(1, "clip", "b") is None
 
 
-def test_put_drops_the_least_recently_used_of_the_owner_first(world: World) -> None:
+def test_put_drops_the_least_recently_used_value_of_the_owner(world: World) -> None:
     cache = world.cache
     cache.put(2, "clip", "theirs", "x", 30)
     for name in "abc":
         cache.put(1, "clip", name, name, 20)
     assert cache.get(1, "clip", "a") == "a"
-    cache.put(1, "clip", "d", "d", 20)  # beyond the 60 of one owner
+    cache.put(1, "clip", "d", "d", 20)  # more than the 60 bytes of one owner
     assert [cache.get(1, "clip", name) for name in "abcd"] == ["a", None, "c", "d"]
     assert cache.get(2, "clip", "theirs") == "x"
 
 
-def test_all_owners_together_stay_within_the_limit(world: World) -> None:
+def test_put_limits_the_size_of_all_owners(world: World) -> None:
     for owner in range(50):
         world.cache.put(owner, "clip", "a", "x", 30)
         assert world.cache.size <= 100
@@ -56,21 +56,21 @@ def test_all_owners_together_stay_within_the_limit(world: World) -> None:
     assert world.cache.get(0, "clip", "a") is None
 
 
-def test_what_is_larger_than_the_limit_is_not_kept(world: World) -> None:
+def test_put_ignores_a_value_above_the_limit(world: World) -> None:
     world.cache.put(1, "clip", "a", "x", 10)
     world.cache.put(1, "clip", "b", "x", 61)
     assert world.cache.get(1, "clip", "b") is None
     assert world.cache.get(1, "clip", "a") == "x"
 
 
-def test_the_same_key_counts_once(world: World) -> None:
+def test_put_replaces_the_value_of_a_key(world: World) -> None:
     for _ in range(5):
         world.cache.put(1, "clip", "a", "x", 40, "s")
     assert world.cache.size == world.cache.size_of("s") == 40
     assert world.cache.size_of("other") == 0
 
 
-def test_large_values_go_a_while_after_their_last_use() -> None:
+def test_large_values_expire_after_their_last_use() -> None:
     now_s = 0.0
     cache = Cache(clock=lambda: now_s)
     cache.put(1, "clip", "long", "x", LARGE_BYTES + 1)
@@ -86,7 +86,7 @@ def test_large_values_go_a_while_after_their_last_use() -> None:
     assert cache.get(1, "clip", "short") == "x"
 
 
-def test_drop_takes_one_kind_or_all_of_one_owner(world: World) -> None:
+def test_drop_removes_one_kind_or_all_kinds_of_an_owner(world: World) -> None:
     for owner in (1, 2):
         for kind in ("clip", "block"):
             world.cache.put(owner, kind, "a", "x", 5)
@@ -99,7 +99,7 @@ def test_drop_takes_one_kind_or_all_of_one_owner(world: World) -> None:
     assert world.cache.size == 0
 
 
-def test_none_is_refused(world: World) -> None:
+def test_put_rejects_none(world: World) -> None:
     with pytest.raises(EmoError):
         world.cache.put(1, "clip", "a", None, 1)
 
@@ -115,7 +115,7 @@ def session(monkeypatch: pytest.MonkeyPatch) -> dict[str, object]:
     return state
 
 
-def test_kept_function_runs_once_for_a_key(session: dict[str, object]) -> None:
+def test_cached_function_runs_once_per_key(session: dict[str, object]) -> None:
     made: list[str] = []
 
     def decode(sha256: str, _data: bytes) -> Clip:
@@ -132,7 +132,7 @@ def test_kept_function_runs_once_for_a_key(session: dict[str, object]) -> None:
     assert made == ["a", "b", "a"]
 
 
-def test_error_is_not_kept(session: dict[str, object]) -> None:
+def test_errors_are_not_cached(session: dict[str, object]) -> None:
     outcomes: list[bytes | Exception] = [ValueError("damaged"), b"block"]
 
     def draw(key: str) -> bytes:
@@ -147,7 +147,7 @@ def test_error_is_not_kept(session: dict[str, object]) -> None:
     assert kept("a") == b"block"
 
 
-def test_what_is_kept_goes_with_the_session(session: dict[str, object]) -> None:
+def test_values_are_dropped_with_the_session(session: dict[str, object]) -> None:
     def decode(sha256: str) -> Clip:
         return make_clip(1.0)
 
@@ -167,7 +167,7 @@ def analysed() -> AppTest:
     return at.file_uploader(key="up").set_value(upload).run()
 
 
-def test_page_is_the_same_after_what_was_kept_is_gone() -> None:
+def test_page_is_the_same_after_the_cache_is_emptied() -> None:
     at = analysed()
     before = pages.html(at)
     assert "emo-verdict" in before
@@ -177,7 +177,7 @@ def test_page_is_the_same_after_what_was_kept_is_gone() -> None:
 
 
 def small_page() -> None:
-    """A page as `streamlit_app.py` runs it, whose work needs memory."""
+    """Run a page as `streamlit_app.py` does, whose task needs memory."""
     import streamlit as st
 
     from emo.app import common
@@ -187,7 +187,7 @@ def small_page() -> None:
         st.text("answered")
 
 
-def test_page_says_when_to_come_back_where_there_is_no_memory(
+def test_page_says_when_to_try_again_if_memory_is_short(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     full = MemoryBudget(1, lambda: [], clip_cache.CACHE.drop_all)
@@ -201,7 +201,7 @@ def test_page_says_when_to_come_back_where_there_is_no_memory(
     assert [text.value for text in at.text] == ["answered"]
 
 
-def test_what_is_kept_unpacked_counts_as_held(session: dict[str, object]) -> None:
+def test_cached_clips_count_as_files_of_the_session(session: dict[str, object]) -> None:
     before = uploads.usage("")[1]
     clip_cache.put("clip", "a", make_clip(10.0), 640_000)
     assert uploads.usage("")[1] == before + 640_000

@@ -1,4 +1,4 @@
-"""So many at once, so many waiting, and the rest are told when to come back."""
+"""The limiter of concurrent tasks: slots, queue, timeout, and turns by address."""
 
 import threading
 import time
@@ -12,8 +12,8 @@ from emo.server.concurrency import ConcurrencyLimiter
 SOON_S = 20.0
 
 
-class Inside:
-    """Threads that are inside a limiter until they are let go."""
+class SlotHolders:
+    """Threads that hold or wait for a slot until ``end`` is called."""
 
     def __init__(self, limiter: ConcurrencyLimiter, n_threads: int) -> None:
         self.go = threading.Event()
@@ -39,47 +39,47 @@ def until(limiter: ConcurrencyLimiter, running: int, waiting: int) -> None:
     raise AssertionError((limiter.n_running, limiter.n_waiting))
 
 
-def test_no_more_than_stated_run_at_once_and_all_that_wait_come_in():
+def test_slots_are_limited_and_waiting_tasks_follow():
     limiter = ConcurrencyLimiter(2, 4, SOON_S)
-    inside = Inside(limiter, 6)
+    holders = SlotHolders(limiter, 6)
     until(limiter, 2, 4)
     assert not limiter.is_idle
-    inside.end()
-    assert [future.result() for future in inside.futures] == [None] * 6
+    holders.end()
+    assert [future.result() for future in holders.futures] == [None] * 6
     assert limiter.is_idle
 
 
-def test_who_would_wait_behind_too_many_is_told_when_to_come_back():
+def test_a_full_queue_rejects_with_the_time_to_retry():
     limiter = ConcurrencyLimiter(1, 1, SOON_S)
-    inside = Inside(limiter, 2)
+    holders = SlotHolders(limiter, 2)
     until(limiter, 1, 1)
     with pytest.raises(BusyError, match="try again in 1 s") as caught, limiter.slot():
-        raise AssertionError("it was let in")
+        raise AssertionError("it got a slot")
     assert caught.value.wait_s == 1
-    inside.end()
+    holders.end()
 
 
-def test_the_time_to_wait_is_what_those_ahead_take():
+def test_retry_s_follows_from_the_mean_duration():
     times = iter([0.0, 9.5])
     limiter = ConcurrencyLimiter(2, 8, SOON_S, clock=lambda: next(times))
     with limiter.slot():
         pass
-    # a first guess of 0.5 s, and a fifth of the way to 9.5 s: 2.3 s
+    # the mean moves from 0.5 s by a fifth of the way to 9.5 s: 2.3 s
     limiter.n_running, limiter.n_waiting = 2, 8
-    assert limiter.retry_s() == 12  # ten ahead, two at once
+    assert limiter.retry_s() == 12  # ten tasks ahead, two at the same time
 
 
-def test_patience_ends():
+def test_waiting_ends_at_the_timeout():
     limiter = ConcurrencyLimiter(1, 1, 0.05)
-    inside = Inside(limiter, 1)
+    holders = SlotHolders(limiter, 1)
     until(limiter, 1, 0)
     with pytest.raises(BusyError), limiter.slot():
-        raise AssertionError("it was let in")
+        raise AssertionError("it got a slot")
     assert (limiter.n_running, limiter.n_waiting) == (1, 0)
-    inside.end()
+    holders.end()
 
 
-def test_an_error_inside_gives_the_place_back():
+def test_an_error_frees_the_slot():
     limiter = ConcurrencyLimiter(1, 0, SOON_S)
     with pytest.raises(ZeroDivisionError), limiter.slot():
         _ = 1 / 0
@@ -87,7 +87,7 @@ def test_an_error_inside_gives_the_place_back():
         assert limiter.n_running == 1
 
 
-def test_work_may_call_other_work():
+def test_slots_may_be_nested():
     limiter = ConcurrencyLimiter(1, 0, 0.05)
     with limiter.slot(), limiter.slot():
         assert limiter.n_running == 1
@@ -97,14 +97,14 @@ def test_work_may_call_other_work():
 # --- Turns by address ----------------------------------------------------------------------------
 
 
-class Work:
-    """A piece of work of an address, in a thread, that lasts until it is let go."""
+class Task:
+    """A task of an address, in a thread, that holds its slot until ``end`` is called."""
 
     def __init__(self, limiter: ConcurrencyLimiter, address: str) -> None:
-        self.entered_s = 0.0
+        self.started_s = 0.0
         self.address = address
         self.go = threading.Event()
-        self.is_inside = threading.Event()
+        self.has_slot = threading.Event()
         self.error: BusyError | None = None
         self.thread = threading.Thread(target=self._run, args=(limiter,), daemon=True)
         self.thread.start()
@@ -112,8 +112,8 @@ class Work:
     def _run(self, limiter: ConcurrencyLimiter) -> None:
         try:
             with limiter.slot(self.address):
-                self.entered_s = time.monotonic()
-                self.is_inside.set()
+                self.started_s = time.monotonic()
+                self.has_slot.set()
                 assert self.go.wait(SOON_S)
         except BusyError as error:
             self.error = error
@@ -123,83 +123,83 @@ class Work:
         self.thread.join(SOON_S)
 
 
-def begin(limiter: ConcurrencyLimiter, *addresses: str) -> list[Work]:
-    """Work of each, one after the other, each inside or in the row before the next comes."""
-    found = []
+def begin(limiter: ConcurrencyLimiter, *addresses: str) -> list[Task]:
+    """Start a task of each address; each runs or waits before the next starts."""
+    tasks: list[Task] = []
     for address in addresses:
         n_before = len(limiter._queues.get(address, ()))
-        found.append(Work(limiter, address))
+        tasks.append(Task(limiter, address))
         for _ in range(2000):
             waits = len(limiter._queues.get(address, ())) > n_before
-            if waits or found[-1].is_inside.is_set() or not found[-1].thread.is_alive():
+            if waits or tasks[-1].has_slot.is_set() or not tasks[-1].thread.is_alive():
                 break
             threading.Event().wait(0.002)
-    return found
+    return tasks
 
 
-def end(work: list[Work]) -> None:
-    for one in work:
-        one.go.set()
-    for one in work:
-        one.thread.join(SOON_S)
+def end(tasks: list[Task]) -> None:
+    for task in tasks:
+        task.go.set()
+    for task in tasks:
+        task.thread.join(SOON_S)
 
 
-def test_who_has_nothing_inside_is_let_in_beside_an_address_that_has_all_places():
+def test_an_address_without_tasks_gets_the_spare_slot():
     limiter = ConcurrencyLimiter(2, 32, SOON_S)
-    work = begin(limiter, *["a"] * 20)
-    assert [one.is_inside.is_set() for one in work[:3]] == [True, True, False]
+    tasks = begin(limiter, *["a"] * 20)
+    assert [task.has_slot.is_set() for task in tasks[:3]] == [True, True, False]
     (visitor,) = begin(limiter, "b")
-    assert visitor.is_inside.wait(1.0)
-    end([*work, visitor])
+    assert visitor.has_slot.wait(1.0)
+    end([*tasks, visitor])
     assert limiter.is_idle
-    assert not [one for one in work if one.error]
+    assert not [task for task in tasks if task.error]
 
 
-def test_an_address_leaves_a_place_once_there_are_others():
+def test_an_address_leaves_a_slot_free_for_others():
     limiter = ConcurrencyLimiter(2, 32, SOON_S)
     end(begin(limiter, "b"))
-    work = begin(limiter, "a", "a", "a")
-    assert [one.is_inside.is_set() for one in work] == [True, False, False]
+    tasks = begin(limiter, "a", "a", "a")
+    assert [task.has_slot.is_set() for task in tasks] == [True, False, False]
     (visitor,) = begin(limiter, "b")
-    assert visitor.is_inside.wait(1.0)
-    end([*work, visitor])
+    assert visitor.has_slot.wait(1.0)
+    end([*tasks, visitor])
     assert limiter.is_idle
 
 
-def test_addresses_take_turns_whatever_was_asked_first():
+def test_addresses_take_turns():
     limiter = ConcurrencyLimiter(1, 32, SOON_S)
     (first,) = begin(limiter, "z")
-    (spare,) = begin(limiter, "y")  # both places are taken
-    work = begin(limiter, "a", "a", "a", "b", "b", "c")
+    (spare,) = begin(limiter, "y")  # both slots are taken
+    tasks = begin(limiter, "a", "a", "a", "b", "b", "c")
     end([first])
     spare.end()
-    left = list(work)
+    left = list(tasks)
     while left:
-        inside = next(one for _ in range(4000) for one in left if one.is_inside.wait(0.001))
+        inside = next(task for _ in range(4000) for task in left if task.has_slot.wait(0.001))
         inside.end()
         left.remove(inside)
-    order = [one.address for one in sorted(work, key=lambda one: one.entered_s)]
+    order = [task.address for task in sorted(tasks, key=lambda task: task.started_s)]
     assert sorted(order[:3]) == ["a", "b", "c"]
     assert sorted(order[3:5]) == ["a", "b"]
 
 
-def test_who_fills_the_row_makes_room_for_those_who_wait_less():
+def test_a_full_queue_drops_tickets_of_the_busiest_address():
     limiter = ConcurrencyLimiter(1, 8, SOON_S)
     inside = begin(limiter, "a", "y")
     crowd = begin(limiter, *["a"] * 8)
-    assert [one.error is not None for one in crowd] == [False] * 6 + [True] * 2
+    assert [task.error is not None for task in crowd] == [False] * 6 + [True] * 2
     others = begin(limiter, "b", "c", "d", "e")
     crowd[-3].thread.join(SOON_S)
     crowd[-4].thread.join(SOON_S)
-    assert [one.error is not None for one in crowd] == [False] * 4 + [True] * 4
-    assert not [one for one in others if one.error]
+    assert [task.error is not None for task in crowd] == [False] * 4 + [True] * 4
+    assert not [task for task in others if task.error]
     end([*inside, *crowd, *others])
     assert limiter.is_idle
 
 
-def test_work_of_nobody_has_no_place_of_its_own():
+def test_tasks_without_an_address_get_no_spare_slot():
     limiter = ConcurrencyLimiter(1, 0, SOON_S)
-    work = begin(limiter, "")
+    tasks = begin(limiter, "")
     with pytest.raises(BusyError), limiter.slot(""):
-        raise AssertionError("it was let in")
-    end(work)
+        raise AssertionError("it got a slot")
+    end(tasks)

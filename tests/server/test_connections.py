@@ -1,4 +1,4 @@
-"""Connections by address and in all, against a server of the test's own."""
+"""Limits on connections, tested with a small server."""
 
 import asyncio
 import contextlib
@@ -13,13 +13,13 @@ from emo.server.connections import ConnectionLimiter, matches_any, max_connectio
 
 
 class Cycle:
-    """An answer that is on its way, as uvicorn has it."""
+    """A request that is being answered, as uvicorn's protocol stores it."""
 
     response_complete = False
 
 
-class Answers(asyncio.Protocol):
-    """Answers each line, as a server answers each request."""
+class LineServer(asyncio.Protocol):
+    """A protocol that answers each line as HTTP answers each request."""
 
     def __init__(self) -> None:
         self.cycle: Cycle | None = None
@@ -41,7 +41,7 @@ class Answers(asyncio.Protocol):
 
 
 class World:
-    """A server, its connections, and a clock that is moved by hand."""
+    """A server with its limiter and a clock that the tests set."""
 
     def __init__(self, max_open: int = 100, proxies: str = "", max_per_address: int = 512) -> None:
         self.now_s = 0.0
@@ -59,7 +59,7 @@ class World:
     @contextlib.asynccontextmanager
     async def serve(self) -> AsyncIterator["World"]:
         loop = asyncio.get_running_loop()
-        server = await loop.create_server(self.limiter.wrap(Answers), "127.0.0.1", 0)
+        server = await loop.create_server(self.limiter.wrap(LineServer), "127.0.0.1", 0)
         self.port = server.sockets[0].getsockname()[1]
         yield self
         for _, writer in self._open:
@@ -67,7 +67,7 @@ class World:
         server.close()
 
     async def open(self, address: str = "127.0.0.2", sent: bytes = b"half a") -> int:
-        """The number of a connection from an address, once the server has seen it."""
+        """Open a connection from an address and return its index."""
         streams = await asyncio.open_connection("127.0.0.1", self.port, local_addr=(address, 0))
         streams[1].write(sent)
         self._open.append(streams)
@@ -75,7 +75,7 @@ class World:
         return len(self._open) - 1
 
     async def ask(self, number: int) -> bytes:
-        """What a connection is answered; nothing where it was ended."""
+        """Return the answer to a request on a connection; empty if it was closed."""
         reader, writer = self._open[number]
         with contextlib.suppress(ConnectionError):
             writer.write(b" request\n")
@@ -83,7 +83,7 @@ class World:
         return b""
 
 
-def test_a_connection_that_asks_for_nothing_is_ended_and_one_that_asks_stays():
+def test_idle_connections_are_closed_and_busy_ones_stay():
     async def run() -> None:
         async with World().serve() as world:
             idle, busy = await world.open(), await world.open()
@@ -94,7 +94,7 @@ def test_a_connection_that_asks_for_nothing_is_ended_and_one_that_asks_stays():
             assert await world.ask(idle) == b""
             assert await world.ask(busy) == b"answered\n"
             assert world.rejected == {"connection_idle": 1}
-            world.now_s += 3 * connections.IDLE_TIMEOUT_S  # after an answer it may not stay either
+            world.now_s += 3 * connections.IDLE_TIMEOUT_S  # also after an answer
             world.limiter.sweep()
             world.now_s += 3 * connections.IDLE_TIMEOUT_S
             world.limiter.sweep()
@@ -104,7 +104,7 @@ def test_a_connection_that_asks_for_nothing_is_ended_and_one_that_asks_stays():
     asyncio.run(run())
 
 
-def test_a_byte_now_and_then_is_no_request():
+def test_single_bytes_do_not_keep_a_connection_open():
     async def run() -> None:
         async with World().serve() as world:
             slow = await world.open()
@@ -118,14 +118,14 @@ def test_a_byte_now_and_then_is_no_request():
     asyncio.run(run())
 
 
-def test_an_answer_may_take_longer():
+def test_a_slow_answer_keeps_a_connection_open():
     async def run() -> None:
         async with World().serve() as world:
             slow = await world.open()
             assert await world.ask(slow) == b"answered\n"
             (one,) = (found for some in world.limiter._open.values() for found in some.values())
             protocol = one.transport.get_protocol()
-            assert isinstance(protocol, Answers)
+            assert isinstance(protocol, LineServer)
             assert protocol.cycle is not None
             protocol.cycle.response_complete = False
             world.now_s += 10 * connections.IDLE_TIMEOUT_S
@@ -135,20 +135,20 @@ def test_an_answer_may_take_longer():
     asyncio.run(run())
 
 
-def test_one_address_takes_its_share_and_leaves_the_rest():
+def test_connections_of_an_address_are_limited():
     async def run() -> None:
         async with World(max_per_address=5).serve() as world:
             numbers = [await world.open() for _ in range(9)]
             assert world.limiter.n_open == 5
             answers = [await world.ask(number) for number in numbers]
-            assert answers == [b""] * 4 + [b"answered\n"] * 5  # the longest idle gave way
+            assert answers == [b""] * 4 + [b"answered\n"] * 5  # the longest idle were closed
             assert await world.ask(await world.open("127.0.0.3")) == b"answered\n"
             assert world.rejected == {"connections": 4}
 
     asyncio.run(run())
 
 
-def test_where_all_places_are_taken_the_one_that_idles_longest_gives_way():
+def test_the_longest_idle_connection_makes_room_for_a_new_one():
     async def run() -> None:
         async with World(max_open=16, max_per_address=12).serve() as world:
             first = [await world.open("127.0.0.2") for _ in range(12)]
@@ -161,7 +161,7 @@ def test_where_all_places_are_taken_the_one_that_idles_longest_gives_way():
     asyncio.run(run())
 
 
-def test_connections_that_are_being_answered_are_not_ended_for_new_ones():
+def test_busy_connections_are_not_closed_for_new_ones():
     async def run() -> None:
         async with World(max_per_address=3).serve() as world:
             numbers = [await world.open() for _ in range(3)]
@@ -175,7 +175,7 @@ def test_connections_that_are_being_answered_are_not_ended_for_new_ones():
     asyncio.run(run())
 
 
-def test_connections_that_are_opened_too_fast_are_refused_until_time_has_passed(monkeypatch):
+def test_connections_opened_too_fast_are_rejected_for_a_while(monkeypatch):
     monkeypatch.setattr(connections, "OPEN_BURST", 4)
     monkeypatch.setattr(connections, "OPENS_PER_S", 1.0)
 
@@ -195,7 +195,7 @@ def test_connections_that_are_opened_too_fast_are_refused_until_time_has_passed(
     asyncio.run(run())
 
 
-def test_a_trusted_proxy_has_the_connections_of_many():
+def test_a_trusted_proxy_may_have_more_connections():
     async def run() -> None:
         async with World(
             max_open=40, proxies="10.0.0.0/8, 127.0.0.2", max_per_address=3
@@ -211,12 +211,12 @@ def test_a_trusted_proxy_has_the_connections_of_many():
     ("address", "is_proxy"),
     [("10.1.2.3", True), ("127.0.0.1", True), ("11.0.0.1", False), ("", False), ("::1", False)],
 )
-def test_proxies_are_addresses_and_networks(address, is_proxy):
+def test_matches_any_address_or_network(address, is_proxy):
     assert matches_any(address, ["10.0.0.0/8", " 127.0.0.1", "app"]) is is_proxy
     assert matches_any(address, ["*"])
 
 
-def test_the_limit_of_files_is_raised_as_far_as_the_system_lets_it():
+def test_raise_file_limit_stays_within_the_hard_limit():
     resource = pytest.importorskip("resource")
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     try:
@@ -233,13 +233,13 @@ def test_the_limit_of_files_is_raised_as_far_as_the_system_lets_it():
 
 
 @pytest.mark.parametrize("n_files", [256, 1024, 4096, 16_384])
-def test_connections_and_pages_fit_into_the_files_that_may_be_open(n_files):
+def test_connections_and_pages_fit_into_the_file_limit(n_files):
     connected, pages = max_connections(n_files), max_pages(n_files)
     assert connected + connections.FILES_OF_SESSION * pages + 64 <= n_files
     assert pages >= 20 or n_files < 512
 
 
-def test_a_socket_that_is_ended_leaves_nothing_behind():
+def test_closed_sockets_are_forgotten():
     async def run() -> None:
         async with World().serve() as world:
             for _ in range(30):

@@ -1,4 +1,4 @@
-"""The policy names the scripts of the framework's page, and lets nothing in from elsewhere."""
+"""The content security policy and the other security headers."""
 
 import base64
 import hashlib
@@ -19,7 +19,7 @@ def rules(policy: str) -> dict[str, set[str]]:
     }
 
 
-def test_scripts_are_the_servers_own_those_named_by_digest_and_the_players_blob():
+def test_policy_allows_own_scripts_inline_digests_and_blobs():
     page = "<p>a</p><script>let a = 1</script><script type='module' src='x.js'></script>"
     digest = base64.b64encode(hashlib.sha256(b"let a = 1").digest()).decode()
     assert rules(content_security_policy(page))["script-src"] == {
@@ -29,7 +29,7 @@ def test_scripts_are_the_servers_own_those_named_by_digest_and_the_players_blob(
     }
 
 
-def test_every_inline_script_of_the_framework_is_named():
+def test_policy_lists_every_inline_script_of_streamlit():
     inline = [
         body
         for head, body in re.findall(r"<script([^>]*)>(.*?)</script>", INDEX, re.DOTALL)
@@ -39,21 +39,21 @@ def test_every_inline_script_of_the_framework_is_named():
     assert len([source for source in named if source.startswith("'sha256-")]) == len(set(inline))
 
 
-def test_nothing_comes_from_elsewhere_and_no_text_becomes_code():
-    found = rules(content_security_policy(INDEX))
-    assert found["default-src"] == {"'self'"}
-    assert found["object-src"] == {"'none'"}
-    for name, sources in found.items():
+def test_policy_allows_no_other_server_and_no_inline_code():
+    policy = rules(content_security_policy(INDEX))
+    assert policy["default-src"] == {"'self'"}
+    assert policy["object-src"] == {"'none'"}
+    for name, sources in policy.items():
         assert not sources & {"*", "https:", "http:", "ws:", "wss:", "'unsafe-eval'"}, name
-    assert "'unsafe-inline'" not in found["script-src"]
-    assert "data:" not in found["script-src"]
+    assert "'unsafe-inline'" not in policy["script-src"]
+    assert "data:" not in policy["script-src"]
 
 
-def test_the_microphone_is_for_this_page_alone_and_the_camera_for_nobody():
-    found = dict(security_headers(content_security_policy(INDEX)))
-    allowed = found[b"permissions-policy"].decode()
+def test_permissions_allow_the_microphone_only():
+    headers = dict(security_headers(content_security_policy(INDEX)))
+    allowed = headers[b"permissions-policy"].decode()
     assert "microphone=(self)" in allowed
     assert "camera=()" in allowed
     assert "geolocation=()" in allowed
-    assert found[b"x-content-type-options"] == b"nosniff"
-    assert found[b"referrer-policy"] == b"same-origin"
+    assert headers[b"x-content-type-options"] == b"nosniff"
+    assert headers[b"referrer-policy"] == b"same-origin"

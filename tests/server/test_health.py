@@ -1,4 +1,4 @@
-"""What a health check says of the processes that read recordings; the log and the counters too."""
+"""The state of the sandbox in health checks, the log and the metrics."""
 
 import asyncio
 import logging
@@ -27,7 +27,7 @@ def test_describe_sandbox(n: int, missing: dict[str, int], expected: str) -> Non
 
 
 @pytest.mark.parametrize(("path", "expected"), [("/_stcore/health", True), ("/about", False)])
-def test_health_adds_its_header_to_health_checks_alone(path: str, expected: bool) -> None:
+def test_middleware_adds_its_header_to_health_checks_only(path: str, expected: bool) -> None:
     sent: list[Any] = []
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
@@ -51,29 +51,29 @@ def test_health_adds_its_header_to_health_checks_alone(path: str, expected: bool
     assert (b"a", b"b") in fields
 
 
-def test_what_a_process_is_not_held_to_is_counted_and_logged(
+def test_missing_restrictions_are_counted_and_logged(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """As where the kernel takes no filter."""
+    """Missing, as on a kernel without filters of system calls."""
     code = "import emo.audio.seccomp; emo.audio.seccomp.restrict_system_calls = lambda: False; "
     monkeypatch.setattr(isolated, "_CODE", code + isolated._CODE)
     isolated._note_missing.cache_clear()
-    open_one = IsolatedDecoder(1)
+    unfiltered = IsolatedDecoder(1)
     try:
         with caplog.at_level(logging.WARNING, logger="emo"):
-            open_one.decode(clip())
-        missing = open_one.missing_restrictions()
+            unfiltered.decode(clip())
+        missing = unfiltered.missing_restrictions()
     finally:
-        open_one.stop()
+        unfiltered.stop()
         isolated._note_missing.cache_clear()
     assert set(missing) == set(sandbox.RESTRICTIONS)
     assert missing["system calls"] == 1
     assert describe_sandbox(1, missing).endswith("system calls")
     assert any("system calls" in record.getMessage() for record in caplog.records)
-    assert set(open_one.missing_restrictions().values()) == {0}
+    assert set(unfiltered.missing_restrictions().values()) == {0}
 
 
-def test_gauges_have_labels() -> None:
+def test_unrestricted_processes_are_counted_by_restriction() -> None:
     telemetry = Telemetry()
     for name, value in {"core": 0.0, "memory": 2.0}.items():
         telemetry.unrestricted.labels(name).set_function(partial(float, value))

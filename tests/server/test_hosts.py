@@ -1,4 +1,4 @@
-"""Under which names the page is served, and which pages may speak to it."""
+"""Host names under which the page is served, and origins that may send requests."""
 
 import pytest
 from hypothesis import given
@@ -13,7 +13,7 @@ PUBLIC = parse_hosts(["emo.example.org", "https://voice.example.com:444", "*.cla
     "host",
     ["localhost", "LOCALHOST:8501", "a.localhost", "127.0.0.1:80", "127.9.9.9", "[::1]:8501", None],
 )
-def test_this_machines_own_names_are_always_allowed(host):
+def test_local_names_are_allowed(host):
     assert AllowedHosts().allows(host)
 
 
@@ -33,12 +33,12 @@ def test_this_machines_own_names_are_always_allowed(host):
         "0.0.0.0",
     ],
 )
-def test_other_names_are_not(host):
+def test_other_names_are_rejected(host):
     assert not AllowedHosts().allows(host)
     assert not AllowedHosts().allows(host, "192.0.2.7")
 
 
-def test_the_address_at_which_a_request_arrived_is_its_own():
+def test_the_address_of_the_connection_is_allowed():
     assert AllowedHosts().allows("192.0.2.7:8501", "192.0.2.7")
     assert AllowedHosts().allows("192.0.2.7", "::ffff:192.0.2.7")
     assert AllowedHosts().allows("[2001:db8::1]:80", "2001:db8:0::1")
@@ -58,7 +58,7 @@ def test_the_address_at_which_a_request_arrived_is_its_own():
         ("example.org", False),
     ],
 )
-def test_names_of_the_settings_are_allowed(host, is_allowed):
+def test_configured_names_are_allowed(host, is_allowed):
     assert PUBLIC.allows(host) is is_allowed
     assert parse_hosts(["*"]).allows(host)
 
@@ -82,16 +82,16 @@ def test_names_of_the_settings_are_allowed(host, is_allowed):
         ("http://localhost:8501", None, False),
     ],
 )
-def test_only_the_page_of_this_server_may_speak_to_it(origin, host, is_allowed):
+def test_only_the_own_origin_is_allowed(origin, host, is_allowed):
     assert AllowedHosts().allows_origin(origin, host) is is_allowed
 
 
-def test_a_page_under_a_listed_name_may_too_where_a_proxy_changes_the_host():
+def test_a_configured_origin_is_allowed_behind_a_proxy_that_changes_the_host():
     assert PUBLIC.allows_origin("https://emo.example.org", "app:8501")
     assert not PUBLIC.allows_origin("https://evil.example", "app:8501")
 
 
 @given(st.text(max_size=30), st.text(max_size=30))
-def test_any_text_is_judged_without_an_error(host, origin):
+def test_any_text_is_handled(host, origin):
     assert AllowedHosts().allows(host) in (True, False)
     assert AllowedHosts().allows_origin(origin, host) in (True, False)

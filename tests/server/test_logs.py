@@ -1,4 +1,4 @@
-"""Lines of JSON in which nothing stands that a person sent."""
+"""Logs as lines of JSON without personal data."""
 
 import io
 import json
@@ -18,7 +18,7 @@ SECRET = "my voice of Tuesday.wav"
 
 
 @pytest.fixture
-def restored() -> Iterator[None]:
+def restored_hooks() -> Iterator[None]:
     factory, hook = logging.getLogRecordFactory(), threading.excepthook
     last = logging.lastResort
     hooks, showing = (sys.excepthook, sys.unraisablehook), warnings.showwarning
@@ -33,8 +33,8 @@ def raise_secret() -> None:
     raise ValueError(f"cannot read {SECRET}")
 
 
-def written(formatter: logging.Formatter) -> str:
-    """What a logger writes of an exception with a file's name in it."""
+def log_secret(formatter: logging.Formatter) -> str:
+    """Return what a logger writes about an exception whose text has a file name."""
     logger, out = logging.Logger("emo.test"), io.StringIO()
     handler = logging.StreamHandler(out)
     handler.setFormatter(formatter)
@@ -46,8 +46,8 @@ def written(formatter: logging.Formatter) -> str:
     return out.getvalue()
 
 
-def test_a_line_is_json_with_its_time_and_fields_and_without_what_the_exception_says():
-    text = written(logs.JsonFormatter())
+def test_json_formatter_writes_fields_but_no_exception_text():
+    text = log_secret(logs.JsonFormatter())
     line = json.loads(text)
     assert text.count("\n") == 1
     assert (line["level"], line["logger"], line["event"]) == ("error", "emo.test", "it failed")
@@ -57,16 +57,16 @@ def test_a_line_is_json_with_its_time_and_fields_and_without_what_the_exception_
     assert SECRET not in text
 
 
-def test_every_other_formatter_leaves_it_out_too(restored):
-    assert SECRET in written(logging.Formatter("%(message)s"))  # as it is without
+def test_other_formatters_write_no_exception_text(restored_hooks):
+    assert SECRET in log_secret(logging.Formatter("%(message)s"))  # as it is without
     logs.redact_exceptions()
     logs.redact_exceptions()  # twice does no harm
-    text = written(logging.Formatter("%(message)s"))
+    text = log_secret(logging.Formatter("%(message)s"))
     assert SECRET not in text
     assert "ValueError at " in text
 
 
-def test_an_error_in_a_thread_is_logged_without_its_text(restored, caplog):
+def test_errors_of_threads_are_logged_without_their_text(restored_hooks, caplog):
     logs.redact_exceptions()
     logger = logging.getLogger("emo")
     logger.addHandler(caplog.handler)
@@ -81,7 +81,7 @@ def test_an_error_in_a_thread_is_logged_without_its_text(restored, caplog):
     assert SECRET not in caplog.text
 
 
-def test_what_is_not_an_exception_is_nothing():
+def test_describe_exception_of_none_is_empty():
     assert logs.describe_exception(None) == ""
     assert logs.describe_exception((None, None, None)) == ""
 
@@ -90,7 +90,7 @@ def test_what_is_not_an_exception_is_nothing():
 
 
 @pytest.mark.parametrize("name", ["emo.server", "streamlit.runtime.x", "uvicorn.error"])
-def test_ids_of_sessions_are_left_out(name):
+def test_session_ids_are_redacted(name):
     session = str(uuid.uuid4())
     text = f"PUT /_stcore/upload_file/{session}/{session.replace('-', '')} of %s"
     record = logging.LogRecord(name, logging.INFO, "x.py", 1, text, (session.upper(),), None)
@@ -100,7 +100,7 @@ def test_ids_of_sessions_are_left_out(name):
     assert json.loads(line)["event"].startswith("PUT /_stcore/upload_file/")
 
 
-def test_what_streamlit_writes_of_an_id_is_left_out_and_words_stay():
+def test_abbreviated_session_ids_of_streamlit_are_redacted():
     text = "session ID mismatch (request=%s, expected=%s)"
     values = ("0a1b2c3d", "12345678")
     record = logging.LogRecord("streamlit.x", logging.INFO, "x.py", 1, text, values, None)
@@ -109,7 +109,7 @@ def test_what_streamlit_writes_of_an_id_is_left_out_and_words_stay():
     assert "mismatch" in line
 
 
-def test_a_name_that_is_no_text_is_a_line_all_the_same():
+def test_lone_surrogates_are_escaped():
     record = logging.LogRecord("x", logging.INFO, "x.py", 1, "%s", ("\ud800",), None)
     assert json.loads(logs.JsonFormatter().format(record).encode())["event"] == "\ud800"
 
@@ -117,27 +117,27 @@ def test_a_name_that_is_no_text_is_a_line_all_the_same():
 # --- Over and over -------------------------------------------------------------------------------
 
 
-def test_what_happens_over_and_over_is_written_some_times_a_minute():
+def test_repeated_records_are_limited_per_minute():
     now_s = 0.0
-    sparse = logs.RateLimitFilter(5, lambda: now_s)
+    rate_limit = logs.RateLimitFilter(5, lambda: now_s)
 
     def record(text: str, value: int) -> logging.LogRecord:
         return logging.LogRecord("asyncio", logging.ERROR, "x.py", 1, text, (value,), None)
 
-    written = [sparse.filter(record("out of files %d", i)) for i in range(1000)]
+    written = [rate_limit.filter(record("out of files %d", i)) for i in range(1000)]
     assert written == [True] * 5 + [False] * 995
-    assert sparse.filter(record("something else %d", 1))
+    assert rate_limit.filter(record("something else %d", 1))
     now_s += 61
     late = record("out of files %d", 1)
-    assert sparse.filter(late)
+    assert rate_limit.filter(late)
     assert json.loads(logs.JsonFormatter().format(late))["suppressed"] == 995
 
 
-def test_texts_that_are_new_each_time_take_no_memory():
-    sparse = logs.RateLimitFilter(5)
+def test_rate_limit_stores_a_limited_number_of_kinds():
+    rate_limit = logs.RateLimitFilter(5)
     for i in range(5000):
-        sparse.filter(logging.LogRecord("x", logging.ERROR, "x.py", 1, f"text {i}", (), None))
-    assert len(sparse._kinds) <= 1001
+        rate_limit.filter(logging.LogRecord("x", logging.ERROR, "x.py", 1, f"text {i}", (), None))
+    assert len(rate_limit._kinds) <= 1001
 
 
 # --- Whatever is written -------------------------------------------------------------------------
@@ -175,12 +175,12 @@ fail()
 """
 
 
-def test_every_line_is_json_whoever_writes_it_and_however_the_program_ends():
-    ran = subprocess.run(
+def test_every_line_on_standard_error_is_json():
+    process = subprocess.run(
         [sys.executable, "-c", PROGRAM], capture_output=True, text=True, timeout=60
     )
-    assert ran.returncode == 1
-    lines = [json.loads(row) for row in ran.stderr.splitlines()]
+    assert process.returncode == 1
+    lines = [json.loads(row) for row in process.stderr.splitlines()]
     assert [line["event"] for line in lines if line["logger"] == "alone"] == ["nobody's"]
     events = [line["event"] for line in lines]
     for event in (
@@ -196,7 +196,7 @@ def test_every_line_is_json_whoever_writes_it_and_however_the_program_ends():
         "ended by an error",
     ):
         assert event in events, (event, events)
-    assert "SECRET" not in ran.stderr
+    assert "SECRET" not in process.stderr
     errors = [line["error"] for line in lines if "error" in line]
     assert len(errors) >= 4
     assert all(error.startswith("ValueError at ") for error in errors)

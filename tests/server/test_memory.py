@@ -1,4 +1,4 @@
-"""Work is refused where there is no memory for it, and what can be made anew goes first."""
+"""Memory limits, and reservations of memory for tasks."""
 
 import mmap
 import os
@@ -22,30 +22,30 @@ MB = 2**20
 
 
 class World:
-    """A server of 1,000 MB whose memory is set by hand."""
+    """A server with 1,000 MB of memory, of which the tests set the used part."""
 
-    def __init__(self, used_mb: float = 100, kept_mb: float = 0, limit_mb: float = 1000) -> None:
-        self.used_mb, self.kept_mb = used_mb, kept_mb
-        self.n_relieved = 0
-        self.budget = MemoryBudget(int(limit_mb * MB), lambda: [7], self.relieve, self.used)
+    def __init__(self, used_mb: float = 100, cached_mb: float = 0, limit_mb: float = 1000) -> None:
+        self.used_mb, self.cached_mb = used_mb, cached_mb
+        self.n_freed = 0
+        self.budget = MemoryBudget(int(limit_mb * MB), lambda: [7], self.free_caches, self.used)
 
     def used(self, pid: int | str) -> int:
-        return int(MB * (50 if pid == 7 else self.used_mb + self.kept_mb))
+        return int(MB * (50 if pid == 7 else self.used_mb + self.cached_mb))
 
-    def relieve(self) -> None:
-        self.n_relieved += 1
-        self.kept_mb = 0
+    def free_caches(self) -> None:
+        self.n_freed += 1
+        self.cached_mb = 0
 
 
-def test_work_that_fits_is_let_in_and_gives_its_place_back() -> None:
+def test_reserve_frees_the_memory_afterwards() -> None:
     world = World()
     for _ in range(10):
         with world.budget.reserve(600 * MB):
             pass
-    assert world.n_relieved == 0
+    assert world.n_freed == 0
 
 
-def test_work_at_the_same_time_counts_together() -> None:
+def test_concurrent_reservations_add_up() -> None:
     world = World()
     take = world.budget.reserve
     with take(300 * MB), take(300 * MB), pytest.raises(BusyError), take(300 * MB):
@@ -54,13 +54,13 @@ def test_work_at_the_same_time_counts_together() -> None:
         pass
 
 
-def test_what_can_be_made_anew_goes_before_work_is_refused() -> None:
-    world = World(used_mb=200, kept_mb=500)
+def test_caches_are_dropped_before_a_task_is_rejected() -> None:
+    world = World(used_mb=200, cached_mb=500)
     with world.budget.reserve(400 * MB):
-        assert world.n_relieved == 1
+        assert world.n_freed == 1
 
 
-def test_processes_beside_the_server_count() -> None:
+def test_other_processes_count() -> None:
     fits = USABLE_SHARE * 1000 - 100 - 50
     with World().budget.reserve(fits * MB - 1):
         pass
@@ -68,12 +68,12 @@ def test_processes_beside_the_server_count() -> None:
         pass
 
 
-def test_nothing_is_refused_where_the_limit_is_not_known() -> None:
+def test_an_unknown_limit_rejects_nothing() -> None:
     with World(limit_mb=0).budget.reserve(1e15):
         pass
 
 
-def test_place_is_given_back_by_work_that_fails() -> None:
+def test_an_error_frees_the_memory() -> None:
     world = World()
     for _ in range(5):
         with pytest.raises(ValueError, match="damaged"), world.budget.reserve(500 * MB):
@@ -82,8 +82,8 @@ def test_place_is_given_back_by_work_that_fails() -> None:
         pass
 
 
-def test_many_threads_never_hold_more_than_there_is() -> None:
-    world, held, most = World(), [0], [0]
+def test_threads_never_reserve_more_than_the_limit() -> None:
+    world, reserved, most = World(), [0], [0]
     lock = threading.Lock()
 
     def work() -> None:
@@ -91,10 +91,10 @@ def test_many_threads_never_hold_more_than_there_is() -> None:
             try:
                 with world.budget.reserve(200 * MB):
                     with lock:
-                        held[0] += 200
-                        most[0] = max(most[0], held[0])
+                        reserved[0] += 200
+                        most[0] = max(most[0], reserved[0])
                     with lock:
-                        held[0] -= 200
+                        reserved[0] -= 200
             except BusyError:
                 pass
 
@@ -122,7 +122,7 @@ SMALL = 300 * MB
         ("3:cpu:/", {"memory.max": SMALL}, None),
     ],
 )
-def test_find_limit_reads_the_groups_around_the_server(
+def test_find_limit_reads_the_control_groups(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     own: str,
@@ -156,13 +156,13 @@ sound = np.tile(voices.voice(duration_s=10.0), 7)
 clip = audio.decode(voices.encoded(sound))
 models = predictor.load_models()
 predictor.predict(audio.decode(voices.encoded(voices.voice())), models)
-works = {
+tasks = {
     memory.predict_bytes: lambda: predictor.predict(clip, models),
     memory.draw_bytes: lambda: player_data.pack_player(
         clip.samples, activity.active_span(clip.samples), text.PLAYER
     ),
 }
-for expected, work in works.items():
+for expected, work in tasks.items():
     ctypes.CDLL(None).malloc_trim(0)
     open("/proc/self/clear_refs", "w").write("5")
     before = status("VmRSS")
@@ -172,32 +172,32 @@ for expected, work in works.items():
 
 
 @pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="peaks are read from /proc")
-def test_what_work_is_said_to_take_is_what_it_takes() -> None:
-    ran = subprocess.run(
+def test_estimates_match_the_measured_peaks() -> None:
+    process = subprocess.run(
         [sys.executable, "-c", PEAK],
         capture_output=True,
         text=True,
         timeout=240,
         env=os.environ | {"OPENBLAS_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "2"},
     )
-    assert ran.returncode == 0, ran.stderr
-    for share in map(float, ran.stdout.split()):
+    assert process.returncode == 0, process.stderr
+    for share in map(float, process.stdout.split()):
         assert 0.3 < share < 1.15
 
 
-def test_resident_bytes_sees_a_large_array() -> None:
+def test_resident_bytes_includes_a_large_array() -> None:
     before = resident_bytes()
-    there = mmap.mmap(-1, 40 * MB)  # as no free memory of this process can be
-    there.write(bytes(40 * MB))
+    block = mmap.mmap(-1, 40 * MB)  # new memory, not free memory of this process
+    block.write(bytes(40 * MB))
     assert resident_bytes() - before > 0.8 * 40 * MB
-    there.close()
+    block.close()
     assert resident_bytes(2**30) == 0
 
 
-def test_clip_in_pieces_is_measured_as_one_of_up_to_a_minute(
+def test_long_clips_are_measured_in_pieces_with_the_same_result(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """The oracle: the same clip, all of it in one piece."""
+    """Compare with the same clip in one piece."""
     clip = audio_clip.decode(signals.encoded(np.tile(signals.voice(duration_s=8.0), 2)))
     whole = predictor.measure(clip)
     linear = frames.spectrograms_db(clip.samples)
@@ -207,7 +207,7 @@ def test_clip_in_pieces_is_measured_as_one_of_up_to_a_minute(
     np.testing.assert_allclose(pieces[0][0], whole[0][0], rtol=2e-4, atol=2e-4)
     np.testing.assert_array_equal(pieces[0][1], whole[0][1])
     assert pieces[1:] == whole[1:]
-    for one, other in zip(frames.spectrograms_db(clip.samples), linear, strict=True):
-        np.testing.assert_allclose(one, other, atol=1e-3)
-    for one, other in zip(frames.contours(clip.samples), contours, strict=True):
-        np.testing.assert_allclose(one, other, atol=1e-3)
+    for actual, expected in zip(frames.spectrograms_db(clip.samples), linear, strict=True):
+        np.testing.assert_allclose(actual, expected, atol=1e-3)
+    for actual, expected in zip(frames.contours(clip.samples), contours, strict=True):
+        np.testing.assert_allclose(actual, expected, atol=1e-3)

@@ -1,4 +1,4 @@
-"""What a page sends: at a rate, merged, and only what it needs; the clock is moved by hand."""
+"""The messages of a page: which are passed on, how they are merged, and at what rate."""
 
 import asyncio
 from collections.abc import Callable
@@ -15,31 +15,30 @@ from emo.server.messages import (
     RERUN_BURST,
     MessageError,
     MessageQueue,
-    PageMessage,
 )
 
-Built = Callable[[BackMsg], None]
+Build = Callable[[BackMsg], None]
 
 
-def built(build: Built) -> bytes:
+def make_message(build: Build) -> bytes:
     message = BackMsg()
     build(message)
     return bytes(message.SerializeToString())
 
 
-def run_again(page: str = "p", pressed: str = "", slider: float | None = None) -> bytes:
-    """A request to make a page anew, with a button pressed, or a slider at a place."""
+def rerun_message(page: str = "p", clicked: str = "", slider: float | None = None) -> bytes:
+    """Return a request to rerun a page, with a clicked button or the value of a slider."""
     message = BackMsg()
     state = message.rerun_script
     state.page_script_hash = page
-    if pressed:
-        state.widget_states.widgets.add(id=pressed).trigger_value = True
+    if clicked:
+        state.widget_states.widgets.add(id=clicked).trigger_value = True
     if slider is not None:
         state.widget_states.widgets.add(id="slider").double_value = slider
     return bytes(message.SerializeToString())
 
 
-# --- Which messages pass -------------------------------------------------------------------------
+# --- Parsing --------------------------------------------------------------------------------------
 
 
 def deferred(message: BackMsg) -> None:
@@ -47,7 +46,7 @@ def deferred(message: BackMsg) -> None:
     message.backend_operation_request.deferred_file.file_id = "f"
 
 
-def names(count: int) -> Built:
+def names(count: int) -> Build:
     return lambda message: message.file_urls_request.file_names.extend(["a.wav"] * count)
 
 
@@ -61,32 +60,32 @@ def names(count: int) -> Built:
         names(MAX_NAMES),
     ],
 )
-def test_what_a_page_needs_passes_as_it_is(build):
-    data = built(build)
+def test_messages_of_pages_are_passed_on_unchanged(build):
+    data = make_message(build)
     assert PageMessageParser().parse(data).data == data
 
 
 def developers() -> list[str]:
-    """Every kind of message but those of a page, also kinds that later versions add."""
+    """Return every kind of message that no page sends, including those of later versions."""
     kinds = {field.name for field in BackMsg.DESCRIPTOR.oneofs_by_name["type"].fields}
     own = {"rerun_script", "stop_script", "app_heartbeat", "file_urls_request"}
     return sorted(kinds - own - {"backend_operation_request"})
 
 
 @pytest.mark.parametrize("kind", developers())
-def test_what_developers_send_does_not_pass(kind):
+def test_messages_of_developers_are_rejected(kind):
     assert {"clear_cache", "set_run_on_save", "load_git_info"} <= set(developers())
     with pytest.raises(MessageError, match="message_kind"):
-        PageMessageParser().parse(built(lambda message: setattr(message, kind, True)))
+        PageMessageParser().parse(make_message(lambda message: setattr(message, kind, True)))
 
 
 @pytest.mark.parametrize("operation", ["install_skills", "dismiss_skills_nudge", "dataframe_chunk"])
-def test_operations_that_no_page_asks_for_do_not_pass(operation):
+def test_other_backend_operations_are_rejected(operation):
     def build(message: BackMsg) -> None:
         getattr(message.backend_operation_request, operation).SetInParent()
 
     with pytest.raises(MessageError, match="message_kind"):
-        PageMessageParser().parse(built(build))
+        PageMessageParser().parse(make_message(build))
 
 
 def many_widgets(message: BackMsg) -> None:
@@ -99,17 +98,20 @@ def many_widgets(message: BackMsg) -> None:
     [
         (b"", "message_kind"),
         (b"\xff\xff\xff", "message_unreadable"),
-        (built(names(MAX_NAMES + 1)), "message_bytes"),
-        (built(many_widgets), "message_bytes"),
-        (built(lambda m: setattr(m.rerun_script, "query_string", "x" * 5000)), "message_bytes"),
+        (make_message(names(MAX_NAMES + 1)), "message_bytes"),
+        (make_message(many_widgets), "message_bytes"),
+        (
+            make_message(lambda m: setattr(m.rerun_script, "query_string", "x" * 5000)),
+            "message_bytes",
+        ),
     ],
 )
-def test_what_is_none_or_larger_than_a_pages_does_not_pass(data, reason):
+def test_invalid_and_large_messages_are_rejected(data, reason):
     with pytest.raises(MessageError, match=reason):
         PageMessageParser().parse(data)
 
 
-# --- Two become one ------------------------------------------------------------------------------
+# --- Merging --------------------------------------------------------------------------------------
 
 
 def state_of(data: bytes) -> dict[str, Any]:
@@ -117,33 +119,33 @@ def state_of(data: bytes) -> dict[str, Any]:
     return {one.id: getattr(one, str(one.WhichOneof("value"))) for one in widgets}
 
 
-def test_a_later_request_stands_for_the_earlier_and_keeps_what_was_pressed():
+def test_merge_keeps_the_clicks_of_the_earlier_request():
     reader = PageMessageParser()
-    merged = reader.merge(run_again(pressed="forget", slider=1.0), run_again(slider=2.0))
+    merged = reader.merge(rerun_message(clicked="forget", slider=1.0), rerun_message(slider=2.0))
     assert state_of(merged) == {"forget": True, "slider": 2.0}
-    again = reader.merge(merged, run_again(pressed="sample", slider=3.0))
+    again = reader.merge(merged, rerun_message(clicked="sample", slider=3.0))
     assert state_of(again) == {"forget": True, "sample": True, "slider": 3.0}
 
 
-def test_only_requests_for_the_same_page_are_merged():
+def test_merge_keys_are_equal_for_one_page_only():
     parse = PageMessageParser().parse
-    assert parse(run_again("a")).merge_key == parse(run_again("a", slider=1.0)).merge_key
-    assert parse(run_again("a")).merge_key != parse(run_again("b")).merge_key
-    assert parse(built(lambda m: setattr(m, "stop_script", True))).merge_key is None
+    assert parse(rerun_message("a")).merge_key == parse(rerun_message("a", slider=1.0)).merge_key
+    assert parse(rerun_message("a")).merge_key != parse(rerun_message("b")).merge_key
+    assert parse(make_message(lambda m: setattr(m, "stop_script", True))).merge_key is None
 
 
-# --- At a rate -----------------------------------------------------------------------------------
+# --- Rates ---------------------------------------------------------------------------------------
 
 
 class Line:
-    """A connection that has some messages and then is silent, and the page's inbox on it."""
+    """A connection with some messages, and the queue that reads it; the tests set the clock."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, *sent: Any, address_wait_s: float = 0.0):
         self.now_s = 0.0
         self.rejected: list[str] = []
         self.n_read = 0
         self._sent = [self._message(one) for one in sent]
-        self.inbox = MessageQueue(
+        self.queue = MessageQueue(
             self._receive,
             PageMessageParser(),
             lambda: max(0.0, address_wait_s - self.now_s),
@@ -171,71 +173,73 @@ class Line:
         self.now_s += duration_s
 
     async def _wait_until(self, tasks: Any, timeout: float | None = None) -> Any:
-        found = await self._wait(tasks, timeout=0.01)  # what is there is there at once
+        found = await self._wait(tasks, timeout=0.01)  # messages are there at once or never
         if not found[0]:
-            assert timeout is not None, "it waits for ever"
+            assert timeout is not None, "the queue waits forever"
             self.now_s += timeout
         return found
 
-    async def passed(self, until_s: float) -> list[tuple[float, messages.Message]]:
+    async def receive_all(self, until_s: float) -> list[tuple[float, messages.Message]]:
         """What is passed on, and when, until a moment or the end."""
-        found = []
+        received = []
         while self.now_s < until_s:
             try:
-                message = await self.inbox.receive()
+                message = await self.queue.receive()
             except AssertionError:
                 break
-            found.append((self.now_s, message))
+            received.append((self.now_s, message))
             if message["type"] == "websocket.disconnect":
                 break
-        self.inbox.close()
-        return found
+        self.queue.close()
+        return received
 
 
-def follow(line: Line, until_s: float) -> list[tuple[float, messages.Message]]:
-    return asyncio.run(line.passed(until_s))
+def receive(line: Line, until_s: float) -> list[tuple[float, messages.Message]]:
+    return asyncio.run(line.receive_all(until_s))
 
 
-def test_a_thousand_requests_at_once_become_a_few(monkeypatch):
-    sent = [run_again(slider=float(i)) for i in range(1000)]
+def test_a_thousand_requests_are_merged_into_a_few(monkeypatch):
+    sent = [rerun_message(slider=float(i)) for i in range(1000)]
     line = Line(monkeypatch, *sent)
-    passed = follow(line, 10.0)
+    passed = receive(line, 10.0)
     assert [message["bytes"] for _, message in passed[:RERUN_BURST]] == sent[:RERUN_BURST]
     assert len(passed) <= RERUN_BURST + 10 * messages.RERUNS_PER_S
     assert line.n_read <= messages.READ_BURST + 11 * messages.READS_PER_S
     assert set(line.rejected) == {"message_merged"}
 
 
-def test_the_last_of_what_a_person_did_is_always_passed_on(monkeypatch):
-    sent = [run_again(slider=float(i)) for i in range(40)]
-    passed = follow(Line(monkeypatch, *sent), 60.0)
+def test_the_last_request_is_always_passed_on(monkeypatch):
+    sent = [rerun_message(slider=float(i)) for i in range(40)]
+    passed = receive(Line(monkeypatch, *sent), 60.0)
     assert passed[-1][1]["bytes"] == sent[-1]
     assert passed[-1][0] < 1.0
 
 
-def test_messages_of_other_kinds_keep_their_order_and_none_is_lost(monkeypatch):
-    heartbeat = built(lambda message: setattr(message, "app_heartbeat", True))
-    sent = [run_again("a"), heartbeat, run_again("b"), heartbeat] * 10
-    passed = follow(Line(monkeypatch, *sent), 60.0)
+def test_other_messages_keep_their_order(monkeypatch):
+    heartbeat = make_message(lambda message: setattr(message, "app_heartbeat", True))
+    sent = [rerun_message("a"), heartbeat, rerun_message("b"), heartbeat] * 10
+    passed = receive(Line(monkeypatch, *sent), 60.0)
     assert [message["bytes"] for _, message in passed] == sent
 
 
-def test_no_more_wait_than_stated_and_the_rest_stays_in_the_network(monkeypatch):
-    sent = [run_again(str(i)) for i in range(80)]  # none can be merged
+def test_a_limited_number_of_messages_is_read_ahead(monkeypatch):
+    sent = [
+        rerun_message(str(i)) for i in range(80)
+    ]  # for different pages, so that none can be merged
     line = Line(monkeypatch, *sent)
-    follow(line, 0.1)
+    receive(line, 0.1)
     assert line.n_read <= RERUN_BURST + MAX_WAITING + 2
 
 
-def test_an_address_that_asks_too_often_waits_too(monkeypatch):
-    line = Line(monkeypatch, run_again(), address_wait_s=5.0)
-    assert [passed_s for passed_s, _ in follow(line, 9.0)] == [5.0]
+def test_reruns_wait_for_the_quota_of_the_address(monkeypatch):
+    line = Line(monkeypatch, rerun_message(), address_wait_s=5.0)
+    assert [passed_s for passed_s, _ in receive(line, 9.0)] == [5.0]
 
 
-def test_refused_messages_are_counted_and_the_page_goes_on(monkeypatch):
-    clear = built(lambda message: setattr(message, "clear_cache", True))
-    line = Line(monkeypatch, clear, run_again())
-    assert [message["bytes"] for _, message in follow(line, 1.0)] == [run_again()]
+def test_rejected_messages_are_counted_and_the_page_stays_open(monkeypatch):
+    clear = make_message(lambda message: setattr(message, "clear_cache", True))
+    line = Line(monkeypatch, clear, rerun_message())
+    assert [message["bytes"] for _, message in receive(line, 1.0)] == [rerun_message()]
     assert line.rejected == ["message_kind"]
 
 
@@ -246,25 +250,22 @@ def test_refused_messages_are_counted_and_the_page_goes_on(monkeypatch):
         (b"x" * (MAX_BYTES + 1), 1009, "message_bytes"),
     ],
 )
-def test_a_page_that_sends_what_no_page_sends_is_closed(monkeypatch, message, code, reason):
-    line = Line(monkeypatch, message, run_again())
-    assert [one for _, one in follow(line, 1.0)] == [{"type": "websocket.disconnect", "code": code}]
-    assert (line.inbox.close_code, line.rejected) == (code, [reason])
+def test_text_frames_and_large_messages_close_the_page(monkeypatch, message, code, reason):
+    line = Line(monkeypatch, message, rerun_message())
+    assert [one for _, one in receive(line, 1.0)] == [
+        {"type": "websocket.disconnect", "code": code}
+    ]
+    assert (line.queue.close_code, line.rejected) == (code, [reason])
 
 
-def test_what_waits_is_dropped_when_the_page_is_closed(monkeypatch):
+def test_waiting_messages_are_dropped_at_a_disconnect(monkeypatch):
     gone = {"type": "websocket.disconnect", "code": 1001}
-    sent = [*(run_again(str(i)) for i in range(RERUN_BURST + 5)), gone]
-    passed = follow(Line(monkeypatch, *sent), 60.0)
+    sent = [*(rerun_message(str(i)) for i in range(RERUN_BURST + 5)), gone]
+    passed = receive(Line(monkeypatch, *sent), 60.0)
     assert passed[-1][1] == gone
     assert len(passed) == RERUN_BURST + 1
 
 
-def test_the_request_to_connect_is_passed_on(monkeypatch):
+def test_the_connect_event_is_passed_on(monkeypatch):
     connect = {"type": "websocket.connect"}
-    assert follow(Line(monkeypatch, connect), 1.0) == [(0.0, connect)]
-
-
-def test_a_note_of_a_message_is_no_run_unless_it_says_so():
-    assert not PageMessage(b"x").is_rerun
-    assert PageMessageParser().parse(run_again()).is_rerun
+    assert receive(Line(monkeypatch, connect), 1.0) == [(0.0, connect)]

@@ -1,4 +1,4 @@
-"""The guard around an application that is made here, called as a server calls it."""
+"""The protection middleware around small applications, called as a server calls it."""
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
@@ -17,8 +17,8 @@ UPLOAD = "/_stcore/upload_file/a-session/a-file"
 POLICY = "default-src 'self'"
 
 
-async def takes_all(scope: Message, receive: Receive, send: Send) -> None:
-    """Reads the body, and answers that all is well."""
+async def accepting_app(scope: Message, receive: Receive, send: Send) -> None:
+    """Read the body and answer with status 204."""
     if scope["type"] == "websocket":
         await receive()
         await send({"type": "websocket.accept"})
@@ -30,16 +30,16 @@ async def takes_all(scope: Message, receive: Receive, send: Send) -> None:
     await send({"type": "http.response.body", "body": b""})
 
 
-async def fails(scope: Message, receive: Receive, send: Send) -> None:
+async def failing_app(scope: Message, receive: Receive, send: Send) -> None:
     raise ValueError("the file my voice.wav is broken")
 
 
 class Case:
-    """A guard, and what it answered."""
+    """The middleware around an application, and the messages of its last response."""
 
     def __init__(
         self,
-        app: Any = takes_all,
+        app: Any = accepting_app,
         limits: Limits | None = None,
         is_stopping: Callable[[], bool] = lambda: False,
         **more: Any,
@@ -62,11 +62,11 @@ class Case:
         sent: Sequence[Message] = (),
         **scope: Any,
     ) -> Message:
-        """The first message of the answer."""
+        """Send a request and return the first message of the response."""
         self.sent = []
         fields = [(k.lower().encode(), v.encode()) for k, v in (headers or {}).items()]
-        asked = {"type": kind, "path": path, "method": method, "headers": fields}
-        asked |= {"client": ("9.9.9.9", 1), "scheme": "http"} | scope
+        request = {"type": kind, "path": path, "method": method, "headers": fields}
+        request |= {"client": ("9.9.9.9", 1), "scheme": "http"} | scope
         first = {"type": "http.request", "body": body, "more_body": False}
         incoming = iter([first if kind == "http" else {"type": "websocket.connect"}, *sent])
 
@@ -80,7 +80,7 @@ class Case:
         async def send(message: Message) -> None:
             self.sent.append(message)
 
-        asyncio.run(self.middleware(asked, receive, send))
+        asyncio.run(self.middleware(request, receive, send))
         return self.sent[0]
 
     def count(self, name: str, **labels: str) -> float:
@@ -99,7 +99,7 @@ def header(message: Message, name: str) -> str:
 
 
 @pytest.mark.parametrize("path", ["/", "/static/a.js", "/_stcore/health", "/media/x", UPLOAD])
-def test_security_headers_stand_on_every_response_once(path):
+def test_every_response_has_each_security_header_once(path):
     answer = Case().call(path)
     assert header(answer, "content-security-policy") == POLICY
     assert header(answer, "x-frame-options") == "SAMEORIGIN"
@@ -108,15 +108,15 @@ def test_security_headers_stand_on_every_response_once(path):
     assert not [k for k, _ in answer["headers"] if k == b"strict-transport-security"]
 
 
-def test_over_https_the_browser_is_told_to_stay_there():
+def test_https_responses_require_https_and_secure_cookies():
     answer = Case().call("/", scheme="https")
     assert header(answer, "strict-transport-security").startswith("max-age=31536000")
     assert header(answer, "set-cookie") == "a=b; Path=/; Secure"
     assert header(Case().call("/"), "set-cookie") == "a=b; Path=/"
 
 
-def test_an_error_is_answered_by_a_sentence_that_says_nothing_of_it(caplog):
-    case = Case(fails)
+def test_errors_are_answered_without_their_text(caplog):
+    case = Case(failing_app)
     answer = case.call("/")
     assert answer["status"] == 500
     assert header(answer, "content-security-policy") == POLICY
@@ -127,15 +127,15 @@ def test_an_error_is_answered_by_a_sentence_that_says_nothing_of_it(caplog):
 @pytest.mark.parametrize(
     "path", ["/_stcore/metrics", "/_stcore/agent/interact", "/x/_stcore/agent"]
 )
-def test_what_is_not_for_visitors_is_not_there(path):
+def test_internal_paths_are_not_found(path):
     assert Case().call(path, "POST")["status"] == 404
 
 
-def test_an_upload_must_say_its_length():
+def test_an_upload_needs_a_content_length():
     assert Case().call(UPLOAD, "PUT", {})["status"] == 411
 
 
-def test_uploads_beyond_the_quota_are_refused_and_told_when_to_come_back():
+def test_uploads_beyond_the_quota_are_rejected_with_the_time_to_retry():
     case = Case(limits=Limits(session_files=3))
     answers = [case.put(10) for _ in range(4)]
     assert [answer["status"] for answer in answers] == [204, 204, 204, 429]
@@ -145,35 +145,35 @@ def test_uploads_beyond_the_quota_are_refused_and_told_when_to_come_back():
     assert case.count("emo_upload_bytes_total") == 30
 
 
-def test_the_room_of_an_upload_that_failed_is_given_back():
-    case = Case(fails, Limits(session_mb=10))
+def test_a_failed_upload_no_longer_counts():
+    case = Case(failing_app, Limits(session_mb=10))
     for _ in range(2):
         assert case.put(4_000_000)["status"] == 500
     assert not case.quotas._uploads
 
 
-def test_an_upload_that_takes_too_long_is_ended(monkeypatch):
+def test_a_slow_upload_is_cancelled(monkeypatch):
     monkeypatch.setattr(bodies, "MAX_UPLOAD_S", 0.05)
     case = Case()
 
-    async def waits(scope: Message, receive: Receive, send: Send) -> None:
+    async def waiting_app(scope: Message, receive: Receive, send: Send) -> None:
         await receive()
-        await receive()  # nothing comes any more
+        await receive()  # no more messages follow
 
-    case.middleware.app = waits
+    case.middleware.app = waiting_app
     assert case.put(10)["status"] == 408
 
 
-def test_a_stopping_server_takes_nothing_new_and_says_so_to_whom_asks_for_its_health():
+def test_a_stopping_server_rejects_uploads_pages_and_health_checks():
     case = Case(is_stopping=lambda: True)
     assert case.put(10)["status"] == 503
     assert case.call("/_stcore/health")["status"] == 503
-    assert case.call("/")["status"] == 204  # what runs may still fetch what it needs
+    assert case.call("/")["status"] == 204  # open pages may still load files
     answer = case.call("/_stcore/stream", kind="websocket", extensions={})
     assert answer["type"] == "websocket.close"
 
 
-def test_pages_beyond_the_quota_are_refused_by_status_where_the_server_can():
+def test_pages_beyond_the_quota_are_rejected_by_status():
     case = Case(limits=Limits(address_pages=0))
     extensions: dict[str, Any] = {"websocket.http.response": {}}
     answer = case.call("/_stcore/stream", kind="websocket", extensions=extensions)
@@ -181,11 +181,11 @@ def test_pages_beyond_the_quota_are_refused_by_status_where_the_server_can():
     assert int(header(answer, "retry-after")) >= 1
 
 
-def test_the_place_of_a_page_is_given_back_when_it_is_closed_or_fails():
-    for app in (takes_all, fails):
+def test_closed_and_failed_pages_no_longer_count():
+    for app in (accepting_app, failing_app):
         case = Case(app)
         for _ in range(3):
-            if app is takes_all:
+            if app is accepting_app:
                 assert case.call("/_stcore/stream", kind="websocket")["type"] == "websocket.accept"
             else:
                 with pytest.raises(IndexError):  # nothing was sent
@@ -205,15 +205,15 @@ def test_the_place_of_a_page_is_given_back_when_it_is_closed_or_fails():
         ("/compare", "page"),
     ],
 )
-def test_a_route_is_named_without_its_path(path, route):
+def test_route_name(path, route):
     assert route_name(path) == route
 
 
-# --- Who may ask ---------------------------------------------------------------------------------
+# --- Hosts ---------------------------------------------------------------------------------------
 
 
-async def must_not_be_asked(scope: Message, receive: Receive, send: Send) -> None:
-    raise AssertionError("the framework was asked")
+async def unreachable_app(scope: Message, receive: Receive, send: Send) -> None:
+    raise AssertionError("the application was called")
 
 
 FOREIGN = [
@@ -226,8 +226,8 @@ FOREIGN = [
 
 @pytest.mark.parametrize("path", ["/", "/_stcore/health", "/media/x", UPLOAD, "/static/a.js"])
 @pytest.mark.parametrize(("headers", "reason"), FOREIGN)
-def test_a_foreign_host_is_refused_before_the_framework_is_asked(path, headers, reason):
-    case = Case(must_not_be_asked)
+def test_foreign_hosts_and_origins_are_rejected_before_the_application(path, headers, reason):
+    case = Case(unreachable_app)
     answer = case.call(path, "GET", headers)
     assert answer["status"] == 403
     assert header(answer, "content-security-policy") == POLICY
@@ -235,8 +235,8 @@ def test_a_foreign_host_is_refused_before_the_framework_is_asked(path, headers, 
 
 
 @pytest.mark.parametrize(("headers", "reason"), FOREIGN)
-def test_a_page_under_a_foreign_host_is_not_opened(headers, reason):
-    case = Case(must_not_be_asked)
+def test_pages_of_foreign_hosts_and_origins_are_not_opened(headers, reason):
+    case = Case(unreachable_app)
     extensions: dict[str, Any] = {"websocket.http.response": {}}
     answer = case.call("/_stcore/stream", kind="websocket", headers=headers, extensions=extensions)
     assert (answer["type"], answer["status"]) == ("websocket.http.response.start", 403)
@@ -244,19 +244,19 @@ def test_a_page_under_a_foreign_host_is_not_opened(headers, reason):
     assert case.quotas.n_pages == 0
 
 
-class Seen:
-    """An application that remembers what it was asked."""
+class RecordingApp:
+    """An application that records the headers of its requests."""
 
     def __init__(self) -> None:
         self.headers: list[dict[bytes, bytes]] = []
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         self.headers.append(dict(scope["headers"]))
-        await takes_all(scope, receive, send)
+        await accepting_app(scope, receive, send)
 
 
-def test_the_framework_has_no_foreign_origin_to_look_up():
-    app = Seen()
+def test_the_application_gets_no_foreign_origin():
+    app = RecordingApp()
     case = Case(app, hosts=parse_hosts(["emo.example.org"]), parser=PageMessageParser())
     case.call("/", headers={"Host": "localhost", "Origin": "http://localhost"})
     assert b"origin" not in app.headers[-1]
@@ -266,7 +266,7 @@ def test_the_framework_has_no_foreign_origin_to_look_up():
     assert app.headers[-1][b"origin"] == b"http://app:8501"
 
 
-def test_a_recording_is_kept_in_no_cache():
+def test_recordings_are_not_cached():
     assert header(Case().call("/media/x"), "cache-control") == "no-store"
     assert not [k for k, _ in Case().call("/static/a.js")["headers"] if k == b"cache-control"]
 
@@ -275,14 +275,14 @@ def test_a_recording_is_kept_in_no_cache():
 
 
 @pytest.mark.parametrize("method", ["PUT", "POST", "GET"])
-def test_two_lengths_of_one_request_are_refused(method):
-    case = Case(must_not_be_asked)
+def test_two_lengths_of_one_request_are_rejected(method):
+    case = Case(unreachable_app)
     headers = {"Content-Length": "5", "Transfer-Encoding": "chunked"}
     assert case.call(UPLOAD, method, headers, b"x" * 10)["status"] == 400
     assert case.count("emo_rejected_total", reason="two_lengths") == 1
 
 
-def test_a_length_that_is_not_said_is_refused_however_the_body_comes():
+def test_a_chunked_upload_needs_a_content_length_too():
     assert Case().call(UPLOAD, "PUT", {"Transfer-Encoding": "chunked"})["status"] == 411
 
 
@@ -295,14 +295,14 @@ def test_a_length_that_is_not_said_is_refused_however_the_body_comes():
         "/_stcore/upload_file/s/\u00e9",
     ],
 )
-def test_ids_of_an_upload_have_a_length(path):
-    case = Case(must_not_be_asked)
+def test_invalid_ids_of_an_upload_are_rejected(path):
+    case = Case(unreachable_app)
     assert case.call(path, "PUT", {"Content-Length": "1"}, b"x")["status"] == 400
     assert not case.quotas._sessions
 
 
-def test_bytes_count_as_they_arrive(monkeypatch):
-    """Of a length that is smaller than what comes, as another server before this may pass on."""
+def test_bytes_count_when_they_arrive(monkeypatch):
+    """The content length is too small here, as a proxy may pass it on."""
     monkeypatch.setattr(bodies, "DISCARD_S", 0.05)
     case = Case(limits=Limits(session_mb=3))
     answer = case.call(UPLOAD, "PUT", {"Content-Length": "5"}, b"x" * 4 * MB)
@@ -312,25 +312,25 @@ def test_bytes_count_as_they_arrive(monkeypatch):
 
 
 @pytest.mark.parametrize(("status", "reason"), [(403, "token"), (400, "session")])
-def test_the_token_is_looked_at_before_anything_is_counted(status, reason):
-    asked: list[tuple[str, str, str]] = []
+def test_the_token_is_checked_before_the_upload_counts(status, reason):
+    checked: list[tuple[str, str, str]] = []
 
     def check(session: str, token: str, cookies: str) -> int:
-        asked.append((session, token, cookies))
+        checked.append((session, token, cookies))
         return int(status)
 
-    case = Case(must_not_be_asked, Limits(address_files=1), check_sender=check)
+    case = Case(unreachable_app, Limits(address_files=1), check_sender=check)
     headers = {"Content-Length": "4", "X-Xsrftoken": "t", "Cookie": "a=b"}
     for _ in range(3):
         assert case.call(UPLOAD, "PUT", headers, b"xxxx")["status"] == status
-    assert asked[0] == ("a-session", "t", "a=b")
+    assert checked[0] == ("a-session", "t", "a=b")
     assert not case.quotas._sessions
     assert not case.quotas._buckets
     assert case.count("emo_rejected_total", reason=reason) == 3
 
 
-def test_names_in_an_upload_are_in_utf_8_whatever_it_claims():
-    app = Seen()
+def test_the_character_set_of_a_form_is_ignored():
+    app = RecordingApp()
     kind = "multipart/form-data; charset=unicode_escape; boundary=x; CharSet=utf-7"
     Case(app).call(UPLOAD, "PUT", {"Content-Length": "1", "Content-Type": kind}, b"x")
     assert app.headers[-1][b"content-type"] == b"multipart/form-data; boundary=x"
@@ -339,7 +339,7 @@ def test_names_in_an_upload_are_in_utf_8_whatever_it_claims():
 # --- Messages ------------------------------------------------------------------------------------
 
 
-def test_a_page_that_sends_nonsense_is_closed_with_a_code():
+def test_an_invalid_message_closes_the_page_with_a_code():
     async def reads(scope: Message, receive: Receive, send: Send) -> None:
         await receive()
         await send({"type": "websocket.accept"})

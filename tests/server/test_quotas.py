@@ -1,4 +1,4 @@
-"""Who may send, keep and open how much; the clock is moved by hand."""
+"""Quotas on files, bytes, pages and reruns; the tests set the clock."""
 
 from dataclasses import dataclass, field, replace
 
@@ -34,7 +34,7 @@ SMALL = Limits(
 
 @dataclass
 class World:
-    """A clock, and the files that sessions have; the quotas reads both."""
+    """A clock, and the stored files of sessions; the tracker reads both."""
 
     now_s: float = 0.0
     files: dict[str, list[int]] = field(default_factory=dict)
@@ -47,7 +47,7 @@ class World:
         return len(sizes), sum(sizes)
 
     def send(self, quotas: QuotaTracker, session: str, address: str, size: int) -> str:
-        """The reason of a rejection; empty where the file arrived."""
+        """Send a file; return the reason of its rejection, empty if it was stored."""
         upload = quotas.begin_upload(session, address, size)
         if isinstance(upload, Rejection):
             return upload.reason
@@ -59,14 +59,14 @@ class World:
         return ""
 
 
-def begun(quotas: QuotaTracker, session: str, address: str, size: int) -> Upload:
-    """An upload that may come."""
+def begin(quotas: QuotaTracker, session: str, address: str, size: int) -> Upload:
+    """Start an upload that is not rejected."""
     upload = quotas.begin_upload(session, address, size)
     assert isinstance(upload, Upload)
     return upload
 
 
-def test_files_of_a_session_are_counted_and_come_back_when_taken_away():
+def test_files_of_a_session_are_limited_until_they_are_removed():
     world = World()
     quotas = world.quotas()
     assert [world.send(quotas, "a", "1.1.1.1", 1) for _ in range(6)] == [""] * 5 + ["session_files"]
@@ -75,10 +75,10 @@ def test_files_of_a_session_are_counted_and_come_back_when_taken_away():
     assert world.send(quotas, "a", "1.1.1.1", 1) == ""
 
 
-def test_bytes_of_a_session_are_counted_on_their_way_too():
+def test_bytes_of_running_uploads_count():
     world = World()
     quotas = world.quotas()
-    first = begun(quotas, "a", "1.1.1.1", 6 * MB)
+    first = begin(quotas, "a", "1.1.1.1", 6 * MB)
     assert quotas.add_bytes(first, 6 * MB) is None
     rejection = quotas.begin_upload("a", "1.1.1.1", 6 * MB)
     assert isinstance(rejection, Rejection)
@@ -87,26 +87,26 @@ def test_bytes_of_a_session_are_counted_on_their_way_too():
         STORED_RETRY_S,
         429,
     )
-    quotas.end_upload(first)  # it did not arrive
+    quotas.end_upload(first)  # it was cancelled
     world.now_s += 60
-    begun(quotas, "a", "1.1.1.1", 6 * MB)
+    begin(quotas, "a", "1.1.1.1", 6 * MB)
 
 
-def test_what_is_announced_takes_no_room():
+def test_announced_bytes_reserve_no_room():
     world = World()
     quotas = world.quotas()
     for session, address in (("a", "1.1.1.1"), ("b", "1.1.1.1"), ("c", "2.2.2.2")):
         for _ in range(2):
-            upload = begun(quotas, session, address, 9 * MB)
+            upload = begin(quotas, session, address, 9 * MB)
             assert quotas.add_bytes(upload, 1) is None
     assert world.send(quotas, "d", "3.3.3.3", 9 * MB) == ""
     assert world.send(quotas, "a", "1.1.1.1", 9 * MB) == ""
 
 
-def test_of_uploads_at_once_that_do_not_all_fit_those_that_began_first_are_completed():
+def test_the_first_of_concurrent_uploads_are_completed():
     world = World()
     quotas = world.quotas(replace(SMALL, session_mb_per_min=600))
-    uploads = [begun(quotas, "a", "1.1.1.1", 4 * MB) for _ in range(5)]
+    uploads = [begin(quotas, "a", "1.1.1.1", 4 * MB) for _ in range(5)]
     rejected = set()
     for _ in range(4):
         for i, upload in enumerate(uploads):
@@ -116,10 +116,10 @@ def test_of_uploads_at_once_that_do_not_all_fit_those_that_began_first_are_compl
     assert [upload.arrived for upload in uploads[:2]] == [4 * MB, 4 * MB]
 
 
-def test_bytes_beyond_what_was_announced_are_counted():
+def test_bytes_beyond_the_announced_length_count():
     world = World()
     quotas = world.quotas()
-    upload = begun(quotas, "a", "1.1.1.1", 5)
+    upload = begin(quotas, "a", "1.1.1.1", 5)
     for _ in range(10):
         assert quotas.add_bytes(upload, MB) is None
     rejection = quotas.add_bytes(upload, MB)
@@ -127,16 +127,16 @@ def test_bytes_beyond_what_was_announced_are_counted():
     assert rejection.reason == "session_mb"
 
 
-def test_the_last_bytes_of_an_upload_count_too():
+def test_the_last_bytes_of_an_upload_count():
     world = World()
     quotas = world.quotas()
-    uploads = [begun(quotas, "a", "1.1.1.1", 5 * MB + 1) for _ in range(2)]
+    uploads = [begin(quotas, "a", "1.1.1.1", 5 * MB + 1) for _ in range(2)]
     assert [quotas.add_bytes(upload, 5 * MB) for upload in uploads] == [None, None]
     refusals = [quotas.add_bytes(upload, 1) for upload in uploads]
     assert [rejection is None for rejection in refusals] == [True, False]
 
 
-def test_pages_are_made_anew_at_a_rate_and_other_addresses_are_not_touched():
+def test_reruns_are_limited_by_address():
     world = World()
     quotas = world.quotas()
     assert [quotas.rerun_wait_s("1.1.1.1") for _ in range(RERUN_BURST)] == [0.0] * RERUN_BURST
@@ -147,33 +147,33 @@ def test_pages_are_made_anew_at_a_rate_and_other_addresses_are_not_touched():
     assert quotas.rerun_wait_s("1.1.1.1") == 0
 
 
-def test_rate_is_refilled_as_time_goes_by_and_the_answer_says_when():
+def test_file_rates_refill_and_rejections_have_the_time_to_retry():
     world = World()
     quotas = world.quotas()
     for _ in range(5):
         assert world.send(quotas, "a", "1.1.1.1", 1) == ""
-        world.files["a"].clear()  # nothing is kept, so the rate alone counts
+        world.files["a"].clear()  # no file is stored, so that the rate alone counts
     rejection = quotas.begin_upload("a", "1.1.1.1", 1)
     assert isinstance(rejection, Rejection)
     assert rejection.reason == "session_files_per_min"
-    assert rejection.retry_s == 2  # thirty a minute
+    assert rejection.retry_s == 2  # thirty per minute
     world.now_s += 1.9
     assert world.send(quotas, "a", "1.1.1.1", 1) == "session_files_per_min"
     world.now_s += 0.2
     assert world.send(quotas, "a", "1.1.1.1", 1) == ""
 
 
-def test_bytes_per_minute_are_counted():
+def test_bytes_per_minute_are_limited():
     world = World()
     quotas = world.quotas()
     assert world.send(quotas, "a", "1.1.1.1", 10 * MB) == ""
     world.files.clear()
     rejection = quotas.begin_upload("a", "1.1.1.1", 5 * MB)
     assert isinstance(rejection, Rejection)
-    assert (rejection.reason, rejection.retry_s) == ("session_mb_per_min", 5)  # 1 MB a second
+    assert (rejection.reason, rejection.retry_s) == ("session_mb_per_min", 5)  # 1 MB per second
 
 
-def test_sessions_of_one_address_share_its_room_and_others_are_not_touched():
+def test_sessions_of_an_address_share_its_room():
     world = World()
     quotas = world.quotas()
     for session in "ab":
@@ -183,7 +183,7 @@ def test_sessions_of_one_address_share_its_room_and_others_are_not_touched():
     assert world.send(quotas, "d", "2.2.2.2", 1) == ""
 
 
-def test_the_whole_server_has_a_limit_and_says_that_it_is_full():
+def test_the_server_has_a_limit():
     world = World()
     quotas = world.quotas()
     for i in range(3):
@@ -200,7 +200,7 @@ def test_address_bytes_are_limited():
     assert reasons == ["", "", "", "address_mb"]
 
 
-def test_pages_are_counted_by_address_and_in_all():
+def test_pages_are_limited_by_address_and_in_all():
     quotas = World().quotas()
     assert [quotas.open_page(one) for one in ("1.1.1.1", "1.1.1.1")] == [None, None]
     rejection = quotas.open_page("1.1.1.1")
@@ -215,7 +215,7 @@ def test_pages_are_counted_by_address_and_in_all():
     assert quotas.open_page("3.3.3.3") is None
 
 
-def test_pages_opened_too_fast_are_refused_until_time_has_passed():
+def test_pages_opened_too_fast_are_rejected_for_a_while():
     world = World()
     quotas = world.quotas()
     for _ in range(2):
@@ -228,7 +228,7 @@ def test_pages_opened_too_fast_are_refused_until_time_has_passed():
     assert quotas.open_page("1.1.1.1") is None
 
 
-def test_a_clock_that_goes_back_takes_nothing_and_gives_nothing():
+def test_a_clock_that_goes_back_changes_no_quota():
     world = World(now_s=1000.0)
     quotas = world.quotas()
     for _ in range(5):
@@ -240,7 +240,7 @@ def test_a_clock_that_goes_back_takes_nothing_and_gives_nothing():
     assert world.send(quotas, "a", "1.1.1.1", 1) == ""
 
 
-def test_what_is_remembered_does_not_grow_with_the_visitors():
+def test_memory_does_not_grow_with_the_visitors():
     world = World()
     quotas = world.quotas()
     for i in range(MAX_BUCKETS * 2):
@@ -262,11 +262,11 @@ def test_what_is_remembered_does_not_grow_with_the_visitors():
         ("testclient", "testclient"),
     ],
 )
-def test_an_ipv6_network_counts_as_one_address(address, group):
+def test_address_group(address, group):
     assert address_group(address) == group
 
 
-def test_a_comparison_of_a_hundred_clips_fits_and_sixty_large_files_do_not():
+def test_the_default_limits_allow_a_hundred_clips_but_not_sixty_large_files():
     limits = Limits()
     world = World()
     quotas = world.quotas(limits)
