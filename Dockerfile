@@ -1,5 +1,5 @@
 # Emo's page in a container: `docker compose up` (docs/deploy.md).
-# The packages are installed in a first stage, so that neither pip nor its cache is in the image.
+# A first stage installs the packages, so that pip and its cache are not in the image.
 FROM python:3.12-slim-bookworm AS packages
 COPY requirements-app.txt .
 RUN python -m venv /venv \
@@ -7,7 +7,7 @@ RUN python -m venv /venv \
  && /venv/bin/pip uninstall --yes pip
 
 FROM python:3.12-slim-bookworm
-# libsndfile, libsoxr and FFmpeg come inside the packages, so nothing is installed from Debian.
+# The packages contain libsndfile, libsoxr and FFmpeg; nothing is installed from Debian.
 COPY --from=packages /venv /venv
 RUN useradd --system --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin \
     --uid 10001 emo
@@ -18,7 +18,7 @@ COPY emo emo
 COPY pages pages
 COPY samples samples
 COPY models models
-# What is compiled here need not be written later, where nothing can be.
+# Compiled here, because the container cannot write files.
 RUN /venv/bin/python -m compileall -q /app /venv
 ENV PATH=/venv/bin:/usr/local/bin:/usr/bin:/bin \
     PYTHONDONTWRITEBYTECODE=1 \
