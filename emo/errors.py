@@ -1,8 +1,11 @@
-"""Errors a person may meet.  Each message is a sentence: what is wrong, and what would work."""
+"""Define the errors of the package.
+
+Each message is a sentence that can be shown to a person: what is wrong, and what would work.
+"""
 
 
 class EmoError(Exception):
-    """Base of every error that Emo raises on purpose; its text is fit to show to a person."""
+    """Base of every error that the package raises on purpose."""
 
 
 class AudioError(EmoError):
@@ -10,7 +13,7 @@ class AudioError(EmoError):
 
 
 class NotAudioError(AudioError):
-    """The bytes hold no sound that a decoder here can read."""
+    """The bytes are not in a format that can be decoded."""
 
 
 class DecoderMissingError(AudioError):
@@ -18,27 +21,27 @@ class DecoderMissingError(AudioError):
 
 
 class LimitError(AudioError):
-    """A size, duration, rate or channel count lies outside the stated limits."""
+    """A size, duration, sample rate or number of channels is outside the limits."""
 
 
 class TooShortError(LimitError):
-    """Less sound than the shortest clip a classifier can use."""
+    """The recording is shorter than the shortest clip that can be classified."""
 
 
 class TooLongError(LimitError):
-    """More sound than the longest clip that is read."""
+    """The recording is longer than the longest clip that is read."""
 
 
 class SilentError(AudioError):
-    """Every sample is zero, or so near it that nothing can be heard."""
+    """Every sample is zero, or too close to zero to be audible."""
 
 
 class ChannelError(AudioError):
-    """The recording has no such channel as was asked for."""
+    """The recording does not have the requested channel."""
 
 
 class DecoderError(AudioError):
-    """The process that reads recordings ended, or was ended at its limits, over this one."""
+    """The process that decodes recordings crashed or reached its limits on this one."""
 
 
 class NotFiniteError(AudioError):
@@ -46,7 +49,7 @@ class NotFiniteError(AudioError):
 
 
 class SettingError(EmoError):
-    """A setting lies outside its limits."""
+    """A setting is outside its limits."""
 
 
 class CorpusError(EmoError):
@@ -58,33 +61,33 @@ class ModelError(EmoError):
 
 
 class ModelFaultError(ModelError):
-    """A classifier gave values for a clip that are not numbers.
+    """A classifier returned values for a clip that are not finite.
 
     Attributes
     ----------
-    key
-        Of the classifier.
+    key : str
+        Key of the classifier.
     """
 
     def __init__(self, key: str, title: str) -> None:
         super().__init__(
-            f"The {title.lower()} gave values for this clip that are not numbers, which is a fault "
-            "of the model and not of the clip. Fetch the folder models/ again, or train it anew."
+            f"The {title.lower()} returned values for this clip that are not numbers, which is a "
+            "fault of the model and not of the clip. Fetch the folder models/ again, or train it."
         )
         self.key = key
 
 
 class AdaptationError(EmoError):
-    """Clips that a person taught, or a file of them, cannot be used."""
+    """Examples for adaptation, or a file of them, cannot be used."""
 
 
 class BusyError(EmoError):
-    """So many analyses run and wait already that one more would be in nobody's interest.
+    """Too many analyses are running and waiting already.
 
     Attributes
     ----------
-    wait_s
-        After how many seconds it may be tried again.
+    wait_s : int
+        Seconds after which to try again.
     """
 
     def __init__(self, wait_s: int) -> None:

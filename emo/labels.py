@@ -1,20 +1,19 @@
-"""The seven emotions, in the one order used by every file and interface."""
+"""Define the seven labels and their order in every file and interface."""
 
 LABELS = ("angry", "disgusted", "fearful", "happy", "neutral", "sad", "surprised")
-"""Order of every probability vector, matrix row and matrix column."""
+"""Order of every vector of probabilities, and of the rows and columns of every matrix."""
 
 INDEX = {label: i for i, label in enumerate(LABELS)}
-"""Position of each label in :data:`LABELS`."""
+"""Position of each label in ``LABELS``."""
 
 CALM = "calm"
-"""RAVDESS alone has it: trained and tested where a protocol asks for it, never given as an answer.
-"""
+"""A label of RAVDESS alone, which the classifiers are trained on and never answer with."""
 
 TRAINED_LABELS = (*LABELS, CALM)
-"""What the classifiers are fitted to tell apart; without calm, the rest are LABELS in order."""
+"""Labels that the classifiers are trained on; without calm they are ``LABELS`` in order."""
 
 VOTE = "vote"
-"""Key of the ensemble's answer, beside those of the classifiers."""
+"""Key of the answer of the ensemble, beside the keys of the classifiers."""
 
 TRAINED_INDEX = {label: i for i, label in enumerate(TRAINED_LABELS)}
-"""Position of each label in :data:`TRAINED_LABELS`."""
+"""Position of each label in ``TRAINED_LABELS``."""

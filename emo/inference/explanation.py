@@ -1,10 +1,10 @@
-"""Why the classifiers answer as they do.
+"""Explain the answers of the classifiers.
 
-The perceptron: how far each group of functionals moved it.  The network: which regions of the
-spectrogram carry its answer.  The tree: its path, question by question, and the leaf it ends in.
+The multilayer perceptron: Shapley values of groups of functionals.  The convolutional network:
+occlusion of regions of the spectrogram.  The decision tree: its path from the root to a leaf.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from math import factorial
 from typing import Any
@@ -20,36 +20,21 @@ from emo.classifiers.tree import axis_values, surrogate_arrays
 from emo.errors import ModelError
 from emo.features.frames import (
     FRAME_S,
-    MEL_RANGE_HZ,
-    N_MELS,
-    SPECTROGRAM_HOP_FRAMES,
     analyse,
-    hz_to_mel,
     log_mel_spectrogram,
-    mel_to_hz,
 )
 from emo.features.functionals import compute_functionals, functional_table
 from emo.inference.predictor import Models, Prediction, predict
+from emo.inference.regions import Regions, explain_network
 from emo.labels import INDEX, LABELS, TRAINED_LABELS
 
 GROUPS = ("pitch", "energy", "spectrum", "cepstrum", "timing")
-STRONGEST = 3  # functionals that are named for each question of the tree
-
-PATCH_FRAMES = 10  # 200 ms: the finest patch, in frames of 20 ms
-PATCH_ROWS = 8  # patches from the lowest to the highest band; half as many of a long clip
-PATCH_BUDGET = 25_600  # frames through the network, all patches together: 4 s in 128 patches
-MIN_PATCHES = 16
-MARKED_ONE_IN = 8  # patches that are marked, at most
-CHECK_DRAWS = 8
-CHECK_SEED = 1
-
-Score = Callable[[Floats], float]
-"""From a view, float32 (time, 64), to the log-odds of a label."""
+STRONGEST = 3  # functionals that are listed for each question of the tree
 
 
 @dataclass(frozen=True)
 class Part:
-    """How far one group of functionals moves a sum: log-odds, or the value on an axis."""
+    """The contribution of a group of functionals to log-odds or to the value on an axis."""
 
     group: str
     amount: float
@@ -57,14 +42,18 @@ class Part:
 
 @dataclass(frozen=True)
 class Shift:
-    """What moved the perceptron from the mean training clip to this one.
+    """The contributions to the perceptron's answer, starting from the mean training clip.
 
     Attributes
     ----------
-    label : its answer
-    typical : log-odds of that label for the mean training clip
-    log_odds : the same for this clip
-    parts : one a group, in the order of ``GROUPS``, adding up to ``log_odds - typical``
+    label : str
+        The perceptron's answer.
+    typical : float
+        Log-odds of that label for the mean training clip.
+    log_odds : float
+        Log-odds of that label for this clip.
+    parts : tuple of Part
+        One for each group, in the order of ``GROUPS``, adding up to ``log_odds - typical``.
     """
 
     label: str
@@ -74,47 +63,8 @@ class Shift:
 
 
 @dataclass(frozen=True)
-class Patch:
-    """A rectangle of the spectrogram, and by how much the log-odds drop where it is hidden."""
-
-    start_s: float
-    stop_s: float
-    low_hz: float
-    high_hz: float
-    drop: float
-    marked: bool
-
-
-@dataclass(frozen=True, eq=False)
-class Regions:
-    """Which regions of the spectrogram carry the network's answer.
-
-    Attributes
-    ----------
-    label : its answer
-    log_odds : of that label
-    start_s : place in the clip, in seconds, where the first frame of the maps begins; it may lie a
-        little before the clip.  A frame lasts 20 ms.
-    drops : float32 (time, 64), by how much the log-odds drop where the patch there is hidden
-    marked : bool (time, 64), the patches that carry most
-    patches : the same patch by patch, from the first in time and the lowest in frequency
-    marked_drop : by how much the log-odds drop where all that is marked is hidden at once
-    unmarked_drop : the same for as many other patches, the mean over random choices
-    """
-
-    label: str
-    log_odds: float
-    start_s: float
-    drops: Floats
-    marked: np.ndarray
-    patches: tuple[Patch, ...]
-    marked_drop: float
-    unmarked_drop: float
-
-
-@dataclass(frozen=True)
 class Measurement:
-    """A functional of the clip, in its own unit, and how far it moves the value on an axis."""
+    """A functional of the clip, in its own unit, and its contribution to the value on an axis."""
 
     name: str
     unit: str
@@ -125,18 +75,23 @@ class Measurement:
 
 @dataclass(frozen=True)
 class Step:
-    """A question of the tree and the clip's answer.
+    """A split of the tree, and the side on which the clip lies.
 
     Attributes
     ----------
-    axis : which of ``TRAINED_LABELS`` the axis belongs to that is asked about, from 0
-    value : where the clip lies on it; the mean training clip lies near 0
-    limit : values above it go right, others left
-    above : whether the value is above the limit
-    parts : what each group adds to the value, in the order of ``GROUPS``
-    strongest : the functionals that push the clip most to the side where it lies
-    share : of the answered label on that side, 0 to 1, as answers are shown: calm left out, and
-        softened by the temperature
+    axis : int
+        Index into ``TRAINED_LABELS`` of the axis that is compared.
+    value, limit : float
+        The clip's value on the axis, where the mean training clip is near 0; values above the limit
+        go right, others left.
+    above : bool
+        Whether the value is above the limit.
+    parts : tuple of Part
+        Contribution of each group to the value, in the order of ``GROUPS``.
+    strongest : tuple of Measurement
+        Functionals with the largest contribution towards the clip's side.
+    share : float, 0 to 1
+        Calibrated probability of the answered label on that side, without calm.
     """
 
     axis: int
@@ -150,17 +105,21 @@ class Step:
 
 @dataclass(frozen=True)
 class TreePath:
-    """The tree's way from its first question to a leaf.
+    """The path through the tree from the root to a leaf.
 
     Attributes
     ----------
-    label : its answer
-    share : of that label before the first question, 0 to 1, as answers are shown; after the last
-        it is the confidence of the answer
-    steps : the questions, in their order
-    leaf : share of each of ``TRAINED_LABELS`` among the training answers in the leaf, adding up
-        to 1: what the tree was taught of the clips that lie there
-    surrogate : the way through the readable tree beside it
+    label : str
+        The tree's answer.
+    share : float, 0 to 1
+        Calibrated probability of that label at the root; at the leaf it is the confidence.
+    steps : tuple of Step
+        The splits, from the root on.
+    leaf : dict of float
+        Mean of the soft targets of the training clips in the leaf, by ``TRAINED_LABELS``, adding up
+        to 1.
+    surrogate : SurrogatePath
+        The path through the surrogate tree.
     """
 
     label: str
@@ -172,14 +131,16 @@ class TreePath:
 
 @dataclass(frozen=True)
 class SurrogateStep:
-    """A question of the readable tree, about one functional in its own unit, and the answer.
+    """A split of the surrogate tree on one functional, in its own unit.
 
     Attributes
     ----------
-    name, unit : of the functional
-    value : the clip's
-    limit : values above it go right, others left
-    above : whether the value is above the limit
+    name, unit : str
+        Of the functional.
+    value, limit : float
+        The clip's value; values above the limit go right, others left.
+    above : bool
+        Whether the value is above the limit.
     """
 
     name: str
@@ -191,7 +152,7 @@ class SurrogateStep:
 
 @dataclass(frozen=True)
 class SurrogatePath:
-    """The way through the readable tree, and the shares in the leaf, as in :class:`TreePath`."""
+    """The path through the surrogate tree, and the shares in its leaf, as in ``TreePath``."""
 
     steps: tuple[SurrogateStep, ...]
     leaf: dict[str, float]
@@ -199,7 +160,7 @@ class SurrogatePath:
 
 @dataclass(frozen=True, eq=False)
 class Explanation:
-    """The answers to a clip, and why each classifier gives its own."""
+    """The answers for a clip, and an explanation of each classifier's answer."""
 
     prediction: Prediction
     tree: TreePath
@@ -207,7 +168,7 @@ class Explanation:
     mlp: Shift
 
     def to_dict(self) -> dict[str, Any]:
-        """The object that ``explain --format json`` prints, without its path."""
+        """Return the explanation as values for JSON: what ``emo explain --format json`` prints."""
         cnn = {
             "label": self.cnn.label,
             "log_odds": self.cnn.log_odds,
@@ -220,18 +181,18 @@ class Explanation:
 
 
 def explain(clip: Clip, models: Models) -> Explanation:
-    """The answers to one clip, and why each classifier gives its own.
+    """Predict the label of a clip, and explain the answer of each classifier.
 
     Raises
     ------
     ModelError
-        One of the three could not be loaded, or gives no numbers for this clip.
+        A classifier could not be loaded, or returns values that are not finite.
     """
     prediction = predict(clip, models)
     for fault in (*models.faults.values(), *prediction.faults.values()):
         raise ModelError(fault)
     frames = analyse(clip.samples)
-    vector, view = compute_functionals(frames), log_mel_spectrogram(frames)
+    vector, spectrogram = compute_functionals(frames), log_mel_spectrogram(frames)
     labels = {key: answer.label for key, answer in prediction.answers.items()}
     temperatures = models.calibration.temperatures
     network, perceptron = models.classifiers["cnn"], models.classifiers["mlp"]
@@ -242,8 +203,10 @@ def explain(clip: Clip, models: Models) -> Explanation:
             models.classifiers["tree"].arrays, vector, labels["tree"], temperatures["tree"]
         ),
         explain_network(
-            lambda shown: _view_log_odds(network, shown, labels["cnn"], temperatures["cnn"]),
-            view,
+            lambda masked: _spectrogram_log_odds(
+                network, masked, labels["cnn"], temperatures["cnn"]
+            ),
+            spectrogram,
             labels["cnn"],
             start_s,
         ),
@@ -252,18 +215,20 @@ def explain(clip: Clip, models: Models) -> Explanation:
 
 
 def log_odds(raw: np.ndarray, label: str, temperature: float) -> Doubles:
-    """Log-odds of a label as it is shown, float64 (n,), from raw probabilities (n, 8).
+    """Return the log-odds of a label, float64 of shape (n,), from raw probabilities (n, 8).
 
-    ``log(p / (1 - p))`` of the calibrated probability, calm left out, as in
-    :func:`emo.inference.predictor.calibrated`.
+    They are ``log(p / (1 - p))`` of the calibrated probability without calm, as in
+    ``emo.inference.predictor.calibrated``.
     """
-    shown = apply_temperature(renormalise(raw, range(len(LABELS))), temperature)
-    other = np.delete(shown, INDEX[label], axis=-1).sum(axis=-1)  # 1 - p would lose digits
-    return np.asarray(np.log(shown[..., INDEX[label]]) - np.log(other))
+    shares = apply_temperature(renormalise(raw, range(len(LABELS))), temperature)
+    rest = np.delete(shares, INDEX[label], axis=-1).sum(axis=-1)  # 1 - p would lose digits
+    return np.asarray(np.log(shares[..., INDEX[label]]) - np.log(rest))
 
 
-def _view_log_odds(network: Model, view: Floats, label: str, temperature: float) -> float:
-    raw = network.probabilities(np.zeros((1, 0), np.float32), (view,))
+def _spectrogram_log_odds(
+    network: Model, spectrogram: Floats, label: str, temperature: float
+) -> float:
+    raw = network.probabilities(np.zeros((1, 0), np.float32), (spectrogram,))
     return float(log_odds(raw, label, temperature)[0])
 
 
@@ -271,12 +236,16 @@ def _view_log_odds(network: Model, view: Floats, label: str, temperature: float)
 
 
 def shapley_values(worths: np.ndarray) -> Doubles:
-    """What each of n players adds, float64 (n,), from the worth of every coalition, (2**n,).
+    """Return the Shapley values of n players, float64 of shape (n,).
 
-    Bit ``i`` of a coalition's number says whether player ``i`` is in it.  The value of a player is
-    the mean of what it adds over all orders in which the players may come (Shapley 1953), so that
-    the values add up to the worth of all less that of none; as a measure of features: Lundberg and
-    Lee 2017.
+    The value of a player is the mean of what it adds over all orders in which the players may come
+    (Shapley 1953), so that the values add up to the worth of all players less that of none.
+    Lundberg and Lee (2017) use them as a measure of features.
+
+    Parameters
+    ----------
+    worths : ndarray, shape (2**n,)
+        Worth of every coalition; bit i of its index says whether player i is in it.
     """
     n = len(worths).bit_length() - 1
     if len(worths) != 1 << n:
@@ -294,20 +263,20 @@ def shapley_values(worths: np.ndarray) -> Doubles:
 def explain_perceptron(
     perceptron: Model, vector: Floats, label: str, temperature: float = 1.0
 ) -> Shift:
-    """How far each group of functionals moved the perceptron, starting at the mean training clip.
+    """Return the contribution of each group of functionals, starting at the mean training clip.
 
-    Exact Shapley values over the groups: every one of the 32 choices of groups is shown to the
-    perceptron, with all other functionals at their means.
+    They are exact Shapley values: the perceptron is run on each of the 32 subsets of groups, with
+    all other functionals at their means.
     """
     choices = np.arange(1 << len(GROUPS))
     chosen = (choices[:, None] >> _group_numbers()) & 1 == 1
-    shown = np.where(chosen, vector, perceptron.arrays["mean"])
-    worths = log_odds(perceptron.probabilities(shown, ()), label, temperature)
+    vectors = np.where(chosen, vector, perceptron.arrays["mean"])
+    worths = log_odds(perceptron.probabilities(vectors, ()), label, temperature)
     return Shift(label, float(worths[0]), float(worths[-1]), _parts(shapley_values(worths)))
 
 
 def _group_numbers() -> np.ndarray:
-    """Place in ``GROUPS`` of each functional's group, int (f,)."""
+    """Return the index into ``GROUPS`` of each functional's group, int of shape (f,)."""
     return np.array([GROUPS.index(group) for _, group in functional_table()])
 
 
@@ -315,109 +284,16 @@ def _parts(amounts: Sequence[float] | np.ndarray) -> tuple[Part, ...]:
     return tuple(Part(group, float(x)) for group, x in zip(GROUPS, amounts, strict=True))
 
 
-# --- the network: regions of the spectrogram -----------------------------------------------------
-
-
-def patch_grid(n_frames: int) -> tuple[int, int]:
-    """Number of patches over time and over the bands: the longer the view, the fewer and larger."""
-    wanted = max(MIN_PATCHES, PATCH_BUDGET // n_frames)
-    rows = PATCH_ROWS if wanted >= PATCH_ROWS**2 else PATCH_ROWS // 2
-    return min(wanted // rows, -(-n_frames // PATCH_FRAMES)), rows
-
-
-def explain_network(score: Score, view: Floats, label: str, start_s: float = 0.0) -> Regions:
-    """Which regions of a view carry an answer, by hiding one after another (Zeiler, Fergus 2014).
-
-    What is hidden is set to 0, the mean of the view.  That is how training hides stretches of time
-    and bands (``augmentation.mask``), so that the network has learnt to do without them; any
-    other filling would be a sound of its own.
-    """
-    columns, rows = patch_grid(len(view))
-    times = np.round(np.linspace(0, len(view), columns + 1)).astype(int)
-    bands = np.round(np.linspace(0, N_MELS, rows + 1)).astype(int)
-    place = np.add.outer(
-        np.repeat(np.arange(columns), np.diff(times)) * rows,
-        np.repeat(np.arange(rows), np.diff(bands)),
-    )  # number of the patch at every point of the view
-    whole = score(view)
-
-    def drop(patches: np.ndarray | list[int]) -> float:
-        return whole - score(np.where(np.isin(place, patches), np.float32(0), view))
-
-    drops = np.array([drop([i]) for i in range(columns * rows)])
-    marked = mark(drops)
-    marked_drop, unmarked_drop = compare_hidden(drop, marked)
-    time_s = start_s + times * SPECTROGRAM_HOP_FRAMES * FRAME_S
-    edges_hz = _band_edges_hz(bands)
-    patches = tuple(
-        Patch(
-            start_s=float(time_s[column]),
-            stop_s=float(time_s[column + 1]),
-            low_hz=float(edges_hz[row]),
-            high_hz=float(edges_hz[row + 1]),
-            drop=float(drops[column * rows + row]),
-            marked=bool(marked[column * rows + row]),
-        )
-        for column in range(columns)
-        for row in range(rows)
-    )
-    return Regions(
-        label=label,
-        log_odds=whole,
-        start_s=start_s,
-        drops=drops.astype(np.float32)[place],
-        marked=marked[place],
-        patches=patches,
-        marked_drop=marked_drop,
-        unmarked_drop=unmarked_drop,
-    )
-
-
-def mark(drops: Doubles) -> np.ndarray:
-    """The eighth of the patches with the highest drops, bool (n,); none that does not drop."""
-    marked = np.zeros(len(drops), bool)
-    best = np.argsort(-drops, kind="stable")[: len(drops) // MARKED_ONE_IN]
-    marked[best] = drops[best] > 0
-    return marked
-
-
-def compare_hidden(drop: Callable[[np.ndarray], float], marked: np.ndarray) -> tuple[float, float]:
-    """Drop of the log-odds without the marked patches, and without as many unmarked ones.
-
-    The second is the mean over eight random choices, always the same ones.  If the marked patches
-    carry the answer, the first is the greater.
-
-    Parameters
-    ----------
-    drop
-        From numbers of patches to the drop where all of them are hidden.
-    marked
-        bool (n,), whether each patch is marked.
-    """
-    inside, outside = np.flatnonzero(marked), np.flatnonzero(~marked)
-    if not len(inside):
-        return 0.0, 0.0
-    rng = np.random.default_rng(CHECK_SEED)
-    draws = [rng.choice(outside, len(inside), replace=False) for _ in range(CHECK_DRAWS)]
-    return drop(inside), float(np.mean([drop(chosen) for chosen in draws]))
-
-
-def _band_edges_hz(bands: np.ndarray) -> Doubles:
-    """Frequencies half-way, in mel, between a band's centre and that of the band below it."""
-    low, high = hz_to_mel(np.array(MEL_RANGE_HZ))
-    return mel_to_hz(low + (bands + 0.5) * (high - low) / (N_MELS + 1))
-
-
 # --- the tree: its path --------------------------------------------------------------------------
 
 
 def explain_tree(arrays: Arrays, vector: Floats, label: str, temperature: float = 1.0) -> TreePath:
-    """The questions that the tree asks of a clip, its answers, and the leaf that it reaches."""
+    """Return the path of a clip through the tree."""
     point = axis_values(arrays, vector[None])[0]
-    answered = apply_temperature(
+    calibrated = apply_temperature(
         renormalise(arrays["probabilities"], range(len(LABELS))), temperature
     )
-    shares = answered[:, INDEX[label]]  # at every node, as the answer is shown
+    shares = calibrated[:, INDEX[label]]  # at every node
     node, steps = 0, []
     while arrays["left"][node] >= 0:
         axis, limit = int(arrays["axis"][node]), float(arrays["threshold"][node])
@@ -435,21 +311,21 @@ def explain_tree(arrays: Arrays, vector: Floats, label: str, temperature: float 
                 float(shares[node]),
             )
         )
-    plain = explain_surrogate(arrays, vector)
-    return TreePath(label, float(shares[0]), tuple(steps), _leaf_shares(arrays, node), plain)
+    surrogate = explain_surrogate(arrays, vector)
+    return TreePath(label, float(shares[0]), tuple(steps), _leaf_shares(arrays, node), surrogate)
 
 
 def explain_surrogate(arrays: Arrays, vector: Floats) -> SurrogatePath:
-    """The questions that the readable tree asks of a clip, and the leaf that it reaches."""
-    plain = surrogate_arrays(arrays)
+    """Return the path of a clip through the surrogate tree."""
+    surrogate = surrogate_arrays(arrays)
     node, steps = 0, []
-    while plain["left"][node] >= 0:
-        i, limit = int(plain["axis"][node]), float(plain["threshold"][node])
+    while surrogate["left"][node] >= 0:
+        i, limit = int(surrogate["axis"][node]), float(surrogate["threshold"][node])
         above = not vector[i] <= limit
-        node = int(plain["right" if above else "left"][node])
+        node = int(surrogate["right" if above else "left"][node])
         name, unit = split_unit(functional_table()[i][0])
         steps.append(SurrogateStep(name, unit, float(vector[i]), limit, above))
-    return SurrogatePath(tuple(steps), _leaf_shares(plain, node))
+    return SurrogatePath(tuple(steps), _leaf_shares(surrogate, node))
 
 
 def _leaf_shares(arrays: Arrays, node: int) -> dict[str, float]:
@@ -457,7 +333,7 @@ def _leaf_shares(arrays: Arrays, node: int) -> dict[str, float]:
 
 
 def axis_amounts(arrays: Arrays, vector: Floats, axis: int) -> Doubles:
-    """What each functional adds to the clip's value on an axis of the tree, float64 (f,)."""
+    """Return the contribution of each functional to a clip's value on an axis, float64 (f,)."""
     centred = apply_scaling(vector, arrays).astype(np.float64) - arrays["centre"]
     return np.asarray(centred * arrays["projection"][:, axis])
 
@@ -465,7 +341,7 @@ def axis_amounts(arrays: Arrays, vector: Floats, axis: int) -> Doubles:
 def _strongest(
     arrays: Arrays, vector: Floats, amounts: Doubles, side: float
 ) -> tuple[Measurement, ...]:
-    """The functionals that push most to one side, +1 or -1, the strongest first."""
+    """Return the functionals with the largest contributions to one side, +1 or -1."""
     best = np.argsort(-side * amounts, kind="stable")[:STRONGEST]
     return tuple(
         Measurement(
@@ -480,7 +356,7 @@ def _strongest(
 
 
 def split_unit(name: str) -> tuple[str, str]:
-    """A functional's name without its unit, and the unit: ``level, mean (dB)`` has both."""
+    """Return a functional's name without its unit, and the unit, as of ``level, mean (dB)``."""
     if not name.endswith(")"):
         return name, ""
     text, _, unit = name[:-1].rpartition(" (")

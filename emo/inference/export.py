@@ -1,4 +1,4 @@
-"""Answers, timelines and explanations written out, the same from command line and page."""
+"""Write predictions, timelines and explanations as text, JSON, CSV and subtitles."""
 
 import csv
 import io
@@ -23,7 +23,7 @@ Explained = tuple[str, Explanation | str]
 """A path and its explanation, or the sentence that says why there is none."""
 
 Subtitle = tuple[str, str]
-"""Times, and what is shown between them."""
+"""Start and stop, and the text in between."""
 
 TEXT_WIDTH = 100
 
@@ -42,10 +42,10 @@ TIMELINE_COLUMNS = ("path", *SPAN_COLUMNS, *ANSWER_COLUMNS)
 NO_SPEECH = "No speech was found in this recording."
 
 
-def written(write: Callable[..., None], *given: Any) -> str:
-    """What one of the functions below writes, as text, of all that it is given before ``out``."""
+def written(write: Callable[..., None], *arguments: Any) -> str:
+    """Return as text what a function of this module writes for arguments before ``out``."""
     out = io.StringIO()
-    write(*given, out)
+    write(*arguments, out)
     return out.getvalue()
 
 
@@ -53,62 +53,62 @@ def written(write: Callable[..., None], *given: Any) -> str:
 
 
 def write_json(rows: Sequence[Row | Explained], out: TextIO) -> None:
-    """Nothing; writes a list of one object a path: the fields of what was found, or ``error``."""
+    """Write a list with an object for each path: the fields of its result, or ``error``."""
     listed: list[dict[str, Any]] = [
-        {"path": path, "error": found}
-        if isinstance(found, str)
-        else {"path": path} | found.to_dict()
-        for path, found in rows
+        {"path": path, "error": result}
+        if isinstance(result, str)
+        else {"path": path} | result.to_dict()
+        for path, result in rows
     ]
     json.dump(listed, out, indent=1, ensure_ascii=False)
     out.write("\n")
 
 
 def write_csv(rows: Sequence[Row], out: TextIO) -> None:
-    """Nothing; writes a line a path and model, and one with the error where there is none."""
+    """Write a line for each path and model, or for a path one line with its error."""
     writer = csv.DictWriter(out, COLUMNS, restval="", lineterminator="\n")
     writer.writeheader()
-    for path, found in rows:
-        if isinstance(found, str):
-            writer.writerow({"path": in_a_cell(path), "error": found})
+    for path, result in rows:
+        if isinstance(result, str):
+            writer.writerow({"path": in_a_cell(path), "error": result})
             continue
         shared = {
             "path": in_a_cell(path),
-            "duration_s": f"{found.duration_s:.3f}",
-            "speech_warnings": " ".join(concern.sentence for concern in found.speech_warnings),
-            "warnings": " ".join(found.warnings),
+            "duration_s": f"{result.duration_s:.3f}",
+            "speech_warnings": " ".join(warning.sentence for warning in result.speech_warnings),
+            "warnings": " ".join(result.warnings),
         }
-        for key, answer in found.answers.items():
+        for key, answer in result.answers.items():
             writer.writerow(shared | _columns_of(key, answer))
 
 
 def write_table(rows: Sequence[Row], out: TextIO) -> None:
-    """Nothing; writes one line a path for a terminal, and what to know of the clip under it."""
+    """Write one line for each path for a terminal, and the warnings of the clip under it."""
     width = max(len(printable(path)) for path, _ in rows)
-    given = [found.answers for _, found in rows if not isinstance(found, str)]
-    lines = iter(_answer_lines(given) if given else ())
-    if given:
+    answers = [result.answers for _, result in rows if not isinstance(result, str)]
+    lines = iter(_answer_lines(answers) if answers else ())
+    if answers:
         out.write(f"{'path':<{width}} {'s':>6}  {next(lines)}\n")
-    for path, found in rows:
-        shown = printable(path).ljust(width)
-        if isinstance(found, str):
-            out.write(f"{shown} {found}\n")
+    for path, result in rows:
+        cell = printable(path).ljust(width)
+        if isinstance(result, str):
+            out.write(f"{cell} {result}\n")
             continue
-        out.write(f"{shown} {found.duration_s:6.2f}  {next(lines)}\n")
-        told = [
-            *(concern.sentence for concern in found.speech_warnings),
-            *found.warnings,
-            *_why(found),
+        out.write(f"{cell} {result.duration_s:6.2f}  {next(lines)}\n")
+        sentences = [
+            *(warning.sentence for warning in result.speech_warnings),
+            *result.warnings,
+            *_reasons(result),
         ]
-        for sentence in told:
+        for sentence in sentences:
             out.write(f"{' ' * width} {sentence}\n")
 
 
-def _why(found: Prediction) -> list[str]:
-    """One line on what in the recording may be why answers are unsure, if anything is."""
-    reasons = " ".join(quality_warnings(found.quality).values())
-    if reasons and found.unsure:
-        return [f"Unsure: {', '.join(found.unsure)}. This may be why: {reasons}"]
+def _reasons(prediction: Prediction) -> list[str]:
+    """Return a line on what in the recording may make answers unsure, if there is anything."""
+    reasons = " ".join(quality_warnings(prediction.quality).values())
+    if reasons and prediction.unsure:
+        return [f"Unsure: {', '.join(prediction.unsure)}. This may be why: {reasons}"]
     return [reasons] if reasons else []
 
 
@@ -116,26 +116,26 @@ def _why(found: Prediction) -> list[str]:
 
 
 def write_timeline_json(path: str, timeline: Timeline, out: TextIO) -> None:
-    """Nothing; writes one object: the path and the timeline's fields."""
+    """Write one object: the path and the timeline's fields."""
     json.dump({"path": path} | timeline.to_dict(), out, indent=1, ensure_ascii=False)
     out.write("\n")
 
 
 def write_timeline_csv(path: str, timeline: Timeline, out: TextIO) -> None:
-    """Nothing; writes a line a window and model."""
+    """Write a line for each window and model."""
     writer = csv.DictWriter(out, TIMELINE_COLUMNS, lineterminator="\n")
     writer.writeheader()
-    for heard_s, shown_s, given in zip(
+    for window_s, segment_s, answers in zip(
         timeline.windows_s, timeline.segments_s, timeline.answers(), strict=True
     ):
-        places = (f"{place_s:.3f}" for place_s in (*heard_s, *shown_s))
-        shared = {"path": in_a_cell(path)} | dict(zip(SPAN_COLUMNS, places, strict=True))
-        for key, answer in given.items():
+        times = (f"{time_s:.3f}" for time_s in (*window_s, *segment_s))
+        shared = {"path": in_a_cell(path)} | dict(zip(SPAN_COLUMNS, times, strict=True))
+        for key, answer in answers.items():
             writer.writerow(shared | _columns_of(key, answer))
 
 
 def write_timeline_table(path: str, timeline: Timeline, out: TextIO) -> None:
-    """Nothing; writes one line a window for a terminal, under the path, concerns and warnings."""
+    """Write one line for each window for a terminal, under the path and the warnings."""
     out.write(f"{printable(path)}: {timeline.duration_s:.2f} s, {timeline.total} windows\n")
     for sentence in remarks(timeline):
         out.write(f"{sentence}\n")
@@ -148,12 +148,12 @@ def write_timeline_table(path: str, timeline: Timeline, out: TextIO) -> None:
 
 
 def write_srt(path: str, timeline: Timeline, out: TextIO) -> None:
-    """Nothing; writes a SubRip subtitle a cue of the vote; the path is not written."""
+    """Write a SubRip subtitle for each cue of the vote; the path is not written."""
     _write_srt(_subtitles(timeline), out)
 
 
 def write_vtt(path: str, timeline: Timeline, out: TextIO) -> None:
-    """Nothing; writes a WebVTT subtitle a cue of the vote; the path is not written."""
+    """Write a WebVTT subtitle for each cue of the vote; the path is not written."""
     _write_vtt(_subtitles(timeline), out)
 
 
@@ -177,37 +177,37 @@ TIMELINE_WRITERS: dict[str, Callable[[str, Timeline, TextIO], None]] = {
 }
 
 
-def write_timelines(form: str, found: Sequence[tuple[str, Timeline]], out: TextIO) -> None:
+def write_timelines(form: str, timelines: Sequence[tuple[str, Timeline]], out: TextIO) -> None:
     """Write the timelines of all channels of a recording, by their names, into one file.
 
     JSON becomes a list; each subtitle begins with its channel.
     """
     if form == "json":
-        listed = [{"path": name} | timeline.to_dict() for name, timeline in found]
+        listed = [{"path": name} | timeline.to_dict() for name, timeline in timelines]
         json.dump(listed, out, indent=1, ensure_ascii=False)
         out.write("\n")
     elif form in ("srt", "vtt"):
         subtitles = [
             (times, f"{parse_channel(name)}: {text}")
-            for name, timeline in found
+            for name, timeline in timelines
             for times, text in _subtitles(timeline)
         ]
         (_write_srt if form == "srt" else _write_vtt)(sorted(subtitles), out)
     else:
-        texts = [written(TIMELINE_WRITERS[form], name, timeline) for name, timeline in found]
+        texts = [written(TIMELINE_WRITERS[form], name, timeline) for name, timeline in timelines]
         header = "" if form == "text" or not texts else texts[0].partition("\n")[0] + "\n"
         parts = [text.removeprefix(header) for text in texts]
         out.write(header + ("\n" if form == "text" else "").join(parts))
 
 
 def remarks(timeline: Timeline) -> tuple[str, ...]:
-    """Sentences on what may be wrong with the recording, or its timeline being blank."""
+    """Return the warnings of a timeline, and a sentence where it has no window."""
     blank = () if timeline.total else (NO_SPEECH,)
-    return (*blank, *(concern.sentence for concern in timeline.speech_warnings), *timeline.warnings)
+    return (*blank, *(warning.sentence for warning in timeline.speech_warnings), *timeline.warnings)
 
 
 def _subtitles(timeline: Timeline) -> list[Subtitle]:
-    """Times and text of each cue of the vote."""
+    """Return the times and the text of each cue of the vote."""
     return [
         (f"{_time(cue.start_s)} --> {_time(cue.stop_s)}", _in_words(cue.answer))
         for cue in timeline.cues()
@@ -219,7 +219,7 @@ def _time(place_s: float) -> str:
 
 
 def _in_words(answer: Answer) -> str:
-    """The answer and its confidence, or the one or two labels that an unsure one names."""
+    """Return the label and its confidence, or the labels that an unsure answer names."""
     if answer.unsure:
         return f"unsure: {' or '.join(answer.named)}"
     return f"{answer.label} {answer.confidence:.0%}"
@@ -229,7 +229,7 @@ def _in_words(answer: Answer) -> str:
 
 
 def _columns_of(key: str, answer: Answer) -> dict[str, str]:
-    """``ANSWER_COLUMNS`` of one answer."""
+    """Return ``ANSWER_COLUMNS`` of an answer."""
     shares = zip(LABELS, answer.probabilities, strict=True)
     return {
         "model": key,
@@ -241,8 +241,8 @@ def _columns_of(key: str, answer: Answer) -> dict[str, str]:
 
 
 def _answer_lines(rows: Sequence[Mapping[str, Answer]]) -> list[str]:
-    """The names of the models, and under them their answers in columns, a line a row."""
-    table = [list(rows[0]), *([_cell(answer) for answer in row.values()] for row in rows)]
+    """Return the names of the models, and a line for each row with their answers in columns."""
+    table = [list(rows[0]), *([str(answer) for answer in row.values()] for row in rows)]
     widths = [max(map(len, column)) for column in zip(*table, strict=True)]
     return [
         "  ".join(text.ljust(n) for text, n in zip(line, widths, strict=True)).rstrip()
@@ -251,13 +251,13 @@ def _answer_lines(rows: Sequence[Mapping[str, Answer]]) -> list[str]:
 
 
 def write_text(rows: Sequence[Explained], out: TextIO) -> None:
-    """Nothing; writes the answers and why, in sentences for a terminal."""
-    for path, found in rows:
-        if isinstance(found, str):
-            out.write(f"{printable(path)}: {found}\n")
+    """Write answers and explanations in sentences for a terminal."""
+    for path, result in rows:
+        if isinstance(result, str):
+            out.write(f"{printable(path)}: {result}\n")
             continue
         lines = [printable(path)]
-        for heading, sentences in explanation_blocks(found):
+        for heading, sentences in explanation_blocks(result):
             lines += [heading, *(_wrapped(sentence) for sentence in sentences)]
         text = "\n".join([*lines, LOG_ODDS, ""])
         out.write(text.replace(NBSP, " ").replace(MINUS, "-"))  # not every terminal has them
@@ -273,18 +273,11 @@ def _wrapped(sentence: str) -> str:
     )
 
 
-def _cell(answer: Answer) -> str:
-    """The answer and its confidence; with a question mark where it is unsure, of one or two."""
-    if answer.unsure:
-        return f"{'/'.join(answer.named)}? {answer.confidence:.0%}"
-    return f"{answer.label} {answer.confidence:.0%}"
-
-
 def printable(text: str) -> str:
-    """The text with control characters as escapes, so that a file name cannot steer a terminal."""
+    """Return a text with control characters escaped, which could steer a terminal."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def in_a_cell(name: str) -> str:
-    """The name, quoted where a spreadsheet would run it as a formula."""
+    """Return a name, with an apostrophe where a spreadsheet would run it as a formula."""
     return f"'{name}" if name[:1] in ("=", "+", "-", "@", "\t", "\r") else name

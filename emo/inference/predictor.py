@@ -115,7 +115,7 @@ class Answer:
 
     @property
     def is_below(self) -> bool:
-        """Whether the confidence is below the threshold; that of an unsure vote may be above."""
+        """True if the confidence is below the threshold, which an unsure vote may exceed."""
         return not reaches(self.confidence, self.threshold)
 
     def to_dict(self) -> dict[str, Any]:

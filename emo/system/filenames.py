@@ -1,13 +1,14 @@
-"""Names that people send, made fit for every page, download and file."""
+"""Clean the names of files that users send, for pages, downloads and files."""
 
 MAX_CHARACTERS = 255
-"""Of a name that is kept: the most that file systems allow."""
+"""Length of a name; file systems allow no more."""
 
 
 def clean(name: str) -> str:
-    r"""Return the name without lone surrogates, which no encoding can write, cut to its limit.
+    r"""Return a name of valid characters, cut to ``MAX_CHARACTERS``.
 
-    Two surrogates that belong together become the character that they stand for.
+    Pairs of surrogates become the character that they encode, and lone ones U+FFFD, since no
+    encoding can write them.
 
     >>> clean("voice \ud800.wav")
     'voice \ufffd.wav'

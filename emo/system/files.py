@@ -1,4 +1,4 @@
-"""Files that a person names: of which kind they are, and errors that say which file it was."""
+"""Check the paths that users give, and name the file in errors."""
 
 import os
 import stat
@@ -10,7 +10,7 @@ from emo.errors import EmoError
 
 
 def kind_of(mode: int) -> str:
-    """Return what a file of this mode is, as in "a folder"; "" for a regular file."""
+    """Return the kind of a file of this mode, such as "a folder"; "" for a regular file."""
     if stat.S_ISREG(mode):
         return ""
     if stat.S_ISDIR(mode):
@@ -23,21 +23,21 @@ def kind_of(mode: int) -> str:
 
 
 def check_input(path: str | os.PathLike[str]) -> None:
-    """Refuse what is there and is no regular file: opening a pipe may wait without end.
+    """Reject a path that is not a regular file, since opening a pipe may block without end.
 
     Raises
     ------
     EmoError
         The path is a folder, a pipe, a socket or a device.
     OSError
-        It cannot be looked at.
+        The path does not exist or cannot be read.
     """
     if kind := kind_of(os.stat(path).st_mode):
         raise EmoError(f"This path is {kind}; give the path of a regular file.")
 
 
 def check_output(path: Path, option: str = "--out") -> None:
-    """Refuse a path that no regular file can be written to.
+    """Reject a path at which no regular file can be written.
 
     Raises
     ------
@@ -53,13 +53,13 @@ def check_output(path: Path, option: str = "--out") -> None:
         raise EmoError(f"{path} is {kind}. Name a regular file with {option}.")
     if not path.parent.is_dir():
         raise EmoError(
-            f"There is no folder {path.parent}. Make it, or name another file with {option}."
+            f"There is no folder {path.parent}. Create it, or name another file with {option}."
         )
 
 
 @contextmanager
 def naming(path: str | os.PathLike[str]) -> Iterator[None]:
-    """Put the name of a file on each OSError that has none, as those of writing have none."""
+    """Add the name of a file to each OSError without one, as those of writing have none."""
     try:
         yield
     except OSError as error:

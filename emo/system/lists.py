@@ -1,4 +1,4 @@
-"""Lists of recordings that people made anywhere: text of unknown encoding, paths of any system."""
+"""Read lists of recordings: text of unknown encoding, with the paths of any system."""
 
 import codecs
 import io
@@ -13,14 +13,14 @@ from emo.errors import CorpusError, EmoError
 from emo.system.files import check_input
 
 MAX_LINE = 2**16
-"""Characters; no path is so long, so a file with a longer line is no list."""
+"""Characters; no path is so long, so a file with a longer line is not a list."""
 
 _CHUNK = 2**16
-_HEAD = 256  # bytes that tell the encoding
-_ANSI = "cp1252"  # what Windows calls so in western Europe and America
+_HEAD = 256  # bytes from which the encoding is guessed
+_ANSI = "cp1252"  # the "ANSI" code page of Windows in western Europe and America
 _MARKS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
-    (codecs.BOM_UTF32_LE, "utf-32"),  # before UTF-16, whose mark is the beginning of it
+    (codecs.BOM_UTF32_LE, "utf-32"),  # before UTF-16, whose mark is its first half
     (codecs.BOM_UTF32_BE, "utf-32"),
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
@@ -37,17 +37,17 @@ class Readable(Protocol):
 
 
 def decode_lines(file: Readable) -> Iterator[str]:
-    """Yield the lines of a text whose encoding its first bytes tell, with their ends.
+    """Yield the lines of a text with their ends, guessing the encoding from its first bytes.
 
-    UTF-8 and UTF-16 are read, with a mark and without, with the line ends of every system.  Bytes
-    that are no UTF-8 stay in the text as surrogates, as in the names of files.
+    UTF-8 and UTF-16 are read, with and without a byte-order mark, with the line ends of every
+    system.  Bytes that are not UTF-8 become surrogates, as in the names of files.
 
     Raises
     ------
     CorpusError
-        A line has more than :data:`MAX_LINE` characters.
+        A line has more than ``MAX_LINE`` characters.
     """
-    read = getattr(file, "read1", file.read)  # of a pipe: what is there, without waiting for more
+    read = getattr(file, "read1", file.read)  # of a pipe: without waiting for more
     head = b""
     while len(head) < _HEAD and (more := read(_CHUNK)):
         head += more
@@ -70,7 +70,9 @@ def decode_lines(file: Readable) -> Iterator[str]:
 
 def _checked(line: str) -> str:
     if len(line) > MAX_LINE:
-        raise CorpusError(f"This is no list: it has a line of more than {MAX_LINE:,} characters.")
+        raise CorpusError(
+            f"This is not a list: it has a line of more than {MAX_LINE:,} characters."
+        )
     return line
 
 
@@ -88,7 +90,7 @@ def _guess_encoding(head: bytes) -> str:
 
 @contextmanager
 def open_lines(path: str | Path) -> Iterator[Iterator[str]]:
-    """Open the list at `path` and give the lines of :func:`decode_lines`.
+    """Open the list at `path`, and yield an iterator over its lines.
 
     Raises
     ------
@@ -108,7 +110,7 @@ def read_text(path: Path, what: str) -> list[str]:
     Raises
     ------
     CorpusError
-        The file, called `what` in the sentence, is missing or cannot be read.
+        The file, called `what` in the message, is missing or cannot be read.
     """
     try:
         with open_lines(path) as lines:
@@ -120,15 +122,22 @@ def read_text(path: Path, what: str) -> list[str]:
 
 
 def resolve(text: str, folders: Sequence[str]) -> str:
-    """Return the path that a line of a list means: the first spelling of it that is there.
+    """Return the path that a line of a list names: the first of its spellings that exists.
 
-    Tried in each of the folders: the line as it is; without blanks and quotes around it; with the
-    backslashes of Windows as slashes; and with bytes that are no UTF-8 read as Windows does.
+    The spellings are the line as it is; without blanks and quotes around it; with the backslashes
+    of Windows as slashes; and each with bytes that are not UTF-8 decoded as Windows does.
+
+    Parameters
+    ----------
+    text : str
+        The line.
+    folders : sequence of str
+        Folders that a relative path may start in, in order of preference.
 
     Returns
     -------
     str
-        Where none is there, the tidiest spelling in the first of the folders.
+        Where none exists, the cleanest spelling in the first folder.
     """
     spellings = _spellings(text)
     for spelling in spellings:
@@ -153,7 +162,7 @@ def _spellings(text: str) -> list[str]:
 
 
 def _as_ansi(text: str) -> str:
-    """Return the text with stray bytes read as Windows reads them, "" where there are none."""
+    """Return the text with stray bytes decoded as Windows does, "" where there are none."""
     try:
         text.encode()
     except UnicodeEncodeError:

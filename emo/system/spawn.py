@@ -1,4 +1,4 @@
-"""Fresh worker processes that an interrupt of the command cannot catch while they start."""
+"""Start worker processes that an interrupt of the command does not reach while they start."""
 
 import signal
 from collections.abc import Iterator
@@ -9,15 +9,15 @@ from multiprocessing.context import SpawnContext, SpawnProcess
 
 @contextmanager
 def interrupts_held() -> Iterator[None]:
-    """Hold back interrupts in this thread; a process that starts meanwhile holds them too.
+    """Block interrupts in this thread, and in processes that it starts meanwhile.
 
-    Otherwise Ctrl-C, which goes to all processes of a terminal, ends one that is just importing
+    Otherwise Ctrl-C, which a terminal sends to all its processes, ends a process that is importing
     its modules with a traceback.
     """
     if not hasattr(signal, "pthread_sigmask"):  # Windows
         yield
         return
-    resource_tracker.ensure_running()  # it would let interrupts through when it starts
+    resource_tracker.ensure_running()  # its start would unblock interrupts
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
@@ -26,7 +26,7 @@ def interrupts_held() -> Iterator[None]:
 
 
 class WorkerProcess(SpawnProcess):
-    """A process that holds interrupts back until it has said what it does on one."""
+    """A process that blocks interrupts until it has installed a handler for them."""
 
     def start(self) -> None:
         """Start the process."""
@@ -35,6 +35,6 @@ class WorkerProcess(SpawnProcess):
 
 
 class WorkerContext(SpawnContext):
-    """Makes such processes, as for a pool."""
+    """A multiprocessing context with such processes, for pools."""
 
     Process = WorkerProcess

@@ -11,19 +11,19 @@ from streamlit.testing.v1 import AppTest
 from emo.app.analyse import explanation as analyse_explanation
 from emo.app.analyse import text as analyse_text
 from emo.audio.clip import Clip
-from emo.inference import explanation
+from emo.inference import explanation, regions
 from emo.labels import TRAINED_LABELS
 from tests.support import pages
 from tests.support.pages import check, html, tone, upload
 
 MAP = np.zeros((2, 64), np.float32)
 PATCHES = (
-    explanation.Patch(0.1, 0.3, 100.0, 400.0, 2.0, True),
-    explanation.Patch(0.3, 0.5, 100.0, 400.0, -1.0, False),
-    explanation.Patch(0.5, 0.7, 100.0, 400.0, 0.5, False),
+    regions.Patch(0.1, 0.3, 100.0, 400.0, 2.0, True),
+    regions.Patch(0.3, 0.5, 100.0, 400.0, -1.0, False),
+    regions.Patch(0.5, 0.7, 100.0, 400.0, 0.5, False),
 )
-REGIONS = explanation.Regions("angry", 1.0, 0.0, MAP, MAP > 0, PATCHES, 2.0, 0.1)
-NONE = explanation.Regions("angry", 1.0, 0.0, MAP, MAP > 0, PATCHES[1:2], 0.0, 0.0)
+REGIONS = regions.Regions("angry", 1.0, 0.0, MAP, MAP > 0, PATCHES, 2.0, 0.1)
+NONE = regions.Regions("angry", 1.0, 0.0, MAP, MAP > 0, PATCHES[1:2], 0.0, 0.0)
 
 PLAIN = explanation.SurrogateStep("pitch, median", "semitones", 12.5, 9.25, True)
 

@@ -187,7 +187,7 @@ def test_what_was_saved_is_loaded_and_forgotten(app: AppTest) -> None:
 def test_a_bad_file_is_a_sentence_and_changes_nothing(app: AppTest) -> None:
     before = chips(taught(app))
     other = adaptation.write_examples(app.session_state["lessons"], "e" * 64).encode()
-    for data, told in ((b"{", "no JSON"), (other, "taught on other models")):
+    for data, told in ((b"{", "not valid JSON"), (other, "made with other models")):
         load(app, "*x*.json", data)
         assert told in app.warning[0].value
         assert app.text[0].value == "*x*.json"

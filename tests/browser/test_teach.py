@@ -124,7 +124,7 @@ def test_what_cannot_be_used_is_said(page: Page) -> None:
         {"name": "**x**.json", "mimeType": "application/json", "buffer": b'{"format": "other"}'}
     )
     warning = page.get_by_test_id("stAlertContentWarning")
-    expect(warning).to_contain_text("holds no taught clips")
+    expect(warning).to_contain_text("not a file of examples")
     expect(page.get_by_test_id("stText")).to_have_text("**x**.json")
     field = page.get_by_test_id("stFileUploader").first.locator("input[type=file]")
     field.set_input_files([payload("noise.wav", b"no sound"), payload("good.wav", clip(150.0))])

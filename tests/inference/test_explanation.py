@@ -17,6 +17,7 @@ from emo.cli.main import main
 from emo.features.frames import N_MELS, mel_centres_hz
 from emo.features.functionals import functional_names, functional_table
 from emo.inference import explanation as ex
+from emo.inference import regions
 from emo.inference.predictor import load_models, predict
 from emo.labels import INDEX, LABELS, TRAINED_LABELS
 from emo.system.paths import MODELS_DIR
@@ -171,11 +172,11 @@ def test_groups_that_count_alike_move_alike():
 
 @given(st.integers(1, 60_000))
 def test_the_grid_keeps_to_its_budget_whatever_the_length(n_frames):
-    columns, rows = ex.patch_grid(n_frames)
+    columns, rows = regions.patch_grid(n_frames)
     assert 1 <= columns <= n_frames
     assert N_MELS % rows == 0
-    assert columns * rows * n_frames <= max(ex.PATCH_BUDGET, ex.MIN_PATCHES * n_frames)
-    assert n_frames < 2 * ex.PATCH_FRAMES or n_frames / columns > ex.PATCH_FRAMES / 2
+    assert columns * rows * n_frames <= max(regions.PATCH_BUDGET, regions.MIN_PATCHES * n_frames)
+    assert n_frames < 2 * regions.PATCH_FRAMES or n_frames / columns > regions.PATCH_FRAMES / 2
 
 
 def carried_by(place):
@@ -187,10 +188,10 @@ def carried_by(place):
 def test_the_drops_are_those_of_the_region_that_counts(length):
     shown = np.abs(view(length)) + np.float32(0.1)
     region = (slice(length // 4, length // 2), slice(8, 32))
-    found = ex.explain_network(carried_by(region), shown, "sad")
+    found = regions.explain_network(carried_by(region), shown, "sad")
     inside = np.zeros(shown.shape, bool)
     inside[region] = True
-    columns, rows = ex.patch_grid(length)
+    columns, rows = regions.patch_grid(length)
     assert found.drops.shape == found.marked.shape == shown.shape
     assert found.drops.dtype == np.float32
     assert found.marked.dtype == np.bool_
@@ -215,7 +216,7 @@ def test_blanking_what_is_marked_counts_most_for_a_network_that_is_no_sum(seed):
     def score(shown):
         return float(np.tanh(np.abs(shown[region]).mean() * 3) - 0.2 * np.tanh(shown.std()))
 
-    found = ex.explain_network(score, view(200, seed), "sad")
+    found = regions.explain_network(score, view(200, seed), "sad")
     inside = np.zeros((200, N_MELS), bool)
     inside[region] = True
     assert found.marked[inside].mean() > 0.5
@@ -229,8 +230,8 @@ def test_hidden_is_the_mean_and_the_rest_is_as_it_was():
         seen.append(altered.copy())
         return 0.0
 
-    ex.explain_network(score, shown, "sad")
-    columns, rows = ex.patch_grid(40)
+    regions.explain_network(score, shown, "sad")
+    columns, rows = regions.patch_grid(40)
     np.testing.assert_array_equal(seen[0], shown)
     hidden = np.array([v != shown for v in seen[1 : 1 + columns * rows]])
     assert (hidden.sum(axis=0) == 1).all()  # each point once
@@ -239,11 +240,11 @@ def test_hidden_is_the_mean_and_the_rest_is_as_it_was():
 
 def test_an_eighth_is_marked_and_nothing_that_does_not_drop():
     drops = np.arange(16.0)
-    assert np.flatnonzero(ex.mark(drops)).tolist() == [14, 15]
+    assert np.flatnonzero(regions.mark(drops)).tolist() == [14, 15]
     drops[:] = -1.0
     drops[3] = 0.5
-    assert np.flatnonzero(ex.mark(drops)).tolist() == [3]
-    assert not ex.mark(np.zeros(16)).any()
+    assert np.flatnonzero(regions.mark(drops)).tolist() == [3]
+    assert not regions.mark(np.zeros(16)).any()
 
 
 def test_as_many_are_hidden_that_are_not_marked():
@@ -256,18 +257,18 @@ def test_as_many_are_hidden_that_are_not_marked():
         asked.append(patches.tolist())
         return float(worth[patches].sum())
 
-    found = ex.compare_hidden(drop, marked)
+    found = regions.compare_hidden(drop, marked)
     assert asked[0] == inside
-    assert len(asked) == 1 + ex.CHECK_DRAWS
+    assert len(asked) == 1 + regions.CHECK_DRAWS
     assert all(len(set(chosen) - set(inside)) == len(inside) for chosen in asked[1:])
     others = np.mean([worth[chosen].sum() for chosen in asked[1:]])
     assert found == pytest.approx((45.0, others))
-    assert ex.compare_hidden(drop, np.zeros(16, bool)) == (0.0, 0.0)
+    assert regions.compare_hidden(drop, np.zeros(16, bool)) == (0.0, 0.0)
 
 
 def test_patches_lie_side_by_side_in_seconds_and_hertz():
-    found = ex.explain_network(lambda v: 0.0, view(200), "sad", start_s=0.5)
-    columns, rows = ex.patch_grid(200)
+    found = regions.explain_network(lambda v: 0.0, view(200), "sad", start_s=0.5)
+    columns, rows = regions.patch_grid(200)
     grid = np.array([(p.start_s, p.stop_s, p.low_hz, p.high_hz) for p in found.patches])
     grid = grid.reshape(columns, rows, 4)
     np.testing.assert_allclose(grid[1:, :, 0], grid[:-1, :, 1])

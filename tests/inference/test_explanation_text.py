@@ -15,6 +15,7 @@ from emo.features.functionals import functional_names
 from emo.formatting import percent
 from emo.inference import explanation as ex
 from emo.inference import explanation_text as words
+from emo.inference import regions
 from emo.inference.predictor import answer, calibrated
 from emo.labels import TRAINED_INDEX, TRAINED_LABELS
 
@@ -97,7 +98,7 @@ def test_the_plain_path_in_words():
         "1. Pitch, 95th percentile above 6.5\u00a0semitones? Yes, 7.2\u00a0semitones."
     )
     assert leaf.replace("\u00a0", " ").startswith(
-        "Training clips like that were taught as happy 40 %"
+        "Labels of the training clips in this leaf: happy 40 %"
     )
 
 
@@ -137,8 +138,8 @@ def test_the_question_that_moved_the_tree_most():
     found = ex.explain_tree(arrays, clip, "happy")
     said = words.turning_point(found).replace("\u00a0", " ")
     assert said == (
-        "Question 1 of 1 moved it most: the share of happy went from 30 % to 86 %. What weighed "
-        "most there: pitch, 95th percentile, 7.2 semitones (typical 4.2)."
+        "Question 1 of 1 moved it most: the share of happy went from 30 % to 86 %. The strongest "
+        "measurements: pitch, 95th percentile, 7.2 semitones (typical 4.2)."
     )
     (step,) = found.steps
     shares = (0.5, 0.9, 0.3, 0.4)  # by 0.2 up, 0.4 up, 0.6 down, 0.1 up
@@ -175,18 +176,18 @@ def test_the_shift_in_words():
     ]
 
 
-def regions(*drops):
+def regions_of(*drops):
     marked = [drop > 1 for drop in drops]
     patches = tuple(
-        ex.Patch(0.2 * i - 0.05, 0.2 * i + 0.15, 100.0 * i + 64, 100.0 * i + 164, drop, high)
+        regions.Patch(0.2 * i - 0.05, 0.2 * i + 0.15, 100.0 * i + 64, 100.0 * i + 164, drop, high)
         for i, (drop, high) in enumerate(zip(drops, marked, strict=True))
     )
     empty = np.zeros((0, N_MELS), np.float32)
-    return ex.Regions("sad", 1.5, -0.05, empty, empty > 0, patches, 3.25, -0.125)
+    return regions.Regions("sad", 1.5, -0.05, empty, empty > 0, patches, 3.25, -0.125)
 
 
 def test_the_regions_in_words():
-    first, second = words.region_sentences(regions(1.25, 0.0, 2.5, -1.0))
+    first, second = words.region_sentences(regions_of(1.25, 0.0, 2.5, -1.0))
     assert first.replace("\u00a0", " ") == (
         "Log-odds of sad: +1.50. Hiding one part of the spectrogram changes them most at "
         "0.35 to 0.55 s, 264 to 364 Hz (−2.50); 0.00 to 0.15 s, 64 to 164 Hz (−1.25)."
@@ -195,5 +196,5 @@ def test_the_regions_in_words():
         "Hiding the 2 strongest of 4 parts together changes them by −3.25; hiding as many others, "
         "chosen at random, by +0.12 on average."
     )
-    (nothing,) = words.region_sentences(regions(0.0, -1.0))
-    assert "No part of the spectrogram carries sad by itself" in nothing
+    (nothing,) = words.region_sentences(regions_of(0.0, -1.0))
+    assert "The answer sad depends on no single part of the spectrogram" in nothing

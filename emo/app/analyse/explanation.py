@@ -11,7 +11,7 @@ from emo.app.analyse import text
 from emo.audio import clip
 from emo.classifiers.registry import CLASSIFIERS
 from emo.errors import ModelError
-from emo.inference.explanation import Explanation, Regions, Shift, TreePath, explain
+from emo.inference.explanation import Explanation, Shift, TreePath, explain
 from emo.inference.explanation_text import (
     LOG_ODDS,
     PLAIN_TREE,
@@ -21,6 +21,7 @@ from emo.inference.explanation_text import (
     surrogate_sentences,
     turning_point,
 )
+from emo.inference.regions import Regions
 from emo.server import memory
 
 _KEY = "why"
