@@ -1,18 +1,18 @@
-"""What one server bears: many people at once, open pages that idle, and memory after much use.
+"""Measure the load that one server can carry: many visitors, idle pages, and memory over time.
 
     python bench/load.py [--minutes 5] [--people 20] [--idle 200] [--uploads 2000] [--only NAME …]
 
-Starts the app, speaks to it as browsers do (uploads, then the page over its websocket), prints a
-row for each threshold, and ends with 1 if one is missed:
+The program starts the app, talks to it as browsers do (uploads, and the page over its websocket),
+prints a row per threshold, and ends with 1 if a threshold is missed:
 
-- crowd: everyone gives a clip of four seconds, none heard before, every ten seconds; timed from the
-  first byte of the upload until the page is complete.  A page that says it is busy is an error.
-- attack: the same people while one other address does what it can to the server: 40 pages that ask
-  for themselves to be made anew and for long samples that are altered each time, uploads of which a
-  byte comes now and then, and a thousand connections that ask for nothing.
-- idle: what an open page takes of the server's memory while nobody does anything on it.
-- uploads: what the server's memory grows by after so many clips were given and answered, ten to a
-  session, four at once, when all have left and the minute has passed in which they might return.
+- crowd: every visitor uploads a new clip of four seconds every ten seconds.  The time is from the
+  first byte of the upload to the complete page; a page that shows that the server is busy counts as
+  an error.
+- attack: the same, while another address attacks the server with 40 pages that request reruns with
+  altered long samples, with very slow uploads, and with a thousand idle connections.
+- idle: memory per open page without activity.
+- uploads: growth of memory after many clips, ten per session and four sessions at a time, when all
+  sessions have ended and expired.
 """
 
 import argparse
@@ -40,15 +40,15 @@ from tests.support import signals, streamlit_client
 from tests.support.streamlit_client import Served
 
 RATE_HZ, CLIP_S = 16_000, 4.0
-EVERY_S = 10.0
-PER_SESSION, AT_ONCE = 10, 4
+CLIP_PERIOD_S = 10.0
+CLIPS_PER_SESSION, N_SESSIONS = 10, 4
 TTL_S = 5
 P95_TARGET_S, IDLE_TARGET_MB, GROWTH_TARGET_MB = 3.0, 1.0, 50.0
 SETTLE_S = TTL_S + 10.0
 
 ATTACKER = "127.0.0.2"
 ATTACK_PAGES, ATTACK_UPLOADS, ATTACK_IDLE = 40, 24, 1000
-AGAIN_S = 0.01
+RERUN_PERIOD_S = 0.01
 
 # All visitors come from one address; the quotas of a session are the default ones.
 ENVIRON = {
@@ -56,12 +56,12 @@ ENVIRON = {
     "EMO_ADDRESS_FILES_PER_MIN": "100000",
     "STREAMLIT_SERVER_DISCONNECTED_SESSION_TTL": str(TTL_S),
 }
-ATTACKED = ENVIRON | {"EMO_ADDRESS_PAGES": "64"}
+ATTACK_ENVIRON = ENVIRON | {"EMO_ADDRESS_PAGES": "64"}
 
 
 @dataclass(frozen=True)
 class Row:
-    """What was measured against one threshold, which it may not exceed."""
+    """A measured value and the threshold that it must not exceed."""
 
     name: str
     value: float
@@ -70,47 +70,47 @@ class Row:
 
     @property
     def is_met(self) -> bool:
-        """Whether the threshold holds."""
+        """True if the value is within the threshold."""
         return self.value <= self.target
 
 
 def clip(seed: int) -> bytes:
-    """A voice of its own for every seed: noise makes each file different."""
+    """Return a synthetic voice as a WAV file, different for every seed."""
     rng = np.random.default_rng(seed)
     pitch_hz = rng.uniform(90, 280)
     voice = signals.voice((pitch_hz, 0.8 * pitch_hz), CLIP_S, RATE_HZ)
     return signals.encoded(voice + 0.001 * rng.standard_normal(len(voice)), RATE_HZ)
 
 
-async def give_clips(port: int, seed: int, until_s: float) -> tuple[list[float], list[str]]:
-    """Seconds that each answer took, and what went wrong, of one person who stays until then."""
+async def upload_clips(port: int, seed: int, until_s: float) -> tuple[list[float], list[str]]:
+    """Upload clips as one visitor until a time; return the durations in seconds, and the errors."""
     times_s: list[float] = []
     errors: list[str] = []
-    n_given = 0
-    async with streamlit_client.visit(port) as one:
-        await asyncio.sleep(EVERY_S * (seed % 97) / 97)
+    n_clips = 0
+    async with streamlit_client.visit(port) as visitor:
+        await asyncio.sleep(CLIP_PERIOD_S * (seed % 97) / 97)
         while time.monotonic() < until_s:
-            data = clip(1000 * seed + n_given)
-            n_given += 1
+            data = clip(1000 * seed + n_clips)
+            n_clips += 1
             started_s = time.monotonic()
             try:
-                verdict = await one.give(f"clip {n_given}.wav", data)
+                verdict = await visitor.give(f"clip {n_clips}.wav", data)
                 times_s.append(time.monotonic() - started_s)
                 if not verdict:
                     errors.append("no answer")
-            except Exception as error:  # whatever it is, it is counted
+            except Exception as error:  # every error counts
                 errors.append(f"{type(error).__name__}: {error}")
-            await asyncio.sleep(max(0.0, EVERY_S - (time.monotonic() - started_s)))
+            await asyncio.sleep(max(0.0, CLIP_PERIOD_S - (time.monotonic() - started_s)))
     return times_s, errors
 
 
 async def measure_crowd(served: Served, n_people: int, minutes: float) -> list[Row]:
-    """Errors and times of many people at once."""
+    """Measure errors and durations of many visitors."""
     until_s = time.monotonic() + 60 * minutes
-    people = (give_clips(served.port, 37 * i + 1, until_s) for i in range(n_people))
-    found = await asyncio.gather(*people)
-    times_s = sorted(time_s for times, _ in found for time_s in times)
-    errors = [error for _, these in found for error in these]
+    people = (upload_clips(served.port, 37 * i + 1, until_s) for i in range(n_people))
+    results = await asyncio.gather(*people)
+    times_s = sorted(time_s for times, _ in results for time_s in times)
+    errors = [error for _, errors_of_one in results for error in errors_of_one]
     for error in sorted(set(errors)):
         print(f"  {errors.count(error)} × {error}")
     p95_s = times_s[math.ceil(0.95 * len(times_s)) - 1]
@@ -123,13 +123,15 @@ async def measure_crowd(served: Served, n_people: int, minutes: float) -> list[R
     ]
 
 
-# --- Beside an attacker --------------------------------------------------------------------------
+# --- Attack --------------------------------------------------------------------------------------
 
 
 async def measure_attack(served: Served, n_people: int, minutes: float) -> list[Row]:
-    """Errors and times of many people at once, beside an attacker at another address."""
+    """Measure errors and durations of many visitors during an attack from another address."""
     command = [sys.executable, __file__, "--minutes", str(minutes), "--attack", str(served.port)]
-    attacker = subprocess.Popen(command)  # it takes nothing of the time of those who are measured
+    attacker = subprocess.Popen(
+        command
+    )  # in a process of its own, so that it does not delay the visitors
     try:
         rows = await measure_crowd(served, n_people, minutes)
     finally:
@@ -139,42 +141,42 @@ async def measure_attack(served: Served, n_people: int, minutes: float) -> list[
 
 
 async def attack(port: int, minutes: float) -> None:
-    """Do what one address can to a server."""
+    """Attack a server from one address."""
     until_s = time.monotonic() + 60 * minutes
-    attacks = [ask_again(port, i, until_s) for i in range(ATTACK_PAGES)]
+    attacks = [request_reruns(port, i, until_s) for i in range(ATTACK_PAGES)]
     attacks += [upload_slowly(port, until_s) for _ in range(ATTACK_UPLOADS)]
     attacks.append(connect_idly(port, until_s))
-    await asyncio.gather(*attacks, return_exceptions=True)  # the server ends some of them
+    await asyncio.gather(*attacks, return_exceptions=True)  # the server closes some of them
 
 
-async def ask_again(port: int, seed: int, until_s: float) -> None:
-    """Have a page made anew over and over, with a long sample that is altered each time."""
+async def request_reruns(port: int, seed: int, until_s: float) -> None:
+    """Request reruns of a page with a long sample that is altered each time."""
     rng = random.Random(seed)
-    async with streamlit_client.visit(port, source=ATTACKER) as one:
-        reading = asyncio.create_task(read_all(one))
+    async with streamlit_client.visit(port, source=ATTACKER) as visitor:
+        reading = asyncio.create_task(read_all(visitor))
         while time.monotonic() < until_s and not reading.done():
             settings = f"speed={rng.randint(50, 70) / 100}&pitch={rng.randint(-12, 12)}"
-            one.query = f"sample=minute&noise={rng.randint(5, 40)}&{settings}"
-            await one.send(one.message())
-            await asyncio.sleep(AGAIN_S)
+            visitor.query = f"sample=minute&noise={rng.randint(5, 40)}&{settings}"
+            await visitor.send(visitor.message())
+            await asyncio.sleep(RERUN_PERIOD_S)
         reading.cancel()
 
 
-async def read_all(one: streamlit_client.Visitor) -> None:
-    """Read what a page is sent, and look at nothing of it."""
+async def read_all(visitor: streamlit_client.Visitor) -> None:
+    """Read and ignore the messages to a page."""
     with contextlib.suppress(TimeoutError):
         while True:
-            await one.watch(3600)
+            await visitor.watch(3600)
 
 
 async def upload_slowly(port: int, until_s: float) -> None:
-    """Announce an upload of 50 MB and send a byte of it now and then, over and over."""
-    async with streamlit_client.visit(port, source=ATTACKER) as one:
+    """Announce uploads of 50 MB and send one byte of each per second."""
+    async with streamlit_client.visit(port, source=ATTACKER) as visitor:
         while time.monotonic() < until_s:
             reader, writer = await asyncio.open_connection(
                 "127.0.0.1", port, local_addr=(ATTACKER, 0)
             )
-            writer.write(one.upload_head(50 * 2**20))
+            writer.write(visitor.upload_head(50 * 2**20))
             with contextlib.suppress(ConnectionError):
                 while time.monotonic() < until_s and not reader.at_eof():
                     writer.write(b"x")
@@ -185,18 +187,18 @@ async def upload_slowly(port: int, until_s: float) -> None:
 
 
 async def connect_idly(port: int, until_s: float) -> None:
-    """Hold as many connections as there may be, each with half a header sent."""
-    held: list[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = []
+    """Keep many connections open, each after half a header."""
+    streams: list[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = []
     while time.monotonic() < until_s:
-        held = [one for one in held if not one[0].at_eof()]
-        while len(held) < ATTACK_IDLE:
+        streams = [pair for pair in streams if not pair[0].at_eof()]
+        while len(streams) < ATTACK_IDLE:
             with contextlib.suppress(OSError):
-                held.append(
+                streams.append(
                     await asyncio.open_connection("127.0.0.1", port, local_addr=(ATTACKER, 0))
                 )
-                held[-1][1].write(b"GET / HTTP/1.1\r\nHost: local")
+                streams[-1][1].write(b"GET / HTTP/1.1\r\nHost: local")
         await asyncio.sleep(0.5)
-    for _, writer in held:
+    for _, writer in streams:
         writer.close()
 
 
@@ -204,7 +206,7 @@ async def connect_idly(port: int, until_s: float) -> None:
 
 
 async def measure_idle(served: Served, n_pages: int) -> list[Row]:
-    """Memory of an open page."""
+    """Measure the memory per open page."""
     async with streamlit_client.visit(served.port):
         pass
     before_mb = await settled_mb(served)
@@ -219,9 +221,9 @@ async def measure_idle(served: Served, n_pages: int) -> list[Row]:
 
 
 async def measure_uploads(
-    served: Served, n_uploads: int, n_before: int = 8 * PER_SESSION
+    served: Served, n_uploads: int, n_before: int = 8 * CLIPS_PER_SESSION
 ) -> list[Row]:
-    """Growth of memory over many uploads, after some that load what the first use loads."""
+    """Measure the growth of memory over many uploads, after some that load modules and models."""
     await upload_all(served, range(n_before))
     before_mb = await settled_mb(served)
     await upload_all(served, range(1_000_000, 1_000_000 + n_uploads))
@@ -230,26 +232,26 @@ async def measure_uploads(
 
 
 async def upload_all(served: Served, seeds: Sequence[int]) -> None:
-    """Have a clip of each seed answered, some at a session, some sessions at once."""
-    turns = asyncio.Semaphore(AT_ONCE)
+    """Upload a clip for each seed, in concurrent sessions, and wait for the answers."""
+    slots = asyncio.Semaphore(N_SESSIONS)
 
-    async def stay(some: Sequence[int]) -> None:
-        async with turns, streamlit_client.visit(served.port) as one:
-            for seed in some:
-                assert await one.give("clip.wav", clip(seed)), "no answer"
+    async def visit(seeds_of_one: Sequence[int]) -> None:
+        async with slots, streamlit_client.visit(served.port) as visitor:
+            for seed in seeds_of_one:
+                assert await visitor.give("clip.wav", clip(seed)), "no answer"
 
-    parts = [seeds[i : i + PER_SESSION] for i in range(0, len(seeds), PER_SESSION)]
-    await asyncio.gather(*(stay(part) for part in parts))
+    parts = [seeds[i : i + CLIPS_PER_SESSION] for i in range(0, len(seeds), CLIPS_PER_SESSION)]
+    await asyncio.gather(*(visit(part) for part in parts))
 
 
 async def settled_mb(served: Served) -> float:
-    """The server's memory once those who left are forgotten."""
+    """Return the server's memory in MB after ended sessions have expired."""
     await asyncio.sleep(SETTLE_S)
     return served.resident_mb
 
 
 def measure(options: argparse.Namespace) -> list[Row]:
-    """The rows of all that was asked for, each on a server of its own."""
+    """Run the chosen measurements, each with a server of its own, and return their rows."""
     measures = {
         "crowd": lambda served: measure_crowd(served, options.people, options.minutes),
         "attack": lambda served: measure_attack(served, options.people, options.minutes),
@@ -260,15 +262,15 @@ def measure(options: argparse.Namespace) -> list[Row]:
     with tempfile.TemporaryDirectory() as directory:
         for name in options.only or measures:
             print(f"{name} …")
-            # The attacker has the usual limits, except of pages that are opened in a minute.
-            environ = ATTACKED if name == "attack" else ENVIRON
+            # The attacker has the default quota of pages.
+            environ = ATTACK_ENVIRON if name == "attack" else ENVIRON
             with streamlit_client.serve(Path(directory) / "log.txt", environ) as served:
                 rows += asyncio.run(measures[name](served))
     return rows
 
 
 def main() -> int:
-    """Measure, print, and return 1 if a threshold is missed."""
+    """Run the measurements and print them; return 1 if a threshold is missed."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--minutes", type=float, default=5)
     parser.add_argument("--people", type=int, default=20)

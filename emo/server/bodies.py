@@ -20,7 +20,7 @@ MIN_BYTES_PER_S = 16 * 2**10
 """Least mean rate of an upload after ``GRACE_S``; 3G networks are faster."""
 
 DISCARD_S = 10.0
-"""How long the body of a rejected upload is read: a client that still sends misses the answer."""
+"""Time for which the body of a rejected upload is read, so that the client reads the answer."""
 
 
 class TooSlowError(Exception):

@@ -200,7 +200,7 @@ class ConcurrencyLimiter:
 
     @property
     def is_idle(self) -> bool:
-        """Whether no task runs or waits."""
+        """True if no task runs or waits."""
         with self._changed:
             return self.n_running == 0 and self.n_waiting == 0
 

@@ -16,7 +16,7 @@ from emo.server.quotas import Bucket, address_group
 Factory = Callable[[], asyncio.Protocol]
 
 IDLE_TIMEOUT_S = 10.0
-"""How long a connection may take to send a request, or stay open without one."""
+"""Time in which a connection must send a request, and may stay open without one."""
 
 PER_PAGE = 8
 """Connections of an address for each of its pages: a browser loads a page over six, and one more
@@ -92,7 +92,7 @@ class _Connection:
 
     @property
     def is_idle(self) -> bool:
-        """Whether no request is being answered; the websocket of a page is never idle."""
+        """True if no request is being answered; the websocket of a page is never idle."""
         protocol = self.transport.get_protocol()
         if not hasattr(protocol, "cycle"):
             return False

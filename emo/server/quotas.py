@@ -35,13 +35,13 @@ SESSION_FILES = 120
 """Files of one session: the page Compare takes a hundred, and some may be added or replaced."""
 
 SESSIONS_PER_ADDRESS = 3
-"""How many full sessions fit into the room of one address."""
+"""Quota of an address, in quotas of a session."""
 
 ADDRESS_FILES = 5 * SESSION_FILES
 """Files of one address: a class of thirty sends twenty each."""
 
 SESSIONS_PER_SERVER = 5
-"""How many full sessions fit into the room of the server."""
+"""Quota of the server, in quotas of a session."""
 
 SESSION_RATE_SHARE = 0.25
 """Share of an address's files per minute that one session may send."""

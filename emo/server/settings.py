@@ -10,7 +10,7 @@ from emo.errors import SettingError
 
 @dataclass(frozen=True)
 class Settings:
-    """What an operator sets, each by the environment variable ``EMO_`` and its name in capitals.
+    """Settings, each by the environment variable ``EMO_`` and its name in capitals.
 
     Attributes
     ----------

@@ -14,7 +14,7 @@ MAX_CHARACTERS = 500
 """Characters of a line that is not JSON; the rest is cut off."""
 
 DRAIN_S = 1.0
-"""How long the end of the process waits for the last lines."""
+"""Time that the end of the process waits for the last lines."""
 
 
 def redirect_to_json() -> TextIO:

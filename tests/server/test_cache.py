@@ -116,20 +116,20 @@ def session(monkeypatch: pytest.MonkeyPatch) -> dict[str, object]:
 
 
 def test_cached_function_runs_once_per_key(session: dict[str, object]) -> None:
-    made: list[str] = []
+    decoded: list[str] = []
 
     def decode(sha256: str, _data: bytes) -> Clip:
-        made.append(sha256)
+        decoded.append(sha256)
         return make_clip(1.0)
 
-    kept = clip_cache.cached()(decode)
-    first = kept("a", b"x")
-    assert kept("a", _data=b"y") is first
-    kept("b", b"x")
-    assert made == ["a", "b"]
-    kept.clear()
-    kept("a", b"x")
-    assert made == ["a", "b", "a"]
+    cached = clip_cache.cached()(decode)
+    first = cached("a", b"x")
+    assert cached("a", _data=b"y") is first
+    cached("b", b"x")
+    assert decoded == ["a", "b"]
+    cached.clear()
+    cached("a", b"x")
+    assert decoded == ["a", "b", "a"]
 
 
 def test_errors_are_not_cached(session: dict[str, object]) -> None:
@@ -141,24 +141,24 @@ def test_errors_are_not_cached(session: dict[str, object]) -> None:
             raise outcome
         return outcome
 
-    kept = clip_cache.cached()(draw)
+    cached = clip_cache.cached()(draw)
     with pytest.raises(ValueError, match="damaged"):
-        kept("a")
-    assert kept("a") == b"block"
+        cached("a")
+    assert cached("a") == b"block"
 
 
 def test_values_are_dropped_with_the_session(session: dict[str, object]) -> None:
     def decode(sha256: str) -> Clip:
         return make_clip(1.0)
 
-    kept = weakref.ref(clip_cache.cached()(decode)("a"))
+    clip = weakref.ref(clip_cache.cached()(decode)("a"))
     gc.collect()
-    assert kept() is not None
+    assert clip() is not None
     session.clear()
     gc.collect()
     clip_cache.CACHE.tidy()
     gc.collect()
-    assert kept() is None
+    assert clip() is None
 
 
 def analysed() -> AppTest:

@@ -123,8 +123,8 @@ def test_a_slow_answer_keeps_a_connection_open():
         async with World().serve() as world:
             slow = await world.open()
             assert await world.ask(slow) == b"answered\n"
-            (one,) = (found for some in world.limiter._open.values() for found in some.values())
-            protocol = one.transport.get_protocol()
+            ((connection,),) = (group.values() for group in world.limiter._open.values())
+            protocol = connection.transport.get_protocol()
             assert isinstance(protocol, LineServer)
             assert protocol.cycle is not None
             protocol.cycle.response_complete = False
@@ -165,9 +165,9 @@ def test_busy_connections_are_not_closed_for_new_ones():
     async def run() -> None:
         async with World(max_per_address=3).serve() as world:
             numbers = [await world.open() for _ in range(3)]
-            for some in world.limiter._open.values():
-                for one in some.values():
-                    one.transport.get_protocol().cycle = Cycle()  # type: ignore[attr-defined]
+            for group in world.limiter._open.values():
+                for connection in group.values():
+                    connection.transport.get_protocol().cycle = Cycle()  # type: ignore[attr-defined]
             late = await world.open()
             assert await world.ask(late) == b""
             assert await world.ask(numbers[0]) == b"answered\n"

@@ -1,4 +1,4 @@
-"""The bench of load in small: its thresholds hold, and it would tell if they did not."""
+"""The load benchmark with few visitors and uploads."""
 
 import asyncio
 from collections.abc import Iterator
@@ -17,13 +17,13 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
         yield served
 
 
-def test_a_few_people_at_once_get_their_answers(served):
+def test_crowd_has_no_errors(served):
     errors, _ = asyncio.run(load.measure_crowd(served, 4, 0.2))
     assert errors.is_met
 
 
-def test_a_few_people_are_answered_beside_an_attacker(tmp_path):
-    with streamlit_client.serve(tmp_path / "log.txt", load.ATTACKED) as served:
+def test_crowd_has_no_errors_during_an_attack(tmp_path):
+    with streamlit_client.serve(tmp_path / "log.txt", load.ATTACK_ENVIRON) as served:
         errors, _ = asyncio.run(load.measure_attack(served, 2, 0.2))
         log = served.log
     assert errors.is_met
@@ -40,6 +40,6 @@ def test_memory_does_not_grow_with_the_uploads(served):
     assert growth.is_met, growth
 
 
-def test_a_threshold_that_is_passed_is_missed():
+def test_row_is_met_up_to_its_target():
     assert load.Row("p95", 3.0, 3.0, "s").is_met
     assert not load.Row("p95", 3.01, 3.0, "s").is_met

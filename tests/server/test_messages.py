@@ -116,7 +116,7 @@ def test_invalid_and_large_messages_are_rejected(data, reason):
 
 def state_of(data: bytes) -> dict[str, Any]:
     widgets = BackMsg.FromString(data).rerun_script.widget_states.widgets
-    return {one.id: getattr(one, str(one.WhichOneof("value"))) for one in widgets}
+    return {w.id: getattr(w, str(w.WhichOneof("value"))) for w in widgets}
 
 
 def test_merge_keeps_the_clicks_of_the_earlier_request():
@@ -144,7 +144,7 @@ class Line:
         self.now_s = 0.0
         self.rejected: list[str] = []
         self.n_read = 0
-        self._sent = [self._message(one) for one in sent]
+        self._sent = [self._message(data) for data in sent]
         self.queue = MessageQueue(
             self._receive,
             PageMessageParser(),
@@ -173,14 +173,14 @@ class Line:
         self.now_s += duration_s
 
     async def _wait_until(self, tasks: Any, timeout: float | None = None) -> Any:
-        found = await self._wait(tasks, timeout=0.01)  # messages are there at once or never
-        if not found[0]:
+        result = await self._wait(tasks, timeout=0.01)  # messages are there at once or never
+        if not result[0]:
             assert timeout is not None, "the queue waits forever"
             self.now_s += timeout
-        return found
+        return result
 
     async def receive_all(self, until_s: float) -> list[tuple[float, messages.Message]]:
-        """What is passed on, and when, until a moment or the end."""
+        """Return the messages that are passed on with their times, up to a time or the end."""
         received = []
         while self.now_s < until_s:
             try:
@@ -252,7 +252,7 @@ def test_rejected_messages_are_counted_and_the_page_stays_open(monkeypatch):
 )
 def test_text_frames_and_large_messages_close_the_page(monkeypatch, message, code, reason):
     line = Line(monkeypatch, message, rerun_message())
-    assert [one for _, one in receive(line, 1.0)] == [
+    assert [message for _, message in receive(line, 1.0)] == [
         {"type": "websocket.disconnect", "code": code}
     ]
     assert (line.queue.close_code, line.rejected) == (code, [reason])

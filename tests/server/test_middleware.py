@@ -93,9 +93,9 @@ class Case:
 
 
 def header(message: Message, name: str) -> str:
-    found = [v.decode() for k, v in message["headers"] if k.lower() == name.encode()]
-    assert len(found) == 1, (name, found)
-    return str(found[0])
+    values = [v.decode() for k, v in message["headers"] if k.lower() == name.encode()]
+    assert len(values) == 1, (name, values)
+    return str(values[0])
 
 
 @pytest.mark.parametrize("path", ["/", "/static/a.js", "/_stcore/health", "/media/x", UPLOAD])

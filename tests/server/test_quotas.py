@@ -202,7 +202,7 @@ def test_address_bytes_are_limited():
 
 def test_pages_are_limited_by_address_and_in_all():
     quotas = World().quotas()
-    assert [quotas.open_page(one) for one in ("1.1.1.1", "1.1.1.1")] == [None, None]
+    assert [quotas.open_page(address) for address in ("1.1.1.1", "1.1.1.1")] == [None, None]
     rejection = quotas.open_page("1.1.1.1")
     assert rejection is not None
     assert rejection.reason == "address_pages"

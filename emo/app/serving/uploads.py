@@ -9,7 +9,7 @@ from emo.app import clip_cache, streamlit_internals
 from emo.app.streamlit_internals import current_session
 
 REJECTION_S = 20.0
-"""How long a page shows why an upload was rejected."""
+"""Time for which a page shows why an upload was rejected."""
 
 _REJECTIONS: dict[str, tuple[str, float]] = {}  # by session: sentence, and when it expires
 
