@@ -1,6 +1,7 @@
-"""Probabilities that can be believed: temperatures, the weights of the vote, and when to be unsure.
+"""Calibrate probabilities: temperatures, weights of the vote, and thresholds of abstaining.
 
-Fitted on clips that trained nothing and test nothing (:attr:`emo.corpora.splits.Fold.calibrate`).
+All are fitted on the calibration clips of a fold (``emo.corpora.splits.Fold.calibrate``), on
+which no classifier is fitted or tested.
 """
 
 import json
@@ -16,11 +17,7 @@ from emo.errors import ModelError
 CALIBRATION = "calibration.json"  # in the folder of the models
 TEMPERATURES = (0.25, 4.0)
 DIGITS = 3
-"""Of temperatures and weights.
-
-What lies beyond depends on the last bits of a processor's arithmetic, and would move a clip from
-one bin of confidence to the next.
-"""
+"""Decimals of temperatures and weights; further ones differ between processors."""
 _UNREADABLE = (
     OSError,
     ValueError,
@@ -38,17 +35,27 @@ def _log(probabilities: np.ndarray) -> np.ndarray:
 
 
 def renormalise(probabilities: np.ndarray, columns: Sequence[int]) -> np.ndarray:
-    """The probabilities of some labels alone, adding up to 1 again, float64 (n, columns).
+    """Return the probabilities of some labels given that it is one of them, float64 (n, columns).
 
-    What remains if the other answers are not allowed.
+    Parameters
+    ----------
+    probabilities : array, (n, labels)
+    columns
+        Positions of the labels, in the order of the result.
     """
     return softmax(_log(probabilities)[..., list(columns)])
 
 
 def apply_temperature(probabilities: np.ndarray, temperature: float) -> np.ndarray:
-    """Probabilities to the power of ``1 / temperature``, adding up to 1; shape as given.
+    """Return probabilities to the power of ``1 / temperature``, adding up to 1; shape as given.
 
     Temperature scaling (Guo et al.: On calibration of modern neural networks, 2017).
+
+    Parameters
+    ----------
+    probabilities : array, (n, labels)
+    temperature
+        Above 0; values above 1 lower the confidence.
     """
     return softmax(_log(probabilities) / temperature)
 
@@ -56,36 +63,64 @@ def apply_temperature(probabilities: np.ndarray, temperature: float) -> np.ndarr
 def log_opinion_pool(
     probabilities: Mapping[str, np.ndarray], weights: Mapping[str, float]
 ) -> np.ndarray:
-    """The vote: product of the classifiers' probabilities, each to the power of its weight.
+    """Return the product of probabilities to the power of their weights, adding up to 1.
 
-    The logarithmic opinion pool (Genest and Zidek 1986).  All arrays have the same shape, and so
-    has the result.
+    The logarithmic opinion pool (Genest and Zidek 1986), which is the vote.
+
+    Parameters
+    ----------
+    probabilities
+        By classifier, all of the same shape, which is that of the result.
+    weights
+        By classifier, 0 or more.
     """
     total = sum(weights[key] * _log(rows) for key, rows in probabilities.items())
     return softmax(np.asarray(total))
 
 
 def log_loss(probabilities: np.ndarray, targets: np.ndarray) -> float:
-    """Mean of minus the logarithm of the true label's probability."""
+    """Return the mean of minus the natural logarithm of the true label's probability.
+
+    Parameters
+    ----------
+    probabilities : array, (n, labels)
+    targets : int, (n,)
+        Position of the true label.
+    """
     return float(-_log(probabilities)[np.arange(len(targets)), targets].mean())
 
 
 def fit_temperature(probabilities: np.ndarray, targets: np.ndarray) -> float:
-    """The temperature of lowest log-loss, 0.25 to 4, to three digits, for shares (n, labels)."""
+    """Return the temperature of lowest log-loss, from 0.25 to 4, to three decimals.
+
+    Parameters
+    ----------
+    probabilities : array, (n, labels)
+    targets : int, (n,)
+        Position of the true label.
+    """
     from scipy.optimize import minimize_scalar
 
     low, high = np.log(TEMPERATURES)
-    found = minimize_scalar(
+    result = minimize_scalar(
         lambda t: log_loss(apply_temperature(probabilities, float(np.exp(t))), targets),
         bounds=(low, high),
         method="bounded",
         options={"xatol": 1e-7},
     )
-    return round(float(np.exp(found.x)), DIGITS)
+    return round(float(np.exp(result.x)), DIGITS)
 
 
 def fit_weights(probabilities: Mapping[str, np.ndarray], targets: np.ndarray) -> dict[str, float]:
-    """Weights of :func:`log_opinion_pool`, none below zero, of lowest log-loss, to three digits."""
+    """Return the weights of ``log_opinion_pool`` of lowest log-loss, from 0 to 4.
+
+    Parameters
+    ----------
+    probabilities
+        By classifier, (n, labels) each.
+    targets : int, (n,)
+        Position of the true label.
+    """
     from scipy.optimize import minimize
 
     keys = list(probabilities)
@@ -96,48 +131,60 @@ def fit_weights(probabilities: Mapping[str, np.ndarray], targets: np.ndarray) ->
         )
 
     start = np.full(len(keys), 1.0 / len(keys))
-    found = minimize(
+    result = minimize(
         loss,
         start,
         method="L-BFGS-B",
         bounds=[(0.0, 4.0)] * len(keys),
         options={"ftol": 1e-13, "gtol": 1e-7},
     )
-    return {key: round(float(weight), DIGITS) for key, weight in zip(keys, found.x, strict=True)}
+    return {key: round(float(weight), DIGITS) for key, weight in zip(keys, result.x, strict=True)}
 
 
 def threshold(confidence: np.ndarray, right: np.ndarray, accuracy: float) -> float:
-    """The lowest confidence from which on answers are right that often, 0 to 1.
+    """Return the threshold of the largest coverage with a selective accuracy, from 0 to 1.
 
-    Of all thresholds at which the answers kept are right at least with the share ``accuracy``, the
-    one that keeps most; 1 where there is none.
+    Parameters
+    ----------
+    confidence : float, (n,)
+    right : bool, (n,)
+    accuracy
+        Least share of right answers among those whose confidence reaches the threshold.
+
+    Returns
+    -------
+    float
+        One of the confidences, or 1 where no threshold gives that accuracy.
     """
     order = np.argsort(-confidence, kind="stable")
     shares = np.cumsum(right[order]) / np.arange(1, len(order) + 1)
     last = np.append(confidence[order][1:] < confidence[order][:-1], True)  # ties stay together
-    kept = np.flatnonzero((shares >= accuracy) & last)
-    return float(confidence[order][kept[-1]]) if len(kept) else 1.0
+    enough = np.flatnonzero((shares >= accuracy) & last)
+    return float(confidence[order][enough[-1]]) if len(enough) else 1.0
 
 
 def reaches(confidence: np.ndarray | float, limit: float) -> np.ndarray:
-    """Return whether confidences come up to a limit, bool, shape as given.
+    """Return whether confidences reach a threshold, bool, shape as given.
 
-    Both count as they are shown, to the whole per cent.  What is shown as 58 % is then never below
-    a limit that is shown as 58 %.
+    Both are rounded to whole per cent first, as they are shown: an answer shown with 58 % is never
+    below a threshold shown as 58 %.
     """
     return np.asarray(np.rint(100 * np.asarray(confidence)) >= np.rint(100 * limit))
 
 
 @dataclass(frozen=True)
 class Calibration:
-    """How raw probabilities become the answers that are shown.
+    """The numbers that turn raw probabilities into answers.
 
     Attributes
     ----------
-    temperatures : of each classifier (:func:`apply_temperature`)
-    weights : of each classifier in the vote (:func:`log_opinion_pool` of the raw probabilities)
-    thresholds : confidence below which a classifier or the vote is unsure (:func:`reaches`); empty
-        if never
+    temperatures : dict of str to float
+        Of each classifier (``apply_temperature``).
+    weights : dict of str to float
+        Of each classifier in the vote (``log_opinion_pool`` of the raw probabilities).
+    thresholds : dict of str to float
+        Confidence below which a classifier or the vote abstains (``reaches``); none for those
+        that never abstain.
     """
 
     temperatures: dict[str, float]
@@ -146,19 +193,29 @@ class Calibration:
 
 
 def reweight(calibration: Calibration, keys: Sequence[str]) -> Calibration:
-    """The calibration with the whole weight of the vote given to these classifiers.
+    """Return a calibration whose vote is that of some classifiers alone.
 
-    In the proportions that they had; where they had none, in equal parts.
+    They share the sum of all weights in proportion to their own; in equal parts where these are 0.
     """
     total = sum(calibration.weights.values())
-    left = {key: calibration.weights[key] for key in keys}
-    had = sum(left.values())
-    weights = {key: total * (left[key] / had if had > 0 else 1 / len(left)) for key in left}
+    own = {key: calibration.weights[key] for key in keys}
+    own_total = sum(own.values())
+    weights = {
+        key: total * (own[key] / own_total if own_total > 0 else 1 / len(own)) for key in own
+    }
     return Calibration(calibration.temperatures, weights, calibration.thresholds)
 
 
 def fit_calibration(probabilities: Mapping[str, np.ndarray], targets: np.ndarray) -> Calibration:
-    """Temperatures and weights from raw probabilities (n, labels) by classifier."""
+    """Return the temperatures and weights of lowest log-loss, without thresholds.
+
+    Parameters
+    ----------
+    probabilities
+        Raw, by classifier, (n, labels) each.
+    targets : int, (n,)
+        Position of the true label.
+    """
     return Calibration(
         {key: fit_temperature(rows, targets) for key, rows in probabilities.items()},
         fit_weights(probabilities, targets),
@@ -167,12 +224,21 @@ def fit_calibration(probabilities: Mapping[str, np.ndarray], targets: np.ndarray
 
 
 def read_calibration(models: Path, keys: Sequence[str]) -> Calibration:
-    """What :file:`calibration.json` says; without the file nothing is changed and never unsure.
+    """Return the calibration in ``calibration.json``.
+
+    Without the file, temperatures are 1, weights are equal, and nothing abstains.
+
+    Parameters
+    ----------
+    models
+        Folder of the models.
+    keys
+        Of the classifiers.
 
     Raises
     ------
     ModelError
-        The file is damaged or is of other classifiers.
+        The file is damaged or lacks a classifier.
     """
     path = models / CALIBRATION
     if not path.exists():

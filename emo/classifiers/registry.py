@@ -32,7 +32,7 @@ Predict = Callable[[Arrays, np.ndarray], np.ndarray]
 
 @dataclass(frozen=True, kw_only=True)
 class Classifier:
-    """A row of :data:`CLASSIFIERS`.
+    """A row of ``CLASSIFIERS``.
 
     Attributes
     ----------

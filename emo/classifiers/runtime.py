@@ -25,7 +25,7 @@ class Network:
     Parameters
     ----------
     content
-        Bytes of the file that :func:`network_bytes` writes.
+        Bytes of the file that ``network_bytes`` writes.
 
     Raises
     ------

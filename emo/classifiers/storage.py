@@ -1,6 +1,6 @@
 """Write and read a fitted classifier: arrays without pickles, and ``model.json`` beside them.
 
-``model.json`` has the schema of :class:`ModelInfo`.  Everything in the folder of a model is treated
+``model.json`` has the schema of ``ModelInfo``.  Everything in the folder of a model is treated
 as untrusted: sizes and hashes are checked before a file is unpacked.
 """
 
@@ -46,7 +46,7 @@ class FileInfo(TypedDict):
 class FeaturesInfo(TypedDict):
     """The features that a model was fitted to.
 
-    ``takes`` is ``functionals`` or ``spectrograms``; ``sha256`` is :func:`features_digest`.
+    ``takes`` is ``functionals`` or ``spectrograms``; ``sha256`` is ``features_digest``.
     """
 
     version: int
@@ -65,7 +65,7 @@ class TrainingInfo(TypedDict):
 class ModelInfo(TypedDict):
     """The schema of ``model.json``, version ``FORMAT``.
 
-    ``served_file`` is the only one of ``files`` that :func:`load_model` opens.  A network that a
+    ``served_file`` is the only one of ``files`` that ``load_model`` opens.  A network that a
     runtime serves has a second file, its Keras weights in ``weights.npz``.
     """
 
@@ -161,7 +161,7 @@ def save_model(directory: Path, key: str, fitted: Fitted, origin: Origin) -> Non
     Parameters
     ----------
     directory
-        Folder of the model, made if needed; its name is the key, or :func:`load_model` rejects it.
+        Folder of the model, made if needed; its name is the key, or ``load_model`` rejects it.
 
     Raises
     ------
@@ -274,7 +274,7 @@ def _unreadable(directory: Path, error: Exception) -> ModelError:
 
 
 def load_model(directory: Path) -> Model:
-    """Return a classifier that :func:`save_model` wrote; only the file that is served is opened.
+    """Return a classifier that ``save_model`` wrote; only the file that is served is opened.
 
     Parameters
     ----------

@@ -39,8 +39,8 @@ def fit_tree(
 ) -> Fitted:
     """Fit one regression tree from an axis for each label to probabilities.
 
-    An axis is a weighted sum of the functionals (:func:`fit_axes`); each question of the tree
-    compares a clip's value on one axis with a threshold.  A surrogate tree (:func:`fit_surrogate`)
+    An axis is a weighted sum of the functionals (``fit_axes``); each question of the tree
+    compares a clip's value on one axis with a threshold.  A surrogate tree (``fit_surrogate``)
     is fitted to the same soft targets and serves explanations alone.
 
     Parameters
@@ -61,7 +61,7 @@ def fit_tree(
     Returns
     -------
     Fitted
-        The arrays that :func:`check_tree` describes, and no curve.
+        The arrays that ``check_tree`` describes, and no curve.
     """
     from sklearn.tree import DecisionTreeRegressor
 

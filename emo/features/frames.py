@@ -1,8 +1,8 @@
-"""What the classifiers measure in a voice: a log-mel spectrogram and a vector of functionals.
+"""Spectra, levels and pitch of a clip, frame by frame, and the log-mel spectrogram.
 
-Both start from :func:`analyse`, which cuts the clip to the span that is not silent and scales it
-to its own level, so that neither absolute loudness nor silence around the speech can matter.
-librosa is the second implementation in the tests.
+All features start from ``analyse``, which cuts the clip to the span that is not silent and
+scales it to its own level, so that they depend neither on absolute loudness nor on silence around
+the speech.  The tests compare with librosa.
 """
 
 from collections.abc import Iterator
@@ -25,7 +25,7 @@ from emo.audio.activity import (
 )
 from emo.audio.clip import RATE_HZ
 
-FEATURES_VERSION = 1  # part of every cache key and model file; raise it when a number changes
+FEATURES_VERSION = 1  # part of cache and model files; raise it when a number changes
 
 HOP = RATE_HZ // 100  # 10 ms
 FRAME_S = HOP / RATE_HZ
@@ -38,27 +38,27 @@ FLOOR_DB = -60.0  # added as power: hides recording noise, and keeps the logarit
 PITCH_WINDOW = 768  # 48 ms Hann: three periods of the lowest pitch
 PITCH_RANGE_HZ = (65.0, 700.0)
 PITCH_FFT = 1024
-VOICED_STRENGTH = 0.45  # autocorrelation of a voiced frame, as in Boersma (1993)
-OCTAVE_COST = 0.02  # off a peak for each doubling of its period (same source: 0.01)
+VOICED_STRENGTH = 0.45  # least autocorrelation of a voiced frame, as in Boersma (1993)
+OCTAVE_COST = 0.02  # subtracted from a peak for each doubling of its period; Boersma has 0.01
 VOICED_DB = -40.0  # a frame must be louder, relative to the loudest 200 ms, to be voiced
 
 PAUSE_DB = -30.0  # a quieter frame belongs to a pause
 
-LONG_FRAMES = 6_000  # a minute; longer clips are measured in pieces of this, to bound the memory
-BLOCK_FRAMES = 64  # computed at once: what a block takes stays in the processor's cache
+LONG_FRAMES = 6_000  # a minute; longer clips are measured in pieces, to bound the memory
+BLOCK_FRAMES = 64  # computed at once, so that a block fits into the processor's cache
 
-SPECTROGRAM_HOP_FRAMES = 2  # the CNN sees 20 ms frames
-SPECTROGRAM_SCALE_DB = 20.0
+SPECTROGRAM_HOP_FRAMES = 2  # of 10 ms, averaged to one of 20 ms
+SPECTROGRAM_SCALE_DB = 20.0  # one unit of the spectrogram
 
 
 @dataclass(frozen=True)
 class Frames:
-    """Everything measured per 10 ms frame of the active span, shared by all that look at a clip.
+    """Measurements of each 10 ms frame of a clip's active span, from which all features follow.
 
     Attributes
     ----------
     span : Span
-        Where the frames come from.
+        Place of the frames in the clip.
     power : float32, (n, 257)
         Power spectrum; a clip scaled to unit RMS has a mean sum of about 1.
     mel : float32, (n, 64)
@@ -83,24 +83,24 @@ class Frames:
 
 
 def hz_to_mel(frequency_hz: Doubles | float) -> Doubles:
-    """Mel value of a frequency: ``2595 log10(1 + f / 700)`` (O'Shaughnessy 1987, as in HTK)."""
+    """Return the mel value of a frequency, ``2595 log10(1 + f / 700)`` (O'Shaughnessy 1987)."""
     return np.asarray(2595.0 * np.log10(1.0 + np.asarray(frequency_hz) / 700.0))
 
 
 def mel_to_hz(mel: Doubles | float) -> Doubles:
-    """Frequency in Hz of a mel value; the inverse of :func:`hz_to_mel`."""
+    """Return the frequency in Hz of a mel value; the inverse of ``hz_to_mel``."""
     return np.asarray(700.0 * (10.0 ** (np.asarray(mel) / 2595.0) - 1.0))
 
 
 def mel_centres_hz() -> Doubles:
-    """Centre frequency of each mel band, float64 (64,), in Hz."""
+    """Return the centre frequency of each mel band, float64 (64,), in Hz."""
     low, high = hz_to_mel(np.array(MEL_RANGE_HZ))
     return mel_to_hz(np.linspace(low, high, N_MELS + 2))[1:-1]
 
 
 @lru_cache(maxsize=1)
 def mel_weights() -> Floats:
-    """Triangular mel filters of peak 1, float32 (257, 64): rows are FFT bins, columns bands."""
+    """Return triangular mel filters of peak 1, float32 (257, 64): FFT bins by bands."""
     low, high = hz_to_mel(np.array(MEL_RANGE_HZ))
     edges = mel_to_hz(np.linspace(low, high, N_MELS + 2))
     bins = np.fft.rfftfreq(WINDOW, 1.0 / RATE_HZ)[:, None]
@@ -120,10 +120,10 @@ def _count_frames(n_samples: int) -> int:
 
 
 def _blocks(samples: Floats, width: int) -> Iterator[tuple[slice, Floats]]:
-    """Hann-windowed frames centred on every hop, float32 (n, width), and which of all they are.
+    """Yield Hann-windowed frames centred on every hop, float32 (n, width), and their places.
 
-    All blocks together hold 1 + n_samples // hop frames; at once, those of four seconds would be
-    fetched from main memory for every step of the work, which takes several times longer.
+    All blocks together hold ``1 + n_samples // HOP`` frames.  All frames of four seconds at once
+    would not fit into the processor's cache, and take several times longer.
     """
     padded = pad_with_zeros(samples, width // 2, width // 2)
     frames = sliding_window_view(padded, width)[::HOP]
@@ -134,7 +134,7 @@ def _blocks(samples: Floats, width: int) -> Iterator[tuple[slice, Floats]]:
 
 @lru_cache(maxsize=1)
 def _power_scale() -> Floats:
-    """What squared magnitudes are divided by to be one-sided power, float32 (257,)."""
+    """Return the divisors that turn squared magnitudes into one-sided power, float32 (257,)."""
     whole = np.float32(WINDOW * float(np.sum(_hann(WINDOW) ** 2)))
     scale = np.full(WINDOW // 2 + 1, whole / 2)
     scale[[0, -1]] = whole
@@ -142,7 +142,14 @@ def _power_scale() -> Floats:
 
 
 def power_spectrum(samples: Floats) -> Floats:
-    """One-sided power, scaled so that the bins of a frame add up to its windowed mean power."""
+    """Return the one-sided power spectrum of every frame, float32 (n_frames, 257).
+
+    The bins of a frame add up to the mean power of its windowed samples.
+
+    Parameters
+    ----------
+    samples : float32, (n,), mono at 16 kHz
+    """
     power = np.empty((_count_frames(len(samples)), WINDOW // 2 + 1), np.float32)
     for block, frames in _blocks(samples, WINDOW):
         power[block] = _squared(rfft(frames, overwrite_x=True)) / _power_scale()
@@ -155,7 +162,7 @@ def _squared(spectrum: npt.NDArray[np.complexfloating]) -> Floats:
 
 
 def to_db(power: Floats) -> Floats:
-    """``10 log10`` of power with the floor of ``FLOOR_DB`` added, float32."""
+    """Return ``10 log10(power + floor)``, float32, shape as given; the floor is ``FLOOR_DB``."""
     level: Floats = (10.0 * np.log10(power + 10 ** (FLOOR_DB / 10))).astype(np.float32)
     return level
 
@@ -166,17 +173,17 @@ def _at_own_level(samples: Floats) -> Floats:
 
 
 def pieces(n_frames: int) -> Iterator[slice]:
-    """Stretches of at most ``LONG_FRAMES`` frames; a clip of up to a minute is one."""
+    """Yield slices of at most ``LONG_FRAMES`` frames; a clip of up to a minute is one."""
     for start in range(0, n_frames, LONG_FRAMES):
         yield slice(start, min(start + LONG_FRAMES, n_frames))
 
 
 def power_pieces(samples: Floats) -> Iterator[tuple[slice, Floats]]:
-    """The rows of :func:`power_spectrum` piece by piece, and which frames they are.
+    """Yield the rows of ``power_spectrum`` piece by piece, and their places.
 
-    All of ten minutes would take 60 MB at once.
+    The spectra of ten minutes would take 60 MB at once.
     """
-    reach = -(-WINDOW // (2 * HOP))  # hops that a frame reaches to either side
+    reach = -(-WINDOW // (2 * HOP))  # hops that a frame extends to either side
     for piece in pieces(_count_frames(len(samples))):
         first = max(0, piece.start - reach)
         around = samples[first * HOP : (piece.stop + reach) * HOP]
@@ -184,7 +191,11 @@ def power_pieces(samples: Floats) -> Iterator[tuple[slice, Floats]]:
 
 
 def spectrograms_db(samples: Floats) -> tuple[Floats, Floats]:
-    """Log spectrograms of the whole clip for display, in dB relative to its own level.
+    """Return log spectrograms of the whole clip for display, in dB relative to its own level.
+
+    Parameters
+    ----------
+    samples : float32, (n,), mono at 16 kHz
 
     Returns
     -------
@@ -200,9 +211,18 @@ def spectrograms_db(samples: Floats) -> tuple[Floats, Floats]:
 
 
 def contours(samples: Floats) -> tuple[Floats, Floats]:
-    """Pitch in Hz, NaN where unvoiced, and level in dB of the whole clip, float32 (n_frames,) each.
+    """Return pitch and level of the whole clip for display, in frames of 10 ms.
 
-    For display: frames of 10 ms from the start of the clip, levels relative to its loudest 200 ms.
+    Parameters
+    ----------
+    samples : float32, (n,), mono at 16 kHz
+
+    Returns
+    -------
+    pitch_hz : float32, (n_frames,)
+        NaN where unvoiced.
+    level_db : float32, (n_frames,)
+        Relative to the loudest 200 ms of the clip.
     """
     scaled = _at_own_level(samples)
     level = np.empty(_count_frames(len(samples)), np.float32)
@@ -221,16 +241,22 @@ def _window_autocorrelation() -> Floats:
 
 
 def track_pitch(samples: Floats) -> tuple[Floats, Floats]:
-    """Fundamental frequency and its strength per frame, by autocorrelation.
+    """Return the fundamental frequency of every frame and its strength, by autocorrelation.
 
-    The autocorrelation of each windowed frame is divided by that of the window, and the highest
-    peak wins, less a cost per octave (after Boersma 1993); a running median of five removes jumps.
+    After Boersma 1993: the autocorrelation of each windowed frame is divided by that of the window,
+    and the period is that of the highest peak, less a cost for each octave.  Unlike there, no path
+    is searched over the frames; a running median of five frames removes jumps.
+
+    Parameters
+    ----------
+    samples : float32, (n,), mono at 16 kHz
 
     Returns
     -------
     pitch_hz : float32, (n_frames,)
-        A value for every frame; ``strength`` tells whether to trust it.
+        From 65 to 700 Hz, also in frames without a pitch.
     strength : float32, (n_frames,), 0 to 1
+        Normalised autocorrelation at that period; 0 where it has no peak.
     """
     peaks = np.empty((5, _count_frames(len(samples))), np.float32)
     for block, frames in _blocks(samples, PITCH_WINDOW):
@@ -244,14 +270,14 @@ def track_pitch(samples: Floats) -> tuple[Floats, Floats]:
 
 
 def _highest_peaks(frames: Floats) -> tuple[Floats, ...]:
-    """The highest peak of each frame's normalised autocorrelation, five arrays (n,).
+    """Return the highest peak of each frame's normalised autocorrelation, five arrays (n,).
 
-    Its lag, whether it is a peak at all, and the values before, at and after it.  Overwrites the
-    frames.
+    These are its lag, 1 for a true peak (else 0), and the values before, at and after it.  The
+    frames are overwritten.
     """
     frames -= frames.mean(axis=1, keepdims=True)
     power = _squared(rfft(frames, PITCH_FFT))
-    # The cosine transform is the inverse Fourier transform of what is real and even.
+    # The cosine transform is the inverse Fourier transform of a real and even spectrum.
     correlation = dct(power, 1, overwrite_x=True)
     low = int(RATE_HZ / PITCH_RANGE_HZ[1])
     high = int(np.ceil(RATE_HZ / PITCH_RANGE_HZ[0])) + 1
@@ -268,13 +294,13 @@ def _highest_peaks(frames: Floats) -> tuple[Floats, ...]:
 
 
 def _voiced(pitch_hz: Floats, strength: Floats, level_db: Floats) -> Floats:
-    """The pitch of voiced frames, NaN in the others, float32 (n_frames,)."""
+    """Return the pitch of voiced frames, NaN in the others, float32 (n_frames,)."""
     voiced = (strength > VOICED_STRENGTH) & (level_db > VOICED_DB)
     return np.where(voiced, pitch_hz, np.nan).astype(np.float32)
 
 
 def analyse(samples: Floats) -> Frames:
-    """Frames of a clip's active span, measured once for all classifiers.
+    """Return the frames of a clip's active span, measured once for all features.
 
     Parameters
     ----------
@@ -298,9 +324,9 @@ def analyse(samples: Floats) -> Frames:
 
 
 def log_mel_spectrogram(frames: Frames) -> Floats:
-    """The CNN's view: log-mel at 20 ms, its own mean taken out, float32 (time, 64).
+    """Return the log-mel spectrogram that classifiers take, float32 (time, 64).
 
-    Multiply by ``SPECTROGRAM_SCALE_DB`` to get dB relative to the clip's mean.
+    Frames of 20 ms; one unit is ``SPECTROGRAM_SCALE_DB``, and the mean over the clip is 0.
     """
     pairs = len(frames.mel) // SPECTROGRAM_HOP_FRAMES
     mel = (
@@ -309,5 +335,5 @@ def log_mel_spectrogram(frames: Frames) -> Floats:
         .mean(axis=1)
     )
     decibel = to_db(mel)
-    view: Floats = (decibel - decibel.mean()) / np.float32(SPECTROGRAM_SCALE_DB)
-    return view
+    spectrogram: Floats = (decibel - decibel.mean()) / np.float32(SPECTROGRAM_SCALE_DB)
+    return spectrogram

@@ -1,8 +1,8 @@
-"""A clip in a few hundred numbers with names: how each descriptor lies, spreads and moves.
+"""Functionals: a few hundred named statistics of the descriptors of a clip.
 
-Descriptors are curves over the frames of ``frames.Frames``; statistics turn each curve
-into numbers.  The choice follows eGeMAPS and ComParE (Eyben et al. 2016, Schuller et al. 2013);
-the code and the definitions are this project's own.
+Descriptors are curves over the frames of ``frames.Frames``; functionals are statistics of a curve
+over time.  The choice follows eGeMAPS and ComParE (Eyben et al. 2016, Schuller et al. 2013); the
+code and the exact definitions are this project's own.
 """
 
 from functools import lru_cache
@@ -27,7 +27,7 @@ from emo.features.frames import (
 N_CEPSTRA = 20
 N_BANDS = 16  # groups of four mel bands
 SEMITONE_REFERENCE_HZ = 27.5  # A0, as in eGeMAPS
-MIN_BIN = 2  # from 62 Hz: below lies hum
+MIN_BIN = 2  # from 62 Hz: hum lies below
 SLOPES_KHZ = ((0.05, 0.5), (0.5, 1.5), (1.5, 5.0))
 MODULATION_EDGES_HZ = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0)
 MODULATION_BANDS = 8  # groups of eight mel bands
@@ -109,9 +109,10 @@ TIMING = (
 
 @lru_cache(maxsize=1)
 def functional_table() -> tuple[tuple[str, str], ...]:
-    """Name and group of every functional, in the order of the vector.
+    """Return the name and group of every functional, in their order.
 
-    Groups are cepstrum, spectrum, energy, pitch and timing.
+    Groups are cepstrum, spectrum, energy, pitch and timing.  A name ends with its unit in brackets
+    where it has one, as in ``level, mean (dB)``.
     """
     rows: list[tuple[str, str]] = []
     for name, unit, group in DESCRIPTORS:
@@ -132,7 +133,7 @@ def functional_table() -> tuple[tuple[str, str], ...]:
 
 
 def functional_names() -> tuple[str, ...]:
-    """Name of every functional, in the order of the vector."""
+    """Return the name of every functional, in their order."""
     return tuple(name for name, _ in functional_table())
 
 
@@ -143,7 +144,7 @@ def _named(name: str, statistic: str, unit: str) -> str:
 
 
 def _unit_of(statistic: str, unit: str) -> str:
-    """Unit of a statistic of a curve in ``unit``."""
+    """Return the unit of a statistic of a curve in `unit`."""
     if statistic == "jitter":
         return ""
     if statistic == "slope":
@@ -155,7 +156,7 @@ def _unit_of(statistic: str, unit: str) -> str:
 
 @lru_cache(maxsize=1)
 def _cosines() -> Floats:
-    """Orthonormal DCT-II without its constant row, float32 (64, N_CEPSTRA)."""
+    """Return the orthonormal DCT-II without its constant row, float32 (64, N_CEPSTRA)."""
     n = np.arange(N_MELS)[:, None] + 0.5
     k = np.arange(1, N_CEPSTRA + 1)[None]
     rows: Floats = np.sqrt(2.0 / N_MELS) * np.cos(np.pi * k * n / N_MELS)
@@ -163,7 +164,15 @@ def _cosines() -> Floats:
 
 
 def cepstra(mel_db: Floats) -> Floats:
-    """Mel-frequency cepstral coefficients 1 to 20, float32 (n, 20), of log-mel in dB."""
+    """Return mel-frequency cepstral coefficients 1 to 20, float32 (n, 20).
+
+    The orthonormal DCT-II of the log-mel spectrum (Davis and Mermelstein 1980), without lifter.
+
+    Parameters
+    ----------
+    mel_db : float32, (n, 64)
+        Log-mel spectrum in dB.
+    """
     return mel_db @ _cosines()
 
 
@@ -173,15 +182,15 @@ def _bins_khz() -> Floats:
 
 
 def _bins(low_khz: float, high_khz: float) -> slice:
-    """The bins from one frequency up to another, of those of :func:`_bins_khz`."""
+    """Return the slice of ``_bins_khz`` from one frequency up to another."""
     return slice(*np.searchsorted(_bins_khz(), [low_khz, high_khz]).tolist())
 
 
 @lru_cache(maxsize=1)
 def _slope_weights() -> Floats:
-    """Least-squares slopes, in dB per kHz, of a log-mel spectrum in the bands of ``SLOPES_KHZ``.
+    """Return weights of least-squares slopes over the bands of ``SLOPES_KHZ``, float32 (64, 3).
 
-    float32 (64, bands): the spectrum times this.
+    A log-mel spectrum in dB times the weights is its slopes in dB per kHz.
     """
     centres = mel_centres_hz()[:, None] / 1000.0
     low, high = np.array(SLOPES_KHZ).T
@@ -192,13 +201,18 @@ def _slope_weights() -> Floats:
 
 
 def spectral_descriptors(frames: Frames) -> Floats:
-    """The curves named in ``SPECTRUM``, float32 (n, 14); flux is the change from frame to frame."""
+    """Return the curves named in ``SPECTRUM`` of n frames, float32 (n, 14).
+
+    Alpha ratio, Hammarberg index and slopes are those of eGeMAPS (Eyben et al. 2016), with the
+    lowest band from 62 Hz.  Flux is the Hellinger distance (times the root of 2) between the mel
+    spectra of a frame and the one before; 0 in the first frame.
+    """
     parts = [_describe_spectra(frames, piece) for piece in pieces(len(frames.power))]
     return np.concatenate(parts) if len(parts) > 1 else parts[0]
 
 
 def _describe_spectra(frames: Frames, piece: slice) -> Floats:
-    """The curves over a stretch of frames."""
+    """Return the spectral curves of some frames."""
     khz = _bins_khz()
     power = frames.power[piece, MIN_BIN:] + np.float32(1e-9)
     share = power / power.sum(axis=1, keepdims=True)
@@ -210,7 +224,7 @@ def _describe_spectra(frames: Frames, piece: slice) -> Floats:
     cumulative[:, -1] = 1.0  # so that there is a bin for each share, whatever the rounding
     rolloffs = [khz[(cumulative >= q).argmax(axis=1)] for q in ROLL_OFFS]
     mel, mel_db = frames.mel[piece], frames.mel_db[piece]
-    before = int(piece.start > 0)  # of which the first frame here is the change
+    before = int(piece.start > 0)  # one frame more, for the flux of the first
     near = frames.mel[piece.start - before : piece.stop]
     root = np.sqrt(near / (near.sum(axis=1, keepdims=True) + 1e-6))
     flux = np.zeros(len(mel), np.float32)
@@ -235,19 +249,23 @@ def _describe_spectra(frames: Frames, piece: slice) -> Floats:
     return np.stack(curves, axis=1).astype(np.float32)
 
 
-def _held(curves: Floats, width: int) -> Floats:
-    """The curves with their first and last value held for so many frames on either side."""
+def _pad_with_edges(curves: Floats, width: int) -> Floats:
+    """Return curves whose first and last value are repeated `width` times on either side."""
     n = len(curves)
     return curves[np.clip(np.arange(-width, n + width), 0, n - 1)]
 
 
 def steps(curves: Floats) -> Floats:
-    """Slope of a line through five frames at each frame, per frame; shape as given.
+    """Return the slope of the least-squares line through five frames, per frame; shape as given.
 
-    The delta of speech recognition (Young et al., The HTK Book): a straight line's is its slope.
+    These are the delta coefficients of speech recognition (Young et al., The HTK Book).
+
+    Parameters
+    ----------
+    curves : float32, (n, n_curves)
     """
     width = STEP_FRAMES
-    padded = _held(curves, width)
+    padded = _pad_with_edges(curves, width)
     n = len(curves)
     total = sum(
         k * (padded[width + k : width + k + n] - padded[width - k : width - k + n])
@@ -257,7 +275,18 @@ def steps(curves: Floats) -> Floats:
 
 
 def quantiles(curves: Floats, shares: tuple[float, ...]) -> list[Floats]:
-    """Linear-interpolated quantiles of each column (numpy's default method), one sort for all."""
+    """Return quantiles of each column by linear interpolation, as numpy's default, from one sort.
+
+    Parameters
+    ----------
+    curves : float32, (n, n_curves)
+    shares : from 0 to 1
+
+    Returns
+    -------
+    list of float32, (n_curves,)
+        One array for each share.
+    """
     ordered = np.sort(curves, axis=0)
     places = np.asarray(shares) * (len(curves) - 1)
     below = np.floor(places).astype(int)
@@ -267,15 +296,15 @@ def quantiles(curves: Floats, shares: tuple[float, ...]) -> list[Floats]:
 
 
 def _trend(curves: Floats) -> Floats:
-    """Least-squares slope of each column, per second."""
+    """Return the least-squares slope of each column, per second."""
     t = (np.arange(len(curves), dtype=np.float32) - (len(curves) - 1) / 2) * np.float32(FRAME_S)
     return np.asarray((t @ curves) / max(float(np.sum(t**2)), 1e-6))
 
 
 def _common(curves: Floats) -> list[Floats]:
-    """The first twelve of ``STATISTICS`` for each column."""
+    """Return the first twelve of ``STATISTICS`` of each column."""
     count = curves.shape[1]
-    both = np.concatenate([curves, steps(curves)], axis=1)  # most is measured in both alike
+    both = np.concatenate([curves, steps(curves)], axis=1)  # most statistics are of both
     mean, spread, ordered = both.mean(axis=0), both.std(axis=0), quantiles(both, QUANTILES)
     return [
         mean[:count],
@@ -290,15 +319,19 @@ def _common(curves: Floats) -> list[Floats]:
 
 
 def _thirds(curves: Floats, mean: Floats) -> list[Floats]:
-    """Mean of the first and of the last third, each less the mean of the whole."""
+    """Return the means of the first and the last third, each less the mean of the whole."""
     third = max(1, len(curves) // 3)
     return [curves[:third].mean(axis=0) - mean, curves[-third:].mean(axis=0) - mean]
 
 
 def describe(curves: Floats, voiced: npt.NDArray[np.bool_]) -> Floats:
-    """``STATISTICS`` of each curve, float32 (n_curves, 16); ``voiced`` marks frames, bool (n,).
+    """Return the ``STATISTICS`` of each curve, float32 (n_curves, 16).
 
-    A clip without a voiced frame has its voiced statistics over all frames.
+    Parameters
+    ----------
+    curves : float32, (n, n_curves)
+    voiced : bool, (n,)
+        Frames of the voiced statistics, which are over all frames where none is voiced.
     """
     inside = curves[voiced] if voiced.any() else curves
     common = _common(curves)
@@ -307,17 +340,23 @@ def describe(curves: Floats, voiced: npt.NDArray[np.bool_]) -> Floats:
 
 
 def _runs(flags: npt.NDArray[np.bool_]) -> npt.NDArray[np.int64]:
-    """Lengths of the stretches of True, in frames."""
+    """Return the lengths of the runs of True, in frames."""
     edges = np.flatnonzero(np.diff(np.concatenate([[0], flags.astype(np.int8), [0]])))
     return np.asarray(edges[1::2] - edges[::2])
 
 
 def describe_pitch(pitch_hz: Floats) -> Floats:
-    """``PITCH_STATISTICS`` of the voiced frames in semitones, float32 (18,); zeros if unvoiced.
+    """Return the ``PITCH_STATISTICS`` of the voiced frames, float32 (18,), in semitones above A0.
 
-    The voiced frames are put together and the gaps left out, so the slope is per second of voiced
-    time, the thirds are thirds of it, and a step or the jitter may reach across a gap.  Jitter is
-    the median relative change of the frequency from frame to frame, without a unit.
+    The voiced frames are joined without the gaps between them.  So the slope is per second of
+    voiced time, the thirds are thirds of it, and a step or the jitter may span a gap.  Jitter is
+    the median relative change of the frequency from frame to frame, without a unit; it measures
+    frames, not single periods of the glottis.
+
+    Parameters
+    ----------
+    pitch_hz : float32, (n,)
+        NaN where unvoiced; with fewer than three voiced frames, all statistics are 0.
     """
     known = pitch_hz[~np.isnan(pitch_hz)]
     if len(known) < 3:
@@ -339,16 +378,21 @@ def describe_pitch(pitch_hz: Floats) -> Floats:
 
 @lru_cache(maxsize=2)
 def _groups(count: int) -> Floats:
-    """What makes means of so many groups of mel bands, float32 (64, count): bands times this."""
+    """Return weights that average mel bands in `count` groups, float32 (64, count)."""
     members = np.repeat(np.eye(count), N_MELS // count, axis=0)
     return (members * count / N_MELS).astype(np.float32)
 
 
 def describe_modulation(mel_db: Floats) -> Floats:
-    """Strength of the rhythm in eight bands at five rates, float32 (40,), in dB.
+    """Return the modulation spectrum of eight bands at five rates, float32 (40,), in dB.
 
-    The power spectrum of each band's level over time (Hann window, zero-padded to at least two
-    seconds), as the mean of its bins between ``MODULATION_EDGES_HZ``.
+    The power spectrum of each band's level over time (Hann window, zero-padded to at least 2.56 s),
+    averaged between neighbouring ``MODULATION_EDGES_HZ``.
+
+    Parameters
+    ----------
+    mel_db : float32, (n, 64)
+        Log-mel spectrum in dB.
     """
     bands = mel_db @ _groups(MODULATION_BANDS)
     window = np.hanning(len(bands) + 2)[1:-1, None]
@@ -361,7 +405,11 @@ def describe_modulation(mel_db: Floats) -> Floats:
 
 
 def describe_timing(frames: Frames) -> Floats:
-    """The numbers named in ``TIMING``, float32 (14,)."""
+    """Return the numbers named in ``TIMING``, float32 (14,).
+
+    A pause is a run of frames below ``PAUSE_DB`` of at least 80 ms.  Loudness is the level smoothed
+    over nine frames; its peaks lie above -20 dB.
+    """
     level = frames.level_db
     n = len(level)
     duration_s = n * FRAME_S
@@ -369,7 +417,7 @@ def describe_timing(frames: Frames) -> Floats:
     voiced_runs = _runs(voiced) * FRAME_S
     pauses = _runs(level < PAUSE_DB) * FRAME_S
     pauses = pauses[pauses >= 0.08]
-    smooth = np.convolve(_held(level, 4), np.ones(9) / 9, "valid")
+    smooth = np.convolve(_pad_with_edges(level, 4), np.ones(9) / 9, "valid")
     prominent = (smooth[1:-1] > smooth[:-2]) & (smooth[1:-1] >= smooth[2:]) & (smooth[1:-1] > -20)
     change = np.diff(smooth) / FRAME_S
     rising, falling = change[change > 0], change[change < 0]
@@ -396,9 +444,15 @@ def describe_timing(frames: Frames) -> Floats:
 
 
 def compute_functionals(frames: Frames) -> Floats:
-    """The whole vector, float32 (n_functionals,), in the order of :func:`functional_names`."""
+    """Return all functionals of a clip, float32 (f,), in the order of ``functional_names``.
+
+    Parameters
+    ----------
+    frames
+        As ``emo.features.frames.analyse`` returns them.
+    """
     strength = np.clip(frames.strength, 0.01, 0.99)
-    ratio_db = 10.0 * np.log10(strength / (1.0 - strength))  # Boersma (1993)
+    ratio_db = 10.0 * np.log10(strength / (1.0 - strength))  # harmonics-to-noise (Boersma 1993)
     curves = np.concatenate(
         [
             cepstra(frames.mel_db),

@@ -1,8 +1,8 @@
-"""How much a stretch of sound resembles speech, from its measurements together.
+"""Score the likeness of a sound to speech from its measurements.
 
-A logistic model of one number: each measurement gives points by a parabola that is never open
-upwards, so that one which is unusual for speech on either side takes points away and none can make
-up for all others.  ``bench/likeness.py`` fits it, and writes ``likeness.json``.
+A logistic regression on parabolas of the measurements that never open upwards: a value that is
+unusual for speech on either side lowers the score, and no single value can make up for all others.
+``bench/likeness.py`` fits it and writes ``likeness.json``.
 """
 
 import json
@@ -30,14 +30,14 @@ OFFSETS: dict[str, float | None] = {
     "swing_db": None,
     "even_db": None,
 }
-"""The measurements that count; with a number it is that of the logarithm of both together."""
+"""The measurements of the model; those with an offset enter as ``log(value + offset)``."""
 
-MAX_SPREADS = 6.0  # further from the median counts as this far
+MAX_SPREADS = 6.0  # values further from the centre are set to this
 
 
 @dataclass(frozen=True)
 class Term:
-    """Points of one measurement: ``slope z + bend z²``, with z in spreads from its centre."""
+    """Points of one measurement: ``slope z + bend z²``, where z is in spreads from the centre."""
 
     centre: float
     spread: float
@@ -45,7 +45,7 @@ class Term:
     bend: float
 
     def points(self, value: float) -> float:
-        """Return the points of a value, none of one that could not be measured."""
+        """Return the points of a value; 0 for NaN, which could not be measured."""
         return 0.0 if math.isnan(value) else self._points((value - self.centre) / self.spread)
 
     def _points(self, z: float) -> float:
@@ -55,15 +55,15 @@ class Term:
 
 @dataclass(frozen=True)
 class Model:
-    """What is in ``likeness.json``: the points to begin with, and a term for each measurement."""
+    """The content of ``likeness.json``: an intercept, and a term for each measurement."""
 
     start: float
     terms: dict[str, Term]
 
     def score(self, measures: Measures) -> float:
-        """Return the natural logarithm of the odds that a sound is speech, both as likely before.
+        """Return the log-odds that a sound is speech, for equal prior odds.
 
-        That is what it was fitted to; other sounds and other speech move it.
+        They hold for the sounds that the model was fitted to, and are a mere score for others.
         """
         return self.start + sum(
             term.points(straight(name, measures)) for name, term in self.terms.items()
@@ -71,18 +71,18 @@ class Model:
 
 
 def straight(name: str, measures: Measures) -> float:
-    """Return a measurement as the model takes it, on a logarithmic scale where that is apt."""
+    """Return a measurement as it enters the model, logarithmic where it has an offset."""
     value, offset = float(getattr(measures, name)), OFFSETS[name]
     return value if offset is None else math.log(value + offset)
 
 
 @lru_cache(maxsize=1)
 def stored() -> Model:
-    """Return the model that ships."""
+    """Return the shipped model."""
     table = json.loads(TABLE.read_text(encoding="utf-8"))
     return Model(table["start"], {name: Term(**row) for name, row in table["terms"].items()})
 
 
 def likeness(measures: Measures) -> float:
-    """Return the score of a window by the model that ships."""
+    """Return the score of a window by the shipped model."""
     return stored().score(measures)

@@ -1,7 +1,7 @@
-"""Measurements of a stretch of sound that tell a voice from music, noise and signals.
+"""Measure properties of a sound that distinguish a voice from music, noise and signals.
 
-They rest on what ``frames.analyse`` gives, and depend on no level.  What is held against
-them stands in :mod:`emo.features.speech` and :mod:`emo.features.likeness`.
+They are computed from the frames of ``frames.analyse`` and do not depend on the level.  Their
+limits are in ``emo.features.speech`` and ``emo.features.likeness``.
 """
 
 import math
@@ -24,8 +24,8 @@ HELD_DB = 3.0
 CHANGE_FRAMES = 10
 JUMP_SEMITONES = 1.5
 GLIDE_SEMITONES = 1.0
-LOUD_DB = -25.0  # quieter frames are the room's, not the voice's
-TIMBRE_DB = -40.0  # quieter bands are the room's too: a dry recording changes no faster than others
+LOUD_DB = -25.0  # quieter frames are more of the room than of the voice
+TIMBRE_DB = -40.0  # quieter bands are, too, so that a dry recording changes no faster than others
 LOW_BINS = 1 + 200 * WINDOW // RATE_HZ  # up to 200 Hz
 TONAL_BINS = 4
 CLEAR_SHARE = 95.0  # per cent of the frames
@@ -41,47 +41,49 @@ Flags = npt.NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class Measures:
-    """What tells a voice from other sound in a window; NaN where there is too little to measure.
+    """Properties of a window of sound; NaN where there is too little to measure.
 
     Attributes
     ----------
     duration_s : float
     steady : float, 0 to 1
-        Share of voiced frames whose pitch is the same 50 ms later, within 0.05 semitones: most
-        instruments hold it, a voice glides and trembles.
+        Share of voiced frames whose pitch is the same 50 ms later, within 0.05 semitones.  Most
+        instruments hold their pitch; a voice glides and trembles.
     held : float, 0 to 1
-        Share of voiced frames whose pitch is the same within 0.1 semitones, and whose mel bands
-        move by less than 3 dB: a note holds both, but a monotonous voice goes on to other sounds.
+        Share of voiced frames whose pitch is the same 50 ms later within 0.1 semitones and whose
+        mel bands move by less than 3 dB.  A note holds both; a monotonous voice still changes its
+        timbre.
     change_db : float
-        Mean absolute change of a mel band's level in 100 ms, the overall level taken out: a mouth
-        is always on its way to the next sound.
+        Mean absolute change of a mel band in 100 ms, relative to the mean of all bands.  The
+        timbre of speech never stands still.
     voiced_s : float
-        Longest stretch with a pitch.
+        Duration of the longest voiced run of frames.
     pitch_hz : float
-        Median pitch; what lies above the range of the tracker counts as a fraction of it.
+        Median pitch.  A pitch above the range of the tracker is measured as a fraction of it.
     low : float, 0 to 1
-        Share of the power below 200 Hz: hum, engines, bass and drums.
+        Share of the power below 200 Hz, where hum, engines, bass and drums are strong.
     jumps : float, 0 to 1
-        Share of 10 ms steps inside voiced stretches that move the pitch by more than 1.5 semitones:
-        several sources, or none that has a pitch.
+        Share of 10 ms steps between voiced frames that move the pitch by more than 1.5 semitones,
+        as with several sources, or with noise.
     tonal : float, 0 to 1
-        Mean share of a frame's power in its four strongest bins, together 125 Hz: a voice has
-        harmonics.
+        Mean share of a frame's power in its four strongest bins, together 125 Hz.  It is high for
+        a single sine and lower for the harmonics of a voice.
     flicker : float
-        Change of the timbre in 10 ms as a share of that in 100 ms, what lies 40 dB below the
-        loudest 200 ms left out: noise is new at every moment, a mouth moves on.
+        Change of the timbre in 10 ms divided by that in 100 ms.  In noise, frames are independent
+        of each other; a mouth moves slowly.  Bands 40 dB below the loudest 200 ms do not count.
     abrupt : float
-        The same, of 50 ms in 200 ms: a drum or a switched signal has no weight.
+        Change of the timbre in 50 ms divided by that in 200 ms, high for drums and switched
+        signals.
     glide_s : float
-        Longest stretch in which the pitch never moves by a semitone or more in 10 ms.
+        Duration of the longest voiced run in which every 10 ms step is below a semitone.
     unclear, clear : float, 0 to 1
-        Lower quartile, and the value that one frame in twenty passes, of how periodic loud frames
-        are (:attr:`emo.features.frames.Frames.strength`): speech is now a vowel and now a hiss.
+        25th and 95th percentile of the periodicity of loud frames
+        (``emo.features.frames.Frames.strength``).  Speech has both vowels and hisses.
     swing_db : float
         Standard deviation of the level of loud frames.
     even_db : float, 0 or less
-        Spectral flatness over mel bands (geometric over arithmetic mean) that one loud frame in ten
-        passes: the hisses of speech are flat, a string is not.
+        90th percentile over loud frames of the spectral flatness (geometric over arithmetic mean of
+        the mel bands).  The hisses of speech are flat; a string is not.
     """
 
     duration_s: float
@@ -103,23 +105,23 @@ class Measures:
 
 
 def stretches(flags: Flags) -> Iterator[tuple[int, int]]:
-    """First and last index (half-open) of every stretch of True."""
+    """Yield the start and stop (half-open) of every run of True."""
     edges = np.flatnonzero(np.diff(np.concatenate([[False], flags, [False]]).astype(np.int8)))
     return zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True)
 
 
 def _mean(values: npt.NDArray[Any], where: Flags) -> float:
-    """Mean of the values where told to look; NaN where that is hardly anywhere."""
+    """Return the mean of the marked values; NaN where fewer than ``MIN_FRAMES`` are marked."""
     return float(values[where].mean()) if where.sum() >= MIN_FRAMES else math.nan
 
 
 def _moved(values: npt.NDArray[Any], step: int) -> npt.NDArray[Any]:
-    """What a curve, or each of several, changes by in so many frames."""
+    """Return the change of curves in `step` frames."""
     return np.asarray(values[step:] - values[:-step])
 
 
 def measure(frames: Frames) -> Measures:
-    """Return the measurements of one window of frames, of which there must be more than ten."""
+    """Return the measurements of one window, which must have more than ten frames."""
     voiced = ~np.isnan(frames.pitch_hz)
     semitones = 12.0 * np.log2(np.where(voiced, frames.pitch_hz, 1.0))
     unbroken = np.asarray(sliding_window_view(voiced, STEADY_FRAMES + 1).all(axis=1))
@@ -127,7 +129,7 @@ def measure(frames: Frames) -> Measures:
     step = np.abs(_moved(semitones, 1))
     both = voiced[1:] & voiced[:-1]
     loud = frames.level_db > LOUD_DB
-    if not loud.any():  # digital silence, of which everything is equally loud
+    if not loud.any():  # digital silence, in which all frames are equally loud
         loud[:] = True
     shape = frames.mel_db - frames.mel_db.mean(axis=1, keepdims=True)
     quick = np.abs(_moved(shape, STEADY_FRAMES)).mean(axis=1)
@@ -159,46 +161,46 @@ def _longest_s(flags: Flags) -> float:
     return max((stop - start for start, stop in stretches(flags)), default=0) * FRAME_S
 
 
-def _change(shape: Floats, loud: Flags, step: int, fewest: int) -> float:
-    """Return the mean absolute change of a band in so many frames; NaN where there are too few."""
+def _change(shape: Floats, loud: Flags, step: int, min_pairs: int) -> float:
+    """Return the mean absolute change of a band in `step` frames; NaN for too few loud pairs."""
     both = loud[step:] & loud[:-step]
-    if both.sum() < fewest:
+    if both.sum() < min_pairs:
         return math.nan
     return float(np.abs(_moved(shape, step)[both]).mean())
 
 
 def _changes(mel: Floats, loud: Flags) -> dict[int, float]:
-    """Return how much the timbre of loud frames changes, in dB, in 10, 50, 100 and 200 ms."""
+    """Return the mean change of the timbre of loud frames, in dB, in 10, 50, 100 and 200 ms."""
     level = 10.0 * np.log10(mel + np.float32(10 ** (TIMBRE_DB / 10)))
     shape = level - level.mean(axis=1, keepdims=True)
-    # Sound that never changes, not even by what a float32 can hold, has no share of a change.
+    # A change of exactly 0 cannot be a divisor.
     return {k: _change(shape, loud, k, MIN_PAIRS) or math.nan for k in (1, 5, 10, 20)}
 
 
 def _evenness_db(mel: Floats, mel_db: Floats) -> float:
-    """Return the flatness that one frame in ten passes."""
+    """Return the 90th percentile of the spectral flatness."""
     flatness = mel_db.mean(axis=1) - to_db(mel.mean(axis=1))
     return float(np.percentile(flatness, EVEN_SHARE))
 
 
 def _strongest(power: Floats) -> Floats:
-    """Power of the strongest bins of each frame together, float32 (n,).
+    """Return the summed power of the ``TONAL_BINS`` strongest bins of each frame, float32 (n,).
 
-    Takes out the strongest so many times, since a sort or partition of the bins takes longer.
+    The maximum is taken repeatedly, which is faster than a sort or partition of the bins.
     """
-    left, rows = power.copy(), np.arange(len(power))
+    remaining, rows = power.copy(), np.arange(len(power))
     total = np.zeros(len(power), np.float32)
     for _ in range(TONAL_BINS):
-        strongest = left.argmax(axis=1)
-        total += left[rows, strongest]
-        left[rows, strongest] = 0.0
+        strongest = remaining.argmax(axis=1)
+        total += remaining[rows, strongest]
+        remaining[rows, strongest] = 0.0
     return total
 
 
 def part(frames: Frames, start: int, stop: int) -> Frames:
-    """A window of frames, brought to its own level as the clip was to that of its loudest part.
+    """Return a window of frames, scaled to the level of its own loudest 200 ms.
 
-    What is quieter than the threshold of voicing stays as it is.
+    A window below the threshold of voicing is scaled by that threshold instead.
     """
     power = frames.power[start:stop]
     loudest = np.convolve(power.sum(axis=1), np.full(LEVEL_FRAMES, 1 / LEVEL_FRAMES), "same").max()

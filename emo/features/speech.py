@@ -1,11 +1,11 @@
-"""Whether a clip sounds like the speech that the classifiers were made for.
+"""Detect clips that are not the speech that the classifiers were fitted to.
 
-They give a label to anything, a violin too.  Measurements (``features.measures``) tell a voice from
-music, noise and signals: most have a limit of their own, a little beyond what speech and song of
-the corpora reach, clean or altered as in ``training.degradation``, and
-``features.likeness`` weighs them together.  ``docs/non-speech.md`` has how often speech and each
-kind of other sound is flagged.
-What passes is not proved to be speech: coughs, breathing, bells and drums often pass.
+The classifiers return a label for any sound, even a violin.  The measurements of
+``features.measures`` distinguish a voice from music, noise and signals.  Most have a limit of their
+own, a little beyond the values of speech and song in the corpora, clean or degraded as in
+``training.degradation``, and ``features.likeness`` combines them.  ``docs/non-speech.md`` lists how
+often speech and each kind of other sound is flagged.  A clip without a warning may still be no
+speech: coughs, breathing, bells and drums often have none.
 """
 
 import math
@@ -21,20 +21,20 @@ from emo.features.frames import FRAME_S, Frames
 from emo.features.likeness import likeness
 from emo.features.measures import Flags, Measures, measure, part, stretches
 
-PRESENCE_VERSION = 2  # part of the stored figures; raise it when a measurement or a limit changes
+PRESENCE_VERSION = 2  # of the stored figures; raise it when a measurement or a limit changes
 
-TONAL_SHARE = 0.85  # something else being odd: a signal rather than an instrument
-TONAL_CLEAR = 0.8  # of the same: not the deepest bins of noise
-NOISE_FLICKER = 0.6  # the same: noise rather than an instrument
-FAINT_DB = -55.0  # loudest 200 ms, of full scale: the microphone heard nothing
+TONAL_SHARE = 0.85  # unusual sounds above it are signals rather than instruments
+TONAL_CLEAR = 0.8  # if they are as periodic as this, unlike low noise
+NOISE_FLICKER = 0.6  # unusual sounds above it are noise rather than instruments
+FAINT_DB = -55.0  # loudest 200 ms, relative to full scale, of a recording without a signal
 
-WHOLE_S = 6.0  # a longer clip is looked at in windows
+WHOLE_S = 6.0  # a longer clip is measured in windows
 WINDOW_S = 4.0
 WINDOW_HOP_S = 1.0
-WHOLE_SHARE = 0.8  # of the windows out of place: the clip is, and not a stretch of it
-GAP_S = 3.0  # without voicing; the longest in the corpora has 1.2 s, in noise at 5 dB 2.5 s
-WINDOWS_IN_A_ROW = 3  # unlike speech in any way: a gap, of at least 4 s
-VOICED_FRAMES = 3  # a shorter voiced stretch does not end a gap
+WHOLE_SHARE = 0.8  # share of unusual windows from which on the whole clip is no speech
+GAP_S = 3.0  # without voicing; the longest in the corpora lasts 1.2 s, in noise at 5 dB 2.5 s
+WINDOWS_IN_A_ROW = 3  # unusual windows that make a gap, of at least 4 s
+VOICED_FRAMES = 3  # a shorter voiced run does not end a gap
 
 LIKE = {
     "noise": "sounds like noise, not like speech",
@@ -47,14 +47,14 @@ LISTED_GAPS = 3
 
 @dataclass(frozen=True)
 class SpeechWarning:
-    """Why a clip, or a stretch of it, may not be speech.
+    """A warning that a clip, or a part of it, may not be speech.
 
     Attributes
     ----------
     kind : ``silence``, ``noise``, ``tone``, ``music``, ``other`` or ``gap``
-        The likeliest cause; ``gap`` is a stretch inside a clip that is otherwise as it should be.
+        The likeliest cause; ``gap`` is a part without speech inside a clip of speech.
     sentence : str
-        What was found, with the value, and what would work.
+        The reason, with the value, and what would work.
     """
 
     kind: str
@@ -63,7 +63,7 @@ class SpeechWarning:
 
 @dataclass(frozen=True)
 class Unit:
-    """How a measurement is written: times ``scale``, to so many decimals, with a sign behind it."""
+    """The unit of a measurement: times ``scale``, to so many decimals, followed by ``sign``."""
 
     sign: str
     decimals: int
@@ -79,20 +79,20 @@ NUMBER = Unit("", 1)
 
 @dataclass(frozen=True)
 class Limit:
-    """A row of :data:`LIMITS`: what speech stays within, and what to say where a sound does not.
+    """A row of ``LIMITS``: the range of a measurement in speech, and a text for other values.
 
     ``words`` have a place for the value.  At most one of ``lowest`` and ``highest`` is finite, and
-    it can be written in ``unit`` as it is.
+    it needs no more decimals than ``unit`` has.
     """
 
     words: str
     unit: Unit
     lowest: float = -math.inf
     highest: float = math.inf
-    shortest_s: float = 0.8  # of frames; in less, one consonant or vowel may be all there is
+    shortest_s: float = 0.8  # of a window; a shorter one may be a single consonant or vowel
 
     def holds(self, value: float) -> bool:
-        """Return whether a value lies within, as does NaN, which could not be measured."""
+        """Return whether a value is in the range, as is NaN, which could not be measured."""
         return not (value < self.lowest or value > self.highest)
 
     def sentence(self, value: float) -> str:
@@ -148,21 +148,21 @@ LIMITS = {
         "all measurements together score {} for likeness to speech", NUMBER, lowest=-3.5
     ),
 }
-"""What a window is held against; the first that is broken gives the words."""
+"""The limits of speech for each window; the first one exceeded gives the reason."""
 
 
 def unusual_measures(measures: Measures) -> dict[str, str]:
-    """Return what is unlike speech in a window, by measurement, in the order of LIMITS."""
-    odd = {}
+    """Return a reason for each measurement outside its limits, in the order of LIMITS."""
+    reasons = {}
     for name, limit in LIMITS.items():
         value = likeness(measures) if name == "likeness" else float(getattr(measures, name))
         if not limit.holds(value) and measures.duration_s >= limit.shortest_s:
-            odd[name] = limit.sentence(value)
-    return odd
+            reasons[name] = limit.sentence(value)
+    return reasons
 
 
 def _windows(n: int) -> list[tuple[int, int]]:
-    """First and last frame (half-open) of the windows in which ``n`` frames are looked at."""
+    """Return the start and stop (half-open) of the windows in which `n` frames are measured."""
     if n * FRAME_S <= WHOLE_S:
         return [(0, n)]
     width, hop = round(WINDOW_S / FRAME_S), round(WINDOW_HOP_S / FRAME_S)
@@ -172,63 +172,74 @@ def _windows(n: int) -> list[tuple[int, int]]:
 
 
 def speech_warnings(frames: Frames) -> tuple[SpeechWarning, ...]:
-    """Why a clip may not be speech; empty where nothing speaks against it.
+    """Return warnings that a clip may not be speech; at most one, none for speech.
 
-    A clip that is out of place as a whole has one concern, and so has one with stretches of several
-    seconds without speech inside it.  Silence before and after does not count.
+    The warning is of the whole clip, or of all gaps of several seconds without speech inside it.
+    Silence before and after the speech does not count.
 
     Parameters
     ----------
-    frames : what :func:`emo.features.frames.analyse` measured in the clip
+    frames
+        As ``emo.features.frames.analyse`` returns them.
     """
     return find_speech(frames)[1]
 
 
 def find_speech(frames: Frames) -> tuple[Flags, tuple[SpeechWarning, ...]]:
-    """Frames in which someone speaks with a pitch, bool (n,), and the concerns of the clip.
+    """Return the frames of voiced speech, and the warnings of the clip.
 
-    Consonants without a pitch and the pauses between words are no such frames, nor is what is
-    voiced in a stretch that is unlike speech.  Takes what :func:`speech_warnings` takes.
+    Parameters
+    ----------
+    frames
+        As ``emo.features.frames.analyse`` returns them.
+
+    Returns
+    -------
+    voiced : bool, (n,)
+        False also for unvoiced consonants, pauses between words, and voiced frames in a part that
+        is unlike speech.
+    warnings : tuple of SpeechWarning
+        As ``speech_warnings`` returns them.
     """
     windows = _windows(len(frames.pitch_hz))
-    several = len(windows) > 1  # made one by one: all of ten minutes together are 300 MB
-    looked_at = (part(frames, *window) if several else frames for window in windows)
-    odd = [unusual_measures(measure(window)) for window in looked_at]
-    quiet = without_voice(frames) | _out_of_place(len(frames.pitch_hz), windows, odd)
-    if np.mean([bool(found) for found in odd]) >= WHOLE_SHARE:
-        return ~quiet, (_whole(frames, odd),)
-    gaps = [gap for gap in stretches(quiet) if (gap[1] - gap[0]) * FRAME_S >= GAP_S]
-    return ~quiet, (_inside(frames, gaps),) if gaps else ()
+    several = len(windows) > 1  # one at a time: all windows of ten minutes take 300 MB
+    parts = (part(frames, *window) if several else frames for window in windows)
+    reasons = [unusual_measures(measure(window)) for window in parts]
+    unvoiced = without_voice(frames) | _unlike_speech(len(frames.pitch_hz), windows, reasons)
+    if np.mean([bool(names) for names in reasons]) >= WHOLE_SHARE:
+        return ~unvoiced, (_warn_of_clip(frames, reasons),)
+    gaps = [gap for gap in stretches(unvoiced) if (gap[1] - gap[0]) * FRAME_S >= GAP_S]
+    return ~unvoiced, (_warn_of_gaps(frames, gaps),) if gaps else ()
 
 
 def without_voice(frames: Frames) -> Flags:
-    """Frames outside voiced stretches, those too short to be a voice's left out, bool (n,)."""
+    """Return the frames outside voiced runs of at least ``VOICED_FRAMES``, bool (n,)."""
     outside = np.ones(len(frames.pitch_hz), bool)
     for start, stop in stretches(~np.isnan(frames.pitch_hz)):
         outside[start:stop] = stop - start < VOICED_FRAMES
     return outside
 
 
-def _out_of_place(
-    n: int, windows: Sequence[tuple[int, int]], odd: Sequence[dict[str, str]]
+def _unlike_speech(
+    n: int, windows: Sequence[tuple[int, int]], reasons: Sequence[dict[str, str]]
 ) -> Flags:
-    """Return frames of which most windows are unlike speech, several in a row or the only one.
+    """Return the frames of which most windows are in a run of unusual windows, bool (n,).
 
-    A window that is half music and half speech is unlike speech too; those around it decide which
-    half is which.  Bool (n,).
+    A window that is half music and half speech is unusual as a whole; the windows around it decide
+    which half is speech.
     """
     inside, against = np.zeros(n), np.zeros(n)
     for start, stop in windows:
         inside[start:stop] += 1
-    for first, last in stretches(np.array([bool(reasons) for reasons in odd])):
+    for first, last in stretches(np.array([bool(names) for names in reasons])):
         if last - first >= min(WINDOWS_IN_A_ROW, len(windows)):
             for start, stop in windows[first:last]:
                 against[start:stop] += 1
     return np.asarray(2 * against > inside)
 
 
-def _inside(frames: Frames, gaps: Sequence[tuple[int, int]]) -> SpeechWarning:
-    """The concern of stretches without speech, given in frames."""
+def _warn_of_gaps(frames: Frames, gaps: Sequence[tuple[int, int]]) -> SpeechWarning:
+    """Return the warning of gaps without speech, which are given in frames."""
     offset_s = frames.span.with_margins()[0] / RATE_HZ
     places = [
         f"from {max(0.0, offset_s + start * FRAME_S):.1f} s to {offset_s + stop * FRAME_S:.1f} s"
@@ -242,8 +253,8 @@ def _inside(frames: Frames, gaps: Sequence[tuple[int, int]]) -> SpeechWarning:
     )
 
 
-def _whole(frames: Frames, odd: Sequence[dict[str, str]]) -> SpeechWarning:
-    """The concern of a clip that is unlike speech from start to end."""
+def _warn_of_clip(frames: Frames, reasons: Sequence[dict[str, str]]) -> SpeechWarning:
+    """Return the warning of a clip that is unlike speech as a whole."""
     level_db = 20.0 * math.log10(max(frames.span.rms, 1e-6))
     if level_db < FAINT_DB:
         return SpeechWarning(
@@ -251,24 +262,24 @@ def _whole(frames: Frames, odd: Sequence[dict[str, str]]) -> SpeechWarning:
             f"No voice was found, and the loudest moment is as faint as {level_db:.0f} dB of full "
             "scale. Record again, closer to the microphone and with its level raised.",
         )
-    counts = Counter(name for found in odd for name in found)
+    counts = Counter(name for names in reasons for name in names)
     common = {name for name, count in counts.items() if 2 * count > max(counts.values())}
     kind = _kind(common, measure(frames))
     name = next(name for name in LIMITS if name in common)
-    reason = next(found[name] for found in odd if name in found)
+    reason = next(names[name] for names in reasons if name in names)
     return SpeechWarning(
         kind,
         f"This {LIKE[kind]}: {reason}. Use a recording of one person speaking.",
     )
 
 
-def _kind(odd: set[str], measures: Measures) -> str:
-    """Return the likeliest cause of what is odd."""
-    if "voiced_s" in odd:
+def _kind(unusual: set[str], measures: Measures) -> str:
+    """Return the likeliest kind of a sound with these unusual measurements."""
+    if "voiced_s" in unusual:
         return "noise"
     if measures.tonal > TONAL_SHARE and measures.clear > TONAL_CLEAR:
         return "tone"
-    if odd == {"likeness"}:
+    if unusual == {"likeness"}:
         return "noise" if measures.flicker > NOISE_FLICKER else "other"
-    is_music = "flicker" not in odd and bool(odd & {"steady", "held", "jumps", "pitch_hz"})
+    is_music = "flicker" not in unusual and bool(unusual & {"steady", "held", "jumps", "pitch_hz"})
     return "music" if is_music else "noise"

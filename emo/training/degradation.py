@@ -1,9 +1,7 @@
-"""Recordings made worse, or merely other, in the ways that rooms, microphones and codecs do.
+"""Degrade recordings as rooms, microphones and codecs do.
 
-Works on samples.  :func:`random_degradation` makes the altered copies that train beside the clips
-themselves;
-:data:`CONDITIONS` are what the table of robustness is measured under.  Every function that leaves
-something to chance takes an explicit generator.
+``random_degradation`` makes the altered copies that train beside the clips, and the table of
+robustness is measured under ``CONDITIONS``.  Every random function takes an explicit generator.
 """
 
 from collections.abc import Callable
@@ -39,11 +37,19 @@ CLIPPING_DB = (3.0, 15.0)
 
 
 def random_degradation(samples: Floats, rng: Generator) -> Floats:
-    """A copy for training: some of speed, excerpt, room, equaliser, noise, band, codec, clipping.
+    """Return a copy of a clip for training, degraded in several random ways.
+
+    Each of excerpt, speed, reverberation, equaliser, noise or babble, telephone band, MP3 and
+    clipping is applied with a probability and a strength of its own.
 
     Parameters
     ----------
     samples : float32, (n,), mono at 16 kHz
+
+    Returns
+    -------
+    float32, (m,)
+        Of another length after a change of speed or an excerpt.
     """
     x = samples
     if rng.random() < 0.15:
@@ -70,7 +76,7 @@ def random_degradation(samples: Floats, rng: Generator) -> Floats:
 
 @dataclass(frozen=True)
 class Condition:
-    """A row of :data:`CONDITIONS`: what is done to a clip, in words and in code."""
+    """A row of ``CONDITIONS``: a degradation of a fixed strength, with its title."""
 
     title: str
     apply: Callable[[Floats, Generator], Floats]
@@ -89,4 +95,4 @@ CONDITIONS: dict[str, Condition] = {
     "excerpt-1": Condition("an excerpt of 1 s", lambda x, r: excerpt(x, 1.0, r)),
     "excerpt-0.5": Condition("an excerpt of 0.5 s", lambda x, r: excerpt(x, 0.5, r)),
 }
-"""What the table of robustness is measured under, beside the clips as recorded."""
+"""The rows of the table of robustness, beside the clips as recorded."""
