@@ -68,6 +68,8 @@ class Classifier:
     explained_by
         Kind of explanation of its answers: ``path`` through a tree, ``regions`` of the spectrogram,
         ``shifts`` by groups of functionals; None for no explanation.
+    shows_learning
+        The page *Confusion matrices* shows its loss and accuracy over the epochs of training.
     """
 
     title: str
@@ -86,6 +88,7 @@ class Classifier:
     copy_share: float | None = None
     listener_share: float = 0.0
     explained_by: str | None = None
+    shows_learning: bool = False
 
     @property
     def name_in_text(self) -> str:
@@ -137,6 +140,7 @@ CLASSIFIERS: dict[str, Classifier] = {
         copy_share=CNN_COPY_SHARE,
         listener_share=CNN_LISTENER_SHARE,
         explained_by="regions",
+        shows_learning=True,
     ),
     "mlp": Classifier(
         title="Multilayer perceptron",

@@ -86,7 +86,7 @@ def test_a_sex_is_counted_anew(matrices: AppTest, models_dir: Path) -> None:
         found = subsets.scores(part(models_dir, "women"), key)
         assert seen_counts(matrices, place).tolist() == found["confusion"]
         assert f"<dd>{formatting.tenths(found['uar'])}</dd>" in html(matrices)
-    assert f"<dt>{words.KEPT}</dt>" not in html(matrices)
+    assert f"<dt>{words.COVERAGE}</dt>" not in html(matrices)
     stored = protocols(models_dir, "vote")["speakers"]["fairness"]["sex"]["women"]
     assert matrices.text[0].value.startswith(f"{stored['n']} test clips")
 
@@ -101,14 +101,14 @@ def test_answers_below_a_threshold_are_left_out_and_the_rest_is_counted(
         sure = whole.shares[key].max(axis=1) >= 0.5
         assert np.sum(seen_counts(matrices, place)) == sure.sum()
         assert formatting.tenths(float(sure.mean())) in html(matrices)
-        assert words.kept(int(sure.sum()), len(whole)) in html(matrices)
+        assert words.coverage_counts(int(sure.sum()), len(whole)) in html(matrices)
 
 
 def test_nothing_is_left_above_every_answer(matrices: AppTest) -> None:
     check(matrices.select_slider(key="above").set_value(95).run())
     check(matrices.segmented_control(key="voices").set_value("men").run())
     shown = [info.value for info in matrices.info]
-    assert words.NOTHING_LEFT in shown or "<dt>Kept</dt>" in html(matrices)
+    assert words.NONE_LEFT in shown or "<dt>Answered</dt>" in html(matrices)
 
 
 def test_speakers_of_unknown_sex_are_counted(
@@ -146,7 +146,7 @@ def test_listeners_are_filtered_by_sex_and_not_by_confidence(
     (tmp_path / "corpora" / "cremad_listener_votes.csv").unlink()
     st.cache_resource.clear()
     check(matrices.run())
-    assert words.NO_VOTES_CUT in [info.value for info in matrices.info]
+    assert words.NO_VOTES in [info.value for info in matrices.info]
 
 
 def test_without_the_single_answers_the_stored_figures_stand(
@@ -157,7 +157,7 @@ def test_without_the_single_answers_the_stored_figures_stand(
     assert len(grids(matrices)) == 4
     check(matrices.segmented_control(key="voices").set_value("women").run())
     warnings = [warning.value for warning in matrices.warning]
-    assert words.NO_ANSWERS in warnings
+    assert words.NO_PREDICTIONS in warnings
     assert str(models_dir) not in html(matrices) + "".join(warnings)
 
 
@@ -223,7 +223,7 @@ def test_a_cell_lists_its_clips_with_all_answers(matrices: AppTest, models_dir: 
     pick(matrices, "cnn", "angry", "angry")
     assert names(matrices) == whole.clips[rows][: matrices_cell.N_ROWS].tolist()
     n_acted = int((whole.emotions == "angry").sum())
-    sentence = words.cell("angry", "angry", len(rows), n_acted, False)
+    sentence = words.cell_sentence("angry", "angry", len(rows), n_acted, False)
     assert sentence in [text.value for text in matrices.text]
     shares = whole.shares["tree"][rows[0]]
     said = html(matrices).split('class="emo-whose"')[1]
@@ -271,7 +271,7 @@ def test_a_cell_of_the_listeners_lists_who_was_named_so(matrices: AppTest) -> No
     check(matrices.segmented_control(key="protocol").set_value("listeners").run())
     pick(matrices, "listeners", "angry", "sad")
     n = sum(row[1] == "cremad" and row[4] == "angry" for row in predictions.rows("speakers"))
-    sentence = words.cell("angry", "sad", n, 8 * n, True)
+    sentence = words.cell_sentence("angry", "sad", n, 8 * n, True)
     assert sentence in [text.value for text in matrices.text]
     assert words.votes_for("sad", 1, 8) in html(matrices)
 
@@ -301,18 +301,24 @@ def test_the_chosen_cell_is_framed_in_its_own_matrix(matrices: AppTest) -> None:
 @pytest.mark.parametrize(
     ("n", "n_row", "text"),
     [
-        (0, 0, "No clip that was acted sad is here."),
+        (0, 0, "There is no clip that was acted sad."),
         (1, 8, "Of 8 clips acted sad, 1 (12 %) was called happy."),
         (2000, 4000, "Of 4,000 clips acted sad, 2,000 (50 %) were called happy."),
     ],
 )
 def test_a_cell_in_words(n: int, n_row: int, text: str) -> None:
-    assert words.cell("sad", "happy", n, n_row, False).replace(formatting.NBSP, " ") == text
+    assert (
+        words.cell_sentence("sad", "happy", n, n_row, False).replace(formatting.NBSP, " ") == text
+    )
 
 
 def test_a_right_cell_and_votes_in_words() -> None:
-    assert words.cell("sad", "sad", 4, 8, False).endswith("were called sad, which is right.")
-    assert words.cell("sad", "sad", 4, 8, True).startswith("Of 8 votes on clips acted sad, 4 (")
+    assert words.cell_sentence("sad", "sad", 4, 8, False).endswith(
+        "were called sad, which is right."
+    )
+    assert words.cell_sentence("sad", "sad", 4, 8, True).startswith(
+        "Of 8 votes on clips acted sad, 4 ("
+    )
 
 
 # --- Hearing the clips ---------------------------------------------------------------------------
@@ -422,7 +428,7 @@ def test_without_the_corpora_the_page_says_what_is_needed(
 ) -> None:
     monkeypatch.setattr(matrices_cell, "default_directory", lambda: None)
     at = opened(cell="vote.angry.angry")
-    assert words.HOW_TO_HEAR in [caption.value for caption in at.caption]
+    assert words.HOW_TO_PLAY in [caption.value for caption in at.caption]
     assert names(at) == []
     assert "kept" not in html(at)
 

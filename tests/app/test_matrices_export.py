@@ -17,12 +17,13 @@ from PIL import Image
 
 from emo.app import theme
 from emo.app.matrices import drawing, export
+from emo.app.matrices.figures import Caption
 from emo.app.matrices.grid import colour_at
 from emo.evaluation.subsets import Bin, Roc
 from emo.labels import LABELS
 from tests.support import pages
 
-CAPTION = export.Caption(
+CAPTION = Caption(
     "$5 less $6: the counts of both, of each",
     "New speakers; 9 clips. " * 8,
     "Answer",

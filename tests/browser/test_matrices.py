@@ -105,12 +105,12 @@ def test_a_link_opened_afresh_shows_what_was_seen(browser: Browser, own_address:
 
 
 def test_filters_change_the_matrices_and_say_what_is_kept(page: Page) -> None:
-    expect(page.get_by_text(words.KEPT, exact=True)).to_have_count(0)
+    expect(page.get_by_text(words.COVERAGE, exact=True)).to_have_count(0)
     stored = read_metrics(MODELS, VOTE)["protocols"]["speakers"]["confusion"]
     cells = matrix(page, VOTE).locator(".cell")
     expect(cells).to_have_text([f"{100 * n / sum(row):.0f}" for row in stored for n in row])
     page.get_by_role("slider").press("End")
-    expect(matrix(page, VOTE).get_by_text(words.KEPT, exact=True)).to_be_visible()
+    expect(matrix(page, VOTE).get_by_text(words.COVERAGE, exact=True)).to_be_visible()
     page.wait_for_url(re.compile("above=95"))
     page.get_by_role("radio", name="Men", exact=True).click()
     page.wait_for_url(re.compile("above=95&.*voices=men|voices=men&.*above=95"))
@@ -152,7 +152,7 @@ def test_a_second_click_lets_the_cell_go(page: Page) -> None:
     page.wait_for_url(re.compile("cell="))
     expect_idle(page)
     cell(page, *CELL).click()
-    expect(page.get_by_text(words.HINT)).to_be_visible()
+    expect(page.get_by_text(words.CELL_HINT)).to_be_visible()
     expect(page).not_to_have_url(re.compile("cell="))
     expect(cell(page, *CELL)).to_have_attribute("aria-pressed", "false")
 
@@ -188,7 +188,7 @@ def choose(page: Page, label: str, value: str) -> None:
 
 
 def test_a_cell_is_chosen_below_by_keyboard_alone(page: Page, behind: list[str]) -> None:
-    choose(page, words.MODEL_LABEL, matrix_words.model_name(CELL[0]))
+    choose(page, words.CELL_MODEL_LABEL, matrix_words.model_name(CELL[0]))
     choose(page, words.ACTED_LABEL, CELL[1])
     choose(page, words.ANSWER_LABEL, CELL[2])
     expect(clips(page).first).to_contain_text(behind[0])
@@ -229,7 +229,7 @@ def test_a_matrix_is_saved_as_a_picture_a_drawing_and_a_table(page: Page, tmp_pa
 def test_each_closer_look_is_drawn_and_saved(page: Page, tmp_path: Path, look: str) -> None:
     name = text.LOOK_NAMES[look]
     page.get_by_role("radio", name=name, exact=True).click()
-    figure = {"learning": "learning-loss"}.get(look, look)
+    figure = {"learning": "learning-cnn-loss"}.get(look, look)
     expect(page.locator(f".st-key-save-{figure} button").first).to_be_visible()
     page.wait_for_url(re.compile(f"look={look}"))
     with save(page, figure, "csv", tmp_path).open(newline="") as file:

@@ -1,7 +1,6 @@
-"""Charts as plotly figures, each small enough to send; colours that follow the theme come from it.
+"""Charts of the page as plotly figures.
 
-Emotion colours are those of :mod:`emo.app.theme`, and a label stands beside every colour.
-A figure that sets no colour of its own takes the ones in ``.streamlit/config.toml``.
+They take their colours from ``.streamlit/config.toml``, for the light and for the dark page.
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,7 +17,7 @@ _MIDDLE = {"width": 1.5, "dash": "dot", "color": "rgba(128, 128, 128, 0.9)"}
 def learning_curves(
     history: Sequence[Mapping[str, Any]], quantity: str, title: str, names: tuple[str, str]
 ) -> go.Figure:
-    """How one quantity of a training run moved from epoch to epoch.
+    """Return the chart of a quantity of a training run over the epochs.
 
     Parameters
     ----------
@@ -28,12 +27,12 @@ def learning_curves(
     quantity
         ``loss`` or ``accuracy``.
     title
-        Words on the vertical axis.
+        Title of the vertical axis.
     names
-        What the training line and the held-out line are called.
+        Names of the lines of the training clips and of the test clips.
     """
     figure = go.Figure()
-    keys = (f"val_{quantity}", quantity)  # the held-out line gets the theme's first, strong colour
+    keys = (f"val_{quantity}", quantity)  # the test line gets the theme's first, strong colour
     for key, name in zip(keys, names[::-1], strict=True):
         points = [(row["epoch"], row[key]) for row in history if row.get(key) is not None]
         if not points:
@@ -62,7 +61,7 @@ def learning_curves(
 
 
 def _frame(figure: go.Figure) -> None:
-    """Give a figure the diagonal, and the frame of those that have one."""
+    """Add the diagonal, and set the size and margins of a figure of shares."""
     figure.add_shape(type="line", x0=0, y0=0, x1=1, y1=1, line=_MIDDLE)
     figure.update_layout(
         height=440,
@@ -76,22 +75,22 @@ def _frame(figure: go.Figure) -> None:
 def reliability_diagram(
     bins: Sequence[Bin], names: tuple[str, str, str], sentences: Sequence[str]
 ) -> go.Figure:
-    """How often answers of about one confidence are right, and below how many there are.
+    """Return the reliability diagram: accuracy by confidence, and below it the number of answers.
 
     Parameters
     ----------
     bins
-        Of confidence; those without answers are left out of the curve.
+        Bins of confidence; those without answers are left out of the curve.
     names
-        Words at the axes: confidence, share that is right, answers.
+        Titles of the axes: confidence, accuracy, number of answers.
     sentences
-        What each bin says when it is pointed at.
+        Meaning of each bin, shown while it is pointed at.
     """
-    filled = [(one, text) for one, text in zip(bins, sentences, strict=True) if one.n]
+    filled = [(row, text) for row, text in zip(bins, sentences, strict=True) if row.n]
     figure = go.Figure()
     figure.add_scatter(
-        x=[one.confidence for one, _ in filled],
-        y=[one.accuracy for one, _ in filled],
+        x=[row.confidence for row, _ in filled],
+        y=[row.accuracy for row, _ in filled],
         text=[text for _, text in filled],
         mode="lines+markers",
         marker={"size": 8},
@@ -99,10 +98,10 @@ def reliability_diagram(
         hovertemplate="%{text}<extra></extra>",
     )
     figure.add_bar(
-        x=[(one.low + one.high) / 2 for one in bins],
-        y=[one.n for one in bins],
-        width=[0.86 * (one.high - one.low) for one in bins],
-        text=[f"{one.n:,}" if one.n else "" for one in bins],
+        x=[(row.low + row.high) / 2 for row in bins],
+        y=[row.n for row in bins],
+        width=[0.86 * (row.high - row.low) for row in bins],
+        text=[f"{row.n:,}" if row.n else "" for row in bins],
         textposition="none",
         hovertext=list(sentences),
         hovertemplate="%{hovertext}<extra></extra>",
@@ -125,14 +124,14 @@ def reliability_diagram(
 
 
 def roc_curves(curves: Sequence[Roc], names: tuple[str, str]) -> go.Figure:
-    """The ROC of each label; the page gives each curve the colour of its emotion.
+    """Return the ROC of each label; the page sets the colours of the curves by CSS.
 
     Parameters
     ----------
     curves
-        In any order; named by their labels.
+        The curve of each label.
     names
-        Words at the axes: false alarms, found.
+        Titles of the axes: false alarms, found.
     """
     figure = go.Figure()
     for curve in curves:

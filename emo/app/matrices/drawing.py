@@ -14,7 +14,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import MaxNLocator
 
-from emo.app.matrices.export import Caption, Curves, Matrix
+from emo.app.matrices.figures import Caption, Curves, Matrix
 from emo.app.matrices.grid import colour_at
 
 PNG_DPI = 192
@@ -42,7 +42,7 @@ _ROW_LABELS, _COLUMN_LABELS = 0.95, 0.42
 _PLOT_WIDTH, _PLOT_HEIGHT = 4.4, 3.35
 _TICK_LABELS, _AXIS_LABEL, _LEGEND = 0.66, 0.55, 2.2
 
-_LOCK = Lock()  # matplotlib is not made for several threads; the server has one for each session
+_LOCK = Lock()  # matplotlib is not safe with several threads, and each session has its own
 
 
 def render(drawing: Matrix | Curves, kind: str) -> bytes:

@@ -1,4 +1,4 @@
-"""A confusion matrix on the page: one component, whose cells can be pointed at and chosen."""
+"""A matrix on the page: its values, texts and colours, and the component that draws it."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -16,16 +16,16 @@ Counts = npt.NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Grid:
-    """Cells of a matrix, row by row: acted emotion down, answer across.
+    """The cells of a matrix: a row for each acted emotion, a column for each answer.
 
     Attributes
     ----------
     values
-        Shares, clips or differences; None where a row has no clips.
+        Shares, clips or differences of shares; None where a row has no clips.
     texts
-        The values as they are read.
+        The values as text.
     limits
-        Values that have the first and the last colour.
+        The values of the first and the last colour.
     """
 
     values: Sequence[Sequence[float | None]]
@@ -33,7 +33,7 @@ class Grid:
     limits: tuple[float, float]
 
     def places(self) -> list[list[float | None]]:
-        """Where each value lies among the colours, 0 to 1; None where there is no value."""
+        """Return the place of each value among the colours, 0 to 1; None where there is none."""
         low, high = self.limits
         return [
             [None if value is None else (value - low) / (high - low) for value in row]
@@ -42,7 +42,7 @@ class Grid:
 
 
 def row_shares(counts: Counts) -> npt.NDArray[np.float64]:
-    """Each row divided by its sum, float64 (k, k); a row without clips is NaN."""
+    """Return each row divided by its sum, float64 (k, k); a row without clips is NaN."""
     totals = counts.sum(axis=1, keepdims=True).astype(np.float64)
     shares = np.full(counts.shape, np.nan)
     np.divide(counts, totals, out=shares, where=totals > 0)
@@ -50,7 +50,7 @@ def row_shares(counts: Counts) -> npt.NDArray[np.float64]:
 
 
 def confusion_grid(counts: Counts, normalise: bool, top: float) -> Grid:
-    """A confusion matrix.
+    """Return the cells of a confusion matrix.
 
     Parameters
     ----------
@@ -59,7 +59,7 @@ def confusion_grid(counts: Counts, normalise: bool, top: float) -> Grid:
     normalise
         Show each cell as a share of its row; a row without clips stays empty.
     top
-        Value of the strongest colour: give every matrix of a page the same.
+        Value of the strongest colour, the same for all matrices to be compared.
     """
     values = row_shares(counts) if normalise else counts.astype(np.float64)
     texts = [[cell_text(value, normalise) for value in row] for row in values.tolist()]
@@ -67,9 +67,14 @@ def confusion_grid(counts: Counts, normalise: bool, top: float) -> Grid:
 
 
 def difference_grid(first: Counts, second: Counts, top: float) -> Grid:
-    """How much oftener the first answered so than the second, in points; see confusion_grid.
+    """Return the cells of the difference of two confusion matrices, in points.
 
-    ``top`` is the distance, as a share, that has the strongest colour on either side of none.
+    Parameters
+    ----------
+    first, second : int64, (k, k)
+        Row = acted emotion, column = answer; the second is subtracted from the first.
+    top
+        Difference of shares that has the strongest colour, on either side of none.
     """
     values = row_shares(first) - row_shares(second)
     texts = [[signed_points(value) for value in row] for row in values.tolist()]
@@ -81,14 +86,14 @@ def _or_none(values: npt.NDArray[np.float64]) -> list[list[float | None]]:
 
 
 def cell_text(value: float, normalise: bool) -> str:
-    """A share in per cent without its sign, or a number of clips; "–" if there is none."""
+    """Return a share in per cent without the sign, or a number of clips; "–" if it is NaN."""
     if np.isnan(value):
         return "–"
     return f"{100 * value:.0f}" if normalise else f"{value:,.0f}"
 
 
 def colour_at(colours: Sequence[str], place: float) -> str:
-    """The colour at a place, 0 to 1, between equally spaced ones; all as ``#rrggbb``."""
+    """Return the colour at a place, 0 to 1, among equally spaced colours (``#rrggbb``)."""
     place = min(max(place, 0.0), 1.0) * (len(colours) - 1)
     i = min(int(place), len(colours) - 2)
     ends = [[int(colour[k : k + 2], 16) for k in (1, 3, 5)] for colour in colours[i : i + 2]]
@@ -101,7 +106,10 @@ Cell = tuple[str, str]
 
 
 def palettes(kind: str) -> list[list[str]]:
-    """Colours of the theme, on the light and on the dark page; ``sequential`` or ``diverging``."""
+    """Return the theme's colours for the light and for the dark page.
+
+    The kind is ``sequential`` or ``diverging``.
+    """
     name = f"chart{kind.capitalize()}Colors"
     return [
         [str(colour) for colour in st.get_option(f"theme.{mode}.{name}") or []]
@@ -119,26 +127,28 @@ def show_grid(
     on_select: Callable[[], None] | None = None,
     kind: str = "sequential",
 ) -> None:
-    """Nothing; draws a matrix.  What was chosen in it is then found by :func:`clicked_cell`.
+    """Draw a matrix; ``clicked_cell`` then returns the cell that was clicked in it.
 
     Parameters
     ----------
     labels
         Names of the rows and columns.
     sentences
-        What each cell says when it is pointed at or has the keyboard, row by row.
+        Meaning of each cell, row by row, shown while it is pointed at or has the focus.
     caption
-        What a screen reader calls the matrix.
+        Description of the matrix for screen readers.
     key
-        One for each matrix of a page.
+        Unique for each matrix of a page.
     selected
-        The cell that is framed.
+        The cell that has a frame.
     on_select
-        Called when a cell was chosen; without it none can be.
+        Called when a cell was clicked; if it is None, cells cannot be clicked.
     kind
-        Of the theme's colours; see :func:`palettes`.
+        Kind of the theme's colours; see ``palettes``.
     """
-    is_here = selected is not None and set(selected) <= set(labels)
+    place = None
+    if selected is not None and set(selected) <= set(labels):
+        place = [labels.index(label) for label in selected]
     component("matrix")(
         key=key,
         data=[
@@ -153,9 +163,7 @@ def show_grid(
                     "down": text.ACTED_LABEL,
                 },
                 "selectable": on_select is not None,
-                "selected": [labels.index(one) for one in selected]
-                if selected and is_here
-                else None,
+                "selected": place,
             }
         ],
         on_cell_change=on_select or (lambda: None),
@@ -163,7 +171,7 @@ def show_grid(
 
 
 def _colours(grid: Grid, palettes: Sequence[Sequence[str]]) -> list[list[str]]:
-    """The colours of each cell on the light and on the dark page, as CSS; empty for none."""
+    """Return the colours of each cell on the light and the dark page, as CSS; empty for none."""
     if not all(palettes):
         return [["" for _ in row] for row in grid.texts]
     return [
@@ -176,9 +184,9 @@ def _colours(grid: Grid, palettes: Sequence[Sequence[str]]) -> list[list[str]]:
 
 
 def clicked_cell(key: str) -> Cell | None:
-    """The cell that was chosen in a matrix just now, if any."""
+    """Return the cell that was clicked in a matrix just now, if any."""
     state = st.session_state.get(key)
-    found = state.get("cell") if state else None
-    if not isinstance(found, list | tuple) or [type(one) for one in found] != [str, str]:
+    cell = state.get("cell") if state else None
+    if not isinstance(cell, list | tuple) or [type(label) for label in cell] != [str, str]:
         return None
-    return (found[0], found[1])
+    return (cell[0], cell[1])

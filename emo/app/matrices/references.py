@@ -1,6 +1,6 @@
-"""What stands beside our matrices: published models, listeners, and one corpus beside another."""
+"""Tables beside the matrices: published models, listeners, and each corpus in turn."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import streamlit as st
 
@@ -8,29 +8,27 @@ from emo import formatting
 from emo.app import common, html
 from emo.app import text as app_text
 from emo.app.matrices import text
+from emo.app.matrices.selection import ScoresByKey
 from emo.evaluation.benchmark import PUBLISHED, Published
 
-Shown = Mapping[str, app_text.Scores]
-"""Scores of the models, and perhaps the vote, in one matrix_filter, by key."""
-
-_TABLE_WIDTH = 860  # pixels; wider, the eye loses the row
+_TABLE_WIDTH = 860  # pixels; in a wider table the eye loses the row
 _RANKING_WIDTH = 760
 
 
 # --- EmoBox --------------------------------------------------------------------------------------
 
 
-def ranking_rows(shown: Shown, corpus: str) -> list[html.RankingRow]:
-    """Models by falling UAR on a corpus of EmoBox, ours among those published."""
+def ranking_rows(scores_by_key: ScoresByKey, corpus: str) -> list[html.RankingRow]:
+    """Return the published models and those of Emo on a corpus of EmoBox, the highest UAR first."""
     rows = [
         html.RankingRow(row.model, row.uar, formatting.tenths(row.uar))
         for row in _published(corpus)
     ]
-    for key, scores in shown.items():
+    for key, scores in scores_by_key.items():
         name = f"{text.OURS}: {text.model_name(key)}"
-        between = formatting.interval(scores.get("intervals", {}).get("uar"))
+        interval = formatting.interval(scores.get("intervals", {}).get("uar"))
         rows.append(
-            html.RankingRow(name, scores["uar"], formatting.tenths(scores["uar"]), between, True)
+            html.RankingRow(name, scores["uar"], formatting.tenths(scores["uar"]), interval, True)
         )
     return sorted(rows, key=lambda row: -row.share)
 
@@ -39,12 +37,12 @@ def _published(corpus: str) -> Sequence[Published]:
     return [row for row in PUBLISHED if row.corpus == corpus]
 
 
-def show_published(shown: Shown, corpus: str) -> None:
-    """Our UAR on a corpus of EmoBox among that of published models."""
+def show_published(scores_by_key: ScoresByKey, corpus: str) -> None:
+    """Show the UAR on a corpus of EmoBox beside that of published models."""
     title = text.PUBLISHED_TITLE
     st.subheader(title, anchor=False)
-    st.html(html.ranking(ranking_rows(shown, corpus), title), width=_RANKING_WIDTH)
-    protocol = next(iter(shown.values()))["protocol"]
+    st.html(html.ranking(ranking_rows(scores_by_key, corpus), title), width=_RANKING_WIDTH)
+    protocol = next(iter(scores_by_key.values()))["protocol"]
     sources = list(dict.fromkeys(row.source for row in _published(corpus)))
     st.caption(common.escape_markdown(text.emobox_note(corpus, protocol, sources)))
 
@@ -52,10 +50,10 @@ def show_published(shown: Shown, corpus: str) -> None:
 # --- Corpora -------------------------------------------------------------------------------------
 
 
-def cross_corpus_rows(shown: Shown) -> list[list[str]]:
-    """UAR of each model on each corpus in turn and their mean, as text; "–" if not measured."""
+def cross_corpus_rows(scores_by_key: ScoresByKey) -> list[list[str]]:
+    """Return the UAR of each model on each corpus and their mean; "–" if it was not measured."""
     rows = []
-    for key, scores in shown.items():
+    for key, scores in scores_by_key.items():
         uar = {fold["fold"]: formatting.tenths(fold["uar"]) for fold in scores.get("folds", [])}
         mean = scores.get("uar")
         rows.append(
@@ -68,12 +66,12 @@ def cross_corpus_rows(shown: Shown) -> list[list[str]]:
     return rows
 
 
-def show_cross_corpus(shown: Shown) -> None:
+def show_cross_corpus(scores_by_key: ScoresByKey) -> None:
     """Show the UAR on each corpus side by side."""
     title = text.CROSS_CORPUS_TITLE
     st.subheader(title, anchor=False)
     st.html(
-        html.table(text.CROSS_CORPUS_COLUMNS, cross_corpus_rows(shown), title),
+        html.table(text.CROSS_CORPUS_COLUMNS, cross_corpus_rows(scores_by_key), title),
         width=_TABLE_WIDTH,
     )
 
@@ -81,8 +79,8 @@ def show_cross_corpus(shown: Shown) -> None:
 # --- Listeners -----------------------------------------------------------------------------------
 
 
-def listeners_rows(shown: Shown, human: app_text.Scores) -> list[list[str]]:
-    """Listeners, models and baselines beside the acted labels and the votes, as text."""
+def listeners_rows(scores_by_key: ScoresByKey, human: app_text.Scores) -> list[list[str]]:
+    """Return how listeners, models and baselines agree with the acted labels and the votes."""
 
     def row(name: str, *values: str) -> list[str]:
         return [
@@ -97,7 +95,7 @@ def listeners_rows(shown: Shown, human: app_text.Scores) -> list[list[str]]:
         rows.append(row(text.SINGLE_LISTENER, *single))
         plurality = formatting.tenths(human["plurality_accuracy"])
         rows.append(row(text.PLURALITY, plurality))
-    for key, scores in shown.items():
+    for key, scores in scores_by_key.items():
         rates = (scores[name] for name in ("accuracy", "uar", "agreement_with_plurality"))
         distance = f"{scores['distance_from_votes']:.3f}"
         rows.append(row(text.model_name(key), *map(formatting.tenths, rates), distance))
@@ -107,11 +105,11 @@ def listeners_rows(shown: Shown, human: app_text.Scores) -> list[list[str]]:
     return rows
 
 
-def show_listeners(shown: Shown, human: app_text.Scores) -> None:
-    """How models and listeners name the clips of CREMA-D, and how far they lie apart."""
+def show_listeners(scores_by_key: ScoresByKey, human: app_text.Scores) -> None:
+    """Show how models and listeners label the clips of CREMA-D, and how far they are apart."""
     title = text.LISTENERS_TITLE
     st.subheader(title, anchor=False)
-    rows = listeners_rows(shown, human)
+    rows = listeners_rows(scores_by_key, human)
     columns = text.LISTENERS_COLUMNS
     st.html(html.table(columns, rows, title), width=_TABLE_WIDTH)
     if human:

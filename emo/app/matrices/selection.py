@@ -1,36 +1,42 @@
-"""What a person chose to see of the stored answers, in widgets and in the address, and its figures.
+"""Choice of the predictions that the matrices show, and their scores.
 
-Without a filter the figures are those of ``metrics.json``; with one they are counted anew.
+Without a filter the scores are those of ``metrics.json``; with one they are computed from the
+stored predictions.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import streamlit as st
 
-from emo import labels as emo_labels
 from emo.app import common, controls, url
 from emo.app import text as app_text
 from emo.app.matrices import text
+from emo.corpora import protocols
 from emo.corpora.catalogue import default_directory
 from emo.corpora.metadata import ACTORS, LISTENER_LABELS, VOTES, read_sexes_and_ages, read_votes
-from emo.corpora.protocols import SPEAKERS
 from emo.errors import CorpusError, ModelError
 from emo.evaluation import subsets
 from emo.evaluation.benchmark import EMOBOX
 from emo.evaluation.predictions import METRICS, predictions_file, read_json
 from emo.evaluation.summary import LISTENERS
 from emo.inference import predictor
-from emo.labels import LABELS
+from emo.labels import LABELS, VOTE
 from emo.system import paths
 
 THRESHOLDS_PERCENT = tuple(range(0, 100, 5))
-"""Thresholds of confidence, in per cent."""
+"""Thresholds of confidence that can be chosen, in per cent."""
 
-_HEARD = "cremad"  # the corpus that listeners named
+ScoresByKey = Mapping[str, app_text.Scores]
+"""Scores by key of a classifier, of the vote, or of the listeners."""
+
+_LISTENERS_CORPUS = "cremad"
+_DEFAULT_PROTOCOL, _DEFAULT_NUMBERS, _DEFAULT_SEX = (
+    next(iter(names)) for names in (text.PROTOCOL_NAMES, text.SHOW_NAMES, text.VOICES_NAMES)
+)
 
 
 @dataclass(frozen=True)
@@ -40,17 +46,18 @@ class MatrixFilter:
     Attributes
     ----------
     protocol
-        One of ``PROTOCOL_NAMES``.
+        Key of a protocol.
     normalise
-        Shares of rows rather than counts.
+        Show shares of rows instead of counts.
     corpus
         Key of a corpus, or ``all``.
     source_protocol
-        The protocol whose runs made the answers: another one for listeners and a part of EmoBox.
+        Key of the protocol whose runs made the predictions; it differs from ``protocol`` for the
+        listeners and for part of EmoBox.
     sex
         ``women``, ``men``, or ``all``.
     threshold_percent
-        Per cent of confidence below which answers are left out; 0 for none.
+        Predictions below this confidence are left out; 0 for none.
     """
 
     protocol: str
@@ -62,35 +69,35 @@ class MatrixFilter:
 
     @property
     def is_filtered(self) -> bool:
-        """Whether the figures differ from those stored."""
+        """True if the scores differ from the stored ones."""
         return self.sex != subsets.ALL or self.threshold_percent > 0
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """The answers that could be given."""
-        if self.protocol == "emobox" and self.corpus in EMOBOX:
+        """The labels that could be predicted."""
+        if self.protocol == protocols.EMOBOX.key and self.corpus in EMOBOX:
             return EMOBOX[self.corpus][1]
-        return LISTENER_LABELS if self.protocol == "listeners" else LABELS
+        return LISTENER_LABELS if self.protocol == protocols.LISTENERS.key else LABELS
 
     @property
     def tested_corpus(self) -> str:
-        """Key of the corpus whose clips are tested, or ``all``."""
-        return _HEARD if self.protocol == "listeners" else self.corpus
+        """The key of the corpus whose clips are tested, or ``all``."""
+        return _LISTENERS_CORPUS if self.protocol == protocols.LISTENERS.key else self.corpus
 
 
 # --- Choosing ------------------------------------------------------------------------------------
 
 
 def choose_filter(metrics: common.Metrics) -> MatrixFilter:
-    """The choice of protocol, kind of number, corpus, sex and threshold, with what it means."""
-    asked = _asked()
-    _set_to(asked)
-    with st.container(horizontal=True, gap="medium", key="view"):
-        protocol = _segments("protocol", text.PROTOCOL_LABEL, text.PROTOCOL_NAMES)
-        show = _segments("numbers", text.SHOW_LABEL, text.SHOW_NAMES)
-        corpus = _choose_corpus(metrics, protocol, asked)
-        sex = _segments("voices", text.VOICES_LABEL, text.VOICES_NAMES)
-        floor = st.select_slider(
+    """Show the controls of the filter and what the chosen protocol means; return the filter."""
+    if url.is_opened("protocol"):
+        _read_address()
+    with st.container(horizontal=True, gap="medium", key="filter"):
+        protocol = show_segments("protocol", text.PROTOCOL_LABEL, text.PROTOCOL_NAMES)
+        numbers = show_segments("numbers", text.SHOW_LABEL, text.SHOW_NAMES)
+        corpus = _choose_corpus(metrics, protocol)
+        sex = show_segments("voices", text.VOICES_LABEL, text.VOICES_NAMES)
+        threshold_percent = st.select_slider(
             text.THRESHOLD_LABEL,
             THRESHOLDS_PERCENT,
             value=controls.value_of("above", THRESHOLDS_PERCENT[0], THRESHOLDS_PERCENT),
@@ -102,101 +109,121 @@ def choose_filter(metrics: common.Metrics) -> MatrixFilter:
         )
     st.header(text.PROTOCOL_NAMES[protocol], anchor=False)
     st.markdown(text.PROTOCOL_MEANINGS[protocol])
-    source = _source(metrics, protocol, corpus)
-    return MatrixFilter(protocol, show == "shares", corpus, source, sex, int(floor))
+    source = _source_protocol(metrics, protocol, corpus)
+    return MatrixFilter(protocol, numbers == "shares", corpus, source, sex, int(threshold_percent))
 
 
-def _asked() -> dict[str, str]:
-    """What the address asks for, when the page is opened; later the widgets know better."""
-    if not url.is_opened("protocol"):
-        return {}
+def _read_address() -> None:
+    """Set the controls to the parameters of a link; leave them unchanged if it has none."""
     allowed = {
         "protocol": text.PROTOCOL_NAMES,
         "numbers": text.SHOW_NAMES,
-        "corpus": app_text.CORPUS_NAMES,
         "voices": text.VOICES_NAMES,
-        "above": [str(floor) for floor in THRESHOLDS_PERCENT],
+        "corpus": app_text.CORPUS_NAMES,
+        "above": [str(percent) for percent in THRESHOLDS_PERCENT],
     }
-    found = {name: url.read(name, values) for name, values in allowed.items()}
-    return {name: value for name, value in found.items() if value is not None}
-
-
-def _set_to(asked: Mapping[str, str]) -> None:
-    """Nothing; the widgets show what an address asks for, and nothing else that was set before."""
-    if not asked:
+    params = {name: url.read(name, values) for name, values in allowed.items()}
+    if not any(params.values()):
         return
-    for key, usual in (
-        ("protocol", next(iter(text.PROTOCOL_NAMES))),
-        ("numbers", next(iter(text.SHOW_NAMES))),
-        ("voices", next(iter(text.VOICES_NAMES))),
-    ):
-        st.session_state[key] = asked.get(key, usual)
-    st.session_state["above"] = int(asked.get("above", THRESHOLDS_PERCENT[0]))
+    protocol = params["protocol"] or _DEFAULT_PROTOCOL
+    st.session_state["protocol"] = protocol
+    st.session_state["numbers"] = params["numbers"] or _DEFAULT_NUMBERS
+    st.session_state["voices"] = params["voices"] or _DEFAULT_SEX
+    st.session_state[f"corpus-{protocol}"] = params["corpus"]
+    st.session_state["above"] = int(params["above"] or THRESHOLDS_PERCENT[0])
 
 
-def _segments(key: str, label: str, names: Mapping[str, str]) -> str:
+def show_segments(
+    key: str,
+    label: str,
+    names: Mapping[str, str],
+    default: str | None = None,
+    label_visibility: Literal["visible", "collapsed"] = "visible",
+) -> str:
+    """Show options side by side, whose choice lasts for the session, and return that choice.
+
+    Parameters
+    ----------
+    key
+        Key of the widget.
+    names
+        Title of each option.
+    default
+        The option before the first choice; the first of all if it is None.
+    """
+    options = list(names)
     chosen = st.segmented_control(
         label,
-        list(names),
-        default=controls.value_of(key, next(iter(names)), names),
+        options,
+        default=controls.value_of(key, default or options[0], options),
         required=True,
         format_func=names.__getitem__,
         key=key,
         persist_state="session",
+        label_visibility=label_visibility,
     )
     return str(chosen)
 
 
-def _choose_corpus(metrics: common.Metrics, protocol: str, asked: Mapping[str, str]) -> str:
-    """All corpora or one of those that some model was tested on; EmoBox has no total."""
+def show_select(
+    key: str, label: str, names: Mapping[str, str], default: str | None = None, width: int = 190
+) -> str:
+    """Show options in a list to open, whose choice lasts for the session, and return that choice.
+
+    The parameters are those of ``show_segments``; the width is in pixels.
+    """
+    options = list(names)
+    chosen = st.selectbox(
+        label,
+        options,
+        index=options.index(controls.value_of(key, default or options[0], options)),
+        format_func=names.__getitem__,
+        key=key,
+        persist_state="session",
+        width=width,
+    )
+    return str(chosen)
+
+
+def _choose_corpus(metrics: common.Metrics, protocol: str) -> str:
+    """Return ``all`` or the key of a tested corpus; EmoBox has no total over its corpora."""
     tested: dict[str, None] = {}
     for blocks in metrics.values():
         tested |= dict.fromkeys(blocks.get(protocol, {}).get("per_corpus", {}))
-    corpora = list(tested) if protocol == "emobox" else [app_text.ALL_CORPORA, *tested]
     if not tested:
         return app_text.ALL_CORPORA
-    key = f"corpus-{protocol}"
-    if asked:
-        st.session_state[key] = asked.get("corpus")
-    corpus = st.selectbox(
-        text.CORPUS_LABEL,
-        corpora,
-        index=corpora.index(controls.value_of(key, corpora[0], corpora)),
-        format_func=lambda key: app_text.CORPUS_NAMES.get(key, key),
-        key=key,
-        persist_state="session",
-        width=190,
-    )
-    return str(corpus)
+    has_total = protocol != protocols.EMOBOX.key
+    keys = [app_text.ALL_CORPORA, *tested] if has_total else list(tested)
+    names = {key: app_text.CORPUS_NAMES.get(key, key) for key in keys}
+    return show_select(f"corpus-{protocol}", text.CORPUS_LABEL, names)
 
 
-def _source(metrics: common.Metrics, protocol: str, corpus: str) -> str:
-    if protocol == "listeners":
-        return SPEAKERS.key
+def _source_protocol(metrics: common.Metrics, protocol: str, corpus: str) -> str:
+    if protocol == protocols.LISTENERS.key:
+        return protocols.SPEAKERS.key
     blocks = (metrics[key].get(protocol, {}).get("per_corpus", {}) for key in metrics)
-    named = (block.get(corpus, {}).get("protocol") for block in blocks)
-    return next((name for name in named if name), protocol)
+    sources = (block.get(corpus, {}).get("protocol") for block in blocks)
+    return next((source for source in sources if source), protocol)
 
 
-def in_address(matrix_filter: MatrixFilter) -> dict[str, str]:
-    """The matrix_filter as it stands in the address; empty where it is as the page opens."""
+def address_params(matrix_filter: MatrixFilter) -> dict[str, str]:
+    """Return the parameters of the address for a filter; defaults are empty."""
+    protocol, corpus, sex = matrix_filter.protocol, matrix_filter.corpus, matrix_filter.sex
     return {
-        "protocol": ""
-        if matrix_filter.protocol == next(iter(text.PROTOCOL_NAMES))
-        else matrix_filter.protocol,
+        "protocol": "" if protocol == _DEFAULT_PROTOCOL else protocol,
         "numbers": "" if matrix_filter.normalise else "counts",
-        "corpus": "" if matrix_filter.corpus == app_text.ALL_CORPORA else matrix_filter.corpus,
-        "voices": "" if matrix_filter.sex == subsets.ALL else matrix_filter.sex,
-        "above": str(matrix_filter.threshold_percent) if matrix_filter.threshold_percent else "",
+        "corpus": "" if corpus == app_text.ALL_CORPORA else corpus,
+        "voices": "" if sex == subsets.ALL else sex,
+        "above": str(matrix_filter.threshold_percent or ""),
     }
 
 
-# --- Answers -------------------------------------------------------------------------------------
+# --- Predictions ---------------------------------------------------------------------------------
 
 
 @st.cache_resource(max_entries=4, show_spinner=text.READING)
 def _read(models: str, protocol: str, data: str, stamps: tuple[float, ...]) -> subsets.Answers:
-    """The answers under a protocol; ``stamps`` are when the files were last written."""
+    """Return the predictions under a protocol; ``stamps`` are the times of the files' changes."""
     actors = {}
     try:
         actors = read_sexes_and_ages(Path(data)) if data else {}
@@ -214,44 +241,45 @@ def _stamp(path: Path) -> float:
     return path.stat().st_mtime if path.is_file() else 0.0
 
 
-def filtered_answers(matrix_filter: MatrixFilter) -> subsets.Answers | None:
+def filtered_predictions(matrix_filter: MatrixFilter) -> subsets.Answers | None:
     """Return the filtered predictions of all confidences; show a warning if they cannot be read."""
-    models, data = paths.MODELS_DIR, default_directory()
-    files = [
-        predictions_file(models, key, matrix_filter.source_protocol) for key in predictor.MODEL_KEYS
-    ]
-    files += [models / key / METRICS for key in (*predictor.MODEL_KEYS, emo_labels.VOTE)]
+    models, data, source = paths.MODELS_DIR, default_directory(), matrix_filter.source_protocol
+    files = [predictions_file(models, key, source) for key in predictor.MODEL_KEYS]
+    files += [models / key / METRICS for key in (*predictor.MODEL_KEYS, VOTE)]
     files += [data / ACTORS] if data else []
     try:
         stamps = tuple(_stamp(path) for path in files)
-        given = _read(str(models), matrix_filter.source_protocol, str(data or ""), stamps)
+        predictions = _read(str(models), source, str(data or ""), stamps)
     except (CorpusError, ModelError) as error:
         common.LOG.error("%s", error)  # it names folders of the server, which are not for the page
-        st.warning(text.NO_ANSWERS)
+        st.warning(text.NO_PREDICTIONS)
         return None
     return subsets.filter_clips(
-        given, matrix_filter.labels, matrix_filter.tested_corpus, matrix_filter.sex
+        predictions, matrix_filter.labels, matrix_filter.tested_corpus, matrix_filter.sex
     )
 
 
-def join_votes(given: subsets.Answers) -> subsets.Answers | None:
-    """The clips that listeners named, with their votes; None where these are not here."""
+def join_votes(predictions: subsets.Answers) -> subsets.Answers | None:
+    """Return the clips that listeners labelled, with their votes; None if those are missing."""
     data = default_directory()
     try:
         votes = _read_votes(str(data), _stamp(data / VOTES)) if data else {}
     except CorpusError:
         common.LOG.exception("the votes of the listeners cannot be read")
         votes = {}
-    return subsets.votes_of(given, votes) if votes else None
+    return subsets.votes_of(predictions, votes) if votes else None
 
 
-# --- Figures -------------------------------------------------------------------------------------
+# --- Scores --------------------------------------------------------------------------------------
 
 
 def stored_scores(
     metrics: common.Metrics, key: str, matrix_filter: MatrixFilter
 ) -> app_text.Scores | None:
-    """Stored scores of one model under a protocol and a corpus, None if it was not tested so."""
+    """Return the stored scores of a model under a protocol and corpus; None if it was not tested.
+
+    Filters of sex and confidence are not applied.
+    """
     block = metrics.get(key, {}).get(matrix_filter.protocol, {})
     if matrix_filter.corpus == app_text.ALL_CORPORA:
         return block if "confusion" in block else None
@@ -265,45 +293,61 @@ def stored_scores(
 def filtered_scores(
     metrics: common.Metrics, matrix_filter: MatrixFilter
 ) -> dict[str, app_text.Scores]:
-    """Scores in a matrix_filter of every model that was tested so, by key; none if none was."""
-    stored = {key: one for key in metrics if (one := stored_scores(metrics, key, matrix_filter))}
+    """Return the filtered scores of every model that was tested in this way, by key."""
+    stored = {
+        key: scores
+        for key in metrics
+        if (scores := stored_scores(metrics, key, matrix_filter)) is not None
+    }
     if not stored or not matrix_filter.is_filtered:
         return stored
-    part = filtered_answers(matrix_filter)
-    if part is None:
+    predictions = filtered_predictions(matrix_filter)
+    if predictions is None:
         return {}
-    if matrix_filter.protocol == "listeners" and (named := join_votes(part)) is not None:
-        part = named
-    counted: dict[str, app_text.Scores] = {}
-    for key, block in stored.items():
-        found = subsets.scores(part, key, matrix_filter.threshold_percent / 100)
-        if matrix_filter.protocol == "emobox":
-            found |= subsets.fold_means(part, key, matrix_filter.threshold_percent / 100)
-        if (
-            matrix_filter.protocol == "cross-corpus"
-            and matrix_filter.corpus == app_text.ALL_CORPORA
-        ):
-            mean = subsets.uar_of_folds(part, key, matrix_filter.threshold_percent / 100)
-            if mean is not None:
-                found["uar"], found["intervals"]["uar"] = mean
-        names = {*block, "kept", "intervals", "n", "labels", "confusion"}
-        cut_block = {name: value for name, value in found.items() if name in names}
-        if "protocol" in block:
-            cut_block["protocol"] = matrix_filter.source_protocol
-        counted[key] = cut_block | {"of": len(part)}
-    return counted
+    if matrix_filter.protocol == protocols.LISTENERS.key:
+        voted = join_votes(predictions)
+        predictions = predictions if voted is None else voted
+    return {
+        key: _compute_scores(predictions, key, matrix_filter, block)
+        for key, block in stored.items()
+    }
+
+
+def _compute_scores(
+    predictions: subsets.Answers, key: str, matrix_filter: MatrixFilter, stored: app_text.Scores
+) -> app_text.Scores:
+    """Return the scores of filtered predictions that are also among the stored ones."""
+    threshold = matrix_filter.threshold_percent / 100
+    scores = subsets.scores(predictions, key, threshold)
+    if matrix_filter.protocol == protocols.EMOBOX.key:
+        scores |= subsets.fold_means(predictions, key, threshold)
+    if is_cross_corpus_mean(matrix_filter):
+        mean = subsets.uar_of_folds(predictions, key, threshold)
+        if mean is not None:
+            scores["uar"], scores["intervals"]["uar"] = mean
+    names = {*stored, "kept", "intervals", "n", "labels", "confusion"}
+    block = {name: value for name, value in scores.items() if name in names}
+    if "protocol" in stored:
+        block["protocol"] = matrix_filter.source_protocol
+    return block | {"of": len(predictions)}
+
+
+def is_cross_corpus_mean(matrix_filter: MatrixFilter) -> bool:
+    """Return True if UAR is the mean over the corpora that are tested in turn."""
+    is_cross_corpus = matrix_filter.protocol == protocols.CROSS_CORPUS.key
+    return is_cross_corpus and matrix_filter.corpus == app_text.ALL_CORPORA
 
 
 def listener_scores(matrix_filter: MatrixFilter) -> app_text.Scores:
-    """What is known of the listeners in a matrix_filter; empty if nothing is."""
-    if matrix_filter.protocol != "listeners":
+    """Return the scores of the listeners, filtered by sex; empty if there are none."""
+    if matrix_filter.protocol != protocols.LISTENERS.key:
         return {}
     if matrix_filter.sex != subsets.ALL:
-        part = filtered_answers(matrix_filter)
-        named = join_votes(part) if part is not None else None
-        if named is None:
-            st.info(text.NO_VOTES_CUT)
-        return subsets.listeners(named) if named is not None and len(named) else {}
+        predictions = filtered_predictions(matrix_filter)
+        voted = join_votes(predictions) if predictions is not None else None
+        if voted is None:
+            st.info(text.NO_VOTES)
+        return subsets.listeners(voted) if voted is not None and len(voted) else {}
     try:
         return read_json(paths.MODELS_DIR / LISTENERS)
     except ModelError:
@@ -311,28 +355,21 @@ def listener_scores(matrix_filter: MatrixFilter) -> app_text.Scores:
         return {}
 
 
-def unknown_sexes(matrix_filter: MatrixFilter) -> int:
-    """Return the number of filtered clips whose speaker's sex is not known."""
+def count_unknown_sexes(matrix_filter: MatrixFilter) -> int:
+    """Return the number of clips that a filter of sex omits because the sex is not known."""
     if matrix_filter.sex == subsets.ALL:
         return 0
-    whole = filtered_answers(
-        MatrixFilter(
-            matrix_filter.protocol,
-            matrix_filter.normalise,
-            matrix_filter.corpus,
-            matrix_filter.source_protocol,
-        )
-    )
-    return 0 if whole is None else int(np.sum(whole.sexes == ""))
+    predictions = filtered_predictions(replace(matrix_filter, sex=subsets.ALL))
+    return 0 if predictions is None else int(np.sum(predictions.sexes == ""))
 
 
 def confusion(scores: app_text.Scores) -> np.ndarray:
-    """Clips by acted emotion (row) and answer (column), int64 (k, k)."""
+    """Return the clips by acted emotion (row) and answer (column), int64 (k, k)."""
     return np.array(scores["confusion"], dtype=np.int64)
 
 
 def score_labels(scores: app_text.Scores) -> Sequence[str]:
-    """Names of the rows and columns of a matrix."""
+    """Return the names of the rows and columns of a confusion matrix."""
     labels: Sequence[str] = scores.get("labels", LABELS)
     return labels
 
@@ -340,6 +377,6 @@ def score_labels(scores: app_text.Scores) -> Sequence[str]:
 def list_runs(
     metrics: common.Metrics, key: str, matrix_filter: MatrixFilter
 ) -> list[dict[str, Any]]:
-    """The runs behind the scores of a model, one for each fold, in their order."""
+    """Return the runs behind the scores of a model, one for each fold, in their order."""
     runs: list[dict[str, Any]] = metrics[key].get(matrix_filter.source_protocol, {}).get("runs", [])
     return runs
