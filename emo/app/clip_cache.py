@@ -1,4 +1,4 @@
-"""What a session keeps of its clips, within the memory that all sessions share."""
+"""A cache of clips and results for each session, within a memory limit for all sessions."""
 
 import contextlib
 import functools
@@ -26,7 +26,7 @@ _NUMBERS = itertools.count()
 
 
 class _Owner:
-    """Stands in a session's state; when that goes, what is kept for it goes too."""
+    """Owner of a session's cached values, which are dropped when its state is."""
 
     def __init__(self) -> None:
         self.number = next(_NUMBERS)
@@ -34,7 +34,7 @@ class _Owner:
 
 
 class CachedFunction(Generic[P, T]):
-    """A function whose values are kept; arguments that begin with ``_`` are no part of the key."""
+    """A function with cached values; arguments that begin with ``_`` are no part of the key."""
 
     def __init__(self, function: Callable[P, T], spinner: str) -> None:
         functools.update_wrapper(self, function)
@@ -44,7 +44,7 @@ class CachedFunction(Generic[P, T]):
         self._kind = f"{function.__module__}.{function.__qualname__}"
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> T:
-        """Return the value, made now where it is not kept."""
+        """Return the cached value, computed if it is missing."""
         bound = self._signature.bind(*args, **kwargs).arguments
         key = tuple(value for name, value in bound.items() if not name.startswith("_"))
         value: T | None = get(self._kind, key)
@@ -55,38 +55,44 @@ class CachedFunction(Generic[P, T]):
         return value
 
     def clear(self) -> None:
-        """Drop the values of this session."""
+        """Drop the cached values of this session."""
         CACHE.drop(_owner(), self._kind)
 
 
 def cached(spinner: str = "") -> Callable[[Callable[P, T]], CachedFunction[P, T]]:
-    """Return what makes a function one whose values are kept, with a text while it runs."""
+    """Return a decorator that caches the values of a function for the session.
+
+    Parameters
+    ----------
+    spinner
+        Text that is shown while the function runs; empty for none.
+    """
     return lambda function: CachedFunction(function, spinner)
 
 
 def get(kind: str, key: Hashable) -> Any:
-    """Return what this session keeps; None where it keeps nothing, or it had to go."""
+    """Return a cached value of this session; None if it is missing or was evicted."""
     return CACHE.get(_owner(), kind, key)
 
 
 def put(kind: str, key: Hashable, value: Any, size: int) -> None:
-    """Keep a value of so many bytes for this session as long as there is room."""
+    """Cache a value of ``size`` bytes for this session."""
     CACHE.put(_owner(), kind, key, value, size, current_session())
 
 
 def drop(kind: str) -> None:
-    """Drop what this session keeps of a kind."""
+    """Drop the cached values of one kind of this session."""
     CACHE.drop(_owner(), kind)
 
 
 def size_bytes(value: Any) -> int:
-    """Return the bytes of a clip or a block."""
+    """Return the size of a clip or a block of bytes."""
     return value.samples.nbytes if isinstance(value, Clip) else len(value)
 
 
 @functools.cache
 def memory_budget() -> memory.MemoryBudget:
-    """Return the memory of this server, in which analyses take their place."""
+    """Return the memory of this server, in which tasks reserve theirs."""
     limit_bytes = memory.find_limit_bytes()
     return memory.MemoryBudget(limit_bytes, lambda: shared_decoder().restrictions(), CACHE.drop_all)
 

@@ -1,4 +1,4 @@
-"""What all pages share: their frame, the loaded models, the measured figures, and errors."""
+"""Functions of all pages: title and style, models, measured accuracy, and task slots."""
 
 import json
 import logging
@@ -24,10 +24,10 @@ from emo.server.telemetry import TELEMETRY
 from emo.system import paths
 
 Metrics = dict[str, dict[str, Any]]
-"""By model (tree, cnn, mlp, vote), then by protocol: the scores that ``metrics.json`` holds."""
+"""Scores of ``metrics.json`` by model and by protocol."""
 
 CHART = {"displayModeBar": False, "scrollZoom": False}
-"""Settings of every plotly chart."""
+"""Settings of every Plotly chart."""
 
 LOG = logging.getLogger("emo")
 
@@ -41,7 +41,7 @@ _MARKDOWN = re.compile(r"([\\`*_{}\[\]()<>#+\-.!|~$:&])")
 
 
 def start_page(title: str, lead: str) -> None:
-    """Set the looks of the page, its title and the sentence under it."""
+    """Draw the style of a page, its title and the sentence below it."""
     navigation.ensure_navigation()
     navigation.record_visit(title)
     isolated.shared_decoder().start()  # ready before the first upload is
@@ -52,56 +52,56 @@ def start_page(title: str, lead: str) -> None:
 
 
 def escape_markdown(text: str) -> str:
-    r"""The text with every character that Markdown would read as a sign escaped by ``\``."""
+    r"""Return a text with each special character of Markdown escaped by ``\``."""
     return _MARKDOWN.sub(r"\\\1", _SPACES.sub(" ", text))
 
 
 @st.cache_resource(show_spinner=app_text.LOADING)
 def models() -> predictor.Models:
-    """The three models, or those of them that can be used, loaded once for all sessions.
+    """Return the models that can be loaded; they are cached for all sessions.
 
     Raises
     ------
     ModelError
-        None of them can be used.
+        None of them can be loaded.
     """
     try:
         return predictor.load_models(paths.MODELS_DIR)
     except ModelError:
-        found = predictor.load_usable(paths.MODELS_DIR)
-    for fault in found.faults.values():
-        LOG.error("%s", fault)  # it names folders of the server, which are not for the page
-    return found
+        usable = predictor.load_usable(paths.MODELS_DIR)
+    for fault in usable.faults.values():
+        LOG.error("%s", fault)  # names folders of the server, which visitors must not see
+    return usable
 
 
 def missing_models(prediction: predictor.Prediction) -> tuple[str, ...]:
-    """Keys of the models that could not be loaded, and so gave no answer."""
+    """Return the keys of the models without an answer."""
     return tuple(key for key in predictor.MODEL_KEYS if key not in prediction.answers)
 
 
 def load_metrics(directory: Path) -> Metrics:
-    """The measured figures of every model that has some, in the order tree, cnn, mlp, vote.
+    """Return the scores of every model that has some, the vote last.
 
     Raises
     ------
     ModelError
-        A file is there but holds no figures.
+        A file cannot be read.
     """
-    found: Metrics = {}
+    metrics: Metrics = {}
     for key in (*predictor.MODEL_KEYS, labels.VOTE):
         path = directory / key / "metrics.json"
         if not path.is_file():
             continue
         try:
-            found[key] = dict(json.loads(path.read_text(encoding="utf-8"))["protocols"])
+            metrics[key] = dict(json.loads(path.read_text(encoding="utf-8"))["protocols"])
         except (OSError, ValueError, KeyError, TypeError) as error:
             place = f"{key}/{path.name}"
             raise ModelError(app_text.unreadable_figures(place, type(error).__name__)) from error
-    return found
+    return metrics
 
 
 def metrics_or_notice() -> Metrics:
-    """The measured figures; if there are none, the page says so and gets an empty dictionary."""
+    """Return the scores; if there are none, draw a notice and return an empty dictionary."""
     try:
         metrics = load_metrics(paths.MODELS_DIR)
     except ModelError as error:
@@ -113,9 +113,9 @@ def metrics_or_notice() -> Metrics:
 
 
 def available_metrics() -> Metrics:
-    """The measured figures, none where there are none or they are damaged.
+    """Return the scores, empty if there are none or a file is damaged.
 
-    The answers stand without them; the page of matrices says what is wrong.
+    Answers are shown without them; the page of matrices reports the damage.
     """
     try:
         return load_metrics(paths.MODELS_DIR)
@@ -124,25 +124,27 @@ def available_metrics() -> Metrics:
 
 
 def agreement_text(prediction: predictor.Prediction) -> str:
-    """Whether the three models agree on a clip, as a sentence."""
-    given = {key: None if a.unsure else a.label for key, a in prediction.answers.items()}
-    models = {key: given[key] for key in predictor.MODEL_KEYS if key in given}
-    return app_text.agreement(models, given[labels.VOTE])
+    """Return a sentence on how far the models agree on a clip."""
+    answers = {key: None if a.unsure else a.label for key, a in prediction.answers.items()}
+    models = {key: answers[key] for key in predictor.MODEL_KEYS if key in answers}
+    return app_text.agreement(models, answers[labels.VOTE])
 
 
 @contextmanager
 def task_slot(kind: str, size: float = 0) -> Iterator[None]:
-    """A place among the analyses that run at once, for the block, which is timed.
+    """Occupy a slot of the concurrency limiter for the block, and record its duration.
 
     Parameters
     ----------
+    kind
+        Kind of task in the metrics of the server, such as ``"predict"``.
     size
-        Bytes that the work takes at its peak.
+        Peak memory of the task in bytes.
 
     Raises
     ------
     BusyError
-        Too many run and wait already, or there is no memory for it.
+        The queue is full, or there is not enough memory.
     """
     with (
         limiter().slot(visitors.client_address()),
@@ -153,12 +155,12 @@ def task_slot(kind: str, size: float = 0) -> Iterator[None]:
 
 
 def predict_in_slot(clip: Clip) -> predictor.Prediction:
-    """The answers to a clip that was just decoded, in the turn that it was decoded in.
+    """Return the answers to a clip, within the slot in which it was decoded.
 
     Raises
     ------
     BusyError
-        There is no memory for it.
+        There is not enough memory.
     """
     with clip_cache.memory_budget().reserve(memory.predict_bytes(clip.duration_s)):
         prediction = predictor.predict(clip, models())
@@ -167,14 +169,14 @@ def predict_in_slot(clip: Clip) -> predictor.Prediction:
 
 
 def report_faults(prediction: predictor.Prediction) -> None:
-    """Log and count the models that gave no numbers for a clip."""
+    """Log and count the models that failed on a clip."""
     for key, fault in prediction.faults.items():
         LOG.error("%s", fault)
         TELEMETRY.errors.labels("model", key).inc()
 
 
 def run_in_slots(kind: str, steps: Iterator[T]) -> Iterator[T]:
-    """The steps, each made in a turn of its own, so that long work lets others in between."""
+    """Yield the steps of a long task, each computed in a slot of its own."""
     while True:
         with task_slot(kind):
             step = next(steps, None)

@@ -1,4 +1,4 @@
-"""The components that the pages draw with, of the files beside them."""
+"""Custom components of the pages, from the files in ``static``."""
 
 from pathlib import Path
 from typing import Any
@@ -10,10 +10,10 @@ _FILES = Path(__file__).parent / "static"
 
 @st.cache_resource(show_spinner=False)
 def component(name: str) -> Any:
-    """The component of the files ``name.html``, ``.css`` and ``.js``, registered for all sessions.
+    """Return the component of ``name.html``, ``name.css`` and ``name.js``.
 
-    Give it its data as bytes or in a list: in a dictionary Streamlit would look for tables, and
-    load pandas to do so, for most of a second.
+    Its data should be bytes or a list.  Streamlit searches a dictionary for tables, and imports
+    pandas for that, which takes most of a second.
     """
     html, css, js = (
         (_FILES / f"{name}.{kind}").read_text(encoding="utf-8") for kind in ("html", "css", "js")

@@ -1,4 +1,4 @@
-"""The pages of the app, their order and their names in the navigation."""
+"""The pages of the app in the navigation, and the count of visits to them."""
 
 from typing import Any
 
@@ -6,13 +6,13 @@ import streamlit as st
 
 from emo.app import text
 
-_LED = "led"
+_SELECTED = "navigation-selected"
 _VISIT = "visit"
 
 
 def select_page() -> Any:
-    """The page that was asked for, with the navigation of all."""
-    st.session_state[_LED] = True
+    """Draw the navigation, and return the page of the address."""
+    st.session_state[_SELECTED] = True
     return st.navigation(
         [
             st.Page(f"pages/{name}.py", title=title, default=name == "analyse")
@@ -23,23 +23,23 @@ def select_page() -> Any:
 
 
 def record_visit(title: str) -> None:
-    """Note which page is being made, so that it is known when another one is opened."""
+    """Count a visit if this page is not the one that was drawn last."""
     last, number = st.session_state.get(_VISIT, ("", 0))
     if title != last:
         st.session_state[_VISIT] = (title, number + 1)
 
 
 def visit_number() -> int:
-    """Return the number of this visit to a page, another one each time that a page is opened."""
+    """Return the number of page visits in this session, this one included."""
     return int(st.session_state.get(_VISIT, ("", 0))[1])
 
 
 def ensure_navigation() -> None:
-    """Nothing; if a page was run without the navigation, has it run with it.
+    """Rerun a page that was run without the navigation.
 
-    Streamlit takes a folder ``pages/`` for an app of its old kind until the first navigation in the
-    life of the server; who then opens a page but the first by its address gets the bare page.
+    Until the first call of ``st.navigation`` after the start of the server, Streamlit runs a file
+    in ``pages/`` on its own when a visitor opens it by its address.
     """
-    if _LED not in st.session_state:
+    if _SELECTED not in st.session_state:
         select_page()
         st.rerun()

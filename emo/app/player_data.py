@@ -1,7 +1,8 @@
-"""What the player in the browser draws and plays of a clip, as one block of bytes.
+"""Images and sound of a clip for the player in the browser, as one block of bytes.
 
-A block is the length of its header (uint32, little-endian), the header as JSON, and then the parts
-that the header lists with their place and length.  Parts but the sound are compressed with zlib.
+A block consists of the length of its header (uint32, little-endian), the header as JSON, and the
+parts, whose offsets and lengths the header lists.  All parts except the sound are compressed with
+zlib.
 """
 
 import io
@@ -20,17 +21,15 @@ from emo.audio.clip import RATE_HZ
 from emo.features.frames import FRAME_S, WINDOW, contours, mel_centres_hz, spectrograms_db
 
 RANGE_DB = 80
-"""Levels further below the loudest cell than this are sent as silence."""
+"""Dynamic range of the spectrograms; lower levels are sent as silence."""
 
-LOUDEST_DB = 20.0
-"""Level that is sent as 0; half decibels below it are counted."""
+MAX_LEVEL_DB = 20.0
+"""Level that is sent as 0; the unit is half a decibel below it."""
 
-MEL_COLUMNS = 6_000
-LINEAR_COLUMNS = 3_000
-"""Most columns of a spectrogram; neighbours are averaged beyond that."""
+MAX_MEL_COLUMNS, MAX_LINEAR_COLUMNS, MAX_WAVEFORM_COLUMNS = 6_000, 3_000, 8_000
+"""Columns of the images; neighbours are averaged in longer ones."""
 
-WAVEFORM_COLUMNS = 8_000
-PALETTE = (  # magma, of even steps to the eye (van der Walt and Smith 2015)
+PALETTE = (  # magma, perceptually uniform (van der Walt and Smith 2015)
     "#000004",
     "#180f3d",
     "#440f76",
@@ -42,52 +41,61 @@ PALETTE = (  # magma, of even steps to the eye (van der Walt and Smith 2015)
     "#feca8d",
     "#fcfdbf",
 )
-LINEAR_BINS = 128  # each the mean of two of the spectrum's, 62.5 Hz apart
+LINEAR_BINS = 128  # means of two bins of the spectrum, 62.5 Hz apart
 LOSSLESS_S = 15.0
-"""A longer clip is sent as MP3, so that 30 s of anything, even noise, take less than 700 KB."""
+"""Longest clip that is sent as FLAC; a longer one is sent as MP3: 30 s of noise take 600 kB."""
 
-FINE_S = 60.0
-"""A longer one at a third of the bits, so that ten minutes take 5 MB."""
+MAX_64_KBIT_S = 60.0
+"""Longest clip that is sent with 64 kbit/s; a longer one gets 24: ten minutes take 5 MB."""
 
-PEAK = 0.9  # of full scale: quiet clips are raised to it
+PEAK = 0.9
+"""Peak of the sound, relative to full scale."""
 
-_FINE, _SMALL = 0.63, 0.9  # of libsndfile: 64 and 24 kbit/s, for one voice at 16 kHz
+_COMPRESSION_64_KBIT, _COMPRESSION_24_KBIT = 0.63, 0.9  # of libsndfile, at 16 kHz mono
 
 
 def pack_player(
     samples: Floats,
     span: tuple[int, int],
-    words: Mapping[str, str],
+    texts: Mapping[str, str],
     peak: float | None = None,
     shown_s: float | None = None,
 ) -> bytes:
-    """A clip with its waveform, spectrograms, pitch and loudness, as the player reads it.
+    """Return a clip with its waveform, spectrograms, pitch and loudness as a block.
 
     Parameters
     ----------
-    samples : float32, (n,), mono at 16 kHz
+    samples : ndarray of float32, shape (n,)
+        Mono at 16 kHz.
     span
-        First and last sample (half-open) that the classifiers use.
-    words
-        What the player says, by name.
+        First sample that the classifiers use, and the first one after them.
+    texts
+        Texts of the player by name.
     peak
-        The sample that is played as loud as can be: the clip's own highest if not told otherwise.
+        Sample value that is played at full level; by default the highest of the clip.
     shown_s
-        Seconds across where two players stand side by side, which then show the same; None where
-        it stands alone and shows the whole clip.
+        Width of the view in seconds, the same for two players side by side; by default the
+        duration of the clip.
+
+    Returns
+    -------
+    bytes
+        Header and parts as described at the top of this module.
     """
     spectrograms = _spectrograms(samples)
     pitch_hz, level_db = contours(samples)
-    own_peak = max(float(samples.max()), -float(samples.min()))
-    low, high = envelope(samples / (own_peak or 1.0), WAVEFORM_COLUMNS)
-    highest = own_peak if peak is None else peak
-    sound, mime = _encode(samples * (PEAK / (highest or 1.0)))
+    clip_peak = max(float(samples.max()), -float(samples.min()))
+    low, high = envelope(samples / (clip_peak or 1.0), MAX_WAVEFORM_COLUMNS)
+    full_level = clip_peak if peak is None else peak
+    sound, mime = _encode(samples * (PEAK / (full_level or 1.0)))
     parts = {
         "sound": sound,
         "waveform": _deflate(np.round(np.stack([low, high]) * 127).astype(np.int8)),
         **{name: _deflate(levels) for name, levels in spectrograms.items()},
         "pitch": _deflate(np.round(np.nan_to_num(pitch_hz) * 10).astype("<u2")),
-        "level": _deflate(np.clip(np.round((LOUDEST_DB - level_db) * 2), 0, 255).astype(np.uint8)),
+        "level": _deflate(
+            np.clip(np.round((MAX_LEVEL_DB - level_db) * 2), 0, 255).astype(np.uint8)
+        ),
     }
     header = {
         "duration_s": len(samples) / RATE_HZ,
@@ -95,46 +103,34 @@ def pack_player(
         "span_s": [span[0] / RATE_HZ, span[1] / RATE_HZ],
         "frame_s": FRAME_S,
         "range_db": RANGE_DB,
-        "loudest_db": LOUDEST_DB,
+        "loudest_db": MAX_LEVEL_DB,
         "mime": mime,
         "mel_hz": [round(float(hz), 1) for hz in mel_centres_hz()],
         "linear_hz": [(2 * i + 1.5) * RATE_HZ / WINDOW for i in range(LINEAR_BINS)],
         "columns": {name: len(levels) for name, levels in spectrograms.items()},
         "palette": list(PALETTE),
         "colours": EMOTION_COLOURS,
-        "words": dict(words),
+        "words": dict(texts),
     }
     return _join(header, parts)
 
 
 def _spectrograms(samples: Floats) -> dict[str, np.ndarray]:
-    """The mel and the linear spectrogram in as many columns as are sent, uint8."""
+    """Return the mel and the linear spectrogram as they are sent, uint8."""
     linear, mel = spectrograms_db(samples)
     pairs = linear[:, 1:].reshape(len(linear), LINEAR_BINS, -1).mean(axis=2)
     return {
-        "mel": _as_bytes(_shorten(mel, MEL_COLUMNS)),
-        "linear": _as_bytes(_shorten(pairs, LINEAR_COLUMNS)),
+        "mel": _quantise(_average_rows(mel, MAX_MEL_COLUMNS)),
+        "linear": _quantise(_average_rows(pairs, MAX_LINEAR_COLUMNS)),
     }
-
-
-def unpack_player(block: bytes) -> tuple[dict[str, Any], dict[str, bytes]]:
-    """Header and parts of a block, as the player reads them."""
-    (length,) = struct.unpack_from("<I", block)
-    header: dict[str, Any] = json.loads(block[4 : 4 + length])
-    first = 4 + length
-    parts = {
-        name: block[first + start : first + start + size]
-        for name, (start, size) in header["parts"].items()
-    }
-    return header, parts
 
 
 def _join(header: dict[str, Any], parts: Mapping[str, bytes]) -> bytes:
-    places, start = {}, 0
+    offsets, start = {}, 0
     for name, content in parts.items():
-        places[name] = [start, len(content)]
+        offsets[name] = [start, len(content)]
         start += len(content)
-    text = json.dumps(header | {"parts": places}).encode()
+    text = json.dumps(header | {"parts": offsets}).encode()
     return struct.pack("<I", len(text)) + text + b"".join(parts.values())
 
 
@@ -143,18 +139,19 @@ def _deflate(values: np.ndarray) -> bytes:
 
 
 def envelope(samples: Floats, points: int) -> tuple[Floats, Floats]:
-    """Lowest and highest sample of each of at most ``points`` equal stretches of a clip.
+    """Return the lowest and the highest sample of equal segments of a clip.
+
+    Unlike every k-th sample, they contain every peak.
 
     Parameters
     ----------
-    samples : float32, (n,)
+    samples : ndarray of float32, shape (n,)
     points
-        Most stretches wanted; a clip with fewer samples has one for each sample.
+        Number of segments; a clip with fewer samples has one segment for each.
 
     Returns
     -------
-    low, high : float32, (min(n, points),)
-        A peak of one sample is never lost, as it would be by keeping every k-th sample.
+    low, high : ndarray of float32, shape (min(n, points),)
     """
     starts = np.linspace(0, len(samples), min(points, len(samples)), endpoint=False).astype(int)
     low = np.minimum.reduceat(samples, starts)
@@ -162,15 +159,15 @@ def envelope(samples: Floats, points: int) -> tuple[Floats, Floats]:
     return low.astype(np.float32), high.astype(np.float32)
 
 
-def _as_bytes(frames_db: Floats) -> np.ndarray:
-    """Whole decibels above the floor, uint8 (frames, bands), 0 for silence."""
+def _quantise(frames_db: Floats) -> np.ndarray:
+    """Return whole decibels above the floor, uint8 (frames, bands), 0 for silence."""
     above = np.round(frames_db - frames_db.max()) + RANGE_DB
     return np.asarray(np.clip(above, 0, RANGE_DB).astype(np.uint8))
 
 
-def _shorten(frames: Floats, most: int) -> Floats:
-    """At most ``most`` rows, each the mean of equally many neighbours; the last may have fewer."""
-    width = -(-len(frames) // most)
+def _average_rows(frames: Floats, max_rows: int) -> Floats:
+    """Return at most ``max_rows`` rows, each the mean of equally many neighbours."""
+    width = -(-len(frames) // max_rows)
     if width <= 1:
         return frames
     starts = np.arange(0, len(frames), width)
@@ -179,11 +176,12 @@ def _shorten(frames: Floats, most: int) -> Floats:
 
 
 def _encode(scaled: Floats) -> tuple[bytes, str]:
-    """The sound as a file that every browser plays, and its media type; longer ones as MP3."""
+    """Return the sound as a file that every browser plays, and its media type."""
     file = io.BytesIO()
     if len(scaled) <= LOSSLESS_S * RATE_HZ:
         soundfile.write(file, scaled, RATE_HZ, format="FLAC", subtype="PCM_16")
         return file.getvalue(), "audio/flac"
+    is_short = len(scaled) <= MAX_64_KBIT_S * RATE_HZ
     soundfile.write(
         file,
         scaled,
@@ -191,6 +189,6 @@ def _encode(scaled: Floats) -> tuple[bytes, str]:
         format="MP3",
         subtype="MPEG_LAYER_III",
         bitrate_mode="CONSTANT",
-        compression_level=_FINE if len(scaled) <= FINE_S * RATE_HZ else _SMALL,
+        compression_level=_COMPRESSION_64_KBIT if is_short else _COMPRESSION_24_KBIT,
     )
     return file.getvalue(), "audio/mpeg"

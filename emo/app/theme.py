@@ -1,4 +1,4 @@
-"""The colour of each emotion, and the dashes of its curves: fixed, on every page and figure."""
+"""Colours, signs and line styles of the emotions on all pages and figures."""
 
 from urllib.parse import quote
 
@@ -15,12 +15,12 @@ EMOTION_COLOURS: dict[str, tuple[str, str]] = {
 }
 """Colour of each emotion on the light and on the dark page.
 
-Found by a search over the hues that people expect: at least 3:1 against the page, and at least
-0.1 apart in OKLab as seen with normal sight, protanopia, deuteranopia and tritanopia.
+They have a contrast of at least 3:1 with the page (WCAG 2.2, 1.4.11), and a distance of at least
+0.1 in OKLab with normal sight, protanopia, deuteranopia and tritanopia.
 """
 
 CALM_COLOURS = EMOTION_COLOURS["neutral"]
-"""Of calm, which is measured and never answered: its curve is told apart by its dashes."""
+"""Colours of calm, a trained label that is no answer; its curve has another line style."""
 
 DASHES = dict(
     zip(
@@ -29,7 +29,7 @@ DASHES = dict(
         strict=True,
     )
 )
-"""Of the ROC of each emotion: colour alone does not tell them apart."""
+"""Line style of the ROC curve of each emotion, so that colour is not the only difference."""
 
 
 SIGNS = {
@@ -48,16 +48,16 @@ SIGNS = {
         "M8 0a8 8 0 1 1 0 16A8 8 0 0 1 8 0zm0 4.4a3.6 3.6 0 1 0 0 7.2 3.6 3.6 0 0 0 0-7.2z"
     ),
 }
-"""Outline of each emotion's sign as the path of an SVG, filled where it is wound an odd number."""
+"""Outline of the sign of each emotion as an SVG path, filled by the even-odd rule."""
 
 
 def sign_html(label: str) -> str:
-    """The sign of an emotion as HTML, silent to a screen reader: its name must stand beside it."""
+    """Return the sign of an emotion as HTML, which screen readers skip: draw its name beside it."""
     return f'<span class="emo-sign emo-sign-{label} emo-{label}" aria-hidden="true"></span>'
 
 
 def styles() -> str:
-    """CSS that gives each emotion its colour and its sign, on the light and on the dark page."""
+    """Return the CSS of the colours and signs of all emotions."""
     return "".join(_style(label) for label in LABELS)
 
 
@@ -71,7 +71,7 @@ def _style(label: str) -> str:
 
 
 def mask_css(label: str) -> str:
-    """The shape of an emotion's sign as CSS."""
+    """Return the shape of an emotion's sign as a CSS image."""
     return f'url("data:image/svg+xml,{quote(_picture(label))}")'
 
 

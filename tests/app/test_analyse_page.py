@@ -41,7 +41,7 @@ def selected(at: AppTest) -> str:
 def test_a_link_shows_what_it_says() -> None:
     at = open_at(sample="sad", part="0.25000-0.75000")
     assert at.text[0].value.startswith(
-        f"sad.wav · 0.8{formatting.NBSP}s · {analyse_text.region(0.2, 0.6)}"
+        f"sad.wav · 0.8{formatting.NBSP}s · {analyse_text.selected_part(0.2, 0.6)}"
     )
     assert selected(at) == "[0.25, 0.75]"
     assert address(at) == {"sample": "sad", "part": "0.25000-0.75000"}

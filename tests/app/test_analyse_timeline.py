@@ -48,7 +48,7 @@ def app(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AppTest:
 
 
 def test_a_short_clip_has_no_timeline(app: AppTest) -> None:
-    upload(app, "clip.wav", tone(timeline.FROM_S))
+    upload(app, "clip.wav", tone(timeline.MIN_DURATION_S))
     assert "emo-timeline" not in html(app)
 
 
@@ -80,4 +80,4 @@ def test_the_timeline_is_kept_while_the_page_is_drawn_again(
 def test_a_long_clip_without_speech_says_so(app: AppTest, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(timeline, "iter_timeline", silent)
     upload(app, "clip.wav", tone(8.0))
-    assert "Timeline: no speech was found so far." in html(app)
+    assert "Timeline: no speech so far." in html(app)

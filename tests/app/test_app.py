@@ -109,7 +109,7 @@ def test_samples_that_no_model_is_sure_of_are_named(models_dir: Path, tmp_path: 
 
 
 def test_the_long_sample_is_one_click_too(app: AppTest, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(timeline, "FROM_S", 60.0)  # no models are here to follow it
+    monkeypatch.setattr(timeline, "MIN_DURATION_S", 60.0)  # no models are here to follow it
     check(app.button(key="sample-all").click().run())
     assert app.text[0].value.startswith("minute.wav")
     assert analyse_text.quoted("It is *eleven* o'clock. " * 20) in app.text[0].value
@@ -325,7 +325,7 @@ def test_loud_and_silent_clips_never_share_an_answer(
         return pages.made_up(clip, models)
 
     monkeypatch.setattr(predictor, "predict", listening)
-    monkeypatch.setattr(timeline, "FROM_S", 60.0)
+    monkeypatch.setattr(timeline, "MIN_DURATION_S", 60.0)
     long = tone(40.0)
     late = bytearray(long)
     late[-2:] = b"\x00\x10"  # one sample differs

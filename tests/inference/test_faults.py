@@ -130,7 +130,7 @@ def test_the_page_says_which_is_missing_and_shows_the_others(page: Path, key: st
     at = analyse(pages.run())
     assert not at.error
     shown = " ".join(w.value for w in at.warning).replace("\\", "")
-    assert analyse_text.missing((key,)) in shown
+    assert analyse_text.missing_models((key,)) in shown
     assert str(page) not in shown
     html = pages.html(at)
     assert html.count("emo-verdict-3") == 2
@@ -158,7 +158,7 @@ def test_with_two_of_them_gone_the_third_still_answers(page: Path) -> None:
     at = analyse(pages.run())
     html = pages.html(at)
     assert html.count("emo-verdict-3") == 1
-    assert analyse_text.missing(("cnn", "mlp")) in at.warning[0].value.replace("\\", "")
+    assert analyse_text.missing_models(("cnn", "mlp")) in at.warning[0].value.replace("\\", "")
 
 
 def test_the_other_pages_go_on_too(page: Path) -> None:
@@ -341,6 +341,6 @@ def test_page_names_the_fault_and_shows_the_others(
 ) -> None:
     at = analyse(pages.run())
     shown = " ".join(w.value for w in at.warning).replace("\\", "")
-    assert analyse_text.faulty(("mlp",)) in shown
+    assert analyse_text.failed_models(("mlp",)) in shown
     assert "nan" not in pages.html(at).lower()
     assert "not numbers" in caplog.text

@@ -1,4 +1,4 @@
-"""The answers on the page *Analyse*: the vote, the models, and how far to trust each."""
+"""The answers on the page *Analyse*: the vote, each model, and their measured accuracy."""
 
 import math
 from typing import Any
@@ -8,8 +8,7 @@ import streamlit as st
 from emo import formatting, labels
 from emo.app import accuracy_text, common, html
 from emo.app import text as app_text
-from emo.app.analyse import recording, text, what_if
-from emo.app.analyse import vote_text as vote_words
+from emo.app.analyse import recording, text, vote_text, what_if
 from emo.app.analyse.analysis import Analysis
 from emo.app.current_clip import SAMPLE, ClipSource
 from emo.app.teach import session
@@ -18,10 +17,10 @@ from emo.inference import adaptation, predictor
 
 
 def show_vote(source: ClipSource, analysis: Analysis) -> None:
-    """What to be wary of, and what the vote says."""
-    with st.container(key="notes"):  # always there: a player that moved down would begin anew
+    """Draw the warnings and the answer of the vote."""
+    with st.container(key="notes"):  # always drawn: a player that changes its place restarts
         _show_notes(analysis)
-    with _marked(analysis, "verdict"):
+    with _answer_container(analysis, "verdict"):
         _show_vote_card(source, analysis, common.available_metrics())
         for warning in analysis.prediction.warnings:
             if warning != analysis.notice:
@@ -31,30 +30,30 @@ def show_vote(source: ClipSource, analysis: Analysis) -> None:
 
 
 def _show_notes(analysis: Analysis) -> None:
-    """Show what to know before the answers: models that are missing, no speech, an alteration."""
+    """Draw the warnings that concern all answers: missing models, no speech, an alteration."""
     faults = analysis.prediction.faults
-    gone = tuple(key for key in common.missing_models(analysis.prediction) if key not in faults)
-    if gone:
-        st.warning(common.escape_markdown(text.missing(gone)))
+    missing = tuple(key for key in common.missing_models(analysis.prediction) if key not in faults)
+    if missing:
+        st.warning(common.escape_markdown(text.missing_models(missing)))
     if faults:
-        st.warning(common.escape_markdown(text.faulty(tuple(faults))))
-    for concern in analysis.prediction.speech_warnings:
-        st.warning(common.escape_markdown(concern.sentence))
+        st.warning(common.escape_markdown(text.failed_models(tuple(faults))))
+    for warning in analysis.prediction.speech_warnings:
+        st.warning(common.escape_markdown(warning.sentence))
     if analysis.notice in analysis.prediction.warnings:
         what_if.show_notice(analysis.notice)
 
 
 def show_models(analysis: Analysis, is_own: bool) -> None:
-    """The three models side by side, and how far their percentages can be believed."""
+    """Draw the models side by side, and how well their percentages are calibrated."""
     metrics = common.available_metrics()
-    with _marked(analysis, "models"):
+    with _answer_container(analysis, "models"):
         _show_cards(analysis.prediction, metrics, is_own)
     if not analysis.prediction.speech_warnings:
         st.caption(accuracy_text.believability(metrics))
 
 
-def _marked(analysis: Analysis, name: str) -> Any:
-    """A container; where the clip is out of place, one in which the answers are greyed."""
+def _answer_container(analysis: Analysis, name: str) -> Any:
+    """Return a container, which greys the answers if the clip may not be speech."""
     return st.container(key=f"doubtful-{name}" if analysis.prediction.speech_warnings else name)
 
 
@@ -75,13 +74,13 @@ def _show_vote_card(source: ClipSource, analysis: Analysis, metrics: common.Metr
 
 def _overline(analysis: Analysis) -> str:
     if analysis.prediction.speech_warnings:
-        return vote_words.OUT_OF_PLACE_OVERLINE
+        return vote_text.OUT_OF_PLACE_OVERLINE
     weights = common.models().calibration.weights
-    return vote_words.overline(weights, analysis.part_s is not None)
+    return vote_text.overline(weights, analysis.part_s is not None)
 
 
 def _working(prediction: predictor.Prediction) -> str:
-    """How the vote comes about: each model's weight, and what it adds, on demand."""
+    """Return the weight of each model and its factor in the vote, as HTML; shown on demand."""
     calibration = common.models().calibration
     vote = prediction.answers[labels.VOTE]
     factors = predictor.vote_factors(prediction.answers, calibration)
@@ -89,21 +88,21 @@ def _working(prediction: predictor.Prediction) -> str:
         return ""
     ratio = math.prod(factors.values())
     table = html.rates(
-        vote_words.CAPTION,
-        vote_words.heads(vote.label, vote.runner_up),
-        vote_words.rows(calibration.weights, factors, ratio),
+        vote_text.CAPTION,
+        vote_text.heads(vote.label, vote.runner_up),
+        vote_text.rows(calibration.weights, factors, ratio),
     )
-    told = vote_words.sentences(vote.label, vote.runner_up)
-    return html.working(vote_words.SUMMARY, told, table)
+    sentences = vote_text.sentences(vote.label, vote.runner_up)
+    return html.working(vote_text.SUMMARY, sentences, table)
 
 
 def _described(source: ClipSource, analysis: Analysis) -> str:
-    """Name and length of the clip; of a sample, that it is synthetic and what it says."""
+    """Return name and length of the clip, and what else describes it."""
     parts = [source.name, formatting.seconds(analysis.clip.duration_s)]
     if analysis.channel != MIX:
         parts.append(text.channel_alone(analysis.channel))
     if analysis.part_s is not None:
-        parts.append(text.region(*analysis.part_s))
+        parts.append(text.selected_part(*analysis.part_s))
     if source.origin == SAMPLE:
         parts.append(text.SYNTHETIC)
         if source.transcript:
@@ -131,22 +130,19 @@ def _show_cards(prediction: predictor.Prediction, metrics: common.Metrics, is_ow
 def _trust(
     key: str, prediction: predictor.Prediction, metrics: common.Metrics, is_own: bool
 ) -> html.Trust:
-    """How far to trust an answer: what was measured, or that nothing was measured on such a clip.
-
-    The answers stand without figures if there are none.
-    """
+    """Return the measured accuracy of an answer, and the notes on it."""
     answer = prediction.answers[key]
     if prediction.speech_warnings:
         return html.Trust([app_text.NOT_TO_BE_RELIED_ON])
-    told = []
+    notes = []
     if answer.unsure and (len(answer.named) > 1 or not app_text.still_needed(answer)):
-        told.append(app_text.why_unsure(answer))
-    if answer.calm >= text.CALM_TOLD:
-        told.append(text.calm_left_out(answer.calm))
-    # Of the vote of fewer than three nothing was measured.
+        notes.append(app_text.why_unsure(answer))
+    if answer.calm >= text.MIN_CALM:
+        notes.append(text.calm_left_out(answer.calm))
+    # The accuracy of a vote was only measured with all models.
     is_measured = key != labels.VOTE or not common.missing_models(prediction)
     blocks = metrics.get(key, {}) if is_measured else {}
     rows = accuracy_text.for_answer(blocks, answer.label, answer.unsure, is_own)
     if not rows:
-        told.append(text.UNMEASURED)
-    return html.Trust(told, accuracy_text.heads(answer.label, answer.unsure), rows)
+        notes.append(text.UNMEASURED)
+    return html.Trust(notes, accuracy_text.heads(answer.label, answer.unsure), rows)

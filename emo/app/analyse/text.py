@@ -1,4 +1,4 @@
-"""The words on what a recording is like, and on what if it were different.  No Streamlit here."""
+"""Texts of the page *Analyse*."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -13,28 +13,28 @@ from emo.labels import LABELS
 
 ANALYSE_TITLE = "The emotion in a voice"
 ANALYSE_LEAD = (
-    "Give it a clip of speech. Three classifiers, built differently and trained on acted "
-    "recordings, each say which of seven acted emotions it sounds most like."
+    "Upload or record a clip of speech. Three different classifiers, trained on acted recordings, "
+    "each say which of seven acted emotions it resembles most."
 )
 UPLOAD_LABEL = "Upload a clip"
 RECORD_LABEL = "Record a clip"
 SAMPLES_LABEL = "Or pick a sample"
 SAMPLES_NOTE = (
-    "Synthetic speech, chosen with these models from many tries, so no test of them. No person "
+    "Synthetic speech, selected with these models from many tries, so no test of them. No person "
     "speaks."
 )
 MAX_QUOTED = 90
-CALM_TOLD = 0.1
-"""Share of calm from which on it is said that it was left out."""
+MIN_CALM = 0.1
+"""Smallest share of calm that an answer mentions."""
 SAMPLE_OF_ALL = "all seven in a minute"
-NO_SAMPLES = "No samples are here. Run `make samples` to make them."
+NO_SAMPLES = "There are no samples on this server. Run `make samples` to create them."
 RECORDING = "Recording"
 JSON_LABEL = "Answers as JSON"
 CSV_LABEL = "Answers as CSV"
 BACK_TO_CELL = "Back to the cell"
 REMOVE_LABEL = "Remove this clip"
 REMOVE_HELP = "Removes the clip and its answers from this session."
-UNMEASURED = "How often it is right has not been measured yet."
+UNMEASURED = "How often it is right has not been measured."
 SYNTHETIC = "synthetic speech"
 VOTE_BARS = "Vote: share of each emotion"
 SPECTROGRAM_NOTE = (
@@ -46,10 +46,10 @@ SPECTROGRAM_NOTE = (
 WHY_LABEL = "Why?"
 WHY_HELP = "What made each model answer as it did; the CNN's regions are laid over the spectrogram."
 WHY_NOTE = (
-    "These sentences say what moved a model, not what a feeling is made of. Framed on the "
-    "spectrogram: the parts whose hiding lowers the CNN's answer most; the bluer, the more."
+    "These sentences say what moved a model, not what makes a feeling. Framed on the spectrogram: "
+    "the parts that change the CNN's answer most when they are hidden; the bluer, the more."
 )
-LOOKING_FOR_REASONS = "Asking the models why …"
+LOOKING_FOR_REASONS = "Computing the reasons …"
 TIMELINE_TITLE = "Over time"
 TIMELINE_NOTE = (
     "The models answer for windows of three seconds, at most a second apart. Above, the shares of "
@@ -62,15 +62,15 @@ TIMELINE_FILES = {
     "srt": "Subtitles (SRT)",
     "vtt": "Subtitles (WebVTT)",
 }
-SPOKEN_STRETCHES = 12
-WHY_NEEDS_ALL = "The reasons can be given only when all three models are there."
+MAX_SPOKEN = 12
+WHY_NEEDS_ALL = "The reasons need all models, and one of them is missing."
 READABLE_TREE = "In plain questions"
 
 QUALITY_NOTE = (
-    "Level and peak are relative to full scale. Noise is steady sound, below the loudest voice; "
-    "it can only be measured where there are pauses. The models hear nothing above 8,000 Hz."
+    "Level and peak are relative to full scale. Noise is steady sound, relative to the loudest "
+    "voice; it can only be measured in pauses. The models use nothing above 8,000 Hz."
 )
-MAY_BE_WHY = "This may be why some models are unsure."
+MAY_BE_WHY = "This may be the reason why some models are unsure."
 
 CHANNEL_LABEL = "Channel"
 CHANNEL_HELP = (
@@ -81,7 +81,7 @@ _CHANNEL_NAMES = {"mix": "Mix of all", "left": "Left", "right": "Right"}
 
 WHAT_IF_TITLE = "What if …"
 WHAT_IF_NOTE = (
-    "Change the recording and hear what the models make of it; play it while you do. All on this "
+    "Change the recording and see how the answers change; you can play it too. Everything on this "
     "page is then about the clip as changed."
 )
 NOISE_LABEL = "Noise"
@@ -103,22 +103,22 @@ NOT_MEASURED = "not measurable"
 
 
 def noise_option(noise_below_db: int | None) -> str:
-    """A choice of noise, such as "20 dB below"."""
+    """Return the name of a noise level, such as "20 dB below"."""
     return "none" if noise_below_db is None else f"{noise_below_db}{NBSP}dB below"
 
 
 def channel_option(channel: str) -> str:
-    """A choice of a channel, such as "Left" or "Channel 3"."""
+    """Return the name of a channel in a choice, such as "Left" or "Channel 3"."""
     return _CHANNEL_NAMES.get(channel, f"Channel{NBSP}{channel}")
 
 
 def channel_alone(channel: str) -> str:
-    """What is said of a clip of which one channel is answered."""
+    """Return the note that only one channel was analysed."""
     return f"{channel} channel only" if channel in _CHANNEL_NAMES else f"channel {channel} only"
 
 
 def figures(quality: Quality) -> dict[str, str]:
-    """What was measured of a recording, each as text under its name."""
+    """Return the measured quality of a recording, each figure as text under its name."""
     noise_db = quality.noise_below_db
     channels = "" if quality.source_channels == 1 else f", {quality.source_channels} channels"
     return {
@@ -138,7 +138,7 @@ def _decibel(level_db: float) -> str:
 
 
 def quality_title(is_part: bool, is_altered: bool) -> str:
-    """Of what the figures are: the whole or a part, as recorded or as altered."""
+    """Return the title of the figures: the whole or a part, as recorded or as altered."""
     what = "The selected part" if is_part else "The recording"
     return f"{what}, as altered" if is_altered else what
 
@@ -181,30 +181,30 @@ STEPS = {
     ),
     "select": (
         "Select a part",
-        "Drag over the spectrogram. The models then answer for that part alone: do they change "
-        "their minds?",
+        "Drag over the spectrogram. The models then answer for that part alone: does the answer "
+        "change?",
     ),
     "why": (
         "Ask why",
-        "Switch on “Why?” below the three models. Each says what moved it; the network shows where "
-        "it looked.",
+        "Switch on “Why?” below the models. You see what moved each of them, and on the "
+        "spectrogram the parts that mattered to the network.",
     ),
     "errors": (
         "See how often they err",
-        "Last: the samples of one emotion are easy on purpose. See how often the models are wrong "
-        "on voices that they had never heard.",
+        "Last: the samples are easy on purpose. See how often the models are wrong on speakers "
+        "who are not in their training data.",
     ),
 }
-"""Name and sentence of each step, by key, in order."""
+"""Name and sentence of each step of the guide, by its key."""
 
 
 def progress(number: int, total: int) -> str:
-    """How far the guide is, for those who do not see it."""
+    """Return the number of the current step, for screen readers."""
     return f"Step {number} of {total}"
 
 
 def trained_on(corpus: str, emotion: str) -> str:
-    """That the models were trained on a clip, and what was acted in it."""
+    """Return the notice that the models were trained on a clip, and its acted emotion."""
     return (
         f"All three models were trained on this clip of {corpus}, acted {emotion}. So what they "
         "answer here is no test of them. The matrix has the answers of models that were not "
@@ -213,74 +213,75 @@ def trained_on(corpus: str, emotion: str) -> str:
 
 
 def sample_name(emotion: str) -> str:
-    """What a sample is called on its button: its emotion, or that it has them all."""
+    """Return the label of the button of a sample."""
     return emotion if emotion in LABELS else SAMPLE_OF_ALL
 
 
 def samples_note(unsure: Sequence[str]) -> str:
-    """What the samples are, and of which emotions no model is sure.
+    """Return the note about the samples.
 
     Parameters
     ----------
     unsure
-        Emotions of the samples that all three models are unsure of.
+        Emotions of the samples of which no model is sure.
     """
     if not unsure:
         return SAMPLES_NOTE
-    return f"{SAMPLES_NOTE} All three models are unsure of {listed(unsure)}."
+    return f"{SAMPLES_NOTE} All models are unsure of {listed(unsure)}."
 
 
 def quoted(text: str) -> str:
-    """What a sample says, in quotation marks; of much, how it begins."""
+    """Return a transcript in quotation marks, a long one shortened."""
     if len(text) <= MAX_QUOTED:
         return f"“{text}”"
     return f"“{text[:MAX_QUOTED].rsplit(' ', 1)[0]} …”"
 
 
 def calm_left_out(share: float) -> str:
-    """That a good share of what a model said is calm, which is no answer."""
+    """Return the note on the share of calm, a trained label that is no answer."""
     return f"It gave {percent(share)} to calm, which is none of the seven and is left out."
 
 
 def share_over_questions(label: str) -> str:
-    """What the columns over the tree's path are."""
+    """Return the caption of the columns over the path of a tree."""
     return f"The share of {label} before the first question, and after each."
 
 
 def share_by_question(label: str, shares: Sequence[float]) -> str:
-    """The columns over the tree's path for those who do not see them."""
+    """Return the columns over the path of a tree as text for screen readers."""
     return f"Share of {label} from question to question: {', '.join(map(percent, shares))}"
 
 
 def all_questions(n: int) -> str:
-    """Above the questions of the tree, which are shown on demand."""
+    """Return the title of the list of all questions of a tree."""
     return f"All {n} questions, one by one"
 
 
-def region(start_s: float, stop_s: float) -> str:
-    """The selected part of a clip in words."""
+def selected_part(start_s: float, stop_s: float) -> str:
+    """Return the selected part of a clip in words."""
     return f"selected: {start_s:.2f} to {stop_s:.2f}{NBSP}s"
 
 
-def windows_heard(done: int, total: int) -> str:
-    """How far a timeline is, for its progress bar."""
+def windows_done(done: int, total: int) -> str:
+    """Return the progress of a timeline."""
     return f"{done} of {total} windows answered"
 
 
-def timeline_in_words(stretches: Sequence[Any]) -> str:
-    """The vote over time for those who do not see it, the first stretches one by one."""
-    if not stretches:
-        return "Timeline: no speech was found so far."
-    told = [
-        f"{one.start_s:.0f} to {one.stop_s:.0f} s {one.label}{', unsure' if one.is_unsure else ''}"
-        for one in stretches[:SPOKEN_STRETCHES]
+def timeline_in_words(segments: Sequence[Any]) -> str:
+    """Return the vote over time for screen readers; segments after the first few are counted."""
+    if not segments:
+        return "Timeline: no speech so far."
+    parts = [
+        f"{segment.start_s:.0f} to {segment.stop_s:.0f} s {segment.label}"
+        f"{', unsure' if segment.is_unsure else ''}"
+        for segment in segments[:MAX_SPOKEN]
     ]
-    more = len(stretches) - len(told)
-    return f"The vote over time: {'; '.join(told)}{f'; and {more} more' if more else ''}."
+    n_more = len(segments) - len(parts)
+    return f"The vote over time: {'; '.join(parts)}{f'; and {n_more} more' if n_more else ''}."
 
 
-def faulty(keys: Sequence[str]) -> str:
-    """That models gave no numbers for a clip, and that the vote is without them."""
+def failed_models(keys: Sequence[str]) -> str:
+    """Return the warning that models failed on a clip, and that the vote excludes them."""
     names = listed([MODELS_IN_TEXT[key] for key in keys])
     return (
         f"{names[0].upper()}{names[1:]} gave no answer to this clip: a fault of the model, not of "
@@ -288,8 +289,8 @@ def faulty(keys: Sequence[str]) -> str:
     )
 
 
-def missing(keys: Sequence[str]) -> str:
-    """That models could not be loaded, and whose the vote is without them."""
+def missing_models(keys: Sequence[str]) -> str:
+    """Return the warning that models could not be loaded, and whose the vote is now."""
     names = listed([MODELS_IN_TEXT[key] for key in keys])
     left = [MODELS_IN_TEXT[key] for key in MODELS_IN_TEXT if key in CLASSIFIERS and key not in keys]
     if len(keys) == 1:

@@ -1,4 +1,4 @@
-"""The timeline of a longer clip: the vote over time, a lane for each model, and its files."""
+"""The timeline of a longer clip: the vote over time, a lane for each model, and files."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -7,8 +7,9 @@ from typing import Any
 
 import streamlit as st
 
-from emo.app import clip_cache, common, html, text
-from emo.app.analyse import text as analyse_text
+from emo.app import clip_cache, common, html
+from emo.app import text as app_text
+from emo.app.analyse import text
 from emo.audio import clip as audio_clip
 from emo.inference import export
 from emo.inference.predictor import MODEL_KEYS
@@ -16,11 +17,11 @@ from emo.inference.timeline import Timeline, iter_timeline
 from emo.labels import VOTE
 from emo.server import memory
 
-FROM_S = 5.0
-"""A shorter clip has no timeline: one answer is for all of it."""
+MIN_DURATION_S = 5.0
+"""Shortest clip with a timeline."""
 
 _RUN_BYTES = 500_000
-"""What a timeline of ten minutes takes once it is complete."""
+"""Memory of a complete timeline of ten minutes."""
 
 _RUNS = "timelines"
 _FILES: tuple[tuple[str, str, Callable[..., None]], ...] = (
@@ -33,50 +34,52 @@ _FILES: tuple[tuple[str, str, Callable[..., None]], ...] = (
 
 @dataclass
 class _Run:
-    """A timeline as far as it is known, and what goes on with it when the page is drawn again."""
+    """A timeline and the iterator that continues it when the page is drawn again."""
 
     rest: Iterator[Timeline]
     latest: Timeline
 
 
-def show_timeline(sha256: str, name: str, clip: audio_clip.Clip) -> None:
-    """Nothing; shows the answers over time, those that are there at once, the rest as they come.
+def show_timeline(key: str, name: str, clip: audio_clip.Clip) -> None:
+    """Draw the answers over time as they are computed.
 
     Parameters
     ----------
-    sha256, name
-        Digest and name of the clip's file: the key under which its timeline is kept.
+    key
+        Key of the clip, under which its timeline is cached.
+    name
+        Name of the clip in the files.
     """
-    if clip.duration_s <= FROM_S:
+    if clip.duration_s <= MIN_DURATION_S:
         return
-    st.header(analyse_text.TIMELINE_TITLE, anchor=False)
-    with st.container(border=True, key="timeline"):  # as wide as the player's, so times line up
+    st.header(text.TIMELINE_TITLE, anchor=False)
+    with st.container(border=True, key="timeline"):  # as wide as the player, so that times align
         place, below = st.empty(), st.empty()
-    run = _run_of(sha256, clip)
+    run = _run_of(key, clip)
     _draw(place, run.latest)
     n_before = run.latest.done
     for timeline in common.run_in_slots("timeline", run.rest):
         run.latest = timeline
         _draw(place, timeline)
         done, total = timeline.done, timeline.total
-        below.progress(done / max(total, 1), text=analyse_text.windows_heard(done, total))
+        below.progress(done / max(total, 1), text=text.windows_done(done, total))
     below.empty()
-    if run.latest.done > n_before:  # it holds the clip no longer
-        clip_cache.put(_RUNS, sha256, run, _RUN_BYTES)
+    if run.latest.done > n_before:  # without the clip, which it no longer needs
+        clip_cache.put(_RUNS, key, run, _RUN_BYTES)
     for remark in export.remarks(run.latest):
         st.warning(common.escape_markdown(remark))
-    st.caption(analyse_text.TIMELINE_NOTE)
+    st.caption(text.TIMELINE_NOTE)
     _show_files(name, run.latest)
 
 
-def _run_of(sha256: str, clip: audio_clip.Clip) -> _Run:
-    """The run that was begun for this clip in this session, or a new one."""
-    run: _Run | None = clip_cache.get(_RUNS, sha256)
+def _run_of(key: str, clip: audio_clip.Clip) -> _Run:
+    """Return the run that was started for this clip in this session, or a new one."""
+    run: _Run | None = clip_cache.get(_RUNS, key)
     if run is None:
         rest = iter_timeline(clip, common.models())
         with common.task_slot("timeline", memory.draw_bytes(clip.duration_s)):
             run = _Run(rest, next(rest))
-        clip_cache.put(_RUNS, sha256, run, clip.samples.nbytes + _RUN_BYTES)
+        clip_cache.put(_RUNS, key, run, clip.samples.nbytes + _RUN_BYTES)
     return run
 
 
@@ -96,14 +99,14 @@ def _draw(place: Any, timeline: Timeline) -> None:
         for key in (VOTE, *MODEL_KEYS)
         if key in timeline.probabilities
     }
-    named = {text.SHORT_NAMES[key]: lane for key, lane in lanes.items()}
+    named_lanes = {app_text.SHORT_NAMES[key]: lane for key, lane in lanes.items()}
     place.html(
         html.timeline(
             timeline.duration_s,
             timeline.segments_s.tolist(),
             timeline.probabilities[VOTE].tolist(),
-            named,
-            analyse_text.timeline_in_words(lanes[VOTE]),
+            named_lanes,
+            text.timeline_in_words(lanes[VOTE]),
         )
     )
 
@@ -112,7 +115,7 @@ def _show_files(name: str, timeline: Timeline) -> None:
     with st.container(horizontal=True, key="timeline-files"):
         for kind, mime, write in _FILES:
             st.download_button(
-                analyse_text.TIMELINE_FILES[kind],
+                text.TIMELINE_FILES[kind],
                 partial(export.written, write, name, timeline),
                 f"emo-timeline.{kind}",
                 mime,

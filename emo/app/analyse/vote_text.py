@@ -1,4 +1,4 @@
-"""The words on how the vote comes about.  Nothing here imports Streamlit."""
+"""Texts on how the vote is computed."""
 
 from collections.abc import Mapping
 
@@ -9,18 +9,22 @@ from emo.formatting import NBSP, percent
 
 OUT_OF_PLACE_OVERLINE = "The vote, not to be relied on"
 SUMMARY = "How the vote comes about"
-TIMES = "Times likelier"
 CAPTION = "What each model adds to the vote"
 TOGETHER = "Vote"
-MANY = 1000
+MAX_FACTOR = 1000
+"""Largest factor that is written out."""
 
 
 def overline(weights: Mapping[str, float], is_part: bool) -> str:
-    """Return what stands over the vote: whose it is, with the weights, the greatest first."""
-    what = "The vote on the selected part" if is_part else "The vote"
+    """Return the line above the vote, with the weight of each model."""
+    title = "The vote on the selected part" if is_part else "The vote"
     ordered = sorted(weights, key=lambda key: -weights[key])
     parts = [f"{_short_name(key)}{NBSP}{weights[key]:.2f}" for key in ordered]
-    return f"{what}, by weight: {', '.join(parts)}" if parts else what
+    return f"{title}, by weight: {', '.join(parts)}" if parts else title
+
+
+def _capitalised(text: str) -> str:
+    return f"{text[0].upper()}{text[1:]}"
 
 
 def _short_name(key: str) -> str:
@@ -29,34 +33,39 @@ def _short_name(key: str) -> str:
 
 
 def heads(first: str, second: str) -> tuple[str, str]:
-    """Return the heads of the table of the working."""
+    """Return the column titles of the table of factors."""
     return "Weight", f"{first} over {second}"
 
 
 def rows(
     weights: Mapping[str, float], factors: Mapping[str, float], ratio: float
 ) -> list[tuple[str, list[str]]]:
-    """Return a row for each model, with its weight and its factor, and one for their product."""
-    listed = [
+    """Return a row for each model with its weight and factor, and one for their product."""
+    model_rows = [
         (MODELS_IN_TEXT.get(key, key).removeprefix("the "), [f"{weights[key]:.2f}", times(factor)])
         for key, factor in factors.items()
     ]
-    return [*listed, (TOGETHER, ["", times(ratio)])]
+    return [*model_rows, (TOGETHER, ["", times(ratio)])]
 
 
 def times(factor: float) -> str:
     """Return a factor as text, such as "× 3.2"."""
-    if factor >= MANY:
-        return f">{NBSP}{MANY:,}{NBSP}×"
+    if factor >= MAX_FACTOR:
+        return f">{NBSP}{MAX_FACTOR:,}{NBSP}×"
     return f"{factor:.2f}{NBSP}×" if factor < 10 else f"{factor:.0f}{NBSP}×"
 
 
 def sentences(first: str, second: str) -> list[str]:
-    """Return what the working means."""
+    """Return the explanation of the table of factors."""
     return [
         f"Each model makes {first} so many times likelier than {second}: the ratio of its "
-        "percentages, to the power of its weight. The vote multiplies them. So models that agree "
-        "raise the vote above each of them, and one with a small weight hardly counts.",
-        f"The MLP taught the decision tree {percent(TREE_TEACHER)} of what it learned, so where "
-        "these two agree, that is not two opinions.",
+        "percentages, to the power of its weight. The vote is their product. Models that agree "
+        "therefore raise the vote above each of them, and a small weight counts for little.",
+        *(
+            f"{_capitalised(MODELS_IN_TEXT[row.teacher])} provided {percent(TREE_TEACHER)} of the "
+            f"training targets of {MODELS_IN_TEXT[key]}, so their agreement counts less than that "
+            "of two independent models."
+            for key, row in CLASSIFIERS.items()
+            if row.teacher
+        ),
     ]
