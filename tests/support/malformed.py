@@ -76,7 +76,7 @@ def _strangers() -> list[Malformed]:
             b"#EXTM3U\n#EXT-X-TARGETDURATION:9\n#EXTINF:9,\nhttp://[::1]/a.ts\n",
             "playlist",
         ),
-        ("random.wav", random, "nothing that is known"),
+        ("random.wav", random, "no known format of sound"),
         ("zeros.wav", bytes(50_000), "zero bytes"),
         ("random.mp3", b"\xff\xfb\x90\x64" + random, "MP3"),
         ("random.flac", b"fLaC" + random, "FLAC"),
