@@ -1,4 +1,4 @@
-"""Markdown tables of measured figures, for every generated document."""
+"""Markdown tables of measured figures for the generated documents."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -17,13 +17,13 @@ from emo.labels import LABELS, VOTE
 from emo.training.degradation import CONDITIONS
 
 TITLES = {key: row.title for key, row in CLASSIFIERS.items()} | {VOTE: "Vote"}
-"""The classifiers and the vote in the order of every table, with their names for people."""
+"""Titles of the classifiers and the vote, in the order of every table."""
 
 CORPUS_NAMES = {corpus.key: corpus.title for corpus in CORPORA} | {"ravdess": "RAVDESS"}
-"""Names of the corpora of EmoBox, which knows the speech of RAVDESS alone."""
+"""Names of the corpora of EmoBox, which has only the speech of RAVDESS."""
 
 PROTOCOL_TITLES = {row.key: row.title for row in (RANDOM, SPEAKERS, CROSS_CORPUS)}
-"""Protocols that are tables of their own; those of EmoBox and the listeners stand beside them."""
+"""Protocols with a table of their own."""
 
 N_FOLDS = {RANDOM.key: 1, SPEAKERS.key: N_SPEAKERS_FOLDS, CROSS_CORPUS.key: 4}
 
@@ -35,13 +35,13 @@ RATES = ("accuracy", "uar", "macro_f1")
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[str]], n_text: int = 1) -> str:
-    """Markdown table; the first ``n_text`` columns are text, the others numbers."""
+    """Return a Markdown table whose first ``n_text`` columns are text, the others numbers."""
     aligned = ["---"] * n_text + ["--:"] * (len(header) - n_text)
     return "\n".join(f"| {' | '.join(row)} |" for row in (header, aligned, *rows))
 
 
 def percent(value: float | None, interval: Sequence[float] | None = None) -> str:
-    """A share such as ``70.3 %``, with its interval ``70.3 % (69.1–71.5)``; a dash for None."""
+    """Return a share as ``70.3 %``, with its interval ``70.3 % (69.1–71.5)``; a dash for None."""
     if value is None:
         return "–"
     between = f" ({100 * interval[0]:.1f}–{100 * interval[1]:.1f})" if interval else ""
@@ -49,24 +49,24 @@ def percent(value: float | None, interval: Sequence[float] | None = None) -> str
 
 
 def published(uar: float) -> str:
-    """A published share in per cent, with the one or two decimals that the paper gives."""
+    """Return a published share in per cent, with the one or two decimals of its paper."""
     return f"{100 * uar:.1f}" if round(uar, 3) == uar else f"{100 * uar:.2f}"
 
 
 def points(difference: float) -> str:
-    """A difference of shares with its sign, such as ``−3.2``."""
+    """Return a difference of shares in points with its sign, such as ``−3.2``."""
     return signed(100 * difference, 1)
 
 
 def rate(block: Mapping[str, Any] | None, name: str) -> str:
-    """A rate of a block of figures, with its interval where there is one."""
+    """Return a rate of a block of figures, with its interval where there is one."""
     if not block:
         return "–"
     return percent(block.get(name), block.get("intervals", {}).get(name))
 
 
 def numbers(found: Sequence[int]) -> str:
-    """Numbers in words, runs shortened: ``1 to 4, 6``."""
+    """Return numbers in words with runs shortened: ``1 to 4, 6``."""
     runs: list[list[int]] = []
     for number in sorted(found):
         if runs and number == runs[-1][-1] + 1:
@@ -77,7 +77,7 @@ def numbers(found: Sequence[int]) -> str:
 
 
 def size(protocol: str, block: Mapping[str, Any]) -> str:
-    """How much of a protocol was run, such as ``all 6 folds, 12,798 clips tested``."""
+    """Return how much of a protocol was run: ``all 6 folds, 12,798 clips tested``."""
     tested = f"{block['n']:,} clips tested"
     found = [fold["fold"] for fold in block["folds"]]
     of = N_FOLDS[protocol]
@@ -89,7 +89,7 @@ def size(protocol: str, block: Mapping[str, Any]) -> str:
 
 
 def made_by(runs: Sequence[Mapping[str, Any]]) -> list[tuple[str, str, str, str]]:
-    """Folds, command, commit and seed of runs, one row for each way in which folds were made."""
+    """Return folds, command, commit and seed of runs, one row for each combination."""
     ways: dict[tuple[str, str, str], list[int]] = {}
     for run in runs:
         way = (str(run["command"]), str(run["commit"]), str(run["seed"]))
@@ -101,7 +101,7 @@ def made_by(runs: Sequence[Mapping[str, Any]]) -> list[tuple[str, str, str, str]
 
 
 def protocols_of(models: Path, key: str) -> dict[str, dict[str, Any]]:
-    """Every block of figures of a classifier or the vote, by protocol.
+    """Return every block of figures of a classifier or the vote, by protocol.
 
     Raises
     ------
@@ -118,7 +118,7 @@ def protocols_of(models: Path, key: str) -> dict[str, dict[str, Any]]:
 
 
 def expectation(name: str, measured: Mapping[str, Mapping[str, Any]]) -> str:
-    """How often a model is right, for whom, and by guessing; empty if it was not measured.
+    """Return how often a model is right, for whom, and by guessing; empty if not measured.
 
     Parameters
     ----------
@@ -147,8 +147,40 @@ def expectation(name: str, measured: Mapping[str, Mapping[str, Any]]) -> str:
 # --- Tables of all four --------------------------------------------------------------------------
 
 
+def summary_table(models: Path) -> str:
+    """Return the accuracy of every model by how new the speaker is, for the main README.
+
+    Raises
+    ------
+    ModelError
+        A ``metrics.json`` is missing or damaged.
+    """
+    measured = {key: protocols_of(models, key) for key in TITLES}
+    columns = {
+        CROSS_CORPUS.key: "other corpora",
+        SPEAKERS.key: "new speakers, same studios",
+        RANDOM.key: "same speakers",
+    }
+    guess = percent(1 / len(LABELS))
+    rows = [
+        [
+            f"**{title}**" if key == VOTE else title,
+            *(rate(measured[key].get(name), "accuracy") for name in columns),
+            guess,
+        ]
+        for key, title in TITLES.items()
+    ]
+    header = ("Accuracy, tested on", *columns.values(), "guessing")
+    sentence = expectation("the vote", measured[VOTE])
+    note = (
+        "Brackets hold 95 % intervals over speakers. The column for the same speakers flatters: "
+        "they were in training."
+    )
+    return "\n\n".join(part for part in (sentence, table(header, rows), note) if part)
+
+
 def results_table(models: Path) -> str:
-    """Markdown tables of every model under every protocol, and of EmoBox beside published ones.
+    """Return tables of every model under every protocol, and of EmoBox beside published ones.
 
     Raises
     ------
@@ -176,7 +208,7 @@ def results_table(models: Path) -> str:
 
 
 def emobox_table(measured: Mapping[str, Mapping[str, Any]]) -> list[str]:
-    """UAR on EmoBox, ours over those published, as a table and a paragraph; none if not run."""
+    """Return UAR on EmoBox, ours above the published, as table and paragraph; none if not run."""
     blocks = {key: all_.get("emobox", {}).get("per_corpus", {}) for key, all_ in measured.items()}
     corpora = [corpus for corpus in EMOBOX if any(corpus in block for block in blocks.values())]
     if not corpora:
@@ -202,7 +234,7 @@ def emobox_table(measured: Mapping[str, Mapping[str, Any]]) -> list[str]:
 
 
 def corpora_table(models: Path, name: str) -> str:
-    """Accuracy and UAR of every model by corpus under one protocol; empty if not measured."""
+    """Return accuracy and UAR of every model by corpus under a protocol; empty if not run."""
     measured = {key: protocols_of(models, key).get(name) for key in TITLES}
     blocks = {key: block["per_corpus"] for key, block in measured.items() if block}
     if not blocks:
@@ -223,7 +255,7 @@ def corpora_table(models: Path, name: str) -> str:
 
 
 def conditions_table(models: Path) -> str:
-    """Accuracy of every model on clips made worse; empty if not measured."""
+    """Return the accuracy of every model under each condition; empty if not measured."""
     measured = {
         key: protocols_of(models, key).get("speakers", {}).get("robustness") for key in TITLES
     }
@@ -238,7 +270,7 @@ def conditions_table(models: Path) -> str:
 
 
 def condition_titles() -> dict[str, str]:
-    """The conditions of the table of robustness in words, as recorded first."""
+    """Return the conditions of the table of robustness in words, as recorded first."""
     return {"clean": "as recorded"} | {name: one.title for name, one in CONDITIONS.items()}
 
 
@@ -246,7 +278,7 @@ def condition_titles() -> dict[str, str]:
 
 
 def protocol_table(protocols: Mapping[str, dict[str, Any]]) -> str:
-    """A row for each protocol."""
+    """Return a row for each protocol."""
     header = ("Protocol", "clips tested", "accuracy", "UAR", "macro-F1", "calibration error")
     rows = [
         (
@@ -261,7 +293,7 @@ def protocol_table(protocols: Mapping[str, dict[str, Any]]) -> str:
 
 
 def corpus_table(block: Mapping[str, Any]) -> str:
-    """A row for each corpus of one protocol."""
+    """Return a row for each corpus of a protocol."""
     rows = [
         (CORPUS[key].title, f"{part['n']:,}", *(rate(part, one) for one in RATES))
         for key, part in block["per_corpus"].items()
@@ -270,7 +302,7 @@ def corpus_table(block: Mapping[str, Any]) -> str:
 
 
 def class_table(block: Mapping[str, Any]) -> str:
-    """A row for each emotion of one protocol."""
+    """Return a row for each emotion of a protocol."""
     rows = [
         (label, f"{part['n']:,}", *(rate(part, one) for one in ("precision", "recall", "f1")))
         for label, part in block["per_class"].items()
@@ -279,7 +311,7 @@ def class_table(block: Mapping[str, Any]) -> str:
 
 
 def benchmark_table(block: Mapping[str, Any]) -> str:
-    """A row for each corpus of EmoBox: what the benchmark calls UA, WA and F1."""
+    """Return a row for each corpus of EmoBox, with its UA, WA and F1."""
     rows = [
         (
             CORPUS_NAMES[corpus],
@@ -296,7 +328,7 @@ def benchmark_table(block: Mapping[str, Any]) -> str:
 
 
 def robustness_table(block: Mapping[str, Any]) -> str:
-    """A row for each condition, beside what it costs."""
+    """Return a row for each condition, with the change of accuracy."""
     clean = block["clean"]["accuracy"]
     rows = [
         (
@@ -314,7 +346,7 @@ def robustness_table(block: Mapping[str, Any]) -> str:
 
 
 def presence_table(found: Mapping[str, Any]) -> str:
-    """A row for each corpus and each condition: how many clips of speech are taken for others."""
+    """Return a row for each corpus and condition: how many clips of speech are flagged."""
     titles = {corpus.key: corpus.title for corpus in CORPORA} | condition_titles()
     rows = [
         (titles[name], f"{row['n']:,}", f"{row['flagged']:,}", percent(row["flagged"] / row["n"]))
@@ -325,7 +357,7 @@ def presence_table(found: Mapping[str, Any]) -> str:
 
 
 def fairness_tables(block: Mapping[str, Any]) -> list[str]:
-    """A table for each kind of group that has members, with intervals and number of speakers."""
+    """Return a table for each kind of group that has members."""
     made = []
     for kind, title in GROUPS.items():
         rows = [

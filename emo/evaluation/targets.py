@@ -1,10 +1,10 @@
-"""What was aimed at and what was reached, counted anew from the stored predictions.
+"""Compare every target with the figure that the stored predictions give.
 
-It needs neither training nor recordings.
+This needs neither training nor recordings.
 """
 
 import shutil
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -16,9 +16,9 @@ from emo.classifiers.calibration import CALIBRATION
 from emo.classifiers.registry import CLASSIFIERS
 from emo.corpora.protocols import PROTOCOLS
 from emo.evaluation.benchmark import EMOBOX, PUBLISHED
+from emo.evaluation.markdown import render
 from emo.evaluation.metrics import (
     INTERVAL,
-    N_RESAMPLES,
     calibration_gaps,
     draw_speakers,
     protocol_metrics,
@@ -67,15 +67,15 @@ class Target:
     key
         Classifier, or the vote.
     protocol
-        Whose predictions it is counted from.
+        Protocol whose predictions are used.
     limit
-        What was to be reached: at least this, or at most where the measure is a loss.
+        Smallest value that reaches the target, or largest where the measure is a loss.
     aim
-        What was hoped for beyond it.
+        A further goal beyond the limit.
     corpus
         Corpus of EmoBox.
     elsewhere
-        What others have reached, in words; of EmoBox it is looked up.
+        Published figures in words; for EmoBox they are looked up.
     """
 
     measure: str
@@ -115,7 +115,7 @@ TARGETS = (
 
 @dataclass(frozen=True)
 class Measured:
-    """A figure with its 95 % interval, and what there is to say beside it."""
+    """A figure with its 95 % interval and a note."""
 
     value: float
     interval: tuple[float, float]
@@ -126,7 +126,7 @@ class Measured:
 class Given:
     """Calibrated predictions of one model under one protocol, and the same under conditions.
 
-    ``selection`` says which of them are sure, where that was asked.
+    ``selection`` has the answers that are not unsure, where they were selected.
     """
 
     clean: Predictions
@@ -137,29 +137,46 @@ class Given:
 # --- Measures ------------------------------------------------------------------------------------
 
 
-def _interval(resampled: np.ndarray) -> tuple[float, float]:
-    low, high = np.percentile(resampled, INTERVAL)
+def bootstrap(
+    speakers: Sequence[str],
+    columns: Sequence[np.ndarray],
+    statistic: Callable[..., np.ndarray],
+) -> tuple[float, float]:
+    """Return the 95 % interval of a statistic of sums, by resampling speakers with replacement.
+
+    Parameters
+    ----------
+    speakers
+        Speaker of each of n clips.
+    columns
+        Arrays (n,) or (n, k) that are summed over the clips of each resample.
+    statistic
+        Takes the sums of each column, (r,) or (r, k) for r resamples, and returns (r,) values; NaN
+        where a resample has none.
+    """
+    names, drawn = draw_speakers(speakers)
+    place = {name: i for i, name in enumerate(names)}
+    rows = [place[speaker] for speaker in speakers]
+    totals = []
+    for column in columns:
+        sums = np.zeros((len(names), *column.shape[1:]))
+        np.add.at(sums, rows, column.astype(float))
+        totals.append(drawn @ sums)
+    with np.errstate(invalid="ignore"):
+        values = statistic(*totals)
+    low, high = np.nanpercentile(values, INTERVAL)
     return float(low), float(high)
 
 
-def _by_speaker(predictions: Predictions, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Sums of rows over each speaker's clips, and how often each speaker is drawn (2000, s)."""
-    names, drawn = draw_speakers(predictions.speakers)
-    place = {name: i for i, name in enumerate(names)}
-    sums = np.zeros((len(names), rows.shape[1]))
-    np.add.at(sums, [place[speaker] for speaker in predictions.speakers], rows)
-    return sums, drawn
-
-
 def accuracy(given: Given, _: Target) -> Measured:
-    """Share of clips whose likeliest label is the acted one."""
+    """Return the share of clips whose likeliest label is the acted one."""
     block = protocol_metrics(given.clean)
     low, high = block["intervals"]["accuracy"]
     return Measured(block["accuracy"], (low, high))
 
 
 def emobox(given: Given, target: Target) -> Measured | None:
-    """UAR on a corpus of EmoBox, mean over its folds; None if its clips were not tested."""
+    """Return the mean UAR over the folds of a corpus of EmoBox; None if not tested."""
     rows = [i for i, one in enumerate(given.clean.corpora) if one == target.corpus]
     if not rows:
         return None
@@ -176,36 +193,37 @@ def corpora(given: Given, _: Target) -> Measured:
 
 
 def calibration(given: Given, _: Target) -> Measured:
-    """Expected calibration error."""
+    """Return the expected calibration error."""
     asked = given.clean.among(LABELS)
     scores = score(asked.emotions, asked.probabilities)
     targets = np.array([LABELS.index(emotion) for emotion in asked.emotions])
     gaps = calibration_gaps(targets, asked.probabilities)
-    sums, drawn = _by_speaker(asked, np.hstack([gaps, np.ones((len(asked), 1))]))
-    totals = drawn @ sums
-    return Measured(scores.ece, _interval(np.abs(totals[:, :-1]).sum(axis=1) / totals[:, -1]))
+    interval = bootstrap(
+        asked.speakers,
+        (gaps, np.ones(len(asked))),
+        lambda gaps, n: np.abs(gaps).sum(axis=1) / n,
+    )
+    return Measured(scores.ece, interval)
 
 
 def unsure(given: Given, _: Target) -> Measured | None:
-    """Accuracy of the answers that are kept by a threshold chosen on the other folds."""
+    """Return the selective accuracy with thresholds chosen on the other folds."""
     if given.selection is None:
         return None
     asked = given.clean.among(LABELS)
     right, kept = given.selection.right, given.selection.kept_across
     if not kept.any():
-        return Measured(0.0, (0.0, 0.0), "keeps no answer")
-    sums, drawn = _by_speaker(asked, np.stack([right & kept, kept], axis=1).astype(float))
-    hits, totals = (drawn @ sums).T
-    known = totals > 0
+        return Measured(0.0, (0.0, 0.0), "coverage 0 %")
+    interval = bootstrap(asked.speakers, (right & kept, kept), np.divide)
     return Measured(
         float(right[kept].mean()),
-        _interval(hits[known] / totals[known]),
-        f"keeps {percent(float(kept.mean()))} of the answers",
+        interval,
+        f"coverage {percent(float(kept.mean()))}",
     )
 
 
 def robustness(given: Given, _: Target) -> Measured | None:
-    """Largest loss of accuracy under a condition, on the same clips; None if not measured."""
+    """Return the largest loss of accuracy under a condition; None if not measured."""
     if not given.altered:
         return None
     clean = given.clean.among(LABELS)
@@ -215,11 +233,8 @@ def robustness(given: Given, _: Target) -> Measured | None:
         asked = altered.among(LABELS)
         same = clean.take([place[clip] for clip in asked.clips])
         lost = _hits(same) - _hits(asked)
-        sums, drawn = _by_speaker(asked, np.stack([lost, np.ones(len(lost))], axis=1))
-        losses, totals = (drawn @ sums).T
-        found.append(
-            Measured(float(lost.mean()), _interval(losses / totals), CONDITIONS[name].title)
-        )
+        interval = bootstrap(asked.speakers, (lost, np.ones(len(lost))), np.divide)
+        found.append(Measured(float(lost.mean()), interval, CONDITIONS[name].title))
     return max(found, key=lambda one: one.value)
 
 
@@ -230,7 +245,7 @@ def _hits(predictions: Predictions) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Measure:
-    """A row of :data:`MEASURES`: its name for people, how it is counted, whether less is better."""
+    """A row of :data:`MEASURES`: its title, its function, and whether less is better."""
 
     title: str
     count: Callable[[Given, Target], Measured | None]
@@ -243,7 +258,7 @@ MEASURES = {
     "uar": Measure("UAR, mean of the four corpora", corpora),
     "calibration": Measure("calibration error", calibration, True),
     "selective": Measure("accuracy of the answers that are not unsure", unsure),
-    "robustness": Measure("largest loss of accuracy on sound made worse", robustness, True),
+    "robustness": Measure("largest loss of accuracy under a condition", robustness, True),
 }
 
 
@@ -251,12 +266,12 @@ MEASURES = {
 
 
 def has_run(models: Path, protocol: str) -> bool:
-    """Whether any classifier has predictions of a protocol."""
+    """Return whether any classifier has predictions of a protocol."""
     return any(predictions_file(models, key, protocol).exists() for key in CLASSIFIERS)
 
 
 def read_given(models: Path, protocol: str) -> dict[str, Given]:
-    """By classifier and vote, what they say of a protocol's clips; empty if it was not run.
+    """Return the predictions of each classifier and the vote; empty if not run.
 
     Raises
     ------
@@ -281,7 +296,7 @@ def read_given(models: Path, protocol: str) -> dict[str, Given]:
 
 
 def report(models: Path) -> str:
-    """Markdown: each target, what was measured, whether it is reached, and what made it.
+    """Return a Markdown report of each target: its figure, the verdict, and the command.
 
     Raises
     ------
@@ -293,21 +308,12 @@ def report(models: Path) -> str:
     given = {protocol: read_given(models, protocol) for protocol in PROTOCOLS}
     rows = [_row(target, given[target.protocol]) for target in TARGETS]
     header = ("What", "target", "elsewhere", "measured (95 % interval)", "result", "made by")
-    parts = [
-        "# Targets and results",
-        "Counted from the stored predictions by `python -m emo results`, in per cent. No clip that "
-        "is measured is in training or calibration; of `speakers` and `cross-corpus` no speaker "
-        "is either.",
-        table(header, rows, n_text=len(header)),
-        f"The intervals come from drawing the speakers of each corpus anew {N_RESAMPLES:,} times. "
-        "With the two speakers of TESS and the four of SAVEE they are too narrow. Those of "
-        "calibration errors lie high: drawing anew adds to the error.",
-        f"Sound made worse: {_condition_words()}. Each loss is against the same clips as "
-        "recorded. What is unsure was decided for each fold by a threshold chosen on the others.",
-        *_source_parts(models, given),
-        "What was tried stands in `docs/experiments.md`.",
-    ]
-    return "\n\n".join(parts) + "\n"
+    return render(
+        "targets",
+        targets=table(header, rows, n_text=len(header)),
+        conditions=_condition_words(),
+        sources=_sources(models, given),
+    )
 
 
 def _condition_words() -> str:
@@ -348,7 +354,7 @@ def _text(found: Measured) -> str:
 
 
 def _part(target: Target, given: Mapping[str, Given]) -> str:
-    """Which folds a figure is of, where they are not all."""
+    """Return the folds of a figure, where they are not all."""
     n_folds = N_FOLDS.get(target.protocol)
     if not given or n_folds is None:
         return ""
@@ -359,7 +365,7 @@ def _part(target: Target, given: Mapping[str, Given]) -> str:
 
 
 def verdict(target: Target, found: Measured) -> str:
-    """Whether a target is reached, and by how many points it or its aim is missed."""
+    """Return whether a target is reached, and by how many points it or its aim is missed."""
 
     def missing(limit: float) -> float:
         lack = limit - found.value
@@ -376,13 +382,13 @@ def verdict(target: Target, found: Measured) -> str:
 
 
 def _points(lack: float) -> str:
-    # Rounded up to what can be shown: what is short by a hair is not short by 0.0.
+    # At least 0.1, so that a target missed by little is not shown as missed by 0.0.
     shown = max(0.1, round(100 * lack, 1))
     return f"{shown:.1f} points"
 
 
-def _source_parts(models: Path, given: Mapping[str, Any]) -> Iterator[str]:
-    """What made the predictions of each protocol: classifiers, folds, command, commit and seed."""
+def _sources(models: Path, given: Mapping[str, Any]) -> str:
+    """Return a table of classifiers, folds, command, commit and seed by protocol; empty if none."""
     blocks = {key: read_metrics(models, key)["protocols"] for key in CLASSIFIERS}
     rows = []
     for protocol in (name for name in PROTOCOLS if given[name]):
@@ -391,19 +397,17 @@ def _source_parts(models: Path, given: Mapping[str, Any]) -> Iterator[str]:
             for way in made_by(block.get(protocol, {}).get("runs", [])):
                 ways.setdefault(way, []).append(TITLES[key].lower())
         rows += [(protocol, ", ".join(titles), *way) for way, titles in ways.items()]
-    if rows:
-        yield "## What made the predictions"
-        header = ("Protocol", "classifiers", "folds", "command", "commit", "seed")
-        yield table(header, rows, n_text=5)
+    header = ("Protocol", "classifiers", "folds", "command", "commit", "seed")
+    return table(header, rows, n_text=5) if rows else ""
 
 
 # --- Whether what is stored is what is counted ---------------------------------------------------
 
 
 def disagreements(models: Path) -> tuple[str, ...]:
-    """Where the stored figures are not those that the stored predictions give; empty if nowhere.
+    """Return a sentence for each stored figure that the stored predictions do not give.
 
-    What needs the recordings, such as the tables of fairness, is not counted again.
+    Figures that need the recordings, such as those of fairness, are not recounted.
 
     Raises
     ------

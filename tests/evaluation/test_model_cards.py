@@ -8,7 +8,15 @@ import pytest
 from emo.classifiers.storage import save_model
 from emo.errors import CorpusError, ModelError
 from emo.evaluation.model_cards import BEGIN, END, RESULTS, documents, stale_documents, write_cards
-from emo.evaluation.tables import TITLES, numbers, percent, points, published, results_table
+from emo.evaluation.tables import (
+    TITLES,
+    numbers,
+    percent,
+    points,
+    published,
+    results_table,
+    summary_table,
+)
 from emo.evaluation.targets import report
 from emo.inference.explanation_text import surrogate_outline
 from emo.labels import LABELS
@@ -132,7 +140,7 @@ def test_the_card_of_the_tree_shows_the_readable_one_and_how_often_it_is_right(
         f"Of {block['n']:,} clips of unseen speakers it is right for {percent(block['accuracy'])}"
         in text
     )
-    assert f"says what the tree says for {percent(block['agreement'])}." in text
+    assert f"agrees with the decision tree on {percent(block['agreement'])}." in text
     assert surrogate_outline(fitted("tree").arrays) in made[models / "tree" / "CARD.md"]
     assert "### In plain questions" not in made[models / "mlp" / "CARD.md"]
 
@@ -143,7 +151,7 @@ def test_a_protocol_that_was_not_measured_is_left_out(models: Path) -> None:
     for text in made.values():
         assert "Unseen speakers: " not in text
         assert "### EmoBox" not in text
-        assert "### Sound made worse" not in text
+        assert "### Altered sound" not in text
         assert "| EmoBox" not in text
         assert "**unsure**" not in text
     assert results_table(models).splitlines()[2].count("|") == 6
@@ -178,7 +186,7 @@ def test_a_card_says_what_for_how_good_and_how_made(cards: dict[str, str], key: 
         "### Unseen speakers",
         "### Cross-corpus",
         "### EmoBox",
-        "### Sound made worse",
+        "### Altered sound",
         "### By sex, age and corpus",
         "### Beside listeners",
         "## What the confidence means",
@@ -228,7 +236,8 @@ def test_a_card_holds_the_figures_of_its_model(
     assert f"| RAVDESS | 8 | {ravdess['n']} | {cell(ravdess, 'uar')} |" in text
     assert row(text, "One listener") == ["37.5 %", "37.5 %"]
     assert (
-        f"{100 * voices['unsure']['threshold']:.1f} %" in text.split("the answer is **unsure**")[0]
+        f"{100 * voices['selective']['threshold']:.1f} %"
+        in text.split("the answer is **unsure**")[0]
     )
     elsewhere = protocols["cross-corpus"]
     for share in (*elsewhere["selective"].values(), elsewhere["ece"], elsewhere["confidence"]):
@@ -263,7 +272,7 @@ def test_a_card_without_what_may_be_lacking(models: Path) -> None:
         text = documents(models)[models / key / "CARD.md"]
         assert "By sex" not in text
         assert "Beside listeners" not in text
-        assert "Sound made worse" not in text
+        assert "Altered sound" not in text
         assert "| shipped |" not in text
 
 
@@ -278,8 +287,9 @@ def test_a_card_counts_the_speech_taken_for_something_else(models: Path) -> None
     (models / "non_speech.json").write_text(json.dumps(found))
     for key in TITLES:
         text = documents(models)[models / key / "CARD.md"]
-        assert "every one flagged is a false alarm: 9 of 1,000, 0.9 %." in text
-        after = text.split("### Speech taken for something else")[1].split("### By sex")[0]
+        flat = " ".join(text.split())
+        assert "every flagged one is a false alarm: 9 of 1,000, 0.9 %." in flat
+        after = text.split("### Speech mistaken for other sound")[1].split("### By sex")[0]
         assert row(after, "CREMA-D") == ["900", "9", "1.0 %"]
         assert row(after, "pink noise as loud as the voice") == ["50", "20", "40.0 %"]
 
@@ -331,7 +341,7 @@ def test_documents_go_stale_with_the_numbers_and_are_made_anew(models: Path) -> 
     assert stale_documents(models, readme) == ()
     assert write_cards(models, readme) == ()
     assert readme.read_text() == (
-        f"# Emo\n\n{BEGIN}\n\n{results_table(models)}\n\n{END}\n\nMore.\n"
+        f"# Emo\n\n{BEGIN}\n\n{summary_table(models)}\n\n{END}\n\nMore.\n"
     )
     assert results.read_text().endswith(report(models))
     protocols = read(models, "cnn")
@@ -378,7 +388,7 @@ def test_damaged_numbers_are_refused(models: Path, text: str) -> None:
 
 
 def test_damaged_predictions_are_refused(models: Path) -> None:
-    (models / "tree/predictions/voices.csv.gz").write_bytes(b"none")
+    (models / "tree/predictions/speakers.csv.gz").write_bytes(b"none")
     readme = models.parent / "README.md"
     readme.write_text(f"{BEGIN}\n{END}\n")
     with pytest.raises(CorpusError, match="is not a list of predictions"):

@@ -146,13 +146,13 @@ def test_what_is_kept_is_decided_on_the_other_fold() -> None:
     found = unsure(Given(given, {}, select(given.among(LABELS))), ANY)
     assert found is not None
     assert (found.value, found.interval) == (1.0, (1.0, 1.0))
-    assert found.note == "keeps 50.0 % of the answers"
+    assert found.note == "coverage 50.0 %"
 
 
 def test_where_nothing_is_kept_it_says_so() -> None:
     given = said(["angry"] * 2, ["sad"] * 2, ["cremad-1001"] * 2, [1, 2])
     found = unsure(Given(given, {}, select(given.among(LABELS))), ANY)
-    assert found == Measured(0.0, (0.0, 0.0), "keeps no answer")
+    assert found == Measured(0.0, (0.0, 0.0), "coverage 0 %")
 
 
 def test_a_corpus_that_was_not_tested_has_no_figure() -> None:
@@ -242,7 +242,7 @@ def test_the_largest_loss_leaves_out_what_may_cost_any(measured: Path) -> None:
         for name, row in stored["robustness"].items()
         if name not in (*FREE_CONDITIONS, "clean")
     }
-    cell = lines(report(measured))["`speakers`, largest loss of accuracy on sound made worse, vote"]
+    cell = lines(report(measured))["`speakers`, largest loss of accuracy under a condition, vote"]
     assert cell[2].startswith(f"**{100 * max(losses.values()):.1f}** (")
 
 
@@ -279,7 +279,7 @@ def test_a_part_of_the_folds_is_named(models: Path) -> None:
             path.unlink()
     found = lines(report(models))
     assert found["`speakers`, accuracy, vote"][2].endswith("; only folds 1 to 2 of 6")
-    loss = found["`speakers`, largest loss of accuracy on sound made worse, vote"]
+    loss = found["`speakers`, largest loss of accuracy under a condition, vote"]
     assert loss[2].startswith("not run")
 
 
