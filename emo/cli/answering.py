@@ -1,4 +1,4 @@
-"""The commands that answer for recordings one by one: predict, timeline and explain."""
+"""Commands for single recordings: predict, timeline and explain."""
 
 import argparse
 import os
@@ -9,8 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from emo.audio.channels import EACH, MIX, name_with_channel
-from emo.audio.limit_text import ALL_LIMITS
-from emo.audio.limits import MAX_BYTES
+from emo.audio.limits import ALL_LIMITS, MAX_BYTES
 from emo.classifiers.registry import CLASSIFIERS
 from emo.cli.options import (
     DONE,
@@ -33,7 +32,7 @@ FORMATS = ("table", "json", "csv")
 TIMELINE_FORMATS = ("text", "csv", "json", "srt", "vtt")
 
 STANDARD_INPUT = "-"
-"""What stands for the recording that is piped in; a file of that name is ``./-``."""
+"""Path that stands for a recording from standard input; a file of that name is ``./-``."""
 
 STANDARD_INPUT_NAME = "standard input"
 
@@ -43,67 +42,102 @@ STANDARD_INPUT_NAME = "standard input"
 
 def add_answering(commands: Commands) -> None:
     """Add the commands predict, timeline and explain."""
-    reads = f"Reads {ALL_LIMITS}".replace(NBSP, " ")
-    predict = commands.add_parser("predict", help="label recordings", epilog=reads)
-    predict.add_argument("paths", nargs="+", metavar="PATH", help="audio files, or - to read one")
-    predict.add_argument("--format", choices=FORMATS, default="table")
+    limits = f"Emo reads {ALL_LIMITS}".replace(NBSP, " ")
+    recordings = "audio files, or - to read one from standard input"
+    predict = commands.add_parser("predict", help="classify recordings", epilog=limits)
+    predict.add_argument("paths", nargs="+", metavar="PATH", help=recordings)
+    predict.add_argument(
+        "--format", choices=FORMATS, default="table", help="format of the output (default: table)"
+    )
     add_channel(predict)
     add_models(predict)
     _add_settings(predict)
     predict.set_defaults(run=predict_command, parser=predict)
 
-    timeline = commands.add_parser("timeline", help="label the speech in a recording, as it goes")
-    timeline.add_argument("path", metavar="FILE", help="an audio file, or - to read one")
-    timeline.add_argument(
-        "--format", choices=TIMELINE_FORMATS, help="default: what the name of --out says, or text"
+    timeline = commands.add_parser(
+        "timeline", help="classify the speech in a recording over time", epilog=limits
     )
-    timeline.add_argument("--out", type=Path, metavar="FILE", help="write to this file")
+    timeline.add_argument(
+        "path", metavar="FILE", help="an audio file, or - to read one from standard input"
+    )
+    timeline.add_argument(
+        "--format",
+        choices=TIMELINE_FORMATS,
+        help="format of the output (default: by the extension of --out, or text)",
+    )
+    timeline.add_argument("--out", type=Path, metavar="FILE", help="file to write to")
     add_channel(timeline)
     add_models(timeline)
     timeline.set_defaults(run=timeline_command)
 
-    explain = commands.add_parser("explain", help="say why the classifiers answer as they do")
-    explain.add_argument("paths", nargs="+", metavar="FILE", help="audio files, or - to read one")
-    explain.add_argument("--format", choices=("text", "json"), default="text")
+    explain = commands.add_parser(
+        "explain", help="explain the answers of the classifiers", epilog=limits
+    )
+    explain.add_argument("paths", nargs="+", metavar="FILE", help=recordings)
+    explain.add_argument(
+        "--format",
+        choices=("text", "json"),
+        default="text",
+        help="format of the output (default: text)",
+    )
     add_channel(explain)
     add_models(explain)
     explain.set_defaults(run=explain_command)
 
 
 def _add_settings(parser: argparse.ArgumentParser) -> None:
-    asked = parser.add_argument_group("what if", "alter the clips before they are answered")
-    asked.add_argument(
-        "--noise", type=float, metavar="DB", help="pink noise so far below the voice"
+    settings = parser.add_argument_group("what if", "alter the clips before they are classified")
+    settings.add_argument(
+        "--snr",
+        type=float,
+        metavar="DB",
+        help="add pink noise at this signal-to-noise ratio, -10 to 60 dB",
     )
-    asked.add_argument(
-        "--speed", type=float, default=1.0, metavar="FACTOR", help="faster at the same pitch"
+    settings.add_argument(
+        "--speed",
+        type=float,
+        default=1.0,
+        metavar="FACTOR",
+        help="change the speed at constant pitch, 0.5 to 2 times as fast",
     )
-    asked.add_argument(
-        "--pitch", type=float, default=0.0, metavar="SEMITONES", help="higher at the same speed"
+    settings.add_argument(
+        "--pitch",
+        type=float,
+        default=0.0,
+        metavar="SEMITONES",
+        help="change the pitch at constant speed, -12 to 12 semitones",
     )
-    asked.add_argument("--telephone", action="store_true", help="the band of a telephone")
-    asked.add_argument("--gain", type=float, default=0.0, metavar="DB", help="louder")
+    settings.add_argument(
+        "--telephone", action="store_true", help="limit to the band of a telephone, 300 to 3400 Hz"
+    )
+    settings.add_argument(
+        "--gain",
+        type=float,
+        default=0.0,
+        metavar="DB",
+        help="change the level, -40 to 40 dB, clipped at full scale",
+    )
 
 
 # --- recordings ----------------------------------------------------------------------------------
 
 
 def read_standard_input(source: BinaryIO) -> bytes:
-    """Return the bytes of a recording that is piped in.
+    """Return the bytes of a recording from standard input.
+
+    At most a little more than ``MAX_BYTES`` are read; ``decode`` rejects a recording of that size.
 
     Raises
     ------
     AudioError
-        There are none, or more than are read; what comes after those is left where it is.
+        Standard input is empty.
     """
     data = bytearray()
     while len(data) <= MAX_BYTES and (block := source.read(2**20)):
         data += block
     if not data:
-        raise AudioError(
-            "Nothing came from standard input. Pipe a recording into it, and name - once."
-        )
-    return bytes(data)  # one that is too large is refused by its size
+        raise AudioError("Standard input is empty. Pipe a recording into it, and give - only once.")
+    return bytes(data)
 
 
 def _read(path: str) -> bytes:
@@ -112,14 +146,14 @@ def _read(path: str) -> bytes:
     if path != STANDARD_INPUT:
         return read_file(path)
     if sys.stdin is None or sys.stdin.isatty():
-        raise AudioError("Nothing is piped into standard input; give the path of a recording.")
+        raise AudioError("Standard input is a terminal. Pipe a recording into it, or give a path.")
     return read_standard_input(sys.stdin.buffer)
 
 
 def load_clips(path: str, options: argparse.Namespace) -> "list[tuple[str, Clip | AudioError]]":
-    """Return the clips of a path by name, one for each channel that was asked for.
+    """Return the clip of a path with its name, or one for each channel with ``--channel each``.
 
-    A recording that cannot be read is its error.
+    A recording or channel that cannot be read has its error instead of a clip.
     """
     from emo.audio.clip import decode, decode_channels
 
@@ -131,20 +165,20 @@ def load_clips(path: str, options: argparse.Namespace) -> "list[tuple[str, Clip 
             raise AudioError(_folder_sentence(path, options))
         data = _read(path)
         if channel == EACH:
-            found = decode_channels(data, name)
-            return [(name_with_channel(title, one), clip) for one, clip in found.items()]
+            clips = decode_channels(data, name)
+            return [(name_with_channel(title, key), clip) for key, clip in clips.items()]
         return [(name_with_channel(title, channel), decode(data, name, channel))]
     except AudioError as error:
         return [(title if channel == EACH else name_with_channel(title, channel), error)]
 
 
 def _folder_sentence(path: str, options: argparse.Namespace) -> str:
-    """Return what to do with a folder: the very command that labels what is in it."""
+    """Return the sentence for a folder, with the command that classifies the recordings in it."""
     command = ["python", "-m", "emo", "batch", path, "--out", "answers.csv"]
     command += ["--timeline"] if options.run is timeline_command else []
     command += ["--channel", options.channel] if options.channel != MIX else []
     command += ["--models", str(options.models)] if options.models else []
-    return f"This path is a folder. To label all that is in it, run: {shlex.join(command)}"
+    return f"This path is a folder. To classify all recordings in it, run: {shlex.join(command)}"
 
 
 # --- predict, timeline, explain ------------------------------------------------------------------
@@ -158,7 +192,7 @@ def predict_command(options: argparse.Namespace) -> int:
 
     try:
         settings = Alteration(
-            options.noise, options.speed, options.pitch, options.telephone, options.gain
+            options.snr, options.speed, options.pitch, options.telephone, options.gain
         )
     except SettingError as error:
         options.parser.error(str(error))
@@ -177,19 +211,19 @@ def predict_command(options: argparse.Namespace) -> int:
                 rows.append((name, str(error)))
     write = {"json": write_json, "csv": write_csv, "table": write_table}[options.format]
     write(rows, sys.stdout)
-    failed = [isinstance(found, str) or bool(found.faults) for _, found in rows]
+    failed = [isinstance(outcome, str) or bool(outcome.faults) for _, outcome in rows]
     return FAILED if models.faults or any(failed) else DONE
 
 
 def _print_faults(faults: Mapping[str, str]) -> None:
-    """Say which classifiers give no answer, and why."""
+    """Print which classifiers give no answer, and why."""
     for key, fault in faults.items():
         name = CLASSIFIERS[key].title.lower()
-        print(f"emo: no answer of the {name}, the vote is without it: {fault}", file=sys.stderr)
+        print(f"emo: the {name} has no answer and no part in the vote: {fault}", file=sys.stderr)
 
 
 def timeline_command(options: argparse.Namespace) -> int:
-    """Print, or write to a file, the answers to a recording as it goes on."""
+    """Print the answers to a recording over time, or write them to a file."""
     from emo.inference import export
     from emo.inference.predictor import load_usable
 
@@ -198,32 +232,34 @@ def timeline_command(options: argparse.Namespace) -> int:
     clips = load_clips(options.path, options)
     if options.out and options.out.exists() and _is_same(options.out, options.path):
         raise EmoError("--out names the recording itself, which would be lost; name another file.")
-    faults = [f"{name}: {clip}" for name, clip in clips if isinstance(clip, AudioError)]
-    found = [
-        (name, _follow(clip, models)) for name, clip in clips if not isinstance(clip, AudioError)
+    errors = [f"{name}: {clip}" for name, clip in clips if isinstance(clip, AudioError)]
+    timelines = [
+        (name, _compute_timeline(clip, models))
+        for name, clip in clips
+        if not isinstance(clip, AudioError)
     ]
     form = options.format or _format_by_name(options.out)
     if len(clips) > 1:
-        _put(options.out, export.written(export.write_timelines, form, found))
-    elif found:
-        _put(options.out, export.written(export.TIMELINE_WRITERS[form], *found[0]))
-    if form not in ("text", "json"):  # the others have no place for it
-        remarks = [sentence for _, timeline in found for sentence in export.remarks(timeline)]
+        _write(options.out, export.written(export.write_timelines, form, timelines))
+    elif timelines:
+        _write(options.out, export.written(export.TIMELINE_WRITERS[form], *timelines[0]))
+    if form not in ("text", "json"):  # the other formats have no place for remarks
+        remarks = [sentence for _, timeline in timelines for sentence in export.remarks(timeline)]
         for sentence in dict.fromkeys(remarks):
             print(f"emo: {sentence}", file=sys.stderr)
-    for sentence in faults:
+    for sentence in errors:
         print(f"emo: {sentence}", file=sys.stderr)
-    for _, timeline in found:
+    for _, timeline in timelines:
         _print_faults(timeline.faults)
-    return FAILED if faults or any(timeline.faults for _, timeline in found) else DONE
+    return FAILED if errors or any(timeline.faults for _, timeline in timelines) else DONE
 
 
 def _is_same(out: Path, path: str) -> bool:
     return path != STANDARD_INPUT and os.path.exists(path) and out.samefile(path)
 
 
-def _follow(clip: "Clip", models: "Models") -> "Timeline":
-    """Return the timeline of a clip, with its progress on a terminal."""
+def _compute_timeline(clip: "Clip", models: "Models") -> "Timeline":
+    """Return the timeline of a clip; print the progress on a terminal."""
     from emo.inference.timeline import iter_timeline
 
     for timeline in iter_timeline(clip, models):
@@ -240,8 +276,8 @@ def _format_by_name(path: Path | None) -> str:
     return suffix if suffix in TIMELINE_FORMATS else "text"
 
 
-def _put(path: Path | None, text: str) -> None:
-    """Write the text to the file, or print it where there is none."""
+def _write(path: Path | None, text: str) -> None:
+    """Write a text to a file, or print it where no file is named."""
     if path is None:
         sys.stdout.write(text)
     else:
@@ -249,7 +285,7 @@ def _put(path: Path | None, text: str) -> None:
 
 
 def explain_command(options: argparse.Namespace) -> int:
-    """Print why the classifiers answer as they do."""
+    """Print explanations of the classifiers' answers."""
     from emo.inference.explanation import explain
     from emo.inference.export import Explained, write_json, write_text
     from emo.inference.predictor import load_models
@@ -268,4 +304,4 @@ def explain_command(options: argparse.Namespace) -> int:
         write_json(rows, sys.stdout)
     else:
         write_text(rows, sys.stdout)
-    return FAILED if any(isinstance(found, str) for _, found in rows) else DONE
+    return FAILED if any(isinstance(outcome, str) for _, outcome in rows) else DONE

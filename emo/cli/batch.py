@@ -1,4 +1,4 @@
-"""The commands for many recordings: batch, and evaluate with a list of one's own."""
+"""Commands for many recordings: batch, and evaluate with a manifest."""
 
 import argparse
 import sys
@@ -22,44 +22,51 @@ from emo.cli.process import INTERRUPTED, end_at_once, raise_interrupts
 
 def add_batch(commands: Commands) -> None:
     """Add the command batch."""
-    batch = commands.add_parser("batch", help="label any number of recordings into a file")
+    batch = commands.add_parser("batch", help="classify any number of recordings into a file")
     batch.add_argument(
         "inputs",
         nargs="+",
         metavar="INPUT",
         help="files, folders, patterns, tar archives, addresses (s3://…), lists (.txt with a path "
-        "a line), or - for a list from standard input",
+        "in each line), or - for a list from standard input",
     )
     batch.add_argument(
         "--out",
         type=Path,
         required=True,
         metavar="FILE",
-        help="name.jsonl, name.csv or name.parquet; if an earlier run was stopped, the same "
-        "command goes on",
+        help="name.jsonl, name.csv or name.parquet; after a run that was stopped, the same "
+        "command continues it",
     )
-    batch.add_argument("--timeline", action="store_true", help="a row a window of three seconds")
+    batch.add_argument(
+        "--timeline", action="store_true", help="write a row for each window of three seconds"
+    )
     add_report(batch)
     add_jobs(batch)
-    batch.add_argument("--dask", default="", metavar="ADDRESS", help="of a Dask cluster, or local")
+    batch.add_argument(
+        "--dask",
+        default="",
+        metavar="ADDRESS",
+        help="work on the Dask cluster at this address, or on a new one here with 'local'",
+    )
     add_channel(batch)
     add_models(batch)
     batch.set_defaults(run=batch_command, parser=batch)
 
 
 def add_manifest(evaluate: argparse.ArgumentParser) -> None:
-    """Add the options that go with a list of one's own, beside ``--manifest`` itself."""
+    """Add the options that belong to ``--manifest``."""
     evaluate.add_argument(
         "--labels",
         type=Path,
         metavar="MAP",
-        help="CSV with two columns, own,emo: what other labels of the manifest mean",
+        help="CSV with the columns own,emo: labels of the manifest and their meaning",
     )
     add_report(evaluate)
 
 
 def batch_command(options: argparse.Namespace) -> int:
-    """Label recordings into a file."""
+    """Write the answers to recordings into a file."""
     import signal
 
     from emo.batch.labelling import make_run_config
@@ -73,7 +80,7 @@ def batch_command(options: argparse.Namespace) -> int:
     _check_report(options, (options.out, rows))
     config = make_run_config(models_directory(options), options.timeline, options.channel)
     raise_interrupts()
-    # What stops a service, and what a cluster sends first: as polite as Ctrl-C.
+    # SIGTERM, which service managers and clusters send first, is handled like Ctrl-C.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     partial = options.out.with_name(f"{options.out.name}.partial")
     try:
@@ -90,7 +97,7 @@ def batch_command(options: argparse.Namespace) -> int:
             )
     except KeyboardInterrupt:
         end_at_once()
-        print("\nemo: stopped. To go on, run the same command again.", file=sys.stderr)
+        print("\nemo: stopped. To continue, run the same command again.", file=sys.stderr)
         return INTERRUPTED
     print(format_summary(run_summary, options.out, skips), file=sys.stderr)
     return FAILED if run_summary.failed else DONE
@@ -105,19 +112,20 @@ def _standard_input(options: argparse.Namespace) -> Iterable[str]:
     return decode_lines(sys.stdin.buffer) if hasattr(sys.stdin, "buffer") else sys.stdin
 
 
-def _check_report(options: argparse.Namespace, others: Iterable[Path]) -> None:
+def _check_report(options: argparse.Namespace, used_paths: Iterable[Path]) -> None:
+    """Check that ``--report`` has a known extension and names no file that is used already."""
     from emo.batch.skips import REPORTS
 
     if options.report is None:
         return
     if options.report.suffix.lower() not in REPORTS:
         options.parser.error(f"--report must end in {' or '.join(REPORTS)}: {options.report}")
-    if options.report.resolve() in {other.resolve() for other in others}:
-        options.parser.error(f"--report names a file that is used otherwise: {options.report}")
+    if options.report.resolve() in {path.resolve() for path in used_paths}:
+        options.parser.error(f"--report names a file of another option: {options.report}")
 
 
 def evaluate_manifest(options: argparse.Namespace) -> int:
-    """Measure how often the classifiers are right on a list of one's own."""
+    """Print and write the scores of the classifiers on the recordings of a manifest."""
     from emo.batch.skips import SkipLog
     from emo.evaluation import manifest
     from emo.inference.export import printable
@@ -127,28 +135,27 @@ def evaluate_manifest(options: argparse.Namespace) -> int:
         options.parser.error("--fold, --compare and --classifier go with --protocol")
     _check_report(options, [path for path in (options.manifest, options.labels) if path])
     spellings = manifest.read_spellings(options.labels) if options.labels else None
-    listed = manifest.read_manifest(options.manifest, spellings)
+    entries = manifest.read_manifest(options.manifest, spellings)
     with SkipLog(options.report) as skips:
-        found = manifest.evaluate_manifest(listed, load_models(models_directory(options)))
-        for path, outcome, reason in manifest.not_used(found):
+        report = manifest.evaluate_manifest(entries, load_models(models_directory(options)))
+        for path, outcome, reason in manifest.not_used(report):
             skips.note(outcome, path, reason)
-    print_scores(found["models"])
-    for row in found["errors"]:
+    print_scores(report["models"])
+    for row in report["errors"]:
         print(f"{printable(row['path'])}: {row['error']}")
-    for sentence in manifest.remarks(found):
+    for sentence in manifest.remarks(report):
         print(printable(sentence))
-    write_report(options.json, found)
-    return FAILED if manifest.lacks_rows(found) else DONE
+    write_report(options.json, report)
+    return FAILED if manifest.lacks_rows(report) else DONE
 
 
 def print_scores(scores: dict[str, dict[str, Any]]) -> None:
-    """Print a line of figures a classifier, or a classifier and corpus."""
+    """Print a line of scores for each classifier, or for each classifier and corpus."""
     print(f"{'':<14}{'n':>7}{'accuracy':>10}{'UAR':>8}{'macro F1':>10}")
     for key, block in scores.items():
         rows = {key: block} if "n" in block else {}
         if not rows:
             rows = {f"{key} {corpus}": row for corpus, row in block["per_corpus"].items()}
-        for name, s in rows.items():
-            print(
-                f"{name:<14}{s['n']:>7,}{s['accuracy']:>10.3f}{s['uar']:>8.3f}{s['macro_f1']:>10.3f}"
-            )
+        for name, row in rows.items():
+            scores_text = f"{row['accuracy']:>10.3f}{row['uar']:>8.3f}{row['macro_f1']:>10.3f}"
+            print(f"{name:<14}{row['n']:>7,}{scores_text}")

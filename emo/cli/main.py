@@ -10,21 +10,38 @@ from emo import __version__
 from emo.cli import process
 from emo.cli.answering import add_answering
 from emo.cli.batch import add_batch
-from emo.cli.options import FAILED, Commands
+from emo.cli.options import FAILED
 from emo.cli.process import INTERRUPTED
 from emo.cli.research import add_describing, add_measuring
 from emo.errors import EmoError
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Exit status: 0 done, 1 something could not be read or done, 2 wrong usage."""
-    given = list(sys.argv[1:] if arguments is None else arguments)
-    options = _parser().parse_args(given)
+    """Run a command.
+
+    Parameters
+    ----------
+    arguments
+        Arguments of the command; None for those of the process.
+
+    Returns
+    -------
+    int
+        Exit status: 0 for success, 1 if a recording could not be read or an error occurred, 130
+        after an interrupt.
+
+    Raises
+    ------
+    SystemExit
+        With status 2 for wrong usage.
+    """
+    arguments = list(sys.argv[1:] if arguments is None else arguments)
+    options = _parser().parse_args(arguments)
     if hasattr(sys.stdout, "reconfigure"):
-        sys.stdout.reconfigure(errors="backslashreplace")  # a file name need not be text
-    options.command = f"python -m emo {shlex.join(given)}"
+        sys.stdout.reconfigure(errors="backslashreplace")  # names of files may have surrogates
+    options.command = f"python -m emo {shlex.join(arguments)}"
     try:
-        _bound_jobs(options)
+        _limit_jobs(options)
         status = int(options.run(options))
         sys.stdout.flush()
         return status
@@ -38,14 +55,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"emo: {error.filename or 'a file'}: {error.strerror or error}.", file=sys.stderr)
     except ModuleNotFoundError as error:
         print(
-            f"emo: this needs the package {error.name}. Install all that training needs with: "
-            "pip install -r requirements.txt",
+            f"emo: this command needs the package {error.name}. Install the packages for training "
+            "with: pip install -r requirements.txt",
             file=sys.stderr,
         )
     except (BrokenExecutor, MemoryError):
         print(
-            "emo: a process was ended, or got no more memory. Close other programs, or give "
-            "--jobs a smaller number.",
+            "emo: a process was killed or ran out of memory. Close other programs, or give --jobs "
+            "a smaller number.",
             file=sys.stderr,
         )
     except KeyboardInterrupt:
@@ -55,33 +72,28 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return FAILED
 
 
-def _bound_jobs(options: argparse.Namespace) -> None:
-    """Take the number of processes that this machine has use for, and say so where it is less."""
-    asked = getattr(options, "jobs", 0)
-    if not asked:
+def _limit_jobs(options: argparse.Namespace) -> None:
+    """Lower ``--jobs`` to the number of processes that suits this machine, with a message."""
+    requested = getattr(options, "jobs", 0)
+    if not requested:
         return
-    options.jobs = process.limit_jobs(asked)
-    if options.jobs < asked:
+    options.jobs = process.limit_jobs(requested)
+    if options.jobs < requested:
         print(
-            f"emo: --jobs {asked:,} is more than this machine has use for; {options.jobs} "
-            "processes work.",
+            f"emo: --jobs {requested:,} is more than this machine can use; {options.jobs} "
+            "processes are started.",
             file=sys.stderr,
         )
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="emo", description="Match voices with seven acted emotions."
+        prog="emo", description="Classify the acted emotion in recordings of a voice."
     )
     parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    _add_answering(commands)
+    add_answering(commands)
+    add_batch(commands)
     add_measuring(commands)
     add_describing(commands)
     return parser
-
-
-def _add_answering(commands: Commands) -> None:
-    """Commands that answer for recordings."""
-    add_answering(commands)
-    add_batch(commands)

@@ -1,4 +1,4 @@
-"""What the commands share: exit statuses, options, and how text is written."""
+"""Exit statuses, options and output that several commands share."""
 
 import argparse
 import json
@@ -9,56 +9,78 @@ from typing import Any, TypeAlias
 from emo.audio.channels import CHANNELS, MIX
 from emo.errors import EmoError
 
-DONE, FAILED = 0, 1  # argparse itself exits with 2 for wrong usage
+DONE, FAILED = 0, 1
+"""Exit statuses; argparse exits with 2 for wrong usage."""
 
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 
 def add_models(parser: argparse.ArgumentParser) -> None:
-    """Add the option that names the folder of the models."""
-    parser.add_argument("--models", type=Path, help="folder of the models (default: models/)")
+    """Add the option ``--models``, the folder of the models."""
+    parser.add_argument(
+        "--models",
+        type=Path,
+        metavar="FOLDER",
+        help="folder of the models (default: those that come with Emo)",
+    )
 
 
 def add_channel(parser: argparse.ArgumentParser) -> None:
-    """Add the option that says which channel of a recording is answered."""
+    """Add the option ``--channel``, the channel of a recording to classify."""
     parser.add_argument(
         "--channel",
         choices=CHANNELS,
         default=MIX,
         metavar="NAME",
-        help="of a recording with several, as calls have: mix (default), left, right, a number "
-        "from 1, or each by itself",
+        help="channel of a recording with several: mix of all (default), left, right, a number "
+        "from 1, or each separately",
     )
 
 
 def add_jobs(parser: argparse.ArgumentParser) -> None:
-    """Add the option that says how many processes work."""
+    """Add the option ``--jobs``, the number of worker processes."""
     parser.add_argument(
-        "--jobs", type=positive_number, default=os.cpu_count() or 1, help="worker processes"
+        "--jobs",
+        type=positive_number,
+        default=os.cpu_count() or 1,
+        metavar="N",
+        help="number of worker processes (default: one for each core)",
     )
 
 
 def add_report(parser: argparse.ArgumentParser) -> None:
-    """Add the option that names a file for what was not used."""
+    """Add the option ``--report``, a file that lists what was skipped or not read."""
     parser.add_argument(
         "--report",
         type=Path,
         metavar="FILE",
-        help="name.csv or name.jsonl: path and reason of each that was passed over or not read",
+        help="name.csv or name.jsonl: path and reason of each file that was skipped or not read",
     )
 
 
 def whole_number(text: str) -> int:
-    """Return a number from 0 up; argparse makes a sentence of the error."""
+    """Return the whole number of at least 0 in an argument.
+
+    Raises
+    ------
+    argparse.ArgumentTypeError
+        The text is something else.
+    """
     if not text.isdecimal() or len(text) > 18:
-        raise argparse.ArgumentTypeError(f"{text[:40]} is not a whole number from 0 up")
+        raise argparse.ArgumentTypeError(f"{text[:40]} is not a whole number of at least 0")
     return int(text)
 
 
 def positive_number(text: str) -> int:
-    """Return a number from 1 up."""
+    """Return the whole number of at least 1 in an argument.
+
+    Raises
+    ------
+    argparse.ArgumentTypeError
+        The text is something else.
+    """
     if whole_number(text) == 0:
-        raise argparse.ArgumentTypeError("0 is too few")
+        raise argparse.ArgumentTypeError("0 is too small; the number must be at least 1")
     return int(text)
 
 
@@ -70,25 +92,25 @@ def models_directory(options: argparse.Namespace) -> Path:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a text to a file, or to a pipe that somebody reads.
+    """Write a text to a file, or to a pipe that has a reader.
 
     Raises
     ------
     EmoError
-        It cannot be written.
+        The file cannot be written.
     """
     flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_NONBLOCK", 0)
     try:
-        number = os.open(path, flags, 0o666)  # a pipe that nobody reads is an error, no wait
+        descriptor = os.open(path, flags, 0o666)  # O_NONBLOCK: a pipe without a reader fails
         if hasattr(os, "O_NONBLOCK"):
-            os.set_blocking(number, True)
-        with open(number, "w", encoding="utf-8", errors="backslashreplace", newline="") as file:
+            os.set_blocking(descriptor, True)
+        with open(descriptor, "w", encoding="utf-8", errors="backslashreplace", newline="") as file:
             file.write(text)
     except OSError as error:
         raise EmoError(f"{path} cannot be written: {error.strerror}.") from error
 
 
 def write_report(path: Path | None, report: dict[str, Any]) -> None:
-    """Write figures as JSON where a file is named for them."""
+    """Write figures as JSON if a path is given."""
     if path is not None:
         write_text(path, json.dumps(report, indent=1) + "\n")

@@ -1,7 +1,7 @@
-"""The process around a command: its streams, its interrupts and how many workers it may have.
+"""Set up the process of a command: its streams, its interrupts and the number of workers.
 
-Whatever the streams are connected to, and whenever it is interrupted, a command ends with a
-sentence.  This module loads nothing else, so that it can be called before all that takes time.
+A command ends with a sentence and no traceback, whatever its streams are connected to and whenever
+it is interrupted.  This module imports only the standard library, so that it is ready at once.
 """
 
 import errno
@@ -15,13 +15,13 @@ from types import FrameType
 from typing import NoReturn, TextIO
 
 INTERRUPTED = 130
-"""Exit status of a command that Ctrl-C has ended."""
+"""Exit status of a command that was ended by Ctrl-C."""
 
 JOBS_PER_CPU = 4
-"""More processes than this wait for each other, even where each waits for its storage too."""
+"""Processes for each core, more of which would wait for each other."""
 
 WORKER_BYTES = 400 * 2**20
-"""Memory that one worker takes at least."""
+"""Memory that a worker needs at least."""
 
 STANDARD_OUTPUT = "standard output"
 
@@ -29,7 +29,7 @@ _FAILED = 1
 
 
 class _StandardOutput(io.FileIO):
-    """Standard output whose errors say that it was the one."""
+    """Standard output whose errors name it."""
 
     def write(self, data: bytes, /) -> int:  # type: ignore[override]
         try:
@@ -42,7 +42,7 @@ class _StandardOutput(io.FileIO):
 
 
 class _StandardError(io.FileIO):
-    """Standard error; where it is closed or full, only what is written to it is lost."""
+    """Standard error that ignores its own errors, where it is closed or full."""
 
     def write(self, data: bytes, /) -> int:  # type: ignore[override]
         with suppress(OSError):
@@ -54,82 +54,82 @@ def run(main: Callable[[], int]) -> NoReturn:
     """Run a command in this process, and end the process with its exit status."""
     try:
         status = main()
-    except SystemExit as ended:  # of argparse
-        status = ended.code if isinstance(ended.code, int) else _FAILED
+    except SystemExit as exit_request:  # of argparse
+        status = exit_request.code if isinstance(exit_request.code, int) else _FAILED
     status = _flush() or status
-    signal.signal(signal.SIGINT, signal.SIG_DFL)  # while Python ends it has no sentence
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # no traceback while Python shuts down
     sys.exit(status)
 
 
 def prepare() -> None:
-    """Make the streams such that no command ends with a traceback for their sake."""
+    """Replace the standard streams by ones that cause no traceback if they are closed or full."""
     _open_closed_streams()
     sys.stderr = _text(_StandardError(2, "w", closefd=False), sys.stderr)
     sys.stdout = _text(_StandardOutput(1, "w", closefd=False), sys.stdout)
 
 
 def prepare_worker() -> None:
-    """Let an interrupt end a worker without a word: the process that started it says what is."""
+    """Make an interrupt end a worker without output: its parent process prints the message."""
     signal.signal(signal.SIGINT, lambda number, frame: os._exit(INTERRUPTED))
-    if hasattr(signal, "pthread_sigmask"):  # it was held back while the worker started
+    if hasattr(signal, "pthread_sigmask"):  # the signal was blocked while the worker started
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
 
 
 def stop(number: int, frame: FrameType | None) -> None:
-    """End this process at once with a sentence, as the handler of a signal."""
+    """End this process at once with a message, as the handler of a signal."""
     with suppress(OSError):
         os.write(2, b"\nemo: stopped.\n")
     os._exit(INTERRUPTED)
 
 
 def raise_interrupts() -> None:
-    """Make ``KeyboardInterrupt`` of interrupts from now on, for work that has to be ended well.
+    """Raise ``KeyboardInterrupt`` on interrupts from now on, for work that must clean up.
 
-    Until then an interrupt ends the process at once: while modules are imported, the exception may
-    be turned into another one, or be printed and ignored.
+    Before, an interrupt ends the process at once: while modules are imported, the exception could
+    be replaced by another one, or printed and ignored.
     """
     _handle(signal.default_int_handler)
 
 
 def end_at_once() -> None:
-    """Let the next interrupt end the process at once, as one does that comes while it ends."""
+    """Make the next interrupt end the process at once, for use while it shuts down."""
     _handle(stop)
 
 
 def limit_jobs(jobs: int) -> int:
-    """Return how many worker processes this machine has use for, at most as many as asked for."""
-    most = JOBS_PER_CPU * (os.cpu_count() or 1)
+    """Return the number of workers that this machine has cores and memory for, at most ``jobs``."""
+    max_jobs = JOBS_PER_CPU * (os.cpu_count() or 1)
     with suppress(AttributeError, ValueError, OSError):  # not on every system
-        memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-        most = min(most, memory // WORKER_BYTES)
-    return max(1, min(jobs, most))
+        memory_bytes = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+        max_jobs = min(max_jobs, memory_bytes // WORKER_BYTES)
+    return max(1, min(jobs, max_jobs))
 
 
 def discard_output() -> None:
-    """Let what is still to be written to standard output go nowhere, since nobody reads it."""
+    """Discard all further output, after the reader of standard output has gone."""
     with suppress(OSError, ValueError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _handle(handler: Callable[[int, FrameType | None], object]) -> None:
-    import threading  # which takes a moment that is not there when a command starts
+    import threading  # takes time to import, which an early interrupt would not leave
 
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGINT, handler)
 
 
 def _open_closed_streams() -> None:
-    """Give each closed stream its number back, which the next file would get otherwise.
+    """Open the null device for each closed standard stream, so that no file gets its descriptor.
 
-    What is opened cannot be written to, so that output which is lost is an error.
+    It is opened for reading only, so that lost output is an error.
     """
     for number in range(3):
         try:
             os.fstat(number)
         except OSError:
-            os.open(os.devnull, os.O_RDONLY)  # it gets the lowest number that is free
+            os.open(os.devnull, os.O_RDONLY)  # gets the lowest free descriptor
     if sys.stdin is None:
-        sys.stdin = open(0, closefd=False)  # noqa: SIM115 - as long as the process
+        sys.stdin = open(0, closefd=False)  # noqa: SIM115 - open until the process ends
 
 
 def _text(raw: io.FileIO, before: TextIO | None) -> io.TextIOWrapper:
@@ -139,14 +139,14 @@ def _text(raw: io.FileIO, before: TextIO | None) -> io.TextIOWrapper:
     return io.TextIOWrapper(
         buffered,
         encoding=encoding,
-        errors="backslashreplace",  # a file name need not be text
+        errors="backslashreplace",  # names of files may have surrogates
         line_buffering=is_error or raw.isatty(),
         write_through=is_error,
     )
 
 
 def _flush() -> int:
-    """Return the status that follows from what cannot be written any more, 0 if all is."""
+    """Write the remaining output; return 0, or the exit status if that fails."""
     try:
         sys.stdout.flush()
     except OSError as error:

@@ -520,7 +520,7 @@ def test_a_pipe_without_a_byte_is_a_sentence(capsys: Any, monkeypatch: Any, comm
     pipe(monkeypatch, b"")
     status, out, err = run(capsys, command, "-")
     assert status == 1
-    assert "Nothing came from standard input" in (out + err).replace("\n", " ")
+    assert "Standard input is empty" in (out + err).replace("\n", " ")
 
 
 def test_a_folder_points_to_the_command_that_labels_it(

@@ -1,4 +1,4 @@
-"""The command line as people type it: output, exit status and errors in words."""
+"""Commands of the command line: output, exit statuses and error messages."""
 
 import csv
 import io
@@ -54,7 +54,7 @@ def predict(capsys, *arguments):
     return status, captured.out
 
 
-def test_json_has_what_is_promised(capsys, models, spoken):
+def test_predict_json_has_the_documented_fields(capsys, models, spoken):
     status, out = predict(capsys, "--models", models, "--format", "json", spoken)
     (found,) = json.loads(out)
     assert status == 0
@@ -65,14 +65,16 @@ def test_json_has_what_is_promised(capsys, models, spoken):
         "quality_warnings",
     ]
     assert list(found["models"]) == KEYS
-    for given in found["models"].values():
-        assert list(given) == ["label", "confidence", "runner_up", "unsure", "probabilities"]
-        assert list(given["probabilities"]) == list(LABELS)
-        assert sum(given["probabilities"].values()) == pytest.approx(1.0)
-        assert given["probabilities"][given["label"]] == given["confidence"]
+    for answer in found["models"].values():
+        assert list(answer) == ["label", "confidence", "runner_up", "unsure", "probabilities"]
+        assert list(answer["probabilities"]) == list(LABELS)
+        assert sum(answer["probabilities"].values()) == pytest.approx(1.0)
+        assert answer["probabilities"][answer["label"]] == answer["confidence"]
 
 
-def test_a_bad_file_is_a_row_and_the_others_are_still_printed(capsys, models, spoken, silent):
+def test_predict_gives_an_unreadable_file_a_row_and_answers_the_others(
+    capsys, models, spoken, silent
+):
     status, out = predict(
         capsys, "--models", models, "--format", "json", silent, spoken, "gone.wav"
     )
@@ -82,7 +84,7 @@ def test_a_bad_file_is_a_row_and_the_others_are_still_printed(capsys, models, sp
     assert "silent" in rows[0]["error"]
 
 
-def test_csv_has_a_line_a_path_and_model(capsys, models, spoken, silent):
+def test_predict_csv_has_a_line_for_each_path_and_model(capsys, models, spoken, silent):
     status, out = predict(capsys, "--models", models, "--format", "csv", spoken, silent)
     rows = list(csv.DictReader(io.StringIO(out)))
     assert status == 1
@@ -91,7 +93,7 @@ def test_csv_has_a_line_a_path_and_model(capsys, models, spoken, silent):
     assert "silent" in rows[-1]["error"]
 
 
-def test_the_table_lines_up(capsys, models, spoken):
+def test_predict_table_has_aligned_columns(capsys, models, spoken):
     status, out = predict(capsys, "--models", models, spoken)
     header, row = out.splitlines()[:2]
     assert status == 0
@@ -101,7 +103,7 @@ def test_the_table_lines_up(capsys, models, spoken):
 
 @pytest.fixture
 def unsure_models(models, tmp_path):
-    """The same models, so calibrated that the tree and the vote are unsure of everything."""
+    """Return the models, calibrated so that the tree and the vote are unsure of every clip."""
     thresholds = {"tree": 1.1, "cnn": 0.0, "mlp": 0.0, "vote": 1.1}
     ones = {"tree": 1.0, "cnn": 1.0, "mlp": 1.0}
     shutil.copytree(models, tmp_path / "models")
@@ -111,7 +113,7 @@ def unsure_models(models, tmp_path):
     return str(tmp_path / "models")
 
 
-def test_unsure_is_an_answer_in_every_format(capsys, unsure_models, spoken):
+def test_predict_marks_unsure_answers_in_every_format(capsys, unsure_models, spoken):
     _, out = predict(capsys, "--models", unsure_models, "--format", "json", spoken)
     found = json.loads(out)[0]["models"]
     assert [found[key]["unsure"] for key in KEYS] == [True, False, False, True]
@@ -129,7 +131,7 @@ def test_unsure_is_an_answer_in_every_format(capsys, unsure_models, spoken):
         assert cell.startswith(text)
 
 
-def test_concerns_are_told_in_every_format():
+def test_export_writes_speech_warnings_in_every_format():
     def answer(label, confidence, second, unsure):
         return Answer(label, confidence, second, unsure, np.full(7, 0.2))
 
@@ -160,7 +162,7 @@ def test_concerns_are_told_in_every_format():
     ]
 
 
-def test_what_may_be_why_is_told_where_a_limit_is_passed():
+def test_export_names_a_bad_quality_as_a_reason_for_unsure_answers():
     def table(unsure, quality):
         answers = {"tree": Answer("sad", 0.3, "happy", unsure, np.full(7, 1 / 7))}
         out = io.StringIO()
@@ -169,20 +171,20 @@ def test_what_may_be_why_is_told_where_a_limit_is_passed():
 
     noisy = replace(GOOD, noise_below_db=6.2)
     assert table(True, GOOD) == table(False, GOOD) == []
-    (told,) = table(False, noisy)
-    assert told.strip().startswith("The noise lies only 6 dB below the voice;")
-    (told,) = table(True, noisy)
-    assert told.strip().startswith("Unsure: tree. This may be why: The noise lies only 6 dB")
+    (sentence,) = table(False, noisy)
+    assert sentence.strip().startswith("The noise lies only 6 dB below the voice;")
+    (sentence,) = table(True, noisy)
+    assert sentence.strip().startswith("Unsure: tree. This may be why: The noise lies only 6 dB")
 
 
-WHAT_IF = ["--noise", "10", "--speed", "1.1", "--pitch", "2", "--telephone", "--gain", "-20"]
+WHAT_IF = ["--snr", "10", "--speed", "1.1", "--pitch", "2", "--telephone", "--gain", "-20"]
 ALTERED = (
     "The answers are for the clip as altered: 1.1 times as fast, 2 semitones higher, "
     "noise 10 dB below the voice, telephone band, 20 dB softer."
 )
 
 
-def test_an_altered_clip_is_told_in_every_format(capsys, models, spoken):
+def test_predict_names_alterations_in_every_format(capsys, models, spoken):
     status, out = predict(capsys, "--models", models, *WHAT_IF, spoken)
     assert status == 0
     assert ALTERED in [line.strip() for line in out.splitlines()[2:]]
@@ -195,7 +197,7 @@ def test_an_altered_clip_is_told_in_every_format(capsys, models, spoken):
     assert found["quality"]["bandwidth_hz"] < 4500
 
 
-def test_a_clip_that_cannot_be_altered_is_a_row(capsys, models, tmp_path):
+def test_predict_gives_a_clip_that_cannot_be_altered_a_row(capsys, models, tmp_path):
     path = tmp_path / "short.wav"
     path.write_bytes(encoded(voice(duration_s=0.4)))
     status, out = predict(capsys, "--models", models, "--speed", "2", str(path))
@@ -203,13 +205,13 @@ def test_a_clip_that_cannot_be_altered_is_a_row(capsys, models, tmp_path):
     assert "lasts 0.20 s" in out
 
 
-def test_a_setting_outside_its_limits_is_a_sentence(capsys):
+def test_predict_rejects_a_setting_outside_its_range(capsys):
     with pytest.raises(SystemExit):
         main(["predict", "--speed", "9", "a.wav"])
     assert "speed as a factor is 9; it can be from 0.5 to 2." in capsys.readouterr().err
 
 
-def test_a_file_name_cannot_steer_the_terminal(capsys, models, tmp_path):
+def test_predict_escapes_control_characters_of_file_names(capsys, models, tmp_path):
     path = tmp_path / "a\x1b[2Jb.wav"
     path.write_bytes(encoded(voice(duration_s=0.5)))
     _, out = predict(capsys, "--models", models, str(path))
@@ -217,7 +219,7 @@ def test_a_file_name_cannot_steer_the_terminal(capsys, models, tmp_path):
     assert "a\\x1b[2Jb.wav" in out
 
 
-def test_every_malformed_input_is_a_sentence(capsys, models, tmp_path):
+def test_predict_gives_every_malformed_file_a_sentence(capsys, models, tmp_path):
     paths = []
     for i, case in enumerate(malformed()):
         path = tmp_path / f"{i:02d}-{case.name}"
@@ -242,7 +244,7 @@ def test_every_malformed_input_is_a_sentence(capsys, models, tmp_path):
         ["predict"],
         ["predict", "--format", "xml", "a.wav"],
         ["predict", "--pitch", "nan", "a.wav"],
-        ["predict", "--noise", "a.wav"],
+        ["predict", "--snr", "a.wav"],
         ["evaluate"],
         ["evaluate", "--protocol", "speakers"],
         ["evaluate", "--manifest", "a.csv", "--fold", "1"],
@@ -252,25 +254,25 @@ def test_every_malformed_input_is_a_sentence(capsys, models, tmp_path):
         ["nonsense"],
     ],
 )
-def test_wrong_usage_exits_with_two(capsys, arguments):
+def test_main_exits_with_two_for_wrong_usage(capsys, arguments):
     with pytest.raises(SystemExit) as stopped:
         main(arguments)
     assert stopped.value.code == 2
     assert "usage:" in capsys.readouterr().err
 
 
-def test_missing_models_are_told_in_words(capsys, tmp_path, spoken):
+def test_predict_without_models_is_an_error(capsys, tmp_path, spoken):
     assert main(["predict", "--models", str(tmp_path), spoken]) == 1
     assert "There is no model in" in capsys.readouterr().err
 
 
-def test_missing_recordings_are_told_in_words(capsys, monkeypatch, tmp_path):
+def test_train_without_recordings_is_an_error(capsys, monkeypatch, tmp_path):
     monkeypatch.setenv("EMO_DATA", str(tmp_path / "gone"))
     assert main(["train", "tree", "--models", str(tmp_path)]) == 1
     assert "There is no folder" in capsys.readouterr().err
 
 
-def test_a_folder_that_cannot_be_written_is_told_in_words(capsys, models, spoken, tmp_path):
+def test_evaluate_names_an_output_that_cannot_be_written(capsys, models, spoken, tmp_path):
     manifest = tmp_path / "list.csv"
     manifest.write_text("path,emotion\nspoken.wav,happy\n")
     out = str(tmp_path / "gone" / "out.json")
@@ -278,7 +280,7 @@ def test_a_folder_that_cannot_be_written_is_told_in_words(capsys, models, spoken
     assert "cannot be written" in capsys.readouterr().err
 
 
-def test_training_without_its_packages_is_told_in_words(capsys, monkeypatch, tmp_path):
+def test_train_names_the_packages_that_it_needs(capsys, monkeypatch, tmp_path):
     monkeypatch.setitem(sys.modules, "keras", None)
     monkeypatch.setenv("EMO_CACHE", str(tmp_path / "cache"))
     folder = write_savee(tmp_path / "savee", takes=1)
@@ -287,7 +289,7 @@ def test_training_without_its_packages_is_told_in_words(capsys, monkeypatch, tmp
     assert "requirements.txt" in capsys.readouterr().err
 
 
-def test_a_manifest_is_written_as_promised(capsys, models, spoken, tmp_path):
+def test_evaluate_manifest_writes_the_documented_fields(capsys, models, spoken, tmp_path):
     manifest = tmp_path / "list.csv"
     manifest.write_text("path,emotion,speaker,corpus\nspoken.wav,happy,me,mine\n")
     out = tmp_path / "out.json"
@@ -301,7 +303,7 @@ def test_a_manifest_is_written_as_promised(capsys, models, spoken, tmp_path):
     assert "UAR" in capsys.readouterr().out
 
 
-def test_an_audit_counts_a_folder(capsys, tmp_path):
+def test_audit_counts_the_clips_of_a_folder(capsys, tmp_path):
     out = tmp_path / "audit.json"
     folder = write_savee(tmp_path / "AudioData", takes=1)
     assert main(["audit", str(folder), "--json", str(out)]) == 0
@@ -309,13 +311,13 @@ def test_an_audit_counts_a_folder(capsys, tmp_path):
     assert json.loads(out.read_text())
 
 
-@pytest.mark.parametrize("settings", [[], WHAT_IF], ids=["as it is", "altered"])
+@pytest.mark.parametrize("settings", [[], WHAT_IF], ids=["unaltered", "altered"])
 def test_predict_imports_no_training_library(models, spoken, settings):
     assert needless_imports(["predict", "--models", models, *settings, spoken]) == set()
 
 
-def test_noise_that_was_asked_for_is_not_the_recordings(capsys, models, spoken):
-    for noise, is_told in (((), False), (("--noise", "0"), True)):
+def test_predict_tells_added_noise_from_that_of_the_recording(capsys, models, spoken):
+    for noise, is_named in (((), False), (("--snr", "0"), True)):
         _, out = predict(capsys, "--models", models, *noise, spoken)
-        assert (OF_ALTERING in out) == is_told
+        assert (OF_ALTERING in out) == is_named
         assert "closer to the microphone" not in out

@@ -1,6 +1,6 @@
-"""Commands whose streams are closed or full, or which are interrupted: a sentence, no traceback.
+"""Commands with closed or full streams, or interrupted, end with a sentence and no traceback.
 
-Each runs as a process of its own, as people start it.
+Each runs in a process of its own.
 """
 
 import json
@@ -29,7 +29,7 @@ class Interrupter:
 
 sys.meta_path.insert(0, Interrupter())
 """
-"""As ``sitecustomize``: Ctrl-C at the very moment at which a module is imported."""
+"""Module ``sitecustomize`` that interrupts the process while it imports a module."""
 
 
 @pytest.fixture
@@ -50,9 +50,9 @@ if __name__ == "__main__":
 
 def emo(arguments, streams="", env=None, command=("-m", "emo")):
     """Run the command in a shell that connects its streams."""
-    given = [sys.executable, *command, *map(str, arguments)]
+    words = [sys.executable, *command, *map(str, arguments)]
     return subprocess.run(
-        ["sh", "-c", f'exec "$@" {streams}', "sh", *given],
+        ["sh", "-c", f'exec "$@" {streams}', "sh", *words],
         cwd=ROOT,
         env=os.environ | (env or {}),
         capture_output=True,
@@ -63,7 +63,7 @@ def emo(arguments, streams="", env=None, command=("-m", "emo")):
 
 
 def commands(spoken, tmp_path):
-    """A command that prints its answers, one that prints help, and one of wrong usage."""
+    """Return commands that print answers, scores and help."""
     manifest = tmp_path / "list.csv"
     manifest.write_text(f"path,emotion\n{spoken},happy\n")
     return {
@@ -78,7 +78,7 @@ FULL = "emo: standard output: No space left on device."
 
 
 @pytest.mark.parametrize(
-    ("name", "streams", "status", "says"),
+    ("name", "streams", "status", "message"),
     [
         ("predict", ">&-", 1, CLOSED),
         ("help", ">&-", 1, CLOSED),
@@ -91,34 +91,34 @@ FULL = "emo: standard output: No space left on device."
         ("predict", "<&- >&- 2>&-", 1, ""),
     ],
 )
-def test_a_stream_that_is_closed_or_full_is_a_sentence(
-    spoken, tmp_path, name, streams, status, says
+def test_command_names_a_stream_that_is_closed_or_full(
+    spoken, tmp_path, name, streams, status, message
 ):
     ran = emo(commands(spoken, tmp_path)[name], streams)
     assert ran.returncode == status
     assert "Traceback" not in ran.stderr
-    said = [line for line in ran.stderr.splitlines() if line.startswith("emo")]
-    assert said == ([says] if says else [])
+    messages = [line for line in ran.stderr.splitlines() if line.startswith("emo")]
+    assert messages == ([message] if message else [])
 
 
 @pytest.mark.parametrize("streams", ["2>&-", "2>/dev/full", "<&- >&- 2>&-"])
-def test_wrong_usage_ends_with_two_whatever_the_streams(streams):
+def test_wrong_usage_exits_with_two_whatever_the_streams(streams):
     assert emo(["predict"], streams).returncode == 2
 
 
 @pytest.mark.parametrize("name", ["predict", "help"])
 @pytest.mark.parametrize("reader", ["true", "head -c 1"])
-def test_a_reader_that_leaves_ends_the_command_without_a_word(spoken, tmp_path, name, reader):
+def test_command_ends_silently_when_its_reader_has_gone(spoken, tmp_path, name, reader):
     ran = emo(commands(spoken, tmp_path)[name], f"| {reader}")
     assert ran.stderr.replace("INFO: Created TensorFlow Lite XNNPACK delegate for CPU.\n", "") == ""
 
 
-def test_a_batch_needs_no_stream_at_all(spoken, tmp_path):
+def test_batch_works_without_any_stream(spoken, tmp_path):
     out = tmp_path / "out.jsonl"
     ran = emo(["batch", spoken, "--out", out, "--jobs", 1], "<&- >&- 2>&-")
     assert ran.returncode == 0
     assert len(out.read_text().splitlines()) == 1
-    # What would have been printed is not in the file that got the number of a closed stream.
+    # No output is in the file, which could have got the descriptor of a closed stream.
     assert out.read_text().startswith('{"path": ')
 
 
@@ -133,7 +133,7 @@ def test_a_batch_needs_no_stream_at_all(spoken, tmp_path):
         "emo.inference.export",
     ],
 )
-def test_an_interrupt_while_modules_are_loaded_is_a_sentence(spoken, tmp_path, module):
+def test_interrupt_during_imports_ends_with_a_sentence(spoken, tmp_path, module):
     interrupt = "os.kill(os.getpid(), signal.SIGINT)"
     code = INTERRUPTER.format(module=module, in_worker=False, interrupt=interrupt)
     (tmp_path / "sitecustomize.py").write_text(code)
@@ -144,7 +144,7 @@ def test_an_interrupt_while_modules_are_loaded_is_a_sentence(spoken, tmp_path, m
 @pytest.mark.parametrize("module", ["emo.batch.run", "multiprocessing.spawn", "soundfile"])
 @pytest.mark.parametrize("in_worker", [False, True], ids=["command", "worker"])
 @pytest.mark.parametrize("is_script", [False, True], ids=["module", "script"])
-def test_an_interrupt_while_a_batch_starts_is_a_sentence(
+def test_interrupt_of_a_starting_batch_ends_with_a_sentence(
     spoken, tmp_path, module, in_worker, is_script
 ):
     interrupt = "os.killpg(0, signal.SIGINT)"  # as a terminal does
@@ -159,14 +159,14 @@ def test_an_interrupt_while_a_batch_starts_is_a_sentence(
     assert line.startswith("emo: stopped.")
 
 
-def test_a_pipe_that_nobody_reads_is_no_output(spoken, tmp_path):
+def test_timeline_rejects_a_pipe_without_a_reader(spoken, tmp_path):
     os.mkfifo(tmp_path / "out.srt")
     ran = emo(["timeline", spoken, "--out", tmp_path / "out.srt"])
     assert ran.returncode == 1
     assert ran.stderr.splitlines()[-1].startswith(f"emo: {tmp_path}/out.srt cannot be written")
 
 
-def test_a_pipe_that_is_read_is_an_output(spoken, tmp_path):
+def test_timeline_writes_to_a_pipe_with_a_reader(spoken, tmp_path):
     pipe = tmp_path / "pipe.json"
     os.mkfifo(pipe)
     with subprocess.Popen(["cat", pipe], stdout=subprocess.PIPE) as reader:
@@ -175,7 +175,7 @@ def test_a_pipe_that_is_read_is_an_output(spoken, tmp_path):
     assert json.loads(text)
 
 
-def test_bound_jobs_gives_what_the_machine_has_use_for(monkeypatch):
+def test_limit_jobs_follows_cores_and_memory(monkeypatch):
     monkeypatch.setattr(os, "cpu_count", lambda: 4)
     sizes = {"SC_PHYS_PAGES": 2**24, "SC_PAGE_SIZE": 2**12}  # 64 GB
     monkeypatch.setattr(os, "sysconf", sizes.__getitem__)
@@ -186,15 +186,15 @@ def test_bound_jobs_gives_what_the_machine_has_use_for(monkeypatch):
     assert process.limit_jobs(999) == 1
 
 
-def test_far_too_many_jobs_are_bounded_with_a_note(tmp_path):
+def test_batch_lowers_too_many_jobs_with_a_message(tmp_path):
     (tmp_path / "empty").mkdir()
     ran = emo(["batch", tmp_path / "empty", "--out", tmp_path / "out.jsonl", "--jobs", 999])
     first, last = [line for line in ran.stderr.splitlines() if line.startswith("emo:")]
-    assert first.startswith("emo: --jobs 999 is more than this machine has use for")
+    assert first.startswith("emo: --jobs 999 is more than this machine can use")
     assert last.startswith("emo: There is no recording in")
 
 
-def test_an_interrupt_of_a_program_that_calls_main_is_its_own_affair(spoken, monkeypatch, capsys):
+def test_main_handles_an_interrupt_inside_another_program(spoken, monkeypatch, capsys):
     def interrupted(*arguments):
         raise KeyboardInterrupt
 

@@ -194,7 +194,7 @@ def test_the_command_line_says_it_and_goes_on(
     cut_in_half(models / "cnn")
     assert main(["predict", "--format", "json", "--models", str(models), clip]) == 1
     said = capsys.readouterr()
-    assert "no answer of the convolutional network, the vote is without it" in said.err
+    assert "the convolutional network has no answer and no part in the vote" in said.err
     (row,) = json.loads(said.out)
     assert list(row["models"]) == ["tree", "mlp", "vote"]
     assert row["models"]["vote"]["label"] == row["models"]["mlp"]["label"]  # the tree has no weight
@@ -205,7 +205,7 @@ def test_a_timeline_goes_on_too(
 ) -> None:
     swap(models / "tree")
     assert main(["timeline", "--format", "json", "--models", str(models), clip]) == 0
-    assert "no answer of the decision tree" in capsys.readouterr().err
+    assert "the decision tree has no answer" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("command", ["explain", "batch"])
