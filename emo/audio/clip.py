@@ -1,7 +1,7 @@
-"""A recording, whatever its format, as 16 kHz mono samples, or a sentence that says why not.
+"""Decode recordings of any supported format to 16 kHz mono samples.
 
-The content decides what a file is, never its name.  ``audio.decoders`` opens it; what it gives is
-mixed to one channel and resampled block by block.
+The content of a file decides its format, never its name.  ``emo.audio.decoders`` opens it; its
+blocks are mixed to one channel and resampled one after the other.
 """
 
 import hashlib
@@ -29,36 +29,43 @@ from emo.errors import (
 )
 
 RATE_HZ = 16_000
-"""Sample rate of every clip, whatever the recording had."""
+"""Sample rate of every clip, whatever that of its recording."""
 
 SAMPLES_VERSION = 2
-"""Part of every cache key; raise it when the same recording becomes other samples."""
+"""Part of every cache key; raise it when the same recording is decoded to other samples."""
 
 SILENT_BELOW_DB = -70.0
-"""Loudest 50 ms; a silent 16-bit file with dither has -92, the quietest speech more than -60."""
-QUIET_BELOW_DB = -50.0
-CLIPPED_ABOVE = 0.001
-"""Share of frames stuck at full scale from which a person is told."""
-MAX_MISSING_S = 0.1
-"""What may be missing of the length that a header states before a person is told, at most.
+"""Level of the loudest 50 ms, in dBFS, below which a recording is rejected.
 
-Five per cent are allowed too, and alone in WebM, which states the length of the picture.
+A silent 16-bit file with dither has -92 dBFS, the quietest speech more than -60.
+"""
+
+QUIET_BELOW_DB = -50.0
+"""Level of the loudest 50 ms, in dBFS, below which a clip has a warning."""
+
+CLIPPED_ABOVE = 0.001
+"""Share of frames at full scale above which a clip has a warning."""
+
+MAX_MISSING_S = 0.1
+"""Seconds that may be missing of the length in a header before a clip has a warning.
+
+The limit is 5 % of the length where that is less, and always in WebM, whose header states the
+length of the picture.
 """
 
 _LEVEL_FRAMES = RATE_HZ // 20
 _FULL_SCALE = 0.98
-# Lossy decoders overshoot full scale a little; only integers stored as floats go this far.
-_WILD_PEAK = 4.0
+_MAX_PEAK = 4.0  # above it, integers were stored as floats; lossy decoders overshoot by less
 _CANCELS_BELOW = 0.1  # power of the mix over that of unrelated channels of the same levels
-_OFFSET_ABOVE = 0.1  # of the standard deviation: worth naming
+_OFFSET_ABOVE = 0.1  # of the standard deviation, for a warning
 _STILL = 1e-7  # from one sample to the next; resampling leaves no exact zeros beside sound
 _SILENT_BLOCK = RATE_HZ // 80  # half of the shortest digital silence
-_SILENT_WITHIN = 0.5  # deviations from the mean; the flat tops of a clipped voice lie beyond
+_SILENT_WITHIN = 0.5  # standard deviations from the mean; clipped peaks lie beyond
 
 
 @dataclass(frozen=True, eq=False)
 class Clip:
-    """Sound ready for the models, and what a person should know about the recording.
+    """Decoded sound for the models, and facts about its recording.
 
     Attributes
     ----------
@@ -66,13 +73,13 @@ class Clip:
         Mono at 16 kHz, full scale at ±1, silence and level as recorded, without a constant offset;
         read-only.
     source_rate_hz, source_channels : int
-        What the recording had.
+        Sample rate and number of channels of the recording.
     sha256 : str
-        Of the recording's bytes.
-    clipped : float, 0 to 1
-        Share of the recording's frames that stood still at full scale, before any resampling.
+        Digest of the recording's bytes.
     warnings : tuple of str
-        Sentences on what may make the answers less sure.
+        Sentences on properties of the recording that may affect the answers.
+    clipped : float, 0 to 1
+        Share of the recording's frames that stay at full scale, before resampling.
     """
 
     samples: Samples
@@ -84,13 +91,13 @@ class Clip:
 
     @property
     def duration_s(self) -> float:
-        """Length of the clip, silence included."""
+        """Return the length of the clip in seconds, silence included."""
         return len(self.samples) / RATE_HZ
 
 
 @dataclass(frozen=True)
 class _Mix:
-    """One channel at 16 kHz, and what was measured on the way there."""
+    """One channel at 16 kHz, and measurements of the blocks that it was mixed from."""
 
     samples: Samples
     frames: int
@@ -98,16 +105,16 @@ class _Mix:
     clipped: float
     cancelled: float
     loudest: int
-    alone: SoloActivity
+    solo: SoloActivity
 
 
 def load(path: str | Path, channel: str = MIX) -> Clip:
-    """Return the clip that the file at `path` holds: its mix, or one channel.
+    """Return the clip of a file: the mix of its channels, or one channel.
 
     Raises
     ------
     AudioError
-        The file cannot be opened, or `decode` refuses its content.
+        The file cannot be opened, or ``decode`` rejects its content.
     """
     return decode(read_file(path), Path(path).name, channel)
 
@@ -118,7 +125,7 @@ def read_file(path: str | Path) -> bytes:
     Raises
     ------
     AudioError
-        The file cannot be opened, is none, or is too large.
+        The path is no file, or the file cannot be opened or is too large.
     """
     path = Path(path)
     try:
@@ -137,14 +144,14 @@ def read_file(path: str | Path) -> bytes:
 
 
 def decode(data: bytes, name: str = "", channel: str = MIX) -> Clip:
-    """Return the clip that `data`, the bytes of a whole recording, holds.
+    """Return the clip of a recording: the mix of its channels, or one channel.
 
     Parameters
     ----------
     data : bytes
-        Any of the formats in :data:`emo.audio.containers.formats.SUPPORTED_FORMATS`.
+        Whole recording in one of ``emo.audio.containers.formats.SUPPORTED_FORMATS``.
     name : str, optional
-        Name of the file.  It only serves to warn where it contradicts the content.
+        Name of the file, for a warning where it contradicts the content.
     channel : str, optional
         ``mix`` of all channels; or ``left``, ``right`` or a number from 1.
 
@@ -155,9 +162,9 @@ def decode(data: bytes, name: str = "", channel: str = MIX) -> Clip:
     ChannelError
         The recording has no such channel.
     LimitError, TooShortError, TooLongError
-        Size, rate, channels or duration lie outside :mod:`emo.audio.limits`.
+        Size, rate, channels or duration lie outside the limits of ``emo.audio.limits``.
     SilentError, NotFiniteError
-        There is nothing to hear, or the samples are no numbers.
+        The recording is silent, or a sample is NaN or infinite.
     DecoderMissingError
         The format needs a package that is not installed.
     """
@@ -167,12 +174,17 @@ def decode(data: bytes, name: str = "", channel: str = MIX) -> Clip:
 
 
 def decode_channels(data: bytes, name: str = "") -> dict[str, Clip | AudioError]:
-    """Return the clip of each channel by its name, or the error that says why there is none.
+    """Return the clip of each channel by the channel's name, or the error of that channel.
+
+    Parameters
+    ----------
+    data, name
+        As for ``decode``.
 
     Raises
     ------
     AudioError
-        As for :func:`decode`, where there is no telling what the channels are.
+        The recording cannot be opened, so that its channels are not known.
     """
     data = bytes(data)
     kind, stream = _open(data)
@@ -186,7 +198,7 @@ def decode_channels(data: bytes, name: str = "") -> dict[str, Clip | AudioError]
 
 
 def _open(data: bytes) -> tuple[str, Stream]:
-    """Return the container of a recording and its stream, held against the limits."""
+    """Return the container and the stream of a recording, checked against the limits."""
     _check_bytes(len(data))
     kind = sniff(data)
     stream = open_stream(data, kind)
@@ -194,7 +206,7 @@ def _open(data: bytes) -> tuple[str, Stream]:
     return kind, stream
 
 
-@np.errstate(over="ignore", invalid="ignore")  # `_check_decoded` refuses what comes of it
+@np.errstate(over="ignore", invalid="ignore")  # ``_check_decoded`` rejects the result
 def clip_of_stream(data: bytes, name: str, kind: str, stream: Stream, channel: str) -> Clip:
     """Return the mix or one channel of an opened recording, as ``decode`` does."""
     cancels = False
@@ -204,8 +216,8 @@ def clip_of_stream(data: bytes, name: str, kind: str, stream: Stream, channel: s
         if cancels:
             mix = _mix(stream, np.eye(stream.channels, dtype=np.float32)[mix.loudest])
     else:
-        alone = _only(stream, channel_index(channel, stream.channels))
-        mix = _mix(alone, np.ones(1, dtype=np.float32))
+        single = _only(stream, channel_index(channel, stream.channels))
+        mix = _mix(single, np.ones(1, dtype=np.float32))
     _check_decoded(stream, mix)
     samples, offset = _level(mix)
     level_db = _level_db(samples)
@@ -213,7 +225,7 @@ def clip_of_stream(data: bytes, name: str, kind: str, stream: Stream, channel: s
         raise SilentError(_silence(level_db))
     warnings = [*_warn_of_source(stream, mix, kind, name), *_warn_of_sound(mix, level_db, offset)]
     if channel == MIX:
-        warnings += _warn_of_channels(stream.channels, mix.alone, cancels)
+        warnings += _warn_of_channels(stream.channels, mix.solo, cancels)
     samples.flags.writeable = False
     return Clip(
         samples=samples,
@@ -236,7 +248,7 @@ def _check_bytes(size: int) -> None:
 
 
 def _only(stream: Stream, place: int) -> Stream:
-    """Return the stream as if it had but this channel: what is wrong with others is not its own."""
+    """Return the stream of one channel, so that faults of the others do not affect it."""
 
     def blocks() -> Iterator[Samples]:
         for block in stream.blocks():
@@ -250,14 +262,14 @@ def _times(factor: float) -> str:
 
 
 def _mix(stream: Stream, weights: Samples) -> _Mix:
-    """Return the weighted sum of the channels at 16 kHz, measuring each block as it passes."""
+    """Return the weighted sum of the channels at 16 kHz, and measurements of all channels."""
     resampler = None
     if stream.rate_hz != RATE_HZ:
         resampler = soxr.ResampleStream(stream.rate_hz, RATE_HZ, 1, dtype="float32", quality="HQ")
-    parts = bytearray()  # it grows in place, where a list of arrays would be there twice
+    parts = bytearray()  # grows in place; joining a list of arrays would need twice the memory
     frames, peak, clipped, mixed = 0, 0.0, 0, 0.0
     power = np.zeros(stream.channels)
-    activity = ChannelLevels(stream.rate_hz, stream.channels)
+    levels = ChannelLevels(stream.rate_hz, stream.channels)
     for block in stream.blocks():
         if not np.isfinite(highest := max(float(block.max()), -float(block.min()))):
             raise NotFiniteError(_not_finite(block, frames, stream.rate_hz))
@@ -269,7 +281,7 @@ def _mix(stream: Stream, weights: Samples) -> _Mix:
         if stream.channels > 1:
             power += np.einsum("ij,ij->j", block, block, dtype=np.float64)
             mixed += float(np.einsum("i,i", mono, mono, dtype=np.float64))
-            activity.add(block)
+            levels.add(block)
         mono = mono if resampler is None else resampler.resample_chunk(mono)
         parts += np.ascontiguousarray(mono).data
     if resampler is not None and frames:
@@ -282,7 +294,7 @@ def _mix(stream: Stream, weights: Samples) -> _Mix:
         clipped=clipped / max(frames, 1),
         cancelled=mixed / unrelated if unrelated else 1.0,
         loudest=int(power.argmax()),
-        alone=activity.alone(),
+        solo=levels.solo_activity(),
     )
 
 
@@ -296,10 +308,10 @@ def _not_finite(block: Samples, start: int, rate_hz: int) -> str:
 
 
 def _count_clipped(block: Samples, is_float: bool) -> int:
-    """Return how many frames of the worst channel stand still at full scale, or go beyond it."""
+    """Return the frames of the worst channel that stay at full scale, or exceed it."""
     loud = np.abs(block) >= _FULL_SCALE
-    held = (block[2:] == block[1:-1]) & (block[1:-1] == block[:-2]) & loud[1:-1]
-    count = int(held.sum(axis=0).max(initial=0))
+    constant = (block[2:] == block[1:-1]) & (block[1:-1] == block[:-2]) & loud[1:-1]
+    count = int(constant.sum(axis=0).max(initial=0))
     if is_float:
         return count
     return max(count, int((np.abs(block) > 1).sum(axis=0).max(initial=0)))
@@ -309,13 +321,13 @@ def _check_decoded(stream: Stream, mix: _Mix) -> None:
     duration_s = mix.frames / stream.rate_hz
     if mix.frames == 0:
         raise TooShortError(
-            "The file has a header but no sound after it; it is cut off or was never finished. "
-            "Record or export it again."
+            "The file has a header but no sound after it; it is cut off or incomplete. Record or "
+            "export it again."
         )
     if duration_s < MIN_DURATION_S:
         raise TooShortError(
             f"The recording lasts {duration_s:.3f} s; at least {MIN_DURATION_S} s are needed, "
-            "and two or three seconds of speech serve best."
+            "and two or three seconds of speech are best."
         )
     if not np.isfinite(max(mix.samples.max(), -mix.samples.min())):
         raise NotFiniteError(
@@ -325,28 +337,28 @@ def _check_decoded(stream: Stream, mix: _Mix) -> None:
 
 
 def cut(clip: Clip, start: int, stop: int) -> Clip:
-    """Return the samples from `start` up to `stop` of a clip as a clip of their own."""
+    """Return the samples of a clip from ``start`` up to ``stop`` as a new clip."""
     samples = centre(clip.samples[start:stop])
     samples.flags.writeable = False
     return replace(clip, samples=samples)
 
 
 def centre(samples: Samples) -> Samples:
-    """Return the samples without their constant offset, in a new array.
+    """Return samples without their constant offset, in a new array.
 
-    Level, pauses and pitch are measured from the power of the samples, which an offset adds to; so
-    whatever is measured was centred here first, be it a clip, a part of one or an altered one.
+    An offset would add to the power, from which level, pauses and pitch are measured; so clips,
+    parts of clips and altered clips are all centred first.
     """
     centred = samples.copy()
-    _take_out_offset(centred)
+    _remove_offset(centred)
     return centred
 
 
-def _take_out_offset(samples: Samples) -> float:
-    """Take the mean out of samples, in place, and return it.
+def _remove_offset(samples: Samples) -> float:
+    """Subtract the mean of samples in place, and return it.
 
-    Digital silence around or between the sound has no part in the mean and becomes zero, so that
-    more of it changes nothing.
+    Digital silence around or between the sound does not count in the mean and becomes zero, so
+    that its length has no effect.
     """
     silent = _digital_silence(samples)
     offset = np.float32(samples.mean(dtype=np.float64, where=~silent))
@@ -356,12 +368,12 @@ def _take_out_offset(samples: Samples) -> float:
 
 
 def _digital_silence(samples: Samples) -> npt.NDArray[np.bool_]:
-    """Return where the samples stand still, but for what does so far from their mean."""
+    """Return where the samples are constant and close to their mean."""
     silent = np.zeros(len(samples), bool)
     blocks = samples[: len(samples) // _SILENT_BLOCK * _SILENT_BLOCK].reshape(-1, _SILENT_BLOCK)
     if (
         not len(blocks) or not (np.ptp(blocks, axis=1) < _STILL).any()
-    ):  # as in most clips, which is soon seen
+    ):  # a quick check, which settles most clips
         return silent
     still = np.concatenate([[False], np.abs(np.diff(samples)) < _STILL, [False]])
     edges = np.flatnonzero(still[1:] != still[:-1]).reshape(-1, 2)
@@ -372,17 +384,17 @@ def _digital_silence(samples: Samples) -> npt.NDArray[np.bool_]:
     sound = samples[~silent]
     mean = sound.mean(dtype=np.float64)
     power = float(np.einsum("i,i", sound, sound, dtype=np.float64)) / len(sound)
-    most = np.float32(_SILENT_WITHIN * math.sqrt(max(power - mean**2, 0.0)))
-    silent &= np.abs(samples - np.float32(mean)) < most
+    max_distance = np.float32(_SILENT_WITHIN * math.sqrt(max(power - mean**2, 0.0)))
+    silent &= np.abs(samples - np.float32(mean)) < max_distance
     return silent
 
 
 def _level(mix: _Mix) -> tuple[Samples, float]:
-    """Return the samples without a wild scale or a constant offset, and the offset worth naming."""
+    """Return the samples scaled and centred, and their offset if it is large enough to report."""
     samples = mix.samples
-    if mix.peak > _WILD_PEAK:
+    if mix.peak > _MAX_PEAK:
         samples = samples / np.float32(mix.peak)
-    offset = _take_out_offset(samples)  # in place: of ten minutes a second copy takes 38 MB
+    offset = _remove_offset(samples)  # in place: a copy of ten minutes would take 38 MB
     power = float(np.einsum("i,i", samples, samples, dtype=np.float64)) / len(samples)
     return samples, offset if abs(offset) > _OFFSET_ABOVE * math.sqrt(power) else 0.0
 
@@ -396,15 +408,17 @@ def _level_db(samples: Samples) -> float:
 
 
 def _silence(level_db: float) -> str:
-    heard = f"it has {level_db:.0f} dBFS where it is loudest"
+    reason = f"it has {level_db:.0f} dBFS where it is loudest"
+    if level_db == -math.inf:
+        reason = "all samples are equal"
     return (
-        f"The recording is silent: {'all samples are equal' if level_db == -math.inf else heard}. "
-        "Check that the microphone is not muted, then record again."
+        f"The recording is silent: {reason}. Check that the microphone is not muted, then record "
+        "again."
     )
 
 
 def _warn_of_source(stream: Stream, mix: _Mix, kind: str, name: str) -> list[str]:
-    """Return what the file itself leaves to be desired."""
+    """Return warnings about the file: its name, its damage, its length and its rate."""
     warnings = []
     named = format_from_name(name)
     if named not in (None, kind):
@@ -422,21 +436,21 @@ def _warn_of_source(stream: Stream, mix: _Mix, kind: str, name: str) -> list[str
     if stream.rate_hz < RATE_HZ:
         warnings.append(
             f"Sampled at {stream.rate_hz:,} Hz, the recording holds nothing above "
-            f"{stream.rate_hz // 2:,} Hz; the models listen up to {RATE_HZ // 2:,} Hz and may be "
-            "less sure."
+            f"{stream.rate_hz // 2:,} Hz; the models use frequencies up to {RATE_HZ // 2:,} Hz and "
+            "may be less sure."
         )
     return warnings
 
 
-def _warn_of_channels(channels: int, alone: SoloActivity, cancels: bool) -> list[str]:
-    """Return what is lost where several channels become one."""
+def _warn_of_channels(channels: int, solo: SoloActivity, cancels: bool) -> list[str]:
+    """Return warnings about the mix of several channels."""
     warnings = []
     if channels > 2:
         warnings.append(f"The {channels} channels were mixed down to one.")
-    if alone.differ:
+    if solo.has_different_speakers:
         *names, last = channel_names(channels)
         warnings.append(
-            f"Different people seem to speak on the channels (in {100 * alone.total:.0f} % of the "
+            f"Different people seem to speak on the channels (in {100 * solo.total:.0f} % of the "
             "speech only one channel is active), and the answers are for the mix of all. Choose "
             f"one channel: {', '.join(names)} or {last}."
         )
@@ -448,22 +462,22 @@ def _warn_of_channels(channels: int, alone: SoloActivity, cancels: bool) -> list
 
 
 def _warn_of_sound(mix: _Mix, level_db: float, offset: float) -> list[str]:
-    """Return what makes the sound itself hard to judge."""
+    """Return warnings about the sound: scale, clipping, level and offset."""
     warnings = []
-    if mix.peak > _WILD_PEAK:
+    if mix.peak > _MAX_PEAK:
         warnings.append(
             f"The samples go up to {_times(mix.peak)} times full scale; they were scaled down."
         )
     elif mix.clipped > CLIPPED_ABOVE:
         warnings.append(
-            f"The recording is clipped ({100 * mix.clipped:.1f} % of it stands at full scale); "
+            f"The recording is clipped ({100 * mix.clipped:.1f} % of it is at full scale); "
             "record further from the microphone or with less gain."
         )
     if level_db < QUIET_BELOW_DB:
         warnings.append(
             f"The recording is very quiet ({level_db:.0f} dBFS where it is loudest); noise may "
-            "colour the answers."
+            "affect the answers."
         )
     if offset:
-        warnings.append(f"A constant offset of {offset:.2g} of full scale was taken out.")
+        warnings.append(f"A constant offset of {offset:.2g} of full scale was removed.")
     return warnings

@@ -188,9 +188,9 @@ def test_what_is_told_depends_on_neither_offset_nor_blocks() -> None:
     parts = ChannelLevels(RATE_HZ, 2)
     for start in range(0, len(stereo), 1237):
         parts.add(stereo[start : start + 1237] + np.array([0.3, -0.2], np.float32))
-    assert parts.alone().shares == pytest.approx(whole.alone().shares, abs=0.02)
-    assert whole.alone().differ
-    assert parts.alone().differ
+    assert parts.solo_activity().shares == pytest.approx(whole.solo_activity().shares, abs=0.02)
+    assert whole.solo_activity().has_different_speakers
+    assert parts.solo_activity().has_different_speakers
 
 
 def test_shares_counted_by_hand() -> None:
@@ -199,20 +199,20 @@ def test_shares_counted_by_hand() -> None:
     right = [soft] * 10 + [loud] * 10 + [loud] * 2
     frames = np.repeat(np.sqrt(np.array([left, right]).T), 100, axis=0)
     frames *= np.tile([1.0, -1.0], len(frames) // 2)[:, None]
-    activity = ChannelLevels(1000, 2)
-    activity.add(frames.astype(np.float32))
-    alone = activity.alone()
-    assert alone.active == 22
-    assert alone.shares == pytest.approx((10 / 22, 10 / 22))
-    assert alone.in_step < -0.5
+    levels = ChannelLevels(1000, 2)
+    levels.add(frames.astype(np.float32))
+    solo = levels.solo_activity()
+    assert solo.n_active == 22
+    assert solo.shares == pytest.approx((10 / 22, 10 / 22))
+    assert solo.correlation < -0.5
 
 
 def test_a_second_channel_that_hardly_takes_part_does_not_count() -> None:
-    assert SoloActivity(100, (0.6, 0.06)).differ
-    assert not SoloActivity(100, (0.9, 0.04)).differ
-    assert not SoloActivity(20, (0.9, 0.1)).differ
-    assert not SoloActivity(100, (0.3, 0.1), in_step=0.9).differ
-    assert SoloActivity(100, (0.3, 0.1), in_step=0.0).differ
+    assert SoloActivity(100, (0.6, 0.06)).has_different_speakers
+    assert not SoloActivity(100, (0.9, 0.04)).has_different_speakers
+    assert not SoloActivity(20, (0.9, 0.1)).has_different_speakers
+    assert not SoloActivity(100, (0.3, 0.1), correlation=0.9).has_different_speakers
+    assert SoloActivity(100, (0.3, 0.1), correlation=0.0).has_different_speakers
 
 
 # One channel by itself
@@ -284,7 +284,7 @@ def test_the_decoding_process_reads_a_channel_as_well() -> None:
 # Rows
 
 
-def test_result_names_rows() -> None:
+def test_name_with_channel_has_a_suffix_that_parse_channel_reads() -> None:
     assert name_with_channel("a.wav", "mix") == "a.wav"
     assert name_with_channel("a#channel=x.wav", "left") == "a#channel=x.wav#channel=left"
     assert parse_channel("a#channel=x.wav#channel=left") == "left"

@@ -230,7 +230,7 @@ def test_clipping_is_counted() -> None:
     runs = [len(list(run)) for value, run in itertools.groupby(clipped) if abs(value) == 1]
     assert len(runs) == 200  # two for each of the hundred periods
     inner = sum(runs) - 2 * len(runs)  # the two ends of a run are not counted
-    assert f"{100 * inner / len(tone):.1f} % of it stands at full scale" in warning
+    assert f"{100 * inner / len(tone):.1f} % of it is at full scale" in warning
 
 
 def test_samples_beyond_full_scale_are_clipping_in_lossy_formats_alone() -> None:
@@ -247,7 +247,7 @@ def test_a_constant_offset_is_taken_out() -> None:
     clip = audio_clip.decode(signals.encoded(voice + np.float32(0.25), subtype="FLOAT"))
     assert abs(clip.samples.mean()) < 1e-6
     assert np.allclose(clip.samples, voice - voice.mean(), atol=1e-6)
-    assert clip.warnings == ("A constant offset of 0.25 of full scale was taken out.",)
+    assert clip.warnings == ("A constant offset of 0.25 of full scale was removed.",)
 
 
 def test_integers_stored_as_floats_are_scaled_down() -> None:
