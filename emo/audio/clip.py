@@ -424,12 +424,12 @@ def _warn_of_source(stream: Stream, mix: _Mix, kind: str, name: str) -> list[str
     if named not in (None, kind):
         warnings.append(f"The name says {named}, the content is {kind}; it was read as {kind}.")
     warnings += stream.notes
-    promised = stream.promised or 0
-    slack = 0.05 * promised
+    stated_frames = stream.stated_frames or 0
+    slack = 0.05 * stated_frames
     if kind != "WebM":
         slack = min(slack, MAX_MISSING_S * stream.rate_hz)
-    if mix.frames < promised - slack:
-        stated, read = (format_duration(n / stream.rate_hz) for n in (promised, mix.frames))
+    if mix.frames < stated_frames - slack:
+        stated, read = (format_duration(n / stream.rate_hz) for n in (stated_frames, mix.frames))
         warnings.append(
             f"The recording breaks off: its header promises {stated}, {read} could be read."
         )

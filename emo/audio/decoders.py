@@ -1,9 +1,9 @@
-"""An opened recording: what its header says, held against the limits, and its samples in blocks.
+"""Open recordings: check their headers against the limits, and decode their samples in blocks.
 
-WAV, AIFF, AU, CAF, FLAC, MP3 and Ogg (Vorbis, FLAC) are read by libsndfile; Opus, MP4 (M4A, 3GP,
-QuickTime), raw AAC, WebM and AMR by codecpod, an FFmpeg under the LGPL that was built without any
-network.  The header is held against the limits before a sample is decoded, and decoding goes in
-blocks that stop at the same limits.
+WAV, AIFF, AU, CAF, FLAC, MP3 and Ogg (Vorbis, FLAC) are decoded by libsndfile; Opus, MP4 (M4A, 3GP,
+QuickTime), raw AAC, WebM and AMR by codecpod, an FFmpeg under the LGPL that was built without
+network access.  The header is checked before a sample is decoded, and decoding stops at the same
+limits.
 """
 
 import contextlib
@@ -37,30 +37,30 @@ Samples = npt.NDArray[np.float32]
 BLOCK_FRAMES = 2**16
 """Frames that are decoded at a time."""
 
-_LAST_FRAMES = 256  # steps up to the place where a damaged file breaks off
-_WHOLE_SAMPLES = 12_000_000  # 48 MB, decoded at once
+_LAST_FRAMES = 256  # at a time, close to the place where a damaged file ends
+_WHOLE_SAMPLES = 12_000_000  # decoded at once: 48 MB
 _OPUS_NARROW_HZ = 24_000
-_LONG_RATE_HZ = 20_000  # FFmpeg's resampler leaves 8 kHz and below as they are
+_LONG_RATE_HZ = 20_000  # of long recordings; FFmpeg leaves frequencies up to 8 kHz as they are
 _BY_CODECPOD = ("MP4", "AAC", "WebM", "AMR")
-_STATING = ("OGG", "MP4", "WebM", "FLAC", "CAF")  # elsewhere FFmpeg guesses from a bit rate
-_MAX_RESUMED = 50  # times that FLAC goes on behind a damaged frame
-_SHORT = np.float32(2**-15)  # of full scale, a step of 16-bit samples
-_UNKNOWN_FRAMES = 2**62  # libsndfile declares 2**63 - 1 where a stream does not say its length
-_PLACEHOLDER_BYTES = 0x7FFF_0000  # written from here on where a stream does not know its length
+_STATES_LENGTH = ("OGG", "MP4", "WebM", "FLAC", "CAF")  # else FFmpeg guesses from a bit rate
+_MAX_RESUMED = 50  # damaged frames of FLAC behind which decoding continues
+_INT16_STEP = np.float32(2**-15)  # relative to full scale
+_UNKNOWN_FRAMES = 2**62  # libsndfile returns 2**63 - 1 where a stream does not state its length
+_PLACEHOLDER_BYTES = 0x7FFF_0000  # sizes from here on stand for an unknown length
 _CUT_OFF = re.compile(r"(?:data|SSND|Data Size) *: (\d+) \(should be (\d+)\)")
 
-_QUIET = threading.Lock()
-_UNFINISHED = (
-    "This MP4 file has no index (moov): the recorder stopped before it finished the file, so "
-    "nothing says where the sound lies in it. A program that repairs such files (search for "
-    "'repair MP4 moov') can write the index anew; then give the result."
+_STDERR_LOCK = threading.Lock()
+_NO_INDEX = (
+    "This MP4 file has no index (moov): the recorder stopped before it finished the file, so the "
+    "place of the sound in it is unknown. Programs that repair such files (search for 'repair MP4 "
+    "moov') can write a new index."
 )
 
 
 class _Bytes(io.BytesIO):
-    """Bytes that stay where they are when a damaged header sends libsndfile before their start.
+    """Bytes that ignore a seek before their start, which a damaged header can cause.
 
-    An exception there could not be caught: it would be printed from inside a C callback.
+    An exception could not be caught there: it would be printed from inside a C callback.
     """
 
     def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
@@ -72,24 +72,24 @@ class _Bytes(io.BytesIO):
 
 @contextlib.contextmanager
 def _silenced(kind: str) -> Iterator[None]:
-    """Keep off standard error what mpg123, inside libsndfile, writes there on its own."""
-    if kind != "MP3" or _is_nothing(2):
+    """Discard the messages that mpg123, inside libsndfile, writes to standard error."""
+    if kind != "MP3" or _is_null_device(2):
         yield
         return
-    with _QUIET:
+    with _STDERR_LOCK:
         sys.stderr.flush()
-        saved, nothing = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+        saved, null = os.dup(2), os.open(os.devnull, os.O_WRONLY)
         try:
-            os.dup2(nothing, 2)
+            os.dup2(null, 2)
             yield
         finally:
             os.dup2(saved, 2)
             os.close(saved)
-            os.close(nothing)
+            os.close(null)
 
 
-def _is_nothing(descriptor: int) -> bool:
-    """Tell whether what is written there goes nowhere, as in the processes that read uploads."""
+def _is_null_device(descriptor: int) -> bool:
+    """Return whether a descriptor is closed or the null device, as in the sandboxed processes."""
     try:
         status = os.fstat(descriptor)
     except OSError:
@@ -99,30 +99,46 @@ def _is_nothing(descriptor: int) -> bool:
 
 @dataclass(frozen=True)
 class Stream:
-    """An opened recording: what its header says, and its samples in blocks."""
+    """Opened recording: facts from its header, and its samples in blocks.
+
+    Attributes
+    ----------
+    rate_hz, channels, frames : int
+        Sample rate, number of channels, and length in frames; 0 frames if it is unknown.
+    stated_frames : int or None
+        Length that the header states, where the file may be shorter.
+    is_float : bool
+        Whether samples may exceed full scale.
+    blocks : callable
+        Return an iterator over blocks of samples, float32 (n, channels).
+    recorded_rate_hz : int
+        Rate of the recording if it was decoded at another rate, else 0.
+    notes : tuple of str
+        Sentences on what was repaired or left out.
+    """
 
     rate_hz: int
     channels: int
     frames: int
-    promised: int | None
+    stated_frames: int | None
     is_float: bool
     blocks: Callable[[], Iterator[Samples]]
-    recorded_rate_hz: int = 0  # where that is another one
-    notes: tuple[str, ...] = ()  # sentences on what was mended or passed over
+    recorded_rate_hz: int = 0
+    notes: tuple[str, ...] = ()
 
     @property
     def duration_s(self) -> float:
-        """Length by the header, 0 where that does not say it."""
+        """Return the length by the header in seconds, 0 if it is unknown."""
         return self.frames / self.rate_hz
 
 
 def open_stream(data: bytes, kind: str) -> Stream:
-    """Return the recording, or all that a file holds one after the other.
+    """Return the recording in a file, or all recordings in it joined to one.
 
     Raises
     ------
     AudioError
-        Nothing can be read, or what the headers state is out of the limits.
+        No recording can be read, or the headers exceed the limits.
     """
     parts = split_recordings(data, kind)
     if len(parts) == 1:
@@ -145,38 +161,38 @@ def open_stream(data: bytes, kind: str) -> Stream:
 
 
 def _check_all(streams: Sequence[Stream]) -> None:
-    """Hold the length of several recordings together against the limits."""
+    """Check the total length of several recordings against the limits."""
     rate_hz = streams[0].rate_hz
     channels = max(stream.channels for stream in streams)
     check_header(rate_hz, channels, int(sum(stream.duration_s for stream in streams) * rate_hz))
 
 
 def _open_part(part: Part) -> Stream:
-    """Return a recording opened, without what no decoder takes if it is refused because of that."""
+    """Return the stream of a recording, repaired if no decoder reads it as it is."""
     try:
         stream = _open(part.data, part.kind) if part.counted is None else _open_counted(part)
     except NotAudioError:
         repaired = repair_file(part.data, part.kind, _reads)
         if repaired is None:
             if part.kind == "MP4" and not has_index(part.data):
-                raise NotAudioError(_UNFINISHED) from None
+                raise NotAudioError(_NO_INDEX) from None
             raise
         stream = _open(repaired.data, repaired.kind)
-        stream = replace(stream, notes=repaired.notes, promised=None)
-    if part.promised is not None:
-        stream = replace(stream, promised=part.promised)
+        stream = replace(stream, notes=repaired.notes, stated_frames=None)
+    if part.stated_frames is not None:
+        stream = replace(stream, stated_frames=part.stated_frames)
     return replace(stream, notes=(*part.notes, *stream.notes))
 
 
 def _open_counted(part: Part) -> Stream:
-    """Return a recording in MP3 whose length no header states.
+    """Return the stream of an MP3 recording whose length no header states.
 
-    libsndfile guesses it from the first bit rate, and reads no further than it guessed.
+    libsndfile estimates the length from the first bit rate, and reads no further than that.
     """
     counted = part.counted or 0
     stream = _open_soundfile(part.data, part.kind)
     if stream.frames >= counted:
-        return replace(stream, frames=counted, promised=counted)
+        return replace(stream, frames=counted, stated_frames=counted)
     check_header(stream.rate_hz, stream.channels, counted)
     with contextlib.suppress(NotAudioError, DecoderMissingError):
         return _open_codecpod(part.data, part.kind)
@@ -184,7 +200,7 @@ def _open_counted(part: Part) -> Stream:
 
 
 def _open(data: bytes, kind: str) -> Stream:
-    """Return the recording opened by the first decoder that can read it."""
+    """Return the stream of the first decoder that can read a recording."""
     if kind in _BY_CODECPOD:
         return _open_codecpod(data, kind)
     if _is_full_band_opus(data):  # codecpod is three times as fast, the samples are the same
@@ -193,15 +209,15 @@ def _open(data: bytes, kind: str) -> Stream:
     try:
         stream = _open_soundfile(data, kind)
         return _resumed(stream, data) if kind == "FLAC" else stream
-    except NotAudioError as refusal:
-        try:  # what libsndfile lacks in a container it knows: AAC in CAF, FLAC from a pipe
+    except NotAudioError as rejection:
+        try:  # libsndfile lacks some codecs of its containers: AAC in CAF, FLAC from a pipe
             return _open_codecpod(data, kind)
         except DecoderMissingError:
-            raise refusal from None
+            raise rejection from None
 
 
 def _reads(data: bytes) -> bool:
-    """Tell whether codecpod reads a file to its end."""
+    """Return whether codecpod reads a file to its end."""
     import codecpod
 
     try:
@@ -214,10 +230,10 @@ def _reads(data: bytes) -> bool:
 
 
 def _is_full_band_opus(data: bytes) -> bool:
-    """Tell whether libsndfile too would decode this Opus in Ogg at 48 kHz.
+    """Return whether libsndfile would decode this Opus in Ogg at 48 kHz, as codecpod does.
 
-    Where the header names an original rate of 24 kHz or less, libsndfile decodes at that rate, as
-    it did for what the models were trained on; codecpod does not, and the answers differ.
+    If the header has an original rate of 24 kHz or less, libsndfile decodes at that rate, as it did
+    for the training data; codecpod does not, and the answers would differ.
     """
     if data[28:36] != b"OpusHead":
         return False
@@ -230,9 +246,9 @@ def _open_soundfile(data: bytes, kind: str) -> Stream:
         with _silenced(kind), soundfile.SoundFile(_Bytes(data)) as file:
             rate_hz, channels, frames = file.samplerate, file.channels, file.frames
             is_float = file.subtype in ("FLOAT", "DOUBLE")
-            promised = _promised(frames, file.extra_info)
+            stated_frames = _stated_frames(frames, file.extra_info)
     except Exception as error:
-        if kind == "WAV" and data[12:16] == b"fmt ":  # libsndfile does not say what was wrong
+        if kind == "WAV" and data[12:16] == b"fmt ":  # libsndfile does not give the reason
             channels, rate_hz = struct.unpack_from("<HI", data.ljust(28), 22)
             check_header(rate_hz, channels, None)
         raise NotAudioError(_damaged(kind)) from error
@@ -242,16 +258,16 @@ def _open_soundfile(data: bytes, kind: str) -> Stream:
     def blocks() -> Iterator[Samples]:
         start = 0
         for step in (BLOCK_FRAMES, _LAST_FRAMES):
-            broken = contextlib.suppress(Exception)  # what was read before still counts
-            with broken, _opened(data, kind, start) as file:
-                is_short = file.subtype == "PCM_16"  # converted here, in a third of the time
-                kind_of_sample = "int16" if is_short else "float32"
-                while len(block := _read(file, kind, step, kind_of_sample)):
+            ignore_errors = contextlib.suppress(Exception)  # keeps the blocks before the damage
+            with ignore_errors, _opened(data, kind, start) as file:
+                is_int16 = file.subtype == "PCM_16"  # converted here, in a third of the time
+                dtype = "int16" if is_int16 else "float32"
+                while len(block := _read(file, kind, step, dtype)):
                     start += len(block)
-                    yield block * _SHORT if is_short else block
+                    yield block * _INT16_STEP if is_int16 else block
                 return
 
-    return Stream(rate_hz, channels, frames, promised, is_float, blocks)
+    return Stream(rate_hz, channels, frames, stated_frames, is_float, blocks)
 
 
 @contextlib.contextmanager
@@ -261,29 +277,29 @@ def _opened(data: bytes, kind: str, start: int) -> Iterator[soundfile.SoundFile]
     with file:
         if start:
             file.seek(start)
-        # Else soundfile seeks to where it is after each block, and Ogg is decoded anew.
+        # A seekable file is sought after each block, for which Ogg is decoded from its start.
         file.seekable = lambda: False
         yield file
 
 
-def _read(file: soundfile.SoundFile, kind: str, n_frames: int, kind_of_sample: str) -> Samples:
+def _read(file: soundfile.SoundFile, kind: str, n_frames: int, dtype: str) -> Samples:
     with _silenced(kind):
-        block: Samples = file.read(n_frames, dtype=kind_of_sample, always_2d=True)
+        block: Samples = file.read(n_frames, dtype=dtype, always_2d=True)
     return block
 
 
 def _resumed(stream: Stream, data: bytes) -> Stream:
-    """Return a recording in FLAC that goes on behind frames that are damaged."""
+    """Return the stream of a FLAC recording that continues behind damaged frames."""
 
     def blocks() -> Iterator[Samples]:
         position = 0
         for block in stream.blocks():
             position += len(block)
             yield block
-        tries = _MAX_RESUMED
+        tries_left = _MAX_RESUMED
         for at, sample in frame_starts(data) if position < stream.frames else ():
-            if position <= sample < stream.frames and tries:
-                tries -= 1
+            if position <= sample < stream.frames and tries_left:
+                tries_left -= 1
                 with contextlib.suppress(NotAudioError):
                     rest = _open_soundfile(
                         resume_at_frame(data, at, stream.frames - sample), "FLAC"
@@ -296,13 +312,13 @@ def _resumed(stream: Stream, data: bytes) -> Stream:
     return replace(stream, blocks=blocks)
 
 
-def _promised(frames: int, log: str) -> int:
-    """Return how many frames the header promised before libsndfile cut that to the file's size."""
-    found = _CUT_OFF.search(log)
-    if found is None:
+def _stated_frames(frames: int, log: str) -> int:
+    """Return the frames that the header states, which libsndfile limits to the file's size."""
+    match = _CUT_OFF.search(log)
+    if match is None:
         return frames
-    stated, held = int(found[1]), int(found[2])
-    return frames * stated // held if 0 < held < stated < _PLACEHOLDER_BYTES else frames
+    stated, actual = int(match[1]), int(match[2])
+    return frames * stated // actual if 0 < actual < stated < _PLACEHOLDER_BYTES else frames
 
 
 def _open_codecpod(data: bytes, kind: str) -> Stream:
@@ -315,13 +331,13 @@ def _open_codecpod(data: bytes, kind: str) -> Stream:
         ) from None
     try:
         info = codecpod.info(data)
-        frames = info.frames if kind in _STATING else None
-        if kind == "OGG" and frames:  # Opus warms up on some, which it counts
+        frames = info.frames if kind in _STATES_LENGTH else None
+        if kind == "OGG" and frames:  # without the pre-skip of Opus (RFC 7845, 4.2)
             frames -= int.from_bytes(data[38:40], "little")
         check_header(info.sample_rate, info.channels, frames)
         limit = int(min(MAX_DURATION_S * info.sample_rate, MAX_SAMPLES // info.channels))
-        enough = limit + info.sample_rate  # it counts what a codec warms up with and throws away
-        sound = _load_codecpod(data, info, enough)
+        max_frames = limit + info.sample_rate  # they include the pre-skip of a codec
+        sound = _load_codecpod(data, info, max_frames)
     except AudioError:
         raise
     except BaseException as error:  # a panic in its Rust code derives from BaseException
@@ -342,23 +358,23 @@ def _open_codecpod(data: bytes, kind: str) -> Stream:
     rate_hz = sound.sample_rate
     if rate_hz == info.sample_rate:
         check_header(rate_hz, sound.channels, min(len(samples), limit + 1))
-    promised = frames and frames * rate_hz // info.sample_rate
-    return Stream(rate_hz, sound.channels, len(samples), promised, False, blocks, info.sample_rate)
+    stated = frames and frames * rate_hz // info.sample_rate
+    return Stream(rate_hz, sound.channels, len(samples), stated, False, blocks, info.sample_rate)
 
 
-def _load_codecpod(data: bytes, info: Any, most_frames: int) -> Any:
-    """Return the sound; a long one, which would fill the memory, at a rate just high enough."""
+def _load_codecpod(data: bytes, info: Any, max_frames: int) -> Any:
+    """Return the decoded sound; a long one at a lower rate, to bound the memory."""
     import codecpod
 
-    few = _WHOLE_SAMPLES // info.channels
-    how: dict[str, Any] = {"channels_first": False, "return_buffer": True}
-    if info.sample_rate <= _LONG_RATE_HZ or most_frames <= few + info.sample_rate:
-        return codecpod.load(data, num_frames=most_frames, **how)
-    if info.frames is None or info.frames <= few:
-        sound: Any = codecpod.load(data, num_frames=few + info.sample_rate, **how)
-        if sound.frames <= few:
+    whole_frames = _WHOLE_SAMPLES // info.channels
+    options: dict[str, Any] = {"channels_first": False, "return_buffer": True}
+    if info.sample_rate <= _LONG_RATE_HZ or max_frames <= whole_frames + info.sample_rate:
+        return codecpod.load(data, num_frames=max_frames, **options)
+    if info.frames is None or info.frames <= whole_frames:
+        sound: Any = codecpod.load(data, num_frames=whole_frames + info.sample_rate, **options)
+        if sound.frames <= whole_frames:
             return sound
-    return codecpod.load(data, num_frames=most_frames, sample_rate=_LONG_RATE_HZ, **how)
+    return codecpod.load(data, num_frames=max_frames, sample_rate=_LONG_RATE_HZ, **options)
 
 
 def _damaged(kind: str) -> str:
@@ -369,7 +385,15 @@ def _damaged(kind: str) -> str:
 
 
 def check_header(rate_hz: int, channels: int, frames: int | None) -> None:
-    """Refuse what the header already says is out of the limits."""
+    """Check the facts of a header against the limits.
+
+    Raises
+    ------
+    LimitError
+        The sample rate or the number of channels is outside the limits.
+    TooLongError
+        There are too many frames.
+    """
     if not MIN_RATE_HZ <= rate_hz <= MAX_RATE_HZ:
         raise LimitError(
             f"The file states a sample rate of {rate_hz:,} Hz; rates from {MIN_RATE_HZ:,} to "
@@ -393,12 +417,12 @@ def check_header(rate_hz: int, channels: int, frames: int | None) -> None:
 
 
 def join_streams(streams: Sequence[Stream], notes: Sequence[str]) -> Stream:
-    """Return several recordings as one, at the rate and with the channels of the first."""
+    """Return several recordings as one stream, with the rate and the channels of the first."""
     first, n = streams[0], len(streams)
-    lengths = " and ".join(format_duration(stream.duration_s) for stream in streams)
-    told = f" ({lengths})" if n < 5 else ""
     if n > 1:
-        notes = [f"The file holds {n} recordings one after the other{told}; all were read.", *notes]
+        durations = " and ".join(format_duration(stream.duration_s) for stream in streams)
+        lengths = f" ({durations})" if n < 5 else ""
+        notes = [f"The file holds {n} recordings in a row{lengths}; all were read.", *notes]
 
     def blocks() -> Iterator[Samples]:
         for stream in streams:
@@ -410,7 +434,7 @@ def join_streams(streams: Sequence[Stream], notes: Sequence[str]) -> Stream:
     return replace(
         first,
         frames=total(lambda stream: stream.frames),
-        promised=total(lambda stream: stream.promised or stream.frames),
+        stated_frames=total(lambda stream: stream.stated_frames or stream.frames),
         is_float=all(stream.is_float for stream in streams),
         blocks=blocks,
         notes=(*notes, *(note for stream in streams for note in stream.notes)),
@@ -418,7 +442,7 @@ def join_streams(streams: Sequence[Stream], notes: Sequence[str]) -> Stream:
 
 
 def _converted(stream: Stream, rate_hz: int, channels: int) -> Iterator[Samples]:
-    """Yield the blocks of a recording at another rate and with other channels, if they differ."""
+    """Yield the blocks of a recording, converted to a rate and a number of channels."""
     resampler = None
     if stream.rate_hz != rate_hz:
         resampler = soxr.ResampleStream(stream.rate_hz, rate_hz, channels, dtype="float32")
@@ -437,7 +461,7 @@ def _converted(stream: Stream, rate_hz: int, channels: int) -> Iterator[Samples]
 
 
 def format_duration(duration_s: float) -> str:
-    """Return a duration in words: the seconds of a short one, the minutes of a long one."""
+    """Return a duration as text: in seconds below 100 s, else in minutes."""
     if duration_s < 100:
         return f"{duration_s:.3g} s"
     return f"{duration_s / 60:,.4g} minutes"

@@ -149,7 +149,7 @@ def test_files_joined_end_to_end_are_both_read(name: str) -> None:
     assert signals.are_alike(clip.samples[: len(one) - 100], one[:-100], atol=1e-6)
     assert signals.are_alike(clip.samples[100 - len(two) : -100], two[100:-100], atol=1e-4)
     (warning,) = clip.warnings
-    assert "2 recordings one after the other" in warning
+    assert "2 recordings in a row" in warning
 
 
 def test_a_wav_of_unknown_length_ends_where_another_begins() -> None:

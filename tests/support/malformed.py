@@ -164,7 +164,7 @@ def _lying() -> list[Malformed]:
     rows: list[tuple[str, bytes, Expected, str]] = [
         ("crashed.wav", damaged.with_size(wav, "WAV", 0), "warning", "states no length"),
         ("stated.wav", damaged.with_size(wav, "WAV", 0.5), "warning", "1.00 s follow"),
-        ("joined.ogg", ogg + ogg, "warning", "2 recordings one after the other"),
+        ("joined.ogg", ogg + ogg, "warning", "2 recordings in a row"),
         ("middle.mp3", mp3[1111:], "warning", "are no frame of MP3"),
         ("foreign.wv", b"wvpk" + bytes(500), NotAudioError, "Convert it to WAV"),
     ]

@@ -1,1 +1,1 @@
-"""Find the recordings in a file, and repair what can be repaired before it is decoded."""
+"""Recognise containers, find the recordings in a file, and repair damaged ones for decoding."""

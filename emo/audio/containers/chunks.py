@@ -1,7 +1,7 @@
-"""Where the sound of a WAV, RF64, Wave64, AIFF, AU or CAF file ends: by its header, and in truth.
+"""Find the end of the sound in WAV, RF64, Wave64, AIFF, AU and CAF files, and correct their sizes.
 
-A recorder that crashed has left a size of 0; one that wrote its size from time to time states less
-than there is.  :func:`find_extent` finds both, :func:`Extent.until` states another size.
+A recorder that crashed may leave a size of 0, or one that is too small.  ``find_extent`` compares
+the header with the file, ``Extent.until`` writes another size.
 """
 
 import re
@@ -10,9 +10,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 _MAX_CHUNKS = 1000
-_PLACEHOLDER_BYTES = 0x7FFF_0000  # written from here on where a stream does not know its length
+_PLACEHOLDER_BYTES = 0x7FFF_0000  # sizes from here on stand for an unknown length
 _W64_TAIL = b"\xf3\xac\xd3\x11\x8c\xd1\x00\xc0\x4f\x8e\xdb\x8a"  # of every GUID but the first
-_KNOWN = {  # chunks that may follow the sound, or be cut off there
+_KNOWN = {  # chunks that may follow the sound, or be cut off behind it
     *(b"LIST", b"list", b"fact", b"cue ", b"smpl", b"inst", b"PEAK", b"bext", b"iXML", b"axml"),
     *(b"id3 ", b"ID3 ", b"JUNK", b"junk", b"PAD ", b"FLLR", b"_PMX", b"chna", b"acid", b"strc"),
     *(b"DISP", b"cart", b"umid", b"afsp", b"minf", b"elm1", b"regn", b"ovwf", b"levl", b"LGWV"),
@@ -30,38 +30,38 @@ _JOINED = re.compile(
 
 @dataclass(frozen=True)
 class Extent:
-    """The sound of a chunked file.
+    """Place of the sound in a chunked file, by its header.
 
     Attributes
     ----------
     start, stop : int
-        First byte of the sound, and the first behind it by the header.
-    ends : int
-        First byte that can belong neither to the sound nor to chunks behind it, by the header.
+        First byte of the sound, and the first behind it.
+    chunks_stop : int
+        First byte behind the sound and the chunks that follow it.
     sizes : tuple of (int, str, int)
-        Where sizes stand, how, and by how much they exceed the bytes of sound.
+        Sizes in the header: offset, format for ``struct``, and excess over the bytes of sound.
     is_open : bool
-        Whether the header leaves the size open, as one that was written into a pipe.
+        Whether the header does not state a size, as in a file that was written into a pipe.
     """
 
     start: int
     stop: int
-    ends: int
+    chunks_stop: int
     sizes: _Sizes
     is_open: bool = False
 
     def until(self, data: bytes, end: int) -> bytes:
-        """Return the file up to `end`, with sizes that say so."""
+        """Return the file up to the byte ``end``, with sizes that state this."""
         head = bytearray(data[: self.start])
-        for at, form, more in self.sizes:
-            size = end - self.start + more
-            highest = 2 ** (8 * struct.calcsize(form)) - 1
-            struct.pack_into(form, head, at, min(size, highest))
+        for at, form, excess in self.sizes:
+            size = end - self.start + excess
+            max_size = 2 ** (8 * struct.calcsize(form)) - 1
+            struct.pack_into(form, head, at, min(size, max_size))
         return bytes(head) + data[self.start : end]
 
 
 def find_extent(data: bytes) -> Extent | None:
-    """Return where the sound begins and ends, None where the file is of another form."""
+    """Return the place of the sound in a file; None for other containers and damaged headers."""
     match data[:4]:
         case b"RIFF" | b"RF64" | b"BW64":
             return _riff(data, "<I")
@@ -79,9 +79,15 @@ def find_extent(data: bytes) -> Extent | None:
 
 
 def find_next_file(data: bytes, start: int) -> int:
-    """Return where another chunked file begins behind this place, or the end."""
+    """Return the offset of the next chunked file from ``start`` on, or the length of the data."""
     places = [len(data)]
-    for mark in (b"RIFF", b"RF64", b"riff", b"FORM", b"caff"):  # far faster than the expression
+    for mark in (
+        b"RIFF",
+        b"RF64",
+        b"riff",
+        b"FORM",
+        b"caff",
+    ):  # much faster than searching for the expression
         at = data.find(mark, start)
         while at >= 0 and not _JOINED.match(data, at):
             at = data.find(mark, at + 1)
@@ -90,7 +96,7 @@ def find_next_file(data: bytes, start: int) -> int:
 
 
 def _chunks(data: bytes, at: int, form: str) -> Iterator[tuple[bytes, int, int]]:
-    """Yield name, start and stated size of chunks one after the other."""
+    """Yield name, start and stated size of each chunk from an offset on."""
     head = 4 + struct.calcsize(form)
     for _ in range(_MAX_CHUNKS):
         if at + head > len(data):
@@ -101,7 +107,7 @@ def _chunks(data: bytes, at: int, form: str) -> Iterator[tuple[bytes, int, int]]
 
 
 def _behind(data: bytes, at: int, form: str) -> int:
-    """Return the first byte that belongs to no chunk, from one that should begin a chunk."""
+    """Return the first byte behind the chunks that begin at an offset."""
     end = at
     for name, start, size in _chunks(data, at, form):
         if start + size > len(data):
@@ -119,9 +125,9 @@ def _extent(data: bytes, start: int, size: int, form: str, sizes: _Sizes) -> Ext
     stop = len(data) if is_open else start + max(size, 0)
     if stop >= len(data):
         return Extent(start, stop, stop, sizes, is_open)
-    for at in (stop + stop % 2, stop):  # many leave out the byte that makes a size even
-        if form and (ends := _behind(data, at, form)) > at:
-            return Extent(start, stop, ends, sizes)
+    for at in (stop + stop % 2, stop):  # many writers omit the padding byte
+        if form and (chunks_stop := _behind(data, at, form)) > at:
+            return Extent(start, stop, chunks_stop, sizes)
     return Extent(start, stop, stop, sizes)
 
 
@@ -133,18 +139,18 @@ def _riff(data: bytes, form: str) -> Extent | None:
         if name == b"data":
             if large and size >= _PLACEHOLDER_BYTES:
                 size = struct.unpack_from("<Q", data, large + 8)[0]
-            more: _Sizes = ((4, form, start - 8), (start - 4, form, 0))
+            sizes: _Sizes = ((4, form, start - 8), (start - 4, form, 0))
             if large:
-                more = ((large, "<Q", start - 8), (large + 8, "<Q", 0), (start - 4, "<I", 2**32))
-            return _extent(data, start, size, form, more)
+                sizes = ((large, "<Q", start - 8), (large + 8, "<Q", 0), (start - 4, "<I", 2**32))
+            return _extent(data, start, size, form, sizes)
     return None
 
 
 def _aiff(data: bytes) -> Extent | None:
     for name, start, size in _chunks(data, 12, ">I"):
         if name == b"SSND":
-            more = ((4, ">I", start), (start - 4, ">I", 8))
-            return _extent(data, start + 8, size - 8, ">I", more)
+            sizes = ((4, ">I", start), (start - 4, ">I", 8))
+            return _extent(data, start + 8, size - 8, ">I", sizes)
     return None
 
 
@@ -155,11 +161,11 @@ def _w64(data: bytes) -> Extent | None:
             return None
         size = int.from_bytes(data[at + 16 : at + 24], "little")
         if data.startswith(b"data" + _W64_TAIL, at):
-            more = ((16, "<Q", at + 24), (at + 16, "<Q", 24))
+            sizes = ((16, "<Q", at + 24), (at + 16, "<Q", 24))
             stop = at + max(size, 24)
-            known = stop + 24 <= len(data) and data[stop + 4 : stop + 16] == _W64_TAIL
-            extent = _extent(data, at + 24, size - 24, "", more)
-            return Extent(extent.start, extent.stop, len(data), more) if known else extent
+            has_chunk = stop + 24 <= len(data) and data[stop + 4 : stop + 16] == _W64_TAIL
+            extent = _extent(data, at + 24, size - 24, "", sizes)
+            return Extent(extent.start, extent.stop, len(data), sizes) if has_chunk else extent
         if size < 24:
             return None
         at += size + -size % 8

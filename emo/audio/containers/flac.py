@@ -1,4 +1,4 @@
-"""Frames of FLAC (RFC 9639), to go on behind one that is damaged."""
+"""Find the frames of FLAC (RFC 9639), to continue behind a damaged one."""
 
 import re
 from collections.abc import Iterator
@@ -9,10 +9,10 @@ _MAX_STARTS = 100_000
 
 
 def frame_starts(data: bytes) -> Iterator[tuple[int, int]]:
-    """Yield where each frame begins, and the number of its first sample."""
+    """Yield the offset of each frame, and the number of its first sample."""
     if not data.startswith(b"fLaC\0\0\0\x22") and not data.startswith(b"fLaC\x80\0\0\x22"):
         return
-    usual = int.from_bytes(data[8:10], "big")
+    block_size = int.from_bytes(data[8:10], "big")
     for n, sync in enumerate(_SYNC.finditer(data, _STREAMINFO_BYTES)):
         if n == _MAX_STARTS:
             return
@@ -21,11 +21,11 @@ def frame_starts(data: bytes) -> Iterator[tuple[int, int]]:
         end += {6: 1, 7: 2}.get(data[at + 2] >> 4, 0) if end else 0
         end += {12: 1, 13: 2, 14: 2}.get(data[at + 2] & 15, 0) if end else 0
         if end and end < len(data) and _crc8(data[at:end]) == data[end]:
-            yield at, number if data[at + 1] & 1 else number * usual
+            yield at, number if data[at + 1] & 1 else number * block_size
 
 
 def resume_at_frame(data: bytes, at: int, n_samples: int) -> bytes:
-    """Return a FLAC file that begins with the frame at this place and states so many samples."""
+    """Return a FLAC file that begins with the frame at an offset and states ``n_samples``."""
     info = bytearray(data[:_STREAMINFO_BYTES])
     info[4] |= 0x80  # no other block of metadata follows
     info[21] = info[21] & 0xF0 | n_samples >> 32 & 15
@@ -35,7 +35,7 @@ def resume_at_frame(data: bytes, at: int, n_samples: int) -> bytes:
 
 
 def _coded_number(data: bytes, at: int) -> tuple[int, int]:
-    """Return a number coded like UTF-8, and where it ends; 0 and 0 where there is none."""
+    """Return a number coded like UTF-8, and the offset behind it; 0 and 0 if it is invalid."""
     if at >= len(data):
         return 0, 0
     first = data[at]
@@ -53,7 +53,7 @@ def _coded_number(data: bytes, at: int) -> tuple[int, int]:
 
 
 def _crc8(data: bytes) -> int:
-    """Return the checksum of a frame's header (polynomial x^8 + x^2 + x + 1)."""
+    """Return the CRC-8 of a frame's header (polynomial x^8 + x^2 + x + 1; RFC 9639, 9.1.8)."""
     checksum = 0
     for byte in data:
         checksum ^= byte

@@ -1,4 +1,4 @@
-"""What a file is by its first bytes, whatever its name: a known recording, or a stranger."""
+"""Recognise the format of a file by its first bytes, whatever its name."""
 
 from pathlib import Path
 from typing import NoReturn
@@ -7,7 +7,7 @@ from emo.audio.containers.frames import find_first, tag_bytes
 from emo.errors import NotAudioError
 
 SUPPORTED_FORMATS = "WAV, AIFF, AU, CAF, SPHERE, FLAC, MP3, OGG, Opus, M4A, AAC, AMR, MP4 or WebM"
-"""The formats as a person knows them."""
+"""Names of the formats that are read, as text."""
 
 CONTAINERS = (
     ("WAV", 8, b"WAVE"),
@@ -15,7 +15,7 @@ CONTAINERS = (
     ("AIFF", 8, b"AIFF"),
     ("AIFF", 8, b"AIFC"),
     ("AU", 0, b".snd"),
-    ("AU", 0, b"dns."),  # the same with the low byte first
+    ("AU", 0, b"dns."),  # little-endian
     ("CAF", 0, b"caff"),
     ("SPHERE", 0, b"NIST_1A"),
     ("FLAC", 0, b"fLaC"),
@@ -27,7 +27,7 @@ CONTAINERS = (
     ("WebM", 0, b"\x1a\x45\xdf\xa3"),
     ("AMR", 0, b"#!AMR"),
 )
-"""Container, offset and magic bytes of what is read; MP3 and raw AAC have sync words instead."""
+"""Container, offset and magic bytes; MP3 and raw AAC have sync words instead."""
 
 FOREIGN_FORMATS = (
     ("a web page", 0, b"<!doctype html"),
@@ -47,7 +47,7 @@ FOREIGN_FORMATS = (
     ("a MIDI score", 0, b"mthd"),
     ("a program", 0, b"\x7felf"),
 )
-"""What people give by mistake, its offset and its first bytes in lower case."""
+"""Formats without sound that are given by mistake, with offset and magic bytes in lower case."""
 
 UNSUPPORTED_FORMATS = (
     ("an AVI video", 8, b"AVI "),
@@ -79,7 +79,7 @@ UNSUPPORTED_FORMATS = (
     ("AAC in LATM", 0, b"\x56\xe0"),
     ("a track of an audio CD that only points at the sound (CDA)", 8, b"CDDA"),
 )
-"""Sound in formats that are not read, its offset and its first bytes."""
+"""Formats of sound that are not read, with offset and magic bytes."""
 
 _EXTENSIONS = {
     **dict.fromkeys((".wav", ".wave", ".w64"), "WAV"),
@@ -94,12 +94,12 @@ _EXTENSIONS = {
 
 
 def sniff(data: bytes) -> str:
-    """Return the container that the first bytes announce, one of :data:`CONTAINERS`, MP3 or AAC.
+    """Return the container of a file by its first bytes: one of ``CONTAINERS``, MP3 or AAC.
 
     Raises
     ------
     NotAudioError
-        They announce something else, or nothing.
+        The bytes belong to another format, or to none that is known.
     """
     head = data[tag_bytes(data, 0) :][:4096]
     if kind := match_signature(head) or _sync(head):
@@ -108,23 +108,23 @@ def sniff(data: bytes) -> str:
         return "MP3"
     for what, offset, magic in FOREIGN_FORMATS:
         if head[offset:].lstrip().lower().startswith(magic):
-            _refuse(what)
-    if what := _foreign(head):
-        _refuse_format(what)
+            _reject(what)
+    if what := _unsupported(head):
+        _reject_format(what)
     starts = {
         start: kind for kind in ("MP3", "AAC") if (start := find_first(data, kind)) is not None
     }
-    if starts:  # in mid-frame, or behind zeros
+    if starts:  # behind an incomplete frame, or behind zeros
         return starts[min(starts)]
     if data.count(0) == len(data):
-        _refuse("nothing but zero bytes")
+        _reject("only zero bytes")
     if _is_text(head):
-        _refuse("text")
-    _refuse_unknown()
+        _reject("text")
+    _reject_unknown()
 
 
 def match_signature(data: bytes) -> str:
-    """Return the container whose signature stands at the beginning, "" where there is none."""
+    """Return the container whose magic bytes the data has, or ""."""
     for kind, offset, magic in CONTAINERS:
         if data.startswith(magic, offset):
             return kind
@@ -132,24 +132,24 @@ def match_signature(data: bytes) -> str:
 
 
 def format_from_name(name: str) -> str | None:
-    """Return the container that the extension of `name` promises, None for one not known here."""
+    """Return the container for the extension of a name; None for an unknown extension."""
     return _EXTENSIONS.get(Path(name).suffix.lower())
 
 
-def _refuse(what: str) -> NoReturn:
+def _reject(what: str) -> NoReturn:
     raise NotAudioError(
         f"This is not a recording: the file holds {what}. Give one in {SUPPORTED_FORMATS}."
     )
 
 
-def _refuse_format(what: str) -> NoReturn:
+def _reject_format(what: str) -> NoReturn:
     raise NotAudioError(
-        f"This file holds {what}, which is not read here. Convert it to WAV, FLAC or MP3 first, "
+        f"This file holds {what}, which Emo does not read. Convert it to WAV, FLAC or MP3 first, "
         f"for instance with Audacity, VLC or ffmpeg. Emo reads {SUPPORTED_FORMATS}."
     )
 
 
-def _refuse_unknown() -> NoReturn:
+def _reject_unknown() -> NoReturn:
     raise NotAudioError(
         "This is not a recording: the file holds no known format of sound. Give one in "
         f"{SUPPORTED_FORMATS}. Samples without a header (raw, PCM) must first be imported in an "
@@ -157,8 +157,8 @@ def _refuse_unknown() -> NoReturn:
     )
 
 
-def _foreign(head: bytes) -> str:
-    """Return the format of sound that is not read here, "" where none is announced."""
+def _unsupported(head: bytes) -> str:
+    """Return the unsupported format of sound that the first bytes belong to, or ""."""
     for what, offset, magic in UNSUPPORTED_FORMATS:
         if head.startswith(magic, offset):
             return what
@@ -168,7 +168,7 @@ def _foreign(head: bytes) -> str:
 
 
 def _sync(head: bytes) -> str:
-    """Return AAC or MP3 where a frame of ADTS or of MPEG layer II or III begins, "" elsewhere."""
+    """Return AAC or MP3 if a frame of ADTS or of MPEG layer II or III begins here, else ""."""
     if len(head) < 3 or head[0] != 0xFF:
         return ""
     if head[1] & 0xF6 == 0xF0:
@@ -178,7 +178,7 @@ def _sync(head: bytes) -> str:
 
 
 def _is_text(head: bytes) -> bool:
-    """Tell whether every byte could stand in a text file."""
+    """Return whether every byte can be part of a text file."""
     if head.startswith((b"\xff\xfe", b"\xfe\xff")):  # UTF-16
         return True
     return not any(byte < 9 or 13 < byte < 32 for byte in head)

@@ -1,7 +1,7 @@
-"""Frames of MP3, raw AAC (ADTS) and AMR: where each begins, and which bytes are none.
+"""Find the frames of MP3, raw AAC (ADTS) and AMR, and the bytes that belong to none.
 
-A frame is what its header says it is only if another one follows it: single sync words turn up in
-anything.  Every search goes forward once, and gives up after so many candidates.
+A header counts as that of a frame only if another frame follows it, for single sync words occur in
+any data.  Every search goes through the data once and is limited in its number of candidates.
 """
 
 import re
@@ -10,16 +10,16 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 MAX_CANDIDATES = 20_000
-"""Sync words that are tried in one file where frames should be and are not."""
+"""Sync words that are tried in one file in search of frames."""
 
 MAX_LEAD_BYTES = 2**20
-"""Bytes before the first frame that are looked through, zeros at the beginning not counted."""
+"""Bytes in which the first frame is searched for, zeros at the beginning not counted."""
 
 MAX_LOST_BYTES = 2**16
-"""Bytes between frames of AMR that are passed over one by one."""
+"""Bytes between frames of AMR that are skipped one by one."""
 
 _ZEROS = re.compile(rb"\0*")
-_CHAIN = 4  # frames in a row, by which a sync word is known to be one
+_CHAIN = 4  # consecutive frames that confirm a sync word
 _SYNC = {"MP3": re.compile(rb"\xff[\xe2-\xff]"), "AAC": re.compile(rb"\xff[\xf0\xf1\xf8\xf9]")}
 _MP3_RATES_HZ = (44_100, 48_000, 32_000)
 _MP3_KBITS = {  # MPEG-1 layer II and III, MPEG-2 and 2.5 layer II and III (ISO 11172-3, 13818-3)
@@ -28,7 +28,7 @@ _MP3_KBITS = {  # MPEG-1 layer II and III, MPEG-2 and 2.5 layer II and III (ISO 
     (2, 2): (8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160),
     (2, 3): (8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160),
 }
-_FULL = 0x40  # of the sort of a frame of MPEG-1
+_FULL = 0x40  # in ``Header.sort`` of a frame of MPEG-1
 _AAC_RATES_HZ: tuple[int, ...] = (96000, 88200, 64000, 48000, 44100, 32000, 24000, 22050, 16000)
 _AAC_RATES_HZ += (12000, 11025, 8000, 7350)
 _AMR_BYTES = (12, 13, 15, 17, 19, 20, 26, 31, 5, 6, 5, 5, -1, -1, -1, 0)  # RFC 4867, 3GPP 26.101
@@ -36,7 +36,7 @@ _AMR_WIDE_BYTES = (17, 23, 32, 36, 40, 46, 50, 58, 60, 5, -1, -1, -1, -1, 0, 0) 
 
 
 class Header(NamedTuple):
-    """What the header of one frame says; `sort` is equal in all frames of one recording."""
+    """Facts of the header of a frame; ``sort`` is equal in all frames of one recording."""
 
     n_bytes: int
     n_samples: int
@@ -46,15 +46,15 @@ class Header(NamedTuple):
 
 @dataclass
 class FrameRun:
-    """Frames that belong to one recording.
+    """Frames of one recording.
 
     Attributes
     ----------
     frames : list of (int, Header)
-        Offset in the file and header of each.
+        Offset and header of each frame.
     stated : int or None
-        How many others a first frame of the kind Xing or Info states, -1 where it states none;
-        None without such a frame.
+        Number of further frames that a first Xing or Info frame states, -1 if it states none; None
+        without such a frame.
     """
 
     frames: list[tuple[int, Header]] = field(default_factory=list)
@@ -62,22 +62,24 @@ class FrameRun:
 
     @property
     def rate_hz(self) -> int:
-        """Sample rate of its frames."""
+        """Return the sample rate of the frames."""
         return self.frames[0][1].rate_hz
 
 
 @dataclass
 class FrameScan:
-    """The frames of a file, and how many bytes belong to none and to no tag.
+    """Frames of a file, and the number of bytes that belong to no frame and no tag.
 
     Attributes
     ----------
+    runs : list of FrameRun
+        Recordings.
     lead, lost, tail : int
         Such bytes before the first frame, between frames, and after the last.
     is_cut : bool
-        Whether those after the last are the beginning of another one.
+        Whether the last bytes are the beginning of a frame.
     is_whole : bool
-        Whether the end was reached; it is not where the recording is longer than was asked for.
+        Whether the scan reached the end of the file and not the maximum duration before.
     """
 
     runs: list[FrameRun]
@@ -89,7 +91,7 @@ class FrameScan:
 
 
 def mp3_header(data: bytes, at: int) -> Header | None:
-    """Return what a frame of MPEG layer II or III at this place says, None where there is none."""
+    """Return the header of a frame of MPEG layer II or III at an offset; None if it is invalid."""
     if at + 4 > len(data) or data[at] != 0xFF or data[at + 1] & 0xE0 != 0xE0:
         return None
     version, layer = data[at + 1] >> 3 & 3, 4 - (data[at + 1] >> 1 & 3)
@@ -106,7 +108,7 @@ def mp3_header(data: bytes, at: int) -> Header | None:
 
 
 def aac_header(data: bytes, at: int) -> Header | None:
-    """Return what a frame of ADTS at this place says, None where there is none."""
+    """Return the header of an ADTS frame at an offset; None if it is invalid."""
     if at + 7 > len(data) or data[at] != 0xFF or data[at + 1] & 0xF6 != 0xF0:
         return None
     rate = data[at + 2] >> 2 & 15
@@ -122,13 +124,13 @@ _HEADERS: dict[str, Callable[[bytes, int], Header | None]] = {"MP3": mp3_header,
 
 
 def find_first(data: bytes, kind: str) -> int | None:
-    """Return where the first of several frames in a row begins, None where there are none."""
+    """Return the offset of the first of several consecutive frames; None if there are none."""
     silence = _ZEROS.match(data)
     return _Finder(data, kind).next_chain(silence.end() if silence else 0, MAX_LEAD_BYTES)
 
 
 class _Finder:
-    """Looks for frames in one file, up to :data:`MAX_CANDIDATES` sync words."""
+    """Search for frames in one file, limited to ``MAX_CANDIDATES`` sync words."""
 
     def __init__(self, data: bytes, kind: str) -> None:
         self.data = data
@@ -137,7 +139,7 @@ class _Finder:
         self._left = MAX_CANDIDATES
 
     def next_chain(self, start: int, n_bytes: int) -> int | None:
-        """Return the first place from which frames follow each other, None where there is none."""
+        """Return the first offset at which consecutive frames begin; None if there is none."""
         for sync in self._sync.finditer(self.data, start, start + n_bytes):
             self._left -= 1
             if self._left < 0:
@@ -147,7 +149,7 @@ class _Finder:
         return None
 
     def is_chain(self, at: int) -> bool:
-        """Tell whether frames of one sort follow each other from here, to the end if it is near."""
+        """Return whether ``_CHAIN`` frames of one sort begin here, fewer at the end of the file."""
         sort = None
         for n in range(_CHAIN):
             if n > 1 and (at == len(self.data) or tag_bytes(self.data, at)):
@@ -163,7 +165,7 @@ class _Finder:
 
 
 def tag_bytes(data: bytes, at: int) -> int:
-    """Return the length of an ID3, APE or Lyrics3 tag at this place, 0 where there is none."""
+    """Return the length of an ID3, APE or Lyrics3 tag at an offset; 0 if there is none."""
     if data.startswith(b"ID3", at) and at + 10 <= len(data):
         size = 0
         for byte in data[at + 6 : at + 10]:
@@ -183,11 +185,11 @@ def tag_bytes(data: bytes, at: int) -> int:
 def scan_frames(data: bytes, kind: str, max_s: float) -> FrameScan:
     """Return the frames of a file of MP3 or raw AAC, up to a duration.
 
-    Another recording begins where the sort of the frames changes, and where a frame of MP3 states
-    anew how many there are.
+    Another recording begins where the sort of the frames changes, and at an MP3 frame that states a
+    number of frames.
     """
-    finder, found = _Finder(data, kind), FrameScan([])
-    at, duration_s, usual = 0, 0.0, None
+    finder, scan = _Finder(data, kind), FrameScan([])
+    at, duration_s, sort = 0, 0.0, None
     while at < len(data) and duration_s <= max_s:
         if n_tag := tag_bytes(data, at):
             at += n_tag
@@ -195,21 +197,21 @@ def scan_frames(data: bytes, kind: str, max_s: float) -> FrameScan:
         header = finder.read(data, at)
         end = at + header.n_bytes if header else 0
         if header is None or not (
-            _is_followed(finder, end) if header.sort == usual else finder.is_chain(at)
+            _is_followed(finder, end) if header.sort == sort else finder.is_chain(at)
         ):
             next_at = finder.next_chain(at + 1, len(data))
-            if header is None or header.sort != usual or not end <= (next_at or len(data)):
-                _skip(found, at, next_at, len(data))
-                if header and header.sort == usual and end > len(data) and next_at is None:
-                    found.is_cut = True
+            if header is None or header.sort != sort or not end <= (next_at or len(data)):
+                _skip(scan, at, next_at, len(data))
+                if header and header.sort == sort and end > len(data) and next_at is None:
+                    scan.is_cut = True
                 at = len(data) if next_at is None else next_at
                 continue
-        usual = header.sort
-        _add(found, data, at, header, kind)
+        sort = header.sort
+        _add(scan, data, at, header, kind)
         duration_s += header.n_samples / header.rate_hz
         at = end
-    found.is_whole = at >= len(data)
-    return found
+    scan.is_whole = at >= len(data)
+    return scan
 
 
 def _is_followed(finder: _Finder, end: int) -> bool:
@@ -217,35 +219,35 @@ def _is_followed(finder: _Finder, end: int) -> bool:
     return end == len(data) or finder.read(data, end) is not None or tag_bytes(data, end) > 0
 
 
-def _skip(found: FrameScan, at: int, next_at: int | None, end: int) -> None:
+def _skip(scan: FrameScan, at: int, next_at: int | None, end: int) -> None:
     """Count bytes that belong to no frame."""
     if next_at is None:
-        found.tail += end - at
-    elif found.runs:
-        found.lost += next_at - at
+        scan.tail += end - at
+    elif scan.runs:
+        scan.lost += next_at - at
     else:
-        found.lead += next_at - at
+        scan.lead += next_at - at
 
 
-def _add(found: FrameScan, data: bytes, at: int, header: Header, kind: str) -> None:
-    """Put a frame to the run that it belongs to."""
-    run = found.runs[-1] if found.runs else None
+def _add(scan: FrameScan, data: bytes, at: int, header: Header, kind: str) -> None:
+    """Append a frame to the run that it belongs to."""
+    run = scan.runs[-1] if scan.runs else None
     is_mp3 = kind == "MP3" and data[at + 1] & 6 == 2  # layer III
     stated = _stated_frames(data, at, header) if is_mp3 else None
     if run is None or run.frames[-1][1].sort != header.sort or stated is not None:
         run = FrameRun(stated=stated)
-        found.runs.append(run)
+        scan.runs.append(run)
     run.frames.append((at, header))
 
 
 def info_at(header: Header, at: int) -> int:
-    """Return where the mark of a frame of the kind Xing or Info begins (LAME's tag revision 1)."""
+    """Return the offset of the mark of a Xing or Info frame (LAME tag, revision 1)."""
     is_full, is_mono = bool(header.sort & _FULL), bool(header.sort & 1)
     return at + 4 + ((17 if is_mono else 32) if is_full else (9 if is_mono else 17))
 
 
 def _stated_frames(data: bytes, at: int, header: Header) -> int | None:
-    """Return how many frames a first frame of MP3 states, -1 for none, None elsewhere."""
+    """Return the number of frames that an MP3 frame states, -1 for none; None without a mark."""
     mark = info_at(header, at)
     if data[mark : mark + 4] in (b"Xing", b"Info"):
         has_count = len(data) >= mark + 12 and data[mark + 7] & 1
@@ -254,15 +256,15 @@ def _stated_frames(data: bytes, at: int, header: Header) -> int | None:
 
 
 def prepend_info_frame(data: bytes, n_samples: int) -> bytes:
-    """Return an MP3 file behind a frame without sound that states how many frames follow."""
+    """Return an MP3 file with an Info frame before it, which states the number of frames."""
     at = find_first(data, "MP3") or 0
-    usual = mp3_header(data, at)
-    if usual is None:
+    first = mp3_header(data, at)
+    if first is None:
         return data
-    count = n_samples // usual.n_samples
+    count = n_samples // first.n_samples
     for kbit in range(1, 15):
         head = bytes([0xFF, data[at + 1] | 1, kbit << 4 | data[at + 2] & 0x0C, data[at + 3]])
-        header, mark = mp3_header(head, 0) or usual, info_at(usual, 0)
+        header, mark = mp3_header(head, 0) or first, info_at(first, 0)
         if header.n_bytes >= mark + 16:
             break
     stated = b"Info" + (1).to_bytes(4, "big") + count.to_bytes(4, "big")
@@ -270,7 +272,7 @@ def prepend_info_frame(data: bytes, n_samples: int) -> bytes:
 
 
 def amr_sizes(data: bytes) -> tuple[int, tuple[int, ...]]:
-    """Return where the frames of an AMR file begin, and the bytes of each type behind its first."""
+    """Return the offset of the first frame of an AMR file, and the bytes of each frame type."""
     if data.startswith(b"#!AMR-WB\n"):
         return 9, _AMR_WIDE_BYTES
     return 6, _AMR_BYTES
@@ -279,7 +281,7 @@ def amr_sizes(data: bytes) -> tuple[int, tuple[int, ...]]:
 def amr_frames(data: bytes, max_frames: int) -> tuple[list[tuple[int, int]], int]:
     """Return offset and type of the frames of an AMR file, and the bytes that belong to none.
 
-    A frame is one if the next begins as a frame can, or the file ends there (RFC 4867, 5.3).
+    A frame is valid if a valid header follows it, or the end of the file (RFC 4867, 5.3).
     """
     at, sizes = amr_sizes(data)
     frames: list[tuple[int, int]] = []

@@ -1,7 +1,7 @@
-"""The packets of the sound in an MP4, M4A, 3GP or QuickTime file, and a plain file of some of them.
+"""Read the sound packets of MP4, M4A, 3GP and QuickTime files, and write a file of some of them.
 
-A decoder refuses a whole file for one packet that is damaged.  With :func:`read_track` and
-:func:`write_track` the others can be read: whole files and fragmented ones (ISO/IEC 14496-12).
+A decoder rejects a whole file for one damaged packet.  With ``read_track`` and ``write_track`` the
+other packets can be decoded, also those of fragmented files (ISO/IEC 14496-12).
 """
 
 import struct
@@ -9,23 +9,25 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 MAX_PACKETS = 100_000
-"""More than ten minutes have in any codec."""
+"""Highest number of packets, more than ten minutes have in any codec."""
 
 _MAX_BOXES = 100_000
 
 
 @dataclass(frozen=True)
 class Track:
-    """The sound of a file.
+    """Sound track of a file.
 
     Attributes
     ----------
     entry : bytes
-        The box `stsd`, which describes the codec.
-    timescale, skipped : int
-        Units a second, and how many of them at the start are not to be played.
+        The box ``stsd``, which describes the codec.
+    timescale : int
+        Units of time in a second.
+    skipped : int
+        Units at the start that are not played.
     packets : tuple of (int, int, int)
-        Offset, bytes and units of each, as stated.
+        Offset, bytes and duration in units of each packet, as stated.
     """
 
     entry: bytes
@@ -35,7 +37,7 @@ class Track:
 
     @property
     def codec(self) -> bytes:
-        """Return the four letters of the codec."""
+        """Return the four-character code of the codec."""
         return self.entry[20:24]
 
 
@@ -48,7 +50,7 @@ class _Box:
 
 
 def boxes(data: bytes, start: int, stop: int) -> Iterator[_Box]:
-    """Yield the boxes in a range, the last perhaps cut off."""
+    """Yield the boxes in a range of bytes; the last may be cut off."""
     at = start
     for _ in range(_MAX_BOXES):
         if at + 8 > stop:
@@ -65,7 +67,7 @@ def boxes(data: bytes, start: int, stop: int) -> Iterator[_Box]:
 
 
 def _inside(data: bytes, outer: _Box | None, *names: bytes) -> _Box | None:
-    """Return the first box on a path, None where one is missing."""
+    """Return the box at a path of names below another box; None if one is missing."""
     for name in names:
         if outer is None:
             return None
@@ -74,12 +76,12 @@ def _inside(data: bytes, outer: _Box | None, *names: bytes) -> _Box | None:
 
 
 def has_index(data: bytes) -> bool:
-    """Tell whether the file says where its packets are; one that was never finished does not."""
+    """Return whether the file has an index of its packets, which an unfinished file lacks."""
     return any(box.name == b"moov" for box in boxes(data, 0, len(data)))
 
 
 def read_track(data: bytes) -> Track | None:
-    """Return the first track with sound, None where no such track can be made out."""
+    """Return the first sound track; None if the file has none that can be read."""
     top = list(boxes(data, 0, len(data)))
     moov = next((box for box in top if box.name == b"moov"), None)
     try:
@@ -104,8 +106,8 @@ def _track(
     packets = _tabled(data, table)
     if _inside(data, moov, b"mvex"):
         packets += _fragmented(data, top, moov, _track_id(data, trak))
-    there = sum(size for at, size, _ in packets if at + size <= len(data))
-    if there > 2 * len(data):  # they lie on top of each other
+    n_bytes = sum(size for at, size, _ in packets if at + size <= len(data))
+    if n_bytes > 2 * len(data):  # the packets overlap
         return None
     edits = _inside(data, trak, b"edts", b"elst")
     return Track(data[entry.start : entry.stop], timescale, _skipped(data, edits), tuple(packets))
@@ -120,7 +122,7 @@ def _track_id(data: bytes, trak: _Box) -> int:
 
 
 def _skipped(data: bytes, edits: _Box | None) -> int:
-    """Return from where the first edit that plays anything begins."""
+    """Return the start of the first edit that is not empty, in units."""
     if edits is None:
         return 0
     form = ">Qq" if data[edits.body] else ">Ii"
@@ -136,7 +138,7 @@ def _skipped(data: bytes, edits: _Box | None) -> int:
 
 
 def _numbers(data: bytes, box: _Box | None, form: str, at: int = 4) -> list[tuple[int, ...]]:
-    """Return the rows of a table, as many as it states and holds."""
+    """Return the rows of a table, at most as many as it states and contains."""
     if box is None:
         return []
     step = struct.calcsize(form)
@@ -147,20 +149,20 @@ def _numbers(data: bytes, box: _Box | None, form: str, at: int = 4) -> list[tupl
 
 
 def _tabled(data: bytes, table: _Box | None) -> list[tuple[int, int, int]]:
-    """Return the packets that the tables of the file name."""
+    """Return the packets in the sample tables of the file."""
     sized = _inside(data, table, b"stsz")
     if sized is None:
         return []
-    same, count = struct.unpack_from(">II", data, sized.body + 4)
-    sizes = [same] * min(count, MAX_PACKETS)
-    if not same:
+    common_size, count = struct.unpack_from(">II", data, sized.body + 4)
+    sizes = [common_size] * min(count, MAX_PACKETS)
+    if not common_size:
         sizes = [size for (size,) in _numbers(data, sized, ">I", 8)]
     starts = [row[0] for row in _numbers(data, _inside(data, table, b"stco"), ">I")]
     starts += [row[0] for row in _numbers(data, _inside(data, table, b"co64"), ">Q")]
     runs = _numbers(data, _inside(data, table, b"stsc"), ">III")
     units: list[int] = []
-    for many, each in _numbers(data, _inside(data, table, b"stts"), ">II"):
-        units += [each] * min(many, MAX_PACKETS - len(units))
+    for count, duration in _numbers(data, _inside(data, table, b"stts"), ">II"):
+        units += [duration] * min(count, MAX_PACKETS - len(units))
     units += [units[-1] if units else 0] * (len(sizes) - len(units))
     packets: list[tuple[int, int, int]] = []
     for n, run in enumerate(runs):
@@ -177,17 +179,17 @@ def _tabled(data: bytes, table: _Box | None) -> list[tuple[int, int, int]]:
 def _fragmented(
     data: bytes, top: list[_Box], moov: _Box | None, number: int
 ) -> list[tuple[int, int, int]]:
-    """Return the packets that the fragments name."""
-    usual = (0, 0)
+    """Return the packets in the fragments of the file."""
+    defaults = (0, 0)
     for box in boxes(data, *_range(_inside(data, moov, b"mvex"))):
         if box.name == b"trex" and struct.unpack_from(">I", data, box.body + 4)[0] == number:
-            usual = struct.unpack_from(">II", data, box.body + 12)
+            defaults = struct.unpack_from(">II", data, box.body + 12)
     packets: list[tuple[int, int, int]] = []
     for moof in (box for box in top if box.name == b"moof"):
         for traf in boxes(data, moof.body, moof.stop):
             head = _inside(data, traf, b"tfhd") if traf.name == b"traf" else None
             if head and struct.unpack_from(">I", data, head.body + 4)[0] == number:
-                _add_fragment(data, moof, traf, head, usual, packets)
+                _add_fragment(data, moof, traf, head, defaults, packets)
     return packets
 
 
@@ -200,12 +202,12 @@ def _add_fragment(
     moof: _Box,
     traf: _Box,
     head: _Box,
-    usual: tuple[int, ...],
+    defaults: tuple[int, ...],
     packets: list[tuple[int, int, int]],
 ) -> None:
-    """Add the packets of one fragment (its boxes `tfhd` and `trun`) to `packets`."""
+    """Append the packets of a fragment (its boxes ``tfhd`` and ``trun``) to ``packets``."""
     flags, at = int.from_bytes(data[head.body + 1 : head.body + 4], "big"), head.body + 8
-    base, duration, size = moof.start, usual[0], usual[1]
+    base, duration, size = moof.start, defaults[0], defaults[1]
     if flags & 1:
         base, at = struct.unpack_from(">Q", data, at)[0], at + 8
     at += 4 if flags & 2 else 0
@@ -233,7 +235,7 @@ def _add_fragment(
 
 
 def write_track(data: bytes, track: Track, chosen: Sequence[int]) -> bytes:
-    """Return an MP4 file that holds only the chosen packets of a track."""
+    """Return an MP4 file of chosen packets of a track."""
     packets = [track.packets[n] for n in chosen]
     sound = b"".join(data[at : at + size] for at, size, _ in packets)
     kind = _box(b"ftyp", b"M4A \0\0\2\0isomiso2")
@@ -257,9 +259,14 @@ def write_track(data: bytes, track: Track, chosen: Sequence[int]) -> bytes:
 
 
 def aac_track(profile: int, rate: int, channels: int, packets: Sequence[tuple[int, int]]) -> Track:
-    """Return a track of AAC packets, given as offset and bytes, that lie in no MP4 file.
+    """Return a track for AAC packets that are in no MP4 file.
 
-    `profile`, `rate` and `channels` are the codes of an ADTS header (ISO/IEC 14496-3, 1.A.2).
+    Parameters
+    ----------
+    profile, rate, channels
+        Codes of an ADTS header (ISO/IEC 14496-3, 1.A.2).
+    packets
+        Offset and bytes of each.
     """
     config = ((profile + 1) << 11 | rate << 7 | channels << 3).to_bytes(2, "big")
     codec = bytes([4, 17, 0x40, 0x15]) + bytes(11) + bytes([5, 2]) + config

@@ -1,7 +1,7 @@
-"""What can be read of a recording that a decoder refuses: all but its damaged packets.
+"""Repair recordings that a decoder rejects, by leaving out their damaged packets.
 
-One packet that no decoder takes would cost the whole recording.  It is looked for by halves, left
-out, and told.  In AMR the pauses that a telephone did not send are such packets.
+One invalid packet would make the whole recording unreadable.  It is found by bisection, left out
+and reported.  In AMR the pauses that a telephone did not send are such packets.
 """
 
 from collections.abc import Callable, Sequence
@@ -11,10 +11,10 @@ from emo.audio.containers import frames, mp4
 from emo.audio.limits import MAX_DURATION_S, MIN_DURATION_S
 
 Reads = Callable[[bytes], bool]
-"""Tells whether a decoder takes a whole file."""
+"""Function that returns whether a decoder reads a whole file."""
 
 _MAX_TRIES = 3000
-_SPAN = 64  # packets that are tried at a time
+_SPAN = 64  # packets that are tried together
 _AMR_FRAME_S = 0.02
 _AMR_SILENT = b"\x04" + bytes(12)  # decodes to 120 dB below full scale
 _AMR_WIDE_SILENT = b"\x7c"
@@ -23,7 +23,17 @@ _MAX_AMR_FRAMES = int(MAX_DURATION_S / _AMR_FRAME_S) + 100
 
 @dataclass(frozen=True)
 class RepairedFile:
-    """A file that a decoder takes, and what a person should know of it."""
+    """File that a decoder reads.
+
+    Attributes
+    ----------
+    kind : str
+        Container.
+    data : bytes
+        Bytes for the decoder.
+    notes : tuple of str
+        Sentences on what was left out.
+    """
 
     kind: str
     data: bytes
@@ -31,7 +41,7 @@ class RepairedFile:
 
 
 def repair_file(data: bytes, kind: str, reads: Reads) -> RepairedFile | None:
-    """Return the recording without what no decoder takes, None where nothing is left of it."""
+    """Return a recording without its damaged packets; None if too little is left of it."""
     if kind == "AAC":
         return _without_aac(data, reads)
     if kind == "AMR":
@@ -42,9 +52,9 @@ def repair_file(data: bytes, kind: str, reads: Reads) -> RepairedFile | None:
 
 
 def _readable(count: int, reads: Callable[[Sequence[int]], bool]) -> tuple[list[int], bool]:
-    """Return those of so many packets that can be read, and whether all were tried.
+    """Return the numbers of the packets that can be read, and whether all were tried.
 
-    A span that cannot be read is halved, down to the packet.
+    A span that cannot be read is halved, down to single packets.
     """
     spans = [range(first, min(first + _SPAN, count)) for first in range(0, count, _SPAN)]
     spans.reverse()
@@ -70,16 +80,16 @@ def _damaged_packets(bad: int, count: int, left_s: float, total_s: float, tried:
 
 
 def _without_aac(data: bytes, reads: Reads) -> RepairedFile | None:
-    walk = frames.scan_frames(data, "AAC", MAX_DURATION_S + 5)
-    if not walk.runs or any(h.n_samples != 1024 for run in walk.runs for _, h in run.frames):
+    scan = frames.scan_frames(data, "AAC", MAX_DURATION_S + 5)
+    if not scan.runs or any(h.n_samples != 1024 for run in scan.runs for _, h in run.frames):
         return None
-    packets = [(at, header.n_bytes) for run in walk.runs for at, header in run.frames]
+    packets = [(at, header.n_bytes) for run in scan.runs for at, header in run.frames]
     second, third = data[packets[0][0] + 2], data[packets[0][0] + 3]
     bare = [(at + n, size - n) for at, size in packets for n in (7 if data[at + 1] & 1 else 9,)]
     codes = second >> 6, second >> 2 & 15, (second & 1) << 2 | third >> 6
     track = mp4.aac_track(*codes, bare)
     good, tried = _readable(len(bare), lambda span: reads(mp4.write_track(data, track, span)))
-    rate_hz = walk.runs[0].rate_hz
+    rate_hz = scan.runs[0].rate_hz
     total_s, left_s = (1024 * n / rate_hz for n in (len(packets), len(good)))
     if left_s < MIN_DURATION_S:
         return None
@@ -90,26 +100,28 @@ def _without_aac(data: bytes, reads: Reads) -> RepairedFile | None:
 
 
 def _without_packets(data: bytes, reads: Reads) -> RepairedFile | None:
-    """Return a plain MP4 file of those packets that can be read."""
+    """Return an unfragmented MP4 file of the packets that can be read."""
     track = mp4.read_track(data)
     if track is None or not track.packets or not track.timescale:
         return None
     if track.codec in (b"samr", b"sawb"):
         magic = b"#!AMR\n" if track.codec == b"samr" else b"#!AMR-WB\n"
         return _without_pauses(magic + b"".join(data[at : at + n] for at, n, _ in track.packets))
-    here = [n for n, (at, size, _) in enumerate(track.packets) if size and at + size <= len(data)]
+    complete = [
+        n for n, (at, size, _) in enumerate(track.packets) if size and at + size <= len(data)
+    ]
 
-    whole = replace(track, skipped=0)  # or the first one alone would be no sound
+    unskipped = replace(track, skipped=0)  # else the first packet alone would have no sound
 
-    def takes(span: Sequence[int]) -> bool:
-        return reads(mp4.write_track(data, whole, [here[n] for n in span]))
+    def reads_span(span: Sequence[int]) -> bool:
+        return reads(mp4.write_track(data, unskipped, [complete[n] for n in span]))
 
-    readable, tried = _readable(len(here), takes)
-    good = [here[n] for n in readable]
+    readable, tried = _readable(len(complete), reads_span)
+    good = [complete[n] for n in readable]
     count = len(track.packets)
     total_s, left_s = (
-        (sum(track.packets[n][2] for n in some) - track.skipped) / track.timescale
-        for some in (range(count), good)
+        (sum(track.packets[n][2] for n in numbers) - track.skipped) / track.timescale
+        for numbers in (range(count), good)
     )
     if left_s < MIN_DURATION_S:
         return None
@@ -119,30 +131,32 @@ def _without_packets(data: bytes, reads: Reads) -> RepairedFile | None:
 
 
 def _without_pauses(data: bytes) -> RepairedFile | None:
-    """Return the AMR file with a silent frame for each that was not sent; one at the end is gone.
+    """Return an AMR file with silent frames for those that were not sent, without those at its end.
 
-    A telephone that is spoken into now and then sends a description of the noise, or nothing
-    (3GPP TS 26.093); the decoder at hand knows neither.
+    In pauses, telephones send a description of the noise, or no frames (3GPP TS 26.093); codecpod
+    supports neither.
     """
     start, sizes = frames.amr_sizes(data)
-    found, lost = frames.amr_frames(data, _MAX_AMR_FRAMES)
+    amr_frames, lost = frames.amr_frames(data, _MAX_AMR_FRAMES)
     is_wide = start == 9
-    speech = 9 if is_wide else 8
-    count = len(found)
-    while found and found[-1][1] >= speech:
-        found.pop()
-    after_s = (count - len(found)) * _AMR_FRAME_S
-    if len(found) * _AMR_FRAME_S < MIN_DURATION_S:
+    n_speech_kinds = 9 if is_wide else 8
+    count = len(amr_frames)
+    while amr_frames and amr_frames[-1][1] >= n_speech_kinds:
+        amr_frames.pop()
+    after_s = (count - len(amr_frames)) * _AMR_FRAME_S
+    duration_s = len(amr_frames) * _AMR_FRAME_S
+    if duration_s < MIN_DURATION_S:
         return None
     silent = _AMR_WIDE_SILENT if is_wide else _AMR_SILENT
     sound = b"".join(
-        data[at : at + 1 + sizes[kind]] if kind < speech else silent for at, kind in found
+        data[at : at + 1 + sizes[kind]] if kind < n_speech_kinds else silent
+        for at, kind in amr_frames
     )
     notes = []
-    if pauses := sum(kind >= speech for _, kind in found):
+    if pauses := sum(kind >= n_speech_kinds for _, kind in amr_frames):
         notes.append(
-            f"Of {len(found) * _AMR_FRAME_S:.2f} s, {pauses * _AMR_FRAME_S:.2f} s are pauses that "
-            "the telephone did not send; they were read as silence."
+            f"Of {duration_s:.2f} s, {pauses * _AMR_FRAME_S:.2f} s are pauses that the telephone "
+            "did not send; they were read as silence."
         )
     if after_s:
         notes.append(f"A pause of {after_s:.2f} s at the end was not sent; it was left out.")
