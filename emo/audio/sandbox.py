@@ -1,9 +1,10 @@
-"""What a process gives up before it reads what strangers sent: the network, files, processes.
+"""Restrict a process before it reads uploads: no network, no files, no other processes.
 
-On Linux the kernel holds all of it; elsewhere what there is of it.  The filter of system calls
-(``audio.seccomp``) is what code that has taken the process over cannot get around; the rest stands
-behind it, and limits what the process may use.  Only the standard library is used, and nothing of
-it that starts a thread: a namespace can be left by a single thread alone.
+On Linux all restrictions apply; on other systems those that the system supports.  Code that has
+taken over the process cannot get around the filter of system calls (``emo.audio.seccomp``); the
+other restrictions are a second line of defence, and limit resources.  This module imports only the
+standard library, and no module that starts a thread: only a single-threaded process can enter a
+user namespace.
 """
 
 import contextlib
@@ -26,22 +27,26 @@ RESTRICTIONS = (
     "not dumpable",
     "system calls",
 )
-"""Everything that is given up where the system holds it."""
+"""Names of all restrictions."""
 
 _NEW_USER, _NEW_NETWORK, _NEW_IPC = 0x1000_0000, 0x4000_0000, 0x0800_0000  # sched.h
 _SET_DUMPABLE, _NO_NEW_PRIVILEGES = 4, 38  # prctl.h
 SIGNAL = getattr(signal, "SIGPROF", 0)
-"""What ends a process that computes too long."""
+"""Signal that ends a process at its limit of computing time."""
 
 _PAGES = "/proc/self/statm"
 
 
 def enter_network_namespace() -> list[str]:
-    """What is given up before anything is loaded.
+    """Enter an empty network namespace, before any library is loaded.
 
-    An empty network namespace has no interface but its own loopback, and as nobody in it there are
-    no rights to get more.  Where the system forbids namespaces, the filter of
-    :func:`restrict_process` still lets no socket be made.
+    The namespace has no interface but its own loopback, and the process has no privileges in it.
+    Where the system forbids namespaces, the filter of ``restrict_process`` still prevents sockets.
+
+    Returns
+    -------
+    list of str
+        Names of the restrictions in force.
     """
     restrictions = []
     if sys.platform == "linux":
@@ -54,28 +59,33 @@ def enter_network_namespace() -> list[str]:
 
 
 def restrict_process(memory_bytes: int, highest_descriptor: int) -> list[str]:
-    """What is given up once everything is loaded: from here on memory and computing are all.
+    """Restrict the process to memory, computing and its open pipes, after all modules are loaded.
 
     Parameters
     ----------
     memory_bytes
-        What may be taken on top of what is there.
+        Memory that may be used on top of the present use.
     highest_descriptor
-        What lies above is closed, and no new one is given.  This limit is on numbers: after
-        ``close(0)`` there is room again, and the filter of system calls is what refuses to open.
+        Descriptors above this one are closed, and no new one can be opened.  This limit is on
+        their numbers: after ``close(0)`` only the filter of system calls prevents a new one.
+
+    Returns
+    -------
+    list of str
+        Names of the restrictions in force.
     """
     try:
         import resource
     except ImportError:  # Windows
         return []
     os.closerange(highest_descriptor + 1, 4096)
-    taken = _address_space_bytes()
+    used_bytes = _address_space_bytes()
     limits = {
         "descriptors": (resource.RLIMIT_NOFILE, highest_descriptor + 1),
         "written bytes": (resource.RLIMIT_FSIZE, 0),
         "core": (resource.RLIMIT_CORE, 0),
         "processes": (getattr(resource, "RLIMIT_NPROC", None), 0),
-        "memory": (resource.RLIMIT_AS if taken else None, taken + memory_bytes),
+        "memory": (resource.RLIMIT_AS if used_bytes else None, used_bytes + memory_bytes),
     }
     restrictions = []
     for name, (which, limit) in limits.items():
@@ -85,30 +95,30 @@ def restrict_process(memory_bytes: int, highest_descriptor: int) -> list[str]:
                 restrictions.append(name)
     if "descriptors" in restrictions:
         with contextlib.suppress(OSError):
-            while True:  # a gap below the highest would still be given
+            while True:  # occupy the free numbers below the highest
                 os.dup(0)
     if sys.platform == "linux":
         if ctypes.CDLL(None, use_errno=True).prctl(_SET_DUMPABLE, 0, 0, 0, 0) == 0:
-            restrictions.append("not dumpable")  # nor may others of the same account look into it
+            restrictions.append("not dumpable")  # other processes cannot read its memory either
         if seccomp.restrict_system_calls():
             restrictions.append("system calls")
     return restrictions
 
 
 def missing_restrictions(restrictions: Iterable[str]) -> tuple[str, ...]:
-    """Return the restrictions that the system did not hold, in the order of all."""
+    """Return the restrictions that are not in force, in the order of ``RESTRICTIONS``."""
     present = set(restrictions)
     return tuple(name for name in RESTRICTIONS if name not in present)
 
 
 def limit_computing(seconds: float) -> None:
-    """Nothing; the process is ended by :data:`SIGNAL` after so much computing; never, if 0."""
+    """End the process by ``SIGNAL`` after so many seconds of computing; 0 removes the limit."""
     if hasattr(signal, "setitimer"):
         signal.setitimer(signal.ITIMER_PROF, seconds)
 
 
 def _address_space_bytes() -> int:
-    """What the process has of address space; 0 where the system does not tell."""
+    """Return the size of the address space of the process; 0 if the system does not report it."""
     try:
         with open(_PAGES, encoding="ascii") as file:
             return int(file.read().split()[0]) * os.sysconf("SC_PAGE_SIZE")

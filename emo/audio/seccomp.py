@@ -1,7 +1,7 @@
-"""A filter of system calls (seccomp): what computes needs memory and its open pipes, and no more.
+"""Filter the system calls of a process (seccomp), so that it can only compute and use its pipes.
 
-The filter is a program for the kernel's classic BPF, built here and installed through ctypes.  It
-is an allow-list: any other call fails with ``EPERM``, and a call in the manner of another
+The filter is a program of classic BPF, built here and installed through ctypes.  It is an
+allow-list: any other call fails with ``EPERM``, and a call by the convention of another
 architecture ends the process.  See ``seccomp(2)`` and ``linux/seccomp.h``.
 """
 
@@ -14,12 +14,12 @@ from dataclasses import dataclass
 
 ALLOW = 0x7FFF_0000
 DENY = 0x0005_0000 | 1
-"""The call is not made and fails with ``EPERM``."""
+"""Make the call fail with ``EPERM``."""
 KILL = 0x8000_0000
-"""The whole process ends by ``SIGSYS``."""
+"""End the whole process by ``SIGSYS``."""
 
 X32 = 0x4000_0000
-"""Set in the number of a call in the x32 manner, which has the architecture of x86-64."""
+"""Bit in the number of a call of the x32 ABI, which has the architecture mark of x86-64."""
 
 _LOAD, _RETURN = 0x20, 0x06  # linux/bpf_common.h: BPF_LD | BPF_W | BPF_ABS, BPF_RET | BPF_K
 _IF_EQUAL, _IF_AT_LEAST, _IF_ANY_BIT = 0x15, 0x35, 0x45  # BPF_JMP | BPF_JEQ, BPF_JGE, BPF_JSET
@@ -31,14 +31,18 @@ _INSTRUCTION = struct.Struct("HBBI")
 
 @dataclass(frozen=True)
 class Machine:
-    """An architecture: its mark and its numbers of system calls.
+    """Architecture: its mark and its numbers of system calls.
 
     Attributes
     ----------
-    mark : its ``AUDIT_ARCH_…`` in ``linux/audit.h``
-    seccomp : number of the call that installs a filter
-    allowed : calls that are made whatever their arguments are
-    mapping : calls that are made unless they ask for memory that can be executed
+    mark : int
+        ``AUDIT_ARCH_…`` in ``linux/audit.h``.
+    seccomp : int
+        Number of the call that installs a filter.
+    allowed : dict of str to int
+        Calls that are allowed with any arguments.
+    mapping : dict of str to int
+        Calls that are allowed unless they request executable memory.
     """
 
     mark: int
@@ -103,7 +107,7 @@ MACHINES = {
         {"mmap": 222, "mprotect": 226},
     ),
 }
-"""By name of the machine, as ``platform.machine`` returns it."""
+"""Supported architectures by name, as ``platform.machine`` returns it."""
 
 
 def build_program(machine: Machine) -> bytes:
@@ -121,7 +125,7 @@ def build_program(machine: Machine) -> bytes:
     for number in machine.mapping.values():
         steps += [
             (_IF_EQUAL, 0, 4, number),
-            (_LOAD, 0, 0, _THIRD),  # the bits of protection are in its lower half
+            (_LOAD, 0, 0, _THIRD),  # the protection bits are in its lower half
             (_IF_ANY_BIT, 0, 1, _EXECUTABLE),
             (_RETURN, 0, 0, DENY),
             (_RETURN, 0, 0, ALLOW),
@@ -131,18 +135,17 @@ def build_program(machine: Machine) -> bytes:
 
 
 def pack_instructions(steps: Iterable[tuple[int, int, int, int]]) -> bytes:
-    """Return instructions (code, steps over if true, if false, operand) as the kernel reads them.
+    """Return instructions (code, jump if true, jump if false, operand) in the kernel's format.
 
-    A load reads the low half of a 64-bit argument, which comes first: both machines are
-    little-endian.
+    A load reads the low half of a 64-bit argument, which comes first on little-endian machines.
     """
     return b"".join(_INSTRUCTION.pack(*step) for step in steps)
 
 
 def restrict_system_calls() -> bool:
-    """Install the filter for all threads of this process; return whether the kernel took it.
+    """Install the filter for all threads of this process; return whether the kernel accepted it.
 
-    It cannot be taken back.  The process must have given up new privileges before.
+    The filter is permanent.  The process must have set ``PR_SET_NO_NEW_PRIVS`` before.
     """
     machine = MACHINES.get(platform.machine())
     if sys.platform != "linux" or machine is None or sys.byteorder != "little":
@@ -151,7 +154,7 @@ def restrict_system_calls() -> bool:
 
 
 def install(program: bytes, seccomp: int) -> bool:
-    """Hand a program to the kernel, through the system call of this number."""
+    """Install a program by the system call ``seccomp``; return whether the kernel accepted it."""
     code = ctypes.create_string_buffer(program, len(program))
     head = struct.pack("HP", len(program) // _INSTRUCTION.size, ctypes.addressof(code))
     c = ctypes.CDLL(None, use_errno=True)

@@ -247,7 +247,7 @@ def test_a_crash_of_the_decoder_is_a_sentence(
     monkeypatch.setattr(isolated, "_CODE", CRASHES)
     monkeypatch.setattr(isolated, "shared_decoder", lambda: broken)
     upload(app, "clip.wav", tone())
-    assert "The decoder ended over this file" in common.escape_markdown(app.error[0].value).replace(
+    assert "The decoder crashed on this file" in common.escape_markdown(app.error[0].value).replace(
         "\\", ""
     )
     monkeypatch.undo()

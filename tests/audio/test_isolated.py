@@ -1,4 +1,4 @@
-"""The processes that read uploads: they answer as the decoder does, and may die without harm."""
+"""Sandboxed decoders: equal to the decoder in this process, restricted, and replaced on a crash."""
 
 import os
 import signal
@@ -20,27 +20,29 @@ from emo.errors import AudioError, DecoderError, LimitError, NotAudioError
 from tests.support import signals
 from tests.support.malformed import malformed
 
-LINUX = pytest.mark.skipif(sys.platform != "linux", reason="the kernel of Linux holds it")
+LINUX = pytest.mark.skipif(
+    sys.platform != "linux", reason="the restrictions need the kernel of Linux"
+)
 
 
 @pytest.fixture(scope="module")
-def reads() -> Iterator[IsolatedDecoder]:
-    found = IsolatedDecoder(1)
-    yield found
-    found.stop()
+def isolated_decoder() -> Iterator[IsolatedDecoder]:
+    decoder = IsolatedDecoder(1)
+    yield decoder
+    decoder.stop()
 
 
 def clip(duration_s: float = 1.0) -> bytes:
     return signals.encoded(signals.tone(220.0, duration_s))
 
 
-def outcome(read: Callable[..., audio_clip.Clip], data: bytes, name: str) -> tuple[Any, ...]:
+def outcome(decode: Callable[..., audio_clip.Clip], data: bytes, name: str) -> tuple[Any, ...]:
     try:
-        found = read(data, name)
+        decoded = decode(data, name)
     except AudioError as error:
         return type(error), str(error)
-    facts = found.source_rate_hz, found.source_channels, found.sha256, found.warnings
-    return found.samples.tobytes(), found.clipped, *facts
+    facts = decoded.source_rate_hz, decoded.source_channels, decoded.sha256, decoded.warnings
+    return decoded.samples.tobytes(), decoded.clipped, *facts
 
 
 @pytest.fixture(scope="module")
@@ -61,38 +63,42 @@ def formats() -> dict[str, bytes]:
     }
 
 
-def test_a_process_answers_as_the_decoder_does(
-    reads: IsolatedDecoder, formats: dict[str, bytes]
+def test_decode_equals_the_decoder_in_this_process(
+    isolated_decoder: IsolatedDecoder, formats: dict[str, bytes]
 ) -> None:
     for name, data in formats.items():
-        assert outcome(reads.decode, data, name) == outcome(audio_clip.decode, data, name), name
+        assert outcome(isolated_decoder.decode, data, name) == outcome(
+            audio_clip.decode, data, name
+        ), name
 
 
-def test_whatever_is_refused_is_refused_in_the_same_words(reads: IsolatedDecoder) -> None:
-    reads.decode(clip())
-    before = reads.restrictions()
+def test_decode_rejects_malformed_files_with_the_same_sentence(
+    isolated_decoder: IsolatedDecoder,
+) -> None:
+    isolated_decoder.decode(clip())
+    before = isolated_decoder.restrictions()
     for bad in malformed():
-        found = outcome(reads.decode, bad.data, bad.name)
-        assert found == outcome(audio_clip.decode, bad.data, bad.name), bad.name
-    assert reads.restrictions() == before  # none of them took the process along
+        response = outcome(isolated_decoder.decode, bad.data, bad.name)
+        assert response == outcome(audio_clip.decode, bad.data, bad.name), bad.name
+    assert isolated_decoder.restrictions() == before  # none of them ended the process
 
 
-def test_samples_cannot_be_changed(reads: IsolatedDecoder) -> None:
-    assert not reads.decode(clip()).samples.flags.writeable
+def test_decode_returns_read_only_samples(isolated_decoder: IsolatedDecoder) -> None:
+    assert not isolated_decoder.decode(clip()).samples.flags.writeable
 
 
 @pytest.mark.parametrize("size", [0, MAX_BYTES + 1])
-def test_what_is_empty_or_too_large_is_not_even_sent(size: int) -> None:
+def test_decode_starts_no_process_for_an_empty_or_too_large_file(size: int) -> None:
     with pytest.raises((NotAudioError, LimitError)):
         IsolatedDecoder(0).decode(bytes(size))
 
 
 @LINUX
-def test_the_process_has_given_up_all_that_it_does_not_need(reads: IsolatedDecoder) -> None:
-    reads.decode(clip())
-    (restrictions,) = reads.restrictions().values()
+def test_process_has_all_restrictions(isolated_decoder: IsolatedDecoder) -> None:
+    isolated_decoder.decode(clip())
+    (restrictions,) = isolated_decoder.restrictions().values()
     assert {"descriptors", "written bytes", "core", "processes", "memory"} <= set(restrictions)
-    (pid,) = reads.restrictions()
+    (pid,) = isolated_decoder.restrictions()
     with open(f"/proc/{pid}/limits", encoding="ascii") as file:
         limits = {line[:25].strip(): line[26:47].split()[0] for line in list(file)[1:]}
     open_now = len(os.listdir(f"/proc/{pid}/fd"))
@@ -102,12 +108,12 @@ def test_the_process_has_given_up_all_that_it_does_not_need(reads: IsolatedDecod
         assert os.readlink(f"/proc/{pid}/ns/net") != os.readlink("/proc/self/ns/net")
 
 
-TRIES = """
+ATTEMPTS = """
 import ctypes, os, resource, socket, sys
 from emo.audio.sandbox import restrict_process, enter_network_namespace
 enter_network_namespace()
 restrict_process(100 * 2**20, 2)
-for name, deed in {
+for name, action in {
     "socket": lambda: socket.socket(),
     "file": lambda: open("/etc/hostname"),
     "pipe": os.pipe,
@@ -116,7 +122,7 @@ for name, deed in {
     "duplicate": lambda: os.dup(0),
 }.items():
     try:
-        deed()
+        action()
         print(name)
     except (OSError, MemoryError, ValueError):
         pass
@@ -125,14 +131,14 @@ print(ctypes.CDLL(None).socket(2, 1, 0))
 
 
 @LINUX
-def test_a_closed_process_opens_nothing_not_even_in_c() -> None:
+def test_restricted_process_cannot_open_anything() -> None:
     ran = subprocess.run(
-        [sys.executable, "-c", TRIES], capture_output=True, text=True, timeout=60, check=True
+        [sys.executable, "-c", ATTEMPTS], capture_output=True, text=True, timeout=60, check=True
     )
     assert ran.stdout.split() == ["-1"]
 
 
-def test_computing_ends_at_its_limit() -> None:
+def test_limit_computing_ends_the_process() -> None:
     code = "from emo.audio.sandbox import limit_computing\nlimit_computing(0.2)\nwhile True: pass"
     start_s = time.monotonic()
     ran = subprocess.run([sys.executable, "-c", code], timeout=60, check=False)
@@ -140,75 +146,79 @@ def test_computing_ends_at_its_limit() -> None:
     assert time.monotonic() - start_s < 20
 
 
-def sent_while(reads: IsolatedDecoder, deed: signal.Signals) -> list[tuple[Any, ...]]:
-    """What became of a recording whose process got a signal over it."""
-    found: list[tuple[Any, ...]] = []
-    (pid,) = reads.restrictions()
-    os.kill(pid, signal.SIGSTOP)  # so that it is hit in the middle of its work
+def outcome_of_signal(
+    isolated_decoder: IsolatedDecoder, number: signal.Signals
+) -> list[tuple[Any, ...]]:
+    """Return the outcome of a recording during which its process gets a signal."""
+    outcomes: list[tuple[Any, ...]] = []
+    (pid,) = isolated_decoder.restrictions()
+    os.kill(pid, signal.SIGSTOP)  # the signal comes while the recording is decoded
 
-    def ask() -> None:
-        found.append(outcome(reads.decode, clip(60.0), "a.wav"))
+    def decode() -> None:
+        outcomes.append(outcome(isolated_decoder.decode, clip(60.0), "a.wav"))
 
-    asking = threading.Thread(target=ask)
-    asking.start()
-    while reads._ready.qsize():  # until it has been handed out
+    decoding = threading.Thread(target=decode)
+    decoding.start()
+    while isolated_decoder._ready.qsize():  # until the process has the recording
         time.sleep(0.01)
-    os.kill(pid, deed)
+    os.kill(pid, number)
     os.kill(pid, signal.SIGCONT)
-    asking.join(60)
-    return found
+    decoding.join(60)
+    return outcomes
 
 
-@pytest.mark.parametrize("deed", [signal.SIGSEGV, signal.SIGABRT])
-def test_a_decoder_killed_over_a_recording_is_one_error_in_words(
-    reads: IsolatedDecoder, deed: signal.Signals
+@pytest.mark.parametrize("number", [signal.SIGSEGV, signal.SIGABRT])
+def test_decode_reports_a_crash_and_replaces_the_process(
+    isolated_decoder: IsolatedDecoder, number: signal.Signals
 ) -> None:
-    reads.decode(clip())
-    (before,) = reads.restrictions()
-    ((kind, text),) = sent_while(reads, deed)
+    isolated_decoder.decode(clip())
+    (before,) = isolated_decoder.restrictions()
+    ((kind, text),) = outcome_of_signal(isolated_decoder, number)
     assert kind is DecoderError
-    assert "The decoder ended over this file" in str(text)
-    assert reads.decode(clip()).duration_s == pytest.approx(1)
-    (after,) = reads.restrictions()
+    assert "The decoder crashed on this file" in str(text)
+    assert isolated_decoder.decode(clip()).duration_s == pytest.approx(1)
+    (after,) = isolated_decoder.restrictions()
     assert after != before
 
 
-def test_of_a_decoder_killed_by_somebody_else_the_next_one_takes_over(
-    reads: IsolatedDecoder,
+def test_decode_tries_again_when_its_process_was_killed_from_outside(
+    isolated_decoder: IsolatedDecoder,
 ) -> None:
-    reads.decode(clip())
-    ((samples, *_),) = sent_while(reads, signal.SIGKILL)
+    isolated_decoder.decode(clip())
+    ((samples, *_),) = outcome_of_signal(isolated_decoder, signal.SIGKILL)
     assert len(samples) == 4 * 60 * audio_clip.RATE_HZ
 
 
-def test_a_recording_that_computes_too_long_is_told_so(reads: IsolatedDecoder) -> None:
-    reads.decode(clip())
-    ((kind, text),) = sent_while(reads, signal.SIGPROF)
+def test_decode_names_the_limit_of_computing(isolated_decoder: IsolatedDecoder) -> None:
+    isolated_decoder.decode(clip())
+    ((kind, text),) = outcome_of_signal(isolated_decoder, signal.SIGPROF)
     assert kind is DecoderError
     assert "more than 10 s of computing" in str(text)
 
 
-def test_a_decoder_killed_while_it_waits_is_not_even_noticed(reads: IsolatedDecoder) -> None:
-    reads.decode(clip())
-    (pid,) = reads.restrictions()
-    os.kill(pid, signal.SIGKILL)
-    assert reads.decode(clip()).duration_s == pytest.approx(1)
-
-
-def test_a_decoder_that_hangs_is_ended(
-    reads: IsolatedDecoder, monkeypatch: pytest.MonkeyPatch
+def test_decode_replaces_a_process_that_was_killed_while_idle(
+    isolated_decoder: IsolatedDecoder,
 ) -> None:
-    reads.decode(clip())
+    isolated_decoder.decode(clip())
+    (pid,) = isolated_decoder.restrictions()
+    os.kill(pid, signal.SIGKILL)
+    assert isolated_decoder.decode(clip()).duration_s == pytest.approx(1)
+
+
+def test_decode_ends_a_process_that_hangs(
+    isolated_decoder: IsolatedDecoder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    isolated_decoder.decode(clip())
     monkeypatch.setattr(isolated, "DECODE_WALL_S", 0.5)
-    (pid,) = reads.restrictions()
+    (pid,) = isolated_decoder.restrictions()
     os.kill(pid, signal.SIGSTOP)
     with pytest.raises(DecoderError, match="more than 10 s of computing"):
-        reads.decode(clip(600.0))
+        isolated_decoder.decode(clip(600.0))
     monkeypatch.undo()
-    assert reads.decode(clip()).duration_s == pytest.approx(1)
+    assert isolated_decoder.decode(clip()).duration_s == pytest.approx(1)
 
 
-def test_a_decoder_that_cannot_start_is_a_sentence(
+def test_decode_reports_a_process_that_cannot_start(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(isolated, "_CODE", "raise SystemExit(3)")
@@ -219,42 +229,44 @@ def test_a_decoder_that_cannot_start_is_a_sentence(
     assert "did not start" in caplog.text
 
 
-ANSWERS = {
+RESPONSES = {
     "no JSON": b"{",
     "a list": b"[]",
-    "nothing": b"{}",
-    "an error that is none": b'{"error": "SystemExit", "text": "x"}',
+    "an empty object": b"{}",
+    "an unknown error": b'{"error": "SystemExit", "text": "x"}',
     "an error of another kind": b'{"error": "ModelError", "text": "x"}',
     "texts for numbers": b'{"source_rate_hz": "x", "source_channels": 1, "warnings": []}',
 }
 
 
-@pytest.mark.parametrize("answer", ANSWERS.values(), ids=ANSWERS)
-def test_what_a_process_answers_is_checked(answer: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As it would after someone found a way into a decoder."""
-    lying = (
+@pytest.mark.parametrize("response", RESPONSES.values(), ids=RESPONSES)
+def test_decode_rejects_an_invalid_response(
+    response: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An attacker who exploits a decoder can send any response."""
+    program = (
         "import os, struct, sys; hello = b'{\"restrictions\": []}'; say = sys.stdout.buffer.write; "
         "say(struct.pack('<IQ', len(hello), 0) + hello); sys.stdout.flush(); "
-        f"sys.stdin.buffer.read(12 + 32044); answer = {answer!r}; "
-        "say(struct.pack('<IQ', len(answer), 1) + answer + b'\\0\\0\\xc0\\x7f')"
+        f"sys.stdin.buffer.read(12 + 32044); response = {response!r}; "
+        "say(struct.pack('<IQ', len(response), 1) + response + b'\\0\\0\\xc0\\x7f')"
     )
-    monkeypatch.setattr(isolated, "_CODE", lying)
-    found = IsolatedDecoder(1)
-    with pytest.raises(DecoderError, match=r"The decoder (ended|stumbled)"):
-        found.decode(clip())
-    found.stop()
+    monkeypatch.setattr(isolated, "_CODE", program)
+    decoder = IsolatedDecoder(1)
+    with pytest.raises(DecoderError, match=r"The decoder (crashed|failed) on this file"):
+        decoder.decode(clip())
+    decoder.stop()
 
 
-def test_two_at_once_get_their_own(formats: dict[str, bytes]) -> None:
+def test_decode_keeps_simultaneous_recordings_apart(formats: dict[str, bytes]) -> None:
     both = IsolatedDecoder(2)
     expected = {name: outcome(audio_clip.decode, data, name) for name, data in formats.items()}
     wrong: list[str] = []
 
-    def ask(names: list[str]) -> None:
+    def decode(names: list[str]) -> None:
         wrong.extend(n for n in names if outcome(both.decode, formats[n], n) != expected[n])
 
     orders = [list(formats), list(reversed(formats))] * 2
-    threads = [threading.Thread(target=ask, args=(order,)) for order in orders]
+    threads = [threading.Thread(target=decode, args=(order,)) for order in orders]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -265,7 +277,7 @@ def test_two_at_once_get_their_own(formats: dict[str, bytes]) -> None:
     assert both.restrictions() == {}
 
 
-def test_the_processes_end_with_the_one_that_asks() -> None:
+def test_processes_end_with_their_parent() -> None:
     code = (
         "import os, sys; from emo.audio.isolated import shared_decoder\n"
         "from tests.audio.test_isolated import clip\n"

@@ -57,7 +57,7 @@ def test_missing_restrictions_are_counted_and_logged(
     """Missing, as on a kernel without filters of system calls."""
     code = "import emo.audio.seccomp; emo.audio.seccomp.restrict_system_calls = lambda: False; "
     monkeypatch.setattr(isolated, "_CODE", code + isolated._CODE)
-    isolated._note_missing.cache_clear()
+    isolated._log_missing.cache_clear()
     unfiltered = IsolatedDecoder(1)
     try:
         with caplog.at_level(logging.WARNING, logger="emo"):
@@ -65,7 +65,7 @@ def test_missing_restrictions_are_counted_and_logged(
         missing = unfiltered.missing_restrictions()
     finally:
         unfiltered.stop()
-        isolated._note_missing.cache_clear()
+        isolated._log_missing.cache_clear()
     assert set(missing) == set(sandbox.RESTRICTIONS)
     assert missing["system calls"] == 1
     assert describe_sandbox(1, missing).endswith("system calls")

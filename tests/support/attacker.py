@@ -210,14 +210,14 @@ def serve(facts: dict[str, Any], how: str) -> None:
     def read(data: bytes, name: str, channel: str) -> tuple[dict[str, Any], Any]:
         if how != "deeds":
             misuse(how, code)
-            return {"survived": True}, isolated._NOTHING
+            return {"survived": True}, isolated._NO_SAMPLES
         done = {}
         for name, deed in deeds(facts).items():
             os.closerange(0, 3)  # there are numbers for new descriptors from here on
             done[name] = attempt(deed)
-        return done, isolated._NOTHING
+        return done, isolated._NO_SAMPLES
 
-    isolated._read = read
+    isolated._decode = read
     isolated.serve(restrictions)
 
 
@@ -322,7 +322,7 @@ def attack(how: str) -> dict[str, Any]:
     data = signals.encoded(signals.tone(220.0, 1.0))
     with os.fdopen(asks[1], "wb", 0) as ask, os.fdopen(answers[0], "rb") as answer:
         restrictions = heard(answer)["restrictions"]
-        ask.write(isolated._ASKED.pack(1, 3, len(data)) + b"xmix" + data)
+        ask.write(isolated._REQUEST.pack(1, 3, len(data)) + b"xmix" + data)
         said = heard(answer)
     status = os.waitpid(child, 0)[1]
     if os.WIFSTOPPED(status):  # it had itself traced, where it may
@@ -340,10 +340,10 @@ def attack(how: str) -> dict[str, Any]:
 
 def heard(pipe: Any) -> Any:
     """Return the JSON of an answer; empty where none came."""
-    head = pipe.read(isolated._ANSWERED.size)
-    if len(head) < isolated._ANSWERED.size:
+    head = pipe.read(isolated._RESPONSE.size)
+    if len(head) < isolated._RESPONSE.size:
         return {}
-    return json.loads(pipe.read(isolated._ANSWERED.unpack(head)[0]))
+    return json.loads(pipe.read(isolated._RESPONSE.unpack(head)[0]))
 
 
 def main(account: str, unshare: str, how_filtered: str, how: str = "deeds") -> None:
