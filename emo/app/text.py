@@ -161,52 +161,48 @@ def log_odds_of(label: str) -> str:
 
 
 def agreement(labels: Mapping[str, str | None], vote: str | None) -> str:
-    """Whether the three models agree, as a sentence.
+    """Return a sentence on how many models agree.
 
     Parameters
     ----------
     labels
-        Answer of each of the three models, by key; None where it is unsure.
+        Answer of each model, by key; None where it is unsure.
     vote
-        Answer of the vote, which need not be that of any two; None if it is unsure.
+        Answer of the vote, which may be that of no model; None if it is unsure.
     """
-    said: dict[str, list[str]] = {}
+    n = len(labels)
+    all_models = "both" if n == 2 else f"all {in_words(n)}"
+    by_label: dict[str, list[str]] = {}
     for key, label in labels.items():
         if label is not None:
-            said.setdefault(label, []).append(MODELS_IN_TEXT[key])
+            by_label.setdefault(label, []).append(MODELS_IN_TEXT[key])
     unsure = [MODELS_IN_TEXT[key] for key, label in labels.items() if label is None]
-    if len(labels) < 3:
-        return _agreement_of_two(labels)
-    if not said:
-        return "All three are unsure."
-    common = max(said, key=lambda label: len(said[label]))
-    if len(said[common]) == len(labels):
-        return f"All three say {common}."
-    answers = [f"{listed(names)} say{'s' * (len(names) == 1)} {a}" for a, names in said.items()]
-    if unsure:
-        sentence = f"{', '.join(answers)}; {listed(unsure)} {'is' if len(unsure) == 1 else 'are'}"
-        sentence = f"{sentence[0].upper()}{sentence[1:]} unsure."
-        expected = set(said)
-    elif len(said) == len(labels):
-        sentence = f"All three differ: {listed(answers)}."
-        expected = set(said)
+    answers = [
+        f"{listed(names)} say{'s' * (len(names) == 1)} {label}" for label, names in by_label.items()
+    ]
+    largest = max(map(len, by_label.values()), default=0)
+    common = [label for label, names in by_label.items() if len(names) == largest]
+    expected = set(by_label)
+    if n > 1 and len(unsure) == n:
+        sentence = f"{all_models} are unsure"
+    elif n > 1 and largest == n:
+        sentence = f"{all_models} say {common[0]}"
+    elif unsure:
+        are = f"{listed(unsure)} {'is' if len(unsure) == 1 else 'are'} unsure"
+        sentence = f"{', '.join(answers)}; {are}" if answers else are
+    elif n > 2 and largest == 1:
+        sentence = f"{all_models} differ: {listed(answers)}"
+    elif largest > 1 and len(common) == 1:
+        others = [
+            text for label, text in zip(by_label, answers, strict=True) if label != common[0]
+        ]
+        sentence = f"{in_words(largest)} of {in_words(n)} say {common[0]}; {listed(others)}"
+        expected = set(common)
     else:
-        other = next(text for label, text in zip(said, answers, strict=True) if label != common)
-        sentence = f"Two of three say {common}; {other}."
-        expected = {common}
-    if vote is None or vote in expected:
+        sentence = "; ".join(answers)
+        expected = set(common)
+    sentence = f"{sentence[0].upper()}{sentence[1:]}."
+    if n < 3 or vote is None or not by_label or vote in expected:
         return sentence
     return f"{sentence} Weighed together, {vote} comes out ahead."
 
-
-def _agreement_of_two(labels: Mapping[str, str | None]) -> str:
-    """What the models say that are left, where one or two could not be loaded."""
-    told = [
-        f"{MODELS_IN_TEXT[key]} {'is unsure' if label is None else f'says {label}'}"
-        for key, label in labels.items()
-    ]
-    if len(told) == 2 and len(set(labels.values())) == 1:
-        label = next(iter(labels.values()))
-        return "Both are unsure." if label is None else f"Both say {label}."
-    sentence = "; ".join(told)
-    return f"{sentence[0].upper()}{sentence[1:]}."

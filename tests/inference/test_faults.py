@@ -177,7 +177,7 @@ def test_clips_are_compared_by_the_models_that_are_left(page: Path) -> None:
     sounds = {f"{hz}.wav": signals.encoded(signals.voice(float(hz), 1.5)) for hz in (110, 220)}
     clips = [(name, data, "audio/wav") for name, data in sounds.items()]
     pages.check(at.file_uploader(key="comparison-up-0").set_value(clips).run())
-    assert len(at.session_state["comparison"].found) == 2
+    assert len(at.session_state["comparison"].results) == 2
     assert not at.error
 
 

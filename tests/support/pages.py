@@ -30,7 +30,7 @@ ANALYSE, COMPARE, MATRICES, ABOUT = (
 QUALITY = Quality(2.0, 16_000, 1, -3.0, -20.0, 0.0, 40.0, 0.9, 8000.0)
 """A recording without fault."""
 
-ANSWERS = {"tree": "sad", "cnn": "angry", "mlp": "sad"}
+ANSWERS = {key: "angry" if key == "cnn" else "sad" for key in predictor.MODEL_KEYS}
 
 
 def tone(duration_s: float = 1.0, pitch_hz: float = 220.0) -> bytes:

@@ -113,7 +113,8 @@ def write_protocol(models: Path, protocol: str, directory: Path | None = None) -
     tested = rows(protocol)
     folds = sorted({row[3] for row in tested})
     kept = [(f"kept {row[0]}", *row[1:3], fold, row[4]) for fold in folds for row in tested[::3]]
-    for n, (key, skill) in enumerate(SKILL.items()):
+    for n, key in enumerate(CLASSIFIERS):
+        skill = SKILL.get(key, 1.0)
         found = as_predictions(kept, guesses(kept, skill, 10 * n))
         write_predictions(calibration_file(models, key, protocol), found)
         found = as_predictions(tested, guesses(tested, skill, 10 * n + 1))
@@ -130,7 +131,7 @@ def write_protocol(models: Path, protocol: str, directory: Path | None = None) -
     made_by = {"commit": "abc123", "command": f"python -m emo evaluate --protocol {protocol}"}
     runs = [{"fold": fold, **made_by, "seed": 1} for fold in folds]
     facts: dict[str, Any] = {"runs": runs, "left_out": []}
-    summarise(models, protocol, directory, dict.fromkeys((*SKILL, VOTE), facts))
+    summarise(models, protocol, directory, dict.fromkeys((*CLASSIFIERS, VOTE), facts))
 
 
 def write_model(models: Path, key: str) -> None:
