@@ -193,9 +193,7 @@ def agreement(labels: Mapping[str, str | None], vote: str | None) -> str:
     elif n > 2 and largest == 1:
         sentence = f"{all_models} differ: {listed(answers)}"
     elif largest > 1 and len(common) == 1:
-        others = [
-            text for label, text in zip(by_label, answers, strict=True) if label != common[0]
-        ]
+        others = [text for label, text in zip(by_label, answers, strict=True) if label != common[0]]
         sentence = f"{in_words(largest)} of {in_words(n)} say {common[0]}; {listed(others)}"
         expected = set(common)
     else:
@@ -205,4 +203,3 @@ def agreement(labels: Mapping[str, str | None], vote: str | None) -> str:
     if n < 3 or vote is None or not by_label or vote in expected:
         return sentence
     return f"{sentence} Weighed together, {vote} comes out ahead."
-

@@ -287,7 +287,7 @@ def _check_others(models: Path, protocol: str, numbers: Sequence[int], keys: Seq
         if lacking := sorted(set(numbers) - stored):
             raise CorpusError(
                 f"Fold {lacking[0]} of protocol '{protocol}' was not run with the classifier "
-                f"'{key}', whose answers the vote needs. Run all three: leave out --classifier."
+                f"'{key}', whose answers the vote needs. Run all: leave out --classifier."
             )
 
 

@@ -246,7 +246,7 @@ def _read_all(path: Callable[[str], Path]) -> dict[str, Predictions]:
         if (one.corpora, one.clips, one.folds) != (first.corpora, first.clips, first.folds):
             raise CorpusError(
                 f"{path(key)} is of other clips than those of the other classifiers. "
-                "Evaluate all three again."
+                "Evaluate all classifiers again."
             )
     return read
 

@@ -184,6 +184,9 @@ def _patch(patch: Patch) -> str:
     )
 
 
+NO_EXPLANATION = "There is no explanation of the answers of this classifier."
+
+
 def explanation_blocks(explanation: Explanation) -> list[tuple[str, list[str]]]:
     """Return a heading with the answer and sentences, for the vote and each classifier.
 
@@ -198,8 +201,8 @@ def explanation_blocks(explanation: Explanation) -> list[tuple[str, list[str]]]:
     prediction = explanation.prediction
     warnings = [warning.sentence for warning in prediction.speech_warnings]
     blocks = [
-        (_heading(CLASSIFIERS[key].title, prediction.answers[key]), sentences[key])
-        for key in sentences
+        (_heading(row.title, prediction.answers[key]), sentences.get(key, [NO_EXPLANATION]))
+        for key, row in CLASSIFIERS.items()
     ]
     return [(_heading("Vote", prediction.vote), [*warnings, *prediction.warnings]), *blocks]
 

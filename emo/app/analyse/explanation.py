@@ -14,6 +14,7 @@ from emo.errors import ModelError
 from emo.inference.explanation import Explanation, Shift, TreePath, explain
 from emo.inference.explanation_text import (
     LOG_ODDS,
+    NO_EXPLANATION,
     PLAIN_TREE,
     path_sentences,
     region_sentences,
@@ -71,14 +72,18 @@ def show_explanation(
     except ModelError:
         st.caption(text.WHY_NEEDS_ALL)
         return
-    kinds = {key: row.explained_by for key, row in CLASSIFIERS.items() if row.explained_by}
+    kinds = {key: row.explained_by for key, row in CLASSIFIERS.items()}
     start_s = part_s[0] if part_s else 0.0
     with st.container(key="why-shown"):
         for (model, kind), column in zip(
             kinds.items(), st.columns(len(kinds), gap="small"), strict=True
         ):
             with column.container(border=True, height="stretch", key=f"why-{model}"):
-                st.html(_CARDS[kind](app_text.MODEL_NAMES[model], getattr(explanation, model)))
+                name = app_text.MODEL_NAMES[model]
+                if kind is None:
+                    st.html(html.reasons(name, [NO_EXPLANATION]))
+                else:
+                    st.html(_CARDS[kind](name, getattr(explanation, model)))
         for model, kind in kinds.items():
             if kind == "regions":
                 patches = patch_rows(getattr(explanation, model), start_s)

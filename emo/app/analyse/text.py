@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from emo.app.player_data import LOSSLESS_S
-from emo.app.text import MODELS_IN_TEXT
+from emo.app.text import MODELS_IN_TEXT, in_words
 from emo.classifiers.registry import CLASSIFIERS
 from emo.features.quality import Quality
 from emo.formatting import NBSP, listed, percent, seconds
@@ -13,8 +13,9 @@ from emo.labels import LABELS
 
 ANALYSE_TITLE = "The emotion in a voice"
 ANALYSE_LEAD = (
-    "Upload or record a clip of speech. Three different classifiers, trained on acted recordings, "
-    "each say which of seven acted emotions it resembles most."
+    f"Upload or record a clip of speech. {in_words(len(CLASSIFIERS)).capitalize()} different "
+    "classifiers, trained on acted recordings, each say which of seven acted emotions it resembles "
+    "most."
 )
 UPLOAD_LABEL = "Upload a clip"
 RECORD_LABEL = "Record a clip"
@@ -206,7 +207,7 @@ def progress(number: int, total: int) -> str:
 def trained_on(corpus: str, emotion: str) -> str:
     """Return the notice that the models were trained on a clip, and its acted emotion."""
     return (
-        f"All three models were trained on this clip of {corpus}, acted {emotion}. So what they "
+        f"All models were trained on this clip of {corpus}, acted {emotion}. So what they "
         "answer here is no test of them. The matrix has the answers of models that were not "
         "trained on it."
     )
