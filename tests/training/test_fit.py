@@ -258,9 +258,7 @@ def test_a_classifier_run_by_itself_leaves_the_answers_of_the_others(run, tmp_pa
 
 def test_a_classifier_is_not_run_by_itself_where_the_others_lack_the_fold(run, tmp_path):
     dataset, _ = run
-    with pytest.raises(
-        CorpusError, match=r"Fold 1 of protocol 'speakers' was not run .* Run all:"
-    ):
+    with pytest.raises(CorpusError, match=r"Fold 1 of protocol 'speakers' was not run .* Run all:"):
         evaluate_protocols(["speakers"], dataset.directory, tmp_path, "", keys=["cnn", "mlp"])
 
 
