@@ -1,4 +1,4 @@
-"""Figures: what they show is counted by hand, what they weigh and how they look is measured."""
+"""Test the charts against values computed by hand, and measure the contrast of all colours."""
 
 import json
 import math
@@ -20,7 +20,7 @@ PAGES = {"light": "#fbfaf7", "dark": "#14171a"}
 # --- Curves --------------------------------------------------------------------------------------
 
 
-def test_curves_leave_out_what_was_not_measured() -> None:
+def test_learning_curves_omit_epochs_without_a_value() -> None:
     history: list[dict[str, Any]] = [
         {"epoch": 1, "loss": 2.0, "accuracy": 0.2, "val_loss": None, "val_accuracy": None},
         {"epoch": 2, "loss": 1.0, "accuracy": 0.4, "val_loss": 1.5, "val_accuracy": 0.3},
@@ -30,13 +30,13 @@ def test_curves_leave_out_what_was_not_measured() -> None:
     assert lines == {"training": [(1, 2.0), (2, 1.0)], "test": [(2, 1.5)]}
 
 
-def test_curves_of_a_run_without_a_test() -> None:
+def test_learning_curves_omit_a_line_without_values() -> None:
     history: list[dict[str, Any]] = [{"epoch": 1, "loss": 2.0, "val_loss": None}]
     figure = charts.learning_curves(history, "loss", "Loss", ("training", "test"))
     assert [trace.name for trace in figure.data] == ["training"]
 
 
-def test_the_reliability_diagram_leaves_out_what_nobody_answered() -> None:
+def test_reliability_diagram_omits_empty_bins() -> None:
     bins = (Bin(0.0, 0.5, 0, None, None), Bin(0.5, 1.0, 8, 0.7, 0.75))
     figure = charts.reliability_diagram(bins, ("a", "b", "c"), ["none", "eight"])
     curve, counts = figure.data
@@ -46,7 +46,7 @@ def test_the_reliability_diagram_leaves_out_what_nobody_answered() -> None:
     assert counts.yaxis == "y2"
 
 
-def test_roc_curves_differ_by_more_than_colour() -> None:
+def test_roc_curves_differ_in_dashes() -> None:
     half = np.array([0.0, 0.5, 1.0])
     curves = [Roc(label, 3, half, half, half, 0.5) for label in LABELS]
     figure = charts.roc_curves(curves, ("a", "b"))
@@ -55,13 +55,13 @@ def test_roc_curves_differ_by_more_than_colour() -> None:
     assert list(figure.data[0].x) == [0.0, 0.5, 1.0]
 
 
-def test_every_figure_leaves_a_finger_free_to_scroll() -> None:
-    made = [
+def test_charts_cannot_be_dragged() -> None:
+    figures = [
         charts.learning_curves([], "loss", "Loss", ("training", "test")),
         charts.reliability_diagram([], ("a", "b", "c"), []),
         charts.roc_curves([], ("a", "b")),
     ]
-    for figure in made:
+    for figure in figures:
         assert figure.layout.dragmode is False
         assert json.loads(figure.to_json())["layout"]["xaxis"]["fixedrange"] is True
 
@@ -100,14 +100,14 @@ def linear(colour: str) -> np.ndarray:
     return np.where(parts <= 0.04045, parts / 12.92, ((parts + 0.055) / 1.055) ** 2.4)
 
 
-def contrast(one: str, other: str) -> float:
-    """Ratio of relative luminances as WCAG 2 defines it."""
-    levels = sorted(float(linear(c) @ [0.2126, 0.7152, 0.0722]) + 0.05 for c in (one, other))
+def contrast(first: str, second: str) -> float:
+    """Return the ratio of relative luminances as WCAG 2 defines it."""
+    levels = sorted(float(linear(c) @ [0.2126, 0.7152, 0.0722]) + 0.05 for c in (first, second))
     return levels[1] / levels[0]
 
 
 def oklab(rgb: np.ndarray) -> np.ndarray:
-    """OKLab of linear RGB (Ottosson 2020)."""
+    """Return the OKLab coordinates of linear RGB (Ottosson 2020)."""
     cones = np.array(
         [
             [0.4122214708, 0.5363325363, 0.0514459929],
@@ -126,7 +126,7 @@ def oklab(rgb: np.ndarray) -> np.ndarray:
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_emotion_colours_stand_out_from_the_page(page: str) -> None:
+def test_emotion_colours_contrast_with_the_page(page: str) -> None:
     side = list(PAGES).index(page)
     for label in LABELS:
         assert contrast(app_theme.EMOTION_COLOURS[label][side], PAGES[page]) >= 3.0, label
@@ -134,13 +134,13 @@ def test_emotion_colours_stand_out_from_the_page(page: str) -> None:
 
 @pytest.mark.parametrize("sight", SIGHT)
 @pytest.mark.parametrize("page", PAGES)
-def test_emotion_colours_differ_to_every_eye(page: str, sight: str) -> None:
+def test_emotion_colours_differ_with_colour_blindness(page: str, sight: str) -> None:
     side = list(PAGES).index(page)
     points = [
         oklab(SIGHT[sight] @ linear(app_theme.EMOTION_COLOURS[label][side])) for label in LABELS
     ]
     closest = min(math.dist(a, b) for i, a in enumerate(points) for b in points[:i])
-    assert closest >= 0.1  # about five steps that an eye can just tell apart
+    assert closest >= 0.1  # about five just noticeable differences
 
 
 INK = {"light": "#1f2326", "dark": "#e8e6e1"}
@@ -154,7 +154,7 @@ def theme(page: str, name: str) -> list[str]:
 
 @pytest.mark.parametrize("page", PAGES)
 @pytest.mark.parametrize("name", ["chartSequentialColors", "chartDivergingColors"])
-def test_figures_can_be_read_on_every_colour(page: str, name: str) -> None:
+def test_numbers_contrast_with_every_colour(page: str, name: str) -> None:
     shades = theme(page, name)
     assert len(shades) == 10
     for colour in shades:
@@ -163,12 +163,12 @@ def test_figures_can_be_read_on_every_colour(page: str, name: str) -> None:
 
 @pytest.mark.parametrize("sight", SIGHT)
 @pytest.mark.parametrize("page", PAGES)
-def test_more_and_less_differ_to_every_eye(page: str, sight: str) -> None:
+def test_diverging_colours_differ_with_colour_blindness(page: str, sight: str) -> None:
     shades = theme(page, "chartDivergingColors")
     points = [oklab(SIGHT[sight] @ linear(colour)) for colour in shades]
     for less, more in zip(points[:4], points[:5:-1], strict=True):
         assert math.dist(less, more) >= 0.03
     assert math.dist(points[0], points[-1]) >= 0.1
     for side in (points[:5], points[:4:-1]):
-        far = [math.dist(one, points[4]) for one in side]
+        far = [math.dist(point, points[4]) for point in side]
         assert far == sorted(far, reverse=True)

@@ -1,4 +1,4 @@
-"""Figures to save: their tables hold the counted values, and their drawings show them."""
+"""Test the saved figures: the values in their tables, and the texts and marks in drawings."""
 
 import csv
 import io
@@ -74,7 +74,7 @@ def svg_texts(figure: export.FigureExport) -> list[str]:
 # --- Tables --------------------------------------------------------------------------------------
 
 
-def test_a_matrix_has_a_row_for_each_cell() -> None:
+def test_matrix_has_a_row_for_each_cell() -> None:
     rows = table(FIGURES["shares"])
     assert len(rows) == 9
     assert rows[0] == {
@@ -90,14 +90,14 @@ def test_differences_are_those_of_the_rows() -> None:
     assert rows[3]["difference"] == ""
 
 
-def test_a_reliability_diagram_has_a_row_for_each_bin() -> None:
+def test_reliability_diagram_has_a_row_for_each_bin() -> None:
     rows = table(FIGURES["reliability"])
     assert [row["clips"] for row in rows] == ["0", "4", "8"]
     assert rows[0]["share_right"] == ""
     assert rows[2]["mean_confidence"] == "0.900000"
 
 
-def test_a_roc_has_a_row_for_each_threshold() -> None:
+def test_roc_has_a_row_for_each_threshold() -> None:
     rows = table(FIGURES["roc"])
     assert len(rows) == 24
     assert rows[0]["threshold"] == ""
@@ -105,7 +105,7 @@ def test_a_roc_has_a_row_for_each_threshold() -> None:
 
 
 @pytest.mark.parametrize("highest", [0.0, 0.004, 17.0])
-def test_a_learning_curve_has_a_row_for_each_epoch(highest: float) -> None:
+def test_learning_curve_has_a_row_for_each_epoch(highest: float) -> None:
     figure = learning(highest)
     assert table(figure)[0] == {"epoch": "1", "val_loss": "", "loss": f"{highest:.6f}"}
     assert {"training clips", "test clips"} <= set(svg_texts(figure))
@@ -115,7 +115,7 @@ def test_a_learning_curve_has_a_row_for_each_epoch(highest: float) -> None:
 
 
 @pytest.mark.parametrize("name", FIGURES)
-def test_every_text_of_a_drawing_is_inside_it(name: str) -> None:
+def test_drawing_holds_every_text_within_its_edges(name: str) -> None:
     figure = drawing.draw(FIGURES[name].drawing)
     canvas = FigureCanvasAgg(figure)
     canvas.draw()
@@ -130,7 +130,7 @@ def test_every_text_of_a_drawing_is_inside_it(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["difference", "roc"])
-def test_a_drawing_is_reproducible_in_every_format(name: str) -> None:
+def test_drawing_is_reproducible_in_every_format(name: str) -> None:
     starts = {"png": b"\x89PNG", "svg": b"<?xml", "pdf": b"%PDF"}
     for kind, start in starts.items():
         content = FIGURES[name].as_file(kind)
@@ -138,14 +138,14 @@ def test_a_drawing_is_reproducible_in_every_format(name: str) -> None:
         assert content == FIGURES[name].as_file(kind)
 
 
-def test_threads_draw_the_same() -> None:
+def test_drawing_is_the_same_in_every_thread() -> None:
     figure = FIGURES["roc"]
     with ThreadPoolExecutor(4) as pool:
         files = list(pool.map(figure.as_file, ["svg", "png"] * 4))
     assert len(set(files)) == 2
 
 
-def test_a_matrix_shows_its_texts_and_a_dollar_sign_as_they_are() -> None:
+def test_matrix_shows_its_texts_and_a_dollar_sign_as_they_are() -> None:
     texts = svg_texts(FIGURES["shares"])
     assert CAPTION.title in " ".join(texts)
     assert CAPTION.note.strip() in " ".join(texts)

@@ -1,5 +1,6 @@
-"""The page of confusion matrices: every test, what stands beside ours, and what is missing."""
+"""Test the page of confusion matrices: protocols, tables beside them, and missing files."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from emo.app.matrices import grid as matrices_grid
 from emo.app.matrices import references
 from emo.app.matrices import text as words
 from emo.app.matrices.grid import colour_at
+from emo.classifiers.registry import CLASSIFIERS
 from emo.corpora.catalogue import Recording
 from emo.corpora.metadata import LISTENER_LABELS
 from emo.corpora.splits import folds
@@ -44,7 +46,7 @@ def tenths(share: float) -> str:
 
 
 def table_row(at: AppTest, name: str) -> list[str]:
-    """Text of the cells of the first row of that name, without it."""
+    """Return the texts of the cells of the first row of a name, without the name."""
     row = html(at).split(f'<th scope="row">{name}</th>')[1].split("</tr>")[0]
     return [cell.split(">")[1] for cell in row.split("</td>")[:-1]]
 
@@ -52,14 +54,14 @@ def table_row(at: AppTest, name: str) -> list[str]:
 # --- Every test ----------------------------------------------------------------------------------
 
 
-def test_matrices_show_three_models_and_the_vote(matrices: AppTest) -> None:
+def test_page_shows_every_model_and_the_vote(matrices: AppTest) -> None:
     assert [s.value for s in matrices.subheader] == ["Decision tree", "CNN", "MLP", "Vote"]
     assert len(grids(matrices)) == 4
     assert html(matrices).count("<dt>Accuracy</dt>") == 4
     assert html(matrices).count('<th scope="row">surprised</th>') == 4
 
 
-def test_headlines_have_intervals_calibration_folds_and_commit(
+def test_headlines_show_intervals_calibration_folds_and_commit(
     matrices: AppTest, models_dir: Path
 ) -> None:
     for key in KEYS:
@@ -75,7 +77,7 @@ def test_headlines_have_intervals_calibration_folds_and_commit(
 
 
 @pytest.mark.parametrize("protocol", words.PROTOCOL_NAMES)
-def test_every_test_draws_its_own_answers(
+def test_every_protocol_shows_its_own_confusions(
     matrices: AppTest, models_dir: Path, protocol: str
 ) -> None:
     choose(matrices, protocol)
@@ -89,7 +91,7 @@ def test_every_test_draws_its_own_answers(
 
 
 def colours(counts: Any, top: float) -> list[list[str]]:
-    """The colours of a matrix whose strongest is for ``top``."""
+    """Return the colours of a matrix whose strongest colour is that of ``top``."""
     light, dark = matrices_grid.palettes("sequential")
     return [
         [f"{colour_at(light, n / top)},{colour_at(dark, n / top)}" for n in row] for row in counts
@@ -106,7 +108,7 @@ def test_matrices_share_one_colour_scale(matrices: AppTest, models_dir: Path) ->
         assert grid["colours"] == colours(counts, top)
 
 
-def test_a_corpus_has_its_own_figures_and_intervals(matrices: AppTest, models_dir: Path) -> None:
+def test_corpus_has_its_own_scores_and_intervals(matrices: AppTest, models_dir: Path) -> None:
     assert matrices.selectbox(key="corpus-speakers").options == [
         "All corpora", "CREMA-D", "RAVDESS speech", "RAVDESS song", "TESS", "SAVEE"
     ]  # fmt: skip
@@ -118,24 +120,28 @@ def test_a_corpus_has_its_own_figures_and_intervals(matrices: AppTest, models_di
     assert "too narrow" in " ".join(caption.value for caption in matrices.caption)
 
 
-def test_an_unheard_corpus_stands_beside_the_others(matrices: AppTest, models_dir: Path) -> None:
+def test_cross_corpus_table_has_each_corpus_and_the_mean(
+    matrices: AppTest, models_dir: Path
+) -> None:
     choose(matrices, "cross-corpus")
     scores = protocols(models_dir, "mlp")["cross-corpus"]
     expected = [tenths(fold["uar"]) for fold in scores["folds"]]
-    matrix = next(one.value for one in matrices.html if tenths(scores["accuracy"]) in one.value)
-    assert f"<dt>UAR</dt><dd>{tenths(scores['uar'])}</dd>" in matrix  # one UAR for one thing
+    matrix = next(
+        element.value for element in matrices.html if tenths(scores["accuracy"]) in element.value
+    )
+    assert f"<dt>UAR</dt><dd>{tenths(scores['uar'])}</dd>" in matrix
     assert table_row(matrices, "MLP") == [*expected, tenths(scores["uar"])]
 
 
-def test_the_folds_of_unheard_corpora_have_the_right_names() -> None:
+def test_cross_corpus_folds_have_the_names_of_their_corpora() -> None:
     speakers = {"cremad": "1001", "ravdess": "01", "tess": "OAF", "savee": "DC"}
     recordings = [
         Recording(Path(f"{corpus}-{i}.wav"), corpus, f"{corpus}-{i}", f"{corpus}-{name}", "sad")
         for corpus, name in speakers.items()
         for i in range(2)
     ]
-    made_folds = folds("cross-corpus", recordings, [one.stem for one in recordings])
-    for fold in made_folds:
+    all_folds = folds("cross-corpus", recordings, [recording.stem for recording in recordings])
+    for fold in all_folds:
         (corpus,) = {recordings[i].corpus for i in fold.test}
         name = words.CROSS_CORPUS_FOLDS[fold.number].replace("\u2011", "-").upper()
         assert name.replace("-", "").startswith(corpus.upper())
@@ -145,7 +151,7 @@ def test_the_folds_of_unheard_corpora_have_the_right_names() -> None:
 
 
 @pytest.mark.parametrize("corpus", EMOBOX)
-def test_our_models_stand_among_those_published(
+def test_emobox_ranks_models_with_published_ones(
     matrices: AppTest, models_dir: Path, corpus: str
 ) -> None:
     choose(matrices, "emobox", corpus)
@@ -154,7 +160,7 @@ def test_our_models_stand_among_those_published(
     page = html(matrices)
     for row in PUBLISHED:
         assert (f">{row.model}</th>" in page) == any(
-            row.model == other.model and other.corpus == corpus for other in PUBLISHED
+            row.model == published.model and published.corpus == corpus for published in PUBLISHED
         )
     for key in KEYS:
         uar = protocols(models_dir, key)["emobox"]["per_corpus"][corpus]["uar"]
@@ -172,7 +178,7 @@ def test_emobox_has_no_total(matrices: AppTest) -> None:
     assert "Calibration error" not in html(matrices)
 
 
-def test_the_ranking_falls_and_knows_ours() -> None:
+def test_ranking_is_sorted_and_marks_our_models() -> None:
     shown: dict[str, app_text.Scores] = {
         "tree": {"uar": 0.5},
         "vote": {"uar": 0.72, "intervals": {"uar": [0.7, 0.741]}},
@@ -192,7 +198,7 @@ def test_the_ranking_falls_and_knows_ours() -> None:
     assert [row.text.replace(formatting.NBSP, " ") for row in rows[:2]] == ["76.8 %", "74.5 %"]
 
 
-def test_calm_is_drawn_as_an_eighth_answer(matrices: AppTest) -> None:
+def test_calm_is_an_eighth_label_of_ravdess(matrices: AppTest) -> None:
     choose(matrices, "emobox", "ravdess")
     assert grids(matrices)[3]["labels"] == list(TRAINED_LABELS)
     assert html(matrices).count('<th scope="row">calm</th>') == 4
@@ -201,13 +207,13 @@ def test_calm_is_drawn_as_an_eighth_answer(matrices: AppTest) -> None:
 # --- Listeners -----------------------------------------------------------------------------------
 
 
-def test_listeners_stand_beside_the_vote(matrices: AppTest, models_dir: Path) -> None:
+def test_listeners_are_shown_beside_the_vote(matrices: AppTest, models_dir: Path) -> None:
     choose(matrices, "listeners")
     names = [s.value for s in matrices.subheader]
     assert names == [words.LISTENERS_TITLE, "Listeners", "Vote", "Decision tree", "CNN", "MLP"]
     grid = grids(matrices)[0]
     assert grid["labels"] == list(LISTENER_LABELS)
-    # Every clip of the fixture has three votes for the acted emotion and one for each other.
+    # In the fixture each clip has three votes for the acted emotion, and one for every other.
     assert grid["texts"][0] == ["38", *["12"] * 5]
     assert table_row(matrices, words.SINGLE_LISTENER)[:2] == [tenths(3 / 8)] * 2
     assert table_row(matrices, words.PLURALITY)[0] == tenths(1.0)
@@ -242,7 +248,7 @@ def test_votes_have_their_own_colour_scale(matrices: AppTest, models_dir: Path) 
 
 
 @pytest.mark.parametrize("text", [None, "{"])
-def test_without_the_listeners_the_models_still_stand(
+def test_models_are_shown_without_the_listeners(
     matrices: AppTest, models_dir: Path, text: str | None
 ) -> None:
     path = models_dir / "listeners.json"
@@ -256,7 +262,7 @@ def test_without_the_listeners_the_models_still_stand(
 
 
 @pytest.mark.parametrize("protocol", words.PROTOCOL_NAMES)
-def test_a_test_that_was_not_run_says_so(
+def test_protocol_that_was_not_run_shows_its_command(
     matrices: AppTest, models_dir: Path, protocol: str
 ) -> None:
     for key in KEYS:
@@ -266,9 +272,7 @@ def test_a_test_that_was_not_run_says_so(
     assert f"--protocol {protocol}" in words.not_tested(protocol)
 
 
-def test_a_benchmark_that_was_run_in_part_offers_that_part(
-    matrices: AppTest, models_dir: Path
-) -> None:
+def test_benchmark_offers_only_tested_corpora(matrices: AppTest, models_dir: Path) -> None:
     def without_tess(stored: dict[str, Any]) -> None:
         del stored["emobox"]["per_corpus"]["tess"]
 
@@ -278,7 +282,7 @@ def test_a_benchmark_that_was_run_in_part_offers_that_part(
     assert matrices.selectbox(key="corpus-emobox").options == ["CREMA-D", "RAVDESS speech", "SAVEE"]
 
 
-def test_a_model_that_was_not_tested_is_named(matrices: AppTest, models_dir: Path) -> None:
+def test_model_that_was_not_tested_is_named(matrices: AppTest, models_dir: Path) -> None:
     pages.change(models_dir, "cnn", lambda stored: stored.pop("speakers"))
     (models_dir / "cnn" / "curves.json").unlink()
     choose(matrices, "speakers")
@@ -286,7 +290,7 @@ def test_a_model_that_was_not_tested_is_named(matrices: AppTest, models_dir: Pat
     assert [info.value for info in matrices.info] == ["The CNN has no figures here."]
 
 
-def test_figures_of_before_intervals_are_shown(matrices: AppTest, models_dir: Path) -> None:
+def test_scores_without_intervals_are_shown(matrices: AppTest, models_dir: Path) -> None:
     def strip(stored: dict[str, Any]) -> None:
         for name in ("intervals", "ece", "runs", "labels", "fairness", "left_out"):
             del stored["speakers"][name]
@@ -298,7 +302,7 @@ def test_figures_of_before_intervals_are_shown(matrices: AppTest, models_dir: Pa
     assert "emo-interval" not in html(matrices)
 
 
-def test_clips_that_were_left_out_are_counted(matrices: AppTest, models_dir: Path) -> None:
+def test_clips_that_were_left_out_are_reported(matrices: AppTest, models_dir: Path) -> None:
     def leave(stored: dict[str, Any]) -> None:
         stored["speakers"]["left_out"] = [{"fold": 1, "clip": "a", "reason": "silent"}]
 
@@ -308,7 +312,7 @@ def test_clips_that_were_left_out_are_counted(matrices: AppTest, models_dir: Pat
     assert words.left_out(1) in [caption.value for caption in matrices.caption]
 
 
-def test_matrices_without_figures(matrices: AppTest, models_dir: Path) -> None:
+def test_page_without_scores_shows_a_warning(matrices: AppTest, models_dir: Path) -> None:
     for path in models_dir.glob("*/metrics.json"):
         path.unlink()
     check(matrices.run())
@@ -316,7 +320,7 @@ def test_matrices_without_figures(matrices: AppTest, models_dir: Path) -> None:
 
 
 @pytest.mark.parametrize("text", ["{", "[]", '{"protocols": 3}'])
-def test_damaged_figures_are_a_sentence(matrices: AppTest, models_dir: Path, text: str) -> None:
+def test_damaged_scores_show_an_error(matrices: AppTest, models_dir: Path, text: str) -> None:
     (models_dir / "cnn" / "metrics.json").write_text(text)
     check(matrices.run())
     assert len(matrices.error) == 1
@@ -331,7 +335,7 @@ def look(at: AppTest, part: str) -> AppTest:
     return check(at.segmented_control(key="look").set_value(part).run())
 
 
-def test_a_fold_can_be_picked_where_there_are_several(matrices: AppTest) -> None:
+def test_fold_of_the_learning_curves_can_be_chosen(matrices: AppTest) -> None:
     look(matrices, "learning")
     fold = matrices.selectbox(key="run-speakers")
     assert fold.options == ["Fold 1", "Fold 2"]
@@ -339,7 +343,7 @@ def test_a_fold_can_be_picked_where_there_are_several(matrices: AppTest) -> None
     assert len(drawn(matrices, 0)["x"]) == 2
 
 
-def test_listeners_and_part_of_emobox_come_from_unseen_voices(matrices: AppTest) -> None:
+def test_listeners_and_part_of_emobox_use_runs_of_unseen_speakers(matrices: AppTest) -> None:
     look(matrices, "learning")
     for protocol, corpus in (("listeners", ""), ("emobox", "ravdess")):
         choose(matrices, protocol, corpus)
@@ -364,8 +368,20 @@ def test_provenance_names_command_commit_seed_and_folds(
     ]
 
 
-def test_commits_are_shortened_and_keep_what_is_said_of_them() -> None:
+def test_commits_are_shortened_and_keep_their_suffix() -> None:
     runs = [{"commit": "0123456789" * 4}, {"commit": "0123456789" * 4 + "-dirty"}, {}]
     assert words.tested_on(1200, "all", runs) == (
         "1,200 test clips · 3 folds · commits 0123456789, 0123456789-dirty, ?"
     )
+
+
+def test_learning_curves_follow_the_registry(
+    matrices: AppTest, models_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    look(matrices, "learning")
+    assert len(matrices.get("plotly_chart")) == 2
+    curves = (models_dir / "cnn" / "curves.json").read_text()
+    (models_dir / "mlp" / "curves.json").write_text(curves)
+    monkeypatch.setitem(CLASSIFIERS, "mlp", replace(CLASSIFIERS["mlp"], shows_learning=True))
+    check(matrices.run())
+    assert len(matrices.get("plotly_chart")) == 4

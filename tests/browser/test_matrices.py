@@ -125,8 +125,8 @@ def test_a_cell_that_is_clicked_lists_its_clips_and_plays_them(
 ) -> None:
     chosen = cell(page, *CELL)
     chosen.hover()
-    said = matrix(page, CELL[0]).locator(".said")  # the cell in words
-    expect(said).to_contain_text(f"{len(behind)} (")
+    tooltip = matrix(page, CELL[0]).locator(".tooltip")
+    expect(tooltip).to_contain_text(f"{len(behind)} (")
     chosen.click()
     expect(chosen).to_have_attribute("aria-pressed", "true")
     expect(clips(page).first).to_be_visible()
@@ -164,9 +164,9 @@ def test_a_cell_is_chosen_in_its_matrix_by_keyboard_alone(page: Page, behind: li
     for _ in range(LABELS.index(CELL[1])):
         page.keyboard.press("ArrowDown")
     expect(cell(page, *CELL)).to_be_focused()
-    expect(matrix(page, CELL[0]).locator(".said")).to_contain_text(f"{len(behind)} (")
+    expect(matrix(page, CELL[0]).locator(".tooltip")).to_contain_text(f"{len(behind)} (")
     page.keyboard.press("Escape")
-    expect(matrix(page, CELL[0]).locator(".said")).to_be_hidden()
+    expect(matrix(page, CELL[0]).locator(".tooltip")).to_be_hidden()
     page.keyboard.press("Enter")
     expect(clips(page).first).to_contain_text(behind[0])
     expect(cell(page, *CELL)).to_be_focused()  # the way through the matrix goes on from there

@@ -212,7 +212,7 @@ def _show_clip(clips: subsets.Answers, row: int, cell: SelectedCell, data: Path 
     else:
         left.button(
             common.escape_markdown(name),
-            key=f"hear-{corpus}-{name}",
+            key=f"play-{corpus}-{name}",
             icon=":material/play_arrow:",
             on_click=_play,
             args=(corpus, name),

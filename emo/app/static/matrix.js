@@ -1,5 +1,6 @@
-// A confusion matrix as a table: a button in each cell, which says on demand what the cell holds.
-// Sends back the cell that was chosen (once).  One stop of the tabulator; arrows go from there.
+// A confusion matrix as a table with a button in each cell, whose meaning a tooltip shows.
+// A click sends the acted emotion and the answer of the cell. The matrix is one tab stop; the arrow
+// keys move between its cells.
 
 const matrices = new WeakMap();
 const STEPS = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] };
@@ -10,11 +11,11 @@ export default function ({ data: [data], parentElement, setTriggerValue }) {
     matrix = new Matrix(parentElement);
     matrices.set(parentElement, matrix);
   }
-  matrix.pick = (cell) => setTriggerValue("cell", cell);
+  matrix.select = (cell) => setTriggerValue("cell", cell);
   matrix.show(data);
 }
 
-function make(tag, text, attributes = {}) {
+function createElement(tag, text, attributes = {}) {
   const element = document.createElement(tag);
   element.textContent = text;
   for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
@@ -24,16 +25,16 @@ function make(tag, text, attributes = {}) {
 class Matrix {
   constructor(root) {
     this.find = (name) => root.querySelector(`[data-part="${name}"]`);
-    this.at = [0, 0];
+    this.current = [0, 0];
     const body = this.find("body");
-    body.onkeydown = (event) => this.go(event);
-    body.onpointerover = (event) => this.say(event.target.closest(".cell"));
-    body.onpointerleave = () => this.say(null);
+    body.onkeydown = (event) => this.move(event);
+    body.onpointerover = (event) => this.describe(event.target.closest(".cell"));
+    body.onpointerleave = () => this.describe(null);
     body.addEventListener(
       "focusin",
-      (event) => event.target.matches(":focus-visible") && this.say(event.target),
+      (event) => event.target.matches(":focus-visible") && this.describe(event.target),
     );
-    body.addEventListener("focusout", () => this.say(null));
+    body.addEventListener("focusout", () => this.describe(null));
   }
 
   show(data) {
@@ -45,8 +46,10 @@ class Matrix {
     }
     const [row, column] = selected ?? [-1, -1];
     if (data.selectable)
-      this.each((cell, i, j) => cell.setAttribute("aria-pressed", i === row && j === column));
-    if (selected) this.stand(row, column);
+      this.forEachCell((cell, i, j) =>
+        cell.setAttribute("aria-pressed", i === row && j === column),
+      );
+    if (selected) this.setCurrent(row, column);
   }
 
   draw({ labels, texts, colours, sentences, words, selectable }) {
@@ -55,14 +58,14 @@ class Matrix {
     this.find("across").textContent = words.across;
     this.find("across").colSpan = labels.length;
     const heads = labels.map((label) => {
-      const head = make("th", "", { scope: "col" });
-      head.append(make("span", label));
+      const head = createElement("th", "", { scope: "col" });
+      head.append(createElement("span", label));
       return head;
     });
-    this.find("head").replaceChildren(make("th", words.down, { scope: "col" }), ...heads);
+    this.find("head").replaceChildren(createElement("th", words.down, { scope: "col" }), ...heads);
     this.cells = labels.map((acted, i) =>
       labels.map((answer, j) => {
-        const cell = make("button", texts[i][j], {
+        const cell = createElement("button", texts[i][j], {
           type: "button",
           class: i === j ? "cell right" : "cell",
         });
@@ -70,47 +73,47 @@ class Matrix {
         cell.dataset.sentence = sentences[i][j];
         cell.setAttribute("aria-label", `${texts[i][j]}. ${sentences[i][j]}`);
         cell.onclick = () => {
-          this.stand(i, j);
-          this.say(cell);
-          if (selectable) this.pick([acted, answer]);
+          this.setCurrent(i, j);
+          this.describe(cell);
+          if (selectable) this.select([acted, answer]);
         };
         return cell;
       }),
     );
     this.find("body").replaceChildren(
       ...labels.map((label, i) => {
-        const row = make("tr", "");
-        row.append(make("th", label, { scope: "row" }));
+        const row = createElement("tr", "");
+        row.append(createElement("th", label, { scope: "row" }));
         for (const cell of this.cells[i]) {
-          row.append(make("td", ""));
+          row.append(createElement("td", ""));
           row.lastChild.append(cell);
         }
         return row;
       }),
     );
-    this.say(null);
-    this.stand(...this.at.map((place) => Math.min(place, labels.length - 1)));
-    if (focused) this.cells[this.at[0]][this.at[1]].focus();
+    this.describe(null);
+    this.setCurrent(...this.current.map((place) => Math.min(place, labels.length - 1)));
+    if (focused) this.cells[this.current[0]][this.current[1]].focus();
   }
 
-  each(act) {
+  forEachCell(callback) {
     for (const [i, row] of this.cells.entries()) {
-      for (const [j, cell] of row.entries()) act(cell, i, j);
+      for (const [j, cell] of row.entries()) callback(cell, i, j);
     }
   }
 
-  // The cell that the tabulator comes to.
-  stand(row, column) {
-    this.at = [row, column];
-    this.each((cell, i, j) => {
+  // Make a cell the one that the Tab key moves to.
+  setCurrent(row, column) {
+    this.current = [row, column];
+    this.forEachCell((cell, i, j) => {
       cell.tabIndex = i === row && j === column ? 0 : -1;
     });
   }
 
-  go(event) {
-    if (event.key === "Escape") this.say(null);
+  move(event) {
+    if (event.key === "Escape") this.describe(null);
     const last = this.cells.length - 1;
-    const [row, column] = this.at;
+    const [row, column] = this.current;
     const step = STEPS[event.key];
     let place = null;
     if (step)
@@ -119,20 +122,20 @@ class Matrix {
     else if (event.key === "End") place = [row, last];
     if (!place || event.altKey || event.ctrlKey || event.metaKey) return;
     event.preventDefault();
-    this.stand(...place);
+    this.setCurrent(...place);
     this.cells[place[0]][place[1]].focus();
   }
 
-  // What a cell holds, beside it, while it is pointed at or has the keyboard.
-  say(cell) {
-    const said = this.find("said");
-    said.hidden = !cell;
+  // Show the meaning of a cell in a tooltip above it; hide the tooltip for null.
+  describe(cell) {
+    const tooltip = this.find("tooltip");
+    tooltip.hidden = !cell;
     if (!cell) return;
-    said.textContent = cell.dataset.sentence;
-    const all = said.parentElement.getBoundingClientRect();
-    const one = cell.getBoundingClientRect();
-    const middle = one.left - all.left + one.width / 2 - said.offsetWidth / 2;
-    said.style.left = `${Math.max(0, Math.min(middle, all.width - said.offsetWidth))}px`;
-    said.style.top = `${one.top - all.top - said.offsetHeight - 6}px`;
+    tooltip.textContent = cell.dataset.sentence;
+    const frame = tooltip.parentElement.getBoundingClientRect();
+    const box = cell.getBoundingClientRect();
+    const middle = box.left - frame.left + box.width / 2 - tooltip.offsetWidth / 2;
+    tooltip.style.left = `${Math.max(0, Math.min(middle, frame.width - tooltip.offsetWidth))}px`;
+    tooltip.style.top = `${box.top - frame.top - tooltip.offsetHeight - 6}px`;
   }
 }
