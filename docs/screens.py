@@ -118,7 +118,7 @@ def compare_samples(page: Page) -> None:
 def teach_voice(page: Page) -> None:
     """Have two emotions learned, of three synthetic voices each."""
     for emotion, pitches_hz in {"happy": (230, 245, 260), "sad": (172, 180, 188)}.items():
-        choices = page.locator(".st-key-lessons-emotion")
+        choices = page.locator(".st-key-examples-emotion")
         choices.get_by_text(emotion, exact=True).click()
         choices.get_by_role("radio", name=emotion, checked=True).wait_for()
         settle(page)
@@ -131,13 +131,13 @@ def teach_voice(page: Page) -> None:
             for hz in pitches_hz
         ]
         teaching_field(page, emotion).set_input_files(files)
-        page.locator(f".st-key-lessons-{emotion}").get_by_role("button").nth(2).wait_for()
-    page.locator(".st-key-learned .emo-top th").first.wait_for()
+        page.locator(f".st-key-examples-{emotion}").get_by_role("button").nth(2).wait_for()
+    page.locator(".st-key-fitted .emo-top th").first.wait_for()
 
 
 def teaching_field(page: Page, emotion: str) -> Locator:
     """The field for clips of an emotion, which comes a moment after the emotion was chosen."""
-    return page.locator(f"[class*=st-key-lessons-up-{emotion}-] input[type=file]")
+    return page.locator(f"[class*=st-key-examples-up-{emotion}-] input[type=file]")
 
 
 SCENES = {name: Scene(title) for name, title in PAGES.items()} | {

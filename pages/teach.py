@@ -5,7 +5,7 @@ from emo.app.teach import page, text
 
 common.start_page(text.TITLE, text.LEAD)
 page.show_ways_in()
-page.process_waiting()
+page.process_pending()
 page.show_examples()
 page.show_fitted()
 page.show_files()

@@ -54,13 +54,13 @@ def app(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AppTest:
 def widget(at: AppTest, name: str) -> str:
     """Key of a widget, which is a new one after every use."""
     keys = [str(one.key) for one in (*at.file_uploader, *at.get("audio_input"))]
-    return next(key for key in keys if key.startswith(f"lessons-{name}-"))
+    return next(key for key in keys if key.startswith(f"examples-{name}-"))
 
 
 def give(at: AppTest, emotion: str, *pitches_hz: float) -> AppTest:
     """Upload tones for an emotion."""
     files = [(f"{emotion} {hz:.0f}.wav", tone(0.8, hz), "audio/wav") for hz in pitches_hz]
-    check(at.pills(key="lessons-emotion").set_value(emotion).run())
+    check(at.pills(key="examples-emotion").set_value(emotion).run())
     return check(at.file_uploader(key=widget(at, "up")).set_value(files).run())
 
 
@@ -71,12 +71,12 @@ def taught(at: AppTest) -> AppTest:
 
 
 def chips(at: AppTest) -> list[str]:
-    return [b.label for b in at.button if str(b.key).startswith("lesson-")]
+    return [b.label for b in at.button if str(b.key).startswith("example-")]
 
 
 def test_at_first_it_says_what_is_needed(app: AppTest) -> None:
     assert [title.value for title in app.title] == [words.TITLE]
-    assert words.NO_LESSONS in [caption.value for caption in app.caption]
+    assert words.NO_EXAMPLES in [caption.value for caption in app.caption]
     assert not app.get("download_button")
 
 
@@ -84,9 +84,9 @@ def test_clips_of_two_emotions_are_learned(app: AppTest) -> None:
     give(app, "happy", 600, 620, 640)
     assert chips(app) == [f"happy {hz}\\.wav" for hz in (600, 620, 640)]
     assert words.still_needed({"happy": 3}) in [caption.value for caption in app.caption]
-    assert words.LEARNED_TITLE not in [header.value for header in app.header]
+    assert words.FITTED_TITLE not in [header.value for header in app.header]
     give(app, "sad", 120, 130, 140)
-    assert words.LEARNED_TITLE in [header.value for header in app.header]
+    assert words.FITTED_TITLE in [header.value for header in app.header]
     page = html(app)
     assert page.count("3 of 6") == 1  # the vote says sad to all
     assert page.count("6 of 6") == 1
@@ -95,9 +95,9 @@ def test_clips_of_two_emotions_are_learned(app: AppTest) -> None:
 
 def test_what_is_kept_is_no_sound(app: AppTest) -> None:
     taught(app)
-    kept = app.session_state["lessons"]
+    kept = app.session_state["examples"]
     assert [one.hidden.shape for one in kept] == [(WIDTH,)] * 6
-    assert app.session_state["lessons-waiting"] == []
+    assert app.session_state["examples-pending"] == []
     assert all(not uploader.value for uploader in app.file_uploader)
 
 
@@ -106,15 +106,15 @@ def test_recordings_are_numbered(app: AppTest) -> None:
         data = tone(0.8, hz)
         check(app.audio_input(key=widget(app, "mic")).upload("audio.wav", data).run())
     assert chips(app) == [f"{words.RECORDING} 1", f"{words.RECORDING} 2"]
-    assert {one.emotion for one in app.session_state["lessons"]} == {LABELS[0]}
+    assert {one.emotion for one in app.session_state["examples"]} == {LABELS[0]}
 
 
 def test_a_clip_is_removed_by_its_button(app: AppTest) -> None:
     taught(app)
     for left in (5, 4):
-        check(next(b for b in app.button if str(b.key).startswith("lesson-")).click().run())
+        check(next(b for b in app.button if str(b.key).startswith("example-")).click().run())
         assert len(chips(app)) == left
-    assert words.LEARNED_TITLE not in [header.value for header in app.header]
+    assert words.FITTED_TITLE not in [header.value for header in app.header]
     assert words.still_needed({"happy": 1, "sad": 3}) in [c.value for c in app.caption]
 
 
@@ -141,7 +141,7 @@ def test_doubts_about_a_clip_are_told(app: AppTest, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(predictor, "predict", doubting)
     give(app, "sad", 120)
     assert [warning.value for warning in app.warning] == [
-        common.escape_markdown(words.taken_anyway("This sounds like *music*."))
+        common.escape_markdown(words.used_anyway("This sounds like *music*."))
     ]
     assert len(chips(app)) == 1
 
@@ -164,7 +164,7 @@ def test_faults_inside_are_sentences(
 
 def saved(at: AppTest) -> bytes:
     """The file that a press on the button would give."""
-    return adaptation.write_examples(at.session_state["lessons"], DIGEST).encode()
+    return adaptation.write_examples(at.session_state["examples"], DIGEST).encode()
 
 
 def load(at: AppTest, name: str, data: bytes) -> AppTest:
@@ -177,16 +177,16 @@ def test_what_was_saved_is_loaded_and_forgotten(app: AppTest) -> None:
     forget = next(button for button in app.button if button.label == words.REMOVE_ALL_LABEL)
     check(forget.click().run())
     assert chips(app) == []
-    load(app, "emo-lessons.json", data)
+    load(app, "emo-examples.json", data)
     assert chips(app) == before
     assert html(app).count("6 of 6") == 1
-    load(app, "emo-lessons.json", data)  # the same clips again
+    load(app, "emo-examples.json", data)  # the same clips again
     assert chips(app) == before
 
 
 def test_a_bad_file_is_a_sentence_and_changes_nothing(app: AppTest) -> None:
     before = chips(taught(app))
-    other = adaptation.write_examples(app.session_state["lessons"], "e" * 64).encode()
+    other = adaptation.write_examples(app.session_state["examples"], "e" * 64).encode()
     for data, told in ((b"{", "not valid JSON"), (other, "made with other models")):
         load(app, "*x*.json", data)
         assert told in app.warning[0].value
@@ -265,8 +265,8 @@ def test_the_vote_among_fewer_is_shown_where_it_differs() -> None:
 
 def test_the_figures_say_how_little_they_are() -> None:
     told = words.how_tested(trial(), 0.123)
-    assert "one more or less is 25" in told
-    assert "from the others, so from fewer." in told
+    assert "one more or less right is 25" in told
+    assert "all other clips only" in told
     assert "the other 3 of 4 parts" in words.how_tested(
         CrossValidation(("happy", "sad"), 4, 1, 1, np.array([[9, 0], [0, 9]])), 0.1
     )

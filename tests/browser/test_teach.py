@@ -33,10 +33,10 @@ def open_teach(page: Page) -> None:
 
 def choose(page: Page, emotion: str) -> None:
     """Choose the emotion of the next clips."""
-    pill = page.locator(".st-key-lessons-emotion").get_by_text(emotion, exact=True)
+    pill = page.locator(".st-key-examples-emotion").get_by_text(emotion, exact=True)
     pill.click()
     expect(
-        page.locator(".st-key-lessons-emotion").get_by_role("radio", name=emotion)
+        page.locator(".st-key-examples-emotion").get_by_role("radio", name=emotion)
     ).to_be_checked()
     screens.teaching_field(page, emotion).wait_for(state="attached")
     expect(microphone_of(page, emotion)).to_be_visible()
@@ -44,7 +44,7 @@ def choose(page: Page, emotion: str) -> None:
 
 
 def microphone_of(page: Page, emotion: str) -> Locator:
-    return page.locator(f"[class*=st-key-lessons-mic-{emotion}-]").get_by_test_id("stAudioInput")
+    return page.locator(f"[class*=st-key-examples-mic-{emotion}-]").get_by_test_id("stAudioInput")
 
 
 def give(page: Page, emotion: str, *pitches_hz: float) -> None:
@@ -57,11 +57,11 @@ def give(page: Page, emotion: str, *pitches_hz: float) -> None:
 
 def taught(page: Page, emotion: str) -> Locator:
     """Return the clips of an emotion."""
-    return page.locator(f".st-key-lessons-{emotion}").get_by_role("button")
+    return page.locator(f".st-key-examples-{emotion}").get_by_role("button")
 
 
 def expect_learned(page: Page, n: int) -> None:
-    panel = page.locator(".st-key-learned")
+    panel = page.locator(".st-key-fitted")
     expect(panel.locator(".emo-top th")).to_contain_text(words.YOURS_NAME)
     expect(panel.locator(".emo-top .emo-interval")).to_have_text(re.compile(rf"^\d+ of {n}$"))
     expect(panel.get_by_text(words.VOTE_NAME)).to_be_visible()
@@ -75,17 +75,17 @@ def test_a_voice_is_taught_kept_and_loaded_again(page: Page, tmp_path: Path) -> 
     expect_learned(page, 6)
     with page.expect_download() as waiting:
         page.get_by_role("button", name=words.SAVE_LABEL).click()
-    waiting.value.save_as(tmp_path / "lessons.json")
-    stored = json.loads((tmp_path / "lessons.json").read_text())
+    waiting.value.save_as(tmp_path / "examples.json")
+    stored = json.loads((tmp_path / "examples.json").read_text())
     assert [row["emotion"] for row in stored["clips"]] == ["happy"] * 3 + ["sad"] * 3
-    before = page.locator(".st-key-learned .emo-bars").text_content() or ""
+    before = page.locator(".st-key-fitted .emo-bars").text_content() or ""
 
     page.reload()  # a new session, which knows nothing
-    expect(page.get_by_text(words.NO_LESSONS)).to_be_visible()
+    expect(page.get_by_text(words.NO_EXAMPLES)).to_be_visible()
     field = page.get_by_test_id("stFileUploader").last.locator("input[type=file]")
-    field.set_input_files(tmp_path / "lessons.json")
+    field.set_input_files(tmp_path / "examples.json")
     expect_learned(page, 6)
-    expect(page.locator(".st-key-learned .emo-bars")).to_have_text(before)
+    expect(page.locator(".st-key-fitted .emo-bars")).to_have_text(before)
 
     page.get_by_text(words.TRY_LABEL).click()
     expect(page.get_by_role("heading", level=1)).to_have_text(analyse_text.ANALYSE_TITLE)
@@ -114,7 +114,7 @@ def test_recordings_are_taught_and_removed_by_keyboard(page: Page) -> None:
     expect(ready).to_be_visible()
     chip.focus()
     chip.press("Enter")
-    expect(page.get_by_text(words.NO_LESSONS)).to_be_visible()
+    expect(page.get_by_text(words.NO_EXAMPLES)).to_be_visible()
 
 
 def test_what_cannot_be_used_is_said(page: Page) -> None:
@@ -131,7 +131,7 @@ def test_what_cannot_be_used_is_said(page: Page) -> None:
     expect(taught(page, "angry")).to_have_count(1)
     expect(page.get_by_test_id("stText").filter(has_text="noise.wav")).to_be_visible()
     page.get_by_role("button", name=words.REMOVE_ALL_LABEL).click()
-    expect(page.get_by_text(words.NO_LESSONS)).to_be_visible()
+    expect(page.get_by_text(words.NO_EXAMPLES)).to_be_visible()
     expect(page.get_by_test_id("stText")).to_have_count(0)
 
 

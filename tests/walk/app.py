@@ -358,7 +358,7 @@ class Walk(RuleBasedStateMachine):
     )
     def teach(self, number: int, given: list[str], is_quick: bool) -> None:
         visit = self._visit(number, "teach")
-        key = next(key for key in visit.tab.widget_keys() if key.startswith("lessons-up-"))
+        key = next(key for key in visit.tab.widget_keys() if key.startswith("examples-up-"))
         change = visit.tab.give(key, [(name, clips()[name]) for name in given])
         if is_quick:
             visit.tab.send_twice([change], [])
@@ -370,7 +370,7 @@ class Walk(RuleBasedStateMachine):
     @rule(number=tabs)
     def forget_lessons(self, number: int) -> None:
         visit = self._visit(number, "teach")
-        if visit.tab.block("lessons-file") is not None:
+        if visit.tab.block("examples-file") is not None:
             visit.taught.clear()
             visit.tab.press(teach_words.REMOVE_ALL_LABEL)
         check(visit)

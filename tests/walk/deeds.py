@@ -365,12 +365,12 @@ def set_control(window: Window, arguments: Arguments) -> None:
 
 def teach(window: Window, arguments: Arguments) -> None:
     go(window, "teach")
-    uploader = window.page.locator("[class*=st-key-lessons-up]").first
-    n_before = window.page.locator("[class*=st-key-lesson-]").count()
+    uploader = window.page.locator("[class*=st-key-examples-up]").first
+    n_before = window.page.locator("[class*=st-key-example-]").count()
     choose_files(window, uploader, [window.path(arguments["name"])])
     window.page.wait_for_timeout(500)
     settle(window)
-    assert window.page.locator("[class*=st-key-lesson-]").count() >= n_before
+    assert window.page.locator("[class*=st-key-example-]").count() >= n_before
 
 
 def has_player(window: Window) -> bool:

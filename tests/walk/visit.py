@@ -248,7 +248,7 @@ def check(visit: Visit) -> None:
     else:
         assert not tab.at.error, tab.at.error
     if visit.page == "teach":
-        lessons = [key for key in tab.widget_keys() if key.startswith("lesson-")]
+        lessons = [key for key in tab.widget_keys() if key.startswith("example-")]
         assert len(lessons) == len(visit.taught), (lessons, visit.taught)
 
 

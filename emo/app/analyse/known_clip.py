@@ -32,6 +32,6 @@ def show_known(source: ClipSource) -> None:
     example = session.example_of(analysis.predict_recorded(source))
     if example is not None:
         st.info(
-            common.escape_markdown(teach_text.is_lesson(example.emotion)), icon=":material/school:"
+            common.escape_markdown(teach_text.is_example(example.emotion)), icon=":material/school:"
         )
         st.page_link(TEACH_PAGE, label=teach_text.BACK_LABEL, icon=":material/arrow_back:")

@@ -1,4 +1,4 @@
-"""The page *Teach it*: clips of one's own, what was learned of them, and the answer *Yours*."""
+"""The page *Teach it*: a visitor's clips of each emotion, and a head fitted to them."""
 
 import hashlib
 from collections import Counter
@@ -9,17 +9,17 @@ import streamlit as st
 
 from emo.app import common, controls, html
 from emo.app.serving import uploads
-from emo.app.teach import text as words
+from emo.app.teach import text
 from emo.app.teach.session import (
     EXAMPLES,
     FAULTS,
     FITTED,
-    WAITING,
-    GivenClip,
+    PENDING,
+    PendingClip,
     examples,
     fitted_head,
-    keep_examples,
-    loaded_models,
+    models_signature,
+    set_examples,
 )
 from emo.app.text import NO_MODELS, UPLOAD_HELP
 from emo.audio import isolated
@@ -31,16 +31,16 @@ from emo.labels import LABELS
 from emo.server import memory
 from emo.system import filenames
 
-_ROUND = "lessons-round"  # counts what was given; new keys empty the widgets
-_EMOTION = "lessons-emotion"
-_RECORDED = "lessons-recorded"  # counts the recordings, to name them
+_ROUND = "examples-round"  # number of uploads; a new key empties a widget
+_EMOTION = "examples-emotion"
+_RECORDED = "examples-recorded"  # number of recordings, for their names
 
 
 # --- Ways in -------------------------------------------------------------------------------------
 
 
 def _key(name: str) -> str:
-    return f"lessons-{name}-{st.session_state.get(_ROUND, 0)}"
+    return f"examples-{name}-{st.session_state.get(_ROUND, 0)}"
 
 
 def _empty_widgets() -> None:
@@ -48,14 +48,14 @@ def _empty_widgets() -> None:
 
 
 def show_ways_in() -> None:
-    """Nothing; the choice of an emotion, and under it an upload of several clips and a recorder.
+    """Show a choice of emotions, and an uploader and a recorder for the chosen one.
 
-    These belong to the emotion: what is still under way when another is chosen is dropped, not
-    taught under the wrong one.
+    Their keys contain the emotion, so that a file still under way when another emotion is chosen
+    is dropped and not used for the wrong one.
     """
     with st.container(border=True, key="teach-ways-in"):
         emotion = st.pills(
-            words.EMOTION_LABEL,
+            text.EMOTION_LABEL,
             LABELS,
             default=controls.value_of(_EMOTION, LABELS[0], LABELS),
             required=True,
@@ -65,23 +65,25 @@ def show_ways_in() -> None:
         left, right = st.columns(2, gap="medium")
         key = _key(f"up-{emotion}")
         left.file_uploader(
-            words.UPLOAD_LABEL,
+            text.UPLOAD_LABEL,
             accept_multiple_files=True,
             key=key,
             on_change=_take_files,
             args=(key, emotion),
-            help=f"{UPLOAD_HELP} {words.most()}",
+            help=f"{UPLOAD_HELP} {text.limit()}",
         )
         key = _key(f"mic-{emotion}")
         right.audio_input(
-            words.RECORD_LABEL, key=key, on_change=_take_recording, args=(key, emotion)
+            text.RECORD_LABEL, key=key, on_change=_take_recording, args=(key, emotion)
         )
-        st.caption(words.COURTESY)
+        st.caption(text.COURTESY)
 
 
 def _take_files(key: str, emotion: str) -> None:
     files = st.session_state.get(key) or []
-    _wait([GivenClip(filenames.clean(file.name), file.getvalue(), emotion) for file in files])
+    _add_pending(
+        [PendingClip(filenames.clean(file.name), file.getvalue(), emotion) for file in files]
+    )
 
 
 def _take_recording(key: str, emotion: str) -> None:
@@ -89,174 +91,175 @@ def _take_recording(key: str, emotion: str) -> None:
     if file is None:
         return
     number = st.session_state[_RECORDED] = st.session_state.get(_RECORDED, 0) + 1
-    _wait([GivenClip(f"{words.RECORDING} {number}", file.getvalue(), emotion)])
+    _add_pending([PendingClip(f"{text.RECORDING} {number}", file.getvalue(), emotion)])
 
 
-def _wait(given: Sequence[GivenClip]) -> None:
-    """Put clips in the row of those to be heard, and empty the widgets they came from.
+def _add_pending(clips: Sequence[PendingClip]) -> None:
+    """Add clips to the pending ones, and empty the widgets that they came from.
 
-    The server keeps their files for as long as they wait, and counts them.
+    The server keeps their files while they are pending, and counts them towards its quotas.
     """
-    waiting = st.session_state.setdefault(WAITING, uploads.PendingClips())
-    waiting.extend(given)
-    uploads.count_pending(waiting)
+    pending = st.session_state.setdefault(PENDING, uploads.PendingClips())
+    pending.extend(clips)
+    uploads.count_pending(pending)
     st.session_state[FAULTS] = []
     _empty_widgets()
 
 
-def process_waiting() -> None:
-    """Nothing; turns the clips that wait into lessons, and says which could not be used.
+def process_pending() -> None:
+    """Make the pending clips examples, and show which could not be used.
 
-    Clip by clip, so that a click in between loses none.
+    Clips are processed one at a time, so that a click in between loses none.
     """
-    waiting: uploads.PendingClips[GivenClip] = (
-        st.session_state.get(WAITING) or uploads.PendingClips()
+    pending: uploads.PendingClips[PendingClip] = (
+        st.session_state.get(PENDING) or uploads.PendingClips()
     )
-    if waiting:
-        total = len(waiting)
+    if pending:
+        total = len(pending)
         bar = st.progress(0.0)
-        while waiting:
-            done = total - len(waiting)
-            bar.progress(
-                done / total, common.escape_markdown(words.LISTENING.format(waiting[0].name))
-            )
-            _hear(waiting[0])
-            uploads.release_uploads([waiting.pop(0).data])
+        while pending:
+            done = total - len(pending)
+            message = text.PROCESSING.format(pending[0].name)
+            bar.progress(done / total, common.escape_markdown(message))
+            _process(pending[0])
+            uploads.release_uploads([pending.pop(0).data])
         bar.empty()
-        keep_examples(examples())
+        set_examples(examples())
     faults = st.session_state.get(FAULTS, [])
     if faults:
-        with st.container(border=True, key="lessons-faults-shown"):
+        with st.container(border=True, key="examples-faults-shown"):
             for name, sentence in faults:
                 st.text(name)
                 st.warning(common.escape_markdown(sentence))
 
 
-def _hear(given: GivenClip) -> None:
-    """Make one clip a lesson, or note why not."""
+def _process(clip: PendingClip) -> None:
+    """Make a clip an example, or note its fault."""
     faults = st.session_state.setdefault(FAULTS, [])
     try:
-        with common.task_slot("lesson", memory.DECODE_BYTES):
+        with common.task_slot("example", memory.DECODE_BYTES):
             prediction = common.predict_in_slot(
-                isolated.shared_decoder().decode(given.data, given.name)
+                isolated.shared_decoder().decode(clip.data, clip.name)
             )
         if not len(prediction.hidden):
-            raise ModelError(words.NOTHING_TO_LEARN_FROM)
-        lesson = adaptation.to_example(given.name, given.emotion, prediction)
-        st.session_state[EXAMPLES] = adaptation.add_example(examples(), lesson)
+            raise ModelError(text.NO_HIDDEN_VALUES)
+        example = adaptation.to_example(clip.name, clip.emotion, prediction)
+        st.session_state[EXAMPLES] = adaptation.add_example(examples(), example)
         faults += [
-            (given.name, words.taken_anyway(one.sentence)) for one in prediction.speech_warnings
+            (clip.name, text.used_anyway(warning.sentence))
+            for warning in prediction.speech_warnings
         ]
     except ModelError as error:
-        common.LOG.error("%s", error)  # it names folders of the server, which are not for the page
-        faults.append((given.name, NO_MODELS))
+        common.LOG.error("%s", error)  # its message names folders of the server
+        faults.append((clip.name, NO_MODELS))
     except BusyError:
         raise
     except EmoError as error:
-        faults.append((given.name, str(error)))
+        faults.append((clip.name, str(error)))
     except Exception:
-        common.LOG.exception("a lesson failed")
-        faults.append((given.name, words.UNEXPECTED))
+        common.LOG.exception("an example failed")
+        faults.append((clip.name, text.UNEXPECTED))
 
 
 # --- The clips -----------------------------------------------------------------------------------
 
 
 def show_examples() -> None:
-    """Nothing; the clips of each emotion, each a button that removes it."""
+    """Show the examples of each emotion, each as a button that removes it."""
     if not examples():
-        st.caption(words.NO_LESSONS)
+        st.caption(text.NO_EXAMPLES)
         return
-    st.header(words.LESSONS_TITLE, anchor=False)
-    st.caption(words.LESSONS_NOTE)
-    counts = Counter(lesson.emotion for lesson in examples())
+    st.header(text.EXAMPLES_TITLE, anchor=False)
+    st.caption(text.EXAMPLES_NOTE)
+    counts = Counter(example.emotion for example in examples())
     for label in adaptation.example_labels(examples()):
-        st.html(html.emotion_line(label, words.count(counts[label])))
-        with st.container(horizontal=True, gap="small", key=f"lessons-{label}"):
-            for lesson in examples():
-                if lesson.emotion == label:
-                    _show_chip(lesson)
-    needed = words.still_needed(counts)
+        st.html(html.emotion_line(label, text.count(counts[label])))
+        with st.container(horizontal=True, gap="small", key=f"examples-{label}"):
+            for example in examples():
+                if example.emotion == label:
+                    _show_chip(example)
+    needed = text.still_needed(counts)
     if needed:
         st.caption(needed)
 
 
-def _show_chip(lesson: Example) -> None:
-    key = hashlib.sha256(lesson.hidden.tobytes()).hexdigest()[:16]
+def _show_chip(example: Example) -> None:
+    key = hashlib.sha256(example.hidden.tobytes()).hexdigest()[:16]
     st.button(
-        common.escape_markdown(words.chip(lesson.name)),
-        key=f"lesson-{key}",
+        common.escape_markdown(text.chip(example.name)),
+        key=f"example-{key}",
         icon=":material/close:",
-        help=words.REMOVE_HELP,
+        help=text.REMOVE_HELP,
         on_click=_remove,
-        args=(lesson,),
+        args=(example,),
     )
 
 
-def _remove(lesson: Example) -> None:
-    keep_examples([one for one in examples() if one is not lesson])
+def _remove(example: Example) -> None:
+    set_examples([kept for kept in examples() if kept is not example])
 
 
-# --- What was learned ----------------------------------------------------------------------------
+# --- The fitted head -----------------------------------------------------------------------------
 
 
 def show_fitted() -> None:
-    """Nothing; how often the head and the vote were right, and which emotions it mixes up."""
-    learned = fitted_head()
-    if learned is None:
+    """Show how often the head and the vote were right, and which emotions it confuses."""
+    fitted = fitted_head()
+    if fitted is None:
         return
-    trial = learned.trial
-    st.header(words.LEARNED_TITLE, anchor=False)
-    with st.container(border=True, key="learned"):
+    cross_validation = fitted.cross_validation
+    n_clips, labels = cross_validation.clips, cross_validation.labels
+    st.header(text.FITTED_TITLE, anchor=False)
+    with st.container(border=True, key="fitted"):
         rows = [
             html.RankingRow(
                 name,
-                right / trial.clips,
-                percent(right / trial.clips),
-                words.share(right, trial.clips),
-                name == words.YOURS_NAME,
+                right / n_clips,
+                percent(right / n_clips),
+                text.share(right, n_clips),
+                name == text.YOURS_NAME,
             )
-            for name, right in words.ranking_rows(trial)
+            for name, right in text.ranking_rows(cross_validation)
         ]
-        st.html(html.ranking(rows, words.RANKING_CAPTION))
-        st.html(html.note(words.how_tested(trial, learned.duration_s)))
-        with st.expander(words.CONFUSION_LABEL):
+        st.html(html.ranking(rows, text.RANKING_CAPTION))
+        st.html(html.note(text.how_tested(cross_validation, fitted.duration_s)))
+        with st.expander(text.CONFUSION_LABEL):
             st.html(
                 html.table(
-                    (words.CONFUSION_HEAD, *trial.labels),
-                    words.confusion_rows(trial.labels, trial.counts.tolist()),
-                    words.CONFUSION_CAPTION,
+                    (text.CONFUSION_HEAD, *labels),
+                    text.confusion_rows(labels, cross_validation.counts.tolist()),
+                    text.CONFUSION_CAPTION,
                 )
             )
-    st.page_link("pages/analyse.py", label=words.TRY_LABEL, icon=":material/arrow_forward:")
+    st.page_link("pages/analyse.py", label=text.TRY_LABEL, icon=":material/arrow_forward:")
 
 
 # --- The file ------------------------------------------------------------------------------------
 
 
 def show_files() -> None:
-    """Nothing; ways to save what was taught, to load it again, and to forget it."""
-    st.header(words.FILE_TITLE, anchor=False)
-    st.caption(words.FILE_NOTE)
+    """Show buttons that save, load and remove the examples."""
+    st.header(text.FILE_TITLE, anchor=False)
+    st.caption(text.FILE_NOTE)
     if examples():
-        with st.container(horizontal=True, vertical_alignment="center", key="lessons-file"):
+        with st.container(horizontal=True, vertical_alignment="center", key="examples-file"):
             st.download_button(
-                words.SAVE_LABEL,
-                _written(),
-                "emo-lessons.json",
+                text.SAVE_LABEL,
+                _file_writer(),
+                "emo-examples.json",
                 "application/json",
                 on_click="ignore",
                 icon=":material/download:",
             )
             st.button(
-                words.REMOVE_ALL_LABEL,
-                on_click=_forget,
+                text.REMOVE_ALL_LABEL,
+                on_click=_remove_all,
                 type="tertiary",
-                help=words.REMOVE_ALL_HELP,
+                help=text.REMOVE_ALL_HELP,
             )
     key = _key("file")
     st.file_uploader(
-        words.LOAD_LABEL,
+        text.LOAD_LABEL,
         type="json",
         max_upload_size=adaptation.MAX_FILE_BYTES // 2**20,
         key=key,
@@ -265,14 +268,14 @@ def show_files() -> None:
     )
 
 
-def _written() -> Any:
-    """What writes the file once it is asked for."""
-    kept, digest = examples(), loaded_models()[0]
+def _file_writer() -> Any:
+    """Return a function that writes the file when the button is pressed."""
+    kept, digest = examples(), models_signature()[0]
     return lambda: adaptation.write_examples(kept, digest)
 
 
 def _load(key: str) -> None:
-    """Add the clips of a file to those that are there."""
+    """Add the examples of a saved file to the present ones."""
     file = st.session_state.get(key)
     if file is None:
         return
@@ -280,10 +283,10 @@ def _load(key: str) -> None:
     uploads.release_uploads([file.getvalue()])
     _empty_widgets()
     try:
-        found = examples()
-        for lesson in adaptation.read_examples(file.getvalue(), *loaded_models()):
-            found = adaptation.add_example(found, lesson)
-        keep_examples(found)
+        merged = examples()
+        for example in adaptation.read_examples(file.getvalue(), *models_signature()):
+            merged = adaptation.add_example(merged, example)
+        set_examples(merged)
     except AdaptationError as error:
         st.session_state[FAULTS] = [(filenames.clean(file.name), str(error))]
     except ModelError as error:
@@ -291,8 +294,8 @@ def _load(key: str) -> None:
         st.session_state[FAULTS] = [(filenames.clean(file.name), NO_MODELS)]
 
 
-def _forget() -> None:
-    uploads.release_uploads(one.data for one in st.session_state.get(WAITING, ()))
-    for kept in (EXAMPLES, FITTED, WAITING, FAULTS, _RECORDED):
-        st.session_state.pop(kept, None)
+def _remove_all() -> None:
+    uploads.release_uploads(clip.data for clip in st.session_state.get(PENDING, ()))
+    for key in (EXAMPLES, FITTED, PENDING, FAULTS, _RECORDED):
+        st.session_state.pop(key, None)
     _empty_widgets()

@@ -1,4 +1,4 @@
-"""The examples that a person gave in this session, and the head fitted on them."""
+"""The examples that a visitor gave in this session, and the head fitted to them."""
 
 import time
 from collections.abc import Sequence
@@ -9,20 +9,20 @@ import streamlit as st
 
 from emo import labels
 from emo.app import common, html
-from emo.app.teach import text as words
+from emo.app.teach import text
 from emo.app.text import NOT_TO_BE_RELIED_ON, why_unsure
 from emo.inference import adaptation, predictor
 from emo.inference.adaptation import YOURS, AdaptedHead, CrossValidation, Example
 
-EXAMPLES = "lessons"
-FITTED = "learned"
-WAITING = "lessons-waiting"  # clips that were given and not heard yet
-FAULTS = "lessons-faults"  # what could not be used of what was given last
+EXAMPLES = "examples"
+FITTED = "fitted-head"
+PENDING = "examples-pending"  # clips that are not yet processed
+FAULTS = "examples-faults"  # names and faults of the last clips that could not be used
 
 
 @dataclass(frozen=True)
-class GivenClip:
-    """A clip that waits to be heard."""
+class PendingClip:
+    """A clip that waits to become an example."""
 
     name: str
     data: bytes
@@ -30,41 +30,41 @@ class GivenClip:
 
 
 @dataclass(frozen=True, eq=False)
-class Fitted:
-    """What the lessons taught, and how long learning and testing took."""
+class FittedHead:
+    """A head, its cross-validation, and the time that both took."""
 
     head: AdaptedHead
-    trial: CrossValidation
+    cross_validation: CrossValidation
     duration_s: float
 
 
 def examples() -> tuple[Example, ...]:
-    """The clips that were taught in this session."""
-    found: tuple[Example, ...] = st.session_state.get(EXAMPLES, ())
-    return found
+    """Return the examples of this session."""
+    kept: tuple[Example, ...] = st.session_state.get(EXAMPLES, ())
+    return kept
 
 
-def fitted_head() -> Fitted | None:
-    """Return what was fitted to the examples of this session; None before there are enough."""
-    found: Fitted | None = st.session_state.get(FITTED)
-    return found
+def fitted_head() -> FittedHead | None:
+    """Return the head fitted to the examples of this session; None before there are enough."""
+    fitted: FittedHead | None = st.session_state.get(FITTED)
+    return fitted
 
 
-def keep_examples(new: Sequence[Example]) -> None:
-    """Make these the lessons, and learn from them what can be learned."""
+def set_examples(new: Sequence[Example]) -> None:
+    """Replace the examples of this session, and fit a head if there are enough."""
     st.session_state[EXAMPLES] = tuple(new)
     usable = adaptation.usable(new)
     if not usable:
         st.session_state.pop(FITTED, None)
         return
     start = time.perf_counter()
-    head, trial = adaptation.fit_head(usable), adaptation.cross_validate(usable)
-    st.session_state[FITTED] = Fitted(head, trial, time.perf_counter() - start)
+    head, cross_validation = adaptation.fit_head(usable), adaptation.cross_validate(usable)
+    st.session_state[FITTED] = FittedHead(head, cross_validation, time.perf_counter() - start)
 
 
 @st.cache_resource(show_spinner=False)
-def loaded_models() -> tuple[str, int]:
-    """Digest of the models that run here, and how many inner values they give."""
+def models_signature() -> tuple[str, int]:
+    """Return the digest of the models in use, and the number of their hidden values."""
     models = common.models()
     return adaptation.models_digest(models), adaptation.count_hidden(models)
 
@@ -73,20 +73,22 @@ def loaded_models() -> tuple[str, int]:
 
 
 def with_adapted(prediction: predictor.Prediction) -> predictor.Prediction:
-    """The answers to a clip, and that of the head if one was taught in this session."""
-    learned = fitted_head()
-    if learned is None or not len(prediction.hidden):
+    """Return a prediction with the answer of the fitted head, if there is one."""
+    fitted = fitted_head()
+    if fitted is None or not len(prediction.hidden):
         return prediction
-    yours = adaptation.adapted_answer(learned.head, prediction, _threshold())
-    return replace(prediction, answers=prediction.answers | {YOURS: yours})
+    answer = adaptation.adapted_answer(fitted.head, prediction, _threshold())
+    return replace(prediction, answers=prediction.answers | {YOURS: answer})
 
 
 def example_of(prediction: predictor.Prediction | None) -> Example | None:
-    """Return the taught clip that has these inner values; None if none has."""
+    """Return the example with the hidden values of a prediction; None if there is none."""
     if prediction is None or not len(prediction.hidden):
         return None
-    same = (one for one in examples() if np.array_equal(one.hidden, prediction.hidden))
-    return next(same, None)
+    return next(
+        (example for example in examples() if np.array_equal(example.hidden, prediction.hidden)),
+        None,
+    )
 
 
 def _threshold() -> float:
@@ -94,10 +96,10 @@ def _threshold() -> float:
 
 
 def show_card(prediction: predictor.Prediction) -> None:
-    """The taught answer, drawn as those of the models."""
-    learned, answer = fitted_head(), prediction.answers[YOURS]
-    trust = [NOT_TO_BE_RELIED_ON]
-    if learned is not None and not prediction.speech_warnings:
-        trust = [why_unsure(answer)] if answer.unsure else []
-        trust.append(words.trust(learned.trial))
-    st.html(html.card(words.YOURS_NAME, words.YOURS_KIND, answer, html.Trust(trust)))
+    """Draw the answer of the fitted head like those of the models."""
+    fitted, answer = fitted_head(), prediction.answers[YOURS]
+    sentences = [NOT_TO_BE_RELIED_ON]
+    if fitted is not None and not prediction.speech_warnings:
+        sentences = [why_unsure(answer)] if answer.unsure else []
+        sentences.append(text.trust(fitted.cross_validation))
+    st.html(html.card(text.YOURS_NAME, text.YOURS_KIND, answer, html.Trust(sentences)))

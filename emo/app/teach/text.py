@@ -1,16 +1,18 @@
-"""The words of the page *Teach it* and of the answer that was taught."""
+"""Texts of the page *Teach it*, and of the answer *Yours*."""
 
 from collections.abc import Mapping, Sequence
 
+from emo.app.text import ALL_MODELS, MODELS_IN_TEXT
+from emo.classifiers.registry import CLASSIFIERS
 from emo.formatting import NBSP, listed, percent
 from emo.inference.adaptation import MAX_CLIPS, MIN_CLIPS, MIN_EMOTIONS, CrossValidation
 
 PAGE_NAME = "Teach it"
 TITLE = "Teach it a voice"
+NETWORKS = listed([MODELS_IN_TEXT[key] for key, row in CLASSIFIERS.items() if row.has_hidden_layer])
 LEAD = (
-    "Give a few clips for each emotion, in your own voice or any other. A small head learns at "
-    "once from what the CNN and the MLP make of them, and answers beside the three models, for "
-    "this session."
+    "Give a few clips of each emotion, in your own voice or any other. A small model learns from "
+    f"them at once, on top of {NETWORKS}. For this session it answers beside {ALL_MODELS}."
 )
 EMOTION_LABEL = "The next clips sound"
 UPLOAD_LABEL = "Upload clips"
@@ -18,62 +20,60 @@ RECORD_LABEL = "Record a clip"
 RECORDING = "Recording"
 BACK_LABEL = "Back to your clips"
 COURTESY = (
-    "Only give it voices of people who know about it and agree. A clip is dropped once it was "
-    "heard: what stays, for this session, is its name and what the models made of it."
+    "Only use voices of people who know about it and agree. Each clip is deleted once it was "
+    "processed. Its name and what the models computed from it are kept for this session."
 )
-LISTENING = "Listening to {0}"
+PROCESSING = "Processing {0}"
 REMOVE_HELP = "Remove this clip"
-NO_LESSONS = (
-    f"Nothing is taught yet. Give at least {MIN_CLIPS} clips for each of at least "
-    f"{MIN_EMOTIONS} emotions; five of each are better."
+NO_EXAMPLES = (
+    f"No clips yet. Give at least {MIN_CLIPS} clips for each of at least {MIN_EMOTIONS} emotions; "
+    "five of each are better."
 )
-LESSONS_TITLE = "Your clips"
-LESSONS_NOTE = "Press a clip to remove it."
-LEARNED_TITLE = "What was learned"
+EXAMPLES_TITLE = "Your clips"
+EXAMPLES_NOTE = "Press a clip to remove it."
+FITTED_TITLE = "What it learned"
 TRY_LABEL = "Try it on the page Analyse"
-CONFUSION_LABEL = "Which was taken for which"
-CONFUSION_CAPTION = "Your clips by emotion, and what the head answered"
-CONFUSION_HEAD = "You said"
-RANKING_CAPTION = "Clips named right before and after"
+CONFUSION_LABEL = "Which emotion was taken for which"
+CONFUSION_CAPTION = "Your clips by emotion, and the answers to them"
+CONFUSION_HEAD = "Your emotion"
+RANKING_CAPTION = "Clips answered right, before and after"
 VOTE_NAME = "The vote, before"
-RESTRICTED_NAME = "The vote, if it may only say these"
+RESTRICTED_NAME = "The vote, among your emotions only"
 YOURS_NAME = "Yours"
-YOURS_KIND = "Learned from your clips, going on from the vote."
-FILE_TITLE = "Keep it"
+YOURS_KIND = "Learned from your clips, on top of the vote."
+FILE_TITLE = "Save it"
 FILE_NOTE = (
-    "Closing the tab forgets what you taught. The file holds names, emotions and what the models "
-    "made of each clip, not its sound; it fits these models only."
+    "When you close the tab, your clips are gone. The file holds the name and emotion of each clip "
+    "and what the models computed from it, but no sound. It fits only these models."
 )
 SAVE_LABEL = "Save as a file"
 LOAD_LABEL = "Load a saved file"
 REMOVE_ALL_LABEL = "Remove all clips"
 REMOVE_ALL_HELP = "Removes every clip of this page, and the answer Yours, from this session."
-UNEXPECTED = (
-    "Something inside Emo failed on this file; the log of the server says what. Try another one."
-)
-NOTHING_TO_LEARN_FROM = "Neither the network nor the perceptron can be loaded."
+UNEXPECTED = "This file could not be processed because of an error in Emo. Try another one."
+NO_HIDDEN_VALUES = f"Of {NETWORKS}, none could be loaded."
 MAX_CHIP = 36
 
 
 def chip(name: str) -> str:
-    """A name short enough for a small button, its end kept."""
+    """Return a name short enough for a small button, with its end."""
     if len(name) <= MAX_CHIP:
         return name
     return f"{name[: MAX_CHIP - 13]}…{name[-12:]}"
 
 
 def count(n: int) -> str:
-    """A number of clips."""
+    """Return a number of clips."""
     return f"{n}{NBSP}clip{'s' * (n != 1)}"
 
 
 def still_needed(counts: Mapping[str, int]) -> str:
-    """What is missing before a head can learn, or what it must leave out.
+    """Return which clips are missing before a head can be fitted, or which emotions it leaves out.
 
     Parameters
     ----------
     counts
-        Clips of each emotion that has some.
+        Number of clips of each emotion that has some.
     """
     single = [label for label, n in counts.items() if n < MIN_CLIPS]
     if len(counts) - len(single) >= MIN_EMOTIONS:
@@ -83,72 +83,71 @@ def still_needed(counts: Mapping[str, int]) -> str:
             f"Left out so far: {listed(single)}, which {'needs' if len(single) == 1 else 'need'} "
             f"at least {MIN_CLIPS} clips."
         )
-    return (
-        f"Too few to learn from: {MIN_EMOTIONS} emotions with at least {MIN_CLIPS} clips "
-        "each are needed, so that each clip can be tested on what the others taught."
-    )
+    return f"Not enough yet: give at least {MIN_CLIPS} clips for each of {MIN_EMOTIONS} emotions."
 
 
-def taken_anyway(concern: str) -> str:
-    """What speaks against a clip that was taken nevertheless."""
-    return f"{concern} It was taken all the same; below, it can be removed."
+def used_anyway(warning: str) -> str:
+    """Return a warning about a clip that is used nevertheless."""
+    return f"{warning} It is used all the same; you can remove it below."
 
 
-def ranking_rows(trial: CrossValidation) -> list[tuple[str, int]]:
-    """Names and clips named right: the vote, the vote among the taught emotions, the head."""
-    rows = [(VOTE_NAME, trial.vote_right)]
-    if trial.restricted_right != trial.vote_right:
-        rows.append((RESTRICTED_NAME, trial.restricted_right))
-    return [*rows, (YOURS_NAME, trial.head_right)]
+def ranking_rows(cross_validation: CrossValidation) -> list[tuple[str, int]]:
+    """Return names and right answers of the vote, the vote among fewer emotions, and the head."""
+    rows = [(VOTE_NAME, cross_validation.vote_right)]
+    if cross_validation.restricted_right != cross_validation.vote_right:
+        rows.append((RESTRICTED_NAME, cross_validation.restricted_right))
+    return [*rows, (YOURS_NAME, cross_validation.head_right)]
 
 
 def share(right: int, clips: int) -> str:
-    """Clips named right, of how many."""
+    """Return how many of the clips were answered right."""
     return f"{right} of {clips}"
 
 
-def how_tested(trial: CrossValidation, duration_s: float) -> str:
-    """How the figures came about, and how little they are."""
-    how = (
-        "Each clip was answered by a head that had learned from the others, so from fewer"
-        if trial.folds == trial.clips
-        else f"Each clip was answered by a head that had learned from the other "
-        f"{trial.folds - 1} of {trial.folds} parts"
+def how_tested(cross_validation: CrossValidation, duration_s: float) -> str:
+    """Return how the figures were measured, and how uncertain they are."""
+    n_clips, n_folds = cross_validation.clips, cross_validation.folds
+    rest = (
+        "all other clips"
+        if n_folds == n_clips
+        else f"the other {n_folds - 1} of {n_folds} parts of the clips"
     )
     seconds = f"{max(duration_s, 0.01):.2f}{NBSP}s"
     return (
-        f"Learned from {count(trial.clips)} and tested in {seconds}. {how}. These are few clips: "
-        f"one more or less is {percent(1 / trial.clips)}. Clips of one sitting are alike, so "
-        "expect less of another day, room or microphone. It knows only "
-        f"{listed(trial.labels)}."
+        f"Learned from {count(n_clips)} and tested in {seconds}. For the test, each clip was "
+        f"answered after learning from {rest} only. With so few clips, one more or less right is "
+        f"{percent(1 / n_clips)}. Clips of one recording session are alike, so expect less on "
+        f"another day, in another room or with another microphone. It knows only "
+        f"{listed(cross_validation.labels)}."
     )
 
 
-def trust(trial: CrossValidation) -> str:
-    """How far to trust the taught answer."""
+def trust(cross_validation: CrossValidation) -> str:
+    """Return how often the answer *Yours* was right in the test."""
     return (
-        f"Learned from {count(trial.clips)}; it knows only {listed(trial.labels)}. Tested on clips "
-        f"it had not learned from, it was right for {trial.head_right} of {trial.clips}, the vote "
-        f"for {trial.vote_right}."
+        f"Learned from {count(cross_validation.clips)}; it knows only "
+        f"{listed(cross_validation.labels)}. Tested on clips that it had not learned from, it was "
+        f"right for {cross_validation.head_right} of {cross_validation.clips}, the vote for "
+        f"{cross_validation.vote_right}."
     )
 
 
-def is_lesson(emotion: str) -> str:
-    """That a clip is one of those that were taught, and as what."""
+def is_example(emotion: str) -> str:
+    """Return a notice that a clip is one of the examples, and of which emotion."""
     return (
-        f"This is one of the clips that you taught, as {emotion}. The answer Yours has learned "
-        "from it, so what it says here is no test of it."
+        f"This is one of your clips on the page {PAGE_NAME}, given as {emotion}. The answer Yours "
+        "learned from it, so its answer here is no test."
     )
 
 
 def confusion_rows(labels: Sequence[str], counts: Sequence[Sequence[int]]) -> list[list[str]]:
-    """A row for each taught emotion: its name, and how often each was answered."""
+    """Return a row for each emotion of the examples: its name, and the counts of the answers."""
     return [
         [label, *(str(n) if n else "–" for n in row)]
         for label, row in zip(labels, counts, strict=True)
     ]
 
 
-def most() -> str:
-    """How many clips can be taught."""
+def limit() -> str:
+    """Return how many clips can be given."""
     return f"Up to {MAX_CLIPS} clips."
