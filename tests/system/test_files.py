@@ -51,7 +51,7 @@ def test_a_regular_file_and_a_new_one_are_taken(tmp_path):
     check_output(tmp_path / "new")
     with pytest.raises(FileNotFoundError):
         check_input(tmp_path / "new")
-    with pytest.raises(EmoError, match=r"There is no folder .*gone. Make it, or name"):
+    with pytest.raises(EmoError, match=r"There is no folder .*gone. Create it, or name"):
         check_output(tmp_path / "gone" / "new", "--report")
 
 

@@ -69,7 +69,7 @@ def test_decode_lines_gives_a_line_before_the_next_is_there():
 
 @pytest.mark.parametrize("data", [b"x" * 10 * MAX_LINE, b"a\n" + b"y" * (MAX_LINE + 1) + b"\nb\n"])
 def test_decode_lines_refuses_what_is_no_list(data):
-    with pytest.raises(CorpusError, match=r"no list: it has a line of more than 65,536"):
+    with pytest.raises(CorpusError, match=r"not a list: it has a line of more than 65,536"):
         decoded(data)
 
 
