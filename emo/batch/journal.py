@@ -23,8 +23,8 @@ SYNC_S = 5.0
 _ROW_START = b'{"path": "'
 _DIGEST_BYTES = 16  # among 10^12 names, two are alike with a probability of 10^-15
 
-NotRead = Callable[[str, str], None]
-"""Function of the name of a recording that could not be read, and the reason."""
+ReportFailure = Callable[[str, str], None]
+"""Function of the name of a recording that has no answer, and the reason."""
 
 
 def _ignore(name: str, reason: str) -> None:
@@ -40,15 +40,15 @@ class Journal:
         File to append to; it is created if needed.
     run
         Digest of models and settings, which all rows of the file must have.
-    not_read
-        Called with each recording that could not be read, those of earlier runs too.
+    report_failure
+        Called with each recording that has no answer, those of earlier runs too.
 
     Attributes
     ----------
     count : int
         Recordings whose rows are in the file.
     failed : int
-        How many of them could not be read.
+        Recordings of these that have an error instead of an answer.
 
     Raises
     ------
@@ -57,10 +57,10 @@ class Journal:
         is a pipe or a device; or it is removed, replaced or cut while it is written.
     """
 
-    def __init__(self, path: Path, run: str, not_read: NotRead = _ignore) -> None:
+    def __init__(self, path: Path, run: str, report_failure: ReportFailure = _ignore) -> None:
         self.count = self.failed = 0
         self._digests: set[bytes] = set()  # 91 bytes a name, however long
-        self._not_read = not_read
+        self._report_failure = report_failure
         self._path = path
         self._run = run
         check_output(path)
@@ -149,7 +149,7 @@ class Journal:
         """Count a recording if these rows of it have errors, and report each of them."""
         self.failed += bool(rows)
         for row in rows:
-            self._not_read(row["path"], str(row["error"]))
+            self._report_failure(row["path"], str(row["error"]))
 
     def _recover(self) -> None:
         """Read which recordings have their rows, and cut off incomplete ones."""

@@ -24,7 +24,7 @@ class RunSummary:
     earlier, added : int
         Recordings whose rows were there before, and that this run added.
     failed : int
-        Recordings of both that could not be read.
+        Recordings of both that have an error instead of an answer.
     duration_s : float
         Time that those added took.
     """
@@ -94,7 +94,7 @@ class ProgressLine:
         line = f"{count:,}" if self._total is None else f"{count:,} of {self._total:,}"
         line += f" recordings, {rate:,.1f} per second"
         if self._failed:
-            line += f", {self._failed:,} not readable"
+            line += f", {self._failed:,} not answered"
         if self._total is not None and rate > 0:
             line += f", about {clock(max(0, self._total - count) / rate)} left"
         return line
@@ -109,7 +109,7 @@ def format_summary(summary: RunSummary, out: Path, skips: SkipLog) -> str:
     if summary.earlier:
         line += f"; {summary.earlier:,} were answered before"
     if summary.failed:
-        line += f"; {summary.failed:,} could not be read, their rows say why"
+        line += f"; {summary.failed:,} could not be answered, their rows say why"
     if skipped := skips.summary():
         line += f"; {skipped}"
     return f"{line}. {os.fspath(out)}"

@@ -18,7 +18,7 @@ from emo.batch.pool import TIMEOUT_S
 from emo.batch.pool import run as run_here
 from emo.batch.progress import ProgressLine, RunSummary
 from emo.batch.rows import Result, convert_rows, write_csv, write_parquet
-from emo.batch.skips import NOT_READ, SkipLog
+from emo.batch.skips import NOT_ANSWERED, SkipLog
 from emo.batch.sources import Source
 from emo.errors import EmoError
 from emo.system.files import check_output
@@ -150,7 +150,7 @@ def _fill(
     """Answer all recordings that have no row yet, and append their rows."""
     work = partial(label_sources, config)
     crash_result = partial(_crash_result, config)
-    with Journal(rows, config.run, partial(skips.note, NOT_READ)) as journal:
+    with Journal(rows, config.run, partial(skips.note, NOT_ANSWERED)) as journal:
         earlier = journal.count
         sources = find_sources(inputs, journal.add_name, lines, skips.skip)
         size = 1 if config.timeline else CLUSTER_GROUP_SIZE if dask else GROUP_SIZE

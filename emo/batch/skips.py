@@ -20,7 +20,7 @@ HEAD_BYTES = 4096
 REPORTS = (".csv", ".jsonl")
 """Extensions of a report."""
 
-SKIPPED, NOT_READ = "skipped", "not read"
+SKIPPED, NOT_ANSWERED = "skipped", "not answered"
 HIDDEN = "hidden"
 ARCHIVE = "a tar archive"
 
@@ -114,7 +114,7 @@ class SkipLog:
         self.note(SKIPPED, name, reason)
 
     def note(self, outcome: str, name: str, reason: str) -> None:
-        """Write a line of the report; ``outcome`` is ``SKIPPED`` or ``NOT_READ``."""
+        """Write a line of the report; ``outcome`` is ``SKIPPED`` or ``NOT_ANSWERED``."""
         if self._file is None or self._path is None:
             return
         if self._path.suffix.lower() == ".csv":

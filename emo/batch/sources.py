@@ -40,7 +40,7 @@ class Source:
 
 @dataclass(frozen=True)
 class Search:
-    """How to choose recordings, and how to treat what is skipped.
+    """Choice of the recordings, and treatment of skipped files.
 
     Attributes
     ----------

@@ -54,7 +54,7 @@ def add_report(parser: argparse.ArgumentParser) -> None:
         "--report",
         type=Path,
         metavar="FILE",
-        help="name.csv or name.jsonl: path and reason of each file that was skipped or not read",
+        help="name.csv or name.jsonl: path and reason of each file skipped or not answered",
     )
 
 

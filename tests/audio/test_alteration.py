@@ -1,4 +1,4 @@
-"""Alterations against sines whose frequency, and mixtures whose noise, is known."""
+"""Alterations of sines of known frequency and of mixtures with known noise."""
 
 from dataclasses import replace
 from typing import Any
@@ -46,7 +46,7 @@ def bands_db(samples):
     return analyse(samples).mel_db.mean(axis=0)[16:48].reshape(-1, 4).mean(axis=1)
 
 
-def test_neutral_settings_change_nothing():
+def test_alter_clip_returns_the_clip_itself_for_neutral_settings():
     samples = voice()
     given_clip = clip(samples)
     assert apply(samples, NEUTRAL) is samples
@@ -56,7 +56,7 @@ def test_neutral_settings_change_nothing():
 
 @pytest.mark.parametrize("frequency_hz", [130.0, 440.0, 1500.0])
 @pytest.mark.parametrize("semitones", [-12.0, -3.0, 0.5, 4.0, 12.0])
-def test_pitch_moves_a_sine_by_the_ratio_and_keeps_its_length(frequency_hz, semitones):
+def test_shift_pitch_moves_a_sine_by_the_ratio_and_keeps_its_length(frequency_hz, semitones):
     samples = tone(frequency_hz, duration_s=1.5)
     found = shift_pitch(samples, semitones)
     assert len(found) == len(samples)
@@ -65,7 +65,7 @@ def test_pitch_moves_a_sine_by_the_ratio_and_keeps_its_length(frequency_hz, semi
 
 @pytest.mark.parametrize("frequency_hz", [130.0, 440.0, 1500.0])
 @pytest.mark.parametrize("factor", [0.5, 0.8, 1.3, 2.0])
-def test_stretching_keeps_the_frequency_of_a_sine_and_its_level(frequency_hz, factor):
+def test_stretch_keeps_the_frequency_and_level_of_a_sine(frequency_hz, factor):
     samples = tone(frequency_hz, duration_s=1.5)
     found = stretch(samples, factor)
     assert len(found) == round(len(samples) * factor)
@@ -73,7 +73,7 @@ def test_stretching_keeps_the_frequency_of_a_sine_and_its_level(frequency_hz, fa
     assert np.std(found[2000:-2000]) == pytest.approx(np.std(samples), rel=0.03)
 
 
-def test_a_stretched_glide_keeps_its_place_in_time():
+def test_stretch_keeps_the_course_of_a_glide():
     found = analyse(stretch(voice((100.0, 200.0), 2.0), 1.5)).pitch_hz
     place = np.linspace(0, 1, len(found))
     heard = ~np.isnan(found) & (place > 0.05) & (place < 0.95)
@@ -81,7 +81,7 @@ def test_a_stretched_glide_keeps_its_place_in_time():
 
 
 @pytest.mark.parametrize("semitones", [-4.0, 3.0, 7.0])
-def test_pitch_of_a_voice_moves_and_its_resonances_stay(semitones):
+def test_shift_pitch_keeps_the_formants_of_a_voice(semitones):
     samples = voice(130.0, 2.0, breath_db=-60.0)
     factor = 2 ** (semitones / 12)
     found = shift_pitch(samples, semitones)
@@ -92,7 +92,7 @@ def test_pitch_of_a_voice_moves_and_its_resonances_stay(semitones):
     assert loudest_rms(found) == pytest.approx(loudest_rms(samples), rel=0.06)
 
 
-def test_speed_moves_the_length_and_pitch_the_pitch():
+def test_apply_changes_length_by_speed_and_pitch_by_semitones():
     samples = voice(150.0, 2.0)
     found = apply(samples, Alteration(speed=1.25, pitch_semitones=3.0))
     assert len(found) == round(len(samples) / 1.25)
@@ -100,7 +100,7 @@ def test_speed_moves_the_length_and_pitch_the_pitch():
     assert pitch_hz(apply(samples, Alteration(speed=0.7))) == pytest.approx(150.0, rel=0.01)
 
 
-def test_noise_is_as_loud_as_asked_and_otherwise_the_same():
+def test_apply_adds_the_same_noise_at_each_snr():
     samples = voice()
     strong, weak = (
         apply(samples, Alteration(snr_db=db)).astype(np.float64) - samples for db in (5, 25)
@@ -110,21 +110,21 @@ def test_noise_is_as_loud_as_asked_and_otherwise_the_same():
     assert ratio_db == pytest.approx(5.0, abs=0.1)
 
 
-def test_telephone_is_that_of_the_table_of_robustness():
+def test_telephone_equals_the_butterworth_filter_of_scipy():
     samples = voice() + noise(2.0, level_db=-30.0)
     np.testing.assert_array_equal(
         apply(samples, Alteration(telephone=True)), effects.telephone(samples)
     )
 
 
-def test_gain_is_a_gain_and_is_cut_off_at_full_scale():
+def test_apply_clips_the_gain_at_full_scale():
     samples = tone(amplitude=0.1)
     np.testing.assert_allclose(apply(samples, Alteration(gain_db=6.0)), samples * 1.9953, atol=1e-4)
     assert np.abs(apply(samples, Alteration(gain_db=40.0))).max() == 1.0
 
 
 @pytest.mark.parametrize("name", RANGES)
-def test_numbers_beyond_the_limits_are_refused_in_words(name):
+def test_alteration_rejects_numbers_outside_their_range(name):
     low, high = RANGES[name]
     change: Any = replace
     for value in (low, high):
@@ -136,7 +136,7 @@ def test_numbers_beyond_the_limits_are_refused_in_words(name):
             change(NEUTRAL, **{name: value})
 
 
-def test_an_altered_clip_says_so_and_keeps_the_rest():
+def test_alter_clip_adds_a_warning_and_keeps_the_other_fields():
     before = clip(voice(), warnings=("Quiet.",), clipped=0.25)
     found = alter_clip(before, Alteration(10.0, 1.1, -1.0, True, 6.0))
     assert found.warnings == (
@@ -149,7 +149,7 @@ def test_an_altered_clip_says_so_and_keeps_the_rest():
     assert not found.samples.flags.writeable
 
 
-def test_what_cannot_be_judged_once_altered_is_refused():
+def test_alter_clip_rejects_a_result_outside_the_limits():
     with pytest.raises(TooShortError, match=r"2 times as fast, the clip lasts 0\.25 s"):
         alter_clip(clip(tone(duration_s=0.5)), Alteration(speed=2.0))
     with pytest.raises(TooLongError, match=r"0\.5 times as fast, the clip lasts 16\.7 minutes"):
@@ -170,7 +170,7 @@ def test_what_cannot_be_judged_once_altered_is_refused():
     ),
     st.integers(int(0.3 * RATE_HZ), RATE_HZ),
 )
-def test_every_setting_gives_finite_sound_of_the_right_length_twice_the_same(chosen, n):
+def test_apply_is_deterministic_and_finite_for_any_settings(chosen, n):
     samples = voice(duration_s=1.0)[:n]
     found = apply(samples, chosen)
     assert found.dtype == np.float32

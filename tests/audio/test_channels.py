@@ -1,4 +1,4 @@
-"""The channels of a recording: which there are, one by itself, and two people on two of them."""
+"""Channels of a recording: their names, one of them, and different speakers on them."""
 
 import itertools
 import json
@@ -50,8 +50,8 @@ Stereo = npt.NDArray[np.float32]
 LOW, HIGH = voice((140.0, 100.0), 1.2, seed=4), voice((270.0, 210.0), 0.9, vowels="iea", seed=5)
 
 
-def told_apart(clip: Clip) -> bool:
-    """Tell whether a warning says that different people speak on the channels."""
+def has_speaker_warning(clip: Clip) -> bool:
+    """Return whether a warning says that different people speak on the channels."""
     return any("Different people" in sentence for sentence in clip.warnings)
 
 
@@ -168,20 +168,20 @@ NO_CALLS: dict[str, Callable[[int], Stereo]] = {
 
 @pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize("kind", CALLS)
-def test_two_people_on_two_channels_are_told(kind: str, seed: int) -> None:
+def test_decode_detects_different_speakers_on_two_channels(kind: str, seed: int) -> None:
     clip = decode(encoded(CALLS[kind](seed)))
-    assert told_apart(clip)
+    assert has_speaker_warning(clip)
     (sentence,) = [s for s in clip.warnings if "Different people" in s]
     assert "left or right" in sentence
 
 
 @pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize("kind", NO_CALLS)
-def test_other_stereo_is_not_taken_for_two_people(kind: str, seed: int) -> None:
-    assert not told_apart(decode(encoded(NO_CALLS[kind](seed))))
+def test_decode_detects_no_different_speakers_in_other_stereo(kind: str, seed: int) -> None:
+    assert not has_speaker_warning(decode(encoded(NO_CALLS[kind](seed))))
 
 
-def test_what_is_told_depends_on_neither_offset_nor_blocks() -> None:
+def test_solo_activity_depends_on_neither_offset_nor_blocks() -> None:
     stereo = call(3)
     whole = ChannelLevels(RATE_HZ, 2)
     whole.add(stereo)
@@ -193,7 +193,7 @@ def test_what_is_told_depends_on_neither_offset_nor_blocks() -> None:
     assert parts.solo_activity().has_different_speakers
 
 
-def test_shares_counted_by_hand() -> None:
+def test_solo_activity_equals_a_count_by_hand() -> None:
     loud, soft = 0.1, 1e-9
     left = [loud] * 10 + [soft] * 10 + [loud] * 2
     right = [soft] * 10 + [loud] * 10 + [loud] * 2
@@ -207,7 +207,7 @@ def test_shares_counted_by_hand() -> None:
     assert solo.correlation < -0.5
 
 
-def test_a_second_channel_that_hardly_takes_part_does_not_count() -> None:
+def test_different_speakers_need_a_second_channel_with_enough_activity() -> None:
     assert SoloActivity(100, (0.6, 0.06)).has_different_speakers
     assert not SoloActivity(100, (0.9, 0.04)).has_different_speakers
     assert not SoloActivity(20, (0.9, 0.1)).has_different_speakers
@@ -225,7 +225,7 @@ def stereo_data(subtype: str = "PCM_16") -> bytes:
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 6])
-def test_each_channel_is_what_it_is_alone(count: int) -> None:
+def test_decode_channels_equals_decoding_each_channel_alone(count: int) -> None:
     sides = [voice(100.0 + 30 * k, 0.8, seed=k) for k in range(count)]
     data = encoded(np.stack(sides, axis=1))
     each = decode_channels(data)
@@ -238,7 +238,7 @@ def test_each_channel_is_what_it_is_alone(count: int) -> None:
         assert clip.warnings == ()
 
 
-def test_what_is_wrong_with_one_channel_does_not_touch_the_other() -> None:
+def test_decode_channels_keeps_faults_of_one_channel_from_the_others() -> None:
     good = voice(duration_s=1.0)
     broken = good.copy()
     broken[100] = np.nan
@@ -254,20 +254,20 @@ def test_what_is_wrong_with_one_channel_does_not_touch_the_other() -> None:
     ("channel", "count", "place"),
     [("left", 2, 0), ("right", 2, 1), ("1", 1, 0), ("2", 2, 1), ("6", 6, 5)],
 )
-def test_places_of_channels(channel: str, count: int, place: int) -> None:
+def test_channel_index_of_names_and_numbers(channel: str, count: int, place: int) -> None:
     assert channel_index(channel, count) == place
 
 
 @pytest.mark.parametrize(
     ("channel", "count"), [("left", 1), ("right", 6), ("3", 2), ("2", 1), ("0", 2), ("²", 2)]
 )
-def test_a_channel_that_is_not_there_is_a_sentence(channel: str, count: int) -> None:
+def test_decode_names_the_available_channels_for_a_missing_one(channel: str, count: int) -> None:
     data = encoded(np.stack([LOW] * count, axis=1))
     with pytest.raises(ChannelError, match=f"'{channel}'.*it has"):
         decode(data, channel=channel)
 
 
-def test_the_decoding_process_reads_a_channel_as_well() -> None:
+def test_isolated_decoder_reads_a_channel() -> None:
     data = stereo_data()
     decoder = IsolatedDecoder(1)
     try:
@@ -295,7 +295,7 @@ def lines(*done: Result) -> list[dict[str, Any]]:
     return [json.loads(line) for one in done for line in one.lines.splitlines()]
 
 
-def test_the_last_row_of_a_recording_is_known() -> None:
+def test_is_last_row_and_recording_name_of_channels() -> None:
     left, right = Channel("left", 2), Channel("right", 2)
     blank = Timeline(1.0, 0, np.empty((0, 2)), np.empty((0, 2)), {}, {})
     clip = decode(encoded(LOW))
@@ -311,7 +311,7 @@ def test_the_last_row_of_a_recording_is_known() -> None:
 
 
 @pytest.mark.parametrize("kept", range(5))
-def test_channels_that_are_there_in_part_are_done_anew(tmp_path: Any, kept: int) -> None:
+def test_journal_drops_a_recording_with_missing_channels(tmp_path: Any, kept: int) -> None:
     path = tmp_path / "rows.jsonl"
     sides = [Channel("left", 2), Channel("right", 2)]
     all_lines = [
@@ -367,7 +367,7 @@ def test_predict_answers_each_channel(capsys: Any, recordings: Any) -> None:
         assert all(f"two.wav#channel={side}" in out for side in ("left", "right"))
 
 
-def test_predict_says_which_channel_is_not_there(capsys: Any, recordings: Any) -> None:
+def test_predict_names_a_missing_channel(capsys: Any, recordings: Any) -> None:
     one, half = recordings / "one.wav", recordings / "half.wav"
     status, out, _ = run(capsys, "predict", "--format", "json", "--channel", "left", one)
     assert status == 1
@@ -384,7 +384,7 @@ def test_predict_says_which_channel_is_not_there(capsys: Any, recordings: Any) -
 
 
 @pytest.mark.parametrize("form", ["text", "csv", "json", "srt", "vtt"])
-def test_timeline_follows_each_channel(capsys: Any, tmp_path: Any, form: str) -> None:
+def test_timeline_answers_each_channel(capsys: Any, tmp_path: Any, form: str) -> None:
     path = tmp_path / "call.wav"
     path.write_bytes(encoded(call(1)))
     status, out, _ = run(capsys, "timeline", "--format", form, "--channel", "each", path)
@@ -409,7 +409,7 @@ def test_timeline_follows_each_channel(capsys: Any, tmp_path: Any, form: str) ->
         assert times == sorted(times)
 
 
-def test_explain_is_for_a_channel(capsys: Any, recordings: Any) -> None:
+def test_explain_answers_one_channel(capsys: Any, recordings: Any) -> None:
     two = recordings / "two.wav"
     status, out, _ = run(capsys, "explain", "--format", "json", "--channel", "each", two)
     assert status == 0
@@ -421,7 +421,7 @@ def test_explain_is_for_a_channel(capsys: Any, recordings: Any) -> None:
 
 @pytest.mark.parametrize("timeline", [False, True])
 @pytest.mark.parametrize("channel", ["each", "left", "2"])
-def test_a_batch_has_the_same_answers_and_goes_on(
+def test_batch_of_channels_equals_predict_and_can_be_continued(
     capsys: Any, recordings: Any, tmp_path: Any, channel: str, timeline: bool
 ) -> None:
     out = tmp_path / "rows.jsonl"
@@ -449,12 +449,12 @@ def test_a_batch_has_the_same_answers_and_goes_on(
             assert sorted(row["path"] for row in again) == sorted(row["path"] for row in rows)
 
 
-def test_another_channel_is_another_run() -> None:
+def test_run_config_differs_for_another_channel() -> None:
     runs = {make_run_config(channel=channel).run for channel in ("mix", "left", "right", "each")}
     assert len(runs) == 4
 
 
-def test_a_worker_is_sent_the_channel(recordings: Any) -> None:
+def test_label_sources_answers_the_channel_of_its_config(recordings: Any) -> None:
     from emo.batch.labelling import label_sources
 
     item = Source("two.wav", location=str(recordings / "two.wav"))
@@ -487,7 +487,7 @@ def pipe(monkeypatch: Any, data: bytes) -> _Piped:
 
 
 @pytest.mark.parametrize("command", ["predict", "explain", "timeline"])
-def test_a_recording_is_read_from_standard_input(
+def test_predict_reads_standard_input(
     capsys: Any, monkeypatch: Any, recordings: Any, command: str
 ) -> None:
     data = (recordings / "one.wav").read_bytes()
@@ -505,9 +505,7 @@ def test_a_recording_is_read_from_standard_input(
     assert here == there
 
 
-def test_standard_input_is_refused_by_its_size_before_it_ends(
-    capsys: Any, monkeypatch: Any
-) -> None:
+def test_predict_stops_reading_a_too_large_standard_input(capsys: Any, monkeypatch: Any) -> None:
     piped = pipe(monkeypatch, bytes(MAX_BYTES + 40 * 2**20))
     status, out, _ = run(capsys, "predict", "--format", "json", "-")
     assert status == 1
@@ -516,14 +514,16 @@ def test_standard_input_is_refused_by_its_size_before_it_ends(
 
 
 @pytest.mark.parametrize("command", ["predict", "timeline", "explain"])
-def test_a_pipe_without_a_byte_is_a_sentence(capsys: Any, monkeypatch: Any, command: str) -> None:
+def test_predict_rejects_an_empty_standard_input(
+    capsys: Any, monkeypatch: Any, command: str
+) -> None:
     pipe(monkeypatch, b"")
     status, out, err = run(capsys, command, "-")
     assert status == 1
     assert "Standard input is empty" in (out + err).replace("\n", " ")
 
 
-def test_a_folder_points_to_the_command_that_labels_it(
+def test_predict_names_the_batch_command_for_a_folder(
     capsys: Any, recordings: Any, tmp_path: Any
 ) -> None:
     import shlex

@@ -82,7 +82,7 @@ def line_db(samples: signals.Samples, frequency_hz: float) -> float:
 # What comes back
 
 
-def test_mono_at_16_khz_comes_back_as_it_is() -> None:
+def test_decode_returns_mono_at_16_khz_unchanged() -> None:
     voice = signals.voice()
     voice[-1] -= voice.sum(dtype=np.float64)  # on average zero
     data = signals.encoded(voice, subtype="FLOAT")
@@ -99,7 +99,7 @@ def test_mono_at_16_khz_comes_back_as_it_is() -> None:
 @pytest.mark.parametrize(("container", "subtype"), LOSSLESS)
 @pytest.mark.parametrize("rate_hz", [16_000, 44_100, 96_000])
 @pytest.mark.parametrize("channels", [1, 2])
-def test_a_tone_keeps_length_pitch_and_level(
+def test_decode_keeps_length_pitch_and_level_of_a_tone(
     container: str, subtype: str, rate_hz: int, channels: int
 ) -> None:
     wave = signals.tone(440.0, 1.0, rate_hz)
@@ -113,7 +113,7 @@ def test_a_tone_keeps_length_pitch_and_level(
 
 
 @pytest.mark.parametrize(("container", "subtype"), LOSSY)
-def test_a_tone_survives_lossy_formats(container: str, subtype: str) -> None:
+def test_decode_keeps_a_tone_in_lossy_formats(container: str, subtype: str) -> None:
     clip = audio_clip.decode(
         signals.encoded(signals.tone(440.0, 2.0, 48_000), 48_000, container, subtype)
     )
@@ -124,7 +124,9 @@ def test_a_tone_survives_lossy_formats(container: str, subtype: str) -> None:
 
 
 @pytest.mark.parametrize("writer", [signals.m4a, signals.adts, signals.webm_opus])
-def test_a_tone_survives_what_telephones_and_browsers_record(codecpod: Any, writer: Any) -> None:
+def test_decode_keeps_a_tone_in_formats_of_telephones_and_browsers(
+    codecpod: Any, writer: Any
+) -> None:
     clip = audio_clip.decode(writer(signals.tone(440.0, 2.0, 48_000), 48_000))
     assert clip.duration_s == pytest.approx(2.0, abs=0.06)
     assert peak_hz(clip.samples) == pytest.approx(440.0, abs=1.0)
@@ -134,7 +136,7 @@ def test_a_tone_survives_what_telephones_and_browsers_record(codecpod: Any, writ
 
 
 @pytest.mark.parametrize("rate_hz", [4000, 8000, 11_025, 22_050, 48_000, 192_000, 384_000])
-def test_resampling_in_blocks_gives_what_resampling_at_once_gives(rate_hz: int) -> None:
+def test_decode_resamples_in_blocks_as_at_once(rate_hz: int) -> None:
     wave = signals.chirp(50.0, 1900.0, 1.5, rate_hz)
     clip = audio_clip.decode(signals.encoded(wave, rate_hz, subtype="FLOAT"))
     whole = soxr.resample(wave, rate_hz, RATE_HZ, quality="HQ")
@@ -142,7 +144,7 @@ def test_resampling_in_blocks_gives_what_resampling_at_once_gives(rate_hz: int) 
     assert np.allclose(clip.samples, whole - whole.mean(), atol=1e-6)
 
 
-def test_what_lies_above_8_khz_does_not_fold_back() -> None:
+def test_decode_removes_frequencies_above_8_khz() -> None:
     low = signals.tone(1000.0, 1.0, 48_000, 0.4)
     high = signals.tone(11_000.0, 1.0, 48_000, 0.4)  # it would fold to 5 kHz
     clip = audio_clip.decode(signals.encoded(low + high, 48_000, subtype="FLOAT"))
@@ -156,7 +158,7 @@ def test_what_lies_above_8_khz_does_not_fold_back() -> None:
     duration_s=st.floats(0.31, 0.6),
 )
 @settings(max_examples=40, deadline=None)
-def test_every_rate_and_channel_count_within_the_limits_is_read(
+def test_decode_reads_every_rate_and_channel_count_within_the_limits(
     rate_hz: int, channels: int, duration_s: float
 ) -> None:
     wave = signals.tone(300.0, duration_s, rate_hz)
@@ -169,7 +171,7 @@ def test_every_rate_and_channel_count_within_the_limits_is_read(
 # Channels
 
 
-def test_channels_are_averaged() -> None:
+def test_decode_averages_channels() -> None:
     left, right = signals.tone(500.0), signals.tone(700.0)
     clip = audio_clip.decode(signals.encoded(np.stack([left, right], axis=1), subtype="FLOAT"))
     assert np.allclose(clip.samples, (left + right) / 2, atol=1e-7)
@@ -177,7 +179,7 @@ def test_channels_are_averaged() -> None:
 
 
 @pytest.mark.parametrize("channels", [2, MAX_CHANNELS])
-def test_dead_channels_do_not_count_as_opposite_phase(channels: int) -> None:
+def test_decode_does_not_take_silent_channels_for_opposite_phase(channels: int) -> None:
     all_of_them = np.zeros((32_000, channels), dtype=np.float32)
     all_of_them[:, 1] = signals.voice()
     clip = audio_clip.decode(signals.encoded(all_of_them, subtype="FLOAT"))
@@ -186,7 +188,7 @@ def test_dead_channels_do_not_count_as_opposite_phase(channels: int) -> None:
     assert not [w for w in clip.warnings if "opposite phase" in w]
 
 
-def test_of_channels_in_opposite_phase_the_louder_is_used() -> None:
+def test_decode_uses_the_louder_of_channels_in_opposite_phase() -> None:
     voice = signals.voice(rate_hz=48_000)
     both = np.stack([0.8 * voice, -voice], axis=1)
     clip = audio_clip.decode(signals.encoded(both, 48_000, subtype="FLOAT"))
@@ -200,14 +202,14 @@ def test_of_channels_in_opposite_phase_the_louder_is_used() -> None:
 
 @given(gain_db=st.floats(-40.0, 10.0))
 @settings(max_examples=20, deadline=None)
-def test_the_level_scales_the_samples_and_nothing_else(gain_db: float) -> None:
+def test_decode_scales_samples_with_the_level(gain_db: float) -> None:
     voice = signals.voice(duration_s=0.5)
     gain = np.float32(10 ** (gain_db / 20))
     clip = audio_clip.decode(signals.encoded(voice * gain, subtype="FLOAT"))
     assert np.allclose(clip.samples, (voice - voice.mean()) * gain, atol=1e-6 * gain)
 
 
-def test_a_quiet_voice_is_read_and_a_silent_one_is_not() -> None:
+def test_decode_warns_of_a_quiet_voice_and_rejects_a_silent_one() -> None:
     voice = signals.voice()
     quiet = audio_clip.decode(signals.encoded(signals.at_level(voice, -60.0)))
     assert np.corrcoef(quiet.samples, voice)[0, 1] > 0.99
@@ -216,13 +218,13 @@ def test_a_quiet_voice_is_read_and_a_silent_one_is_not() -> None:
         audio_clip.decode(signals.encoded(signals.at_level(voice, -80.0), subtype="FLOAT"))
 
 
-def test_a_loud_voice_between_silences_is_neither_quiet_nor_silent() -> None:
+def test_decode_measures_the_level_of_the_loudest_part() -> None:
     clip = audio_clip.decode(signals.encoded(signals.padded(signals.voice(), 60.0, 60.0)))
     assert clip.warnings == ()
     assert clip.duration_s == 122.0
 
 
-def test_clipping_is_counted() -> None:
+def test_decode_counts_clipping() -> None:
     tone = signals.tone(100.0, 1.0, amplitude=1.0)
     assert audio_clip.decode(signals.encoded(tone)).warnings == ()
     clipped = np.clip(1.25 * tone, -1, 1)
@@ -233,7 +235,7 @@ def test_clipping_is_counted() -> None:
     assert f"{100 * inner / len(tone):.1f} % of it is at full scale" in warning
 
 
-def test_samples_beyond_full_scale_are_clipping_in_lossy_formats_alone() -> None:
+def test_decode_counts_samples_beyond_full_scale_in_lossy_formats_only() -> None:
     loud = signals.voice() * np.float32(3.0 / np.abs(signals.voice()).max())
     assert audio_clip.decode(signals.encoded(loud, subtype="FLOAT")).warnings == ()
     (warning,) = audio_clip.decode(
@@ -242,7 +244,7 @@ def test_samples_beyond_full_scale_are_clipping_in_lossy_formats_alone() -> None
     assert "clipped" in warning
 
 
-def test_a_constant_offset_is_taken_out() -> None:
+def test_decode_removes_a_constant_offset() -> None:
     voice = signals.voice()
     clip = audio_clip.decode(signals.encoded(voice + np.float32(0.25), subtype="FLOAT"))
     assert abs(clip.samples.mean()) < 1e-6
@@ -250,7 +252,7 @@ def test_a_constant_offset_is_taken_out() -> None:
     assert clip.warnings == ("A constant offset of 0.25 of full scale was removed.",)
 
 
-def test_integers_stored_as_floats_are_scaled_down() -> None:
+def test_decode_scales_integers_stored_as_floats() -> None:
     voice = signals.voice()
     clip = audio_clip.decode(signals.encoded(voice * 32_768, subtype="FLOAT"))
     assert np.allclose(clip.samples, (voice - voice.mean()) / np.abs(voice).max(), atol=1e-6)
@@ -260,7 +262,7 @@ def test_integers_stored_as_floats_are_scaled_down() -> None:
 
 
 @pytest.mark.parametrize("source_rate_hz", [16_000, 24_000, 48_000])
-def test_opus_in_ogg_is_what_libsndfile_makes_of_it(source_rate_hz: int) -> None:
+def test_decode_opus_in_ogg_equals_libsndfile(source_rate_hz: int) -> None:
     pytest.importorskip("codecpod")
     voice = signals.voice(rate_hz=source_rate_hz)
     data = signals.encoded(voice, source_rate_hz, "OGG", "OPUS")
@@ -272,7 +274,7 @@ def test_opus_in_ogg_is_what_libsndfile_makes_of_it(source_rate_hz: int) -> None
 
 
 @pytest.mark.parametrize("encode", [signals.m4a, signals.webm_opus])
-def test_a_long_recording_is_the_same_sound_in_less_memory(
+def test_decode_reads_a_long_recording_at_a_lower_rate(
     encode: Callable[..., bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pytest.importorskip("codecpod")
@@ -289,7 +291,7 @@ def test_a_long_recording_is_the_same_sound_in_less_memory(
 
 @pytest.mark.timeout(20)
 @pytest.mark.parametrize("case", malformed(), ids=lambda case: case.name)
-def test_malformed(case: Malformed) -> None:
+def test_decode_gives_malformed_files_an_error_or_a_warning(case: Malformed) -> None:
     start_s = time.process_time()  # a busy machine does not count
     if case.expected == "warning":
         clip = audio_clip.decode(case.data, case.name)
@@ -309,13 +311,13 @@ def test_malformed(case: Malformed) -> None:
         assert not any(word in sentence for word in ("Error", "0x", "\n", "_io", "libsndfile"))
 
 
-def test_there_are_thirty_malformed_inputs_and_more() -> None:
+def test_malformed_has_at_least_thirty_cases() -> None:
     names = [case.name for case in malformed()]
     assert len(names) == len(set(names)) >= 30
     assert all(len(case.data) < 2_000_000 for case in malformed())
 
 
-def test_text_that_points_at_sound_reaches_no_decoder(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_decode_passes_no_text_to_a_decoder(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: object) -> None:
         raise AssertionError("a decoder was asked")
 
@@ -327,7 +329,7 @@ def test_text_that_points_at_sound_reaches_no_decoder(monkeypatch: pytest.Monkey
                 audio_clip.decode(case.data, case.name)
 
 
-def test_an_hour_is_refused_by_its_header(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_decode_rejects_an_hour_by_its_header(monkeypatch: pytest.MonkeyPatch) -> None:
     cases = {case.name: case.data for case in malformed()}
     monkeypatch.delattr(soundfile.SoundFile, "read")
     for name in ("hour.flac", "hour.opus"):
@@ -335,7 +337,7 @@ def test_an_hour_is_refused_by_its_header(monkeypatch: pytest.MonkeyPatch) -> No
             audio_clip.decode(cases[name])
 
 
-def test_reading_stops_at_the_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_decode_stops_at_the_limit_of_the_duration(monkeypatch: pytest.MonkeyPatch) -> None:
     limits = refuse_after(20.0)
     for module in (audio_clip, decoders):
         monkeypatch.setattr(module, "check_header", limits)
@@ -370,21 +372,21 @@ def count_reads(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     return reads
 
 
-def test_many_channels_for_long_are_too_many_samples(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_decode_rejects_too_many_samples_of_many_channels(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(decoders, "MAX_SAMPLES", 99)
     with pytest.raises(TooLongError, match=r"more than 99 samples \(16 channels at 384,000 Hz"):
         audio_clip.decode(wav(signals.silence(0.1), rate_hz=384_000, channels=16))
 
 
 @pytest.mark.parametrize("stated", [0xFFFF_FFFF, 0x7FFF_FFFF, 0x7FFF_FFDB])
-def test_a_wav_of_unknown_length_is_whole(stated: int) -> None:
+def test_decode_reads_all_of_a_wav_of_unknown_length(stated: int) -> None:
     data = signals.encoded(signals.voice())
     clip = audio_clip.decode(data[:40] + struct.pack("<I", stated) + data[44:])
     assert clip.duration_s == 2.0
     assert clip.warnings == ()
 
 
-def test_a_flac_of_unknown_length_is_whole(codecpod: Any) -> None:
+def test_decode_reads_all_of_a_flac_of_unknown_length(codecpod: Any) -> None:
     voice = signals.voice()
     flac = signals.encoded(voice, container="FLAC")
     clip = audio_clip.decode(flac_stating(flac, 0))
@@ -392,7 +394,7 @@ def test_a_flac_of_unknown_length_is_whole(codecpod: Any) -> None:
     assert clip.warnings == ()
 
 
-def test_without_codecpod_a_sentence_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_decode_names_the_package_for_a_missing_decoder(monkeypatch: pytest.MonkeyPatch) -> None:
     plain = builtins.__import__
 
     def absent(name: str, *rest: Any) -> Any:
@@ -408,7 +410,7 @@ def test_without_codecpod_a_sentence_says_what_to_install(monkeypatch: pytest.Mo
     assert audio_clip.decode(signals.encoded(signals.voice())).warnings == ()
 
 
-def test_a_panic_of_codecpod_is_a_sentence(codecpod: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_decode_reports_a_panic_of_codecpod(codecpod: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     class PanicException(BaseException):
         pass
 
@@ -420,21 +422,21 @@ def test_a_panic_of_codecpod_is_a_sentence(codecpod: Any, monkeypatch: pytest.Mo
         audio_clip.decode(signals.webm_opus(signals.voice()))
 
 
-def test_a_guessed_length_is_not_held_against_raw_aac(codecpod: Any) -> None:
+def test_decode_ignores_the_estimated_length_of_raw_aac(codecpod: Any) -> None:
     late = signals.padded(signals.voice(rate_hz=48_000), 8.0, 0.0, 48_000)  # few bits, then many
     data = signals.adts(late, 48_000)
     assert codecpod.info(data).frames > 1.5 * len(late)
     assert audio_clip.decode(data).warnings == ()
 
 
-def test_a_jump_before_the_start_stays_where_it_is() -> None:
+def test_bytes_ignore_a_seek_before_their_start() -> None:
     file = decoders._Bytes(b"RIFF")
     file.seek(2)
     assert file.seek(-1) == file.seek(2**70) == file.tell() == 2
 
 
 def decodes_or_says_why(data: bytes) -> bool:
-    """Whether the bytes give a clip that can be judged, or a sentence."""
+    """Check that bytes give a valid clip, or an error with a sentence."""
     try:
         clip = audio_clip.decode(data)
     except AudioError as error:
@@ -444,7 +446,9 @@ def decodes_or_says_why(data: bytes) -> bool:
 
 @given(st.sampled_from(CONTAINERS), st.binary(max_size=400))
 @settings(max_examples=150, deadline=None)
-def test_any_bytes_behind_any_signature(container: tuple[str, int, bytes], rest: bytes) -> None:
+def test_decode_of_any_bytes_behind_any_signature(
+    container: tuple[str, int, bytes], rest: bytes
+) -> None:
     _, offset, magic = container
     assert decodes_or_says_why(bytes(offset) + magic + rest)
 
@@ -460,7 +464,7 @@ def originals() -> list[bytes]:
 
 @given(st.data())
 @settings(max_examples=200, deadline=None)
-def test_damaged_files(originals: list[bytes], data: st.DataObject) -> None:
+def test_decode_of_damaged_files(originals: list[bytes], data: st.DataObject) -> None:
     whole = bytearray(data.draw(st.sampled_from(originals), label="file"))
     places = st.one_of(st.integers(0, 99), st.integers(0, len(whole) - 1))
     damage = data.draw(st.dictionaries(places, st.integers(0, 255), max_size=8), label="damage")
@@ -480,7 +484,7 @@ def test_load_reads_a_path(tmp_path: Path) -> None:
     assert audio_clip.load(str(path)).duration_s == 2.0
 
 
-def test_load_says_why_not(tmp_path: Path) -> None:
+def test_load_gives_the_reason_of_a_failure(tmp_path: Path) -> None:
     with pytest.raises(AudioError, match="no file at this path"):
         audio_clip.load(tmp_path / "absent.wav")
     with pytest.raises(AudioError, match="is a folder"):
@@ -498,7 +502,7 @@ def test_load_does_not_wait_for_a_pipe(tmp_path: Path) -> None:
         audio_clip.load(tmp_path / "pipe.wav")
 
 
-def test_load_refuses_a_large_file_without_reading_it(tmp_path: Path) -> None:
+def test_load_rejects_a_large_file_without_reading_it(tmp_path: Path) -> None:
     path = tmp_path / "large.wav"
     with path.open("wb") as file:
         file.truncate(MAX_BYTES * 100)
@@ -514,7 +518,7 @@ def test_load_warns_of_a_wrong_extension(tmp_path: Path) -> None:
     )
 
 
-def test_the_import_is_light() -> None:
+def test_clip_imports_no_training_library() -> None:
     code = "import sys, emo.audio.clip; print(*sys.modules)"
     loaded = subprocess.run(
         [sys.executable, "-c", code], check=True, capture_output=True, text=True
@@ -522,7 +526,7 @@ def test_the_import_is_light() -> None:
     assert not {"scipy", "librosa", "numba", "codecpod", "streamlit"} & set(loaded)
 
 
-def test_the_shortest_clip() -> None:
+def test_decode_reads_the_shortest_clip() -> None:
     assert audio_clip.decode(signals.encoded(signals.voice(duration_s=0.3))).duration_s == 0.3
     with pytest.raises(TooShortError, match=r"lasts 0\.299 s; at least 0\.3 s"):
         audio_clip.decode(signals.encoded(signals.voice(duration_s=0.299)))

@@ -38,7 +38,9 @@ SIZED = [(container, "PCM_16") for container in damaged.SIZES] + [
 
 @pytest.mark.parametrize(("container", "subtype"), SIZED)
 @pytest.mark.parametrize("change", [0, 0.25, 0.5])
-def test_sizes_too_small_lose_nothing(container: str, subtype: str, change: float) -> None:
+def test_decode_reads_behind_a_size_that_is_too_small(
+    container: str, subtype: str, change: float
+) -> None:
     whole = encoded(container, subtype)
     clip = audio_clip.decode(damaged.with_size(whole, container, change))
     assert np.array_equal(clip.samples, audio_clip.decode(whole).samples)
@@ -47,7 +49,7 @@ def test_sizes_too_small_lose_nothing(container: str, subtype: str, change: floa
 
 
 @pytest.mark.parametrize("container", damaged.SIZES)
-def test_a_size_of_zero_in_every_field_loses_nothing(container: str) -> None:
+def test_decode_reads_a_file_with_sizes_of_zero(container: str) -> None:
     whole = encoded(container)
     data = damaged.with_size(whole, container, 0)
     at, width = {"W64": (16, 8), "RF64": (20, 16)}.get(container, (4, 4))
@@ -56,7 +58,7 @@ def test_a_size_of_zero_in_every_field_loses_nothing(container: str) -> None:
     assert np.array_equal(audio_clip.decode(data).samples, audio_clip.decode(whole).samples)
 
 
-def test_a_size_that_cuts_a_sample_in_two_loses_nothing() -> None:
+def test_decode_reads_behind_a_size_that_splits_a_sample() -> None:
     whole = encoded("WAV")
     data = whole[:40] + struct.pack("<I", 20_001) + whole[44:]
     clip = audio_clip.decode(data)
@@ -75,13 +77,13 @@ def test_a_size_that_cuts_a_sample_in_two_loses_nothing() -> None:
     ],
     ids=["notes", "no byte that makes it even", "cut off", "zeros", "a byte"],
 )
-def test_what_follows_and_is_no_sound_changes_nothing(behind: bytes) -> None:
+def test_decode_ignores_chunks_behind_the_sound(behind: bytes) -> None:
     clip = audio_clip.decode(encoded("WAV") + behind)
     assert clip.duration_s == 2.0
     assert clip.warnings == ()
 
 
-def test_junk_behind_the_sound_is_told_and_not_read() -> None:
+def test_decode_warns_of_junk_behind_the_sound() -> None:
     clip = audio_clip.decode(encoded("WAV") + np.random.default_rng(1).bytes(10_000))
     assert clip.duration_s == 2.0
     (warning,) = clip.warnings
@@ -90,13 +92,13 @@ def test_junk_behind_the_sound_is_told_and_not_read() -> None:
 
 
 @pytest.mark.parametrize("coding", ["pcm"])
-def test_sphere_is_read(coding: str) -> None:
+def test_decode_reads_sphere(coding: str) -> None:
     clip = audio_clip.decode(damaged.sphere(VOICE, coding), "sx1.sph")
     assert signals.are_alike(clip.samples, VOICE, atol=1e-4)
     assert clip.warnings == ()
 
 
-def test_sphere_whose_header_lies_is_read_to_its_end() -> None:
+def test_decode_reads_sphere_with_a_wrong_length_to_its_end() -> None:
     more = audio_clip.decode(damaged.sphere(VOICE, stated=8000))
     assert more.duration_s == 2.0
     assert "1.50 s follow" in more.warnings[0]
@@ -141,7 +143,7 @@ def join_cases() -> dict[str, tuple[bytes, bytes]]:
 
 
 @pytest.mark.parametrize("name", join_cases())
-def test_files_joined_end_to_end_are_both_read(name: str) -> None:
+def test_decode_reads_both_of_two_joined_files(name: str) -> None:
     first, second = join_cases()[name]
     clip = audio_clip.decode(first + second)
     one, two = (audio_clip.decode(data).samples for data in (first, second))
@@ -152,7 +154,7 @@ def test_files_joined_end_to_end_are_both_read(name: str) -> None:
     assert "2 recordings in a row" in warning
 
 
-def test_a_wav_of_unknown_length_ends_where_another_begins() -> None:
+def test_decode_ends_a_wav_of_unknown_length_where_another_begins() -> None:
     first = encoded("WAV")
     data = first[:40] + b"\xff\xff\xff\xff" + first[44:] + encoded("WAV", voice=OTHER)
     clip = audio_clip.decode(data)
@@ -161,7 +163,9 @@ def test_a_wav_of_unknown_length_ends_where_another_begins() -> None:
 
 @pytest.mark.parametrize("rate_hz", [8000, 44_100])
 @pytest.mark.parametrize("channels", [1, 2])
-def test_joined_recordings_may_differ_in_rate_and_channels(rate_hz: int, channels: int) -> None:
+def test_decode_reads_joined_recordings_of_different_rates_and_channels(
+    rate_hz: int, channels: int
+) -> None:
     tone = np.tile(signals.tone(440.0, 1.0, rate_hz)[:, None], channels)
     clip = audio_clip.decode(encoded("WAV") + signals.encoded(tone, rate_hz))
     assert clip.duration_s == pytest.approx(3.0, abs=0.001)
@@ -170,19 +174,19 @@ def test_joined_recordings_may_differ_in_rate_and_channels(rate_hz: int, channel
     assert np.corrcoef(clip.samples[middle], alone[2000:14_000])[0, 1] > 0.999
 
 
-def test_ten_minutes_and_more_in_parts_are_too_long() -> None:
+def test_decode_limits_the_total_duration_of_joined_files() -> None:
     quiet = signals.encoded(np.tile(VOICE, 160), container="FLAC")
     with pytest.raises(TooLongError, match=r"10\.67 minutes"):
         audio_clip.decode(quiet * 2)
 
 
-def test_of_joined_files_one_that_is_damaged_is_told() -> None:
+def test_decode_warns_of_a_damaged_one_of_joined_files() -> None:
     clip = audio_clip.decode(encoded("OGG") + encoded("OGG")[:400] + encoded("OGG", voice=OTHER))
     assert clip.duration_s == pytest.approx(3.5, abs=0.01)
     assert "Recording 2 of the 3 in this file could not be read." in clip.warnings
 
 
-def test_of_very_many_recordings_the_first_hundred_are_read() -> None:
+def test_decode_reads_the_first_hundred_of_many_joined_files() -> None:
     short = signals.encoded(VOICE[:1600], container="OGG")
     clip = audio_clip.decode(short * 120)
     assert clip.duration_s == pytest.approx(10.0)
@@ -203,7 +207,7 @@ def vbr(samples: signals.Samples, rate_hz: int = 44_100) -> list[bytes]:
     return others
 
 
-def test_mp3_from_a_pipe_has_the_length_of_its_frames() -> None:
+def test_decode_counts_the_frames_of_mp3_without_a_length() -> None:
     loud, quiet = signals.noise(1.5, 44_100, -10.0), signals.silence(4.0, 44_100)
     for samples in (np.concatenate([loud, quiet, loud]), np.concatenate([quiet, loud, quiet])):
         sound = vbr(samples)
@@ -213,7 +217,7 @@ def test_mp3_from_a_pipe_has_the_length_of_its_frames() -> None:
         assert clip.warnings == ()
 
 
-def test_a_guessed_length_refuses_nothing() -> None:
+def test_decode_does_not_reject_by_an_estimated_length() -> None:
     loud = vbr(signals.noise(8.0, 44_100, -3.0))[10:-10]
     quiet = vbr(signals.silence(1.0, 44_100))[5:10]
     data = b"".join(quiet + loud * 27)
@@ -224,14 +228,14 @@ def test_a_guessed_length_refuses_nothing() -> None:
     assert not [text for text in clip.warnings if "promises" in text]
 
 
-def test_a_long_one_is_refused_by_its_frames() -> None:
+def test_decode_rejects_a_long_mp3_by_its_frames() -> None:
     sound = vbr(signals.voice(duration_s=2.0, rate_hz=44_100))
     times = int(620 * 44_100 / 1152 / len(sound)) + 1
     with pytest.raises(TooLongError, match=r"lasts 10\.\d+ minutes or more"):
         audio_clip.decode(b"".join(sound * times))
 
 
-def test_a_stated_length_that_is_too_long_refuses_no_short_file() -> None:
+def test_decode_reads_a_short_mp3_with_too_large_a_length() -> None:
     first, *others = damaged.mp3_frames(encoded("MP3"))
     at = first.index(b"Info" if b"Info" in first else b"Xing") + 8
     first = first[:at] + struct.pack(">I", 100_000) + first[at + 4 :]
@@ -240,7 +244,7 @@ def test_a_stated_length_that_is_too_long_refuses_no_short_file() -> None:
     assert "promises 60 minutes" in clip.warnings[0]
 
 
-def test_a_stated_length_that_is_too_small_loses_nothing() -> None:
+def test_decode_reads_all_of_an_mp3_with_too_small_a_length() -> None:
     first, *others = damaged.mp3_frames(encoded("MP3"))
     at = first.index(b"Info" if b"Info" in first else b"Xing") + 8
     first = first[:at] + struct.pack(">I", len(others) // 3) + first[at + 4 :]
@@ -256,7 +260,7 @@ def beginnings() -> dict[str, bytes]:
 
 @pytest.mark.parametrize("kind", ["MP3", "AAC"])
 @pytest.mark.parametrize("cut", [1, 3, 50, 100])
-def test_sound_that_begins_in_mid_frame_is_read(kind: str, cut: int) -> None:
+def test_decode_reads_sound_that_begins_inside_a_frame(kind: str, cut: int) -> None:
     whole = encoded("MP3") if kind == "MP3" else signals.adts(VOICE)
     sound = damaged.mp3_frames(whole) if kind == "MP3" else damaged.adts_frames(whole)
     data = sound[2][cut:] + b"".join(sound[3:])
@@ -270,14 +274,14 @@ def test_sound_that_begins_in_mid_frame_is_read(kind: str, cut: int) -> None:
 
 @pytest.mark.parametrize("kind", ["MP3", "AAC"])
 @pytest.mark.parametrize("name", beginnings())
-def test_sound_behind_zeros_or_junk_is_read(kind: str, name: str) -> None:
+def test_decode_reads_sound_behind_zeros_or_junk(kind: str, name: str) -> None:
     whole = encoded("MP3") if kind == "MP3" else signals.adts(VOICE)
     clip = audio_clip.decode(beginnings()[name] + whole)
     assert signals.are_alike(clip.samples, audio_clip.decode(whole).samples, atol=1e-6)
 
 
 @pytest.mark.parametrize("kind", ["MP3", "AAC"])
-def test_junk_between_frames_costs_none_of_them(kind: str) -> None:
+def test_decode_keeps_all_frames_around_junk(kind: str) -> None:
     whole = encoded("MP3") if kind == "MP3" else signals.adts(VOICE)
     sound = damaged.mp3_frames(whole) if kind == "MP3" else damaged.adts_frames(whole)
     junk = np.random.default_rng(5).bytes(700)
@@ -286,7 +290,7 @@ def test_junk_between_frames_costs_none_of_them(kind: str) -> None:
     assert "Between the frames 700 bytes" in clip.warnings[0]
 
 
-def test_nothing_is_written_to_standard_error(capfd: pytest.CaptureFixture[str]) -> None:
+def test_decode_keeps_standard_error_empty(capfd: pytest.CaptureFixture[str]) -> None:
     mp3 = encoded("MP3")
     first, *others = damaged.mp3_frames(mp3)
     for data in (
@@ -306,7 +310,7 @@ def test_nothing_is_written_to_standard_error(capfd: pytest.CaptureFixture[str])
 
 
 @pytest.mark.parametrize("name", sorted({*seeds.recordings()} - {*seeds.damaged()}))
-def test_a_file_in_order_is_left_as_it_is(name: str) -> None:
+def test_split_recordings_keeps_an_undamaged_file(name: str) -> None:
     data = seeds.recordings()[name]
     (part,) = parts.split_recordings(data, sniff(data))
     assert part.data is data
@@ -316,15 +320,13 @@ def test_a_file_in_order_is_left_as_it_is(name: str) -> None:
 @pytest.mark.parametrize(
     ("what", "offset", "magic"), UNSUPPORTED_FORMATS, ids=lambda value: str(value)[:20]
 )
-def test_sound_in_formats_that_are_not_read_is_named_with_a_way_out(
-    what: str, offset: int, magic: bytes
-) -> None:
+def test_sniff_names_unsupported_formats(what: str, offset: int, magic: bytes) -> None:
     with pytest.raises(NotAudioError, match="Convert it to WAV") as refusal:
         audio_clip.decode(bytes(offset) + magic + bytes(500))
     assert what in str(refusal.value)
 
 
-def test_a_transport_stream_is_named() -> None:
+def test_sniff_names_a_transport_stream() -> None:
     with pytest.raises(NotAudioError, match="MPEG transport stream"):
         audio_clip.decode((b"\x47" + bytes(187)) * 9)
 
@@ -346,14 +348,14 @@ HOSTILE = {
 
 
 @pytest.mark.parametrize("name", HOSTILE)
-def test_files_made_to_take_long_do_not(name: str) -> None:
+def test_decode_is_fast_for_adversarial_files(name: str) -> None:
     start_s = time.process_time()
     with pytest.raises(NotAudioError):
         audio_clip.decode(HOSTILE[name])
     assert time.process_time() - start_s < 2.0
 
 
-def test_a_walk_ends_where_it_is_long_enough() -> None:
+def test_scan_frames_stops_at_the_maximum_duration() -> None:
     sound = vbr(signals.voice(duration_s=1.0, rate_hz=44_100))
     found = frames.scan_frames(b"".join(sound * 50), "MP3", 10.0)
     assert not found.is_whole

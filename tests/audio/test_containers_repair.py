@@ -51,7 +51,7 @@ def told(clip: Clip) -> tuple[int, int, float, float]:
 
 
 @pytest.mark.parametrize("bad", [[0], [1], [30], [30, 31], [5, 20, 60], [63]])
-def test_a_bad_packet_of_m4a_costs_itself(bad: list[int]) -> None:
+def test_decode_leaves_out_a_bad_packet_of_m4a(bad: list[int]) -> None:
     whole = signals.m4a(VOICE)
     clip = audio_clip.decode(damaged.spoil_packets(whole, bad))
     n_bad, count, left_s, total_s = told(clip)
@@ -65,7 +65,7 @@ def test_a_bad_packet_of_m4a_costs_itself(bad: list[int]) -> None:
     )
 
 
-def test_what_follows_a_bad_packet_of_m4a_is_the_same_sound() -> None:
+def test_decode_keeps_the_sound_behind_a_bad_packet_of_m4a() -> None:
     whole = signals.m4a(VOICE)
     clip, reference = (
         audio_clip.decode(damaged.spoil_packets(whole, [30])),
@@ -76,7 +76,7 @@ def test_what_follows_a_bad_packet_of_m4a_is_the_same_sound() -> None:
 
 
 @pytest.mark.parametrize("bad", [[3], [0, 9]])
-def test_a_bad_packet_of_alac_costs_itself(bad: list[int]) -> None:
+def test_decode_leaves_out_a_bad_packet_of_alac(bad: list[int]) -> None:
     whole = alac()
     clip = audio_clip.decode(damaged.spoil_packets(whole, bad, b"\0"))
     n_samples = 4096
@@ -87,7 +87,7 @@ def test_a_bad_packet_of_alac_costs_itself(bad: list[int]) -> None:
 
 
 @pytest.mark.parametrize("per_fragment", [1, 10, 64])
-def test_fragmented_files_are_read(per_fragment: int) -> None:
+def test_read_track_reads_fragmented_files(per_fragment: int) -> None:
     clip = audio_clip.decode(fragmented(signals.m4a(VOICE), STEP, (), per_fragment))
     assert clip.duration_s == pytest.approx(4.096, abs=0.001)
     assert clip.warnings == ()
@@ -95,27 +95,27 @@ def test_fragmented_files_are_read(per_fragment: int) -> None:
 
 @pytest.mark.parametrize("bad", [[0], [31], [8, 9, 10, 11]])
 @pytest.mark.parametrize("per_fragment", [1, 10, 64])
-def test_a_bad_packet_in_a_fragment_costs_itself(bad: list[int], per_fragment: int) -> None:
+def test_decode_leaves_out_a_bad_packet_of_a_fragment(bad: list[int], per_fragment: int) -> None:
     clip = audio_clip.decode(fragmented(signals.m4a(VOICE), STEP, bad, per_fragment))
     assert told(clip)[:2] == (len(bad), 64)
     assert clip.duration_s == pytest.approx((64 - len(bad)) * STEP / 16_000, abs=0.001)
 
 
-def test_a_packet_that_decodes_to_nothing_is_told_too() -> None:
+def test_decode_reports_a_packet_without_sound() -> None:
     whole = codecpod.save_bytes(np.tile(VOICE, 3), 16_000, codecpod.Alac())
     clip = audio_clip.decode(damaged.spoil_packets(whole, [3], b"\xe0"))
     assert clip.duration_s == pytest.approx(12.0 - 4096 / 16_000)
     assert "promises 12 s, 11.7 s could be read" in clip.warnings[0]
 
 
-def test_alac_in_fragments_with_a_bad_packet() -> None:
+def test_decode_leaves_out_a_bad_packet_of_fragmented_alac() -> None:
     clip = audio_clip.decode(fragmented(alac(), 4096, [7], 4))
     assert told(clip)[:2] == (1, 16)
     assert signals.are_alike(clip.samples[: 7 * 4096], VOICE[: 7 * 4096], atol=1e-4)
 
 
 @pytest.mark.parametrize("share", [0.3, 0.71, 0.99])
-def test_a_file_whose_index_comes_first_is_read_up_to_where_it_is_cut(share: float) -> None:
+def test_decode_reads_a_truncated_mp4_with_its_index_first(share: float) -> None:
     whole = signals.m4a(VOICE)
     data = damaged.movie(damaged.inner(whole, b"stsd"), 16_000, packets(whole), STEP)
     reference = audio_clip.decode(data).samples
@@ -126,19 +126,19 @@ def test_a_file_whose_index_comes_first_is_read_up_to_where_it_is_cut(share: flo
     assert clip.warnings
 
 
-def test_a_recorder_that_never_wrote_the_index_is_named() -> None:
+def test_decode_names_a_missing_index_of_mp4() -> None:
     whole = signals.m4a(VOICE)
     with pytest.raises(NotAudioError, match="has no index"):
         audio_clip.decode(whole[: whole.index(b"moov") - 4])
 
 
-def test_a_file_in_which_nothing_can_be_read_is_still_refused() -> None:
+def test_decode_rejects_a_file_without_a_readable_packet() -> None:
     whole = signals.m4a(VOICE)
     with pytest.raises(NotAudioError, match="begins like MP4"):
         audio_clip.decode(damaged.spoil_packets(whole, range(64)))
 
 
-def test_thousands_of_bad_packets_end_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_repair_limits_the_number_of_tries(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(repair, "_MAX_TRIES", 300)
     whole = signals.m4a(VOICE)
     bad = damaged.spoil_packets(whole, range(0, 64, 2))
@@ -157,7 +157,7 @@ def test_thousands_of_bad_packets_end_in_time(monkeypatch: pytest.MonkeyPatch) -
 
 
 @pytest.mark.parametrize("bad", [[0], [30], [10, 11, 50], [63]])
-def test_a_bad_packet_of_aac_costs_itself(bad: list[int]) -> None:
+def test_decode_leaves_out_a_bad_packet_of_aac(bad: list[int]) -> None:
     sound = damaged.adts_frames(signals.adts(VOICE))
     spoilt = [s[:7] + b"\xff" * (len(s) - 7) if n in bad else s for n, s in enumerate(sound)]
     clip = audio_clip.decode(b"".join(spoilt))
@@ -167,7 +167,7 @@ def test_a_bad_packet_of_aac_costs_itself(bad: list[int]) -> None:
 
 
 @pytest.mark.parametrize("left", [1, 8, 100])
-def test_aac_that_is_cut_in_its_last_frame_is_read(left: int) -> None:
+def test_decode_reads_aac_truncated_in_its_last_frame(left: int) -> None:
     sound = damaged.adts_frames(signals.adts(VOICE))
     clip = audio_clip.decode(b"".join(sound[:40]) + sound[40][:left])
     assert clip.duration_s == pytest.approx(40 * STEP / 16_000)
@@ -177,7 +177,7 @@ def test_aac_that_is_cut_in_its_last_frame_is_read(left: int) -> None:
         )
 
 
-def test_a_frame_of_aac_that_lost_its_middle_costs_itself() -> None:
+def test_decode_leaves_out_an_incomplete_frame_of_aac() -> None:
     sound = damaged.adts_frames(signals.adts(VOICE))
     short = sound[30][:60] + sound[30][90:]
     clip = audio_clip.decode(b"".join(sound[:30]) + short + b"".join(sound[31:]))
@@ -202,9 +202,7 @@ WIDE_SPEECH, WIDE_NOISE, WIDE_LOST = 2, 9, 14
         (True, [WIDE_LOST] * 11),
     ],
 )
-def test_pauses_that_were_not_sent_are_silence_of_their_length(
-    is_wide: bool, pause: list[int]
-) -> None:
+def test_decode_fills_unsent_pauses_of_amr_with_silence(is_wide: bool, pause: list[int]) -> None:
     speech = WIDE_SPEECH if is_wide else SPEECH
     types = [speech] * 50 + pause + [speech] * 40 + pause
     magic = b"#!AMR-WB\n" if is_wide else b"#!AMR\n"
@@ -222,7 +220,7 @@ def test_pauses_that_were_not_sent_are_silence_of_their_length(
 
 
 @pytest.mark.parametrize(("name", "magic"), [(b"samr", b"#!AMR\n"), (b"sawb", b"#!AMR-WB\n")])
-def test_pauses_in_3gp_are_read(name: bytes, magic: bytes) -> None:
+def test_decode_reads_pauses_in_3gp(name: bytes, magic: bytes) -> None:
     is_wide = name == b"sawb"
     pause = [WIDE_NOISE if is_wide else NOISE] + [NOTHING] * 7
     speech = [WIDE_SPEECH if is_wide else SPEECH]
@@ -234,14 +232,14 @@ def test_pauses_in_3gp_are_read(name: bytes, magic: bytes) -> None:
     assert "Of 1.36 s, 0.16 s are pauses" in clip.warnings[0]
 
 
-def test_amr_of_changing_bit_rate_has_the_length_of_its_frames() -> None:
+def test_decode_reads_amr_of_changing_bit_rate() -> None:
     sound = damaged.amr_frames([0] * 30 + [7] * 100)
     clip = audio_clip.decode(b"#!AMR\n" + b"".join(sound))
     assert clip.duration_s == pytest.approx(2.6)
     assert not [text for text in clip.warnings if "breaks off" in text]
 
 
-def test_amr_with_bytes_lost_is_read() -> None:
+def test_decode_reads_amr_with_missing_bytes() -> None:
     sound = damaged.amr_frames([7] * 60)
     data = b"#!AMR\n" + b"".join(sound[:30]) + b"\xff" * 9 + b"".join(sound[30:])
     clip = audio_clip.decode(data)
@@ -253,7 +251,7 @@ def test_amr_with_bytes_lost_is_read() -> None:
 
 @pytest.mark.parametrize(("subtype", "rate_hz"), [("PCM_16", 16_000), ("PCM_24", 32_000)])
 @pytest.mark.parametrize("places", [[0.4], [0.2, 0.6], [0.05, 0.3, 0.31, 0.8]])
-def test_a_damaged_frame_of_flac_costs_itself(
+def test_decode_leaves_out_a_damaged_frame_of_flac(
     subtype: str, rate_hz: int, places: list[float]
 ) -> None:
     voice = np.tile(signals.voice(130.0, 2.0, rate_hz), 4)
@@ -290,7 +288,7 @@ def hostile() -> dict[str, bytes]:
 
 
 @pytest.mark.parametrize("name", hostile())
-def test_tables_that_lie_are_bounded(name: str) -> None:
+def test_read_track_bounds_invalid_tables(name: str) -> None:
     data = hostile()[name]
     start_s = time.process_time()
     track = mp4.read_track(data)
@@ -300,7 +298,7 @@ def test_tables_that_lie_are_bounded(name: str) -> None:
     assert time.process_time() - start_s < 3.0
 
 
-def test_a_file_written_anew_is_the_same_sound() -> None:
+def test_write_track_keeps_the_sound() -> None:
     for whole in (signals.m4a(VOICE), alac(), signals.m4a(signals.voice(rate_hz=48_000), 48_000)):
         track = mp4.read_track(whole)
         assert track is not None
@@ -309,12 +307,12 @@ def test_a_file_written_anew_is_the_same_sound() -> None:
 
 
 @pytest.mark.parametrize("bad", [set(), {0}, {99}, {3, 4, 70}, set(range(100))])
-def test_halving_finds_each_that_is_bad(bad: set[int]) -> None:
+def test_readable_finds_every_bad_packet(bad: set[int]) -> None:
     found = repair._readable(100, lambda span: not bad & set(span))
     assert found == (sorted(set(range(100)) - bad), True)
 
 
-def test_packets_that_were_not_tried_are_told_apart() -> None:
+def test_repair_reports_packets_that_were_not_tried() -> None:
     good, tried = repair._readable(20_000, lambda span: len(span) == 1 and span[0] % 2 == 1)
     assert not tried
     assert good == list(range(1, len(good) * 2, 2))

@@ -1,4 +1,4 @@
-"""A constant offset changes no answer, however small it is and wherever it comes in."""
+"""Answers are invariant to a constant offset of any size."""
 
 import numpy as np
 import pytest
@@ -40,7 +40,7 @@ def rows(prediction) -> np.ndarray:
 
 
 @pytest.mark.parametrize("name", VOICES)
-def test_answers_are_the_same_with_any_offset(models, name):
+def test_predict_is_invariant_to_an_offset(models, name):
     clips = [clip_of(VOICES[name], share) for share in (0.0, *SHARES)]
     plain, *others = predict_many(clips, models)
     for share, other in zip(SHARES, others, strict=True):
@@ -50,7 +50,7 @@ def test_answers_are_the_same_with_any_offset(models, name):
 
 @pytest.mark.parametrize("rate_hz", [8_000, 44_100])
 @pytest.mark.parametrize("level_db", [-55.0, -6.0])
-def test_samples_are_the_same_with_any_offset(rate_hz, level_db):
+def test_decode_is_invariant_to_an_offset(rate_hz, level_db):
     spoken = voice(150.0, 1.0, rate_hz, level_db=level_db)
     spoken -= spoken.mean()
     deviation = spoken.std()
@@ -67,7 +67,7 @@ def test_samples_are_the_same_with_any_offset(rate_hz, level_db):
 
 @pytest.mark.parametrize("share", [0.0, 0.04, -0.4])
 @pytest.mark.parametrize("rate_hz", [16_000, 48_000])
-def test_digital_silence_has_no_part_in_the_offset(share, rate_hz):
+def test_decode_excludes_digital_silence_from_the_offset(share, rate_hz):
     spoken = voice((200.0, 150.0), 1.5, rate_hz) + np.float32(0.02)
     pauses = [np.zeros(round(pause_s * rate_hz), np.float32) for pause_s in (1.1, 0.4, 3.0)]
     parts = [pauses[0], spoken, pauses[1], spoken, pauses[2]]
@@ -80,13 +80,13 @@ def test_digital_silence_has_no_part_in_the_offset(share, rate_hz):
         assert abs(heard.mean()) < (1e-3 if part.any() else 0.0) + 1e-9
 
 
-def test_a_flat_top_is_no_digital_silence():
+def test_decode_does_not_take_clipped_peaks_for_digital_silence():
     square = np.where(np.arange(2 * RATE_HZ) % 2000 < 900, 0.5, -0.5).astype(np.float32)
     samples = decode(encoded(square, subtype="FLOAT")).samples
     np.testing.assert_allclose(samples, square - square.mean(), atol=1e-6)
 
 
-def test_only_an_offset_worth_naming_is_named():
+def test_decode_warns_of_a_large_offset_only():
     spoken = VOICES["low"]
     named = {share: clip_of(spoken, share).warnings for share in SHARES}
     assert {share for share in SHARES if named[share]} == {0.11, 0.5, -0.5}
@@ -104,14 +104,14 @@ def test_only_an_offset_worth_naming_is_named():
     ],
     ids=str,
 )
-def test_an_altered_clip_has_no_offset(settings):
+def test_alter_clip_removes_the_offset(settings):
     lopsided = np.maximum(VOICES["low"], -0.02)  # louder, it is cut off on one side alone
     altered = alter_clip(decode(encoded(lopsided, subtype="FLOAT")), settings)
     assert abs(altered.samples.mean(dtype=np.float64)) < 1e-7
 
 
 @pytest.mark.parametrize("name", ["", *CONDITIONS])
-def test_a_copy_for_training_has_no_offset(name):
+def test_degrade_removes_the_offset(name):
     lopsided = np.maximum(VOICES["low"], -0.02)
     altered = alter_for_training(decode(encoded(lopsided)).samples, name, "5e" * 32)
     assert abs(altered.mean(dtype=np.float64)) < 1e-7
@@ -124,7 +124,7 @@ def stepped() -> Samples:
     return (spoken + np.where(up, 0.01, -0.01)).astype(np.float32)
 
 
-def test_a_part_of_a_clip_answers_as_that_part_alone(models):
+def test_part_of_a_clip_answers_as_the_part_alone(models):
     samples = stepped()
     clip = decode(encoded(samples, subtype="FLOAT"))
     part_s = (0.5, 1.75)
@@ -135,7 +135,7 @@ def test_a_part_of_a_clip_answers_as_that_part_alone(models):
         np.testing.assert_allclose(rows(predict(part, models)), rows(alone), atol=1e-4)
 
 
-def test_a_window_of_a_timeline_answers_as_its_stretch_alone(models):
+def test_window_of_a_timeline_answers_as_the_window_alone(models):
     samples = stepped()
     *_, found = iter_timeline(decode(encoded(samples, subtype="FLOAT")), models)
     assert found.done >= 2

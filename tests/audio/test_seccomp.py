@@ -1,4 +1,4 @@
-"""The filter of system calls, by an interpreter of its program and by an attacker's code."""
+"""The filter of system calls: its program in an interpreter, and attacks on a real process."""
 
 import json
 import os
@@ -14,7 +14,7 @@ import pytest
 from emo.audio import sandbox, seccomp
 from emo.audio.seccomp import ALLOW, DENY, KILL, MACHINES, X32, Machine, build_program
 
-KEPT = pytest.mark.skipif(
+LINUX_ONLY = pytest.mark.skipif(
     sys.platform != "linux" or platform.machine() not in MACHINES,
     reason="the filter is for Linux on two machines",
 )
@@ -22,7 +22,7 @@ NOBODY = "65534"
 
 
 def run(program: bytes, number: int, mark: int, third: int = 0) -> int:
-    """What a program of classic BPF returns for a system call (linux/filter.h)."""
+    """Return the action of a classic BPF program for a system call (linux/filter.h)."""
     data = struct.pack("<IIQ6Q", number, mark, 0, 0, 0, third, 0, 0, 0)
     steps = list(struct.iter_unpack("=HBBI", program))
     at = accumulator = 0
@@ -43,7 +43,7 @@ def run(program: bytes, number: int, mark: int, third: int = 0) -> int:
 
 
 @pytest.mark.parametrize("machine", MACHINES.values(), ids=MACHINES)
-def test_program_allows_the_list_and_nothing_else(machine: Machine) -> None:
+def test_program_allows_only_the_listed_calls(machine: Machine) -> None:
     program = build_program(machine)
     listed = {*machine.allowed.values(), *machine.mapping.values()}
     for number in range(1024):
@@ -52,7 +52,7 @@ def test_program_allows_the_list_and_nothing_else(machine: Machine) -> None:
 
 
 @pytest.mark.parametrize("machine", MACHINES.values(), ids=MACHINES)
-def test_program_refuses_memory_that_executes(machine: Machine) -> None:
+def test_program_denies_executable_memory(machine: Machine) -> None:
     program = build_program(machine)
     for number in machine.mapping.values():
         for protection in range(8):
@@ -89,10 +89,10 @@ def attack(account: str, unshare: str, filtered: str, how: str = "deeds") -> dic
     return outcome
 
 
-@KEPT
+@LINUX_ONLY
 @pytest.mark.parametrize("unshare", ["allowed", "refused"])
 @pytest.mark.parametrize("account", ["same", NOBODY])
-def test_attacker_in_the_decoder_can_do_nothing(account: str, unshare: str) -> None:
+def test_attacker_in_the_decoder_fails(account: str, unshare: str) -> None:
     """As root and as an ordinary user, with and without namespaces, after ``close(0)``."""
     outcome = attack(account, unshare, "on")
     assert "system calls" in outcome["restrictions"]
@@ -103,10 +103,10 @@ def test_attacker_in_the_decoder_can_do_nothing(account: str, unshare: str) -> N
     assert outcome["ended"] == 0
 
 
-@KEPT
+@LINUX_ONLY
 @pytest.mark.parametrize("account", ["same", NOBODY])
-def test_attacker_succeeds_where_nothing_holds_him(account: str) -> None:
-    """Else the test above would prove nothing."""
+def test_attacker_succeeds_without_the_filter(account: str) -> None:
+    """Without the filter the attacks work, so that the test above is meaningful."""
     outcome = attack(account, "refused", "off")
     done = {name for name, is_done in outcome["deeds"].items() if is_done}
     assert sandbox.missing_restrictions(outcome["restrictions"]) == (
@@ -123,22 +123,22 @@ def test_attacker_succeeds_where_nothing_holds_him(account: str) -> None:
     }
 
 
-@KEPT
+@LINUX_ONLY
 def test_attacker_cannot_execute_another_program() -> None:
     assert attack("same", "refused", "on", "execve")["deeds"] == {"survived": True}
     assert attack("same", "refused", "off", "execve")["deeds"] == {}
 
 
-@KEPT
+@LINUX_ONLY
 @pytest.mark.skipif(platform.machine() != "x86_64", reason="a matter of x86-64")
 @pytest.mark.parametrize("how", ["x32", "32-bit"])
-def test_calls_in_another_manner_end_the_process(how: str) -> None:
+def test_calls_of_another_abi_end_the_process(how: str) -> None:
     outcome = attack("same", "refused", "on", how)
     assert outcome["deeds"] == {}
     assert outcome["ended"] == -signal.SIGSYS
 
 
-def test_filter_is_not_claimed_on_a_machine_without_a_table(
+def test_restrict_system_calls_fails_on_an_unknown_machine(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(platform, "machine", lambda: "riscv64")

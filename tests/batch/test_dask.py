@@ -1,4 +1,4 @@
-"""A Dask cluster on this machine, whose workers are killed: no row is lost or doubled."""
+"""Batches on a local Dask cluster, some of whose workers are killed."""
 
 import builtins
 
@@ -12,14 +12,14 @@ from tests.support.workers import crash_result, groups, result_names, spell
 
 @pytest.fixture
 def strict_scheduler():
-    """A scheduler that gives a group up with the first worker that dies of it."""
+    """Let the scheduler report a group as soon as one of its workers dies."""
     dask = pytest.importorskip("dask")
     pytest.importorskip("distributed")
     with dask.config.set({"distributed.scheduler.allowed-failures": 0}):
         yield
 
 
-def test_killed_workers_cost_time_and_no_row(tmp_path, strict_scheduler):
+def test_run_loses_no_row_when_workers_are_killed(tmp_path, strict_scheduler):
     others = (Source("fails once", location=str(tmp_path / "marker")), Source("poison"))
     found = list(batch_dask.run(groups(30, 4, *others), spell, "local", 2, crash_result))
     assert result_names(found) == sorted(
@@ -29,7 +29,7 @@ def test_killed_workers_cost_time_and_no_row(tmp_path, strict_scheduler):
     assert failed.name == "poison"
 
 
-def test_a_worker_killed_once_is_the_scheduler_s_business(tmp_path):
+def test_run_leaves_a_single_death_to_the_scheduler(tmp_path):
     pytest.importorskip("distributed")
     others = (Source("fails once", location=str(tmp_path / "marker")),)
     found = list(batch_dask.run(groups(15, 4, *others), spell, "local", 2, crash_result))
@@ -37,13 +37,13 @@ def test_a_worker_killed_once_is_the_scheduler_s_business(tmp_path):
     assert not any(done.failed for some in found for done in some)
 
 
-def test_an_error_that_every_recording_would_meet_stops_the_run():
+def test_run_stops_at_an_error_of_every_recording():
     pytest.importorskip("distributed")
     with pytest.raises(EmoError, match="Nothing of this kind"):
         list(batch_dask.run(groups(3, 1, Source("stop")), spell, "local", 1, crash_result))
 
 
-def test_without_dask_a_sentence_says_what_to_install(monkeypatch):
+def test_run_names_the_missing_package(monkeypatch):
     real = builtins.__import__
 
     def without(name, *rest):
@@ -56,7 +56,7 @@ def test_without_dask_a_sentence_says_what_to_install(monkeypatch):
         list(batch_dask.run([], spell, "local", 1, crash_result))
 
 
-def test_an_address_that_is_none_is_named():
+def test_run_names_an_invalid_address():
     pytest.importorskip("distributed")
     with pytest.raises(EmoError, match="No Dask scheduler answers at nowhere://at-all"):
         list(batch_dask.run([], spell, "nowhere://at-all", 1, crash_result))

@@ -1,4 +1,4 @@
-"""Folders, patterns, lists, archives and addresses, one recording after the other."""
+"""Recordings in folders, patterns, lists, archives and at addresses."""
 
 import bz2
 import gzip
@@ -23,26 +23,26 @@ from tests.support.signals import encoded, voice
 SOUND = encoded(voice(duration_s=0.5))
 
 
-def found(*given, skip=(), lines=(), log=None):
-    asked = []
+def find(*inputs, skip=(), lines=(), log=None):
+    names = []
 
     def wanted(name):
-        asked.append(name)
-        return name not in skip and asked.count(name) == 1
+        names.append(name)
+        return name not in skip and names.count(name) == 1
 
     log = log or SkipLog()
-    return list(find_sources([str(one) for one in given], wanted, lines, log.skip))
+    return list(find_sources([str(path) for path in inputs], wanted, lines, log.skip))
 
 
-def passed_over(*given, **more):
-    """How many files are passed over, by reason."""
+def skipped(*inputs, **more):
+    """Return the number of skipped files by reason."""
     log = SkipLog()
-    found(*given, log=log, **more)
+    find(*inputs, log=log, **more)
     return dict(log.reasons)
 
 
-def names(*given, **more):
-    return sorted(item.name for item in found(*given, **more))
+def names(*inputs, **more):
+    return sorted(item.name for item in find(*inputs, **more))
 
 
 @pytest.fixture
@@ -63,16 +63,16 @@ def archive(path, members, mode="w"):
     return path
 
 
-def test_find_items_takes_what_bears_the_name_of_a_recording_and_is_not_hidden(folder):
+def test_find_sources_skips_hidden_files_and_text(folder):
     assert names(folder) == [f"{folder}/a.wav", f"{folder}/deep/er/b.flac"]
     assert count_sources([str(folder)]) == 2
-    assert passed_over(folder) == {"hidden": 2, "text": 1}  # a folder, ._c.wav and notes.md
+    assert skipped(folder) == {"hidden": 2, "text": 1}  # a folder, ._c.wav and notes.md
 
 
 @pytest.mark.parametrize(
     "name", ["noted", "voice.bin", "a.memo", "b.3gpp", "c.weba", "d.mpeg", "x.tar"]
 )
-def test_find_items_takes_a_recording_whatever_it_is_called(folder, name):
+def test_find_sources_recognises_a_recording_of_any_name(folder, name):
     (folder / "deep" / name).write_bytes(SOUND)
     there = [f"{folder}/a.wav", f"{folder}/deep/er/b.flac", f"{folder}/deep/{name}"]
     assert names(folder) == sorted(there)
@@ -82,14 +82,14 @@ def test_find_items_takes_a_recording_whatever_it_is_called(folder, name):
     path = archive(
         folder.parent / "clips.tar", [(f"in/{name}", SOUND), ("in/notes.md", b"# notes")]
     )
-    (item,) = found(path)
+    (item,) = find(path)
     assert item.name == f"{path}!/in/{name}"
     assert item.data == SOUND
-    assert passed_over(path) == {"text": 1}
+    assert skipped(path) == {"text": 1}
     assert count_sources([str(path)]) == 1
 
 
-def test_find_items_counts_by_reason_what_it_passes_over(tmp_path):
+def test_find_sources_reports_skipped_files_by_reason(tmp_path):
     for name, content in {
         "page.html": b"<!DOCTYPE html><p>",
         "noted": b"some words",
@@ -101,8 +101,8 @@ def test_find_items_counts_by_reason_what_it_passes_over(tmp_path):
         (tmp_path / name).write_bytes(content)
     (tmp_path / "dead").symlink_to("nowhere")
     os.mkfifo(tmp_path / "pipe.wav")
-    assert found(tmp_path) == []
-    assert passed_over(tmp_path) == {
+    assert find(tmp_path) == []
+    assert skipped(tmp_path) == {
         "a web page": 1,
         "text": 2,
         "an empty file": 1,
@@ -114,18 +114,18 @@ def test_find_items_counts_by_reason_what_it_passes_over(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["a.wma", "b.mpg", "c.WAV", "d.sph"])
-def test_find_items_leaves_it_to_the_reader_to_refuse_what_is_called_a_sound(tmp_path, name):
+def test_find_sources_yields_any_file_with_an_audio_extension(tmp_path, name):
     (tmp_path / name).write_bytes(b"some words")
     assert names(tmp_path) == [f"{tmp_path}/{name}"]
 
 
-def test_find_items_gives_a_row_to_a_dead_link_that_is_called_a_sound(tmp_path):
+def test_find_sources_yields_a_broken_link_with_an_audio_extension(tmp_path):
     (tmp_path / "dead.wav").symlink_to("nowhere")
     with pytest.raises(AudioError, match="no file at this path"):
-        load_source(*found(tmp_path))
+        load_source(*find(tmp_path))
 
 
-def test_find_items_follows_links_once(tmp_path, folder):
+def test_find_sources_follows_links_once(tmp_path, folder):
     other = tmp_path / "other"
     (other / "below").mkdir(parents=True)
     (other / "below" / "c.wav").write_bytes(SOUND)
@@ -142,24 +142,24 @@ def test_find_items_follows_links_once(tmp_path, folder):
     assert count_sources([str(folder)]) == 4
     twice = "a link to a folder that is read under another name"
     reasons = {twice: 2, "a link to nothing": 1, "hidden": 2, "text": 1}
-    assert passed_over(folder) == reasons
-    assert passed_over(folder, f"{folder}/**", folder) == reasons  # each of them once
+    assert skipped(folder) == reasons
+    assert skipped(folder, f"{folder}/**", folder) == reasons  # each of them once
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
-def test_find_items_gives_a_row_to_a_folder_and_a_file_that_may_not_be_read(folder):
+def test_find_sources_yields_unreadable_folders_and_files(folder):
     (folder / "noted").write_bytes(SOUND)
     (folder / "noted").chmod(0)
     (folder / "deep").chmod(0)
     try:
-        errors = {item.name: item.error for item in found(folder)}
+        errors = {item.name: item.error for item in find(folder)}
     finally:
         (folder / "deep").chmod(0o700)
     assert "This folder cannot be read" in errors[f"{folder}/deep"]
     assert "cannot be opened" in errors[f"{folder}/noted"]
 
 
-def test_find_items_gives_a_row_to_a_folder_that_goes(folder, monkeypatch):
+def test_find_sources_yields_a_folder_that_fails_to_open(folder, monkeypatch):
     real = os.scandir
 
     def fails(path):
@@ -168,32 +168,32 @@ def test_find_items_gives_a_row_to_a_folder_that_goes(folder, monkeypatch):
         return real(path)
 
     monkeypatch.setattr(os, "scandir", fails)
-    errors = {item.name: item.error for item in found(folder) if item.error}
+    errors = {item.name: item.error for item in find(folder) if item.error}
     assert errors == {f"{folder}/deep": "This folder cannot be read (Permission denied)."}
 
 
-def test_a_file_is_taken_whatever_its_name_and_once(folder):
+def test_find_sources_yields_a_named_file_once(folder):
     notes = folder / "deep/notes.md"
     assert names(notes, f"{folder}/./deep/notes.md", notes) == [str(notes)]
-    (item,) = found(folder / "a.wav")
+    (item,) = find(folder / "a.wav")
     assert os.path.isabs(item.location)
 
 
-def test_patterns(folder):
+def test_find_sources_matches_patterns(folder):
     assert names(f"{folder}/**/*.flac") == [f"{folder}/deep/er/b.flac"]
     assert names(f"{folder}/d*") == [f"{folder}/deep/er/b.flac"]
-    (missing,) = found(f"{folder}/*.mp3")
+    (missing,) = find(f"{folder}/*.mp3")
     with pytest.raises(AudioError, match="No file matches this pattern"):
         load_source(missing)
 
 
-def test_a_name_with_the_signs_of_a_pattern_is_a_name(tmp_path):
+def test_find_sources_prefers_a_file_to_a_pattern(tmp_path):
     path = tmp_path / "what[1].wav"
     path.write_bytes(b"sound")
     assert names(path) == [str(path)]
 
 
-def test_lists_from_a_file_and_from_standard_input(folder, tmp_path):
+def test_find_sources_reads_lists(folder, tmp_path):
     lines = [f"{folder}/a.wav\n", "\n", "gone.wav\r\n", f"{folder}/deep"]
     listed = tmp_path / "list.txt"
     listed.write_text("".join(lines))
@@ -204,11 +204,11 @@ def test_lists_from_a_file_and_from_standard_input(folder, tmp_path):
     assert count_sources(["-"]) is None
 
 
-def test_members_of_an_archive_are_read_and_their_names_only_name(tmp_path):
+def test_find_sources_reads_archives_without_unpacking_to_disk(tmp_path):
     spoken = encoded(voice(duration_s=0.5))
     members = [("../../up.wav", spoken), ("/etc/abs.wav", spoken), ("in/notes.md", b"#")]
     path = archive(tmp_path / "clips.tar", [*members, ("in/._x.wav", b"")])
-    items = found(path)
+    items = find(path)
     assert [item.name for item in items] == [f"{path}!/../../up.wav", f"{path}!//etc/abs.wav"]
     assert load_source(items[0]).duration_s == pytest.approx(0.5)
     assert sorted(os.listdir(tmp_path)) == ["clips.tar"]
@@ -217,51 +217,51 @@ def test_members_of_an_archive_are_read_and_their_names_only_name(tmp_path):
 
 
 @pytest.mark.parametrize("compression", ["gz", "bz2", "xz"])
-def test_compressed_archives(tmp_path, compression):
+def test_find_sources_reads_compressed_archives(tmp_path, compression):
     path = archive(tmp_path / f"clips.tar.{compression}", [("a.wav", b"x")], f"w:{compression}")
-    assert [item.data for item in found(tmp_path)] == [b"x"]
+    assert [item.data for item in find(tmp_path)] == [b"x"]
     assert count_sources([str(path)]) is None
 
 
 @pytest.mark.parametrize("keep", [700, 1024, 1500, 2600])
-def test_an_archive_that_is_cut_off_is_a_row_and_what_came_before_is_read(tmp_path, keep):
+def test_find_sources_reads_a_truncated_archive_up_to_its_end(tmp_path, keep):
     path = archive(tmp_path / "clips.tar", [(f"{i}.wav", b"x" * 400) for i in range(4)])
     path.write_bytes(path.read_bytes()[:keep])
-    *read, broken = found(path)
+    *read, broken = find(path)
     assert len(read) == keep // 1024
     assert broken.name == str(path)
     assert "damaged or cut off" in broken.error
 
 
-def test_a_damaged_header_is_not_the_end_of_an_archive(tmp_path):
+def test_find_sources_reports_a_damaged_header_of_an_archive(tmp_path):
     path = archive(tmp_path / "clips.tar", [(f"{i}.wav", b"x" * 400) for i in range(4)])
     content = bytearray(path.read_bytes())
     content[2048:2060] = b"\xff" * 12
     path.write_bytes(content)
-    assert [item.error[:41] for item in found(path)] == [
+    assert [item.error[:41] for item in find(path)] == [
         "",
         "",
         "This archive is damaged or cut off after ",
     ]
 
 
-def test_a_member_too_large_is_a_row_and_is_not_read(tmp_path):
+def test_find_sources_does_not_read_too_large_members(tmp_path):
     member = tarfile.TarInfo("huge.wav")
     member.size = MAX_BYTES + 1
     path = tmp_path / "clips.tar"
     path.write_bytes(member.tobuf())
-    assert "at most 50 MB" in found(path)[0].error
+    assert "at most 50 MB" in find(path)[0].error
 
 
-def test_a_header_too_large_is_not_read(tmp_path):
+def test_find_sources_does_not_read_too_large_headers(tmp_path):
     member = tarfile.TarInfo("notes")
     member.type, member.size = tarfile.XHDTYPE, 2**30
     path = tmp_path / "clips.tar"
     path.write_bytes(member.tobuf() + bytes(4096))
-    assert "1,073,741,824 bytes" in found(path)[0].error
+    assert "1,073,741,824 bytes" in find(path)[0].error
 
 
-def test_neither_an_archive_nor_its_list_of_members_is_held_in_memory(tmp_path):
+def test_find_sources_needs_little_memory_for_archives(tmp_path):
     path = archive(tmp_path / "clips.tar", [(f"{i}.wav", bytes(5_000)) for i in range(1000)])
     peaks = []
     for _ in range(3):  # what is loaded at the first use, and other threads, do not count
@@ -274,11 +274,11 @@ def test_neither_an_archive_nor_its_list_of_members_is_held_in_memory(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["clips.tar", "clips.tar.gz", "clip.wav", "list.txt", "clip"])
-def test_a_pipe_is_a_row_at_once(tmp_path, name):
+def test_find_sources_does_not_wait_for_a_pipe(tmp_path, name):
     path = tmp_path / name
     os.mkfifo(path)
     items = []
-    asking = threading.Thread(target=lambda: items.extend(found(path)), daemon=True)
+    asking = threading.Thread(target=lambda: items.extend(find(path)), daemon=True)
     asking.start()
     asking.join(10)
     assert not asking.is_alive()
@@ -297,7 +297,7 @@ PACKS: dict[str, Callable[[bytes], bytes]] = {
 
 @pytest.mark.parametrize("ending", PACKS)
 @pytest.mark.parametrize("size", [2**20, 2**30, 2**40, 2**63 - 1024])
-def test_an_archive_that_lies_about_a_size_is_read_as_far_as_it_goes(tmp_path, ending, size):
+def test_find_sources_reads_an_archive_with_wrong_sizes_up_to_its_end(tmp_path, ending, size):
     lie = tarfile.TarInfo("big.wav")
     lie.size = size
     content = archive(tmp_path / "true.tar", [("a.wav", SOUND)]).read_bytes()
@@ -305,7 +305,7 @@ def test_an_archive_that_lies_about_a_size_is_read_as_far_as_it_goes(tmp_path, e
     path = tmp_path / f"claim.{ending}"
     path.write_bytes(PACKS[ending](content + bytes(9000)))
     items = []
-    asking = threading.Thread(target=lambda: items.extend(found(path)), daemon=True)
+    asking = threading.Thread(target=lambda: items.extend(find(path)), daemon=True)
     asking.start()
     asking.join(20)
     assert not asking.is_alive()
@@ -318,13 +318,13 @@ def test_an_archive_that_lies_about_a_size_is_read_as_far_as_it_goes(tmp_path, e
     assert not counting.is_alive()
 
 
-def test_an_archive_whose_member_leads_backwards_ends(tmp_path):
+def test_find_sources_ends_for_a_member_that_points_backwards(tmp_path):
     lie = tarfile.TarInfo("back.wav")
     lie.pax_headers = {"size": "-1536"}
     path = tmp_path / "clips.tar"
     first = tarfile.TarInfo("notes.md").tobuf()  # at the very start tarfile itself would see it
     path.write_bytes(first + lie.tobuf(tarfile.PAX_FORMAT) + bytes(9000))
-    for ask in (lambda: found(path), lambda: count_sources([str(path)])):
+    for ask in (lambda: find(path), lambda: count_sources([str(path)])):
         asking = threading.Thread(target=ask, daemon=True)
         asking.start()
         asking.join(20)
@@ -332,29 +332,29 @@ def test_an_archive_whose_member_leads_backwards_ends(tmp_path):
 
 
 @pytest.mark.parametrize("ending", ["tar.bz2", "tar.xz"])
-def test_an_archive_that_unpacks_to_far_too_much_is_given_up(tmp_path, ending, monkeypatch):
+def test_find_sources_stops_at_the_limit_of_unpacked_bytes(tmp_path, ending, monkeypatch):
     monkeypatch.setattr(archives, "_ALWAYS_UNPACKED", 2**20)
     big = tarfile.TarInfo("big.wav")
     big.size = 40 * 2**20
     path = tmp_path / f"bomb.{ending}"
     path.write_bytes(PACKS[ending](big.tobuf() + bytes(big.size)))
     monkeypatch.setattr(archives, "MAX_RATIO", 100)
-    assert "unpacks to more than 100 times" in found(path)[-1].error
+    assert "unpacks to more than 100 times" in find(path)[-1].error
 
 
-def test_an_archive_is_not_unpacked_into_memory(tmp_path):
+def test_find_sources_bounds_the_memory_of_unpacking(tmp_path):
     big = tarfile.TarInfo("big.wav")
     big.size = 60 * 2**20
     path = tmp_path / "bomb.tar.bz2"
     path.write_bytes(bz2.compress(big.tobuf() + bytes(big.size)))
     tracemalloc.start()
-    found(path)
+    find(path)
     _, highest = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert highest < 20 * 2**20
 
 
-def test_links_and_hidden_members_of_an_archive_are_counted(tmp_path):
+def test_find_sources_reports_links_and_hidden_members(tmp_path):
     path = tmp_path / "clips.tar"
     with tarfile.open(path, "w") as tar:
         for name, kind in (
@@ -367,43 +367,43 @@ def test_links_and_hidden_members_of_an_archive_are_counted(tmp_path):
             tar.addfile(member)
         for name in ("._d.wav", ".git/e.wav"):
             tar.addfile(tarfile.TarInfo(name))
-    assert passed_over(path) == {"a link in an archive": 2, "not a regular file": 1, "hidden": 2}
-    assert found(path) == []
+    assert skipped(path) == {"a link in an archive": 2, "not a regular file": 1, "hidden": 2}
+    assert find(path) == []
 
 
-def test_an_archive_is_known_by_its_content(tmp_path):
+def test_find_sources_recognises_an_archive_by_its_content(tmp_path):
     archive(tmp_path / "clips", [("a.wav", SOUND)])
     assert names(tmp_path) == [f"{tmp_path}/clips!/a.wav"]
     assert names(tmp_path / "clips") == [f"{tmp_path}/clips!/a.wav"]
 
 
-def test_what_cannot_be_opened_is_a_row(tmp_path):
+def test_find_sources_yields_inputs_that_cannot_be_opened(tmp_path):
     with pytest.raises(AudioError, match="no file at this path"):
-        load_source(*found(tmp_path / "gone.tar"))
+        load_source(*find(tmp_path / "gone.tar"))
     with pytest.raises(AudioError, match="no file at this path"):
-        load_source(*found(tmp_path / "gone.wav"))
+        load_source(*find(tmp_path / "gone.wav"))
 
 
-def test_addresses(folder):
+def test_find_sources_reads_addresses(folder):
     pytest.importorskip("fsspec")
     (folder / "a.wav").write_bytes(encoded(voice(duration_s=0.5)))
     address = f"file://{folder}"
     assert names(f"{address}/") == [f"{address}/a.wav", f"{address}/deep/er/b.flac"]
     assert names(f"{address}/*.wav") == [f"{address}/a.wav"]
-    (item,) = found(f"{address}/a.wav")
+    (item,) = find(f"{address}/a.wav")
     assert load_source(item).duration_s == pytest.approx(0.5)
     with pytest.raises(AudioError, match="no file at this address"):
         load_source(Source("gone", location=f"{address}/gone.wav"))
 
 
-def test_an_archive_and_a_list_at_an_address(tmp_path):
+def test_find_sources_reads_archives_and_lists_at_addresses(tmp_path):
     pytest.importorskip("fsspec")
     path = archive(tmp_path / "clips.tar", [("a.wav", b"x")])
     (tmp_path / "list.txt").write_text(f"file://{path}\n")
     assert names(f"file://{tmp_path}/list.txt") == [f"file://{path}!/a.wav"]
 
 
-def test_an_address_of_no_known_kind_stops_the_run():
+def test_find_sources_rejects_an_unknown_scheme():
     pytest.importorskip("fsspec")
     with pytest.raises(EmoError, match="nonsense://here cannot be opened"):
-        found("nonsense://here")
+        find("nonsense://here")

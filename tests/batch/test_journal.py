@@ -1,4 +1,4 @@
-"""What is in the file is done, whatever ended the run that wrote it."""
+"""The journal continues after any end of the run that wrote it."""
 
 import json
 import os
@@ -27,7 +27,7 @@ def test_add_name_tells_new_names_from_known_ones(tmp_path):
             assert not journal.add_name(name)
 
 
-def test_a_second_run_goes_on_from_the_first(tmp_path):
+def test_journal_continues_an_earlier_run(tmp_path):
     path = tmp_path / "out.jsonl"
     with Journal(path, "r1") as journal:
         journal.append([result("a"), error_result("b", "r1", "It is silent.")])
@@ -40,7 +40,7 @@ def test_a_second_run_goes_on_from_the_first(tmp_path):
 
 
 @pytest.mark.parametrize("left", range(1, len(row("second"))))
-def test_a_row_that_is_there_in_part_is_cut_off(tmp_path, left):
+def test_journal_cuts_off_an_incomplete_row(tmp_path, left):
     path = tmp_path / "out.jsonl"
     path.write_bytes(row("first") + row("second")[:left])
     with Journal(path, "r1") as journal:
@@ -48,7 +48,7 @@ def test_a_row_that_is_there_in_part_is_cut_off(tmp_path, left):
     assert path.read_bytes() == row("first")
 
 
-def test_what_a_power_failure_leaves_is_cut_off(tmp_path):
+def test_journal_cuts_off_the_zeros_of_a_power_failure(tmp_path):
     path = tmp_path / "out.jsonl"
     path.write_bytes(row("first") + bytes(100))
     with Journal(path, "r1") as journal:
@@ -56,7 +56,7 @@ def test_what_a_power_failure_leaves_is_cut_off(tmp_path):
     assert path.read_bytes() == row("first")
 
 
-def test_a_recording_with_some_of_its_windows_is_done_anew(tmp_path):
+def test_journal_drops_a_recording_with_missing_windows(tmp_path):
     path = tmp_path / "out.jsonl"
     first = [row("first", window=i, windows=2) for i in (1, 2)]
     second = [row("second", window=i, windows=3) for i in (1, 2)]
@@ -67,7 +67,7 @@ def test_a_recording_with_some_of_its_windows_is_done_anew(tmp_path):
     assert path.read_bytes() == b"".join(first)
 
 
-def test_rows_of_other_models_are_not_gone_on_with(tmp_path):
+def test_journal_rejects_rows_of_other_models(tmp_path):
     path = tmp_path / "out.jsonl"
     path.write_bytes(row("first", run="r0"))
     with pytest.raises(EmoError, match=r"other models or settings.* \(run r0, this is r1\)"):
@@ -78,7 +78,7 @@ def test_rows_of_other_models_are_not_gone_on_with(tmp_path):
 @pytest.mark.parametrize(
     "content", [b"a,b\n1,2\n", b"no line break", b"[]\n", row("a") + b"x\n" + row("b")]
 )
-def test_a_file_of_another_kind_is_left_as_it_is(tmp_path, content):
+def test_journal_leaves_other_files_unchanged(tmp_path, content):
     path = tmp_path / "out.jsonl"
     path.write_bytes(content)
     with pytest.raises(EmoError, match="is not a row of a batch"):
@@ -86,7 +86,7 @@ def test_a_file_of_another_kind_is_left_as_it_is(tmp_path, content):
     assert path.read_bytes() == content
 
 
-def test_two_runs_do_not_write_into_one_file(tmp_path):
+def test_journal_has_one_writer(tmp_path):
     pytest.importorskip("fcntl")
     path = tmp_path / "out.jsonl"
     with Journal(path, "r1"), pytest.raises(EmoError, match="Another run is writing"):
@@ -95,7 +95,7 @@ def test_two_runs_do_not_write_into_one_file(tmp_path):
         pass
 
 
-def test_a_pipe_or_a_device_is_refused_at_once(tmp_path):
+def test_journal_rejects_pipes_and_devices(tmp_path):
     os.mkfifo(tmp_path / "out.jsonl")
     with pytest.raises(EmoError, match=r"out.jsonl is a pipe \(FIFO\). Name a regular file"):
         Journal(tmp_path / "out.jsonl", "r1")
@@ -135,7 +135,7 @@ def cut(path):
     ],
 )
 @pytest.mark.parametrize("check", ["at the next rows", "at the end"])
-def test_rows_that_are_lost_while_they_are_written_are_an_error(tmp_path, harm, says, check):
+def test_journal_detects_lost_rows(tmp_path, harm, says, check):
     path = tmp_path / "folder" / "out.jsonl"
     path.parent.mkdir()
     with Journal(path, "r1") as journal:
@@ -151,7 +151,7 @@ def test_rows_that_are_lost_while_they_are_written_are_an_error(tmp_path, harm, 
             assert journal.count == 0
 
 
-def test_what_could_not_be_read_is_noted_now_and_in_the_next_run(tmp_path):
+def test_journal_reports_failed_recordings_in_each_run(tmp_path):
     path = tmp_path / "out.jsonl"
     for _ in range(2):
         noted = []

@@ -1,4 +1,4 @@
-"""Processes that die, hang or never start: every recording has one row all the same."""
+"""Worker processes that die, hang or never start: every recording gets one row."""
 
 import pytest
 
@@ -8,12 +8,12 @@ from emo.errors import EmoError
 from tests.support.workers import crash_result, groups, never_starts, result_names, spell
 
 
-def test_every_recording_has_one_row():
+def test_run_returns_one_row_for_each_recording():
     found = list(run(groups(20, 3), spell, 2, crash_result))
     assert result_names(found) == result_names([spell(group) for group in groups(20, 3)])
 
 
-def test_what_kills_its_process_twice_is_given_up_and_the_others_are_not(tmp_path):
+def test_run_gives_up_a_recording_that_kills_two_processes(tmp_path):
     others = (Source("fails once", location=str(tmp_path / "marker")), Source("poison"))
     found = list(run(groups(6, 4, *others), spell, 1, crash_result))
     assert result_names(found) == sorted(["poison", "fails once", *(f"clip {i}" for i in range(6))])
@@ -22,24 +22,24 @@ def test_what_kills_its_process_twice_is_given_up_and_the_others_are_not(tmp_pat
     assert b"ended by signal 9" in failed.lines
 
 
-def test_what_takes_too_long_is_given_up():
+def test_run_gives_up_a_recording_at_the_timeout():
     found = list(run([[Source("stuck")], [Source("clip")]], spell, 1, crash_result, timeout_s=0.3))
     assert result_names(found) == ["clip", "stuck"]
     (failed,) = [done for some in found for done in some if done.failed]
     assert b"No answer came within" in failed.lines
 
 
-def test_an_error_that_every_recording_would_meet_stops_the_run():
+def test_run_stops_at_an_error_of_every_recording():
     with pytest.raises(EmoError, match="Nothing of this kind"):
         list(run(groups(3, 1, Source("stop")), spell, 1, crash_result))
 
 
-def test_processes_that_never_start_stop_the_run():
+def test_run_stops_when_processes_never_start():
     with pytest.raises(EmoError, match=r"status 3, before any recording was read"):
         list(run(groups(3, 1), never_starts, 1, crash_result))
 
 
-def test_an_error_among_the_inputs_stops_the_run():
+def test_run_stops_at_an_error_of_the_inputs():
     def broken():
         yield [Source("clip")]
         raise EmoError("There is no such list.")
@@ -48,7 +48,7 @@ def test_an_error_among_the_inputs_stops_the_run():
         list(run(broken(), spell, 1, crash_result))
 
 
-def test_few_groups_are_taken_ahead():
+def test_run_reads_few_groups_ahead():
     taken = 0
 
     def counted():

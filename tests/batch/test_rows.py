@@ -1,4 +1,4 @@
-"""Rows as JSON Lines, CSV and Parquet: the same values in each."""
+"""Rows in JSON Lines, CSV and Parquet have equal values."""
 
 import csv
 import io
@@ -53,7 +53,7 @@ def source(tmp_path, models, clip):
     return path
 
 
-def test_a_row_has_what_predict_prints_and_the_vote_before_it(models, clip):
+def test_prediction_result_has_the_fields_of_predict_and_the_vote(models, clip):
     found = predict(clip, models)
     row = json.loads(prediction_result("a.wav", "r1", clip, found).lines)
     assert row.keys() >= found.to_dict().keys() | {"path", "run", "sha256"}
@@ -67,7 +67,7 @@ def test_a_row_has_what_predict_prints_and_the_vote_before_it(models, clip):
         np.testing.assert_allclose(shares, found.answers[key].probabilities, atol=1e-7)
 
 
-def test_csv_has_the_same(source, tmp_path):
+def test_write_csv_keeps_the_values(source, tmp_path):
     write_csv(source, tmp_path / "out.csv")
     first, *others = csv.DictReader(table(tmp_path / "out.csv"))
     row = json.loads(source.read_text().splitlines()[0])
@@ -81,7 +81,7 @@ def test_csv_has_the_same(source, tmp_path):
     assert float(first["bandwidth_hz"]) == row["quality"]["bandwidth_hz"]
 
 
-def test_parquet_has_the_same(source, tmp_path, monkeypatch):
+def test_write_parquet_keeps_the_values(source, tmp_path, monkeypatch):
     parquet = pytest.importorskip("pyarrow.parquet")
     monkeypatch.setattr("emo.batch.rows.ROWS_PER_WRITE", 2)
     write_parquet(source, tmp_path / "out.parquet")
@@ -96,7 +96,7 @@ def test_parquet_has_the_same(source, tmp_path, monkeypatch):
     assert table["path"].to_pylist()[1:] == ["gr\\udcfcn.wav", "line\nbreak.wav"]
 
 
-def test_every_column_is_filled_by_something(models, clip):
+def test_columns_are_those_of_flatten(models, clip):
     rows = [json.loads(prediction_result("a", "r1", clip, predict(clip, models)).lines)]
     *_, timeline = iter_timeline(decode(encoded(voice((240.0, 120.0), duration_s=2.0))), models)
     rows += map(json.loads, timeline_result("a", "r1", clip, timeline).lines.splitlines())
@@ -104,7 +104,7 @@ def test_every_column_is_filled_by_something(models, clip):
     assert set().union(*(flatten(row) for row in rows)) == set(COLUMNS)
 
 
-def test_a_timeline_has_a_row_a_window_and_one_without_speech(models):
+def test_timeline_result_has_a_row_for_each_window(models):
     spoken = decode(encoded(np.concatenate([voice((240.0, 120.0), duration_s=2.0)] * 3)))
     *_, timeline = iter_timeline(spoken, models)
     rows = [
@@ -120,7 +120,7 @@ def test_a_timeline_has_a_row_a_window_and_one_without_speech(models):
     assert (row["window"], row["windows"], "label" in row) == (0, 0, False)
 
 
-def test_the_target_is_written_whole_or_not_at_all(source, tmp_path):
+def test_convert_rows_writes_a_complete_file_or_none(source, tmp_path):
     def fails(source, target):
         target.write_text("half")
         raise OSError("disk full")

@@ -1,4 +1,4 @@
-"""The command as people type it: killed, gone on with, and the same answers on every path."""
+"""The command batch: killed, continued, and equal to predict."""
 
 import csv
 import errno
@@ -30,7 +30,7 @@ from tests.support.signals import encoded, silence, voice
 
 ROOT = Path(__file__).resolve().parents[2]
 CLIPS = 20  # more than one group
-STOPPED_AFTER_THE_FIRST_ROWS = """
+SIGNAL_AFTER_FIRST_ROWS = """
 import signal, sys
 from emo.batch import run
 from emo.cli.main import main
@@ -48,7 +48,7 @@ sys.exit(main(sys.argv[2:]))
 
 @pytest.fixture(scope="module")
 def clips(tmp_path_factory):
-    """A folder of voices, one silence and one text."""
+    """Return a folder of voices, a silent file and a text."""
     folder = tmp_path_factory.mktemp("clips")
     for i in range(CLIPS - 2):
         samples = voice(100.0 + 10 * i, duration_s=0.6 + 0.05 * i, seed=i)
@@ -68,7 +68,7 @@ def read(path):
 
 
 def here(groups, work, *rest):
-    """In this process, which is quicker."""
+    """Answer in this process, which is faster than in workers."""
     yield from map(work, groups)
 
 
@@ -77,10 +77,10 @@ def command(*arguments):
 
 
 def stopped(number, *arguments):
-    """The same command, which a signal meets as soon as the first rows are on disk."""
+    """Run a command that gets a signal as soon as the first rows are on disk."""
     given = [str(int(number)), "batch", *map(str, arguments)]
     return subprocess.run(
-        [sys.executable, "-c", STOPPED_AFTER_THE_FIRST_ROWS, *given],
+        [sys.executable, "-c", SIGNAL_AFTER_FIRST_ROWS, *given],
         cwd=ROOT,
         capture_output=True,
         text=True,
@@ -88,16 +88,16 @@ def stopped(number, *arguments):
     )
 
 
-HARMED_AFTER_THE_FIRST_ROWS = STOPPED_AFTER_THE_FIRST_ROWS.replace(
+EXEC_AFTER_FIRST_ROWS = SIGNAL_AFTER_FIRST_ROWS.replace(
     "signal.raise_signal(int(sys.argv[1]))", "exec(sys.argv[1])"
 )
 
 
 def harmed(harm, *arguments, prepare=None):
-    """The same command, which meets a statement of Python as soon as the first rows are on disk."""
+    """Run a command that executes a statement as soon as the first rows are on disk."""
     given = [harm, "batch", *map(str, arguments)]
     return subprocess.run(
-        [sys.executable, "-c", HARMED_AFTER_THE_FIRST_ROWS, *given],
+        [sys.executable, "-c", EXEC_AFTER_FIRST_ROWS, *given],
         cwd=ROOT,
         capture_output=True,
         text=True,
@@ -114,7 +114,7 @@ def shares(rows):
     }
 
 
-def test_killed_in_the_middle_no_row_is_lost_or_doubled(clips, tmp_path):
+def test_batch_continues_after_a_kill_without_lost_or_double_rows(clips, tmp_path):
     out = tmp_path / "out.jsonl"
     given = (clips, "--out", out, "--jobs", 1)
     assert stopped(signal.SIGKILL, *given).returncode == -signal.SIGKILL
@@ -134,7 +134,7 @@ def test_killed_in_the_middle_no_row_is_lost_or_doubled(clips, tmp_path):
 
 
 @pytest.mark.parametrize("dask", ["", "local"])
-def test_every_path_gives_the_same_answers(clips, tmp_path, config, dask):
+def test_batch_equals_predict_on_processes_and_on_dask(clips, tmp_path, config, dask):
     if dask:
         pytest.importorskip("distributed")
     out = tmp_path / "out.jsonl"
@@ -149,7 +149,7 @@ def test_every_path_gives_the_same_answers(clips, tmp_path, config, dask):
         np.testing.assert_allclose(found[path], expected, atol=1e-6)
 
 
-def test_interrupted_it_says_how_to_go_on(clips, tmp_path):
+def test_batch_says_how_to_continue_after_an_interrupt(clips, tmp_path):
     out = tmp_path / "out.jsonl"
     # SIGTERM does what Ctrl-C does, which a test run in the background lacks.
     ran = stopped(signal.SIGTERM, clips, "--out", out, "--jobs", 1)
@@ -159,7 +159,7 @@ def test_interrupted_it_says_how_to_go_on(clips, tmp_path):
     assert "Traceback" not in ran.stderr
 
 
-def test_csv_is_made_at_the_end_and_not_written_over(clips, tmp_path, monkeypatch, capsys):
+def test_batch_writes_csv_at_the_end_and_overwrites_none(clips, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(run, "run_here", here)
     out = tmp_path / "out.csv"
     assert main(["batch", str(clips), "--out", str(out)]) == 1
@@ -170,7 +170,7 @@ def test_csv_is_made_at_the_end_and_not_written_over(clips, tmp_path, monkeypatc
     assert "exists and is complete" in capsys.readouterr().err
 
 
-def test_a_list_from_standard_input_and_a_timeline(clips, tmp_path, monkeypatch):
+def test_batch_reads_a_list_from_standard_input(clips, tmp_path, monkeypatch):
     monkeypatch.setattr(run, "run_here", here)
     monkeypatch.setattr(sys, "stdin", iter([f"{clips}/00.wav\n", f"{clips}/silent.wav\n"]))
     out = tmp_path / "out.jsonl"
@@ -182,9 +182,7 @@ def test_a_list_from_standard_input_and_a_timeline(clips, tmp_path, monkeypatch)
     assert len(read(out)) == 2  # rows of other settings are not mixed
 
 
-def test_a_clip_that_breaks_the_code_is_a_row_and_the_others_are_answered(
-    clips, config, monkeypatch
-):
+def test_label_sources_isolates_a_clip_that_raises(clips, config, monkeypatch):
     real = predict_many
 
     def breaks(found, models):
@@ -200,7 +198,7 @@ def test_a_clip_that_breaks_the_code_is_a_row_and_the_others_are_answered(
     assert b"ZeroDivisionError: by chance" in done[1].lines
 
 
-def test_clips_are_answered_together_only_up_to_some_sound(clips, config, monkeypatch):
+def test_label_sources_limits_the_sound_of_a_call(clips, config, monkeypatch):
     sizes = []
     real = predict_many
 
@@ -214,7 +212,7 @@ def test_clips_are_answered_together_only_up_to_some_sound(clips, config, monkey
     assert sizes == [3, 2]
 
 
-def test_other_models_are_another_run(tmp_path, config):
+def test_make_run_config_depends_on_the_models(tmp_path, config):
     copied = tmp_path / "models"
     for key in ("tree", "cnn", "mlp"):
         shutil.copytree(MODELS_DIR / key, copied / key, ignore=shutil.ignore_patterns("pred*"))
@@ -230,7 +228,7 @@ def test_other_models_are_another_run(tmp_path, config):
         make_run_config(copied)
 
 
-def test_groups_are_small_where_bytes_are_sent_along(monkeypatch):
+def test_group_sources_limits_the_bytes_of_a_group(monkeypatch):
     monkeypatch.setattr(run, "GROUP_BYTES", 10)
     items = [
         Source("a", data=b"x" * 6),
@@ -240,7 +238,7 @@ def test_groups_are_small_where_bytes_are_sent_along(monkeypatch):
     assert [len(group) for group in group_sources(items, 3)] == [2, 3, 1]
 
 
-def test_a_long_recording_goes_alone_so_that_its_rows_are_kept(tmp_path):
+def test_group_sources_puts_a_large_file_alone(tmp_path):
     small, large = tmp_path / "small", tmp_path / "large"
     small.write_bytes(b"x" * 1000)
     with large.open("wb") as file:
@@ -252,7 +250,7 @@ def test_a_long_recording_goes_alone_so_that_its_rows_are_kept(tmp_path):
     assert sizes == [3, 1, 2]
 
 
-def test_nothing_is_written_where_nothing_was_given(tmp_path, capsys):
+def test_batch_creates_no_file_for_misspelt_inputs(tmp_path, capsys):
     out = tmp_path / "out.csv"
     assert main(["batch", str(tmp_path / "misspelt"), "--out", str(out)]) == 1
     assert f"There is nothing at {tmp_path / 'misspelt'}." in capsys.readouterr().err
@@ -265,17 +263,17 @@ def test_progress_line_counts_and_estimates_the_rest():
     progress._total = 1100
     progress.update(200, 3)
     line = progress._line()
-    assert line.startswith("300 of 1,100 recordings, 20.0 per second, 3 not readable, about 0:40")
+    assert line.startswith("300 of 1,100 recordings, 20.0 per second, 3 not answered, about 0:40")
 
 
 @pytest.mark.parametrize("arguments", [["a.wav"], ["a.wav", "--out", "x.doc"], ["--out", "x.csv"]])
-def test_wrong_usage_ends_with_two(arguments):
+def test_batch_exits_with_two_for_wrong_usage(arguments):
     with pytest.raises(SystemExit) as ended:
         main(["batch", *arguments])
     assert ended.value.code == 2
 
 
-def test_label_refuses_a_file_of_another_kind(tmp_path, config):
+def test_run_batch_leaves_other_files_unchanged(tmp_path, config):
     out = tmp_path / "out.jsonl"
     out.write_text("mine\n")
     with pytest.raises(EmoError, match="is not a row of a batch"):
@@ -283,12 +281,12 @@ def test_label_refuses_a_file_of_another_kind(tmp_path, config):
     assert out.read_text() == "mine\n"
 
 
-# --- nothing is lost in silence ------------------------------------------------------------------
+# --- errors are reported -------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("suffix", [".jsonl", ".csv"])
 @pytest.mark.parametrize("gone", ["file", "folder"])
-def test_rows_removed_in_the_middle_end_the_run_with_one(clips, tmp_path, suffix, gone):
+def test_batch_ends_when_its_rows_are_removed(clips, tmp_path, suffix, gone):
     out = tmp_path / "results" / f"out{suffix}"
     out.parent.mkdir()
     harm = (
@@ -305,7 +303,7 @@ def test_rows_removed_in_the_middle_end_the_run_with_one(clips, tmp_path, suffix
 
 
 @pytest.mark.parametrize("suffix", [".jsonl", ".csv"])
-def test_a_full_disk_is_told_with_the_file_and_the_next_run_goes_on(clips, tmp_path, suffix):
+def test_batch_names_a_full_disk_and_can_be_continued(clips, tmp_path, suffix):
     out = tmp_path / f"out{suffix}"
     rows = run.rows_file(out)
 
@@ -328,7 +326,9 @@ def column(path, name):
     return [row[name] for row in csv.DictReader(io.StringIO(path.read_text(), newline=""))]
 
 
-def test_a_full_disk_at_the_end_keeps_the_rows(clips, tmp_path, monkeypatch, capsys):
+def test_batch_keeps_its_rows_when_the_disk_is_full_at_the_end(
+    clips, tmp_path, monkeypatch, capsys
+):
     def full(source, target):
         target.write_text("half a row")
         raise OSError(errno.ENOSPC, "No space left on device")
@@ -343,7 +343,7 @@ def test_a_full_disk_at_the_end_keeps_the_rows(clips, tmp_path, monkeypatch, cap
 
 @pytest.mark.parametrize("kind", ["pipe", "device", "folder"])
 @pytest.mark.parametrize("suffix", [".jsonl", ".csv", ".parquet"])
-def test_an_output_that_is_no_file_is_refused_at_once(clips, tmp_path, kind, suffix):
+def test_batch_rejects_an_output_that_is_no_file(clips, tmp_path, kind, suffix):
     out = tmp_path / f"out{suffix}"
     if kind == "pipe":
         os.mkfifo(out)
@@ -360,7 +360,7 @@ def test_an_output_that_is_no_file_is_refused_at_once(clips, tmp_path, kind, suf
 
 
 @pytest.mark.parametrize("suffix", [".jsonl", ".csv"])
-def test_no_recording_at_all_is_an_error(tmp_path, monkeypatch, capsys, suffix):
+def test_batch_without_recordings_is_an_error(tmp_path, monkeypatch, capsys, suffix):
     monkeypatch.setattr(run, "run_here", here)
     folder, out = tmp_path / "folder", tmp_path / f"out{suffix}"
     folder.mkdir()
@@ -373,7 +373,7 @@ def test_no_recording_at_all_is_an_error(tmp_path, monkeypatch, capsys, suffix):
 
 
 @pytest.mark.parametrize("suffix", [".csv", ".jsonl"])
-def test_a_report_names_what_gave_no_answer_in_each_run(clips, tmp_path, monkeypatch, suffix):
+def test_batch_reports_files_without_an_answer_in_each_run(clips, tmp_path, monkeypatch, suffix):
     monkeypatch.setattr(run, "run_here", here)
     folder, report = tmp_path / "folder", tmp_path / "folder" / f"report{suffix}"
     shutil.copytree(clips, folder)
@@ -389,14 +389,14 @@ def test_a_report_names_what_gave_no_answer_in_each_run(clips, tmp_path, monkeyp
         named = {Path(line["path"]).name: (line["outcome"], line["reason"]) for line in lines}
         assert named.pop("=notes.md") == ("skipped", "text")
         assert {name: outcome for name, (outcome, _) in named.items()} == {
-            "silent.wav": "not read",
-            "text.wav": "not read",
+            "silent.wav": "not answered",
+            "text.wav": "not answered",
         }
         assert "silent" in named["silent.wav"][1]
     assert len(read(out)) == CLIPS + 1
 
 
-def test_the_last_line_counts_what_was_passed_over(clips, tmp_path, monkeypatch, capsys):
+def test_batch_counts_skipped_files_in_its_last_line(clips, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(run, "run_here", here)
     folder = tmp_path / "folder"
     folder.mkdir()
@@ -412,7 +412,7 @@ def test_the_last_line_counts_what_was_passed_over(clips, tmp_path, monkeypatch,
 
 
 @pytest.mark.parametrize("report", ["report.txt", "out.csv", "out.csv.rows.jsonl"])
-def test_a_report_that_cannot_be_one_is_wrong_usage(clips, tmp_path, report):
+def test_batch_rejects_an_invalid_report(clips, tmp_path, report):
     with pytest.raises(SystemExit) as ended:
         main(
             [
@@ -427,7 +427,7 @@ def test_a_report_that_cannot_be_one_is_wrong_usage(clips, tmp_path, report):
     assert ended.value.code == 2
 
 
-def test_a_list_in_utf_16_from_standard_input(clips, tmp_path):
+def test_batch_reads_utf_16_from_standard_input(clips, tmp_path):
     out = tmp_path / "out.jsonl"
     ran = subprocess.run(
         command("-", "--out", out, "--jobs", 1),
@@ -440,7 +440,7 @@ def test_a_list_in_utf_16_from_standard_input(clips, tmp_path):
     assert [row["path"] for row in read(out)] == [f"{clips}/00.wav"]
 
 
-def test_progress_goes_on_without_a_reader():
+def test_progress_line_ignores_a_closed_stream():
     class Gone(io.StringIO):
         def write(self, text):
             raise BrokenPipeError

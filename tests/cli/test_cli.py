@@ -246,7 +246,7 @@ def test_predict_gives_every_malformed_file_a_sentence(capsys, models, tmp_path)
         ["predict", "--pitch", "nan", "a.wav"],
         ["predict", "--snr", "a.wav"],
         ["evaluate"],
-        ["evaluate", "--protocol", "speakers"],
+        ["evaluate", "--protocol", "voices"],
         ["evaluate", "--manifest", "a.csv", "--fold", "1"],
         ["train", "forest"],
         ["train", "tree", "--jobs", "0"],
