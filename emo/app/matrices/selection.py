@@ -41,7 +41,7 @@ _DEFAULT_PROTOCOL, _DEFAULT_NUMBERS, _DEFAULT_SEX = (
 
 @dataclass(frozen=True)
 class MatrixFilter:
-    """Which predictions the page shows, and as what kind of number.
+    """Choice of the predictions that the page shows, and of the kind of number.
 
     Attributes
     ----------
