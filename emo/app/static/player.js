@@ -1,21 +1,21 @@
-// The player: waveform and spectrogram under one playhead, seek, selection, zoom, keyboard.
-// Reads the block that emo/player.py packs, and from the page which region is selected.  Sends back
-// the region in shares of the clip, [] for all of it; and once, for the guide, that it was played.
+// The player: waveform and spectrogram with one playhead, seek, selection, zoom and keyboard.
+// It reads the block of emo/app/player_data.py, and the selected region from the page.  It sends the
+// region as shares of the clip, [] for the whole clip, and once an event that the clip is played.
 
 const LEFT = 46,
-  RIGHT = 8; // px beside the pictures, for the frequencies
+  RIGHT = 8; // margins of the images in pixels; the left one has the frequencies
 const WAVE = 84,
   GAP = 6,
   PICTURE = 232,
-  TIMES = 24; // px, from top to bottom
-const SHORTEST_S = 0.2; // of a region: no model says anything of less
-const CLOSEST_S = 0.1; // of what zooming in shows
+  TIMES = 24; // heights in pixels
+const MIN_REGION_S = 0.2; // the models do not analyse less
+const MIN_VIEW_S = 0.1;
 const STEP_S = 0.1,
   LEAP_S = 1;
 const DRAG_PX = 4;
 const TICKS_HZ = [100, 300, 600, 1000, 2000, 4000, 7000];
 const LOUDEST_DB = 6,
-  SOFTEST_DB = -60; // of the line of loudness, from top to bottom
+  SOFTEST_DB = -60; // range of the loudness curve
 
 const players = new WeakMap();
 
@@ -76,7 +76,7 @@ class Player {
     const mine = block.slice();
     this.block = mine;
     const clip = await unpack(mine);
-    if (mine !== this.block) return; // a later one came while this was unpacked
+    if (mine !== this.block) return; // a newer block arrived in the meantime
     const before = this.clip;
     this.clip = clip;
     this.images = {};
@@ -95,13 +95,12 @@ class Player {
     this.find("player").dataset.ready = true;
   }
 
-  // Seconds that fit across: those of the clip, or of the longer one of two side by side.
+  // Width of the whole view in seconds: of two players side by side that of the longer clip.
   get end() {
     return this.clip.shown_s ?? this.clip.duration_s;
   }
 
-  // The same clip, altered: it is heard on from the same place of it, at another time if its speed
-  // is another.
+  // Shows the same clip after an alteration, and plays on from the same share of it.
   goOn(factor) {
     const isPlaying = !this.audio.paused;
     URL.revokeObjectURL(this.audio.src);
@@ -114,7 +113,7 @@ class Player {
   }
 
   leave() {
-    if (this.slider.isConnected) return; // only drawn again
+    if (this.slider.isConnected) return; // the page was redrawn
     this.audio.pause();
     this.watcher.disconnect();
     this.mutations.disconnect();
@@ -135,7 +134,7 @@ class Player {
     this.slider.setAttribute("aria-description", words.keys);
   }
 
-  // Takes over the region that the page asks for: that of a link, or of a step back in the browser.
+  // Selects the region that the page requests, from a link or the history of the browser.
   takeRegion() {
     const asked = document.querySelector("[data-emo-region]")?.dataset.emoRegion ?? "null";
     if (!this.clip || this.drag || asked === this.asked) return;
@@ -148,7 +147,7 @@ class Player {
     else this.mark();
   }
 
-  // --- What people do --------------------------------------------------------------------------
+  // --- Events -----------------------------------------------------------------------------------
 
   listen() {
     this.find("play").onclick = () => this.toggle();
@@ -174,14 +173,14 @@ class Player {
     this.audio.onended = () => this.seek(this.region ? this.region[0] : 0);
     this.watcher = new ResizeObserver(() => this.resize());
     this.watcher.observe(this.slider);
-    // The timeline lies outside: it is sought by its clicks, and its line is moved by mark().
+    // The timeline is outside the component: its clicks seek, and mark() moves its line.
     this.outside = (event) => {
       const place = event.target.closest?.("[data-emo-seek]")?.getBoundingClientRect();
       if (place && this.clip)
         this.seek(((event.clientX - place.left) / place.width) * this.clip.duration_s);
     };
     document.addEventListener("click", this.outside);
-    // Of two players one sounds at a time; side by side they show the same.
+    // Only one of two players plays at a time; side by side they share their view.
     this.beside = ({ detail }) => {
       if (detail.player === this || !this.clip) return;
       if (detail.plays) this.audio.pause();
@@ -191,7 +190,7 @@ class Player {
       this.draw();
     };
     document.addEventListener("emo-player", this.beside);
-    // What carried the network's answer lies outside too, and comes and goes.
+    // The patches of the explanation are outside the component too, and appear on demand.
     this.mutations = new MutationObserver(() => {
       this.takeRegion();
       const found = document.querySelector("[data-emo-patches]")?.dataset.emoPatches ?? "[]";
@@ -201,7 +200,7 @@ class Player {
       this.draw();
     });
     this.mutations.observe(document.body, { childList: true, subtree: true });
-    // A change of theme changes the colour of the text, which moves for a moment when it does.
+    // A change of theme starts a transition of the text colour.
     this.slider.addEventListener("transitionend", () => this.draw());
   }
 
@@ -225,7 +224,7 @@ class Player {
     this.region = region;
     if (isDone) {
       if (region) this.seek(region[0]);
-      this.sent = region?.map((time) => Math.round((1e5 * time) / this.clip.duration_s) / 1e5); // as in a link
+      this.sent = region?.map((time) => Math.round((1e5 * time) / this.clip.duration_s) / 1e5); // five decimals, as in a link
       this.send(this.sent ?? []);
     }
     this.mark();
@@ -252,8 +251,8 @@ class Player {
     const edge = (place) => {
       const [start, stop] = this.region ?? [0, this.clip.duration_s];
       const found = place
-        ? [Math.min(start, this.time - SHORTEST_S), this.time]
-        : [this.time, Math.max(stop, this.time + SHORTEST_S)];
+        ? [Math.min(start, this.time - MIN_REGION_S), this.time]
+        : [this.time, Math.max(stop, this.time + MIN_REGION_S)];
       this.select(this.within(found), true);
     };
     const actions = {
@@ -268,11 +267,11 @@ class Player {
       0: () => this.look(0, this.end),
       "[": () => edge(0),
       "]": () => edge(1),
-      s: () => edge(0), // on many keyboards a bracket takes three fingers
+      s: () => edge(0), // on many keyboards a bracket needs three fingers
       e: () => edge(1),
       Escape: () => this.region && this.select(null, true),
     };
-    const isTyped = event.key === "[" || event.key === "]"; // with AltGr, which counts as Ctrl and Alt
+    const isTyped = event.key === "[" || event.key === "]"; // with AltGr, which sets Ctrl and Alt
     const isChord = !isTyped && (event.ctrlKey || event.metaKey || event.altKey);
     const action = isChord ? null : (actions[event.key] ?? actions[event.key.toLowerCase()]);
     if (!action) return;
@@ -283,8 +282,8 @@ class Player {
 
   within([start, stop]) {
     const end = this.clip.duration_s;
-    const first = Math.max(0, Math.min(start, end - SHORTEST_S));
-    return [first, Math.min(end, Math.max(stop, first + SHORTEST_S))];
+    const first = Math.max(0, Math.min(start, end - MIN_REGION_S));
+    return [first, Math.min(end, Math.max(stop, first + MIN_REGION_S))];
   }
 
   down(event) {
@@ -311,7 +310,7 @@ class Player {
     const { moved, before } = this.drag;
     this.drag = null;
     if (!moved) return this.seek(this.at(event.offsetX));
-    if (this.region[1] - this.region[0] < SHORTEST_S) return this.select(before, false);
+    if (this.region[1] - this.region[0] < MIN_REGION_S) return this.select(before, false);
     this.select(this.region, true);
   }
 
@@ -321,7 +320,7 @@ class Player {
   }
 
   wheel(event) {
-    if (!event.ctrlKey) return; // the page scrolls; a pinch, which comes as Ctrl and wheel, zooms
+    if (!event.ctrlKey) return; // scrolls the page; a pinch arrives as Ctrl and wheel
     event.preventDefault();
     this.zoom(event.deltaY > 0 ? 1.25 : 0.8, this.at(event.offsetX));
   }
@@ -348,10 +347,10 @@ class Player {
     this.find("readout").textContent = text;
   }
 
-  // --- What is in view -------------------------------------------------------------------------
+  // --- View ------------------------------------------------------------------------------------
 
   look(from, to) {
-    const width = Math.min(this.end, Math.max(CLOSEST_S, to - from));
+    const width = Math.min(this.end, Math.max(MIN_VIEW_S, to - from));
     const start = Math.max(0, Math.min(from, this.end - width));
     this.view = { from: start, to: start + width };
     this.draw();
