@@ -1,8 +1,8 @@
-"""All benches, one after the other; the results go to docs/bench.md and docs/scaling.md.
+"""Run all benches; the results go to docs/bench.md and docs/scaling.md.
 
     python -m bench [--quick] [--long] [PART ...]
 
-Ends with 1 if a target was missed.  A part that fails is told, and the others go on.
+Ends with 1 if a target was missed.  After a part that fails the others go on.
 """
 
 import argparse
@@ -16,7 +16,7 @@ from bench.measure import SINGLE_THREAD, Options, add_options, run
 
 
 def main() -> int:
-    """Exit status: 0, 1 if a target was missed or a part failed, 2 for wrong usage."""
+    """Run the benches; return 1 if a target was missed or a part failed, else 0."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__.splitlines()[0])
     parser.add_argument("parts", nargs="*", metavar="PART", help=f"of {', '.join(table.ORDER)}")
     parser.add_argument("--pages", action="store_true", help="only write the pages again")

@@ -1,4 +1,4 @@
-"""How fast the page is in a real browser, and how much it sends.
+"""Measure the speed of the page in a real browser, and the bytes that it sends.
 
     python bench/app.py [--quick] [--save] [uploads] [changes] [switches] [sent]
 
@@ -84,7 +84,7 @@ UPLOADED = """() => performance.getEntriesByType('resource')
 
 
 def open_app(browser: Browser, address: str) -> Page:
-    """The app's first page in a browser context of its own."""
+    """Open the app's first page in a browser context of its own."""
     page = screens.new_page(browser, "light")
     page.set_default_timeout(WAIT_MS)
     page.goto(address)
@@ -223,12 +223,12 @@ def count_sent_for_noise_kb(browser: Browser, address: str) -> dict[str, float]:
 
 
 def judge(name: str, values: Sequence[float], limit: float, unit: str) -> Row:
-    """A row whose 95th percentile, or single value, may not exceed the limit."""
+    """Return a row whose 95th percentile, or single value, must not exceed the limit."""
     return make_row(name, values, unit, Target("≤", limit, "median" if len(values) == 1 else "p95"))
 
 
 def measure_uploads(browser: Browser, address: str) -> Iterator[Row]:
-    """The first upload in a new app, and all of them."""
+    """Yield the rows of the first upload in a new app, and of all uploads."""
     page = open_app(browser, address)
     times = tuple(time_uploads(page, UPLOADS))
     yield judge("upload to answers, the first", times[:1], ANSWER_TARGET_S, "s")
@@ -237,7 +237,7 @@ def measure_uploads(browser: Browser, address: str) -> Iterator[Row]:
 
 
 def measure_changes(browser: Browser, address: str) -> Iterator[Row]:
-    """The steps of a slider."""
+    """Yield the rows of a slider's steps."""
     page = open_app(browser, address)
     upload(page, "clip.wav", encoded(voice(duration_s=CLIP_S, rate_hz=RATE_HZ), RATE_HZ))
     page.locator("h2.emo-verdict").wait_for()
@@ -256,7 +256,7 @@ def measure_switches(browser: Browser, address: str) -> Iterator[Row]:
 
 
 def measure_sent(browser: Browser, address: str) -> Iterator[Row]:
-    """What a long clip takes to send."""
+    """Yield the rows of sending a long clip."""
     sent = count_sent_for_noise_kb(browser, address)
     yield judge("sent for a clip of 30 s", (sum(sent.values()),), SENT_TARGET_KB, "kB")
 
@@ -267,11 +267,11 @@ PIECES: dict[str, Callable[[Browser, str], Iterator[Row]]] = {
     "switches": measure_switches,
     "sent": measure_sent,
 }
-"""What can be measured: each gives its rows as soon as they are measured."""
+"""Pieces that can be measured alone."""
 
 
 def measure(options: Options) -> Iterator[Row | Facts]:
-    """The rows of all pieces; where it is to be quick, without those that take minutes."""
+    """Yield the rows of all pieces; a quick run leaves out those that take minutes."""
     with screens.serve() as address, sync_playwright() as playwright:
         try:
             browser = screens.launch(playwright)

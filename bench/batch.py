@@ -1,4 +1,4 @@
-"""How fast a batch is, on the processes of one machine and on Dask.
+"""Measure the speed of a batch, in the processes of one machine and on Dask.
 
     python bench/batch.py [--quick] [--save]
 
@@ -65,7 +65,7 @@ class Ran:
 
 
 def find_sources(folder: Path) -> list[Path]:
-    """Recordings to be repeated: those of the corpora, or synthetic ones made in the folder."""
+    """Return recordings to repeat: those of the corpora, or synthetic ones in the folder."""
     if directory := default_directory():
         found = sorted(one.path.resolve() for one in find(directory).recordings)
         return random.Random(SEED).sample(found, len(found))
@@ -76,7 +76,7 @@ def find_sources(folder: Path) -> list[Path]:
 
 
 def run_batch(sources: Sequence[Path], count: int, jobs: int, dask: str = "") -> Ran:
-    """What a run of the command over so many clips took; each has its row."""
+    """Run the command over a number of clips, and return what it took."""
     with tempfile.TemporaryDirectory() as folder:
         clips = Path(folder) / "clips"
         clips.mkdir()

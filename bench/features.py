@@ -1,4 +1,4 @@
-"""What decoding and features of a clip cost, beside what one would otherwise use.
+"""Measure decoding and features of a clip, compared with other tools.
 
 python bench/features.py [--quick] [--save]
 """
@@ -11,8 +11,8 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from bench.measure import (
+    Competitor,
     Facts,
-    Lane,
     MissingError,
     Options,
     Part,
@@ -27,7 +27,7 @@ from bench.measure import (
 )
 from tests.support.signals import encoded, voice
 
-ROUNDS, WARM_UPS, IN_A_ROW = 30, 2, 5
+ROUNDS, WARM_UPS, REPEATS = 30, 2, 5
 CLIP_S, RATE_HZ = 4.0, 48_000
 OWN = "Emo"
 OWN_TARGET = Target("≤", 10.0)
@@ -50,33 +50,37 @@ RIVALS = {
         "the whole answer of one model, random weights",
     ),
 }
-"""What Emo stands beside: its work in :mod:`bench.lanes`, and by how much Emo is to be faster."""
+"""Competitors: workload, factor by which Emo is to be faster, and a note."""
 
 
 def write_clip(folder: Path) -> Path:
-    """A synthetic voice of four seconds, 48 kHz, 16 bits, in the folder."""
+    """Write a synthetic voice of four seconds, 48 kHz and 16 bits, into the folder."""
     path = folder / "voice.wav"
     path.write_bytes(encoded(voice(duration_s=CLIP_S, rate_hz=RATE_HZ), RATE_HZ))
     return path
 
 
 def measure(options: Options) -> Iterator[Row | Facts]:
-    """Emo's row, then for each of the others its own and the ratio."""
+    """Yield Emo's row, then the row and the ratio of each competitor."""
     with tempfile.TemporaryDirectory() as folder:
         path = str(write_clip(Path(folder)))
-        lanes, missing = {OWN: Lane("emo-features", path, in_a_row=IN_A_ROW)}, {}
+        competitors, missing = {OWN: Competitor("emo-features", path, repeats=REPEATS)}, {}
         for name, (work, _, _) in RIVALS.items():
             python = rivals_python() if work == ("opensmile",) else sys.executable
             try:
-                lanes[name] = Lane(*work, path, python=python, in_a_row=IN_A_ROW)
+                competitors[name] = Competitor(*work, path, python=python, repeats=REPEATS)
             except MissingError as error:
                 missing[name] = str(error)
         try:
-            took = take_turns(lanes, options.times(ROUNDS, 5), options.times(WARM_UPS, 2))
-            versions = {key: one for lane in lanes.values() for key, one in lane.versions.items()}
+            took = take_turns(competitors, options.times(ROUNDS, 5), options.times(WARM_UPS, 2))
+            versions = {
+                key: one
+                for competitor in competitors.values()
+                for key, one in competitor.versions.items()
+            }
         finally:
-            for lane in lanes.values():
-                lane.close()
+            for competitor in competitors.values():
+                competitor.close()
     took_ms = {name: [1000 * one for one in values] for name, values in took.items()}
     yield make_row(f"{OWN}, all that its three classifiers take", took_ms[OWN], "ms", OWN_TARGET)
     for name, (_, target, note) in RIVALS.items():

@@ -1,4 +1,4 @@
-"""Whether rate and memory of a batch stay the same whatever the count.
+"""Check that rate and memory of a batch do not depend on the count.
 
     python bench/growth.py [--quick] [--long] [--save]
 

@@ -1,8 +1,8 @@
-"""What an answer costs: one clip in a warm process, and from a cold start to the print.
+"""Measure the cost of an answer, in a warm process and from a cold start.
 
     python bench/predict.py [--quick] [--save]
 
-Beside it stands a forward pass, of random weights, through an encoder of the size of wav2vec 2.0
+For comparison: a forward pass, with random weights, through an encoder as large as wav2vec 2.0
 base on the same clip: the least that a model of that kind costs.
 """
 
@@ -20,8 +20,8 @@ from bench.features import CLIP_S, write_clip
 from bench.measure import (
     ROOT,
     SINGLE_THREAD,
+    Competitor,
     Facts,
-    Lane,
     MissingError,
     Options,
     Part,
@@ -44,10 +44,10 @@ RATIO_TARGET = Target("≥", 20.0)
 
 
 def measure(options: Options) -> Iterator[Row | Facts]:
-    """Warm, real-time factor, cold, and beside an encoder."""
+    """Yield warm and cold times, the real-time factor, and the comparison with an encoder."""
     with tempfile.TemporaryDirectory() as folder:
         path = str(write_clip(Path(folder)))
-        own = Lane("emo-answers", path)
+        own = Competitor("emo-answers", path)
         try:
             warm_s = [own() for _ in range(options.times(WARM_RUNS, 20))]
             yield from _warm_rows(warm_s)
@@ -78,11 +78,11 @@ def _cold_row(path: str, runs: int) -> Row:
     return make_row("python -m emo predict, from start to end", took_s, "s", Target("≤", 1.5))
 
 
-def _beside(own: Lane, path: str, rounds: int) -> Iterator[Row | Facts]:
-    """Each encoder and how many answers of Emo its forward pass costs, in turns."""
+def _beside(own: Competitor, path: str, rounds: int) -> Iterator[Row | Facts]:
+    """Yield each encoder's time and its ratio to Emo's, measured in turns."""
     for name, threads in ENCODERS.items():
         try:
-            encoder = Lane(
+            encoder = Competitor(
                 "wav2vec2", path, threads, python=rivals_python(), one_thread=threads == "1"
             )
         except MissingError as error:

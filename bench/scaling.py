@@ -4,8 +4,7 @@
 
 The processor time that a Dask scheduler and the client need for a group of clips is measured with
 workers that only return rows. A discrete-event simulation of a cluster uses these costs and the
-times of clips that ``bench/batch.py`` measured. ``scaling.md.j2`` computes the rest, and
-assumes the prices and sizes of machines.
+times of clips from ``bench/batch.py``. ``scaling.md.j2`` computes the rest, with assumed prices.
 """
 
 import heapq
@@ -137,9 +136,9 @@ def simulate(
 ) -> dict[str, float]:
     """Simulate a run that is long enough for a steady rate.
 
-    Each worker has one group at work and another waiting (``dask.GROUPS_PER_THREAD``). Client and scheduler
-    serve one message at a time, half of their cost when a group goes out and half when it comes
-    back. A group whose worker dies is done again by its successor.
+    Each worker has one group at work and another waiting. Client and scheduler serve one message
+    at a time, half of their cost when a group goes out and half when it comes back. The successor
+    of a worker that dies does its group again.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""How soon the app is there, how soon it answers, and the memory it takes.
+"""Measure the start of the app, its first answer, and its memory.
 
     python bench/server.py [--quick] [--save]
 
@@ -60,7 +60,7 @@ class Server:
 
 @contextlib.contextmanager
 def start() -> Iterator[Server]:
-    """The app on a free port, from the moment at which it says that it is healthy."""
+    """Serve the app on a free port, once its health check answers."""
     port = free_port()
     command = [sys.executable, "-m", "streamlit", "run", "streamlit_app.py"]
     command += ["--server.address=127.0.0.1", f"--server.port={port}", "--server.headless=true"]
@@ -124,7 +124,7 @@ def measure(options: Options) -> Iterator[Row | Facts]:
 
 
 def _first_answers(browser: Any, rounds: int) -> Iterator[Row]:
-    """The first upload of each of several fresh apps, as the browser sees it."""
+    """Yield the time of the first upload of several fresh apps in a browser."""
     from bench import app
 
     took_s: list[float] = []
@@ -171,7 +171,7 @@ def _memory_row(name: str, server: Server, target: Target | None = None) -> Row:
 
 
 def send_clips(page: Any, count: int) -> None:
-    """Nothing; has the app answer different clips, each once it has forgotten the one before."""
+    """Have the app answer different clips, each after the one before was deleted."""
     from bench import app
 
     spoken = voice(duration_s=CLIP_S, rate_hz=RATE_HZ)

@@ -1,4 +1,4 @@
-"""The stored results as a page, docs/bench.md.
+"""Write the stored results as a page, docs/bench.md.
 
 python bench/table.py
 """
@@ -37,7 +37,7 @@ other figure does. *Steal* is the share of the processors' time that other machi
 
 
 def render(stored: Mapping[str, Any]) -> str:
-    """The page of some results, in Markdown."""
+    """Return the page of some results in Markdown."""
     lines = [HEAD, *_machine(stored["machine"]), ""]
     rows = [row_from(one) for part in stored["parts"].values() for one in part["rows"]]
     judged = [row for row in rows if row.is_met is not None]
@@ -88,7 +88,7 @@ def _line(row: Row) -> str:
 
 
 def write() -> None:
-    """Nothing; writes the page of the stored results."""
+    """Write the page of the stored results."""
     PAGE.write_text(render(read_results()), encoding="utf-8")
 
 

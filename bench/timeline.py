@@ -1,8 +1,8 @@
-"""How long the timeline of ten minutes takes, from the file to the last answer.
+"""Measure the timeline of ten minutes, from the file to the last answer.
 
     python bench/timeline.py [--quick] [--save]
 
-Ten minutes of a voice that never pauses are synthesised: the most windows that there can be.
+The clip is a synthetic voice of ten minutes without pauses, which has the most windows.
 """
 
 import os
@@ -12,7 +12,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # as the command line and the page have it
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # as in the command line and on the page
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import numpy as np
@@ -28,7 +28,7 @@ RUNS = 3
 
 
 def measure(options: Options) -> Iterator[Row | Facts]:
-    """When the first and when the last answer was there, and the windows a second."""
+    """Yield the time of the first and last answer, and the windows per second."""
     long_s = QUICK_S if options.quick else LONGEST_S
     first_s, last_s, rates = [], [], []
     with tempfile.TemporaryDirectory() as folder:

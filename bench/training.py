@@ -1,4 +1,4 @@
-"""What training costs: features and altered copies, then each classifier, in time and memory.
+"""Measure training: features and altered copies, then each classifier, in time and memory.
 
     python bench/training.py [--quick] [--save]
 
@@ -48,14 +48,14 @@ LOOK_S = 0.2
 
 
 def do_features(directory: Path) -> int:
-    """How many clips have their features and those of two copies in the cache."""
+    """Compute the features of clips and two copies of each, and return the number of clips."""
     from emo.training.dataset import load_dataset
 
     return len(load_dataset(directory, JOBS).recordings)
 
 
 def do_fit(directory: Path, key: str, epochs: int) -> int:
-    """How many clips a classifier was fitted to, the features being in the cache."""
+    """Fit a classifier to cached features, and return the number of clips."""
     import numpy as np
 
     from emo.classifiers.registry import CLASSIFIERS
@@ -76,7 +76,7 @@ def do_fit(directory: Path, key: str, epochs: int) -> int:
 
 
 def _epoch_times(ends: Sequence[tuple[float, float]], epochs: int) -> dict[str, float]:
-    """What an epoch of all networks took, on the wall and of the processors, in seconds."""
+    """Return the wall and processor time of an epoch of all networks, in seconds."""
     if not ends:
         return {}
     steps = [
@@ -122,7 +122,7 @@ def run_step(arguments: Sequence[str], cache: Path) -> dict[str, float]:
 
 
 def link_sample(directory: Path, folder: Path, count: int) -> int:
-    """How many clips of the corpora were linked into the folder, as they lie in theirs."""
+    """Link clips of the corpora into the folder, and return their number."""
     recordings = list(find(directory).recordings)
     chosen = random.Random(SEED).sample(recordings, min(count, len(recordings)))
     for one in chosen:

@@ -1,4 +1,4 @@
-"""What the longest uploads take: time until they are read or refused, and memory at the peak.
+"""Measure the longest uploads: time until they are read or refused, and peak memory.
 
     python bench/uploads.py [--quick] [--save]
 
@@ -38,14 +38,14 @@ OVERHEAD = Target("≤", 10.0)
 
 @dataclass(frozen=True)
 class Upload:
-    """A file that somebody gives."""
+    """A file to upload."""
 
     name: str
     data: bytes
 
 
 def recordings(duration_s: float) -> Iterator[Upload]:
-    """The voice in each format."""
+    """Yield the voice in each format."""
 
     def spoken(rate_hz: int) -> signals.Samples:
         phrase = signals.voice((240.0, 120.0), 4.0, rate_hz)
@@ -66,7 +66,7 @@ def recordings(duration_s: float) -> Iterator[Upload]:
 
 
 def _written(samples: signals.Samples, rate_hz: int, container: str, subtype: str) -> bytes:
-    """The bytes of a file; written in pieces, for libsndfile crashes over much Vorbis at once."""
+    """Return the bytes of a file, written in pieces since libsndfile crashes on long Vorbis."""
     file = io.BytesIO()
     with soundfile.SoundFile(file, "w", rate_hz, 1, subtype, format=container) as out:
         for start in range(0, len(samples), rate_hz):
@@ -126,7 +126,7 @@ def _read_once(data: bytes) -> tuple[float, float, str]:
 
 
 def _forget_peak(pid: int) -> float:
-    """What a process holds, in MB, from which its peak begins to count anew."""
+    """Reset the peak memory of a process, and return its memory in MB."""
     Path(f"/proc/{pid}/clear_refs").write_text("5")
     return _memory_mb(pid, "VmRSS")
 

@@ -1,4 +1,4 @@
-"""What becomes of an input: it is used, or refused by a typed error; anything else is a failure."""
+"""Check that an input is used or refused by a typed error; anything else is a failure."""
 
 import hashlib
 import json
@@ -28,7 +28,7 @@ USED = "used"
 
 
 class Failure(Exception):
-    """What may not happen: a crash, an error of no type, or a result that is none."""
+    """A crash, an untyped error, or an invalid result."""
 
 
 def check(given: Input, decoder: IsolatedDecoder, directory: Path) -> str:
@@ -103,7 +103,7 @@ def _card(data: bytes, directory: Path) -> None:
 
 
 def _weights(data: bytes, directory: Path) -> None:
-    """The weights with a card that fits them, so that more than their hash is held against them."""
+    """Write weights with a matching card, so that more than their hash is checked."""
     _use_model(directory, (seeds.MODELS / "tree" / storage.MODEL_INFO).read_bytes(), data)
 
 

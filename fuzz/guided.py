@@ -53,7 +53,7 @@ TARGETS: dict[str, tuple[Callable[[bytes], None], str]] = {
 
 
 def main() -> None:
-    """Nothing; libFuzzer ends the process."""
+    """Fuzz until libFuzzer ends the process."""
     if len(sys.argv) < 2 or sys.argv[1] not in TARGETS:
         sys.exit(__doc__)
     use, seed = TARGETS[sys.argv.pop(1)]

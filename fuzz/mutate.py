@@ -86,7 +86,7 @@ class Input:
 
 
 def make(number: int) -> Input:
-    """The input of a number."""
+    """Return the input of a number."""
     rng = np.random.default_rng([VERSION, number])
     if rng.random() < 0.75:
         found = seeds.recordings()
@@ -105,7 +105,7 @@ def _one(rng: Rng, choices: Any) -> Any:
 
 
 def damage_recording(rng: Rng, name: str, data: bytes) -> bytes:
-    """The recording with one to four faults."""
+    """Return the recording with one to four faults."""
     for _ in range(int(rng.integers(1, 5))):
         deed = _one(rng, (_set_field, _set_field, _move_parts, _flip, _cut, _splice, _set_number))
         data = deed(rng, data)
@@ -115,7 +115,7 @@ def damage_recording(rng: Rng, name: str, data: bytes) -> bytes:
 
 
 def spans(data: bytes) -> list[Span]:
-    """The parts that a file of any format consists of, as far as they can be made out."""
+    """Return the parts of a file of any format, as far as they can be recognised."""
     head = data[:4]
     if head in (b"RIFF", b"RF64", b"FORM"):
         return _chunks(data, 12, ">I" if head == b"FORM" else "<I", 4)
@@ -183,7 +183,7 @@ def _boxes(data: bytes, start: int, stop: int) -> list[Span]:
 
 
 def _set_field(rng: Rng, data: bytes) -> bytes:
-    """A number near the beginning of a part: its size, or a count, rate or length inside."""
+    """Change a number near the beginning of a part: its size, or a count, rate or length inside."""
     found = spans(data)
     if not found:
         return _set_number(rng, data)
@@ -208,7 +208,7 @@ def _put(rng: Rng, data: bytes, at: int) -> bytes:
 
 
 def _move_parts(rng: Rng, data: bytes) -> bytes:
-    """A part left out, said twice or many times, swapped with another, or filled with zeros."""
+    """Remove a part, repeat it, swap it with another, or fill it with zeros."""
     found = spans(data)
     if len(found) < 2:
         return _cut(rng, data)
@@ -250,7 +250,7 @@ def _cut(rng: Rng, data: bytes) -> bytes:
 
 
 def _splice(rng: Rng, data: bytes) -> bytes:
-    """The beginning of this format and the rest of another."""
+    """Join the beginning of this format and the rest of another."""
     found = seeds.recordings()
     other = found[_one(rng, sorted(found))]
     inner = [start for start, _ in spans(data)] or [min(len(data), 44)]
@@ -259,7 +259,7 @@ def _splice(rng: Rng, data: bytes) -> bytes:
 
 
 def mend_pages(data: bytes) -> bytes:
-    """The Ogg file with checksums that fit, so that a decoder looks further than these."""
+    """Return the Ogg file with correct checksums, so that a decoder reads on."""
     from tests.support.malformed import ogg_checksum
 
     mended = b""
@@ -277,7 +277,7 @@ def mend_pages(data: bytes) -> bytes:
 
 
 def damage_document(rng: Rng, name: str, data: bytes) -> bytes:
-    """The document with one to three faults."""
+    """Return the document with one to three faults."""
     for _ in range(int(rng.integers(1, 4))):
         if name.endswith((".json", ".jsonl")) and rng.random() < 0.7:
             data = _damage_json(rng, data)
@@ -310,7 +310,7 @@ def _damage_json(rng: Rng, data: bytes) -> bytes:
 
 
 def _alter(rng: Rng, tree: Any) -> bytes:
-    """The JSON with one value, somewhere, that is another, missing, twice or nested without end."""
+    """Replace, remove, repeat or deeply nest one value of the JSON."""
     places: list[tuple[Any, Any]] = []
 
     def walk(node: Any) -> None:
@@ -385,7 +385,7 @@ def _damage_arrays(rng: Rng, data: bytes) -> bytes:
 
 
 def _lie_about_shape(rng: Rng, arrays: dict[str, np.ndarray], name: str) -> bytes:
-    """An archive in which one header promises more than there is, or another kind of thing."""
+    """Return an archive with one header of a wrong size or type."""
     file = io.BytesIO()
     shape = _one(rng, ("(10000000000,)", "(-1,)", "(1, 99999, 99999)", "('x',)", "()"))
     kind = _one(rng, ("<f4", "|O", "<f8", "|V99", "<U999999999"))
@@ -404,7 +404,7 @@ def _lie_about_shape(rng: Rng, arrays: dict[str, np.ndarray], name: str) -> byte
 
 
 def _damage_member(rng: Rng, data: bytes) -> bytes:
-    """A header of an archive with another size, type or name, its checksum right again."""
+    """Return a header of an archive with another size, type or name, and a correct checksum."""
     at = 512 * int(rng.integers(0, max(len(data) // 512, 1)))
     head = bytearray(data[at : at + 512])
     if len(head) < 512:
@@ -447,5 +447,5 @@ def _damage_lines(rng: Rng, data: bytes) -> bytes:
 
 
 def digest(data: bytes) -> dict[str, Any]:
-    """What a card says of a file."""
+    """Return the entry of a card for a file."""
     return {"sha256": hashlib.sha256(data).hexdigest(), "bytes": len(data)}

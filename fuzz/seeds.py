@@ -64,7 +64,7 @@ def recordings() -> dict[str, bytes]:
 
 @functools.cache
 def damaged() -> dict[str, bytes]:
-    """Recordings that are mended before they are decoded, by a name that says which."""
+    """Return recordings that are repaired before they are decoded, by name."""
     voice = signals.voice(130.0, 0.5, seed=5)
     mp3 = signals.encoded(voice, container="MP3")
     m4a = signals.m4a(voice)
@@ -100,7 +100,7 @@ def damaged() -> dict[str, bytes]:
 
 @functools.cache
 def documents() -> dict[str, bytes]:
-    """What else is read: lists, archives, rows, and what describes models, by a name."""
+    """Return other inputs by name: lists, archives, rows, and descriptions of models."""
     voice = recordings()["pcm16.wav"][:3000]
     archive = io.BytesIO()
     with tarfile.open(fileobj=archive, mode="w", format=tarfile.PAX_FORMAT) as file:

@@ -47,7 +47,7 @@ Samples = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Prosody:
-    """How an emotion is spoken; each value is drawn between two ends.
+    """Prosody of an emotion; each value is drawn from a range.
 
     ``pitch``, ``spread`` and ``rate`` multiply the voice's own; ``tilt`` is the share of the first
     difference mixed in (brighter) or, if negative, of a running mean (darker); ``glide`` bends
@@ -106,7 +106,7 @@ STORY = {
     "disgusted": "And look at this plate, it is full of mould. I cannot even touch it.",
     "sad": "Now he is gone, and he did not say goodbye. The house is so empty.",
 }
-"""What is said in the minute after the sentence of each emotion's own clip, in this order."""
+"""Texts of the minute after the sentence of each emotion's clip, in order."""
 
 
 @dataclass(frozen=True)
@@ -162,7 +162,7 @@ def search(
     rng: np.random.Generator,
     judge: Callable[[Take], Scored],
 ) -> Scored:
-    """The clearest of ``n`` candidates: a third drawn freely, the others around the best so far."""
+    """Return the clearest of ``n`` candidates: a third random, the others near the best so far."""
     best: list[Scored] = []
     for i in tqdm(range(n), desc=emotion, unit="take"):
         if i < n / 3:
@@ -185,7 +185,7 @@ def perform(
     settings: npt.NDArray[np.float64],
     rng: np.random.Generator,
 ) -> Take:
-    """A text spoken with settings between the ends of the emotion's prosody."""
+    """Return a text spoken with settings inside the ranges of the emotion's prosody."""
     value = {}
     for name, share in zip(SETTINGS, settings, strict=True):
         low, high = getattr(PROSODY[emotion], name)
@@ -217,7 +217,7 @@ def speak(voice: Voice, text: str, pitch: float, spread: float, rate: float) -> 
 
 
 def read_wav(data: bytes) -> Samples:
-    """Samples at 16 kHz of a WAV whose stated length may be wrong, as on a pipe."""
+    """Return samples at 16 kHz of a WAV whose stated length may be wrong, as on a pipe."""
     start = data.index(b"data") + 8
     rate_hz = int.from_bytes(data[24:28], "little")
     end = start + (len(data) - start) // 2 * 2
@@ -226,7 +226,7 @@ def read_wav(data: bytes) -> Samples:
 
 
 def bend_pitch(samples: Samples, glide: float, tremor: float) -> Samples:
-    """The clip played at a speed that changes, so that its pitch glides and trembles."""
+    """Play the clip at a varying speed, so that its pitch glides and trembles."""
     t = np.arange(len(samples)) / RATE_HZ
     share = t / t[-1]
     semitones = glide * (share - 0.5) + tremor * np.sin(2 * np.pi * 6 * t)
@@ -237,7 +237,7 @@ def bend_pitch(samples: Samples, glide: float, tremor: float) -> Samples:
 
 
 def colour(samples: Samples, tilt: float, breath_db: float, rng: np.random.Generator) -> Samples:
-    """A brighter or darker voice with breath, at a peak of 0.7 with silence on both sides."""
+    """Make the voice brighter or darker, add breath and silence, and scale the peak to 0.7."""
     brighter = np.diff(samples, prepend=0.0) * 4
     darker = np.convolve(samples, np.ones(8) / 8, "same")
     mixed = samples + abs(tilt) * ((brighter if tilt > 0 else darker) - samples)
@@ -249,7 +249,7 @@ def colour(samples: Samples, tilt: float, breath_db: float, rng: np.random.Gener
 
 
 def judge(take: Take, models: Models) -> Scored:
-    """How clear the models find a candidate, as it will be stored."""
+    """Return the models' confidence in the emotion of a candidate, as it will be stored."""
     prediction = predict(decode(to_flac(take.samples)), models)
     answers = prediction.answers
     agreeing = sum(a.label == take.emotion for key, a in answers.items() if key != VOTE)
@@ -258,7 +258,7 @@ def judge(take: Take, models: Models) -> Scored:
 
 
 def judge_over_time(take: Take, models: Models) -> Scored:
-    """How clear the models find a long candidate all through; what they leave blank counts as not.
+    """Return the models' mean confidence over a long candidate; blank windows count as 0.
 
     ``vote`` is the mean over its time, and ``agreeing`` counts the models that answer the emotion
     meant for the greater part of it.
@@ -279,14 +279,14 @@ def _rank(scored: Scored) -> tuple[bool, int, float]:
 
 
 def to_flac(samples: Samples) -> bytes:
-    """A 16-bit FLAC at 16 kHz."""
+    """Return a 16-bit FLAC at 16 kHz."""
     file = io.BytesIO()
     soundfile.write(file, samples, RATE_HZ, format="FLAC", subtype="PCM_16")
     return file.getvalue()
 
 
 def write_clip(best: Scored, takes: int, seed: int, models: Models) -> dict[str, object]:
-    """The row of a clip in the list, with what makes it anew; the clip is written beside it."""
+    """Write a clip, and return its row in the list, with the settings that reproduce it."""
     file = f"{best.take.emotion}.flac"
     (HERE / file).write_bytes(to_flac(best.take.samples))
     return {
@@ -302,7 +302,7 @@ def write_clip(best: Scored, takes: int, seed: int, models: Models) -> dict[str,
 
 
 def answered(path: Path, emotion: str, models: Models) -> dict[str, object]:
-    """What the list says of the answers to a clip: how many agree, the vote, and who is unsure."""
+    """Return the answers to a clip for the list: how many agree, the vote, and who is unsure."""
     answers = predict(decode(path.read_bytes()), models).answers
     return {
         "models_agreeing": sum(answers[key].label == emotion for key in MODEL_KEYS),
@@ -314,7 +314,7 @@ def answered(path: Path, emotion: str, models: Models) -> dict[str, object]:
 def make_minute(
     rows: Mapping[str, Mapping[str, object]], takes: int, seed: int, models: Models
 ) -> dict[str, object]:
-    """The row of the long clip: each emotion's own clip, then what STORY adds, then a pause."""
+    """Write the long clip (each emotion's clip, the text of STORY, a pause), and return its row."""
     pieces: list[Samples] = []
     parts: list[dict[str, object]] = []
     length = 0
@@ -348,7 +348,7 @@ def make_minute(
 
 
 def silence(duration_s: float) -> Samples:
-    """Nothing to hear, float64 (n,)."""
+    """Return silence, float64 (n,)."""
     return np.zeros(round(duration_s * RATE_HZ))
 
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from bench import batch, lanes, measure, table
-from bench.measure import Facts, Lane, MissingError, Options, Part, Row, Target
+from bench import batch, competitors, measure, table
+from bench.measure import Competitor, Facts, MissingError, Options, Part, Row, Target
 from tests.support.signals import encoded, voice
 from tests.test_requirements import LOCKS, pins
 
@@ -62,7 +62,7 @@ def test_works_take_turns_and_the_first_rounds_do_not_count():
 
         return once
 
-    found = measure.take_turns({"a": work("a"), "b": work("b")}, rounds=2, first=1)
+    found = measure.take_turns({"a": work("a"), "b": work("b")}, rounds=2, warm_ups=1)
     assert called == ["a", "b"] * 3
     assert found == {"a": [3.0, 5.0], "b": [4.0, 6.0]}
 
@@ -70,11 +70,11 @@ def test_works_take_turns_and_the_first_rounds_do_not_count():
 def test_a_lane_says_how_long_its_work_took_each_time(tmp_path):
     path = tmp_path / "voice.wav"
     path.write_bytes(encoded(voice(duration_s=0.5)))
-    lane = Lane("emo-features", str(path))
-    took_s = [lane() for _ in range(3)]
-    lane.close()
+    competitor = Competitor("emo-features", str(path))
+    took_s = [competitor() for _ in range(3)]
+    competitor.close()
     assert all(0.0 < one < 60.0 for one in took_s)
-    assert lane.versions == {}
+    assert competitor.versions == {}
 
 
 def test_a_work_in_a_row_is_done_so_often_and_gives_the_mean(monkeypatch, capsys):
@@ -85,22 +85,22 @@ def test_a_work_in_a_row_is_done_so_often_and_gives_the_mean(monkeypatch, capsys
         done.append(None)
         clock_s[0] += len(done)
 
-    monkeypatch.setitem(lanes.WORKS, "counted", (lambda: work, ()))
+    monkeypatch.setitem(competitors.WORKLOADS, "counted", (lambda: work, ()))
     monkeypatch.setattr(time, "perf_counter", lambda: clock_s[0])
     monkeypatch.setattr(sys, "stdin", ["3\n", "1\n"])
-    assert lanes.main("counted") == 0
+    assert competitors.main("counted") == 0
     _, *took = map(json.loads, capsys.readouterr().out.splitlines())
-    first = lanes.WARM_UPS + 1
+    first = competitors.WARM_UPS + 1
     assert [one["took_s"] for one in took] == [first + 1, first + 3]
 
 
 def test_what_is_not_installed_is_named(tmp_path):
-    with pytest.raises(MissingError, match="its Python is not there"):
-        Lane("opensmile", "x.wav", python=str(tmp_path / "python"))
+    with pytest.raises(MissingError, match="its Python is missing"):
+        Competitor("opensmile", "x.wav", python=str(tmp_path / "python"))
     if any(name.startswith("opensmile") for name in sys.modules):
         pytest.skip("openSMILE is here")
     with pytest.raises(MissingError, match="opensmile is not installed"):
-        Lane("opensmile", "x.wav")
+        Competitor("opensmile", "x.wav")
 
 
 def test_memory_of_this_process_is_found_where_the_system_says():
@@ -144,7 +144,7 @@ def test_a_piece_that_is_none_is_told(monkeypatch, capsys):
     monkeypatch.setattr(sys, "argv", ["bench", "one", "--save"])
     with pytest.raises(SystemExit, match="2"):
         measure.main(part)
-    assert "saved as a whole" in capsys.readouterr().err
+    assert "stored as a whole" in capsys.readouterr().err
     monkeypatch.setattr(sys, "argv", ["bench", "one"])
     assert measure.main(part) == 1  # a target is missed
     assert "Title" in capsys.readouterr().out

@@ -1,9 +1,9 @@
-"""Works that are timed against each other, each in a process of its own, with its own packages.
+"""Workloads that are timed against each other, each in a process with its own packages.
 
-    python -m bench.lanes NAME [ARGUMENT ...]
+    python -m bench.competitors NAME [ARGUMENT ...]
 
-Says when it is ready, then does the work as often as each line that it reads says, and answers
-with the mean of the seconds it took.  Only what a work needs is imported, so that it runs in a
+Prints a line when it is ready, then runs the workload as often as each line that it reads asks for,
+and prints the mean seconds.  Only what a workload needs is imported, so that it runs in a
 Python without the rest.
 """
 
@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-Work = Callable[[], object]
+Workload = Callable[[], object]
 
 RATE_HZ = 16_000
 FRAME, HOP = 512, 160  # as Emo's: 32 ms and 10 ms
@@ -29,8 +29,8 @@ CONV_CHANNELS, WIDTH, LAYERS, HEADS, INNER = 512, 768, 12, 12, 3072
 POSITION_KERNEL, POSITION_GROUPS = 128, 16
 
 
-def emo_features(path: str) -> Work:
-    """Emo: decode, then all that the three classifiers take."""
+def emo_features(path: str) -> Workload:
+    """Make Emo's decoding and the features of all classifiers."""
     from emo.audio.clip import load
     from emo.features.frames import analyse, log_mel_spectrogram
     from emo.features.functionals import compute_functionals
@@ -42,8 +42,8 @@ def emo_features(path: str) -> Work:
     return work
 
 
-def emo_answers(path: str) -> Work:
-    """Emo: from the file to three answers and the vote, quality and concerns too."""
+def emo_answers(path: str) -> Workload:
+    """Make Emo's answers: from the file to all answers, quality and warnings."""
     from emo.audio.clip import load
     from emo.inference.predictor import load_models, predict
 
@@ -51,8 +51,8 @@ def emo_answers(path: str) -> Work:
     return lambda: predict(load(path), models)
 
 
-def librosa_alike(path: str) -> Work:
-    """librosa: decode to 16 kHz, then mel, MFCC and YIN at Emo's frames."""
+def librosa_alike(path: str) -> Workload:
+    """Make librosa's mel spectrogram, MFCC and YIN with Emo's frames at 16 kHz."""
     import librosa
 
     def work() -> object:
@@ -67,8 +67,8 @@ def librosa_alike(path: str) -> Work:
     return work
 
 
-def librosa_as_it_comes(path: str) -> Work:
-    """Librosa with all of its defaults: 22 kHz, and a frame each 23 ms."""
+def librosa_as_it_comes(path: str) -> Workload:
+    """Make the same with librosa's defaults: 22 kHz, and a frame each 23 ms."""
     import librosa
 
     def work() -> object:
@@ -82,8 +82,8 @@ def librosa_as_it_comes(path: str) -> Work:
     return work
 
 
-def old_recipe(path: str) -> Work:
-    """The desktop script that Emo replaces: the mean of 60 MFCC at 22 kHz, into Keras's predict."""
+def old_recipe(path: str) -> Workload:
+    """Make the answer of the desktop script that Emo replaces: 60 mean MFCC into Keras."""
     import librosa
 
     network = _old_network()
@@ -113,8 +113,8 @@ def _old_network() -> Any:
     )
 
 
-def opensmile_egemaps(path: str) -> Work:
-    """openSMILE: decode, then the 88 functionals of eGeMAPS."""
+def opensmile_egemaps(path: str) -> Workload:
+    """Make openSMILE's 88 functionals of eGeMAPS."""
     import opensmile
 
     smile = opensmile.Smile(
@@ -125,8 +125,8 @@ def opensmile_egemaps(path: str) -> Work:
     return lambda: smile.process_file(path)
 
 
-def wav2vec2_size(path: str, threads: str) -> Work:
-    """A forward pass through an encoder of the size of wav2vec 2.0 base, its weights random.
+def wav2vec2_size(path: str, threads: str) -> Workload:
+    """Make a forward pass through an encoder as large as wav2vec 2.0 base, with random weights.
 
     Decoding and resampling are left out, and all that would come after the encoder.
     """
@@ -148,7 +148,7 @@ def wav2vec2_size(path: str, threads: str) -> Work:
 
 
 def make_encoder() -> Any:
-    """A torch module from samples (n, time) at 16 kHz to (n, frames, 768), 20 ms each.
+    """Return a torch module from samples (n, time) at 16 kHz to (n, frames, 768), 20 ms each.
 
     Seven convolutions, a projection, a convolution for position, twelve transformer layers.
     """
@@ -186,7 +186,7 @@ def make_encoder() -> Any:
     return Encoder().eval()
 
 
-WORKS: dict[str, tuple[Callable[..., Work], tuple[str, ...]]] = {
+WORKLOADS: dict[str, tuple[Callable[..., Workload], tuple[str, ...]]] = {
     "emo-features": (emo_features, ()),
     "emo-answers": (emo_answers, ()),
     "librosa-alike": (librosa_alike, ("librosa",)),
@@ -195,12 +195,12 @@ WORKS: dict[str, tuple[Callable[..., Work], tuple[str, ...]]] = {
     "opensmile": (opensmile_egemaps, ("opensmile",)),
     "wav2vec2": (wav2vec2_size, ("torch",)),
 }
-"""What makes each work from the arguments, and the packages that it is of."""
+"""The function that makes each workload, and the packages that it measures."""
 
 
 def main(name: str, *arguments: str) -> int:
-    """Exit status: 0; 1 if a package is missing, which is said."""
-    make, packages = WORKS[name]
+    """Serve a workload; return 1 after naming a missing package, else 0."""
+    make, packages = WORKLOADS[name]
     try:
         work = make(*arguments)
     except ImportError as error:
