@@ -136,7 +136,7 @@ def teach_voice(page: Page) -> None:
 
 
 def teaching_field(page: Page, emotion: str) -> Locator:
-    """The field for clips of an emotion, which comes a moment after the emotion was chosen."""
+    """Return the field for clips of an emotion, which appears after the emotion was chosen."""
     return page.locator(f"[class*=st-key-examples-up-{emotion}-] input[type=file]")
 
 
@@ -149,7 +149,7 @@ SCENES = {name: Scene(title) for name, title in PAGES.items()} | {
     "analyse-what-if": Scene("Analyse", (choose_sample, change_pitch)),
     "analyse-timeline": Scene("Analyse", (follow_minute,)),
 }
-"""What is photographed, and checked for accessibility, by the name of its files."""
+"""Views that are photographed and checked for accessibility, by the name of their files."""
 
 
 @contextlib.contextmanager
@@ -195,19 +195,19 @@ def _wait_for(address: str, process: subprocess.Popen[bytes]) -> None:
 
 
 def browser_path() -> str | None:
-    """A Chromium that is installed, or None where playwright may have its own or there is none."""
+    """Return the path of an installed Chromium, or None."""
     return next((path for name in CHROMIUM if (path := shutil.which(name))), None)
 
 
 def launch(playwright: Playwright, *flags: str) -> Browser:
-    """A headless Chromium."""
+    """Launch a headless Chromium."""
     return playwright.chromium.launch(
         executable_path=browser_path(), headless=True, args=[*FLAGS, *flags]
     )
 
 
 def new_context(browser: Browser, mode: str) -> BrowserContext:
-    """A light or a dark desktop, or a light phone, that has seen no page before."""
+    """Return a new context: a light or dark desktop, or a light phone."""
     on_phone = mode == "phone"
     return browser.new_context(
         viewport=PHONE if on_phone else DESKTOP,
@@ -220,7 +220,7 @@ def new_context(browser: Browser, mode: str) -> BrowserContext:
 
 
 def new_page(browser: Browser, mode: str) -> Page:
-    """An empty page in a context of its own."""
+    """Open an empty page in a context of its own."""
     return new_context(browser, mode).new_page()
 
 
@@ -259,7 +259,7 @@ def settle(page: Page) -> None:
 
 
 def _reduce(image: Image.Image) -> Image.Image:
-    """The image in 256 colours, those of large surfaces as they are."""
+    """Return the image in 256 colours, with those of large surfaces unchanged."""
     colours, counts = np.unique(np.asarray(image).reshape(-1, 3), axis=0, return_counts=True)
     exact = colours[np.argsort(-counts)[:N_EXACT]]
     others = image.quantize(256 - len(exact), Image.Quantize.MAXCOVERAGE).getpalette() or []
