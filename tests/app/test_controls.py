@@ -64,7 +64,7 @@ def test_controls_keep_their_value_when_the_browser_loses_it(tab: Tab) -> None:
         tab.send()
         assert values(tab) == "8 a"
         assert tab.controls()["level"] == [8.0]
-        assert tab.controls() == tab.served()
+        assert tab.controls() == tab.server_values()
 
 
 def test_controls_set_by_the_page_replace_what_the_browser_holds(tab: Tab) -> None:

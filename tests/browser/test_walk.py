@@ -1,4 +1,4 @@
-"""Walk at random in a real browser: the answers are those of `emo predict`."""
+"""A random walk in a browser: the answers are those of `emo predict`."""
 
 from collections.abc import Iterator
 

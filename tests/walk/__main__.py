@@ -1,4 +1,4 @@
-"""Walk over the pages at random, for as many steps as wanted: `python -m tests.walk --help`."""
+"""Run a random walk over the pages (`python -m tests.walk --help`)."""
 
 import argparse
 import json
@@ -17,22 +17,22 @@ from tests.walk.clips import clips, short_voices
 from tests.walk.oracle import check_command
 from tests.walk.visit import Visit
 
-PER_SESSION = 50
-"""Steps in the test runner after which everything begins anew."""
+STEPS_PER_SESSION = 50
+"""Steps in the test runner before all sessions start anew."""
 
-PER_BROWSER = 100
-"""Steps in a browser after which it is opened anew."""
+STEPS_PER_BROWSER = 100
+"""Steps in a browser before it is restarted."""
 
 SHARE_IN_BROWSER = 0.1
-"""Of all steps; each takes there some twenty times as long."""
+"""Share of the steps in a browser, where each takes about twenty times as long."""
 
 
 def walk_app(n_steps: int, first_seed: int, *, shrinks: bool = True) -> int:
-    """Return how many steps were walked in the test runner, all of them without a fault."""
+    """Walk in Streamlit's test runner; return the number of steps."""
     phases = [Phase.generate, *([Phase.shrink] if shrinks else [])]
     how = settings(
-        max_examples=max(1, n_steps // PER_SESSION),
-        stateful_step_count=PER_SESSION,
+        max_examples=max(1, n_steps // STEPS_PER_SESSION),
+        stateful_step_count=STEPS_PER_SESSION,
         deadline=None,
         database=None,
         derandomize=False,
@@ -41,25 +41,25 @@ def walk_app(n_steps: int, first_seed: int, *, shrinks: bool = True) -> int:
     )
     before = Visit.n_checks
     machine = seed(first_seed)(app.Walk)
-    run_state_machine_as_test(machine, settings=how, _min_steps=PER_SESSION)
+    run_state_machine_as_test(machine, settings=how, _min_steps=STEPS_PER_SESSION)
     return Visit.n_checks - before
 
 
 def walk_browser(n_steps: int, first_seed: int) -> int:
-    """Return how many steps were walked in a real browser, all of them without a fault."""
+    """Walk in a browser; return the number of steps."""
     done = 0
     with screens.serve() as address, sync_playwright() as playwright:
         while done < n_steps:
-            number = first_seed + done // PER_BROWSER
+            number = first_seed + done // STEPS_PER_BROWSER
             with browser.walking(playwright, address, number) as walker:
-                walker.walk(min(PER_BROWSER, n_steps - done))
+                walker.walk(min(STEPS_PER_BROWSER, n_steps - done))
                 done += len(walker.steps)
             print(f"browser, seed {number}: {done} steps without a fault", flush=True)
     return done
 
 
 def replay(path: Path) -> int:
-    """Return how many steps of a file were done again, without a fault."""
+    """Repeat the steps of a file; return their number."""
     steps = json.loads(path.read_text(encoding="utf-8"))
     with (
         screens.serve() as address,
@@ -72,30 +72,32 @@ def replay(path: Path) -> int:
 
 
 def upload_in_a_row(n_clips: int, first_seed: int) -> int:
-    """Return how many clips were uploaded one after another and answered as `emo predict` does."""
+    """Upload clips one after another, and compare each with `emo predict`; return their number."""
     with (
         screens.serve() as address,
         sync_playwright() as playwright,
         browser.walking(playwright, address, first_seed) as walker,
     ):
         n_done = browser.upload_in_a_row(walker, dict(short_voices(n_clips, first_seed)))
-    print(
-        f"seed {first_seed}: {n_done} uploads, none altered, each as emo predict says", flush=True
-    )
+    print(f"seed {first_seed}: {n_done} uploads, all with the answers of emo predict", flush=True)
     return n_done
 
 
 def main() -> None:
-    """Walk, upload, or do the steps of a file again."""
+    """Walk, upload, or repeat the steps of a file."""
     parser = argparse.ArgumentParser(prog="python -m tests.walk", description=__doc__)
     parser.add_argument("--steps", type=int, default=1000)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--only", choices=("app", "browser"), help="walk nowhere else")
+    parser.add_argument("--only", choices=("app", "browser"), help="walk only there")
     parser.add_argument(
-        "--uploads", type=int, metavar="N", help="upload N clips one after another instead"
+        "--uploads", type=int, metavar="N", help="only upload N clips one after another"
     )
-    parser.add_argument("--seeds", type=int, default=1, metavar="N", help="of uploads, one by one")
-    parser.add_argument("--replay", type=Path, metavar="FILE", help="steps that a walk printed")
+    parser.add_argument(
+        "--seeds", type=int, default=1, metavar="N", help="number of seeds for uploads"
+    )
+    parser.add_argument(
+        "--replay", type=Path, metavar="FILE", help="repeat the steps that a failed walk printed"
+    )
     options = parser.parse_args()
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     start = time.monotonic()

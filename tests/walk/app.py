@@ -1,6 +1,6 @@
-"""A random walk over all pages in Streamlit's own test runner, each step of it checked.
+"""A random walk in Streamlit's test runner, with a check of the page after each step.
 
-Run `python -m tests.walk` for as many steps as wanted; a walk that fails is printed as its steps.
+Hypothesis prints the steps of a walk that fails.
 """
 
 from dataclasses import replace
@@ -18,28 +18,27 @@ from emo.audio import alteration
 from emo.audio.channels import MIX, channel_names
 from emo.labels import LABELS
 from emo.system import paths
-from tests.walk.clips import clips, every_file
+from tests.walk.clips import clips, every_file, samples
+from tests.walk.oracle import SETTINGS
 from tests.walk.tab import Tab
 from tests.walk.visit import (
     PAGES,
-    SETTINGS,
     Visit,
-    act,
-    add,
+    add_compared,
     channel_key,
     check,
     digest,
-    forget_controls,
-    forget_following,
-    give,
-    go,
+    ignore_controls,
+    ignore_dependent_controls,
+    input_key,
+    open_page,
     player_of,
     position,
-    round_key,
-    samples,
+    remove_compared,
+    run_action,
     table_of,
-    take_out,
     ticked_in,
+    upload_clip,
     uploader_of,
 )
 
@@ -50,28 +49,28 @@ places = st.integers(0, 100).map(lambda n: n / 100)
 
 
 class Walk(RuleBasedStateMachine):
-    """What people do on the pages; after each deed the pages show what they must."""
+    """Actions on the pages in two sessions."""
 
     @initialize()
     def begin(self) -> None:
         self.visits: dict[int, Visit] = {}
 
     def _visit(self, number: int, page: str | None = None) -> Visit:
-        """The session in one of two tabs, on a page."""
+        """Return one of two sessions, with a page open."""
         if number not in self.visits:
             self.visits[number] = Visit(Tab())
             check(self.visits[number])
         visit = self.visits[number]
         if page is not None and visit.page != page:
-            go(visit, page)
+            open_page(visit, page)
         return visit
 
     def _with_clip(self, number: int) -> Visit:
-        """The session in one of two tabs, on the first page, with a clip that can be answered."""
+        """Return one of two sessions, with a valid clip on the page *Analyse*."""
         visit = self._visit(number, "analyse")
         if player_of(visit) is None:
             name = next(iter(clips()))
-            give(visit, "up", name, clips()[name], "upload", False)
+            upload_clip(visit, "up", name, clips()[name], "upload", False)
         return visit
 
     # --- Analyse -------------------------------------------------------------------------------
@@ -79,28 +78,28 @@ class Walk(RuleBasedStateMachine):
     @rule(number=tabs, name=names, is_quick=st.booleans())
     def upload(self, number: int, name: str, is_quick: bool) -> None:
         visit = self._visit(number, "analyse")
-        give(visit, "up", name, every_file()[name], "upload", is_quick)
+        upload_clip(visit, "up", name, every_file()[name], "upload", is_quick)
 
     @rule(number=tabs, name=voices, is_quick=st.booleans())
     def upload_under_one_name(self, number: int, name: str, is_quick: bool) -> None:
         visit = self._visit(number, "analyse")
-        give(visit, "up", "same name", clips()[name], "upload", is_quick)
+        upload_clip(visit, "up", "same name", clips()[name], "upload", is_quick)
 
     @rule(number=tabs, name=voices, is_quick=st.booleans())
     def record(self, number: int, name: str, is_quick: bool) -> None:
         visit = self._visit(number, "analyse")
-        give(visit, "mic", analyse_text.RECORDING, clips()[name], "recording", is_quick)
+        upload_clip(visit, "mic", analyse_text.RECORDING, clips()[name], "recording", is_quick)
 
     @rule(number=tabs, key=st.sampled_from(("up", "mic")))
     def take_away(self, number: int, key: str) -> None:
         visit = self._visit(number, "analyse")
-        key = round_key(visit, key)
-        if not visit.tab.in_hand(key):
+        key = input_key(visit, key)
+        if not visit.tab.file_names(key):
             return
-        visit.tab.send(visit.tab.give(key, ()))
+        visit.tab.send(visit.tab.file_change(key, ()))
         origin = "upload" if key.startswith("up") else "recording"
         if visit.clip is not None and visit.clip[2] == origin:
-            visit.drop()
+            visit.remove_clip()
         check(visit)
 
     @rule(number=tabs, emotion=st.sampled_from((*LABELS, *LABELS, current_clip.ALL_EMOTIONS)))
@@ -112,8 +111,8 @@ class Walk(RuleBasedStateMachine):
             for row in current_clip.list_samples(paths.SAMPLES_DIR)
             if row["emotion"] == emotion
         )
-        act(visit, lambda: visit.tab.click(key))
-        visit.take(*samples()[stem], "sample")
+        run_action(visit, lambda: visit.tab.click(key))
+        visit.set_clip(*samples()[stem], "sample")
         check(visit)
 
     @rule(number=tabs, ends=st.tuples(places, places))
@@ -124,7 +123,9 @@ class Walk(RuleBasedStateMachine):
         assert key is not None
         first, last = sorted(ends)
         share = None if last - first < 0.01 else (first, last)
-        act(visit, lambda: visit.tab.tell(key, region=[] if share is None else list(share)))
+        run_action(
+            visit, lambda: visit.tab.set_component(key, region=[] if share is None else list(share))
+        )
         visit.shares[visit.clip[1]] = share
         check(visit)
 
@@ -132,7 +133,7 @@ class Walk(RuleBasedStateMachine):
     def alter(self, number: int, key: str, step: int) -> None:
         visit = self._with_clip(number)
         value, setting = position(visit, key, step)
-        act(visit, lambda: visit.tab.set(key, value))
+        run_action(visit, lambda: visit.tab.set(key, value))
         visit.settings = replace(visit.settings, **{SETTINGS[key]: setting})
         visit.controls.pop(key, None)
         check(visit)
@@ -142,8 +143,8 @@ class Walk(RuleBasedStateMachine):
         visit = self._with_clip(number)
         if key not in visit.tab.widget_keys() or visit.tab.node(key).disabled:
             return
-        act(visit, lambda: visit.tab.click(key))
-        visit.alter(alteration.NEUTRAL)
+        run_action(visit, lambda: visit.tab.click(key))
+        visit.set_settings(alteration.NEUTRAL)
         check(visit)
 
     @rule(number=tabs, name=st.sampled_from(("call.wav", "three.wav")), place=st.integers(0, 3))
@@ -151,21 +152,21 @@ class Walk(RuleBasedStateMachine):
         visit = self._with_clip(number)
         key = channel_key(visit)
         if key is None:
-            give(visit, "up", name, clips()[name], "upload", False)
+            upload_clip(visit, "up", name, clips()[name], "upload", False)
             key = channel_key(visit)
         assert key is not None
         node = visit.tab.node(key)
         channels = (MIX, *channel_names(3 if node.type == "selectbox" else 2))
         place %= len(channels)
-        act(visit, lambda: visit.tab.set(key, place))
-        visit.hear(channels[place])
+        run_action(visit, lambda: visit.tab.set(key, place))
+        visit.set_channel(channels[place])
         check(visit)
 
     @rule(number=tabs)
     def ask_why(self, number: int) -> None:
         visit = self._with_clip(number)
         shown = not visit.tab.controls()["why"]
-        act(visit, lambda: visit.tab.set("why", shown))
+        run_action(visit, lambda: visit.tab.set("why", shown))
         visit.controls["why"] = shown
         check(visit)
 
@@ -176,7 +177,7 @@ class Walk(RuleBasedStateMachine):
             return
         visit.compared.pop(digest(visit.clip[1]), None)
         visit.tab.press(analyse_text.REMOVE_LABEL)
-        visit.drop()
+        visit.remove_clip()
         visit.shares = {}
         check(visit)
 
@@ -184,13 +185,13 @@ class Walk(RuleBasedStateMachine):
 
     @rule(number=tabs, page=st.sampled_from(sorted(PAGES)))
     def open_page(self, number: int, page: str) -> None:
-        go(self._visit(number), page)
+        open_page(self._visit(number), page)
 
     @rule(number=tabs, page=st.sampled_from(sorted(PAGES)))
     def hurry(self, number: int, page: str) -> None:
         visit = self._visit(number)
         if page != visit.page:
-            act(visit, lambda: visit.tab.hurry(PAGES[page], PAGES[visit.page]))
+            run_action(visit, lambda: visit.tab.leave_and_return(PAGES[page], PAGES[visit.page]))
             check(visit)
 
     @rule(
@@ -201,15 +202,15 @@ class Walk(RuleBasedStateMachine):
         part=st.sampled_from((None, "0.10000-0.55000")),
         why=st.sampled_from((None, "1")),
     )
-    def open_link(self, number: int, stem: str, **asked: str | None) -> None:
+    def open_link(self, number: int, stem: str, **params: str | None) -> None:
         visit = self._visit(number)
-        query = {"sample": stem} | {name: value for name, value in asked.items() if value}
+        query = {"sample": stem} | {name: value for name, value in params.items() if value}
         before = visit.address
         visit.past.append(before)
         visit.ahead.clear()
         visit.page = "analyse"
         visit.tab.open(PAGES["analyse"], query)
-        visit.follow(query)
+        visit.open_link(query)
         check(visit)
 
     @rule(number=tabs, is_back=st.booleans())
@@ -224,9 +225,9 @@ class Walk(RuleBasedStateMachine):
         visit.page = page
         visit.tab.open(PAGES[page], query)
         if page == "analyse" and query != written:
-            visit.follow(query)
+            visit.open_link(query)
         elif page != "analyse":
-            forget_controls(visit, page)
+            ignore_controls(visit, page)
         check(visit)
 
     @rule(number=tabs)
@@ -235,7 +236,7 @@ class Walk(RuleBasedStateMachine):
         page, query = visit.address
         fresh = Visit(Tab(query if page == "analyse" else None))
         if page == "analyse":
-            fresh.follow(query)
+            fresh.open_link(query)
         self.visits[number] = fresh
         check(fresh)
 
@@ -247,15 +248,15 @@ class Walk(RuleBasedStateMachine):
 
     # --- Compare -------------------------------------------------------------------------------
 
-    @rule(number=tabs, given=st.lists(names, min_size=1, max_size=3, unique=True))
-    def compare_files(self, number: int, given: list[str]) -> None:
+    @rule(number=tabs, file_names=st.lists(names, min_size=1, max_size=3, unique=True))
+    def compare_files(self, number: int, file_names: list[str]) -> None:
         visit = self._visit(number, "compare")
         key = uploader_of(visit)
-        held = range(len(visit.tab.in_hand(key)))
-        files = [(name, every_file()[name]) for name in given]
-        visit.tab.send(visit.tab.give(key, files, held))
+        held = range(len(visit.tab.file_names(key)))
+        files = [(name, every_file()[name]) for name in file_names]
+        visit.tab.send(visit.tab.file_change(key, files, held))
         for name, data in files:
-            add(visit, name, data)
+            add_compared(visit, name, data)
         check(visit)
 
     @rule(number=tabs)
@@ -265,20 +266,20 @@ class Walk(RuleBasedStateMachine):
         rows = current_clip.list_samples(paths.SAMPLES_DIR)
         for row in rows:
             if row["emotion"] in LABELS:
-                add(visit, *samples()[Path(row["file"]).stem])
+                add_compared(visit, *samples()[Path(row["file"]).stem])
         check(visit)
 
     @rule(number=tabs, place=st.integers(0, 9))
     def take_out(self, number: int, place: int) -> None:
         visit = self._visit(number, "compare")
         key = uploader_of(visit)
-        held = visit.tab.in_hand(key)
+        held = visit.tab.file_names(key)
         if not held:
             return
         place %= len(held)
-        visit.tab.send(visit.tab.give(key, (), [i for i in range(len(held)) if i != place]))
+        visit.tab.send(visit.tab.file_change(key, (), [i for i in range(len(held)) if i != place]))
         if held[place] not in [name for i, name in enumerate(held) if i != place]:
-            take_out(visit, held[place])
+            remove_compared(visit, held[place])
         check(visit)
 
     @rule(number=tabs, ticks=st.lists(st.integers(0, 9), max_size=3, unique=True))
@@ -288,7 +289,7 @@ class Walk(RuleBasedStateMachine):
         if key is None or not rows:
             return
         chosen = sorted({rows[place % len(rows)]["id"] for place in ticks})
-        visit.tab.tell(key, ticked=chosen)
+        visit.tab.set_component(key, ticked=chosen)
         check(visit)
 
     @rule(number=tabs, place=st.integers(0, 9))
@@ -299,10 +300,12 @@ class Walk(RuleBasedStateMachine):
         if key is None or not readable:
             return
         row = readable[place % len(readable)]
-        act(visit, lambda: visit.tab.ask(key, "open", row["id"]))
+        run_action(visit, lambda: visit.tab.trigger_component(key, "open", row["id"]))
         visit.page = "analyse"
         data = visit.compared[row["id"]][1]
-        visit.take(row["name"], data, "sample" if (row["name"], data) in samples().values() else "")
+        visit.set_clip(
+            row["name"], data, "sample" if (row["name"], data) in samples().values() else ""
+        )
         check(visit)
 
     @rule(
@@ -346,31 +349,31 @@ class Walk(RuleBasedStateMachine):
         visit.tab.set(key, value)
         visit.controls.pop(key, None)
         if page == "confusion_matrices":
-            forget_following(visit)
+            ignore_dependent_controls(visit)
         check(visit)
 
     # --- Teach ---------------------------------------------------------------------------------
 
     @rule(
         number=tabs,
-        given=st.lists(voices, min_size=1, max_size=3, unique=True),
+        file_names=st.lists(voices, min_size=1, max_size=3, unique=True),
         is_quick=st.booleans(),
     )
-    def teach(self, number: int, given: list[str], is_quick: bool) -> None:
+    def teach(self, number: int, file_names: list[str], is_quick: bool) -> None:
         visit = self._visit(number, "teach")
         key = next(key for key in visit.tab.widget_keys() if key.startswith("examples-up-"))
-        change = visit.tab.give(key, [(name, clips()[name]) for name in given])
+        change = visit.tab.file_change(key, [(name, clips()[name]) for name in file_names])
         if is_quick:
             visit.tab.send_twice([change], [])
         else:
             visit.tab.send(change)
-        visit.taught |= set(given)
+        visit.examples |= set(file_names)
         check(visit)
 
     @rule(number=tabs)
-    def forget_lessons(self, number: int) -> None:
+    def remove_examples(self, number: int) -> None:
         visit = self._visit(number, "teach")
         if visit.tab.block("examples-file") is not None:
-            visit.taught.clear()
+            visit.examples.clear()
             visit.tab.press(teach_words.REMOVE_ALL_LABEL)
         check(visit)

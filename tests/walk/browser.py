@@ -1,4 +1,4 @@
-"""A random walk in a real browser, by mouse, keyboard and file chooser, each step of it checked."""
+"""A random walk in a browser, with a check of the page after each step."""
 
 import contextlib
 import json
@@ -15,9 +15,9 @@ from docs import screens
 from emo.audio import alteration
 from tests.browser.steps import Watch
 from tests.support import signals
+from tests.walk.actions import ACTIONS, upload_file
 from tests.walk.clips import clips, wrong_files
-from tests.walk.deeds import DEEDS, upload_file
-from tests.walk.window import KEEP_FILES, READ, Window, check, shown_in
+from tests.walk.window import KEEP_FILES, READ, Window, check, page_state
 
 WAIT_MS = 60_000
 MIC_RATE_HZ = 48_000
@@ -25,12 +25,16 @@ KEYS = ("ArrowRight", "ArrowLeft", "Home", "End", "PageUp")
 
 
 class Walker:
-    """A browser in which deeds are done one after another.
+    """A browser in which random actions are run.
 
     Parameters
     ----------
+    address
+        Address of the page.
     seed
-        Of the deeds; the same one does the same.
+        Seed of the actions.
+    folder
+        Folder of the files to upload.
     """
 
     def __init__(self, browser: Browser, address: str, seed: int, folder: Path) -> None:
@@ -50,15 +54,15 @@ class Walker:
     # --- Steps ---------------------------------------------------------------------------------
 
     def walk(self, n_steps: int) -> None:
-        """Do so many deeds, each drawn by lot, and check the page after each."""
+        """Run random actions, and check the page after each."""
         for _ in range(n_steps):
             name, arguments = self.draw()
             self.do(name, arguments)
 
     def draw(self) -> tuple[str, dict[str, Any]]:
-        """Return the next deed and what it is done with."""
+        """Return the name and the arguments of the next action."""
         rng = self._rng
-        name = rng.choices(list(DEEDS), [weight for _, weight in DEEDS.values()])[0]
+        name = rng.choices(list(ACTIONS), [weight for _, weight in ACTIONS.values()])[0]
         arguments = {
             "window": rng.randrange(2),
             "name": rng.choice(sorted(clips())),
@@ -71,30 +75,30 @@ class Walker:
         return name, arguments
 
     def do(self, name: str, arguments: dict[str, Any]) -> None:
-        """Do a deed in one of two tabs, and check what the page then shows."""
+        """Run an action in one of two tabs, and check the page."""
         self.steps.append((name, arguments))
         number = arguments["window"]
         while len(self.windows) <= number:
             self.open_window()
         window = self.windows[number]
         window.page.bring_to_front()
-        deed, _ = DEEDS[name]
-        deed(window, arguments)
+        action, _ = ACTIONS[name]
+        action(window, arguments)
         check(window)
 
     def open_window(self) -> Window:
-        """Open the first page in a new tab."""
+        """Open the page *Analyse* in a new tab."""
         page = self._context.new_page()
         page.set_default_timeout(WAIT_MS)
         window = Window(page, Watch(page, self._address), self._folder)
 
-        def note(response: Response) -> None:
-            # A page that is opened by its address first looks for the server beside itself.
-            looks = re.search(r"/[a-z_]+/_stcore/(health|host-config)$", response.url)
-            if response.status >= 400 and not looks:
+        def record_refusal(response: Response) -> None:
+            # A page that is opened by its address first searches for the server below itself.
+            is_search = re.search(r"/[a-z_]+/_stcore/(health|host-config)$", response.url)
+            if response.status >= 400 and not is_search:
                 window.refused.append(f"{response.status} {response.url}")
 
-        page.on("response", note)
+        page.on("response", record_refusal)
         page.goto(self._address)
         page.get_by_test_id("stFileUploader").wait_for()
         self.windows.append(window)
@@ -106,7 +110,7 @@ class Walker:
 
 @contextlib.contextmanager
 def walking(playwright: Playwright, address: str, seed: int) -> Iterator[Walker]:
-    """A walker with a browser of its own, whose microphone hears a voice."""
+    """Yield a walker with a browser of its own, whose microphone plays a voice."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         voice = signals.padded(
@@ -132,14 +136,14 @@ def walking(playwright: Playwright, address: str, seed: int) -> Iterator[Walker]
             browser.close()
 
 
-def upload_in_a_row(walker: Walker, named: dict[str, bytes]) -> int:
-    """Upload clips one after another by the file chooser; return how many were checked."""
+def upload_in_a_row(walker: Walker, files: dict[str, bytes]) -> int:
+    """Upload clips one after another by the file chooser; return their number."""
     window = walker.windows[0]
-    for name, data in named.items():
+    for name, data in files.items():
         path = window.folder / name
         path.write_bytes(data)
         upload_file(window, path, data)
         check(window)
-        shown = shown_in(window.page.evaluate(READ))
+        shown = page_state(window.page.evaluate(READ))
         assert shown.settings == alteration.NEUTRAL
-    return len(named)
+    return len(files)

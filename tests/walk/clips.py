@@ -1,10 +1,12 @@
-"""The clips that a walk gives to the pages, made up here: voices, and files that are none."""
+"""The files of a walk: synthetic voices, samples, and files that cannot be analysed."""
 
 from collections.abc import Mapping
 from functools import cache
 
 import numpy as np
 
+from emo.app import current_clip
+from emo.system import paths
 from tests.support import signals
 
 N_VOICES = 8
@@ -12,25 +14,25 @@ N_VOICES = 8
 
 @cache
 def clips() -> Mapping[str, bytes]:
-    """Short voices under names of their own, each another pitch, length and container."""
-    made = {}
+    """Return synthetic voices by name, with different pitches, lengths and containers."""
+    files = {}
     for i in range(N_VOICES):
         samples = signals.voice(
             (140.0 + 23 * i, 100.0 + 13 * i), 0.9 + 0.25 * i, syllables_per_s=3.0 + 0.4 * i
         )
         container, ending = (("WAV", "wav"), ("FLAC", "flac"), ("OGG", "ogg"))[i % 3]
-        made[f"voice {i}.{ending}"] = signals.encoded(samples, container=container)
+        files[f"voice {i}.{ending}"] = signals.encoded(samples, container=container)
     sides = signals.voice(130.0, 2.0), signals.voice(230.0, 2.0, seed=3)
     for ending, n_sides in (("call.wav", 2), ("three.wav", 3)):
-        made[ending] = signals.encoded(np.stack((*sides, 0.5 * sides[0])[:n_sides], axis=1))
-    made["minute.wav"] = signals.encoded(signals.voice((210.0, 130.0), 6.0))
-    made["tone.wav"] = signals.encoded(signals.tone(440.0, 1.5))
-    return made
+        files[ending] = signals.encoded(np.stack((*sides, 0.5 * sides[0])[:n_sides], axis=1))
+    files["minute.wav"] = signals.encoded(signals.voice((210.0, 130.0), 6.0))
+    files["tone.wav"] = signals.encoded(signals.tone(440.0, 1.5))
+    return files
 
 
 @cache
 def short_voices(n: int, seed: int) -> Mapping[str, bytes]:
-    """So many short voices, which differ from seed to seed, under names of their own."""
+    """Return ``n`` short voices by name, different for each seed."""
     rng = np.random.default_rng(seed)
     return {
         f"clip {seed}-{i}.wav": signals.encoded(
@@ -48,7 +50,7 @@ def short_voices(n: int, seed: int) -> Mapping[str, bytes]:
 
 @cache
 def wrong_files() -> Mapping[str, bytes]:
-    """Files with nothing in them to answer."""
+    """Return files that cannot be analysed, by name."""
     return {
         "letter.wav": b"Dear Sir or Madam",
         "empty.wav": b"",
@@ -59,6 +61,14 @@ def wrong_files() -> Mapping[str, bytes]:
 
 
 @cache
+def samples() -> Mapping[str, tuple[str, bytes]]:
+    """Return name and bytes of every sample by the stem of its file."""
+    rows = current_clip.list_samples(paths.SAMPLES_DIR)
+    files = [paths.SAMPLES_DIR / row["file"] for row in rows]
+    return {path.stem: (path.name, path.read_bytes()) for path in files}
+
+
+@cache
 def every_file() -> Mapping[str, bytes]:
-    """All of them by name."""
+    """Return all files by name."""
     return {**clips(), **wrong_files()}

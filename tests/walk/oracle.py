@@ -1,4 +1,4 @@
-"""What must stand on a page of a clip: what `emo predict` says of its bytes and its settings."""
+"""The expected content of a page: the answers of `emo predict` for the same bytes and settings."""
 
 import json
 import re
@@ -25,7 +25,16 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 
 Share = tuple[float, float]
 Bars = tuple[tuple[str, str], ...]
-"""A label and the percentage that stands beside it, for each emotion."""
+"""Each emotion and the percentage beside it."""
+
+SETTINGS = {
+    "what-if-speed": "speed",
+    "what-if-pitch": "pitch_semitones",
+    "what-if-gain": "gain_db",
+    "what-if-noise": "snr_db",
+    "what-if-telephone": "telephone",
+}
+"""Setting of each control of *What if*, by the key of the widget."""
 
 _ROW = re.compile(
     r'<th scope="row">(.*?)</th>.*?<td class="emo-share[^"]*">(.*?)</td></tr>', re.DOTALL
@@ -44,28 +53,28 @@ _SETTINGS = {
 
 @dataclass(frozen=True)
 class Answers:
-    """Answers as a page shows them: the bars of each model by key, or why there are none."""
+    """Answers as displayed: the bars of each model by key, or the reason for their absence."""
 
     bars: Mapping[str, Bars]
     refusal: str = ""
 
 
 @dataclass(frozen=True)
-class Shown:
-    """All that a page shows of a clip.
+class PageState:
+    """Content of a page with a clip.
 
     Attributes
     ----------
     name
-        Of the clip, as it stands under the answers.
+        Name of the clip below the answers.
     settings
-        Those that the notice names; neutral where there is no notice.
+        Settings in the notice; neutral without one.
     share
-        The part that is selected, 0 to 1 of the clip; None for all of it.
-    channel
-        The channel that is answered, as it stands under the answers; the mix where none is named.
+        Selected part, 0 to 1 of the clip; None for the whole clip.
     headline
-        The label that stands in large letters, and the next.
+        The label in large letters, and the next one.
+    channel
+        Channel below the answers; the mix if none is named.
     """
 
     name: str
@@ -83,7 +92,7 @@ def bars_in(markup: str) -> Bars:
 
 
 def text_of(markup: str) -> str:
-    """Return the text of some HTML."""
+    """Return the text of HTML."""
     return unescape(_TAG.sub("", markup)).strip()
 
 
@@ -94,18 +103,18 @@ def labels_in(text: str) -> tuple[str, ...]:
 
 def settings_in(notice: str) -> alteration.Alteration:
     """Return the settings that a notice names; an empty one names none."""
-    found = {name: pattern.search(notice) for name, pattern in _SETTINGS.items()}
+    matches = {name: pattern.search(notice) for name, pattern in _SETTINGS.items()}
 
     def signed(name: str, down: str) -> float:
-        match = found[name]
+        match = matches[name]
         return 0.0 if match is None else float(match[1]) * (-1 if match[2] == down else 1)
 
-    speed, noise = found["speed"], found["snr_db"]
+    speed, noise = matches["speed"], matches["snr_db"]
     return alteration.Alteration(
         snr_db=None if noise is None else float(noise[1]),
         speed=1.0 if speed is None else float(speed[1]),
         pitch_semitones=signed("pitch_semitones", "lower"),
-        telephone=found["telephone"] is not None,
+        telephone=matches["telephone"] is not None,
         gain_db=signed("gain_db", "softer"),
     )
 
@@ -134,7 +143,7 @@ def expected(
     share: Share | None = None,
     channel: str = MIX,
 ) -> Answers:
-    """Return what the page must show of a clip: by the functions that `emo predict` calls."""
+    """Return the answers that a page must display, computed by the functions of `emo predict`."""
     clip = _clip(data, name, settings, channel)
     if isinstance(clip, str):
         return Answers({}, clip)
@@ -142,10 +151,10 @@ def expected(
         first, last = (round(place * clip.duration_s * audio_clip.RATE_HZ) for place in share)
         clip = audio_clip.cut(clip, first, last)
     try:
-        found = predictor.predict(clip, models())
+        prediction = predictor.predict(clip, models())
     except AudioError as error:
         return Answers({}, str(error))
-    return Answers({key: _bars(answer) for key, answer in found.answers.items()})
+    return Answers({key: _bars(answer) for key, answer in prediction.answers.items()})
 
 
 def _bars(answer: predictor.Answer) -> Bars:
@@ -155,8 +164,8 @@ def _bars(answer: predictor.Answer) -> Bars:
     )
 
 
-def check(shown: Shown, data: bytes) -> None:
-    """Fail unless the page shows what `emo predict` says of these bytes, as it names them."""
+def check(shown: PageState, data: bytes) -> None:
+    """Fail unless a page displays the answers of `emo predict` for these bytes."""
     right = expected(data, shown.name, shown.settings, shown.share, shown.channel)
     assert shown.answers.refusal == right.refusal, (shown.answers.refusal, right.refusal)
     own = {key: bars for key, bars in shown.answers.bars.items() if key in right.bars}
@@ -173,27 +182,27 @@ def _share(percent: str) -> float:
 
 
 def channel_in(described: str) -> str:
-    """Return the channel that the line under the answers names; the mix where it names none."""
-    found = _CHANNEL.search(described)
-    return MIX if found is None else found[1] or found[2]
+    """Return the channel in the line below the answers; the mix if it names none."""
+    match = _CHANNEL.search(described)
+    return MIX if match is None else match[1] or match[2]
 
 
-def refused(data: bytes, name: str, settings: alteration.Alteration, channel: str = MIX) -> str:
-    """Return why a clip cannot be altered so; empty where it can."""
+def refusal_of(data: bytes, name: str, settings: alteration.Alteration, channel: str = MIX) -> str:
+    """Return the reason why a clip cannot be altered in this way; empty if it can."""
     clip = _clip(data, name, settings, channel)
     return clip if isinstance(clip, str) else ""
 
 
 def check_command(data: bytes, name: str, settings: alteration.Alteration) -> None:
-    """Fail unless the command `emo predict` itself prints what is expected of a clip."""
+    """Fail unless the command `emo predict` prints the expected answers."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / name
         path.write_bytes(data)
         command = [sys.executable, "-m", "emo", "predict", "--format", "json", str(path)]
         command += [f"--speed={settings.speed:g}", f"--pitch={settings.pitch_semitones:g}"]
         command += [f"--gain={settings.gain_db:g}"]
-        done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT)
-    (row,) = json.loads(done.stdout)
+        process = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT)
+    (row,) = json.loads(process.stdout)
     printed = row["models"]
     for key, bars in expected(data, name, settings).bars.items():
         shares = printed[key]["probabilities"]

@@ -1,9 +1,9 @@
-"""A page in Streamlit's own test runner, with what a browser does beside it.
+"""A page in Streamlit's test runner, with a model of the state of the browser.
 
-Streamlit's runner sends each widget's value as the server holds it, so that it never sees the two
-disagree.  A browser holds values of its own: it begins a widget that is new at its default, drops
-the value of a widget that is gone, and sends what it holds with the next message, perhaps before it
-has seen what the last one did.
+The test runner sends the value of each widget that the server has, so that the two never differ.  A
+browser has values of its own: it starts a new widget at its default, drops the value of a widget
+that disappeared, and sends its values with the next message, perhaps before it has received the
+result of the previous one.
 """
 
 import json
@@ -23,7 +23,7 @@ Files = Sequence[tuple[str, bytes]]
 
 
 class Tab:
-    """An open page: what it shows, and what its browser holds."""
+    """An open page and the state of its browser."""
 
     def __init__(self, query: Mapping[str, str] | None = None, at: AppTest | None = None) -> None:
         self.at = AppTest.from_file(str(APP), default_timeout=120) if at is None else at
@@ -38,15 +38,15 @@ class Tab:
         for file in self._files:
             runner.register_file(file)
 
-    # --- What it sends -------------------------------------------------------------------------
+    # --- Messages ------------------------------------------------------------------------------
 
     def send(self, *changes: WidgetState) -> None:
-        """Have the page made anew, with widgets changed, and see all of it."""
+        """Send changes of widgets, and wait for the result."""
         self._run(self._message(changes))
         self._settle()
 
     def send_twice(self, first: Sequence[WidgetState], second: Sequence[WidgetState]) -> None:
-        """Change widgets twice, the second time before what the first did was seen."""
+        """Send changes twice, the second time before the result of the first arrives."""
         before, after = self._message(first), self._message([*first, *second])
         self._run(before)
         gone = self._mounted()
@@ -63,43 +63,51 @@ class Tab:
 
     def _run(self, states: WidgetStates) -> None:
         self.at._run(states)
-        self.at._page_hash = ""  # the page may have opened another
+        self.at._page_hash = ""  # the run may have switched the page
 
     def _mounted(self) -> dict[str, Any]:
         return {node.proto.id: node for node in self.elements() if getattr(node.proto, "id", "")}
 
     def _settle(self) -> None:
-        """Do what a browser does with a page that came to its end."""
+        """Update the state of the browser after a run."""
         held = {}
         for key, node in self._mounted().items():
-            state = _told(node) or self._held.get(key) or _begun(node)
+            state = _state_from_server(node) or self._held.get(key) or _default_state(node)
             if state is not None:
                 held[key] = state
         self._held = held
 
-    # --- What a person does --------------------------------------------------------------------
+    # --- Actions -------------------------------------------------------------------------------
 
     def open(self, page: str, query: Mapping[str, str] | None = None) -> None:
-        """Go to another page by the navigation, or to an address."""
+        """Open a page by the navigation, or an address."""
         self.at.switch_page(page)
         self.at.query_params = dict(query or {})
         self.send()
 
     def click(self, key: str) -> None:
-        """Press a button."""
+        """Press the button with a key."""
         self.send(WidgetState(id=self.id_of(key), trigger_value=True))
 
     def press(self, label: str) -> None:
-        """Press a button that has a label and no key."""
+        """Press the button with a label."""
         node = next(n for n in self.elements() if n.type == "button" and n.label == label)
         self.send(WidgetState(id=node.proto.id, trigger_value=True))
 
-    def give(self, key: str, files: Files, keep: Collection[int] = ()) -> WidgetState:
-        """The change of an uploader or recorder that holds these files, and some that it held."""
+    def file_change(self, key: str, files: Files, keep: Collection[int] = ()) -> WidgetState:
+        """Return the change of an uploader or recorder to new files and some of the present ones.
+
+        Parameters
+        ----------
+        files
+            Name and bytes of each new file.
+        keep
+            Indices of the files that stay.
+        """
         state = WidgetState(id=self.id_of(key))
         held = self._held.get(state.id, WidgetState()).file_uploader_state_value.uploaded_file_info
-        for place in keep:
-            state.file_uploader_state_value.uploaded_file_info.append(held[place])
+        for index in keep:
+            state.file_uploader_state_value.uploaded_file_info.append(held[index])
         for name, data in files:
             file_id = str(uuid4())
             self._files.append(UploadedFileRec(file_id, name, "audio/wav", data))
@@ -112,31 +120,31 @@ class Tab:
         return state
 
     def exchange(self, key: str, files: Files) -> None:
-        """Exchange a file as the uploader does it: it goes, and the other comes at once."""
-        self.send_twice([self.give(key, ())], [self.give(key, files)])
+        """Exchange a file as the browser does: remove it, and at once add another."""
+        self.send_twice([self.file_change(key, ())], [self.file_change(key, files)])
 
-    def in_hand(self, key: str) -> list[str]:
-        """Names of the files that an uploader shows."""
+    def file_names(self, key: str) -> list[str]:
+        """Return the names of the files in an uploader."""
         held = self._held.get(self.id_of(key), WidgetState())
         return [info.name for info in held.file_uploader_state_value.uploaded_file_info]
 
-    def tell(self, key: str, **state: Any) -> None:
-        """Have a component of ours say what it holds now: a region, or what is ticked."""
+    def set_component(self, key: str, **state: Any) -> None:
+        """Set the state of a custom component, such as a region."""
         self.send(WidgetState(id=self.id_of(key), json_value=json.dumps(state)))
 
-    def told_by(self, key: str) -> dict[str, Any]:
-        """What a component of ours holds."""
+    def component_state(self, key: str) -> dict[str, Any]:
+        """Return the state of a custom component."""
         held = self._held.get(self.id_of(key), WidgetState())
         return dict(json.loads(held.json_value or "{}"))
 
-    def ask(self, key: str, event: str, value: Any) -> None:
-        """Have a component of ours ask for something once."""
+    def trigger_component(self, key: str, event: str, value: Any) -> None:
+        """Send an event of a custom component."""
         state = WidgetState(id=f"$$STREAMLIT_INTERNAL_KEY_{self.id_of(key)}__events")
         state.json_trigger_value = json.dumps([{"event": event, "value": value}])
         self.send(state)
 
-    def hurry(self, away: str, back: str) -> None:
-        """Go to another page and back again before that page was seen."""
+    def leave_and_return(self, away: str, back: str) -> None:
+        """Open another page and return before it was received."""
         for page in (away, back):
             self.at.switch_page(page)
             self.at.query_params = {}
@@ -145,62 +153,64 @@ class Tab:
         self._settle()
 
     def set(self, key: str, value: Any) -> None:
-        """Move a slider, or choose by position: a number, a bool, a text, or an index or None."""
+        """Set a control: a number, a bool, a text, or the index of an option or None."""
         self.send(self.change(key, value))
 
     def change(self, key: str, value: Any) -> WidgetState:
-        """What the browser sends when a widget is set."""
+        """Return the message that sets a widget."""
         node = self.node(key)
         return _state(node, value)
 
-    # --- What it shows -------------------------------------------------------------------------
+    # --- Content -------------------------------------------------------------------------------
 
     def elements(self) -> Iterator[Any]:
-        """Everything on the page in its order."""
+        """Yield all elements of the page."""
         yield from (node for node in self.at._tree if isinstance(node, Element))
 
     def node(self, key: str) -> Any:
-        """The element with a key."""
+        """Return the element with a key."""
         return next(node for node in self.elements() if node.key == key)
 
     def id_of(self, key: str) -> str:
-        """What Streamlit calls the widget with a key."""
+        """Return Streamlit's identifier of the widget with a key."""
         return str(self.node(key).proto.id)
 
     def widget_keys(self) -> list[str]:
-        """Keys of all that has one."""
+        """Return the keys of all elements."""
         return [node.key for node in self.elements() if node.key]
 
     def block(self, key: str) -> Any:
-        """The container with a key; None where there is none."""
+        """Return the container with a key; None if there is none."""
         nodes = (node for node in self.at._tree if node is not self.at._tree)
         return next((n for n in nodes if isinstance(n, Block) and n.key == key), None)
 
     def markup(self, block: Any = None) -> str:
-        """HTML of a container, or of the page."""
+        """Return the HTML of a container, or of the page."""
         nodes = self.elements() if block is None else iter(block)
         return "\n".join(n.value for n in nodes if getattr(n, "type", "") == "html")
 
     def texts(self, block: Any, *kinds: str) -> list[str]:
-        """Texts of some kinds in a container."""
+        """Return the texts of the elements of some types in a container."""
         return [n.value.replace("\\", "") for n in block if getattr(n, "type", "") in kinds]
 
     def controls(self) -> dict[str, Any]:
-        """What each control shows that a person can set, by its key, as its browser holds it."""
+        """Return the value of each control in the browser, by key."""
         shown = {}
         for node in self.elements():
-            if node.key and node.type in _BEGIN:
+            if node.key and node.type in _DEFAULTS:
                 shown[node.key] = _value(self._held[node.proto.id])
         return shown
 
     def defaults(self) -> dict[str, Any]:
-        """What each of them would show if its browser had to begin it anew, by its key."""
-        nodes = [node for node in self.elements() if node.key and node.type in _BEGIN]
-        return {node.key: _value(_told(node) or _begun(node)) for node in nodes}
+        """Return the value of each control after the browser lost it, by key."""
+        nodes = [node for node in self.elements() if node.key and node.type in _DEFAULTS]
+        return {
+            node.key: _value(_state_from_server(node) or _default_state(node)) for node in nodes
+        }
 
-    def served(self) -> dict[str, Any]:
-        """What the server takes each of them to hold, by its key."""
-        nodes = [node for node in self.elements() if node.key and node.type in _BEGIN]
+    def server_values(self) -> dict[str, Any]:
+        """Return the value of each control on the server, by key."""
+        nodes = [node for node in self.elements() if node.key and node.type in _DEFAULTS]
         return {node.key: _value(node._widget_state) for node in nodes}
 
 
@@ -214,11 +224,11 @@ def _value(state: Any) -> Any:
 
 def _options(node: Any) -> list[str]:
     options = node.proto.options
-    return [one if isinstance(one, str) else one.content for one in options]
+    return [option if isinstance(option, str) else option.content for option in options]
 
 
 def _state(node: Any, value: Any) -> WidgetState:
-    """The message of a widget that holds a value; one of several options is meant by its index."""
+    """Return the state of a widget; an option is given by its index."""
     state = WidgetState(id=node.proto.id)
     if node.type == "slider":
         state.double_array_value.data[:] = [value]
@@ -232,7 +242,7 @@ def _state(node: Any, value: Any) -> WidgetState:
     elif node.type == "toggle":
         state.bool_value = value
     else:
-        raise ValueError(f"nobody can set a {node.type}")
+        raise ValueError(f"{node.type} is not a control")
     return state
 
 
@@ -240,7 +250,7 @@ def _first(values: Sequence[Any]) -> Any:
     return values[0] if values else None
 
 
-_BEGIN = {
+_DEFAULTS = {
     "slider": lambda proto: proto.default[0],
     "select_slider": lambda proto: int(proto.default[0]),
     "button_group": lambda proto: _first(proto.default),
@@ -248,16 +258,16 @@ _BEGIN = {
     "text_input": lambda proto: proto.default,
     "toggle": lambda proto: proto.default,
 }
-"""What a browser begins each kind of control with."""
+"""Default value of each type of control."""
 
 
-def _begun(node: Any) -> WidgetState | None:
-    return _state(node, _BEGIN[node.type](node.proto)) if node.type in _BEGIN else None
+def _default_state(node: Any) -> WidgetState | None:
+    return _state(node, _DEFAULTS[node.type](node.proto)) if node.type in _DEFAULTS else None
 
 
-def _told(node: Any) -> WidgetState | None:
-    """What the server tells the browser to set a widget to, if it does."""
-    if not getattr(node.proto, "set_value", False) or node.type not in _BEGIN:
+def _state_from_server(node: Any) -> WidgetState | None:
+    """Return the state that the server sets in the browser; None if it sets none."""
+    if not getattr(node.proto, "set_value", False) or node.type not in _DEFAULTS:
         return None
     state, proto = WidgetState(id=node.proto.id), node.proto
     if node.type == "slider":

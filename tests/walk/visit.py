@@ -1,4 +1,4 @@
-"""A session in Streamlit's own test runner: what its person did, and what the pages must show."""
+"""A session in Streamlit's test runner: the actions in it, and the checks of its pages."""
 
 import hashlib
 import json
@@ -8,15 +8,15 @@ from dataclasses import dataclass, field
 from html import unescape
 from typing import Any, ClassVar
 
-from emo.app import common, current_clip
+from emo.app import common
 from emo.app.analyse import link as analyse_link
 from emo.audio import alteration
 from emo.audio.channels import MIX
 from emo.inference.predictor import MODEL_KEYS
 from emo.labels import VOTE
-from emo.system import paths
 from tests.walk import oracle
-from tests.walk.oracle import Answers, Share, Shown
+from tests.walk.clips import samples
+from tests.walk.oracle import SETTINGS, Answers, PageState, Share
 from tests.walk.tab import Tab
 
 PAGES = {
@@ -24,54 +24,42 @@ PAGES = {
     for name in ("analyse", "compare", "teach", "confusion_matrices", "about")
 }
 _REGION = re.compile(r'data-emo-region="([^"]*)"')
-SETTINGS = {
-    "what-if-speed": "speed",
-    "what-if-pitch": "pitch_semitones",
-    "what-if-gain": "gain_db",
-    "what-if-noise": "snr_db",
-    "what-if-telephone": "telephone",
-}
 CHANNEL = "channel-"
-"""Beginning of the key of the choice of a channel."""
+"""Prefix of the key of the choice of a channel."""
 
-_FOLLOW = ("cell-", "corpus-", "difference-", "model-of-", "run-")
-"""Beginnings of the keys of controls whose options follow from another control."""
-
-
-def samples() -> dict[str, tuple[str, bytes]]:
-    """Name and bytes of every sample clip by the stem of its file."""
-    rows = current_clip.list_samples(paths.SAMPLES_DIR)
-    files = [paths.SAMPLES_DIR / row["file"] for row in rows]
-    return {path.stem: (path.name, path.read_bytes()) for path in files}
+_DEPENDENT = ("cell-", "corpus-", "difference-", "model-of-", "run-")
+"""Prefixes of the keys of controls whose options depend on another control."""
 
 
 def digest(data: bytes) -> str:
-    """What the page of several clips calls a clip."""
+    """Return the identifier of a clip on the page *Compare clips*."""
     return hashlib.sha256(data).hexdigest()
 
 
 @dataclass
 class Visit:
-    """One session, and what its person did so far.
+    """One session, and the state that its pages must have.
 
     Attributes
     ----------
+    n_checks
+        Number of checks of all sessions.
+    page
+        Name of the open page.
     clip
-        Name, bytes and origin of the clip on the first page.
-    channel
-        Which channel of the clip was chosen.
+        Name, bytes and origin of the clip on the page *Analyse*; None without one.
+    settings, channel
+        Settings of *What if*, and the chosen channel of the clip.
     shares
-        What is selected of each clip, by its bytes.
+        Selected part of each clip by its bytes.
     compared
-        Names and bytes of the clips on the page of several, by digest.
-    taught
-        Names of the clips that were taught.
+        Names and bytes of the clips on the page *Compare clips*, by digest.
+    examples
+        Names of the clips on the page *Teach it*.
     controls
-        What every control that was seen showed, by its key.
+        Value of each control that must not change.
     past, ahead
         Addresses for a step back and forward.
-    n_checks
-        How often any session was checked.
     """
 
     n_checks: ClassVar[int] = 0
@@ -83,67 +71,67 @@ class Visit:
     channel: str = MIX
     shares: dict[bytes, Share | None] = field(default_factory=dict)
     compared: dict[str, tuple[list[str], bytes]] = field(default_factory=dict)
-    taught: set[str] = field(default_factory=set)
+    examples: set[str] = field(default_factory=set)
     controls: dict[str, Any] = field(default_factory=dict)
     past: list[tuple[str, dict[str, str]]] = field(default_factory=list)
     ahead: list[tuple[str, dict[str, str]]] = field(default_factory=list)
 
     @property
     def address(self) -> tuple[str, dict[str, str]]:
-        """The page and what stands behind it in the address."""
+        """Name of the page and query parameters of the address."""
         query = self.tab.at.query_params
         plain = {k: v[0] if isinstance(v, list) else v for k, v in query.items()}
         return self.page, {key: str(value) for key, value in plain.items()}
 
-    def take(self, name: str, data: bytes, origin: str) -> None:
-        """Note the clip; what was set was for the one before."""
+    def set_clip(self, name: str, data: bytes, origin: str) -> None:
+        """Set the expected clip, as it was recorded."""
         self.clip = (name, data, origin)
-        self.hear(MIX)
-        self.alter(alteration.NEUTRAL)
+        self.set_channel(MIX)
+        self.set_settings(alteration.NEUTRAL)
 
-    def drop(self) -> None:
-        """Note that there is no clip any more."""
+    def remove_clip(self) -> None:
+        """Set that there is no clip."""
         self.clip = None
-        self.hear(MIX)
-        self.alter(alteration.NEUTRAL)
+        self.set_channel(MIX)
+        self.set_settings(alteration.NEUTRAL)
 
-    def hear(self, channel: str) -> None:
-        """Note the channel that a person chose, or that a new clip begins with."""
+    def set_channel(self, channel: str) -> None:
+        """Set the expected channel."""
         self.channel = channel
         for key in [key for key in self.controls if key.startswith(CHANNEL)]:
             del self.controls[key]
 
-    def alter(self, settings: alteration.Alteration) -> None:
-        """Note what a person set, or a link, or a button."""
+    def set_settings(self, settings: alteration.Alteration) -> None:
+        """Set the expected settings of *What if*."""
         self.settings = settings
         for key in SETTINGS:
             self.controls.pop(key, None)
 
-    def follow(self, query: dict[str, str]) -> None:
-        """Note what an address asks for of the first page."""
+    def open_link(self, query: dict[str, str]) -> None:
+        """Set the expected state of the page *Analyse* after a link was opened."""
         known = samples()
         link = analyse_link.read_link(query, known)
         if link.sample:
-            self.take(*known[link.sample], "sample")
-            self.alter(link.settings)
+            self.set_clip(*known[link.sample], "sample")
+            self.set_settings(link.settings)
             self.shares[known[link.sample][1]] = link.share
             self.controls["why"] = link.why
 
 
-# --- Deeds ---------------------------------------------------------------------------------------
+# --- Actions -------------------------------------------------------------------------------------
 
 
-def act(visit: Visit, deed: Callable[[], None]) -> None:
-    """Do something that may change the address, which a step back then undoes."""
+def run_action(visit: Visit, action: Callable[[], None]) -> None:
+    """Run an action, and record a change of the address in the history."""
     before = visit.address
-    deed()
+    action()
     if visit.address != before:
         visit.past.append(before)
         visit.ahead.clear()
 
 
-def go(visit: Visit, page: str) -> None:
-    """Open a page by the navigation."""
+def open_page(visit: Visit, page: str) -> None:
+    """Open a page by the navigation, and check it."""
     visit.past.append(visit.address)
     visit.ahead.clear()
     visit.page = page
@@ -151,29 +139,31 @@ def go(visit: Visit, page: str) -> None:
     check(visit)
 
 
-def give(visit: Visit, key: str, name: str, data: bytes, origin: str, is_quick: bool) -> None:
-    """Give a file in place of the one that is there, if one is."""
-    key = round_key(visit, key)
+def upload_clip(
+    visit: Visit, key: str, name: str, data: bytes, origin: str, is_quick: bool
+) -> None:
+    """Upload or record a clip in place of the present one, and check the page."""
+    key = input_key(visit, key)
     sent = name if origin == "upload" else "recording.wav"
     tab, files = visit.tab, [(sent, data)]
-    if not tab.in_hand(key):
-        tab.send(tab.give(key, files))
+    if not tab.file_names(key):
+        tab.send(tab.file_change(key, files))
     elif is_quick:
         tab.exchange(key, files)
     else:
-        tab.send(tab.give(key, ()))
-        tab.send(tab.give(key, files))
-    visit.take(name, data, origin)
+        tab.send(tab.file_change(key, ()))
+        tab.send(tab.file_change(key, files))
+    visit.set_clip(name, data, origin)
     check(visit)
 
 
-def add(visit: Visit, name: str, data: bytes) -> None:
+def add_compared(visit: Visit, name: str, data: bytes) -> None:
     held = visit.compared.setdefault(digest(data), ([], data))[0]
     if name not in held:
         held.append(name)
 
 
-def take_out(visit: Visit, name: str) -> None:
+def remove_compared(visit: Visit, name: str) -> None:
     for key, (held, _) in list(visit.compared.items()):
         if name in held:
             held.remove(name)
@@ -181,13 +171,13 @@ def take_out(visit: Visit, name: str) -> None:
                 del visit.compared[key]
 
 
-def round_key(visit: Visit, name: str) -> str:
-    """The key of a way in, which is a new one after everything was forgotten."""
+def input_key(visit: Visit, name: str) -> str:
+    """Return the key of a file widget, which changes after a clip was removed."""
     return next(key for key in visit.tab.widget_keys() if re.fullmatch(rf"{name}(-\d+)?", key))
 
 
 def channel_key(visit: Visit) -> str | None:
-    """The key of the choice of a channel, where the clip has several."""
+    """Return the key of the choice of a channel; None for a clip with one channel."""
     return next((key for key in visit.tab.widget_keys() if key.startswith(CHANNEL)), None)
 
 
@@ -200,7 +190,7 @@ def player_of(visit: Visit) -> str | None:
 
 
 def position(visit: Visit, key: str, step: int) -> tuple[Any, Any]:
-    """What a slider is set to at one of its steps, and the setting that this is."""
+    """Return the widget value at a step of a slider, and the setting that it stands for."""
     node = visit.tab.node(key)
     if node.type == "toggle":
         return bool(step % 2), bool(step % 2)
@@ -214,32 +204,32 @@ def position(visit: Visit, key: str, step: int) -> tuple[Any, Any]:
     return value, value
 
 
-def forget_following(visit: Visit) -> None:
-    """Let controls move whose options depend on another."""
-    for key in [key for key in visit.controls if key.startswith(_FOLLOW)]:
+def ignore_dependent_controls(visit: Visit) -> None:
+    """Accept any value of controls whose options depend on another control."""
+    for key in [key for key in visit.controls if key.startswith(_DEPENDENT)]:
         del visit.controls[key]
 
 
-def forget_controls(visit: Visit, page: str) -> None:
-    """Let the controls of a page move that an address was opened of."""
+def ignore_controls(visit: Visit, page: str) -> None:
+    """Accept any value of the controls of a page that was opened by its address."""
     for key in list(visit.controls):
         if not key.startswith(("what-if", "why")):
             del visit.controls[key]
 
 
-# --- What must be so -----------------------------------------------------------------------------
+# --- Checks --------------------------------------------------------------------------------------
 
 
 def check(visit: Visit) -> None:
-    """Fail where the page shows anything but what it must."""
+    """Fail unless the page has the expected content."""
     Visit.n_checks += 1
     tab = visit.tab
     assert not tab.at.exception, tab.at.exception
     controls = tab.controls()
-    assert controls == tab.defaults(), "a control would move if the browser lost it"
-    assert controls == tab.served(), "browser and server disagree"
+    assert controls == tab.defaults(), "a control would change if the browser lost its value"
+    assert controls == tab.server_values(), "browser and server disagree"
     for key, value in controls.items():
-        assert visit.controls.get(key, value) == value, f"{key} moved to {value} by itself"
+        assert visit.controls.get(key, value) == value, f"{key} changed to {value} by itself"
     visit.controls |= controls
     if visit.page == "analyse":
         check_analyse(visit)
@@ -248,8 +238,8 @@ def check(visit: Visit) -> None:
     else:
         assert not tab.at.error, tab.at.error
     if visit.page == "teach":
-        lessons = [key for key in tab.widget_keys() if key.startswith("example-")]
-        assert len(lessons) == len(visit.taught), (lessons, visit.taught)
+        keys = [key for key in tab.widget_keys() if key.startswith("example-")]
+        assert len(keys) == len(visit.examples), (keys, visit.examples)
 
 
 def check_analyse(visit: Visit) -> None:
@@ -259,17 +249,17 @@ def check_analyse(visit: Visit) -> None:
         assert not tab.at.error
         return
     name, data, _ = visit.clip
-    shown = shown_on(tab)
-    right = oracle.expected(data, name)
+    shown = read_page(tab)
+    expected = oracle.expected(data, name)
     assert shown.name == name
-    if right.refusal:
-        assert [e.value for e in tab.at.error] == [common.escape_markdown(right.refusal)]
+    if expected.refusal:
+        assert [e.value for e in tab.at.error] == [common.escape_markdown(expected.refusal)]
         assert not shown.answers.bars
         return
     share = visit.shares.get(data)
     assert shown.share == share
     assert shown.channel == (visit.channel if shown.answers.bars else MIX)
-    refusal = oracle.refused(data, name, visit.settings, visit.channel)
+    refusal = oracle.refusal_of(data, name, visit.settings, visit.channel)
     assert [e.value for e in tab.at.error] == ([common.escape_markdown(refusal)] if refusal else [])
     assert shown.settings == (alteration.NEUTRAL if refusal else visit.settings)
     assert ("altered-reset" in tab.widget_keys()) == (shown.settings != alteration.NEUTRAL)
@@ -279,7 +269,7 @@ def check_analyse(visit: Visit) -> None:
 
 
 def value_of(tab: Tab, key: str) -> Any:
-    """The setting that a control of *What if* shows."""
+    """Return the setting of a control of *What if*."""
     value = tab.controls()[key]
     if key == "what-if-noise":
         number = re.search(r"-?\d+", value[0])
@@ -287,12 +277,12 @@ def value_of(tab: Tab, key: str) -> Any:
     return round(value[0], 2) if isinstance(value, list) else value
 
 
-def shown_on(tab: Tab) -> Shown:
-    """Read the first page."""
+def read_page(tab: Tab) -> PageState:
+    """Return the content of the page *Analyse*."""
     block = tab.block("vote")
     if block is None:
         failure = next(node for node in tab.elements() if node.type == "text")
-        return Shown(failure.value, Answers({}), alteration.NEUTRAL, None, ())
+        return PageState(failure.value, Answers({}), alteration.NEUTRAL, None, ())
     described = tab.texts(block, "text")[0].split(" · ")
     bars = {VOTE: oracle.bars_in(tab.markup(block))}
     for key in MODEL_KEYS:
@@ -305,7 +295,7 @@ def shown_on(tab: Tab) -> Shown:
     share = json.loads(unescape(region[1])) if region else None
     head = re.search(r"<h2.*?</h2>", tab.markup(block), re.DOTALL)
     assert head is not None
-    return Shown(
+    return PageState(
         described[0],
         Answers(bars),
         oracle.settings_in(notice),
@@ -316,18 +306,18 @@ def shown_on(tab: Tab) -> Shown:
 
 
 def components(visit: Visit) -> list[tuple[str, dict[str, Any]]]:
-    """Key and data of each component of ours."""
-    found = []
+    """Return key and data of each custom component."""
+    pairs = []
     for node in visit.tab.elements():
         if node.type == "bidi_component" and node.proto.json:
             data = json.loads(node.proto.json)
             if isinstance(data, list) and data:
-                found.append((str(node.key), data[0]))
-    return found
+                pairs.append((str(node.key), data[0]))
+    return pairs
 
 
 def table_of(visit: Visit) -> tuple[str | None, list[dict[str, Any]]]:
-    """Key and rows of the table of clips."""
+    """Return key and rows of the table of clips."""
     for key, data in components(visit):
         if "rows" in data:
             return key, data["rows"]
@@ -335,10 +325,10 @@ def table_of(visit: Visit) -> tuple[str | None, list[dict[str, Any]]]:
 
 
 def ticked_in(visit: Visit) -> list[str]:
-    """Digests of the clips that are ticked: in the browser, or as it was told to begin."""
+    """Return the digests of the ticked clips."""
     for key, data in components(visit):
         if "rows" in data:
-            return list(visit.tab.told_by(key).get("ticked", data["ticked"]))
+            return list(visit.tab.component_state(key).get("ticked", data["ticked"]))
     return []
 
 
@@ -354,20 +344,22 @@ def check_compare(visit: Visit) -> None:
         assert sorted(row["id"] for row in rows) == sorted(visit.compared)
     for row in rows:
         held, data = visit.compared[row["id"]]
-        right = oracle.expected(data, held[0])
+        expected = oracle.expected(data, held[0])
         assert row["name"] == held[0]
-        if right.refusal:
-            assert row["notes"][-1] == right.refusal
+        if expected.refusal:
+            assert row["notes"][-1] == expected.refusal
             continue
         for key, cell in row["answers"].items():
-            top = dict(right.bars[key])
+            top = dict(expected.bars[key])
             assert top[cell["label"]] == cell["share"], (row["name"], key, cell, top)
 
 
 def first_of(visit: Visit, key: str) -> Any:
-    """What a control of the page of several clips shows before anybody touched it."""
+    """Return the default value of a control of the page *Compare clips*."""
     node = visit.tab.node(key)
     if node.type == "text_input":
         return ""
-    options = [one if isinstance(one, str) else one.content for one in node.proto.options]
+    options = [
+        option if isinstance(option, str) else option.content for option in node.proto.options
+    ]
     return options[0] if node.type == "selectbox" else options[:1]

@@ -1,5 +1,6 @@
-"""A tab of a real browser: what its person did in it, and what its pages must show."""
+"""A tab of a browser: the actions in it, and the checks of its pages."""
 
+import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -9,21 +10,19 @@ from urllib.parse import parse_qsl, urlsplit
 
 from playwright.sync_api import Page
 
-from emo.app import current_clip
 from emo.app import text as app_text
 from emo.app.analyse import link as analyse_link
 from emo.audio import alteration
 from emo.inference.predictor import MODEL_KEYS
 from emo.labels import VOTE
-from emo.system import paths
 from tests.browser.steps import Watch
 from tests.walk import oracle
-from tests.walk.clips import every_file
-from tests.walk.oracle import Answers, Share, Shown
+from tests.walk.clips import every_file, samples
+from tests.walk.oracle import SETTINGS, Answers, PageState, Share
 
-SETTLE_MS = 150  # in which a page that is done may yet begin anew
+SETTLE_MS = 150  # time in which a finished page may start another run
 
-# What is sent to the server as a file stays in the page, so that its bytes are known.
+# Keeps the files that are sent to the server, so that a test knows their bytes.
 KEEP_FILES = """(() => {
   window.emoSent = [];
   const send = XMLHttpRequest.prototype.send;
@@ -41,7 +40,7 @@ KEEP_FILES = """(() => {
   };
 })()"""
 
-# All that a page shows of a clip and of its controls, read at one moment.
+# Reads everything that a page displays of a clip and of its controls at once.
 READ = """() => {
   const one = (place, root = document) => root.querySelector(place);
   const all = (place, root = document) => [...root.querySelectorAll(place)];
@@ -61,7 +60,7 @@ READ = """() => {
     controls: {},
     rows: [],
   };
-  if (vote) for (const key of ["tree", "cnn", "mlp"]) {
+  if (vote) for (const key of MODEL_KEYS) {
     const card = one(`.st-key-model-${key}`);
     if (card) shown.bars[key] = bars(card);
   }
@@ -86,39 +85,29 @@ READ = """() => {
           [[...cell.classList][1], cell.textContent])),
       });
   return shown;
-}"""
+}""".replace("MODEL_KEYS", json.dumps(MODEL_KEYS))
 
-SETTINGS = {
-    "what-if-speed": "speed",
-    "what-if-pitch": "pitch_semitones",
-    "what-if-gain": "gain_db",
-    "what-if-noise": "snr_db",
-    "what-if-telephone": "telephone",
-}
 _BY_PATH = {"": "analyse", **{name: name for name in app_text.PAGES}}
-
-
-def samples() -> dict[str, tuple[str, bytes]]:
-    """Name and bytes of every sample clip by the stem of its file."""
-    rows = current_clip.list_samples(paths.SAMPLES_DIR)
-    files = [paths.SAMPLES_DIR / row["file"] for row in rows]
-    return {path.stem: (path.name, path.read_bytes()) for path in files}
 
 
 @dataclass
 class Window:
-    """One tab of the browser, and what its person did in it.
+    """One tab of the browser, and the state that its pages must have.
 
     Attributes
     ----------
-    clip
-        Name, bytes and origin of the clip on the first page; None where there is none.
     folder
-        Where files lie that can be chosen.
+        Folder of the files to upload.
+    clip
+        Name, bytes and origin of the clip on the page *Analyse*; None without one.
     is_known
-        Whether it is known what the first page must show: not after a step back, say.
-    given
-        Bytes of the clips that were ever given, by name.
+        Whether the expected clip is known, which it is not after a step back.
+    files
+        Bytes of all uploaded clips by name.
+    controls
+        Value of each control that must not change.
+    refused
+        Requests that the server rejected.
     """
 
     page: Page
@@ -127,46 +116,46 @@ class Window:
     clip: tuple[str, bytes, str] | None = None
     settings: dict[str, Any] = field(default_factory=dict)
     is_known: bool = True
-    given: dict[str, bytes] = field(default_factory=dict)
+    files: dict[str, bytes] = field(default_factory=dict)
     controls: dict[str, Any] = field(default_factory=dict)
     refused: list[str] = field(default_factory=list)
 
     @property
     def name(self) -> str:
-        """Which page is open."""
+        """Name of the open page."""
         return _BY_PATH.get(urlsplit(self.page.url).path.strip("/"), "")
 
     @property
     def query(self) -> dict[str, str]:
-        """What stands behind it in the address."""
+        """Query parameters of the address."""
         return dict(parse_qsl(urlsplit(self.page.url).query))
 
     def path(self, name: str) -> Path:
-        """A file on disk with the bytes of a clip."""
+        """Return a file on disk with the bytes of a clip."""
         path = self.folder / name
         if not path.exists():
             path.write_bytes(every_file()[name])
         return path
 
-    def take(self, name: str, data: bytes, origin: str) -> None:
-        """Note the clip that the first page must now show, as it was recorded."""
+    def set_clip(self, name: str, data: bytes, origin: str) -> None:
+        """Set the clip that the page *Analyse* must display, as it was recorded."""
         self.clip, self.is_known = (name, data, origin), True
-        self.given[name] = data
-        self.touch(*SETTINGS)
+        self.files[name] = data
+        self.allow_changes(*SETTINGS)
 
-    def drop(self) -> None:
-        """Note that there is no clip now."""
+    def remove_clip(self) -> None:
+        """Set that the page *Analyse* has no clip."""
         self.clip, self.is_known = None, True
-        self.touch(*SETTINGS)
+        self.allow_changes(*SETTINGS)
 
-    def touch(self, *keys: str) -> None:
-        """Let controls move."""
+    def allow_changes(self, *keys: str) -> None:
+        """Accept any value of controls at the next check."""
         for key in keys:
             self.controls.pop(key, None)
 
 
 def settle(window: Window) -> None:
-    """Return once the page has been made and nothing on it is of the time before."""
+    """Wait until the page is complete and nothing on it is stale."""
     page = window.page
     for _ in range(2):
         page.locator("[data-testid=stApp][data-test-script-state=notRunning]").wait_for()
@@ -178,7 +167,15 @@ def settle(window: Window) -> None:
 
 
 def wait_for(window: Window, is_so: Callable[[dict[str, Any]], bool], what: str) -> None:
-    """Return once the page shows what it should; what it shows is checked later."""
+    """Wait until the page satisfies a condition.
+
+    Parameters
+    ----------
+    is_so
+        Condition on the content of the page.
+    what
+        Description of it for the error message.
+    """
     for _ in range(200):
         settle(window)
         if is_so(window.page.evaluate(READ)):
@@ -187,11 +184,11 @@ def wait_for(window: Window, is_so: Callable[[dict[str, Any]], bool], what: str)
     raise AssertionError(f"the page never showed {what}: {window.page.evaluate(READ)}")
 
 
-# --- What must be so -----------------------------------------------------------------------------
+# --- Checks --------------------------------------------------------------------------------------
 
 
 def check(window: Window) -> None:
-    """Fail where the page shows anything but what it must."""
+    """Fail unless the page has the expected content."""
     settle(window)
     shown = window.page.evaluate(READ)
     assert not shown["exceptions"], shown["exceptions"]
@@ -212,36 +209,39 @@ def check(window: Window) -> None:
 
 def check_analyse(window: Window, shown: dict[str, Any]) -> None:
     if not window.is_known:
-        learn(window, shown)
+        adopt_clip(window, shown)
     if window.clip is None:
         assert not shown["bars"], shown["described"]
         assert not shown["errors"], shown["errors"]
         return
     name, data, origin = window.clip
-    found = shown_in(shown)
-    assert found.name == name, (found.name, name)
-    right = oracle.expected(data, name)
-    if right.refusal:
-        assert shown["errors"] == [right.refusal], (shown["errors"], right.refusal)
+    state = page_state(shown)
+    assert state.name == name, (state.name, name)
+    expected = oracle.expected(data, name)
+    if expected.refusal:
+        assert shown["errors"] == [expected.refusal], (shown["errors"], expected.refusal)
         return
-    named = settings_of(shown["controls"])
-    refusal = oracle.refused(data, name, named, found.channel)
+    settings = settings_of(shown["controls"])
+    refusal = oracle.refusal_of(data, name, settings, state.channel)
     assert shown["errors"] == ([refusal] if refusal else []), (shown["errors"], refusal)
-    assert found.settings == (alteration.NEUTRAL if refusal else named), (found.settings, named)
-    oracle.check(found, data)
+    assert state.settings == (alteration.NEUTRAL if refusal else settings), (
+        state.settings,
+        settings,
+    )
+    oracle.check(state, data)
     if origin == "sample":
         link = analyse_link.Link(
-            Path(name).stem, found.share, bool(shown["controls"]["why"]), named
+            Path(name).stem, state.share, bool(shown["controls"]["why"]), settings
         )
         assert window.query == analyse_link.write_link(link), (window.query, link)
     else:
         assert "sample" not in window.query, window.query
 
 
-def learn(window: Window, shown: dict[str, Any]) -> None:
-    """Take for the clip what the page names, where nobody can know what a step back brought."""
+def adopt_clip(window: Window, shown: dict[str, Any]) -> None:
+    """Set the clip to the one that the page names, after a step back."""
     name = shown["described"].split(" · ")[0]
-    known = dict(samples().values()) | window.given
+    known = dict(samples().values()) | window.files
     origins = dict.fromkeys(dict(samples().values()), "sample")
     if not name:
         window.clip = None
@@ -252,23 +252,23 @@ def learn(window: Window, shown: dict[str, Any]) -> None:
 
 
 def settings_of(controls: dict[str, Any]) -> alteration.Alteration:
-    """The settings that the controls of *What if* show."""
-    found: dict[str, Any] = {}
+    """Return the settings of the controls of *What if*."""
+    settings: dict[str, Any] = {}
     for key, setting in SETTINGS.items():
         value = controls[key]
         if isinstance(value, str):
             number = re.search(r"-?\d+(\.\d+)?", value.replace("−", "-").replace("+", ""))
             value = None if number is None else float(number[0])
-        found[setting] = value
-    return alteration.Alteration(**found)
+        settings[setting] = value
+    return alteration.Alteration(**settings)
 
 
-def shown_in(shown: dict[str, Any]) -> Shown:
+def page_state(shown: dict[str, Any]) -> PageState:
     bars = {
         key: tuple((label, share) for label, share in rows) for key, rows in shown["bars"].items()
     }
     share: Share | None = tuple(shown["region"]) if shown["region"] else None
-    return Shown(
+    return PageState(
         shown["described"].split(" · ")[0],
         Answers(bars),
         oracle.settings_in(shown["notice"]),
@@ -280,13 +280,16 @@ def shown_in(shown: dict[str, Any]) -> Shown:
 
 def check_compare(window: Window, shown: dict[str, Any]) -> None:
     for row in shown["rows"]:
-        right = oracle.expected(window.given[row["name"]], row["name"])
-        assert row["error"] == bool(right.refusal), row
-        if right.refusal:
-            assert right.refusal in row["notes"], row
+        expected = oracle.expected(window.files[row["name"]], row["name"])
+        assert row["error"] == bool(expected.refusal), row
+        if expected.refusal:
+            assert expected.refusal in row["notes"], row
             continue
         for key in (VOTE, *MODEL_KEYS):
             text = row["answers"][key]
             label, shown_share = oracle.labels_in(text)[0], re.search(r"<?\d+\s%", text)
             assert shown_share is not None, row
-            assert shown_share[0] == dict(right.bars[key])[label], (row, dict(right.bars[key]))
+            assert shown_share[0] == dict(expected.bars[key])[label], (
+                row,
+                dict(expected.bars[key]),
+            )

@@ -1,4 +1,4 @@
-"""What people do in a browser, by mouse, keyboard and file chooser."""
+"""The actions of a walk in a browser, by mouse, keyboard and file chooser."""
 
 import base64
 import contextlib
@@ -16,20 +16,21 @@ from emo.app.analyse import text as analyse_text
 from emo.app.compare import text as compare_words
 from emo.system import paths
 from tests.browser.steps import stage
-from tests.walk.clips import clips, every_file
-from tests.walk.window import READ, SETTINGS, Window, samples, settle, wait_for
+from tests.walk.clips import clips, every_file, samples
+from tests.walk.oracle import SETTINGS
+from tests.walk.window import READ, Window, settle, wait_for
 
 SIZES = ((1280, 900), (390, 844), (820, 1180), (1600, 700))
 SLIDERS = ("what-if-noise", "what-if-speed", "what-if-pitch", "what-if-gain")
-_FOLLOW = ("cell-", "corpus-", "difference-", "model-of-", "run-", "comparison-order")
-"""Beginnings of the keys of controls that move with another."""
+_DEPENDENT = ("cell-", "corpus-", "difference-", "model-of-", "run-", "comparison-order")
+"""Prefixes of the keys of controls that depend on another control."""
 
 Arguments = dict[str, Any]
-Deed = Callable[[Window, Arguments], None]
+Action = Callable[[Window, Arguments], None]
 
 
 def go(window: Window, name: str) -> None:
-    """Go to a page by its link, if another one is open."""
+    """Open a page by its link, unless it is open."""
     if window.name != name:
         settle(window)
         screens.open_page(window.page, text.PAGES[name])
@@ -38,7 +39,7 @@ def go(window: Window, name: str) -> None:
 
 
 def close_drawer(window: Window) -> None:
-    """In a narrow window, put the drawer of pages away, which lies over the page."""
+    """Close the drawer of pages, which covers the page in a narrow window."""
     page = window.page
     page.mouse.move(5, 5)
     drawer = page.locator("[data-testid=stSidebar][data-collapsed=false]")
@@ -48,11 +49,11 @@ def close_drawer(window: Window) -> None:
         page.wait_for_timeout(400)
 
 
-# --- Deeds ---------------------------------------------------------------------------------------
+# --- Actions -------------------------------------------------------------------------------------
 
 
 def choose_files(window: Window, uploader: Locator, paths: list[Path]) -> None:
-    """Press the button of an uploader, and choose files in the window that opens."""
+    """Press the button of an uploader, and select files in the dialog."""
     button = uploader.get_by_role("button", name=re.compile("^(Add files|.*Upload)$", re.S)).last
     button.scroll_into_view_if_needed()
     with window.page.expect_file_chooser() as chooser:
@@ -61,10 +62,10 @@ def choose_files(window: Window, uploader: Locator, paths: list[Path]) -> None:
 
 
 def upload_file(window: Window, path: Path, data: bytes) -> None:
-    """Give the first page a file in place of the one that is there."""
+    """Upload a clip on the page *Analyse* in place of the present one."""
     go(window, "analyse")
     choose_files(window, window.page.locator("[class*=st-key-up]").first, [path])
-    window.take(path.name, data, "upload")
+    window.set_clip(path.name, data, "upload")
     wait_for(window, lambda shown: shown["described"].startswith(path.name), path.name)
 
 
@@ -78,8 +79,8 @@ def upload_two_quickly(window: Window, arguments: Arguments) -> None:
     uploader = window.page.locator("[class*=st-key-up]").first
     choose_files(window, uploader, [window.path(arguments["name"])])
     uploader.get_by_role("button", name="Add files").wait_for()
-    other = sorted(clips())[arguments["place"] % len(clips())]
-    upload_file(window, window.path(other), every_file()[other])
+    second = sorted(clips())[arguments["place"] % len(clips())]
+    upload_file(window, window.path(second), every_file()[second])
 
 
 def upload_wrong(window: Window, arguments: Arguments) -> None:
@@ -96,7 +97,7 @@ def take_away(window: Window, arguments: Arguments) -> None:
         return
     button.first.click()
     if window.clip is not None and window.clip[2] == "upload":
-        window.drop()
+        window.remove_clip()
         wait_for(window, lambda shown: not shown["described"], "no clip")
 
 
@@ -111,7 +112,7 @@ def sample(window: Window, arguments: Arguments) -> None:
         button.focus()
         button.press("Enter")
     name, data = samples()[Path(row["file"]).stem]
-    window.take(name, data, "sample")
+    window.set_clip(name, data, "sample")
     wait_for(window, lambda shown: shown["described"].startswith(name), name)
 
 
@@ -127,7 +128,7 @@ def record(window: Window, arguments: Arguments) -> None:
         "n => window.emoSent.length > n && window.emoSent.at(-1).data", arg=n_sent
     )
     data = base64.b64decode(page.evaluate("() => window.emoSent.at(-1).data"))
-    window.take(analyse_text.RECORDING, data, "recording")
+    window.set_clip(analyse_text.RECORDING, data, "recording")
     wait_for(
         window, lambda shown: shown["described"].startswith(analyse_text.RECORDING), "recording"
     )
@@ -173,7 +174,7 @@ def play(window: Window, arguments: Arguments) -> None:
 
 
 def open_what_if(window: Window) -> bool:
-    """Whether the settings are in sight now."""
+    """Return True after the settings were expanded, False if there are none."""
     panel = window.page.locator(".st-key-what-if")
     if panel.count() == 0:
         return False
@@ -193,7 +194,7 @@ def alter(window: Window, arguments: Arguments) -> None:
     control = page.locator(f".st-key-{key}")
     if key == "what-if-telephone":
         control.locator("label").first.click()
-    elif arguments["times"] == 3:  # by mouse, somewhere on the rail
+    elif arguments["times"] == 3:  # by mouse, somewhere on the track
         box = control.locator("[role=group]").first.bounding_box()
         assert box
         slider = control.locator("[type=range]").bounding_box() or box
@@ -203,8 +204,8 @@ def alter(window: Window, arguments: Arguments) -> None:
     else:
         for _ in range(arguments["times"]):
             control.get_by_role("slider").press(arguments["key"])
-    window.touch(key)
-    page.wait_for_timeout(400)  # the page waits a moment for more of the same
+    window.allow_changes(key)
+    page.wait_for_timeout(400)  # a slider waits for further steps before it sends its value
     settle(window)
 
 
@@ -217,7 +218,7 @@ def reset(window: Window, arguments: Arguments) -> None:
     if button.count() == 0 or not button.is_enabled():
         return
     button.click()
-    window.touch(*SETTINGS)
+    window.allow_changes(*SETTINGS)
     wait_for(window, lambda shown: not shown["notice"], "no notice")
 
 
@@ -226,7 +227,7 @@ def ask_why(window: Window, arguments: Arguments) -> None:
     switch = window.page.locator(".st-key-why label").first
     if switch.count():
         switch.click()
-        window.touch("why")
+        window.allow_changes("why")
 
 
 def forget(window: Window, arguments: Arguments) -> None:
@@ -234,7 +235,7 @@ def forget(window: Window, arguments: Arguments) -> None:
     button = window.page.locator(".st-key-downloads").get_by_role("button").last
     if button.count():
         button.click()
-        window.drop()
+        window.remove_clip()
         wait_for(window, lambda shown: not shown["described"], "no clip")
 
 
@@ -245,9 +246,8 @@ def open_page(window: Window, arguments: Arguments) -> None:
 
 def hurry(window: Window, arguments: Arguments) -> None:
     go(window, "analyse")
-    others = [name for name in text.PAGES if name != "analyse"]
-    other = others[arguments["place"] % len(others)]
-    for name in (other, "analyse"):
+    names = [name for name in text.PAGES if name != "analyse"]
+    for name in (names[arguments["place"] % len(names)], "analyse"):
         link = window.page.get_by_test_id("stTopNavLink").get_by_text(text.PAGES[name], exact=True)
         if not link.is_visible():
             return
@@ -267,7 +267,7 @@ def _step(window: Window, move: Callable[[], Any]) -> None:
     before = window.page.url
     if window.page.evaluate("() => history.length") < 3:
         return
-    with contextlib.suppress(Exception):  # within a page there is nothing to wait for
+    with contextlib.suppress(Exception):  # a step within a page loads nothing
         move()
     if window.page.url == "about:blank":
         window.page.goto(before)
@@ -282,7 +282,7 @@ def reload(window: Window, arguments: Arguments) -> None:
     window.page.reload()
     window.page.get_by_role("heading", level=1).wait_for()
     window.controls.clear()
-    window.drop()
+    window.remove_clip()
     if window.name == "analyse" and link.sample:
         window.clip, window.is_known = (*samples()[link.sample], "sample"), False
         wait_for(window, lambda shown: bool(shown["described"]), "the sample of the address")
@@ -299,17 +299,17 @@ def compare_files(window: Window, arguments: Arguments) -> None:
     go(window, "compare")
     listed = sorted(every_file())
     names = {listed[(arguments["place"] + i * 5) % len(listed)] for i in range(arguments["times"])}
-    names -= {"empty.wav"}  # the framework itself passes over a file of no bytes
+    names -= {"empty.wav"}  # Streamlit ignores a file without bytes
     uploader = window.page.locator("[class*=st-key-comparison-up]").first
     choose_files(window, uploader, [window.path(name) for name in sorted(names)])
-    window.given |= {name: every_file()[name] for name in names}
+    window.files |= {name: every_file()[name] for name in names}
     wait_answered(window)
 
 
 def compare_samples(window: Window, arguments: Arguments) -> None:
     go(window, "compare")
     window.page.get_by_role("button", name=compare_words.SAMPLES_LABEL).click()
-    window.given |= dict(samples().values())
+    window.files |= dict(samples().values())
     wait_answered(window)
 
 
@@ -333,7 +333,7 @@ def open_in_full(window: Window, arguments: Arguments) -> None:
     button = buttons.nth(arguments["place"] % buttons.count())
     name = button.inner_text()
     button.click()
-    window.take(name, window.given[name], "comparison")
+    window.set_clip(name, window.files[name], "comparison")
     wait_for(window, lambda shown: shown["described"].startswith(name), name)
 
 
@@ -360,7 +360,7 @@ def set_control(window: Window, arguments: Arguments) -> None:
     else:
         control.get_by_role("textbox").fill(("voice", "", "nobody")[arguments["place"] % 3])
         control.get_by_role("textbox").press("Enter")
-    window.touch(key, *[one for one in window.controls if one.startswith(_FOLLOW)])
+    window.allow_changes(key, *[name for name in window.controls if name.startswith(_DEPENDENT)])
 
 
 def teach(window: Window, arguments: Arguments) -> None:
@@ -377,7 +377,7 @@ def has_player(window: Window) -> bool:
     return stage(window.page).count() > 0
 
 
-DEEDS: dict[str, tuple[Deed, float]] = {
+ACTIONS: dict[str, tuple[Action, float]] = {
     "upload": (upload, 6),
     "upload_two_quickly": (upload_two_quickly, 2),
     "upload_wrong": (upload_wrong, 2),
@@ -405,4 +405,4 @@ DEEDS: dict[str, tuple[Deed, float]] = {
     "set_control": (set_control, 3),
     "teach": (teach, 1),
 }
-"""What a person may do, and how often beside the others."""
+"""Actions by name, each with its relative frequency."""
