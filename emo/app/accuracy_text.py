@@ -1,6 +1,6 @@
-"""How often a model is right, for whom: other recordings, new actors in known studios, guessing.
+"""Texts on how often the models are right: on other recordings, for new speakers, by guessing.
 
-Every figure comes from ``metrics.json``; one that is missing there is left out.  No Streamlit here.
+Every figure comes from ``metrics.json``; a figure that is missing there is left out.
 """
 
 from collections.abc import Mapping
@@ -12,11 +12,11 @@ from emo.formatting import percent, points
 from emo.labels import LABELS
 
 Blocks = Mapping[str, Mapping[str, Any]]
-"""The figures of one model by protocol, as ``metrics.json`` holds them."""
+"""Figures of one model by protocol, as in ``metrics.json``."""
 
 ELSEWHERE, STUDIOS = CROSS_CORPUS.key, SPEAKERS.key
-KINDS = {ELSEWHERE: "Other recordings", STUDIOS: "New actors, same studios"}
-"""Protocols that say what to expect, the one that is nearest to a visitor's clip first."""
+KINDS = {ELSEWHERE: "Other recordings", STUDIOS: "New speakers, same studios"}
+"""Names of the protocols shown, the one nearest to a visitor's clip first."""
 
 YOURS = "Recordings like yours"
 GUESSING = "Guessing"
@@ -29,7 +29,7 @@ WHEN_UNSURE = "when unsure"
 
 EXPECTATION = "What to expect: how often an answer is right"
 EXPECTATION_NOTE = (
-    "Recordings like yours have a voice, a room and words that are new to the models. All were "
+    "Recordings like yours have a speaker, a room and words that are new to the models. All were "
     "acted, in English; everyday speech is harder."
 )
 
@@ -40,13 +40,13 @@ def when_it_says(label: str) -> str:
 
 
 def in_short(blocks: Blocks) -> str:
-    """Return how often a visitor's clip is named right, and guessing; empty if not measured."""
+    """Return how often the vote and guessing are right on other recordings; empty if not measured."""
     share = _rate(blocks.get(ELSEWHERE), "accuracy")
     if share is None:
         return ""
     return (
-        f"On recordings like yours their vote is right {percent(share)} of the time; guessing, "
-        f"{percent(GUESS)}."
+        f"On recordings like yours their vote is right {percent(share)} of the time; guessing is "
+        f"right {percent(GUESS)} of the time."
     )
 
 
@@ -75,14 +75,14 @@ def expected(models: Mapping[str, Blocks]) -> list[tuple[str, list[str]]]:
 def for_answer(
     blocks: Blocks, label: str, is_unsure: bool, is_own: bool
 ) -> list[tuple[str, list[str]]]:
-    """Return how often a model is right in all, and when it answers as here, a row a kind.
+    """Return a row for each kind of recording: how often a model is right, in all and in this case.
 
     Parameters
     ----------
     label, is_unsure
-        The answer; of an unsure one the figures of all unsure answers are given.
+        The answer; for an unsure one, the figures are those of all unsure answers.
     is_own
-        Whether the clip is a visitor's own.
+        True for a visitor's own clip.
     """
     rows = []
     for protocol, name in KINDS.items():
@@ -90,30 +90,30 @@ def for_answer(
         in_all = _rate(block, "accuracy")
         if block is None or in_all is None:
             continue
-        such = right_when_unsure(block) if is_unsure else _precision(block, label)
+        in_this_case = right_when_unsure(block) if is_unsure else _precision(block, label)
         name = YOURS if protocol == ELSEWHERE and is_own else name
-        rows.append((name, [_text(in_all), _text(such)]))
+        rows.append((name, [_text(in_all), _text(in_this_case)]))
     return [*rows, (GUESSING, [percent(GUESS)] * 2)] if rows else []
 
 
 def heads(label: str, is_unsure: bool) -> tuple[str, str]:
-    """Return the heads over the figures of :func:`for_answer`."""
+    """Return the column heads for the rows of ``for_answer``."""
     return IN_ALL, WHEN_UNSURE if is_unsure else when_it_says(label)
 
 
 def right_when_unsure(block: Mapping[str, Any]) -> float | None:
     """Return the share of unsure answers that are right; None where it is not known.
 
-    What is left of all answers when the sure ones are taken out; of ``speakers``, by limits that
-    were chosen on other folds.
+    It follows from ``accuracy = coverage * selective_accuracy + (1 - coverage) * result``.  For the
+    protocol ``speakers``, the thresholds were chosen on other folds.
     """
-    kept = block.get("selective") or {}
-    share = kept.get("coverage_cross_fitted", kept.get("coverage"))
-    right = kept.get("selective_accuracy_cross_fitted", kept.get("selective_accuracy"))
-    if share is None or right is None or not share < 1 or "accuracy" not in block:
+    selective = block.get("selective") or {}
+    coverage = selective.get("coverage_cross_fitted", selective.get("coverage"))
+    right = selective.get("selective_accuracy_cross_fitted", selective.get("selective_accuracy"))
+    if coverage is None or right is None or not coverage < 1 or "accuracy" not in block:
         return None
-    rest = (float(block["accuracy"]) - share * right) / (1 - share)
-    return float(min(1.0, max(0.0, rest)))
+    unsure_right = (float(block["accuracy"]) - coverage * right) / (1 - coverage)
+    return float(min(1.0, max(0.0, unsure_right)))
 
 
 def _rate(block: Mapping[str, Any] | None, name: str) -> float | None:
@@ -129,31 +129,31 @@ def _text(share: float | None) -> str:
     return NOT_MEASURED if share is None else percent(share)
 
 
-# --- How far percentages are off ------------------------------------------------------------------
+# --- Calibration ---------------------------------------------------------------------------------
 
 TOO_HIGH_PART = 0.5
-"""Of the mean distance, from which on percentages that lie above the truth are called too high."""
+"""Share of the calibration error from which on overconfidence is called "too high"."""
 
 
-def believability(models: Mapping[str, Blocks]) -> str:
-    """Return how far percentages lie from the share of right answers, elsewhere and at home.
+def calibration_text(models: Mapping[str, Blocks]) -> str:
+    """Return how far percentages differ from the share of right answers, by kind of recording.
 
     Parameters
     ----------
     models
         Figures of each model and the vote, by key; those without a calibration error are left out.
     """
-    told = [
+    sentences = [
         _distances(where, {key: blocks.get(protocol, {}) for key, blocks in models.items()})
         for protocol, where in (
             (ELSEWHERE, "On other recordings"),
-            (STUDIOS, "On new actors in the same studios"),
+            (STUDIOS, "For new speakers in the same studios"),
         )
     ]
-    if not any(told):
+    if not any(sentences):
         return UNCALIBRATED
     meaning = f"Of the answers given with {percent(0.7)}, seven in ten should be right."
-    return " ".join([meaning, *filter(None, told)])
+    return " ".join([meaning, *filter(None, sentences)])
 
 
 def _distances(where: str, blocks: Mapping[str, Mapping[str, Any]]) -> str:
@@ -172,7 +172,7 @@ def _distances(where: str, blocks: Mapping[str, Mapping[str, Any]]) -> str:
 
 
 def is_too_high(block: Mapping[str, Any]) -> bool:
-    """Return whether percentages lie above the share of right answers, for the greater part."""
+    """Return True if most of the calibration error is overconfidence."""
     if not {"confidence", "accuracy", "ece"} <= set(block):
         return False
     return bool(block["confidence"] - block["accuracy"] > TOO_HIGH_PART * block["ece"])

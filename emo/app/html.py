@@ -81,7 +81,7 @@ class RankingRow:
 
 @dataclass(frozen=True)
 class Trust:
-    """How far to trust an answer: sentences, and a table of how often it is right.
+    """Evidence on how far to trust an answer: sentences, and a table of how often it is right.
 
     ``rows`` hold a name and as many figures as there are ``heads``; without any there is no table.
     """

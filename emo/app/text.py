@@ -1,4 +1,4 @@
-"""The words of the pages, in one place.  Nothing here imports Streamlit."""
+"""Texts that several pages share."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -24,11 +24,11 @@ def in_words(number: int) -> str:
 MODEL_NAMES = {key: row.name for key, row in CLASSIFIERS.items()} | {VOTE: "Vote"}
 """Name of each model as the pages show it."""
 SHORT_NAMES = {VOTE: "Vote"} | {key: row.short_name for key, row in CLASSIFIERS.items()}
-"""The same for narrow columns and lanes."""
+"""Name of each model in narrow columns and lanes."""
 MODELS_IN_TEXT = {key: f"the {row.name_in_text}" for key, row in CLASSIFIERS.items()}
 """Name of each classifier within a sentence."""
 MODEL_KINDS = {key: row.summary for key, row in CLASSIFIERS.items()}
-"""What each classifier is, in a sentence."""
+"""One sentence on how each classifier works."""
 ALL_MODELS = f"the {in_words(len(CLASSIFIERS))} models"
 VOTE_KIND = (
     "The product of the percentages of all models, each raised to the power of its weight. The "
@@ -52,15 +52,15 @@ LISTENING = "Listening …"
 LOADING = "Loading the models …"
 
 COURTESY = (
-    "Only give it voices of people who know about it and agree. Your audio stays in memory, for "
-    "this session."
+    "Only use voices of people who know about it and agree. Your audio stays in memory, for this "
+    "session."
 )
 NOT_TO_BE_RELIED_ON = (
-    "Not to be relied on: a model gives seven percentages for any sound, and how often it is right "
-    "was only measured on speech."
+    "Do not rely on this: a model gives seven percentages for any sound, and it was tested only on "
+    "speech."
 )
-UNCALIBRATED = "Whether the percentages can be believed has not been measured yet."
-UNSURE_UNMEASURED = "It is less sure than its answers need to be."
+UNCALIBRATED = "How accurate the percentages are has not been measured yet."
+UNSURE_UNMEASURED = "Its percentage is below its threshold."
 PLAYER = {
     "play": "Play",
     "pause": "Pause",
@@ -68,7 +68,7 @@ PLAYER = {
     "zoom_out": "Zoom out",
     "fit": "Whole clip",
     "scale": "Frequencies",
-    "mel": "mel, as the ear hears them",
+    "mel": "mel, close to hearing",
     "linear": "linear, in hertz",
     "range": "Range",
     "pitch": "Pitch",
@@ -85,78 +85,77 @@ PLAYER = {
     "chosen": "Selected: {0} to {1}",
     "clear": "Clear the selection",
 }
-"""What the player says."""
-
+"""Texts of the player."""
 
 NO_MODELS = (
-    "No trained models are here, or they are damaged, so no clip can be read. Run `make models` "
-    "to train them, or fetch the folder `models/` again."
+    "There are no trained models here, or they are damaged, so no clip can be analysed. Run `make "
+    "models` to train them, or download the folder `models/` again."
 )
 NO_METRICS = (
-    "No measurements of the models are here. Run `make models` to make them; the README says "
-    "where the recordings come from."
+    "There are no test results of the models here. Run `make models` to make them; the README says "
+    "where to get the recordings."
 )
 TRY_AGAIN = "Try again"
 UNEXPECTED = (
-    "Something inside Emo failed on this clip; the log of the server says what. Try another clip, "
-    "or save this one as WAV and try again."
+    "This clip could not be processed because of an error in Emo. Try another clip, or save this "
+    "one as WAV and try again."
 )
 
 
 def busy(wait_s: int) -> str:
-    """That too many others are being answered, and when to come back."""
+    """Return a notice that the server is busy, and when to try again."""
     return (
-        "Many clips are being heard at the moment, and yours would have to wait too long. Please "
-        f"try again in {wait_s} s; what you gave is kept."
+        "Many clips are being analysed at the moment, and yours would have to wait too long. "
+        f"Please try again in {wait_s} s; your clip is kept."
     )
 
 
 def unreadable_figures(place: str, fault: str) -> str:
-    """That the figures in a file cannot be read, and what to do."""
+    """Return an error that a file of test results cannot be read, and what to do."""
     return (
-        f"The figures in {place} cannot be read ({fault}). Evaluate that model again, or fetch the "
-        "file anew."
+        f"The test results in {place} cannot be read ({fault}). Evaluate that model again, or "
+        "download the file again."
     )
 
 
 def unsure_of(names: Sequence[str]) -> str:
-    """An unsure answer, by the one or two labels that it names."""
+    """Return the headline of an unsure answer, with the one or two labels that it names."""
     return f"Unsure: {' or '.join(names)}"
 
 
 def still_needed(answer: Answer) -> str:
-    """What an unsure answer lacks, in a few words; empty where that is not known."""
+    """Return the threshold that an unsure answer does not reach; empty where it is not known."""
     if not answer.threshold or answer.threshold > 1:
         return ""
-    return f"below the {percent(answer.threshold)} it needs" if answer.is_below else ""
+    return f"below its threshold of {percent(answer.threshold)}" if answer.is_below else ""
 
 
 def why_unsure(answer: Answer) -> str:
-    """Why an answer is unsure, as a sentence."""
+    """Return a sentence that says why an answer is unsure."""
     if not answer.threshold:
         return UNSURE_UNMEASURED
     if answer.threshold > 1:
         return (
-            "It is always unsure: on voices that it had never heard, no percentage was high enough "
-            "for its answers to be relied on."
+            "It is always unsure: for new speakers its answers were not right often enough at any "
+            "percentage."
         )
     if answer.is_below:
         return f"Below {percent(answer.threshold)} it is unsure."
-    return "No model is sure by itself, so the vote is unsure too, however high its product."
+    return "No model is sure, so the vote is unsure too, however high its percentage."
 
 
 def and_then(label: str, share: float) -> str:
-    """The second likeliest label."""
+    """Return the second likeliest label and its share."""
     return f"then {label} {percent(share)}"
 
 
 def model_bars(name: str) -> str:
-    """Caption of a model's seven bars."""
+    """Return the caption of the seven bars of a model."""
     return f"{name}: share of each emotion"
 
 
 def log_odds_of(label: str) -> str:
-    """Caption of what moved an answer."""
+    """Return the caption of the parts of an explanation."""
     return f"Change in the log-odds of {label}"
 
 

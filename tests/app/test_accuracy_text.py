@@ -229,7 +229,7 @@ def test_a_figure_that_is_missing_is_left_out(gone: set[str], unsure: bool, own:
 
 def test_percentages_are_told_to_be_off_by_what_is_stored() -> None:
     models = {key: blocks(key) for key in (VOTE, *MODEL_KEYS)}
-    text = accuracy_text.believability(models)
+    text = accuracy_text.calibration_text(models)
     numbers = [float(number) for number in re.findall(r"\d+\.\d", text)]
     stored = [
         round(100 * models[key][protocol]["ece"], 1)
@@ -237,7 +237,7 @@ def test_percentages_are_told_to_be_off_by_what_is_stored() -> None:
         for key in models
     ]
     assert numbers == stored
-    assert accuracy_text.believability({}) == words.UNCALIBRATED
+    assert accuracy_text.calibration_text({}) == words.UNCALIBRATED
 
 
 @given(st.floats(0.0, 1.0), st.floats(0.0, 1.0))

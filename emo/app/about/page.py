@@ -115,4 +115,4 @@ TABLES: dict[str, Callable[[], None]] = {
     "How they were measured": _show_results,
     "The data": _show_corpora,
 }
-"""What draws the tables of a section, by its heading in ``about.md``."""
+"""Functions that draw the tables of a section, by its heading in ``about.md``."""

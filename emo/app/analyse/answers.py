@@ -49,7 +49,7 @@ def show_models(analysis: Analysis, is_own: bool) -> None:
     with _answer_container(analysis, "models"):
         _show_cards(analysis.prediction, metrics, is_own)
     if not analysis.prediction.speech_warnings:
-        st.caption(accuracy_text.believability(metrics))
+        st.caption(accuracy_text.calibration_text(metrics))
 
 
 def _answer_container(analysis: Analysis, name: str) -> Any:

@@ -134,7 +134,7 @@ def session_clips() -> ClipCollection:
 
 @dataclass(frozen=True)
 class Agreement:
-    """How far the models agree on a clip, counted over those that are sure.
+    """Agreement of the models on a clip, counted over those that are sure.
 
     Attributes
     ----------
@@ -207,7 +207,7 @@ def _by_agreement(agreement: Agreement) -> tuple[int, int, int]:
 
 @dataclass(frozen=True)
 class TableFilter:
-    """Which clips a table shows, and in which order; the parameters of the page's URL.
+    """Filter and order of a table; the parameters of the page's URL.
 
     Attributes
     ----------
