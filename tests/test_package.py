@@ -108,8 +108,8 @@ def test_installed_package_holds_the_pages(installed: Path, tmp_path: Path) -> N
 
 def test_import_is_fast_and_lazy() -> None:
     code = (
-        "import sys, time; start = time.perf_counter(); import emo; "
-        "print(time.perf_counter() - start, 'numpy' in sys.modules)"
+        "import sys, time; start = time.process_time(); import emo; "  # whatever else runs
+        "print(time.process_time() - start, 'numpy' in sys.modules)"
     )
     runs = [run(sys.executable, "-c", code, cwd=ROOT).split() for _ in range(5)]
     assert statistics.median(float(took_s) for took_s, _ in runs) < 0.1
