@@ -1,4 +1,4 @@
-"""The package as it is installed: its wheel in an environment of its own, and its examples."""
+"""Test the package as it is installed from its wheel, its interface and its examples."""
 
 import doctest
 import json

@@ -1,4 +1,4 @@
-"""Teaching: the head against scikit-learn, what it must do by its definition, and its file."""
+"""Test the adapted head against scikit-learn and its definition, and the file of examples."""
 
 import json
 import time
@@ -21,14 +21,14 @@ DIGEST = "d" * 64
 
 
 def vote(label: str = "neutral", share: float = 0.4) -> np.ndarray:
-    """A vote for a label, the rest shared out."""
+    """Return a vote for a label, with equal probabilities for the rest."""
     shares = np.full(len(LABELS), (1 - share) / (len(LABELS) - 1))
     shares[INDEX[label]] = share
     return shares
 
 
 def lesson(emotion: str, number: int, said: str = "neutral", width: int = WIDTH) -> Example:
-    """An example whose first inner values tell the emotion, in noise."""
+    """Return an example whose first activations encode the emotion, with noise."""
     rng = np.random.default_rng([INDEX[emotion], number])
     hidden = rng.normal(0, 1, width)
     hidden[INDEX[emotion]] += 6.0
@@ -47,7 +47,7 @@ def stacked(given: list[Example]) -> tuple[np.ndarray, np.ndarray]:
 
 
 @pytest.mark.parametrize("ridge", [0.05, 0.3, 2.0])
-def test_without_a_start_it_is_logistic_regression(ridge: float) -> None:
+def test_fit_dual_without_offsets_is_logistic_regression(ridge: float) -> None:
     linear = pytest.importorskip("sklearn.linear_model")
     rng = np.random.default_rng(1)
     inner, truth = rng.normal(size=(30, 50)), np.arange(30) % 3
@@ -61,7 +61,7 @@ def test_without_a_start_it_is_logistic_regression(ridge: float) -> None:
     np.testing.assert_allclose(found, other.predict_proba(asked), atol=2e-3)
 
 
-def test_the_loss_is_lowest_where_the_slope_is_nought() -> None:
+def test_fit_head_minimises_its_loss() -> None:
     given = [*lessons(), *(lesson("sad", number) for number in range(10, 14))]
     head = adaptation.fit_head(given)
     votes, hidden = stacked(given)
@@ -84,7 +84,7 @@ def test_the_loss_is_lowest_where_the_slope_is_nought() -> None:
         assert loss(weights, bias) > best
 
 
-def test_it_learns_what_its_clips_say_and_knows_no_other_emotion() -> None:
+def test_fit_head_separates_its_examples_and_answers_no_other_label() -> None:
     head = adaptation.fit_head(lessons())
     assert head.labels == ("angry", "happy", "sad")
     new = [lesson(label, 99) for label in head.labels]
@@ -95,7 +95,7 @@ def test_it_learns_what_its_clips_say_and_knows_no_other_emotion() -> None:
     assert (shares[:, untaught] == 0).all()
 
 
-def test_clips_that_tell_nothing_leave_the_vote_as_it_is() -> None:
+def test_fit_head_keeps_the_vote_for_equal_examples() -> None:
     same = np.ones(WIDTH, np.float32)
     given = [
         Example(str(i), label, vote(label, 0.6), same)
@@ -108,7 +108,7 @@ def test_clips_that_tell_nothing_leave_the_vote_as_it_is() -> None:
     np.testing.assert_allclose(shares[[INDEX["happy"], INDEX["sad"]]], expected / expected.sum())
 
 
-def test_a_strong_ridge_keeps_the_vote(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_fit_head_with_a_strong_ridge_keeps_the_vote(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(adaptation, "RIDGE", 1e6)
     head = adaptation.fit_head(lessons(labels=LABELS))
     asked = vote("fearful", 0.5)[None]
@@ -116,7 +116,7 @@ def test_a_strong_ridge_keeps_the_vote(monkeypatch: pytest.MonkeyPatch) -> None:
     np.testing.assert_allclose(shares, asked, atol=1e-4)
 
 
-def test_the_order_of_the_clips_does_not_matter() -> None:
+def test_fit_head_is_independent_of_the_order_of_examples() -> None:
     given = lessons()
     asked = stacked([lesson("sad", 99)])
     forth, back = (
@@ -125,12 +125,12 @@ def test_the_order_of_the_clips_does_not_matter() -> None:
     np.testing.assert_allclose(forth, back, atol=1e-4)
 
 
-def test_one_emotion_cannot_be_learned() -> None:
+def test_fit_head_rejects_a_single_emotion() -> None:
     with pytest.raises(AdaptationError, match="of 1 emotions"):
         adaptation.fit_head(lessons(labels=("sad",)))
 
 
-def test_an_answer_has_the_shares_and_may_be_unsure() -> None:
+def test_adapted_answer_has_the_probabilities_and_may_be_unsure() -> None:
     given = lessons(2)
     head, asked = adaptation.fit_head(given), given[0]
     prediction = predictor.Prediction(
@@ -149,27 +149,27 @@ def test_an_answer_has_the_shares_and_may_be_unsure() -> None:
 # --- Lessons and their test ----------------------------------------------------------------------
 
 
-def test_the_same_sound_twice_is_one_clip_with_the_later_word() -> None:
+def test_add_example_replaces_an_example_of_the_same_sound() -> None:
     first, again = lesson("sad", 1), lesson("sad", 1)
     again = Example("again", "happy", again.vote, again.hidden)
     (kept,) = adaptation.add_example((first,), again)
     assert (kept.name, kept.emotion) == ("again", "happy")
 
 
-def test_there_is_a_most() -> None:
+def test_add_example_rejects_more_than_the_limit() -> None:
     full = lessons(adaptation.MAX_CLIPS // 2, ("sad", "happy"))
     with pytest.raises(AdaptationError, match="200 examples"):
         adaptation.add_example(full, lesson("angry", 1))
 
 
-def test_emotions_with_one_clip_wait() -> None:
+def test_usable_leaves_out_emotions_with_one_clip() -> None:
     given = [*lessons(2, ("sad", "happy")), lesson("angry", 1)]
     assert adaptation.example_labels(adaptation.usable(given)) == ("happy", "sad")
     assert adaptation.usable([*lessons(3, ("sad",)), lesson("angry", 1)]) == ()
 
 
-def test_each_clip_is_answered_by_a_head_without_it() -> None:
-    """A clip that lies with the other emotion is named wrong, though the whole head knows it."""
+def test_cross_validate_leaves_each_clip_out_of_its_own_head() -> None:
+    """Left out, a clip that lies among the other emotion is predicted wrong."""
     given = lessons(3, ("sad", "happy"))
     stray = lesson("happy", 50)
     given[0] = Example("stray", "sad", stray.vote, stray.hidden)
@@ -181,7 +181,7 @@ def test_each_clip_is_answered_by_a_head_without_it() -> None:
     assert trial.head_right == 5
 
 
-def test_the_vote_is_counted_with_and_without_other_emotions() -> None:
+def test_cross_validate_counts_the_vote_with_and_without_other_labels() -> None:
     said = ("sad", "neutral", "happy", "neutral")  # by the vote, of sad, sad, happy, happy
     given = [
         Example(one.name, one.emotion, vote(s, 0.5), one.hidden)
@@ -198,7 +198,9 @@ def test_the_vote_is_counted_with_and_without_other_emotions() -> None:
 
 
 @pytest.mark.parametrize("n", [2, 3, 5, 11, 20])
-def test_no_part_leaves_an_emotion_untaught(n: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_cross_validate_has_every_emotion_in_every_fit(
+    n: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     heard: list[tuple[str, ...]] = []
     learn = adaptation.fit_head
 
@@ -213,12 +215,12 @@ def test_no_part_leaves_an_emotion_untaught(n: int, monkeypatch: pytest.MonkeyPa
     assert set(heard) == {("angry", "happy", "sad")}
 
 
-def test_a_single_clip_cannot_be_tested() -> None:
+def test_cross_validate_rejects_an_emotion_with_one_clip() -> None:
     with pytest.raises(AdaptationError, match="2 emotions with 2 clips each"):
         adaptation.cross_validate([*lessons(2, ("sad",)), lesson("happy", 1)])
 
 
-def test_a_hundred_clips_are_learned_and_tested_in_two_seconds() -> None:
+def test_cross_validate_of_a_hundred_clips_takes_two_seconds() -> None:
     given = [lesson(LABELS[i % 7], i, width=1152) for i in range(100)]
     start = time.process_time()
     adaptation.fit_head(given)
@@ -230,12 +232,12 @@ def test_a_hundred_clips_are_learned_and_tested_in_two_seconds() -> None:
 
 
 def stored(**changes: object) -> bytes:
-    """A file of lessons, changed at its top."""
+    """Return a file of examples with changed fields."""
     return json.dumps(json.loads(adaptation.write_examples(lessons(2), DIGEST)) | changes).encode()
 
 
 def changed_clip(**changes: object) -> bytes:
-    """A file of lessons, the first clip changed."""
+    """Return a file of examples with a changed first clip."""
     content = json.loads(stored())
     content["clips"][0] |= changes
     return json.dumps(content).encode()
@@ -245,7 +247,7 @@ def read(data: bytes) -> tuple[Example, ...]:
     return adaptation.read_examples(data, DIGEST, WIDTH)
 
 
-def test_what_is_written_is_read_to_the_last_digit() -> None:
+def test_read_examples_returns_what_was_written_exactly() -> None:
     given = lessons(3)
     found = read(adaptation.write_examples(given, DIGEST).encode())
     for one, other in zip(given, found, strict=True):
@@ -255,7 +257,7 @@ def test_what_is_written_is_read_to_the_last_digit() -> None:
         assert other.hidden.dtype == np.float32
 
 
-def test_the_most_clips_fit_the_file() -> None:
+def test_write_examples_stays_within_the_limit_of_a_file() -> None:
     rng = np.random.default_rng(0)
     full = [
         Example("n" * adaptation.MAX_NAME, "sad", vote(), rng.normal(size=1152).astype(np.float32))
@@ -305,7 +307,7 @@ BAD = {
 
 
 @pytest.mark.parametrize("name", BAD)
-def test_a_bad_file_is_refused_in_words(name: str) -> None:
+def test_read_examples_rejects_a_bad_file_in_a_sentence(name: str) -> None:
     data, told = BAD[name]
     with pytest.raises(AdaptationError, match=told) as caught:
         read(data)
@@ -313,7 +315,7 @@ def test_a_bad_file_is_refused_in_words(name: str) -> None:
     assert len(str(caught.value)) < 300
 
 
-def test_an_infinite_value_is_refused() -> None:
+def test_read_examples_rejects_an_infinite_value() -> None:
     content = stored()
     first = json.loads(content)["clips"][0]["hidden"][0]
     with pytest.raises(AdaptationError, match="not finite"):
@@ -330,7 +332,7 @@ values = st.recursive(
 
 
 @given(st.binary(max_size=200) | values.map(lambda value: json.dumps(value).encode()))
-def test_any_bytes_are_lessons_or_a_sentence(data: bytes) -> None:
+def test_read_examples_of_any_bytes_returns_or_raises_a_sentence(data: bytes) -> None:
     with pytest.raises(AdaptationError):
         read(data)
 
@@ -339,7 +341,9 @@ def test_any_bytes_are_lessons_or_a_sentence(data: bytes) -> None:
     st.sampled_from(["version", "models", "labels", "clips", "name", "emotion", "vote", "hidden"]),
     values,
 )
-def test_any_damage_is_a_sentence_or_harmless(field: str, value: object) -> None:
+def test_read_examples_of_any_changed_value_returns_or_raises_a_sentence(
+    field: str, value: object
+) -> None:
     top = field in ("version", "models", "labels", "clips")
     data = stored(**{field: value}) if top else changed_clip(**{field: value})
     try:
@@ -351,7 +355,9 @@ def test_any_damage_is_a_sentence_or_harmless(field: str, value: object) -> None
 
 
 @given(st.data())
-def test_a_file_with_a_byte_changed_is_a_sentence_or_harmless(data: st.DataObject) -> None:
+def test_read_examples_of_any_changed_byte_returns_or_raises_a_sentence(
+    data: st.DataObject,
+) -> None:
     content = bytearray(stored())
     content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
     try:
@@ -367,7 +373,7 @@ def test_a_file_with_a_byte_changed_is_a_sentence_or_harmless(data: st.DataObjec
 
 
 @pytest.mark.skipif(not (MODELS_DIR / "cnn" / "model.json").exists(), reason="no trained models")
-def test_every_answer_brings_the_inner_values_along() -> None:
+def test_predict_returns_the_hidden_activations() -> None:
     from tests.support.signals import encoded, voice
 
     models = predictor.load_models()

@@ -1,4 +1,4 @@
-"""The public functions: every form of a recording has the same answer, or a sentence."""
+"""Test the public functions on every form of a recording."""
 
 import io
 import os

@@ -1,4 +1,4 @@
-"""Why an answer was given: parts that add up, regions that carry it, and the path to a leaf."""
+"""Test explanations: parts that add up, regions, and the path to a leaf."""
 
 import json
 from itertools import permutations
@@ -51,7 +51,7 @@ def vector(seed, spread=30.0):
 
 
 def mean_over_orders(worth, n):
-    """What each player adds when it comes, the mean over every order of coming."""
+    """Return what each player adds, as the mean over every order of players."""
     values = np.zeros(n)
     orders = list(permutations(range(n)))
     for order in orders:
@@ -77,19 +77,19 @@ def test_shapley_values_are_the_mean_over_all_orders_and_add_up(seed, n):
     assert found.sum() == pytest.approx(worths[-1] - worths[0], abs=1e-9)
 
 
-def test_players_that_add_alike_are_worth_alike_and_one_that_adds_nothing_nothing():
+def test_shapley_values_are_symmetric_and_zero_for_a_null_player():
     sizes = np.array([bin(c & 0b011).count("1") for c in range(8)])  # the third adds nothing
     first, second, third = ex.shapley_values(np.exp(sizes.astype(float)))
     assert first == pytest.approx(second, abs=1e-12)
     assert third == 0.0
 
 
-def test_worths_of_no_set_of_players_are_refused():
+def test_shapley_values_reject_a_number_of_worths_that_is_no_power_of_two():
     with pytest.raises(ValueError, match="5 worths"):
         ex.shapley_values(np.zeros(5))
 
 
-def test_log_odds_counted_by_hand():
+def test_log_odds_equal_those_computed_by_hand():
     raw = np.array([[0.2, 0.1, 0.1, 0, 0, 0, 0, 0.6]])  # calm is left out: 0.5, 0.25, 0.25
     assert ex.log_odds(raw, "angry", 1.0) == pytest.approx([0.0], abs=1e-5)
     # At temperature 0.5 the shares are squared: 4, 1 and 1 of 6.
@@ -108,12 +108,12 @@ def numbers_of(group):
     return [i for i, (_, other) in enumerate(functional_table()) if other == group]
 
 
-def test_every_functional_is_in_a_group():
+def test_groups_hold_every_functional():
     assert {group for _, group in functional_table()} == set(ex.GROUPS)
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_parts_add_up_to_what_moved_the_perceptron(seed):
+def test_explain_perceptron_has_parts_that_add_up_to_the_change(seed):
     label, temperature = LABELS[seed], 0.7
     model, clip = perceptron(), vector(seed)
     found = ex.explain_perceptron(model, clip, label, temperature)
@@ -125,7 +125,7 @@ def test_parts_add_up_to_what_moved_the_perceptron(seed):
     assert [found.typical, found.log_odds] == pytest.approx(expected.tolist(), abs=1e-4)
 
 
-def test_parts_are_the_mean_over_all_orders_of_the_groups():
+def test_explain_perceptron_averages_over_all_orders_of_the_groups():
     model, clip = perceptron(), vector(3)
 
     def worth(present):
@@ -142,7 +142,7 @@ def test_parts_are_the_mean_over_all_orders_of_the_groups():
 
 
 @pytest.mark.parametrize("group", ex.GROUPS)
-def test_a_group_at_its_mean_moves_nothing(group):
+def test_explain_perceptron_has_zero_for_a_group_at_its_mean(group):
     model, clip = perceptron(), vector(1)
     clip[numbers_of(group)] = model.arrays["mean"][numbers_of(group)]
     amounts = {p.group: p.amount for p in ex.explain_perceptron(model, clip, "happy").parts}
@@ -150,7 +150,7 @@ def test_a_group_at_its_mean_moves_nothing(group):
     assert min(abs(amount) for amount in amounts.values()) > 1e-4
 
 
-def test_groups_that_count_alike_move_alike():
+def test_explain_perceptron_is_symmetric_in_equal_groups():
     weights = np.zeros((N, 8), np.float32)
     first, second = numbers_of("pitch")[4], numbers_of("timing")[2]
     weights[[first, second], LABELS.index("sad")] = 1.0
@@ -171,7 +171,7 @@ def test_groups_that_count_alike_move_alike():
 
 
 @given(st.integers(1, 60_000))
-def test_the_grid_keeps_to_its_budget_whatever_the_length(n_frames):
+def test_patch_grid_keeps_to_its_budget_at_any_length(n_frames):
     columns, rows = regions.patch_grid(n_frames)
     assert 1 <= columns <= n_frames
     assert N_MELS % rows == 0
@@ -180,12 +180,12 @@ def test_the_grid_keeps_to_its_budget_whatever_the_length(n_frames):
 
 
 def carried_by(place):
-    """A made-up network whose logit is what lies in one region, and nothing else."""
+    """Return a network whose logit is the sum over one region."""
     return lambda shown: float(shown[place].sum())
 
 
 @pytest.mark.parametrize("length", [15, 60, 200, 700, 3000])
-def test_the_drops_are_those_of_the_region_that_counts(length):
+def test_explain_network_finds_the_region_of_a_known_network(length):
     shown = np.abs(view(length)) + np.float32(0.1)
     region = (slice(length // 4, length // 2), slice(8, 32))
     found = regions.explain_network(carried_by(region), shown, "sad")
@@ -208,7 +208,7 @@ def test_the_drops_are_those_of_the_region_that_counts(length):
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_blanking_what_is_marked_counts_most_for_a_network_that_is_no_sum(seed):
+def test_explain_network_marks_the_patches_that_matter_most(seed):
     rng = np.random.default_rng(seed)
     start, band = int(rng.integers(20, 150)), int(rng.integers(8, 48))
     region = (slice(start, start + 25), slice(band, band + 8))
@@ -223,7 +223,7 @@ def test_blanking_what_is_marked_counts_most_for_a_network_that_is_no_sum(seed):
     assert found.marked_drop > 5 * abs(found.unmarked_drop)
 
 
-def test_hidden_is_the_mean_and_the_rest_is_as_it_was():
+def test_explain_network_sets_hidden_patches_to_zero():
     shown, seen = view(40), []
 
     def score(altered):
@@ -238,7 +238,7 @@ def test_hidden_is_the_mean_and_the_rest_is_as_it_was():
     assert all((v[h] == 0).all() for v, h in zip(seen[1:], hidden, strict=False))
 
 
-def test_an_eighth_is_marked_and_nothing_that_does_not_drop():
+def test_mark_marks_an_eighth_and_only_positive_drops():
     drops = np.arange(16.0)
     assert np.flatnonzero(regions.mark(drops)).tolist() == [14, 15]
     drops[:] = -1.0
@@ -247,7 +247,7 @@ def test_an_eighth_is_marked_and_nothing_that_does_not_drop():
     assert not regions.mark(np.zeros(16)).any()
 
 
-def test_as_many_are_hidden_that_are_not_marked():
+def test_compare_hidden_hides_as_many_unmarked_patches():
     marked = np.arange(16) % 3 == 0
     inside = [0, 3, 6, 9, 12, 15]
     asked = []
@@ -266,7 +266,7 @@ def test_as_many_are_hidden_that_are_not_marked():
     assert regions.compare_hidden(drop, np.zeros(16, bool)) == (0.0, 0.0)
 
 
-def test_patches_lie_side_by_side_in_seconds_and_hertz():
+def test_explain_network_has_adjacent_patches_in_seconds_and_hertz():
     found = regions.explain_network(lambda v: 0.0, view(200), "sad", start_s=0.5)
     columns, rows = regions.patch_grid(200)
     grid = np.array([(p.start_s, p.stop_s, p.low_hz, p.high_hz) for p in found.patches])
@@ -283,7 +283,7 @@ def test_patches_lie_side_by_side_in_seconds_and_hertz():
 
 
 def made_nodes(rng, n_axes, n_inner=12):
-    """Random questions: leaves are split at random until there are enough."""
+    """Split leaves at random until there are enough."""
     left, right, leaves = [-1], [-1], [0]
     for _ in range(n_inner):
         node = leaves.pop(int(rng.integers(len(leaves))))
@@ -301,7 +301,7 @@ def made_nodes(rng, n_axes, n_inner=12):
 
 
 def made_tree(seed):
-    """A random tree of the real shapes, and a readable one."""
+    """Return a random tree of the real shapes, with a surrogate."""
     rng = np.random.default_rng(seed)
     return {
         "mean": rng.normal(0, 20, N).astype(np.float32),
@@ -314,7 +314,7 @@ def made_tree(seed):
 
 
 @given(seeds, seeds)
-def test_the_path_leads_to_the_leaf_that_the_tree_reaches(tree_seed, clip_seed):
+def test_explain_tree_ends_in_the_leaf_that_the_tree_predicts(tree_seed, clip_seed):
     arrays, clip = made_tree(tree_seed), vector(clip_seed)
     found = ex.explain_tree(arrays, clip, "sad")
     node = 0
@@ -331,7 +331,7 @@ def test_the_path_leads_to_the_leaf_that_the_tree_reaches(tree_seed, clip_seed):
 
 
 @given(seeds, seeds)
-def test_the_plain_path_leads_to_the_leaf_that_the_readable_tree_reaches(tree_seed, clip_seed):
+def test_explain_surrogate_ends_in_the_leaf_that_the_surrogate_predicts(tree_seed, clip_seed):
     arrays, clip = made_tree(tree_seed), vector(clip_seed)
     found = ex.explain_tree(arrays, clip, "sad").surrogate
     node, names = 0, functional_names()
@@ -348,7 +348,7 @@ def test_the_plain_path_leads_to_the_leaf_that_the_readable_tree_reaches(tree_se
 
 
 @given(seeds)
-def test_what_functionals_and_groups_add_is_the_value_on_the_axis(seed):
+def test_explain_tree_has_parts_that_add_up_to_the_value_on_the_axis(seed):
     arrays, clip = made_tree(seed), vector(seed, 60.0)
     (point,) = axis_values(arrays, clip[None])
     for axis, value in enumerate(point):
@@ -371,7 +371,7 @@ def clip_of(samples):
     return decode(encoded(samples, subtype="FLOAT"))
 
 
-def test_each_explanation_is_of_the_answer_that_is_given(models):
+def test_explain_explains_the_label_of_each_answer(models):
     clip = clip_of(voice(duration_s=1.5))
     found, expected = ex.explain(clip, models), predict(clip, models)
     for key, why in (("tree", found.tree), ("cnn", found.cnn), ("mlp", found.mlp)):
@@ -385,7 +385,7 @@ def test_each_explanation_is_of_the_answer_that_is_given(models):
     assert found.tree.leaf[found.tree.label] == max(found.tree.leaf[label] for label in LABELS)
 
 
-def test_the_regions_lie_where_the_sound_does(models):
+def test_explain_places_the_regions_in_the_clip(models):
     spoken = voice(duration_s=1.0)
     early = ex.explain(clip_of(padded(spoken, 0.2, 0.5)), models).cnn
     late = ex.explain(clip_of(padded(spoken, 0.7, 0.1)), models).cnn
@@ -407,7 +407,7 @@ def shipped():
 
 @trained
 @pytest.mark.parametrize("path", SAMPLES, ids=lambda path: path.stem)
-def test_the_shipped_models_are_explained(shipped, path):
+def test_explain_works_for_the_shipped_models(shipped, path):
     found = ex.explain(load(path), shipped)
     moved = sum(part.amount for part in found.mlp.parts)
     assert moved == pytest.approx(found.mlp.log_odds - found.mlp.typical, abs=1e-9)
@@ -431,7 +431,7 @@ def run(capsys, folder, *arguments):
     return status, capsys.readouterr().out
 
 
-def test_json_has_what_is_promised(capsys, tiny_models, spoken):
+def test_explain_prints_json_with_every_field(capsys, tiny_models, spoken):
     status, out = run(capsys, tiny_models, "--format", "json", spoken)
     (found,) = json.loads(out)
     assert status == 0
@@ -459,7 +459,7 @@ def test_json_has_what_is_promised(capsys, tiny_models, spoken):
     assert set(why["tree"]["steps"][0]) >= {"axis", "value", "limit", "above", "parts", "strongest"}
 
 
-def test_text_is_for_any_terminal_and_fits_it(capsys, tiny_models, spoken):
+def test_explain_prints_narrow_ascii_text(capsys, tiny_models, spoken):
     status, out = run(capsys, tiny_models, spoken)
     lines = out.splitlines()
     assert status == 0
@@ -470,7 +470,7 @@ def test_text_is_for_any_terminal_and_fits_it(capsys, tiny_models, spoken):
     assert max(map(len, lines[1:])) <= 100
 
 
-def test_a_bad_file_is_told_and_the_others_are_explained(capsys, tiny_models, spoken, tmp_path):
+def test_explain_reports_a_bad_file_and_explains_the_others(capsys, tiny_models, spoken, tmp_path):
     quiet = tmp_path / "a\x1bb.wav"
     quiet.write_bytes(encoded(silence(1.0)))
     status, out = run(capsys, tiny_models, str(quiet), spoken, "gone.wav")
@@ -492,10 +492,10 @@ def test_wrong_usage_exits_with_two(capsys, arguments):
     assert "usage:" in capsys.readouterr().err
 
 
-def test_missing_models_are_told_in_words(capsys, tmp_path, spoken):
+def test_explain_reports_missing_models(capsys, tmp_path, spoken):
     assert main(["explain", "--models", str(tmp_path), spoken]) == 1
     assert "There is no model in" in capsys.readouterr().err
 
 
-def test_explaining_imports_no_training_library(tiny_models, spoken):
+def test_explain_imports_no_training_library(tiny_models, spoken):
     assert needless_imports(["explain", "--models", str(tiny_models), spoken]) == set()

@@ -1,4 +1,4 @@
-"""Explanations in sentences, word by word for made-up ones."""
+"""Test the sentences of explanations."""
 
 import dataclasses
 import re
@@ -24,7 +24,7 @@ NODES = ("left", "right", "axis", "threshold", "probabilities")
 
 
 def simple_tree():
-    """One question about one axis of two functionals, and a clip."""
+    """Return a tree of one split on one axis of two functionals, and a clip."""
     names = functional_names()
     arrays = {
         "mean": np.zeros(N, np.float32),
@@ -54,7 +54,7 @@ def simple_tree():
     return arrays, clip
 
 
-def test_the_path_in_words():
+def test_path_sentences_name_each_question():
     arrays, clip = simple_tree()
     axes, question, leaf = words.path_sentences(ex.explain_tree(arrays, clip, "happy"))
     assert f"{N} measurements" in axes
@@ -71,7 +71,7 @@ def test_the_path_in_words():
 
 
 @given(st.integers(0, 9_999), st.floats(0.5, 2.0))
-def test_the_last_share_told_is_that_of_the_answer(seed, temperature):
+def test_path_sentences_end_with_the_share_of_the_answer(seed, temperature):
     # The oracle is what is served of the leaf; calm often has the most there.
     arrays, clip = simple_tree()
     rng = np.random.default_rng(seed)
@@ -91,7 +91,7 @@ def test_the_last_share_told_is_that_of_the_answer(seed, temperature):
     assert ("most there" in leaf) == (calm >= words.MIN_SHARE and calm > path.leaf[said.label])
 
 
-def test_the_plain_path_in_words():
+def test_surrogate_sentences_name_each_question():
     arrays, clip = simple_tree()
     question, leaf = words.surrogate_sentences(ex.explain_tree(arrays, clip, "happy"))
     assert question == (
@@ -102,7 +102,7 @@ def test_the_plain_path_in_words():
     )
 
 
-def test_the_readable_tree_as_an_outline():
+def test_surrogate_outline_has_a_line_for_each_question_and_answer():
     arrays, _ = simple_tree()
     arrays[SURROGATE + "probabilities"][1, TRAINED_INDEX["sad"]] = 0.25
     assert words.surrogate_outline(arrays).replace("\u00a0", " ") == (
@@ -126,14 +126,14 @@ def test_the_readable_tree_as_an_outline():
     ]
 
 
-def test_a_plain_value_and_a_limit_close_to_it_are_told_apart():
+def test_surrogate_sentences_write_close_values_with_more_digits():
     arrays, clip = simple_tree()
     arrays[SURROGATE + "threshold"][0] = 7.2001
     question = words.surrogate_sentences(ex.explain_tree(arrays, clip, "happy"))[0]
     assert "above 7.2001\u00a0semitones? No, 7.2\u00a0semitones." in question
 
 
-def test_the_question_that_moved_the_tree_most():
+def test_turning_point_is_the_question_with_the_largest_change():
     arrays, clip = simple_tree()
     found = ex.explain_tree(arrays, clip, "happy")
     said = words.turning_point(found).replace("\u00a0", " ")
@@ -149,7 +149,7 @@ def test_the_question_that_moved_the_tree_most():
     assert words.turning_point(dataclasses.replace(found, steps=())) == ""
 
 
-def test_on_the_limit_is_not_above_it():
+def test_path_sentences_treat_a_value_on_the_limit_as_not_above():
     arrays, clip = simple_tree()
     arrays["threshold"][0] = float(axis_values(arrays, clip[None])[0, 0])
     (step,) = ex.explain_tree(arrays, clip, "happy").steps
@@ -158,14 +158,14 @@ def test_on_the_limit_is_not_above_it():
     assert "? No, it is 1.10:" in words.path_sentences(ex.explain_tree(arrays, clip, "happy"))[1]
 
 
-def test_a_value_and_a_limit_close_to_it_are_told_apart():
+def test_path_sentences_write_close_values_with_more_digits():
     arrays, clip = simple_tree()
     arrays["threshold"][0] = 1.0996
     question = words.path_sentences(ex.explain_tree(arrays, clip, "happy"))[1]
     assert "above 1.0996? Yes, it is 1.1000:" in question
 
 
-def test_the_shift_in_words():
+def test_shift_sentences_order_the_parts_by_size():
     parts = tuple(
         ex.Part(group, amount)
         for group, amount in zip(ex.GROUPS, (0.5, -1.25, 3.0, 0.001, -0.25), strict=True)
@@ -186,7 +186,7 @@ def regions_of(*drops):
     return regions.Regions("sad", 1.5, -0.05, empty, empty > 0, patches, 3.25, -0.125)
 
 
-def test_the_regions_in_words():
+def test_region_sentences_name_the_strongest_patches():
     first, second = words.region_sentences(regions_of(1.25, 0.0, 2.5, -1.0))
     assert first.replace("\u00a0", " ") == (
         "Log-odds of sad: +1.50. Hiding one part of the spectrogram changes them most at "

@@ -1,4 +1,4 @@
-"""A model cut in half, swapped or gone: what is left goes on, and says what is missing."""
+"""Test that the remaining models answer where one is truncated, swapped or missing."""
 
 import json
 import shutil
@@ -47,7 +47,7 @@ def models(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def page(models: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The folder of the models that the app uses."""
+    """Return a folder of the models that the app uses."""
     monkeypatch.setattr(paths, "MODELS_DIR", models)
     st.cache_resource.clear()
     st.cache_data.clear()
@@ -68,7 +68,7 @@ def alter(folder: Path) -> None:
 
 
 def swap(folder: Path) -> None:
-    """The files of another model in its place."""
+    """Put the files of another model in its place."""
     other = folder.parent / ("tree" if folder.name == "mlp" else "mlp")
     shutil.rmtree(folder)
     shutil.copytree(other, folder)
@@ -95,7 +95,7 @@ def analyse(at: AppTest) -> AppTest:
 
 @pytest.mark.parametrize("key", KEYS)
 @pytest.mark.parametrize("damage", DAMAGE)
-def test_what_is_left_of_the_models_loads(models: Path, key: str, damage: str) -> None:
+def test_load_usable_loads_the_undamaged_models(models: Path, key: str, damage: str) -> None:
     DAMAGE[damage](models / key)
     with pytest.raises(ModelError):
         predictor.load_models(models)
@@ -104,20 +104,20 @@ def test_what_is_left_of_the_models_loads(models: Path, key: str, damage: str) -
     assert list(found.classifiers) == [one for one in KEYS if one != key]
 
 
-def test_where_nothing_is_damaged_nothing_changes(models: Path) -> None:
+def test_load_usable_of_undamaged_models_is_load_models(models: Path) -> None:
     whole, usable = predictor.load_models(models), predictor.load_usable(models)
     assert usable.faults == {}
     assert usable.calibration.weights == pytest.approx(whole.calibration.weights)
 
 
-def test_where_all_are_damaged_none_is_left(models: Path) -> None:
+def test_load_usable_raises_if_all_are_damaged(models: Path) -> None:
     for key in KEYS:
         cut_in_half(models / key)
     with pytest.raises(ModelError, match=r"has .* bytes, not"):
         predictor.load_usable(models)
 
 
-def test_the_weight_of_the_vote_goes_to_those_that_are_left() -> None:
+def test_reweight_gives_the_weight_to_the_remaining_models() -> None:
     given = Calibration({}, {"tree": 0.0, "cnn": 0.6, "mlp": 0.4}, {})
     assert reweight(given, ("tree", "mlp")).weights == pytest.approx({"tree": 0.0, "mlp": 1.0})
     assert reweight(given, ("tree",)).weights == pytest.approx({"tree": 1.0})
@@ -125,7 +125,7 @@ def test_the_weight_of_the_vote_goes_to_those_that_are_left() -> None:
 
 
 @pytest.mark.parametrize("key", KEYS)
-def test_the_page_says_which_is_missing_and_shows_the_others(page: Path, key: str) -> None:
+def test_page_names_the_missing_model_and_shows_the_others(page: Path, key: str) -> None:
     cut_in_half(page / key)
     at = analyse(pages.run())
     assert not at.error
@@ -139,7 +139,7 @@ def test_the_page_says_which_is_missing_and_shows_the_others(page: Path, key: st
     assert analyse_text.WHY_NEEDS_ALL in [caption.value for caption in at.caption]
 
 
-def test_the_vote_of_two_has_no_figures(page: Path) -> None:
+def test_page_has_no_figures_for_the_vote_of_two(page: Path) -> None:
     given = pages.prediction()
     left = {key: one for key, one in given.answers.items() if key != "tree"}
     of_two = replace(given, answers=left)
@@ -152,7 +152,7 @@ def test_the_vote_of_two_has_no_figures(page: Path) -> None:
     )
 
 
-def test_with_two_of_them_gone_the_third_still_answers(page: Path) -> None:
+def test_page_answers_with_a_single_model(page: Path) -> None:
     cut_in_half(page / "cnn")
     shutil.rmtree(page / "mlp")
     at = analyse(pages.run())
@@ -161,7 +161,7 @@ def test_with_two_of_them_gone_the_third_still_answers(page: Path) -> None:
     assert analyse_text.missing_models(("cnn", "mlp")) in at.warning[0].value.replace("\\", "")
 
 
-def test_the_other_pages_go_on_too(page: Path) -> None:
+def test_other_pages_work_without_a_model(page: Path) -> None:
     cut_in_half(page / "cnn")
     at = pages.run()
     for other in ("compare", "teach", "about", "confusion_matrices"):
@@ -170,7 +170,7 @@ def test_the_other_pages_go_on_too(page: Path) -> None:
         assert not at.error
 
 
-def test_clips_are_compared_by_the_models_that_are_left(page: Path) -> None:
+def test_compare_page_uses_the_remaining_models(page: Path) -> None:
     cut_in_half(page / "mlp")
     at = pages.run()
     pages.check(at.switch_page(pages.COMPARE).run())
@@ -188,7 +188,7 @@ def clip(tmp_path: Path) -> str:
     return str(path)
 
 
-def test_the_command_line_says_it_and_goes_on(
+def test_predict_command_reports_the_fault_and_answers(
     models: Path, clip: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     cut_in_half(models / "cnn")
@@ -200,7 +200,7 @@ def test_the_command_line_says_it_and_goes_on(
     assert row["models"]["vote"]["label"] == row["models"]["mlp"]["label"]  # the tree has no weight
 
 
-def test_a_timeline_goes_on_too(
+def test_timeline_command_reports_the_fault_and_answers(
     models: Path, clip: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     swap(models / "tree")
@@ -209,7 +209,7 @@ def test_a_timeline_goes_on_too(
 
 
 @pytest.mark.parametrize("command", ["explain", "batch"])
-def test_what_needs_all_three_is_refused(
+def test_commands_that_need_all_models_reject_a_fault(
     models: Path, clip: str, command: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     cut_in_half(models / "mlp")
@@ -224,7 +224,7 @@ SAMPLE = SHIPPED.parent / "samples" / "happy.flac"
 
 
 def spoil(model: storage.Model, monkeypatch: pytest.MonkeyPatch) -> None:
-    """NaN in a weight that is fine for the zeros of the check at load, and not for real sound."""
+    """Put NaN into a weight that the zeros of the check at load do not reach."""
     if model.network is not None:
         real = model.network.run
         monkeypatch.setattr(model.network, "run", lambda view: (real(view)[0] * np.nan, view[0]))
@@ -240,7 +240,7 @@ def sound() -> audio_clip.Clip:
 
 
 @pytest.mark.parametrize("key", KEYS)
-def test_predict_leaves_out_a_model_that_gives_no_numbers(
+def test_predict_leaves_out_a_model_with_values_that_are_not_finite(
     sound: audio_clip.Clip, key: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole, spoilt = predictor.load_models(), predictor.load_models()
@@ -279,7 +279,7 @@ def test_predict_many_excludes_the_model_from_the_clip_alone(
     assert list(first.answers) == [*KEYS, labels.VOTE]
 
 
-def test_where_no_model_gives_numbers_there_is_no_answer(
+def test_predict_raises_if_no_model_has_finite_values(
     sound: audio_clip.Clip, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     models = predictor.load_models()
@@ -289,7 +289,7 @@ def test_where_no_model_gives_numbers_there_is_no_answer(
         predictor.predict(sound, models)
 
 
-def test_timeline_goes_on_without_a_model_that_gives_no_numbers(
+def test_timeline_leaves_out_a_model_with_values_that_are_not_finite(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     clip = audio_clip.load(SAMPLE)
@@ -305,7 +305,7 @@ def test_timeline_goes_on_without_a_model_that_gives_no_numbers(
 
 @pytest.fixture
 def spoilt_mlp(monkeypatch: pytest.MonkeyPatch) -> predictor.Models:
-    """What both the command and the page load."""
+    """Return the models that both the command and the page load."""
     models = predictor.load_models()
     spoil(models.classifiers["mlp"], monkeypatch)
     monkeypatch.setattr(predictor, "load_models", lambda *_: models)

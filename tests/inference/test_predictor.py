@@ -1,4 +1,4 @@
-"""Answers to clips: complete, in order, and the same however they are asked for."""
+"""Test the answers for clips: complete, in order, and the same in any batch and thread."""
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -31,7 +31,7 @@ def clip(samples):
     return decode(encoded(samples, subtype="FLOAT"))
 
 
-def test_every_clip_has_four_answers_in_order(models):
+def test_predict_has_four_answers_in_order(models):
     found = predict(clip(voice()), models)
     assert tuple(found.answers) == ANSWER_KEYS == ("tree", "cnn", "mlp", "vote")
     for given in found.answers.values():
@@ -41,7 +41,7 @@ def test_every_clip_has_four_answers_in_order(models):
         assert given.confidence == given.probabilities.max()
 
 
-def test_calibrated_counted_by_hand():
+def test_calibrated_equals_probabilities_computed_by_hand():
     rows = np.zeros((1, 8))
     rows[0, :2], rows[0, 7] = (0.4, 0.1), 0.5
     other = np.zeros((1, 8))
@@ -54,18 +54,18 @@ def test_calibrated_counted_by_hand():
     np.testing.assert_allclose(found["cnn"][0, :2], [0.5, 0.5], atol=1e-5)
 
 
-def test_below_its_threshold_an_answer_is_unsure_and_names_two():
+def test_answer_below_its_threshold_is_unsure_and_names_two_labels():
     rows = np.array([0.1, 0.0, 0.3, 0.0, 0.0, 0.6, 0.0])
     assert (answer(rows, 0.7).unsure, answer(rows, 0.6).unsure) == (True, False)
     assert (answer(rows).label, answer(rows).runner_up) == ("sad", "fearful")
 
 
-def test_of_equal_probabilities_the_first_label_answers():
+def test_answer_of_equal_probabilities_is_the_first_label():
     given = answer(np.full(7, 1 / 7))
     assert (given.label, given.runner_up) == ("angry", "disgusted")
 
 
-def test_many_clips_answer_as_each_alone(models):
+def test_predict_many_has_the_answers_of_predict(models):
     clips = [clip(voice(100.0 + 30 * i, duration_s=0.5 + 0.3 * i, seed=i)) for i in range(4)]
     together = predict_many(clips, models)
     for one, other in zip(together, (predict(c, models) for c in clips), strict=True):
@@ -76,7 +76,7 @@ def test_many_clips_answer_as_each_alone(models):
     assert predict_many([], models) == []
 
 
-def test_threads_at_once_get_the_answers_of_one(models):
+def test_predict_is_the_same_in_parallel_threads(models):
     clips = [clip(voice(100.0 + 30 * i, duration_s=0.5 + 0.1 * i, seed=i)) for i in range(8)]
     expected = predict_many(clips, models)
     with ThreadPoolExecutor(4) as pool:
@@ -89,7 +89,7 @@ def test_threads_at_once_get_the_answers_of_one(models):
             )
 
 
-def test_neither_loudness_nor_silence_around_changes_an_answer(models):
+def test_predict_is_independent_of_level_and_of_silence_around(models):
     spoken = voice(duration_s=1.0)
     one = predict(clip(spoken), models)
     other = predict(clip(padded(spoken, 0.4, 0.9) * np.float32(0.05)), models)
@@ -99,7 +99,7 @@ def test_neither_loudness_nor_silence_around_changes_an_answer(models):
         )
 
 
-def test_the_dictionary_has_every_field(models):
+def test_to_dict_has_every_field(models):
     found = predict(clip(tone(duration_s=1.0)), models).to_dict()
     assert set(found) == {"duration_s", "warnings", "speech_warnings", "quality", "models"}
     assert [concern["kind"] for concern in found["speech_warnings"]] == ["tone"]
@@ -113,7 +113,7 @@ def test_the_dictionary_has_every_field(models):
     assert list(found["models"]["vote"]["probabilities"]) == list(LABELS)
 
 
-def test_the_unsure_are_named(models):
+def test_unsure_lists_the_keys_of_unsure_answers(models):
     found = predict(clip(voice(duration_s=1.0)), models)
     given = answer(np.full(7, 1 / 7), 0.5)
     assert replace(found, answers={"tree": given, "vote": answer(np.eye(7)[2], 0.5)}).unsure == (

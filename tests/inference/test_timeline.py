@@ -1,4 +1,4 @@
-"""Windows over the speech of a recording, what is answered for each, and how it is written."""
+"""Test the windows over speech, their answers, and the files that are written of them."""
 
 import csv
 import io
@@ -31,7 +31,7 @@ def models():
 
 
 def spoken(duration_s: float) -> Samples:
-    """A voice whose pitch falls by an octave in two seconds, over and over."""
+    """Return a voice whose pitch falls by an octave every two seconds."""
     return np.resize(GLIDE, round(duration_s * RATE_HZ))
 
 
@@ -48,7 +48,7 @@ def last(samples, models) -> Timeline:
 
 
 @given(st.integers(0, 60_000), st.integers(1, 5_000))
-def test_windows_cover_a_segment_and_are_shown_without_overlap(start, length):
+def test_place_windows_covers_a_segment_with_disjoint_parts(start, length):
     placed = place_windows(start, start + length)
     heard, shown = [one for one, _ in placed], [one for _, one in placed]
     assert (heard[0][0], heard[-1][1]) == (start, start + length)
@@ -63,14 +63,14 @@ def test_windows_cover_a_segment_and_are_shown_without_overlap(start, length):
         assert nearest[1] in (i, i + 1)
 
 
-def test_windows_counted_by_hand():
+def test_place_windows_equals_windows_computed_by_hand():
     assert place_windows(50, 350) == [((50, 350), (50.0, 350.0))]
     assert place_windows(0, 400) == [((0, 300), (0.0, 200.0)), ((100, 400), (200.0, 400.0))]
     assert [heard for heard, _ in place_windows(0, 450)] == [(0, 300), (75, 375), (150, 450)]
     assert len(place_windows(0, 60_000)) == 598
 
 
-def test_segments_counted_by_hand():
+def test_join_speech_equals_segments_computed_by_hand():
     speech = np.zeros(1000, bool)
     for start, stop in ((5, 40), (119, 160), (240, 300), (600, 609), (800, 810), (900, 905)):
         speech[start:stop] = True
@@ -82,7 +82,7 @@ def test_segments_counted_by_hand():
 
 
 @given(st.lists(st.tuples(st.integers(1, 120), st.booleans()), max_size=30), st.integers(-5, 300))
-def test_segments_are_in_order_apart_and_hold_the_speech(runs, first):
+def test_join_speech_returns_ordered_disjoint_segments_with_all_speech(runs, first):
     speech = np.repeat([flag for _, flag in runs], [n for n, _ in runs]).astype(bool)
     end = first + len(speech) + 20
     found = join_speech(speech, first, end)
@@ -100,7 +100,7 @@ def test_segments_are_in_order_apart_and_hold_the_speech(runs, first):
 # --- what is heard -------------------------------------------------------------------------------
 
 
-def test_each_window_answers_as_its_stretch_does_as_a_clip(models):
+def test_timeline_has_the_answers_of_predict_for_each_window(models):
     samples = np.concatenate(
         [silence(0.7), spoken(4.37), noise(1.6, level_db=-70.0), 0.1 * spoken(1.1), silence(0.503)]
     ).astype(np.float32)
@@ -118,7 +118,7 @@ def test_each_window_answers_as_its_stretch_does_as_a_clip(models):
 
 
 @pytest.mark.parametrize("lead_s", [0.0, 1.003])
-def test_pauses_are_blank_and_speech_is_not(models, lead_s):
+def test_timeline_covers_speech_and_leaves_out_pauses(models, lead_s):
     pause = noise(3.5, level_db=-65.0)
     found = last(np.concatenate([silence(lead_s), spoken(5.0), pause, spoken(2.0)]), models)
     parts = [shown - lead_s for shown in found.segments_s]
@@ -142,7 +142,7 @@ def test_pauses_are_blank_and_speech_is_not(models, lead_s):
     ],
     ids=["noise", "tone", "music"],
 )
-def test_what_is_no_speech_is_blank_and_told(models, samples, kind):
+def test_timeline_of_other_sounds_is_empty_with_a_warning(models, samples, kind):
     (found,) = iter_timeline(clip(samples), models)
     assert (found.total, found.done, found.answers(), found.cues()) == (0, 0, [], [])
     assert found.windows_s.shape == found.segments_s.shape == (0, 2)
@@ -153,7 +153,7 @@ def test_what_is_no_speech_is_blank_and_told(models, samples, kind):
     assert export.remarks(found)[0] == export.NO_SPEECH
 
 
-def test_music_between_speech_is_blank(models):
+def test_timeline_leaves_out_music_between_speech(models):
     music = sound(melody(organ, -12, 12), 12.0)
     found = last(np.concatenate([spoken(6.0), music, spoken(6.0)]), models)
     assert found.total > 0
@@ -161,7 +161,7 @@ def test_music_between_speech_is_blank(models):
     assert middle == []
 
 
-def test_a_recording_that_is_barely_long_enough_is_one_window(models):
+def test_timeline_of_the_shortest_recording_is_one_window(models):
     found = last(spoken(0.3), models)
     assert found.windows_s.tolist() == found.segments_s.tolist()
     assert found.total == 1
@@ -170,7 +170,7 @@ def test_a_recording_that_is_barely_long_enough_is_one_window(models):
 # --- as it comes ---------------------------------------------------------------------------------
 
 
-def test_timelines_grow_until_all_is_answered(models, monkeypatch):
+def test_iter_timeline_grows_until_all_windows_are_answered(models, monkeypatch):
     monkeypatch.setattr(timeline, "CHUNK", 2)
     grown = list(iter_timeline(clip(spoken(6.5)), models))
     assert [found.done for found in grown] == [0, 2, 4, 5]
@@ -184,7 +184,7 @@ def test_timelines_grow_until_all_is_answered(models, monkeypatch):
             np.testing.assert_array_equal(found.probabilities[key], rows[:n])
 
 
-def test_who_stops_early_leaves_no_work_behind(models, monkeypatch):
+def test_iter_timeline_drops_windows_when_closed(models, monkeypatch):
     monkeypatch.setattr(timeline, "CHUNK", 1)
     heard: list[int] = []
 
@@ -206,9 +206,9 @@ def test_who_stops_early_leaves_no_work_behind(models, monkeypatch):
 
 
 def made(rows, shown_s, threshold=0.5, **facts) -> Timeline:
-    """A timeline by hand: of each window the two likeliest labels and the probability of the first.
+    """Return a timeline, from the two likeliest labels of each window and the first's probability.
 
-    The second has 0.3, or what is left if that is less.
+    The second label has 0.3, or the rest if that is less.
     """
     shares = np.zeros((len(rows), len(LABELS)))
     for i, (first, second, p) in enumerate(rows):
@@ -238,7 +238,7 @@ MADE = made(
 )
 
 
-def test_a_run_ends_at_another_label_at_doubt_and_at_a_pause():
+def test_cues_end_at_another_label_at_unsureness_and_at_a_pause():
     found = MADE.cues()
     spans = [(cue.start_s, cue.stop_s, cue.answer.label, cue.answer.unsure) for cue in found]
     assert spans == [
@@ -251,7 +251,7 @@ def test_a_run_ends_at_another_label_at_doubt_and_at_a_pause():
 
 
 @given(st.data())
-def test_runs_hold_every_window_once(data):
+def test_cues_hold_every_window_once(data):
     n = data.draw(st.integers(0, 12))
     rows = np.random.default_rng(data.draw(st.integers(0, 99))).dirichlet(np.full(7, 0.5), n)
     lasting = data.draw(st.lists(st.integers(1, 200), min_size=2 * n, max_size=2 * n))
@@ -283,7 +283,7 @@ def written(write, found, path="a.wav") -> str:
     return out.getvalue()
 
 
-def test_subtitles_as_players_read_them():
+def test_write_srt_and_vtt_follow_their_formats():
     assert written(export.write_srt, MADE) == (
         "1\n00:00:00,500 --> 00:00:03,500\nhappy 70%\n\n"
         "2\n00:00:03,500 --> 00:00:04,000\nunsure: happy or sad\n\n"
@@ -299,7 +299,7 @@ def test_subtitles_as_players_read_them():
     assert written(export.write_vtt, blank) == "WEBVTT\n\n"
 
 
-def test_csv_has_a_line_a_window_and_model_and_no_formula():
+def test_timeline_csv_has_a_line_for_each_window_and_model_and_no_formula():
     rows = list(csv.DictReader(io.StringIO(written(export.write_timeline_csv, MADE, "=1+1.wav"))))
     assert [row["model"] for row in rows] == [*ANSWER_KEYS] * 5
     assert {row["path"] for row in rows} == {"'=1+1.wav"}
@@ -313,7 +313,7 @@ def test_csv_has_a_line_a_window_and_model_and_no_formula():
         assert sum(float(row[f"p_{label}"]) for label in LABELS) == pytest.approx(1.0, abs=1e-5)
 
 
-def test_json_has_every_window():
+def test_timeline_json_has_every_window():
     found = json.loads(written(export.write_timeline_json, MADE))
     assert list(found) == ["path", "duration_s", "warnings", "speech_warnings", "windows"]
     assert len(found["windows"]) == 5
@@ -329,7 +329,7 @@ def test_json_has_every_window():
     assert (said["label"], said["runner_up"], said["unsure"]) == ("happy", "sad", True)
 
 
-def test_the_table_lines_up_and_no_name_steers_the_terminal():
+def test_timeline_table_is_aligned_and_escapes_control_characters():
     found = made([("happy", "sad", 0.4)] * 2, [(0, 1), (1, 12)], warnings=("Quiet.",))
     assert written(export.write_timeline_table, found, "a\x1b[2Jb.wav").splitlines() == [
         "a\\x1b[2Jb.wav: 20.00 s, 2 windows",
@@ -360,7 +360,9 @@ def recording(tmp_path):
         ("vtt", "WEBVTT\n\n00:00:00.000 --> "),
     ],
 )
-def test_every_format_is_printed_and_written_alike(capsys, recording, tmp_path, form, begins):
+def test_timeline_command_prints_what_it_writes_to_a_file(
+    capsys, recording, tmp_path, form, begins
+):
     assert main(["timeline", str(recording), "--format", form]) == 0
     printed = capsys.readouterr().out
     assert printed.startswith(begins.format(path=recording))
@@ -370,7 +372,7 @@ def test_every_format_is_printed_and_written_alike(capsys, recording, tmp_path, 
     assert out.read_bytes().decode() == printed
 
 
-def test_a_blank_timeline_is_told_where_its_format_cannot(capsys, tmp_path):
+def test_timeline_command_reports_an_empty_timeline(capsys, tmp_path):
     path = tmp_path / "hiss.wav"
     path.write_bytes(encoded(noise(2.0)))
     assert main(["timeline", str(path), "--format", "srt"]) == 0
@@ -384,7 +386,7 @@ def test_a_blank_timeline_is_told_where_its_format_cannot(capsys, tmp_path):
     assert "emo:" not in captured.err
 
 
-def test_what_cannot_be_done_is_told_in_words(capsys, recording, tmp_path):
+def test_timeline_command_reports_errors_in_a_sentence(capsys, recording, tmp_path):
     for arguments, told in [
         (["gone.wav"], "There is no file at this path"),
         ([str(recording), "--models", str(tmp_path)], "There is no model in"),

@@ -1,4 +1,4 @@
-"""Names become text that every writer can encode."""
+"""Test that names become text that can be encoded."""
 
 import json
 
@@ -23,12 +23,12 @@ ANY = st.text(st.characters(codec=None, exclude_categories=()))
         ("a" * 300, "a" * MAX_CHARACTERS),
     ],
 )
-def test_lone_surrogates_are_replaced_and_the_rest_stays(name, text):
+def test_clean_replaces_lone_surrogates_alone(name, text):
     assert clean(name) == text
 
 
 @given(ANY)
-def test_every_name_can_be_written(name):
+def test_clean_returns_names_that_can_be_encoded(name):
     text = clean(name)
     assert json.loads(json.dumps(text, ensure_ascii=False).encode()) == text
     assert clean(text) == text

@@ -1,4 +1,4 @@
-"""What kind of file a path is, and errors that name the file."""
+"""Test the checks of paths, and errors that name the file."""
 
 import os
 import socket
@@ -12,7 +12,7 @@ from emo.system.files import check_input, check_output, kind_of, naming
 
 @pytest.fixture
 def odd_paths(tmp_path, monkeypatch):
-    """A path of each kind that is no regular file, by what it is called."""
+    """Return a path of each kind of special file, by the name of its kind."""
     monkeypatch.chdir(tmp_path)  # the path of a socket has to be short
     os.mkfifo("pipe")
     (tmp_path / "folder").mkdir()
@@ -27,14 +27,14 @@ def odd_paths(tmp_path, monkeypatch):
         }
 
 
-def test_kind_of_names_what_is_no_regular_file(odd_paths):
+def test_kind_of_names_the_kind_of_special_files(odd_paths):
     for kind, path in odd_paths.items():
         assert kind_of(path.stat().st_mode) == kind
     assert kind_of(stat.S_IFREG | 0o644) == ""
     assert kind_of(stat.S_IFBLK) == "a device"
 
 
-def test_neither_input_nor_output_is_what_may_never_end(odd_paths):
+def test_check_input_and_check_output_reject_special_files(odd_paths):
     for kind, path in odd_paths.items():
         with pytest.raises(EmoError) as raised:
             check_input(path)
@@ -44,7 +44,7 @@ def test_neither_input_nor_output_is_what_may_never_end(odd_paths):
         assert f"{path} is {kind}. Name a regular file with --out." == str(raised.value)
 
 
-def test_a_regular_file_and_a_new_one_are_taken(tmp_path):
+def test_check_input_and_check_output_accept_regular_files(tmp_path):
     (tmp_path / "there").touch()
     check_input(tmp_path / "there")
     check_output(tmp_path / "there")
@@ -56,12 +56,12 @@ def test_a_regular_file_and_a_new_one_are_taken(tmp_path):
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="this system has no full device")
-def test_naming_says_which_file_is_full():
+def test_naming_adds_the_name_of_a_full_file():
     with pytest.raises(OSError, match=r"No space left on device: '/dev/full'"):  # noqa: SIM117
         with naming("/dev/full"), open("/dev/full", "wb", buffering=0) as file:
             file.write(b"x")
 
 
-def test_naming_leaves_a_name_that_is_there():
+def test_naming_keeps_an_existing_name():
     with pytest.raises(FileNotFoundError, match="gone"), naming("other"):
         open("gone")  # noqa: SIM115 - it does not open

@@ -1,4 +1,4 @@
-"""Lists as people write them on any system: encodings, line ends, quotes and backslashes."""
+"""Test lists from any system: encodings, line ends, quotes and backslashes."""
 
 import io
 import os
@@ -38,13 +38,13 @@ def test_decode_lines_reads_a_big_endian_mark():
 
 
 @given(st.lists(st.text(st.characters(codec="utf-8", exclude_characters="\r\n\0\ufeff"))))
-def test_decode_lines_gives_back_what_was_written(lines):
+def test_decode_lines_returns_what_was_written(lines):
     text = "".join(f"{line}\n" for line in lines)
     assert decoded(text.encode()) == lines
     assert decoded(text.encode("utf-16")) == lines
 
 
-def test_decode_lines_keeps_bytes_that_are_no_text():
+def test_decode_lines_keeps_bytes_that_are_not_text():
     (line,) = decode_lines(io.BytesIO(b"gr\xfc\xdfe.wav"))
     assert os.fsencode(line) == b"gr\xfc\xdfe.wav"
 
@@ -54,8 +54,8 @@ def test_decode_lines_reads_a_long_list_in_pieces():
     assert decoded("\n".join(lines).encode("utf-16")) == lines
 
 
-def test_decode_lines_gives_a_line_before_the_next_is_there():
-    """As a pipe does into which someone types."""
+def test_decode_lines_yields_a_line_before_the_next_arrives():
+    """A pipe into which someone types yields lines in this way."""
     read_end, write_end = os.pipe()
     with os.fdopen(read_end, "rb") as file:
         lines = decode_lines(file)
@@ -68,7 +68,7 @@ def test_decode_lines_gives_a_line_before_the_next_is_there():
 
 
 @pytest.mark.parametrize("data", [b"x" * 10 * MAX_LINE, b"a\n" + b"y" * (MAX_LINE + 1) + b"\nb\n"])
-def test_decode_lines_refuses_what_is_no_list(data):
+def test_decode_lines_rejects_lines_that_are_too_long(data):
     with pytest.raises(CorpusError, match=r"not a list: it has a line of more than 65,536"):
         decoded(data)
 
@@ -109,16 +109,16 @@ def there(tmp_path):
         ("sub/../a.wav", "a.wav"),
     ],
 )
-def test_resolve_takes_the_first_spelling_that_is_there(there, line, name):
+def test_resolve_returns_the_first_spelling_that_exists(there, line, name):
     assert resolve(line, (str(there),)) == str(there / name)
 
 
-def test_resolve_looks_into_each_folder_and_names_the_first_where_none_has_it(there):
+def test_resolve_tries_each_folder_and_falls_back_to_the_first(there):
     assert resolve("b c.wav", (str(there), str(there / "sub"))) == str(there / "sub/b c.wav")
     assert resolve('"gone\\x.wav"', (str(there), "")) == str(there / "gone/x.wav")
     assert resolve(str(there / "a.wav"), ("elsewhere",)) == str(there / "a.wav")
 
 
 @given(st.text())
-def test_resolve_gives_a_path_for_every_text(text):
+def test_resolve_returns_a_path_for_every_text(text):
     assert Path(resolve(text or "x", ("folder",))).parts

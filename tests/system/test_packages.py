@@ -1,4 +1,4 @@
-"""A missing package is told before the work begins, and nothing was done until then."""
+"""Test that commands report missing packages before they begin."""
 
 import io
 import sys
@@ -31,7 +31,7 @@ def without(monkeypatch: pytest.MonkeyPatch, *modules: str) -> None:
     [["train", "mlp"], ["evaluate", "--protocol", "speakers"], ["evaluate", "--protocol", "all"]],
     ids=" ".join,
 )
-def test_training_does_not_begin_without_its_packages(
+def test_training_commands_check_their_packages_first(
     arguments: list[str],
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
@@ -60,7 +60,7 @@ def test_training_does_not_begin_without_its_packages(
         ("fsspec", "rows.csv", ["spoken.wav", "list.txt"], ""),
     ],
 )
-def test_a_batch_does_not_begin_without_what_its_end_needs(
+def test_check_batch_rejects_missing_packages(
     module: str,
     out: str,
     inputs: list[str],
@@ -78,7 +78,7 @@ def test_a_batch_does_not_begin_without_what_its_end_needs(
     assert sorted(folder.iterdir()) == before
 
 
-def test_a_kind_of_storage_that_is_not_known_is_told_at_once(
+def test_check_batch_rejects_an_unknown_kind_of_storage(
     spoken: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pytest.importorskip("fsspec")
@@ -88,7 +88,7 @@ def test_a_kind_of_storage_that_is_not_known_is_told_at_once(
     assert not out.exists()
 
 
-def test_a_batch_says_first_which_formats_it_cannot_read(
+def test_check_batch_warns_of_formats_that_cannot_be_read(
     spoken: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     without(monkeypatch, "codecpod")
