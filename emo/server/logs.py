@@ -50,9 +50,8 @@ class JsonFormatter(logging.Formatter):
         }
         if record.exc_info:
             line["error"] = record.exc_text or describe_exception(record.exc_info)
-        return json.dumps(
-            line, default=str
-        )  # in ASCII, because a file name may contain lone surrogates
+        # In ASCII, because a file name may contain lone surrogates.
+        return json.dumps(line, default=str)
 
 
 def redact_ids(record: logging.LogRecord) -> str:
