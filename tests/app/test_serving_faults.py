@@ -179,7 +179,8 @@ def test_a_stopping_server_gives_the_running_answers(tmp_path):
                     pass
             return await giving
 
-    with streamlit_client.serve(tmp_path / "log.txt", {"EMO_METRICS_PORT": str(port)}) as served:
+    environ = {"EMO_METRICS_PORT": str(port), "EMO_SHUTDOWN_GRACE_S": "120"}
+    with streamlit_client.serve(tmp_path / "log.txt", environ) as served:
         assert asyncio.run(stop_midway(served))
         assert served.process.wait(30) in (0, -signal.SIGTERM)
         assert '"event": "stopping"' in served.log
