@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from emo.corpora.catalogue import CORPORA
+from emo.evaluation.markdown import render
 from emo.evaluation.tables import condition_titles, percent, table
 
 PAGE = Path("docs") / "non-speech.md"
@@ -24,50 +25,17 @@ def page(counts: Counts) -> str:
     if not counts.get("kinds"):
         return ""
     earlier = counts.get("before", {})
-    tables = (
-        ("## Speech", SPEECH, speech_table(counts, earlier)),
-        altered(counts, earlier),
-        synthetic(counts, earlier),
-        ("## Other sound", SOUNDS, families_table(counts["kinds"], earlier.get("kinds", {}))),
-        ("## By duration", DURATIONS, durations_table(counts, earlier)),
-        ("## By kind", KINDS, kinds_table(counts["kinds"], earlier.get("kinds", {}))),
+    kinds = counts["kinds"], earlier.get("kinds", {})
+    return render(
+        "non_speech",
+        sources=made_by(counts, earlier),
+        speech=speech_table(counts, earlier),
+        altered=altered_table(counts, earlier),
+        synthetic=synthetic_table(counts, earlier),
+        families=families_table(*kinds),
+        durations=durations_table(counts, earlier),
+        kinds=kinds_table(*kinds),
     )
-    parts = ["# What is flagged as no speech", OPENING, made_by(counts, earlier)]
-    parts += [part for section in tables for part in section]
-    return "\n\n".join(parts) + "\n"
-
-
-OPENING = """\
-The models give a label to any sound. So each clip is compared with speech before its answers are
-shown, and a clip that differs has a note above them. The note is right when the clip holds no
-speech (music, noise, a tone), and a false alarm when it does. Both are counted here, for the limits
-as they are now and for those of the version before."""
-
-SPEECH = """\
-Clips of the corpora as recorded. Each one flagged is a false alarm. The model was fitted, and the
-limits were set, with half of the speakers; the last two columns count the other half alone."""
-
-ALTERED = """\
-A sixth of the clips: altered at random as the copies for training are, and under each condition."""
-
-SYNTHETIC = """\
-The corpora are English. These voices are synthetic, speak the sentences of `bench/languages.py`,
-and the model was not fitted to them, though measurements that failed on them were left out. They
-show how much room the limits leave for other languages: espeak-ng speaks with less background than
-any recording of a person."""
-
-SOUNDS = """\
-Sounds made by formula (`emo/sounds.py`), each of other pitch, tempo and colour, of 1 s to 60 s, at
--50, -20 and -3 dB of full scale. The model was fitted to other sounds of the kinds marked
-"known"; the kinds marked "new" were left out of the fit."""
-
-DURATIONS = """\
-All kinds together. In less than about 0.6 s hardly anything is flagged: a single consonant is noise
-too, and a single vowel is a tone."""
-
-KINDS = """\
-The same sounds by kind, those missed most first. Coughs, sighs, crying and breathing come from a
-voice, and several instruments at once change as fast as speech does."""
 
 
 def made_by(counts: Counts, earlier: Counts) -> str:
@@ -120,8 +88,8 @@ def speech_table(counts: Counts, earlier: Counts) -> str:
     )
 
 
-def altered(counts: Counts, earlier: Counts) -> tuple[str, ...]:
-    """Return the section on altered clips, at random and under each condition, if counted."""
+def altered_table(counts: Counts, earlier: Counts) -> str:
+    """Return the table of altered clips, at random and by condition; empty if not counted."""
     titles = condition_titles()
     rows: list[tuple[str, Counts, Counts | None]] = []
     if counts["varied"]:
@@ -131,18 +99,14 @@ def altered(counts: Counts, earlier: Counts) -> tuple[str, ...]:
         (titles[name], row, earlier.get("conditions", {}).get(name))
         for name, row in counts["conditions"].items()
     ]
-    if not rows:
-        return ()
-    return ("## Speech, altered", ALTERED, _before_and_now("Alteration", rows))
+    return _before_and_now("Alteration", rows) if rows else ""
 
 
-def synthetic(counts: Counts, earlier: Counts) -> tuple[str, ...]:
-    """Return the section on synthetic voices, if they were counted."""
+def synthetic_table(counts: Counts, earlier: Counts) -> str:
+    """Return the table of synthetic voices; empty if not counted."""
     now, then = counts.get("synthetic", {}), earlier.get("synthetic", {})
-    if not now:
-        return ()
     rows = [(name, row, then.get(name)) for name, row in now.items()]
-    return ("## Other languages", SYNTHETIC, _before_and_now("Voices", rows))
+    return _before_and_now("Voices", rows) if rows else ""
 
 
 def families_table(now: Counts, then: Counts) -> str:
