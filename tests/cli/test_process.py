@@ -127,7 +127,7 @@ def test_batch_works_without_any_stream(spoken, tmp_path):
     [
         "argparse",
         "numpy",
-        "emo.corpora.splits",
+        "emo.corpora.protocols",
         "emo.audio.clip",
         "emo.inference.predictor",
         "emo.inference.export",
@@ -141,7 +141,7 @@ def test_interrupt_during_imports_ends_with_a_sentence(spoken, tmp_path, module)
     assert (ran.returncode, ran.stdout, ran.stderr.strip()) == (130, "", "emo: stopped.")
 
 
-@pytest.mark.parametrize("module", ["emo.batch.run", "multiprocessing.spawn", "soundfile"])
+@pytest.mark.parametrize("module", ["emo.batch.labelling", "multiprocessing.spawn", "soundfile"])
 @pytest.mark.parametrize("in_worker", [False, True], ids=["command", "worker"])
 @pytest.mark.parametrize("is_script", [False, True], ids=["module", "script"])
 def test_interrupt_of_a_starting_batch_ends_with_a_sentence(
