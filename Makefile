@@ -1,10 +1,9 @@
-# The set-up: `make help` lists the targets. Everything is installed into .venv, nothing elsewhere,
-# but for the browser and the venv module where this account may install packages.
+# `make help` lists the targets. Everything is installed into .venv, except the browser and the venv
+# module, which need an account that may install system packages.
 
 python := .venv/bin/python
 pip := $(python) -m pip --disable-pip-version-check install --quiet
-# A package whose bytes are others than those that were pinned is not installed. HASHES=no is for a
-# registry of one's own that builds packages anew.
+# Only packages with the pinned hashes are installed. HASHES=no is for a registry that builds its own.
 HASHES ?= yes
 plain = sed 's/ *\\$$//; /^ *--hash=/d' $(1) >.venv/unhashed.txt && $(pip) -r .venv/unhashed.txt
 locked = $(if $(filter no,$(HASHES)),$(call plain,$(1)),$(pip) --require-hashes -r $(1))
@@ -20,23 +19,23 @@ data := $(if $(DATA),--data $(DATA))
 help: ## show this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 12
 
-run: .venv/warm ## set up what the app needs, then serve it on 127.0.0.1:8501 (or port=…)
+run: .venv/warm ## install the app, then serve it on 127.0.0.1:8501 (or port=…)
 	OPENBLAS_NUM_THREADS=1 MALLOC_ARENA_MAX=2 $(python) -m streamlit run streamlit_app.py --server.address 127.0.0.1 \
 		--server.port $(port) --server.showEmailPrompt false
 
 check: .venv/dev lint ## run the linters and the fast tests, in less than two minutes
 	$(pytest) -m "not (browser or server or slow or train)"
 
-test: .venv/dev lint ## set up everything, then run every linter and every test
+test: .venv/dev lint ## install everything, then run every linter and every test
 	@bash .ci/browser
 	$(pytest) --cov --cov-report=term:skip-covered
 
-walk: .venv/dev ## walk over the pages at random, checking each step (steps=… seed=…; or uploads=… seeds=…)
+walk: .venv/dev ## take random walks over the pages (steps=… seed=…; or uploads=… seeds=…)
 	@bash .ci/browser
 	OPENBLAS_NUM_THREADS=1 $(python) -m tests.walk --steps $(or $(steps),1000) --seed $(or $(seed),1) \
 		$(if $(uploads),--uploads $(uploads) --seeds $(or $(seeds),1))
 
-fuzz: .venv/dev ## give ten thousand damaged files to all that reads files (count=…)
+fuzz: .venv/dev ## read ten thousand damaged files of every kind (count=…)
 	$(python) -m fuzz.run --count $(or $(count),10000)
 
 lint: .venv/dev ## check format, style, types and imports
@@ -51,36 +50,36 @@ format: .venv/dev ## format the code
 	$(python) -m ruff check --fix .
 	if test -x .venv/bin/biome; then .venv/bin/biome check --write; fi
 
-models: .venv/all ## train, evaluate and describe the models anew (DATA=… holds the corpora)
+models: .venv/all ## train and evaluate the models again, and write their cards (DATA=… holds the corpora)
 	$(python) -m emo evaluate --protocol all $(data)
 	$(python) -m emo train all $(data)
 	$(python) -m emo docs
 
-samples: .venv/all ## make the sample clips anew (needs flite and espeak-ng)
+samples: .venv/all ## synthesise the sample clips again (needs flite and espeak-ng)
 	$(python) samples/make.py
 
-screens: .venv/dev ## make the screenshots in docs/screens anew
+screens: .venv/dev ## take the screenshots in docs/screens again
 	@bash .ci/browser
 	$(python) docs/screens.py
 
-bench: .venv/dev .venv/rivals/made ## measure speed and memory beside what else one would use (LONG=1: more)
+bench: .venv/dev .venv/rivals/made ## compare speed and memory with other tools (LONG=1: more)
 	@bash .ci/browser
 	OPENBLAS_NUM_THREADS=1 $(python) -m bench $(if $(LONG),--long)
 
-docs: .venv/dev ## build the documentation of the package into site/
+docs: .venv/dev ## build the documentation into site/
 	NO_MKDOCS_2_WARNING=1 $(python) -m mkdocs build --quiet --strict
 
-lock: .venv/made ## pin the versions in requirements*.txt anew, from pyproject.toml
+lock: .venv/made ## pin the versions of pyproject.toml in requirements*.txt
 	$(pip) uv==0.13.9
 	bash .ci/lock
 
 audit: .venv/dev ## look for known vulnerabilities of the pinned packages
 	@$(python) .ci/audit
 
-load: .venv/dev ## measure what the server bears: 20 people, an attacker, 200 open pages, 2,000 uploads
+load: .venv/dev ## measure the server under load: 20 people, an attacker, 200 open pages, 2,000 uploads
 	$(python) bench/load.py
 
-clean: ## remove .venv and the caches of the tools (.cache holds features: remove it by hand)
+clean: ## remove .venv and the caches of the tools (but .cache, which holds features)
 	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
@@ -104,8 +103,8 @@ clean: ## remove .venv and the caches of the tools (.cache holds features: remov
 	@$(call locked,requirements-dev.txt)
 	@touch $@ .venv/app .venv/all
 
-# What the benches compare with, in a venv of its own: openSMILE may be used for research only.
-# Without it the benches run all the same, and say what is missing.
+# Tools for comparison, in an environment of their own: openSMILE may be used for research only.
+# Without them the benches run all the same, and name what is missing.
 .venv/rivals/made: bench/requirements.txt .venv/made
 	@echo "Installing openSMILE (audEERING's licence: research only) and PyTorch for the benches …"
 	@$(python) -m venv --clear .venv/rivals
@@ -113,7 +112,7 @@ clean: ## remove .venv and the caches of the tools (.cache holds features: remov
 		-r bench/requirements.txt || echo "Not all could be installed; the benches go on without it."
 	@touch $@
 
-# One prediction compiles the code and shows that the models load.
+# One prediction compiles the code and checks that the models load.
 .venv/warm: .venv/app $(shell find emo -name "*.py") $(wildcard models/*/model.json)
 	@$(python) -m emo predict $(firstword $(wildcard samples/*.wav samples/*.flac samples/*.ogg)) >/dev/null
 	@touch $@
