@@ -19,8 +19,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from emo.audio.clip import decode
 from emo.evaluation.non_speech.false_alarms import count_flags, is_flagged
-from emo.evaluation.predictions import read_json, write_json
-from emo.evaluation.summary import PRESENCE
+from emo.evaluation.stored import NON_SPEECH, read_json, write_json
 
 MODELS = Path(__file__).resolve().parent.parent / "models"
 
@@ -146,9 +145,9 @@ def main() -> None:
     """Count and write."""
     if missing := [name for name in SPEAKERS if shutil.which(name) is None]:
         raise SystemExit(f"{' and '.join(missing)} must be installed: apt-get install them.")
-    stored = read_json(MODELS / PRESENCE)
+    stored = read_json(MODELS / NON_SPEECH)
     stored["synthetic"] = counted()
-    write_json(MODELS / PRESENCE, stored)
+    write_json(MODELS / NON_SPEECH, stored)
     print(stored["synthetic"])
 
 

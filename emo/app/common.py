@@ -1,12 +1,11 @@
 """Functions of all pages: title and style, models, measured accuracy, and task slots."""
 
-import json
 import logging
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import streamlit as st
 
@@ -17,13 +16,14 @@ from emo.app.serving import visitors
 from emo.audio import isolated
 from emo.audio.clip import Clip
 from emo.errors import ModelError
+from emo.evaluation.stored import METRICS, ProtocolFigures, read_metrics
 from emo.inference import predictor
 from emo.server import memory
 from emo.server.concurrency import limiter
 from emo.server.telemetry import TELEMETRY
 from emo.system import paths
 
-Metrics = dict[str, dict[str, Any]]
+Metrics = dict[str, dict[str, ProtocolFigures]]
 """Scores of ``metrics.json`` by model and by protocol."""
 
 CHART = {"displayModeBar": False, "scrollZoom": False}
@@ -89,13 +89,13 @@ def load_metrics(directory: Path) -> Metrics:
     """
     metrics: Metrics = {}
     for key in (*predictor.MODEL_KEYS, labels.VOTE):
-        path = directory / key / "metrics.json"
-        if not path.is_file():
+        if not (directory / key / METRICS).is_file():
             continue
         try:
-            metrics[key] = dict(json.loads(path.read_text(encoding="utf-8"))["protocols"])
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            place = f"{key}/{path.name}"
+            metrics[key] = read_metrics(directory, key)["protocols"]
+        except (OSError, ModelError) as error:
+            LOG.error("%s", error)  # it names folders of the server, which are not for the page
+            place = f"{key}/{METRICS}"
             raise ModelError(app_text.unreadable_figures(place, type(error).__name__)) from error
     return metrics
 

@@ -13,6 +13,7 @@ import numpy as np
 
 from emo.classifiers.numerics import softmax
 from emo.errors import ModelError
+from emo.labels import LABELS, TRAINED_INDEX, VOTE
 
 CALIBRATION = "calibration.json"  # in the folder of the models
 TEMPERATURES = (0.25, 4.0)
@@ -204,6 +205,36 @@ def reweight(calibration: Calibration, keys: Sequence[str]) -> Calibration:
         key: total * (own[key] / own_total if own_total > 0 else 1 / len(own)) for key in own
     }
     return Calibration(calibration.temperatures, weights, calibration.thresholds)
+
+
+def calibrate(
+    raw: Mapping[str, np.ndarray],
+    calibration: Calibration,
+    labels: Sequence[str] = LABELS,
+) -> dict[str, np.ndarray]:
+    """Return the calibrated probabilities of some labels, by classifier and of the vote.
+
+    What is served and what is evaluated are both computed here.
+
+    Parameters
+    ----------
+    raw : mapping of ndarray, each of shape (n, 8)
+        Probabilities by classifier, in the order of ``TRAINED_LABELS``.
+    calibration : Calibration
+    labels : sequence of str
+        The k labels that can be predicted; the probabilities of the others are left out first.
+
+    Returns
+    -------
+    dict of ndarray of float64, each of shape (n, k)
+    """
+    columns = [TRAINED_INDEX[label] for label in labels]
+    allowed = {key: renormalise(rows, columns) for key, rows in raw.items()}
+    rows = {
+        key: apply_temperature(probabilities, calibration.temperatures[key])
+        for key, probabilities in allowed.items()
+    }
+    return rows | {VOTE: log_opinion_pool(allowed, calibration.weights)}
 
 
 def fit_calibration(probabilities: Mapping[str, np.ndarray], targets: np.ndarray) -> Calibration:

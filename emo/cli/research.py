@@ -152,7 +152,7 @@ def _print_figures(
 ) -> dict[str, Any]:
     """Print the figures of protocols that were run, and return them by protocol."""
     from emo.evaluation.non_speech.false_alarms import false_alarms, summary
-    from emo.evaluation.predictions import read_metrics
+    from emo.evaluation.stored import read_metrics
 
     figures: dict[str, Any] = {}
     if NON_SPEECH.key in protocols:

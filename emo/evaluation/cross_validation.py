@@ -1,7 +1,7 @@
 """How often each classifier and the vote are right, protocol by protocol."""
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from multiprocessing import parent_process
@@ -18,20 +18,21 @@ from emo.classifiers.runtime import Network, can_write_network, network_bytes
 from emo.corpora.catalogue import Recording
 from emo.corpora.splits import Fold, folds
 from emo.errors import CorpusError
-from emo.evaluation.metrics import score
+from emo.evaluation.metrics import score_predictions
 from emo.evaluation.predictions import (
     DECIMALS,
     SURROGATE_OF,
     Predictions,
     calibration_file,
     join,
+    make_predictions,
     predictions_file,
-    read_metrics,
     read_predictions,
     surrogate_file,
     write_predictions,
 )
-from emo.evaluation.summary import summarise
+from emo.evaluation.stored import LeftOut, Run, read_metrics
+from emo.evaluation.summary import Provenance, summarise
 from emo.inference.predictor import MODEL_KEYS
 from emo.labels import LABELS, VOTE
 from emo.system.spawn import WorkerContext
@@ -149,12 +150,12 @@ def _altered(dataset: Dataset, rows: np.ndarray, name: str, jobs: int = 1) -> Ba
 
 
 def _predictions(recordings: Sequence[Recording], fold: int, rows: np.ndarray) -> Predictions:
-    return Predictions(
-        clips=tuple(r.stem for r in recordings),
-        corpora=tuple(r.corpus for r in recordings),
-        speakers=tuple(r.speaker for r in recordings),
-        folds=(fold,) * len(recordings),
-        emotions=tuple(r.emotion for r in recordings),
+    return make_predictions(
+        clips=[recording.stem for recording in recordings],
+        corpora=[recording.corpus for recording in recordings],
+        speakers=[recording.speaker for recording in recordings],
+        folds=[fold] * len(recordings),
+        emotions=[recording.emotion for recording in recordings],
         probabilities=np.round(rows, DECIMALS),  # as they are stored
     )
 
@@ -283,7 +284,7 @@ def _check_others(models: Path, protocol: str, numbers: Sequence[int], keys: Seq
     """Nothing; raises where a classifier that is not to be run lacks one of the folds."""
     for key in set(MODEL_KEYS) - set(keys):
         path = predictions_file(models, key, protocol)
-        stored = set(read_predictions(path).folds) if path.exists() else set()
+        stored = set(read_predictions(path).folds.tolist()) if path.exists() else set()
         if lacking := sorted(set(numbers) - stored):
             raise CorpusError(
                 f"Fold {lacking[0]} of protocol '{protocol}' was not run with the classifier "
@@ -291,98 +292,120 @@ def _check_others(models: Path, protocol: str, numbers: Sequence[int], keys: Seq
             )
 
 
-def write_outcome(models: Path, outcome: Outcome, made_by: dict[str, Any]) -> None:
-    """Nothing; puts a fold's predictions beside those of other folds and counts the figures."""
-    protocol, number = outcome.job.protocol, outcome.job.number
-    facts = {key: _stored_facts(models, key, protocol) for key in MODEL_KEYS}
-    left_out = [{"fold": number, **row} for row in outcome.left_out]
-    for key, given in outcome.tests.items():
-        same = [run for run in facts[key]["runs"] if run["seed"] == outcome.job.seed]
-        kept = {run["fold"] for run in same} - {number}
+def write_outcome(models: Path, outcome: Outcome, made_by: Mapping[str, Any]) -> None:
+    """Store a fold's predictions beside those of other folds, and compute the figures anew.
+
+    Folds that were run with another seed are dropped.
+
+    Parameters
+    ----------
+    models
+        Folder of the models.
+    outcome
+    made_by
+        ``commit``, ``command`` and ``seed`` of the run.
+    """
+    protocol, number, seed = outcome.job.protocol, outcome.job.number, outcome.job.seed
+    provenance = {key: _stored_provenance(models, key, protocol) for key in MODEL_KEYS}
+    run: Run = {
+        "fold": number,
+        "commit": made_by["commit"],
+        "command": made_by["command"],
+        "seed": made_by["seed"],
+    }
+    left_out: list[LeftOut] = [
+        {"fold": number, "clip": row["clip"], "reason": row["reason"]} for row in outcome.left_out
+    ]
+    for key, tested in outcome.tests.items():
+        runs = [row for row in provenance[key]["runs"] if row["seed"] == seed]
+        kept = {row["fold"] for row in runs} - {number}
         _merge(calibration_file(models, key, protocol), outcome.calibration[key], kept)
-        _merge(predictions_file(models, key, protocol), given, kept)
+        _merge(predictions_file(models, key, protocol), tested, kept)
         for name, altered in outcome.altered.items():
             _merge(predictions_file(models, key, protocol, name), altered[key], kept)
         if key == SURROGATE_OF and outcome.surrogate is not None:
             _merge(surrogate_file(models, protocol), outcome.surrogate, kept)
         write_curve(models / key, f"{protocol}-{number}", outcome.curves[key])
-        facts[key] = {
-            "runs": _in_order([*_of_folds(same, kept), {"fold": number, **made_by}]),
-            "left_out": _in_order([*_of_folds(facts[key]["left_out"], kept), *left_out]),
+        earlier = [row for row in provenance[key]["left_out"] if row["fold"] in kept]
+        provenance[key] = {
+            "runs": sorted(
+                [*(row for row in runs if row["fold"] in kept), run], key=lambda row: row["fold"]
+            ),
+            "left_out": sorted([*earlier, *left_out], key=lambda row: row["fold"]),
         }
-    facts[VOTE] = {
-        name: _in_order(_distinct(row for key in MODEL_KEYS for row in facts[key][name]))
-        for name in ("runs", "left_out")
-    }
-    summarise(models, protocol, outcome.job.directory, facts)
+    provenance[VOTE] = _joined(list(provenance.values()))
+    summarise(models, protocol, outcome.job.directory, provenance)
 
 
-def _stored_facts(models: Path, key: str, protocol: str) -> dict[str, list[dict[str, Any]]]:
+def _stored_provenance(models: Path, key: str, protocol: str) -> Provenance:
     block = read_metrics(models, key)["protocols"].get(protocol, {})
-    return {name: block.get(name, []) for name in ("runs", "left_out")}
+    return {"runs": block.get("runs", []), "left_out": block.get("left_out", [])}
 
 
-def _of_folds(rows: Sequence[dict[str, Any]], numbers: set[int]) -> list[dict[str, Any]]:
-    return [row for row in rows if row["fold"] in numbers]
-
-
-def _in_order(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    return sorted(rows, key=lambda row: int(row["fold"]))
-
-
-def _distinct(rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = []
-    for row in rows:
-        if row not in found:
-            found.append(row)
-    return found
+def _joined(parts: Sequence[Provenance]) -> Provenance:
+    """Return the runs and the clips left out of all classifiers, each once, fold by fold."""
+    runs: list[Run] = []
+    left_out: list[LeftOut] = []
+    for part in parts:
+        runs += [row for row in part["runs"] if row not in runs]
+        left_out += [row for row in part["left_out"] if row not in left_out]
+    return {
+        "runs": sorted(runs, key=lambda row: row["fold"]),
+        "left_out": sorted(left_out, key=lambda row: row["fold"]),
+    }
 
 
 def _merge(path: Path, new: Predictions, kept: set[int]) -> None:
-    """Nothing; writes new rows and those rows of the file whose folds are kept, fold by fold."""
-    parts = {number: new.take(rows) for number, rows in _rows_by_fold(new).items()}
+    """Write new rows and those stored rows whose folds are kept, fold by fold."""
+    parts = {int(fold): new.take(new.folds == fold) for fold in np.unique(new.folds)}
     if kept and path.exists():
         stored = read_predictions(path)
-        for number, rows in _rows_by_fold(stored).items():
-            if number in kept:
-                parts[number] = stored.take(rows)
-    write_predictions(path, join([parts[number] for number in sorted(parts)]))
+        for fold in np.unique(stored.folds):
+            if int(fold) in kept:
+                parts[int(fold)] = stored.take(stored.folds == fold)
+    write_predictions(path, join([parts[fold] for fold in sorted(parts)]))
 
 
-def _rows_by_fold(predictions: Predictions) -> dict[int, list[int]]:
-    rows: dict[int, list[int]] = {}
-    for i, number in enumerate(predictions.folds):
-        rows.setdefault(number, []).append(i)
-    return rows
+def compare(again: Path, models: Path, protocol: str) -> dict[str, dict[str, float]]:
+    """Compare the predictions of a second run with the stored ones, clip by clip.
 
-
-def compare(outcome_models: Path, models: Path, protocol: str) -> dict[str, dict[str, float]]:
-    """How far a second run is from the stored one, by classifier, on the folds of the second.
+    Parameters
+    ----------
+    again
+        Folder of the models of the second run.
+    models
+        Folder of the models.
+    protocol
+        One that both have run.
 
     Returns
     -------
     dict
-        ``largest_difference`` of a raw probability, ``accuracy`` of the second and of the
-        ``stored`` run, and ``n`` clips.
+        By classifier ``n``, ``largest_difference`` (of a probability), ``accuracy`` and ``stored``
+        (the accuracy of the stored run on the same clips).
+
+    Raises
+    ------
+    CorpusError
+        A run is missing, or has tested a clip that the stored one has not.
     """
     table = {}
     for key in MODEL_KEYS:
-        new = read_predictions(predictions_file(outcome_models, key, protocol))
-        old = read_predictions(predictions_file(models, key, protocol))
-        place = {(c, f): i for i, (c, f) in enumerate(zip(old.clips, old.folds, strict=True))}
+        new = read_predictions(predictions_file(again, key, protocol))
+        stored = read_predictions(predictions_file(models, key, protocol))
+        place = {row: i for i, row in enumerate(_clips_and_folds(stored))}
         try:
-            same = old.take([place[row] for row in zip(new.clips, new.folds, strict=True)])
+            same = stored.take([place[row] for row in _clips_and_folds(new)])
         except KeyError as error:
             raise CorpusError(f"The stored run has not tested {error.args[0][0]}.") from error
         table[key] = {
             "n": len(new),
             "largest_difference": float(np.abs(new.probabilities - same.probabilities).max()),
-            "accuracy": _accuracy(new),
-            "stored": _accuracy(same),
+            "accuracy": score_predictions(new.among(LABELS)).accuracy,
+            "stored": score_predictions(same.among(LABELS)).accuracy,
         }
     return table
 
 
-def _accuracy(predictions: Predictions) -> float:
-    asked = predictions.among(LABELS)
-    return score(asked.emotions, asked.probabilities).accuracy
+def _clips_and_folds(predictions: Predictions) -> list[tuple[str, int]]:
+    return list(zip(predictions.clips.tolist(), predictions.folds.tolist(), strict=True))

@@ -10,7 +10,7 @@ from emo.classifiers.registry import CLASSIFIERS
 from emo.corpora.splits import CALIBRATION_ONE_IN
 from emo.evaluation import tables
 from emo.evaluation.metrics import N_RESAMPLES
-from emo.evaluation.selective import KEPT_ACCURACY, KEPT_SPARE
+from emo.evaluation.selective import MARGIN, TARGET_ACCURACY
 from emo.labels import LABELS
 
 NOTICE = "<!-- Made by: python -m emo docs. Changes by hand are lost. -->"
@@ -49,7 +49,7 @@ def _environment() -> jinja2.Environment:
         "n_classifiers": len(CLASSIFIERS),
         "n_resamples": N_RESAMPLES,
         "calibration_one_in": CALIBRATION_ONE_IN,
-        "wanted_accuracy": KEPT_ACCURACY + KEPT_SPARE,
+        "wanted_accuracy": TARGET_ACCURACY + MARGIN,
     }
     return environment
 

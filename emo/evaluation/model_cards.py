@@ -19,10 +19,11 @@ from emo.classifiers.tree import SURROGATE_DEPTH
 from emo.corpora.catalogue import CORPORA
 from emo.corpora.protocols import CROSS_CORPUS, EMOBOX, LISTENERS, PROTOCOLS, SPEAKERS
 from emo.errors import ModelError
-from emo.evaluation import summary, tables, targets
+from emo.evaluation import stored, tables, targets
 from emo.evaluation.markdown import NOTICE, render
 from emo.evaluation.non_speech import report as non_speech_report
-from emo.evaluation.predictions import SURROGATE_OF, read_json
+from emo.evaluation.predictions import SURROGATE_OF
+from emo.evaluation.stored import read_json
 from emo.inference.explanation_text import surrogate_outline
 from emo.labels import LABELS, VOTE
 from emo.system.files import naming
@@ -40,7 +41,7 @@ VOTE_DESCRIPTION = (
     "normalised (a logarithmic opinion pool). Only the weights are its own parameters."
 )
 
-Metrics = Mapping[str, dict[str, Any]]
+Metrics = Mapping[str, Mapping[str, Any]]
 """Blocks of figures by protocol."""
 
 
@@ -52,7 +53,7 @@ def _card(models: Path, key: str) -> str:
     model = read_model_info(models / (next(iter(CLASSIFIERS)) if key == VOTE else key))
     protocols = tables.protocols_of(models, key)
     speakers = protocols.get(SPEAKERS.key, {})
-    non_speech = read_json(models / summary.PRESENCE)
+    non_speech = read_json(models / stored.NON_SPEECH)
     corpora = [corpus for corpus in CORPORA if corpus.key in model["trained_on"]["corpora"]]
     counts = non_speech.get("corpora", {}).values()
     return render(
@@ -137,7 +138,7 @@ def _calibration_table(
 
 def _listeners(models: Path, key: str, protocols: Metrics) -> dict[str, Any]:
     """Return what a card shows of the comparison with listeners."""
-    block, human = protocols.get(LISTENERS.key), read_json(models / summary.LISTENERS)
+    block, human = protocols.get(LISTENERS.key), read_json(models / stored.LISTENERS)
     if not block or not human:
         return {"listeners": None}
     title = tables.TITLES[key]
@@ -217,7 +218,7 @@ def documents(models: Path, readme: Path | None = None) -> dict[Path, str]:
         if readme is not None:
             texts[readme] = _with_table(readme, tables.summary_table(models))
             texts[readme.parent / RESULTS] = f"{NOTICE}\n\n{targets.report(models)}"
-            if page := non_speech_report.page(read_json(models / summary.PRESENCE)):
+            if page := non_speech_report.page(read_json(models / stored.NON_SPEECH)):
                 texts[readme.parent / non_speech_report.PAGE] = f"{NOTICE}\n\n{page}"
     except (KeyError, TypeError, AttributeError, IndexError, jinja2.UndefinedError) as error:
         raise ModelError(

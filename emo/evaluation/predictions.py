@@ -3,84 +3,119 @@
 import csv
 import gzip
 import io
-import json
 import os
 import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from emo.classifiers.calibration import (
-    Calibration,
-    apply_temperature,
-    fit_calibration,
-    log_opinion_pool,
-    renormalise,
-)
+from emo.classifiers.calibration import Calibration, calibrate, fit_calibration, renormalise
 from emo.classifiers.registry import CLASSIFIERS
-from emo.errors import CorpusError, ModelError
-from emo.labels import LABELS, TRAINED_LABELS, VOTE
+from emo.errors import CorpusError
+from emo.labels import LABELS, TRAINED_LABELS
 from emo.system.files import naming
 
 DECIMALS = 6
 """Decimals of a stored probability."""
 
+SURROGATE_OF = next(key for key, row in CLASSIFIERS.items() if row.surrogate)
+"""The classifier with a readable surrogate, of which the registry has one."""
+
+Rows = npt.NDArray[np.int64] | npt.NDArray[np.bool_] | Sequence[int]
+
 
 @dataclass(frozen=True, eq=False)
 class Predictions:
-    """Probabilities of clips that the model had not heard, one row per clip.
+    """Probabilities of n test clips that one model was not fitted to, a row per clip.
 
     Attributes
     ----------
-    clips, corpora, speakers, emotions : tuple of str
+    clips, corpora, speakers, emotions : ndarray of str, shape (n,)
         Stem, key of the corpus, speaker and true label.
-    folds : tuple of int
+    folds : ndarray of int64, shape (n,)
         Number of the fold that tested the clip.
-    probabilities : ndarray of float64, shape (n, 8)
-        In the order of TRAINED_LABELS; as the classifier gives them, before calibration.
+    probabilities : ndarray of float64, shape (n, k)
+        A column for each of ``labels``.
+    labels : tuple of str
+        The k labels that could be predicted.
     """
 
-    clips: tuple[str, ...]
-    corpora: tuple[str, ...]
-    speakers: tuple[str, ...]
-    folds: tuple[int, ...]
-    emotions: tuple[str, ...]
+    clips: npt.NDArray[np.str_]
+    corpora: npt.NDArray[np.str_]
+    speakers: npt.NDArray[np.str_]
+    folds: npt.NDArray[np.int64]
+    emotions: npt.NDArray[np.str_]
     probabilities: npt.NDArray[np.float64]
+    labels: tuple[str, ...] = TRAINED_LABELS
 
     def __len__(self) -> int:
         return len(self.clips)
 
-    def take(self, rows: npt.NDArray[np.int64] | Sequence[int]) -> "Predictions":
-        """Some rows, in the order given."""
+    def take(self, rows: Rows) -> "Predictions":
+        """Return some rows, by their numbers in the wanted order or by a mask."""
+        index = np.asarray(rows)
+        index = index if index.dtype == bool else index.astype(np.int64)
         return Predictions(
-            clips=tuple(self.clips[i] for i in rows),
-            corpora=tuple(self.corpora[i] for i in rows),
-            speakers=tuple(self.speakers[i] for i in rows),
-            folds=tuple(self.folds[i] for i in rows),
-            emotions=tuple(self.emotions[i] for i in rows),
-            probabilities=self.probabilities[list(rows)],
+            clips=self.clips[index],
+            corpora=self.corpora[index],
+            speakers=self.speakers[index],
+            folds=self.folds[index],
+            emotions=self.emotions[index],
+            probabilities=self.probabilities[index],
+            labels=self.labels,
         )
 
     def among(self, labels: Sequence[str]) -> "Predictions":
-        """The clips of some labels, with the probabilities of these alone, adding up to 1."""
-        part = self.take([i for i, emotion in enumerate(self.emotions) if emotion in labels])
-        columns = [TRAINED_LABELS.index(label) for label in labels]
-        return replace(part, probabilities=renormalise(part.probabilities, columns))
+        """Return the clips of some labels, the probabilities of these alone adding up to 1."""
+        part = self.take(np.isin(self.emotions, list(labels)))
+        columns = [self.labels.index(label) for label in labels]
+        probabilities = renormalise(part.probabilities, columns)
+        return replace(part, probabilities=probabilities, labels=tuple(labels))
+
+    def targets(self) -> npt.NDArray[np.int64]:
+        """Return the place of each clip's true label among ``labels``, int64 (n,)."""
+        place = {label: i for i, label in enumerate(self.labels)}
+        return np.array([place[emotion] for emotion in self.emotions.tolist()], dtype=np.int64)
+
+    def predicted(self) -> npt.NDArray[np.int64]:
+        """Return the place of each clip's likeliest label among ``labels``, int64 (n,)."""
+        return np.asarray(self.probabilities.argmax(axis=1), dtype=np.int64)
+
+
+def make_predictions(
+    clips: Sequence[str],
+    corpora: Sequence[str],
+    speakers: Sequence[str],
+    folds: Sequence[int],
+    emotions: Sequence[str],
+    probabilities: npt.NDArray[np.float64],
+    labels: Sequence[str] = TRAINED_LABELS,
+) -> Predictions:
+    """Return predictions from columns of any kind of sequence."""
+    return Predictions(
+        clips=np.array(clips, dtype=np.str_),
+        corpora=np.array(corpora, dtype=np.str_),
+        speakers=np.array(speakers, dtype=np.str_),
+        folds=np.array(folds, dtype=np.int64),
+        emotions=np.array(emotions, dtype=np.str_),
+        probabilities=probabilities,
+        labels=tuple(labels),
+    )
 
 
 def join(parts: Sequence[Predictions]) -> Predictions:
-    """The rows of several, one after the other."""
+    """Return the rows of several tables of the same labels, one table after the other."""
     return Predictions(
-        clips=tuple(c for p in parts for c in p.clips),
-        corpora=tuple(c for p in parts for c in p.corpora),
-        speakers=tuple(s for p in parts for s in p.speakers),
-        folds=tuple(f for p in parts for f in p.folds),
-        emotions=tuple(e for p in parts for e in p.emotions),
-        probabilities=np.concatenate([p.probabilities for p in parts]),
+        clips=np.concatenate([part.clips for part in parts]),
+        corpora=np.concatenate([part.corpora for part in parts]),
+        speakers=np.concatenate([part.speakers for part in parts]),
+        folds=np.concatenate([part.folds for part in parts]),
+        emotions=np.concatenate([part.emotions for part in parts]),
+        probabilities=np.concatenate([part.probabilities for part in parts]),
+        labels=parts[0].labels,
     )
 
 
@@ -96,21 +131,49 @@ _COLUMNS = (
 )
 
 
+def predictions_file(models: Path, key: str, protocol: str, condition: str = "") -> Path:
+    """Return the file of raw predictions of a protocol's test clips.
+
+    Parameters
+    ----------
+    models
+        Folder of the models.
+    key
+        Key of a classifier.
+    protocol
+        Key of a protocol.
+    condition
+        One of ``degradation.CONDITIONS``; the clips as they were recorded if empty.
+    """
+    name = f"{protocol}.{condition}" if condition else protocol
+    return models / key / "predictions" / f"{name}.csv.gz"
+
+
+def surrogate_file(models: Path, protocol: str) -> Path:
+    """Return the file of the surrogate tree's predictions of a protocol's test clips."""
+    return predictions_file(models, SURROGATE_OF, protocol, "surrogate")
+
+
+def calibration_file(models: Path, key: str, protocol: str) -> Path:
+    """Return the file of raw predictions of a protocol's validation clips."""
+    return models / key / "calibration" / f"{protocol}.csv.gz"
+
+
 def write_predictions(path: str | os.PathLike[str], predictions: Predictions) -> None:
-    """Nothing; writes a gzipped CSV of one row per clip, the same bytes every time."""
+    """Write a gzipped CSV with a row per clip; the same predictions give the same bytes."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(_COLUMNS)
     columns = zip(
-        predictions.clips,
-        predictions.corpora,
-        predictions.speakers,
-        predictions.folds,
-        predictions.emotions,
-        _as_text(predictions),
+        predictions.clips.tolist(),
+        predictions.corpora.tolist(),
+        predictions.speakers.tolist(),
+        predictions.folds.tolist(),
+        predictions.emotions.tolist(),
+        predictions.probabilities.tolist(),
         strict=True,
     )
-    writer.writerows([*row[:-1], *row[-1]] for row in columns)
+    writer.writerows([*row[:-1], *(f"{p:.{DECIMALS}f}" for p in row[-1])] for row in columns)
     target = Path(path)
     target.parent.mkdir(parents=True, exist_ok=True)
     # A gzip header carries a time, which would change the bytes.
@@ -119,7 +182,7 @@ def write_predictions(path: str | os.PathLike[str], predictions: Predictions) ->
 
 
 def read_predictions(path: str | os.PathLike[str]) -> Predictions:
-    """The predictions that :func:`write_predictions` stored.
+    """Return the predictions that ``write_predictions`` stored.
 
     Raises
     ------
@@ -133,13 +196,12 @@ def read_predictions(path: str | os.PathLike[str]) -> Predictions:
             raise ValueError("its columns are others")
         body = rows[1:]
         probabilities = [[float(text) for text in row[5:]] for row in body]
-        folds = tuple(int(row[3]) for row in body)
-        return Predictions(
-            clips=tuple(row[0] for row in body),
-            corpora=tuple(row[1] for row in body),
-            speakers=tuple(row[2] for row in body),
-            folds=folds,
-            emotions=tuple(row[4] for row in body),
+        return make_predictions(
+            clips=[row[0] for row in body],
+            corpora=[row[1] for row in body],
+            speakers=[row[2] for row in body],
+            folds=[int(row[3]) for row in body],
+            emotions=[row[4] for row in body],
             probabilities=np.array(probabilities, dtype=np.float64).reshape(
                 -1, len(TRAINED_LABELS)
             ),
@@ -155,121 +217,39 @@ def read_predictions(path: str | os.PathLike[str]) -> Predictions:
         ) from error
 
 
-def _as_text(predictions: Predictions) -> list[list[str]]:
-    return [[f"{p:.{DECIMALS}f}" for p in row] for row in predictions.probabilities.tolist()]
-
-
-METRICS = "metrics.json"
-
-
-SURROGATE_OF = next(key for key, row in CLASSIFIERS.items() if row.surrogate)
-"""The classifier with a readable surrogate, of which the registry has one."""
-_DIGITS = 6
-
-
-# --- Files ---------------------------------------------------------------------------------------
-
-
-def predictions_file(models: Path, key: str, protocol: str, condition: str = "") -> Path:
-    """Raw predictions of a protocol's test clips, as recorded or under a condition."""
-    name = f"{protocol}.{condition}" if condition else protocol
-    return models / key / "predictions" / f"{name}.csv.gz"
-
-
-def surrogate_file(models: Path, protocol: str) -> Path:
-    """Raw predictions of the readable tree on a protocol's test clips."""
-    return predictions_file(models, SURROGATE_OF, protocol, "surrogate")
-
-
-def calibration_file(models: Path, key: str, protocol: str) -> Path:
-    """Raw predictions of the clips that a protocol keeps for calibration."""
-    return models / key / "calibration" / f"{protocol}.csv.gz"
-
-
-def read_metrics(models: Path, key: str) -> dict[str, Any]:
-    """What ``metrics.json`` says of a classifier or the vote; no protocols if there is none.
-
-    Raises
-    ------
-    ModelError
-        The file is damaged.
-    """
-    return read_json(models / key / METRICS) or {"key": key, "protocols": {}}
-
-
-def read_json(path: Path) -> dict[str, Any]:
-    """An object from a file, an empty one if there is no such file.
-
-    Raises
-    ------
-    ModelError
-        The file is damaged.
-    """
-    if not path.exists():
-        return {}
-    try:
-        stored = json.loads(path.read_text(encoding="utf-8"))
-        if not isinstance(stored, dict):
-            raise ValueError("it is not an object")
-    except ValueError as error:
-        raise ModelError(
-            f"{path} cannot be read: {error}. Remove it and evaluate again."
-        ) from error
-    return stored
-
-
-def write_json(path: Path, content: Mapping[str, Any]) -> None:
-    """Nothing; writes an object whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix(".partial")
-    with naming(partial):
-        partial.write_text(json.dumps(_rounded(content), indent=1) + "\n", encoding="utf-8")
-    partial.replace(path)
-
-
-def _rounded(value: Any) -> Any:
-    if isinstance(value, float):
-        return round(value, _DIGITS)
-    if isinstance(value, Mapping):
-        return {name: _rounded(one) for name, one in value.items()}
-    return [_rounded(one) for one in value] if isinstance(value, list | tuple) else value
-
-
-# --- Calibrated answers --------------------------------------------------------------------------
+# --- Calibrated predictions ----------------------------------------------------------------------
 
 
 def _read_all(path: Callable[[str], Path]) -> dict[str, Predictions]:
-    """Predictions of all three classifiers, of the same clips in the same order."""
-    read = {key: read_predictions(path(key)) for key in CLASSIFIERS}
-    first = next(iter(read.values()))
-    for key, one in read.items():
-        if (one.corpora, one.clips, one.folds) != (first.corpora, first.clips, first.folds):
-            raise CorpusError(
-                f"{path(key)} is of other clips than those of the other classifiers. "
-                "Evaluate all classifiers again."
-            )
-    return read
+    """Return the predictions of every classifier, of the same clips in the same order."""
+    tables = {key: read_predictions(path(key)) for key in CLASSIFIERS}
+    first = next(iter(tables.values()))
+    for key, table in tables.items():
+        for name in ("corpora", "clips", "folds"):
+            if not np.array_equal(getattr(table, name), getattr(first, name)):
+                raise CorpusError(
+                    f"{path(key)} is of other clips than those of the other classifiers. "
+                    "Evaluate all classifiers again."
+                )
+    return tables
 
 
 def fold_calibrations(models: Path, protocol: str) -> dict[int, Calibration]:
-    """For each fold, what was fitted to its calibration clips.
+    """Return what was fitted to the validation clips of each fold, by number of the fold.
 
     Raises
     ------
     CorpusError
         A file is missing, damaged, or of other clips than the rest.
     """
-    kept = _read_all(lambda key: calibration_file(models, key, protocol))
-    first = next(iter(kept.values()))
+    tables = _read_all(lambda key: calibration_file(models, key, protocol))
+    numbers = np.unique(next(iter(tables.values())).folds).tolist()
     calibrations = {}
-    for fold in sorted(set(first.folds)):
-        rows = [i for i, one in enumerate(first.folds) if one == fold]
-        asked = {key: one.take(rows).among(LABELS) for key, one in kept.items()}
-        emotions = next(iter(asked.values())).emotions
-        targets = np.array([LABELS.index(emotion) for emotion in emotions])
-        calibrations[fold] = fit_calibration(
-            {key: one.probabilities for key, one in asked.items()}, targets
-        )
+    for fold in numbers:
+        own = {key: table.take(table.folds == fold).among(LABELS) for key, table in tables.items()}
+        targets = next(iter(own.values())).targets()
+        probabilities = {key: table.probabilities for key, table in own.items()}
+        calibrations[int(fold)] = fit_calibration(probabilities, targets)
     return calibrations
 
 
@@ -279,31 +259,37 @@ def calibrated_predictions(
     condition: str = "",
     calibrations: Mapping[int, Calibration] | None = None,
 ) -> dict[str, Predictions]:
-    """Calibrated probabilities of the three classifiers and of the vote, by key.
+    """Return the calibrated predictions of every classifier and of the vote, by key.
 
-    Each fold's clips are calibrated by what that fold's own calibration clips gave
-    (:func:`fold_calibrations`, made if not given).
+    Parameters
+    ----------
+    models
+        Folder of the models.
+    protocol
+        Key of a protocol that was run.
+    condition
+        One of ``degradation.CONDITIONS``; the clips as they were recorded if empty.
+    calibrations
+        By fold; fitted by ``fold_calibrations`` if not given.
 
     Raises
     ------
     CorpusError
-        A file is missing, damaged, or of other clips than the rest.
+        A file is missing, damaged, or of other clips than the rest; or a fold has no calibration.
     """
     calibrations = calibrations or fold_calibrations(models, protocol)
     raw = _read_all(lambda key: predictions_file(models, key, protocol, condition))
     first = next(iter(raw.values()))
-    if lacking := sorted(set(first.folds) - set(calibrations)):
+    if lacking := sorted(set(first.folds.tolist()) - set(calibrations)):
         raise CorpusError(
             f"Fold {lacking[0]} of protocol '{protocol}' has no clips to calibrate with. Run: "
             f"python -m emo evaluate --protocol {protocol} --fold {lacking[0]}"
         )
-    folds = np.array(first.folds)
-    made = {key: one.probabilities.copy() for key, one in raw.items()}
-    made[VOTE] = np.empty_like(first.probabilities)
+    calibrated: dict[str, npt.NDArray[np.float64]] = {}
     for fold, calibration in calibrations.items():
-        rows = np.flatnonzero(folds == fold)
-        own = {key: one.probabilities[rows] for key, one in raw.items()}
-        for key in raw:
-            made[key][rows] = apply_temperature(own[key], calibration.temperatures[key])
-        made[VOTE][rows] = log_opinion_pool(own, calibration.weights)
-    return {key: replace(first, probabilities=rows) for key, rows in made.items()}
+        rows = np.flatnonzero(first.folds == fold)
+        own = {key: table.probabilities[rows] for key, table in raw.items()}
+        for key, probabilities in calibrate(own, calibration, TRAINED_LABELS).items():
+            table = calibrated.setdefault(key, np.empty_like(first.probabilities))
+            table[rows] = probabilities
+    return {key: replace(first, probabilities=rows) for key, rows in calibrated.items()}

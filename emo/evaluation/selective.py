@@ -1,4 +1,4 @@
-"""Selective prediction: which answers are sure, chosen so that these are right often enough."""
+"""Selective prediction: the thresholds below which a model abstains, and what they give."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -7,98 +7,125 @@ import numpy as np
 
 from emo.classifiers.calibration import reaches, threshold
 from emo.evaluation.predictions import Predictions
+from emo.evaluation.stored import Coverage, SelectiveFigures
 from emo.labels import LABELS, VOTE
 
-KEPT_ACCURACY = 0.80  # of the answers that are not unsure
-NEVER = 1.01  # a limit that no confidence reaches
-KEPT_SPARE = 0.005
-"""A limit is chosen to keep answers that are right by so much more often.
+TARGET_ACCURACY = 0.80
+"""Selective accuracy that the thresholds are chosen for."""
 
-One that just reaches the accuracy on the voices that it was chosen on falls short on others about
+MARGIN = 0.005
+"""Thresholds are chosen for so much more than the target.
+
+One that just reaches the target on the speakers that it was chosen on falls short on others about
 half of the time.
 """
+
+NEVER = 1.01
+"""A threshold that no confidence reaches."""
 
 
 @dataclass(frozen=True, eq=False)
 class Selection:
-    """Which answers of a classifier or the vote to n clips of ``LABELS`` are sure.
+    """Which of n predictions are accepted, of clips of ``LABELS``.
 
     Attributes
     ----------
-    limit : the confidence that a sure answer needs, a whole per cent (:func:`choose_limit`)
-    right : bool (n,), whether the likeliest label is the acted one
-    kept : bool (n,), whether the answer is sure by that limit
-    kept_across : bool (n,), the same by a limit chosen on all folds but the clip's own
+    limit : float
+        Confidence that an accepted prediction needs, a whole per cent (``choose_limit``).
+    hits : ndarray of bool, shape (n,)
+        Whether the likeliest label is the true one.
+    accepted : ndarray of bool, shape (n,)
+        Whether the prediction reaches the limit.
+    accepted_cross_fitted : ndarray of bool, shape (n,)
+        Whether it reaches a limit that was chosen on all folds but the clip's own.
     """
 
     limit: float
-    right: np.ndarray
-    kept: np.ndarray
-    kept_across: np.ndarray
+    hits: np.ndarray
+    accepted: np.ndarray
+    accepted_cross_fitted: np.ndarray
 
-    def to_dict(self) -> dict[str, float]:
+    def to_dict(self) -> SelectiveFigures:
         """Return the block ``selective`` of ``metrics.json``."""
+        figures = coverage_and_accuracy(self.hits, self.accepted)
+        cross_fitted = coverage_and_accuracy(self.hits, self.accepted_cross_fitted)
         return {
             "threshold": self.limit,
-            **coverage_and_accuracy(self.right, self.kept),
-            "coverage_cross_fitted": float(self.kept_across.mean()),
-            "selective_accuracy_cross_fitted": _share_right(self.right, self.kept_across),
+            "coverage": figures["coverage"],
+            "selective_accuracy": figures["selective_accuracy"],
+            "coverage_cross_fitted": cross_fitted["coverage"],
+            "selective_accuracy_cross_fitted": cross_fitted["selective_accuracy"],
         }
 
 
-def choose_limit(confidence: np.ndarray, right: np.ndarray) -> float:
-    """The confidence below which answers like these are unsure, a whole per cent.
-
-    ``NEVER`` where no confidence is high enough.
-    """
-    shown = np.rint(100 * confidence) / 100  # as :func:`emo.classifiers.calibration.reaches` counts
-    wanted = KEPT_ACCURACY + KEPT_SPARE
-    limit = threshold(shown, right, wanted) if len(shown) else NEVER
-    return limit if _share_right(right, reaches(shown, limit)) >= wanted else NEVER
-
-
-def select(asked: Predictions, allowed: Selection | None = None) -> Selection:
-    """Return which answers to clips of ``LABELS`` are sure.
+def choose_limit(confidence: np.ndarray, hits: np.ndarray) -> float:
+    """Return the lowest threshold that gives the target accuracy, a whole per cent.
 
     Parameters
     ----------
-    asked
+    confidence : ndarray of float64, shape (n,)
+    hits : ndarray of bool, shape (n,)
+
+    Returns
+    -------
+    float
+        0 to 1, or ``NEVER`` where no threshold gives the target.
+    """
+    # Confidences count as they are shown, to the whole per cent (calibration.reaches).
+    shown = np.rint(100 * confidence) / 100
+    target = TARGET_ACCURACY + MARGIN
+    limit = threshold(shown, hits, target) if len(shown) else NEVER
+    return limit if _accuracy(hits, reaches(shown, limit)) >= target else NEVER
+
+
+def select(predictions: Predictions, allowed: Selection | None = None) -> Selection:
+    """Return which predictions of clips of ``LABELS`` are accepted.
+
+    Parameters
+    ----------
+    predictions
         With the probabilities of ``LABELS`` alone (``Predictions.among``).
     allowed
-        Those that may be sure at all, by ``kept`` and ``kept_across``; all if not given.
+        Those that may be accepted at all; every one if not given.
     """
-    confidence = asked.probabilities.max(axis=1)
-    right = np.array(asked.emotions) == np.array(LABELS)[asked.probabilities.argmax(axis=1)]
-    every = np.ones(len(asked), bool)
-    may, may_across = (allowed.kept, allowed.kept_across) if allowed else (every, every)
-    folds = np.array(asked.folds)
-    kept_across = np.zeros(len(folds), bool)
-    for fold in sorted(set(asked.folds)):
-        others = (folds != fold) & may_across
+    confidence = predictions.probabilities.max(axis=1)
+    hits = predictions.predicted() == predictions.targets()
+    every = np.ones(len(predictions), bool)
+    may = allowed.accepted if allowed else every
+    may_cross_fitted = allowed.accepted_cross_fitted if allowed else every
+    cross_fitted = np.zeros(len(predictions), bool)
+    for fold in np.unique(predictions.folds):
+        own = predictions.folds == fold
+        others = ~own & may_cross_fitted
         if others.any():
-            across = choose_limit(confidence[others], right[others])
-            kept_across |= (folds == fold) & may_across & reaches(confidence, across)
-    limit = choose_limit(confidence[may], right[may])
-    return Selection(limit, right, may & reaches(confidence, limit), kept_across)
+            limit = choose_limit(confidence[others], hits[others])
+            cross_fitted |= own & may_cross_fitted & reaches(confidence, limit)
+    limit = choose_limit(confidence[may], hits[may])
+    return Selection(limit, hits, may & reaches(confidence, limit), cross_fitted)
 
 
-def selections(given: Mapping[str, Predictions]) -> dict[str, Selection]:
-    """Return which answers are sure, by classifier and vote, as ``predictor.answers`` serves.
+def selections(tables: Mapping[str, Predictions]) -> dict[str, Selection]:
+    """Return the selection of every classifier and of the vote, as ``predictor`` serves them.
 
     The vote abstains where all classifiers do.
     """
-    asked = {key: predictions.among(LABELS) for key, predictions in given.items()}
-    chosen = {key: select(one) for key, one in asked.items() if key != VOTE}
-    any_kept = np.any([one.kept for one in chosen.values()], axis=0)
-    any_across = np.any([one.kept_across for one in chosen.values()], axis=0)
-    allowed = Selection(0.0, any_kept, any_kept, any_across)
-    return chosen | {VOTE: select(asked[VOTE], allowed)}
+    parts = {key: predictions.among(LABELS) for key, predictions in tables.items()}
+    chosen = {key: select(part) for key, part in parts.items() if key != VOTE}
+    any_accepted = np.any([selection.accepted for selection in chosen.values()], axis=0)
+    any_cross_fitted = np.any(
+        [selection.accepted_cross_fitted for selection in chosen.values()], axis=0
+    )
+    allowed = Selection(0.0, any_accepted, any_accepted, any_cross_fitted)
+    return chosen | {VOTE: select(parts[VOTE], allowed)}
 
 
-def _share_right(right: np.ndarray, kept: np.ndarray) -> float:
-    return float(right[kept].mean()) if kept.any() else 0.0
+def coverage_and_accuracy(hits: np.ndarray, accepted: np.ndarray) -> Coverage:
+    """Return the share of predictions that are accepted, and the accuracy of these.
+
+    The accuracy is 0 where none is accepted.
+    """
+    return {"coverage": float(accepted.mean()), "selective_accuracy": _accuracy(hits, accepted)}
 
 
-def coverage_and_accuracy(right: np.ndarray, kept: np.ndarray) -> dict[str, float]:
-    """Return the share of answers that are kept, and the share of these that are right."""
-    return {"coverage": float(kept.mean()), "selective_accuracy": _share_right(right, kept)}
+def _accuracy(hits: np.ndarray, accepted: np.ndarray) -> float:
+    return float(hits[accepted].mean()) if accepted.any() else 0.0

@@ -1,15 +1,15 @@
-"""From stored raw predictions to answers and figures: calibration, the vote, and every table.
+"""Compute every stored figure from the stored raw predictions.
 
-``models/<key>/predictions/`` holds what each classifier said of clips that it had not heard, and
-``models/<key>/calibration/`` what it said of the clips kept for calibration.  Everything here is
-counted from those files, so that it can be counted again without training and, but for what
-listeners heard and how old actors are, without the recordings.
+``models/<key>/predictions/`` holds the raw predictions of each classifier for clips that it was
+not fitted to, and ``models/<key>/calibration/`` those for the validation clips.  All figures are
+computed from these files, so they can be computed again without training and, but for the votes of
+listeners and the ages of actors, without the recordings.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 import numpy as np
 
@@ -22,26 +22,51 @@ from emo.corpora.metadata import (
     read_votes,
     sex_of,
 )
+from emo.corpora.protocols import CROSS_CORPUS, SPEAKERS
+from emo.corpora.protocols import EMOBOX as EMOBOX_PROTOCOL
+from emo.corpora.protocols import LISTENERS as LISTENERS_PROTOCOL
 from emo.evaluation.benchmark import EMOBOX
-from emo.evaluation.metrics import protocol_metrics, score, speaker_intervals, uar_of_folds
+from emo.evaluation.metrics import (
+    protocol_metrics,
+    score_predictions,
+    speaker_intervals,
+    uar_of_folds,
+)
 from emo.evaluation.predictions import (
-    METRICS,
     SURROGATE_OF,
     Predictions,
     calibrated_predictions,
     fold_calibrations,
     predictions_file,
-    read_metrics,
     read_predictions,
     surrogate_file,
-    write_json,
 )
 from emo.evaluation.selective import coverage_and_accuracy, selections
+from emo.evaluation.stored import (
+    LISTENERS,
+    ConditionFigures,
+    CorpusFigures,
+    FoldCalibration,
+    GroupFigures,
+    LeftOut,
+    ModelFigures,
+    ProtocolFigures,
+    Run,
+    SurrogateFigures,
+    read_metrics,
+    write_json,
+    write_metrics,
+)
+from emo.inference.predictor import ANSWER_KEYS
 from emo.labels import LABELS, VOTE
 from emo.training.degradation import CONDITIONS
 
-LISTENERS = "listeners.json"
-PRESENCE = "non_speech.json"  # false alarms of what finds clips out of place
+
+class Provenance(TypedDict, total=False):
+    """What made the predictions of a protocol, and the clips that have none."""
+
+    runs: list[Run]
+    left_out: list[LeftOut]
 
 
 # --- Figures -------------------------------------------------------------------------------------
@@ -51,309 +76,341 @@ def summarise(
     models: Path,
     protocol: str,
     directory: Path | None,
-    facts: Mapping[str, Mapping[str, Any]],
+    provenance: Mapping[str, Provenance],
 ) -> None:
-    """Nothing; counts the figures of a protocol and writes them to every ``metrics.json``.
+    """Compute the figures of a protocol and write every ``metrics.json`` once.
 
     Parameters
     ----------
+    models
+        Folder of the models.
+    protocol
+        One whose predictions are stored.
     directory
         Folder of the corpora, for the tables beside the recordings; without it the figures that
         need them stay as they are.
-    facts
-        What stands beside the figures, by classifier and vote: ``runs`` (for each fold its commit,
-        command and seed) and ``left_out``.
+    provenance
+        By classifier and vote.
+
+    Raises
+    ------
+    CorpusError
+        Predictions are missing or damaged.
+    ModelError
+        A ``metrics.json`` is damaged.
     """
     calibrations = fold_calibrations(models, protocol)
-    given = calibrated_predictions(models, protocol, calibrations=calibrations)
-    chosen = selections(given) if protocol == "speakers" else {}
-    for key, predictions in given.items():
-        stored = read_metrics(models, key)
-        block: dict[str, Any] = {**facts.get(key, {})}
-        if protocol != "emobox":
-            block |= protocol_metrics(predictions)
+    tables = calibrated_predictions(models, protocol, calibrations=calibrations)
+    figures = {key: read_metrics(models, key) for key in ANSWER_KEYS}
+    for key, predictions in tables.items():
+        block: ProtocolFigures = {**provenance.get(key, {})}  # type: ignore[typeddict-item]
+        if protocol != EMOBOX_PROTOCOL.key:
+            block.update(protocol_metrics(predictions))  # type: ignore[typeddict-item]
         block["calibration"] = _calibration_of(key, calibrations)
-        if protocol == "cross-corpus":
+        if protocol == CROSS_CORPUS.key:
             block["uar"], block["intervals"]["uar"] = uar_of_folds(predictions.among(LABELS))
-        if protocol == "speakers":
-            block["selective"] = chosen[key].to_dict()
-            earlier = stored["protocols"].get(protocol, {})
+        earlier = figures[key]["protocols"].get(protocol, {})
+        if protocol == SPEAKERS.key:
             block["fairness"] = fairness(predictions, directory) or earlier.get("fairness", {})
-            if key == SURROGATE_OF and (
-                surrogate := _read_surrogate(models, protocol, predictions)
-            ):
-                block["surrogate"] = surrogate_scores(surrogate, predictions)
-        stored["protocols"][protocol] = block
-        _write_metrics(models, key, stored)
-    if protocol == "speakers":
-        _summarise_robustness(models, given, calibrations)
-        _summarise_listeners(models, given, directory)
-        limits = {key: selection.limit for key, selection in chosen.items()}
-        _write_calibration(models, calibrations, limits)
-    if protocol in ("speakers", "emobox"):
-        _summarise_emobox(models)
-    if protocol in ("speakers", "cross-corpus"):
-        _summarise_elsewhere(models)
+        figures[key]["protocols"][protocol] = block
+    if protocol == SPEAKERS.key:
+        _add_selective(models, figures, tables, calibrations)
+        _add_surrogate(models, figures, tables)
+        _add_robustness(models, figures, tables, calibrations)
+        _add_listeners(models, figures, tables, directory)
+    if protocol in (SPEAKERS.key, EMOBOX_PROTOCOL.key):
+        _add_emobox(models, figures)
+    if protocol in (SPEAKERS.key, CROSS_CORPUS.key):
+        _add_cross_corpus_selection(models, figures)
+    for content in figures.values():
+        write_metrics(models, content)
 
 
-def _write_metrics(models: Path, key: str, stored: dict[str, Any]) -> None:
-    stored["protocols"] = dict(sorted(stored["protocols"].items()))
-    write_json(models / key / METRICS, stored)
-
-
-def _calibration_of(key: str, calibrations: Mapping[int, Calibration]) -> list[dict[str, Any]]:
+def _calibration_of(key: str, calibrations: Mapping[int, Calibration]) -> list[FoldCalibration]:
     if key == VOTE:
-        return [{"fold": fold, "weights": one.weights} for fold, one in calibrations.items()]
+        return [
+            {"fold": fold, "weights": calibration.weights}
+            for fold, calibration in calibrations.items()
+        ]
     return [
-        {"fold": fold, "temperature": one.temperatures[key]} for fold, one in calibrations.items()
+        {"fold": fold, "temperature": calibration.temperatures[key]}
+        for fold, calibration in calibrations.items()
     ]
 
 
-def _write_calibration(
-    models: Path, calibrations: Mapping[int, Calibration], thresholds: dict[str, float]
+def _add_selective(
+    models: Path,
+    figures: Mapping[str, ModelFigures],
+    tables: Mapping[str, Predictions],
+    calibrations: Mapping[int, Calibration],
 ) -> None:
-    """What the shipped models use: the mean over the folds of ``speakers`` that were run."""
+    """Add the figures of selective prediction, and write the calibration that is served.
+
+    It is the mean over the folds of ``speakers`` that were run.
+    """
+    chosen = selections(tables)
+    for key, selection in chosen.items():
+        figures[key]["protocols"][SPEAKERS.key]["selective"] = selection.to_dict()
 
     def mean(name: str) -> dict[str, float]:
-        rows = [getattr(one, name) for one in calibrations.values()]
+        rows = [getattr(calibration, name) for calibration in calibrations.values()]
         return {key: float(np.mean([row[key] for row in rows])) for key in CLASSIFIERS}
 
-    shipped = Calibration(mean("temperatures"), mean("weights"), thresholds)
-    write_json(models / CALIBRATION, asdict(shipped))
+    thresholds = {key: selection.limit for key, selection in chosen.items()}
+    served = Calibration(mean("temperatures"), mean("weights"), thresholds)
+    write_json(models / CALIBRATION, asdict(served))
 
 
-def _summarise_elsewhere(models: Path) -> None:
-    """How many answers to other recordings are sure by the limits that ship, and how often right.
+def _add_cross_corpus_selection(models: Path, figures: Mapping[str, ModelFigures]) -> None:
+    """Add coverage and accuracy of the thresholds of ``speakers`` on other corpora.
 
-    The limits are chosen on ``speakers``; nothing is counted before both protocols were run.
+    Nothing is added before both protocols were run.
     """
-    stored = {key: read_metrics(models, key) for key in (*CLASSIFIERS, VOTE)}
-    blocks = {key: one["protocols"] for key, one in stored.items()}
+    blocks = {key: content["protocols"] for key, content in figures.items()}
     if not all(
-        "cross-corpus" in one and "selective" in one.get("speakers", {}) for one in blocks.values()
+        CROSS_CORPUS.key in protocols and "selective" in protocols.get(SPEAKERS.key, {})
+        for protocols in blocks.values()
     ):
         return
-    kept: dict[str, np.ndarray] = {}
-    for key, predictions in calibrated_predictions(models, "cross-corpus").items():
-        asked = predictions.among(LABELS)
-        limit = blocks[key]["speakers"]["selective"]["threshold"]
-        kept[key] = reaches(asked.probabilities.max(axis=1), limit)
+    accepted: dict[str, np.ndarray] = {}
+    for key, predictions in calibrated_predictions(models, CROSS_CORPUS.key).items():
+        part = predictions.among(LABELS)
+        threshold = blocks[key][SPEAKERS.key]["selective"]["threshold"]
+        accepted[key] = reaches(part.probabilities.max(axis=1), threshold)
         if key == VOTE:
-            kept[key] &= np.any([kept[one] for one in CLASSIFIERS], axis=0)
-        chosen = np.array(LABELS)[asked.probabilities.argmax(axis=1)]
-        right = np.array(asked.emotions) == chosen
-        blocks[key]["cross-corpus"]["selective"] = {
-            "threshold": limit,
-            **coverage_and_accuracy(right, kept[key]),
+            accepted[key] &= np.any([accepted[own] for own in CLASSIFIERS], axis=0)
+        hits = part.predicted() == part.targets()
+        coverage = coverage_and_accuracy(hits, accepted[key])
+        blocks[key][CROSS_CORPUS.key]["selective"] = {
+            "threshold": threshold,
+            "coverage": coverage["coverage"],
+            "selective_accuracy": coverage["selective_accuracy"],
         }
-        _write_metrics(models, key, stored[key])
 
 
-def _read_surrogate(models: Path, protocol: str, tree: Predictions) -> Predictions | None:
-    """What the readable tree said of the clips that the tree tested; None if not of all."""
-    path = surrogate_file(models, protocol)
-    surrogate = read_predictions(path) if path.exists() else None
-    return surrogate if surrogate is not None and surrogate.clips == tree.clips else None
+def _add_surrogate(
+    models: Path, figures: Mapping[str, ModelFigures], tables: Mapping[str, Predictions]
+) -> None:
+    """Add the figures of the surrogate tree, if it was run on all clips that the tree tested."""
+    path = surrogate_file(models, SPEAKERS.key)
+    if not path.exists():
+        return
+    surrogate, tree = read_predictions(path), tables[SURROGATE_OF]
+    if np.array_equal(surrogate.clips, tree.clips):
+        block = figures[SURROGATE_OF]["protocols"][SPEAKERS.key]
+        block["surrogate"] = surrogate_scores(surrogate, tree)
 
 
-def surrogate_scores(surrogate: Predictions, tree: Predictions) -> dict[str, Any]:
-    """Figures of the readable tree, and for which share of the clips it says what the tree says."""
-    asked = surrogate.among(LABELS)
-    chosen = asked.probabilities.argmax(axis=1)
-    same = chosen == tree.among(LABELS).probabilities.argmax(axis=1)
-    scores = score(asked.emotions, asked.probabilities)
+def surrogate_scores(surrogate: Predictions, tree: Predictions) -> SurrogateFigures:
+    """Return the figures of the surrogate tree, and how often it agrees with the tree."""
+    part = surrogate.among(LABELS)
+    scores = score_predictions(part)
     return {
         "n": scores.n,
         "accuracy": scores.accuracy,
         "uar": scores.uar,
-        "intervals": speaker_intervals(asked),
-        "agreement": float(same.mean()),
+        "intervals": speaker_intervals(part),
+        "agreement": float((part.predicted() == tree.among(LABELS).predicted()).mean()),
     }
 
 
-def fairness(predictions: Predictions, directory: Path | None) -> dict[str, Any]:
-    """Figures by sex, by age band of the actors of CREMA-D, and by corpus; empty without a folder.
+def fairness(
+    predictions: Predictions, directory: Path | None
+) -> dict[str, dict[str, GroupFigures]]:
+    """Return figures by sex, by age band of the actors of CREMA-D, and by corpus.
 
     Returns
     -------
     dict
-        Kind of group → group → ``n``, ``speakers``, ``accuracy``, ``uar`` and ``intervals``.
+        Kind of group → group → figures; empty without a folder of the corpora.
     """
     if directory is None:
         return {}
     actors = read_sexes_and_ages(directory)
-    asked = predictions.among(LABELS)
-    kinds: dict[str, list[str | None]] = {
-        "sex": [sex_of(speaker, actors) for speaker in asked.speakers],
-        "age": [age_band_of(speaker, actors) for speaker in asked.speakers],
-        "corpus": list(asked.corpora),
+    part = predictions.among(LABELS)
+    speakers = part.speakers.tolist()
+    corpora = part.corpora.tolist()
+    sexes = [sex_of(speaker, actors) or "" for speaker in speakers]
+    ages = [age_band_of(speaker, actors) or "" for speaker in speakers]
+    return {
+        "sex": _by_group(part, sexes, sorted(set(sexes) - {""})),
+        "age": _by_group(part, ages, sorted(set(ages) - {""})),
+        "corpus": _by_group(part, corpora, list(dict.fromkeys(corpora))),
     }
-    table: dict[str, Any] = {}
-    for kind, groups in kinds.items():
-        names = list(dict.fromkeys(sorted(group for group in groups if group)))
-        if kind == "corpus":
-            names = list(dict.fromkeys(asked.corpora))
-        table[kind] = {
-            name: _group_scores(asked, [i for i, group in enumerate(groups) if group == name])
-            for name in names
-        }
-    return table
 
 
-def _group_scores(asked: Predictions, rows: Sequence[int]) -> dict[str, Any]:
-    own = asked.take(rows)
-    scores = score(own.emotions, own.probabilities)
+def _by_group(
+    predictions: Predictions, groups: Sequence[str], names: Sequence[str]
+) -> dict[str, GroupFigures]:
+    column = np.array(groups)
+    return {name: _group_scores(predictions.take(column == name)) for name in names}
+
+
+def _group_scores(predictions: Predictions) -> GroupFigures:
+    scores = score_predictions(predictions)
     return {
         "n": scores.n,
-        "speakers": len(set(own.speakers)),
+        "speakers": len(set(predictions.speakers.tolist())),
         "accuracy": scores.accuracy,
         "uar": scores.uar,
-        "intervals": speaker_intervals(own),
+        "intervals": speaker_intervals(predictions),
     }
 
 
-def _summarise_robustness(
-    models: Path, clean: Mapping[str, Predictions], calibrations: Mapping[int, Calibration]
+def _add_robustness(
+    models: Path,
+    figures: Mapping[str, ModelFigures],
+    clean: Mapping[str, Predictions],
+    calibrations: Mapping[int, Calibration],
 ) -> None:
-    """Accuracy under each condition, beside that of the same clips as recorded."""
+    """Add the figures under each condition, beside those of the same clips as recorded."""
     files = [
-        predictions_file(models, key, "speakers", name)
+        predictions_file(models, key, SPEAKERS.key, name)
         for key in CLASSIFIERS
         for name in CONDITIONS
     ]
     if not all(path.exists() for path in files):
         return
-    place = {clip: i for i, clip in enumerate(clean[VOTE].clips)}
-    tables: dict[str, dict[str, Any]] = {key: {} for key in clean}
+    place = {clip: i for i, clip in enumerate(clean[VOTE].clips.tolist())}
+    tables: dict[str, dict[str, ConditionFigures]] = {key: {} for key in clean}
     for name in CONDITIONS:
-        for key, predictions in calibrated_predictions(
-            models, "speakers", name, calibrations
-        ).items():
+        degraded = calibrated_predictions(models, SPEAKERS.key, name, calibrations)
+        for key, predictions in degraded.items():
             if "clean" not in tables[key]:
-                same = clean[key].take([place[clip] for clip in predictions.clips])
+                same = clean[key].take([place[clip] for clip in predictions.clips.tolist()])
                 tables[key]["clean"] = _condition_scores(same)
             tables[key][name] = _condition_scores(predictions)
     for key, table in tables.items():
-        stored = read_metrics(models, key)
-        stored["protocols"]["speakers"]["robustness"] = table
-        _write_metrics(models, key, stored)
+        figures[key]["protocols"][SPEAKERS.key]["robustness"] = table
 
 
-def _condition_scores(predictions: Predictions) -> dict[str, float]:
-    asked = predictions.among(LABELS)
-    scores = score(asked.emotions, asked.probabilities)
+def _condition_scores(predictions: Predictions) -> ConditionFigures:
+    scores = score_predictions(predictions.among(LABELS))
     return {"n": scores.n, "accuracy": scores.accuracy, "uar": scores.uar, "ece": scores.ece}
 
 
-def _summarise_emobox(models: Path) -> None:
-    """UA, WA and macro-F1 per corpus, as the benchmark reports them: means over its folds."""
-    sources = {protocol for protocol, _ in EMOBOX.values()}
-    given = {}
-    for protocol in sorted(sources):
-        if predictions_file(models, VOTE, protocol).exists() or all(
-            predictions_file(models, key, protocol).exists() for key in CLASSIFIERS
-        ):
-            given[protocol] = calibrated_predictions(models, protocol)
-    for key in (*CLASSIFIERS, VOTE):
-        per_corpus = {}
+def _add_emobox(models: Path, figures: Mapping[str, ModelFigures]) -> None:
+    """Add UAR, accuracy and macro-F1 per corpus of EmoBox: means over its folds."""
+    tables = {
+        protocol: calibrated_predictions(models, protocol)
+        for protocol in sorted({protocol for protocol, _ in EMOBOX.values()})
+        if all(predictions_file(models, key, protocol).exists() for key in CLASSIFIERS)
+    }
+    for key, content in figures.items():
+        per_corpus: dict[str, CorpusFigures] = {}
         for corpus, (protocol, labels) in EMOBOX.items():
-            if protocol not in given:
+            if protocol not in tables:
                 continue
-            all_rows = given[protocol][key]
-            rows = [i for i, one in enumerate(all_rows.corpora) if one == corpus]
-            if not rows:
-                continue
-            block = protocol_metrics(all_rows.take(rows), labels)
-            means = {
-                name: float(np.mean([fold[name] for fold in block["folds"]]))
-                for name in ("accuracy", "uar", "macro_f1")
-            }
-            per_corpus[corpus] = {
-                "protocol": protocol,
-                "labels": list(labels),
-                "n": block["n"],
-                **means,
-                "intervals": block["intervals"],
-                "confusion": block["confusion"],
-            }
-        stored = read_metrics(models, key)
-        stored["protocols"].setdefault("emobox", {})["per_corpus"] = per_corpus
-        _write_metrics(models, key, stored)
+            predictions = tables[protocol][key]
+            part = predictions.take(predictions.corpora == corpus)
+            if len(part):
+                per_corpus[corpus] = _emobox_scores(part, protocol, labels)
+        block = content["protocols"].setdefault(EMOBOX_PROTOCOL.key, {})
+        block["per_corpus"] = per_corpus
 
 
-# --- What listeners heard ------------------------------------------------------------------------
+def _emobox_scores(predictions: Predictions, protocol: str, labels: Sequence[str]) -> CorpusFigures:
+    block = protocol_metrics(predictions, labels)
 
+    def mean(name: str) -> float:
+        return float(np.mean([fold[name] for fold in block["folds"]]))
 
-def _summarise_listeners(
-    models: Path, given: Mapping[str, Predictions], directory: Path | None
-) -> None:
-    """How the answers to CREMA-D's clips compare with those of people who heard the same."""
-    votes = read_votes(directory) if directory is not None else {}
-    if not votes:
-        return
-    human: dict[str, Any] = {}
-    for key, predictions in given.items():
-        rows = [
-            i
-            for i, (corpus, clip) in enumerate(
-                zip(predictions.corpora, predictions.clips, strict=True)
-            )
-            if corpus == "cremad" and clip in votes and votes[clip].sum() > 0
-        ]
-        if not rows:
-            return
-        asked = predictions.take(rows).among(LISTENER_LABELS)
-        counts = np.stack([votes[clip] for clip in asked.clips])
-        stored = read_metrics(models, key)
-        stored["protocols"]["listeners"] = _against_listeners(asked, counts)
-        _write_metrics(models, key, stored)
-        human = human or listeners_alone(asked.emotions, counts)
-    write_json(models / LISTENERS, human)
-
-
-def _distance(one: np.ndarray, other: np.ndarray) -> float:
-    """Mean total variation distance of rows of probabilities, 0 (the same) to 1."""
-    return float(0.5 * np.abs(one - other).sum(axis=1).mean())
-
-
-def _against_listeners(asked: Predictions, counts: np.ndarray) -> dict[str, Any]:
-    shares = counts / counts.sum(axis=1, keepdims=True)
-    scores = score(asked.emotions, asked.probabilities, LISTENER_LABELS).to_dict()
-    chosen = asked.probabilities.argmax(axis=1)
-    most = counts == counts.max(axis=1, keepdims=True)
     return {
-        "labels": list(LISTENER_LABELS),
-        **{name: scores[name] for name in ("n", "accuracy", "uar", "macro_f1", "confusion")},
-        "intervals": speaker_intervals(asked, LISTENER_LABELS),
-        "distance_from_votes": _distance(asked.probabilities, shares),
-        "agreement_with_plurality": float(
-            (most[np.arange(len(chosen)), chosen] / most.sum(axis=1)).mean()
-        ),
+        "protocol": protocol,
+        "labels": list(labels),
+        "n": block["n"],
+        "accuracy": mean("accuracy"),
+        "uar": mean("uar"),
+        "macro_f1": mean("macro_f1"),
+        "intervals": block["intervals"],
+        "confusion": block["confusion"],
     }
 
 
-def listeners_alone(emotions: Sequence[str], counts: np.ndarray) -> dict[str, Any]:
-    """Single listeners and their plurality against the acted label, ties shared.
+# --- Listeners -----------------------------------------------------------------------------------
 
-    ``counts`` are the votes on each clip, float64 (n, 6), none without a vote.
+
+def _add_listeners(
+    models: Path,
+    figures: Mapping[str, ModelFigures],
+    tables: Mapping[str, Predictions],
+    directory: Path | None,
+) -> None:
+    """Add the comparison with the listeners of CREMA-D, and write their own figures."""
+    votes = read_votes(directory) if directory is not None else {}
+    if not votes:
+        return
+    for key, predictions in tables.items():
+        voted = [
+            corpus == "cremad" and clip in votes and votes[clip].sum() > 0
+            for corpus, clip in zip(
+                predictions.corpora.tolist(), predictions.clips.tolist(), strict=True
+            )
+        ]
+        if not any(voted):
+            return
+        part = predictions.take(np.array(voted)).among(LISTENER_LABELS)
+        counts = np.stack([votes[clip] for clip in part.clips.tolist()])
+        figures[key]["protocols"][LISTENERS_PROTOCOL.key] = _against_listeners(part, counts)
+    write_json(models / LISTENERS, listener_figures(part.emotions.tolist(), counts))
+
+
+def _distance(left: np.ndarray, right: np.ndarray) -> float:
+    """Return the mean total variation distance of rows of probabilities, 0 (equal) to 1."""
+    return float(0.5 * np.abs(left - right).sum(axis=1).mean())
+
+
+def _against_listeners(predictions: Predictions, counts: np.ndarray) -> ProtocolFigures:
+    shares = counts / counts.sum(axis=1, keepdims=True)
+    scores = score_predictions(predictions)
+    predicted = predictions.predicted()
+    most = counts == counts.max(axis=1, keepdims=True)
+    agreement = most[np.arange(len(predicted)), predicted] / most.sum(axis=1)
+    return {
+        "labels": list(LISTENER_LABELS),
+        "n": scores.n,
+        "accuracy": scores.accuracy,
+        "uar": scores.uar,
+        "macro_f1": scores.macro_f1,
+        "confusion": scores.confusion.tolist(),
+        "intervals": speaker_intervals(predictions),
+        "distance_from_votes": _distance(predictions.probabilities, shares),
+        "agreement_with_plurality": float(agreement.mean()),
+    }
+
+
+def listener_figures(emotions: Sequence[str], counts: np.ndarray) -> dict[str, Any]:
+    """Return the figures of single listeners and of their plurality against the acted label.
+
+    Parameters
+    ----------
+    emotions
+        Acted label of each of n clips.
+    counts : ndarray of float64, shape (n, 6)
+        Votes on each clip, in the order of ``LISTENER_LABELS``; at least one vote a clip.
+
+    Returns
+    -------
+    dict
+        The content of ``listeners.json``.  A tie of the plurality counts in equal shares.
     """
-    true = np.array([LISTENER_LABELS.index(emotion) for emotion in emotions])
+    targets = np.array([LISTENER_LABELS.index(emotion) for emotion in emotions])
     shares = counts / counts.sum(axis=1, keepdims=True)
     most = counts == counts.max(axis=1, keepdims=True)
     plurality = most / most.sum(axis=1, keepdims=True)
-    rows = np.arange(len(true))
+    rows = np.arange(len(targets))
     confusion = np.zeros((len(LISTENER_LABELS), len(LISTENER_LABELS)))
-    np.add.at(confusion, true, counts)
+    np.add.at(confusion, targets, counts)
     recalls = [row[i] / row.sum() for i, row in enumerate(confusion) if row.any()]
     return {
         "labels": list(LISTENER_LABELS),
-        "n": len(true),
+        "n": len(targets),
         "votes": int(counts.sum()),
-        "single_accuracy": float(counts[rows, true].sum() / counts.sum()),
+        "single_accuracy": float(counts[rows, targets].sum() / counts.sum()),
         "single_uar": float(np.mean(recalls)),
-        "plurality_accuracy": float(plurality[rows, true].mean()),
+        "plurality_accuracy": float(plurality[rows, targets].mean()),
         "confusion": confusion.astype(int).tolist(),
-        "distance_of_acted_label": _distance(np.eye(len(LISTENER_LABELS))[true], shares),
+        "distance_of_acted_label": _distance(np.eye(len(LISTENER_LABELS))[targets], shares),
         "distance_of_equal_shares": _distance(np.full_like(shares, 1 / shares.shape[1]), shares),
         "distance_of_mean_votes": _distance(
             np.broadcast_to(shares.mean(axis=0), shares.shape), shares

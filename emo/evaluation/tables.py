@@ -10,7 +10,7 @@ from emo.corpora.protocols import CROSS_CORPUS, PROTOCOLS, RANDOM, SPEAKERS
 from emo.corpora.splits import N_SPEAKERS_FOLDS
 from emo.errors import ModelError
 from emo.evaluation.benchmark import EMOBOX, PUBLISHED
-from emo.evaluation.predictions import METRICS, read_metrics
+from emo.evaluation.stored import METRICS, ProtocolFigures, read_metrics
 from emo.formatting import NBSP, signed
 from emo.formatting import percent as percents
 from emo.labels import LABELS, VOTE
@@ -100,7 +100,7 @@ def made_by(runs: Sequence[Mapping[str, Any]]) -> list[tuple[str, str, str, str]
 # --- Reading -------------------------------------------------------------------------------------
 
 
-def protocols_of(models: Path, key: str) -> dict[str, dict[str, Any]]:
+def protocols_of(models: Path, key: str) -> dict[str, ProtocolFigures]:
     """Return every block of figures of a classifier or the vote, by protocol.
 
     Raises
@@ -277,7 +277,7 @@ def condition_titles() -> dict[str, str]:
 # --- Tables of one -------------------------------------------------------------------------------
 
 
-def protocol_table(protocols: Mapping[str, dict[str, Any]]) -> str:
+def protocol_table(protocols: Mapping[str, Mapping[str, Any]]) -> str:
     """Return a row for each protocol."""
     header = ("Protocol", "clips tested", "accuracy", "UAR", "macro-F1", "calibration error")
     rows = [

@@ -18,23 +18,20 @@ from emo.corpora.protocols import PROTOCOLS
 from emo.evaluation.benchmark import EMOBOX, PUBLISHED
 from emo.evaluation.markdown import render
 from emo.evaluation.metrics import (
-    INTERVAL,
+    bootstrap,
     calibration_gaps,
-    draw_speakers,
     protocol_metrics,
-    score,
+    score_predictions,
     uar_of_folds,
 )
 from emo.evaluation.predictions import (
-    METRICS,
     Predictions,
     calibrated_predictions,
     fold_calibrations,
     predictions_file,
-    read_json,
-    read_metrics,
 )
 from emo.evaluation.selective import Selection, selections
+from emo.evaluation.stored import METRICS, read_json, read_metrics
 from emo.evaluation.summary import summarise
 from emo.evaluation.tables import (
     CORPUS_NAMES,
@@ -137,37 +134,6 @@ class Given:
 # --- Measures ------------------------------------------------------------------------------------
 
 
-def bootstrap(
-    speakers: Sequence[str],
-    columns: Sequence[np.ndarray],
-    statistic: Callable[..., np.ndarray],
-) -> tuple[float, float]:
-    """Return the 95 % interval of a statistic of sums, by resampling speakers with replacement.
-
-    Parameters
-    ----------
-    speakers
-        Speaker of each of n clips.
-    columns
-        Arrays (n,) or (n, k) that are summed over the clips of each resample.
-    statistic
-        Takes the sums of each column, (r,) or (r, k) for r resamples, and returns (r,) values; NaN
-        where a resample has none.
-    """
-    names, drawn = draw_speakers(speakers)
-    place = {name: i for i, name in enumerate(names)}
-    rows = [place[speaker] for speaker in speakers]
-    totals = []
-    for column in columns:
-        sums = np.zeros((len(names), *column.shape[1:]))
-        np.add.at(sums, rows, column.astype(float))
-        totals.append(drawn @ sums)
-    with np.errstate(invalid="ignore"):
-        values = statistic(*totals)
-    low, high = np.nanpercentile(values, INTERVAL)
-    return float(low), float(high)
-
-
 def accuracy(given: Given, _: Target) -> Measured:
     """Return the share of clips whose likeliest label is the acted one."""
     block = protocol_metrics(given.clean)
@@ -177,8 +143,8 @@ def accuracy(given: Given, _: Target) -> Measured:
 
 def emobox(given: Given, target: Target) -> Measured | None:
     """Return the mean UAR over the folds of a corpus of EmoBox; None if not tested."""
-    rows = [i for i, one in enumerate(given.clean.corpora) if one == target.corpus]
-    if not rows:
+    rows = given.clean.corpora == target.corpus
+    if not rows.any():
         return None
     _, labels = EMOBOX[target.corpus]
     block = protocol_metrics(given.clean.take(rows), labels)
@@ -195,15 +161,14 @@ def corpora(given: Given, _: Target) -> Measured:
 def calibration(given: Given, _: Target) -> Measured:
     """Return the expected calibration error."""
     asked = given.clean.among(LABELS)
-    scores = score(asked.emotions, asked.probabilities)
-    targets = np.array([LABELS.index(emotion) for emotion in asked.emotions])
-    gaps = calibration_gaps(targets, asked.probabilities)
-    interval = bootstrap(
+    scores = score_predictions(asked)
+    gaps = calibration_gaps(asked.targets(), asked.probabilities)
+    low, high = bootstrap(
         asked.speakers,
         (gaps, np.ones(len(asked))),
         lambda gaps, n: np.abs(gaps).sum(axis=1) / n,
     )
-    return Measured(scores.ece, interval)
+    return Measured(scores.ece, (low, high))
 
 
 def unsure(given: Given, _: Target) -> Measured | None:
@@ -211,14 +176,14 @@ def unsure(given: Given, _: Target) -> Measured | None:
     if given.selection is None:
         return None
     asked = given.clean.among(LABELS)
-    right, kept = given.selection.right, given.selection.kept_across
-    if not kept.any():
+    hits, accepted = given.selection.hits, given.selection.accepted_cross_fitted
+    if not accepted.any():
         return Measured(0.0, (0.0, 0.0), "coverage 0 %")
-    interval = bootstrap(asked.speakers, (right & kept, kept), np.divide)
+    low, high = bootstrap(asked.speakers, (hits & accepted, accepted), np.divide)
     return Measured(
-        float(right[kept].mean()),
-        interval,
-        f"coverage {percent(float(kept.mean()))}",
+        float(hits[accepted].mean()),
+        (low, high),
+        f"coverage {percent(float(accepted.mean()))}",
     )
 
 
@@ -227,20 +192,19 @@ def robustness(given: Given, _: Target) -> Measured | None:
     if not given.altered:
         return None
     clean = given.clean.among(LABELS)
-    place = {clip: i for i, clip in enumerate(clean.clips)}
+    place = {clip: i for i, clip in enumerate(clean.clips.tolist())}
     found = []
     for name, altered in given.altered.items():
         asked = altered.among(LABELS)
-        same = clean.take([place[clip] for clip in asked.clips])
+        same = clean.take([place[clip] for clip in asked.clips.tolist()])
         lost = _hits(same) - _hits(asked)
-        interval = bootstrap(asked.speakers, (lost, np.ones(len(lost))), np.divide)
-        found.append(Measured(float(lost.mean()), interval, CONDITIONS[name].title))
+        low, high = bootstrap(asked.speakers, (lost, np.ones(len(lost))), np.divide)
+        found.append(Measured(float(lost.mean()), (low, high), CONDITIONS[name].title))
     return max(found, key=lambda one: one.value)
 
 
 def _hits(predictions: Predictions) -> np.ndarray:
-    true = np.array([LABELS.index(emotion) for emotion in predictions.emotions])
-    return np.asarray(predictions.probabilities.argmax(axis=1) == true, float)
+    return np.asarray(predictions.predicted() == predictions.targets(), float)
 
 
 @dataclass(frozen=True)
@@ -358,7 +322,7 @@ def _part(target: Target, given: Mapping[str, Given]) -> str:
     n_folds = N_FOLDS.get(target.protocol)
     if not given or n_folds is None:
         return ""
-    folds = sorted(set(given[target.key].clean.folds))
+    folds = np.unique(given[target.key].clean.folds).tolist()
     if len(folds) == n_folds:
         return ""
     return f"only {'fold' if len(folds) == 1 else 'folds'} {numbers(folds)} of {n_folds}"

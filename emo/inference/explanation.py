@@ -218,7 +218,7 @@ def log_odds(raw: np.ndarray, label: str, temperature: float) -> Doubles:
     """Return the log-odds of a label, float64 of shape (n,), from raw probabilities (n, 8).
 
     They are ``log(p / (1 - p))`` of the calibrated probability without calm, as in
-    ``emo.inference.predictor.calibrated``.
+    ``emo.classifiers.calibration.calibrate``.
     """
     shares = apply_temperature(renormalise(raw, range(len(LABELS))), temperature)
     rest = np.delete(shares, INDEX[label], axis=-1).sum(axis=-1)  # 1 - p would lose digits

@@ -12,11 +12,9 @@ from emo.audio.alteration import NEUTRAL, Alteration, alter_clip
 from emo.audio.clip import Clip
 from emo.classifiers.calibration import (
     Calibration,
-    apply_temperature,
-    log_opinion_pool,
+    calibrate,
     reaches,
     read_calibration,
-    renormalise,
     reweight,
 )
 from emo.classifiers.registry import CLASSIFIERS
@@ -34,8 +32,6 @@ ANSWER_KEYS = (*MODEL_KEYS, VOTE)
 
 RUNNER_UP_SHARE = 0.5
 """Share of the confidence that the runner-up needs to be named beside an unsure label."""
-
-_SERVED = range(len(LABELS))  # columns of the labels that are given as answers
 
 
 @dataclass(frozen=True)
@@ -225,28 +221,6 @@ def load_usable(directory: Path = MODELS_DIR) -> Models:
     return Models(classifiers, reweight(calibration, tuple(classifiers)), faults)
 
 
-def calibrated(raw: Mapping[str, np.ndarray], calibration: Calibration) -> dict[str, np.ndarray]:
-    """Return the calibrated probabilities of the seven labels by classifier and vote.
-
-    Parameters
-    ----------
-    raw : mapping of ndarray, each of shape (n, 8)
-        Probabilities by classifier, in the order of ``TRAINED_LABELS``.
-    calibration : Calibration
-
-    Returns
-    -------
-    dict of ndarray of float64, each of shape (n, 7)
-        In the order of ``LABELS``.
-    """
-    served = {key: renormalise(rows, _SERVED) for key, rows in raw.items()}
-    rows = {
-        key: apply_temperature(shares, calibration.temperatures[key])
-        for key, shares in served.items()
-    }
-    return rows | {VOTE: log_opinion_pool(served, calibration.weights)}
-
-
 def answer(probabilities: np.ndarray, threshold: float = 0.0) -> Answer:
     """Return the answer that probabilities of shape (7,) give."""
     best, second = (int(i) for i in np.argsort(-probabilities, kind="stable")[:2])
@@ -326,7 +300,7 @@ def predict_raw(
 ) -> tuple[dict[str, np.ndarray], np.ndarray]:
     """Return what ``probabilities`` returns, and the hidden activations, float32 (n, h)."""
     raw, hidden = raw_outputs(measured, models)
-    return calibrated(raw, models.calibration), hidden
+    return calibrate(raw, models.calibration), hidden
 
 
 def raw_outputs(
@@ -386,7 +360,7 @@ def predict_many(clips: Sequence[Clip], models: Models) -> list[Prediction]:
 def _predict_many(clips: Sequence[Clip], models: Models) -> list[Prediction]:
     features, warnings, qualities = zip(*map(measure, clips), strict=True)
     raw, hidden = raw_outputs(features, models)
-    by_clip = to_answers(calibrated(raw, models.calibration), models.calibration.thresholds)
+    by_clip = to_answers(calibrate(raw, models.calibration), models.calibration.thresholds)
     for i, answers in enumerate(by_clip):
         for key, shares in raw.items():
             answers[key] = replace(answers[key], calm=float(shares[i, TRAINED_INDEX[CALM]]))

@@ -22,9 +22,9 @@ from emo.app import text as words
 from emo.app.analyse import text as analyse_text
 from emo.app.analyse import vote_text as vote_words
 from emo.app.compare import text as compare_text
-from emo.classifiers.calibration import Calibration, reaches
+from emo.classifiers.calibration import Calibration, calibrate, reaches
 from emo.inference import export, predictor
-from emo.inference.predictor import MODEL_KEYS, Answer, answer, calibrated, to_answers
+from emo.inference.predictor import MODEL_KEYS, Answer, answer, to_answers
 from emo.labels import LABELS, VOTE
 from tests.support.pages import prediction
 
@@ -131,7 +131,7 @@ temperatures = st.lists(st.floats(0.5, 2.0), min_size=3, max_size=3)
 
 def vote_of(rows: np.ndarray, calibration: Calibration) -> dict[str, Answer]:
     raw = {key: rows[i][None] for i, key in enumerate(MODEL_KEYS)}
-    return to_answers(calibrated(raw, calibration), calibration.thresholds)[0]
+    return to_answers(calibrate(raw, calibration), calibration.thresholds)[0]
 
 
 def calibration_of(w: list[float], t: list[float], limits: dict[str, float]) -> Calibration:

@@ -1,6 +1,7 @@
 """Test the filter, the clips in a cell, the diagnostics and the address of the page."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from emo.app.matrices import grid as matrices_grid
 from emo.app.matrices import text as matrices_text
 from emo.app.matrices import text as words
 from emo.corpora.metadata import LISTENER_LABELS
-from emo.evaluation import subsets
+from emo.evaluation import metrics, subsets
 from emo.inference import predictor
 from emo.labels import LABELS
 from tests.support import pages, predictions, signals
@@ -55,14 +56,14 @@ def matrices(models_dir: Path) -> AppTest:
 
 def expected_predictions(
     models: Path, sex: str = subsets.ALL, corpus: str = subsets.ALL
-) -> subsets.Answers:
+) -> subsets.Tables:
     """Return the predictions that the page should show, computed independently of it."""
     actors = {
         f"cremad-{name}": ("women" if i % 2 else "men", 30)
         for i, name in enumerate(predictions.SPEAKERS["cremad"])
     }
     return subsets.filter_clips(
-        subsets.read_answers(models, "speakers", actors), LABELS, corpus, sex
+        subsets.read_tables(models, "speakers"), LABELS, corpus, sex, actors
     )
 
 
@@ -85,7 +86,7 @@ def test_filter_of_sex_recomputes_the_scores(matrices: AppTest, models_dir: Path
     check(matrices.segmented_control(key="voices").set_value("women").run())
     check(matrices.segmented_control(key="numbers").set_value("counts").run())
     for place, key in enumerate(("tree", "cnn", "mlp", "vote")):
-        scores = subsets.scores(expected_predictions(models_dir, "women"), key)
+        scores = subsets.scores(expected_predictions(models_dir, "women")[key])
         assert shown_counts(matrices, place).tolist() == scores["confusion"]
         assert f"<dd>{formatting.tenths(scores['uar'])}</dd>" in html(matrices)
     assert f"<dt>{words.COVERAGE}</dt>" not in html(matrices)
@@ -98,10 +99,10 @@ def test_threshold_leaves_out_less_confident_answers(matrices: AppTest, models_d
     check(matrices.select_slider(key="above").set_value(50).run())
     expected = expected_predictions(models_dir)
     for place, key in enumerate(("tree", "cnn", "mlp", "vote")):
-        is_above = expected.shares[key].max(axis=1) >= 0.5
+        is_above = expected[key].probabilities.max(axis=1) >= 0.5
         assert np.sum(shown_counts(matrices, place)) == is_above.sum()
         assert formatting.tenths(float(is_above.mean())) in html(matrices)
-        assert words.coverage_counts(int(is_above.sum()), len(expected)) in html(matrices)
+        assert words.coverage_counts(int(is_above.sum()), len(is_above)) in html(matrices)
 
 
 def test_threshold_above_every_answer_shows_a_notice(matrices: AppTest) -> None:
@@ -220,14 +221,15 @@ def clip_names(at: AppTest) -> list[str]:
 
 
 def test_cell_lists_its_clips_with_all_answers(matrices: AppTest, models_dir: Path) -> None:
-    expected = expected_predictions(models_dir)
-    rows = subsets.clips_in_cell(expected, "cnn", "angry", "angry")
+    tables = expected_predictions(models_dir)
+    expected = tables["cnn"]
+    rows = subsets.clips_in_cell(expected, "angry", "angry")
     select_cell(matrices, "cnn", "angry", "angry")
     assert clip_names(matrices) == expected.clips[rows][: matrices_cell.N_ROWS].tolist()
     n_acted = int((expected.emotions == "angry").sum())
     sentence = words.cell_sentence("angry", "angry", len(rows), n_acted, False)
     assert sentence in [text.value for text in matrices.text]
-    shares = expected.shares["tree"][rows[0]]
+    shares = tables["tree"].probabilities[rows[0]]
     answers = html(matrices).split('class="emo-whose"')[1]
     label = LABELS[int(shares.argmax())]
     assert f"{label} <span" in answers
@@ -236,8 +238,9 @@ def test_cell_lists_its_clips_with_all_answers(matrices: AppTest, models_dir: Pa
 
 
 def test_clips_can_be_paged_and_sorted_by_confidence(matrices: AppTest, models_dir: Path) -> None:
-    expected = expected_predictions(models_dir)
-    rows = subsets.clips_in_cell(expected, "cnn", "angry", "angry")
+    tables = expected_predictions(models_dir)
+    expected = tables["cnn"]
+    rows = subsets.clips_in_cell(expected, "angry", "angry")
     assert len(rows) > matrices_cell.N_ROWS
     select_cell(matrices, "cnn", "angry", "angry")
     later = f"page-{words.LATER}"
@@ -255,13 +258,9 @@ def test_cell_follows_the_filter(matrices: AppTest, models_dir: Path) -> None:
     select_cell(matrices, "vote", "happy", "happy")
     check(matrices.segmented_control(key="voices").set_value("men").run())
     check(matrices.select_slider(key="above").set_value(45).run())
-    rows = subsets.clips_in_cell(
-        expected_predictions(models_dir, "men"), "vote", "happy", "happy", 0.45
-    )
-    assert (
-        clip_names(matrices)
-        == expected_predictions(models_dir, "men").clips[rows][: matrices_cell.N_ROWS].tolist()
-    )
+    men = expected_predictions(models_dir, "men")["vote"]
+    rows = subsets.clips_in_cell(men, "happy", "happy", 0.45)
+    assert clip_names(matrices) == men.clips[rows][: matrices_cell.N_ROWS].tolist()
 
 
 def test_cell_that_a_protocol_lacks_is_cleared(matrices: AppTest) -> None:
@@ -342,27 +341,20 @@ REAL = "1001_DFA_ANG_XX"
 
 def rename_a_clip(models: Path, at_place: int = 0) -> None:
     """Give the first listed clip of the fixture the name of a clip of CREMA-D."""
-    from emo.evaluation.predictions import Predictions, read_predictions, write_predictions
+    from emo.evaluation.predictions import read_predictions, write_predictions
 
-    old = str(
-        expected_predictions(models).clips[
-            subsets.clips_in_cell(expected_predictions(models), "vote", "angry", "angry")[at_place]
-        ]
-    )
+    vote = expected_predictions(models)["vote"]
+    old = str(vote.clips[subsets.clips_in_cell(vote, "angry", "angry")[at_place]])
     for key in predictor.MODEL_KEYS:
         path = models / key / "predictions" / "speakers.csv.gz"
         stored = read_predictions(path)
-        clips = tuple(REAL if clip == old else clip for clip in stored.clips)
-        corpora = tuple(
-            "cremad" if clip == old else c
-            for clip, c in zip(stored.clips, stored.corpora, strict=True)
+        is_renamed = stored.clips == old
+        renamed = replace(
+            stored,
+            clips=np.where(is_renamed, REAL, stored.clips),
+            corpora=np.where(is_renamed, "cremad", stored.corpora),
         )
-        write_predictions(
-            path,
-            Predictions(
-                clips, corpora, stored.speakers, stored.folds, stored.emotions, stored.probabilities
-            ),
-        )
+        write_predictions(path, renamed)
 
 
 def test_clip_on_disk_is_played_with_its_relative_path(models_dir: Path, tmp_path: Path) -> None:
@@ -450,7 +442,7 @@ def test_reliability_diagram_shows_the_bins_of_the_model(
 ) -> None:
     look(matrices, "reliability")
     check(matrices.segmented_control(key="model-of-reliability").set_value("mlp").run())
-    bins = subsets.reliability(expected_predictions(models_dir), "mlp")
+    bins = metrics.reliability(expected_predictions(models_dir)["mlp"])
     curve = drawn(matrices, 0)
     assert curve["y"] == pytest.approx([row.accuracy for row in bins if row.n])
     error = protocols(models_dir, "mlp")["speakers"]["ece"]
@@ -466,10 +458,10 @@ def test_roc_shows_each_emotion_and_the_areas_of_all_models(
     spec = json.loads(matrices.get("plotly_chart")[0].proto.spec)
     assert [trace["name"] for trace in spec["data"]] == list(LABELS)
     for key in ("tree", "cnn", "mlp", "vote"):
-        for curve in subsets.roc(expected_predictions(models_dir), key):
+        for curve in metrics.roc(expected_predictions(models_dir)[key]):
             assert formatting.tenths(curve.area) in html(matrices)
     check(matrices.segmented_control(key="voices").set_value("women").run())
-    area = subsets.roc(expected_predictions(models_dir, "women"), "vote")[0].area
+    area = metrics.roc(expected_predictions(models_dir, "women")["vote"])[0].area
     assert formatting.tenths(area) in html(matrices)
 
 

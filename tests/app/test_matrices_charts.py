@@ -11,7 +11,7 @@ import pytest
 
 from emo.app import theme as app_theme
 from emo.app.matrices import charts
-from emo.evaluation.subsets import Bin, Roc
+from emo.evaluation.metrics import Bin, Roc
 from emo.labels import LABELS
 
 PAGES = {"light": "#fbfaf7", "dark": "#14171a"}

@@ -19,7 +19,7 @@ from emo.app import theme
 from emo.app.matrices import drawing, export
 from emo.app.matrices.figures import Caption
 from emo.app.matrices.grid import colour_at
-from emo.evaluation.subsets import Bin, Roc
+from emo.evaluation.metrics import Bin, Roc
 from emo.labels import LABELS
 from tests.support import pages
 

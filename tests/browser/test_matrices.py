@@ -17,7 +17,7 @@ from emo.app.matrices import text
 from emo.app.matrices import text as matrix_words
 from emo.app.matrices import text as words
 from emo.evaluation import subsets
-from emo.evaluation.predictions import read_metrics
+from emo.evaluation.stored import read_metrics
 from emo.labels import LABELS, VOTE
 from tests.browser import steps
 from tests.browser.steps import WIDTHS, expect_idle
@@ -30,8 +30,9 @@ CELL = ("cnn", "angry", "fearful")
 @pytest.fixture(scope="module")
 def behind() -> list[str]:
     """Return the names of the clips in a cell by confidence, counted apart from the page."""
-    given = subsets.filter_clips(subsets.read_answers(MODELS, "speakers"), LABELS)
-    return [str(name) for name in given.clips[subsets.clips_in_cell(given, *CELL)]]
+    key, acted, answer = CELL
+    given = subsets.filter_clips(subsets.read_tables(MODELS, "speakers"), LABELS)[key]
+    return [str(name) for name in given.clips[subsets.clips_in_cell(given, acted, answer)]]
 
 
 @pytest.fixture(scope="module")
@@ -91,8 +92,8 @@ def test_a_link_opened_afresh_shows_what_was_seen(browser: Browser, own_address:
     expect(page.get_by_role("radio", name="Women", exact=True)).to_be_checked()
     expect(page.locator(".st-key-roc .js-line").first).to_be_visible()
     expect(clips(page).first).to_be_visible()
-    given = subsets.filter_clips(subsets.read_answers(MODELS, "speakers"), LABELS, "tess", "women")
-    found = subsets.scores(given, VOTE, 0.4)["confusion"]
+    given = subsets.filter_clips(subsets.read_tables(MODELS, "speakers"), LABELS, "tess", "women")
+    found = subsets.scores(given[VOTE], 0.4)["confusion"]
     expect(matrix(page, VOTE).locator(".cell")).to_have_text(
         [f"{n:,}" for row in found for n in row]
     )
@@ -114,8 +115,8 @@ def test_filters_change_the_matrices_and_say_what_is_kept(page: Page) -> None:
     page.wait_for_url(re.compile("above=95"))
     page.get_by_role("radio", name="Men", exact=True).click()
     page.wait_for_url(re.compile("above=95&.*voices=men|voices=men&.*above=95"))
-    given = subsets.filter_clips(subsets.read_answers(MODELS, "speakers"), LABELS, sex="men")
-    left = subsets.scores(given, VOTE, 0.95)["confusion"]
+    given = subsets.filter_clips(subsets.read_tables(MODELS, "speakers"), LABELS, sex="men")
+    left = subsets.scores(given[VOTE], 0.95)["confusion"]
     shares = [f"{100 * n / sum(row):.0f}" if sum(row) else "–" for row in left for n in row]
     expect(cells).to_have_text(shares)
 

@@ -8,6 +8,7 @@ import pytest
 from emo.classifiers.storage import save_model
 from emo.errors import CorpusError, ModelError
 from emo.evaluation.model_cards import BEGIN, END, RESULTS, documents, stale_documents, write_cards
+from emo.evaluation.stored import SCHEMA
 from emo.evaluation.tables import (
     TITLES,
     numbers,
@@ -52,7 +53,7 @@ def read(models: Path, key: str) -> dict[str, Any]:
 
 
 def write(models: Path, key: str, protocols: dict[str, Any]) -> None:
-    content = json.dumps({"key": key, "protocols": protocols})
+    content = json.dumps({"schema": SCHEMA, "key": key, "protocols": protocols})
     (models / key / "metrics.json").write_text(content)
 
 
@@ -319,7 +320,9 @@ def test_links_lead_to_files(measured: Path) -> None:
 
 def test_clips_that_could_not_be_tested_are_named(models: Path) -> None:
     protocols = read(models, "cnn")
-    protocols["random"]["left_out"] = [{"clip": "1076_MTI_SAD_XX", "reason": "It is silent."}]
+    protocols["random"]["left_out"] = [
+        {"fold": 1, "clip": "1076_MTI_SAD_XX", "reason": "It is silent."}
+    ]
     write(models, "cnn", protocols)
     card = documents(models)[models / "cnn/CARD.md"]
     assert "\nNot tested: 1076_MTI_SAD_XX (It is silent.)\n" in card

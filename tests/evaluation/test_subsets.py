@@ -1,6 +1,7 @@
 """What is cut from stored answers: the same as what is stored, and as scikit-learn counts it."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,10 +11,10 @@ from sklearn import metrics as oracle
 from emo.corpora.catalogue import default_directory
 from emo.corpora.metadata import LISTENER_LABELS, read_sexes_and_ages, read_votes
 from emo.errors import CorpusError, ModelError
-from emo.evaluation import subsets
+from emo.evaluation import metrics, subsets
 from emo.evaluation.benchmark import EMOBOX
-from emo.evaluation.metrics import calibration_gaps
-from emo.evaluation.predictions import read_metrics
+from emo.evaluation.predictions import Predictions, make_predictions
+from emo.evaluation.stored import read_metrics
 from emo.inference.explanation_text import PLAIN_TREE
 from emo.labels import LABELS, TRAINED_LABELS, VOTE
 from tests.support.predictions import copy_models, write_tables
@@ -29,26 +30,26 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def voices(models: Path) -> subsets.Answers:
-    actors = {f"cremad-{1001 + 18 * i}": ("women" if i % 2 else "men", 30) for i in range(3)}
-    return subsets.read_answers(models, "speakers", actors)
+def tables(models: Path) -> subsets.Tables:
+    return subsets.read_tables(models, "speakers")
 
 
-def some(n: int = 400, k: int = 5, seed: int = 3) -> subsets.Answers:
-    """Answers whose shares lie on a coarse grid, so that many are equal."""
+ACTORS = {f"cremad-{1001 + 18 * i}": ("women" if i % 2 else "men", 30) for i in range(3)}
+
+
+def random_predictions(n: int = 400, k: int = 5, seed: int = 3) -> Predictions:
+    """Return predictions whose probabilities lie on a coarse grid, so that many are equal."""
     rng = np.random.default_rng(seed)
-    shares = np.round(rng.dirichlet(np.ones(k), n), 1)
+    probabilities = np.round(rng.dirichlet(np.ones(k), n), 1)
     labels = LABELS[:k]
-    names = np.array([f"clip {i}" for i in range(n)])
-    return subsets.Answers(
-        names,
-        np.repeat("cremad", n),
-        np.array([f"cremad-{1001 + i % 7}" for i in range(n)]),
-        rng.choice(np.array(labels), n),
-        np.repeat("", n),
-        np.arange(n) % 3,
-        labels,
-        {"tree": shares},
+    return make_predictions(
+        clips=[f"clip {i}" for i in range(n)],
+        corpora=["cremad"] * n,
+        speakers=[f"cremad-{1001 + i % 7}" for i in range(n)],
+        folds=[i % 3 for i in range(n)],
+        emotions=rng.choice(np.array(labels), n).tolist(),
+        probabilities=probabilities,
+        labels=labels,
     )
 
 
@@ -57,7 +58,7 @@ def some(n: int = 400, k: int = 5, seed: int = 3) -> subsets.Answers:
 
 def check_stored(models: Path, protocol: str) -> int:
     """How many matrices were compared with those in ``metrics.json``."""
-    given, n_compared = subsets.read_answers(models, protocol), 0
+    given, n_compared = subsets.read_tables(models, protocol), 0
     for key in KEYS:
         block = read_metrics(models, key)["protocols"][protocol]
         for corpus in (subsets.ALL, *block["per_corpus"]):
@@ -67,11 +68,11 @@ def check_stored(models: Path, protocol: str) -> int:
             if stored.get("protocol", protocol) != protocol:
                 continue
             part = subsets.filter_clips(given, stored.get("labels", LABELS), corpus)
-            found = subsets.scores(part, key)
+            found = subsets.scores(part[key])
             if protocol == "emobox":
-                found |= subsets.fold_means(part, key)
+                found |= subsets.fold_means(part[key])
             if protocol == "cross-corpus" and corpus == subsets.ALL:
-                mean = subsets.uar_of_folds(part, key)
+                mean = subsets.uar_of_folds(part[key])
                 assert mean is not None
                 found["uar"], found["intervals"]["uar"] = mean
             assert found["confusion"] == stored["confusion"], (key, corpus)
@@ -80,7 +81,7 @@ def check_stored(models: Path, protocol: str) -> int:
                     assert found[name] == pytest.approx(stored[name], abs=CLOSE), (key, name)
             for name, interval in stored.get("intervals", {}).items():
                 assert found["intervals"][name] == pytest.approx(interval, abs=CLOSE)
-            assert found["kept"] == 1.0
+            assert found["coverage"] == 1.0
             n_compared += 1
     return n_compared
 
@@ -106,12 +107,12 @@ def test_the_readable_tree_that_ships_is_right_less_often_as_the_page_says() -> 
 
 @pytest.mark.parametrize("corpus", [name for name, row in EMOBOX.items() if row[0] == "speakers"])
 def test_what_emobox_takes_from_unseen_voices_is_that_stored(models: Path, corpus: str) -> None:
-    given = subsets.read_answers(models, "speakers")
+    given = subsets.read_tables(models, "speakers")
     for key in KEYS:
         stored = read_metrics(models, key)["protocols"]["emobox"]["per_corpus"][corpus]
         part = subsets.filter_clips(given, EMOBOX[corpus][1], corpus)
-        assert subsets.scores(part, key)["confusion"] == stored["confusion"]
-        assert subsets.fold_means(part, key)["uar"] == pytest.approx(stored["uar"], abs=CLOSE)
+        assert subsets.scores(part[key])["confusion"] == stored["confusion"]
+        assert subsets.fold_means(part[key])["uar"] == pytest.approx(stored["uar"], abs=CLOSE)
 
 
 @pytest.mark.parametrize("shipped", [False, True])
@@ -122,58 +123,59 @@ def test_answers_beside_those_of_listeners_are_those_stored(models: Path, shippe
     if folder is None or not (votes := read_votes(folder)):
         pytest.skip("the votes of the listeners are not here")
     here = SHIPPED if shipped else models
-    named = subsets.filter_clips(subsets.read_answers(here, "speakers"), LISTENER_LABELS, "cremad")
-    heard_of = [clip in votes and votes[clip].sum() > 0 for clip in named.clips]
+    named = subsets.filter_clips(subsets.read_tables(here, "speakers"), LISTENER_LABELS, "cremad")
+    heard_of = [clip in votes and votes[clip].sum() > 0 for clip in named[VOTE].clips.tolist()]
     for key in KEYS:
         stored = read_metrics(here, key)["protocols"]["listeners"]
-        found = subsets.scores(named.take(np.array(heard_of)), key)
+        found = subsets.scores(named[key].take(np.array(heard_of)))
         assert found["confusion"] == stored["confusion"]
     human = json.loads((here / "listeners.json").read_text())
-    heard = subsets.votes_of(named, votes)
+    heard = subsets.add_votes(named, votes)
     found = subsets.listeners(heard)
     assert tuple(found.pop("labels")) == LISTENER_LABELS
     for name, value in found.items():
         np.testing.assert_allclose(value, human[name], atol=CLOSE, err_msg=name)
     for acted in LISTENER_LABELS[:2]:
-        rows = subsets.clips_voted(heard, acted, "sad")
-        assert heard.shares[subsets.LISTENERS][rows][:, 5].min() > 0
-        total = sum(heard.shares[subsets.LISTENERS][rows][:, 5])
+        rows = subsets.clips_voted(heard[subsets.LISTENERS], acted, "sad")
+        assert heard[subsets.LISTENERS].probabilities[rows][:, 5].min() > 0
+        total = sum(heard[subsets.LISTENERS].probabilities[rows][:, 5])
         assert total == human["confusion"][LISTENER_LABELS.index(acted)][5]
 
 
 # --- Cutting -------------------------------------------------------------------------------------
 
 
-def test_a_sex_and_a_corpus_are_cut_out(voices: subsets.Answers) -> None:
-    women = subsets.filter_clips(voices, LABELS, sex="women")
+def test_a_sex_and_a_corpus_are_cut_out(tables: subsets.Tables) -> None:
+    women = subsets.filter_clips(tables, LABELS, sex="women", actors=ACTORS)[VOTE]
     assert {str(one) for one in women.speakers} == {
         "cremad-1019", "ravdess-04", "ravdess-08", "ravdess-02", "ravdess-06", "tess-OAF",
         "tess-YAF",
     }  # fmt: skip
-    men = subsets.filter_clips(voices, LABELS, "ravdess", "men")
+    men = subsets.filter_clips(tables, LABELS, "ravdess", "men", ACTORS)[VOTE]
     assert {str(one) for one in men.speakers} == {"ravdess-01", "ravdess-03"}
     assert set(men.corpora.tolist()) == {"ravdess"}
-    unknown = [str(one) for one in voices.speakers[voices.sexes == ""]]
+    whole = tables[VOTE]
+    unknown = whole.speakers[subsets.sexes_of(whole, ACTORS) == ""].tolist()
     assert {name.split("-")[0] for name in unknown} == {"cremad"}
     assert "cremad-1055" in unknown
 
 
-def test_what_is_left_adds_up_to_one(voices: subsets.Answers) -> None:
-    part = subsets.filter_clips(voices, LISTENER_LABELS)
-    assert set(part.emotions.tolist()) == set(LISTENER_LABELS)
-    for shares in part.shares.values():
-        assert shares.shape == (len(part), 6)
-        assert np.allclose(shares.sum(axis=1), 1)
-    assert voices.labels == TRAINED_LABELS
+def test_what_is_left_adds_up_to_one(tables: subsets.Tables) -> None:
+    part = subsets.filter_clips(tables, LISTENER_LABELS)
+    for table in part.values():
+        assert set(table.emotions.tolist()) == set(LISTENER_LABELS)
+        assert table.probabilities.shape == (len(table), 6)
+        assert np.allclose(table.probabilities.sum(axis=1), 1)
+    assert tables[VOTE].labels == TRAINED_LABELS
 
 
 def test_answers_below_the_threshold_are_left_out() -> None:
-    given = some()
-    sure = given.shares["tree"].max(axis=1) >= 0.5
-    found = subsets.scores(given, "tree", 0.5)
-    assert found["kept"] == sure.mean()
+    given = random_predictions()
+    sure = given.probabilities.max(axis=1) >= 0.5
+    found = subsets.scores(given, 0.5)
+    assert found["coverage"] == sure.mean()
     assert found["n"] == sure.sum()
-    chosen = np.array(given.labels)[given.shares["tree"][sure].argmax(axis=1)]
+    chosen = np.array(given.labels)[given.probabilities[sure].argmax(axis=1)]
     expected = oracle.confusion_matrix(given.emotions[sure], chosen, labels=list(given.labels))
     assert found["confusion"] == expected.tolist()
     assert found["accuracy"] == oracle.accuracy_score(given.emotions[sure], chosen)
@@ -183,27 +185,27 @@ def test_answers_below_the_threshold_are_left_out() -> None:
 
 
 def test_no_answer_is_left_above_the_highest_threshold() -> None:
-    found = subsets.scores(some(), "tree", 1.1)
-    assert (found["n"], found["kept"]) == (0, 0.0)
+    found = subsets.scores(random_predictions(), 1.1)
+    assert (found["n"], found["coverage"]) == (0, 0.0)
     assert np.array(found["confusion"]).tolist() == np.zeros((5, 5)).tolist()
     assert "accuracy" not in found
-    assert subsets.fold_means(some(), "tree", 1.1) == {}
-    nobody = some().take(np.array([], dtype=np.int64))
-    assert subsets.scores(nobody, "tree")["kept"] == 0.0
-    assert subsets.roc(nobody, "tree") == ()
-    assert subsets.expected_error(nobody, "tree") is None
+    assert subsets.fold_means(random_predictions(), 1.1) == {}
+    nobody = random_predictions().take(np.array([], dtype=np.int64))
+    assert subsets.scores(nobody)["coverage"] == 0.0
+    assert metrics.roc(nobody) == ()
+    assert metrics.expected_error(nobody) is None
 
 
 def test_the_cells_share_out_the_clips() -> None:
-    given = some()
-    confusion = subsets.scores(given, "tree", 0.4)["confusion"]
+    given = random_predictions()
+    confusion = subsets.scores(given, 0.4)["confusion"]
     seen: list[int] = []
     for i, acted in enumerate(given.labels):
         for j, answer in enumerate(given.labels):
-            rows = subsets.clips_in_cell(given, "tree", acted, answer, 0.4)
+            rows = subsets.clips_in_cell(given, acted, answer, 0.4)
             assert len(rows) == confusion[i][j]
             assert set(given.emotions[rows].tolist()) <= {acted}
-            confidence = given.shares["tree"][rows].max(axis=1)
+            confidence = given.probabilities[rows].max(axis=1)
             assert (np.diff(confidence) <= 0).all()
             assert (confidence >= 0.4).all()
             seen += rows.tolist()
@@ -214,10 +216,10 @@ def test_the_cells_share_out_the_clips() -> None:
 
 
 def test_bins_give_the_calibration_error() -> None:
-    given = some()
-    bins = subsets.reliability(given, "tree")
+    given = random_predictions()
+    bins = metrics.reliability(given)
     assert sum(one.n for one in bins) == len(given)
-    gaps = np.abs(calibration_gaps(given.targets(), given.shares["tree"]).sum(axis=0))
+    gaps = np.abs(metrics.calibration_gaps(given.targets(), given.probabilities).sum(axis=0))
     weighed = 0.0
     for one, gap in zip(bins, gaps, strict=True):
         if one.accuracy is None or one.confidence is None:
@@ -227,17 +229,14 @@ def test_bins_give_the_calibration_error() -> None:
         assert one.n * abs(one.accuracy - one.confidence) == pytest.approx(gap)
         assert one.low - 1e-9 <= one.confidence <= one.high + 1e-9
         weighed += one.n * abs(one.accuracy - one.confidence) / len(given)
-    assert weighed == pytest.approx(subsets.expected_error(given, "tree"))
+    assert weighed == pytest.approx(metrics.expected_error(given))
 
 
 def test_bins_counted_by_hand() -> None:
-    given = some(3, 2)
+    given = random_predictions(3, 2)
     shares = np.array([[0.95, 0.05], [0.1, 0.9], [1.0, 0.0]])
-    given = subsets.Answers(
-        given.clips, given.corpora, given.speakers, np.array(["angry", "angry", "angry"]),
-        given.sexes, given.folds, LABELS[:2], {"tree": shares},
-    )  # fmt: skip
-    bins = subsets.reliability(given, "tree")
+    given = replace(given, emotions=np.array(["angry"] * 3), probabilities=shares)
+    bins = metrics.reliability(given)
     assert [one.n for one in bins] == [0] * 13 + [1, 2]  # 0.9 lies in the last but one
     assert bins[14].confidence == pytest.approx(0.975)
     assert bins[14].accuracy == 1.0
@@ -246,15 +245,15 @@ def test_bins_counted_by_hand() -> None:
 
 
 def test_roc_is_that_of_scikit_learn() -> None:
-    given = some()
-    curves = subsets.roc(given, "tree", points=None)
+    given = random_predictions()
+    curves = metrics.roc(given, points=None)
     assert [one.label for one in curves] == list(given.labels)
     for i, curve in enumerate(curves):
         own = given.emotions == curve.label
-        shares = given.shares["tree"][:, i]
+        shares = given.probabilities[:, i]
         alarms, found, limits = oracle.roc_curve(own, shares, drop_intermediate=False)
-        np.testing.assert_allclose(curve.false_alarms, alarms)
-        np.testing.assert_allclose(curve.found, found)
+        np.testing.assert_allclose(curve.false_positive_rates, alarms)
+        np.testing.assert_allclose(curve.true_positive_rates, found)
         np.testing.assert_allclose(curve.thresholds, limits)
         assert curve.area == pytest.approx(oracle.roc_auc_score(own, shares))
         assert curve.n == own.sum()
@@ -262,27 +261,26 @@ def test_roc_is_that_of_scikit_learn() -> None:
 
 def test_a_drawn_roc_keeps_its_ends_and_its_area() -> None:
     rng = np.random.default_rng(5)
-    given = some(6000)
-    given = subsets.Answers(
-        given.clips, given.corpora, given.speakers, given.emotions, given.sexes, given.folds,
-        given.labels, {"tree": rng.dirichlet(np.ones(5), 6000)},
-    )  # fmt: skip
-    for drawn, whole in zip(
-        subsets.roc(given, "tree"), subsets.roc(given, "tree", points=None), strict=True
-    ):
-        assert len(drawn.found) <= subsets.CURVE_POINTS < len(whole.found)
-        assert (drawn.false_alarms[0], drawn.found[0]) == (0, 0)
-        assert (drawn.false_alarms[-1], drawn.found[-1]) == (1, 1)
+    given = random_predictions(6000)
+    given = replace(given, probabilities=rng.dirichlet(np.ones(5), 6000))
+    for drawn, whole in zip(metrics.roc(given), metrics.roc(given, points=None), strict=True):
+        assert (
+            len(drawn.true_positive_rates) <= metrics.N_ROC_POINTS < len(whole.true_positive_rates)
+        )
+        assert (drawn.false_positive_rates[0], drawn.true_positive_rates[0]) == (0, 0)
+        assert (drawn.false_positive_rates[-1], drawn.true_positive_rates[-1]) == (1, 1)
         assert drawn.area == whole.area
-        assert np.trapezoid(drawn.found, drawn.false_alarms) == pytest.approx(whole.area, abs=0.01)
+        assert np.trapezoid(drawn.true_positive_rates, drawn.false_positive_rates) == pytest.approx(
+            whole.area, abs=0.01
+        )
 
 
 def test_a_label_that_no_clip_or_every_clip_has_gets_no_roc() -> None:
-    given = some()
+    given = random_predictions()
     one = given.take(given.emotions == "angry")
-    assert subsets.roc(one, "tree") == ()
+    assert metrics.roc(one) == ()
     two = given.take(np.isin(given.emotions, ["angry", "happy"]))
-    assert [curve.label for curve in subsets.roc(two, "tree")] == ["angry", "happy"]
+    assert [curve.label for curve in metrics.roc(two)] == ["angry", "happy"]
 
 
 # --- What is missing -----------------------------------------------------------------------------
@@ -292,24 +290,25 @@ def test_without_predictions_or_calibration_a_sentence_says_so(tmp_path: Path) -
     models = copy_models(tmp_path)
     (models / "cnn" / "predictions" / "random.csv.gz").unlink()
     with pytest.raises(CorpusError, match="no predictions"):
-        subsets.read_answers(models, "random")
+        subsets.read_tables(models, "random")
     path = models / VOTE / "metrics.json"
     stored = json.loads(path.read_text())
     del stored["protocols"]["speakers"]["calibration"]
     path.write_text(json.dumps(stored))
     with pytest.raises(ModelError, match="how the answers were calibrated"):
-        subsets.read_answers(models, "speakers")
+        subsets.read_tables(models, "speakers")
 
 
 def test_the_shipped_sexes_are_known_where_the_table_is() -> None:
     folder = default_directory()
     if folder is None or not (actors := read_sexes_and_ages(folder)):
         pytest.skip("the table of actors is not here")
-    given = subsets.read_answers(SHIPPED, "speakers", actors)
-    assert (given.sexes != "").all()
+    given = subsets.read_tables(SHIPPED, "speakers")
+    assert (subsets.sexes_of(given[VOTE], actors) != "").all()
     stored = read_metrics(SHIPPED, VOTE)["protocols"]["speakers"]["fairness"]["sex"]
     for sex in subsets.SEXES:
-        found = subsets.scores(subsets.filter_clips(given, LABELS, sex=sex), VOTE)
+        part = subsets.filter_clips(given, LABELS, sex=sex, actors=actors)
+        found = subsets.scores(part[VOTE])
         assert found["n"] == stored[sex]["n"]
         assert found["uar"] == pytest.approx(stored[sex]["uar"], abs=CLOSE)
         assert found["intervals"]["uar"] == pytest.approx(

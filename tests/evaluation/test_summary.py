@@ -25,29 +25,28 @@ from emo.evaluation.predictions import (
     calibrated_predictions,
     calibration_file,
     fold_calibrations,
+    make_predictions,
     predictions_file,
-    read_json,
-    read_metrics,
     read_predictions,
-    write_json,
     write_predictions,
 )
 from emo.evaluation.selective import (
-    KEPT_ACCURACY,
-    KEPT_SPARE,
+    MARGIN,
     NEVER,
+    TARGET_ACCURACY,
     choose_limit,
     select,
     selections,
 )
-from emo.evaluation.summary import fairness, summarise
+from emo.evaluation.stored import read_json, read_metrics, write_json
+from emo.evaluation.summary import Provenance, fairness, summarise
 from emo.labels import CALM, LABELS, TRAINED_LABELS
 from emo.training.degradation import CONDITIONS
 from tests.support.predictions import copy_models, rows, write_tables
 
 VOTE = "vote"
 KEYS = (*CLASSIFIERS, VOTE)
-FACTS: dict[str, dict[str, list[Any]]] = {key: {"runs": [], "left_out": []} for key in KEYS}
+NO_PROVENANCE: dict[str, Provenance] = {key: {"runs": [], "left_out": []} for key in KEYS}
 
 
 @pytest.fixture(scope="module")
@@ -81,7 +80,7 @@ def said(
     table = np.repeat((1 - sure)[:, None] / 6, 8, axis=1)
     table[:, TRAINED_LABELS.index(CALM)] = 0.0
     table[np.arange(n), [LABELS.index(label) for label in guessed]] = sure
-    return Predictions(
+    return make_predictions(
         tuple(f"clip{i}" for i in range(n)),
         tuple(speaker.split("-")[0] for speaker in speakers),
         tuple(speakers),
@@ -100,7 +99,7 @@ def share_right(predictions: Predictions, labels: Sequence[str], clips: set[str]
     ):
         if clip in clips and emotion in labels:
             best = max(columns, key=lambda column: row[column])
-            right.append(TRAINED_LABELS[best] == emotion)
+            right.append(bool(TRAINED_LABELS[best] == emotion))
     return sum(right) / len(right)
 
 
@@ -116,8 +115,8 @@ def test_each_fold_is_calibrated_by_its_own_clips(
         whole = read_predictions(calibration_file(measured, key, "speakers"))
         kept[key] = whole.take([i for i, f in enumerate(whole.folds) if f == fold]).among(LABELS)
         raw[key] = read_predictions(predictions_file(measured, key, "speakers"))
-    targets = np.array([LABELS.index(emotion) for emotion in kept["tree"].emotions])
-    own = np.flatnonzero(np.array(raw["tree"].folds) == fold)
+    targets = kept["tree"].targets()
+    own = np.flatnonzero(raw["tree"].folds == fold)
     weights = fit_weights({key: one.probabilities for key, one in kept.items()}, targets)
     for key in CLASSIFIERS:
         temperature = fit_temperature(kept[key].probabilities, targets)
@@ -133,7 +132,8 @@ def test_answers_are_of_the_clips_of_the_file(
     raw = read_predictions(predictions_file(measured, "tree", "speakers"))
     assert list(voices) == list(KEYS)
     for one in voices.values():
-        assert (one.clips, one.folds, one.emotions) == (raw.clips, raw.folds, raw.emotions)
+        for name in ("clips", "folds", "emotions"):
+            assert getattr(one, name).tolist() == getattr(raw, name).tolist()
         assert one.probabilities.sum(axis=1) == pytest.approx(np.ones(len(raw)))
 
 
@@ -192,9 +192,9 @@ def test_a_limit_leaves_something_to_spare() -> None:
     confidence = np.linspace(0.9, 0.5, 100)
     right = np.ones(100, bool)
     right[-20:] = False
-    assert right.mean() == KEPT_ACCURACY
+    assert right.mean() == TARGET_ACCURACY
     limit = choose_limit(confidence, right)
-    assert KEPT_ACCURACY + KEPT_SPARE <= right[reaches(confidence, limit)].mean() < 0.82
+    assert TARGET_ACCURACY + MARGIN <= right[reaches(confidence, limit)].mean() < 0.82
 
 
 @drawn(st.integers(0, 10_000))
@@ -202,7 +202,7 @@ def test_a_limit_is_the_lowest_whole_per_cent_that_keeps_enough_right(seed: int)
     rng = np.random.default_rng(seed)
     confidence = rng.uniform(0.3, 1.0, 60)
     right = rng.random(60) < confidence**0.5
-    wanted = KEPT_ACCURACY + KEPT_SPARE
+    wanted = TARGET_ACCURACY + MARGIN
 
     def is_enough(per_cent: int) -> bool:
         kept = right[[round(100 * c) >= per_cent for c in confidence]]
@@ -228,8 +228,8 @@ def test_a_vote_is_kept_only_where_a_classifier_is() -> None:
     }
     given[VOTE] = said(true, ["angry"] * 4, names, [1, 1, 2, 2], [0.9, 0.6, 0.9, 0.9])
     found = selections(given)
-    assert found["tree"].kept.tolist() == [True, True, False, False]
-    assert found[VOTE].kept.tolist() == [True, True, False, False]
+    assert found["tree"].accepted.tolist() == [True, True, False, False]
+    assert found[VOTE].accepted.tolist() == [True, True, False, False]
     assert found[VOTE].limit == 0.6
 
 
@@ -265,8 +265,8 @@ def test_a_threshold_across_folds_is_that_of_the_others() -> None:
     true, guessed = ["angry"] * 4, ["angry", "sad", "angry", "sad"]
     made = said(true, guessed, ["cremad-1001"] * 4, [1, 1, 2, 2], [0.6, 0.5, 0.8, 0.7])
     found = select(made.among(LABELS))
-    assert found.right.tolist() == [True, False, True, False]
-    assert found.kept_across.tolist() == [False, False, True, True]
+    assert found.hits.tolist() == [True, False, True, False]
+    assert found.accepted_cross_fitted.tolist() == [False, False, True, True]
     assert found.to_dict()["selective_accuracy_cross_fitted"] == 1 / 2
 
 
@@ -309,7 +309,7 @@ def test_robustness_is_counted_on_the_same_clips(
     assert list(table) == ["clean", *CONDITIONS]
     calibrations = fold_calibrations(measured, "speakers")
     worse = calibrated_predictions(measured, "speakers", "mp3", calibrations)[key]
-    clips = set(worse.clips)
+    clips = set(worse.clips.tolist())
     assert 0 < len(clips) < len(voices[key])
     assert table["mp3"]["accuracy"] == pytest.approx(share_right(worse, LABELS, clips), abs=1e-5)
     expected = share_right(voices[key], LABELS, clips)
@@ -400,7 +400,7 @@ def test_a_tie_of_listeners_is_shared_and_unheard_clips_are_left_out(tmp_path: P
     tied = first.split(",")[0] + ",5,0,0,0,0,5"  # acted angry; as many heard it as sad
     unheard = second.split(",")[0] + ",0,0,0,0,0,0"
     path.write_text("\n".join([header, tied, unheard]) + "\n")
-    summarise(models, "speakers", directory, FACTS)
+    summarise(models, "speakers", directory, NO_PROVENANCE)
     human = read_json(models / "listeners.json")
     assert human["n"] == 1
     assert human["plurality_accuracy"] == human["single_accuracy"] == 1 / 2
@@ -412,7 +412,7 @@ def test_a_tie_of_listeners_is_shared_and_unheard_clips_are_left_out(tmp_path: P
 def test_what_needs_the_recordings_stays_without_them(tmp_path: Path) -> None:
     models = copy_models(tmp_path)
     before = {key: read_metrics(models, key)["protocols"] for key in KEYS}
-    summarise(models, "speakers", None, FACTS)
+    summarise(models, "speakers", None, NO_PROVENANCE)
     for key in KEYS:
         after = read_metrics(models, key)["protocols"]
         assert after["speakers"]["fairness"] == before[key]["speakers"]["fairness"] != {}
@@ -433,7 +433,7 @@ def test_a_part_of_the_folds_ships_the_mean_of_that_part(tmp_path: Path) -> None
             write_predictions(path, whole.take([i for i, f in enumerate(whole.folds) if f == 1]))
         for name in CONDITIONS:
             predictions_file(models, key, "speakers", name).unlink()
-    summarise(models, "speakers", None, FACTS)
+    summarise(models, "speakers", None, NO_PROVENANCE)
     shipped = read_json(models / "calibration.json")
     (only,) = fold_calibrations(models, "speakers").values()
     assert shipped["temperatures"] == pytest.approx(only.temperatures, abs=1e-6)
@@ -461,7 +461,7 @@ def test_stored_numbers_are_rounded_and_whole(tmp_path: Path) -> None:
 
 
 def test_nothing_stored_is_no_protocol(tmp_path: Path) -> None:
-    assert read_metrics(tmp_path, "cnn") == {"key": "cnn", "protocols": {}}
+    assert read_metrics(tmp_path, "cnn") == {"schema": 1, "key": "cnn", "protocols": {}}
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{", "7"])

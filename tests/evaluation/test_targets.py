@@ -12,6 +12,7 @@ from emo.evaluation.metrics import calibration_error
 from emo.evaluation.predictions import (
     Predictions,
     calibrated_predictions,
+    make_predictions,
     predictions_file,
     read_predictions,
     write_predictions,
@@ -63,7 +64,7 @@ def said(
     rows = np.repeat((1 - sure)[:, None] / 6, len(TRAINED_LABELS), axis=1)
     rows[:, -1] = 0.0
     rows[np.arange(n), [TRAINED_INDEX[label] for label in guessed]] = sure
-    return Predictions(
+    return make_predictions(
         clips=tuple(f"clip{i}" for i in range(n)),
         corpora=tuple(speaker.split("-")[0] for speaker in speakers),
         speakers=tuple(speakers),

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from emo.classifiers.calibration import Calibration
+from emo.classifiers.calibration import Calibration, calibrate
 from emo.classifiers.tree import SURROGATE, axis_values, predict_tree
 from emo.features.frames import N_MELS
 from emo.features.functionals import functional_names
@@ -16,7 +16,7 @@ from emo.formatting import percent
 from emo.inference import explanation as ex
 from emo.inference import explanation_text as words
 from emo.inference import regions
-from emo.inference.predictor import answer, calibrated
+from emo.inference.predictor import answer
 from emo.labels import TRAINED_INDEX, TRAINED_LABELS
 
 N = len(functional_names())
@@ -77,7 +77,7 @@ def test_path_sentences_end_with_the_share_of_the_answer(seed, temperature):
     rng = np.random.default_rng(seed)
     arrays["probabilities"] = rng.dirichlet([0.5] * 7 + [3.0], 3)
     raw = {"tree": predict_tree(arrays, clip[None])}
-    served = calibrated(raw, Calibration({"tree": temperature}, {"tree": 1.0}, {}))["tree"][0]
+    served = calibrate(raw, Calibration({"tree": temperature}, {"tree": 1.0}, {}))["tree"][0]
     said = answer(served)
     path = ex.explain_tree(arrays, clip, said.label, temperature)
     assert path.steps[-1].share == pytest.approx(said.confidence)

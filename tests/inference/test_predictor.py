@@ -7,11 +7,10 @@ import numpy as np
 import pytest
 
 from emo.audio.clip import decode
-from emo.classifiers.calibration import Calibration
+from emo.classifiers.calibration import Calibration, calibrate
 from emo.inference.predictor import (
     ANSWER_KEYS,
     answer,
-    calibrated,
     load_models,
     predict,
     predict_many,
@@ -48,7 +47,7 @@ def test_calibrated_equals_probabilities_computed_by_hand():
     other[0, :2] = 0.5, 0.5
     raw = {"tree": rows, "cnn": other, "mlp": other}
     weights = {"tree": 2.0, "cnn": 1.0, "mlp": 0.0}
-    found = calibrated(raw, Calibration({"tree": 0.5, "cnn": 1.0, "mlp": 1.0}, weights, {}))
+    found = calibrate(raw, Calibration({"tree": 0.5, "cnn": 1.0, "mlp": 1.0}, weights, {}))
     np.testing.assert_allclose(found["tree"][0, :2], [16 / 17, 1 / 17], atol=1e-5)  # calm is out
     np.testing.assert_allclose(found["vote"][0, :2], [16 / 17, 1 / 17], atol=1e-5)
     np.testing.assert_allclose(found["cnn"][0, :2], [0.5, 0.5], atol=1e-5)

@@ -21,11 +21,13 @@ from emo.evaluation.predictions import (
     SURROGATE_OF,
     Predictions,
     calibration_file,
+    make_predictions,
     predictions_file,
     surrogate_file,
     write_predictions,
 )
-from emo.evaluation.summary import summarise
+from emo.evaluation.stored import Run
+from emo.evaluation.summary import Provenance, summarise
 from emo.features.frames import FEATURES_VERSION
 from emo.labels import CALM, LABELS, TRAINED_INDEX, TRAINED_LABELS, VOTE
 from emo.training.degradation import CONDITIONS
@@ -78,7 +80,7 @@ def as_predictions(rows: Sequence[Row], probabilities: np.ndarray) -> Prediction
     """Return rows and their probabilities as predictions."""
     columns: Iterable[Any] = zip(*rows, strict=True)
     clips, corpora, speakers, folds, emotions = columns
-    return Predictions(clips, corpora, speakers, folds, emotions, probabilities)
+    return make_predictions(clips, corpora, speakers, folds, emotions, probabilities)
 
 
 def guesses(rows: Sequence[Row], skill: float, seed: int) -> np.ndarray:
@@ -128,10 +130,12 @@ def write_protocol(models: Path, protocol: str, directory: Path | None = None) -
                 worse = guesses(some, skill - 0.1 * place, 10 * n + 2)
                 path = predictions_file(models, key, protocol, name)
                 write_predictions(path, as_predictions(some, worse))
-    made_by = {"commit": "abc123", "command": f"python -m emo evaluate --protocol {protocol}"}
-    runs = [{"fold": fold, **made_by, "seed": 1} for fold in folds]
-    facts: dict[str, Any] = {"runs": runs, "left_out": []}
-    summarise(models, protocol, directory, dict.fromkeys((*CLASSIFIERS, VOTE), facts))
+    command = f"python -m emo evaluate --protocol {protocol}"
+    runs: list[Run] = [
+        {"fold": fold, "commit": "abc123", "command": command, "seed": 1} for fold in folds
+    ]
+    provenance: Provenance = {"runs": runs, "left_out": []}
+    summarise(models, protocol, directory, dict.fromkeys((*CLASSIFIERS, VOTE), provenance))
 
 
 def write_model(models: Path, key: str) -> None:

@@ -24,10 +24,10 @@ from emo.evaluation.predictions import (
     calibrated_predictions,
     fold_calibrations,
     predictions_file,
-    read_metrics,
     read_predictions,
     surrogate_file,
 )
+from emo.evaluation.stored import read_metrics
 from emo.labels import LABELS, TRAINED_LABELS
 from emo.system import paths
 from emo.training import dataset as training_dataset
@@ -92,12 +92,12 @@ def test_every_clip_is_tested_once_by_a_model_that_did_not_hear_its_speaker(run,
     dataset, models = run
     for key in ("tree", "cnn", "mlp"):
         found = read_predictions(models / key / "predictions" / f"{name}.csv.gz")
-        tested = set(found.clips)
+        tested = set(found.clips.tolist())
         assert len(tested) == len(found.clips)
         every = {r.stem for r in dataset.recordings}
         assert tested == every if name == "speakers" else 0 < len(tested) < len(every)
         by_fold: dict[int, set[str]] = {}
-        for fold, speaker in zip(found.folds, found.speakers, strict=True):
+        for fold, speaker in zip(found.folds.tolist(), found.speakers.tolist(), strict=True):
             by_fold.setdefault(fold, set()).add(speaker)
         assert by_fold == {1: {"savee-JE"}, 3: {"savee-DC"}}
 
@@ -156,9 +156,9 @@ def test_calibration_is_fitted_to_clips_that_are_not_tested(run):
     for key in ("tree", "cnn", "mlp"):
         kept = read_predictions(models / key / "calibration" / "speakers.csv.gz")
         tested = read_predictions(models / key / "predictions" / "speakers.csv.gz")
-        pairs = set(zip(kept.clips, kept.folds, strict=True))
+        pairs = set(zip(kept.clips.tolist(), kept.folds.tolist(), strict=True))
         assert pairs
-        assert not pairs & set(zip(tested.clips, tested.folds, strict=True))
+        assert not pairs & set(zip(tested.clips.tolist(), tested.folds.tolist(), strict=True))
 
 
 def test_predictions_are_plain_columns(run):
@@ -252,7 +252,7 @@ def test_a_classifier_run_by_itself_leaves_the_answers_of_the_others(run, tmp_pa
     for key in ("tree", "cnn", "mlp"):  # the same seed, and the others were not touched
         name = predictions_file(models, key, "speakers").relative_to(models)
         old, new = (read_predictions(folder / name) for folder in (models, again))
-        assert old.clips == new.clips
+        assert old.clips.tolist() == new.clips.tolist()
         np.testing.assert_array_equal(old.probabilities, new.probabilities)
 
 

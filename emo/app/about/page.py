@@ -15,7 +15,7 @@ from emo.app import text as app_text
 from emo.classifiers.registry import CLASSIFIERS
 from emo.corpora.catalogue import CORPORA
 from emo.corpora.protocols import CROSS_CORPUS, RANDOM, SPEAKERS
-from emo.evaluation.selective import KEPT_ACCURACY
+from emo.evaluation.selective import TARGET_ACCURACY
 from emo.labels import LABELS, VOTE
 
 PROTOCOLS = (CROSS_CORPUS, SPEAKERS, RANDOM)
@@ -47,7 +47,7 @@ def prose() -> dict[str, str]:
         n_models=app_text.in_words(len(CLASSIFIERS)),
         models="\n".join(names),
         protocols="\n".join(f"- **{row.title}**: {row.description}" for row in PROTOCOLS),
-        kept_accuracy=formatting.percent(KEPT_ACCURACY),
+        kept_accuracy=formatting.percent(TARGET_ACCURACY),
     )
     sections = [part.partition("\n") for part in text.removeprefix("# ").split("\n## ")]
     return {heading: body.strip() for heading, _, body in sections}

@@ -14,6 +14,7 @@ from emo.app.matrices import grid, selection, text
 from emo.audio import clip as audio_clip
 from emo.corpora import catalogue, protocols
 from emo.corpora.catalogue import default_directory
+from emo.corpora.metadata import sex_of
 from emo.errors import AudioError, CorpusError
 from emo.evaluation import subsets
 from emo.inference import predictor
@@ -131,22 +132,23 @@ def show_cell(
     _show_cell_clips(predictions, cell, matrix_filter.threshold_percent / 100)
 
 
-def _show_cell_clips(predictions: subsets.Answers, cell: SelectedCell, threshold: float) -> None:
-    is_acted = predictions.emotions == cell.acted
+def _show_cell_clips(predictions: subsets.Tables, cell: SelectedCell, threshold: float) -> None:
+    table = predictions[cell.key]
+    is_acted = table.emotions == cell.acted
     is_of_listeners = cell.key == subsets.LISTENERS
     if is_of_listeners:
-        rows = subsets.clips_voted(predictions, cell.acted, cell.answer)
-        votes = predictions.shares[subsets.LISTENERS]
-        n = int(votes[rows, predictions.labels.index(cell.answer)].sum())
+        rows = subsets.clips_voted(table, cell.acted, cell.answer)
+        votes = table.probabilities
+        n = int(votes[rows, table.labels.index(cell.answer)].sum())
         n_row = int(votes[is_acted].sum())
     else:
-        rows = subsets.clips_in_cell(predictions, cell.key, cell.acted, cell.answer, threshold)
+        rows = subsets.clips_in_cell(table, cell.acted, cell.answer, threshold)
         n = len(rows)
-        is_above = subsets.above_threshold(predictions, cell.key, threshold)
+        is_above = subsets.above_threshold(table, threshold)
         n_row = int((is_acted & is_above).sum())
     st.text(text.cell_sentence(cell.acted, cell.answer, n, n_row, is_of_listeners))
     if len(rows):
-        _show_clips(predictions.take(rows), cell)
+        _show_clips(subsets.take(predictions, rows), cell)
 
 
 def cell_sentences(
@@ -168,22 +170,23 @@ def cell_sentences(
 
 
 @st.fragment
-def _show_clips(clips: subsets.Answers, cell: SelectedCell) -> None:
+def _show_clips(predictions: subsets.Tables, cell: SelectedCell) -> None:
     """Show a page of the clips, in either order."""
     with st.container(horizontal=True, gap="medium", vertical_alignment="bottom", key="order"):
         order = selection.show_segments("cell-order", text.ORDER_LABEL, text.ORDER_NAMES)
     # Another cell, filter or order starts at the first page again.
-    listed = (cell, order, len(clips), str(clips.clips[0]))
+    names = predictions[VOTE].clips
+    listed = (cell, order, len(names), str(names[0]))
     previous, first = st.session_state.get(_PAGE, (None, 0))
     first = first if previous == listed else 0
     st.session_state[_PAGE] = (listed, first)
-    rows = np.arange(len(clips))[:: 1 if order == "surest" else -1][first : first + N_ROWS]
+    rows = np.arange(len(names))[:: 1 if order == "surest" else -1][first : first + N_ROWS]
     data = default_directory()
     with st.container(key="clips", gap="small"):
         for row in rows.tolist():
-            _show_clip(clips, row, cell, data)
-    if len(clips) > N_ROWS:
-        _show_pages(len(clips), first)
+            _show_clip(predictions, row, cell, data)
+    if len(names) > N_ROWS:
+        _show_pages(len(names), first)
     if data is None:
         st.caption(text.HOW_TO_PLAY)
 
@@ -203,8 +206,11 @@ def _turn_to(first: int) -> None:
     st.session_state[_PAGE] = (listed, first)
 
 
-def _show_clip(clips: subsets.Answers, row: int, cell: SelectedCell, data: Path | None) -> None:
+def _show_clip(
+    predictions: subsets.Tables, row: int, cell: SelectedCell, data: Path | None
+) -> None:
     """Show a clip: its name (a button where it can be played), its speaker and all answers."""
+    clips = predictions[VOTE]
     name, corpus = str(clips.clips[row]), str(clips.corpora[row])
     left, right = st.columns([4, 9], gap="small", vertical_alignment="center")
     if data is None:
@@ -218,24 +224,26 @@ def _show_clip(clips: subsets.Answers, row: int, cell: SelectedCell, data: Path 
             args=(corpus, name),
             width="stretch",
         )
-    right.html(_clip_answers(clips, row, cell))
+    right.html(_clip_answers(predictions, row, cell))
     if data is not None and st.session_state.get(_PLAYED) == (corpus, name):
         _show_sound(corpus, name, str(clips.emotions[row]), data)
 
 
-def _clip_answers(clips: subsets.Answers, row: int, cell: SelectedCell) -> Markup:
+def _clip_answers(predictions: subsets.Tables, row: int, cell: SelectedCell) -> Markup:
     """Return the answers of all models to a clip, as HTML."""
+    clips = predictions[VOTE]
+    sex = sex_of(str(clips.speakers[row]), selection.actors()) or ""
     corpus = app_text.CORPUS_NAMES.get(str(clips.corpora[row]), str(clips.corpora[row]))
-    speaker = text.speaker(corpus, str(clips.speakers[row]), str(clips.sexes[row]))
+    speaker = text.speaker(corpus, str(clips.speakers[row]), sex)
     answers = []
     for key in (*predictor.MODEL_KEYS, VOTE):
-        shares = clips.shares[key][row]
+        shares = predictions[key].probabilities[row]
         label = clips.labels[int(shares.argmax())]
         name = app_text.SHORT_NAMES[key]
         answers.append(html.ClipAnswer(name, label, float(shares.max()), key == cell.key))
     remark = ""
-    if subsets.LISTENERS in clips.shares:
-        counts = clips.shares[subsets.LISTENERS][row]
+    if subsets.LISTENERS in predictions:
+        counts = predictions[subsets.LISTENERS].probabilities[row]
         n = int(counts[clips.labels.index(cell.answer)])
         remark = text.votes_for(cell.answer, n, int(counts.sum()))
     return html.clip_answers(speaker, answers, remark)

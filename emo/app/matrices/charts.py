@@ -9,7 +9,7 @@ from typing import Any
 import plotly.graph_objects as go
 
 from emo.app.theme import DASHES
-from emo.evaluation.subsets import Bin, Roc
+from emo.evaluation.metrics import Bin, Roc
 
 _MIDDLE = {"width": 1.5, "dash": "dot", "color": "rgba(128, 128, 128, 0.9)"}
 
@@ -136,8 +136,8 @@ def roc_curves(curves: Sequence[Roc], names: tuple[str, str]) -> go.Figure:
     figure = go.Figure()
     for curve in curves:
         figure.add_scatter(
-            x=[round(float(value), 4) for value in curve.false_alarms],
-            y=[round(float(value), 4) for value in curve.found],
+            x=[round(float(value), 4) for value in curve.false_positive_rates],
+            y=[round(float(value), 4) for value in curve.true_positive_rates],
             name=curve.label,
             mode="lines",
             line={"width": 2.5, "dash": DASHES[curve.label]},

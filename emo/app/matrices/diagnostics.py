@@ -20,7 +20,7 @@ from emo.app.matrices.figures import Caption
 from emo.app.matrices.selection import MatrixFilter, ScoresByKey
 from emo.app.text import CORPUS_NAMES
 from emo.classifiers.registry import CLASSIFIERS
-from emo.evaluation import subsets
+from emo.evaluation import metrics, subsets
 from emo.evaluation.metrics import ClassScores, class_scores
 from emo.formatting import percent, tenths
 from emo.labels import VOTE
@@ -113,10 +113,10 @@ def show_reliability(matrix_filter: MatrixFilter, keys: Sequence[str]) -> None:
     predictions = selection.filtered_predictions(matrix_filter)
     if predictions is None:
         return
-    error = subsets.expected_error(predictions, key)
+    error = metrics.expected_error(predictions[key])
     if error is None:
         return
-    name, bins = text.model_name(key), subsets.reliability(predictions, key)
+    name, bins = text.model_name(key), metrics.reliability(predictions[key])
     all_confidences = replace(matrix_filter, threshold_percent=0)
     left, right = st.columns([3, 2], gap="medium")
     with left:
@@ -131,7 +131,7 @@ def show_reliability(matrix_filter: MatrixFilter, keys: Sequence[str]) -> None:
         across, down, _ = text.RELIABILITY_AXES
         caption = Caption(
             f"{name}: {text.LOOK_NAMES['reliability'].lower()}",
-            figure_note(all_confidences, len(predictions)),
+            figure_note(all_confidences, len(predictions[key])),
             across,
             down,
         )
@@ -139,7 +139,7 @@ def show_reliability(matrix_filter: MatrixFilter, keys: Sequence[str]) -> None:
         stem = file_stem(all_confidences, "reliability", key)
         export.show_save_buttons(make, stem, "reliability")
     with right:
-        st.text(text.calibration_sentence(name, error, len(predictions)))
+        st.text(text.calibration_sentence(name, error, len(predictions[key])))
         rows = [text.bin_row(row) for row in bins]
         st.html(html.table(text.RELIABILITY_COLUMNS, rows, text.reliability_alt(name)))
     st.caption(text.RELIABILITY_NOTE)
@@ -151,7 +151,7 @@ def show_roc(matrix_filter: MatrixFilter, keys: Sequence[str]) -> None:
     predictions = selection.filtered_predictions(matrix_filter)
     if predictions is None:
         return
-    curves = {key: subsets.roc(predictions, key) for key in keys}
+    curves = {key: metrics.roc(predictions[key]) for key in keys}
     if not curves[key]:
         st.info(text.NO_ROC)
         return
@@ -168,7 +168,7 @@ def show_roc(matrix_filter: MatrixFilter, keys: Sequence[str]) -> None:
         )
         caption = Caption(
             f"{name}: {text.LOOK_NAMES['roc']}",
-            figure_note(all_confidences, len(predictions)),
+            figure_note(all_confidences, len(predictions[key])),
             *text.ROC_AXES,
         )
         make = partial(export.export_roc, curves[key], caption)
@@ -189,7 +189,7 @@ def _curve_styles(labels: Sequence[str]) -> str:
     )
 
 
-def _area_table(curves: Mapping[str, Sequence[subsets.Roc]], key: str) -> Markup:
+def _area_table(curves: Mapping[str, Sequence[metrics.Roc]], key: str) -> Markup:
     """Return the areas by emotion and model, which is also the legend of the curves of a model."""
     areas = [{curve.label: curve.area for curve in of_model} for of_model in curves.values()]
     rows = []

@@ -13,7 +13,7 @@ from emo.app.matrices import text
 from emo.app.matrices.figures import Caption, Curve, Curves, Matrix
 from emo.app.matrices.grid import Counts, confusion_grid, difference_grid, row_shares
 from emo.app.theme import CALM_COLOURS, DASHES, EMOTION_COLOURS
-from emo.evaluation.subsets import Bin, Roc
+from emo.evaluation.metrics import Bin, Roc
 
 GREY = "#5a6166"
 SERIES_COLOURS = ("#0b5d66", "#a87600")
@@ -145,7 +145,7 @@ def export_roc(curves: Sequence[Roc], caption: Caption) -> FigureExport:
     lines = [_DIAGONAL]
     rows: list[Sequence[Any]] = []
     for curve in curves:
-        x, y = curve.false_alarms.tolist(), curve.found.tolist()
+        x, y = curve.false_positive_rates.tolist(), curve.true_positive_rates.tolist()
         lines.append(
             Curve(
                 f"{curve.label}, AUC {curve.area:.3f}",

@@ -170,8 +170,8 @@ def _model_headline(scores: app_text.Scores) -> str:
         for name, title in titles.items()
     }
     small = {title: formatting.interval(intervals.get(name)) for name, title in titles.items()}
-    if scores.get("kept", 1.0) < 1.0:
-        values[text.COVERAGE] = formatting.tenths(scores["kept"])
+    if scores.get("coverage", 1.0) < 1.0:
+        values[text.COVERAGE] = formatting.tenths(scores["coverage"])
         small[text.COVERAGE] = text.coverage_counts(scores["n"], scores["of"])
     return html.scores(values, small)
 

@@ -21,8 +21,8 @@ from emo.corpora.metadata import ACTORS, LISTENER_LABELS, VOTES, read_sexes_and_
 from emo.errors import CorpusError, ModelError
 from emo.evaluation import subsets
 from emo.evaluation.benchmark import EMOBOX
-from emo.evaluation.predictions import METRICS, predictions_file, read_json
-from emo.evaluation.summary import LISTENERS
+from emo.evaluation.predictions import Predictions, predictions_file
+from emo.evaluation.stored import LISTENERS, METRICS, Run, read_json
 from emo.inference import predictor
 from emo.labels import LABELS, VOTE
 from emo.system import paths
@@ -222,14 +222,24 @@ def address_params(matrix_filter: MatrixFilter) -> dict[str, str]:
 
 
 @st.cache_resource(max_entries=4, show_spinner=text.READING)
-def _read(models: str, protocol: str, data: str, stamps: tuple[float, ...]) -> subsets.Answers:
-    """Return the predictions under a protocol; ``stamps`` are the times of the files' changes."""
-    actors = {}
+def _read(models: str, protocol: str, stamps: tuple[float, ...]) -> subsets.Tables:
+    """Return the predictions under a protocol; `stamps` are when the files were last written."""
+    return subsets.read_tables(Path(models), protocol)
+
+
+@st.cache_resource(max_entries=2, show_spinner=False)
+def _read_actors(data: str, stamp: float) -> dict[str, tuple[str, int]]:
+    return read_sexes_and_ages(Path(data))
+
+
+def actors() -> dict[str, tuple[str, int]]:
+    """Return sex and age of the actors of CREMA-D; empty where the table is missing."""
+    data = default_directory()
     try:
-        actors = read_sexes_and_ages(Path(data)) if data else {}
+        return _read_actors(str(data), _stamp(data / ACTORS)) if data else {}
     except CorpusError:
         common.LOG.exception("the table of actors cannot be read")
-    return subsets.read_answers(Path(models), protocol, actors)
+        return {}
 
 
 @st.cache_resource(max_entries=2, show_spinner=False)
@@ -241,25 +251,28 @@ def _stamp(path: Path) -> float:
     return path.stat().st_mtime if path.is_file() else 0.0
 
 
-def filtered_predictions(matrix_filter: MatrixFilter) -> subsets.Answers | None:
+def filtered_predictions(matrix_filter: MatrixFilter) -> subsets.Tables | None:
     """Return the filtered predictions of all confidences; show a warning if they cannot be read."""
-    models, data, source = paths.MODELS_DIR, default_directory(), matrix_filter.source_protocol
+    models, source = paths.MODELS_DIR, matrix_filter.source_protocol
     files = [predictions_file(models, key, source) for key in predictor.MODEL_KEYS]
     files += [models / key / METRICS for key in (*predictor.MODEL_KEYS, VOTE)]
-    files += [data / ACTORS] if data else []
     try:
         stamps = tuple(_stamp(path) for path in files)
-        predictions = _read(str(models), source, str(data or ""), stamps)
+        predictions = _read(str(models), source, stamps)
     except (CorpusError, ModelError) as error:
         common.LOG.error("%s", error)  # it names folders of the server, which are not for the page
         st.warning(text.NO_PREDICTIONS)
         return None
     return subsets.filter_clips(
-        predictions, matrix_filter.labels, matrix_filter.tested_corpus, matrix_filter.sex
+        predictions,
+        matrix_filter.labels,
+        matrix_filter.tested_corpus,
+        matrix_filter.sex,
+        actors(),
     )
 
 
-def join_votes(predictions: subsets.Answers) -> subsets.Answers | None:
+def join_votes(predictions: subsets.Tables) -> subsets.Tables | None:
     """Return the clips that listeners labelled, with their votes; None if those are missing."""
     data = default_directory()
     try:
@@ -267,7 +280,7 @@ def join_votes(predictions: subsets.Answers) -> subsets.Answers | None:
     except CorpusError:
         common.LOG.exception("the votes of the listeners cannot be read")
         votes = {}
-    return subsets.votes_of(predictions, votes) if votes else None
+    return subsets.add_votes(predictions, votes) if votes else None
 
 
 # --- Scores --------------------------------------------------------------------------------------
@@ -284,8 +297,8 @@ def stored_scores(
     if matrix_filter.corpus == app_text.ALL_CORPORA:
         return block if "confusion" in block else None
     scores = block.get("per_corpus", {}).get(matrix_filter.corpus)
-    group = block.get("fairness", {}).get("corpus", {}).get(matrix_filter.corpus, {})
-    if scores and "intervals" in group:
+    group = block.get("fairness", {}).get("corpus", {}).get(matrix_filter.corpus)
+    if scores and group is not None and "intervals" in group:
         return {**scores, "intervals": group["intervals"]}
     return dict(scores) if scores else None
 
@@ -308,24 +321,24 @@ def filtered_scores(
         voted = join_votes(predictions)
         predictions = predictions if voted is None else voted
     return {
-        key: _compute_scores(predictions, key, matrix_filter, block)
+        key: _compute_scores(predictions[key], matrix_filter, block)
         for key, block in stored.items()
     }
 
 
 def _compute_scores(
-    predictions: subsets.Answers, key: str, matrix_filter: MatrixFilter, stored: app_text.Scores
+    predictions: Predictions, matrix_filter: MatrixFilter, stored: app_text.Scores
 ) -> app_text.Scores:
     """Return the scores of filtered predictions that are also among the stored ones."""
     threshold = matrix_filter.threshold_percent / 100
-    scores = subsets.scores(predictions, key, threshold)
+    scores = subsets.scores(predictions, threshold)
     if matrix_filter.protocol == protocols.EMOBOX.key:
-        scores |= subsets.fold_means(predictions, key, threshold)
+        scores |= subsets.fold_means(predictions, threshold)
     if is_cross_corpus_mean(matrix_filter):
-        mean = subsets.uar_of_folds(predictions, key, threshold)
+        mean = subsets.uar_of_folds(predictions, threshold)
         if mean is not None:
             scores["uar"], scores["intervals"]["uar"] = mean
-    names = {*stored, "kept", "intervals", "n", "labels", "confusion"}
+    names = {*stored, "coverage", "intervals", "n", "labels", "confusion"}
     block = {name: value for name, value in scores.items() if name in names}
     if "protocol" in stored:
         block["protocol"] = matrix_filter.source_protocol
@@ -347,7 +360,7 @@ def listener_scores(matrix_filter: MatrixFilter) -> app_text.Scores:
         voted = join_votes(predictions) if predictions is not None else None
         if voted is None:
             st.info(text.NO_VOTES)
-        return subsets.listeners(voted) if voted is not None and len(voted) else {}
+        return subsets.listeners(voted) if voted and len(voted[subsets.LISTENERS]) else {}
     try:
         return read_json(paths.MODELS_DIR / LISTENERS)
     except ModelError:
@@ -360,7 +373,9 @@ def count_unknown_sexes(matrix_filter: MatrixFilter) -> int:
     if matrix_filter.sex == subsets.ALL:
         return 0
     predictions = filtered_predictions(replace(matrix_filter, sex=subsets.ALL))
-    return 0 if predictions is None else int(np.sum(predictions.sexes == ""))
+    if predictions is None:
+        return 0
+    return int(np.sum(subsets.sexes_of(predictions[VOTE], actors()) == ""))
 
 
 def confusion(scores: app_text.Scores) -> np.ndarray:
@@ -374,9 +389,6 @@ def score_labels(scores: app_text.Scores) -> Sequence[str]:
     return labels
 
 
-def list_runs(
-    metrics: common.Metrics, key: str, matrix_filter: MatrixFilter
-) -> list[dict[str, Any]]:
+def list_runs(metrics: common.Metrics, key: str, matrix_filter: MatrixFilter) -> list[Run]:
     """Return the runs behind the scores of a model, one for each fold, in their order."""
-    runs: list[dict[str, Any]] = metrics[key].get(matrix_filter.source_protocol, {}).get("runs", [])
-    return runs
+    return metrics[key].get(matrix_filter.source_protocol, {}).get("runs", [])

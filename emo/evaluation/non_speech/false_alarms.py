@@ -20,8 +20,7 @@ from emo.corpora.splits import folds
 from emo.errors import AudioError
 from emo.evaluation.cross_validation import altered_rows
 from emo.evaluation.non_speech.generators import DESIGN, HELD_OUT, KINDS, sound
-from emo.evaluation.predictions import read_json, write_json
-from emo.evaluation.summary import PRESENCE
+from emo.evaluation.stored import NON_SPEECH, read_json, write_json
 from emo.features.frames import analyse
 from emo.features.speech import PRESENCE_VERSION, speech_warnings
 from emo.system.spawn import WorkerContext
@@ -92,7 +91,7 @@ def false_alarms(
         for fold in folds("speakers", recordings)
         for i in altered_rows(fold, fold.test)
     ]
-    earlier = read_json(models / PRESENCE)
+    earlier = read_json(models / NON_SPEECH)
     with ProcessPoolExecutor(jobs, WorkerContext()) as workers:
         run = partial(_spread, workers)
         counts = {
@@ -107,7 +106,7 @@ def false_alarms(
     if "synthetic" in earlier and earlier.get("version") == PRESENCE_VERSION:
         counts["synthetic"] = earlier["synthetic"]  # bench/languages.py counts these
     counts["before"] = before(earlier)
-    write_json(models / PRESENCE, counts)
+    write_json(models / NON_SPEECH, counts)
     return counts
 
 
