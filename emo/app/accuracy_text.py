@@ -40,7 +40,7 @@ def when_it_says(label: str) -> str:
 
 
 def in_short(blocks: Blocks) -> str:
-    """Return how often the vote and guessing are right on other recordings; empty if not measured."""
+    """Return how often the vote and guessing are right on other recordings; empty if unknown."""
     share = _rate(blocks.get(ELSEWHERE), "accuracy")
     if share is None:
         return ""

@@ -51,11 +51,6 @@ SIGNS = {
 """Outline of the sign of each emotion as an SVG path, filled by the even-odd rule."""
 
 
-def sign_html(label: str) -> str:
-    """Return the sign of an emotion as HTML, which screen readers skip: draw its name beside it."""
-    return f'<span class="emo-sign emo-sign-{label} emo-{label}" aria-hidden="true"></span>'
-
-
 def styles() -> str:
     """Return the CSS of the colours and signs of all emotions."""
     return "".join(_style(label) for label in LABELS)

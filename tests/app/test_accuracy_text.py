@@ -1,6 +1,6 @@
-"""What an answer promises: the headline, the threshold and the figures never contradict each other.
+"""The headline, the threshold and the figures of an answer agree with each other.
 
-The oracle reads the numbers off the words and the HTML, as a visitor does.
+The oracle reads the numbers from the text and the HTML, as a visitor does.
 """
 
 import io
@@ -55,8 +55,8 @@ def text_of(html: str) -> str:
     return re.sub(r"<[^>]*>", "", html)
 
 
-def check_says_no_contradiction(said: Answer) -> None:
-    """What is shown of an answer: its headline, its bars, and why it is unsure."""
+def check_consistent(said: Answer) -> None:
+    """Check the headline, the bars and the reason of an unsure answer against each other."""
     card = app_html.card("MLP", "", said, app_html.Trust([words.why_unsure(said)]))
     bars = [int(n.removeprefix("<")) for n in re.findall(r'emo-share">(<?\d+)', card)]
     headline = per_cents(text_of(app_html.verdict(said, 2)))
@@ -68,19 +68,19 @@ def check_says_no_contradiction(said: Answer) -> None:
 
 
 @given(near())
-def test_the_headline_never_contradicts_the_threshold(drawn: tuple[np.ndarray, float]) -> None:
-    check_says_no_contradiction(answer(*drawn))
+def test_headline_agrees_with_the_threshold(drawn: tuple[np.ndarray, float]) -> None:
+    check_consistent(answer(*drawn))
 
 
 @given(shares, limits)
-def test_no_answer_contradicts_its_threshold(row: np.ndarray, limit: float) -> None:
+def test_answer_agrees_with_its_threshold(row: np.ndarray, limit: float) -> None:
     said = answer(row, limit)
     if said.confidence >= 0.005:
-        check_says_no_contradiction(said)
+        check_consistent(said)
 
 
 @given(near())
-def test_the_command_line_shows_the_same_whole_per_cent(drawn: tuple[np.ndarray, float]) -> None:
+def test_command_line_shows_the_same_percentage(drawn: tuple[np.ndarray, float]) -> None:
     row, limit = drawn
     found = prediction()
     said = answer(row, limit)
@@ -95,7 +95,7 @@ def test_the_command_line_shows_the_same_whole_per_cent(drawn: tuple[np.ndarray,
 
 
 @given(shares, limits)
-def test_the_second_label_is_named_only_where_it_is_close(row: np.ndarray, limit: float) -> None:
+def test_runner_up_is_named_only_where_it_is_close(row: np.ndarray, limit: float) -> None:
     said = answer(row, limit)
     first, second = sorted(row, reverse=True)[:2]
     is_close = said.unsure and second >= first / 2
@@ -110,7 +110,7 @@ def test_the_second_label_is_named_only_where_it_is_close(row: np.ndarray, limit
     assert marked == (2 if is_close else 1)
 
 
-def test_of_82_and_6_per_cent_one_is_named() -> None:
+def test_runner_up_at_6_of_82_percent_is_not_named() -> None:
     row = np.full(7, 0.12 / 5)
     row[0], row[1] = 0.82, 0.06
     said = answer(row, 0.9)
@@ -140,9 +140,7 @@ def calibration_of(w: list[float], t: list[float], limits: dict[str, float]) -> 
 
 
 @given(raw_rows, weights, temperatures)
-def test_the_working_multiplies_to_the_vote(
-    rows: np.ndarray, w: list[float], t: list[float]
-) -> None:
+def test_factors_multiply_to_the_vote(rows: np.ndarray, w: list[float], t: list[float]) -> None:
     calibration = calibration_of(w, t, {})
     said = vote_of(rows, calibration)
     factors = predictor.vote_factors(said, calibration)
@@ -154,7 +152,7 @@ def test_the_working_multiplies_to_the_vote(
 
 
 @given(raw_rows, st.floats(0.3, 0.95), st.floats(0.0, 0.6))
-def test_the_vote_is_unsure_where_all_are(rows: np.ndarray, limit: float, low: float) -> None:
+def test_vote_is_unsure_where_every_model_is(rows: np.ndarray, limit: float, low: float) -> None:
     limits = dict.fromkeys(MODEL_KEYS, limit) | {VOTE: low}
     said = vote_of(rows, calibration_of([1.0] * 3, [1.0] * 3, limits))
     is_any_sure = any(not said[key].unsure for key in MODEL_KEYS)
@@ -166,7 +164,7 @@ def test_the_vote_is_unsure_where_all_are(rows: np.ndarray, limit: float, low: f
         assert shown[0] < why[0]
 
 
-def test_the_vote_of_one_model_is_as_sure_as_that() -> None:
+def test_vote_of_one_model_is_as_sure_as_the_model() -> None:
     row = np.full((1, 7), 0.05)
     row[0, 2] = 0.7
     (said,) = to_answers({"mlp": row, VOTE: row}, {"mlp": 0.6, VOTE: 0.5})
@@ -175,7 +173,7 @@ def test_the_vote_of_one_model_is_as_sure_as_that() -> None:
     assert said[VOTE].unsure
 
 
-def test_the_weights_over_the_vote_are_those_of_the_models() -> None:
+def test_overline_shows_the_stored_weights() -> None:
     stored = json.loads((MODELS / "calibration.json").read_text())["weights"]
     text = vote_words.overline(stored, False)
     shown = [float(number) for number in re.findall(r"\d\.\d\d", text)]
@@ -192,7 +190,7 @@ def blocks(key: str) -> dict[str, dict[str, Any]]:
     return found
 
 
-def test_the_first_page_shows_the_stored_figures() -> None:
+def test_expected_shows_the_stored_figures() -> None:
     models = {key: blocks(key) for key in (VOTE, *MODEL_KEYS)}
     (_, elsewhere), (_, studios), (_, guessing) = accuracy_text.expected(models)
     for texts, protocol in ((elsewhere, "cross-corpus"), (studios, "speakers")):
@@ -204,7 +202,7 @@ def test_the_first_page_shows_the_stored_figures() -> None:
 
 
 @pytest.mark.parametrize("key", [VOTE, *MODEL_KEYS])
-def test_right_when_unsure_is_what_the_sure_answers_leave(key: str) -> None:
+def test_right_when_unsure_completes_the_accuracy(key: str) -> None:
     for protocol in ("cross-corpus", "speakers"):
         block = blocks(key)[protocol]
         kept = block["selective"]
@@ -217,7 +215,7 @@ def test_right_when_unsure_is_what_the_sure_answers_leave(key: str) -> None:
 
 
 @given(st.sets(st.sampled_from(["cross-corpus", "speakers"])), st.booleans(), st.booleans())
-def test_a_figure_that_is_missing_is_left_out(gone: set[str], unsure: bool, own: bool) -> None:
+def test_for_answer_leaves_out_missing_figures(gone: set[str], unsure: bool, own: bool) -> None:
     kept = {name: block for name, block in blocks("mlp").items() if name not in gone}
     rows = accuracy_text.for_answer(kept, "sad", unsure, own)
     assert len(rows) == (0 if len(gone) == 2 else 3 - len(gone))
@@ -227,7 +225,7 @@ def test_a_figure_that_is_missing_is_left_out(gone: set[str], unsure: bool, own:
         assert such == accuracy_text.NOT_MEASURED
 
 
-def test_percentages_are_told_to_be_off_by_what_is_stored() -> None:
+def test_calibration_text_shows_the_stored_errors() -> None:
     models = {key: blocks(key) for key in (VOTE, *MODEL_KEYS)}
     text = accuracy_text.calibration_text(models)
     numbers = [float(number) for number in re.findall(r"\d+\.\d", text)]
@@ -241,13 +239,13 @@ def test_percentages_are_told_to_be_off_by_what_is_stored() -> None:
 
 
 @given(st.floats(0.0, 1.0), st.floats(0.0, 1.0))
-def test_too_high_is_said_only_where_it_is_so(confidence: float, accuracy: float) -> None:
+def test_is_too_high_only_for_overconfidence(confidence: float, accuracy: float) -> None:
     block = {"confidence": confidence, "accuracy": accuracy, "ece": abs(confidence - accuracy)}
     assert accuracy_text.is_too_high(block) == (confidence > accuracy)
     assert not accuracy_text.is_too_high({"ece": 0.2, "accuracy": 0.4})
 
 
-def test_the_limits_that_decide_are_those_that_were_measured() -> None:
+def test_thresholds_in_use_are_those_evaluated() -> None:
     stored = json.loads((MODELS / "calibration.json").read_text())["thresholds"]
     for key, limit in stored.items():
         assert blocks(key)["speakers"]["selective"]["threshold"] == limit

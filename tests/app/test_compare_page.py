@@ -33,7 +33,7 @@ def models_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 class Table:
-    """In the place of the table: what was shown last, and what a person does next."""
+    """Replacement of the table, with the rows shown last and the next clicks of the visitor."""
 
     def __init__(self) -> None:
         self.names: list[str] = []
@@ -63,12 +63,12 @@ def app(models_dir: Path, table: Table) -> AppTest:
 
 
 def files(*names: str, pitch_hz: float = 200.0) -> list[tuple[str, bytes, str]]:
-    """Files of different sounds."""
+    """Return files of different sounds."""
     return [(name, tone(0.5, pitch_hz + 10 * i), "audio/wav") for i, name in enumerate(names)]
 
 
-def give(app: AppTest, *given: tuple[str, bytes, str]) -> AppTest:
-    return check(app.file_uploader[0].set_value(list(given)).run())
+def upload(app: AppTest, *clips: tuple[str, bytes, str]) -> AppTest:
+    return check(app.file_uploader[0].set_value(list(clips)).run())
 
 
 def press(app: AppTest, label: str) -> AppTest:
@@ -79,14 +79,14 @@ def press(app: AppTest, label: str) -> AppTest:
 # --- Ways in -------------------------------------------------------------------------------------
 
 
-def test_the_page_says_how_much_it_takes(app: AppTest) -> None:
+def test_page_states_its_limits(app: AppTest) -> None:
     assert [title.value for title in app.title] == [words.TITLE]
     assert any(words.LIMITS in caption.value for caption in app.caption)
     assert app.file_uploader[0].accept_multiple_files
 
 
-def test_several_files_get_a_row_each_and_a_bad_one_its_reason(app: AppTest, table: Table) -> None:
-    give(app, *files("a.wav", "b.wav"), ("notes.wav", b"Dear diary", "audio/wav"))
+def test_each_file_has_a_row_and_a_bad_one_its_fault(app: AppTest, table: Table) -> None:
+    upload(app, *files("a.wav", "b.wav"), ("notes.wav", b"Dear diary", "audio/wav"))
     assert table.names == ["a.wav", "b.wav", "notes.wav"]
     assert "2 clips answered. Agreement: two of three in 2." in html(app)
     assert "1 could not be read." in html(app)
@@ -94,62 +94,62 @@ def test_several_files_get_a_row_each_and_a_bad_one_its_reason(app: AppTest, tab
     assert not app.get("progress")
 
 
-def test_the_samples_are_one_click(app: AppTest, table: Table) -> None:
+def test_samples_are_added_with_one_click(app: AppTest, table: Table) -> None:
     press(app, words.SAMPLES_LABEL)
     assert sorted(table.names) == sorted(f"{label}.wav" for label in LABELS)
 
 
-def test_each_clip_is_answered_once_and_results_come_as_they_are(
+def test_each_clip_is_answered_once_and_shown_at_once(
     app: AppTest, table: Table, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    heard: list[int] = []
+    n_rows: list[int] = []
 
-    def listening(clip: Clip, models: object) -> predictor.Prediction:
-        heard.append(len(table.names))
+    def counting(clip: Clip, models: object) -> predictor.Prediction:
+        n_rows.append(len(table.names))
         return pages.made_up(clip, models)
 
-    monkeypatch.setattr(predictor, "predict", listening)
+    monkeypatch.setattr(predictor, "predict", counting)
     monkeypatch.setattr(page, "BATCH_S", 0.0)
-    given = files("a.wav", "b.wav", "c.wav")
-    give(app, *given, ("again.wav", given[0][1], "audio/wav"))
-    assert heard == [0, 1, 2]  # so many rows were there already
-    give(app, *given)
-    assert len(heard) == 3
+    clips = files("a.wav", "b.wav", "c.wav")
+    upload(app, *clips, ("again.wav", clips[0][1], "audio/wav"))
+    assert n_rows == [0, 1, 2]  # rows that were shown before each prediction
+    upload(app, *clips)
+    assert len(n_rows) == 3
     assert table.names == ["a.wav", "b.wav", "c.wav"]
 
 
-def test_a_file_taken_out_takes_its_row_along(app: AppTest, table: Table) -> None:
-    given = files("a.wav", "b.wav")
-    give(app, *given)
-    give(app, given[1])
+def test_removing_a_file_removes_its_row(app: AppTest, table: Table) -> None:
+    clips = files("a.wav", "b.wav")
+    upload(app, *clips)
+    upload(app, clips[1])
     assert table.names == ["b.wav"]
-    give(app, given[1], given[1])
-    give(app, given[1])  # one of two that are the same
+    upload(app, clips[1], clips[1])
+    upload(app, clips[1])  # one of two that are the same
     assert table.names == ["b.wav"]
 
 
-def test_the_rows_outlive_a_visit_to_another_page(app: AppTest, table: Table) -> None:
-    give(app, *files("a.wav", "b.wav"))
+def test_rows_outlast_a_visit_to_another_page(app: AppTest, table: Table) -> None:
+    upload(app, *files("a.wav", "b.wav"))
     check(app.switch_page(ANALYSE).run())
     table.names = []
     check(app.switch_page(COMPARE).run())
     assert table.names == ["a.wav", "b.wav"]
-    give(app, *files("c.wav", pitch_hz=400.0))
+    upload(app, *files("c.wav", pitch_hz=400.0))
     assert table.names == ["a.wav", "b.wav", "c.wav"]
 
 
-def test_clips_beyond_the_limit_are_named(
+def test_clips_beyond_the_limit_are_listed(
     app: AppTest, table: Table, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(collection, "MAX_CLIPS", 2)
-    give(app, *files("a.wav", "b.wav", "*c*.wav"))
+    upload(app, *files("a.wav", "b.wav", "*c*.wav"))
     assert table.names == ["a.wav", "b.wav"]
     assert [one.value for one in app.warning] == [
         common.escape_markdown(words.left_out(["*c*.wav"]))
     ]
 
 
-def test_a_fault_inside_is_a_row_and_the_others_go_on(
+def test_internal_error_is_a_row_and_the_others_are_answered(
     app: AppTest, table: Table, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def broken(clip: Clip, models: object) -> predictor.Prediction:
@@ -158,32 +158,32 @@ def test_a_fault_inside_is_a_row_and_the_others_go_on(
         return pages.made_up(clip, models)
 
     monkeypatch.setattr(predictor, "predict", broken)
-    give(app, ("long.wav", tone(1.0), "audio/wav"), *files("a.wav"))
+    upload(app, ("long.wav", tone(1.0), "audio/wav"), *files("a.wav"))
     assert table.names == ["a.wav", "long.wav"]
     found = app.session_state["comparison"].results.values()
     assert app_text.UNEXPECTED in found
 
 
-def test_missing_models_are_a_sentence(app: AppTest, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_models_show_a_warning(app: AppTest, monkeypatch: pytest.MonkeyPatch) -> None:
     def missing(directory: Path) -> predictor.Models:
         raise ModelError(f"There is no model in {SECRET}.")
 
     monkeypatch.setattr(predictor, "load_models", missing)
-    give(app, *files("a.wav"))
+    upload(app, *files("a.wav"))
     assert [warning.value for warning in app.warning] == [app_text.NO_MODELS]
 
 
 # --- Which clips ---------------------------------------------------------------------------------
 
 
-def test_what_is_shown_stands_in_the_address(
+def test_filter_is_written_to_the_url(
     app: AppTest, table: Table, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def told(clip: Clip, models: object) -> predictor.Prediction:
+    def unsure_if_long(clip: Clip, models: object) -> predictor.Prediction:
         return pages.prediction(clip.duration_s, unsure=("vote",) if clip.duration_s > 0.8 else ())
 
-    monkeypatch.setattr(predictor, "predict", told)
-    give(app, ("unsure.wav", tone(1.0), "audio/wav"), *files("a.wav"))
+    monkeypatch.setattr(predictor, "predict", unsure_if_long)
+    upload(app, ("unsure.wav", tone(1.0), "audio/wav"), *files("a.wav"))
     assert table.names == ["a.wav", "unsure.wav"]
     check(app.segmented_control(key="comparison-show").set_value("unsure").run())
     assert table.names == ["unsure.wav"]
@@ -201,12 +201,12 @@ def test_what_is_shown_stands_in_the_address(
     assert set(app.query_params) == {"order"}
 
 
-def test_an_address_sets_the_view_and_a_wrong_one_nothing(models_dir: Path, table: Table) -> None:
+def test_url_sets_the_filter_and_invalid_values_are_ignored(models_dir: Path, table: Table) -> None:
     app = AppTest.from_file(pages.APP, default_timeout=30)
     app.query_params["show"] = "disagreement"
     app.query_params["vote"] = "<b>"
     app.switch_page(COMPARE)
-    give(check(app.run()), *files("a.wav"))
+    upload(check(app.run()), *files("a.wav"))
     assert app.segmented_control(key="comparison-show").value == "disagreement"
     assert app.selectbox(key="comparison-vote").value == collection.ANY
 
@@ -214,8 +214,8 @@ def test_an_address_sets_the_view_and_a_wrong_one_nothing(models_dir: Path, tabl
 # --- Rows ----------------------------------------------------------------------------------------
 
 
-def test_a_row_opens_the_clip_in_full(app: AppTest, table: Table) -> None:
-    give(app, *files("a.wav", "b.wav"))
+def test_row_opens_the_clip_on_analyse(app: AppTest, table: Table) -> None:
+    upload(app, *files("a.wav", "b.wav"))
     table.opened = "b.wav"
     check(app.run())
     assert [title.value for title in app.title] == [analyse_text.ANALYSE_TITLE]
@@ -226,8 +226,8 @@ def test_a_row_opens_the_clip_in_full(app: AppTest, table: Table) -> None:
     assert table.names == ["a.wav"]
 
 
-def test_two_ticked_clips_stand_side_by_side(app: AppTest, table: Table) -> None:
-    give(app, *files("a.wav", "b.wav", "c.wav"), ("bad.wav", b"no sound", "audio/wav"))
+def test_two_ticked_clips_are_shown_side_by_side(app: AppTest, table: Table) -> None:
+    upload(app, *files("a.wav", "b.wav", "c.wav"), ("bad.wav", b"no sound", "audio/wav"))
     captions = {0: words.TICK_TWO, 1: words.TICK_ANOTHER, 3: words.ticked(["a", "b", "c"])}
     for n, caption in captions.items():
         table.ticked = ["a.wav", "b.wav", "c.wav"][:n]
@@ -245,8 +245,8 @@ def test_two_ticked_clips_stand_side_by_side(app: AppTest, table: Table) -> None
     assert html(app).count("emo-verdict-2") == 2
 
 
-def test_ticked_clips_are_removed_or_unticked_and_all_forgotten(app: AppTest, table: Table) -> None:
-    give(app, *files("a.wav", "b.wav", "c.wav"))
+def test_ticked_clips_are_unticked_or_removed(app: AppTest, table: Table) -> None:
+    upload(app, *files("a.wav", "b.wav", "c.wav"))
     table.ticked = ["a.wav", "b.wav"]
     check(app.run())
     press(app, words.UNTICK_LABEL)
@@ -261,7 +261,7 @@ def test_ticked_clips_are_removed_or_unticked_and_all_forgotten(app: AppTest, ta
     assert not app.session_state["comparison"].results
 
 
-def test_csv_has_every_name_and_what_the_command_line_has() -> None:
+def test_csv_has_rows_for_every_name() -> None:
     music = SpeechWarning("music", "This sounds like music.")
     entries = [
         Entry("0", UploadedClip(("=a.wav", "copy.wav"), b""), pages.prediction(concerns=(music,))),

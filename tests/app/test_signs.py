@@ -14,9 +14,3 @@ def test_every_emotion_has_a_colour_and_a_sign() -> None:
         assert f".emo-{label}{{background:{light};background:light-dark({light},{dark});" in css
         assert f".emo-sign-{label},.st-key-sample-{label}{{--emo-sign:url(" in css
     assert "http" not in unquote(css).replace("http://www.w3.org/2000/svg", "")
-
-
-def test_a_sign_is_silent() -> None:
-    assert theme.sign_html("sad") == (
-        '<span class="emo-sign emo-sign-sad emo-sad" aria-hidden="true"></span>'
-    )

@@ -28,8 +28,8 @@ WIDTH = 16
 DIGEST = "d" * 64
 
 
-def hear(clip: Clip, models: object) -> predictor.Prediction:
-    """Made-up answers; the inner values are the strongest frequency, so that it can be learned."""
+def predict_frequency(clip: Clip, models: object) -> predictor.Prediction:
+    """Return fixed answers, with the strongest frequency as hidden values to learn from."""
     strongest = np.abs(np.fft.rfft(clip.samples[:8000])).argmax()
     hidden = np.full(WIDTH, strongest, np.float32)
     given = pages.prediction(clip.duration_s, clip.warnings)
@@ -44,7 +44,7 @@ def app(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AppTest:
     calibration = SimpleNamespace(thresholds={"vote": 0.4}, weights={}, temperatures={})
     models = SimpleNamespace(classifiers={}, calibration=calibration)
     monkeypatch.setattr(predictor, "load_models", lambda directory: models)
-    monkeypatch.setattr(predictor, "predict", hear)
+    monkeypatch.setattr(predictor, "predict", predict_frequency)
     monkeypatch.setattr(adaptation, "models_digest", lambda models: DIGEST)
     monkeypatch.setattr(adaptation, "count_hidden", lambda models: WIDTH)
     at = pages.run()
@@ -64,7 +64,7 @@ def give(at: AppTest, emotion: str, *pitches_hz: float) -> AppTest:
     return check(at.file_uploader(key=widget(at, "up")).set_value(files).run())
 
 
-def taught(at: AppTest) -> AppTest:
+def with_examples(at: AppTest) -> AppTest:
     """Three clips each of two emotions, high and low."""
     give(at, "happy", 600, 620, 640)
     return give(at, "sad", 120, 130, 140)
@@ -74,13 +74,13 @@ def chips(at: AppTest) -> list[str]:
     return [b.label for b in at.button if str(b.key).startswith("example-")]
 
 
-def test_at_first_it_says_what_is_needed(app: AppTest) -> None:
+def test_empty_page_says_how_many_clips_are_needed(app: AppTest) -> None:
     assert [title.value for title in app.title] == [words.TITLE]
     assert words.NO_EXAMPLES in [caption.value for caption in app.caption]
     assert not app.get("download_button")
 
 
-def test_clips_of_two_emotions_are_learned(app: AppTest) -> None:
+def test_head_is_fitted_to_two_emotions(app: AppTest) -> None:
     give(app, "happy", 600, 620, 640)
     assert chips(app) == [f"happy {hz}\\.wav" for hz in (600, 620, 640)]
     assert words.still_needed({"happy": 3}) in [caption.value for caption in app.caption]
@@ -93,8 +93,8 @@ def test_clips_of_two_emotions_are_learned(app: AppTest) -> None:
     assert "It knows only happy and sad." in page
 
 
-def test_what_is_kept_is_no_sound(app: AppTest) -> None:
-    taught(app)
+def test_session_keeps_no_sound(app: AppTest) -> None:
+    with_examples(app)
     kept = app.session_state["examples"]
     assert [one.hidden.shape for one in kept] == [(WIDTH,)] * 6
     assert app.session_state["examples-pending"] == []
@@ -110,7 +110,7 @@ def test_recordings_are_numbered(app: AppTest) -> None:
 
 
 def test_a_clip_is_removed_by_its_button(app: AppTest) -> None:
-    taught(app)
+    with_examples(app)
     for left in (5, 4):
         check(next(b for b in app.button if str(b.key).startswith("example-")).click().run())
         assert len(chips(app)) == left
@@ -118,7 +118,7 @@ def test_a_clip_is_removed_by_its_button(app: AppTest) -> None:
     assert words.still_needed({"happy": 1, "sad": 3}) in [c.value for c in app.caption]
 
 
-def test_bad_files_are_sentences_and_the_others_are_taken(app: AppTest) -> None:
+def test_bad_files_show_a_fault_and_the_others_are_used(app: AppTest) -> None:
     files = [
         ("**no** sound.wav", b"hello", "audio/wav"),
         ("a.wav", tone(0.8, 200), "audio/wav"),
@@ -132,9 +132,9 @@ def test_bad_files_are_sentences_and_the_others_are_taken(app: AppTest) -> None:
     assert not app.warning
 
 
-def test_doubts_about_a_clip_are_told(app: AppTest, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_speech_warnings_of_a_clip_are_shown(app: AppTest, monkeypatch: pytest.MonkeyPatch) -> None:
     def doubting(clip: Clip, models: object) -> predictor.Prediction:
-        given = hear(clip, models)
+        given = predict_frequency(clip, models)
         concern = SpeechWarning("music", "This sounds like *music*.")
         return predictor.Prediction(1.0, (), given.answers, given.quality, (concern,), given.hidden)
 
@@ -150,7 +150,7 @@ def test_doubts_about_a_clip_are_told(app: AppTest, monkeypatch: pytest.MonkeyPa
     ("fault", "told"),
     [(ZeroDivisionError("x"), words.UNEXPECTED), (ModelError("/secret"), app_text.NO_MODELS)],
 )
-def test_faults_inside_are_sentences(
+def test_internal_errors_are_sentences(
     app: AppTest, monkeypatch: pytest.MonkeyPatch, fault: Exception, told: str
 ) -> None:
     def broken(clip: Clip, models: object) -> predictor.Prediction:
@@ -172,8 +172,8 @@ def load(at: AppTest, name: str, data: bytes) -> AppTest:
     return check(uploader.set_value((name, data, "application/json")).run())
 
 
-def test_what_was_saved_is_loaded_and_forgotten(app: AppTest) -> None:
-    data, before = saved(taught(app)), chips(app)
+def test_saved_examples_are_loaded_after_removal(app: AppTest) -> None:
+    data, before = saved(with_examples(app)), chips(app)
     forget = next(button for button in app.button if button.label == words.REMOVE_ALL_LABEL)
     check(forget.click().run())
     assert chips(app) == []
@@ -185,7 +185,7 @@ def test_what_was_saved_is_loaded_and_forgotten(app: AppTest) -> None:
 
 
 def test_a_bad_file_is_a_sentence_and_changes_nothing(app: AppTest) -> None:
-    before = chips(taught(app))
+    before = chips(with_examples(app))
     other = adaptation.write_examples(app.session_state["examples"], "e" * 64).encode()
     for data, told in ((b"{", "not valid JSON"), (other, "made with other models")):
         load(app, "*x*.json", data)
@@ -194,8 +194,8 @@ def test_a_bad_file_is_a_sentence_and_changes_nothing(app: AppTest) -> None:
         assert chips(app) == before
 
 
-def test_yours_answers_beside_the_models_and_in_the_files(app: AppTest) -> None:
-    taught(app)
+def test_yours_answers_beside_the_models(app: AppTest) -> None:
+    with_examples(app)
     check(app.switch_page(ANALYSE).run())
     upload(app, "clip.wav", tone(0.8, 630))
     page = html(app)
@@ -206,7 +206,7 @@ def test_yours_answers_beside_the_models_and_in_the_files(app: AppTest) -> None:
     assert "Two of three say sad; the CNN says angry." in page  # yours is none of the three
 
 
-def test_files_of_answers_hold_yours() -> None:
+def test_exports_contain_yours() -> None:
     given = pages.prediction()
     given = predictor.Prediction(
         1.0, (), given.answers | {"yours": given.answers["tree"]}, given.quality
@@ -217,19 +217,17 @@ def test_files_of_answers_hold_yours() -> None:
     assert [line["model"] for line in lines] == ["tree", "cnn", "mlp", "vote", "yours"]
 
 
-def test_without_lessons_there_is_no_fourth_answer(app: AppTest) -> None:
+def test_without_examples_there_is_no_further_answer(app: AppTest) -> None:
     check(app.switch_page(ANALYSE).run())
     upload(app, "clip.wav", tone())
     assert html(app).count("emo-verdict-3") == 3
 
 
-def test_yours_is_not_to_be_relied_on_for_music(
-    app: AppTest, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    taught(app)
+def test_yours_warns_about_music(app: AppTest, monkeypatch: pytest.MonkeyPatch) -> None:
+    with_examples(app)
 
     def doubting(clip: Clip, models: object) -> predictor.Prediction:
-        given = hear(clip, models)
+        given = predict_frequency(clip, models)
         concern = SpeechWarning("music", "This sounds like music.")
         return predictor.Prediction(1.0, (), given.answers, given.quality, (concern,), given.hidden)
 
@@ -239,8 +237,8 @@ def test_yours_is_not_to_be_relied_on_for_music(
     assert html(app).count(app_text.NOT_TO_BE_RELIED_ON) == 5
 
 
-def test_a_taught_clip_says_so_and_another_does_not(app: AppTest) -> None:
-    taught(app)
+def test_notice_on_the_page_of_an_example(app: AppTest) -> None:
+    with_examples(app)
     check(app.switch_page(ANALYSE).run())
     upload(app, "other.wav", tone(1.0, 1234.0))
     assert not app.info
@@ -250,20 +248,20 @@ def test_a_taught_clip_says_so_and_another_does_not(app: AppTest) -> None:
     assert words.BACK_LABEL in [link.proto.label for link in app.get("page_link")]
 
 
-# --- Words ---------------------------------------------------------------------------------------
+# --- Texts ---------------------------------------------------------------------------------------
 
 
 def trial(folds: int = 4, restricted: int = 3) -> CrossValidation:
     return CrossValidation(("happy", "sad"), folds, 1, restricted, np.array([[2, 0], [1, 1]]))
 
 
-def test_the_vote_among_fewer_is_shown_where_it_differs() -> None:
+def test_ranking_shows_the_restricted_vote_where_it_differs() -> None:
     names = [name for name, _ in words.ranking_rows(trial())]
     assert names == [words.VOTE_NAME, words.RESTRICTED_NAME, words.YOURS_NAME]
     assert len(words.ranking_rows(trial(restricted=1))) == 2
 
 
-def test_the_figures_say_how_little_they_are() -> None:
+def test_how_tested_states_the_uncertainty() -> None:
     told = words.how_tested(trial(), 0.123)
     assert "one more or less right is 25" in told
     assert "all other clips only" in told
@@ -272,7 +270,7 @@ def test_the_figures_say_how_little_they_are() -> None:
     )
 
 
-def test_what_is_left_out_is_named() -> None:
+def test_still_needed_names_the_emotions_left_out() -> None:
     assert words.still_needed({"happy": 2, "sad": 2}) == ""
     assert "angry, which needs" in words.still_needed({"happy": 2, "sad": 2, "angry": 1})
     assert "angry and fearful, which need at" in words.still_needed(
@@ -280,7 +278,7 @@ def test_what_is_left_out_is_named() -> None:
     )
 
 
-def test_long_names_are_shortened_and_keep_their_end() -> None:
+def test_chip_keeps_the_end_of_a_long_name() -> None:
     assert words.chip("a" * 99 + "last.wav").endswith("last.wav")
     assert len(words.chip("a" * 99)) == words.MAX_CHIP
     assert words.chip("short.wav") == "short.wav"

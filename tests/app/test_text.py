@@ -1,4 +1,4 @@
-"""Sentences of the pages: what they say of a result is checked against a count."""
+"""Sentences that several pages share, compared with counts."""
 
 import pytest
 from hypothesis import given
@@ -14,7 +14,7 @@ perhaps = st.one_of(st.none(), label)
 
 
 @given(perhaps, perhaps, perhaps, perhaps)
-def test_agreement_counts_the_three(
+def test_agreement_matches_the_counts(
     tree: str | None, cnn: str | None, mlp: str | None, vote: str | None
 ) -> None:
     sentence = app_text.agreement({"tree": tree, "cnn": cnn, "mlp": mlp}, vote)
@@ -28,7 +28,7 @@ def test_agreement_counts_the_three(
         assert sentence.startswith(start[len(said)])
 
 
-def test_agreement_in_words() -> None:
+def test_agreement_of_sure_models() -> None:
     two: dict[str, str | None] = {"tree": "sad", "cnn": "angry", "mlp": "sad"}
     assert app_text.agreement(two, "sad") == "Two of three say sad; the CNN says angry."
     assert app_text.agreement(two, None) == "Two of three say sad; the CNN says angry."
@@ -56,7 +56,7 @@ def test_agreement_in_words() -> None:
         (None, "sad", None, "The CNN says sad; the decision tree and the MLP are unsure."),
     ],
 )
-def test_agreement_where_some_are_unsure(
+def test_agreement_of_unsure_models(
     tree: str | None, cnn: str | None, mlp: str | None, sentence: str
 ) -> None:
     assert app_text.agreement({"tree": tree, "cnn": cnn, "mlp": mlp}, None) == sentence
@@ -92,7 +92,7 @@ def test_listed(names: list[str], text: str) -> None:
     assert formatting.listed(names) == text
 
 
-def test_what_a_sample_says_is_quoted_and_cut_between_words() -> None:
+def test_quoted_text_is_cut_between_words() -> None:
     assert analyse_text.quoted("Oh!") == "“Oh!”"
     long = "word " * 40
     found = analyse_text.quoted(long)
@@ -101,12 +101,12 @@ def test_what_a_sample_says_is_quoted_and_cut_between_words() -> None:
     assert long.startswith(found[1:-3])
 
 
-def test_a_sample_is_called_by_its_emotion() -> None:
+def test_sample_name_is_its_emotion() -> None:
     assert [analyse_text.sample_name(label) for label in LABELS] == list(LABELS)
     assert analyse_text.sample_name("all") == analyse_text.SAMPLE_OF_ALL
 
 
-def test_intervals_and_tenths() -> None:
+def test_interval_and_tenths() -> None:
     assert formatting.tenths(0.7126) == f"71.3{formatting.NBSP}%"
     assert formatting.interval([0.698, 0.7291]) == "69.8 to 72.9"
     assert formatting.interval(None) == ""
