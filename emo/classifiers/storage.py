@@ -256,7 +256,7 @@ def _check_schema(value: Any, schema: Any, name: str) -> None:
     """
     kind = dict if is_typeddict(schema) else (get_origin(schema) or schema)
     if not isinstance(value, kind) or isinstance(value, bool):
-        raise ValueError(f"{name} is a {type(value).__name__}, not a {kind.__name__}")
+        raise ValueError(f"{name} is of the type {type(value).__name__}, not {kind.__name__}")
     if is_typeddict(schema):
         for field, inner in get_type_hints(schema).items():
             if field not in value:

@@ -1,4 +1,4 @@
-"""Augmentations against cases that can be worked out, and their promises on any clip."""
+"""Augmentations against cases with a known result, and their invariants on any clip."""
 
 import numpy as np
 import pytest
@@ -12,26 +12,28 @@ def batch(n=4, length=40, seed=0):
     return values.astype(np.float32)
 
 
-def test_stretching_a_ramp_gives_a_ramp():
+def test_resample_time_interpolates_linearly():
     ramp = np.repeat(np.arange(10, dtype=np.float32)[:, None], N_MELS, axis=1)
     double = augmentation.resample_time(ramp, 19, 0.5)
     np.testing.assert_allclose(double[:, 0], np.arange(19) / 2)
 
 
-def test_every_clip_takes_the_common_length_whole():
-    views = [np.full((length, N_MELS), i, np.float32) for i, length in enumerate((30, 40, 55))]
-    stretched = augmentation.stretch_to(views, 42)
+def test_stretch_to_brings_whole_clips_to_a_common_length():
+    spectrograms = [
+        np.full((length, N_MELS), i, np.float32) for i, length in enumerate((30, 40, 55))
+    ]
+    stretched = augmentation.stretch_to(spectrograms, 42)
     assert stretched.shape == (3, 42, N_MELS)
     np.testing.assert_array_equal(stretched.mean(axis=(1, 2)), [0, 1, 2])
 
 
-def test_warp_keeps_a_flat_spectrum_flat():
+def test_warp_bands_keeps_a_flat_spectrum_flat():
     flat = np.ones((3, 5, N_MELS), np.float32)
     warped = augmentation.warp_bands(flat, np.random.default_rng(0))
     np.testing.assert_allclose(warped, 1.0, atol=1e-5)
 
 
-def test_warp_moves_a_peak_by_some_bands_only():
+def test_warp_bands_moves_a_peak_within_its_limits():
     peak = np.zeros((50, 1, N_MELS), np.float32)
     peak[:, 0, 30] = 1.0
     places = augmentation.warp_bands(peak, np.random.default_rng(0))[:, 0].argmax(axis=1)
@@ -40,19 +42,19 @@ def test_warp_moves_a_peak_by_some_bands_only():
     assert np.abs(places - 30).max() <= limit
 
 
-def test_equaliser_adds_one_curve_per_clip():
-    given = batch()
-    change = augmentation.equalise(given, np.random.default_rng(0)) - given
+def test_equalise_adds_one_curve_per_clip():
+    clips = batch()
+    change = augmentation.equalise(clips, np.random.default_rng(0)) - clips
     np.testing.assert_allclose(change, np.broadcast_to(change[:, :1], change.shape), atol=1e-5)
     assert change.std() > 0.01
 
 
-def test_noise_only_ever_adds_power():
-    given = batch(n=64)
-    noisy = augmentation.add_noise(given, np.random.default_rng(0))
-    assert (noisy >= given - 1e-4).all()
-    touched = (np.abs(noisy - given).max(axis=(1, 2)) > 1e-3).mean()
-    assert touched == pytest.approx(augmentation.NOISE_SHARE, abs=0.2)
+def test_add_noise_never_lowers_power():
+    clips = batch(n=64)
+    noisy = augmentation.add_noise(clips, np.random.default_rng(0))
+    assert (noisy >= clips - 1e-4).all()
+    changed = (np.abs(noisy - clips).max(axis=(1, 2)) > 1e-3).mean()
+    assert changed == pytest.approx(augmentation.NOISE_SHARE, abs=0.2)
 
 
 def test_equal_powers_add_three_decibels(monkeypatch):
@@ -64,7 +66,7 @@ def test_equal_powers_add_three_decibels(monkeypatch):
     assert noisy * SPECTROGRAM_SCALE_DB == pytest.approx(10 * np.log10(2), abs=1e-3)
 
 
-def test_masks_hide_no_more_than_they_may():
+def test_mask_hides_at_most_its_limits():
     ones = np.ones((32, 100, N_MELS), np.float32)
     hidden = augmentation.mask(ones, np.random.default_rng(0)) == 0
     most_time = augmentation.TIME_MASKS * (augmentation.TIME_MASK_SHARE * 100 + 1)
@@ -74,7 +76,7 @@ def test_masks_hide_no_more_than_they_may():
     assert hidden.all(axis=1).sum(axis=1).max() <= most_bands
 
 
-def test_mixup_mixes_inputs_and_targets_alike():
+def test_mix_mixes_inputs_and_targets_alike():
     inputs = np.eye(16, dtype=np.float32)
     mixed, targets = augmentation.mix(inputs, inputs.copy(), 0.5, np.random.default_rng(0))
     np.testing.assert_allclose(mixed, targets, atol=1e-6)
@@ -83,11 +85,12 @@ def test_mixup_mixes_inputs_and_targets_alike():
     assert (targets.diagonal() < 1).any()
 
 
-def test_a_batch_is_centred_before_masks_and_repeats_from_its_seed():
-    views = [batch(1, length)[0] for length in (38, 40, 44)]
-    one, other = (
-        augmentation.augment_spectrograms(views, 40, np.random.default_rng(7)) for _ in range(2)
+def test_augment_spectrograms_is_centred_and_repeats_from_its_seed():
+    spectrograms = [batch(1, length)[0] for length in (38, 40, 44)]
+    first, second = (
+        augmentation.augment_spectrograms(spectrograms, 40, np.random.default_rng(7))
+        for _ in range(2)
     )
-    np.testing.assert_array_equal(one, other)
-    assert one.dtype == np.float32
-    assert np.abs(one.mean(axis=(1, 2))).max() < 0.1
+    np.testing.assert_array_equal(first, second)
+    assert first.dtype == np.float32
+    assert np.abs(first.mean(axis=(1, 2))).max() < 0.1

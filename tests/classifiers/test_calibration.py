@@ -1,3 +1,5 @@
+"""Calibration against probabilities of known temperature and weights."""
+
 import json
 from pathlib import Path
 
@@ -28,12 +30,12 @@ N_CLIPS = 4000
 
 
 def shares(logits: np.ndarray) -> np.ndarray:
-    """Softmax, as a textbook writes it."""
+    """Return the softmax by its definition."""
     return np.asarray(np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True))
 
 
 def drawn(seed: int = 0, n: int = N_CLIPS) -> tuple[np.ndarray, np.ndarray]:
-    """Logits, and targets drawn from the very probabilities that they give."""
+    """Return logits, and targets drawn from their probabilities."""
     rng = np.random.default_rng(seed)
     logits = rng.normal(0.0, 1.5, (n, 4))
     place = rng.random((n, 1))
@@ -49,7 +51,7 @@ probability_rows = hnp.arrays(
 
 
 @pytest.mark.parametrize("temperature", [0.5, 1.0, 1.8])
-def test_the_temperature_that_made_the_probabilities_is_found(temperature: float) -> None:
+def test_fit_temperature_recovers_the_true_one(temperature: float) -> None:
     logits, targets = drawn()
     # Multiplied by the temperature, the logits are too sure by just that much.
     assert fit_temperature(shares(logits * temperature), targets) == pytest.approx(
@@ -57,7 +59,7 @@ def test_the_temperature_that_made_the_probabilities_is_found(temperature: float
     )
 
 
-def test_the_temperature_stays_within_its_limits() -> None:
+def test_fit_temperature_stays_within_its_limits() -> None:
     logits, targets = drawn(n=200)
     low, high = TEMPERATURES
     assert fit_temperature(shares(logits), logits.argmax(axis=1)) == pytest.approx(low, rel=0.01)
@@ -67,14 +69,14 @@ def test_the_temperature_stays_within_its_limits() -> None:
 
 
 @given(probability_rows, st.floats(0.3, 3.0))
-def test_softening_divides_the_logits(rows: np.ndarray, temperature: float) -> None:
+def test_apply_temperature_divides_the_logits(rows: np.ndarray, temperature: float) -> None:
     expected = shares(np.log(rows) / temperature)
     assert apply_temperature(rows, temperature) == pytest.approx(expected)
     assert apply_temperature(rows, 1.0) == pytest.approx(rows)
 
 
 @given(probability_rows, st.floats(0.3, 3.0))
-def test_softening_changes_no_answer(rows: np.ndarray, temperature: float) -> None:
+def test_apply_temperature_keeps_the_likeliest_label(rows: np.ndarray, temperature: float) -> None:
     softened = apply_temperature(rows, temperature)
     chosen = rows.argmax(axis=1)
     best = softened.max(axis=1)
@@ -82,19 +84,19 @@ def test_softening_changes_no_answer(rows: np.ndarray, temperature: float) -> No
 
 
 @given(probability_rows, st.floats(0.3, 3.0))
-def test_softening_and_leaving_out_labels_commute(rows: np.ndarray, temperature: float) -> None:
+def test_apply_temperature_and_renormalise_commute(rows: np.ndarray, temperature: float) -> None:
     one = apply_temperature(renormalise(rows, [0, 2, 3]), temperature)
     other = renormalise(apply_temperature(rows, temperature), [0, 2, 3])
     assert one == pytest.approx(other)
 
 
-def test_leaving_out_a_label_shares_its_part_among_the_others() -> None:
+def test_renormalise_divides_by_the_sum_of_the_rest() -> None:
     rows = np.array([[0.5, 0.3, 0.2], [0.0, 0.4, 0.6]])
     assert renormalise(rows, [0, 1]) == pytest.approx(np.array([[5 / 8, 3 / 8], [0, 1]]), abs=1e-6)
     assert renormalise(rows, [2, 0])[0] == pytest.approx([2 / 7, 5 / 7])
 
 
-def test_certainty_is_no_error() -> None:
+def test_probabilities_of_zero_and_one_stay_finite() -> None:
     sure = np.array([[1.0, 0.0, 0.0]])
     for rows in (
         apply_temperature(sure, 2.0),
@@ -112,26 +114,28 @@ def test_certainty_is_no_error() -> None:
 
 
 @given(probability_rows)
-def test_the_pool_of_one_with_weight_one_is_that_one(rows: np.ndarray) -> None:
+def test_log_opinion_pool_of_one_with_weight_one_is_unchanged(rows: np.ndarray) -> None:
     assert log_opinion_pool({"tree": rows}, {"tree": 1.0}) == pytest.approx(rows)
 
 
 @given(probability_rows, st.floats(0.3, 3.0))
-def test_the_pool_of_one_is_softened_by_its_weight(rows: np.ndarray, weight: float) -> None:
+def test_log_opinion_pool_of_one_has_its_weight_as_temperature(
+    rows: np.ndarray, weight: float
+) -> None:
     assert log_opinion_pool({"tree": rows}, {"tree": weight}) == pytest.approx(
         apply_temperature(rows, 1 / weight)
     )
 
 
 @given(probability_rows, probability_rows)
-def test_the_pool_is_the_product(one: np.ndarray, other: np.ndarray) -> None:
+def test_log_opinion_pool_is_the_weighted_product(one: np.ndarray, other: np.ndarray) -> None:
     product = one**0.5 * other**2.0
     expected = product / product.sum(axis=1, keepdims=True)
     found = log_opinion_pool({"tree": one, "cnn": other}, {"cnn": 2.0, "tree": 0.5})
     assert found == pytest.approx(expected)
 
 
-def test_a_weight_of_nothing_leaves_a_classifier_out() -> None:
+def test_log_opinion_pool_ignores_a_weight_of_zero() -> None:
     logits, _ = drawn(n=5)
     rows, other = shares(logits), shares(-logits)
     assert log_opinion_pool(
@@ -139,7 +143,7 @@ def test_a_weight_of_nothing_leaves_a_classifier_out() -> None:
     ) == pytest.approx(rows)
 
 
-def test_the_weights_that_made_the_targets_are_found() -> None:
+def test_fit_weights_recovers_the_true_ones() -> None:
     rng = np.random.default_rng(1)
     one, other = rng.normal(0.0, 1.5, (2, N_CLIPS, 4))
     truth = shares(0.4 * one + 1.2 * other)
@@ -149,27 +153,27 @@ def test_the_weights_that_made_the_targets_are_found() -> None:
     assert found["cnn"] == pytest.approx(1.2, abs=0.1)
 
 
-def test_a_classifier_that_misleads_gets_no_weight() -> None:
+def test_fit_weights_gives_a_misleading_classifier_none() -> None:
     logits, targets = drawn()
     found = fit_weights({"tree": shares(logits), "cnn": shares(-logits)}, targets)
     assert found["cnn"] >= 0.0
     assert found["tree"] - found["cnn"] == pytest.approx(1.0, abs=0.06)
 
 
-def test_noise_gets_next_to_no_weight() -> None:
+def test_fit_weights_gives_noise_hardly_any() -> None:
     logits, targets = drawn()
     noise = np.random.default_rng(9).normal(0.0, 1.5, logits.shape)
     found = fit_weights({"tree": shares(logits), "cnn": shares(noise)}, targets)
     assert found["cnn"] < 0.05
 
 
-def test_log_loss_is_that_of_the_true_labels() -> None:
+def test_log_loss_by_hand() -> None:
     rows = np.array([[0.5, 0.5], [0.25, 0.75]])
     assert log_loss(rows, np.array([0, 1])) == pytest.approx(-(np.log(0.5) + np.log(0.75)) / 2)
     assert np.isfinite(log_loss(np.array([[1.0, 0.0]]), np.array([1])))
 
 
-def test_a_calibration_holds_both() -> None:
+def test_fit_calibration_returns_temperatures_and_weights() -> None:
     logits, targets = drawn()
     found = fit_calibration({"tree": shares(logits), "cnn": shares(2 * logits)}, targets)
     assert found.temperatures["tree"] == pytest.approx(1.0, rel=0.06)
@@ -183,7 +187,7 @@ def test_a_calibration_holds_both() -> None:
 
 
 def brute_threshold(confidence: np.ndarray, right: np.ndarray, accuracy: float) -> float:
-    """The limit that keeps most, of all that keep answers right often enough."""
+    """Return the threshold of the largest coverage by trying every confidence."""
     found = 1.0
     for limit in sorted(set(confidence.tolist()), reverse=True):
         if right[confidence >= limit].mean() >= accuracy:
@@ -195,7 +199,7 @@ def brute_threshold(confidence: np.ndarray, right: np.ndarray, accuracy: float) 
     st.lists(st.tuples(st.integers(1, 9), st.booleans()), min_size=1, max_size=30),
     st.sampled_from([0.5, 0.75, 0.8, 1.0]),
 )
-def test_the_threshold_is_the_one_found_by_trying_all(
+def test_threshold_equals_that_of_trying_all(
     answers: list[tuple[int, bool]], accuracy: float
 ) -> None:
     confidence = np.array([tenths / 10 for tenths, _ in answers])
@@ -204,11 +208,11 @@ def test_the_threshold_is_the_one_found_by_trying_all(
     assert threshold(confidence, right, accuracy) == expected
 
 
-def test_where_answers_are_never_right_enough_all_are_unsure() -> None:
+def test_threshold_is_one_where_no_accuracy_suffices() -> None:
     assert threshold(np.array([0.9, 0.8]), np.array([False, True]), 0.8) == 1.0
 
 
-def test_answers_of_one_confidence_stay_together() -> None:
+def test_threshold_keeps_ties_together() -> None:
     confidence, right = np.array([0.9, 0.6, 0.6]), np.array([True, True, False])
     assert threshold(confidence, right, 0.8) == 0.9
 
@@ -225,14 +229,14 @@ def stored(directory: Path, **changed: object) -> None:
     (directory / CALIBRATION).write_text(json.dumps(content | changed))
 
 
-def test_a_calibration_is_read_as_it_was_stored(tmp_path: Path) -> None:
+def test_read_calibration_returns_the_stored_numbers(tmp_path: Path) -> None:
     stored(tmp_path)
     assert read_calibration(tmp_path, ("tree", "cnn")) == Calibration(
         {"tree": 1.5, "cnn": 0.5}, {"tree": 0.0, "cnn": 2.0}, {"tree": 0.6, "vote": 0.7}
     )
 
 
-def test_without_a_file_nothing_is_changed_and_never_unsure(tmp_path: Path) -> None:
+def test_read_calibration_without_a_file_changes_nothing(tmp_path: Path) -> None:
     found = read_calibration(tmp_path, ("tree", "cnn"))
     assert found == Calibration({"tree": 1.0, "cnn": 1.0}, {"tree": 0.5, "cnn": 0.5}, {})
 
@@ -248,20 +252,20 @@ def test_without_a_file_nothing_is_changed_and_never_unsure(tmp_path: Path) -> N
         {"thresholds": [0.5]},
     ],
 )
-def test_a_damaged_calibration_is_refused(tmp_path: Path, changed: dict[str, object]) -> None:
+def test_damaged_calibration_is_rejected(tmp_path: Path, changed: dict[str, object]) -> None:
     stored(tmp_path, **changed)
     with pytest.raises(ModelError, match=r"calibration\.json cannot be read.*emo evaluate"):
         read_calibration(tmp_path, ("tree", "cnn"))
 
 
 @pytest.mark.parametrize("text", ["", "[", "[]", "7"])
-def test_what_is_no_calibration_is_refused(tmp_path: Path, text: str) -> None:
+def test_other_content_is_rejected(tmp_path: Path, text: str) -> None:
     (tmp_path / CALIBRATION).write_text(text)
     with pytest.raises(ModelError, match=r"calibration\.json cannot be read"):
         read_calibration(tmp_path, ("tree", "cnn"))
 
 
-def test_the_last_bits_of_the_arithmetic_change_nothing_that_was_fitted(
+def test_fitted_numbers_do_not_depend_on_the_last_bits(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     rng = np.random.default_rng(4)

@@ -1,4 +1,4 @@
-"""The optimizers of the networks, against what their definitions say of a first step."""
+"""The first step of the optimizers of the networks, by their definitions."""
 
 import math
 
@@ -13,7 +13,7 @@ SHAPES = {"matrix": (12, 5), "wide matrix": (4, 9), "1-D kernel": (3, 4, 5), "2-
 
 
 @pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES)
-def test_a_step_of_muon_is_orthogonal_whatever_the_kernel(shape: tuple[int, ...]) -> None:
+def test_muon_step_is_orthogonal_for_any_kernel(shape: tuple[int, ...]) -> None:
     import keras
 
     muon = fitting.make_muon(0.02, 0.002, 0.0, 100, output_layer="answer")
@@ -32,7 +32,7 @@ def test_a_step_of_muon_is_orthogonal_whatever_the_kernel(shape: tuple[int, ...]
     assert np.diag(own).max() < 1.3
 
 
-def test_biases_and_the_answer_are_left_to_adam() -> None:
+def test_biases_and_output_layer_are_updated_by_adam() -> None:
     import keras
 
     muon = fitting.make_muon(0.02, 0.002, 0.0, 100, output_layer="answer")

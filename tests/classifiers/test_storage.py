@@ -1,4 +1,4 @@
-"""Models on disk: what is saved is loaded, and what was altered is refused in words."""
+"""Models on disk: saved models load unchanged, and damaged ones are rejected with a reason."""
 
 import hashlib
 import io
@@ -16,7 +16,7 @@ from emo.classifiers.tree import SURROGATE
 from emo.errors import ModelError
 from emo.inference.predictor import MODEL_KEYS
 from emo.system.paths import MODELS_DIR
-from tests.support.models import ORIGIN, fitted, view
+from tests.support.models import ORIGIN, fitted, random_spectrogram
 
 pytest.importorskip("keras")
 
@@ -27,150 +27,171 @@ def models(tiny_models, tmp_path):
 
 
 @pytest.mark.parametrize("key", ["tree", "mlp"])
-def test_saved_arrays_come_back(models, key):
+def test_saved_arrays_are_loaded_unchanged(models, key):
     expected = fitted(key).arrays
-    found = storage.load_model(models / key).arrays
-    assert found.keys() == expected.keys()
+    result = storage.load_model(models / key).arrays
+    assert result.keys() == expected.keys()
     for name, values in expected.items():
-        np.testing.assert_array_equal(found[name], values)
+        np.testing.assert_array_equal(result[name], values)
 
 
 @pytest.mark.parametrize("length", [20, 60, 157, 800])
-def test_the_runtime_answers_as_keras_does(models, length):
+def test_runtime_predicts_as_keras_does(models, length):
     model = storage.load_model(models / "cnn")
-    expected = softmax(fitted("cnn").model.predict_on_batch(view(length)[None]))
-    found = model.probabilities(np.zeros((1, 0)), (view(length),))
-    np.testing.assert_allclose(found, expected, atol=1e-5)
+    expected = softmax(fitted("cnn").model.predict_on_batch(random_spectrogram(length)[None]))
+    result = model.probabilities(np.zeros((1, 0)), (random_spectrogram(length),))
+    np.testing.assert_allclose(result, expected, atol=1e-5)
 
 
 @pytest.mark.skipif(not (MODELS_DIR / "cnn" / "model.json").exists(), reason="no trained models")
 @pytest.mark.parametrize("length", [31, 120, 500])
-def test_the_shipped_network_answers_as_its_keras_weights_do(length):
+def test_shipped_network_predicts_as_its_keras_weights_do(length):
     from emo.classifiers.cnn import build_cnn
 
     model = storage.load_model(MODELS_DIR / "cnn")
     network = build_cnn(seed=0)
-    with np.load(MODELS_DIR / "cnn" / storage.WEIGHTS) as stored:
-        network.set_weights([stored[name] for name in sorted(stored.files)])
-    expected = softmax(network.predict_on_batch(view(length)[None]))
-    found = model.probabilities(np.zeros((1, 0)), (view(length),))
-    np.testing.assert_allclose(found, expected, atol=1e-5)
+    with np.load(MODELS_DIR / "cnn" / storage.WEIGHTS) as arrays_of_file:
+        network.set_weights([arrays_of_file[name] for name in sorted(arrays_of_file.files)])
+    expected = softmax(network.predict_on_batch(random_spectrogram(length)[None]))
+    result = model.probabilities(np.zeros((1, 0)), (random_spectrogram(length),))
+    np.testing.assert_allclose(result, expected, atol=1e-5)
 
 
 @pytest.mark.parametrize("length", [20, 157])
-def test_the_runtime_gives_what_the_last_layer_reads(models, length):
+def test_runtime_returns_the_last_hidden_layer(models, length):
     import keras
 
     model = storage.load_model(models / "cnn")
     network = fitted("cnn").model
     inner = keras.Model(network.inputs, network.layers[-1].input)
-    expected = np.asarray(inner.predict_on_batch(view(length)[None]))
-    probabilities, hidden = model.run(np.zeros((1, 0)), (view(length),))
+    expected = np.asarray(inner.predict_on_batch(random_spectrogram(length)[None]))
+    probabilities, hidden = model.run(np.zeros((1, 0)), (random_spectrogram(length),))
     np.testing.assert_allclose(hidden, expected, atol=1e-4)
     weights, bias = network.layers[-1].get_weights()
     np.testing.assert_allclose(softmax(hidden @ weights + bias), probabilities, atol=1e-5)
 
 
-def test_the_perceptrons_give_what_their_last_layers_read(models):
+def test_perceptrons_return_their_last_hidden_layers(models):
     model = storage.load_model(models / "mlp")
-    vectors = np.random.default_rng(4).normal(0, 50, (3, len(model.arrays["mean"])))
-    probabilities, hidden = model.run(vectors, ())
+    functionals = np.random.default_rng(4).normal(0, 50, (3, len(model.arrays["mean"])))
+    probabilities, hidden = model.run(functionals, ())
     expected = softmax(hidden @ model.arrays["member0_2"] + model.arrays["member0_3"])
     np.testing.assert_allclose(probabilities, expected, atol=1e-6)
 
 
-def test_the_tree_has_no_layer(models):
+def test_tree_has_no_hidden_layer(models):
     model = storage.load_model(models / "tree")
     assert model.run(np.zeros((3, len(model.arrays["mean"]))), ())[1].shape == (3, 0)
 
 
-def test_a_network_without_the_inner_layer_is_refused(models, tmp_path):
+def test_network_without_its_hidden_layer_is_rejected(models, tmp_path):
     fitted("cnn").model.export(str(tmp_path / "old.tflite"), format="litert", verbose=False)
     with pytest.raises(ModelError, match="outputs of the widths 8, not the 8 logits and the layer"):
         runtime.Network((tmp_path / "old.tflite").read_bytes())
 
 
-def test_threads_answer_alike(models):
+def test_threads_return_equal_probabilities(models):
     model = storage.load_model(models / "cnn")
-    views = [view(20 + 10 * i, seed=i) for i in range(12)]
-    alone = [model.probabilities(np.zeros((1, 0)), (v,)) for v in views]
+    spectrograms = [random_spectrogram(20 + 10 * i, seed=i) for i in range(12)]
+    alone = [model.probabilities(np.zeros((1, 0)), (v,)) for v in spectrograms]
     with ThreadPoolExecutor(4) as pool:
-        together = list(pool.map(lambda v: model.probabilities(np.zeros((1, 0)), (v,)), views))
+        together = list(
+            pool.map(lambda v: model.probabilities(np.zeros((1, 0)), (v,)), spectrograms)
+        )
     np.testing.assert_array_equal(together, alone)
 
 
-def test_a_tree_that_leads_back_is_refused(models):
-    with np.load(models / "tree" / storage.WEIGHTS) as stored:
-        left = stored["left"]
+def test_tree_with_a_circle_is_rejected(models):
+    with np.load(models / "tree" / storage.WEIGHTS) as arrays_of_file:
+        left = arrays_of_file["left"]
     change_arrays(models / "tree", left=np.where(left > 0, 0, left).astype(np.int32))
     with pytest.raises(ModelError, match="a branch leads back"):
         storage.load_model(models / "tree")
 
 
-def test_a_readable_tree_that_asks_about_no_functional_is_refused(models):
-    with np.load(models / "tree" / storage.WEIGHTS) as stored:
-        axis = stored[SURROGATE + "axis"]
+def test_surrogate_with_an_unknown_functional_is_rejected(models):
+    with np.load(models / "tree" / storage.WEIGHTS) as arrays_of_file:
+        axis = arrays_of_file[SURROGATE + "axis"]
     change_arrays(models / "tree", **{SURROGATE + "axis": np.where(axis >= 0, 10**6, axis)})
     with pytest.raises(ModelError, match="an axis that is not there"):
         storage.load_model(models / "tree")
 
 
-def test_perceptrons_that_do_not_fit_together_are_refused(models):
+def test_perceptrons_of_other_shapes_are_rejected(models):
     change_arrays(models / "mlp", member0_0=np.zeros((3, 5), np.float32))
     with pytest.raises(ModelError, match="has the shape"):
         storage.load_model(models / "mlp")
 
 
-def test_weights_that_overflow_are_refused(models):
-    with np.load(models / "mlp" / storage.WEIGHTS) as stored:
-        huge = {name: np.full_like(stored[name], 3e38) for name in stored.files if "_" in name}
+def test_weights_that_overflow_are_rejected(models):
+    with np.load(models / "mlp" / storage.WEIGHTS) as arrays_of_file:
+        huge = {
+            name: np.full_like(arrays_of_file[name], 3e38)
+            for name in arrays_of_file.files
+            if "_" in name
+        }
     change_arrays(models / "mlp", **huge)
     with pytest.raises(ModelError, match="not finite"):
         storage.load_model(models / "mlp")
 
 
-def test_the_card_says_what_it_was_made_from(models):
-    card = storage.load_model(models / "tree").info
-    assert card["trained_on"] == {"corpora": ["savee"], "clips": 7, "speakers": 4}
-    assert card["seed"] == ORIGIN.seed
+def test_info_describes_the_origin_and_the_files(models):
+    info = storage.load_model(models / "tree").info
+    assert info["trained_on"] == {"corpora": ["savee"], "clips": 7, "speakers": 4}
+    assert info["seed"] == ORIGIN.seed
     assert (
-        card["files"][storage.WEIGHTS]["bytes"]
+        info["files"][storage.WEIGHTS]["bytes"]
         == (models / "tree" / storage.WEIGHTS).stat().st_size
     )
 
 
-def change_card(directory, **changes):
+def test_serving_opens_no_weights_of_a_network(models):
+    (models / "cnn" / storage.WEIGHTS).unlink()
+    assert storage.load_model(models / "cnn").network is not None
+
+
+def change_info(directory, **changes):
     path = directory / storage.MODEL_INFO
     path.write_text(json.dumps(json.loads(path.read_text()) | changes))
 
 
+def remove_from_info(directory, name):
+    path = directory / storage.MODEL_INFO
+    info = json.loads(path.read_text())
+    del info[name]
+    path.write_text(json.dumps(info))
+
+
 def rewrite(directory, content):
-    """Other weights with a card that fits them."""
+    """Write weights and a ``model.json`` with their hash."""
     (directory / storage.WEIGHTS).write_bytes(content)
     facts = {"sha256": hashlib.sha256(content).hexdigest(), "bytes": len(content)}
-    change_card(directory, files={storage.WEIGHTS: facts})
+    change_info(directory, files={storage.WEIGHTS: facts})
 
 
 def change_arrays(directory, **changes):
-    """The weights with other arrays, or without them, and a card that fits."""
-    with np.load(directory / storage.WEIGHTS) as stored:
-        arrays = {name: stored[name] for name in stored.files} | changes
+    """Change or remove (None) arrays of the weights, and write a ``model.json`` with their hash."""
+    with np.load(directory / storage.WEIGHTS) as arrays_of_file:
+        arrays = {name: arrays_of_file[name] for name in arrays_of_file.files} | changes
     file = io.BytesIO()
     np.savez(file, **{name: values for name, values in arrays.items() if values is not None})
     rewrite(directory, file.getvalue())
 
 
-def bomb():
-    """Half a gigabyte of zeros in half a megabyte."""
+def zip_bomb():
+    """Return half a gigabyte of zeros in half a megabyte."""
     file = io.BytesIO()
-    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as out, out.open("mean.npy", "w") as one:
+    with (
+        zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as out,
+        out.open("mean.npy", "w") as member,
+    ):
         for _ in range(512):
-            one.write(bytes(2**20))
+            member.write(bytes(2**20))
     return file.getvalue()
 
 
-def lie(kind="<f8"):
-    """An array that promises eighty gigabytes, or objects, and holds sixty-four bytes."""
+def false_header(kind="<f8"):
+    """Return an array with a header of eighty gigabytes, or objects, and sixty-four bytes."""
     head = f"{{'descr': '{kind}', 'fortran_order': False, 'shape': (10000000000,), }}\n".encode()
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w") as out:
@@ -181,14 +202,14 @@ def lie(kind="<f8"):
 
 DAMAGE = {
     "no folder": (lambda d: shutil.rmtree(d), "There is no model"),
-    "no card": (lambda d: (d / storage.MODEL_INFO).unlink(), "There is no model"),
-    "card of text": (lambda d: (d / storage.MODEL_INFO).write_text("hello"), "cannot be read"),
-    "card of a list": (lambda d: (d / storage.MODEL_INFO).write_text("[]"), "cannot be read"),
-    "later format": (lambda d: change_card(d, format=99), "has format 99"),
-    "other labels": (lambda d: change_card(d, labels=["sad", "glad"]), "has the labels sad, glad"),
-    "other model": (lambda d: change_card(d, key="mlp"), "holds the model 'mlp'"),
+    "no info": (lambda d: (d / storage.MODEL_INFO).unlink(), "There is no model"),
+    "info of text": (lambda d: (d / storage.MODEL_INFO).write_text("hello"), "cannot be read"),
+    "info of a list": (lambda d: (d / storage.MODEL_INFO).write_text("[]"), "cannot be read"),
+    "later format": (lambda d: change_info(d, format=99), "has format 99"),
+    "other labels": (lambda d: change_info(d, labels=["sad", "glad"]), "has the labels sad, glad"),
+    "other model": (lambda d: change_info(d, key="mlp"), "holds the model 'mlp'"),
     "other features": (
-        lambda d: change_card(d, features={"version": 99, "sha256": "", "takes": "vectors"}),
+        lambda d: change_info(d, features={"version": 99, "sha256": "", "takes": "functionals"}),
         "version 99 of the features",
     ),
     "no weights": (lambda d: (d / storage.WEIGHTS).unlink(), "lacks its file weights.npz"),
@@ -203,14 +224,27 @@ DAMAGE = {
         "was altered",
     ),
     "a path outside": (
-        lambda d: change_card(d, files={"../mlp/weights.npz": {"sha256": "", "bytes": 1}}),
+        lambda d: change_info(d, files={"../mlp/weights.npz": {"sha256": "", "bytes": 1}}),
         "lacks its file",
     ),
-    "files a list": (lambda d: change_card(d, files=[]), "cannot be read"),
-    "facts a text": (lambda d: change_card(d, files={storage.WEIGHTS: "x"}), "cannot be read"),
-    "facts empty": (lambda d: change_card(d, files={storage.WEIGHTS: {}}), "cannot be read|lacks"),
-    "features a number": (lambda d: change_card(d, features=1), "cannot be read"),
-    "labels of numbers": (lambda d: change_card(d, labels=[1]), "cannot be read"),
+    "files a list": (lambda d: change_info(d, files=[]), "cannot be read"),
+    "facts a text": (lambda d: change_info(d, files={storage.WEIGHTS: "x"}), "cannot be read"),
+    "facts empty": (lambda d: change_info(d, files={storage.WEIGHTS: {}}), "cannot be read|lacks"),
+    "features a number": (lambda d: change_info(d, features=1), "cannot be read"),
+    "labels of numbers": (
+        lambda d: change_info(d, labels=[1]),
+        "a value of 'labels' is of the type int, not str",
+    ),
+    "a seed of text": (lambda d: change_info(d, seed="1"), "'seed' is of the type str, not int"),
+    "a size of true": (
+        lambda d: change_info(d, files={storage.WEIGHTS: {"sha256": "", "bytes": True}}),
+        "'bytes' is of the type bool, not int",
+    ),
+    "no commit": (lambda d: remove_from_info(d, "commit"), "model.json lacks 'commit'"),
+    "another file to serve": (
+        lambda d: change_info(d, served_file=runtime.NETWORK),
+        r"served from 'network\.tflite', not weights\.npz",
+    ),
     "nested without end": (
         lambda d: (d / storage.MODEL_INFO).write_text("[" * 9**6),
         "cannot be read",
@@ -231,28 +265,31 @@ DAMAGE = {
         lambda d: change_arrays(d, left=np.zeros(1, np.float32)),
         "'left' holds values of the kind float32|has the shape",
     ),
-    "more than fits": (lambda d: rewrite(d, bomb()), "have more than 100 MB"),
-    "a header that lies": (lambda d: rewrite(d, lie()), "not what its header says"),
-    "an array that runs code": (lambda d: rewrite(d, lie("|O")), "not what its header says"),
-    "no files": (lambda d: change_card(d, files={}), "lacks its file weights.npz"),
+    "more than fits": (lambda d: rewrite(d, zip_bomb()), "have more than 100 MB"),
+    "a header that lies": (lambda d: rewrite(d, false_header()), "not what its header says"),
+    "an array that runs code": (
+        lambda d: rewrite(d, false_header("|O")),
+        "not what its header says",
+    ),
+    "no files": (lambda d: change_info(d, files={}), "lacks its file weights.npz"),
 }
 
 
 @pytest.mark.parametrize("name", DAMAGE)
-def test_a_damaged_model_is_refused_in_words(models, name):
+def test_damaged_model_is_rejected_with_a_reason(models, name):
     damage, words = DAMAGE[name]
     damage(models / "tree")
     with pytest.raises(ModelError, match=words):
         storage.load_model(models / "tree")
 
 
-def test_a_network_without_its_file_is_refused(models):
-    change_card(models / "cnn", files={})
+def test_network_without_its_file_is_rejected(models):
+    change_info(models / "cnn", files={})
     with pytest.raises(ModelError, match=r"lacks its file network\.tflite"):
         storage.load_model(models / "cnn")
 
 
-def test_weights_that_are_not_finite_are_refused(tmp_path):
+def test_weights_that_are_not_finite_are_rejected(tmp_path):
     broken = fitted("tree")
     broken.arrays["projection"][0, 0] = np.nan
     storage.save_model(tmp_path / "tree", "tree", broken, ORIGIN)
@@ -261,9 +298,9 @@ def test_weights_that_are_not_finite_are_refused(tmp_path):
 
 
 @pytest.mark.skipif(not (MODELS_DIR / "tree" / "model.json").exists(), reason="no trained models")
-def test_the_shipped_models_load_and_are_small():
+def test_shipped_models_load_and_are_small():
     total = 0
     for key in MODEL_KEYS:
-        card = storage.load_model(MODELS_DIR / key).info
-        total += sum(facts["bytes"] for facts in card["files"].values())
+        info = storage.load_model(MODELS_DIR / key).info
+        total += sum(facts["bytes"] for facts in info["files"].values())
     assert total < 25e6

@@ -1,4 +1,4 @@
-"""Frames and spectrograms against sounds whose measures are known, and against librosa."""
+"""Frames and spectrograms against sounds of known properties, and against librosa."""
 
 import numpy as np
 import pytest
@@ -22,7 +22,7 @@ def test_mel_scale_is_htk_and_inverts():
     )
 
 
-def test_mel_filters_are_those_of_librosa():
+def test_mel_filters_equal_those_of_librosa():
     librosa = pytest.importorskip("librosa")
     low, high = features_frames.MEL_RANGE_HZ
     expected = librosa.filters.mel(
@@ -37,7 +37,7 @@ def test_mel_filters_are_those_of_librosa():
     np.testing.assert_allclose(features_frames.mel_weights().T, expected, atol=1e-6)
 
 
-def test_log_mel_is_that_of_librosa():
+def test_log_mel_equals_that_of_librosa():
     librosa = pytest.importorskip("librosa")
     samples = voice(duration_s=1.0)
     scaled = samples / activity.loudest_rms(samples)
@@ -61,7 +61,7 @@ def test_log_mel_is_that_of_librosa():
     np.testing.assert_allclose(features_frames.spectrograms_db(samples)[1], expected, atol=0.01)
 
 
-def test_a_frame_of_a_steady_tone_has_power_one():
+def test_frame_of_a_steady_tone_has_power_one():
     frames = features_frames.analyse(tone(1000.0, duration_s=1.0))
     inside = slice(20, -20)
     np.testing.assert_allclose(frames.power[inside].sum(axis=1), 1.0, rtol=5e-3)
@@ -69,7 +69,7 @@ def test_a_frame_of_a_steady_tone_has_power_one():
 
 
 @pytest.mark.parametrize("frequency_hz", [150.0, 440.0, 1000.0, 3000.0, 7000.0])
-def test_a_tone_stands_in_its_mel_band(frequency_hz):
+def test_tone_is_strongest_in_its_mel_band(frequency_hz):
     loudest = features_frames.spectrograms_db(tone(frequency_hz))[1].mean(axis=0).argmax()
     centres = features_frames.mel_centres_hz()
     assert loudest == np.abs(centres - frequency_hz).argmin()
@@ -106,7 +106,7 @@ def test_active_span_of_a_tone_in_silence():
 
 
 @given(seed=st.integers(0, 2**32 - 1), n=st.integers(1, 9000))
-def test_the_span_is_what_a_loop_over_windows_finds(seed, n):
+def test_span_equals_that_of_a_loop_over_windows(seed, n):
     rng = np.random.default_rng(seed)
     loudness = 10.0 ** -rng.uniform(0, 3, 1 + n // 300).repeat(300)[:n]
     samples = (loudness * rng.uniform(-1, 1, n)).astype(np.float32)
@@ -131,13 +131,13 @@ def test_the_span_is_what_a_loop_over_windows_finds(seed, n):
     ("at", "start", "stop"),
     [(3599, 4000, 4001), (3600, 3600, 4001), (4399, 4000, 4400), (4400, 4000, 4001)],
 )
-def test_faint_sound_counts_within_a_window_of_what_is_loud(at, start, stop):
+def test_faint_sound_is_active_within_a_window_of_loud_sound(at, start, stop):
     samples = np.zeros(8000, np.float32)
     samples[at], samples[4000] = 1e-3, 1.0
     assert activity.active_span(samples) == (start, stop)
 
 
-def test_frames_do_not_depend_on_how_many_are_measured_at_once(monkeypatch):
+def test_frames_do_not_depend_on_the_size_of_blocks(monkeypatch):
     samples = voice((90.0, 240.0), duration_s=1.3)
     expected = features_frames.analyse(samples)
     monkeypatch.setattr(features_frames, "BLOCK_FRAMES", 7)
@@ -146,7 +146,7 @@ def test_frames_do_not_depend_on_how_many_are_measured_at_once(monkeypatch):
         np.testing.assert_allclose(getattr(found, name), getattr(expected, name), rtol=1e-6)
 
 
-def test_strength_is_the_autocorrelation_at_the_period_over_that_of_the_window():
+def test_strength_is_the_autocorrelation_over_that_of_the_window():
     samples = voice(160.0, duration_s=0.5)
     pitch, strength = features_frames.track_pitch(samples)
     at, width = 25, features_frames.PITCH_WINDOW
@@ -168,7 +168,7 @@ def test_strength_is_the_autocorrelation_at_the_period_over_that_of_the_window()
     after=st.integers(0, 2 * RATE_HZ),
     gain_db=st.floats(-50, 12),
 )
-def test_neither_silence_around_nor_loudness_matters(before, after, gain_db):
+def test_silence_around_and_loudness_do_not_change_frames(before, after, gain_db):
     spoken = voice(duration_s=0.8)
     changed = np.concatenate([np.zeros(before), spoken, np.zeros(after)]) * 10 ** (gain_db / 20)
     one, other = (
@@ -185,7 +185,7 @@ def test_neither_silence_around_nor_loudness_matters(before, after, gain_db):
 
 
 @given(duration_s=st.floats(0.01, 3.0))
-def test_a_clip_of_any_length_gives_finite_frames(duration_s):
+def test_clip_of_any_length_has_finite_frames(duration_s):
     frames = features_frames.analyse(noise(duration_s=duration_s))
     view = features_frames.log_mel_spectrogram(frames)
     assert np.isfinite(frames.mel_db).all()
@@ -195,7 +195,7 @@ def test_a_clip_of_any_length_gives_finite_frames(duration_s):
 
 
 @pytest.mark.parametrize(("before_s", "duration_s"), [(0.0, 1.0), (0.7, 1.0), (0.3, 0.05)])
-def test_what_is_kept_lies_where_the_clip_says(before_s, duration_s):
+def test_span_lies_where_the_sound_is(before_s, duration_s):
     samples = padded(np.ones(round(duration_s * RATE_HZ), np.float32), before_s, 0.4)
     span = activity.find_span(samples)
     start, stop = span.with_margins()
@@ -204,13 +204,13 @@ def test_what_is_kept_lies_where_the_clip_says(before_s, duration_s):
     assert start + np.flatnonzero(kept)[0] == round(before_s * RATE_HZ)
 
 
-def test_silence_gives_finite_frames():
+def test_silence_has_finite_frames():
     assert np.isfinite(
         features_frames.log_mel_spectrogram(features_frames.analyse(silence(1.0)))
     ).all()
 
 
-def test_cnn_input_is_in_scaled_decibels():
+def test_log_mel_spectrogram_is_in_scaled_decibels():
     view = features_frames.log_mel_spectrogram(features_frames.analyse(voice(duration_s=1.0)))
     spread_db = (view.max() - view.min()) * features_frames.SPECTROGRAM_SCALE_DB
     assert 40 < spread_db < 80

@@ -1,4 +1,4 @@
-"""Functionals against curves whose statistics are known, and against librosa and scipy."""
+"""Functionals against curves of known statistics, and against librosa and scipy."""
 
 import numpy as np
 import pytest
@@ -26,7 +26,7 @@ def value(samples, name):
 
 
 def made(n=100, **changed):
-    """Frames written by hand: silent and unvoiced but for what is given."""
+    """Return frames of silence without a pitch, except for the fields given."""
     parts = {
         "power": np.zeros((n, 257), np.float32),
         "mel_db": np.zeros((n, N_MELS), np.float32),
@@ -41,7 +41,7 @@ def made(n=100, **changed):
 
 
 def lines(power_at_hz):
-    """Power spectrum of one frame with lines at these frequencies, float32 (257,)."""
+    """Return the power spectrum of a frame with lines at these frequencies, float32 (257,)."""
     spectrum = np.zeros(257, np.float32)
     for frequency_hz, power in power_at_hz.items():
         spectrum[round(frequency_hz / 31.25)] = power
@@ -49,13 +49,13 @@ def lines(power_at_hz):
 
 
 def spectral(frames):
-    """Curves of the spectrum by name."""
+    """Return the curves of the spectrum by name."""
     names = [name for name, _ in f.SPECTRUM]
     return dict(zip(names, f.spectral_descriptors(frames).T, strict=True))
 
 
 def timing(frames):
-    """Numbers of the timing by name."""
+    """Return the numbers of the timing by name."""
     names = [name for name, _ in f.TIMING]
     return dict(zip(names, f.describe_timing(frames), strict=True))
 
@@ -74,7 +74,7 @@ def test_names_are_unique_and_match_the_vector():
     }
 
 
-def test_names_say_the_unit_of_each_statistic():
+def test_names_end_with_the_unit_of_each_statistic():
     assert set(f.functional_names()) >= {
         "level, mean (dB)",
         "level, slope (dB/s)",
@@ -90,14 +90,14 @@ def test_names_say_the_unit_of_each_statistic():
     }
 
 
-def test_cepstra_are_those_of_librosa():
+def test_cepstra_equal_those_of_librosa():
     librosa = pytest.importorskip("librosa")
     mel_db = np.random.default_rng(0).normal(-20, 10, (30, N_MELS)).astype(np.float32)
     expected = librosa.feature.mfcc(S=mel_db.T, n_mfcc=f.N_CEPSTRA + 1, norm="ortho")[1:].T
     np.testing.assert_allclose(f.cepstra(mel_db), expected, atol=1e-3)
 
 
-def test_steps_of_a_line_are_its_slope_and_those_of_librosa():
+def test_steps_of_a_line_are_its_slope_as_in_librosa():
     librosa = pytest.importorskip("librosa")
     line = (3.0 * np.arange(20) + 1.0).astype(np.float32)[:, None]
     np.testing.assert_allclose(f.steps(line)[2:-2], 3.0, rtol=1e-5)
@@ -168,7 +168,7 @@ def test_harmonics_to_noise_ratio_of_a_tone_is_above_that_of_noise():
     assert value(tone(200.0), name) > 15 > 0 > value(noise(), name)
 
 
-def test_quantiles_are_those_of_numpy():
+def test_quantiles_equal_those_of_numpy():
     curves = np.random.default_rng(2).normal(size=(37, 4)).astype(np.float32)
     expected = np.quantile(curves, f.QUANTILES, axis=0)
     np.testing.assert_allclose(f.quantiles(curves, f.QUANTILES), expected, atol=1e-5)
@@ -275,7 +275,7 @@ def test_every_functional_is_finite(duration_s, seed, hiss):
     assert np.isfinite(f.compute_functionals(analyse(samples))).all()
 
 
-def test_silence_around_and_loudness_change_nothing():
+def test_silence_around_and_loudness_do_not_change_functionals():
     spoken = voice(duration_s=1.0)
     one = f.compute_functionals(analyse(spoken))
     other = f.compute_functionals(analyse(padded(spoken, 0.333, 0.777) * np.float32(0.01)))

@@ -1,4 +1,4 @@
-"""Quality against mixtures, tones and bands that are known."""
+"""Quality of recordings against known mixtures, tones and bands."""
 
 import math
 from dataclasses import replace
@@ -36,17 +36,17 @@ def measured(samples, **more):
 
 
 def spoken(seed=0):
-    """A voice with a pause of half a second on each side, and little noise of its own."""
+    """Return a voice with little noise and a pause of half a second on each side."""
     return padded(voice((140.0, 190.0), 2.0, breath_db=-60.0, seed=seed), 0.5, 0.5)
 
 
-def test_what_was_measured_before_serves_as_well():
+def test_frames_that_are_given_are_used():
     clip = Clip(spoken(), RATE_HZ, 1, "0" * 64)
     assert measure_quality(clip, analyse(clip.samples)) == measure_quality(clip)
 
 
 @given(st.lists(st.sampled_from([-0.5, -0.3, 0.0, 0.2, 0.5]), min_size=1, max_size=60))
-def test_the_flat_share_is_what_a_loop_counts(values):
+def test_flat_share_equals_that_of_a_loop(values):
     runs = [(value, len(list(run))) for value, run in groupby(values)]
     peak = max(abs(value) for value in values)
     heights = {max(values): max(values), min(values): -min(values)}
@@ -78,7 +78,7 @@ def test_clipped_share_of_an_overdriven_sine(over_db, turned_down_db):
 
 
 @pytest.mark.parametrize("samples", [tone(200.0), voice(), voice(level_db=-60.0), noise()])
-def test_what_is_not_overdriven_is_not_clipped(samples):
+def test_sound_below_full_scale_is_not_clipped(samples):
     whole = np.round(samples * 32768) / 32768
     assert measured(whole).clipped < 1e-4
 
@@ -89,7 +89,7 @@ def test_one_side_alone_can_be_clipped():
     )
 
 
-def test_clipping_of_the_source_is_known_after_resampling():
+def test_clipping_of_the_source_is_kept_after_resampling():
     overdriven = effects.clip_loud(tone(200.0, rate_hz=48_000), 6.0)
     found = measure_quality(decode(encoded(overdriven, 48_000, subtype="PCM_16")))
     assert found.clipped == pytest.approx(1 - 2 / math.pi * math.asin(10**-0.3), abs=0.03)
@@ -98,13 +98,13 @@ def test_clipping_of_the_source_is_known_after_resampling():
 
 @pytest.mark.parametrize("tilt", [0.0, 0.5], ids=["white", "pink"])
 @pytest.mark.parametrize("ratio_db", [30.0, 20.0, 10.0, 5.0])
-def test_noise_of_a_known_mixture_is_found_within_three_decibels(ratio_db, tilt):
+def test_noise_of_a_known_mixture_is_measured_within_three_decibels(ratio_db, tilt):
     for seed in range(3):
         mixture = effects.add_noise(spoken(seed), ratio_db, np.random.default_rng(seed), tilt)
         assert measured(mixture).noise_below_db == pytest.approx(ratio_db, abs=3.0)
 
 
-def test_noise_as_loud_as_the_voice_is_found_below_its_limit():
+def test_noise_as_loud_as_the_voice_is_below_its_limit():
     mixture = effects.add_noise(spoken(), 0.0, np.random.default_rng(0))
     assert measured(mixture).noise_below_db < NOISY_DB / 2
 
@@ -116,7 +116,7 @@ def test_the_noise_estimate_does_not_depend_on_level_or_digital_silence():
     assert measured(padded(mixture, 2.0, 1.0)).noise_below_db == pytest.approx(found, abs=1.5)
 
 
-def test_a_long_clip_is_measured_as_its_part():
+def test_long_clip_is_measured_as_its_part():
     mixture = effects.add_noise(spoken(), 15.0, np.random.default_rng(0))
     found = measured(np.tile(mixture, 21))
     assert found.duration_s == pytest.approx(63.0)  # enough for frames to be left out
@@ -145,7 +145,7 @@ def test_bandwidth_of_band_limited_noise(high_hz):
     assert measured(noise(1.0)).bandwidth_hz == 8000.0
 
 
-def test_a_telephone_is_narrow_and_its_source_is_not():
+def test_telephone_is_narrow_and_its_source_is_not():
     samples = voice() + noise(2.0, level_db=-45.0)
     assert measured(samples).bandwidth_hz > 6000.0
     assert measured(effects.telephone(samples)).bandwidth_hz <= NARROW_HZ
@@ -164,7 +164,7 @@ def test_a_telephone_is_narrow_and_its_source_is_not():
         ("clipped", 0.12, CLIPPED_SHARE - 0.001, "12 %"),
     ],
 )
-def test_a_limit_passed_is_a_doubt_with_its_value(name, value, limit, says):
+def test_value_beyond_a_limit_is_a_warning_with_the_value(name, value, limit, says):
     (found,) = quality_warnings(replace(GOOD, **{name: value})).items()
     assert found[0] == name
     assert says in found[1]
@@ -172,7 +172,7 @@ def test_a_limit_passed_is_a_doubt_with_its_value(name, value, limit, says):
     assert quality_warnings(replace(GOOD, **({"speech": 1.0} | {name: limit}))) == {}
 
 
-def test_nothing_speaks_against_a_good_recording():
+def test_good_recording_has_no_warnings():
     assert quality_warnings(GOOD) == {}
     assert quality_warnings(replace(GOOD, noise_below_db=None)) == {}
 
@@ -185,13 +185,13 @@ def test_the_dictionary_is_plain_and_rounded():
     assert len(found["quality_warnings"]) == 1
 
 
-def test_faint_and_empty_sound_has_finite_figures():
+def test_faint_and_empty_sound_has_finite_values():
     found = measured(np.concatenate([silence(1.0), tone(duration_s=0.2, amplitude=1e-4)]))
     assert all(math.isfinite(v) for v in (found.peak_db, found.speech_db, found.bandwidth_hz))
     assert found.noise_below_db is None
 
 
-def test_what_only_an_alteration_brought_is_not_the_recordings():
+def test_warnings_of_an_alteration_do_not_advise_another_recording():
     noisy = replace(GOOD, noise_below_db=4.0)
     found = compare_altered(noisy, GOOD)
     assert found.altered == {"noise_below_db"}

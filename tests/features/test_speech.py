@@ -1,4 +1,4 @@
-"""Sounds that are speech and sounds that are not, each measurement against what is known of it."""
+"""Warnings of sounds that are speech or not, and each measurement against known sounds."""
 
 import re
 from copy import deepcopy
@@ -56,18 +56,18 @@ def falling(start_hz: float, stop_hz: float) -> Samples:
 
 
 def spoken(duration_s: float = 2.0, level_db: float = -20.0) -> Samples:
-    """A voice whose pitch falls by an octave in two seconds, over and over."""
+    """Return a voice whose pitch falls by an octave in two seconds, repeatedly."""
     long = np.tile(falling(240.0, 120.0), int(duration_s / 2) + 1)
     return at_level(long[: round(duration_s * 16_000)], level_db)
 
 
 def spoken_but(name: str, value: float) -> Measures:
-    """Measures of speech but for one; it is the likeness that one sudden change of timbre moves."""
+    """Return measures of speech with one value changed; for likeness, it is ``abrupt``."""
     return replace(SPOKEN, **{"abrupt" if name == "likeness" else name: value})
 
 
 def beyond(name: str) -> float:
-    """A value outside a limit, on whichever side it lies."""
+    """Return a value outside a limit."""
     limit = LIMITS[name]
     if name == "likeness":
         return 1.3
@@ -87,11 +87,11 @@ def kinds(table):
 
 
 @pytest.mark.parametrize("kind", kinds(DESIGN))
-def test_music_noise_and_signals_are_told(kind):
+def test_music_noise_and_signals_have_a_warning(kind):
     assert found_in(sound(kind, 3.0, 1))
 
 
-def test_most_sounds_that_the_limits_were_not_chosen_with_are_told_too():
+def test_most_sounds_not_used_to_choose_the_limits_have_a_warning():
     told = [bool(found_in(sound(p.values[0], 3.0, 1))) for p in kinds(HELD_OUT)]
     assert np.mean(told) >= 0.7
 
@@ -112,24 +112,24 @@ def test_the_likeliest_cause_is_named(kind, expected):
     assert concern.kind == expected
 
 
-def test_a_voice_raises_no_concern():
+def test_voice_has_no_warning():
     assert found_in(spoken()) == ()
 
 
 @pytest.mark.parametrize("condition", [k for k in degradation.CONDITIONS if k != "noise-0"])
-def test_an_altered_voice_raises_no_concern(condition):
+def test_degraded_voice_has_no_warning(condition):
     altered = degradation.CONDITIONS[condition].apply(
         falling(320.0, 180.0), np.random.default_rng(1)
     )
     assert found_in(altered) == ()
 
 
-def test_less_than_half_a_second_is_never_judged():
+def test_less_than_half_a_second_has_no_warning():
     assert found_in(noise(0.3)) == ()
     assert found_in(tone(440.0, 0.4)) == ()
 
 
-def test_half_a_second_is_judged_by_its_timbre_alone():
+def test_half_a_second_is_measured_by_its_timbre_alone():
     for samples in (tone(440.0, 0.6), noise(0.6, seed=2)):
         (concern,) = found_in(samples)
         assert "timbre" in concern.sentence
@@ -137,7 +137,7 @@ def test_half_a_second_is_judged_by_its_timbre_alone():
 
 
 @pytest.mark.parametrize("level_db", [-50.0, -65.0])
-def test_a_faint_voice_is_a_voice_all_the_same(level_db):
+def test_faint_voice_has_no_warning(level_db):
     assert found_in(spoken(2.0, level_db)) == ()
 
 
@@ -158,7 +158,7 @@ def stated_gaps_s(concern: SpeechWarning) -> list[tuple[float, float]]:
 
 
 @pytest.mark.parametrize("filling", ["silence", "noise", "hum"])
-def test_seconds_without_speech_are_told_with_their_place(filling):
+def test_gap_has_a_warning_with_its_place(filling):
     inside = {
         "silence": silence(4.0),
         "noise": noise(4.0, level_db=-40.0),
@@ -170,7 +170,7 @@ def test_seconds_without_speech_are_told_with_their_place(filling):
     np.testing.assert_allclose(stated_gaps_s(concern), [(3.5, 7.5)], atol=0.2)
 
 
-def test_music_inside_speech_is_told_with_its_place():
+def test_music_inside_speech_has_a_warning_with_its_place():
     organist = sound(DESIGN["music"]["organ chords"], 10.0)
     (concern,) = found_in(np.concatenate([spoken(6.0), organist, spoken(6.0)]))
     assert concern.kind == "gap"
@@ -183,7 +183,7 @@ def test_only_three_gaps_are_listed():
     assert "and 2 more" in concern.sentence
 
 
-def test_a_pause_of_two_seconds_is_no_gap():
+def test_pause_of_two_seconds_is_no_gap():
     assert found_in(np.concatenate([spoken(2.0), silence(2.0), spoken(2.0)])) == ()
 
 
@@ -191,17 +191,17 @@ def test_silence_before_and_after_does_not_count():
     assert found_in(padded(spoken(2.0), 8.0, 8.0)) == ()
 
 
-def test_a_long_voice_raises_no_concern_and_long_music_one():
+def test_long_voice_has_no_warning_and_long_music_has_one():
     assert found_in(spoken(20.0)) == ()
     (concern,) = found_in(sound(DESIGN["music"]["piano melody"], 20.0))
     assert concern.kind != "gap"
 
 
-def test_a_soft_stretch_of_a_long_clip_is_judged_at_its_own_level():
+def test_soft_part_of_a_long_clip_is_measured_at_its_own_level():
     assert found_in(np.concatenate([spoken(6.0), spoken(8.0, -45.0)])) == ()
 
 
-def test_every_sentence_names_value_and_limit_and_says_what_would_work():
+def test_every_sentence_has_value_limit_and_advice():
     for name in LIMITS:
         odd = unusual_measures(spoken_but(name, beyond(name)))
         assert list(odd) == [name]
@@ -214,13 +214,13 @@ def test_every_sentence_names_value_and_limit_and_says_what_would_work():
         assert concern.sentence.endswith("Use a recording of one person speaking.")
 
 
-def test_every_limit_is_of_a_measurement_and_speech_stays_within_all():
+def test_speech_is_within_the_limits_of_all_measurements():
     assert set(LIMITS) <= {field.name for field in fields(Measures)} | {"likeness"}
     assert unusual_measures(SPOKEN) == {}
 
 
 @pytest.mark.parametrize("name", list(LIMITS))
-def test_what_cannot_be_measured_is_not_odd(name):
+def test_nan_is_within_every_limit(name):
     assert unusual_measures(spoken_but(name, float("nan"))) == {}
 
 
@@ -283,7 +283,7 @@ def test_jumps_are_counted_where_both_frames_are_voiced():
     assert found.voiced_s == pytest.approx((len(pitch_hz) - 6) * 0.01)
 
 
-def test_a_pitch_that_jumps_to_and_fro_is_odd():
+def test_pitch_that_jumps_to_and_fro_is_unusual():
     frames = analyse(falling(240.0, 120.0))
     two_sources = np.where(np.arange(len(frames.pitch_hz)) % 4 < 2, 150.0, 260.0)
     assert "jumps" in unusual_measures(
@@ -292,12 +292,12 @@ def test_a_pitch_that_jumps_to_and_fro_is_odd():
     assert "jumps" not in unusual_measures(measure(frames))
 
 
-def test_a_pitch_above_that_of_a_voice_is_odd():
+def test_pitch_above_that_of_a_voice_is_unusual():
     assert "pitch_hz" in unusual_measures(measure(analyse(tone(715.0, 2.0))))
     assert "pitch_hz" not in unusual_measures(measure(analyse(tone(685.0, 2.0))))
 
 
-def test_change_takes_the_overall_level_out():
+def test_change_is_relative_to_the_overall_level():
     t = np.arange(32_000) / 16_000
     steady = np.sin(2 * np.pi * 500 * t) + np.sin(2 * np.pi * 1500 * t)
     swelling = steady * (0.6 + 0.4 * np.sin(2 * np.pi * 2 * t))
@@ -342,7 +342,7 @@ def test_noise_of_any_colour_flickers_alike(tilt, level_db):
     assert measure(analyse(at_level(wave, level_db))).flicker == pytest.approx(0.81, abs=0.03)
 
 
-def test_a_recording_without_background_changes_no_faster_than_one_with():
+def test_recording_without_background_changes_no_faster():
     bare = voice((200.0, 150.0), 3.0, syllables_per_s=7.0, breath_db=-90.0)
     rustling = bare + noise(3.0, level_db=-75.0)
     dry, wet = measure(analyse(bare)), measure(analyse(rustling))
@@ -385,7 +385,7 @@ def test_no_single_measurement_makes_up_for_all_others():
 
 
 @given(st.sampled_from(list(LIMITS)), st.floats(1e-13, 1e3), st.booleans())
-def test_a_sentence_never_refutes_itself(name, excess, tiny):
+def test_sentence_shows_a_value_beyond_its_limit(name, excess, tiny):
     limit = LIMITS[name]
     below = np.isfinite(limit.lowest)
     bound = limit.lowest if below else limit.highest
@@ -405,7 +405,7 @@ def test_a_sentence_never_refutes_itself(name, excess, tiny):
 
 
 @pytest.mark.parametrize("name", list(LIMITS))
-def test_what_lies_on_a_limit_is_within(name):
+def test_value_on_a_limit_is_within(name):
     limit = LIMITS[name]
     assert limit.holds(limit.lowest if np.isfinite(limit.lowest) else limit.highest)
     assert np.isfinite([limit.lowest, limit.highest]).sum() == 1
@@ -414,13 +414,13 @@ def test_what_lies_on_a_limit_is_within(name):
 @pytest.mark.parametrize("kind", ["white noise", "pink noise", "brown noise", "blue noise"])
 @pytest.mark.parametrize("duration_s", [0.6, 1.0, 4.0, 20.0])
 @pytest.mark.parametrize("level_db", [-45.0, -20.0, -3.0])
-def test_noise_is_told_whatever_its_colour_duration_and_level(kind, duration_s, level_db):
+def test_noise_of_any_colour_duration_and_level_has_a_warning(kind, duration_s, level_db):
     for seed in range(3 if duration_s < 10.0 else 1):
         (concern,) = found_in(sound(DESIGN["noise"][kind], duration_s, seed, level_db))
         assert concern.kind == "noise"
 
 
-def test_a_voice_without_any_background_is_no_music_however_quick():
+def test_quick_voice_without_background_has_no_warning():
     # Bands that fall into silence between syllables change by far more than in any room.
     for rate in (3.0, 5.0, 7.0):
         quick = voice((210.0, 130.0), 3.0, syllables_per_s=rate, breath_db=-90.0)
@@ -440,20 +440,20 @@ def test_measures_do_not_depend_on_level():
 
 
 @given(st.lists(st.booleans(), max_size=40))
-def test_stretches_are_what_a_loop_finds(flags):
+def test_stretches_equal_those_of_a_loop(flags):
     inside = {i for start, stop in stretches(np.array(flags, bool)) for i in range(start, stop)}
     assert inside == {i for i, flag in enumerate(flags) if flag}
     edges = [edge for pair in stretches(np.array(flags, bool)) for edge in pair]
     assert edges == sorted(set(edges))
 
 
-def test_a_part_of_a_clip_measures_as_it_would_by_itself():
+def test_part_of_a_clip_measures_as_a_clip_of_its_own():
     frames = analyse(np.concatenate([spoken(2.0), spoken(2.0, -40.0)]))
     soft, alone = part(frames, 210, 390), part(analyse(spoken(2.0)), 5, 185)
     assert asdict(measure(soft)) == pytest.approx(asdict(measure(alone)), rel=0.1, abs=0.03)
 
 
-def test_a_few_voiced_frames_say_nothing_about_pitch():
+def test_a_few_voiced_frames_have_no_measures_of_pitch():
     frames = analyse(tone(200.0, 2.0))
     few = np.full(len(frames.pitch_hz), np.nan, np.float32)
     few[50:70] = 200.0
@@ -472,7 +472,7 @@ def test_voicing_by_chance_does_not_end_a_gap(length, told):
     assert bool(speech_warnings(replace(frames, pitch_hz=pitch_hz))) == told
 
 
-def test_speech_is_found_where_it_is():
+def test_find_speech_returns_its_frames():
     samples = np.concatenate([spoken(2.0), noise(2.0, level_db=-60.0), spoken(2.0)])
     speech, found = find_speech(analyse(samples))
     assert (speech[:200].mean() > 0.8, speech[405:].mean() > 0.8) == (True, True)
@@ -480,14 +480,14 @@ def test_speech_is_found_where_it_is():
     assert found == ()
 
 
-def test_what_is_unlike_speech_is_none_however_short():
+def test_short_music_is_no_speech():
     samples = tone(duration_s=2.0)
     speech, found = find_speech(analyse(samples))
     assert not speech.any()
     assert found == found_in(samples) != ()
 
 
-def test_frames_are_left_as_they_were():
+def test_speech_warnings_do_not_change_the_frames():
     frames = analyse(np.concatenate([spoken(4.0), silence(4.0), spoken(4.0)]))
     before = deepcopy(frames)
     speech_warnings(frames)

@@ -22,7 +22,7 @@ from emo.inference.predictor import load_models, predict
 from emo.labels import INDEX, LABELS, TRAINED_LABELS
 from emo.system.paths import MODELS_DIR
 from tests.support.imports import needless_imports
-from tests.support.models import fitted, view
+from tests.support.models import fitted, random_spectrogram
 from tests.support.signals import encoded, padded, silence, voice
 
 ROOT = File(__file__).resolve().parents[2]
@@ -186,7 +186,7 @@ def carried_by(place):
 
 @pytest.mark.parametrize("length", [15, 60, 200, 700, 3000])
 def test_explain_network_finds_the_region_of_a_known_network(length):
-    shown = np.abs(view(length)) + np.float32(0.1)
+    shown = np.abs(random_spectrogram(length)) + np.float32(0.1)
     region = (slice(length // 4, length // 2), slice(8, 32))
     found = regions.explain_network(carried_by(region), shown, "sad")
     inside = np.zeros(shown.shape, bool)
@@ -216,7 +216,7 @@ def test_explain_network_marks_the_patches_that_matter_most(seed):
     def score(shown):
         return float(np.tanh(np.abs(shown[region]).mean() * 3) - 0.2 * np.tanh(shown.std()))
 
-    found = regions.explain_network(score, view(200, seed), "sad")
+    found = regions.explain_network(score, random_spectrogram(200, seed), "sad")
     inside = np.zeros((200, N_MELS), bool)
     inside[region] = True
     assert found.marked[inside].mean() > 0.5
@@ -224,7 +224,7 @@ def test_explain_network_marks_the_patches_that_matter_most(seed):
 
 
 def test_explain_network_sets_hidden_patches_to_zero():
-    shown, seen = view(40), []
+    shown, seen = random_spectrogram(40), []
 
     def score(altered):
         seen.append(altered.copy())
@@ -267,7 +267,7 @@ def test_compare_hidden_hides_as_many_unmarked_patches():
 
 
 def test_explain_network_has_adjacent_patches_in_seconds_and_hertz():
-    found = regions.explain_network(lambda v: 0.0, view(200), "sad", start_s=0.5)
+    found = regions.explain_network(lambda v: 0.0, random_spectrogram(200), "sad", start_s=0.5)
     columns, rows = regions.patch_grid(200)
     grid = np.array([(p.start_s, p.stop_s, p.low_hz, p.high_hz) for p in found.patches])
     grid = grid.reshape(columns, rows, 4)

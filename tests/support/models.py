@@ -112,6 +112,6 @@ def write_savee(directory: Path, takes: int = 2) -> Path:
     return directory
 
 
-def view(length: int = 60, seed: int = 0) -> np.ndarray:
+def random_spectrogram(length: int = 60, seed: int = 0) -> np.ndarray:
     """Return a random spectrogram of the CNN's shape."""
     return np.random.default_rng(seed).normal(0, 0.5, (length, N_MELS)).astype(np.float32)

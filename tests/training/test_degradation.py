@@ -1,4 +1,4 @@
-"""Alterations against what physics says of them."""
+"""Effects and degradations against their physical definitions."""
 
 import numpy as np
 import pytest
@@ -16,13 +16,13 @@ def rng(seed=0):
 
 
 def peak_hz(samples):
-    """Frequency of the strongest component."""
+    """Return the frequency of the strongest component."""
     spectrum = np.abs(np.fft.rfft(samples * np.hanning(len(samples))))
     return np.fft.rfftfreq(len(samples), 1 / RATE_HZ)[spectrum.argmax()]
 
 
 def band_db(samples, low_hz, high_hz):
-    """Power between two frequencies."""
+    """Return the power between two frequencies."""
     power = np.abs(np.fft.rfft(samples.astype(np.float64))) ** 2
     hz = np.fft.rfftfreq(len(samples), 1 / RATE_HZ)
     return 10 * np.log10(power[(hz >= low_hz) & (hz < high_hz)].sum() + 1e-12)
@@ -35,14 +35,14 @@ def test_transform_length_is_the_shortest_even_one_with_small_prime_factors():
 
 
 @pytest.mark.parametrize("factor", [0.85, 1.15])
-def test_speed_moves_pitch_and_length(factor):
+def test_change_speed_moves_pitch_and_length(factor):
     found = effects.change_speed(tone(440.0, duration_s=1.0), factor)
     assert len(found) == pytest.approx(RATE_HZ / factor, abs=2)
     assert peak_hz(found) == pytest.approx(440.0 * factor, rel=0.01)
 
 
 @pytest.mark.parametrize("ratio_db", [20.0, 0.0])
-def test_noise_lies_below_the_voice_by_what_was_asked(ratio_db):
+def test_add_noise_has_the_requested_ratio(ratio_db):
     samples = voice(duration_s=2.0)
     noise = effects.add_noise(samples, ratio_db, rng()) - samples
     level = np.sqrt(np.mean(noise.astype(np.float64) ** 2))
@@ -58,14 +58,14 @@ def test_pink_noise_falls_by_three_decibels_per_octave():
     np.testing.assert_allclose(np.diff(per_octave), -3.01, atol=0.5)
 
 
-def test_babble_is_made_of_the_clip_alone():
+def test_babble_of_silence_is_silence():
     samples = voice(duration_s=1.5)
     added = effects.add_babble(samples, 5.0, rng()) - samples
     assert np.abs(added).max() > 0
     assert not np.abs(effects.add_babble(silence(1.0), 5.0, rng())).max()
 
 
-def test_reverberation_outlasts_the_sound_and_falls_by_sixty_decibels():
+def test_reverberation_falls_by_sixty_decibels():
     click = np.zeros(RATE_HZ, np.float32)
     click[0] = 1.0
     wet = effects.reverberate(click, 0.5, 0.0, rng()).astype(np.float64)
@@ -74,7 +74,7 @@ def test_reverberation_outlasts_the_sound_and_falls_by_sixty_decibels():
     assert 10 * np.log10(early / late) == pytest.approx(60 * 4000 / (0.5 * RATE_HZ), abs=2.5)
 
 
-def test_the_telephone_passes_speech_and_cuts_the_rest():
+def test_telephone_passes_speech_and_cuts_the_rest():
     low, middle, high = (
         band_db(effects.telephone(tone(f, duration_s=1.0)), f - 50, f + 50)
         - band_db(tone(f, duration_s=1.0), f - 50, f + 50)
@@ -94,13 +94,13 @@ def test_telephone_band_equals_the_filter_of_scipy(n):
     )
 
 
-def test_an_equaliser_of_equal_gains_is_a_gain():
+def test_equaliser_of_equal_gains_is_a_gain():
     samples = voice(duration_s=0.7)
     found = effects.equalise(samples, np.full(8, 6.0, np.float32))
     np.testing.assert_allclose(found, samples * 10 ** (6 / 20), atol=1e-4)
 
 
-def test_mp3_keeps_a_tone_and_is_not_the_same():
+def test_mp3_keeps_a_tone_and_changes_samples():
     samples = tone(500.0, duration_s=1.0)
     found = effects.recode_mp3(samples)
     assert peak_hz(found) == pytest.approx(500.0, abs=3)
@@ -114,7 +114,7 @@ def test_clipping_cuts_the_peaks_off():
     assert (np.abs(found) > 0.99).mean() > 0.7
 
 
-def test_an_excerpt_is_as_long_as_asked_and_within_the_sound():
+def test_excerpt_has_its_length_and_lies_within_the_sound():
     spoken = np.concatenate([silence(1.0), voice(duration_s=1.0), silence(1.0)])
     for seed in range(10):
         found = effects.excerpt(spoken, 0.5, rng(seed))
@@ -124,7 +124,7 @@ def test_an_excerpt_is_as_long_as_asked_and_within_the_sound():
 
 
 @pytest.mark.parametrize("name", d.CONDITIONS)
-def test_every_condition_gives_finite_sound_and_the_same_by_the_same_chance(name):
+def test_condition_is_finite_and_repeats_from_its_seed(name):
     samples = voice(duration_s=1.2)
     one, other = (d.CONDITIONS[name].apply(samples, rng(4)) for _ in range(2))
     np.testing.assert_array_equal(one, other)
@@ -134,7 +134,7 @@ def test_every_condition_gives_finite_sound_and_the_same_by_the_same_chance(name
     assert not np.array_equal(one[: len(samples)], samples[: len(one)])
 
 
-def test_copies_differ_and_are_sound():
+def test_random_degradations_differ_and_are_finite():
     samples = voice(duration_s=1.2)
     copies = [d.random_degradation(samples, rng(seed)) for seed in range(40)]
     assert all(np.isfinite(c).all() and c.dtype == np.float32 and len(c) > 4000 for c in copies)

@@ -1,4 +1,4 @@
-"""Training and evaluation from files to figures, on a small made-up corpus."""
+"""Training and evaluation from files to figures, on a small synthetic corpus."""
 
 import csv
 import gzip
@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from emo.classifiers import cnn, mlp, tree
+from emo.classifiers.registry import CLASSIFIERS
 from emo.classifiers.storage import load_model
 from emo.corpora.splits import folds
 from emo.errors import CorpusError
@@ -28,7 +29,7 @@ from emo.evaluation.predictions import (
     surrogate_file,
 )
 from emo.evaluation.stored import read_metrics
-from emo.labels import LABELS, TRAINED_LABELS
+from emo.labels import LABELS, TRAINED_LABELS, VOTE
 from emo.system import paths
 from emo.training import dataset as training_dataset
 from emo.training import fit as training_fit
@@ -36,6 +37,8 @@ from emo.training.degradation import CONDITIONS
 from tests.support.models import without_graphs, write_savee
 
 pytest.importorskip("keras")
+
+KEYS = tuple(CLASSIFIERS)
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +55,7 @@ def step_by_step():
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory, monkeypatch_module):
-    """Everything trained and evaluated once: the dataset, and the folder of the models."""
+    """Train and evaluate all classifiers once: the dataset, and the folder of the models."""
     folder = tmp_path_factory.mktemp("run")
     for module, name, value in (
         (cnn, "CNN_STEM", 8),
@@ -74,48 +77,50 @@ def run(tmp_path_factory, monkeypatch_module):
     savee = write_savee(folder / "savee", takes=3)
     models = folder / "models"
     dataset = training_dataset.load_dataset(savee, jobs=1)
-    training_fit.train_models(["tree", "cnn", "mlp"], dataset, models, "python -m emo train all")
+    training_fit.train_models(KEYS, dataset, models, "python -m emo train all")
     evaluate_protocols(["speakers"], savee, models, "python -m emo evaluate")
     return dataset, models
 
 
-def test_trained_models_load_and_say_what_they_are(run):
+def test_trained_models_load_with_their_origin(run):
     dataset, models = run
-    card = load_model(models / "cnn").info
-    assert card["trained_on"] == {"corpora": ["savee"], "clips": 42, "speakers": 2}
-    assert card["command"] == "python -m emo train all"
+    info = load_model(models / "cnn").info
+    assert info["trained_on"] == {"corpora": ["savee"], "clips": 42, "speakers": 2}
+    assert info["command"] == "python -m emo train all"
     assert len(dataset.recordings) == 42
 
 
 @pytest.mark.parametrize("name", ["speakers", "speakers.quiet"])
-def test_every_clip_is_tested_once_by_a_model_that_did_not_hear_its_speaker(run, name):
+def test_every_clip_is_tested_once_by_a_model_not_fitted_to_its_speaker(run, name):
     dataset, models = run
-    for key in ("tree", "cnn", "mlp"):
-        found = read_predictions(models / key / "predictions" / f"{name}.csv.gz")
-        tested = set(found.clips.tolist())
-        assert len(tested) == len(found.clips)
-        every = {r.stem for r in dataset.recordings}
-        assert tested == every if name == "speakers" else 0 < len(tested) < len(every)
+    for key in KEYS:
+        predictions = read_predictions(models / key / "predictions" / f"{name}.csv.gz")
+        tested = set(predictions.clips.tolist())
+        assert len(tested) == len(predictions.clips)
+        all_clips = {r.stem for r in dataset.recordings}
+        assert tested == all_clips if name == "speakers" else 0 < len(tested) < len(all_clips)
         by_fold: dict[int, set[str]] = {}
-        for fold, speaker in zip(found.folds.tolist(), found.speakers.tolist(), strict=True):
+        for fold, speaker in zip(
+            predictions.folds.tolist(), predictions.speakers.tolist(), strict=True
+        ):
             by_fold.setdefault(fold, set()).add(speaker)
         assert by_fold == {1: {"savee-JE"}, 3: {"savee-DC"}}
 
 
 def test_a_fold_trains_on_its_training_clips_alone(run, monkeypatch):
     dataset, _ = run
-    heard = []
+    batches = []
 
-    def listen(_keys, _run, batch, _seed, _place):
-        heard.append(batch)
+    def record(_keys, _run, batch, _seed, _place):
+        batches.append(batch)
         raise InterruptedError
 
-    monkeypatch.setattr(cross_validation, "fit_all", listen)
+    monkeypatch.setattr(cross_validation, "fit_all", record)
     for fold in folds("speakers", dataset.recordings):
         job = cross_validation.Job(dataset.directory, "speakers", fold.number, 1)
         with pytest.raises(InterruptedError):
             cross_validation.run_fold(job, dataset, fold)
-        batch = heard[-1]
+        batch = batches[-1]
         np.testing.assert_array_equal(
             batch.features.functionals, dataset.clips.features.functionals[fold.train]
         )
@@ -125,7 +130,7 @@ def test_a_fold_trains_on_its_training_clips_alone(run, monkeypatch):
         assert not set(fold.train) & {*fold.test, *fold.calibrate}
 
 
-def test_copies_are_other_than_the_clip_and_than_each_other(run):
+def test_copies_differ_from_the_clip_and_from_each_other(run):
     dataset, _ = run
     sources = [
         dataset.clips.features.functionals,
@@ -139,12 +144,12 @@ def test_copies_are_other_than_the_clip_and_than_each_other(run):
 
 def test_the_stored_figures_are_those_of_the_stored_predictions(run):
     _, models = run
-    for key, given in calibrated_predictions(models, "speakers").items():
+    for key, predictions in calibrated_predictions(models, "speakers").items():
         stored = read_metrics(models, key)["protocols"]["speakers"]
-        asked = given.among(LABELS)
-        counted = score(asked.emotions, asked.probabilities)
-        assert stored["accuracy"] == pytest.approx(counted.accuracy, abs=1e-6)
-        assert np.array_equal(stored["confusion"], counted.confusion)
+        predictions = predictions.among(LABELS)
+        scores = score(predictions.emotions, predictions.probabilities)
+        assert stored["accuracy"] == pytest.approx(scores.accuracy, abs=1e-6)
+        assert np.array_equal(stored["confusion"], scores.confusion)
         assert [run["fold"] for run in stored["runs"]] == [1, 3]
         assert all(run["command"] == "python -m emo evaluate" for run in stored["runs"])
 
@@ -153,10 +158,10 @@ def test_calibration_is_fitted_to_clips_that_are_not_tested(run):
     _, models = run
     calibrations = fold_calibrations(models, "speakers")
     assert sorted(calibrations) == [1, 3]
-    for key in ("tree", "cnn", "mlp"):
-        kept = read_predictions(models / key / "calibration" / "speakers.csv.gz")
+    for key in KEYS:
+        calibration = read_predictions(models / key / "calibration" / "speakers.csv.gz")
         tested = read_predictions(models / key / "predictions" / "speakers.csv.gz")
-        pairs = set(zip(kept.clips.tolist(), kept.folds.tolist(), strict=True))
+        pairs = set(zip(calibration.clips.tolist(), calibration.folds.tolist(), strict=True))
         assert pairs
         assert not pairs & set(zip(tested.clips.tolist(), tested.folds.tolist(), strict=True))
 
@@ -186,9 +191,9 @@ def test_a_second_run_goes_on_from_the_checkpoint(run, tmp_path, monkeypatch):
     monkeypatch.setattr(keras.Model, "train_on_batch", fail)
     training_fit.train_models(["cnn", "tree"], dataset, tmp_path / "models", "again")
     for key in ("cnn", "tree"):
-        one, other = load_model(models / key), load_model(tmp_path / "models" / key)
-        for name, values in one.arrays.items():
-            np.testing.assert_array_equal(other.arrays[name], values)
+        first, second = (load_model(folder / key) for folder in (models, tmp_path / "models"))
+        for name, values in first.arrays.items():
+            np.testing.assert_array_equal(second.arrays[name], values)
 
 
 def test_other_clips_or_settings_do_not_share_a_checkpoint(run, monkeypatch):
@@ -221,35 +226,35 @@ def test_one_fold_run_again_stands_beside_the_others_and_can_be_compared(run, tm
     evaluate_protocols(["speakers"], dataset.directory, tmp_path, "and the other", only=[1])
     runs = read_metrics(tmp_path, "tree")["protocols"]["speakers"]["runs"]
     assert [run["command"] for run in runs] == ["and the other", "again"]
-    found = read_predictions(tmp_path / "tree" / "predictions" / "speakers.csv.gz")
-    assert sorted(found.clips) == sorted(r.stem for r in dataset.recordings)
+    predictions = read_predictions(tmp_path / "tree" / "predictions" / "speakers.csv.gz")
+    assert sorted(predictions.clips) == sorted(r.stem for r in dataset.recordings)
 
 
 def test_a_classifier_run_by_itself_leaves_the_answers_of_the_others(run, tmp_path, monkeypatch):
     dataset, models = run
     again = Path(shutil.copytree(models, tmp_path / "models"))
-    asked = []
-    fit = training_fit.fit_all
+    fitted_keys = []
+    fit_all = training_fit.fit_all
 
-    def note(keys, *given):
-        asked.append(keys)
-        return fit(keys, *given)
+    def record(keys, *rest):
+        fitted_keys.append(keys)
+        return fit_all(keys, *rest)
 
-    monkeypatch.setattr(cross_validation, "fit_all", note)
+    monkeypatch.setattr(cross_validation, "fit_all", record)
     evaluate_protocols(["speakers"], dataset.directory, again, "alone", only=[1], keys=["tree"])
-    assert asked == [("tree",)]
-    made = {
+    assert fitted_keys == [("tree",)]
+    commands = {
         key: [row["command"] for row in read_metrics(again, key)["protocols"]["speakers"]["runs"]]
-        for key in ("tree", "cnn", "mlp", "vote")
+        for key in (*KEYS, VOTE)
     }
     before = "python -m emo evaluate"
-    assert made == {
+    assert commands == {
         "tree": ["alone", before],
         "cnn": [before, before],
         "mlp": [before, before],
         "vote": ["alone", before, before],
     }
-    for key in ("tree", "cnn", "mlp"):  # the same seed, and the others were not touched
+    for key in KEYS:  # the same seed, and the others were not touched
         name = predictions_file(models, key, "speakers").relative_to(models)
         old, new = (read_predictions(folder / name) for folder in (models, again))
         assert old.clips.tolist() == new.clips.tolist()
@@ -262,14 +267,14 @@ def test_a_classifier_is_not_run_by_itself_where_the_others_lack_the_fold(run, t
         evaluate_protocols(["speakers"], dataset.directory, tmp_path, "", keys=["cnn", "mlp"])
 
 
-def test_the_readable_tree_is_tested_beside_the_tree(run):
+def test_the_surrogate_tree_is_tested_beside_the_tree(run):
     _, models = run
     block = read_metrics(models, "tree")["protocols"]["speakers"]["surrogate"]
-    found = read_predictions(surrogate_file(models, "speakers")).among(LABELS)
+    predictions = read_predictions(surrogate_file(models, "speakers")).among(LABELS)
     tree = calibrated_predictions(models, "speakers")["tree"].among(LABELS)
-    counted = score(found.emotions, found.probabilities)
-    assert block["accuracy"] == pytest.approx(counted.accuracy, abs=1e-6)
-    same = found.probabilities.argmax(axis=1) == tree.probabilities.argmax(axis=1)
+    scores = score(predictions.emotions, predictions.probabilities)
+    assert block["accuracy"] == pytest.approx(scores.accuracy, abs=1e-6)
+    same = predictions.probabilities.argmax(axis=1) == tree.probabilities.argmax(axis=1)
     assert block["agreement"] == pytest.approx(same.mean(), abs=1e-6)
     assert "surrogate" not in read_metrics(models, "mlp")["protocols"]["speakers"]
 
