@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from emo.audio.limits import ALL_LIMITS, READING_LIMITS
+from emo.audio.limit_text import ALL_LIMITS, READING_LIMITS
 from emo.classifiers.registry import CLASSIFIERS
 from emo.corpora.catalogue import CORPORA
 from emo.formatting import listed, percent

@@ -1,7 +1,4 @@
-"""Limits of a recording and of the effort to decode it, and the sentences that state them."""
-
-from emo.audio.containers.formats import SUPPORTED_FORMATS
-from emo.formatting import NBSP
+"""Limits of a recording and of the effort to decode it."""
 
 MAX_BYTES = 50 * 2**20
 """Bytes of a file; ``server.maxUploadSize`` in ``.streamlit/config.toml`` is the same."""
@@ -22,16 +19,3 @@ DECODE_WALL_S = 30
 
 DECODE_MEMORY_BYTES = 400 * 2**20
 """Bytes that a process may use to read uploads, on top of its memory before the first one."""
-
-ALL_LIMITS = (
-    f"{SUPPORTED_FORMATS}; up to {MAX_BYTES // 2**20}{NBSP}MB, {MIN_DURATION_S:g} seconds to "
-    f"{MAX_DURATION_S / 60:g} minutes once unpacked, {MIN_RATE_HZ / 1000:g} to "
-    f"{MAX_RATE_HZ / 1000:g}{NBSP}kHz, 1 to {MAX_CHANNELS} channels."
-)
-"""Limits of a recording, as a sentence without a verb."""
-
-READING_LIMITS = (
-    f"An upload that takes more than {DECODE_CPU_S} seconds of computing or "
-    f"{DECODE_MEMORY_BYTES // 2**20}{NBSP}MB of memory to unpack is refused."
-)
-"""Limits of the effort to decode an upload, as a sentence."""

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from emo.audio.channels import EACH, MIX, name_with_channel
-from emo.audio.limits import ALL_LIMITS, MAX_BYTES
+from emo.audio.limit_text import ALL_LIMITS
+from emo.audio.limits import MAX_BYTES
 from emo.classifiers.registry import CLASSIFIERS
 from emo.cli.options import (
     DONE,

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from emo.app import text as app_text
-from emo.audio.limits import ALL_LIMITS, READING_LIMITS
+from emo.audio.limit_text import ALL_LIMITS, READING_LIMITS
 from emo.cli.main import main
 from emo.formatting import NBSP
 
