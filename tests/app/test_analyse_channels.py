@@ -1,4 +1,4 @@
-"""The choice of a channel on the pages: what it does, and that it is there only where it counts."""
+"""The choice of a channel on the pages."""
 
 import json
 from pathlib import Path
@@ -24,29 +24,29 @@ def stereo(*sides: signals.Samples) -> bytes:
 
 
 @pytest.fixture
-def heard(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Clip]:
-    """The clips that were answered, in their order."""
+def analysed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Clip]:
+    """Return the list of the analysed clips."""
     pages.install(tmp_path, monkeypatch)
     clips: list[Clip] = []
 
-    def listening(clip: Clip, models: object) -> predictor.Prediction:
+    def record(clip: Clip, models: object) -> predictor.Prediction:
         clips.append(clip)
         return pages.made_up(clip, models)
 
-    monkeypatch.setattr(predictor, "predict", listening)
+    monkeypatch.setattr(predictor, "predict", record)
     return clips
 
 
 @pytest.fixture
-def app(heard: list[Clip]) -> AppTest:
+def app(analysed: list[Clip]) -> AppTest:
     return run()
 
 
 def choice_of(at: AppTest) -> Any:
-    """The widget that chooses a channel; None where there is none."""
-    found = [w for w in (*at.get("button_group"), *at.selectbox) if w.label == "Channel"]
-    assert len(found) <= 1
-    return found[0] if found else None
+    """Return the widget that chooses a channel; None if there is none."""
+    widgets = [w for w in (*at.get("button_group"), *at.selectbox) if w.label == "Channel"]
+    assert len(widgets) <= 1
+    return widgets[0] if widgets else None
 
 
 def choose(at: AppTest, channel: str) -> AppTest:
@@ -58,7 +58,7 @@ def same(clip: Clip, data: bytes, channel: str = "mix") -> bool:
     return clip.samples.tobytes() == decode(data, channel=channel).samples.tobytes()
 
 
-def test_one_channel_has_no_choice(app: AppTest) -> None:
+def test_channels_of_a_mono_clip_have_no_choice(app: AppTest) -> None:
     assert choice_of(app) is None
     upload(app, "mono.wav", signals.encoded(SIDES[0]))
     assert choice_of(app) is None
@@ -66,43 +66,43 @@ def test_one_channel_has_no_choice(app: AppTest) -> None:
     assert choice_of(app) is None
 
 
-def test_the_answers_are_for_the_channel_that_is_chosen(app: AppTest, heard: list[Clip]) -> None:
+def test_answers_are_those_of_the_chosen_channel(app: AppTest, analysed: list[Clip]) -> None:
     data = stereo()
     upload(app, "call.wav", data)
     assert choice_of(app).value == "mix"
-    assert same(heard[-1], data)
+    assert same(analysed[-1], data)
     for channel in ("left", "right"):
         choose(app, channel)
-        assert same(heard[-1], data, channel)
+        assert same(analysed[-1], data, channel)
         assert any(f"{channel} channel only" in text.value for text in app.text)
     choose(app, "mix")
     assert not any("channel only" in text.value for text in app.text)
 
 
-def test_every_channel_of_many_can_be_chosen(app: AppTest, heard: list[Clip]) -> None:
+def test_channels_of_four_can_be_chosen(app: AppTest, analysed: list[Clip]) -> None:
     sides = [signals.voice(100.0 + 40 * k, 1.0) for k in range(4)]
     data = stereo(*sides)
     upload(app, "four.wav", data)
     choose(app, "3")
-    assert same(heard[-1], data, "3")
+    assert same(analysed[-1], data, "3")
 
 
-def test_a_new_clip_starts_with_the_mix(app: AppTest, heard: list[Clip]) -> None:
+def test_new_clip_starts_with_the_mix(app: AppTest, analysed: list[Clip]) -> None:
     first, second = stereo(), stereo(*SIDES[::-1])
     upload(app, "first.wav", first)
     choose(app, "right")
     upload(app, "second.wav", second)
     assert choice_of(app).value == "mix"
-    assert same(heard[-1], second)
+    assert same(analysed[-1], second)
     upload(app, "first.wav", first)
     assert choice_of(app).value == "mix"
     choose(app, "left")
-    upload(app, "again.wav", first)  # the same bytes, given once more
+    upload(app, "again.wav", first)  # the same bytes once more
     assert choice_of(app).value == "mix"
-    assert same(heard[-1], first)
+    assert same(analysed[-1], first)
 
 
-def test_the_choice_is_there_after_another_page(app: AppTest, heard: list[Clip]) -> None:
+def test_channel_outlasts_a_visit_to_another_page(app: AppTest, analysed: list[Clip]) -> None:
     upload(app, "call.wav", stereo())
     choose(app, "right")
     check(app.switch_page(COMPARE).run())
@@ -111,9 +111,7 @@ def test_the_choice_is_there_after_another_page(app: AppTest, heard: list[Clip])
     assert any("right channel only" in text.value for text in app.text)
 
 
-def test_a_silent_channel_is_a_sentence_and_can_be_left_again(
-    app: AppTest, heard: list[Clip]
-) -> None:
+def test_silent_channel_gets_a_message(app: AppTest, analysed: list[Clip]) -> None:
     data = stereo(SIDES[0], signals.silence(1.4))
     upload(app, "half.wav", data)
     choose(app, "right")
@@ -121,20 +119,20 @@ def test_a_silent_channel_is_a_sentence_and_can_be_left_again(
     assert choice_of(app).value == "right"
     choose(app, "left")
     assert not app.error
-    assert same(heard[-1], data, "left")
+    assert same(analysed[-1], data, "left")
 
 
-def test_what_if_alters_the_channel(app: AppTest, heard: list[Clip]) -> None:
+def test_what_if_alters_the_channel(app: AppTest, analysed: list[Clip]) -> None:
     data = stereo()
     upload(app, "call.wav", data)
     choose(app, "left")
     check(app.slider(key="what-if-gain").set_value(-6).run())
     expected = decode(data, channel="left").samples / np.float32(10 ** (6 / 20))
-    np.testing.assert_allclose(heard[-1].samples, expected, atol=1e-4)
+    np.testing.assert_allclose(analysed[-1].samples, expected, atol=1e-4)
 
 
-def test_the_files_name_the_channel(
-    app: AppTest, heard: list[Clip], monkeypatch: pytest.MonkeyPatch
+def test_downloads_name_the_channel(
+    app: AppTest, analysed: list[Clip], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     named: list[str] = []
 
@@ -145,18 +143,18 @@ def test_the_files_name_the_channel(
     monkeypatch.setattr(export, "write_json", write)
     source = current_clip.ClipSource("call.wav", stereo(), "upload")
     clip = decode(source.data, channel="left")
-    given = pages.prediction()
-    for region_s, name in (
+    prediction = pages.prediction()
+    for part_s, name in (
         (None, "call.wav#channel=left"),
         ((0.5, 1.25), "call.wav#channel=left&t=0.500,1.250"),
     ):
-        analysis = analyse_analysis.Analysis("key", clip, given, region_s, channel="left")
-        downloads.to_json(downloads.name_of(source, analysis), given)
+        analysis = analyse_analysis.Analysis("key", clip, prediction, part_s, channel="left")
+        downloads.to_json(downloads.name_of(source, analysis), prediction)
         assert named[-1] == name
 
 
-def test_a_comparison_takes_the_mix_and_says_that_two_people_speak(
-    app: AppTest, heard: list[Clip]
+def test_comparison_uses_the_mix_and_warns_of_two_speakers(
+    app: AppTest, analysed: list[Clip]
 ) -> None:
     left = np.concatenate([SIDES[0], signals.silence(1.4)])
     right = np.concatenate([signals.silence(1.4), SIDES[1]])
@@ -166,6 +164,6 @@ def test_a_comparison_takes_the_mix_and_says_that_two_people_speak(
     check(app.switch_page(COMPARE).run())
     files = [("call.wav", data, "audio/wav")]
     check(app.file_uploader(key="comparison-up-0").set_value(files).run())
-    assert same(heard[-1], data)
+    assert same(analysed[-1], data)
     tables = [json.loads(one.proto.json) for one in app.get("bidi_component")]
     assert "Different people" in json.dumps(tables)

@@ -1,4 +1,4 @@
-"""The reasons on the page, in Streamlit's own test runner, made up here."""
+"""The explanation on the page *Analyse*, in Streamlit's test runner."""
 
 import json
 from pathlib import Path
@@ -28,7 +28,7 @@ NONE = regions.Regions("angry", 1.0, 0.0, MAP, MAP > 0, PATCHES[1:2], 0.0, 0.0)
 PLAIN = explanation.SurrogateStep("pitch, median", "semitones", 12.5, 9.25, True)
 
 
-def made(clip: Clip, models: Any) -> explanation.Explanation:
+def explain(clip: Clip, models: Any) -> explanation.Explanation:
     parts = tuple(explanation.Part(group, 0.25) for group in explanation.GROUPS)
     leaf = dict.fromkeys(TRAINED_LABELS, 1 / len(TRAINED_LABELS))
     return explanation.Explanation(
@@ -42,11 +42,11 @@ def made(clip: Clip, models: Any) -> explanation.Explanation:
 @pytest.fixture
 def app(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AppTest:
     pages.install(tmp_path, monkeypatch)
-    monkeypatch.setattr(analyse_explanation, "explain", made)
+    monkeypatch.setattr(analyse_explanation, "explain", explain)
     return pages.run()
 
 
-def test_reasons_come_when_they_are_asked_for(app: AppTest) -> None:
+def test_explanation_is_shown_on_demand(app: AppTest) -> None:
     upload(app, "clip.wav", tone())
     assert "data-emo-patches" not in html(app)
     (switch,) = [one for one in app.toggle if one.label == analyse_text.WHY_LABEL]
@@ -61,15 +61,15 @@ def test_reasons_come_when_they_are_asked_for(app: AppTest) -> None:
     assert any(analyse_text.WHY_NOTE in caption.value for caption in app.caption)
 
 
-def test_patches_are_placed_in_the_clip_and_compared_with_the_strongest() -> None:
-    found = analyse_explanation.patch_rows(REGIONS, 1.5)
-    assert found == [
+def test_patch_rows_are_relative_to_the_strongest() -> None:
+    rows = analyse_explanation.patch_rows(REGIONS, 1.5)
+    assert rows == [
         [1.6, 1.8, 100, 400, 1.0, True],
         [1.8, 2.0, 100, 400, 0.0, False],
         [2.0, 2.2, 100, 400, 0.25, False],
     ]
-    assert json.loads(json.dumps(found)) == found
+    assert json.loads(json.dumps(rows)) == rows
 
 
-def test_where_nothing_carries_the_answer_nothing_is_strong() -> None:
+def test_patch_rows_without_effect_are_zero() -> None:
     assert [row[4] for row in analyse_explanation.patch_rows(NONE, 0.0)] == [0.0]

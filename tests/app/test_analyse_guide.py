@@ -1,4 +1,4 @@
-"""The guide: the first step that is not done is the current one, and it can be sent away."""
+"""The guide of the page *Analyse*."""
 
 import re
 from pathlib import Path
@@ -22,18 +22,18 @@ def app(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AppTest:
 
 
 def current(app: AppTest) -> str | None:
-    found = re.search(r'data-emo-guide="(\w+)"', html(app))
-    return found[1] if found else None
+    match = re.search(r'data-emo-guide="(\w+)"', html(app))
+    return match[1] if match else None
 
 
 @given(st.sets(st.sampled_from(STEPS)))
-def test_the_current_step_is_the_first_that_is_not_done(done: set[str]) -> None:
+def test_current_step_is_the_first_that_is_not_done(done: set[str]) -> None:
     left = [step for step in STEPS if step not in done]
     assert guide.current_step(done) == (left[0] if left else None)
 
 
 @given(st.sets(st.sampled_from(STEPS), max_size=len(STEPS) - 1))
-def test_every_step_is_listed_and_told_as_done_current_or_neither(done: set[str]) -> None:
+def test_steps_html_marks_done_and_current_steps(done: set[str]) -> None:
     step = guide.current_step(done)
     assert step is not None
     page = guide.steps_html(done, step)
@@ -43,7 +43,7 @@ def test_every_step_is_listed_and_told_as_done_current_or_neither(done: set[str]
     assert text.STEPS[step][1] in page
 
 
-def test_it_follows_along_and_is_gone_in_the_end(app: AppTest) -> None:
+def test_guide_follows_the_steps_and_disappears(app: AppTest) -> None:
     assert current(app) == "pick"
     check(app.button(key="sample-sad").click().run())
     assert current(app) == "listen"
@@ -55,12 +55,12 @@ def test_it_follows_along_and_is_gone_in_the_end(app: AppTest) -> None:
     assert current(app) is None
 
 
-def test_an_upload_is_a_first_step_too(app: AppTest) -> None:
+def test_guide_accepts_an_upload_as_first_step(app: AppTest) -> None:
     upload(app, "clip.wav", tone())
     assert current(app) == "listen"
 
 
-def test_hidden_it_stays_away(app: AppTest) -> None:
+def test_guide_stays_hidden(app: AppTest) -> None:
     check(app.button(key="hide-guide").click().run())
     assert current(app) is None
     check(app.switch_page(ABOUT).run())

@@ -1,4 +1,4 @@
-"""The page and its address in step, in Streamlit's own test runner."""
+"""The address of the page *Analyse*, in Streamlit's test runner."""
 
 import re
 from pathlib import Path
@@ -20,7 +20,7 @@ def _installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def open_at(**params: str) -> AppTest:
-    """The app, opened by an address with these parameters."""
+    """Open the app by an address with these parameters."""
     at = AppTest.from_file(APP, default_timeout=30)
     for name, value in params.items():
         at.query_params[name] = value
@@ -28,17 +28,17 @@ def open_at(**params: str) -> AppTest:
 
 
 def address(at: AppTest) -> dict[str, str]:
-    given = at.query_params.items()
-    return {name: value if isinstance(value, str) else value[0] for name, value in given}
+    params = at.query_params.items()
+    return {name: value if isinstance(value, str) else value[0] for name, value in params}
 
 
 def selected(at: AppTest) -> str:
-    found = re.search(r'data-emo-region="([^"]*)"', html(at))
-    assert found
-    return found[1]
+    match = re.search(r'data-emo-region="([^"]*)"', html(at))
+    assert match
+    return match[1]
 
 
-def test_a_link_shows_what_it_says() -> None:
+def test_link_selects_sample_and_part() -> None:
     at = open_at(sample="sad", part="0.25000-0.75000")
     assert at.text[0].value.startswith(
         f"sad.wav · 0.8{formatting.NBSP}s · {analyse_text.selected_part(0.2, 0.6)}"
@@ -49,7 +49,7 @@ def test_a_link_shows_what_it_says() -> None:
 
 
 @pytest.mark.parametrize(
-    ("given", "left"),
+    ("params", "remaining"),
     [
         ({"sample": "no-such"}, {}),
         ({"part": "0.2-0.6", "why": "1"}, {}),
@@ -57,15 +57,15 @@ def test_a_link_shows_what_it_says() -> None:
         ({"sample": "sad", "part": "0.5-7"}, {"sample": "sad"}),
     ],
 )
-def test_bad_values_are_ignored(given: dict[str, str], left: dict[str, str]) -> None:
-    at = open_at(**given)
-    assert address(at) == left
-    assert ("emo-verdict" in html(at)) == ("sample" in left)
+def test_link_ignores_invalid_values(params: dict[str, str], remaining: dict[str, str]) -> None:
+    at = open_at(**params)
+    assert address(at) == remaining
+    assert ("emo-verdict" in html(at)) == ("sample" in remaining)
     assert not at.error
     assert "selected" not in " ".join(text.value for text in at.text)
 
 
-def test_the_address_follows_the_page() -> None:
+def test_address_names_the_sample() -> None:
     at = open_at()
     assert address(at) == {}
     check(at.button(key="sample-happy").click().run())
@@ -77,24 +77,24 @@ def test_the_address_follows_the_page() -> None:
 SET = {"noise": "20", "speed": "0.75", "pitch": "-3", "telephone": "1", "gain": "6"}
 
 
-def told(at: AppTest) -> str:
+def warnings_of(at: AppTest) -> str:
     return " ".join(warning.value for warning in at.warning).replace("\\", "")
 
 
-def test_a_link_sets_what_if() -> None:
+def test_link_sets_what_if() -> None:
     at = open_at(sample="sad", **SET)
     assert address(at) == {"sample": "sad", **SET}
     assert at.select_slider(key="what-if-noise").value == 20
     assert at.slider(key="what-if-speed").value == 0.75
     for phrase in ("0.75 times as fast", "3 semitones lower", "6 dB louder", "telephone"):
-        assert phrase in told(at)
+        assert phrase in warnings_of(at)
     assert next(one for one in at.expander if one.proto.label == WHAT_IF_TITLE).proto.expanded
     check(at.button(key="what-if-reset").click().run())
     assert address(at) == {"sample": "sad"}
-    assert "as fast" not in told(at)
+    assert "as fast" not in warnings_of(at)
 
 
-def test_the_address_follows_the_sliders_and_a_visit_keeps_them() -> None:
+def test_address_has_the_settings_after_a_visit_to_another_page() -> None:
     at = open_at(sample="sad")
     check(at.slider(key="what-if-pitch").set_value(4).run())
     assert address(at) == {"sample": "sad", "pitch": "4"}
@@ -105,20 +105,20 @@ def test_the_address_follows_the_sliders_and_a_visit_keeps_them() -> None:
     assert address(at) == {"sample": "sad", "pitch": "4"}
 
 
-def test_settings_that_cannot_be_are_ignored() -> None:
+def test_link_ignores_invalid_settings() -> None:
     at = open_at(sample="sad", pitch="99", speed="x", noise="-1", gain="", telephone="no")
     assert address(at) == {"sample": "sad"}
     assert at.slider(key="what-if-speed").value == 1.0
 
 
-def test_what_a_person_gave_is_never_in_the_address() -> None:
+def test_address_never_has_an_own_clip() -> None:
     at = open_at(sample="sad")
     upload(at, "my secret.wav", tone())
     assert address(at) == {}
     assert at.text[0].value.startswith("my secret.wav")
 
 
-def test_a_step_back_shows_what_was_there() -> None:
+def test_step_back_shows_the_previous_sample() -> None:
     at = open_at(sample="sad")
     check(at.button(key="sample-happy").click().run())
     at.query_params["sample"] = "sad"  # as the browser's own button sets it
@@ -126,7 +126,7 @@ def test_a_step_back_shows_what_was_there() -> None:
     assert at.text[0].value.startswith("sad.wav")
 
 
-def test_an_action_takes_precedence_over_an_address_that_the_browser_sent_too_early() -> None:
+def test_action_takes_precedence_over_a_stale_address() -> None:
     at = open_at(sample="sad")
     check(at.button(key="sample-happy").click().run())
     at.query_params["sample"] = "sad"
@@ -142,7 +142,7 @@ def test_an_action_takes_precedence_over_an_address_that_the_browser_sent_too_ea
     assert at.text[0].value.startswith("second.wav")
 
 
-def test_a_visit_to_another_page_keeps_it() -> None:
+def test_link_outlasts_a_visit_to_another_page() -> None:
     at = open_at(sample="sad", part="0.25000-0.75000")
     check(at.switch_page(MATRICES).run())
     at.query_params.clear()  # as the navigation does
@@ -152,13 +152,13 @@ def test_a_visit_to_another_page_keeps_it() -> None:
     assert address(at) == {"sample": "sad", "part": "0.25000-0.75000"}
 
 
-def test_what_else_is_in_the_address_stays() -> None:
+def test_address_keeps_unrelated_parameters() -> None:
     at = open_at(theme="x")
     check(at.button(key="sample-sad").click().run())
     assert address(at) == {"theme": "x", "sample": "sad"}
 
 
-def test_what_was_forgotten_leaves_the_address() -> None:
+def test_address_is_empty_after_the_clip_was_removed() -> None:
     at = open_at(sample="sad")
     (button,) = [one for one in at.button if one.label == analyse_text.REMOVE_LABEL]
     check(button.click().run())

@@ -1,4 +1,4 @@
-"""The quality of a recording on the page, in Streamlit's own test runner, and in words."""
+"""The quality of a recording on the page *Analyse*, in Streamlit's test runner."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -30,40 +30,38 @@ def of_quality(monkeypatch: pytest.MonkeyPatch, unsure: tuple[str, ...]) -> None
     monkeypatch.setattr(predictor, "predict", predicted)
 
 
-def told(app: AppTest) -> str:
+def notes_of(app: AppTest) -> str:
     return str(app.info[0].value).replace("\\", "")
 
 
-def test_a_recording_without_fault_has_figures_and_no_doubt(app: AppTest) -> None:
+def test_good_recording_has_figures_and_no_warning(app: AppTest) -> None:
     upload(app, "clip.wav", tone())
     for name, text in words.figures(QUALITY).items():
         assert f"<dt>{name}</dt><dd>{text}</dd>" in html(app)
     assert not app.info
 
 
-def test_what_may_be_why_is_said_where_a_model_is_unsure(
-    app: AppTest, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_warning_is_linked_to_unsure_answers(app: AppTest, monkeypatch: pytest.MonkeyPatch) -> None:
     of_quality(monkeypatch, ("tree",))
     upload(app, "clip.wav", tone())
-    assert "only 6 dB below the voice" in told(app)
-    assert told(app).endswith(words.MAY_BE_WHY)
+    assert "only 6 dB below the voice" in notes_of(app)
+    assert notes_of(app).endswith(words.MAY_BE_WHY)
 
 
-def test_a_doubt_is_told_where_all_are_sure(app: AppTest, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_warning_is_shown_with_sure_answers(app: AppTest, monkeypatch: pytest.MonkeyPatch) -> None:
     of_quality(monkeypatch, ())
     upload(app, "clip.wav", tone())
-    assert "only 6 dB below the voice" in told(app)
-    assert words.MAY_BE_WHY not in told(app)
+    assert "only 6 dB below the voice" in notes_of(app)
+    assert words.MAY_BE_WHY not in notes_of(app)
 
 
-def test_figures_in_words() -> None:
-    found = words.figures(replace(QUALITY, source_channels=2, noise_below_db=None, clipped=0.021))
-    assert found["Rate"] == f"16,000{NBSP}Hz, 2 channels"
-    assert found["Noise"] == words.NOT_MEASURED
-    assert found["Clipped"] == f"2{NBSP}%"
-    assert found["Level"] == f"\u221220{NBSP}dB"
+def test_figures_are_formatted() -> None:
+    figures = words.figures(replace(QUALITY, source_channels=2, noise_below_db=None, clipped=0.021))
+    assert figures["Rate"] == f"16,000{NBSP}Hz, 2 channels"
+    assert figures["Noise"] == words.NOT_MEASURED
+    assert figures["Clipped"] == f"2{NBSP}%"
+    assert figures["Level"] == f"\u221220{NBSP}dB"
 
 
-def test_nothing_is_said_without_a_doubt() -> None:
+def test_quality_warnings_of_a_good_recording_are_empty() -> None:
     assert quality_warnings(QUALITY) == {}

@@ -1,4 +1,4 @@
-"""The timeline on the page, in Streamlit's own test runner, of answers that are made up here."""
+"""The timeline on the page *Analyse*, in Streamlit's test runner."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,8 +22,8 @@ SPOKEN_S = [[0.0, 2.0], [2.0, 3.0], [6.0, 8.0]]  # a pause between the second an
 SAID = ["sad", "happy", "happy"]
 
 
-def made(n: int) -> Timeline:
-    """A timeline of which ``n`` windows are answered, all models and the vote alike."""
+def timeline_after(n: int) -> Timeline:
+    """Return a timeline with ``n`` analysed windows, the same for all models."""
     rows = np.full((n, 7), 0.05)
     for i in range(n):
         rows[i, INDEX[SAID[i]]] = 0.7
@@ -32,7 +32,7 @@ def made(n: int) -> Timeline:
 
 
 def follow(clip: Clip, models: Any) -> Iterator[Timeline]:
-    yield from (made(0), made(2), made(3))
+    yield from (timeline_after(0), timeline_after(2), timeline_after(3))
 
 
 def silent(clip: Clip, models: Any) -> Iterator[Timeline]:
@@ -47,12 +47,12 @@ def app(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AppTest:
     return pages.run()
 
 
-def test_a_short_clip_has_no_timeline(app: AppTest) -> None:
+def test_timeline_is_absent_for_a_short_clip(app: AppTest) -> None:
     upload(app, "clip.wav", tone(timeline.MIN_DURATION_S))
     assert "emo-timeline" not in html(app)
 
 
-def test_a_longer_clip_has_a_lane_for_each_model_and_blank_pauses(app: AppTest) -> None:
+def test_timeline_has_a_lane_for_each_model_and_blank_pauses(app: AppTest) -> None:
     upload(app, "clip.wav", tone(8.0))
     page = html(app)
     assert page.count('class="emo-timeline"') == 1
@@ -67,9 +67,7 @@ def test_a_longer_clip_has_a_lane_for_each_model_and_blank_pauses(app: AppTest) 
     assert set(analyse_text.TIMELINE_FILES.values()) <= set(labels)
 
 
-def test_the_timeline_is_kept_while_the_page_is_drawn_again(
-    app: AppTest, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_timeline_is_cached(app: AppTest, monkeypatch: pytest.MonkeyPatch) -> None:
     upload(app, "clip.wav", tone(8.0))
     before = html(app)
     monkeypatch.setattr(timeline, "iter_timeline", None)  # calling it would fail
@@ -77,7 +75,7 @@ def test_the_timeline_is_kept_while_the_page_is_drawn_again(
     assert html(app) == before
 
 
-def test_a_long_clip_without_speech_says_so(app: AppTest, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_timeline_without_speech_has_a_note(app: AppTest, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(timeline, "iter_timeline", silent)
     upload(app, "clip.wav", tone(8.0))
     assert "Timeline: no speech so far." in html(app)

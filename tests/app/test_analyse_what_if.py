@@ -1,4 +1,4 @@
-"""What if, on the page, in Streamlit's own test runner; the answers are made up here."""
+"""*What if* on the page *Analyse*, in Streamlit's test runner."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -25,25 +25,25 @@ def app(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AppTest:
 
 
 def longer_is_surer(clip: Clip, models: object) -> predictor.Prediction:
-    """Answers whose vote is for *happy* with the clip's length in hundredths of seconds."""
-    found = pages.prediction(clip.duration_s, clip.warnings)
-    found.answers["vote"] = pages.answer("happy", clip.duration_s / 4, "sad")
-    return found
+    """Return answers with a share of *happy* that grows with the duration of the clip."""
+    prediction = pages.prediction(clip.duration_s, clip.warnings)
+    prediction.answers["vote"] = pages.answer("happy", clip.duration_s / 4, "sad")
+    return prediction
 
 
 def changes(app: AppTest) -> str:
-    """The table of the answers as recorded and as changed."""
+    """Return the table of the answers as recorded and as changed."""
     return next(e.value for e in app.html if text.CHANGES_CAPTION in e.value)
 
 
-def test_no_setting_alters_nothing(app: AppTest) -> None:
+def test_neutral_settings_change_no_answer(app: AppTest) -> None:
     upload(app, "clip.wav", tone(2.0))
     assert app.button(key="what-if-reset").disabled
     assert "happy 50" in changes(app)
     assert changes(app).count(text.UNCHANGED) == 4
 
 
-def test_each_setting_is_answered_and_stands_beside_what_was_recorded(app: AppTest) -> None:
+def test_settings_change_the_answers_beside_those_as_recorded(app: AppTest) -> None:
     upload(app, "clip.wav", tone(2.0))
     check(app.slider(key="what-if-speed").set_value(2.0).run())
     assert "happy 50" in changes(app)
@@ -53,12 +53,12 @@ def test_each_setting_is_answered_and_stands_beside_what_was_recorded(app: AppTe
     check(app.slider(key="what-if-gain").set_value(-6).run())
     check(app.select_slider(key="what-if-noise").set_value(20).run())
     check(app.toggle(key="what-if-telephone").set_value(True).run())
-    told = " ".join(w.value for w in app.warning)
+    notices = " ".join(w.value for w in app.warning)
     for phrase in ("2 semitones lower", "6 dB softer", "noise 20 dB below", "telephone band"):
-        assert phrase in told.replace("\\", "")
+        assert phrase in notices.replace("\\", "")
 
 
-def test_as_recorded_sets_all_back(app: AppTest) -> None:
+def test_reset_restores_the_recording(app: AppTest) -> None:
     upload(app, "clip.wav", tone(2.0))
     check(app.slider(key="what-if-speed").set_value(2.0).run())
     check(app.button(key="what-if-reset").click().run())
@@ -67,7 +67,7 @@ def test_as_recorded_sets_all_back(app: AppTest) -> None:
     assert "happy 25" not in html(app)
 
 
-def test_what_cannot_be_altered_is_said_and_the_settings_stay(app: AppTest) -> None:
+def test_impossible_settings_get_a_message_and_stay(app: AppTest) -> None:
     upload(app, "clip.wav", tone(0.3))
     check(app.slider(key="what-if-speed").set_value(2.0).run())
     assert [e.value for e in app.error if "times as fast" in e.value]
@@ -76,7 +76,7 @@ def test_what_cannot_be_altered_is_said_and_the_settings_stay(app: AppTest) -> N
     assert html(app).count("emo-verdict-3") == 3
 
 
-def test_every_choice_on_the_page_is_one_that_the_core_takes() -> None:
+def test_ranges_of_the_page_are_valid_alterations() -> None:
     for noise_db in link.NOISES_DB:
         Alteration(snr_db=noise_db)
     for name, (low, high, _) in {
@@ -88,25 +88,25 @@ def test_every_choice_on_the_page_is_one_that_the_core_takes() -> None:
         assert least <= low < getattr(NEUTRAL, name) < high <= most
 
 
-def test_steps_of_the_speed_meet_one() -> None:
+def test_speed_steps_include_one() -> None:
     low, high, step = link.SPEEDS
     assert np.isclose((1 - low) / step % 1, 0, atol=1e-6)
     assert np.isclose((high - 1) / step % 1, 0, atol=1e-6)
 
 
-def test_noise_that_was_added_is_not_blamed_on_the_microphone(
+def test_added_noise_is_not_attributed_to_the_microphone(
     app: AppTest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def measured(clip: Clip, models: object) -> predictor.Prediction:
-        found = longer_is_surer(clip, models)
-        return replace(found, quality=measure_quality(clip))
+        prediction = longer_is_surer(clip, models)
+        return replace(prediction, quality=measure_quality(clip))
 
     monkeypatch.setattr(predictor, "predict", measured)
     upload(app, "clip.wav", encoded(padded(voice(duration_s=2.0, breath_db=-60.0), 0.5, 0.5)))
     assert OF_ALTERING not in " ".join(one.value for one in app.info)
     assert text.quality_title(False, False) in [one.value for one in app.subheader]
     check(app.select_slider(key="what-if-noise").set_value(0).run())
-    (told,) = [one.value.replace("\\", "") for one in app.info]
-    assert OF_ALTERING in told
-    assert "closer to the microphone" not in told
+    (note,) = [element.value.replace("\\", "") for element in app.info]
+    assert OF_ALTERING in note
+    assert "closer to the microphone" not in note
     assert text.quality_title(False, True) in [one.value for one in app.subheader]

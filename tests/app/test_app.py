@@ -1,4 +1,4 @@
-"""The first page, the one about Emo, and what holds for all, in Streamlit's own test runner."""
+"""The pages *Analyse* and *About*, and common behaviour, in Streamlit's test runner."""
 
 import csv
 import io
@@ -36,7 +36,7 @@ CRASHES = (
     "import os, struct, sys; hello = b'{\"restrictions\": []}'; "
     "os.write(1, struct.pack('<IQ', len(hello), 0) + hello); sys.stdin.buffer.read(12); os.abort()"
 )
-"""A decoder that ends by a signal over whatever it is given."""
+"""Program of a decoder that crashes on every file."""
 
 
 @pytest.fixture
@@ -49,23 +49,23 @@ def app(models_dir: Path) -> AppTest:
     return pages.run()
 
 
-def answering(monkeypatch: pytest.MonkeyPatch, **given: Any) -> None:
-    """Let every clip get these answers (:func:`tests.support.pages.prediction`)."""
+def answering(monkeypatch: pytest.MonkeyPatch, **changes: Any) -> None:
+    """Replace the answers to every clip (``tests.support.pages.prediction``)."""
     monkeypatch.setattr(
-        predictor, "predict", lambda clip, models: pages.prediction(clip.duration_s, **given)
+        predictor, "predict", lambda clip, models: pages.prediction(clip.duration_s, **changes)
     )
 
 
 # --- Analyse -------------------------------------------------------------------------------------
 
 
-def test_first_page_invites_and_says_what_to_expect(app: AppTest) -> None:
+def test_analyse_without_clip_shows_the_expected_accuracy(app: AppTest) -> None:
     assert [title.value for title in app.title] == [analyse_text.ANALYSE_TITLE]
     assert accuracy_text.EXPECTATION in html(app)
     assert "emo-verdict" not in html(app)
 
 
-def test_an_upload_gets_three_answers_and_a_vote(app: AppTest) -> None:
+def test_upload_gets_three_answers_and_a_vote(app: AppTest) -> None:
     upload(app, "clip.wav", tone())
     page = html(app)
     assert page.count("emo-verdict-3") == 3
@@ -77,13 +77,13 @@ def test_an_upload_gets_three_answers_and_a_vote(app: AppTest) -> None:
     assert not app.error
 
 
-def test_a_recording_gets_answers(app: AppTest) -> None:
+def test_recording_gets_answers(app: AppTest) -> None:
     check(app.audio_input(key="mic").upload("audio.wav", tone(1.5)).run())
     assert html(app).count("emo-verdict-3") == 3
     assert app.text[0].value.startswith("Recording · 1.5")
 
 
-def test_each_sample_is_one_click_and_marked_as_synthetic(app: AppTest) -> None:
+def test_samples_open_with_one_click_and_are_marked_as_synthetic(app: AppTest) -> None:
     labels = [b.label for b in app.button if str(b.key).startswith("sample-")]
     assert labels == [*LABELS, analyse_text.SAMPLE_OF_ALL]
     for label in LABELS:
@@ -95,7 +95,9 @@ def test_each_sample_is_one_click_and_marked_as_synthetic(app: AppTest) -> None:
         assert html(app).count("emo-verdict-3") == 3
 
 
-def test_samples_that_no_model_is_sure_of_are_named(models_dir: Path, tmp_path: Path) -> None:
+def test_samples_note_names_those_of_which_no_model_is_sure(
+    models_dir: Path, tmp_path: Path
+) -> None:
     path = tmp_path / "samples" / "samples.json"
     listed = json.loads(path.read_text())
     for row in listed:
@@ -103,19 +105,21 @@ def test_samples_that_no_model_is_sure_of_are_named(models_dir: Path, tmp_path: 
             row["emotion"], []
         )
     path.write_text(json.dumps(listed))
-    (note,) = [one.value for one in pages.run().html if analyse_text.SAMPLES_LABEL in one.value]
+    (note,) = [
+        element.value for element in pages.run().html if analyse_text.SAMPLES_LABEL in element.value
+    ]
     assert analyse_text.samples_note(["sad"]) in note
     assert "happy" not in note
 
 
-def test_the_long_sample_is_one_click_too(app: AppTest, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_long_sample_opens_with_one_click(app: AppTest, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(timeline, "MIN_DURATION_S", 60.0)  # no models are here to follow it
     check(app.button(key="sample-all").click().run())
     assert app.text[0].value.startswith("minute.wav")
     assert analyse_text.quoted("It is *eleven* o'clock. " * 20) in app.text[0].value
 
 
-def test_the_way_in_used_last_counts(app: AppTest) -> None:
+def test_last_input_gives_the_clip(app: AppTest) -> None:
     upload(app, "first.wav", tone())
     check(app.button(key="sample-sad").click().run())
     assert app.text[0].value.startswith("sad.wav")
@@ -123,9 +127,7 @@ def test_the_way_in_used_last_counts(app: AppTest) -> None:
     assert app.text[0].value.startswith("second.wav")
 
 
-def test_the_reliability_of_each_model_stands_near_its_answer(
-    app: AppTest, models_dir: Path
-) -> None:
+def test_each_answer_has_its_measured_accuracy(app: AppTest, models_dir: Path) -> None:
     upload(app, "clip.wav", tone())
     tables = pages.rates(app)
     for key, label in {**pages.ANSWERS, "vote": "sad"}.items():
@@ -141,7 +143,7 @@ def test_the_reliability_of_each_model_stands_near_its_answer(
     assert not tables
 
 
-def test_how_far_percentages_can_be_believed_is_measured(app: AppTest, models_dir: Path) -> None:
+def test_calibration_error_is_displayed(app: AppTest, models_dir: Path) -> None:
     upload(app, "clip.wav", tone())
     (caption,) = [c.value for c in app.caption if "seven in ten" in c.value]
     for key in ("tree", "cnn", "mlp", "vote"):
@@ -150,7 +152,7 @@ def test_how_far_percentages_can_be_believed_is_measured(app: AppTest, models_di
             assert f" {100 * ece:.1f}" in caption
 
 
-def test_unsure_is_an_answer(
+def test_unsure_answers_are_marked(
     app: AppTest, models_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     answering(monkeypatch, unsure=("tree", "vote"))
@@ -169,7 +171,7 @@ def test_unsure_is_an_answer(
             assert row == [formatting.percent(block["accuracy"]), formatting.percent(right)]
 
 
-def test_unsure_without_measured_figures(
+def test_unsure_answers_without_scores(
     app: AppTest, models_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     answering(monkeypatch, unsure=("tree",))
@@ -179,7 +181,7 @@ def test_unsure_without_measured_figures(
     assert pages.rates(app)["tree"][1][1] == accuracy_text.NOT_MEASURED
 
 
-def test_a_clip_out_of_place_is_answered_but_not_to_be_relied_on(
+def test_clip_without_speech_is_answered_with_a_warning(
     app: AppTest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     answering(monkeypatch, concerns=(MUSIC, SpeechWarning("gap", "No speech was found.")))
@@ -196,27 +198,27 @@ def test_a_clip_out_of_place_is_answered_but_not_to_be_relied_on(
     assert not [c for c in app.caption if "seven in ten" in c.value]
 
 
-def test_answers_without_measured_figures(app: AppTest, models_dir: Path) -> None:
+def test_answers_without_scores(app: AppTest, models_dir: Path) -> None:
     for path in models_dir.glob("*/metrics.json"):
         path.unlink()
     upload(app, "clip.wav", tone())
     assert html(app).count(analyse_text.UNMEASURED) == 4
 
 
-def test_damaged_figures_leave_the_answers(app: AppTest, models_dir: Path) -> None:
+def test_answers_with_damaged_scores(app: AppTest, models_dir: Path) -> None:
     (models_dir / "cnn" / "metrics.json").write_text("{")
     upload(app, "clip.wav", tone())
     assert html(app).count(analyse_text.UNMEASURED) == 4
     assert app_text.UNCALIBRATED in [caption.value for caption in app.caption]
 
 
-def test_warnings_are_sentences(app: AppTest, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_warnings_are_escaped(app: AppTest, monkeypatch: pytest.MonkeyPatch) -> None:
     answering(monkeypatch, warnings=("It is *very* quiet.",))
     upload(app, "clip.wav", tone())
     assert [warning.value for warning in app.warning] == [r"It is \*very\* quiet\."]
 
 
-def test_bad_files_are_sentences_and_the_page_goes_on(app: AppTest) -> None:
+def test_invalid_files_get_a_message(app: AppTest) -> None:
     for bad in malformed():
         upload(app, bad.name, bad.data)
         if bad.expected == "warning":
@@ -231,7 +233,7 @@ def test_bad_files_are_sentences_and_the_page_goes_on(app: AppTest) -> None:
     assert html(app).count("emo-verdict-3") == 3
 
 
-def test_the_page_goes_on_when_what_reads_uploads_is_killed(app: AppTest) -> None:
+def test_page_survives_the_end_of_the_decoder_processes(app: AppTest) -> None:
     upload(app, "first.wav", tone())
     for pid in isolated.shared_decoder().restrictions():
         os.kill(pid, signal.SIGKILL)
@@ -240,9 +242,7 @@ def test_the_page_goes_on_when_what_reads_uploads_is_killed(app: AppTest) -> Non
     assert not app.error
 
 
-def test_a_crash_of_the_decoder_is_a_sentence(
-    app: AppTest, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_crash_of_the_decoder_gets_a_message(app: AppTest, monkeypatch: pytest.MonkeyPatch) -> None:
     broken = isolated.IsolatedDecoder(1)
     monkeypatch.setattr(isolated, "_CODE", CRASHES)
     monkeypatch.setattr(isolated, "shared_decoder", lambda: broken)
@@ -254,7 +254,7 @@ def test_a_crash_of_the_decoder_is_a_sentence(
     broken.stop()
 
 
-def test_a_name_is_shown_as_it_is(app: AppTest) -> None:
+def test_file_name_is_displayed_unchanged(app: AppTest) -> None:
     name = "[click](http://x) **bold** <b> $x$.wav"
     upload(app, name, b"no sound")
     assert app.text[0].value == name
@@ -263,16 +263,18 @@ def test_a_name_is_shown_as_it_is(app: AppTest) -> None:
     assert "bold" not in html(app) + " ".join(element.value for element in app.markdown)
 
 
-def test_a_fault_inside_is_a_sentence_too(app: AppTest, monkeypatch: pytest.MonkeyPatch) -> None:
-    def broken(clip: Clip, models: object) -> predictor.Prediction:
+def test_unexpected_error_gets_a_message_without_details(
+    app: AppTest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(clip: Clip, models: object) -> predictor.Prediction:
         raise ZeroDivisionError("secret detail")
 
-    monkeypatch.setattr(predictor, "predict", broken)
+    monkeypatch.setattr(predictor, "predict", fail)
     upload(app, "clip.wav", tone())
     assert [error.value for error in app.error] == [common.escape_markdown(app_text.UNEXPECTED)]
 
 
-def test_missing_models_are_a_sentence(app: AppTest, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_models_get_a_message(app: AppTest, monkeypatch: pytest.MonkeyPatch) -> None:
     def missing(directory: Path) -> predictor.Models:
         raise ModelError("There is no model in /secret/models/cnn.")
 
@@ -281,20 +283,20 @@ def test_missing_models_are_a_sentence(app: AppTest, monkeypatch: pytest.MonkeyP
     assert [warning.value for warning in app.warning] == [app_text.NO_MODELS]
 
 
-def test_no_samples_is_a_sentence(models_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_samples_get_a_message(models_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(paths, "SAMPLES_DIR", models_dir)
     at = pages.run()
     assert analyse_text.NO_SAMPLES in [caption.value for caption in at.caption]
 
 
 @pytest.mark.parametrize("text", ["{", "[1]", '[{"file": "sad.wav", "emotion": "bored"}]'])
-def test_a_damaged_list_of_samples_offers_none(tmp_path: Path, text: str) -> None:
+def test_damaged_list_of_samples_is_ignored(tmp_path: Path, text: str) -> None:
     (tmp_path / "sad.wav").write_bytes(tone())
     (tmp_path / "samples.json").write_text(text)
     assert current_clip.list_samples(tmp_path) == []
 
 
-def test_a_clip_is_forgotten_on_demand(app: AppTest) -> None:
+def test_clip_is_removed_on_demand(app: AppTest) -> None:
     upload(app, "clip.wav", tone())
     forget = next(button for button in app.button if button.label == analyse_text.REMOVE_LABEL)
     check(forget.click().run())
@@ -302,29 +304,29 @@ def test_a_clip_is_forgotten_on_demand(app: AppTest) -> None:
     assert app.session_state["current-clip"] is None
 
 
-def test_a_clip_taken_away_takes_its_answers_along(app: AppTest) -> None:
+def test_removed_upload_removes_its_answers(app: AppTest) -> None:
     upload(app, "clip.wav", tone())
     check(app.file_uploader(key="up").set_value(None).run())
     assert "emo-verdict" not in html(app)
 
 
-def test_the_answers_outlive_a_visit_to_another_page(app: AppTest) -> None:
+def test_answers_outlast_a_visit_to_another_page(app: AppTest) -> None:
     upload(app, "clip.wav", tone())
     check(app.switch_page(MATRICES).run())
     check(app.switch_page(ANALYSE).run())
     assert app.text[0].value.startswith("clip.wav")
 
 
-def test_loud_and_silent_clips_never_share_an_answer(
+def test_clips_that_differ_in_one_sample_share_no_answer(
     app: AppTest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    heard: list[float] = []
+    peaks: list[float] = []
 
-    def listening(clip: Clip, models: object) -> predictor.Prediction:
-        heard.append(float(np.abs(clip.samples).max()))
+    def record_peak(clip: Clip, models: object) -> predictor.Prediction:
+        peaks.append(float(np.abs(clip.samples).max()))
         return pages.made_up(clip, models)
 
-    monkeypatch.setattr(predictor, "predict", listening)
+    monkeypatch.setattr(predictor, "predict", record_peak)
     monkeypatch.setattr(timeline, "MIN_DURATION_S", 60.0)
     long = tone(40.0)
     late = bytearray(long)
@@ -332,15 +334,15 @@ def test_loud_and_silent_clips_never_share_an_answer(
     upload(app, "clip.wav", long)
     upload(app, "clip.wav", bytes(late))
     upload(app, "clip.wav", long)
-    assert len(heard) == 2  # the third answer is the first one, kept for this session
+    assert len(peaks) == 2  # the third answer is the first one, kept for this session
 
 
 # --- Downloads -----------------------------------------------------------------------------------
 
 
-def test_json_is_what_the_command_line_prints() -> None:
-    given = pages.prediction(unsure=("cnn",))
-    (row,) = json.loads(downloads.to_json('a "b".wav', given))
+def test_to_json_equals_the_command() -> None:
+    prediction = pages.prediction(unsure=("cnn",))
+    (row,) = json.loads(downloads.to_json('a "b".wav', prediction))
     assert row["path"] == 'a "b".wav'
     assert list(row["models"]) == ["tree", "cnn", "mlp", "vote"]
     assert list(row["models"]["cnn"]["probabilities"]) == list(LABELS)
@@ -348,17 +350,17 @@ def test_json_is_what_the_command_line_prints() -> None:
     assert row["models"]["vote"]["runner_up"] == "fearful"
 
 
-def test_csv_has_a_line_for_each_model_and_no_formula() -> None:
+def test_to_csv_has_a_row_for_each_model_and_no_formula() -> None:
     rows = list(csv.DictReader(io.StringIO(downloads.to_csv("=1+1.wav", pages.prediction()))))
     assert [row["model"] for row in rows] == ["tree", "cnn", "mlp", "vote"]
     assert {row["path"] for row in rows} == {"'=1+1.wav"}
     assert sum(float(rows[0][f"p_{label}"]) for label in LABELS) == pytest.approx(1, abs=1e-5)
 
 
-# --- About, and what holds for all ---------------------------------------------------------------
+# --- About, and all pages ------------------------------------------------------------------------
 
 
-def test_about_says_what_must_be_said(app: AppTest) -> None:
+def test_about_has_the_required_statements(app: AppTest) -> None:
     check(app.switch_page(ABOUT).run())
     page = " ".join(element.value for element in app.markdown)
     for words in ("5(1)(f)", "50(3)", "2024/1689", "not stored", "Acted, not felt"):
@@ -367,7 +369,7 @@ def test_about_says_what_must_be_said(app: AppTest) -> None:
         assert corpus in html(app)
 
 
-def test_about_has_the_figures_with_their_intervals(app: AppTest, models_dir: Path) -> None:
+def test_about_has_scores_with_intervals(app: AppTest, models_dir: Path) -> None:
     check(app.switch_page(ABOUT).run())
     for key in ("tree", "cnn", "mlp", "vote"):
         stored = pages.protocols(models_dir, key)
@@ -378,7 +380,7 @@ def test_about_has_the_figures_with_their_intervals(app: AppTest, models_dir: Pa
         assert formatting.tenths(stored["cross-corpus"]["uar"]) in html(app)
 
 
-def test_about_of_a_fresh_project_has_dashes(app: AppTest, models_dir: Path) -> None:
+def test_about_without_scores_has_dashes(app: AppTest, models_dir: Path) -> None:
     def only_clips(stored: dict[str, Any]) -> None:
         del stored["speakers"], stored["cross-corpus"]
 
@@ -390,7 +392,7 @@ def test_about_of_a_fresh_project_has_dashes(app: AppTest, models_dir: Path) -> 
     assert [row.count(">–<") for row in rows[1:]] == [3, 3, 0]  # the random clips are measured
 
 
-def test_about_without_figures(app: AppTest, models_dir: Path) -> None:
+def test_about_with_damaged_scores(app: AppTest, models_dir: Path) -> None:
     for path in models_dir.glob("*/metrics.json"):
         path.unlink()
     check(app.switch_page(ABOUT).run())
@@ -410,7 +412,7 @@ def test_no_page_holds_a_number(page: str) -> None:
     assert not any(character.isdigit() for character in source)
 
 
-def test_the_server_takes_as_much_as_the_decoder() -> None:
+def test_upload_limit_equals_that_of_the_decoder() -> None:
     path = Path(APP).parent / ".streamlit" / "config.toml"
     settings = tomllib.loads(path.read_text(encoding="utf-8"))
     assert settings["server"]["maxUploadSize"] * 2**20 == MAX_BYTES
@@ -419,7 +421,7 @@ def test_the_server_takes_as_much_as_the_decoder() -> None:
 
 
 @pytest.mark.parametrize("text", ["*a* _b_ `c` [d](e) <f> $g$ :red[h] # i", "1. one\n\n- two"])
-def test_plain_text_reads_as_itself(text: str) -> None:
+def test_escape_markdown_keeps_the_text(text: str) -> None:
     escaped = common.escape_markdown(text)
     assert escaped.replace("\\", "") == " ".join(text.split())
     assert "\n" not in escaped

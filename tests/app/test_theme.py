@@ -1,4 +1,4 @@
-"""The signs of the emotions: seven different shapes, drawn without a font or a file."""
+"""Colours and signs of the emotions."""
 
 from urllib.parse import unquote
 
@@ -6,7 +6,7 @@ from emo.app import theme
 from emo.labels import LABELS
 
 
-def test_every_emotion_has_a_colour_and_a_sign() -> None:
+def test_styles_have_a_colour_and_a_sign_for_each_emotion() -> None:
     css = theme.styles()
     assert len(set(theme.SIGNS.values())) == len(LABELS)
     assert set(theme.SIGNS) == set(LABELS) == set(theme.EMOTION_COLOURS)
