@@ -41,7 +41,7 @@ from bench.measure import (
 )
 from emo.batch.labelling import label_sources, make_run_config
 from emo.batch.sources import Source
-from emo.corpora.catalogue import default_directory, find
+from emo.corpora.catalogue import default_directory, find_recordings
 from tests.support.signals import encoded, voice
 
 JOBS = 2
@@ -67,7 +67,7 @@ class Ran:
 def find_sources(folder: Path) -> list[Path]:
     """Return recordings to repeat: those of the corpora, or synthetic ones in the folder."""
     if directory := default_directory():
-        found = sorted(one.path.resolve() for one in find(directory).recordings)
+        found = sorted(one.path.resolve() for one in find_recordings(directory).recordings)
         return random.Random(SEED).sample(found, len(found))
     for i in range(SYNTHETIC):
         samples = voice(100.0 + 8 * i, duration_s=2.0 + 0.1 * i, seed=i)

@@ -27,7 +27,7 @@ from scipy.optimize import minimize
 
 from emo.audio.activity import Floats
 from emo.audio.clip import decode
-from emo.corpora.catalogue import default_directory, find
+from emo.corpora.catalogue import default_directory, find_recordings
 from emo.errors import AudioError
 from emo.evaluation.non_speech.false_alarms import halves
 from emo.evaluation.non_speech.generators import DESIGN, sound
@@ -91,7 +91,7 @@ def draw(clips: int) -> list[tuple[str, Path]]:
     directory = default_directory()
     if directory is None:
         raise SystemExit("No corpora were found. Set EMO_DATA to the folder that holds them.")
-    recordings = find(directory).recordings
+    recordings = find_recordings(directory).recordings
     chosen_with = halves(recording.speaker for recording in recordings)
     drawn = []
     for corpus in dict.fromkeys(recording.corpus for recording in recordings):

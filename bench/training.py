@@ -34,7 +34,7 @@ from bench.measure import (
     missing_row,
     resident_mb,
 )
-from emo.corpora.catalogue import default_directory, find
+from emo.corpora.catalogue import default_directory, find_recordings
 
 SAMPLE, QUICK_SAMPLE = 2000, 150
 JOBS = 2
@@ -123,7 +123,7 @@ def run_step(arguments: Sequence[str], cache: Path) -> dict[str, float]:
 
 def link_sample(directory: Path, folder: Path, count: int) -> int:
     """Link clips of the corpora into the folder, and return their number."""
-    recordings = list(find(directory).recordings)
+    recordings = list(find_recordings(directory).recordings)
     chosen = random.Random(SEED).sample(recordings, min(count, len(recordings)))
     for one in chosen:
         link = folder / one.path.relative_to(directory)
@@ -138,7 +138,7 @@ def measure(options: Options) -> Iterator[Row | Facts]:
     if directory is None:
         yield missing_row("training", "s", "the corpora are not here; EMO_DATA names their folder")
         return
-    whole = len(find(directory).recordings)
+    whole = len(find_recordings(directory).recordings)
     with tempfile.TemporaryDirectory() as folder:
         data, cache = Path(folder) / "data", Path(folder) / "cache"
         data.mkdir()

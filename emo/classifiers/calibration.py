@@ -1,6 +1,6 @@
 """Calibrate probabilities: temperatures, weights of the vote, and thresholds of abstaining.
 
-All are fitted on the calibration clips of a fold (``emo.corpora.splits.Fold.calibrate``), on
+All are fitted on the calibration clips of a fold (``emo.corpora.splits.Fold.validation``), on
 which no classifier is fitted or tested.
 """
 

@@ -1,4 +1,4 @@
-"""What a folder of corpora holds: every clip counted, heard once, and compared with every other."""
+"""Audit of a folder of corpora: counts, damaged and silent clips, and audio stored twice."""
 
 import hashlib
 import os
@@ -11,22 +11,22 @@ from pathlib import Path
 from typing import Any
 
 from emo.audio import clip as audio_clip
-from emo.corpora.catalogue import CORPORA, CORPUS, Collection, Recording, find
+from emo.corpora.catalogue import CORPORA, CORPUS, Collection, Recording, find_recordings
 from emo.errors import AudioError, SilentError
 from emo.labels import CALM, LABELS
 
 Progress = Callable[[int, int], None]
-"""Called with how many clips are done, and of how many."""
+"""Called with the number of clips done and the number of all clips."""
 
 N_THREADS = 2
-"""Decoding runs outside Python's lock, so two threads keep two cores busy."""
+"""Decoding releases the interpreter lock, so two threads use two cores."""
 
 EMOTIONS = (*LABELS, CALM)
 
 
 @dataclass(frozen=True)
 class CorpusCount:
-    """The clips of one corpus that were found; ``n_expected`` is how many the corpus has."""
+    """Number of clips of one corpus; ``n_expected`` is the number in the official download."""
 
     corpus: str
     title: str
@@ -39,7 +39,7 @@ class CorpusCount:
 
 @dataclass(frozen=True)
 class File:
-    """A file, relative to the folder, with what is wrong with it."""
+    """A file, relative to the folder, and why it is listed."""
 
     path: str
     reason: str
@@ -47,7 +47,7 @@ class File:
 
 @dataclass(frozen=True)
 class SameAudio:
-    """Clips of the same decoded samples; ``emotions`` are their labels, in the same order."""
+    """Clips with the same decoded samples; ``emotions`` are their labels, in the same order."""
 
     paths: tuple[str, ...]
     emotions: tuple[str, ...]
@@ -55,7 +55,7 @@ class SameAudio:
 
 @dataclass(frozen=True)
 class Audit:
-    """All that :func:`audit` finds; paths are relative to ``directory``."""
+    """Result of ``audit``; paths are relative to ``directory``."""
 
     directory: str
     corpora: tuple[CorpusCount, ...]
@@ -66,13 +66,13 @@ class Audit:
     skipped: tuple[File, ...]
 
     def to_dict(self) -> dict[str, Any]:
-        """The same as plain dicts, lists, texts and numbers, for JSON."""
+        """Return the audit as plain dicts, lists, texts and numbers, for JSON."""
         return asdict(self)
 
 
 @dataclass(frozen=True)
-class _Heard:
-    """What one clip sounds like: its samples as a hash and its length, or why it has neither."""
+class _Decoded:
+    """Digest and duration of one decoded clip, or why it has neither."""
 
     sha256: str | None
     duration_s: float
@@ -81,26 +81,33 @@ class _Heard:
 
 
 def audit(directory: str | os.PathLike[str], progress: Progress | None = None) -> Audit:
-    """What a folder of corpora holds, after decoding every clip in it.
+    """Decode every clip in a folder of corpora and return what the folder holds.
+
+    Parameters
+    ----------
+    directory
+        Folder of the corpora.
+    progress
+        Called after each clip.
 
     Raises
     ------
     CorpusError
-        The folder is missing, empty or mistaken (:func:`emo.corpora.catalogue.find`).
+        The folder is missing, is empty, or holds no clip (``catalogue.find_recordings``).
     """
-    collection = find(directory)
+    collection = find_recordings(directory)
     recordings = collection.recordings
-    heard = _hear_all(recordings, progress)
+    decoded = _decode_all(recordings, progress)
     paths = [_relative(recording.path, collection) for recording in recordings]
-    groups = _same_audio(recordings, heard, paths)
+    groups = _same_audio(recordings, decoded, paths)
     two_labels = tuple(group for group in groups if len(set(group.emotions)) > 1)
     return Audit(
         directory=str(directory),
-        corpora=_count(recordings, heard),
-        silent=tuple(path for path, clip in zip(paths, heard, strict=True) if clip.silent),
+        corpora=_count(recordings, decoded),
+        silent=tuple(path for path, clip in zip(paths, decoded, strict=True) if clip.silent),
         unreadable=tuple(
             File(path, clip.problem)
-            for path, clip in zip(paths, heard, strict=True)
+            for path, clip in zip(paths, decoded, strict=True)
             if clip.problem
         ),
         same_audio_two_labels=two_labels,
@@ -111,32 +118,32 @@ def audit(directory: str | os.PathLike[str], progress: Progress | None = None) -
     )
 
 
-def _hear_all(recordings: Sequence[Recording], progress: Progress | None) -> list[_Heard]:
-    heard = []
+def _decode_all(recordings: Sequence[Recording], progress: Progress | None) -> list[_Decoded]:
+    decoded = []
     with ThreadPoolExecutor(N_THREADS) as pool:
-        for done, clip in enumerate(pool.map(_hear, recordings), 1):
-            heard.append(clip)
+        for done, clip in enumerate(pool.map(_decode_clip, recordings), 1):
+            decoded.append(clip)
             if progress:
                 progress(done, len(recordings))
-    return heard
+    return decoded
 
 
-def _hear(recording: Recording) -> _Heard:
+def _decode_clip(recording: Recording) -> _Decoded:
     try:
         clip = audio_clip.load(recording.path)
     except SilentError:
-        return _Heard(None, 0.0, silent=True, problem=None)
+        return _Decoded(None, 0.0, silent=True, problem=None)
     except AudioError as error:
-        return _Heard(None, 0.0, silent=False, problem=str(error))
+        return _Decoded(None, 0.0, silent=False, problem=str(error))
     sha256 = hashlib.sha256(clip.samples.tobytes()).hexdigest()
-    return _Heard(sha256, clip.duration_s, silent=False, problem=None)
+    return _Decoded(sha256, clip.duration_s, silent=False, problem=None)
 
 
 def _same_audio(
-    recordings: Sequence[Recording], heard: Sequence[_Heard], paths: Sequence[str]
+    recordings: Sequence[Recording], decoded: Sequence[_Decoded], paths: Sequence[str]
 ) -> list[SameAudio]:
     groups = defaultdict(list)
-    for i, clip in enumerate(heard):
+    for i, clip in enumerate(decoded):
         if clip.sha256:
             groups[clip.sha256].append(i)
     return [
@@ -146,7 +153,7 @@ def _same_audio(
     ]
 
 
-def _count(recordings: Sequence[Recording], heard: Sequence[_Heard]) -> tuple[CorpusCount, ...]:
+def _count(recordings: Sequence[Recording], decoded: Sequence[_Decoded]) -> tuple[CorpusCount, ...]:
     counts = []
     for corpus in CORPORA:
         own = [i for i, recording in enumerate(recordings) if recording.corpus == corpus.key]
@@ -158,7 +165,7 @@ def _count(recordings: Sequence[Recording], heard: Sequence[_Heard]) -> tuple[Co
                 title=corpus.title,
                 n=len(own),
                 n_expected=corpus.n_clips,
-                duration_s=round(sum(heard[i].duration_s for i in own), 3),
+                duration_s=round(sum(decoded[i].duration_s for i in own), 3),
                 emotions={emotion: emotions[emotion] for emotion in EMOTIONS},
                 speakers=dict(sorted(speakers.items())),
             )
@@ -176,7 +183,7 @@ _WIDTH = 100
 
 
 def format_audit(audit: Audit) -> str:
-    """The audit as plain text: a table of counts, the speakers, then every file with a fault."""
+    """Return the audit as text: a table of counts, the speakers, then every file with a fault."""
     parts = [
         _title(audit),
         _counts_table(audit),
@@ -205,7 +212,7 @@ def _counts_table(audit: Audit) -> str:
         (row.n, row.n_expected, len(row.speakers), *row.emotions.values()) for row in audit.corpora
     ]
     total = [sum(column) for column in zip(*numbers, strict=True)]
-    # An actor of RAVDESS speaks and sings: one speaker in the sum.
+    # An actor of RAVDESS who speaks and sings is one speaker.
     total[2] = len({speaker for row in audit.corpora for speaker in row.speakers})
     titles = ["corpus", *(row.title for row in audit.corpora), "all"]
     columns = [["clips", "of", "speakers", *EMOTIONS]]

@@ -1,9 +1,9 @@
-"""Four corpora of acted speech: which clips a folder holds, whose voice, which emotion.
+"""The four corpora of acted speech, and the clips of them that a folder holds.
 
-Label and speaker come from the file name alone (for SAVEE's own download, where the file is called
-``a01.wav``, the speaker is the name of the folder).  The folders of the official downloads work as
-they are, and so does one flat folder per corpus, whatever the audio format.  The splits into
-training and test are made in :mod:`emo.corpora.splits`.
+Label and speaker are read from the file name alone (in SAVEE's own download, whose files are called
+``a01.wav``, the speaker is the name of the folder).  The folders of the official downloads can be
+used as they are, and so can one flat folder per corpus, in any audio format.  ``corpora.splits``
+divides the clips into training, validation and test sets.
 """
 
 import os
@@ -30,7 +30,7 @@ class Recording:
 
 @dataclass(frozen=True)
 class Skipped:
-    """A file that was not taken, and why."""
+    """A file that is not used, and why."""
 
     path: Path
     reason: str
@@ -38,21 +38,21 @@ class Skipped:
 
 @dataclass(frozen=True)
 class Collection:
-    """The recordings of a folder in the order of :data:`CORPORA` and stem, and the files left."""
+    """The recordings of a folder, in the order of ``CORPORA`` and stem, and the files not used."""
 
     directory: Path
     recordings: tuple[Recording, ...]
     skipped: tuple[Skipped, ...]
 
     def counts(self) -> dict[str, int]:
-        """Clips found of each corpus, in the order of :data:`CORPORA`, absent ones with 0."""
-        found = Counter(recording.corpus for recording in self.recordings)
-        return {corpus.key: found[corpus.key] for corpus in CORPORA}
+        """Return the number of clips of each corpus, in the order of ``CORPORA``."""
+        counts = Counter(recording.corpus for recording in self.recordings)
+        return {corpus.key: counts[corpus.key] for corpus in CORPORA}
 
 
 @dataclass(frozen=True)
 class Name:
-    """What a file name tells; ``code`` is how it spells the emotion, in lower case."""
+    """Parts of a file name; ``code`` is its spelling of the emotion, in lower case."""
 
     stem: str
     speaker: str
@@ -62,10 +62,10 @@ class Name:
 
 @dataclass(frozen=True)
 class Corpus:
-    """One entry of :data:`CORPORA`.
+    """One entry of ``CORPORA``.
 
     ``pattern`` must match the whole file stem, in either case; ``parse`` gets the match and the
-    name of the folder, and returns None where they still do not tell speaker and emotion.
+    name of the folder, and returns None if they do not give speaker and emotion.
     """
 
     key: str
@@ -234,10 +234,10 @@ CORPORA: tuple[Corpus, ...] = (
         url="http://kahlan.eps.surrey.ac.uk/savee/",
     ),
 )
-"""The corpora, in the order of every list and split made from them."""
+"""The corpora, in the order of every list and split."""
 
 CORPUS = {corpus.key: corpus for corpus in CORPORA}
-"""Each entry of :data:`CORPORA` by its key."""
+"""Each entry of ``CORPORA`` by its key."""
 
 _PATTERNS = tuple((corpus, re.compile(corpus.pattern, re.IGNORECASE)) for corpus in CORPORA)
 _POSITION = {corpus.key: position for position, corpus in enumerate(CORPORA)}
@@ -248,24 +248,24 @@ EXTENSIONS = LOSSLESS + COMPRESSED
 """File endings taken for audio, in either case."""
 
 MAX_FILES = 200_000
-"""A folder with more files than this is not a folder of corpora (they hold 13,174 clips)."""
+"""Limit on the files in a folder of corpora, which hold 13,174 clips."""
 
 
 # --- Finding the clips ---------------------------------------------------------------------------
 
 
 def default_directory() -> Path | None:
-    """Return the folder of the corpora that ``EMO_DATA`` names; None where it names none."""
-    given = os.environ.get("EMO_DATA")
-    return Path(given) if given else None
+    """Return the folder of the corpora that ``EMO_DATA`` names; None if it is not set."""
+    directory = os.environ.get("EMO_DATA")
+    return Path(directory) if directory else None
 
 
-def find(directory: str | os.PathLike[str]) -> Collection:
-    """Every clip of the corpora under a folder, and every other file with the reason it was left.
+def find_recordings(directory: str | os.PathLike[str]) -> Collection:
+    """Return every clip of the corpora under a folder, and every other file with a reason.
 
-    Of clips that are there twice (copies of the same corpus, or the same clip in two formats) the
-    lossless one is kept, then the one in the outermost folder.  No file is opened, except to see
-    whether a very small one is a Git LFS pointer.
+    Of a clip that is stored twice (two copies of a corpus, or two formats) the lossless file is
+    used, then the one in the outermost folder.  Only very small files are opened, to detect a
+    pointer of Git LFS.
 
     Raises
     ------
@@ -282,14 +282,14 @@ def find(directory: str | os.PathLike[str]) -> Collection:
     n_files = 0
     for path in sorted(_walk(top), key=lambda path: _preference(path, top)):
         n_files += 1
-        found = _read_name(path)
-        if isinstance(found, Skipped):
-            skipped.append(found)
-        elif first := kept.get((found.corpus, found.stem)):
+        entry = _read_name(path)
+        if isinstance(entry, Skipped):
+            skipped.append(entry)
+        elif first := kept.get((entry.corpus, entry.stem)):
             reason = f"the same clip as {first.path.relative_to(top)}"
             skipped.append(Skipped(path, reason))
         else:
-            kept[found.corpus, found.stem] = found
+            kept[entry.corpus, entry.stem] = entry
     if not kept:
         raise CorpusError(_nothing_found(top, n_files, skipped))
     recordings = sorted(kept.values(), key=order)
@@ -297,7 +297,7 @@ def find(directory: str | os.PathLike[str]) -> Collection:
 
 
 def coverage(collection: Collection) -> tuple[str, ...]:
-    """One line per corpus: how many of its clips are there."""
+    """Return a line per corpus with the number of its clips."""
     return tuple(
         f"{CORPUS[key].title}: {n:,} of {CORPUS[key].n_clips:,} clips"
         for key, n in collection.counts().items()
@@ -305,12 +305,12 @@ def coverage(collection: Collection) -> tuple[str, ...]:
 
 
 def order(recording: Recording) -> tuple[int, str]:
-    """Sorting key of every list and split: place of the corpus in :data:`CORPORA`, then stem."""
+    """Return the sorting key of every list and split: place of the corpus, then stem."""
     return _POSITION[recording.corpus], recording.stem
 
 
 def _walk(top: Path) -> Iterator[Path]:
-    """Files under ``top``, through linked folders too, each folder once; hidden ones unopened."""
+    """Yield the files under a folder, through links too, each folder once; skip hidden folders."""
     visited = set()
     n_files = 0
     for folder, subfolders, files in os.walk(top, followlinks=True):
@@ -321,7 +321,7 @@ def _walk(top: Path) -> Iterator[Path]:
         visited.add(real)
         hidden = [name for name in subfolders if name.startswith(".")]
         subfolders[:] = [name for name in subfolders if not name.startswith(".")]
-        files += hidden  # a clone's .git holds everything once more under other names
+        files += hidden  # listed, but not entered: a clone's .git holds copies of the files
         n_files += len(files)
         if n_files > MAX_FILES:
             raise CorpusError(
@@ -351,11 +351,11 @@ def _read_name(path: Path) -> Recording | Skipped:
             return Skipped(path, f"a {corpus.title} name outside a speaker's folder {speakers}")
     if re.fullmatch(r"0[12](-\d\d){6}", path.stem):
         return Skipped(path, "a RAVDESS video (its name begins with 01 or 02; sound alone is 03)")
-    return Skipped(path, "its name follows none of the corpora, so it tells no emotion")
+    return Skipped(path, "its name follows the pattern of no corpus, so its emotion is not known")
 
 
 def read_stem(path: Path) -> tuple[Corpus, Name] | None:
-    """Return which clip of the corpora a path is named as, None where it is named as none."""
+    """Return the corpus and the parts of the name of a clip; None for any other name."""
     for corpus, pattern in _PATTERNS:
         if match := pattern.fullmatch(path.stem):
             name = corpus.parse(match, path.parent.name)
@@ -395,31 +395,31 @@ class ClipIndex:
 
 
 def index_clips(directory: Path) -> ClipIndex:
-    """The clips under a folder; no file is decoded.
+    """Return the paths of the clips under a folder; no file is decoded.
 
     Raises
     ------
     CorpusError
         The folder is missing, or holds no clip of the corpora.
     """
-    recordings = find(directory).recordings
-    return ClipIndex(directory, {(one.corpus, one.stem): one.path for one in recordings})
+    recordings = find_recordings(directory).recordings
+    return ClipIndex(directory, {(clip.corpus, clip.stem): clip.path for clip in recordings})
 
 
-def locate_clip(shelf: ClipIndex, corpus: str, stem: str) -> tuple[str, Path]:
-    """Name of a clip within the folder, and its path.
+def locate_clip(index: ClipIndex, corpus: str, stem: str) -> tuple[str, Path]:
+    """Return the path of a clip relative to the folder, and its full path.
 
     Raises
     ------
     CorpusError
-        The clip is not there, or lies outside the folder, where a link leads to it.
+        The clip is missing, or is a link to a file outside the folder.
     """
-    path = shelf.paths.get((corpus, stem))
+    path = index.paths.get((corpus, stem))
     if path is None:
         raise CorpusError(f"The clip {stem} is not in the folder of the corpora.")
-    if not path.resolve().is_relative_to(shelf.directory.resolve()):
+    if not path.resolve().is_relative_to(index.directory.resolve()):
         raise CorpusError(
             f"The clip {stem} lies outside the folder of the corpora; a link leads to it. "
             "Put the clip itself into the folder."
         )
-    return path.relative_to(shelf.directory).as_posix(), path
+    return path.relative_to(index.directory).as_posix(), path

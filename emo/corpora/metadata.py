@@ -1,6 +1,6 @@
-"""Who speaks in the corpora, and what listeners heard: tables that lie beside the recordings.
+"""Speaker metadata and votes of listeners, from tables in the folder of the corpora.
 
-They are third-party data like the audio: read from the folder of the corpora, never kept here.
+The tables are data of others, like the audio, and not part of this project.
 """
 
 import csv
@@ -16,10 +16,10 @@ VOTES = "cremad_listener_votes.csv"
 ACTORS = "cremad_actors.csv"
 
 LISTENER_LABELS = ("angry", "disgusted", "fearful", "happy", "neutral", "sad")
-"""The answers that the listeners of CREMA-D could give."""
+"""Labels that the listeners of CREMA-D could choose."""
 
-HEARD = [LABELS.index(label) for label in LISTENER_LABELS]
-"""Their columns in probabilities of the seven labels."""
+LISTENER_COLUMNS = [LABELS.index(label) for label in LISTENER_LABELS]
+"""Columns of ``LISTENER_LABELS`` in probabilities of ``LABELS``."""
 
 AGE_BANDS = ((18, 29), (30, 44), (45, 59), (60, 120))  # years
 
@@ -33,14 +33,17 @@ def _rows(path: Path) -> list[dict[str, str]]:
 
 
 def read_votes(directory: Path) -> dict[str, np.ndarray]:
-    """Votes of listeners who heard only the voice, by stem of the CREMA-D clip, float64 (6,).
+    """Return the votes of listeners to the sound alone, by stem of the clip of CREMA-D.
 
-    In the order of :data:`LISTENER_LABELS`; empty where the folder has no such table.
+    Returns
+    -------
+    dict of ndarray of float64, each of shape (6,)
+        Counts in the order of ``LISTENER_LABELS``; empty if the folder has no such table.
 
     Raises
     ------
     CorpusError
-        The table has other columns, or a vote is no number.
+        The table has other columns, or a vote is not a number.
     """
     path = directory / VOTES
     if not path.exists():
@@ -58,21 +61,29 @@ def read_votes(directory: Path) -> dict[str, np.ndarray]:
 
 
 def listener_soft_labels(recordings: tuple[Recording, ...], directory: Path) -> np.ndarray:
-    """Shares of the votes for each clip, float32 (n, 8); zeros where nobody was asked."""
+    """Return the shares of the votes on each clip, float32 (n, 8); zeros without votes.
+
+    The columns are in the order of ``TRAINED_LABELS``.
+    """
     votes = read_votes(directory)
     shares = np.zeros((len(recordings), len(TRAINED_LABELS)), np.float32)
     columns = [TRAINED_INDEX[label] for label in LISTENER_LABELS]
     for i, recording in enumerate(recordings):
-        given = votes.get(recording.stem) if recording.corpus == "cremad" else None
-        if given is not None and given.sum() > 0:
-            shares[i, columns] = given / given.sum()
+        counts = votes.get(recording.stem) if recording.corpus == "cremad" else None
+        if counts is not None and counts.sum() > 0:
+            shares[i, columns] = counts / counts.sum()
     return shares
 
 
 def read_sexes_and_ages(directory: Path) -> dict[str, tuple[str, int]]:
-    """Sex, ``women`` or ``men``, and age in years of the actors of CREMA-D, by speaker.
+    """Return sex (``women`` or ``men``) and age in years of the actors of CREMA-D, by speaker.
 
-    Empty where the folder has no such table.
+    Empty if the folder has no such table.
+
+    Raises
+    ------
+    CorpusError
+        The table has other columns or values.
     """
     path = directory / ACTORS
     if not path.exists():
@@ -92,7 +103,7 @@ def read_sexes_and_ages(directory: Path) -> dict[str, tuple[str, int]]:
 
 
 def sex_of(speaker: str, actors: dict[str, tuple[str, int]]) -> str | None:
-    """``women`` or ``men``; None where it is not known.
+    """Return ``women`` or ``men``; None if the sex of the speaker is not known.
 
     RAVDESS numbers men odd and women even; TESS has two women, SAVEE four men.
     """
@@ -105,7 +116,7 @@ def sex_of(speaker: str, actors: dict[str, tuple[str, int]]) -> str | None:
 
 
 def age_band_of(speaker: str, actors: dict[str, tuple[str, int]]) -> str | None:
-    """The age band of an actor of CREMA-D, such as ``30 to 44``; None for all others."""
+    """Return the age band of an actor of CREMA-D, such as ``30 to 44``; None for all others."""
     age = actors[speaker][1] if speaker in actors else -1
     for low, high in AGE_BANDS:
         if low <= age <= high:

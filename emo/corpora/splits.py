@@ -1,4 +1,4 @@
-"""Which clips train and which test, and the guard that nothing tested is heard in training."""
+"""Splits of the corpora into training, validation and test sets, and the check for leakage."""
 
 import csv
 import hashlib
@@ -17,17 +17,17 @@ from emo.errors import CorpusError
 from emo.labels import CALM
 
 Progress = Callable[[int, int], None]
-"""Called with how many clips are done, and of how many."""
+"""Called with the number of clips done and the number of all clips."""
 
 
 # --- Same audio ----------------------------------------------------------------------------------
 
 
 def content_hash(recording: Recording) -> str:
-    """SHA-256 of the clip's decoded samples, or of its bytes where soundfile cannot decode it.
+    """Return the SHA-256 of a clip's decoded samples, as hexadecimal text.
 
-    Not of the bytes in general: an Ogg file carries a random serial number, so that two files with
-    the same sound differ.
+    The bytes of the file are hashed only if soundfile cannot decode it, because an Ogg file carries
+    a random serial number: two files with the same sound differ.
     """
     import soundfile
 
@@ -43,25 +43,31 @@ def content_hash(recording: Recording) -> str:
 def content_keys(
     recordings: Sequence[Recording], progress: Progress | None = None
 ) -> tuple[str, ...]:
-    """One text per recording; equal texts mean the same audio.
+    """Return one text per recording; equal texts mean the same audio.
 
     Only clips that share file size, length and rate with another are decoded and hashed (seconds
-    instead of minutes), so the same sound stored in two formats counts as two; the audit, which
-    decodes everything, compares those as well.
+    instead of minutes), so the same sound stored in two formats counts as two; the audit decodes
+    every clip and compares those too.
+
+    Parameters
+    ----------
+    recordings
+    progress
+        Called with the number of clips done and the number of all clips.
     """
-    shapes = []
+    properties = []
     for done, recording in enumerate(recordings, 1):
-        shapes.append(_shape(recording))
+        properties.append(_file_properties(recording))
         if progress:
             progress(done, len(recordings))
-    n_alike = Counter(shapes)
+    n_alike = Counter(properties)
     return tuple(
-        shape if n_alike[shape] == 1 else content_hash(recording)
-        for shape, recording in zip(shapes, recordings, strict=True)
+        text if n_alike[text] == 1 else content_hash(recording)
+        for text, recording in zip(properties, recordings, strict=True)
     )
 
 
-def _shape(recording: Recording) -> str:
+def _file_properties(recording: Recording) -> str:
     import soundfile
 
     n_bytes = recording.path.stat().st_size
@@ -77,8 +83,8 @@ def _shape(recording: Recording) -> str:
 RANDOM_TEST_SHARE = 0.2
 RANDOM_SEED = 1
 N_SPEAKERS_FOLDS = 6
-CALIBRATION_ONE_IN = 12  # of the training speakers of a corpus, or of the training clips
-CALIBRATION_SEED = 7
+VALIDATION_ONE_IN = 12  # of the speakers of a corpus that are not tested, or of the clips
+VALIDATION_SEED = 7
 EMOBOX_CORPORA = ("cremad", "tess")  # those of RAVDESS and SAVEE are tested by ``speakers``
 _CREMAD_ACTORS_PER_FOLD = 18
 _RAVDESS_ACTORS = {  # the folds of EmoBox (arXiv 2406.07162)
@@ -89,7 +95,7 @@ _RAVDESS_ACTORS = {  # the folds of EmoBox (arXiv 2406.07162)
     5: ("02", "15", "16", "18"),
     6: ("06", "13", "17", "22"),
 }
-_OTHER_SPEAKERS = {
+_FOLD_OF_SPEAKER = {
     "savee-JE": 1,
     "savee-KL": 2,
     "savee-DC": 3,
@@ -97,45 +103,48 @@ _OTHER_SPEAKERS = {
     "tess-OAF": 1,
     "tess-YAF": 2,
 }
-_FAMILIES = ("cremad", "ravdess", "tess", "savee")  # a corpus and its songs are one
+_FAMILIES = ("cremad", "ravdess", "tess", "savee")  # speech and song count as one corpus
 
 
 @dataclass(frozen=True, eq=False)
 class Fold:
-    """One split into three; int64 (n,) positions in a list of recordings.
+    """One split of a list of recordings into three sets.
 
     Attributes
     ----------
-    train
-        What the classifiers are fitted to.
-    calibrate
-        What their confidence and the weights of the vote are fitted to: clips of speakers (under
-        ``random`` and ``emobox``: clips) that neither train nor are tested.
-    test
-        What is predicted.
+    protocol : str
+    number : int
+    train : ndarray of int64, shape (n,)
+        Positions of the training set, to which the classifiers are fitted.
+    validation : ndarray of int64, shape (n,)
+        Positions of the validation set, to which temperatures, the weights of the vote and the
+        thresholds are fitted.  Its speakers (under ``random`` and ``emobox``: its clips) are in no
+        other set.
+    test : ndarray of int64, shape (n,)
+        Positions of the test set.
     """
 
     protocol: str
     number: int
     train: npt.NDArray[np.int64]
-    calibrate: npt.NDArray[np.int64]
+    validation: npt.NDArray[np.int64]
     test: npt.NDArray[np.int64]
 
 
 def family(recording: Recording) -> str:
-    """Corpus of a recording, the songs of RAVDESS being part of RAVDESS."""
+    """Return the corpus of a recording; speech and song of RAVDESS are one corpus."""
     return recording.speaker.split("-")[0]
 
 
 def speakers_fold(recording: Recording) -> int:
-    """Fold, 1 to 6, in which the speaker of a recording is tested; one for speech and song."""
+    """Return the fold, 1 to 6, that tests the speaker of a recording, in speech and in song."""
     _, actor = recording.speaker.split("-")
     if family(recording) == "cremad":
         block = (int(actor) - 1001) // _CREMAD_ACTORS_PER_FOLD + 1
-        return min(block, 5)  # the last block has one actor more: 1073 to 1091
+        return min(block, 5)  # the last block has 19 actors: 1073 to 1091
     if family(recording) == "ravdess":
         return next(fold for fold, actors in _RAVDESS_ACTORS.items() if actor in actors)
-    return _OTHER_SPEAKERS[recording.speaker]
+    return _FOLD_OF_SPEAKER[recording.speaker]
 
 
 def folds(
@@ -151,20 +160,20 @@ def folds(
     Parameters
     ----------
     protocol
-        One of ``protocols.PROTOCOLS``.
+        Key of one of ``protocols.PROTOCOLS``.
     recordings
         In any order; the folds do not depend on it.
     keys
-        One text per recording, equal where the audio is the same; made by :func:`content_keys`
-        if not given, which takes seconds.
+        One text per recording, equal where the audio is the same; computed by
+        ``content_keys`` if not given, which takes seconds.
     directory
-        Where the clip lists of ``emobox`` are looked for (:func:`read_emobox`).
+        Folder with the clip lists of ``emobox`` (``read_emobox``).
 
     Raises
     ------
     CorpusError
         The protocol is unknown, there are too few recordings to split, lists are missing, or a
-        speaker or identical audio would stand on both sides (:func:`check_fold`).
+        speaker or identical audio is in two sets (``check_fold``).
     """
     if protocol not in PROTOCOLS:
         raise CorpusError(
@@ -185,19 +194,19 @@ def folds(
     else:
         used = everything
         tests = _grouped({i: _FAMILIES.index(family(recordings[i])) + 1 for i in used})
-    made = tuple(
+    result = tuple(
         _make_fold(protocol, number, used, test, recordings, keys)
         for number, test in sorted(tests.items())
         if 0 < len(test) < len(used)  # a folder with some of the corpora lacks some folds
     )
-    if not made:
+    if not result:
         raise CorpusError(
             f"The {len(recordings):,} recordings cannot be split for protocol '{protocol}', which "
             f"tests {PROTOCOLS[protocol].tests}: too few, or all of one kind."
         )
-    for fold in made:
+    for fold in result:
         check_fold(fold, recordings, keys)
-    return made
+    return result
 
 
 def check_fold(fold: Fold, recordings: Sequence[Recording], keys: Sequence[str]) -> None:
@@ -209,27 +218,27 @@ def check_fold(fold: Fold, recordings: Sequence[Recording], keys: Sequence[str])
         A recording or identical audio is tested and also in training or validation; or, under
         ``speakers`` and ``cross-corpus``, a speaker; or, under ``cross-corpus``, a corpus.
     """
-    sides = {"training": fold.train, "calibration": fold.calibrate}
-    for side, rows in sides.items():
+    sets = {"training": fold.train, "validation": fold.validation}
+    for name, rows in sets.items():
         where = f"Fold {fold.number} of protocol '{fold.protocol}'"
-        heard = {keys[i]: recordings[i].stem for i in rows}
+        stems = {keys[i]: recordings[i].stem for i in rows}
         for i in fold.test:
-            if keys[i] in heard:
+            if keys[i] in stems:
                 raise CorpusError(
-                    f"{where} tests {recordings[i].stem}, whose audio is also in {side} as "
-                    f"{heard[keys[i]]}. Remove one of the two from the folder."
+                    f"{where} tests {recordings[i].stem}, whose audio is also in {name} as "
+                    f"{stems[keys[i]]}. Remove one of the two from the folder."
                 )
         if _by_speaker(fold.protocol):
             speakers = {recordings[i].speaker for i in rows}
             both = sorted(speakers & {recordings[i].speaker for i in fold.test})
             if both:
-                raise CorpusError(f"{where} has speakers of its test in {side}: {', '.join(both)}.")
+                raise CorpusError(f"{where} has speakers of its test in {name}: {', '.join(both)}.")
         if fold.protocol == "cross-corpus":
             both = sorted(
                 {family(recordings[i]) for i in rows} & {family(recordings[i]) for i in fold.test}
             )
             if both:
-                raise CorpusError(f"{where} has corpora of its test in {side}: {', '.join(both)}.")
+                raise CorpusError(f"{where} has corpora of its test in {name}: {', '.join(both)}.")
 
 
 def _by_speaker(protocol: str) -> bool:
@@ -254,45 +263,45 @@ def _make_fold(
     labels = defaultdict(set)
     for i in used:
         labels[keys[i]].add(recordings[i].emotion)
-    # No answer to audio that stands under two labels is right, so it is not asked for.
+    # Audio that is stored under two labels has no right answer, so it is not tested.
     # The lists of EmoBox are taken as published.
     tested = [i for i in test if len(labels[keys[i]]) == 1] if protocol == "random" else test
-    # The same sound is in the corpora twice under one label too (RAVDESS 03-01-03-01-02-01-07 and
-    # 03-01-03-01-02-02-07): where one is tested, the other does not train.
-    asked = {keys[i] for i in test}
-    held = set(test)
-    rest = [i for i in used if i not in held and keys[i] not in asked]
-    calibrate = _calibration(protocol, number, rest, recordings, keys)
-    train = sorted(set(rest) - calibrate)
-    return Fold(protocol, number, _positions(train), _positions(calibrate), _positions(tested))
+    # Some audio is stored twice under one label (RAVDESS 03-01-03-01-02-01-07 and
+    # 03-01-03-01-02-02-07): if one clip is tested, the other is not in training.
+    tested_keys = {keys[i] for i in test}
+    test_set = set(test)
+    rest = [i for i in used if i not in test_set and keys[i] not in tested_keys]
+    validation = _validation(protocol, number, rest, recordings, keys)
+    train = sorted(set(rest) - validation)
+    return Fold(protocol, number, _positions(train), _positions(validation), _positions(tested))
 
 
-def _calibration(
+def _validation(
     protocol: str,
     number: int,
     rest: Sequence[int],
     recordings: Sequence[Recording],
     keys: Sequence[str],
 ) -> set[int]:
-    """Positions kept from training: one in twelve speakers of each large corpus, or clips.
+    """Return the positions of the validation set: one in twelve speakers of each large corpus.
 
-    Clips where the protocol is not about speakers, or where there are too few of them.
+    One in twelve clips where the protocol does not separate speakers, or there are too few.
     """
-    rng = np.random.default_rng([CALIBRATION_SEED, number])
+    rng = np.random.default_rng([VALIDATION_SEED, number])
     speakers: dict[str, set[str]] = defaultdict(set)
     if _by_speaker(protocol):
         for i in rest:
             speakers[family(recordings[i])].add(recordings[i].speaker)
     names: set[str] = set()
     for group in sorted(speakers):
-        n = round(len(speakers[group]) / CALIBRATION_ONE_IN)
+        n = round(len(speakers[group]) / VALIDATION_ONE_IN)
         names |= {str(name) for name in rng.permutation(sorted(speakers[group]))[:n]}
     if names:
         return {i for i in rest if recordings[i].speaker in names}
     sounds = list(dict.fromkeys(keys[i] for i in rest))
-    chosen = rng.permutation(len(sounds))[: -(-len(sounds) // CALIBRATION_ONE_IN)]
-    kept = {sounds[i] for i in chosen}
-    return {i for i in rest if keys[i] in kept}
+    chosen = rng.permutation(len(sounds))[: -(-len(sounds) // VALIDATION_ONE_IN)]
+    chosen_keys = {sounds[i] for i in chosen}
+    return {i for i in rest if keys[i] in chosen_keys}
 
 
 def _random_test(used: Sequence[int]) -> list[int]:
@@ -315,11 +324,11 @@ EMOBOX_PATTERN = "*_test_fold_*.jsonl"
 
 
 def read_emobox(directory: Path) -> dict[str, int]:
-    """Test fold of each clip that EmoBox tests, by stem.
+    """Return the test fold of each clip that EmoBox tests, by stem.
 
-    Read from ``emobox_test_folds.csv`` (columns corpus, clip, test_fold), or from the lists
-    ``…_test_fold_N.jsonl`` of a copy of the EmoBox repository anywhere under the folder.  They are
-    third-party data and no part of this project.
+    The lists are read from ``emobox_test_folds.csv`` (columns corpus, clip, test_fold), or from
+    ``…_test_fold_N.jsonl`` in a copy of the EmoBox repository anywhere under the folder.  They are
+    data of others and not part of this project.
 
     Raises
     ------
@@ -332,19 +341,19 @@ def read_emobox(directory: Path) -> dict[str, int]:
         if table.exists():
             with table.open(newline="", encoding="utf-8-sig") as file:
                 return {row["clip"]: int(row["test_fold"]) for row in csv.DictReader(file)}
-        found = {}
+        number_of: dict[str, int] = {}
         for path in lists:
             number = int(path.stem.rsplit("_", 1)[1])
             for line in path.read_text(encoding="utf-8").splitlines():
-                found[Path(json.loads(line)["wav"]).stem] = number
+                number_of[Path(json.loads(line)["wav"]).stem] = number
     except (KeyError, ValueError, TypeError, OSError) as error:
         raise CorpusError(f"The clip lists of EmoBox cannot be read: {error!r}.") from error
-    if not found:
+    if not number_of:
         raise CorpusError(
             f"Protocol 'emobox' needs the clip lists of EmoBox in {directory}: {EMOBOX_LIST}, or "
             "a copy of the repository github.com/emo-box/EmoBox."
         )
-    return found
+    return number_of
 
 
 def _emobox_tests(recordings: Sequence[Recording], directory: Path | None) -> dict[int, list[int]]:

@@ -1,4 +1,4 @@
-"""What others have published on the EmoBox benchmark, beside which our figures stand."""
+"""Published results on the EmoBox benchmark, and the protocols that test its corpora."""
 
 from dataclasses import dataclass
 

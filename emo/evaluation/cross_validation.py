@@ -1,4 +1,4 @@
-"""How often each classifier and the vote are right, protocol by protocol."""
+"""Cross-validation: fit and predict the folds of a protocol, and store the predictions."""
 
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -16,6 +16,7 @@ from emo.classifiers.numerics import softmax
 from emo.classifiers.registry import CLASSIFIERS
 from emo.classifiers.runtime import Network, can_write_network, network_bytes
 from emo.corpora.catalogue import Recording
+from emo.corpora.protocols import SPEAKERS
 from emo.corpora.splits import Fold, folds
 from emo.errors import CorpusError
 from emo.evaluation.metrics import score_predictions
@@ -41,13 +42,15 @@ from emo.training.degradation import CONDITIONS
 from emo.training.feature_cache import load_features
 from emo.training.fit import SEED, commit, fit_all, write_curve
 
-ALTERED_ONE_IN = 6  # test clips of ``speakers`` that are also tested altered
+ALTERED_ONE_IN = 6
+"""One in so many test clips of ``speakers`` is tested under every condition too."""
+
 _ALTERED_SEED = 3
 
 
 @dataclass(frozen=True)
 class Job:
-    """A fold to be run, and what to run it on; small enough to be sent to another process."""
+    """A fold to run; small enough to be sent to another process."""
 
     directory: Path
     protocol: str
@@ -58,15 +61,22 @@ class Job:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What one fold gave, for every classifier that was run.
+    """Raw predictions of one fold, of every classifier that was run.
 
     Attributes
     ----------
-    calibration, tests : raw predictions of the clips kept for calibration, and of the test clips
-    altered : condition → the same of some test clips under it; empty but for ``speakers``
-    surrogate : what the readable tree says of the test clips; None but for ``speakers``
-    curves : classifier → learning curve
-    left_out : test clips that no classifier can use, with the reason
+    job : Job
+    calibration, tests : dict of Predictions
+        Of the validation and the test clips, by classifier.
+    altered : dict of dict of Predictions
+        Of some test clips, by condition and classifier; empty under every protocol but
+        ``speakers``.
+    surrogate : Predictions or None
+        Of the test clips by the surrogate tree; None under every protocol but ``speakers``.
+    curves : dict of list
+        Learning curve by classifier.
+    left_out : list of dict
+        ``clip`` and ``reason`` of the test clips that no classifier can use.
     """
 
     job: Job
@@ -95,36 +105,42 @@ def serving_predictor(key: str, fitted: Fitted) -> Callable[[Batch], np.ndarray]
 
 
 def run_fold(job: Job, dataset: Dataset, fold: Fold, place: int = 0) -> Outcome:
-    """Fit classifiers on a fold's training clips and predict its calibration and test clips."""
+    """Fit classifiers on a fold's training clips and predict its validation and test clips.
+
+    Parameters
+    ----------
+    job
+    dataset
+    fold
+        Of the job's protocol and number.
+    place
+        Number of the worker, which is the line of its progress bar.
+    """
     train = dataset.training_batch(fold.train)
-    rows = {"calibrate": dataset.usable(fold.calibrate), "test": dataset.usable(fold.test)}
-    some = altered_rows(fold, rows["test"])
-    conditions = {name: _altered(dataset, some, name) for name in (CONDITIONS if len(some) else ())}
+    validation_rows, test_rows = dataset.usable(fold.validation), dataset.usable(fold.test)
+    rows_to_alter = altered_rows(fold, test_rows)
+    conditions = CONDITIONS if len(rows_to_alter) else ()
+    batches = {name: _altered(dataset, rows_to_alter, name) for name in conditions}
     calibration, tests, curves = {}, {}, {}
     surrogate = None
     altered: dict[str, dict[str, Predictions]] = {name: {} for name in conditions}
+
+    def as_predictions(rows: np.ndarray, probabilities: np.ndarray) -> Predictions:
+        recordings = [dataset.recordings[i] for i in rows]
+        return _predictions(recordings, fold.number, probabilities)
+
     name = f"{fold.protocol}-{fold.number}"
     for key, fitted in fit_all(job.keys, name, train, job.seed, place):
         curves[key] = fitted.curve
-        listen = serving_predictor(key, fitted)
-
-        def predict(
-            at: np.ndarray, batch: Batch, listen: Callable[[Batch], np.ndarray] = listen
-        ) -> Predictions:
-            found = [dataset.recordings[i] for i in at]
-            return _predictions(found, fold.number, listen(batch))
-
-        calibration[key] = predict(rows["calibrate"], dataset.batch(rows["calibrate"]))
-        tests[key] = predict(rows["test"], dataset.batch(rows["test"]))
-        for condition, batch in conditions.items():
-            altered[condition][key] = predict(some, batch)
+        predict = serving_predictor(key, fitted)
+        calibration[key] = as_predictions(validation_rows, predict(dataset.batch(validation_rows)))
+        tests[key] = as_predictions(test_rows, predict(dataset.batch(test_rows)))
+        for condition, batch in batches.items():
+            altered[condition][key] = as_predictions(rows_to_alter, predict(batch))
         predict_surrogate = CLASSIFIERS[key].surrogate
-        if predict_surrogate is not None and fold.protocol == "speakers":
-            tested = [dataset.recordings[i] for i in rows["test"]]
-            functionals = dataset.batch(rows["test"]).features.functionals
-            surrogate = _predictions(
-                tested, fold.number, predict_surrogate(fitted.arrays, functionals)
-            )
+        if predict_surrogate is not None and fold.protocol == SPEAKERS.key:
+            functionals = dataset.batch(test_rows).features.functionals
+            surrogate = as_predictions(test_rows, predict_surrogate(fitted.arrays, functionals))
     left_out = [
         {"clip": dataset.recordings[i].stem, "reason": dataset.reasons[i]}
         for i in fold.test
@@ -135,7 +151,7 @@ def run_fold(job: Job, dataset: Dataset, fold: Fold, place: int = 0) -> Outcome:
 
 def altered_rows(fold: Fold, rows: np.ndarray) -> np.ndarray:
     """Return the test clips to test altered too: a random sixth under ``speakers``, else none."""
-    if fold.protocol != "speakers":
+    if fold.protocol != SPEAKERS.key:
         return rows[:0]
     rng = np.random.default_rng([_ALTERED_SEED, fold.number])
     return np.sort(rng.permutation(rows)[: -(-len(rows) // ALTERED_ONE_IN)])
@@ -162,22 +178,26 @@ def _predictions(recordings: Sequence[Recording], fold: int, rows: np.ndarray) -
 
 # --- Running folds -------------------------------------------------------------------------------
 
-_here: dict[str, Any] = {}  # what a worker has loaded: the dataset, the folds by protocol
+_loaded: dict[str, Any] = {}
+"""Contents of a worker process: its place, the dataset, and the folds by protocol."""
 
 
 def _start_worker(directory: Path, jobs: int, places: Any) -> None:
-    """One core for each worker: two networks side by side train faster than one on both cores."""
+    """Load the dataset in a worker, and give the worker one core.
+
+    Two networks on a core each train faster than one network on both.
+    """
     Thread(target=_end_with_parent, daemon=True).start()
-    _here["place"] = places.get()
+    _loaded["place"] = places.get()
     if jobs > 1:
         for name in ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS"):
             os.environ[name] = "1"
-    _here["dataset"] = load_dataset(directory)
-    _here["folds"] = {}
+    _loaded["dataset"] = load_dataset(directory)
+    _loaded["folds"] = {}
 
 
 def _end_with_parent() -> None:
-    """Nothing; ends this worker when the command is killed, which would go on to its fold's end."""
+    """End this worker when the command is killed; it would run to the end of its fold."""
     parent = parent_process()
     if parent is not None:
         parent.join()
@@ -185,21 +205,21 @@ def _end_with_parent() -> None:
 
 
 def _work(job: Job) -> Outcome:
-    dataset: Dataset = _here["dataset"]
-    if job.protocol not in _here["folds"]:
-        made = folds(job.protocol, dataset.recordings, directory=job.directory)
-        _here["folds"][job.protocol] = {fold.number: fold for fold in made}
-    return run_fold(job, dataset, _here["folds"][job.protocol][job.number], _here["place"])
+    dataset: Dataset = _loaded["dataset"]
+    if job.protocol not in _loaded["folds"]:
+        every = folds(job.protocol, dataset.recordings, directory=job.directory)
+        _loaded["folds"][job.protocol] = {fold.number: fold for fold in every}
+    return run_fold(job, dataset, _loaded["folds"][job.protocol][job.number], _loaded["place"])
 
 
 def run_jobs(todo: Sequence[Job], jobs: int) -> Iterator[Outcome]:
-    """The outcomes of folds as they are ready, ``jobs`` at a time, each on a core of its own."""
+    """Yield the outcomes of folds as they finish, ``jobs`` at a time, each on its own core."""
     context = WorkerContext()
     places = context.Manager().Queue()
     for place in range(jobs):
         places.put(place)
-    given = (todo[0].directory, jobs, places)
-    with ProcessPoolExecutor(jobs, context, _start_worker, given) as workers:
+    arguments = (todo[0].directory, jobs, places)
+    with ProcessPoolExecutor(jobs, context, _start_worker, arguments) as workers:
         for done in as_completed([workers.submit(_work, job) for job in todo]):
             yield done.result()
 
@@ -217,45 +237,54 @@ def evaluate_protocols(
     jobs: int = 1,
     keys: Sequence[str] = MODEL_KEYS,
 ) -> None:
-    """Fit on each fold's training clips, predict its test clips, and write what came out.
+    """Fit on each fold's training clips, predict its test clips, and store the results.
 
-    Writes the raw predictions of the test and the calibration clips, the learning curves and the
-    figures (``summary.summarise``) as each fold is ready, so that an interrupted run keeps
-    what is done.  Folds that were run before stay beside those that are run now.
+    The raw predictions of the test and the validation clips, the learning curves and the figures
+    (``summary.summarise``) are written when a fold is finished, so that an interrupted run keeps
+    its finished folds.  Folds that were run before are kept beside those that are run now.
 
     Parameters
     ----------
+    protocols
+        Keys of ``protocols.PROTOCOLS``.
+    directory
+        Folder of the corpora.
+    models
+        Folder of the models.
+    command
+        Command line, which is stored beside the figures.
     only
         Numbers of the folds to run; all of them if empty.
+    seed
+        Seed of the training.
     jobs
-        Folds run at the same time.
+        Number of folds to run at the same time.
     keys
-        The classifiers to run.  Others keep what is stored of them.
+        Classifiers to run.  The stored predictions of the others are kept.
 
     Raises
     ------
     CorpusError
-        There is no such fold, or nothing is stored of it by a classifier that is not to be run.
+        There is no such fold, or a classifier that is not run has no stored predictions of it.
     """
     dataset = load_dataset(directory, jobs)
     todo: list[Job] = []
     for protocol in protocols:
-        made = folds(protocol, dataset.recordings, directory=directory)
-        numbers = [fold.number for fold in made if not only or fold.number in only]
+        every = folds(protocol, dataset.recordings, directory=directory)
+        chosen = [fold for fold in every if not only or fold.number in only]
+        numbers = [fold.number for fold in chosen]
         if not numbers:
             raise CorpusError(
                 f"Protocol '{protocol}' has no fold {', '.join(map(str, only))} here, only "
-                f"{', '.join(str(fold.number) for fold in made)}."
+                f"{', '.join(str(fold.number) for fold in every)}."
             )
         _check_others(models, protocol, numbers, keys)
-        _prepare_altered(dataset, [fold for fold in made if fold.number in numbers], jobs)
-        jobs_of_it = [
-            (len(fold.train), Job(directory, protocol, fold.number, seed, tuple(keys)))
-            for fold in made
-            if fold.number in numbers
+        _prepare_altered(dataset, chosen, jobs)
+        # The largest first, so that the cores finish together.
+        todo += [
+            Job(directory, protocol, fold.number, seed, tuple(keys))
+            for fold in sorted(chosen, key=lambda fold: -len(fold.train))
         ]
-        # The longest first, so that the cores end together.
-        todo += [job for _, job in sorted(jobs_of_it, key=lambda one: -one[0])]
     made_by = {"commit": commit(), "command": command, "seed": seed}
     if jobs == 1:
         for job in todo:
@@ -268,12 +297,12 @@ def evaluate_protocols(
 
 
 def _find_fold(job: Job, dataset: Dataset) -> Fold:
-    made = folds(job.protocol, dataset.recordings, directory=job.directory)
-    return next(fold for fold in made if fold.number == job.number)
+    every = folds(job.protocol, dataset.recordings, directory=job.directory)
+    return next(fold for fold in every if fold.number == job.number)
 
 
 def _prepare_altered(dataset: Dataset, chosen: Sequence[Fold], jobs: int) -> None:
-    """Nothing; puts the features of altered clips into the cache, with all cores at work."""
+    """Compute the features of altered clips on all cores, and store them in the cache."""
     rows = np.concatenate([altered_rows(fold, dataset.usable(fold.test)) for fold in chosen])
     if len(rows):
         for name in CONDITIONS:
@@ -281,7 +310,7 @@ def _prepare_altered(dataset: Dataset, chosen: Sequence[Fold], jobs: int) -> Non
 
 
 def _check_others(models: Path, protocol: str, numbers: Sequence[int], keys: Sequence[str]) -> None:
-    """Nothing; raises where a classifier that is not to be run lacks one of the folds."""
+    """Raise if a classifier that is not run has no stored predictions of one of the folds."""
     for key in set(MODEL_KEYS) - set(keys):
         path = predictions_file(models, key, protocol)
         stored = set(read_predictions(path).folds.tolist()) if path.exists() else set()

@@ -7,7 +7,7 @@ from pathlib import Path
 import jinja2
 
 from emo.classifiers.registry import CLASSIFIERS
-from emo.corpora.splits import CALIBRATION_ONE_IN
+from emo.corpora.splits import VALIDATION_ONE_IN
 from emo.evaluation import tables
 from emo.evaluation.metrics import N_RESAMPLES
 from emo.evaluation.selective import MARGIN, TARGET_ACCURACY
@@ -48,7 +48,7 @@ def _environment() -> jinja2.Environment:
         "n_labels": len(LABELS),
         "n_classifiers": len(CLASSIFIERS),
         "n_resamples": N_RESAMPLES,
-        "calibration_one_in": CALIBRATION_ONE_IN,
+        "calibration_one_in": VALIDATION_ONE_IN,
         "wanted_accuracy": TARGET_ACCURACY + MARGIN,
     }
     return environment

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from emo.classifiers.batches import Batch
-from emo.corpora.catalogue import Recording, coverage, find
+from emo.corpora.catalogue import Recording, coverage, find_recordings
 from emo.corpora.metadata import listener_soft_labels
 from emo.errors import CorpusError
 from emo.labels import LABELS, TRAINED_INDEX
@@ -68,7 +68,7 @@ def load_dataset(directory: Path, jobs: int = 2, copies: Sequence[str] = COPIES)
     CorpusError
         The folder has clips of fewer than two emotions.
     """
-    collection = find(directory)
+    collection = find_recordings(directory)
     recordings = collection.recordings
     if len({r.emotion for r in recordings}) < 2:
         raise CorpusError(
@@ -86,7 +86,7 @@ def load_dataset(directory: Path, jobs: int = 2, copies: Sequence[str] = COPIES)
 
 def describe_folder(directory: Path) -> str:
     """Return the number of clips of each corpus in a folder, a line each."""
-    collection = find(directory)
+    collection = find_recordings(directory)
     lines = list(coverage(collection))
     if collection.skipped:
         n = len(collection.skipped)

@@ -7,7 +7,7 @@ import soundfile
 
 from emo.audio.clip import RATE_HZ
 from emo.corpora.audit import audit, format_audit
-from emo.corpora.catalogue import default_directory, find
+from emo.corpora.catalogue import default_directory, find_recordings
 from emo.errors import CorpusError
 
 DATA = default_directory()
@@ -63,7 +63,7 @@ def test_faults_are_found(folder: Path) -> None:
     assert one.paths == ("AudioWAV/1002_DFA_SAD_XX.wav", "AudioWAV/1003_DFA_SAD_XX.flac")
     (other,) = found.skipped
     assert other.path == "holiday.wav"
-    assert "tells no emotion" in other.reason
+    assert "its emotion is not known" in other.reason
 
 
 def test_progress_is_told_for_every_clip(folder: Path) -> None:
@@ -87,7 +87,7 @@ def test_the_text_names_everything(folder: Path) -> None:
     assert "CREMA-D, 2 each: 1001" in text
     assert "Silent clips: 1\n  AudioWAV/1004_DFA_NEU_XX.wav" in text
     assert "AudioWAV/1001_DFA_ANG_XX.wav (angry) = AudioWAV/1001_DFA_SAD_XX.wav (sad)" in text
-    assert "Files not taken: 1\n  holiday.wav: its name follows none of the corpora" in text
+    assert "Files not taken: 1\n  holiday.wav: its name follows the pattern of no corpus" in text
 
 
 def test_a_sound_folder_is_told_without_faults(tmp_path: Path) -> None:
@@ -124,7 +124,7 @@ def test_the_known_faults_of_the_real_corpora_are_found(tmp_path: Path) -> None:
         "1017_IWW_FEA_XX 1076_MTI_SAD_XX 03-01-03-01-02-01-07 03-01-03-01-02-02-07"
     )
     sound = "1001_DFA_ANG_XX OAF_back_angry DC_a01 03-02-03-01-01-01-01"
-    for recording in find(DATA).recordings:
+    for recording in find_recordings(DATA).recordings:
         if recording.stem in f"{faulty} {sound}".split():
             (tmp_path / recording.path.name).symlink_to(recording.path.resolve())
     found = audit(tmp_path)

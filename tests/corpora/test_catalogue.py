@@ -8,7 +8,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from emo.corpora import catalogue
-from emo.corpora.catalogue import CORPORA, Collection, Corpus, coverage, default_directory, find
+from emo.corpora.catalogue import (
+    CORPORA,
+    Collection,
+    Corpus,
+    coverage,
+    default_directory,
+    find_recordings,
+)
 from emo.errors import CorpusError
 from emo.labels import CALM, LABELS
 
@@ -64,13 +71,13 @@ def reasons(collection: Collection) -> dict[str, str]:
 @functools.cache
 def real() -> Collection:
     assert DATA is not None
-    return find(DATA)
+    return find_recordings(DATA)
 
 
 @pytest.mark.parametrize("name", OFFICIAL)
 def test_official_names_tell_corpus_speaker_and_emotion(tmp_path: Path, name: str) -> None:
     touch(tmp_path, name)
-    (recording,) = find(tmp_path).recordings
+    (recording,) = find_recordings(tmp_path).recordings
     assert recording.path == tmp_path / name
     found = (recording.corpus, recording.stem, recording.speaker, recording.emotion)
     assert found == OFFICIAL[name]
@@ -79,13 +86,13 @@ def test_official_names_tell_corpus_speaker_and_emotion(tmp_path: Path, name: st
 @pytest.mark.parametrize("extension", [".opus", ".flac", ".MP3", ".m4a"])
 def test_any_audio_ending_will_do(tmp_path: Path, extension: str) -> None:
     touch(tmp_path, f"cremad/1001_DFA_ANG_XX{extension}")
-    assert len(find(tmp_path).recordings) == 1
+    assert len(find_recordings(tmp_path).recordings) == 1
 
 
 @pytest.mark.parametrize("corpus", CORPORA, ids=lambda corpus: corpus.key)
 def test_each_entry_is_whole(tmp_path: Path, corpus: Corpus) -> None:
     touch(tmp_path, corpus.example)
-    (recording,) = find(tmp_path).recordings
+    (recording,) = find_recordings(tmp_path).recordings
     assert recording.corpus == corpus.key
     assert recording.emotion in (*LABELS, CALM)
     assert re.match("https?://", corpus.url)
@@ -95,7 +102,7 @@ def test_each_entry_is_whole(tmp_path: Path, corpus: Corpus) -> None:
 
 def test_clips_are_sorted_by_corpus_and_stem(tmp_path: Path) -> None:
     touch(tmp_path, *OFFICIAL)
-    recordings = find(tmp_path).recordings
+    recordings = find_recordings(tmp_path).recordings
     assert [(r.corpus, r.stem) for r in recordings] == [
         (found[0], found[1])
         for key in ("cremad", "ravdess", "ravdess-song", "tess", "savee")
@@ -105,7 +112,7 @@ def test_clips_are_sorted_by_corpus_and_stem(tmp_path: Path) -> None:
 
 def test_a_copy_in_a_nested_folder_is_named_and_left(tmp_path: Path) -> None:
     touch(tmp_path, "TESS/OAF_back_sad.wav", "TESS/TESS/OAF_back_sad.wav")
-    found = find(tmp_path)
+    found = find_recordings(tmp_path)
     assert [r.path for r in found.recordings] == [tmp_path / "TESS/OAF_back_sad.wav"]
     assert reasons(found) == {
         "TESS/TESS/OAF_back_sad.wav": "the same clip as TESS/OAF_back_sad.wav"
@@ -114,7 +121,7 @@ def test_a_copy_in_a_nested_folder_is_named_and_left(tmp_path: Path) -> None:
 
 def test_of_two_formats_the_lossless_one_is_kept(tmp_path: Path) -> None:
     touch(tmp_path, "AudioMP3/1001_DFA_ANG_XX.mp3", "deep/er/AudioWAV/1001_DFA_ANG_XX.wav")
-    found = find(tmp_path)
+    found = find_recordings(tmp_path)
     assert found.recordings[0].path.suffix == ".wav"
     assert list(reasons(found)) == ["AudioMP3/1001_DFA_ANG_XX.mp3"]
 
@@ -136,8 +143,8 @@ def test_every_other_file_is_named_with_its_reason(tmp_path: Path) -> None:
     )
     touch(tmp_path, "1002_DFA_ANG_XX.wav", content=b"")
     touch(tmp_path, "1003_DFA_ANG_XX.wav", content=b"version https://git-lfs.github.com/spec/v1\n")
-    tells_nothing = "its name follows none of the corpora, so it tells no emotion"
-    assert reasons(find(tmp_path)) == {
+    tells_nothing = "its name follows the pattern of no corpus, so its emotion is not known"
+    assert reasons(find_recordings(tmp_path)) == {
         ".git": "hidden",
         "._1001_DFA_ANG_XX.wav": "hidden",
         "01-01-01-01-01-01-01.mp4": (
@@ -162,14 +169,14 @@ def test_linked_folders_are_followed_once(tmp_path: Path) -> None:
     (tmp_path / "data").mkdir()
     (tmp_path / "data/link").symlink_to(tmp_path / "real")
     (tmp_path / "real/loop").symlink_to(tmp_path / "data")
-    found = find(tmp_path / "data")
+    found = find_recordings(tmp_path / "data")
     assert len(found.recordings) == 1
     assert found.skipped == ()
 
 
 def test_coverage_says_how_many_of_how_many(tmp_path: Path) -> None:
     touch(tmp_path, "AudioWAV/1001_DFA_ANG_XX.wav", "AudioWAV/1001_DFA_SAD_XX.wav")
-    assert coverage(find(tmp_path)) == (
+    assert coverage(find_recordings(tmp_path)) == (
         "CREMA-D: 2 of 7,442 clips",
         "RAVDESS speech: 0 of 1,440 clips",
         "RAVDESS song: 0 of 1,012 clips",
@@ -180,25 +187,25 @@ def test_coverage_says_how_many_of_how_many(tmp_path: Path) -> None:
 
 def test_a_folder_that_is_not_there_is_refused(tmp_path: Path) -> None:
     with pytest.raises(CorpusError, match=r"There is no folder .*nowhere"):
-        find(tmp_path / "nowhere")
+        find_recordings(tmp_path / "nowhere")
 
 
 def test_a_file_is_refused(tmp_path: Path) -> None:
     touch(tmp_path, "1001_DFA_ANG_XX.wav")
     with pytest.raises(CorpusError, match="is a file"):
-        find(tmp_path / "1001_DFA_ANG_XX.wav")
+        find_recordings(tmp_path / "1001_DFA_ANG_XX.wav")
 
 
 def test_an_empty_folder_is_refused(tmp_path: Path) -> None:
     (tmp_path / "cremad").mkdir()
     with pytest.raises(CorpusError, match="is empty"):
-        find(tmp_path)
+        find_recordings(tmp_path)
 
 
 def test_a_mistaken_folder_is_refused_with_the_names_looked_for(tmp_path: Path) -> None:
     touch(tmp_path, "a.py", "b.py", "holiday.wav")
     with pytest.raises(CorpusError, match=r"None of the 3 files .* 2 of them: not an audio .*DFA"):
-        find(tmp_path)
+        find_recordings(tmp_path)
 
 
 def test_a_folder_of_far_too_many_files_is_refused(
@@ -207,7 +214,7 @@ def test_a_folder_of_far_too_many_files_is_refused(
     touch(tmp_path, *(f"{n}.wav" for n in range(5)))
     monkeypatch.setattr(catalogue, "MAX_FILES", 4)
     with pytest.raises(CorpusError, match="more than 4 files"):
-        find(tmp_path)
+        find_recordings(tmp_path)
 
 
 def test_the_environment_names_the_default_folder(monkeypatch: pytest.MonkeyPatch) -> None:

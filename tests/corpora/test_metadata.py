@@ -6,7 +6,7 @@ import pytest
 from emo.corpora.catalogue import Recording, default_directory
 from emo.corpora.metadata import (
     ACTORS,
-    HEARD,
+    LISTENER_COLUMNS,
     LISTENER_LABELS,
     VOTES,
     age_band_of,
@@ -31,7 +31,7 @@ def test_votes_are_in_the_order_of_the_answers(tmp_path: Path) -> None:
     found = read_votes(tmp_path)
     assert found["A"].tolist() == [1, 2, 3, 4, 5, 6]
     assert LISTENER_LABELS == ("angry", "disgusted", "fearful", "happy", "neutral", "sad")
-    assert [LABELS[i] for i in HEARD] == list(LISTENER_LABELS)
+    assert [LABELS[i] for i in LISTENER_COLUMNS] == list(LISTENER_LABELS)
 
 
 def test_columns_are_found_by_name(tmp_path: Path) -> None:

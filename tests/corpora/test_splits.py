@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 import soundfile
 
-from emo.corpora.catalogue import Recording, default_directory, find
+from emo.corpora.catalogue import Recording, default_directory, find_recordings
 from emo.corpora.protocols import PROTOCOLS
 from emo.corpora.splits import (
-    CALIBRATION_ONE_IN,
     EMOBOX_CORPORA,
     EMOBOX_LIST,
+    VALIDATION_ONE_IN,
     Fold,
     check_fold,
     content_hash,
@@ -58,7 +58,7 @@ def distinct(recordings: Sequence[Recording]) -> list[str]:
 @functools.cache
 def real() -> tuple[tuple[Recording, ...], tuple[str, ...]]:
     assert DATA is not None
-    recordings = find(DATA).recordings
+    recordings = find_recordings(DATA).recordings
     return recordings, content_keys(recordings)
 
 
@@ -96,7 +96,7 @@ def test_the_clips_fold_tests_the_clips_of_the_table() -> None:
     assert tested == set(table("clips_test_fold.csv"))
     # 12,798 less a clip under two labels that would have been tested, less two twins of tests.
     assert sum(map(len, sides(fold).values())) == 12_795
-    assert len(fold.calibrate) == pytest.approx((12_795 - len(fold.test)) / 12, abs=2)
+    assert len(fold.validation) == pytest.approx((12_795 - len(fold.test)) / 12, abs=2)
 
 
 @with_corpora
@@ -147,7 +147,7 @@ def test_a_corpus_is_tested_by_what_heard_the_others() -> None:
         real_folds("cross-corpus"), ("cremad", "ravdess", "tess", "savee"), strict=True
     ):
         assert {family(recordings[i]) for i in fold.test} == {name}
-        others = {family(recordings[i]) for i in (*fold.train, *fold.calibrate)}
+        others = {family(recordings[i]) for i in (*fold.train, *fold.validation)}
         assert others == {"cremad", "ravdess", "tess", "savee"} - {name}
 
 
@@ -190,12 +190,12 @@ def test_calm_is_on_all_sides_but_of_the_clips(protocol: str) -> None:
 def test_one_speaker_in_twelve_of_the_large_corpora_calibrates(protocol: str) -> None:
     recordings, _ = real()
     for fold in real_folds(protocol):
-        heard = speakers_of(recordings, (*fold.train, *fold.calibrate))
-        kept = speakers_of(recordings, fold.calibrate)
+        heard = speakers_of(recordings, (*fold.train, *fold.validation))
+        kept = speakers_of(recordings, fold.validation)
         for name in ("cremad", "ravdess", "tess", "savee"):
             own = sum(speaker.startswith(name) for speaker in heard)
             chosen = sum(speaker.startswith(name) for speaker in kept)
-            assert chosen == round(own / CALIBRATION_ONE_IN)
+            assert chosen == round(own / VALIDATION_ONE_IN)
 
 
 @with_corpora
@@ -244,16 +244,16 @@ def test_a_fifth_of_the_clips_is_tested_and_calm_is_on_no_side() -> None:
     recordings = made(20) + made(5, CALM)
     (fold,) = folds("random", recordings, distinct(recordings))
     assert len(fold.test) == 4
-    assert len(fold.calibrate) == 2  # a twelfth of 16, rounded up
-    assert sorted([*fold.train, *fold.calibrate, *fold.test]) == list(range(20))
+    assert len(fold.validation) == 2  # a twelfth of 16, rounded up
+    assert sorted([*fold.train, *fold.validation, *fold.test]) == list(range(20))
 
 
 def test_identical_audio_calibrates_or_trains_together() -> None:
     recordings = made(40)
     keys = [f"audio {i // 2}" for i in range(40)]
     (fold,) = folds("random", recordings, keys)
-    assert len(fold.calibrate) > 0
-    assert not {keys[i] for i in fold.calibrate} & {keys[i] for i in fold.train}
+    assert len(fold.validation) > 0
+    assert not {keys[i] for i in fold.validation} & {keys[i] for i in fold.train}
 
 
 def test_a_folder_of_few_voices_keeps_clips_of_those_that_train() -> None:
@@ -263,7 +263,7 @@ def test_a_folder_of_few_voices_keeps_clips_of_those_that_train() -> None:
         for i in range(4)
     ]
     for fold in folds("speakers", recordings, distinct(recordings)):
-        assert len(fold.calibrate) == 1  # a twelfth of 8, rounded up
+        assert len(fold.validation) == 1  # a twelfth of 8, rounded up
         assert len(fold.train) == 7
 
 
@@ -287,7 +287,7 @@ def test_audio_under_two_labels_may_train() -> None:
     recordings[one] = replace(recordings[one], emotion="sad")
     (again,) = folds("random", recordings, keys)
     assert again.test.tolist() == fold.test.tolist()
-    assert {one, other} <= {*again.train, *again.calibrate}
+    assert {one, other} <= {*again.train, *again.validation}
 
 
 def test_the_twin_of_a_tested_clip_does_not_train() -> None:
@@ -342,7 +342,7 @@ def split(protocol: str, train: list[int], calibrate: list[int], test: list[int]
 
 
 @pytest.mark.parametrize("protocol", ["speakers", "cross-corpus"])
-@pytest.mark.parametrize(("side", "place"), [("training", 0), ("calibration", 1)])
+@pytest.mark.parametrize(("side", "place"), [("training", 0), ("validation", 1)])
 def test_the_guard_sees_a_speaker_on_both_sides(protocol: str, side: str, place: int) -> None:
     recordings = [*made(2), made(2)[place]]
     fold = split(protocol, [0] if place == 0 else [], [1] if place == 1 else [], [2])
@@ -350,12 +350,12 @@ def test_the_guard_sees_a_speaker_on_both_sides(protocol: str, side: str, place:
         CorpusError, match=rf"has speakers of its test in {side}: cremad-{1001 + place}\."
     ):
         check_fold(fold, recordings, distinct(recordings))
-    fold = split("random", fold.train.tolist(), fold.calibrate.tolist(), [2])
+    fold = split("random", fold.train.tolist(), fold.validation.tolist(), [2])
     check_fold(fold, recordings, distinct(recordings))
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)
-@pytest.mark.parametrize(("side", "place"), [("training", 0), ("calibration", 1)])
+@pytest.mark.parametrize(("side", "place"), [("training", 0), ("validation", 1)])
 def test_the_guard_sees_identical_audio_on_both_sides(protocol: str, side: str, place: int) -> None:
     recordings = made(3)
     keys = ["one", "two", ("one", "two")[place]]
@@ -366,14 +366,14 @@ def test_the_guard_sees_identical_audio_on_both_sides(protocol: str, side: str, 
         check_fold(fold, recordings, keys)
 
 
-@pytest.mark.parametrize(("side", "train"), [("training", [0]), ("calibration", [])])
+@pytest.mark.parametrize(("side", "train"), [("training", [0]), ("validation", [])])
 def test_the_guard_sees_a_corpus_on_both_sides(side: str, train: list[int]) -> None:
     recordings = made(2)
     fold = split("cross-corpus", train, [] if train else [0], [1])
     with pytest.raises(CorpusError, match=f"has corpora of its test in {side}: cremad"):
         check_fold(fold, recordings, distinct(recordings))
     check_fold(
-        split("speakers", fold.train.tolist(), fold.calibrate.tolist(), [1]),
+        split("speakers", fold.train.tolist(), fold.validation.tolist(), [1]),
         recordings,
         distinct(recordings),
     )
@@ -413,8 +413,8 @@ def test_both_forms_of_the_lists_give_the_same_folds(tmp_path: Path) -> None:
     (other / "cremad_test_fold_1.jsonl").write_text("\n".join(rows))
     (a,), (b,) = (folds("emobox", recordings, distinct(recordings), d) for d in (one, other))
     assert a.test.tolist() == b.test.tolist() == list(range(6))
-    assert a.calibrate.tolist() == b.calibrate.tolist()
-    assert len(a.calibrate) == 2  # a twelfth of 24
+    assert a.validation.tolist() == b.validation.tolist()
+    assert len(a.validation) == 2  # a twelfth of 24
 
 
 def test_emobox_tests_no_other_corpus(tmp_path: Path) -> None:
@@ -454,7 +454,7 @@ def test_the_folds_of_real_files_keep_identical_audio_on_one_side(tmp_path: Path
     for actor in range(1001, 1021):
         tone(tmp_path / f"{actor}_DFA_ANG_XX.wav", actor)
     tone(tmp_path / "1019_DFA_ANG_XX.wav", 1001)  # the same audio, of another actor
-    recordings = find(tmp_path).recordings
+    recordings = find_recordings(tmp_path).recordings
     keys = content_keys(recordings)
     assert len(set(keys)) == 19  # of 20 files
     for fold in (*folds("speakers", recordings), *folds("random", recordings)):
@@ -467,7 +467,7 @@ def test_the_hash_is_of_the_sound_not_of_the_file(tmp_path: Path) -> None:
     tone(tmp_path / "1003_DFA_ANG_XX.wav", 301)
     (tmp_path / "1004_DFA_ANG_XX.wav").write_bytes(b"no sound")
     (tmp_path / "1005_DFA_ANG_XX.wav").write_bytes(b"no sound")
-    one, same, other, broken, copy = map(content_hash, find(tmp_path).recordings)
+    one, same, other, broken, copy = map(content_hash, find_recordings(tmp_path).recordings)
     assert one == same != other
     assert broken == copy not in (one, other)
 
@@ -478,7 +478,7 @@ def test_the_rate_belongs_to_the_sound(tmp_path: Path) -> None:
         buffer = io.BytesIO()
         soundfile.write(buffer, samples, rate_hz, format="WAV")
         (tmp_path / f"{stem}.wav").write_bytes(buffer.getvalue())
-    recordings = find(tmp_path).recordings
+    recordings = find_recordings(tmp_path).recordings
     assert len(set(map(content_hash, recordings))) == 2
     assert len(set(content_keys(recordings))) == 2
 
@@ -487,7 +487,9 @@ def test_keys_find_the_same_sound_and_tell_how_far_they_are(tmp_path: Path) -> N
     for stem, pitch_hz in (("1001", 300), ("1002", 300), ("1003", 301), ("1004", 302)):
         tone(tmp_path / f"{stem}_DFA_ANG_XX.wav", pitch_hz)
     calls: list[tuple[int, int]] = []
-    keys = content_keys(find(tmp_path).recordings, lambda done, total: calls.append((done, total)))
+    keys = content_keys(
+        find_recordings(tmp_path).recordings, lambda done, total: calls.append((done, total))
+    )
     assert keys[0] == keys[1]
     assert len(set(keys)) == 3
     assert calls == [(1, 4), (2, 4), (3, 4), (4, 4)]

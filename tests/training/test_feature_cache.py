@@ -7,7 +7,7 @@ import pytest
 
 from emo.audio.clip import load
 from emo.classifiers.batches import Features
-from emo.corpora.catalogue import find
+from emo.corpora.catalogue import find_recordings
 from emo.features.frames import analyse, log_mel_spectrogram
 from emo.features.functionals import compute_functionals
 from emo.training import feature_cache
@@ -18,14 +18,14 @@ from tests.support.signals import encoded, silence, voice
 @pytest.fixture(scope="module")
 def savee(tmp_path_factory):
     folder = write_savee(tmp_path_factory.mktemp("corpora") / "savee", takes=1)
-    for path in find(folder).recordings[5:]:
+    for path in find_recordings(folder).recordings[5:]:
         path.path.unlink()
     return folder
 
 
 @pytest.fixture
 def recordings(savee, tmp_path):
-    return find(shutil.copytree(savee, tmp_path / "savee")).recordings
+    return find_recordings(shutil.copytree(savee, tmp_path / "savee")).recordings
 
 
 @pytest.fixture

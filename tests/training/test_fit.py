@@ -127,7 +127,7 @@ def test_a_fold_trains_on_its_training_clips_alone(run, monkeypatch):
         for copy, features in zip(batch.copies, dataset.clips.copies, strict=True):
             np.testing.assert_array_equal(copy.functionals, features.functionals[fold.train])
             assert len(copy.spectrograms) == len(batch.targets) == len(fold.train)
-        assert not set(fold.train) & {*fold.test, *fold.calibrate}
+        assert not set(fold.train) & {*fold.test, *fold.validation}
 
 
 def test_copies_differ_from_the_clip_and_from_each_other(run):

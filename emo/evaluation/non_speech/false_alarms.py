@@ -15,7 +15,7 @@ from typing import Any
 
 from emo.audio.activity import Floats
 from emo.audio.clip import centre, decode
-from emo.corpora.catalogue import Recording, find
+from emo.corpora.catalogue import Recording, find_recordings
 from emo.corpora.splits import folds
 from emo.errors import AudioError
 from emo.evaluation.cross_validation import altered_rows
@@ -85,7 +85,7 @@ def false_alarms(
         ``design``.  ``version``, ``commit``,
         ``command``, and ``before``: the same of an earlier version.
     """
-    recordings = find(directory).recordings
+    recordings = find_recordings(directory).recordings
     altered = [
         recordings[i]
         for fold in folds("speakers", recordings)
