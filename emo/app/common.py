@@ -44,7 +44,7 @@ def start_page(title: str, lead: str) -> None:
     """Draw the style of a page, its title and the sentence below it."""
     navigation.ensure_navigation()
     navigation.record_visit(title)
-    isolated.shared_decoder().start()  # ready before the first upload is
+    isolated.shared_decoder().start()  # so that it is ready for the first upload
     st.html(f"<style>{_STYLE.read_text(encoding='utf-8')}{theme.styles()}</style>")
     st.logo(str(_LOGO), size="large")
     st.title(title, anchor=False)

@@ -62,7 +62,7 @@ class ClipSource:
 
     @property
     def is_own(self) -> bool:
-        """Whether it is a visitor's own: neither a sample nor a clip of a training corpus."""
+        """True for a visitor's own clip: neither a sample nor a clip of a training corpus."""
         return self.origin not in (SAMPLE, CORPUS)
 
 

@@ -44,11 +44,16 @@ SPECTROGRAM_NOTE = (
     f"loud as it can be, and an MP3 if longer than {LOSSLESS_S:g} s. The models get the sound "
     "without the MP3, without the shaded silence, and all clips at one level."
 )
+_REGIONS_MODEL = next(row.name for row in CLASSIFIERS.values() if row.explained_by == "regions")
 WHY_LABEL = "Why?"
-WHY_HELP = "What made each model answer as it did; the CNN's regions are laid over the spectrogram."
+WHY_HELP = (
+    "What made each model answer as it did. The spectrogram shows the regions that mattered to the "
+    f"{_REGIONS_MODEL}."
+)
 WHY_NOTE = (
     "These sentences say what moved a model, not what makes a feeling. Framed on the spectrogram: "
-    "the parts that change the CNN's answer most when they are hidden; the bluer, the more."
+    f"the parts that change the answer of the {_REGIONS_MODEL} most when they are hidden; the "
+    "bluer, the more."
 )
 LOOKING_FOR_REASONS = "Computing the reasons …"
 TIMELINE_TITLE = "Over time"
