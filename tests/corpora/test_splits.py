@@ -81,7 +81,7 @@ def real_folds(protocol: str) -> tuple[Fold, ...]:
 
 def sides(fold: Fold) -> dict[str, set[int]]:
     """Positions by side."""
-    return {name: set(getattr(fold, name).tolist()) for name in ("train", "calibrate", "test")}
+    return {name: set(getattr(fold, name).tolist()) for name in ("train", "validation", "test")}
 
 
 def speakers_of(recordings: Sequence[Recording], rows: Iterable[int]) -> set[str]:
@@ -124,7 +124,7 @@ def test_the_emobox_protocol_tests_the_clips_of_the_lists() -> None:
     assert {(recordings[i].corpus, recordings[i].stem) for i in fold.test} == expected
     twins = {keys[i] for i in fold.test}
     rest = [i for i in range(len(recordings)) if keys[i] not in twins]
-    assert sides(fold)["train"] | sides(fold)["calibrate"] == set(rest)
+    assert sides(fold)["train"] | sides(fold)["validation"] == set(rest)
 
 
 @with_corpora
@@ -178,11 +178,11 @@ def test_calm_is_on_all_sides_but_of_the_clips(protocol: str) -> None:
         if protocol == "random":
             assert calm == set()
         elif protocol == "speakers":
-            assert calm == {"train", "calibrate", "test"}
+            assert calm == {"train", "validation", "test"}
         elif protocol == "cross-corpus":
-            assert calm == ({"test"} if fold.number == 2 else {"train", "calibrate"})
+            assert calm == ({"test"} if fold.number == 2 else {"train", "validation"})
         else:
-            assert calm == {"train", "calibrate"}  # no clip of RAVDESS is tested
+            assert calm == {"train", "validation"}  # no clip of RAVDESS is tested
 
 
 @with_corpora
@@ -227,7 +227,7 @@ def test_folds_do_not_depend_on_the_order_of_the_recordings(protocol: str, tmp_p
     forth = folds(protocol, recordings, [r.stem for r in recordings], tmp_path)
     back = folds(protocol, backwards, [r.stem for r in backwards], tmp_path)
     for a, b in zip(forth, back, strict=True):
-        for name in ("train", "calibrate", "test"):
+        for name in ("train", "validation", "test"):
             one = {recordings[i].stem for i in getattr(a, name)}
             assert one == {backwards[i].stem for i in getattr(b, name)}
 
@@ -336,8 +336,8 @@ def test_an_unknown_protocol_is_refused_with_those_there_are() -> None:
 # --- The guard -----------------------------------------------------------------------------------
 
 
-def split(protocol: str, train: list[int], calibrate: list[int], test: list[int]) -> Fold:
-    parts = (np.array(rows, dtype=np.int64) for rows in (train, calibrate, test))
+def split(protocol: str, train: list[int], validation: list[int], test: list[int]) -> Fold:
+    parts = (np.array(rows, dtype=np.int64) for rows in (train, validation, test))
     return Fold(protocol, 1, *parts)
 
 
