@@ -130,13 +130,13 @@ def _read(index: Path) -> list[Row]:
 def _write(index: Path, rows: Iterable[Row]) -> None:
     """Write rows as they come, so that few spectrograms are in memory at a time."""
     index.parent.mkdir(parents=True, exist_ok=True)
-    kept = []
+    columns = []
     with TemporaryFile(dir=index.parent) as spool:
         for row in rows:
             spool.write(np.ascontiguousarray(row.spectrogram, np.float32).tobytes())
-            kept.append((row.digest, row.functionals, len(row.spectrogram), row.reason))
+            columns.append((row.digest, row.functionals, len(row.spectrogram), row.reason))
         spool.flush()
-        digests, functionals, lengths, reasons = zip(*kept, strict=True)
+        digests, functionals, lengths, reasons = zip(*columns, strict=True)
         path = _spectrograms_file(index, digests)
         frames = np.memmap(spool, np.float32, "r", shape=(sum(lengths), N_MELS))
         with _replacing(path) as file:

@@ -85,9 +85,9 @@ def test_apply_temperature_keeps_the_likeliest_label(rows: np.ndarray, temperatu
 
 @given(probability_rows, st.floats(0.3, 3.0))
 def test_apply_temperature_and_renormalise_commute(rows: np.ndarray, temperature: float) -> None:
-    one = apply_temperature(renormalise(rows, [0, 2, 3]), temperature)
-    other = renormalise(apply_temperature(rows, temperature), [0, 2, 3])
-    assert one == pytest.approx(other)
+    first = apply_temperature(renormalise(rows, [0, 2, 3]), temperature)
+    second = renormalise(apply_temperature(rows, temperature), [0, 2, 3])
+    assert first == pytest.approx(second)
 
 
 def test_renormalise_divides_by_the_sum_of_the_rest() -> None:
@@ -128,43 +128,43 @@ def test_log_opinion_pool_of_one_has_its_weight_as_temperature(
 
 
 @given(probability_rows, probability_rows)
-def test_log_opinion_pool_is_the_weighted_product(one: np.ndarray, other: np.ndarray) -> None:
-    product = one**0.5 * other**2.0
+def test_log_opinion_pool_is_the_weighted_product(first: np.ndarray, second: np.ndarray) -> None:
+    product = first**0.5 * second**2.0
     expected = product / product.sum(axis=1, keepdims=True)
-    found = log_opinion_pool({"tree": one, "cnn": other}, {"cnn": 2.0, "tree": 0.5})
-    assert found == pytest.approx(expected)
+    result = log_opinion_pool({"tree": first, "cnn": second}, {"cnn": 2.0, "tree": 0.5})
+    assert result == pytest.approx(expected)
 
 
 def test_log_opinion_pool_ignores_a_weight_of_zero() -> None:
     logits, _ = drawn(n=5)
-    rows, other = shares(logits), shares(-logits)
+    rows, second = shares(logits), shares(-logits)
     assert log_opinion_pool(
-        {"tree": rows, "cnn": other}, {"tree": 1.0, "cnn": 0.0}
+        {"tree": rows, "cnn": second}, {"tree": 1.0, "cnn": 0.0}
     ) == pytest.approx(rows)
 
 
 def test_fit_weights_recovers_the_true_ones() -> None:
     rng = np.random.default_rng(1)
-    one, other = rng.normal(0.0, 1.5, (2, N_CLIPS, 4))
-    truth = shares(0.4 * one + 1.2 * other)
+    first, second = rng.normal(0.0, 1.5, (2, N_CLIPS, 4))
+    truth = shares(0.4 * first + 1.2 * second)
     targets = (truth.cumsum(axis=1) < rng.random((N_CLIPS, 1))).sum(axis=1)
-    found = fit_weights({"tree": shares(one), "cnn": shares(other)}, targets)
-    assert found["tree"] == pytest.approx(0.4, abs=0.06)
-    assert found["cnn"] == pytest.approx(1.2, abs=0.1)
+    result = fit_weights({"tree": shares(first), "cnn": shares(second)}, targets)
+    assert result["tree"] == pytest.approx(0.4, abs=0.06)
+    assert result["cnn"] == pytest.approx(1.2, abs=0.1)
 
 
 def test_fit_weights_gives_a_misleading_classifier_none() -> None:
     logits, targets = drawn()
-    found = fit_weights({"tree": shares(logits), "cnn": shares(-logits)}, targets)
-    assert found["cnn"] >= 0.0
-    assert found["tree"] - found["cnn"] == pytest.approx(1.0, abs=0.06)
+    result = fit_weights({"tree": shares(logits), "cnn": shares(-logits)}, targets)
+    assert result["cnn"] >= 0.0
+    assert result["tree"] - result["cnn"] == pytest.approx(1.0, abs=0.06)
 
 
 def test_fit_weights_gives_noise_hardly_any() -> None:
     logits, targets = drawn()
     noise = np.random.default_rng(9).normal(0.0, 1.5, logits.shape)
-    found = fit_weights({"tree": shares(logits), "cnn": shares(noise)}, targets)
-    assert found["cnn"] < 0.05
+    result = fit_weights({"tree": shares(logits), "cnn": shares(noise)}, targets)
+    assert result["cnn"] < 0.05
 
 
 def test_log_loss_by_hand() -> None:
@@ -175,12 +175,12 @@ def test_log_loss_by_hand() -> None:
 
 def test_fit_calibration_returns_temperatures_and_weights() -> None:
     logits, targets = drawn()
-    found = fit_calibration({"tree": shares(logits), "cnn": shares(2 * logits)}, targets)
-    assert found.temperatures["tree"] == pytest.approx(1.0, rel=0.06)
-    assert found.temperatures["cnn"] == pytest.approx(2.0, rel=0.06)
+    result = fit_calibration({"tree": shares(logits), "cnn": shares(2 * logits)}, targets)
+    assert result.temperatures["tree"] == pytest.approx(1.0, rel=0.06)
+    assert result.temperatures["cnn"] == pytest.approx(2.0, rel=0.06)
     # They say the same but for its scale, so that only the sum of both is known.
-    assert found.weights["tree"] + 2 * found.weights["cnn"] == pytest.approx(1.0, rel=0.06)
-    assert found.thresholds == {}
+    assert result.weights["tree"] + 2 * result.weights["cnn"] == pytest.approx(1.0, rel=0.06)
+    assert result.thresholds == {}
 
 
 # --- Unsure --------------------------------------------------------------------------------------
@@ -188,11 +188,11 @@ def test_fit_calibration_returns_temperatures_and_weights() -> None:
 
 def brute_threshold(confidence: np.ndarray, right: np.ndarray, accuracy: float) -> float:
     """Return the threshold of the largest coverage by trying every confidence."""
-    found = 1.0
+    result = 1.0
     for limit in sorted(set(confidence.tolist()), reverse=True):
         if right[confidence >= limit].mean() >= accuracy:
-            found = limit
-    return found
+            result = limit
+    return result
 
 
 @given(
@@ -203,7 +203,7 @@ def test_threshold_equals_that_of_trying_all(
     answers: list[tuple[int, bool]], accuracy: float
 ) -> None:
     confidence = np.array([tenths / 10 for tenths, _ in answers])
-    right = np.array([one for _, one in answers])
+    right = np.array([first for _, first in answers])
     expected = brute_threshold(confidence, right, accuracy)
     assert threshold(confidence, right, accuracy) == expected
 
@@ -237,8 +237,8 @@ def test_read_calibration_returns_the_stored_numbers(tmp_path: Path) -> None:
 
 
 def test_read_calibration_without_a_file_changes_nothing(tmp_path: Path) -> None:
-    found = read_calibration(tmp_path, ("tree", "cnn"))
-    assert found == Calibration({"tree": 1.0, "cnn": 1.0}, {"tree": 0.5, "cnn": 0.5}, {})
+    result = read_calibration(tmp_path, ("tree", "cnn"))
+    assert result == Calibration({"tree": 1.0, "cnn": 1.0}, {"tree": 0.5, "cnn": 0.5}, {})
 
 
 @pytest.mark.parametrize(
@@ -272,11 +272,11 @@ def test_fitted_numbers_do_not_depend_on_the_last_bits(
     targets = rng.integers(0, 4, 500)
     logits = {key: rng.normal(size=(500, 4)) + np.eye(4)[targets] for key in ("tree", "cnn")}
     given = {key: shares(1.7 * rows) for key, rows in logits.items()}
-    found = fit_calibration(given, targets)
+    result = fit_calibration(given, targets)
     exact = calibration._log
 
     def on_another_processor(rows: np.ndarray) -> np.ndarray:
         return np.asarray(exact(rows) * (1 + 1e-13 * rng.standard_normal(rows.shape)))
 
     monkeypatch.setattr(calibration, "_log", on_another_processor)
-    assert fit_calibration(given, targets) == found
+    assert fit_calibration(given, targets) == result

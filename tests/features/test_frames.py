@@ -78,9 +78,9 @@ def test_tone_is_strongest_in_its_mel_band(frequency_hz):
 @pytest.mark.parametrize("pitch_hz", [80.0, 120.0, 200.0, 331.0, 500.0])
 def test_pitch_of_a_voice(pitch_hz):
     frames = features_frames.analyse(voice(pitch_hz, duration_s=1.0))
-    found = frames.pitch_hz[~np.isnan(frames.pitch_hz)]
-    assert len(found) > 40
-    cents = 1200 * np.log2(np.median(found) / pitch_hz)
+    result = frames.pitch_hz[~np.isnan(frames.pitch_hz)]
+    assert len(result) > 40
+    cents = 1200 * np.log2(np.median(result) / pitch_hz)
     assert abs(cents) < 20
 
 
@@ -141,9 +141,9 @@ def test_frames_do_not_depend_on_the_size_of_blocks(monkeypatch):
     samples = voice((90.0, 240.0), duration_s=1.3)
     expected = features_frames.analyse(samples)
     monkeypatch.setattr(features_frames, "BLOCK_FRAMES", 7)
-    found = features_frames.analyse(samples)
+    result = features_frames.analyse(samples)
     for name in ("power", "mel", "pitch_hz", "strength"):
-        np.testing.assert_allclose(getattr(found, name), getattr(expected, name), rtol=1e-6)
+        np.testing.assert_allclose(getattr(result, name), getattr(expected, name), rtol=1e-6)
 
 
 def test_strength_is_the_autocorrelation_over_that_of_the_window():
@@ -171,15 +171,15 @@ def test_strength_is_the_autocorrelation_over_that_of_the_window():
 def test_silence_around_and_loudness_do_not_change_frames(before, after, gain_db):
     spoken = voice(duration_s=0.8)
     changed = np.concatenate([np.zeros(before), spoken, np.zeros(after)]) * 10 ** (gain_db / 20)
-    one, other = (
+    first, second = (
         features_frames.analyse(spoken),
         features_frames.analyse(changed.astype(np.float32)),
     )
-    np.testing.assert_allclose(one.mel_db, other.mel_db, atol=2e-3)
-    np.testing.assert_array_equal(np.isnan(one.pitch_hz), np.isnan(other.pitch_hz))
+    np.testing.assert_allclose(first.mel_db, second.mel_db, atol=2e-3)
+    np.testing.assert_array_equal(np.isnan(first.pitch_hz), np.isnan(second.pitch_hz))
     np.testing.assert_allclose(
-        features_frames.log_mel_spectrogram(one),
-        features_frames.log_mel_spectrogram(other),
+        features_frames.log_mel_spectrogram(first),
+        features_frames.log_mel_spectrogram(second),
         atol=2e-4,
     )
 
@@ -199,9 +199,9 @@ def test_span_lies_where_the_sound_is(before_s, duration_s):
     samples = padded(np.ones(round(duration_s * RATE_HZ), np.float32), before_s, 0.4)
     span = activity.find_span(samples)
     start, stop = span.with_margins()
-    kept = activity.prepare(samples, span)
-    assert len(kept) == stop - start >= activity.SPAN_MIN
-    assert start + np.flatnonzero(kept)[0] == round(before_s * RATE_HZ)
+    active = activity.prepare(samples, span)
+    assert len(active) == stop - start >= activity.SPAN_MIN
+    assert start + np.flatnonzero(active)[0] == round(before_s * RATE_HZ)
 
 
 def test_silence_has_finite_frames():

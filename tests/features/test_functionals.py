@@ -25,7 +25,7 @@ def value(samples, name):
     return f.compute_functionals(analyse(samples))[names.index(name)]
 
 
-def made(n=100, **changed):
+def silent_frames(n=100, **changed):
     """Return frames of silence without a pitch, except for the fields given."""
     parts = {
         "power": np.zeros((n, 257), np.float32),
@@ -125,15 +125,17 @@ def test_centroid_of_white_noise_is_the_middle():
 
 def test_skewness_of_two_lines_by_hand():
     # a fifth of the power lies in the upper line: (1 - 2 q) / sqrt(q (1 - q)) with q = 0.2
-    found = spectral(made(power=[lines({1000: 0.8, 3000: 0.2}), lines({1000: 0.2, 3000: 0.8})]))
-    np.testing.assert_allclose(found["centroid"], [1.4, 2.6], atol=1e-3)
-    np.testing.assert_allclose(found["spread"], 0.8, atol=1e-3)
-    np.testing.assert_allclose(found["skewness"], [1.5, -1.5], atol=1e-3)
+    result = spectral(
+        silent_frames(power=[lines({1000: 0.8, 3000: 0.2}), lines({1000: 0.2, 3000: 0.8})])
+    )
+    np.testing.assert_allclose(result["centroid"], [1.4, 2.6], atol=1e-3)
+    np.testing.assert_allclose(result["spread"], 0.8, atol=1e-3)
+    np.testing.assert_allclose(result["skewness"], [1.5, -1.5], atol=1e-3)
 
 
 def test_flux_is_the_root_of_two_where_one_tone_becomes_another_and_zero_elsewhere():
-    one, other = lines({1000: 1.0}), lines({3000: 0.1})
-    flux = spectral(made(power=[one] * 5 + [other] * 5))["flux"]
+    first, second = lines({1000: 1.0}), lines({3000: 0.1})
+    flux = spectral(silent_frames(power=[first] * 5 + [second] * 5))["flux"]
     np.testing.assert_allclose(flux[5], np.sqrt(2.0), atol=1e-3)
     np.testing.assert_allclose(np.delete(flux, 5), 0.0, atol=1e-3)
 
@@ -142,25 +144,25 @@ def test_band_slopes_of_lines_in_khz_are_theirs():
     khz = mel_centres_hz() / 1000
     zones = [khz < 0.5, (khz >= 0.5) & (khz < 1.5), (khz >= 1.5) & (khz < 5.0)]
     curve = np.select(zones, [4 * khz - 30, -8 * khz - 10, -3 * khz - 20], 50 * khz)
-    found = spectral(made(1, mel_db=curve[None]))
-    assert found["slope below 500 Hz"] == pytest.approx(4.0, abs=1e-3)
-    assert found["slope 500 to 1500 Hz"] == pytest.approx(-8.0, abs=1e-3)
-    assert found["slope 1.5 to 5 kHz"] == pytest.approx(-3.0, abs=1e-3)
+    result = spectral(silent_frames(1, mel_db=curve[None]))
+    assert result["slope below 500 Hz"] == pytest.approx(4.0, abs=1e-3)
+    assert result["slope 500 to 1500 Hz"] == pytest.approx(-8.0, abs=1e-3)
+    assert result["slope 1.5 to 5 kHz"] == pytest.approx(-3.0, abs=1e-3)
 
 
 def test_alpha_ratio_and_hammarberg_index_by_hand():
     power = lines({500: 0.5, 750: 0.5, 1500: 0.06, 2000: 0.02, 4500: 0.02, 6000: 50.0})
-    found = spectral(made(power=power[None]))
-    assert found["alpha ratio"] == pytest.approx(10.0, abs=0.01)  # 1.0 to 0.1
-    assert found["Hammarberg index"] == pytest.approx(10 * np.log10(25), abs=0.01)  # 0.5 to 0.02
+    result = spectral(silent_frames(power=power[None]))
+    assert result["alpha ratio"] == pytest.approx(10.0, abs=0.01)  # 1.0 to 0.1
+    assert result["Hammarberg index"] == pytest.approx(10 * np.log10(25), abs=0.01)  # 0.5 to 0.02
 
 
 @pytest.mark.parametrize(("strength", "ratio_db"), [(0.5, 0.0), (10 / 11, 10.0), (1.0, 19.956)])
 def test_harmonics_to_noise_ratio_by_hand(strength, ratio_db):
-    frames = made(50, strength=np.full(50, strength))
+    frames = silent_frames(50, strength=np.full(50, strength))
     names = f.functional_names()
-    found = f.compute_functionals(frames)[names.index("harmonics-to-noise ratio, mean (dB)")]
-    assert found == pytest.approx(ratio_db, abs=0.01)  # the last one is held at 0.99
+    result = f.compute_functionals(frames)[names.index("harmonics-to-noise ratio, mean (dB)")]
+    assert result == pytest.approx(ratio_db, abs=0.01)  # the last one is held at 0.99
 
 
 def test_harmonics_to_noise_ratio_of_a_tone_is_above_that_of_noise():
@@ -181,33 +183,33 @@ def test_trend_of_a_line_is_its_slope_per_second():
 
 def test_pitch_statistics_in_semitones():
     pitch_hz = np.full(100, 55.0, np.float32)
-    found = dict(zip(f.PITCH_STATISTICS, f.describe_pitch(pitch_hz), strict=True))
-    assert found["mean"] == pytest.approx(12.0, abs=1e-3)  # an octave above 27.5 Hz
-    assert found["range between 5th and 95th percentile"] == pytest.approx(0.0, abs=1e-3)
+    result = dict(zip(f.PITCH_STATISTICS, f.describe_pitch(pitch_hz), strict=True))
+    assert result["mean"] == pytest.approx(12.0, abs=1e-3)  # an octave above 27.5 Hz
+    assert result["range between 5th and 95th percentile"] == pytest.approx(0.0, abs=1e-3)
     rising = (55.0 * 2 ** (np.arange(101) / 100)).astype(np.float32)  # an octave in a second
-    found = dict(zip(f.PITCH_STATISTICS, f.describe_pitch(rising), strict=True))
-    assert found["slope"] == pytest.approx(12.0, abs=0.01)
-    assert found["maximum"] - found["minimum"] == pytest.approx(12.0, abs=0.01)
+    result = dict(zip(f.PITCH_STATISTICS, f.describe_pitch(rising), strict=True))
+    assert result["slope"] == pytest.approx(12.0, abs=0.01)
+    assert result["maximum"] - result["minimum"] == pytest.approx(12.0, abs=0.01)
 
 
 def test_jitter_is_the_median_relative_change_of_the_voiced_frames():
     rising = (100.0 * 1.01 ** np.arange(60)).astype(np.float32)  # each 1 % above the last
     rising[40:] *= 2.0  # one leap, which a median does not see
-    found = dict(zip(f.PITCH_STATISTICS, f.describe_pitch(rising), strict=True))
-    assert found["jitter"] == pytest.approx(0.01 / 1.01, rel=1e-3)
+    result = dict(zip(f.PITCH_STATISTICS, f.describe_pitch(rising), strict=True))
+    assert result["jitter"] == pytest.approx(0.01 / 1.01, rel=1e-3)
     gaps = np.insert(rising, [10, 10, 30], np.nan)
     np.testing.assert_array_equal(f.describe_pitch(gaps), f.describe_pitch(rising))
 
 
 def test_statistics_of_a_curve_in_three_flat_parts():
     curve = np.repeat([0.0, 1.0, 5.0], 30).astype(np.float32)[:, None]  # mean 2
-    found = dict(zip(f.STATISTICS, f.describe(curve, curve[:, 0] > 0.5)[0], strict=True))
-    assert found["first third less the mean"] == pytest.approx(-2.0)
-    assert found["last third less the mean"] == pytest.approx(3.0)
-    assert found["voiced mean"] == pytest.approx(3.0)
-    assert found["voiced standard deviation"] == pytest.approx(2.0)
+    result = dict(zip(f.STATISTICS, f.describe(curve, curve[:, 0] > 0.5)[0], strict=True))
+    assert result["first third less the mean"] == pytest.approx(-2.0)
+    assert result["last third less the mean"] == pytest.approx(3.0)
+    assert result["voiced mean"] == pytest.approx(3.0)
+    assert result["voiced standard deviation"] == pytest.approx(2.0)
     # a leap of h is seen by four steps, which add up to h: by 0.2, 0.3, 0.3 and 0.2
-    assert found["mean absolute step"] == pytest.approx(5.0 / 90)
+    assert result["mean absolute step"] == pytest.approx(5.0 / 90)
     falling = dict(zip(f.STATISTICS, f.describe(-curve, curve[:, 0] > 0.5)[0], strict=True))
     assert falling["mean absolute step"] == pytest.approx(5.0 / 90)
 
@@ -238,16 +240,20 @@ def test_timing_of_two_tones_with_a_pause():
 def test_loudness_peaks_per_second_leave_out_quiet_ones():
     t = np.arange(400) * FRAME_S
     level = -10 - 5 * np.cos(2 * np.pi * 4 * t)  # four peaks in each of four seconds
-    assert timing(made(400, level_db=level))["loudness peaks per second"] == pytest.approx(4.0)
+    assert timing(silent_frames(400, level_db=level))["loudness peaks per second"] == pytest.approx(
+        4.0
+    )
     level[200:] -= 20
-    assert timing(made(400, level_db=level))["loudness peaks per second"] == pytest.approx(2.0)
+    assert timing(silent_frames(400, level_db=level))["loudness peaks per second"] == pytest.approx(
+        2.0
+    )
 
 
 def test_rise_and_fall_of_a_sawtooth_are_its_slopes():
     rise, fall = np.linspace(-50, -10, 101), np.linspace(-10, -50, 201)[1:]
-    found = timing(made(301, level_db=np.concatenate([rise, fall])))
-    assert found["mean rise of loudness"] == pytest.approx(40.0, rel=0.05)  # smoothed at the ends
-    assert found["mean fall of loudness"] == pytest.approx(-20.0, rel=0.05)
+    result = timing(silent_frames(301, level_db=np.concatenate([rise, fall])))
+    assert result["mean rise of loudness"] == pytest.approx(40.0, rel=0.05)  # smoothed at the ends
+    assert result["mean fall of loudness"] == pytest.approx(-20.0, rel=0.05)
 
 
 def test_places_of_the_loudest_moment_and_the_highest_pitch():
@@ -255,10 +261,10 @@ def test_places_of_the_loudest_moment_and_the_highest_pitch():
     level[60] = -5.0
     pitch_hz[20:180] = 120.0
     pitch_hz[150] = 250.0
-    found = timing(made(200, level_db=level, pitch_hz=pitch_hz))
-    assert found["place of the loudest moment"] == pytest.approx(0.3)
-    assert found["place of the highest pitch"] == pytest.approx(0.75)
-    unvoiced = timing(made(200, level_db=level))
+    result = timing(silent_frames(200, level_db=level, pitch_hz=pitch_hz))
+    assert result["place of the loudest moment"] == pytest.approx(0.3)
+    assert result["place of the highest pitch"] == pytest.approx(0.75)
+    unvoiced = timing(silent_frames(200, level_db=level))
     assert unvoiced["place of the highest pitch"] == pytest.approx(0.5)
 
 
@@ -277,6 +283,6 @@ def test_every_functional_is_finite(duration_s, seed, hiss):
 
 def test_silence_around_and_loudness_do_not_change_functionals():
     spoken = voice(duration_s=1.0)
-    one = f.compute_functionals(analyse(spoken))
-    other = f.compute_functionals(analyse(padded(spoken, 0.333, 0.777) * np.float32(0.01)))
-    np.testing.assert_allclose(one, other, rtol=1e-3, atol=0.02)
+    first = f.compute_functionals(analyse(spoken))
+    second = f.compute_functionals(analyse(padded(spoken, 0.333, 0.777) * np.float32(0.01)))
+    np.testing.assert_allclose(first, second, rtol=1e-3, atol=0.02)

@@ -58,9 +58,9 @@ def test_flat_share_equals_that_of_a_loop(values):
 
 
 def test_levels_of_a_tone():
-    found = measured(tone(amplitude=0.5))
-    assert found.peak_db == pytest.approx(-6.02, abs=0.01)
-    assert found.speech_db == pytest.approx(-9.03, abs=0.02)
+    result = measured(tone(amplitude=0.5))
+    assert result.peak_db == pytest.approx(-6.02, abs=0.01)
+    assert result.speech_db == pytest.approx(-9.03, abs=0.02)
 
 
 def test_silence_around_does_not_lower_the_level_of_the_speech():
@@ -72,9 +72,9 @@ def test_silence_around_does_not_lower_the_level_of_the_speech():
 @pytest.mark.parametrize("over_db", [3.0, 12.0])
 def test_clipped_share_of_an_overdriven_sine(over_db, turned_down_db):
     samples = effects.clip_loud(tone(200.0), over_db)
-    found = measured(effects.amplify(samples, turned_down_db))
+    result = measured(effects.amplify(samples, turned_down_db))
     cut_off = 1 - 2 / math.pi * math.asin(10 ** (-over_db / 20))
-    assert found.clipped == pytest.approx(cut_off, abs=0.03)
+    assert result.clipped == pytest.approx(cut_off, abs=0.03)
 
 
 @pytest.mark.parametrize("samples", [tone(200.0), voice(), voice(level_db=-60.0), noise()])
@@ -91,9 +91,9 @@ def test_one_side_alone_can_be_clipped():
 
 def test_clipping_of_the_source_is_kept_after_resampling():
     overdriven = effects.clip_loud(tone(200.0, rate_hz=48_000), 6.0)
-    found = measure_quality(decode(encoded(overdriven, 48_000, subtype="PCM_16")))
-    assert found.clipped == pytest.approx(1 - 2 / math.pi * math.asin(10**-0.3), abs=0.03)
-    assert found.source_rate_hz == 48_000
+    result = measure_quality(decode(encoded(overdriven, 48_000, subtype="PCM_16")))
+    assert result.clipped == pytest.approx(1 - 2 / math.pi * math.asin(10**-0.3), abs=0.03)
+    assert result.source_rate_hz == 48_000
 
 
 @pytest.mark.parametrize("tilt", [0.0, 0.5], ids=["white", "pink"])
@@ -111,17 +111,17 @@ def test_noise_as_loud_as_the_voice_is_below_its_limit():
 
 def test_the_noise_estimate_does_not_depend_on_level_or_digital_silence():
     mixture = effects.add_noise(spoken(), 15.0, np.random.default_rng(0))
-    found = measured(mixture).noise_below_db
-    assert measured(mixture * 0.03).noise_below_db == pytest.approx(found, abs=0.1)
-    assert measured(padded(mixture, 2.0, 1.0)).noise_below_db == pytest.approx(found, abs=1.5)
+    result = measured(mixture).noise_below_db
+    assert measured(mixture * 0.03).noise_below_db == pytest.approx(result, abs=0.1)
+    assert measured(padded(mixture, 2.0, 1.0)).noise_below_db == pytest.approx(result, abs=1.5)
 
 
 def test_long_clip_is_measured_as_its_part():
     mixture = effects.add_noise(spoken(), 15.0, np.random.default_rng(0))
-    found = measured(np.tile(mixture, 21))
-    assert found.duration_s == pytest.approx(63.0)  # enough for frames to be left out
+    result = measured(np.tile(mixture, 21))
+    assert result.duration_s == pytest.approx(63.0)  # enough for frames to be left out
     expected_db = measured(mixture).noise_below_db
-    assert found.noise_below_db == pytest.approx(expected_db, abs=0.5)
+    assert result.noise_below_db == pytest.approx(expected_db, abs=0.5)
 
 
 def test_without_pauses_noise_is_not_estimated():
@@ -130,9 +130,9 @@ def test_without_pauses_noise_is_not_estimated():
 
 
 def test_share_of_speech():
-    found = measured(padded(voice(duration_s=2.0), 1.0, 1.0))
-    assert 0.5 <= found.speech <= (2.0 + 2 * 0.16) / 4.0
-    assert found.speech_s == pytest.approx(found.speech * 4.0)
+    result = measured(padded(voice(duration_s=2.0), 1.0, 1.0))
+    assert 0.5 <= result.speech <= (2.0 + 2 * 0.16) / 4.0
+    assert result.speech_s == pytest.approx(result.speech * 4.0)
     assert measured(voice(duration_s=2.0)).speech == 1.0
     assert measured(noise(2.0)).speech < 0.2
 
@@ -140,8 +140,8 @@ def test_share_of_speech():
 @pytest.mark.parametrize("high_hz", [2000.0, 3300.0, 5100.0, 7000.0])
 def test_bandwidth_of_band_limited_noise(high_hz):
     samples = 0.1 * band_of_noise(2 * RATE_HZ, 100.0, high_hz, np.random.default_rng(0))
-    found = measured(samples).bandwidth_hz
-    assert found == pytest.approx(high_hz, abs=250.0)
+    result = measured(samples).bandwidth_hz
+    assert result == pytest.approx(high_hz, abs=250.0)
     assert measured(noise(1.0)).bandwidth_hz == 8000.0
 
 
@@ -165,10 +165,10 @@ def test_telephone_is_narrow_and_its_source_is_not():
     ],
 )
 def test_value_beyond_a_limit_is_a_warning_with_the_value(name, value, limit, says):
-    (found,) = quality_warnings(replace(GOOD, **{name: value})).items()
-    assert found[0] == name
-    assert says in found[1]
-    assert found[1].endswith(".")
+    (result,) = quality_warnings(replace(GOOD, **{name: value})).items()
+    assert result[0] == name
+    assert says in result[1]
+    assert result[1].endswith(".")
     assert quality_warnings(replace(GOOD, **({"speech": 1.0} | {name: limit}))) == {}
 
 
@@ -178,26 +178,26 @@ def test_good_recording_has_no_warnings():
 
 
 def test_the_dictionary_is_plain_and_rounded():
-    found = replace(GOOD, clipped=0.123456789, noise_below_db=None, peak_db=-3.14159).to_dict()
-    assert found["clipped"] == 0.12346
-    assert found["peak_db"] == -3.1
-    assert found["noise_below_db"] is None
-    assert len(found["quality_warnings"]) == 1
+    result = replace(GOOD, clipped=0.123456789, noise_below_db=None, peak_db=-3.14159).to_dict()
+    assert result["clipped"] == 0.12346
+    assert result["peak_db"] == -3.1
+    assert result["noise_below_db"] is None
+    assert len(result["quality_warnings"]) == 1
 
 
 def test_faint_and_empty_sound_has_finite_values():
-    found = measured(np.concatenate([silence(1.0), tone(duration_s=0.2, amplitude=1e-4)]))
-    assert all(math.isfinite(v) for v in (found.peak_db, found.speech_db, found.bandwidth_hz))
-    assert found.noise_below_db is None
+    result = measured(np.concatenate([silence(1.0), tone(duration_s=0.2, amplitude=1e-4)]))
+    assert all(math.isfinite(v) for v in (result.peak_db, result.speech_db, result.bandwidth_hz))
+    assert result.noise_below_db is None
 
 
 def test_warnings_of_an_alteration_do_not_advise_another_recording():
     noisy = replace(GOOD, noise_below_db=4.0)
-    found = compare_altered(noisy, GOOD)
-    assert found.altered == {"noise_below_db"}
-    assert quality_warnings(found)["noise_below_db"] != quality_warnings(noisy)["noise_below_db"]
-    assert OF_ALTERING in quality_warnings(found)["noise_below_db"]
-    assert "4 dB" in quality_warnings(found)["noise_below_db"]
+    result = compare_altered(noisy, GOOD)
+    assert result.altered == {"noise_below_db"}
+    assert quality_warnings(result)["noise_below_db"] != quality_warnings(noisy)["noise_below_db"]
+    assert OF_ALTERING in quality_warnings(result)["noise_below_db"]
+    assert "4 dB" in quality_warnings(result)["noise_below_db"]
     # What the recording had before stays its own, with what would work.
     narrow = replace(GOOD, bandwidth_hz=3000.0)
     both = compare_altered(replace(narrow, noise_below_db=4.0), narrow)

@@ -46,7 +46,7 @@ SPOKEN = Measures(
 )
 
 
-def found_in(samples: Samples) -> tuple[SpeechWarning, ...]:
+def warnings_of(samples: Samples) -> tuple[SpeechWarning, ...]:
     return speech_warnings(analyse(samples))
 
 
@@ -88,12 +88,12 @@ def kinds(table):
 
 @pytest.mark.parametrize("kind", kinds(DESIGN))
 def test_music_noise_and_signals_have_a_warning(kind):
-    assert found_in(sound(kind, 3.0, 1))
+    assert warnings_of(sound(kind, 3.0, 1))
 
 
 def test_most_sounds_not_used_to_choose_the_limits_have_a_warning():
-    told = [bool(found_in(sound(p.values[0], 3.0, 1))) for p in kinds(HELD_OUT)]
-    assert np.mean(told) >= 0.7
+    flagged = [bool(warnings_of(sound(p.values[0], 3.0, 1))) for p in kinds(HELD_OUT)]
+    assert np.mean(flagged) >= 0.7
 
 
 @pytest.mark.parametrize(
@@ -108,12 +108,12 @@ def test_most_sounds_not_used_to_choose_the_limits_have_a_warning():
     ],
 )
 def test_the_likeliest_cause_is_named(kind, expected):
-    (concern,) = found_in(sound(kind, 3.0, 3))
-    assert concern.kind == expected
+    (warning,) = warnings_of(sound(kind, 3.0, 3))
+    assert warning.kind == expected
 
 
 def test_voice_has_no_warning():
-    assert found_in(spoken()) == ()
+    assert warnings_of(spoken()) == ()
 
 
 @pytest.mark.parametrize("condition", [k for k in degradation.CONDITIONS if k != "noise-0"])
@@ -121,39 +121,42 @@ def test_degraded_voice_has_no_warning(condition):
     altered = degradation.CONDITIONS[condition].apply(
         falling(320.0, 180.0), np.random.default_rng(1)
     )
-    assert found_in(altered) == ()
+    assert warnings_of(altered) == ()
 
 
 def test_less_than_half_a_second_has_no_warning():
-    assert found_in(noise(0.3)) == ()
-    assert found_in(tone(440.0, 0.4)) == ()
+    assert warnings_of(noise(0.3)) == ()
+    assert warnings_of(tone(440.0, 0.4)) == ()
 
 
 def test_half_a_second_is_measured_by_its_timbre_alone():
     for samples in (tone(440.0, 0.6), noise(0.6, seed=2)):
-        (concern,) = found_in(samples)
-        assert "timbre" in concern.sentence
-    assert found_in(spoken(0.6)) == ()
+        (warning,) = warnings_of(samples)
+        assert "timbre" in warning.sentence
+    assert warnings_of(spoken(0.6)) == ()
 
 
 @pytest.mark.parametrize("level_db", [-50.0, -65.0])
 def test_faint_voice_has_no_warning(level_db):
-    assert found_in(spoken(2.0, level_db)) == ()
+    assert warnings_of(spoken(2.0, level_db)) == ()
 
 
 def test_faint_noise_is_silence_and_loud_noise_is_not():
-    (faint,), (loud,) = found_in(noise(2.0, level_db=-65.0)), found_in(noise(2.0, level_db=-30.0))
+    (faint,), (loud,) = (
+        warnings_of(noise(2.0, level_db=-65.0)),
+        warnings_of(noise(2.0, level_db=-30.0)),
+    )
     assert (faint.kind, loud.kind) == ("silence", "noise")
     assert re.search(r"-6[45] dB", faint.sentence)
 
 
 def test_zeros_are_silence():
-    (concern,) = found_in(silence(2.0))
-    assert concern.kind == "silence"
+    (warning,) = warnings_of(silence(2.0))
+    assert warning.kind == "silence"
 
 
-def stated_gaps_s(concern: SpeechWarning) -> list[tuple[float, float]]:
-    pairs = re.findall(r"from ([\d.]+) s to ([\d.]+) s", concern.sentence)
+def stated_gaps_s(warning: SpeechWarning) -> list[tuple[float, float]]:
+    pairs = re.findall(r"from ([\d.]+) s to ([\d.]+) s", warning.sentence)
     return [(float(start), float(stop)) for start, stop in pairs]
 
 
@@ -165,40 +168,40 @@ def test_gap_has_a_warning_with_its_place(filling):
         "hum": at_level(sound(DESIGN["noise"]["hum at 50 Hz"], 4.0), -45.0),
     }[filling]
     clip = np.concatenate([silence(1.5), spoken(2.0), inside, spoken(2.0)])
-    (concern,) = found_in(clip)
-    assert concern.kind == "gap"
-    np.testing.assert_allclose(stated_gaps_s(concern), [(3.5, 7.5)], atol=0.2)
+    (warning,) = warnings_of(clip)
+    assert warning.kind == "gap"
+    np.testing.assert_allclose(stated_gaps_s(warning), [(3.5, 7.5)], atol=0.2)
 
 
 def test_music_inside_speech_has_a_warning_with_its_place():
     organist = sound(DESIGN["music"]["organ chords"], 10.0)
-    (concern,) = found_in(np.concatenate([spoken(6.0), organist, spoken(6.0)]))
-    assert concern.kind == "gap"
-    np.testing.assert_allclose(stated_gaps_s(concern), [(6.0, 16.0)], atol=2.0)
+    (warning,) = warnings_of(np.concatenate([spoken(6.0), organist, spoken(6.0)]))
+    assert warning.kind == "gap"
+    np.testing.assert_allclose(stated_gaps_s(warning), [(6.0, 16.0)], atol=2.0)
 
 
 def test_only_three_gaps_are_listed():
-    (concern,) = found_in(np.concatenate([spoken(2.0), silence(4.0)] * 5 + [spoken(2.0)]))
-    assert len(stated_gaps_s(concern)) == 3
-    assert "and 2 more" in concern.sentence
+    (warning,) = warnings_of(np.concatenate([spoken(2.0), silence(4.0)] * 5 + [spoken(2.0)]))
+    assert len(stated_gaps_s(warning)) == 3
+    assert "and 2 more" in warning.sentence
 
 
 def test_pause_of_two_seconds_is_no_gap():
-    assert found_in(np.concatenate([spoken(2.0), silence(2.0), spoken(2.0)])) == ()
+    assert warnings_of(np.concatenate([spoken(2.0), silence(2.0), spoken(2.0)])) == ()
 
 
 def test_silence_before_and_after_does_not_count():
-    assert found_in(padded(spoken(2.0), 8.0, 8.0)) == ()
+    assert warnings_of(padded(spoken(2.0), 8.0, 8.0)) == ()
 
 
 def test_long_voice_has_no_warning_and_long_music_has_one():
-    assert found_in(spoken(20.0)) == ()
-    (concern,) = found_in(sound(DESIGN["music"]["piano melody"], 20.0))
-    assert concern.kind != "gap"
+    assert warnings_of(spoken(20.0)) == ()
+    (warning,) = warnings_of(sound(DESIGN["music"]["piano melody"], 20.0))
+    assert warning.kind != "gap"
 
 
 def test_soft_part_of_a_long_clip_is_measured_at_its_own_level():
-    assert found_in(np.concatenate([spoken(6.0), spoken(8.0, -45.0)])) == ()
+    assert warnings_of(np.concatenate([spoken(6.0), spoken(8.0, -45.0)])) == ()
 
 
 def test_every_sentence_has_value_limit_and_advice():
@@ -210,8 +213,8 @@ def test_every_sentence_has_value_limit_and_advice():
         assert re.search(rf"\d{sign}( |$)", value)
         assert re.fullmatch(rf"at (least|most) -?[\d.]+{sign}", limit)
     for kind in (white, DESIGN["tone"]["sine"], DESIGN["music"]["organ chords"]):
-        (concern,) = found_in(sound(kind, 2.0))
-        assert concern.sentence.endswith("Use a recording of one person speaking.")
+        (warning,) = warnings_of(sound(kind, 2.0))
+        assert warning.sentence.endswith("Use a recording of one person speaking.")
 
 
 def test_speech_is_within_the_limits_of_all_measurements():
@@ -233,15 +236,15 @@ def test_a_limit_holds_from_its_shortest_duration_on(name):
 
 
 def test_measures_of_a_steady_tone():
-    found = measure(analyse(tone(250.0, 2.0)))
-    assert found.steady > 0.98
-    assert found.held > 0.95
-    assert found.change_db < 0.6
-    assert found.pitch_hz == pytest.approx(250.0, abs=0.5)
-    assert found.voiced_s == pytest.approx(2.0, abs=0.05)
-    assert found.low < 0.01
-    assert found.jumps == 0.0
-    assert found.tonal > 0.98
+    result = measure(analyse(tone(250.0, 2.0)))
+    assert result.steady > 0.98
+    assert result.held > 0.95
+    assert result.change_db < 0.6
+    assert result.pitch_hz == pytest.approx(250.0, abs=0.5)
+    assert result.voiced_s == pytest.approx(2.0, abs=0.05)
+    assert result.low < 0.01
+    assert result.jumps == 0.0
+    assert result.tonal > 0.98
 
 
 @pytest.mark.parametrize(
@@ -256,8 +259,8 @@ def test_steady_is_a_twentieth_of_a_semitone_in_50_ms_and_held_a_tenth(
     rate = np.log(stop_hz / 150.0) / 2.0
     phase = 2 * np.pi * 150.0 * np.expm1(rate * t) / rate
     wave = sum(np.sin(k * phase) / k for k in range(1, 9))
-    found = measure(analyse(at_level(wave, -20.0)))
-    assert (found.steady, found.held) == pytest.approx((steady, held), abs=0.12)
+    result = measure(analyse(at_level(wave, -20.0)))
+    assert (result.steady, result.held) == pytest.approx((steady, held), abs=0.12)
 
 
 def test_low_is_the_share_of_power_below_200_hz():
@@ -278,9 +281,9 @@ def test_jumps_are_counted_where_both_frames_are_voiced():
     pitch_hz[5] = np.nan
     steps = len(pitch_hz) - 1
     jumps = 2 * len(pitch_hz[10::10]) - (len(pitch_hz) % 10 == 1)
-    found = measure(replace(frames, pitch_hz=pitch_hz))
-    assert found.jumps == pytest.approx(jumps / (steps - 2))
-    assert found.voiced_s == pytest.approx((len(pitch_hz) - 6) * 0.01)
+    result = measure(replace(frames, pitch_hz=pitch_hz))
+    assert result.jumps == pytest.approx(jumps / (steps - 2))
+    assert result.voiced_s == pytest.approx((len(pitch_hz) - 6) * 0.01)
 
 
 def test_pitch_that_jumps_to_and_fro_is_unusual():
@@ -315,8 +318,8 @@ def test_change_is_that_of_a_tenth_of_a_second():
     frames = analyse(tone(200.0, 1.0))
     slope = np.where(np.arange(64) < 32, 0.4, -0.4)  # dB in 10 ms, up in one half of the bands
     ramps = np.arange(len(frames.mel_db))[:, None] * slope - 60.0
-    found = measure(replace(frames, mel_db=ramps.astype(np.float32)))
-    assert found.change_db == pytest.approx(4.0, rel=1e-4)
+    result = measure(replace(frames, mel_db=ramps.astype(np.float32)))
+    assert result.change_db == pytest.approx(4.0, rel=1e-4)
 
 
 def test_flicker_and_abrupt_compare_changes_over_short_and_long_times():
@@ -362,10 +365,10 @@ def test_clear_and_unclear_are_shares_of_loud_frames():
     frames = analyse(tone(200.0, 1.0))
     strength = np.linspace(0.0, 1.0, len(frames.strength), dtype=np.float32)
     level_db = np.where(np.arange(len(strength)) < 10, -60.0, -10.0).astype(np.float32)
-    found = measure(replace(frames, strength=strength, level_db=level_db))
-    assert found.unclear == pytest.approx(np.percentile(strength[10:], 25), abs=1e-4)
-    assert found.clear == pytest.approx(np.percentile(strength[10:], 95), abs=1e-4)
-    assert found.swing_db == pytest.approx(0.0, abs=1e-4)
+    result = measure(replace(frames, strength=strength, level_db=level_db))
+    assert result.unclear == pytest.approx(np.percentile(strength[10:], 25), abs=1e-4)
+    assert result.clear == pytest.approx(np.percentile(strength[10:], 95), abs=1e-4)
+    assert result.swing_db == pytest.approx(0.0, abs=1e-4)
 
 
 def test_noise_is_even_and_a_tone_is_not():
@@ -416,21 +419,21 @@ def test_value_on_a_limit_is_within(name):
 @pytest.mark.parametrize("level_db", [-45.0, -20.0, -3.0])
 def test_noise_of_any_colour_duration_and_level_has_a_warning(kind, duration_s, level_db):
     for seed in range(3 if duration_s < 10.0 else 1):
-        (concern,) = found_in(sound(DESIGN["noise"][kind], duration_s, seed, level_db))
-        assert concern.kind == "noise"
+        (warning,) = warnings_of(sound(DESIGN["noise"][kind], duration_s, seed, level_db))
+        assert warning.kind == "noise"
 
 
 def test_quick_voice_without_background_has_no_warning():
     # Bands that fall into silence between syllables change by far more than in any room.
     for rate in (3.0, 5.0, 7.0):
         quick = voice((210.0, 130.0), 3.0, syllables_per_s=rate, breath_db=-90.0)
-        assert found_in(quick) == ()
+        assert warnings_of(quick) == ()
 
 
 def test_a_monotonous_voice_holds_its_pitch_but_not_its_timbre():
-    found = measure(analyse(voice(200.0, 3.0, syllables_per_s=8.0)))
-    assert found.steady > 0.9
-    assert found.held < 0.5
+    result = measure(analyse(voice(200.0, 3.0, syllables_per_s=8.0)))
+    assert result.steady > 0.9
+    assert result.held < 0.5
 
 
 def test_measures_do_not_depend_on_level():
@@ -457,34 +460,34 @@ def test_a_few_voiced_frames_have_no_measures_of_pitch():
     frames = analyse(tone(200.0, 2.0))
     few = np.full(len(frames.pitch_hz), np.nan, np.float32)
     few[50:70] = 200.0
-    found = measure(replace(frames, pitch_hz=few))
-    assert np.isnan([found.steady, found.held, found.jumps]).all()
-    assert found.voiced_s == pytest.approx(0.2)
+    result = measure(replace(frames, pitch_hz=few))
+    assert np.isnan([result.steady, result.held, result.jumps]).all()
+    assert result.voiced_s == pytest.approx(0.2)
 
 
-@pytest.mark.parametrize(("length", "told"), [(2, True), (3, False)])
-def test_voicing_by_chance_does_not_end_a_gap(length, told):
+@pytest.mark.parametrize(("length", "flagged"), [(2, True), (3, False)])
+def test_voicing_by_chance_does_not_end_a_gap(length, flagged):
     samples = spoken(8.0)
     frames = analyse(samples)
     pitch_hz = frames.pitch_hz.copy()
     pitch_hz[200:520] = np.nan
     pitch_hz[360 : 360 + length] = 150.0
-    assert bool(speech_warnings(replace(frames, pitch_hz=pitch_hz))) == told
+    assert bool(speech_warnings(replace(frames, pitch_hz=pitch_hz))) == flagged
 
 
 def test_find_speech_returns_its_frames():
     samples = np.concatenate([spoken(2.0), noise(2.0, level_db=-60.0), spoken(2.0)])
-    speech, found = find_speech(analyse(samples))
+    speech, result = find_speech(analyse(samples))
     assert (speech[:200].mean() > 0.8, speech[405:].mean() > 0.8) == (True, True)
     assert not speech[210:400].any()
-    assert found == ()
+    assert result == ()
 
 
 def test_short_music_is_no_speech():
     samples = tone(duration_s=2.0)
-    speech, found = find_speech(analyse(samples))
+    speech, result = find_speech(analyse(samples))
     assert not speech.any()
-    assert found == found_in(samples) != ()
+    assert result == warnings_of(samples) != ()
 
 
 def test_speech_warnings_do_not_change_the_frames():

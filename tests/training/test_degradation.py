@@ -36,9 +36,9 @@ def test_transform_length_is_the_shortest_even_one_with_small_prime_factors():
 
 @pytest.mark.parametrize("factor", [0.85, 1.15])
 def test_change_speed_moves_pitch_and_length(factor):
-    found = effects.change_speed(tone(440.0, duration_s=1.0), factor)
-    assert len(found) == pytest.approx(RATE_HZ / factor, abs=2)
-    assert peak_hz(found) == pytest.approx(440.0 * factor, rel=0.01)
+    result = effects.change_speed(tone(440.0, duration_s=1.0), factor)
+    assert len(result) == pytest.approx(RATE_HZ / factor, abs=2)
+    assert peak_hz(result) == pytest.approx(440.0 * factor, rel=0.01)
 
 
 @pytest.mark.parametrize("ratio_db", [20.0, 0.0])
@@ -96,42 +96,42 @@ def test_telephone_band_equals_the_filter_of_scipy(n):
 
 def test_equaliser_of_equal_gains_is_a_gain():
     samples = voice(duration_s=0.7)
-    found = effects.equalise(samples, np.full(8, 6.0, np.float32))
-    np.testing.assert_allclose(found, samples * 10 ** (6 / 20), atol=1e-4)
+    result = effects.equalise(samples, np.full(8, 6.0, np.float32))
+    np.testing.assert_allclose(result, samples * 10 ** (6 / 20), atol=1e-4)
 
 
 def test_mp3_keeps_a_tone_and_changes_samples():
     samples = tone(500.0, duration_s=1.0)
-    found = effects.recode_mp3(samples)
-    assert peak_hz(found) == pytest.approx(500.0, abs=3)
-    assert loudest_rms(found) == pytest.approx(loudest_rms(samples), rel=0.1)
-    assert not np.array_equal(found[: len(samples)], samples)
+    result = effects.recode_mp3(samples)
+    assert peak_hz(result) == pytest.approx(500.0, abs=3)
+    assert loudest_rms(result) == pytest.approx(loudest_rms(samples), rel=0.1)
+    assert not np.array_equal(result[: len(samples)], samples)
 
 
 def test_clipping_cuts_the_peaks_off():
-    found = effects.clip_loud(tone(200.0, duration_s=0.5), 12.0)
-    assert np.abs(found).max() <= 1.0
-    assert (np.abs(found) > 0.99).mean() > 0.7
+    result = effects.clip_loud(tone(200.0, duration_s=0.5), 12.0)
+    assert np.abs(result).max() <= 1.0
+    assert (np.abs(result) > 0.99).mean() > 0.7
 
 
 def test_excerpt_has_its_length_and_lies_within_the_sound():
     spoken = np.concatenate([silence(1.0), voice(duration_s=1.0), silence(1.0)])
     for seed in range(10):
-        found = effects.excerpt(spoken, 0.5, rng(seed))
-        assert len(found) == RATE_HZ // 2
-        assert np.abs(found).max() > 0
+        result = effects.excerpt(spoken, 0.5, rng(seed))
+        assert len(result) == RATE_HZ // 2
+        assert np.abs(result).max() > 0
     assert len(effects.excerpt(tone(duration_s=0.3), 0.5, rng())) <= 0.31 * RATE_HZ
 
 
 @pytest.mark.parametrize("name", d.CONDITIONS)
 def test_condition_is_finite_and_repeats_from_its_seed(name):
     samples = voice(duration_s=1.2)
-    one, other = (d.CONDITIONS[name].apply(samples, rng(4)) for _ in range(2))
-    np.testing.assert_array_equal(one, other)
-    assert one.dtype == np.float32
-    assert np.isfinite(one).all()
-    assert len(one) >= RATE_HZ // 2
-    assert not np.array_equal(one[: len(samples)], samples[: len(one)])
+    first, second = (d.CONDITIONS[name].apply(samples, rng(4)) for _ in range(2))
+    np.testing.assert_array_equal(first, second)
+    assert first.dtype == np.float32
+    assert np.isfinite(first).all()
+    assert len(first) >= RATE_HZ // 2
+    assert not np.array_equal(first[: len(samples)], samples[: len(first)])
 
 
 def test_random_degradations_differ_and_are_finite():
