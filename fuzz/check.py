@@ -119,8 +119,8 @@ def _use_model(directory: Path, card: bytes, weights: bytes | None) -> None:
     (folder / storage.MODEL_INFO).write_bytes(card)
     model = storage.load_model(folder)
     n_inputs = len(functional_names())
-    vectors = np.random.default_rng(0).normal(0, 9, (3, n_inputs)).astype(np.float32)
-    shares, _ = model.run(vectors, (np.zeros((N_MELS, N_MELS), np.float32),) * 3)
+    functionals = np.random.default_rng(0).normal(0, 9, (3, n_inputs)).astype(np.float32)
+    shares, _ = model.run(functionals, (np.zeros((N_MELS, N_MELS), np.float32),) * 3)
     _hold(shares.shape == (3, len(TRAINED_LABELS)), "answers of another shape")
     _hold(bool(np.allclose(shares.sum(axis=1), 1, atol=1e-3)), "shares that do not add up to 1")
 

@@ -333,8 +333,8 @@ def models_digest(models: Models) -> str:
 
 def count_hidden(models: Models) -> int:
     """Return the number of hidden activations that the models compute for a clip."""
-    vector = np.zeros(len(functional_names()), np.float32)
-    return int(predict_raw([(vector, np.zeros((N_MELS, N_MELS), np.float32))], models)[1].shape[1])
+    zeros = np.zeros(len(functional_names()), np.float32)
+    return int(predict_raw([(zeros, np.zeros((N_MELS, N_MELS), np.float32))], models)[1].shape[1])
 
 
 def write_examples(examples: Sequence[Example], digest: str) -> str:

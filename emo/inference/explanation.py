@@ -192,7 +192,7 @@ def explain(clip: Clip, models: Models) -> Explanation:
     for fault in (*models.faults.values(), *prediction.faults.values()):
         raise ModelError(fault)
     frames = analyse(clip.samples)
-    vector, spectrogram = compute_functionals(frames), log_mel_spectrogram(frames)
+    functionals, spectrogram = compute_functionals(frames), log_mel_spectrogram(frames)
     labels = {key: answer.label for key, answer in prediction.answers.items()}
     temperatures = models.calibration.temperatures
     network, perceptron = models.classifiers["cnn"], models.classifiers["mlp"]
@@ -200,7 +200,7 @@ def explain(clip: Clip, models: Models) -> Explanation:
     return Explanation(
         prediction,
         explain_tree(
-            models.classifiers["tree"].arrays, vector, labels["tree"], temperatures["tree"]
+            models.classifiers["tree"].arrays, functionals, labels["tree"], temperatures["tree"]
         ),
         explain_network(
             lambda masked: _spectrogram_log_odds(
@@ -210,7 +210,7 @@ def explain(clip: Clip, models: Models) -> Explanation:
             labels["cnn"],
             start_s,
         ),
-        explain_perceptron(perceptron, vector, labels["mlp"], temperatures["mlp"]),
+        explain_perceptron(perceptron, functionals, labels["mlp"], temperatures["mlp"]),
     )
 
 
@@ -261,7 +261,7 @@ def shapley_values(worths: np.ndarray) -> Doubles:
 
 
 def explain_perceptron(
-    perceptron: Model, vector: Floats, label: str, temperature: float = 1.0
+    perceptron: Model, functionals: Floats, label: str, temperature: float = 1.0
 ) -> Shift:
     """Return the contribution of each group of functionals, starting at the mean training clip.
 
@@ -270,8 +270,8 @@ def explain_perceptron(
     """
     choices = np.arange(1 << len(GROUPS))
     chosen = (choices[:, None] >> _group_numbers()) & 1 == 1
-    vectors = np.where(chosen, vector, perceptron.arrays["mean"])
-    worths = log_odds(perceptron.probabilities(vectors, ()), label, temperature)
+    masked_rows = np.where(chosen, functionals, perceptron.arrays["mean"])
+    worths = log_odds(perceptron.probabilities(masked_rows, ()), label, temperature)
     return Shift(label, float(worths[0]), float(worths[-1]), _parts(shapley_values(worths)))
 
 
@@ -287,9 +287,11 @@ def _parts(amounts: Sequence[float] | np.ndarray) -> tuple[Part, ...]:
 # --- the tree: its path --------------------------------------------------------------------------
 
 
-def explain_tree(arrays: Arrays, vector: Floats, label: str, temperature: float = 1.0) -> TreePath:
+def explain_tree(
+    arrays: Arrays, functionals: Floats, label: str, temperature: float = 1.0
+) -> TreePath:
     """Return the path of a clip through the tree."""
-    point = axis_values(arrays, vector[None])[0]
+    point = axis_values(arrays, functionals[None])[0]
     calibrated = apply_temperature(
         renormalise(arrays["probabilities"], range(len(LABELS))), temperature
     )
@@ -299,7 +301,7 @@ def explain_tree(arrays: Arrays, vector: Floats, label: str, temperature: float 
         axis, limit = int(arrays["axis"][node]), float(arrays["threshold"][node])
         above = not point[axis] <= limit
         node = int(arrays["right" if above else "left"][node])
-        amounts = axis_amounts(arrays, vector, axis)
+        amounts = axis_amounts(arrays, functionals, axis)
         steps.append(
             Step(
                 axis,
@@ -307,24 +309,24 @@ def explain_tree(arrays: Arrays, vector: Floats, label: str, temperature: float 
                 limit,
                 above,
                 _parts(np.bincount(_group_numbers(), amounts, len(GROUPS))),
-                _strongest(arrays, vector, amounts, 1.0 if above else -1.0),
+                _strongest(arrays, functionals, amounts, 1.0 if above else -1.0),
                 float(shares[node]),
             )
         )
-    surrogate = explain_surrogate(arrays, vector)
+    surrogate = explain_surrogate(arrays, functionals)
     return TreePath(label, float(shares[0]), tuple(steps), _leaf_shares(arrays, node), surrogate)
 
 
-def explain_surrogate(arrays: Arrays, vector: Floats) -> SurrogatePath:
+def explain_surrogate(arrays: Arrays, functionals: Floats) -> SurrogatePath:
     """Return the path of a clip through the surrogate tree."""
     surrogate = surrogate_arrays(arrays)
     node, steps = 0, []
     while surrogate["left"][node] >= 0:
         i, limit = int(surrogate["axis"][node]), float(surrogate["threshold"][node])
-        above = not vector[i] <= limit
+        above = not functionals[i] <= limit
         node = int(surrogate["right" if above else "left"][node])
         name, unit = split_unit(functional_table()[i][0])
-        steps.append(SurrogateStep(name, unit, float(vector[i]), limit, above))
+        steps.append(SurrogateStep(name, unit, float(functionals[i]), limit, above))
     return SurrogatePath(tuple(steps), _leaf_shares(surrogate, node))
 
 
@@ -332,21 +334,21 @@ def _leaf_shares(arrays: Arrays, node: int) -> dict[str, float]:
     return dict(zip(TRAINED_LABELS, arrays["probabilities"][node].tolist(), strict=True))
 
 
-def axis_amounts(arrays: Arrays, vector: Floats, axis: int) -> Doubles:
+def axis_amounts(arrays: Arrays, functionals: Floats, axis: int) -> Doubles:
     """Return the contribution of each functional to a clip's value on an axis, float64 (f,)."""
-    centred = apply_scaling(vector, arrays).astype(np.float64) - arrays["centre"]
+    centred = apply_scaling(functionals, arrays).astype(np.float64) - arrays["centre"]
     return np.asarray(centred * arrays["projection"][:, axis])
 
 
 def _strongest(
-    arrays: Arrays, vector: Floats, amounts: Doubles, side: float
+    arrays: Arrays, functionals: Floats, amounts: Doubles, side: float
 ) -> tuple[Measurement, ...]:
     """Return the functionals with the largest contributions to one side, +1 or -1."""
     best = np.argsort(-side * amounts, kind="stable")[:STRONGEST]
     return tuple(
         Measurement(
             *split_unit(functional_table()[i][0]),
-            float(vector[i]),
+            float(functionals[i]),
             float(arrays["mean"][i]),
             float(amounts[i]),
         )

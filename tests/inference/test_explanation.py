@@ -43,7 +43,7 @@ def spoken(tmp_path):
     return str(path)
 
 
-def vector(seed, spread=30.0):
+def random_functionals(seed, spread=30.0):
     return np.random.default_rng(seed).normal(0, spread, N).astype(np.float32)
 
 
@@ -115,7 +115,7 @@ def test_groups_hold_every_functional():
 @pytest.mark.parametrize("seed", range(5))
 def test_explain_perceptron_has_parts_that_add_up_to_the_change(seed):
     label, temperature = LABELS[seed], 0.7
-    model, clip = perceptron(), vector(seed)
+    model, clip = perceptron(), random_functionals(seed)
     found = ex.explain_perceptron(model, clip, label, temperature)
     moved = sum(part.amount for part in found.parts)
     assert moved == pytest.approx(found.log_odds - found.typical, abs=1e-9)
@@ -126,7 +126,7 @@ def test_explain_perceptron_has_parts_that_add_up_to_the_change(seed):
 
 
 def test_explain_perceptron_averages_over_all_orders_of_the_groups():
-    model, clip = perceptron(), vector(3)
+    model, clip = perceptron(), random_functionals(3)
 
     def worth(present):
         shown = model.arrays["mean"].copy()
@@ -143,7 +143,7 @@ def test_explain_perceptron_averages_over_all_orders_of_the_groups():
 
 @pytest.mark.parametrize("group", ex.GROUPS)
 def test_explain_perceptron_has_zero_for_a_group_at_its_mean(group):
-    model, clip = perceptron(), vector(1)
+    model, clip = perceptron(), random_functionals(1)
     clip[numbers_of(group)] = model.arrays["mean"][numbers_of(group)]
     amounts = {p.group: p.amount for p in ex.explain_perceptron(model, clip, "happy").parts}
     assert abs(amounts.pop(group)) < 1e-6  # a matrix of another shape is summed in another order
@@ -315,7 +315,7 @@ def made_tree(seed):
 
 @given(seeds, seeds)
 def test_explain_tree_ends_in_the_leaf_that_the_tree_predicts(tree_seed, clip_seed):
-    arrays, clip = made_tree(tree_seed), vector(clip_seed)
+    arrays, clip = made_tree(tree_seed), random_functionals(clip_seed)
     found = ex.explain_tree(arrays, clip, "sad")
     node = 0
     for step in found.steps:
@@ -332,7 +332,7 @@ def test_explain_tree_ends_in_the_leaf_that_the_tree_predicts(tree_seed, clip_se
 
 @given(seeds, seeds)
 def test_explain_surrogate_ends_in_the_leaf_that_the_surrogate_predicts(tree_seed, clip_seed):
-    arrays, clip = made_tree(tree_seed), vector(clip_seed)
+    arrays, clip = made_tree(tree_seed), random_functionals(clip_seed)
     found = ex.explain_tree(arrays, clip, "sad").surrogate
     node, names = 0, functional_names()
     for step in found.steps:
@@ -349,7 +349,7 @@ def test_explain_surrogate_ends_in_the_leaf_that_the_surrogate_predicts(tree_see
 
 @given(seeds)
 def test_explain_tree_has_parts_that_add_up_to_the_value_on_the_axis(seed):
-    arrays, clip = made_tree(seed), vector(seed, 60.0)
+    arrays, clip = made_tree(seed), random_functionals(seed, 60.0)
     (point,) = axis_values(arrays, clip[None])
     for axis, value in enumerate(point):
         amounts = ex.axis_amounts(arrays, clip, axis)

@@ -227,7 +227,11 @@ def spoil(model: storage.Model, monkeypatch: pytest.MonkeyPatch) -> None:
     """Put NaN into a weight that the zeros of the check at load do not reach."""
     if model.network is not None:
         real = model.network.run
-        monkeypatch.setattr(model.network, "run", lambda view: (real(view)[0] * np.nan, view[0]))
+        monkeypatch.setattr(
+            model.network,
+            "run",
+            lambda spectrogram: (real(spectrogram)[0] * np.nan, spectrogram[0]),
+        )
         return
     for name, array in model.arrays.items():
         if array.dtype.kind == "f":
@@ -267,9 +271,9 @@ def test_predict_many_excludes_the_model_from_the_clip_alone(
     assert network is not None
     real, n_frames = network.run, len(predictor.measure(sound)[0][1])
 
-    def run(view: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        logits, hidden = real(view)
-        return logits * (np.nan if len(view) == n_frames else 1), hidden
+    def run(spectrogram: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        logits, hidden = real(spectrogram)
+        return logits * (np.nan if len(spectrogram) == n_frames else 1), hidden
 
     monkeypatch.setattr(network, "run", run)
     other = audio_clip.decode(signals.encoded(signals.voice(duration_s=1.5)))
