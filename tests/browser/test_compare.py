@@ -173,16 +173,16 @@ def test_the_samples_are_one_click_and_fit(browser: Browser, address: str, mode:
     page.close()
 
 
-def test_files_beyond_the_quota_are_refused_in_words_and_the_others_stay(
+def test_files_beyond_the_quota_are_rejected_and_the_others_kept(
     browser: Browser, tmp_path: Path
 ) -> None:
-    two = {"EMO_SESSION_FILES": "2", "EMO_SESSION_FILES_PER_MIN": "100000"}
-    with streamlit_client.serve(tmp_path / "log.txt", two) as served:
+    limits = {"EMO_SESSION_MB": "0.25"}  # two of the files
+    with streamlit_client.serve(tmp_path / "log.txt", limits) as served:
         page, _ = open_app(browser, f"http://127.0.0.1:{served.port}")
         open_compare(page)
         give(page, [payload(f"{n}.wav", LONG + bytes(n)) for n in range(4)])
-        expect(page.get_by_test_id("stAlert")).to_contain_text("as many files here as it may")
+        expect(page.get_by_test_id("stAlert")).to_contain_text("as large as allowed")
         expect(rows(page)).to_have_count(2)
         chips = page.get_by_label(re.compile(r"^\d\.wav, "))
-        expect(chips).to_have_count(4)  # two of them marked as refused
+        expect(chips).to_have_count(4)  # two of them marked as rejected
         page.close()
