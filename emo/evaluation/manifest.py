@@ -22,7 +22,7 @@ from emo.system.lists import read_text, resolve
 
 PATH_COLUMNS = ("path", "file", "filename", "filepath", "audio", "audiopath", "wav", "clip", "name")
 EMOTION_COLUMNS = ("emotion", "label", "emotionlabel", "emotionname", "class", "category", "target")
-"""Names of the two columns, the first that is there counts; case, blanks, - and _ do not."""
+"""Names of the two columns; the first present is used.  Case, blanks, - and _ are ignored."""
 
 SPELLINGS: dict[str, str] = {
     **{label: label for label in LABELS},
@@ -37,17 +37,17 @@ SPELLINGS: dict[str, str] = {
         "surprised",
     ),
 }
-"""Labels as the four corpora and their users spell them; case, blanks, - and _ do not count."""
+"""Spellings of the labels in the corpora and by their users; case, blanks, - and _ are ignored."""
 
 LEAVES_OUT = "which --labels leaves out"
 
 _DELIMITERS = (",", ";", "\t", "|")
-_CHUNK = 32  # clips answered together
+_CHUNK = 32  # clips predicted together
 
 
 @dataclass(frozen=True)
 class Listed:
-    """A row that can be used: a file, relative paths resolved, its true label and its line."""
+    """A row that can be used: its file (with the folder), true label and line number."""
 
     path: Path
     emotion: str
@@ -56,7 +56,7 @@ class Listed:
 
 @dataclass(frozen=True)
 class LeftOut:
-    """A row that cannot be used, why in few words that others share, and more where there is."""
+    """A row that cannot be used, with a reason that is counted and a detail of this row."""
 
     line: int
     path: str
@@ -74,7 +74,7 @@ class Manifest:
 
 @dataclass(frozen=True)
 class _Table:
-    """A text of cells with a header: its columns, tidied, and its rows with their line numbers."""
+    """A table with a header: its normalised column names, and its rows with line numbers."""
 
     columns: tuple[str, ...]
     rows: tuple[tuple[int, list[str]], ...]
@@ -86,13 +86,13 @@ class _Table:
 def read_manifest(path: Path, spellings: Mapping[str, str] | None = None) -> Manifest:
     """Return the rows of a table with a column of paths and one of emotions.
 
-    Commas, semicolons and tabs separate; the columns are known by :data:`PATH_COLUMNS` and
-    :data:`EMOTION_COLUMNS`.  Paths are relative to the folder of the file.
+    Cells are separated by commas, semicolons or tabs.  ``PATH_COLUMNS`` and ``EMOTION_COLUMNS``
+    name the columns.  Paths are relative to the folder of the manifest.
 
     Parameters
     ----------
     spellings
-        What :func:`read_spellings` gives; what it says goes before :data:`SPELLINGS`.
+        As ``read_spellings`` returns them; they take precedence over ``SPELLINGS``.
 
     Raises
     ------
@@ -129,39 +129,40 @@ def read_manifest(path: Path, spellings: Mapping[str, str] | None = None) -> Man
 
 
 def _understand(label: str, file: Path, spellings: Mapping[str, str]) -> tuple[str, str]:
-    """Return the emotion that a label means; or "" and why it cannot be used."""
-    tidy = _tidy(label)
-    if tidy in spellings:
-        return spellings[tidy], f"the label '{label.strip()}', {LEAVES_OUT}"
-    if emotion := SPELLINGS.get(tidy):
+    """Return the emotion that a label means; or "" and the reason why it cannot be used."""
+    normalised = _normalise(label)
+    if normalised in spellings:
+        return spellings[normalised], f"the label '{label.strip()}', {LEAVES_OUT}"
+    if emotion := SPELLINGS.get(normalised):
         return emotion, ""
     clip = read_stem(file)
-    if clip is not None and tidy == clip[1].code:  # a code means what it means in its own corpus
+    if clip is not None and normalised == clip[1].code:  # a code of the clip's own corpus
         emotion = clip[1].emotion
         if emotion != CALM:
             return emotion, ""
-        tidy = CALM
-    if tidy == CALM:
-        return "", "the label 'calm', which is none of the answers"
-    if not tidy:
+        normalised = CALM
+    if normalised == CALM:
+        return "", "the label 'calm', which cannot be predicted"
+    if not normalised:
         return "", "no label"
     return "", f"the label '{label.strip()}', which is not known (say with --labels what it means)"
 
 
 def read_spellings(path: Path) -> dict[str, str]:
-    """Return what the labels of a person mean, from a table with two columns: own, emo.
+    """Return the meanings of the labels of a data set, from a table with the columns own and emo.
 
-    Without a header the first column is the person's.  An empty second cell leaves a label out.
+    Without a header the first column holds the labels of the data set.  An empty second cell leaves
+    the label out.
 
     Returns
     -------
     dict of str to str
-        By tidy spelling one of :data:`emo.labels.LABELS`, or "".
+        By normalised spelling one of ``LABELS``, or "".
 
     Raises
     ------
     CorpusError
-        The file is missing, is not such a table, or gives one label two meanings or a wrong one.
+        The file is missing, is not such a table, or gives a label two meanings or an unknown one.
     """
     table = _read_table(path, "file of labels", (("own",), ("emo",)), may_lack=True)
     own, emo = _position(table.columns, ("own",)), _position(table.columns, ("emo",))
@@ -174,13 +175,13 @@ def read_spellings(path: Path) -> dict[str, str]:
         where = f"Line {line} of {path}"
         if len(cells) < 2 or not cells[own].strip():
             raise CorpusError(f"{where} must hold two labels, such as: boredom,neutral")
-        means = SPELLINGS.get(_tidy(cells[emo]), "")
+        means = SPELLINGS.get(_normalise(cells[emo]), "")
         if cells[emo].strip() and not means:
             raise CorpusError(
                 f"{where} gives '{cells[own].strip()}' the meaning '{cells[emo].strip()}'. The "
                 f"emotions are {', '.join(LABELS)}; leave the cell empty to leave the label out."
             )
-        if spellings.setdefault(_tidy(cells[own]), means) != means:
+        if spellings.setdefault(_normalise(cells[own]), means) != means:
             raise CorpusError(
                 f"{where} gives '{cells[own].strip()}' a second meaning. Keep one of the two lines."
             )
@@ -189,7 +190,7 @@ def read_spellings(path: Path) -> dict[str, str]:
     return spellings
 
 
-def _tidy(text: str) -> str:
+def _normalise(text: str) -> str:
     return re.sub(r"[\s_-]+", "", text.strip().strip("\"'")).casefold()
 
 
@@ -200,12 +201,12 @@ def _position(columns: Sequence[str], names: Sequence[str]) -> int | None:
 def _read_table(
     path: Path, what: str, wanted: Sequence[Sequence[str]], may_lack: bool = False
 ) -> _Table:
-    """Return the cells of a file, split where that gives the columns that are wanted."""
+    """Return the cells of a file, split by the delimiter that gives the expected columns."""
     lines = read_text(path, what)
     start = next((n for n, line in enumerate(lines) if line.strip()), 0)
     delimiters: tuple[str, ...] = _DELIMITERS
     if start < len(lines) and (named := re.fullmatch(r"sep=(.)\s*", lines[start], re.IGNORECASE)):
-        delimiters, start = (named[1],), start + 1  # Excel writes so
+        delimiters, start = (named[1],), start + 1  # Excel names the delimiter in this way
     try:
         tables = [_split(lines, start, delimiter) for delimiter in delimiters]
     except csv.Error as error:
@@ -223,7 +224,7 @@ def _split(lines: Sequence[str], start: int, delimiter: str) -> _Table:
     rows = [(start + reader.line_num, cells) for cells in reader if any(map(str.strip, cells))]
     if not rows:
         return _Table((), ())
-    return _Table(tuple(_tidy(cell) for cell in rows[0][1]), tuple(rows[1:]))
+    return _Table(tuple(_normalise(cell) for cell in rows[0][1]), tuple(rows[1:]))
 
 
 # --- scoring -------------------------------------------------------------------------------------
@@ -231,7 +232,7 @@ def _split(lines: Sequence[str], start: int, delimiter: str) -> _Table:
 
 @dataclass(frozen=True)
 class _Answered:
-    """A row with the digest of its sound and what the models answer."""
+    """A row with the digest of its samples and its prediction."""
 
     row: Listed
     sound: bytes
@@ -239,9 +240,9 @@ class _Answered:
 
 
 def evaluate_manifest(manifest: Manifest, models: Models) -> dict[str, Any]:
-    """Return figures of each classifier and the vote, each from the likeliest label.
+    """Return the figures of each classifier and of the vote on the clips of a manifest.
 
-    A sound that stands in several rows counts once; under two labels it does not count.
+    Audio in several rows is scored once, and not at all if the rows have different labels.
 
     Returns
     -------
@@ -256,7 +257,7 @@ def evaluate_manifest(manifest: Manifest, models: Models) -> dict[str, Any]:
     Raises
     ------
     CorpusError
-        Not one of the files can be used.
+        None of the files can be used.
     """
     answered: list[_Answered] = []
     errors: list[dict[str, str]] = []
@@ -295,14 +296,14 @@ def evaluate_manifest(manifest: Manifest, models: Models) -> dict[str, Any]:
             {"line": row.line, "path": str(row.path), "of": first.line} for row, first in repeats
         ],
         "named_as_training": dict(Counter(corpus.key for corpus, _ in clips)),
-        "models": {key: {n: found.to_dict()[n] for n in names} for key, found in scores.items()},
+        "models": {key: {n: row.to_dict()[n] for n in names} for key, row in scores.items()},
     }
 
 
 def _answer(
     part: Sequence[Listed], models: Models, errors: list[dict[str, str]]
 ) -> Iterator[_Answered]:
-    """Yield the answers to some rows, measured together; one by one where that fails."""
+    """Yield the predictions of some rows, computed together, or one by one if that fails."""
     pairs: list[tuple[Listed, Clip]] = []
     for row in part:
         try:
@@ -323,21 +324,21 @@ def _answer(
 
 
 def _answered(row: Listed, clip: Clip, prediction: Prediction) -> _Answered:
-    """Return an answered row; a classifier that gives no answer stops the evaluation."""
+    """Return a row with its prediction; raise if a classifier gives none."""
     for fault in prediction.faults.values():
         raise ModelError(fault)
     return _Answered(row, _digest(clip), prediction)
 
 
 def _digest(clip: Clip) -> bytes:
-    """Return a digest of the sound itself, which is the same in WAV and in FLAC."""
+    """Return a digest of the samples, which is the same for WAV and FLAC."""
     return hashlib.sha256(clip.samples.tobytes()).digest()
 
 
 def _distinct(
     answered: Sequence[_Answered],
 ) -> tuple[list[_Answered], list[tuple[Listed, Listed]], list[LeftOut]]:
-    """Return each sound once; repeats, each with the first; and sounds that have two labels."""
+    """Return the first row of each audio, repeats with the first row, and audio with two labels."""
     by_sound: defaultdict[bytes, list[_Answered]] = defaultdict(list)
     for each in answered:
         by_sound[each.sound].append(each)
@@ -368,52 +369,54 @@ def _warnings_of(prediction: Prediction) -> Iterator[str]:
     yield from (concern.sentence for concern in prediction.speech_warnings)
 
 
-def remarks(found: Mapping[str, Any]) -> list[str]:
-    """Return sentences on what was left out of the figures, and on what makes them too good."""
+def remarks(figures: Mapping[str, Any]) -> list[str]:
+    """Return sentences on rows that were left out, and on clips that were used in training."""
     sentences = []
-    if found["left_out"]:
-        reasons = "; ".join(f"{n:,} × {reason}" for reason, n in found["reasons"].items())
+    if figures["left_out"]:
+        reasons = "; ".join(f"{n:,} × {reason}" for reason, n in figures["reasons"].items())
         sentences.append(
-            f"{len(found['left_out']):,} of {found['rows']:,} rows were left out: {reasons}."
+            f"{len(figures['left_out']):,} of {figures['rows']:,} rows were left out: {reasons}."
         )
-    if found["errors"]:
-        sentences.append(f"{len(found['errors']):,} of {found['rows']:,} files could not be read.")
-    if found["repeats"]:
-        n_rows = len(found["repeats"])
+    if figures["errors"]:
+        sentences.append(
+            f"{len(figures['errors']):,} of {figures['rows']:,} files could not be read."
+        )
+    if figures["repeats"]:
+        n_rows = len(figures["repeats"])
         rows = "row repeats" if n_rows == 1 else "rows repeat"
         sentences.append(
             f"{n_rows:,} {rows} the sound of an earlier row; each sound was scored once."
         )
-    if found["warnings"]:
-        n_clips = len({row["path"] for row in found["warnings"]})
+    if figures["warnings"]:
+        n_clips = len({row["path"] for row in figures["warnings"]})
         sentences.append(
-            f"Of the {found['n']:,} that were scored, {n_clips:,} "
+            f"Of the {figures['n']:,} that were scored, {n_clips:,} "
             f"{'has' if n_clips == 1 else 'have'} warnings, such as damage or "
             "no speech; --report FILE names each."
         )
-    if counts := found["named_as_training"]:
+    if counts := figures["named_as_training"]:
         parts = ", ".join(f"{CORPUS[key].title}: {n:,}" for key, n in counts.items())
         sentences.append(
-            f"{sum(counts.values()):,} of {found['n']:,} are named as clips that these models were "
-            f"trained on ({parts}). On such clips the figures are better than on others."
+            f"{sum(counts.values()):,} of {figures['n']:,} have the names of clips that these "
+            f"models were trained on ({parts}). On such clips the figures are too high."
         )
     return sentences
 
 
-def lacks_rows(found: Mapping[str, Any]) -> bool:
-    """Return whether a row could not be used that nobody has asked to leave out."""
-    return bool(found["errors"]) or any(LEAVES_OUT not in why for why in found["reasons"])
+def lacks_rows(figures: Mapping[str, Any]) -> bool:
+    """Return True if a row could not be used that ``--labels`` does not leave out."""
+    return bool(figures["errors"]) or any(LEAVES_OUT not in why for why in figures["reasons"])
 
 
-def not_used(found: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
-    """Yield path, outcome and reason of each row that was not scored or warned of, for a report."""
-    for row in found["errors"]:
+def not_used(figures: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
+    """Yield path, outcome and reason of each row that was not scored or has a warning."""
+    for row in figures["errors"]:
         yield row["path"], "not read", row["error"]
-    for row in found["left_out"]:
+    for row in figures["left_out"]:
         yield row["path"], "left out", f"line {row['line']}: {row['reason']}"
-    for row in found["repeats"]:
+    for row in figures["repeats"]:
         yield row["path"], "repeat", f"line {row['line']}: the sound of line {row['of']}"
-    for row in found["warnings"]:
+    for row in figures["warnings"]:
         yield row["path"], "scored, with a warning", row["warning"]
 
 

@@ -174,7 +174,7 @@ def test_read_manifest_leaves_out_what_it_cannot_use_and_says_why(tmp_path):
     found = read_manifest(write(tmp_path, text))
     assert [(row.path.name, row.line) for row in found.listed] == [("a.wav", 2), ("h.wav", 11)]
     reasons = {row.line: row.reason for row in found.left_out}
-    assert reasons[4] == reasons[10] == "the label 'calm', which is none of the answers"
+    assert reasons[4] == reasons[10] == "the label 'calm', which cannot be predicted"
     assert reasons[5].startswith("the label 'grumpy', which is not known")
     assert reasons[6] == "no path"
     assert reasons[7] == reasons[8] == "no label"
@@ -188,7 +188,7 @@ def test_read_manifest_leaves_out_what_it_cannot_use_and_says_why(tmp_path):
         ("", "no rows"),
         ("path,emotion\n", "no rows"),
         ("a.wav,sad\nb.wav,sad\n", "no rows with the columns path and emotion"),
-        ("path,emotion\n" + "x" * 70_000, "no list"),
+        ("path,emotion\n" + "x" * 70_000, "not a list"),
     ],
 )
 def test_a_manifest_that_is_none_is_refused_in_words(tmp_path, text, words):
@@ -310,7 +310,7 @@ def test_evaluate_manifest_names_clips_that_were_trained_on(clips, models, tmp_p
     assert found["named_as_training"] == {"cremad": 1, "ravdess": 1}
     (sentence,) = remarks(found)
     assert sentence.startswith(
-        "2 of 3 are named as clips that these models were trained on "
+        "2 of 3 have the names of clips that these models were trained on "
         "(CREMA-D: 1, RAVDESS speech: 1)"
     )
     assert remarks(scored(clips, models, ("a.wav", "sad"))) == []

@@ -1,8 +1,8 @@
-"""How often speech is flagged as something else, and how often other sound is not.
+"""Counts of speech that is flagged as no speech, and of other sound that is.
 
-Counted on clips of the corpora, as they are and altered, and on the kinds of ``generators``.
-Speakers and seeds are divided in two: the model of ``features.likeness`` was fitted to one half of
-each, and not at all to the kinds in ``HELD_OUT``.
+Counted on clips of the corpora, as recorded and altered, and on the kinds of ``generators``.
+Speakers and seeds are divided in two halves: the model of ``features.likeness`` was fitted to one
+half of each, and to none of the kinds in ``HELD_OUT``.
 """
 
 import hashlib
@@ -31,16 +31,16 @@ from emo.training.fit import commit
 _CHUNK = 32  # clips that a process gets at a time
 
 VARIED = "varied"
-"""What ``feature_cache.alter`` alters at random, as the copies for training are."""
+"""Name of the random alteration that the copies for training have."""
 
 DURATIONS_S = {0.3: 3, 0.6: 3, 1.0: 4, 2.0: 4, 4.0: 4, 10.0: 2, 60.0: 1}
-"""How many sounds of each kind are made of each duration."""
+"""Number of sounds of each kind, by duration."""
 
 LONG_S = 1.0
-"""Kinds are counted from this duration on: what is shorter may be a single consonant."""
+"""Shortest duration that is counted by kind; a shorter sound may be a single consonant."""
 
 LEVELS_DB = (-50.0, -20.0, -3.0)
-"""Of the sounds, one after another; the loudest are cut off at full scale."""
+"""Levels of the sounds in turn; the loudest are clipped at full scale."""
 
 Counts = dict[str, Any]
 Flags = list[bool | None]
@@ -49,10 +49,10 @@ Run = Callable[[Work, Sequence[Any]], Flags]
 
 
 def halves(speakers: Iterable[str]) -> dict[str, bool]:
-    """Return whether each speaker is of the half to which the model was fitted.
+    """Return True for each speaker of the half to which the model was fitted.
 
-    Speakers of one corpus take turns as in the sequence of Thue and Morse, so that sexes, which
-    alternate in some, are in both halves.
+    The speakers of a corpus are divided by the Thue-Morse sequence, so that both halves have both
+    sexes even where these alternate.
     """
     ordered = sorted(set(speakers))
     corpora = [speaker.partition("-")[0] for speaker in ordered]
@@ -69,21 +69,21 @@ def false_alarms(
     jobs: int = 1,
     durations_s: Mapping[float, int] = DURATIONS_S,
 ) -> Counts:
-    """Return how often clips of the corpora and other sounds are flagged; write it down, too.
+    """Count how often clips of the corpora and other sounds are flagged, and store the counts.
 
-    All usable clips as they are, by corpus; those that ``speakers`` tests altered, altered at
-    random and under each condition; and sounds of every kind.  Written to
-    ``models/non_speech.json``, where the counts of the limits before these stay.
+    All usable clips are counted as recorded, by corpus; those that ``speakers`` tests altered also
+    altered at random and under each condition; and sounds of every kind.  The counts are written
+    to ``models/non_speech.json``, which keeps the counts of the limits before these.
 
     Returns
     -------
     dict
         ``corpora`` and ``varied`` → corpus, ``conditions`` → condition, ``kinds`` → kind and
         ``durations`` → seconds: ``n`` sounds and ``flagged`` among them.  Corpora have
-        ``held_n`` and ``held_flagged`` too, of the speakers with whom no limit was chosen; kinds
-        are counted from :data:`LONG_S` on, with their ``family`` and whether they are of
+        ``held_n`` and ``held_flagged`` too, of the speakers to whom no limit was fitted; kinds
+        are counted from ``LONG_S`` on, with their ``family`` and whether they are of
         ``design``.  ``version``, ``commit``,
-        ``command``, and ``before``: the same of an earlier version.
+        ``command``, and ``before``: the counts of an earlier version.
     """
     recordings = find_recordings(directory).recordings
     altered = [
@@ -132,31 +132,31 @@ def summary(counts: Counts) -> str:
 
 
 def before(earlier: Counts) -> Counts:
-    """Return the counts of an earlier version, out of what was stored last."""
+    """Return the counts of an earlier version from the stored counts."""
     if earlier.get("version", 1) == PRESENCE_VERSION:
         return dict(earlier.get("before", {}))
     return {name: value for name, value in earlier.items() if name != "before"}
 
 
 def _spread(workers: ProcessPoolExecutor, work: Work, items: Sequence[Any]) -> Flags:
-    """Return what some work gives of each item, done in processes."""
+    """Return the flag of each item, computed in worker processes."""
     parts = [items[i : i + _CHUNK] for i in range(0, len(items), _CHUNK)]
     return [flag for part in workers.map(work, parts) for flag in part]
 
 
 def count_flags(flags: Iterable[bool | None]) -> Counts:
-    """Return how many of the sounds that can be used are flagged."""
+    """Return the number of usable sounds and of the flagged ones."""
     usable = [flag for flag in flags if flag is not None]
     return {"n": len(usable), "flagged": sum(usable)}
 
 
 def _of_corpora(run: Run, recordings: Sequence[Recording], condition: str) -> Counts:
-    chosen_with = halves(recording.speaker for recording in recordings)
+    was_fitted = halves(recording.speaker for recording in recordings)
     counts = {}
     for corpus in dict.fromkeys(recording.corpus for recording in recordings):
         own = [recording for recording in recordings if recording.corpus == corpus]
         flags = run(partial(_flag_clips, condition=condition), [r.path for r in own])
-        held = [f for r, f in zip(own, flags, strict=True) if not chosen_with[r.speaker]]
+        held = [f for r, f in zip(own, flags, strict=True) if not was_fitted[r.speaker]]
         counts[corpus] = count_flags(flags) | {
             f"held_{name}": count for name, count in count_flags(held).items()
         }
@@ -172,12 +172,12 @@ def _of_conditions(run: Run, altered: Sequence[Recording]) -> Counts:
 
 def _of_kinds(run: Run, durations_s: Mapping[float, int]) -> Counts:
     drawn = [(duration_s, i) for duration_s, n in durations_s.items() for i in range(n)]
-    asked = [
+    sounds = [
         (name, duration_s, 2 * place + 1, LEVELS_DB[place % len(LEVELS_DB)])
         for name, (place, (duration_s, _)) in product(KINDS, enumerate(drawn))
     ]
-    flags = run(_flag_sounds, asked)
-    rows = list(zip(asked, flags, strict=True))
+    flags = run(_flag_sounds, sounds)
+    rows = list(zip(sounds, flags, strict=True))
     kinds = {
         name: {"family": family, "design": table is DESIGN}
         | count_flags(flag for row, flag in rows if row[0] == name and row[1] >= LONG_S)
@@ -193,12 +193,12 @@ def _of_kinds(run: Run, durations_s: Mapping[float, int]) -> Counts:
 
 
 def is_flagged(samples: Floats) -> bool:
-    """Return whether anything speaks against the sound being speech."""
+    """Return True if a sound has a speech warning."""
     return bool(speech_warnings(analyse(centre(samples))))
 
 
 def _flag_clips(paths: Sequence[Path], condition: str) -> Flags:
-    """Return whether each clip is flagged; None for those that cannot be used at all."""
+    """Return True for each flagged clip; None for clips that cannot be used."""
     flags: Flags = []
     for path in paths:
         try:
@@ -212,9 +212,9 @@ def _flag_clips(paths: Sequence[Path], condition: str) -> Flags:
     return flags
 
 
-def _flag_sounds(asked: Sequence[tuple[str, float, int, float]]) -> Flags:
-    """Return whether a sound of each kind, duration, seed and level is flagged."""
+def _flag_sounds(sounds: Sequence[tuple[str, float, int, float]]) -> Flags:
+    """Return True for each flagged sound, given by kind, duration, seed and level."""
     return [
         is_flagged(sound(KINDS[name], duration_s, seed, level_db))
-        for name, duration_s, seed, level_db in asked
+        for name, duration_s, seed, level_db in sounds
     ]

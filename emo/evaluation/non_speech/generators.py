@@ -1,8 +1,8 @@
 """Music, noise and signals by formula: sounds that are not speech, to test speech detection.
 
 Every kind is a function of a duration and a generator, so one kind gives as many different sounds
-as there are seeds.  :data:`DESIGN` are the kinds that the limits in ``features.speech`` were chosen
-with, :data:`HELD_OUT` those that were measured only afterwards.
+as there are seeds.  The limits in ``features.speech`` were chosen on the kinds in ``DESIGN``;
+those in ``HELD_OUT`` were measured only afterwards.
 """
 
 import numpy as np
@@ -70,7 +70,7 @@ def brown(duration_s: float, rng: Generator) -> Wave:
 
 
 def deep(tilt: float) -> Kind:
-    """Return noise that goes on to rise below what can be heard, down to 1 Hz."""
+    """Return noise that rises further below the audible range, down to 1 Hz."""
 
     def kind(duration_s: float, rng: Generator) -> Wave:
         return coloured(round(duration_s * RATE_HZ), tilt, rng, 1.0)
@@ -131,7 +131,7 @@ def hum(mains_hz: float, steepness: float) -> Kind:
 
 
 def engine(duration_s: float, rng: Generator) -> Wave:
-    """Firing at a rate that wanders, each turn a little different, over low noise."""
+    """Return the firing of an engine at a rate that drifts, over low noise."""
     t = times_s(duration_s)
     drift = np.cumsum(rng.standard_normal(len(t))) / RATE_HZ**0.5
     rate_hz = rng.uniform(25, 60) * (1 + 0.02 * drift + 0.1 * np.sin(0.7 * t))
@@ -141,14 +141,14 @@ def engine(duration_s: float, rng: Generator) -> Wave:
 
 
 def rotor(duration_s: float, rng: Generator) -> Wave:
-    """Low noise in pulses, as of a helicopter."""
+    """Return low noise in pulses, as of a helicopter."""
     t = times_s(duration_s)
     pulse = (0.5 + 0.5 * np.cos(2 * np.pi * rng.uniform(9, 14) * t)) ** 3
     return coloured(len(t), 0.7, rng) * (0.25 + pulse)
 
 
 def drops(n: int, per_s: float, decay_per_s: float, rng: Generator) -> Wave:
-    """Short noise bursts at random times, of random strength."""
+    """Return short noise bursts at random times, of random strength."""
     hits = (rng.random(n) < per_s / RATE_HZ) * rng.exponential(1.0, n)
     t = times_s(0.05)
     burst = rng.standard_normal(len(t)) * np.exp(-t * decay_per_s)
@@ -175,7 +175,7 @@ def typing(duration_s: float, rng: Generator) -> Wave:
 
 
 def applause(duration_s: float, rng: Generator) -> Wave:
-    """Sixty people who each clap about four times a second."""
+    """Return the applause of sixty people who each clap about four times a second."""
     n = round(duration_s * RATE_HZ)
     wave = np.zeros(n + RATE_HZ)
     t = times_s(0.03)
@@ -189,7 +189,7 @@ def applause(duration_s: float, rng: Generator) -> Wave:
 
 
 def wind(duration_s: float, rng: Generator) -> Wave:
-    """Low noise in gusts."""
+    """Return low noise in gusts."""
     n = round(duration_s * RATE_HZ)
     gust = np.interp(
         times_s(duration_s),
@@ -207,7 +207,7 @@ def waves_of_the_sea(duration_s: float, rng: Generator) -> Wave:
 
 
 def clicks(duration_s: float, rng: Generator) -> Wave:
-    """One click every so many milliseconds, as a clock's or a metronome's."""
+    """Return a click at a steady interval, as of a clock or a metronome."""
     n = round(duration_s * RATE_HZ)
     wave = 0.002 * rng.standard_normal(n)
     t = times_s(0.02)
@@ -227,7 +227,7 @@ def distorted(kind: Kind) -> Kind:
 
 
 def fan(duration_s: float, rng: Generator) -> Wave:
-    """Steady noise with the tone of the blades."""
+    """Return steady noise with the tone of the blades."""
     t = times_s(duration_s)
     blades = harmonics(t * rng.uniform(90, 220), 220.0, (1, 0.5, 0.3))
     return coloured(len(t), 0.5, rng) + rng.uniform(0.1, 0.5) * blades
@@ -248,7 +248,7 @@ def marimba(hz: float, duration_s: float, _rng: Generator) -> Wave:
 
 
 def accordion(hz: float, duration_s: float, rng: Generator) -> Wave:
-    """Two reeds a little apart, which beat."""
+    """Return two reeds of slightly different pitch, which beat."""
     t = times_s(duration_s)
     gains = 1 / np.arange(1, 13) ** 0.8
     beating = harmonics(t * hz * 1.006, hz, gains)
@@ -273,7 +273,7 @@ def kettledrum(duration_s: float, rng: Generator) -> Wave:
 
 
 def vacuum_cleaner(duration_s: float, rng: Generator) -> Wave:
-    """A motor's tone that settles, in strong noise."""
+    """Return the tone of a motor that settles, in strong noise."""
     t = times_s(duration_s)
     hz = rng.uniform(200, 330) * (1 + 0.05 * np.exp(-t) + 0.003 * np.sin(2 * np.pi * 0.7 * t))
     motor = harmonics(np.cumsum(hz) / RATE_HZ, 350.0, (1, 0.4, 0.6, 0.2, 0.3))
@@ -281,7 +281,7 @@ def vacuum_cleaner(duration_s: float, rng: Generator) -> Wave:
 
 
 def stream(duration_s: float, rng: Generator) -> Wave:
-    """Bubbles (decaying tones that rise) over soft noise."""
+    """Return bubbles (decaying tones that rise) over soft noise."""
     n = round(duration_s * RATE_HZ)
     wave = 0.1 * coloured(n, 0.4, rng)
     t = times_s(0.04)
@@ -304,7 +304,7 @@ def footsteps(duration_s: float, rng: Generator) -> Wave:
 
 
 def printer(duration_s: float, rng: Generator) -> Wave:
-    """A buzz of strokes that comes and goes, as of needles over paper."""
+    """Return a buzz of strokes that comes and goes, as of needles over paper."""
     t = times_s(duration_s)
     strokes = (t * rng.uniform(120, 200)) % 1.0 < 0.2
     return (coloured(len(t), 0.1, rng) * strokes) * (t % 0.7 < 0.5) + 0.01 * coloured(
@@ -418,7 +418,7 @@ KINDS = {
 
 
 def sound(kind: Kind, duration_s: float = 4.0, seed: int = 0, level_db: float = -20.0) -> Floats:
-    """Return a kind's samples at a level in dB of full scale, float32 (n,), cut off at it."""
+    """Return samples of a kind, float32 (n,), at a level in dB and clipped at full scale."""
     wave = kind(duration_s, np.random.default_rng(seed))
     rms = float(np.sqrt(np.mean(wave**2))) or 1.0
     return np.clip(wave * (10 ** (level_db / 20) / rms), -1.0, 1.0).astype(np.float32)

@@ -43,7 +43,7 @@ def band_of_noise(n: int, low_hz: float, high_hz: float, rng: Generator) -> Wave
 
 
 def harmonics(phase: Wave, top_hz: float, gains: npt.ArrayLike) -> Wave:
-    """Sum of sines at multiples of a phase in cycles; those above 7.5 kHz are left out."""
+    """Return the sum of sines at multiples of a phase in cycles, none above 7.5 kHz."""
     wave = np.zeros(len(phase))
     for k, gain in enumerate(np.atleast_1d(gains), 1):
         if k * top_hz < 7500.0:
@@ -61,7 +61,7 @@ def fades(n: int, attack_s: float, release_s: float) -> Wave:
 
 
 def piano(hz: float, duration_s: float, rng: Generator) -> Wave:
-    """Partials a little sharp, each decaying by itself, the high ones first."""
+    """Return slightly sharp partials that decay one by one, the high ones first."""
     t = times_s(duration_s)
     wave = np.zeros(len(t))
     for k in range(1, 13):
@@ -73,14 +73,14 @@ def piano(hz: float, duration_s: float, rng: Generator) -> Wave:
 
 
 def organ(hz: float, duration_s: float, rng: Generator) -> Wave:
-    """Return pipes of several lengths, steady and each a little other in strength."""
+    """Return pipes of several lengths, steady and of slightly different strength."""
     t = times_s(duration_s)
     gains = np.array([1, 0.8, 0.4, 0.6, 0.1, 0.3, 0.05, 0.3]) * rng.uniform(0.6, 1.4, 8)
     return harmonics(t * hz, hz, gains) * fades(len(t), 0.03, 0.05)
 
 
 def bowed(hz: float, duration_s: float, rng: Generator) -> Wave:
-    """Sawtooth harmonics with vibrato, shaped by three resonances of a body of wood."""
+    """Return sawtooth harmonics with vibrato, shaped by three resonances of a body of wood."""
     t = times_s(duration_s)
     depth = 0.006 * np.minimum(1, t / 0.25)
     phase = np.cumsum(hz * (1 + depth * np.sin(2 * np.pi * rng.uniform(4.8, 6.2) * t))) / RATE_HZ
@@ -99,7 +99,7 @@ def flute(hz: float, duration_s: float, rng: Generator) -> Wave:
 
 
 def plucked(hz: float, duration_s: float, rng: Generator) -> Wave:
-    """A string by Karplus and Strong (1983): noise in a loop that averages neighbours."""
+    """Return a plucked string (Karplus and Strong 1983): noise in an averaging loop."""
     period = round(RATE_HZ / hz)
     loop = rng.uniform(-1, 1, period)
     turns = []
@@ -110,7 +110,7 @@ def plucked(hz: float, duration_s: float, rng: Generator) -> Wave:
 
 
 def brass(hz: float, duration_s: float, rng: Generator) -> Wave:
-    """Harmonics that come in one after the other as the note swells."""
+    """Return harmonics that enter in turn as the note swells."""
     t = times_s(duration_s)
     swell = np.minimum(1, t / 0.12) * (0.8 + 0.2 * np.sin(2 * np.pi * 5 * t + rng.uniform(0, 6)))
     wave = np.zeros(len(t))
@@ -120,7 +120,7 @@ def brass(hz: float, duration_s: float, rng: Generator) -> Wave:
 
 
 def bell(hz: float, duration_s: float, rng: Generator) -> Wave:
-    """Partials in the ratios of a church bell."""
+    """Return partials in the ratios of a church bell."""
     t = times_s(duration_s)
     wave = np.zeros(len(t))
     for ratio in (0.5, 1.0, 1.19, 1.5, 2.0, 2.52, 3.01, 4.1):
@@ -139,7 +139,7 @@ Note = Callable[[float, float, Generator], Wave]
 
 
 def melody(note: Note, low: int, high: int, ring: float = 1.0) -> Kind:
-    """Notes of a major scale between two keys; with ``ring`` above 1 they overlap."""
+    """Return a kind: notes of a major scale between two keys, overlapping if ``ring`` > 1."""
 
     def kind(duration_s: float, rng: Generator) -> Wave:
         total = np.zeros(round(duration_s * RATE_HZ))
@@ -160,7 +160,7 @@ def melody(note: Note, low: int, high: int, ring: float = 1.0) -> Kind:
 
 
 def chords(note: Note, low: int, voices: int = 3) -> Kind:
-    """Triads of a major key, each of 0.5 to 1.1 s."""
+    """Return a kind: triads of a major key, each of 0.5 to 1.1 s."""
 
     def kind(duration_s: float, rng: Generator) -> Wave:
         total = np.zeros(round(duration_s * RATE_HZ))
@@ -180,7 +180,7 @@ def chords(note: Note, low: int, voices: int = 3) -> Kind:
 
 
 def beats(pattern: tuple[tuple[int, Callable[[Generator], Wave]], ...]) -> Kind:
-    """A loop of eight steps; each row is a mask of eight bits and what it strikes."""
+    """Return a kind: a loop of eight steps; each row is a mask of eight bits and a drum."""
 
     def kind(duration_s: float, rng: Generator) -> Wave:
         total = np.zeros(round(duration_s * RATE_HZ) + RATE_HZ)
@@ -235,7 +235,7 @@ def shaker(rng: Generator) -> Wave:
 
 
 def mix(*parts: tuple[float, Kind]) -> Kind:
-    """Several kinds at once, each brought to RMS 1 and given a gain."""
+    """Return a kind: several kinds at once, each scaled to RMS 1 and multiplied by a gain."""
 
     def kind(duration_s: float, rng: Generator) -> Wave:
         waves = [(gain, part(duration_s, rng)) for gain, part in parts]

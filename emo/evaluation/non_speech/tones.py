@@ -44,7 +44,7 @@ def siren(duration_s: float, rng: Generator) -> Wave:
 
 
 def key_tones(duration_s: float, rng: Generator) -> Wave:
-    """Telephone keys (DTMF), 0.15 s each and as long apart."""
+    """Return telephone keys (DTMF), 0.15 s each and as long apart."""
     t = times_s(duration_s)
     wave = np.zeros(len(t))
     for start in range(0, len(t), int(0.3 * RATE_HZ)):
@@ -91,7 +91,7 @@ def busy_tone(duration_s: float, _rng: Generator) -> Wave:
 
 
 def kettle(duration_s: float, rng: Generator) -> Wave:
-    """A whistle that wavers, with the hiss of steam."""
+    """Return a whistle that wavers, with the hiss of steam."""
     t = times_s(duration_s)
     waver = np.cumsum(coloured(len(t), 1.5, rng))
     hz = rng.uniform(1500, 2500) * (1 + 0.01 * waver / (np.abs(waver).max() + 1e-9))
@@ -99,14 +99,14 @@ def kettle(duration_s: float, rng: Generator) -> Wave:
 
 
 def modem(duration_s: float, rng: Generator) -> Wave:
-    """Bits as two tones, 300 a second."""
+    """Return bits as two tones, 300 a second."""
     t = times_s(duration_s)
     bits = rng.integers(0, 2, int(duration_s * 300) + 1)[(t * 300).astype(int)]
     return np.asarray(np.sin(2 * np.pi * np.cumsum(np.where(bits, 1270.0, 1070.0)) / RATE_HZ))
 
 
 def keys(duration_s: float, rng: Generator) -> Wave:
-    """High rings at random times, as of a bunch of keys."""
+    """Return high rings at random times, as of a bunch of keys."""
     n = round(duration_s * RATE_HZ)
     wave = 0.002 * rng.standard_normal(n)
     t = times_s(0.06)

@@ -1,6 +1,6 @@
-"""Sounds of the voice that are no speech, made by formula: laughter, crying, coughs, humming.
+"""Vocal sounds that are not speech, by formula: laughter, crying, coughs, humming.
 
-They are what a search for speech is most likely to let pass, since a throat and a mouth make them.
+They are the sounds most likely to be taken for speech, since a vocal tract makes them.
 Every kind is a function of a duration and a generator, as in ``non_speech.generators``.
 """
 
