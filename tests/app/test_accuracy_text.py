@@ -184,7 +184,7 @@ def test_overline_shows_the_stored_weights() -> None:
 
 
 def blocks(key: str) -> dict[str, dict[str, Any]]:
-    """The stored figures of a model, by protocol."""
+    """Return the stored figures of a model, by protocol."""
     stored = json.loads((MODELS / key / "metrics.json").read_text())
     found: dict[str, dict[str, Any]] = stored["protocols"]
     return found

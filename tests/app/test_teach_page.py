@@ -163,7 +163,7 @@ def test_internal_errors_are_sentences(
 
 
 def saved(at: AppTest) -> bytes:
-    """The file that a press on the button would give."""
+    """Return the file that a press on the button would give."""
     return adaptation.write_examples(at.session_state["examples"], DIGEST).encode()
 
 

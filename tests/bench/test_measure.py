@@ -1,4 +1,4 @@
-"""What the benches share: figures, targets, turns, processes, and the page of results."""
+"""Test the shared parts of the benches: figures, targets, turns, processes, the page."""
 
 import importlib
 import json
@@ -129,7 +129,7 @@ PART = Part("features", "Title", "How.", work)
 
 @pytest.fixture
 def kept(tmp_path, monkeypatch):
-    """The results of a part, kept in a folder of their own."""
+    """Store the results of a part in a folder of their own."""
     monkeypatch.setattr(measure, "RESULTS", tmp_path / "bench.json")
     assert measure.run(PART, Options(quick=True), save=True) is False
     return measure.read_results()

@@ -10,7 +10,7 @@ N = len(TRAINED_LABELS)
 
 
 def features(number, n=6, reasons=()):
-    """The features of a copy: functionals of 100 times its number, plus the row."""
+    """Return the features of a copy: functionals of 100 times its number, plus the row."""
     rows = np.arange(n, dtype=np.float32)[:, None] + 100 * number
     return Features(rows, tuple(np.full((int(r[0]) + 1, 1), r[0]) for r in rows), reasons)
 

@@ -64,7 +64,7 @@ def drop(models: Path, *names: str) -> None:
 
 
 def cell(block: dict[str, Any], name: str) -> str:
-    """What a table should say of a rate with its interval, written in another way."""
+    """Return a rate with its interval as a table should state it."""
     low, high = (f"{100 * end:.1f}" for end in block["intervals"][name])
     return f"{100 * block[name]:.1f} % ({low}–{high})"
 

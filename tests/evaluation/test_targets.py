@@ -42,7 +42,7 @@ ANY = TARGETS[0]
 
 @pytest.fixture(scope="module")
 def measured(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder of models that no test changes."""
+    """Return a folder of models that no test changes."""
     return copy_models(tmp_path_factory.mktemp("measured"))
 
 

@@ -30,7 +30,7 @@ def recordings(savee, tmp_path):
 
 @pytest.fixture
 def cached(tmp_path):
-    """A function that loads features with a cache in a folder of this test."""
+    """Return a function that loads features with a cache in a folder of this test."""
     return lambda recordings, alteration="", name="cache": feature_cache.load_features(
         recordings, jobs=1, cache=tmp_path / name, alteration=alteration
     )
@@ -38,7 +38,7 @@ def cached(tmp_path):
 
 @pytest.fixture
 def computed(monkeypatch):
-    """The number of clips of each call that computed features."""
+    """Count the clips of each call that computed features."""
     counts = []
     compute_all = feature_cache._compute_all
 
