@@ -101,7 +101,7 @@ def _data_directory(options: argparse.Namespace) -> Path:
     if directory is None:
         raise CorpusError(
             "No folder of recordings is named. Give it with --data DIR, or set EMO_DATA=DIR. "
-            "README.md says where the corpora can be downloaded."
+            "docs/training.md says where the corpora can be downloaded."
         )
     return Path(directory)
 

@@ -202,8 +202,8 @@ def documents(models: Path, readme: Path | None = None) -> dict[Path, str]:
     models
         Folder with one folder per model.
     readme
-        A document whose lines between :data:`BEGIN` and :data:`END` are the table of results;
-        beside it stand the report, :data:`RESULTS`, and the page of ``non_speech.report``.
+        A document whose lines between ``BEGIN`` and ``END`` are the table of results;
+        beside it stand the report, ``RESULTS``, and the page of ``non_speech.report``.
 
     Raises
     ------
@@ -230,7 +230,7 @@ def documents(models: Path, readme: Path | None = None) -> dict[Path, str]:
 
 
 def write_cards(models: Path, readme: Path | None = None) -> tuple[Path, ...]:
-    """Write every document that is stale, and return their paths (see :func:`documents`)."""
+    """Write every document that is stale, and return their paths (see ``documents``)."""
     texts = documents(models, readme)
     stale = _differing(texts)
     for path in stale:

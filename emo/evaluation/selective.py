@@ -26,7 +26,7 @@ NEVER = 1.01
 
 @dataclass(frozen=True, eq=False)
 class Selection:
-    """Which of n predictions are accepted, of clips of ``LABELS``.
+    """Selection of the accepted predictions among n, of clips of ``LABELS``.
 
     Attributes
     ----------

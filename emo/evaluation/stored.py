@@ -28,7 +28,7 @@ Interval = list[float]
 
 
 class Run(TypedDict):
-    """What made the predictions of a fold."""
+    """Command, commit and seed that made the predictions of a fold."""
 
     fold: int
     commit: str
@@ -79,7 +79,7 @@ class FoldFigures(TypedDict):
 
 
 class FoldCalibration(TypedDict):
-    """What was fitted to the validation clips of a fold: a temperature, or the vote's weights."""
+    """Temperature of a classifier, or weights of the vote, fitted to the validation clips."""
 
     fold: int
     temperature: NotRequired[float]

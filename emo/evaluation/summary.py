@@ -63,7 +63,7 @@ from emo.training.degradation import CONDITIONS
 
 
 class Provenance(TypedDict, total=False):
-    """What made the predictions of a protocol, and the clips that have none."""
+    """Runs that made the predictions of a protocol, and clips that were left out."""
 
     runs: list[Run]
     left_out: list[LeftOut]

@@ -55,12 +55,12 @@ TOLERANCE = 1e-4
 
 @dataclass(frozen=True)
 class Target:
-    """A row of :data:`TARGETS`.
+    """A row of ``TARGETS``.
 
     Attributes
     ----------
     measure
-        One of :data:`MEASURES`.
+        One of ``MEASURES``.
     key
         Classifier, or the vote.
     protocol
@@ -209,7 +209,7 @@ def _hits(predictions: Predictions) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Measure:
-    """A row of :data:`MEASURES`: its title, its function, and whether less is better."""
+    """A row of ``MEASURES``: its title, its function, and whether less is better."""
 
     title: str
     count: Callable[[Given, Target], Measured | None]

@@ -50,7 +50,7 @@ def test_clips_are_counted_by_corpus_emotion_and_speaker(folder: Path) -> None:
     assert tess.n == savee.n == 0
 
 
-def test_faults_are_found(folder: Path) -> None:
+def test_audit_lists_every_fault(folder: Path) -> None:
     found = audit(folder)
     assert found.silent == ("AudioWAV/1004_DFA_NEU_XX.wav",)
     (broken,) = found.unreadable
@@ -66,13 +66,13 @@ def test_faults_are_found(folder: Path) -> None:
     assert "its emotion is not known" in other.reason
 
 
-def test_progress_is_told_for_every_clip(folder: Path) -> None:
+def test_audit_reports_progress_for_every_clip(folder: Path) -> None:
     calls: list[tuple[int, int]] = []
     audit(folder, lambda done, total: calls.append((done, total)))
     assert calls == [(done, 8) for done in range(1, 9)]
 
 
-def test_the_text_names_everything(folder: Path) -> None:
+def test_format_audit_names_every_file(folder: Path) -> None:
     text = format_audit(audit(folder))
     assert f"{folder}: 8 of 13,174 clips" in text
     lines = text.splitlines()
@@ -90,7 +90,7 @@ def test_the_text_names_everything(folder: Path) -> None:
     assert "Files not taken: 1\n  holiday.wav: its name follows the pattern of no corpus" in text
 
 
-def test_a_sound_folder_is_told_without_faults(tmp_path: Path) -> None:
+def test_format_audit_of_a_clean_folder_lists_no_faults(tmp_path: Path) -> None:
     tone(tmp_path / "DC/a01.wav", 300)
     text = format_audit(audit(tmp_path))
     for fault in (
@@ -103,7 +103,7 @@ def test_a_sound_folder_is_told_without_faults(tmp_path: Path) -> None:
         assert f"{fault}: none" in text
 
 
-def test_the_audit_goes_into_json_and_back(folder: Path) -> None:
+def test_audit_survives_json(folder: Path) -> None:
     found = audit(folder).to_dict()
     again = json.loads(json.dumps(found))
     assert again["silent"] == ["AudioWAV/1004_DFA_NEU_XX.wav"]
@@ -117,7 +117,7 @@ def test_an_empty_folder_is_refused(tmp_path: Path) -> None:
 
 
 @with_corpora
-def test_the_known_faults_of_the_real_corpora_are_found(tmp_path: Path) -> None:
+def test_audit_lists_the_known_faults_of_the_real_corpora(tmp_path: Path) -> None:
     assert DATA is not None
     faulty = (
         "1006_TIE_HAP_XX 1006_TIE_NEU_XX 1013_WSI_DIS_XX 1013_WSI_SAD_XX 1017_IWW_ANG_XX "

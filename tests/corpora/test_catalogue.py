@@ -75,7 +75,7 @@ def real() -> Collection:
 
 
 @pytest.mark.parametrize("name", OFFICIAL)
-def test_official_names_tell_corpus_speaker_and_emotion(tmp_path: Path, name: str) -> None:
+def test_find_recordings_reads_corpus_speaker_and_emotion(tmp_path: Path, name: str) -> None:
     touch(tmp_path, name)
     (recording,) = find_recordings(tmp_path).recordings
     assert recording.path == tmp_path / name
@@ -84,13 +84,13 @@ def test_official_names_tell_corpus_speaker_and_emotion(tmp_path: Path, name: st
 
 
 @pytest.mark.parametrize("extension", [".opus", ".flac", ".MP3", ".m4a"])
-def test_any_audio_ending_will_do(tmp_path: Path, extension: str) -> None:
+def test_find_recordings_accepts_every_audio_ending(tmp_path: Path, extension: str) -> None:
     touch(tmp_path, f"cremad/1001_DFA_ANG_XX{extension}")
     assert len(find_recordings(tmp_path).recordings) == 1
 
 
 @pytest.mark.parametrize("corpus", CORPORA, ids=lambda corpus: corpus.key)
-def test_each_entry_is_whole(tmp_path: Path, corpus: Corpus) -> None:
+def test_corpora_have_every_field(tmp_path: Path, corpus: Corpus) -> None:
     touch(tmp_path, corpus.example)
     (recording,) = find_recordings(tmp_path).recordings
     assert recording.corpus == corpus.key
@@ -110,7 +110,7 @@ def test_clips_are_sorted_by_corpus_and_stem(tmp_path: Path) -> None:
     ]
 
 
-def test_a_copy_in_a_nested_folder_is_named_and_left(tmp_path: Path) -> None:
+def test_find_recordings_skips_a_nested_copy(tmp_path: Path) -> None:
     touch(tmp_path, "TESS/OAF_back_sad.wav", "TESS/TESS/OAF_back_sad.wav")
     found = find_recordings(tmp_path)
     assert [r.path for r in found.recordings] == [tmp_path / "TESS/OAF_back_sad.wav"]
@@ -119,14 +119,14 @@ def test_a_copy_in_a_nested_folder_is_named_and_left(tmp_path: Path) -> None:
     }
 
 
-def test_of_two_formats_the_lossless_one_is_kept(tmp_path: Path) -> None:
+def test_find_recordings_prefers_a_lossless_format(tmp_path: Path) -> None:
     touch(tmp_path, "AudioMP3/1001_DFA_ANG_XX.mp3", "deep/er/AudioWAV/1001_DFA_ANG_XX.wav")
     found = find_recordings(tmp_path)
     assert found.recordings[0].path.suffix == ".wav"
     assert list(reasons(found)) == ["AudioMP3/1001_DFA_ANG_XX.mp3"]
 
 
-def test_every_other_file_is_named_with_its_reason(tmp_path: Path) -> None:
+def test_find_recordings_gives_a_reason_for_every_other_file(tmp_path: Path) -> None:
     touch(
         tmp_path,
         "1001_DFA_ANG_XX.wav",
@@ -174,7 +174,7 @@ def test_linked_folders_are_followed_once(tmp_path: Path) -> None:
     assert found.skipped == ()
 
 
-def test_coverage_says_how_many_of_how_many(tmp_path: Path) -> None:
+def test_coverage_counts_the_clips_of_each_corpus(tmp_path: Path) -> None:
     touch(tmp_path, "AudioWAV/1001_DFA_ANG_XX.wav", "AudioWAV/1001_DFA_SAD_XX.wav")
     assert coverage(find_recordings(tmp_path)) == (
         "CREMA-D: 2 of 7,442 clips",
@@ -185,7 +185,7 @@ def test_coverage_says_how_many_of_how_many(tmp_path: Path) -> None:
     )
 
 
-def test_a_folder_that_is_not_there_is_refused(tmp_path: Path) -> None:
+def test_find_recordings_rejects_a_missing_folder(tmp_path: Path) -> None:
     with pytest.raises(CorpusError, match=r"There is no folder .*nowhere"):
         find_recordings(tmp_path / "nowhere")
 
@@ -202,13 +202,13 @@ def test_an_empty_folder_is_refused(tmp_path: Path) -> None:
         find_recordings(tmp_path)
 
 
-def test_a_mistaken_folder_is_refused_with_the_names_looked_for(tmp_path: Path) -> None:
+def test_find_recordings_names_the_expected_files_of_a_wrong_folder(tmp_path: Path) -> None:
     touch(tmp_path, "a.py", "b.py", "holiday.wav")
     with pytest.raises(CorpusError, match=r"None of the 3 files .* 2 of them: not an audio .*DFA"):
         find_recordings(tmp_path)
 
 
-def test_a_folder_of_far_too_many_files_is_refused(
+def test_find_recordings_rejects_too_many_files(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     touch(tmp_path, *(f"{n}.wav" for n in range(5)))
@@ -217,14 +217,14 @@ def test_a_folder_of_far_too_many_files_is_refused(
         find_recordings(tmp_path)
 
 
-def test_the_environment_names_the_default_folder(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_default_directory_is_read_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("EMO_DATA", "speech/corpora")
     assert default_directory() == Path("speech/corpora")
 
 
 @settings(deadline=None)
 @given(st.text(st.characters(codec="ascii", exclude_characters="/\0"), min_size=1, max_size=30))
-def test_no_name_breaks_the_reader(stem: str) -> None:
+def test_find_recordings_reads_any_name(stem: str) -> None:
     matches = [c.key for c, pattern in catalogue._PATTERNS if pattern.fullmatch(stem)]
     assert len(matches) <= 1
 

@@ -1,4 +1,4 @@
-"""Clips are found by name, inside the folder only."""
+"""Test the index of clips."""
 
 from pathlib import Path
 
@@ -15,7 +15,7 @@ def put(path: Path) -> Path:
     return path
 
 
-def test_a_clip_is_found_and_named_within_its_folder(tmp_path: Path) -> None:
+def test_locate_clip_returns_a_relative_path(tmp_path: Path) -> None:
     path = put(tmp_path / "cremad" / "1001_DFA_ANG_XX.wav")
     put(tmp_path / "AudioData" / "DC" / "a01.wav")
     shelf = index_clips(tmp_path)
@@ -32,7 +32,7 @@ def test_a_clip_is_found_and_named_within_its_folder(tmp_path: Path) -> None:
         ("cremad", "1001_DFA_ANG_XX.wav"),
     ],
 )
-def test_a_clip_that_is_not_there_is_a_sentence(tmp_path: Path, corpus: str, stem: str) -> None:
+def test_locate_clip_rejects_a_missing_clip(tmp_path: Path, corpus: str, stem: str) -> None:
     put(tmp_path / "cremad" / "1001_DFA_ANG_XX.wav")
     put(tmp_path.parent / "secret")
     with pytest.raises(CorpusError, match="not in the folder") as caught:
@@ -41,7 +41,7 @@ def test_a_clip_that_is_not_there_is_a_sentence(tmp_path: Path, corpus: str, ste
 
 
 @pytest.mark.parametrize("kind", ["file", "folder"])
-def test_no_link_leads_out_of_the_folder(tmp_path: Path, kind: str) -> None:
+def test_locate_clip_rejects_a_link_out_of_the_folder(tmp_path: Path, kind: str) -> None:
     outside = put(tmp_path / "elsewhere" / "1001_DFA_ANG_XX.wav")
     inside = tmp_path / "corpora"
     (inside / "cremad").mkdir(parents=True)
@@ -54,13 +54,13 @@ def test_no_link_leads_out_of_the_folder(tmp_path: Path, kind: str) -> None:
     assert str(tmp_path) not in str(caught.value)
 
 
-def test_a_linked_folder_of_corpora_is_as_good_as_the_folder(tmp_path: Path) -> None:
+def test_index_clips_follows_a_linked_folder(tmp_path: Path) -> None:
     put(tmp_path / "disk" / "cremad" / "1001_DFA_ANG_XX.wav")
     (tmp_path / "corpora").symlink_to(tmp_path / "disk")
     shelf = index_clips(tmp_path / "corpora")
     assert locate_clip(shelf, "cremad", "1001_DFA_ANG_XX")[0] == "cremad/1001_DFA_ANG_XX.wav"
 
 
-def test_an_empty_folder_is_a_sentence(tmp_path: Path) -> None:
+def test_index_clips_rejects_an_empty_folder(tmp_path: Path) -> None:
     with pytest.raises(CorpusError, match="empty"):
         index_clips(tmp_path)

@@ -26,7 +26,7 @@ def recording(stem: str, corpus: str = "cremad") -> Recording:
     return Recording(Path("nowhere"), corpus, stem, "cremad-1001", "angry")
 
 
-def test_votes_are_in_the_order_of_the_answers(tmp_path: Path) -> None:
+def test_read_votes_are_in_the_order_of_the_labels(tmp_path: Path) -> None:
     (tmp_path / VOTES).write_text(f"{HEADER}\nA,1,2,3,4,5,6\nB,0,0,0,0,0,0\n")
     found = read_votes(tmp_path)
     assert found["A"].tolist() == [1, 2, 3, 4, 5, 6]
@@ -39,14 +39,14 @@ def test_columns_are_found_by_name(tmp_path: Path) -> None:
     assert read_votes(tmp_path)["A"].tolist() == [1, 2, 3, 4, 5, 6]
 
 
-def test_no_table_is_no_votes(tmp_path: Path) -> None:
+def test_read_votes_without_a_table_is_empty(tmp_path: Path) -> None:
     assert read_votes(tmp_path) == {}
     assert read_sexes_and_ages(tmp_path) == {}
     assert not listener_soft_labels((recording("A"),), tmp_path).any()
 
 
 @pytest.mark.parametrize("text", ["clip,angry\nA,1\n", f"{HEADER}\nA,1,2,3,4,5,many\n"])
-def test_a_table_of_something_else_is_refused(tmp_path: Path, text: str) -> None:
+def test_read_votes_rejects_another_table(tmp_path: Path, text: str) -> None:
     (tmp_path / VOTES).write_text(text)
     with pytest.raises(CorpusError, match=r"is not a table of votes with the columns clip, angry"):
         read_votes(tmp_path)
@@ -58,7 +58,7 @@ def test_a_short_row_is_refused(tmp_path: Path) -> None:
         read_votes(tmp_path)
 
 
-def test_shares_add_up_to_one_where_anyone_was_asked(tmp_path: Path) -> None:
+def test_listener_soft_labels_add_up_to_one_where_there_are_votes(tmp_path: Path) -> None:
     (tmp_path / VOTES).write_text(f"{HEADER}\nA,3,0,1,0,0,0\nB,0,0,0,0,0,0\n")
     recordings = (recording("A"), recording("B"), recording("C"), recording("A", "savee"))
     found = listener_soft_labels(recordings, tmp_path)
@@ -83,7 +83,7 @@ def test_actors_by_speaker(tmp_path: Path) -> None:
     "text",
     ["speaker,age\n1001,51\n", "speaker,age,sex\n1001,old,Male\n", "speaker,age,sex\n1001,51,?\n"],
 )
-def test_a_table_of_other_people_is_refused(tmp_path: Path, text: str) -> None:
+def test_read_sexes_and_ages_rejects_another_table(tmp_path: Path, text: str) -> None:
     (tmp_path / ACTORS).write_text(text)
     with pytest.raises(CorpusError, match="is not a table of actors with the columns speaker, age"):
         read_sexes_and_ages(tmp_path)
@@ -99,7 +99,7 @@ def test_a_table_of_other_people_is_refused(tmp_path: Path, text: str) -> None:
         ("cremad-1001", None),
     ],
 )
-def test_the_sex_of_a_voice(speaker: str, sex: str | None) -> None:
+def test_sex_of_a_speaker(speaker: str, sex: str | None) -> None:
     assert sex_of(speaker, {}) == sex
 
 
@@ -115,7 +115,7 @@ def test_the_sex_of_a_voice(speaker: str, sex: str | None) -> None:
         (74, "60 and over"),
     ],
 )
-def test_the_band_of_an_age(age: int, band: str | None) -> None:
+def test_age_band_of_a_speaker(age: int, band: str | None) -> None:
     assert age_band_of("cremad-1001", {"cremad-1001": ("men", age)}) == band
 
 

@@ -36,7 +36,7 @@ SPEAKERS = {"cremad": "cremad-1001", "tess": "tess-OAF", "savee": "savee-DC"}
 
 
 def tone(path: Path, pitch_hz: float, *, kind: str = "WAV") -> None:
-    """A short tone; the same pitch is the same audio."""
+    """Write a short tone; equal pitches give identical audio."""
     time_s = np.arange(800) / 16_000
     path.parent.mkdir(parents=True, exist_ok=True)
     samples = np.round(8_000 * np.sin(2 * np.pi * pitch_hz * time_s)).astype(np.int16)
@@ -44,7 +44,7 @@ def tone(path: Path, pitch_hz: float, *, kind: str = "WAV") -> None:
 
 
 def made(n: int = 20, emotion: str = "angry") -> list[Recording]:
-    """Recordings of as many actors, none of them on disk."""
+    """Return recordings of so many actors, none of them on disk."""
     return [
         Recording(Path("nowhere"), "cremad", f"{s}_DFA_ANG_XX", f"cremad-{s}", emotion)
         for s in range(1001, 1001 + n)
@@ -89,7 +89,7 @@ def speakers_of(recordings: Sequence[Recording], rows: Iterable[int]) -> set[str
 
 
 @with_corpora
-def test_the_clips_fold_tests_the_clips_of_the_table() -> None:
+def test_random_fold_tests_the_clips_of_the_table() -> None:
     recordings, _ = real()
     (fold,) = real_folds("random")
     tested = {(recordings[i].corpus, recordings[i].stem) for i in fold.test}
@@ -100,14 +100,14 @@ def test_the_clips_fold_tests_the_clips_of_the_table() -> None:
 
 
 @with_corpora
-def test_the_speakers_folds_are_those_of_the_table() -> None:
+def test_speakers_folds_are_those_of_the_table() -> None:
     recordings, _ = real()
     expected = table("voices_test_folds.csv")
     assert {(r.corpus, r.stem): speakers_fold(r) for r in recordings} == expected
 
 
 @with_corpora
-def test_the_emobox_folds_of_ravdess_and_savee_are_those_of_voices() -> None:
+def test_emobox_folds_of_ravdess_and_savee_are_those_of_speakers() -> None:
     recordings, _ = real()
     own = {(r.corpus, r.stem): r for r in recordings}
     listed = {
@@ -141,7 +141,7 @@ def test_every_clip_is_tested_once(protocol: str) -> None:
 
 
 @with_corpora
-def test_a_corpus_is_tested_by_what_heard_the_others() -> None:
+def test_cross_corpus_folds_train_on_the_other_corpora() -> None:
     recordings, _ = real()
     for fold, name in zip(
         real_folds("cross-corpus"), ("cremad", "ravdess", "tess", "savee"), strict=True
@@ -153,7 +153,7 @@ def test_a_corpus_is_tested_by_what_heard_the_others() -> None:
 
 @with_corpora
 @pytest.mark.parametrize("protocol", PROTOCOLS)
-def test_no_speaker_and_no_identical_audio_crosses(protocol: str) -> None:
+def test_no_speaker_or_identical_audio_is_in_two_sets(protocol: str) -> None:
     recordings, keys = real()
     for fold in real_folds(protocol):
         parts = sides(fold)
@@ -167,7 +167,7 @@ def test_no_speaker_and_no_identical_audio_crosses(protocol: str) -> None:
 
 @with_corpora
 @pytest.mark.parametrize("protocol", PROTOCOLS)
-def test_calm_is_on_all_sides_but_of_the_clips(protocol: str) -> None:
+def test_calm_is_in_every_set_but_under_random(protocol: str) -> None:
     recordings, _ = real()
     for fold in real_folds(protocol):
         calm = {
@@ -187,7 +187,7 @@ def test_calm_is_on_all_sides_but_of_the_clips(protocol: str) -> None:
 
 @with_corpora
 @pytest.mark.parametrize("protocol", ["speakers", "cross-corpus"])
-def test_one_speaker_in_twelve_of_the_large_corpora_calibrates(protocol: str) -> None:
+def test_validation_has_one_speaker_in_twelve_of_large_corpora(protocol: str) -> None:
     recordings, _ = real()
     for fold in real_folds(protocol):
         heard = speakers_of(recordings, (*fold.train, *fold.validation))
@@ -213,7 +213,7 @@ def test_identical_audio_is_found_by_content() -> None:
 
 
 def lists(directory: Path, recordings: Sequence[Recording]) -> Path:
-    """The table of EmoBox, with some recordings in its one test fold."""
+    """Write the table of EmoBox, with some recordings in its one test fold."""
     rows = "".join(f"{r.corpus},{r.stem},1\n" for r in recordings)
     (directory / EMOBOX_LIST).write_text(f"corpus,clip,test_fold\n{rows}")
     return directory
@@ -240,7 +240,7 @@ def sung(n: int) -> list[Recording]:
     ]
 
 
-def test_a_fifth_of_the_clips_is_tested_and_calm_is_on_no_side() -> None:
+def test_random_fold_tests_a_fifth_of_the_clips_without_calm() -> None:
     recordings = made(20) + made(5, CALM)
     (fold,) = folds("random", recordings, distinct(recordings))
     assert len(fold.test) == 4
@@ -248,7 +248,7 @@ def test_a_fifth_of_the_clips_is_tested_and_calm_is_on_no_side() -> None:
     assert sorted([*fold.train, *fold.validation, *fold.test]) == list(range(20))
 
 
-def test_identical_audio_calibrates_or_trains_together() -> None:
+def test_identical_audio_is_in_validation_or_training_together() -> None:
     recordings = made(40)
     keys = [f"audio {i // 2}" for i in range(40)]
     (fold,) = folds("random", recordings, keys)
@@ -256,7 +256,7 @@ def test_identical_audio_calibrates_or_trains_together() -> None:
     assert not {keys[i] for i in fold.validation} & {keys[i] for i in fold.train}
 
 
-def test_a_folder_of_few_voices_keeps_clips_of_those_that_train() -> None:
+def test_validation_has_clips_where_speakers_are_few() -> None:
     recordings = [
         Recording(Path("nowhere"), "savee", f"{name}_a0{i}", f"savee-{name}", "angry")
         for name in ("JE", "KL", "DC")
@@ -267,7 +267,7 @@ def test_a_folder_of_few_voices_keeps_clips_of_those_that_train() -> None:
         assert len(fold.train) == 7
 
 
-def test_audio_under_two_labels_is_on_no_side_where_it_would_be_tested() -> None:
+def test_audio_under_two_labels_is_not_tested() -> None:
     recordings = made(20)
     (fold,) = folds("random", recordings, distinct(recordings))
     tested, trained = int(fold.test[0]), int(fold.train[0])
@@ -290,7 +290,7 @@ def test_audio_under_two_labels_may_train() -> None:
     assert {one, other} <= {*again.train, *again.validation}
 
 
-def test_the_twin_of_a_tested_clip_does_not_train() -> None:
+def test_a_copy_of_a_tested_clip_is_not_in_training() -> None:
     recordings = made(20)
     (fold,) = folds("random", recordings, distinct(recordings))
     tested, trained = int(fold.test[0]), int(fold.train[0])
@@ -315,12 +315,12 @@ def test_the_blocks_of_actors(actor: int, fold: int) -> None:
     assert speakers_fold(recording) == fold
 
 
-def test_a_folder_without_some_voices_has_fewer_folds() -> None:
+def test_a_folder_without_some_speakers_has_fewer_folds() -> None:
     recordings = made(20)  # blocks 1 and 2
     assert [f.number for f in folds("speakers", recordings, distinct(recordings))] == [1, 2]
 
 
-def test_one_voice_cannot_be_split() -> None:
+def test_one_speaker_cannot_be_split() -> None:
     recordings = made(1)
     with pytest.raises(CorpusError, match=r"cannot be split for protocol 'speakers'.*too few"):
         folds("speakers", recordings, distinct(recordings))
@@ -328,12 +328,12 @@ def test_one_voice_cannot_be_split() -> None:
         folds("random", recordings, distinct(recordings))
 
 
-def test_an_unknown_protocol_is_refused_with_those_there_are() -> None:
+def test_folds_names_the_protocols_if_one_is_unknown() -> None:
     with pytest.raises(CorpusError, match=r"no protocol 'years'.*random, speakers, emobox"):
         folds("years", made(), distinct(made()))
 
 
-# --- The guard -----------------------------------------------------------------------------------
+# --- check_fold -----------------------------------------------------------------------------------
 
 
 def split(protocol: str, train: list[int], validation: list[int], test: list[int]) -> Fold:
@@ -343,7 +343,7 @@ def split(protocol: str, train: list[int], validation: list[int], test: list[int
 
 @pytest.mark.parametrize("protocol", ["speakers", "cross-corpus"])
 @pytest.mark.parametrize(("side", "place"), [("training", 0), ("validation", 1)])
-def test_the_guard_sees_a_speaker_on_both_sides(protocol: str, side: str, place: int) -> None:
+def test_check_fold_rejects_a_speaker_in_two_sets(protocol: str, side: str, place: int) -> None:
     recordings = [*made(2), made(2)[place]]
     fold = split(protocol, [0] if place == 0 else [], [1] if place == 1 else [], [2])
     with pytest.raises(
@@ -356,7 +356,9 @@ def test_the_guard_sees_a_speaker_on_both_sides(protocol: str, side: str, place:
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)
 @pytest.mark.parametrize(("side", "place"), [("training", 0), ("validation", 1)])
-def test_the_guard_sees_identical_audio_on_both_sides(protocol: str, side: str, place: int) -> None:
+def test_check_fold_rejects_identical_audio_in_two_sets(
+    protocol: str, side: str, place: int
+) -> None:
     recordings = made(3)
     keys = ["one", "two", ("one", "two")[place]]
     fold = split(protocol, [0] if place == 0 else [], [1] if place == 1 else [], [2])
@@ -367,7 +369,7 @@ def test_the_guard_sees_identical_audio_on_both_sides(protocol: str, side: str, 
 
 
 @pytest.mark.parametrize(("side", "train"), [("training", [0]), ("validation", [])])
-def test_the_guard_sees_a_corpus_on_both_sides(side: str, train: list[int]) -> None:
+def test_check_fold_rejects_a_corpus_in_two_sets(side: str, train: list[int]) -> None:
     recordings = made(2)
     fold = split("cross-corpus", train, [] if train else [0], [1])
     with pytest.raises(CorpusError, match=f"has corpora of its test in {side}: cremad"):
@@ -424,7 +426,7 @@ def test_emobox_tests_no_other_corpus(tmp_path: Path) -> None:
     assert fold.test.tolist() == [0]
 
 
-def test_without_lists_it_says_where_they_are_from(tmp_path: Path) -> None:
+def test_read_emobox_names_the_source_of_missing_lists(tmp_path: Path) -> None:
     with pytest.raises(CorpusError, match=r"needs the clip lists of EmoBox.*emo-box/EmoBox"):
         folds("emobox", made(), distinct(made()), tmp_path)
     with pytest.raises(CorpusError, match="needs the folder that holds the lists"):
@@ -450,7 +452,7 @@ def test_damaged_lists_are_refused(tmp_path: Path, name: str, text: str) -> None
 # --- Same audio ----------------------------------------------------------------------------------
 
 
-def test_the_folds_of_real_files_keep_identical_audio_on_one_side(tmp_path: Path) -> None:
+def test_folds_of_real_files_keep_identical_audio_in_one_set(tmp_path: Path) -> None:
     for actor in range(1001, 1021):
         tone(tmp_path / f"{actor}_DFA_ANG_XX.wav", actor)
     tone(tmp_path / "1019_DFA_ANG_XX.wav", 1001)  # the same audio, of another actor
@@ -461,7 +463,7 @@ def test_the_folds_of_real_files_keep_identical_audio_on_one_side(tmp_path: Path
         assert not {keys[i] for i in fold.train} & {keys[i] for i in fold.test}
 
 
-def test_the_hash_is_of_the_sound_not_of_the_file(tmp_path: Path) -> None:
+def test_content_hash_is_of_the_samples(tmp_path: Path) -> None:
     tone(tmp_path / "1001_DFA_ANG_XX.wav", 300)
     tone(tmp_path / "1002_DFA_ANG_XX.flac", 300, kind="FLAC")
     tone(tmp_path / "1003_DFA_ANG_XX.wav", 301)
@@ -472,7 +474,7 @@ def test_the_hash_is_of_the_sound_not_of_the_file(tmp_path: Path) -> None:
     assert broken == copy not in (one, other)
 
 
-def test_the_rate_belongs_to_the_sound(tmp_path: Path) -> None:
+def test_content_hash_depends_on_the_rate(tmp_path: Path) -> None:
     samples = np.zeros(100, dtype="int16")
     for stem, rate_hz in (("1001_DFA_ANG_XX", 16_000), ("1002_DFA_ANG_XX", 8_000)):
         buffer = io.BytesIO()
@@ -483,7 +485,7 @@ def test_the_rate_belongs_to_the_sound(tmp_path: Path) -> None:
     assert len(set(content_keys(recordings))) == 2
 
 
-def test_keys_find_the_same_sound_and_tell_how_far_they_are(tmp_path: Path) -> None:
+def test_content_keys_match_identical_audio_and_report_progress(tmp_path: Path) -> None:
     for stem, pitch_hz in (("1001", 300), ("1002", 300), ("1003", 301), ("1004", 302)):
         tone(tmp_path / f"{stem}_DFA_ANG_XX.wav", pitch_hz)
     calls: list[tuple[int, int]] = []

@@ -1,4 +1,4 @@
-"""Lists of labelled files as people write them: each row is scored, or left out and named."""
+"""Test the evaluation of manifests: each row is scored, or left out with a reason."""
 
 import csv
 import json
@@ -52,7 +52,7 @@ def models():
 
 @pytest.fixture(scope="module")
 def clips(tmp_path_factory):
-    """A folder with four voices, one of them in two formats, and a silence."""
+    """Return a folder with four clips of speech, one in two formats, and a silent one."""
     folder = tmp_path_factory.mktemp("clips")
     for i, name in enumerate("abcd"):
         samples = (voice(100.0 + 40 * i, duration_s=0.6, seed=i) * 2**15).astype(np.int16)

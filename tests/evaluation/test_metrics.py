@@ -190,7 +190,7 @@ def test_a_file_has_the_stated_columns_and_the_same_bytes_again(tmp_path: Path) 
     assert rows[1]["p_angry"] == "0.700000"
 
 
-def test_a_protocol_is_told_whole_per_corpus_and_per_fold() -> None:
+def test_protocol_metrics_of_all_clips_by_corpus_and_by_fold() -> None:
     emotions = ["angry", "sad", "happy", "happy"]
     block = protocol_metrics(predictions(emotions, sure(["angry", "sad", "happy", "sad"])))
     assert block["n"] == 4
@@ -226,7 +226,7 @@ def test_clips_of_other_labels_are_left_out_and_so_are_their_probabilities() -> 
     assert ratio == pytest.approx(0.15 / 0.05)
 
 
-def test_a_protocol_may_ask_for_fewer_labels_or_for_calm() -> None:
+def test_protocol_metrics_of_fewer_labels_or_with_calm() -> None:
     rows = np.pad(sure(["angry", "sad", "happy"], 0.7), ((0, 0), (0, 1)))
     rows[2] = np.eye(8)[TRAINED_INDEX[CALM]]
     made = predictions(["angry", "sad", CALM], rows)
@@ -276,7 +276,7 @@ def test_an_interval_is_that_of_speakers_drawn_anew(n_clips: int) -> None:
     assert found["uar"] == found["accuracy"]  # there is one label
 
 
-def test_speakers_that_are_equally_good_leave_no_doubt() -> None:
+def test_interval_of_equal_speakers_has_no_width() -> None:
     made = spoken(10, 10)
     assert speaker_intervals(made) == {"accuracy": [1.0, 1.0], "uar": [1.0, 1.0]}
 
@@ -307,7 +307,7 @@ def test_as_many_speakers_of_each_corpus_are_drawn_as_it_has() -> None:
 # --- What is refused -----------------------------------------------------------------------------
 
 
-def test_nothing_to_score_is_refused() -> None:
+def test_score_rejects_no_clips() -> None:
     with pytest.raises(CorpusError, match="no clips"):
         score([], np.empty((0, 7)))
 
@@ -327,7 +327,7 @@ def test_nan_is_refused() -> None:
         score(["sad"], np.full((1, 7), np.nan))
 
 
-def test_a_missing_file_says_what_makes_it(tmp_path: Path) -> None:
+def test_read_predictions_names_the_command_for_a_missing_file(tmp_path: Path) -> None:
     with pytest.raises(CorpusError, match=r"no predictions at .*emo evaluate"):
         read_predictions(tmp_path / "speakers.csv.gz")
 

@@ -1,4 +1,4 @@
-"""What is cut from stored answers: the same as what is stored, and as scikit-learn counts it."""
+"""Test filters and their figures against the stored figures and scikit-learn."""
 
 import json
 from dataclasses import replace
@@ -53,11 +53,11 @@ def random_predictions(n: int = 400, k: int = 5, seed: int = 3) -> Predictions:
     )
 
 
-# --- What is cut from nothing is what is stored --------------------------------------------------
+# --- Unfiltered figures --------------------------------------------------
 
 
 def check_stored(models: Path, protocol: str) -> int:
-    """How many matrices were compared with those in ``metrics.json``."""
+    """Compare matrices with those in ``metrics.json``, and return how many were compared."""
     given, n_compared = subsets.read_tables(models, protocol), 0
     for key in KEYS:
         block = read_metrics(models, key)["protocols"][protocol]
@@ -87,18 +87,18 @@ def check_stored(models: Path, protocol: str) -> int:
 
 
 @pytest.mark.parametrize("protocol", ["speakers", "random", "cross-corpus", "emobox"])
-def test_answers_cut_from_nothing_are_those_stored(models: Path, protocol: str) -> None:
+def test_unfiltered_scores_equal_the_stored_figures(models: Path, protocol: str) -> None:
     assert check_stored(models, protocol) >= 8
 
 
 @pytest.mark.parametrize("protocol", ["speakers", "random", "cross-corpus", "emobox"])
-def test_the_shipped_answers_give_the_shipped_figures(protocol: str) -> None:
+def test_shipped_predictions_give_the_shipped_figures(protocol: str) -> None:
     if protocol not in read_metrics(SHIPPED, VOTE)["protocols"]:
         pytest.skip(f"{protocol} was not run")
     assert check_stored(SHIPPED, protocol) >= 8
 
 
-def test_the_readable_tree_that_ships_is_right_less_often_as_the_page_says() -> None:
+def test_shipped_surrogate_is_less_accurate_than_the_tree() -> None:
     assert "right less often" in PLAIN_TREE
     block = read_metrics(SHIPPED, "tree")["protocols"]["speakers"]
     assert block["surrogate"]["n"] == block["n"]
@@ -106,7 +106,9 @@ def test_the_readable_tree_that_ships_is_right_less_often_as_the_page_says() -> 
 
 
 @pytest.mark.parametrize("corpus", [name for name, row in EMOBOX.items() if row[0] == "speakers"])
-def test_what_emobox_takes_from_unseen_voices_is_that_stored(models: Path, corpus: str) -> None:
+def test_emobox_scores_of_unseen_speakers_equal_the_stored_figures(
+    models: Path, corpus: str
+) -> None:
     given = subsets.read_tables(models, "speakers")
     for key in KEYS:
         stored = read_metrics(models, key)["protocols"]["emobox"]["per_corpus"][corpus]
@@ -116,7 +118,7 @@ def test_what_emobox_takes_from_unseen_voices_is_that_stored(models: Path, corpu
 
 
 @pytest.mark.parametrize("shipped", [False, True])
-def test_answers_beside_those_of_listeners_are_those_stored(models: Path, shipped: bool) -> None:
+def test_listener_figures_equal_the_stored_ones(models: Path, shipped: bool) -> None:
     folder = default_directory() if shipped else models.parent / "corpora"
     if not shipped:
         write_tables(models.parent / "corpora")
@@ -142,10 +144,10 @@ def test_answers_beside_those_of_listeners_are_those_stored(models: Path, shippe
         assert total == human["confusion"][LISTENER_LABELS.index(acted)][5]
 
 
-# --- Cutting -------------------------------------------------------------------------------------
+# --- Filters -------------------------------------------------------------------------------------
 
 
-def test_a_sex_and_a_corpus_are_cut_out(tables: subsets.Tables) -> None:
+def test_filter_clips_by_sex_and_corpus(tables: subsets.Tables) -> None:
     women = subsets.filter_clips(tables, LABELS, sex="women", actors=ACTORS)[VOTE]
     assert {str(one) for one in women.speakers} == {
         "cremad-1019", "ravdess-04", "ravdess-08", "ravdess-02", "ravdess-06", "tess-OAF",
@@ -160,7 +162,7 @@ def test_a_sex_and_a_corpus_are_cut_out(tables: subsets.Tables) -> None:
     assert "cremad-1055" in unknown
 
 
-def test_what_is_left_adds_up_to_one(tables: subsets.Tables) -> None:
+def test_filtered_probabilities_add_up_to_one(tables: subsets.Tables) -> None:
     part = subsets.filter_clips(tables, LISTENER_LABELS)
     for table in part.values():
         assert set(table.emotions.tolist()) == set(LISTENER_LABELS)
@@ -169,7 +171,7 @@ def test_what_is_left_adds_up_to_one(tables: subsets.Tables) -> None:
     assert tables[VOTE].labels == TRAINED_LABELS
 
 
-def test_answers_below_the_threshold_are_left_out() -> None:
+def test_scores_leave_out_predictions_below_the_threshold() -> None:
     given = random_predictions()
     sure = given.probabilities.max(axis=1) >= 0.5
     found = subsets.scores(given, 0.5)
@@ -184,7 +186,7 @@ def test_answers_below_the_threshold_are_left_out() -> None:
     )
 
 
-def test_no_answer_is_left_above_the_highest_threshold() -> None:
+def test_scores_above_every_confidence_are_empty() -> None:
     found = subsets.scores(random_predictions(), 1.1)
     assert (found["n"], found["coverage"]) == (0, 0.0)
     assert np.array(found["confusion"]).tolist() == np.zeros((5, 5)).tolist()
@@ -196,7 +198,7 @@ def test_no_answer_is_left_above_the_highest_threshold() -> None:
     assert metrics.expected_error(nobody) is None
 
 
-def test_the_cells_share_out_the_clips() -> None:
+def test_clips_in_cell_partition_the_clips() -> None:
     given = random_predictions()
     confusion = subsets.scores(given, 0.4)["confusion"]
     seen: list[int] = []
@@ -215,7 +217,7 @@ def test_the_cells_share_out_the_clips() -> None:
 # --- Reliability and ROC -------------------------------------------------------------------------
 
 
-def test_bins_give_the_calibration_error() -> None:
+def test_reliability_bins_give_the_calibration_error() -> None:
     given = random_predictions()
     bins = metrics.reliability(given)
     assert sum(one.n for one in bins) == len(given)
@@ -232,7 +234,7 @@ def test_bins_give_the_calibration_error() -> None:
     assert weighed == pytest.approx(metrics.expected_error(given))
 
 
-def test_bins_counted_by_hand() -> None:
+def test_reliability_bins_by_hand() -> None:
     given = random_predictions(3, 2)
     shares = np.array([[0.95, 0.05], [0.1, 0.9], [1.0, 0.0]])
     given = replace(given, emotions=np.array(["angry"] * 3), probabilities=shares)
@@ -286,7 +288,7 @@ def test_a_label_that_no_clip_or_every_clip_has_gets_no_roc() -> None:
 # --- What is missing -----------------------------------------------------------------------------
 
 
-def test_without_predictions_or_calibration_a_sentence_says_so(tmp_path: Path) -> None:
+def test_read_tables_names_what_is_missing(tmp_path: Path) -> None:
     models = copy_models(tmp_path)
     (models / "cnn" / "predictions" / "random.csv.gz").unlink()
     with pytest.raises(CorpusError, match="no predictions"):

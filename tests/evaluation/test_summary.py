@@ -51,7 +51,7 @@ NO_PROVENANCE: dict[str, Provenance] = {key: {"runs": [], "left_out": []} for ke
 
 @pytest.fixture(scope="module")
 def measured(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder of models that no test changes."""
+    """Return a folder of models that no test changes."""
     return copy_models(tmp_path_factory.mktemp("measured"))
 
 
@@ -61,7 +61,7 @@ def voices(measured: Path) -> dict[str, Predictions]:
 
 
 def stored(models: Path, key: str, protocol: str) -> dict[str, Any]:
-    """The block of a protocol in ``metrics.json``."""
+    """Return the block of a protocol in ``metrics.json``."""
     block = json.loads((models / key / "metrics.json").read_text())["protocols"][protocol]
     assert isinstance(block, dict)
     return block
@@ -74,7 +74,7 @@ def said(
     folds: Sequence[int] | None = None,
     confidence: Sequence[float] | float = 0.9,
 ) -> Predictions:
-    """Predictions whose likeliest labels and confidences are known."""
+    """Return predictions of known likeliest labels and confidences."""
     n = len(true)
     sure = np.broadcast_to(confidence, n)
     table = np.repeat((1 - sure)[:, None] / 6, 8, axis=1)
@@ -126,7 +126,7 @@ def test_each_fold_is_calibrated_by_its_own_clips(
     assert voices["vote"].probabilities[own] == pytest.approx(expected)
 
 
-def test_answers_are_of_the_clips_of_the_file(
+def test_calibrated_predictions_have_the_clips_of_the_file(
     measured: Path, voices: dict[str, Predictions]
 ) -> None:
     raw = read_predictions(predictions_file(measured, "tree", "speakers"))
@@ -157,7 +157,7 @@ def test_a_fold_without_calibration_is_refused(tmp_path: Path) -> None:
         calibrated_predictions(models, "cross-corpus")
 
 
-def test_what_ships_is_the_mean_over_the_folds(measured: Path) -> None:
+def test_served_calibration_is_the_mean_over_the_folds(measured: Path) -> None:
     shipped = read_json(measured / "calibration.json")
     folds = fold_calibrations(measured, "speakers")
     assert sorted(folds) == list(range(1, N_SPEAKERS_FOLDS + 1))
@@ -173,7 +173,7 @@ def test_what_ships_is_the_mean_over_the_folds(measured: Path) -> None:
 # --- Unsure --------------------------------------------------------------------------------------
 
 
-def test_unsure_counted_by_hand() -> None:
+def test_selective_figures_by_hand() -> None:
     # Five of six right from 0.55 up, which is enough; from 0.5 up five of seven, which is not.
     true = ["angry"] * 7
     guessed = ["angry", "angry", "sad", "angry", "angry", "angry", "sad"]
@@ -187,7 +187,7 @@ def test_unsure_counted_by_hand() -> None:
     assert found["coverage_cross_fitted"] == 0  # there is no other fold to choose on
 
 
-def test_a_limit_leaves_something_to_spare() -> None:
+def test_choose_limit_keeps_a_margin() -> None:
     # 80 of 100 right is what is promised, and not enough to promise it of others.
     confidence = np.linspace(0.9, 0.5, 100)
     right = np.ones(100, bool)
@@ -198,7 +198,7 @@ def test_a_limit_leaves_something_to_spare() -> None:
 
 
 @drawn(st.integers(0, 10_000))
-def test_a_limit_is_the_lowest_whole_per_cent_that_keeps_enough_right(seed: int) -> None:
+def test_choose_limit_is_the_lowest_whole_per_cent(seed: int) -> None:
     rng = np.random.default_rng(seed)
     confidence = rng.uniform(0.3, 1.0, 60)
     right = rng.random(60) < confidence**0.5
@@ -218,7 +218,7 @@ def test_a_limit_is_the_lowest_whole_per_cent_that_keeps_enough_right(seed: int)
     assert kept.tolist() == [round(100 * c) >= expected for c in confidence]
 
 
-def test_a_vote_is_kept_only_where_a_classifier_is() -> None:
+def test_the_vote_abstains_where_every_classifier_does() -> None:
     # The vote names all right; the classifiers are sure of the first two clips alone.
     true = ["angry"] * 4
     names = ["cremad-1001"] * 4
@@ -233,7 +233,7 @@ def test_a_vote_is_kept_only_where_a_classifier_is() -> None:
     assert found[VOTE].limit == 0.6
 
 
-def test_elsewhere_is_counted_by_the_limits_that_ship(measured: Path) -> None:
+def test_cross_corpus_selection_uses_the_served_thresholds(measured: Path) -> None:
     limits = read_json(measured / "calibration.json")["thresholds"]
     given = {
         key: one.among(LABELS)
@@ -260,7 +260,7 @@ def test_elsewhere_is_counted_by_the_limits_that_ship(measured: Path) -> None:
         )
 
 
-def test_a_threshold_across_folds_is_that_of_the_others() -> None:
+def test_cross_fitted_thresholds_are_chosen_on_other_folds() -> None:
     # Fold 1 is right from 0.6 up, fold 2 from 0.8 up, so that each gets the other's limit.
     true, guessed = ["angry"] * 4, ["angry", "sad", "angry", "sad"]
     made = said(true, guessed, ["cremad-1001"] * 4, [1, 1, 2, 2], [0.6, 0.5, 0.8, 0.7])
@@ -373,7 +373,9 @@ def test_listeners_counted_by_hand(measured: Path) -> None:
     assert human["distance_of_mean_votes"] == pytest.approx(3 / 8 - 1 / 6, abs=1e-6)
 
 
-def test_answers_are_held_against_the_votes(measured: Path, voices: dict[str, Predictions]) -> None:
+def test_predictions_are_compared_with_the_votes(
+    measured: Path, voices: dict[str, Predictions]
+) -> None:
     found = stored(measured, "cnn", "listeners")
     clips = {row[0] for row in rows("speakers") if row[1] == "cremad"}
     assert found["n"] == len(clips)
@@ -392,7 +394,7 @@ def test_answers_are_held_against_the_votes(measured: Path, voices: dict[str, Pr
     assert found["distance_from_votes"] == pytest.approx(np.mean(distances), abs=1e-5)
 
 
-def test_a_tie_of_listeners_is_shared_and_unheard_clips_are_left_out(tmp_path: Path) -> None:
+def test_listener_figures_share_ties_and_leave_out_clips_without_votes(tmp_path: Path) -> None:
     models, directory = copy_models(tmp_path), tmp_path / "corpora"
     write_tables(directory)
     path = directory / VOTES
@@ -409,7 +411,7 @@ def test_a_tie_of_listeners_is_shared_and_unheard_clips_are_left_out(tmp_path: P
 # --- Files ---------------------------------------------------------------------------------------
 
 
-def test_what_needs_the_recordings_stays_without_them(tmp_path: Path) -> None:
+def test_summarise_keeps_figures_that_need_the_recordings(tmp_path: Path) -> None:
     models = copy_models(tmp_path)
     before = {key: read_metrics(models, key)["protocols"] for key in KEYS}
     summarise(models, "speakers", None, NO_PROVENANCE)
@@ -421,7 +423,7 @@ def test_what_needs_the_recordings_stays_without_them(tmp_path: Path) -> None:
         assert after["random"] == before[key]["random"]
 
 
-def test_a_part_of_the_folds_ships_the_mean_of_that_part(tmp_path: Path) -> None:
+def test_summarise_serves_the_mean_of_the_folds_that_were_run(tmp_path: Path) -> None:
     models = copy_models(tmp_path)
     (models / "calibration.json").unlink()
     for key in CLASSIFIERS:
@@ -443,7 +445,7 @@ def test_a_part_of_the_folds_ships_the_mean_of_that_part(tmp_path: Path) -> None
     assert "robustness" not in block
 
 
-def test_what_calibrated_is_stored_by_fold(measured: Path) -> None:
+def test_calibrations_are_stored_by_fold(measured: Path) -> None:
     folds = fold_calibrations(measured, "speakers")
     found = stored(measured, "mlp", "speakers")["calibration"]
     assert [row["fold"] for row in found] == list(folds)
@@ -452,7 +454,7 @@ def test_what_calibrated_is_stored_by_fold(measured: Path) -> None:
     assert found[2]["weights"] == pytest.approx(folds[3].weights, abs=1e-5)
 
 
-def test_stored_numbers_are_rounded_and_whole(tmp_path: Path) -> None:
+def test_write_json_rounds_to_six_decimals(tmp_path: Path) -> None:
     path = tmp_path / "deep" / "x.json"
     write_json(path, {"a": 1 / 3, "b": [2 / 3, {"c": 1e-9}], "n": 7, "t": "text", "l": (1, 2)})
     expected = {"a": 0.333333, "b": [0.666667, {"c": 0.0}], "n": 7, "t": "text", "l": [1, 2]}
@@ -460,7 +462,7 @@ def test_stored_numbers_are_rounded_and_whole(tmp_path: Path) -> None:
     assert [one.name for one in path.parent.iterdir()] == ["x.json"]
 
 
-def test_nothing_stored_is_no_protocol(tmp_path: Path) -> None:
+def test_read_metrics_without_a_file_has_no_protocols(tmp_path: Path) -> None:
     assert read_metrics(tmp_path, "cnn") == {"schema": 1, "key": "cnn", "protocols": {}}
 
 

@@ -58,7 +58,7 @@ def said(
     folds: Sequence[int] | None = None,
     confidence: float | Sequence[float] = 0.9,
 ) -> Predictions:
-    """Predictions whose likeliest labels are known, of confidence 0.9 if not told."""
+    """Return predictions of known likeliest labels."""
     n = len(true)
     sure = np.broadcast_to(confidence, n)
     rows = np.repeat((1 - sure)[:, None] / 6, len(TRAINED_LABELS), axis=1)
