@@ -9,7 +9,7 @@ import jinja2
 from emo.classifiers.registry import CLASSIFIERS
 from emo.corpora.splits import VALIDATION_ONE_IN
 from emo.evaluation import tables
-from emo.evaluation.metrics import N_RESAMPLES
+from emo.evaluation.bootstrap import N_RESAMPLES
 from emo.evaluation.selective import MARGIN, TARGET_ACCURACY
 from emo.labels import LABELS
 

@@ -4,7 +4,7 @@ Every rate is taken from the likeliest label of each clip.  "Present" means that
 has the label as its true one; a corpus without surprise is not marked down for it.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,17 +13,14 @@ import numpy.typing as npt
 
 from emo.corpora.catalogue import CORPUS
 from emo.errors import CorpusError
+from emo.evaluation.bootstrap import interval, resampled_sums
 from emo.evaluation.predictions import Predictions
 from emo.labels import LABELS
 
 N_ECE_BINS = 15
-N_RESAMPLES = 2000
-INTERVAL = (2.5, 97.5)
-"""Percentiles between which the intervals lie."""
 N_ROC_POINTS = 200
 """About how many points of a ROC curve are kept to draw it; its area is computed from all."""
 
-_BOOTSTRAP_SEED = 20
 _SHORT = ("n", "accuracy", "uar", "macro_f1", "ece")
 
 
@@ -346,81 +343,7 @@ def _evenly_along(
     return np.unique(np.minimum(np.searchsorted(x + y, marks), len(x) - 1))
 
 
-# --- Bootstrap over speakers ---------------------------------------------------------------------
-
-
-def draw_speakers(
-    speakers: Sequence[str] | npt.NDArray[np.str_],
-) -> tuple[list[str], npt.NDArray[np.float64]]:
-    """Return the names of the speakers, and how often each is drawn in each resample.
-
-    Speakers are drawn with replacement, as many of each corpus as it has, from a fixed seed.
-
-    Returns
-    -------
-    names : list of str
-        Sorted.
-    drawn : ndarray of float64, shape (2000, speakers)
-    """
-    names = sorted({str(speaker) for speaker in speakers})
-    rng = np.random.default_rng(_BOOTSTRAP_SEED)
-    drawn = np.zeros((N_RESAMPLES, len(names)))
-    families = np.array([name.split("-")[0] for name in names])
-    for family in sorted(set(families)):
-        own = np.flatnonzero(families == family)
-        drawn[:, own] = rng.multinomial(len(own), np.full(len(own), 1 / len(own)), N_RESAMPLES)
-    return names, drawn
-
-
-def resampled_sums(
-    speakers: Sequence[str] | npt.NDArray[np.str_], rows: npt.NDArray[Any]
-) -> npt.NDArray[np.float64]:
-    """Return the sum of the rows of the clips in each resample of the speakers.
-
-    Parameters
-    ----------
-    speakers
-        Speaker of each of n clips.
-    rows
-        Numbers of shape (n, ...).
-
-    Returns
-    -------
-    ndarray of float64, shape (2000, ...)
-    """
-    names, drawn = draw_speakers(speakers)
-    place = {name: i for i, name in enumerate(names)}
-    sums = np.zeros((len(names), *rows.shape[1:]))
-    np.add.at(sums, [place[str(speaker)] for speaker in speakers], rows.astype(float))
-    return np.asarray(np.tensordot(drawn, sums, axes=1))
-
-
-def bootstrap(
-    speakers: Sequence[str] | npt.NDArray[np.str_],
-    columns: Sequence[npt.NDArray[Any]],
-    statistic: Callable[..., npt.NDArray[Any]],
-) -> list[float]:
-    """Return the 95 % interval [low, high] of a statistic of sums, by resampling speakers.
-
-    The percentile bootstrap (Efron 1979), clustered by speaker and stratified by corpus.
-
-    Parameters
-    ----------
-    speakers
-        Speaker of each of n clips.
-    columns
-        Arrays (n, ...) that are summed over the clips of each resample.
-    statistic
-        Takes the sums of each column, (r, ...) for r resamples, and returns (r,) values; NaN where
-        a resample has none.
-    """
-    with np.errstate(invalid="ignore"):
-        values = statistic(*(resampled_sums(speakers, column) for column in columns))
-    return _interval(values)
-
-
-def _interval(resampled: npt.NDArray[Any]) -> list[float]:
-    return [float(value) for value in np.nanpercentile(resampled, INTERVAL)]
+# --- Intervals -----------------------------------------------------------------------------------
 
 
 def speaker_intervals(predictions: Predictions) -> dict[str, list[float]]:
@@ -436,7 +359,7 @@ def speaker_intervals(predictions: Predictions) -> dict[str, list[float]]:
         ``accuracy`` and ``uar``, each [low, high].
     """
     accuracy, uar = _resampled_rates(predictions)
-    return {"accuracy": _interval(accuracy), "uar": _interval(uar)}
+    return {"accuracy": interval(accuracy), "uar": interval(uar)}
 
 
 def _resampled_rates(
@@ -467,7 +390,7 @@ def uar_of_folds(predictions: Predictions) -> tuple[float, list[float]]:
         own = predictions.take(predictions.folds == fold)
         values.append(score_predictions(own).uar)
         resampled.append(_resampled_rates(own)[1])
-    return float(np.mean(values)), _interval(np.mean(resampled, axis=0))
+    return float(np.mean(values)), interval(np.mean(resampled, axis=0))
 
 
 # --- Figures of a protocol -----------------------------------------------------------------------

@@ -16,9 +16,9 @@ from emo.classifiers.calibration import CALIBRATION
 from emo.classifiers.registry import CLASSIFIERS
 from emo.corpora.protocols import PROTOCOLS
 from emo.evaluation.benchmark import EMOBOX, PUBLISHED
+from emo.evaluation.bootstrap import bootstrap
 from emo.evaluation.markdown import render
 from emo.evaluation.metrics import (
-    bootstrap,
     calibration_gaps,
     protocol_metrics,
     score_predictions,

@@ -16,11 +16,10 @@ from scipy.stats import binom
 from sklearn import metrics as sk
 
 from emo.errors import CorpusError
+from emo.evaluation.bootstrap import N_RESAMPLES, draw_speakers
 from emo.evaluation.metrics import (
-    N_RESAMPLES,
     calibration_error,
     confusion_matrix,
-    draw_speakers,
     protocol_metrics,
     score,
     speaker_intervals,

@@ -51,7 +51,7 @@ def test_the_counts_of_an_earlier_version_are_kept_and_only_those() -> None:
 def counted(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> tuple[Path, non_speech_false_alarms.Counts]:
-    """Return the counts of two clips of speech, one of noise under a clip's name, and all kinds once."""
+    """Return the counts of two clips of speech, one of noise, and every kind once."""
     folder = tmp_path_factory.mktemp("corpora")
     (folder / "tess").mkdir()
     models = folder / "models"

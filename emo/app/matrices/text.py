@@ -6,7 +6,8 @@ from typing import Any
 
 from emo.app.text import ALL_CORPORA, CORPUS_NAMES, MODEL_NAMES, MODELS_IN_TEXT
 from emo.corpora import protocols
-from emo.evaluation.metrics import N_RESAMPLES, Bin
+from emo.evaluation.bootstrap import N_RESAMPLES
+from emo.evaluation.metrics import Bin
 from emo.evaluation.subsets import ALL
 from emo.formatting import NBSP, listed, percent, points, tenths
 from emo.labels import VOTE
