@@ -30,13 +30,13 @@ MODELS = ROOT / "models"
 
 @pytest.fixture(scope="module")
 def measured(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder of models that no test changes."""
+    """Return a folder of models that no test changes."""
     return copy_models(tmp_path_factory.mktemp("measured"))
 
 
 @pytest.fixture(scope="module")
 def cards(measured: Path) -> dict[str, str]:
-    """The card of each model."""
+    """Return the card of each model."""
     made = documents(measured)
     return {key: made[measured / key / "CARD.md"] for key in TITLES}
 
