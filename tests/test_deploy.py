@@ -18,6 +18,8 @@ from emo.server.bodies import MAX_UPLOAD_S
 from emo.server.settings import Settings
 from tests.support import signals, streamlit_client
 
+pytestmark = pytest.mark.server
+
 ROOT = Path(__file__).resolve().parent.parent
 DEPLOY = ROOT / "deploy"
 KNOWN = {"FROM", "COPY", "RUN", "WORKDIR", "ENV", "USER", "EXPOSE", "STOPSIGNAL"}

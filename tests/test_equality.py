@@ -3,9 +3,12 @@
 import gzip
 import json
 
+import pytest
+
 from tests.support import equality
 
 
+@pytest.mark.slow
 def test_stored_figures_and_answers_are_those_of_the_list() -> None:
     before = json.loads(gzip.decompress(equality.STORED.read_bytes()))
     assert {part: len(values) > 100 for part, values in before.items()} == {

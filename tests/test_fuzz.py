@@ -16,6 +16,8 @@ from fuzz import seeds
 from fuzz.check import USED, Failure, check
 from fuzz.mutate import VERSION, Input, make, mend_pages, spans
 
+pytestmark = pytest.mark.slow
+
 COUNT = 400
 
 FOUND = {

@@ -50,6 +50,7 @@ def tracked() -> list[Path]:
     return [path for path in paths if path.is_file()]
 
 
+@pytest.mark.slow
 def test_imports_keep_the_layers() -> None:
     ran = subprocess.run(
         [sys.executable, "-c", "from importlinter.cli import lint_imports_command as run; run()"],
@@ -94,6 +95,7 @@ for page in sorted(Path("pages").glob("*.py")):
 
 
 @pytest.mark.parametrize("code", [PREDICT, PAGES], ids=["predict", "pages"])
+@pytest.mark.slow
 def test_serving_never_imports_what_only_training_needs(code: str) -> None:
     report = f"import sys\nprint('found:', *({TRAINING_ONLY} & sys.modules.keys()))"
     ran = subprocess.run(
@@ -126,6 +128,7 @@ def text_lines() -> Iterator[tuple[str, str]]:
             yield f"{path.relative_to(ROOT)}:{number}", line
 
 
+@pytest.mark.slow
 def test_no_path_of_one_machine_in_any_file() -> None:
     machine = re.compile(r"(?<![\w./~:-])/(home|mnt|opt|root|tmp|Users|work)/[\w.-]+")
     assert [place for place, line in text_lines() if machine.search(line)] == []

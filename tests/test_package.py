@@ -18,6 +18,8 @@ from packaging.requirements import Requirement
 import emo
 from emo.system.paths import sample_path
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 PACKAGE = PROJECT["project"]

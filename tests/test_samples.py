@@ -65,6 +65,7 @@ def test_a_minute_has_every_emotion_with_pauses_between(make):
         assert np.abs(clip.samples[pause.stop : pause.stop + RATE_HZ * 2]).max() > 0.05
 
 
+@pytest.mark.slow
 def test_the_vote_hears_most_of_the_minute_as_it_is_meant(make):
     row = read_list()[-1]
     models = make.load_models()

@@ -120,6 +120,7 @@ def audit(url: str, *options: str) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.parametrize(("vulnerable", "status"), [("", 0), ("streamlit", 1)])
+@pytest.mark.slow
 def test_audit_reports_known_vulnerabilities(osv, monkeypatch, vulnerable, status) -> None:
     monkeypatch.setattr(Osv, "vulnerable", vulnerable)
     process = audit(osv)
@@ -129,6 +130,7 @@ def test_audit_reports_known_vulnerabilities(osv, monkeypatch, vulnerable, statu
 
 
 @pytest.mark.parametrize(("options", "status"), [((), 0), (("--require",), 2)])
+@pytest.mark.slow
 def test_audit_warns_if_the_service_cannot_be_reached(options, status) -> None:
     process = audit("http://127.0.0.1:1/v1/query", *options)
     assert process.returncode == status

@@ -68,6 +68,7 @@ def check_consistent(said: Answer) -> None:
 
 
 @given(near())
+@pytest.mark.slow
 def test_headline_agrees_with_the_threshold(drawn: tuple[np.ndarray, float]) -> None:
     check_consistent(answer(*drawn))
 
@@ -140,6 +141,7 @@ def calibration_of(w: list[float], t: list[float], limits: dict[str, float]) -> 
 
 
 @given(raw_rows, weights, temperatures)
+@pytest.mark.slow
 def test_factors_multiply_to_the_vote(rows: np.ndarray, w: list[float], t: list[float]) -> None:
     calibration = calibration_of(w, t, {})
     said = vote_of(rows, calibration)

@@ -58,6 +58,7 @@ def same(clip: Clip, data: bytes, channel: str = "mix") -> bool:
     return clip.samples.tobytes() == decode(data, channel=channel).samples.tobytes()
 
 
+@pytest.mark.slow
 def test_channels_of_a_mono_clip_have_no_choice(app: AppTest) -> None:
     assert choice_of(app) is None
     upload(app, "mono.wav", signals.encoded(SIDES[0]))
@@ -66,6 +67,7 @@ def test_channels_of_a_mono_clip_have_no_choice(app: AppTest) -> None:
     assert choice_of(app) is None
 
 
+@pytest.mark.slow
 def test_answers_are_those_of_the_chosen_channel(app: AppTest, analysed: list[Clip]) -> None:
     data = stereo()
     upload(app, "call.wav", data)
@@ -79,6 +81,7 @@ def test_answers_are_those_of_the_chosen_channel(app: AppTest, analysed: list[Cl
     assert not any("channel only" in text.value for text in app.text)
 
 
+@pytest.mark.slow
 def test_channels_of_four_can_be_chosen(app: AppTest, analysed: list[Clip]) -> None:
     sides = [signals.voice(100.0 + 40 * k, 1.0) for k in range(4)]
     data = stereo(*sides)
@@ -87,6 +90,7 @@ def test_channels_of_four_can_be_chosen(app: AppTest, analysed: list[Clip]) -> N
     assert same(analysed[-1], data, "3")
 
 
+@pytest.mark.slow
 def test_new_clip_starts_with_the_mix(app: AppTest, analysed: list[Clip]) -> None:
     first, second = stereo(), stereo(*SIDES[::-1])
     upload(app, "first.wav", first)
@@ -102,6 +106,7 @@ def test_new_clip_starts_with_the_mix(app: AppTest, analysed: list[Clip]) -> Non
     assert same(analysed[-1], first)
 
 
+@pytest.mark.slow
 def test_channel_outlasts_a_visit_to_another_page(app: AppTest, analysed: list[Clip]) -> None:
     upload(app, "call.wav", stereo())
     choose(app, "right")
@@ -122,6 +127,7 @@ def test_silent_channel_gets_a_message(app: AppTest, analysed: list[Clip]) -> No
     assert same(analysed[-1], data, "left")
 
 
+@pytest.mark.slow
 def test_what_if_alters_the_channel(app: AppTest, analysed: list[Clip]) -> None:
     data = stereo()
     upload(app, "call.wav", data)

@@ -46,6 +46,7 @@ def app(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AppTest:
     return pages.run()
 
 
+@pytest.mark.slow
 def test_explanation_is_shown_on_demand(app: AppTest) -> None:
     upload(app, "clip.wav", tone())
     assert "data-emo-patches" not in html(app)

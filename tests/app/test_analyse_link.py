@@ -26,6 +26,7 @@ links = st.builds(Link, st.sampled_from(SAMPLES), st.none() | parts, st.booleans
 
 
 @given(links)
+@pytest.mark.slow
 def test_read_link_inverts_write_link(link: Link) -> None:
     assert read_link(write_link(link), SAMPLES) == link
 

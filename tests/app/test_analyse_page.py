@@ -94,6 +94,7 @@ def test_link_sets_what_if() -> None:
     assert "as fast" not in warnings_of(at)
 
 
+@pytest.mark.slow
 def test_address_has_the_settings_after_a_visit_to_another_page() -> None:
     at = open_at(sample="sad")
     check(at.slider(key="what-if-pitch").set_value(4).run())
@@ -126,6 +127,7 @@ def test_step_back_shows_the_previous_sample() -> None:
     assert at.text[0].value.startswith("sad.wav")
 
 
+@pytest.mark.slow
 def test_action_takes_precedence_over_a_stale_address() -> None:
     at = open_at(sample="sad")
     check(at.button(key="sample-happy").click().run())

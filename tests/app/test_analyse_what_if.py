@@ -43,6 +43,7 @@ def test_neutral_settings_change_no_answer(app: AppTest) -> None:
     assert changes(app).count(text.UNCHANGED) == 4
 
 
+@pytest.mark.slow
 def test_settings_change_the_answers_beside_those_as_recorded(app: AppTest) -> None:
     upload(app, "clip.wav", tone(2.0))
     check(app.slider(key="what-if-speed").set_value(2.0).run())
@@ -58,6 +59,7 @@ def test_settings_change_the_answers_beside_those_as_recorded(app: AppTest) -> N
         assert phrase in notices.replace("\\", "")
 
 
+@pytest.mark.slow
 def test_reset_restores_the_recording(app: AppTest) -> None:
     upload(app, "clip.wav", tone(2.0))
     check(app.slider(key="what-if-speed").set_value(2.0).run())
@@ -94,6 +96,7 @@ def test_speed_steps_include_one() -> None:
     assert np.isclose((high - 1) / step % 1, 0, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_added_noise_is_not_attributed_to_the_microphone(
     app: AppTest, monkeypatch: pytest.MonkeyPatch
 ) -> None:

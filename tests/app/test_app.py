@@ -83,6 +83,7 @@ def test_recording_gets_answers(app: AppTest) -> None:
     assert app.text[0].value.startswith("Recording · 1.5")
 
 
+@pytest.mark.slow
 def test_samples_open_with_one_click_and_are_marked_as_synthetic(app: AppTest) -> None:
     labels = [b.label for b in app.button if str(b.key).startswith("sample-")]
     assert labels == [*LABELS, analyse_text.SAMPLE_OF_ALL]
@@ -218,6 +219,7 @@ def test_warnings_are_escaped(app: AppTest, monkeypatch: pytest.MonkeyPatch) -> 
     assert [warning.value for warning in app.warning] == [r"It is \*very\* quiet\."]
 
 
+@pytest.mark.slow
 def test_invalid_files_get_a_message(app: AppTest) -> None:
     for bad in malformed():
         upload(app, bad.name, bad.data)
@@ -233,6 +235,7 @@ def test_invalid_files_get_a_message(app: AppTest) -> None:
     assert html(app).count("emo-verdict-3") == 3
 
 
+@pytest.mark.slow
 def test_page_survives_the_end_of_the_decoder_processes(app: AppTest) -> None:
     upload(app, "first.wav", tone())
     for pid in isolated.shared_decoder().restrictions():
@@ -317,6 +320,7 @@ def test_answers_outlast_a_visit_to_another_page(app: AppTest) -> None:
     assert app.text[0].value.startswith("clip.wav")
 
 
+@pytest.mark.slow
 def test_clips_that_differ_in_one_sample_share_no_answer(
     app: AppTest, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -143,6 +143,7 @@ def test_divergence_of_certain_models():
 
 
 @given(arrays(float, (3, len(LABELS)), elements=st.floats(0.001, 1)))
+@pytest.mark.slow
 def test_divergence_is_the_mean_distance_from_the_mean(rows):
     rows = rows / rows.sum(axis=1, keepdims=True)
     expected = np.mean([entropy(row, rows.mean(axis=0), base=2) for row in rows])

@@ -72,6 +72,7 @@ def test_bars_mark_the_likeliest(n_marked: int, labels: list[str]) -> None:
 
 
 @given(st.lists(st.floats(0, 1), min_size=7, max_size=7))
+@pytest.mark.slow
 def test_bars_stay_within_their_track(shares: list[float]) -> None:
     assert all(0 <= width <= 100 for width in Tags(app_html.bars(shares, "")).widths)
 

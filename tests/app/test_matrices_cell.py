@@ -123,6 +123,7 @@ def test_speakers_of_unknown_sex_are_reported(
 
 
 @pytest.mark.parametrize("protocol", ["speakers", "random", "cross-corpus", "emobox", "listeners"])
+@pytest.mark.slow
 def test_every_protocol_can_be_filtered(matrices: AppTest, protocol: str) -> None:
     check(matrices.segmented_control(key="protocol").set_value(protocol).run())
     total = np.nansum(shown_counts(matrices, 1))
@@ -134,6 +135,7 @@ def test_every_protocol_can_be_filtered(matrices: AppTest, protocol: str) -> Non
     assert not matrices.warning
 
 
+@pytest.mark.slow
 def test_filter_of_listeners_uses_sex_but_not_confidence(
     matrices: AppTest, models_dir: Path, tmp_path: Path
 ) -> None:
@@ -165,6 +167,7 @@ def test_stored_scores_are_shown_without_the_predictions(
 # --- The address ---------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_address_restores_the_page(matrices: AppTest) -> None:
     assert address(matrices) == {}
     for key, value in {"protocol": "random", "numbers": "counts", "voices": "women"}.items():
@@ -237,6 +240,7 @@ def test_cell_lists_its_clips_with_all_answers(matrices: AppTest, models_dir: Pa
     assert answers.count("<li") == 4
 
 
+@pytest.mark.slow
 def test_clips_can_be_paged_and_sorted_by_confidence(matrices: AppTest, models_dir: Path) -> None:
     tables = expected_predictions(models_dir)
     expected = tables["cnn"]
@@ -254,6 +258,7 @@ def test_clips_can_be_paged_and_sorted_by_confidence(matrices: AppTest, models_d
     assert matrices.button(key=f"page-{words.EARLIER}").disabled
 
 
+@pytest.mark.slow
 def test_cell_follows_the_filter(matrices: AppTest, models_dir: Path) -> None:
     select_cell(matrices, "vote", "happy", "happy")
     check(matrices.segmented_control(key="voices").set_value("men").run())
@@ -271,6 +276,7 @@ def test_cell_that_a_protocol_lacks_is_cleared(matrices: AppTest) -> None:
     assert "cell" not in address(matrices)
 
 
+@pytest.mark.slow
 def test_cell_of_the_listeners_lists_clips_with_such_votes(matrices: AppTest) -> None:
     check(matrices.segmented_control(key="protocol").set_value("listeners").run())
     select_cell(matrices, "listeners", "angry", "sad")
@@ -357,6 +363,7 @@ def rename_a_clip(models: Path, at_place: int = 0) -> None:
         write_predictions(path, renamed)
 
 
+@pytest.mark.slow
 def test_clip_on_disk_is_played_with_its_relative_path(models_dir: Path, tmp_path: Path) -> None:
     rename_a_clip(models_dir)
     write_clip(tmp_path, REAL)
@@ -370,6 +377,7 @@ def test_clip_on_disk_is_played_with_its_relative_path(models_dir: Path, tmp_pat
     assert at.button(key="open-in-analyse").label == words.OPEN
 
 
+@pytest.mark.slow
 def test_clip_opened_from_a_cell_is_marked_as_training_clip(
     models_dir: Path, tmp_path: Path
 ) -> None:
@@ -400,6 +408,7 @@ def test_missing_clip_shows_a_warning(models_dir: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("damage", ["link", "text", "nothing"])
+@pytest.mark.slow
 def test_damaged_clip_shows_a_warning_without_a_path(
     models_dir: Path, tmp_path: Path, damage: str
 ) -> None:
@@ -451,6 +460,7 @@ def test_reliability_diagram_shows_the_bins_of_the_model(
     assert html(matrices).count('<tr><th scope="row">') >= 15
 
 
+@pytest.mark.slow
 def test_roc_shows_each_emotion_and_the_areas_of_all_models(
     matrices: AppTest, models_dir: Path
 ) -> None:

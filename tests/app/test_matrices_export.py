@@ -130,6 +130,7 @@ def test_drawing_holds_every_text_within_its_edges(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["difference", "roc"])
+@pytest.mark.slow
 def test_drawing_is_reproducible_in_every_format(name: str) -> None:
     starts = {"png": b"\x89PNG", "svg": b"<?xml", "pdf": b"%PDF"}
     for kind, start in starts.items():
@@ -138,6 +139,7 @@ def test_drawing_is_reproducible_in_every_format(name: str) -> None:
         assert content == FIGURES[name].as_file(kind)
 
 
+@pytest.mark.slow
 def test_drawing_is_the_same_in_every_thread() -> None:
     figure = FIGURES["roc"]
     with ThreadPoolExecutor(4) as pool:
@@ -182,6 +184,7 @@ def test_curves_have_the_colours_and_dashes_of_their_emotions() -> None:
     assert np.asarray(lines[1].get_xydata()).tolist() == [[0, 0], [0.2, 0.9], [1, 1]]
 
 
+@pytest.mark.slow
 def test_matplotlib_is_loaded_by_the_first_drawing_alone() -> None:
     code = (
         "import sys; from tests.support import pages; at = pages.run(); "

@@ -151,6 +151,7 @@ def test_cross_corpus_folds_have_the_names_of_their_corpora() -> None:
 
 
 @pytest.mark.parametrize("corpus", EMOBOX)
+@pytest.mark.slow
 def test_emobox_ranks_models_with_published_ones(
     matrices: AppTest, models_dir: Path, corpus: str
 ) -> None:
@@ -343,6 +344,7 @@ def test_fold_of_the_learning_curves_can_be_chosen(matrices: AppTest) -> None:
     assert len(drawn(matrices, 0)["x"]) == 2
 
 
+@pytest.mark.slow
 def test_listeners_and_part_of_emobox_use_runs_of_unseen_speakers(matrices: AppTest) -> None:
     look(matrices, "learning")
     for protocol, corpus in (("listeners", ""), ("emobox", "ravdess")):
@@ -375,6 +377,7 @@ def test_commits_are_shortened_and_keep_their_suffix() -> None:
     )
 
 
+@pytest.mark.slow
 def test_learning_curves_follow_the_registry(
     matrices: AppTest, models_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

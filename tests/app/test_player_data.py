@@ -43,6 +43,7 @@ def test_sound_equals_the_clip_at_full_level():
     np.testing.assert_allclose(sound, samples * (0.9 / np.abs(samples).max()), atol=1e-4)
 
 
+@pytest.mark.slow
 def test_sound_of_a_long_clip_is_compressed_and_as_long():
     samples = np.tile(voice(duration_s=2.0), 35)
     header, parts = unpacked(samples)
@@ -74,6 +75,7 @@ def test_waveform_reaches_the_peaks():
     arrays(np.float32, st.integers(1, 3000), elements=st.floats(-1, 1, width=32)),
     st.integers(1, 500),
 )
+@pytest.mark.slow
 def test_envelope_keeps_every_peak(samples, points):
     low, high = player_data.envelope(samples, points)
     assert len(low) == len(high) == min(points, len(samples))

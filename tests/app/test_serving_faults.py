@@ -30,7 +30,10 @@ from tests.support.serving import (
 )
 from tests.support.streamlit_client import Served, Visitor
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="memory is read from /proc")
+pytestmark = [
+    pytest.mark.server,
+    pytest.mark.skipif(sys.platform != "linux", reason="memory is read from /proc"),
+]
 
 MB = 2**20
 NAME = "my secret voice 4711.wav"

@@ -223,6 +223,7 @@ def test_without_examples_there_is_no_further_answer(app: AppTest) -> None:
     assert html(app).count("emo-verdict-3") == 3
 
 
+@pytest.mark.slow
 def test_yours_warns_about_music(app: AppTest, monkeypatch: pytest.MonkeyPatch) -> None:
     with_examples(app)
 
@@ -237,6 +238,7 @@ def test_yours_warns_about_music(app: AppTest, monkeypatch: pytest.MonkeyPatch) 
     assert html(app).count(app_text.NOT_TO_BE_RELIED_ON) == 5
 
 
+@pytest.mark.slow
 def test_notice_on_the_page_of_an_example(app: AppTest) -> None:
     with_examples(app)
     check(app.switch_page(ANALYSE).run())

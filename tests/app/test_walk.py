@@ -12,6 +12,8 @@ from tests.walk.clips import clips, short_voices
 from tests.walk.tab import Tab
 from tests.walk.visit import PAGES, Visit, add_compared, check, read_page, uploader_of
 
+pytestmark = pytest.mark.slow
+
 N_STEPS = 280
 
 

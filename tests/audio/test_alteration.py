@@ -170,6 +170,7 @@ def test_alter_clip_rejects_a_result_outside_the_limits():
     ),
     st.integers(int(0.3 * RATE_HZ), RATE_HZ),
 )
+@pytest.mark.slow
 def test_apply_is_deterministic_and_finite_for_any_settings(chosen, n):
     samples = voice(duration_s=1.0)[:n]
     found = apply(samples, chosen)

@@ -177,6 +177,7 @@ def test_decode_detects_different_speakers_on_two_channels(kind: str, seed: int)
 
 @pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize("kind", NO_CALLS)
+@pytest.mark.slow
 def test_decode_detects_no_different_speakers_in_other_stereo(kind: str, seed: int) -> None:
     assert not has_speaker_warning(decode(encoded(NO_CALLS[kind](seed))))
 
@@ -349,6 +350,7 @@ def shares_of(row: dict[str, Any]) -> list[float]:
     return list(row["models"]["vote"]["probabilities"].values())
 
 
+@pytest.mark.slow
 def test_predict_answers_each_channel(capsys: Any, recordings: Any) -> None:
     two = recordings / "two.wav"
     (recordings / "low.wav").write_bytes(encoded(LOW))
@@ -384,6 +386,7 @@ def test_predict_names_a_missing_channel(capsys: Any, recordings: Any) -> None:
 
 
 @pytest.mark.parametrize("form", ["text", "csv", "json", "srt", "vtt"])
+@pytest.mark.slow
 def test_timeline_answers_each_channel(capsys: Any, tmp_path: Any, form: str) -> None:
     path = tmp_path / "call.wav"
     path.write_bytes(encoded(call(1)))
@@ -421,6 +424,7 @@ def test_explain_answers_one_channel(capsys: Any, recordings: Any) -> None:
 
 @pytest.mark.parametrize("timeline", [False, True])
 @pytest.mark.parametrize("channel", ["each", "left", "2"])
+@pytest.mark.slow
 def test_batch_of_channels_equals_predict_and_can_be_continued(
     capsys: Any, recordings: Any, tmp_path: Any, channel: str, timeline: bool
 ) -> None:
@@ -487,6 +491,7 @@ def pipe(monkeypatch: Any, data: bytes) -> _Piped:
 
 
 @pytest.mark.parametrize("command", ["predict", "explain", "timeline"])
+@pytest.mark.slow
 def test_predict_reads_standard_input(
     capsys: Any, monkeypatch: Any, recordings: Any, command: str
 ) -> None:
@@ -523,6 +528,7 @@ def test_predict_rejects_an_empty_standard_input(
     assert "Standard input is empty" in (out + err).replace("\n", " ")
 
 
+@pytest.mark.slow
 def test_predict_names_the_batch_command_for_a_folder(
     capsys: Any, recordings: Any, tmp_path: Any
 ) -> None:

@@ -188,6 +188,7 @@ def test_decode_does_not_take_silent_channels_for_opposite_phase(channels: int) 
     assert not [w for w in clip.warnings if "opposite phase" in w]
 
 
+@pytest.mark.slow
 def test_decode_uses_the_louder_of_channels_in_opposite_phase() -> None:
     voice = signals.voice(rate_hz=48_000)
     both = np.stack([0.8 * voice, -voice], axis=1)
@@ -262,6 +263,7 @@ def test_decode_scales_integers_stored_as_floats() -> None:
 
 
 @pytest.mark.parametrize("source_rate_hz", [16_000, 24_000, 48_000])
+@pytest.mark.slow
 def test_decode_opus_in_ogg_equals_libsndfile(source_rate_hz: int) -> None:
     pytest.importorskip("codecpod")
     voice = signals.voice(rate_hz=source_rate_hz)
@@ -274,6 +276,7 @@ def test_decode_opus_in_ogg_equals_libsndfile(source_rate_hz: int) -> None:
 
 
 @pytest.mark.parametrize("encode", [signals.m4a, signals.webm_opus])
+@pytest.mark.slow
 def test_decode_reads_a_long_recording_at_a_lower_rate(
     encode: Callable[..., bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -291,6 +294,7 @@ def test_decode_reads_a_long_recording_at_a_lower_rate(
 
 @pytest.mark.timeout(20)
 @pytest.mark.parametrize("case", malformed(), ids=lambda case: case.name)
+@pytest.mark.slow
 def test_decode_gives_malformed_files_an_error_or_a_warning(case: Malformed) -> None:
     start_s = time.process_time()  # a busy machine does not count
     if case.expected == "warning":
@@ -422,6 +426,7 @@ def test_decode_reports_a_panic_of_codecpod(codecpod: Any, monkeypatch: pytest.M
         audio_clip.decode(signals.webm_opus(signals.voice()))
 
 
+@pytest.mark.slow
 def test_decode_ignores_the_estimated_length_of_raw_aac(codecpod: Any) -> None:
     late = signals.padded(signals.voice(rate_hz=48_000), 8.0, 0.0, 48_000)  # few bits, then many
     data = signals.adts(late, 48_000)
@@ -464,6 +469,7 @@ def originals() -> list[bytes]:
 
 @given(st.data())
 @settings(max_examples=200, deadline=None)
+@pytest.mark.slow
 def test_decode_of_damaged_files(originals: list[bytes], data: st.DataObject) -> None:
     whole = bytearray(data.draw(st.sampled_from(originals), label="file"))
     places = st.one_of(st.integers(0, 99), st.integers(0, len(whole) - 1))

@@ -217,6 +217,7 @@ def test_decode_counts_the_frames_of_mp3_without_a_length() -> None:
         assert clip.warnings == ()
 
 
+@pytest.mark.slow
 def test_decode_does_not_reject_by_an_estimated_length() -> None:
     loud = vbr(signals.noise(8.0, 44_100, -3.0))[10:-10]
     quiet = vbr(signals.silence(1.0, 44_100))[5:10]
@@ -228,6 +229,7 @@ def test_decode_does_not_reject_by_an_estimated_length() -> None:
     assert not [text for text in clip.warnings if "promises" in text]
 
 
+@pytest.mark.slow
 def test_decode_rejects_a_long_mp3_by_its_frames() -> None:
     sound = vbr(signals.voice(duration_s=2.0, rate_hz=44_100))
     times = int(620 * 44_100 / 1152 / len(sound)) + 1
@@ -348,6 +350,7 @@ HOSTILE = {
 
 
 @pytest.mark.parametrize("name", HOSTILE)
+@pytest.mark.slow
 def test_decode_is_fast_for_adversarial_files(name: str) -> None:
     start_s = time.process_time()
     with pytest.raises(NotAudioError):

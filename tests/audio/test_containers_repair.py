@@ -138,6 +138,7 @@ def test_decode_rejects_a_file_without_a_readable_packet() -> None:
         audio_clip.decode(damaged.spoil_packets(whole, range(64)))
 
 
+@pytest.mark.slow
 def test_repair_limits_the_number_of_tries(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(repair, "_MAX_TRIES", 300)
     whole = signals.m4a(VOICE)
@@ -288,6 +289,7 @@ def hostile() -> dict[str, bytes]:
 
 
 @pytest.mark.parametrize("name", hostile())
+@pytest.mark.slow
 def test_read_track_bounds_invalid_tables(name: str) -> None:
     data = hostile()[name]
     start_s = time.process_time()
@@ -298,6 +300,7 @@ def test_read_track_bounds_invalid_tables(name: str) -> None:
     assert time.process_time() - start_s < 3.0
 
 
+@pytest.mark.slow
 def test_write_track_keeps_the_sound() -> None:
     for whole in (signals.m4a(VOICE), alac(), signals.m4a(signals.voice(rate_hz=48_000), 48_000)):
         track = mp4.read_track(whole)

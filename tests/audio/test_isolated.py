@@ -63,6 +63,7 @@ def formats() -> dict[str, bytes]:
     }
 
 
+@pytest.mark.slow
 def test_decode_equals_the_decoder_in_this_process(
     isolated_decoder: IsolatedDecoder, formats: dict[str, bytes]
 ) -> None:
@@ -72,6 +73,7 @@ def test_decode_equals_the_decoder_in_this_process(
         ), name
 
 
+@pytest.mark.slow
 def test_decode_rejects_malformed_files_with_the_same_sentence(
     isolated_decoder: IsolatedDecoder,
 ) -> None:
@@ -205,6 +207,7 @@ def test_decode_replaces_a_process_that_was_killed_while_idle(
     assert isolated_decoder.decode(clip()).duration_s == pytest.approx(1)
 
 
+@pytest.mark.slow
 def test_decode_ends_a_process_that_hangs(
     isolated_decoder: IsolatedDecoder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -257,6 +260,7 @@ def test_decode_rejects_an_invalid_response(
     decoder.stop()
 
 
+@pytest.mark.slow
 def test_decode_keeps_simultaneous_recordings_apart(formats: dict[str, bytes]) -> None:
     both = IsolatedDecoder(2)
     expected = {name: outcome(audio_clip.decode, data, name) for name, data in formats.items()}
@@ -277,6 +281,7 @@ def test_decode_keeps_simultaneous_recordings_apart(formats: dict[str, bytes]) -
     assert both.restrictions() == {}
 
 
+@pytest.mark.slow
 def test_processes_end_with_their_parent() -> None:
     code = (
         "import os, sys; from emo.audio.isolated import shared_decoder\n"

@@ -50,6 +50,7 @@ def test_predict_is_invariant_to_an_offset(models, name):
 
 @pytest.mark.parametrize("rate_hz", [8_000, 44_100])
 @pytest.mark.parametrize("level_db", [-55.0, -6.0])
+@pytest.mark.slow
 def test_decode_is_invariant_to_an_offset(rate_hz, level_db):
     spoken = voice(150.0, 1.0, rate_hz, level_db=level_db)
     spoken -= spoken.mean()
@@ -67,6 +68,7 @@ def test_decode_is_invariant_to_an_offset(rate_hz, level_db):
 
 @pytest.mark.parametrize("share", [0.0, 0.04, -0.4])
 @pytest.mark.parametrize("rate_hz", [16_000, 48_000])
+@pytest.mark.slow
 def test_decode_excludes_digital_silence_from_the_offset(share, rate_hz):
     spoken = voice((200.0, 150.0), 1.5, rate_hz) + np.float32(0.02)
     pauses = [np.zeros(round(pause_s * rate_hz), np.float32) for pause_s in (1.1, 0.4, 3.0)]

@@ -92,6 +92,7 @@ def attack(account: str, unshare: str, filtered: str, how: str = "deeds") -> dic
 @LINUX_ONLY
 @pytest.mark.parametrize("unshare", ["allowed", "refused"])
 @pytest.mark.parametrize("account", ["same", NOBODY])
+@pytest.mark.slow
 def test_attacker_in_the_decoder_fails(account: str, unshare: str) -> None:
     """As root and as an ordinary user, with and without namespaces, after ``close(0)``."""
     outcome = attack(account, unshare, "on")
@@ -105,6 +106,7 @@ def test_attacker_in_the_decoder_fails(account: str, unshare: str) -> None:
 
 @LINUX_ONLY
 @pytest.mark.parametrize("account", ["same", NOBODY])
+@pytest.mark.slow
 def test_attacker_succeeds_without_the_filter(account: str) -> None:
     """Without the filter the attacks work, so that the test above is meaningful."""
     outcome = attack(account, "refused", "off")
@@ -124,6 +126,7 @@ def test_attacker_succeeds_without_the_filter(account: str) -> None:
 
 
 @LINUX_ONLY
+@pytest.mark.slow
 def test_attacker_cannot_execute_another_program() -> None:
     assert attack("same", "refused", "on", "execve")["deeds"] == {"survived": True}
     assert attack("same", "refused", "off", "execve")["deeds"] == {}
@@ -132,6 +135,7 @@ def test_attacker_cannot_execute_another_program() -> None:
 @LINUX_ONLY
 @pytest.mark.skipif(platform.machine() != "x86_64", reason="a matter of x86-64")
 @pytest.mark.parametrize("how", ["x32", "32-bit"])
+@pytest.mark.slow
 def test_calls_of_another_abi_end_the_process(how: str) -> None:
     outcome = attack("same", "refused", "on", how)
     assert outcome["deeds"] == {}

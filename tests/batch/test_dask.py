@@ -9,6 +9,8 @@ from emo.batch.sources import Source
 from emo.errors import EmoError
 from tests.support.workers import crash_result, groups, result_names, spell
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def strict_scheduler():

@@ -261,6 +261,7 @@ def test_find_sources_does_not_read_too_large_headers(tmp_path):
     assert "1,073,741,824 bytes" in find(path)[0].error
 
 
+@pytest.mark.slow
 def test_find_sources_needs_little_memory_for_archives(tmp_path):
     path = archive(tmp_path / "clips.tar", [(f"{i}.wav", bytes(5_000)) for i in range(1000)])
     peaks = []
@@ -332,6 +333,7 @@ def test_find_sources_ends_for_a_member_that_points_backwards(tmp_path):
 
 
 @pytest.mark.parametrize("ending", ["tar.bz2", "tar.xz"])
+@pytest.mark.slow
 def test_find_sources_stops_at_the_limit_of_unpacked_bytes(tmp_path, ending, monkeypatch):
     monkeypatch.setattr(archives, "_ALWAYS_UNPACKED", 2**20)
     big = tarfile.TarInfo("big.wav")
@@ -342,6 +344,7 @@ def test_find_sources_stops_at_the_limit_of_unpacked_bytes(tmp_path, ending, mon
     assert "unpacks to more than 100 times" in find(path)[-1].error
 
 
+@pytest.mark.slow
 def test_find_sources_bounds_the_memory_of_unpacking(tmp_path):
     big = tarfile.TarInfo("big.wav")
     big.size = 60 * 2**20

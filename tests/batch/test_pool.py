@@ -8,11 +8,13 @@ from emo.errors import EmoError
 from tests.support.workers import crash_result, groups, never_starts, result_names, spell
 
 
+@pytest.mark.slow
 def test_run_returns_one_row_for_each_recording():
     found = list(run(groups(20, 3), spell, 2, crash_result))
     assert result_names(found) == result_names([spell(group) for group in groups(20, 3)])
 
 
+@pytest.mark.slow
 def test_run_gives_up_a_recording_that_kills_two_processes(tmp_path):
     others = (Source("fails once", location=str(tmp_path / "marker")), Source("poison"))
     found = list(run(groups(6, 4, *others), spell, 1, crash_result))
@@ -22,6 +24,7 @@ def test_run_gives_up_a_recording_that_kills_two_processes(tmp_path):
     assert b"ended by signal 9" in failed.lines
 
 
+@pytest.mark.slow
 def test_run_gives_up_a_recording_at_the_timeout():
     found = list(run([[Source("stuck")], [Source("clip")]], spell, 1, crash_result, timeout_s=0.3))
     assert result_names(found) == ["clip", "stuck"]
@@ -29,16 +32,19 @@ def test_run_gives_up_a_recording_at_the_timeout():
     assert b"No answer came within" in failed.lines
 
 
+@pytest.mark.slow
 def test_run_stops_at_an_error_of_every_recording():
     with pytest.raises(EmoError, match="Nothing of this kind"):
         list(run(groups(3, 1, Source("stop")), spell, 1, crash_result))
 
 
+@pytest.mark.slow
 def test_run_stops_when_processes_never_start():
     with pytest.raises(EmoError, match=r"status 3, before any recording was read"):
         list(run(groups(3, 1), never_starts, 1, crash_result))
 
 
+@pytest.mark.slow
 def test_run_stops_at_an_error_of_the_inputs():
     def broken():
         yield [Source("clip")]
@@ -48,6 +54,7 @@ def test_run_stops_at_an_error_of_the_inputs():
         list(run(broken(), spell, 1, crash_result))
 
 
+@pytest.mark.slow
 def test_run_reads_few_groups_ahead():
     taken = 0
 

@@ -103,6 +103,8 @@ def harmed(harm, *arguments, prepare=None):
         text=True,
         timeout=200,
         preexec_fn=prepare,
+        # A limit of the size of files would hold for those of the coverage too.
+        env={name: text for name, text in os.environ.items() if not name.startswith("COVERAGE")},
     )
 
 
@@ -114,6 +116,7 @@ def shares(rows):
     }
 
 
+@pytest.mark.slow
 def test_batch_continues_after_a_kill_without_lost_or_double_rows(clips, tmp_path):
     out = tmp_path / "out.jsonl"
     given = (clips, "--out", out, "--jobs", 1)
@@ -134,6 +137,7 @@ def test_batch_continues_after_a_kill_without_lost_or_double_rows(clips, tmp_pat
 
 
 @pytest.mark.parametrize("dask", ["", "local"])
+@pytest.mark.slow
 def test_batch_equals_predict_on_processes_and_on_dask(clips, tmp_path, config, dask):
     if dask:
         pytest.importorskip("distributed")
@@ -149,6 +153,7 @@ def test_batch_equals_predict_on_processes_and_on_dask(clips, tmp_path, config, 
         np.testing.assert_allclose(found[path], expected, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_batch_says_how_to_continue_after_an_interrupt(clips, tmp_path):
     out = tmp_path / "out.jsonl"
     # SIGTERM does what Ctrl-C does, which a test run in the background lacks.
@@ -286,6 +291,7 @@ def test_run_batch_leaves_other_files_unchanged(tmp_path, config):
 
 @pytest.mark.parametrize("suffix", [".jsonl", ".csv"])
 @pytest.mark.parametrize("gone", ["file", "folder"])
+@pytest.mark.slow
 def test_batch_ends_when_its_rows_are_removed(clips, tmp_path, suffix, gone):
     out = tmp_path / "results" / f"out{suffix}"
     out.parent.mkdir()
@@ -303,6 +309,7 @@ def test_batch_ends_when_its_rows_are_removed(clips, tmp_path, suffix, gone):
 
 
 @pytest.mark.parametrize("suffix", [".jsonl", ".csv"])
+@pytest.mark.slow
 def test_batch_names_a_full_disk_and_can_be_continued(clips, tmp_path, suffix):
     out = tmp_path / f"out{suffix}"
     rows = run.rows_file(out)
@@ -343,6 +350,7 @@ def test_batch_keeps_its_rows_when_the_disk_is_full_at_the_end(
 
 @pytest.mark.parametrize("kind", ["pipe", "device", "folder"])
 @pytest.mark.parametrize("suffix", [".jsonl", ".csv", ".parquet"])
+@pytest.mark.slow
 def test_batch_rejects_an_output_that_is_no_file(clips, tmp_path, kind, suffix):
     out = tmp_path / f"out{suffix}"
     if kind == "pipe":
@@ -427,6 +435,7 @@ def test_batch_rejects_an_invalid_report(clips, tmp_path, report):
     assert ended.value.code == 2
 
 
+@pytest.mark.slow
 def test_batch_reads_utf_16_from_standard_input(clips, tmp_path):
     out = tmp_path / "out.jsonl"
     ran = subprocess.run(

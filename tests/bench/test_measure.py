@@ -67,6 +67,7 @@ def test_works_take_turns_and_the_first_rounds_do_not_count():
     assert found == {"a": [3.0, 5.0], "b": [4.0, 6.0]}
 
 
+@pytest.mark.slow
 def test_a_lane_says_how_long_its_work_took_each_time(tmp_path):
     path = tmp_path / "voice.wav"
     path.write_bytes(encoded(voice(duration_s=0.5)))
@@ -159,6 +160,7 @@ def test_what_is_kept_comes_back(kept):
     assert json.loads(measure.RESULTS.read_text())["machine"]["cores"] >= 1
 
 
+@pytest.mark.slow
 def test_a_part_that_is_run_again_takes_its_own_place(kept):
     measure.run(PART, Options(), save=True)
     again = measure.read_results()
@@ -189,6 +191,7 @@ def test_the_stored_page_is_that_of_the_stored_results():
 # --- Single benches ------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_batch_of_links_has_a_row_each(tmp_path):
     path = tmp_path / "voice.wav"
     path.write_bytes(encoded(voice(duration_s=0.8)))
@@ -198,6 +201,7 @@ def test_a_batch_of_links_has_a_row_each(tmp_path):
     assert ran.took_s > 0.0
 
 
+@pytest.mark.slow
 def test_without_corpora_the_clips_are_made_up(tmp_path, monkeypatch):
     monkeypatch.setattr(batch, "default_directory", lambda: None)
     assert len(batch.find_sources(tmp_path)) == batch.SYNTHETIC

@@ -20,6 +20,7 @@ def test_workers_without_costs_add_up(workers):
 
 
 @pytest.mark.parametrize("size", [8, 64])
+@pytest.mark.slow
 def test_enough_workers_reach_the_limit_of_the_slower_desk(size):
     slower, limit = scaling.limit_clips_per_s(size, COSTS)
     run = scaling.simulate(600, size, [1.0], COSTS, "none")

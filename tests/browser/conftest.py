@@ -25,6 +25,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     here = Path(__file__).parent
     for item in items:
         if item.path.is_relative_to(here):
+            item.add_marker(pytest.mark.browser)
             item.add_marker(pytest.mark.timeout(MOST_S))
             item.add_marker(pytest.mark.flaky(reruns=1))
 

@@ -59,6 +59,7 @@ def test_functionals_and_spectrograms_follow_the_number_of_the_copy():
     assert [s[0, 0] for s in batch().spectrograms(numbers)] == [0, 101, 202, 3, 204, 105]
 
 
+@pytest.mark.slow
 def test_copies_are_chosen_with_their_share():
     numbers = choose_copies(batch(20_000, copies=2), 0.5, np.random.default_rng(0))
     shares = np.bincount(numbers) / len(numbers)

@@ -84,6 +84,7 @@ def test_apply_temperature_keeps_the_likeliest_label(rows: np.ndarray, temperatu
 
 
 @given(probability_rows, st.floats(0.3, 3.0))
+@pytest.mark.slow
 def test_apply_temperature_and_renormalise_commute(rows: np.ndarray, temperature: float) -> None:
     first = apply_temperature(renormalise(rows, [0, 2, 3]), temperature)
     second = renormalise(apply_temperature(rows, temperature), [0, 2, 3])
@@ -114,11 +115,13 @@ def test_probabilities_of_zero_and_one_stay_finite() -> None:
 
 
 @given(probability_rows)
+@pytest.mark.slow
 def test_log_opinion_pool_of_one_with_weight_one_is_unchanged(rows: np.ndarray) -> None:
     assert log_opinion_pool({"tree": rows}, {"tree": 1.0}) == pytest.approx(rows)
 
 
 @given(probability_rows, st.floats(0.3, 3.0))
+@pytest.mark.slow
 def test_log_opinion_pool_of_one_has_its_weight_as_temperature(
     rows: np.ndarray, weight: float
 ) -> None:
@@ -128,6 +131,7 @@ def test_log_opinion_pool_of_one_has_its_weight_as_temperature(
 
 
 @given(probability_rows, probability_rows)
+@pytest.mark.slow
 def test_log_opinion_pool_is_the_weighted_product(first: np.ndarray, second: np.ndarray) -> None:
     product = first**0.5 * second**2.0
     expected = product / product.sum(axis=1, keepdims=True)

@@ -154,6 +154,7 @@ def depth(arrays, node=0):
     return 0 if children[0] < 0 else 1 + max(depth(arrays, child) for child in children)
 
 
+@pytest.mark.slow
 def test_surrogate_has_at_most_six_questions_in_a_row():
     rng = np.random.default_rng(1)
     functionals = rng.normal(size=(12_800, WIDTH)).astype(np.float32)
@@ -173,6 +174,7 @@ def test_stored_perceptron_predicts_as_keras_does(monkeypatch):
 
 
 @pytest.mark.parametrize("key", ["mlp", "cnn"])
+@pytest.mark.slow
 def test_network_fits_and_returns_its_curve(key, small):
     pytest.importorskip("keras")
     epochs = 40 if key == "mlp" else 6
@@ -188,6 +190,7 @@ def test_network_fits_and_returns_its_curve(key, small):
 
 
 @pytest.mark.parametrize("key", ["mlp", "cnn"])
+@pytest.mark.slow
 def test_interrupted_fit_goes_on_from_its_checkpoint(key, small, tmp_path):
     pytest.importorskip("keras")
     fit = CLASSIFIERS[key].fit
@@ -219,6 +222,7 @@ def test_interrupted_fit_goes_on_from_its_checkpoint(key, small, tmp_path):
         np.testing.assert_allclose(resumed.arrays[name], values, atol=3e-3, err_msg=name)
 
 
+@pytest.mark.slow
 def test_network_takes_clips_of_any_length_and_uses_all_frames():
     pytest.importorskip("keras")
     model = cnn.build_cnn(seed=0)

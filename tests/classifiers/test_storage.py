@@ -27,6 +27,7 @@ def models(tiny_models, tmp_path):
 
 
 @pytest.mark.parametrize("key", ["tree", "mlp"])
+@pytest.mark.slow
 def test_saved_arrays_are_loaded_unchanged(models, key):
     expected = fitted(key).arrays
     result = storage.load_model(models / key).arrays
@@ -36,6 +37,7 @@ def test_saved_arrays_are_loaded_unchanged(models, key):
 
 
 @pytest.mark.parametrize("length", [20, 60, 157, 800])
+@pytest.mark.slow
 def test_runtime_predicts_as_keras_does(models, length):
     model = storage.load_model(models / "cnn")
     expected = softmax(fitted("cnn").model.predict_on_batch(random_spectrogram(length)[None]))
@@ -45,6 +47,7 @@ def test_runtime_predicts_as_keras_does(models, length):
 
 @pytest.mark.skipif(not (MODELS_DIR / "cnn" / "model.json").exists(), reason="no trained models")
 @pytest.mark.parametrize("length", [31, 120, 500])
+@pytest.mark.slow
 def test_shipped_network_predicts_as_its_keras_weights_do(length):
     from emo.classifiers.cnn import build_cnn
 
@@ -58,6 +61,7 @@ def test_shipped_network_predicts_as_its_keras_weights_do(length):
 
 
 @pytest.mark.parametrize("length", [20, 157])
+@pytest.mark.slow
 def test_runtime_returns_the_last_hidden_layer(models, length):
     import keras
 
@@ -84,6 +88,7 @@ def test_tree_has_no_hidden_layer(models):
     assert model.run(np.zeros((3, len(model.arrays["mean"]))), ())[1].shape == (3, 0)
 
 
+@pytest.mark.slow
 def test_network_without_its_hidden_layer_is_rejected(models, tmp_path):
     fitted("cnn").model.export(str(tmp_path / "old.tflite"), format="litert", verbose=False)
     with pytest.raises(ModelError, match="outputs of the widths 8, not the 8 logits and the layer"):
@@ -276,6 +281,7 @@ DAMAGE = {
 
 
 @pytest.mark.parametrize("name", DAMAGE)
+@pytest.mark.slow
 def test_damaged_model_is_rejected_with_a_reason(models, name):
     damage, words = DAMAGE[name]
     damage(models / "tree")

@@ -219,6 +219,7 @@ def test_predict_escapes_control_characters_of_file_names(capsys, models, tmp_pa
     assert "a\\x1b[2Jb.wav" in out
 
 
+@pytest.mark.slow
 def test_predict_gives_every_malformed_file_a_sentence(capsys, models, tmp_path):
     paths = []
     for i, case in enumerate(malformed()):
@@ -312,6 +313,7 @@ def test_audit_counts_the_clips_of_a_folder(capsys, tmp_path):
 
 
 @pytest.mark.parametrize("settings", [[], WHAT_IF], ids=["unaltered", "altered"])
+@pytest.mark.slow
 def test_predict_imports_no_training_library(models, spoken, settings):
     assert needless_imports(["predict", "--models", models, *settings, spoken]) == set()
 

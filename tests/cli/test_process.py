@@ -91,6 +91,7 @@ FULL = "emo: standard output: No space left on device."
         ("predict", "<&- >&- 2>&-", 1, ""),
     ],
 )
+@pytest.mark.slow
 def test_command_names_a_stream_that_is_closed_or_full(
     spoken, tmp_path, name, streams, status, message
 ):
@@ -102,17 +103,20 @@ def test_command_names_a_stream_that_is_closed_or_full(
 
 
 @pytest.mark.parametrize("streams", ["2>&-", "2>/dev/full", "<&- >&- 2>&-"])
+@pytest.mark.slow
 def test_wrong_usage_exits_with_two_whatever_the_streams(streams):
     assert emo(["predict"], streams).returncode == 2
 
 
 @pytest.mark.parametrize("name", ["predict", "help"])
 @pytest.mark.parametrize("reader", ["true", "head -c 1"])
+@pytest.mark.slow
 def test_command_ends_silently_when_its_reader_has_gone(spoken, tmp_path, name, reader):
     ran = emo(commands(spoken, tmp_path)[name], f"| {reader}")
     assert ran.stderr.replace("INFO: Created TensorFlow Lite XNNPACK delegate for CPU.\n", "") == ""
 
 
+@pytest.mark.slow
 def test_batch_works_without_any_stream(spoken, tmp_path):
     out = tmp_path / "out.jsonl"
     ran = emo(["batch", spoken, "--out", out, "--jobs", 1], "<&- >&- 2>&-")
@@ -133,6 +137,7 @@ def test_batch_works_without_any_stream(spoken, tmp_path):
         "emo.inference.export",
     ],
 )
+@pytest.mark.slow
 def test_interrupt_during_imports_ends_with_a_sentence(spoken, tmp_path, module):
     interrupt = "os.kill(os.getpid(), signal.SIGINT)"
     code = INTERRUPTER.format(module=module, in_worker=False, interrupt=interrupt)
@@ -144,6 +149,7 @@ def test_interrupt_during_imports_ends_with_a_sentence(spoken, tmp_path, module)
 @pytest.mark.parametrize("module", ["emo.batch.labelling", "multiprocessing.spawn", "soundfile"])
 @pytest.mark.parametrize("in_worker", [False, True], ids=["command", "worker"])
 @pytest.mark.parametrize("is_script", [False, True], ids=["module", "script"])
+@pytest.mark.slow
 def test_interrupt_of_a_starting_batch_ends_with_a_sentence(
     spoken, tmp_path, module, in_worker, is_script
 ):
@@ -159,6 +165,7 @@ def test_interrupt_of_a_starting_batch_ends_with_a_sentence(
     assert line.startswith("emo: stopped.")
 
 
+@pytest.mark.slow
 def test_timeline_rejects_a_pipe_without_a_reader(spoken, tmp_path):
     os.mkfifo(tmp_path / "out.srt")
     ran = emo(["timeline", spoken, "--out", tmp_path / "out.srt"])
@@ -166,6 +173,7 @@ def test_timeline_rejects_a_pipe_without_a_reader(spoken, tmp_path):
     assert ran.stderr.splitlines()[-1].startswith(f"emo: {tmp_path}/out.srt cannot be written")
 
 
+@pytest.mark.slow
 def test_timeline_writes_to_a_pipe_with_a_reader(spoken, tmp_path):
     pipe = tmp_path / "pipe.json"
     os.mkfifo(pipe)
@@ -186,6 +194,7 @@ def test_limit_jobs_follows_cores_and_memory(monkeypatch):
     assert process.limit_jobs(999) == 1
 
 
+@pytest.mark.slow
 def test_batch_lowers_too_many_jobs_with_a_message(tmp_path):
     (tmp_path / "empty").mkdir()
     ran = emo(["batch", tmp_path / "empty", "--out", tmp_path / "out.jsonl", "--jobs", 999])

@@ -117,6 +117,7 @@ def test_an_empty_folder_is_refused(tmp_path: Path) -> None:
 
 
 @with_corpora
+@pytest.mark.slow
 def test_audit_lists_the_known_faults_of_the_real_corpora(tmp_path: Path) -> None:
     assert DATA is not None
     faulty = (

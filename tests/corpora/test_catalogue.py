@@ -224,12 +224,14 @@ def test_default_directory_is_read_from_the_environment(monkeypatch: pytest.Monk
 
 @settings(deadline=None)
 @given(st.text(st.characters(codec="ascii", exclude_characters="/\0"), min_size=1, max_size=30))
+@pytest.mark.slow
 def test_find_recordings_reads_any_name(stem: str) -> None:
     matches = [c.key for c, pattern in catalogue._PATTERNS if pattern.fullmatch(stem)]
     assert len(matches) <= 1
 
 
 @with_corpora
+@pytest.mark.slow
 def test_the_real_corpora_are_complete() -> None:
     found = real()
     assert found.counts() == {corpus.key: corpus.n_clips for corpus in CORPORA}

@@ -89,6 +89,7 @@ def speakers_of(recordings: Sequence[Recording], rows: Iterable[int]) -> set[str
 
 
 @with_corpora
+@pytest.mark.slow
 def test_random_fold_tests_the_clips_of_the_table() -> None:
     recordings, _ = real()
     (fold,) = real_folds("random")

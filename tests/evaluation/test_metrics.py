@@ -117,6 +117,7 @@ def test_of_equal_probabilities_the_first_label_counts() -> None:
 
 @settings(deadline=None, max_examples=30)
 @given(cases())
+@pytest.mark.slow
 def test_scikit_learn_counts_the_same(case: tuple[list[str], Probabilities]) -> None:
     emotions, probabilities = case
     said = [LABELS[i] for i in probabilities.argmax(axis=1)]

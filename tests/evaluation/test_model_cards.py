@@ -277,6 +277,7 @@ def test_a_card_without_what_may_be_lacking(models: Path) -> None:
         assert "| shipped |" not in text
 
 
+@pytest.mark.slow
 def test_a_card_counts_the_speech_taken_for_something_else(models: Path) -> None:
     assert "false alarm" not in documents(models)[models / "mlp" / "CARD.md"]
     found = {
@@ -331,6 +332,7 @@ def test_clips_that_could_not_be_tested_are_named(models: Path) -> None:
 # --- Up to date ----------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_documents_go_stale_with_the_numbers_and_are_made_anew(models: Path) -> None:
     readme = models.parent / "README.md"
     readme.write_text(f"# Emo\n\n{BEGIN}\nold\n{END}\n\nMore.\n")
@@ -398,6 +400,7 @@ def test_damaged_predictions_are_refused(models: Path) -> None:
         stale_documents(models, readme)
 
 
+@pytest.mark.slow
 def test_the_documents_of_this_project_are_up_to_date() -> None:
     if not (MODELS / "vote" / "metrics.json").exists():
         pytest.skip("the models were not measured yet")

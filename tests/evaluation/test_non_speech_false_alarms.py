@@ -66,6 +66,7 @@ def counted(
     return models, false_alarms(folder, models, "a command", 1, {0.3: 1, 1.0: 1})
 
 
+@pytest.mark.slow
 def test_false_alarms_are_counted_by_corpus_and_half(
     counted: tuple[Path, non_speech_false_alarms.Counts],
 ) -> None:
@@ -78,6 +79,7 @@ def test_false_alarms_are_counted_by_corpus_and_half(
     assert counts["version"] == PRESENCE_VERSION
 
 
+@pytest.mark.slow
 def test_every_kind_is_counted_with_its_family(
     counted: tuple[Path, non_speech_false_alarms.Counts],
 ) -> None:

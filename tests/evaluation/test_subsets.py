@@ -92,6 +92,7 @@ def test_unfiltered_scores_equal_the_stored_figures(models: Path, protocol: str)
 
 
 @pytest.mark.parametrize("protocol", ["speakers", "random", "cross-corpus", "emobox"])
+@pytest.mark.slow
 def test_shipped_predictions_give_the_shipped_figures(protocol: str) -> None:
     if protocol not in read_metrics(SHIPPED, VOTE)["protocols"]:
         pytest.skip(f"{protocol} was not run")
@@ -118,6 +119,7 @@ def test_emobox_scores_of_unseen_speakers_equal_the_stored_figures(
 
 
 @pytest.mark.parametrize("shipped", [False, True])
+@pytest.mark.slow
 def test_listener_figures_equal_the_stored_ones(models: Path, shipped: bool) -> None:
     folder = default_directory() if shipped else models.parent / "corpora"
     if not shipped:
@@ -301,6 +303,7 @@ def test_read_tables_names_what_is_missing(tmp_path: Path) -> None:
         subsets.read_tables(models, "speakers")
 
 
+@pytest.mark.slow
 def test_the_shipped_sexes_are_known_where_the_table_is() -> None:
     folder = default_directory()
     if folder is None or not (actors := read_sexes_and_ages(folder)):

@@ -394,6 +394,7 @@ def test_predictions_are_compared_with_the_votes(
     assert found["distance_from_votes"] == pytest.approx(np.mean(distances), abs=1e-5)
 
 
+@pytest.mark.slow
 def test_listener_figures_share_ties_and_leave_out_clips_without_votes(tmp_path: Path) -> None:
     models, directory = copy_models(tmp_path), tmp_path / "corpora"
     write_tables(directory)
@@ -411,6 +412,7 @@ def test_listener_figures_share_ties_and_leave_out_clips_without_votes(tmp_path:
 # --- Files ---------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_summarise_keeps_figures_that_need_the_recordings(tmp_path: Path) -> None:
     models = copy_models(tmp_path)
     before = {key: read_metrics(models, key)["protocols"] for key in KEYS}

@@ -255,6 +255,7 @@ def test_the_commits_are_named(measured: Path) -> None:
     assert f"| emobox | {who} | 1 |" in text
 
 
+@pytest.mark.slow
 def test_a_protocol_that_was_not_run_says_what_runs_it(models: Path) -> None:
     for key in ("tree", "cnn", "mlp"):
         predictions_file(models, key, "cross-corpus").unlink()
@@ -301,10 +302,12 @@ def test_damaged_predictions_are_an_error(models: Path) -> None:
 # --- Counting again ------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_what_evaluation_stored_is_what_is_counted(measured: Path) -> None:
     assert disagreements(measured) == ()
 
 
+@pytest.mark.slow
 def test_a_changed_figure_is_found(models: Path) -> None:
     path = models / "mlp/metrics.json"
     content = json.loads(path.read_text())
@@ -319,12 +322,14 @@ def test_a_changed_figure_is_found(models: Path) -> None:
     assert found[2].startswith("mlp/metrics.json protocols speakers confusion 1 1 is ")
 
 
+@pytest.mark.slow
 def test_a_figure_without_predictions_is_found(models: Path) -> None:
     for key in ("tree", "cnn", "mlp"):
         predictions_file(models, key, "random").unlink()
     assert "cnn/metrics.json has random, of which no prediction is." in disagreements(models)
 
 
+@pytest.mark.slow
 def test_the_command_prints_the_table_and_fails_where_figures_disagree(
     models: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -22,6 +22,7 @@ def test_mel_scale_is_htk_and_inverts():
     )
 
 
+@pytest.mark.slow
 def test_mel_filters_equal_those_of_librosa():
     librosa = pytest.importorskip("librosa")
     low, high = features_frames.MEL_RANGE_HZ
@@ -37,6 +38,7 @@ def test_mel_filters_equal_those_of_librosa():
     np.testing.assert_allclose(features_frames.mel_weights().T, expected, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_log_mel_equals_that_of_librosa():
     librosa = pytest.importorskip("librosa")
     samples = voice(duration_s=1.0)
@@ -106,6 +108,7 @@ def test_active_span_of_a_tone_in_silence():
 
 
 @given(seed=st.integers(0, 2**32 - 1), n=st.integers(1, 9000))
+@pytest.mark.slow
 def test_span_equals_that_of_a_loop_over_windows(seed, n):
     rng = np.random.default_rng(seed)
     loudness = 10.0 ** -rng.uniform(0, 3, 1 + n // 300).repeat(300)[:n]
@@ -168,6 +171,7 @@ def test_strength_is_the_autocorrelation_over_that_of_the_window():
     after=st.integers(0, 2 * RATE_HZ),
     gain_db=st.floats(-50, 12),
 )
+@pytest.mark.slow
 def test_silence_around_and_loudness_do_not_change_frames(before, after, gain_db):
     spoken = voice(duration_s=0.8)
     changed = np.concatenate([np.zeros(before), spoken, np.zeros(after)]) * 10 ** (gain_db / 20)

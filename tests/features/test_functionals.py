@@ -90,6 +90,7 @@ def test_names_end_with_the_unit_of_each_statistic():
     }
 
 
+@pytest.mark.slow
 def test_cepstra_equal_those_of_librosa():
     librosa = pytest.importorskip("librosa")
     mel_db = np.random.default_rng(0).normal(-20, 10, (30, N_MELS)).astype(np.float32)
@@ -275,6 +276,7 @@ def test_runs_counted_by_hand():
 
 @settings(max_examples=25)
 @given(duration_s=st.floats(0.3, 4.0), seed=st.integers(0, 5), hiss=st.booleans())
+@pytest.mark.slow
 def test_every_functional_is_finite(duration_s, seed, hiss):
     make = noise if hiss else voice
     samples = make(duration_s=duration_s, seed=seed)

@@ -91,6 +91,7 @@ def test_music_noise_and_signals_have_a_warning(kind):
     assert warnings_of(sound(kind, 3.0, 1))
 
 
+@pytest.mark.slow
 def test_most_sounds_not_used_to_choose_the_limits_have_a_warning():
     flagged = [bool(warnings_of(sound(p.values[0], 3.0, 1))) for p in kinds(HELD_OUT)]
     assert np.mean(flagged) >= 0.7

@@ -332,6 +332,7 @@ values = st.recursive(
 
 
 @given(st.binary(max_size=200) | values.map(lambda value: json.dumps(value).encode()))
+@pytest.mark.slow
 def test_read_examples_of_any_bytes_returns_or_raises_a_sentence(data: bytes) -> None:
     with pytest.raises(AdaptationError):
         read(data)
@@ -341,6 +342,7 @@ def test_read_examples_of_any_bytes_returns_or_raises_a_sentence(data: bytes) ->
     st.sampled_from(["version", "models", "labels", "clips", "name", "emotion", "vote", "hidden"]),
     values,
 )
+@pytest.mark.slow
 def test_read_examples_of_any_changed_value_returns_or_raises_a_sentence(
     field: str, value: object
 ) -> None:

@@ -125,6 +125,7 @@ def test_explain_perceptron_has_parts_that_add_up_to_the_change(seed):
     assert [found.typical, found.log_odds] == pytest.approx(expected.tolist(), abs=1e-4)
 
 
+@pytest.mark.slow
 def test_explain_perceptron_averages_over_all_orders_of_the_groups():
     model, clip = perceptron(), random_functionals(3)
 
@@ -348,6 +349,7 @@ def test_explain_surrogate_ends_in_the_leaf_that_the_surrogate_predicts(tree_see
 
 
 @given(seeds)
+@pytest.mark.slow
 def test_explain_tree_has_parts_that_add_up_to_the_value_on_the_axis(seed):
     arrays, clip = made_tree(seed), random_functionals(seed, 60.0)
     (point,) = axis_values(arrays, clip[None])
@@ -371,6 +373,7 @@ def clip_of(samples):
     return decode(encoded(samples, subtype="FLOAT"))
 
 
+@pytest.mark.slow
 def test_explain_explains_the_label_of_each_answer(models):
     clip = clip_of(voice(duration_s=1.5))
     found, expected = ex.explain(clip, models), predict(clip, models)
@@ -407,6 +410,7 @@ def shipped():
 
 @trained
 @pytest.mark.parametrize("path", SAMPLES, ids=lambda path: path.stem)
+@pytest.mark.slow
 def test_explain_works_for_the_shipped_models(shipped, path):
     found = ex.explain(load(path), shipped)
     moved = sum(part.amount for part in found.mlp.parts)
@@ -497,5 +501,6 @@ def test_explain_reports_missing_models(capsys, tmp_path, spoken):
     assert "There is no model in" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_explain_imports_no_training_library(tiny_models, spoken):
     assert needless_imports(["explain", "--models", str(tiny_models), spoken]) == set()

@@ -209,6 +209,7 @@ def test_timeline_command_reports_the_fault_and_answers(
 
 
 @pytest.mark.parametrize("command", ["explain", "batch"])
+@pytest.mark.slow
 def test_commands_that_need_all_models_reject_a_fault(
     models: Path, clip: str, command: str, capsys: pytest.CaptureFixture[str]
 ) -> None:

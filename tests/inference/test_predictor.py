@@ -75,6 +75,7 @@ def test_predict_many_has_the_answers_of_predict(models):
     assert predict_many([], models) == []
 
 
+@pytest.mark.slow
 def test_predict_is_the_same_in_parallel_threads(models):
     clips = [clip(voice(100.0 + 30 * i, duration_s=0.5 + 0.1 * i, seed=i)) for i in range(8)]
     expected = predict_many(clips, models)

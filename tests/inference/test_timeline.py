@@ -82,6 +82,7 @@ def test_join_speech_equals_segments_computed_by_hand():
 
 
 @given(st.lists(st.tuples(st.integers(1, 120), st.booleans()), max_size=30), st.integers(-5, 300))
+@pytest.mark.slow
 def test_join_speech_returns_ordered_disjoint_segments_with_all_speech(runs, first):
     speech = np.repeat([flag for _, flag in runs], [n for n, _ in runs]).astype(bool)
     end = first + len(speech) + 20

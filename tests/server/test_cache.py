@@ -167,6 +167,7 @@ def analysed() -> AppTest:
     return at.file_uploader(key="up").set_value(upload).run()
 
 
+@pytest.mark.slow
 def test_page_is_the_same_after_the_cache_is_emptied() -> None:
     at = analysed()
     before = pages.html(at)

@@ -9,6 +9,8 @@ from bench import load
 from tests.support import streamlit_client
 from tests.support.streamlit_client import Served
 
+pytestmark = pytest.mark.server
+
 
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:

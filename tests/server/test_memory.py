@@ -172,6 +172,7 @@ for expected, work in tasks.items():
 
 
 @pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="peaks are read from /proc")
+@pytest.mark.slow
 def test_estimates_match_the_measured_peaks() -> None:
     process = subprocess.run(
         [sys.executable, "-c", PEAK],
@@ -194,6 +195,7 @@ def test_resident_bytes_includes_a_large_array() -> None:
     assert resident_bytes(2**30) == 0
 
 
+@pytest.mark.slow
 def test_long_clips_are_measured_in_pieces_with_the_same_result(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -240,6 +240,7 @@ def test_a_clock_that_goes_back_changes_no_quota():
     assert world.send(quotas, "a", "1.1.1.1", 1) == ""
 
 
+@pytest.mark.slow
 def test_memory_does_not_grow_with_the_visitors():
     world = World()
     quotas = world.quotas()

@@ -88,6 +88,7 @@ def test_check_batch_rejects_an_unknown_kind_of_storage(
     assert not out.exists()
 
 
+@pytest.mark.slow
 def test_check_batch_warns_of_formats_that_cannot_be_read(
     spoken: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

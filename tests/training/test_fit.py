@@ -36,6 +36,8 @@ from emo.training import fit as training_fit
 from emo.training.degradation import CONDITIONS
 from tests.support.models import without_graphs, write_savee
 
+pytestmark = pytest.mark.train
+
 pytest.importorskip("keras")
 
 KEYS = tuple(CLASSIFIERS)
