@@ -28,8 +28,8 @@ check: .venv/dev lint ## run the linters and the fast tests, in less than two mi
 
 test: .venv/dev lint ## install everything, then run every linter and every test
 	@bash .ci/browser
-	$(pytest) -m "not (browser or server or train)" --cov --cov-report=term:skip-covered
-	$(pytest) -m "browser or server or train"
+	$(pytest) -m "not browser" --cov --cov-report=term:skip-covered
+	$(pytest) -m browser
 
 walk: .venv/dev ## take random walks over the pages (steps=… seed=…; or uploads=… seeds=…)
 	@bash .ci/browser

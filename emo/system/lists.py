@@ -139,7 +139,7 @@ def resolve(text: str, folders: Sequence[str]) -> str:
     str
         Where none exists, the cleanest spelling in the first folder.
     """
-    spellings = _spellings(text)
+    spellings = _spellings(text) or [text]
     for spelling in spellings:
         for folder in folders:
             path = os.path.normpath(os.path.join(folder, spelling))

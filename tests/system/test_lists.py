@@ -5,7 +5,7 @@ import os
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from emo.errors import CorpusError, EmoError
@@ -120,5 +120,6 @@ def test_resolve_tries_each_folder_and_falls_back_to_the_first(there):
 
 
 @given(st.text())
+@example("\n")
 def test_resolve_returns_a_path_for_every_text(text):
     assert Path(resolve(text or "x", ("folder",))).parts
