@@ -6,10 +6,10 @@ Starts the app and a headless Chromium, prints a row for each target of the name
 and ends with 1 if one is missed.  Times are the browser's own
 (`performance.now`), and end when what is waited for has been painted:
 
-- upload to answers: from the last byte of the upload (the end of its request) until the vote and
-  the cards of all three models are there, for different clips of four seconds, none heard before;
+- upload to answers: from the last byte of the upload (last request) until the ensemble
+  and the cards of all three models are there, for different clips of four seconds, each a new one;
 - what if to answers: from the key that moves a slider (which the framework holds back for 0.2 s)
-  until the vote, all three models and the table of what changes are as it says; and until the page
+  until the ensemble, all models and the table of what changes are as it says; and until the page
   is complete, its player drawn anew;
 - page switch: from the click on a link until the page is complete, its charts included; the first
   time in a browser, when the framework's code for charts is fetched too, and again;

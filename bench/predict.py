@@ -37,7 +37,7 @@ from bench.measure import (
 )
 
 WARM_RUNS, COLD_RUNS, ROUNDS = 300, 9, 30
-OWN = "file to three answers and the vote, warm"
+OWN = "file to three answers and the ensemble, warm"
 ENCODERS = {"encoder as large as wav2vec 2.0 base, one thread": "1"}
 ENCODERS["encoder as large as wav2vec 2.0 base, threads as they come"] = "0"
 RATIO_TARGET = Target("≥", 20.0)

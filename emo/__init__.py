@@ -2,7 +2,7 @@
 
 >>> import emo
 >>> from emo.system.paths import sample_path
->>> emo.predict(sample_path("angry")).vote.label
+>>> emo.predict(sample_path("angry")).ensemble.label
 'angry'
 
 Each function takes a path, the bytes of a file, an open file, or samples with their rate:

@@ -12,7 +12,7 @@ CALM = "calm"
 TRAINED_LABELS = (*LABELS, CALM)
 """Labels that the classifiers are trained on; without calm they are ``LABELS`` in order."""
 
-VOTE = "vote"
+ENSEMBLE = "ensemble"
 """Key of the answer of the ensemble, beside the keys of the classifiers."""
 
 TRAINED_INDEX = {label: i for i, label in enumerate(TRAINED_LABELS)}

@@ -19,7 +19,7 @@ else:
     if analysis is not None:
         compare_page.show_way_back(source)
         known_clip.show_known(source)
-        answers.show_vote(source, analysis)
+        answers.show_ensemble(source, analysis)
         answers.show_models(analysis, source.is_own)
         # The answers are computed first; player and timeline take longer.
         sound, over_time = st.container(), st.container()

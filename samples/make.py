@@ -8,7 +8,7 @@
 ``samples.json`` keeps the takes and the seed of each.  For every emotion a few hundred candidates
 are spoken by flite and espeak-ng (Debian packages ``flite`` and ``espeak-ng``) with pitch, range,
 rate, loudness and voice quality around the values that studies of acted speech report (Scherer
-2003; Juslin and Laukka 2003), and the one with the highest share in the vote of the models is kept,
+2003; Juslin and Laukka 2003), and the one with the highest probability by the ensemble is kept,
 which need not be high: ``unsure`` names the models that are unsure of it.  The clips are synthetic
 and are marked so.
 """
@@ -35,7 +35,7 @@ from tqdm import tqdm
 from emo.audio.clip import RATE_HZ, decode
 from emo.inference.predictor import MODEL_KEYS, Models, load_models, predict
 from emo.inference.timeline import iter_timeline
-from emo.labels import LABELS, VOTE
+from emo.labels import ENSEMBLE, LABELS
 
 KEPT, STEP = 6, 0.15
 LIST = "samples.json"
@@ -146,13 +146,13 @@ class Scored:
     """A candidate and how clear the models find it.
 
     ``in_place`` says whether it sounds like speech to them at all, ``agreeing`` counts the models
-    that answer the emotion meant, ``vote`` is its probability.
+    that answer the emotion meant, ``ensemble`` is its probability.
     """
 
     take: Take
     in_place: bool
     agreeing: int
-    vote: float
+    ensemble: float
 
 
 def search(
@@ -252,16 +252,16 @@ def judge(take: Take, models: Models) -> Scored:
     """Return the models' confidence in the emotion of a candidate, as it will be stored."""
     prediction = predict(decode(to_flac(take.samples)), models)
     answers = prediction.answers
-    agreeing = sum(a.label == take.emotion for key, a in answers.items() if key != VOTE)
-    vote = float(answers[VOTE].probabilities[LABELS.index(take.emotion)])
-    return Scored(take, not prediction.speech_warnings, agreeing, vote)
+    agreeing = sum(a.label == take.emotion for key, a in answers.items() if key != ENSEMBLE)
+    ensemble = float(answers[ENSEMBLE].probabilities[LABELS.index(take.emotion)])
+    return Scored(take, not prediction.speech_warnings, agreeing, ensemble)
 
 
 def judge_over_time(take: Take, models: Models) -> Scored:
     """Return the models' mean confidence over a long candidate; blank windows count as 0.
 
-    ``vote`` is the mean over its time, and ``agreeing`` counts the models that answer the emotion
-    meant for the greater part of it.
+    ``ensemble`` is the mean over its time, and ``agreeing`` counts the models that answer the
+    emotion meant for the greater part of it.
     """
     *_, heard = iter_timeline(decode(to_flac(take.samples)), models)
     shares = (heard.segments_s[:, 1] - heard.segments_s[:, 0]) / heard.duration_s
@@ -270,12 +270,12 @@ def judge_over_time(take: Take, models: Models) -> Scored:
         bool(shares[heard.probabilities[key].argmax(axis=1) == meant].sum() > 0.5)
         for key in MODEL_KEYS
     )
-    vote = float(shares @ heard.probabilities[VOTE][:, meant])
-    return Scored(take, bool(shares.sum() > HEARD), agreeing, vote)
+    ensemble = float(shares @ heard.probabilities[ENSEMBLE][:, meant])
+    return Scored(take, bool(shares.sum() > HEARD), agreeing, ensemble)
 
 
 def _rank(scored: Scored) -> tuple[bool, int, float]:
-    return scored.in_place, scored.agreeing, scored.vote
+    return scored.in_place, scored.agreeing, scored.ensemble
 
 
 def to_flac(samples: Samples) -> bytes:
@@ -302,11 +302,11 @@ def write_clip(best: Scored, takes: int, seed: int, models: Models) -> dict[str,
 
 
 def answered(path: Path, emotion: str, models: Models) -> dict[str, object]:
-    """Return the answers to a clip for the list: how many agree, the vote, and who is unsure."""
+    """Return the answers to a clip for the list: how many agree, the answer, who is unsure."""
     answers = predict(decode(path.read_bytes()), models).answers
     return {
         "models_agreeing": sum(answers[key].label == emotion for key in MODEL_KEYS),
-        "vote": round(float(answers[VOTE].probabilities[LABELS.index(emotion)]), 3),
+        "ensemble": round(float(answers[ENSEMBLE].probabilities[LABELS.index(emotion)]), 3),
         "unsure": [key for key in MODEL_KEYS if answers[key].unsure],
     }
 
@@ -330,7 +330,7 @@ def make_minute(
                 "stop_s": round((length + len(part)) / RATE_HZ, 2),
                 "text": f"{rows[emotion]['text']} {text}",
                 "voice": f"{best.take.voice.program} {best.take.voice.name}",
-                "vote": round(best.vote, 3),
+                "ensemble": round(best.ensemble, 3),
             }
         )
         pieces += [part, silence(PAUSE_S)]

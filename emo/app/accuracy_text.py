@@ -40,13 +40,13 @@ def when_it_says(label: str) -> str:
 
 
 def in_short(blocks: Blocks) -> str:
-    """Return how often the vote and guessing are right on other recordings; empty if unknown."""
+    """Return how often ensemble and guessing are right on other recordings; empty if unknown."""
     share = _rate(blocks.get(ELSEWHERE), "accuracy")
     if share is None:
         return ""
     return (
-        f"On recordings like yours their vote is right {percent(share)} of the time; guessing is "
-        f"right {percent(GUESS)} of the time."
+        f"On recordings like yours their ensemble is right {percent(share)} of the time; guessing "
+        f"is right {percent(GUESS)} of the time."
     )
 
 
@@ -141,7 +141,7 @@ def calibration_text(models: Mapping[str, Blocks]) -> str:
     Parameters
     ----------
     models
-        Figures of each model and the vote, by key; those without a calibration error are left out.
+        Figures of each model and the ensemble, by key; without a calibration error it is left out.
     """
     sentences = [
         _distances(where, {key: blocks.get(protocol, {}) for key, blocks in models.items()})
@@ -160,8 +160,8 @@ def _distances(where: str, blocks: Mapping[str, Mapping[str, Any]]) -> str:
     measured = {key: block for key, block in blocks.items() if "ece" in block}
     if not measured:
         return ""
-    first = "vote" if "vote" in measured else next(iter(measured))
-    names = {"vote": "the vote"} | MODELS_IN_TEXT
+    first = "ensemble" if "ensemble" in measured else next(iter(measured))
+    names = {"ensemble": "the ensemble"} | MODELS_IN_TEXT
     others = ", ".join(
         f"{names[key]} {100 * block['ece']:.1f}" for key, block in measured.items() if key != first
     )

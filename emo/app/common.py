@@ -80,7 +80,7 @@ def missing_models(prediction: predictor.Prediction) -> tuple[str, ...]:
 
 
 def load_metrics(directory: Path) -> Metrics:
-    """Return the scores of every model that has some, the vote last.
+    """Return the scores of every model that has some, the ensemble last.
 
     Raises
     ------
@@ -88,7 +88,7 @@ def load_metrics(directory: Path) -> Metrics:
         A file cannot be read.
     """
     metrics: Metrics = {}
-    for key in (*predictor.MODEL_KEYS, labels.VOTE):
+    for key in (*predictor.MODEL_KEYS, labels.ENSEMBLE):
         if not (directory / key / METRICS).is_file():
             continue
         try:
@@ -127,7 +127,7 @@ def agreement_text(prediction: predictor.Prediction) -> str:
     """Return a sentence on how far the models agree on a clip."""
     answers = {key: None if a.unsure else a.label for key, a in prediction.answers.items()}
     models = {key: answers[key] for key in predictor.MODEL_KEYS if key in answers}
-    return app_text.agreement(models, answers[labels.VOTE])
+    return app_text.agreement(models, answers[labels.ENSEMBLE])
 
 
 @contextmanager

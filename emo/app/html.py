@@ -154,9 +154,9 @@ def _headline(answer: Answer) -> dict[str, object]:
     }
 
 
-def vote(answer: Answer, overline: str, sentence: str) -> Markup:
-    """Return the headline of a result: the vote, and a sentence on how many models agree."""
-    return render("answers", "vote", _headline(answer), overline, sentence)
+def ensemble(answer: Answer, overline: str, sentence: str) -> Markup:
+    """Return the headline of a result: the ensemble, and a sentence on how many models agree."""
+    return render("answers", "ensemble", _headline(answer), overline, sentence)
 
 
 def trust(evidence: Trust) -> Markup:

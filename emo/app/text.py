@@ -8,7 +8,7 @@ from emo.classifiers.registry import CLASSIFIERS
 from emo.corpora.catalogue import CORPORA
 from emo.formatting import listed, percent
 from emo.inference.predictor import Answer
-from emo.labels import VOTE
+from emo.labels import ENSEMBLE
 
 Scores = Mapping[str, Any]
 
@@ -21,9 +21,9 @@ def in_words(number: int) -> str:
     return NUMBERS[number] if number < len(NUMBERS) else str(number)
 
 
-MODEL_NAMES = {key: row.name for key, row in CLASSIFIERS.items()} | {VOTE: "Vote"}
+MODEL_NAMES = {key: row.name for key, row in CLASSIFIERS.items()} | {ENSEMBLE: "Ensemble"}
 """Name of each model as the pages show it."""
-SHORT_NAMES = {VOTE: "Vote"} | {key: row.short_name for key, row in CLASSIFIERS.items()}
+SHORT_NAMES = {ENSEMBLE: "Ensemble"} | {key: row.short_name for key, row in CLASSIFIERS.items()}
 """Name of each model in narrow columns and lanes."""
 MODELS_IN_TEXT = {key: f"the {row.name_in_text}" for key, row in CLASSIFIERS.items()}
 """Name of each classifier within a sentence."""
@@ -141,7 +141,7 @@ def why_unsure(answer: Answer) -> str:
         )
     if answer.is_below:
         return f"Below {percent(answer.threshold)} it is unsure."
-    return "No model is sure, so the vote is unsure too, however high its percentage."
+    return "No model is sure, so the ensemble is unsure too, however high its percentage."
 
 
 def and_then(label: str, share: float) -> str:
@@ -159,15 +159,15 @@ def log_odds_of(label: str) -> str:
     return f"Change in the log-odds of {label}"
 
 
-def agreement(labels: Mapping[str, str | None], vote: str | None) -> str:
+def agreement(labels: Mapping[str, str | None], ensemble: str | None) -> str:
     """Return a sentence on how many models agree.
 
     Parameters
     ----------
     labels
         Answer of each model, by key; None where it is unsure.
-    vote
-        Answer of the vote, which may be that of no model; None if it is unsure.
+    ensemble
+        Answer of the ensemble, which may be that of no model; None if it is unsure.
     """
     n = len(labels)
     all_models = "both" if n == 2 else f"all {in_words(n)}"
@@ -199,6 +199,6 @@ def agreement(labels: Mapping[str, str | None], vote: str | None) -> str:
         sentence = "; ".join(answers)
         expected = set(common)
     sentence = f"{sentence[0].upper()}{sentence[1:]}."
-    if n < 3 or vote is None or not by_label or vote in expected:
+    if n < 3 or ensemble is None or not by_label or ensemble in expected:
         return sentence
-    return f"{sentence} Weighed together, {vote} comes out ahead."
+    return f"{sentence} Weighed together, {ensemble} comes out ahead."

@@ -16,7 +16,7 @@ from emo.features.quality import Quality
 from emo.inference.export import in_a_cell
 from emo.inference.predictor import ANSWER_KEYS, Answer, Prediction
 from emo.inference.timeline import Timeline
-from emo.labels import LABELS, VOTE
+from emo.labels import ENSEMBLE, LABELS
 from emo.system.files import check_output, naming
 
 ROWS_FORMAT = 2
@@ -108,12 +108,12 @@ class Result:
 def prediction_result(
     name: str, run: str, clip: Clip, prediction: Prediction, channel: Channel = MIXED
 ) -> Result:
-    """Return the row of a clip: the answer of the vote, then the object that ``predict`` prints.
+    """Return the row of a clip: the ensemble's answer, then the object that ``predict`` prints.
 
     If a classifier gave no numbers, the row has its fault beside the answers of the others.
     """
     row = prediction.to_dict() | {"models": _rounded_answers(prediction.answers)}
-    head = _head(name, run, channel) | _vote(prediction.answers)
+    head = _head(name, run, channel) | _ensemble(prediction.answers)
     faults = row.pop("faults", {})
     error = {"error": " ".join(faults.values())} if faults else {}
     return Result(name, bool(faults), _lines([head | row | {"sha256": clip.sha256} | error]))
@@ -129,7 +129,7 @@ def timeline_result(
     rows = [
         head
         | {"window": number, "windows": len(spans)}
-        | _vote(answers)
+        | _ensemble(answers)
         | {place: span[place] for place in span if place != "models"}
         | shared
         | {"models": _rounded_answers(answers)}
@@ -174,9 +174,9 @@ def _lines(rows: Sequence[Row]) -> bytes:
     return "".join(f"{json.dumps(row)}\n" for row in rows).encode()
 
 
-def _vote(answers: Mapping[str, Answer]) -> Row:
-    vote = _rounded(answers[VOTE])
-    return {name: vote[name] for name in _ANSWER_COLUMNS}
+def _ensemble(answers: Mapping[str, Answer]) -> Row:
+    ensemble = _rounded(answers[ENSEMBLE])
+    return {name: ensemble[name] for name in _ANSWER_COLUMNS}
 
 
 def _rounded_answers(answers: Mapping[str, Answer]) -> dict[str, Row]:

@@ -1,4 +1,4 @@
-"""Calibrate probabilities: temperatures, weights of the vote, and thresholds of abstaining.
+"""Calibrate probabilities: temperatures, weights of the ensemble, and thresholds of abstaining.
 
 All are fitted on the calibration clips of a fold (``emo.corpora.splits.Fold.validation``), on
 which no classifier is fitted or tested.
@@ -13,7 +13,7 @@ import numpy as np
 
 from emo.classifiers.numerics import softmax
 from emo.errors import ModelError
-from emo.labels import LABELS, TRAINED_INDEX, VOTE
+from emo.labels import ENSEMBLE, LABELS, TRAINED_INDEX
 
 CALIBRATION = "calibration.json"  # in the folder of the models
 TEMPERATURES = (0.25, 4.0)
@@ -66,7 +66,7 @@ def log_opinion_pool(
 ) -> np.ndarray:
     """Return the product of probabilities to the power of their weights, adding up to 1.
 
-    The logarithmic opinion pool (Genest and Zidek 1986), which is the vote.
+    The logarithmic opinion pool (Genest and Zidek 1986), which is the ensemble.
 
     Parameters
     ----------
@@ -182,9 +182,9 @@ class Calibration:
     temperatures : dict of str to float
         Of each classifier (``apply_temperature``).
     weights : dict of str to float
-        Of each classifier in the vote (``log_opinion_pool`` of the raw probabilities).
+        Of each classifier in the ensemble (``log_opinion_pool`` of the raw probabilities).
     thresholds : dict of str to float
-        Confidence below which a classifier or the vote abstains (``reaches``); none for those
+        Confidence below which a classifier or the ensemble abstains (``reaches``); none for those
         that never abstain.
     """
 
@@ -194,7 +194,7 @@ class Calibration:
 
 
 def reweight(calibration: Calibration, keys: Sequence[str]) -> Calibration:
-    """Return a calibration whose vote is that of some classifiers alone.
+    """Return a calibration whose ensemble is that of some classifiers alone.
 
     They share the sum of all weights in proportion to their own; in equal parts where these are 0.
     """
@@ -212,7 +212,7 @@ def calibrate(
     calibration: Calibration,
     labels: Sequence[str] = LABELS,
 ) -> dict[str, np.ndarray]:
-    """Return the calibrated probabilities of some labels, by classifier and of the vote.
+    """Return the calibrated probabilities of some labels, by classifier and of the ensemble.
 
     What is served and what is evaluated are both computed here.
 
@@ -234,7 +234,7 @@ def calibrate(
         key: apply_temperature(probabilities, calibration.temperatures[key])
         for key, probabilities in allowed.items()
     }
-    return rows | {VOTE: log_opinion_pool(allowed, calibration.weights)}
+    return rows | {ENSEMBLE: log_opinion_pool(allowed, calibration.weights)}
 
 
 def fit_calibration(probabilities: Mapping[str, np.ndarray], targets: np.ndarray) -> Calibration:

@@ -220,7 +220,9 @@ def _print_faults(faults: Mapping[str, str]) -> None:
     """Print which classifiers give no answer, and why."""
     for key, fault in faults.items():
         name = CLASSIFIERS[key].title.lower()
-        print(f"emo: the {name} has no answer and no part in the vote: {fault}", file=sys.stderr)
+        print(
+            f"emo: the {name} has no answer and no part in the ensemble: {fault}", file=sys.stderr
+        )
 
 
 def timeline_command(options: argparse.Namespace) -> int:

@@ -19,7 +19,7 @@ from emo.cli.options import (
 )
 from emo.corpora.protocols import ALL_PROTOCOLS, LISTENERS, NON_SPEECH, PROTOCOLS, SPEAKERS
 from emo.errors import CorpusError
-from emo.labels import VOTE
+from emo.labels import ENSEMBLE
 from emo.system.packages import require_training
 
 RESUME_HINT = " The same command continues from the last checkpoint."
@@ -159,7 +159,7 @@ def _print_figures(
         counts = false_alarms(directory, models, options.command, options.jobs)
         figures[NON_SPEECH.key] = counts
         print(summary(counts))
-    stored = {key: read_metrics(models, key)["protocols"] for key in (*CLASSIFIERS, VOTE)}
+    stored = {key: read_metrics(models, key)["protocols"] for key in (*CLASSIFIERS, ENSEMBLE)}
     for protocol in protocols:
         if protocol != NON_SPEECH.key:
             figures[protocol] = {key: blocks[protocol] for key, blocks in stored.items()}

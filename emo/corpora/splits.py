@@ -117,7 +117,7 @@ class Fold:
     train : ndarray of int64, shape (n,)
         Positions of the training set, to which the classifiers are fitted.
     validation : ndarray of int64, shape (n,)
-        Positions of the validation set, to which temperatures, the weights of the vote and the
+        Positions of the validation set, to which temperatures, the weights of the ensemble and the
         thresholds are fitted.  Its speakers (under ``random`` and ``emobox``: its clips) are in no
         other set.
     test : ndarray of int64, shape (n,)

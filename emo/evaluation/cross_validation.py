@@ -35,7 +35,7 @@ from emo.evaluation.predictions import (
 from emo.evaluation.stored import LeftOut, Run, read_metrics
 from emo.evaluation.summary import Provenance, summarise
 from emo.inference.predictor import MODEL_KEYS
-from emo.labels import LABELS, VOTE
+from emo.labels import ENSEMBLE, LABELS
 from emo.system.spawn import WorkerContext
 from emo.training.dataset import Dataset, load_dataset
 from emo.training.degradation import CONDITIONS
@@ -317,7 +317,7 @@ def _check_others(models: Path, protocol: str, numbers: Sequence[int], keys: Seq
         if lacking := sorted(set(numbers) - stored):
             raise CorpusError(
                 f"Fold {lacking[0]} of protocol '{protocol}' was not run with the classifier "
-                f"'{key}', whose answers the vote needs. Run all: leave out --classifier."
+                f"'{key}', whose answers the ensemble needs. Run all: leave out --classifier."
             )
 
 
@@ -362,7 +362,7 @@ def write_outcome(models: Path, outcome: Outcome, made_by: Mapping[str, Any]) ->
             ),
             "left_out": sorted([*earlier, *left_out], key=lambda row: row["fold"]),
         }
-    provenance[VOTE] = _joined(list(provenance.values()))
+    provenance[ENSEMBLE] = _joined(list(provenance.values()))
     summarise(models, protocol, outcome.job.directory, provenance)
 
 

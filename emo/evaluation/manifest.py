@@ -240,7 +240,7 @@ class _Answered:
 
 
 def evaluate_manifest(manifest: Manifest, models: Models) -> dict[str, Any]:
-    """Return the figures of each classifier and of the vote on the clips of a manifest.
+    """Return the figures of each classifier and of the ensemble on the clips of a manifest.
 
     Audio in several rows is scored once, and not at all if the rows have different labels.
 

@@ -25,7 +25,7 @@ from emo.evaluation.non_speech import report as non_speech_report
 from emo.evaluation.predictions import SURROGATE_OF
 from emo.evaluation.stored import read_json
 from emo.inference.explanation_text import surrogate_outline
-from emo.labels import LABELS, VOTE
+from emo.labels import ENSEMBLE, LABELS
 from emo.system.files import naming
 from emo.training.dataset import COPIES
 
@@ -49,8 +49,8 @@ Metrics = Mapping[str, Mapping[str, Any]]
 
 
 def _card(models: Path, key: str) -> str:
-    # The vote is computed from the models and shares the training data of the first of them.
-    model = read_model_info(models / (next(iter(CLASSIFIERS)) if key == VOTE else key))
+    # The ensemble is computed from the models and shares the training data of the first of them.
+    model = read_model_info(models / (next(iter(CLASSIFIERS)) if key == ENSEMBLE else key))
     protocols = tables.protocols_of(models, key)
     speakers = protocols.get(SPEAKERS.key, {})
     non_speech = read_json(models / stored.NON_SPEECH)
@@ -59,9 +59,9 @@ def _card(models: Path, key: str) -> str:
     return render(
         "card",
         key=key,
-        is_vote=key == VOTE,
+        is_ensemble=key == ENSEMBLE,
         title=tables.TITLES[key],
-        description=VOTE_DESCRIPTION if key == VOTE else CLASSIFIERS[key].description,
+        description=VOTE_DESCRIPTION if key == ENSEMBLE else CLASSIFIERS[key].description,
         classifier=CLASSIFIERS.get(key),
         n_copies=len(COPIES),
         labels=LABELS,
@@ -118,7 +118,7 @@ def _calibration_table(
     """Return the shipped temperature, or weights, beside those of the folds; empty without."""
     if not shipped or not folds:
         return ""
-    if key == VOTE:
+    if key == ENSEMBLE:
         values = {
             f"Weight: {tables.TITLES[name].lower()}": (
                 shipped["weights"][name],
@@ -181,7 +181,7 @@ def _overview(models: Path) -> str:
 
 def _sources(models: Path) -> str:
     titles = {**tables.PROTOCOL_TITLES, EMOBOX.key: f"{EMOBOX.title}: CREMA-D and TESS"}
-    blocks = tables.protocols_of(models, VOTE)
+    blocks = tables.protocols_of(models, ENSEMBLE)
     rows = []
     for name, title in titles.items():
         files = ", ".join(f"[{key}]({key}/predictions/{name}.csv.gz)" for key in CLASSIFIERS)

@@ -259,7 +259,7 @@ def calibrated_predictions(
     condition: str = "",
     calibrations: Mapping[int, Calibration] | None = None,
 ) -> dict[str, Predictions]:
-    """Return the calibrated predictions of every classifier and of the vote, by key.
+    """Return the calibrated predictions of every classifier and of the ensemble, by key.
 
     Parameters
     ----------

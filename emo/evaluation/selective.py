@@ -8,7 +8,7 @@ import numpy as np
 from emo.classifiers.calibration import reaches, threshold
 from emo.evaluation.predictions import Predictions
 from emo.evaluation.stored import Coverage, SelectiveFigures
-from emo.labels import LABELS, VOTE
+from emo.labels import ENSEMBLE, LABELS
 
 TARGET_ACCURACY = 0.80
 """Selective accuracy that the thresholds are chosen for."""
@@ -105,18 +105,18 @@ def select(predictions: Predictions, allowed: Selection | None = None) -> Select
 
 
 def selections(tables: Mapping[str, Predictions]) -> dict[str, Selection]:
-    """Return the selection of every classifier and of the vote, as ``predictor`` serves them.
+    """Return the selection of every classifier and of the ensemble, as ``predictor`` serves them.
 
-    The vote abstains where all classifiers do.
+    The ensemble abstains where all classifiers do.
     """
     parts = {key: predictions.among(LABELS) for key, predictions in tables.items()}
-    chosen = {key: select(part) for key, part in parts.items() if key != VOTE}
+    chosen = {key: select(part) for key, part in parts.items() if key != ENSEMBLE}
     any_accepted = np.any([selection.accepted for selection in chosen.values()], axis=0)
     any_cross_fitted = np.any(
         [selection.accepted_cross_fitted for selection in chosen.values()], axis=0
     )
     allowed = Selection(0.0, any_accepted, any_accepted, any_cross_fitted)
-    return chosen | {VOTE: select(parts[VOTE], allowed)}
+    return chosen | {ENSEMBLE: select(parts[ENSEMBLE], allowed)}
 
 
 def coverage_and_accuracy(hits: np.ndarray, accepted: np.ndarray) -> Coverage:

@@ -79,7 +79,7 @@ class FoldFigures(TypedDict):
 
 
 class FoldCalibration(TypedDict):
-    """Temperature of a classifier, or weights of the vote, fitted to the validation clips."""
+    """Temperature of a classifier, or weights of the ensemble, fitted to the validation clips."""
 
     fold: int
     temperature: NotRequired[float]
@@ -157,7 +157,7 @@ class ProtocolFigures(TypedDict, total=False):
 
 
 class ModelFigures(TypedDict):
-    """The content of ``metrics.json``: the figures of a classifier or the vote by protocol."""
+    """The content of ``metrics.json``: the figures of a classifier or the ensemble by protocol."""
 
     schema: int
     key: str
@@ -262,7 +262,7 @@ def _differs(value: Any, expected: str) -> Fault:
 
 
 def read_metrics(models: Path, key: str) -> ModelFigures:
-    """Return the stored figures of a classifier or the vote; no protocols if there is no file.
+    """Return the stored figures of a classifier or the ensemble; no protocols if there is no file.
 
     Raises
     ------
@@ -284,7 +284,7 @@ def read_metrics(models: Path, key: str) -> ModelFigures:
 
 
 def write_metrics(models: Path, figures: ModelFigures) -> None:
-    """Write the figures of a classifier or the vote, its protocols in alphabetical order.
+    """Write the figures of a classifier or the ensemble, its protocols in alphabetical order.
 
     Raises
     ------

@@ -22,7 +22,7 @@ from emo.evaluation.metrics import score_predictions, speaker_intervals
 from emo.evaluation.predictions import Predictions, calibrated_predictions
 from emo.evaluation.stored import read_metrics
 from emo.evaluation.summary import listener_figures
-from emo.labels import VOTE
+from emo.labels import ENSEMBLE
 
 ALL = "all"
 SEXES = ("women", "men")
@@ -45,13 +45,13 @@ def stored_calibrations(models: Path, protocol: str) -> dict[int, Calibration]:
     """
     rows = {
         key: read_metrics(models, key)["protocols"].get(protocol, {}).get("calibration", [])
-        for key in (*CLASSIFIERS, VOTE)
+        for key in (*CLASSIFIERS, ENSEMBLE)
     }
     try:
         temperatures = {
             key: {row["fold"]: row["temperature"] for row in rows[key]} for key in CLASSIFIERS
         }
-        if not rows[VOTE]:
+        if not rows[ENSEMBLE]:
             raise LookupError("calibration")
         return {
             row["fold"]: Calibration(
@@ -59,7 +59,7 @@ def stored_calibrations(models: Path, protocol: str) -> dict[int, Calibration]:
                 {key: row["weights"][key] for key in CLASSIFIERS},
                 {},
             )
-            for row in rows[VOTE]
+            for row in rows[ENSEMBLE]
         }
     except LookupError as error:
         raise ModelError(
@@ -69,7 +69,7 @@ def stored_calibrations(models: Path, protocol: str) -> dict[int, Calibration]:
 
 
 def read_tables(models: Path, protocol: str) -> Tables:
-    """Return the calibrated predictions of every classifier and the vote under a protocol.
+    """Return the calibrated predictions of every classifier and the ensemble under a protocol.
 
     Parameters
     ----------

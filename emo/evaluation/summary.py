@@ -58,7 +58,7 @@ from emo.evaluation.stored import (
     write_metrics,
 )
 from emo.inference.predictor import ANSWER_KEYS
-from emo.labels import LABELS, VOTE
+from emo.labels import ENSEMBLE, LABELS
 from emo.training.degradation import CONDITIONS
 
 
@@ -90,7 +90,7 @@ def summarise(
         Folder of the corpora, for the tables beside the recordings; without it the figures that
         need them stay as they are.
     provenance
-        By classifier and vote.
+        By classifier and ensemble.
 
     Raises
     ------
@@ -127,7 +127,7 @@ def summarise(
 
 
 def _calibration_of(key: str, calibrations: Mapping[int, Calibration]) -> list[FoldCalibration]:
-    if key == VOTE:
+    if key == ENSEMBLE:
         return [
             {"fold": fold, "weights": calibration.weights}
             for fold, calibration in calibrations.items()
@@ -177,7 +177,7 @@ def _add_cross_corpus_selection(models: Path, figures: Mapping[str, ModelFigures
         part = predictions.among(LABELS)
         threshold = blocks[key][SPEAKERS.key]["selective"]["threshold"]
         accepted[key] = reaches(part.probabilities.max(axis=1), threshold)
-        if key == VOTE:
+        if key == ENSEMBLE:
             accepted[key] &= np.any([accepted[own] for own in CLASSIFIERS], axis=0)
         hits = part.predicted() == part.targets()
         coverage = coverage_and_accuracy(hits, accepted[key])
@@ -271,7 +271,7 @@ def _add_robustness(
     ]
     if not all(path.exists() for path in files):
         return
-    place = {clip: i for i, clip in enumerate(clean[VOTE].clips.tolist())}
+    place = {clip: i for i, clip in enumerate(clean[ENSEMBLE].clips.tolist())}
     tables: dict[str, dict[str, ConditionFigures]] = {key: {} for key in clean}
     for name in CONDITIONS:
         degraded = calibrated_predictions(models, SPEAKERS.key, name, calibrations)

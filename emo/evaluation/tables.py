@@ -13,11 +13,11 @@ from emo.evaluation.benchmark import EMOBOX, PUBLISHED
 from emo.evaluation.stored import METRICS, ProtocolFigures, read_metrics
 from emo.formatting import NBSP, signed
 from emo.formatting import percent as percents
-from emo.labels import LABELS, VOTE
+from emo.labels import ENSEMBLE, LABELS
 from emo.training.degradation import CONDITIONS
 
-TITLES = {key: row.title for key, row in CLASSIFIERS.items()} | {VOTE: "Vote"}
-"""Titles of the classifiers and the vote, in the order of every table."""
+TITLES = {key: row.title for key, row in CLASSIFIERS.items()} | {ENSEMBLE: "Ensemble"}
+"""Titles of the classifiers and the ensemble, in the order of every table."""
 
 CORPUS_NAMES = {corpus.key: corpus.title for corpus in CORPORA} | {"ravdess": "RAVDESS"}
 """Names of the corpora of EmoBox, which has only the speech of RAVDESS."""
@@ -101,7 +101,7 @@ def made_by(runs: Sequence[Mapping[str, Any]]) -> list[tuple[str, str, str, str]
 
 
 def protocols_of(models: Path, key: str) -> dict[str, ProtocolFigures]:
-    """Return every block of figures of a classifier or the vote, by protocol.
+    """Return every block of figures of a classifier or the ensemble, by protocol.
 
     Raises
     ------
@@ -123,7 +123,7 @@ def expectation(name: str, measured: Mapping[str, Mapping[str, Any]]) -> str:
     Parameters
     ----------
     name
-        Of the model in a sentence, such as "the vote".
+        Of the model in a sentence, such as "the ensemble".
     measured
         Its blocks of figures by protocol.
     """
@@ -164,14 +164,14 @@ def summary_table(models: Path) -> str:
     guess = percent(1 / len(LABELS))
     rows = [
         [
-            f"**{title}**" if key == VOTE else title,
+            f"**{title}**" if key == ENSEMBLE else title,
             *(rate(measured[key].get(name), "accuracy") for name in columns),
             guess,
         ]
         for key, title in TITLES.items()
     ]
     header = ("Accuracy, tested on", *columns.values(), "guessing")
-    sentence = expectation("the vote", measured[VOTE])
+    sentence = expectation("the ensemble", measured[ENSEMBLE])
     note = (
         "Brackets hold 95 % intervals over speakers. The column for the same speakers flatters: "
         "they were in training."
@@ -202,7 +202,7 @@ def results_table(models: Path) -> str:
         notes.append(f"- **{PROTOCOL_TITLES[name]}** ({size(name, block)}): ")
         notes[-1] += f"{PROTOCOLS[name].description}"
     parts = [table(header, rows), "\n".join(notes)] if names else []
-    if told := expectation("the vote", measured[VOTE]):
+    if told := expectation("the ensemble", measured[ENSEMBLE]):
         parts.insert(0, told)
     return "\n\n".join([*parts, *emobox_table(measured)])
 

@@ -62,7 +62,7 @@ class Target:
     measure
         One of ``MEASURES``.
     key
-        Classifier, or the vote.
+        Classifier, or the ensemble.
     protocol
         Protocol whose predictions are used.
     limit
@@ -88,25 +88,25 @@ _UNION = "frozen HuBERT on a union of the same four corpora: 68.3"
 _OTHER = "Whisper large v3, one corpus to another: 36–67"
 
 TARGETS = (
-    Target("emobox", "vote", "emobox", 0.711, 0.768, "cremad"),
-    Target("emobox", "vote", "speakers", 0.654, 0.753, "ravdess"),
-    Target("emobox", "vote", "speakers", 0.636, 0.75, "savee"),
-    Target("emobox", "vote", "emobox", 0.996, None, "tess"),
+    Target("emobox", "ensemble", "emobox", 0.711, 0.768, "cremad"),
+    Target("emobox", "ensemble", "speakers", 0.654, 0.753, "ravdess"),
+    Target("emobox", "ensemble", "speakers", 0.636, 0.75, "savee"),
+    Target("emobox", "ensemble", "emobox", 0.996, None, "tess"),
     Target("accuracy", "tree", "random", 0.65),
     Target("accuracy", "mlp", "random", 0.79),
     Target("accuracy", "cnn", "random", 0.81),
-    Target("accuracy", "vote", "random", 0.84),
+    Target("accuracy", "ensemble", "random", 0.84),
     Target("accuracy", "tree", "speakers", 0.52),
     Target("accuracy", "mlp", "speakers", 0.64, elsewhere="plain features: 57–60"),
     Target("accuracy", "cnn", "speakers", 0.67),
-    Target("accuracy", "vote", "speakers", 0.70, elsewhere=_UNION),
-    Target("uar", "vote", "cross-corpus", 0.45, elsewhere=_OTHER),
+    Target("accuracy", "ensemble", "speakers", 0.70, elsewhere=_UNION),
+    Target("uar", "ensemble", "cross-corpus", 0.45, elsewhere=_OTHER),
     Target("calibration", "tree", "speakers", 0.05),
     Target("calibration", "mlp", "speakers", 0.05),
     Target("calibration", "cnn", "speakers", 0.05),
-    Target("calibration", "vote", "speakers", 0.05),
-    Target("selective", "vote", "speakers", 0.80),
-    Target("robustness", "vote", "speakers", 0.08),
+    Target("calibration", "ensemble", "speakers", 0.05),
+    Target("selective", "ensemble", "speakers", 0.80),
+    Target("robustness", "ensemble", "speakers", 0.08),
 )
 
 
@@ -235,7 +235,7 @@ def has_run(models: Path, protocol: str) -> bool:
 
 
 def read_given(models: Path, protocol: str) -> dict[str, Given]:
-    """Return the predictions of each classifier and the vote; empty if not run.
+    """Return the predictions of each classifier and the ensemble; empty if not run.
 
     Raises
     ------

@@ -19,9 +19,9 @@ from emo.features.functionals import quantiles
 from emo.features.measures import stretches
 from emo.features.speech import without_voice
 
-# The limits follow from the table "Sound made worse" in models/vote/CARD.md: each is set where a
-# condition starts to cost the vote several points. Level has no limit, since 20 dB softer costs
-# nothing. Neither have rooms and MP3, which cost little and cannot be measured in the sound.
+# The limits follow from the table "Sound made worse" in models/ensemble/CARD.md: each is set where
+# a condition starts to cost the ensemble several points. Level has no limit, since 20 dB softer
+# costs nothing. Neither have rooms and MP3, which cost little and cannot be measured in the sound.
 SHORT_S = 1.5  # an excerpt of 1 s costs 15 points; nine in ten clips of the corpora are longer
 NOISY_DB = 10.0  # noise 20 dB below the voice costs 3 points, 10 dB below it 10
 NARROW_HZ = 4500.0  # the telephone band, here 3000 to 4250 Hz, costs 4 points

@@ -1,8 +1,8 @@
-"""Adapt the ensemble to a few examples: a small head that starts from the vote.
+"""Adapt the ensemble to a few examples: a small head that starts from the ensemble.
 
 The models stay as they are.  The head is a regularised logistic regression on the activations of
-the networks' last hidden layers, with the vote as its offset, so that without evidence its answer
-is that of the vote.
+the networks' last hidden layers, with the ensemble as its offset, so that without evidence its
+answer is that of the ensemble.
 """
 
 import hashlib
@@ -21,11 +21,11 @@ from emo.errors import AdaptationError
 from emo.features.frames import N_MELS
 from emo.features.functionals import functional_names
 from emo.inference.predictor import Answer, Models, Prediction, answer, predict_raw
-from emo.labels import INDEX, LABELS, VOTE
+from emo.labels import ENSEMBLE, INDEX, LABELS
 from emo.system.filenames import clean
 
 YOURS = "yours"
-"""Key of the adapted answer, beside those of the models and the vote."""
+"""Key of the adapted answer, beside those of the models and the ensemble."""
 
 MIN_EMOTIONS = 2
 MIN_CLIPS = 2  # of an emotion, so that one can be left out for testing
@@ -55,21 +55,21 @@ class Example:
         Name of the clip.
     emotion : str
         Its label, one of ``LABELS``.
-    vote : ndarray of float64, shape (7,)
-        Probabilities of the vote.
+    ensemble : ndarray of float64, shape (7,)
+        Probabilities of the ensemble.
     hidden : ndarray of float32, shape (h,)
         Activations of the networks' last hidden layers (``Prediction.hidden``).
     """
 
     name: str
     emotion: str
-    vote: np.ndarray
+    ensemble: np.ndarray
     hidden: np.ndarray
 
 
 @dataclass(frozen=True, eq=False)
 class AdaptedHead:
-    """A fitted head: log-odds that are added to those of the vote.
+    """A fitted head: log-odds that are added to those of the ensemble.
 
     Attributes
     ----------
@@ -90,7 +90,7 @@ class AdaptedHead:
 
 @dataclass(frozen=True, eq=False)
 class CrossValidation:
-    """The cross-validated accuracy of a head, beside that of the vote on the same clips.
+    """The cross-validated accuracy of a head, beside that of the ensemble on the same clips.
 
     Attributes
     ----------
@@ -98,17 +98,17 @@ class CrossValidation:
         Emotions of the examples, in the order of ``LABELS``.
     folds : int
         Number of folds; as many as clips where each was left out alone.
-    vote_right : int
-        Clips for which the vote, among all seven labels, is right.
+    ensemble_right : int
+        Clips for which the ensemble, among all seven labels, is right.
     restricted_right : int
-        Clips for which the vote, among `labels`, is right.
+        Clips for which the ensemble, among `labels`, is right.
     counts : ndarray of int, shape (labels, labels)
         Confusion matrix of the head: clips by emotion (row) and answer (column).
     """
 
     labels: tuple[str, ...]
     folds: int
-    vote_right: int
+    ensemble_right: int
     restricted_right: int
     counts: np.ndarray
 
@@ -128,8 +128,8 @@ class CrossValidation:
 
 def to_example(name: str, emotion: str, prediction: Prediction) -> Example:
     """Return a clip as an example, from its prediction."""
-    vote = prediction.answers[VOTE].probabilities
-    return Example(name[:MAX_NAME], emotion, vote, prediction.hidden)
+    ensemble = prediction.answers[ENSEMBLE].probabilities
+    return Example(name[:MAX_NAME], emotion, ensemble, prediction.hidden)
 
 
 def add_example(examples: Sequence[Example], new: Example) -> tuple[Example, ...]:
@@ -169,8 +169,8 @@ def example_labels(examples: Sequence[Example]) -> tuple[str, ...]:
 def fit_head(examples: Sequence[Example]) -> AdaptedHead:
     r"""Fit a head to examples.
 
-    It is a multinomial logistic regression on the standardised activations :math:`z`, with the vote
-    :math:`v` as offset, so that the probability of an emotion :math:`c` among the examples' is
+    It is a multinomial logistic regression on the standardised activations :math:`z`, with the
+    ensemble :math:`v` as offset, so that the probability of an emotion :math:`c` is
 
     .. math:: p_c \propto v_c \exp(w_c^T z + b_c),
 
@@ -198,7 +198,7 @@ def fit_head(examples: Sequence[Example]) -> AdaptedHead:
     inner = (hidden - centre) / scale / math.sqrt(hidden.shape[1])
     targets = np.eye(len(labels))[[labels.index(example.emotion) for example in examples]]
     clip_weights = targets @ (len(examples) / len(labels) / targets.sum(axis=0))
-    offsets = _log_restricted(np.stack([example.vote for example in examples]), labels)
+    offsets = _log_restricted(np.stack([example.ensemble for example in examples]), labels)
     coefficients = fit_dual(inner @ inner.T + 1.0, offsets, targets, clip_weights, RIDGE)
     weights = inner.T @ coefficients / math.sqrt(hidden.shape[1])
     return AdaptedHead(labels, centre, scale, weights, coefficients.sum(axis=0))
@@ -248,7 +248,7 @@ def fit_dual(
 
 
 def _log_restricted(votes: np.ndarray, labels: Sequence[str]) -> np.ndarray:
-    """Return log-probabilities of the vote (n, 7) restricted to some labels, (n, labels)."""
+    """Return log-probabilities of the ensemble (n, 7) restricted to some labels, (n, labels)."""
     allowed = renormalise(votes, [INDEX[label] for label in labels])
     return np.asarray(np.log(np.maximum(allowed, MIN_PROBABILITY)))
 
@@ -260,7 +260,7 @@ def predict_head(head: AdaptedHead, votes: np.ndarray, hidden: np.ndarray) -> np
     ----------
     head : AdaptedHead
     votes : ndarray, shape (n, 7)
-        Probabilities of the vote.
+        Probabilities of the ensemble.
     hidden : ndarray, shape (n, h)
         Activations of the networks' last hidden layers.
     """
@@ -273,8 +273,8 @@ def predict_head(head: AdaptedHead, votes: np.ndarray, hidden: np.ndarray) -> np
 
 def adapted_answer(head: AdaptedHead, prediction: Prediction, threshold: float = 0.0) -> Answer:
     """Return the answer of a head for a clip, from the clip's prediction."""
-    vote = prediction.answers[VOTE].probabilities
-    return answer(predict_head(head, vote[None], prediction.hidden[None])[0], threshold)
+    ensemble = prediction.answers[ENSEMBLE].probabilities
+    return answer(predict_head(head, ensemble[None], prediction.hidden[None])[0], threshold)
 
 
 # --- Cross-validation ----------------------------------------------------------------------------
@@ -301,7 +301,7 @@ def cross_validate(examples: Sequence[Example]) -> CrossValidation:
     n_folds = min(FOLDS, len(ordered))
     folds = np.arange(len(ordered)) % n_folds  # in turn, so that no emotion is in one fold alone
     truth = np.array([INDEX[example.emotion] for example in ordered])
-    votes = np.stack([example.vote for example in ordered])
+    votes = np.stack([example.ensemble for example in ordered])
     hidden = np.stack([example.hidden for example in ordered])
     predicted = np.zeros(len(ordered), int)
     for fold in range(n_folds):
@@ -325,7 +325,7 @@ def cross_validate(examples: Sequence[Example]) -> CrossValidation:
 
 
 def models_digest(models: Models) -> str:
-    """Return the SHA-256 of all on which the vote and the hidden activations depend."""
+    """Return the SHA-256 of all on which the ensemble and the hidden activations depend."""
     files = {key: model.info["files"] for key, model in models.classifiers.items()}
     facts = [files, models.calibration.weights]
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
@@ -346,7 +346,7 @@ def write_examples(examples: Sequence[Example], digest: str) -> str:
         {
             "name": example.name,
             "emotion": example.emotion,
-            "vote": example.vote.tolist(),
+            "ensemble": example.ensemble.tolist(),
             "hidden": example.hidden.astype(str).astype(float).tolist(),  # the shortest digits
         }
         for example in examples
@@ -440,13 +440,13 @@ def _read_clip(clip: Any, n_hidden: int) -> Example:
         raise ValueError(f"its name is not a text of up to {MAX_NAME} characters")
     if not isinstance(emotion, str) or emotion not in INDEX:
         raise ValueError(f"its emotion is {_shown(emotion)}")
-    vote = _numbers(clip.get("vote"), len(LABELS), "vote")
-    if vote.min() < 0 or abs(vote.sum() - 1) > 1e-3:
-        raise ValueError("the probabilities of its vote do not add up to 1")
+    ensemble = _numbers(clip.get("ensemble"), len(LABELS), "ensemble")
+    if ensemble.min() < 0 or abs(ensemble.sum() - 1) > 1e-3:
+        raise ValueError("the probabilities of its ensemble do not add up to 1")
     hidden = _numbers(clip.get("hidden"), n_hidden, "hidden")
     if np.abs(hidden).max() > np.finfo(np.float32).max / 1e6:
         raise ValueError("an activation is too large")
-    return Example(clean(name), emotion, vote, hidden.astype(np.float32))
+    return Example(clean(name), emotion, ensemble, hidden.astype(np.float32))
 
 
 def _numbers(values: Any, size: int, name: str) -> np.ndarray:

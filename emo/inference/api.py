@@ -190,7 +190,7 @@ def predict(
     -------
     Prediction
         The answers of the decision tree, the convolutional network, the multilayer perceptron and
-        their vote, with warnings about the recording.
+        their ensemble, with warnings about the recording.
 
     Raises
     ------
@@ -204,19 +204,19 @@ def predict(
     >>> import emo
     >>> from emo.system.paths import sample_path
     >>> prediction = emo.predict(sample_path("angry"))
-    >>> prediction.vote.label
+    >>> prediction.ensemble.label
     'angry'
-    >>> prediction.vote.unsure
+    >>> prediction.ensemble.unsure
     False
     >>> {key: answer.label for key, answer in prediction.answers.items()}
-    {'tree': 'angry', 'cnn': 'angry', 'mlp': 'angry', 'vote': 'angry'}
+    {'tree': 'angry', 'cnn': 'angry', 'mlp': 'angry', 'ensemble': 'angry'}
 
     Probabilities are in the order of ``emo.LABELS`` and add up to 1:
 
-    >>> shares = dict(zip(emo.LABELS, prediction.vote.probabilities))
+    >>> shares = dict(zip(emo.LABELS, prediction.ensemble.probabilities))
     >>> max(shares, key=shares.get)
     'angry'
-    >>> round(float(prediction.vote.probabilities.sum()), 6)
+    >>> round(float(prediction.ensemble.probabilities.sum()), 6)
     1.0
 
     Errors are sentences:
@@ -265,7 +265,7 @@ def predict_many(
     >>> import emo
     >>> from emo.system.paths import sample_path
     >>> paths = [sample_path(name) for name in ("angry", "sad")]
-    >>> [prediction.vote.label for prediction in emo.predict_many(paths)]
+    >>> [prediction.ensemble.label for prediction in emo.predict_many(paths)]
     ['angry', 'sad']
     >>> emo.predict_many([])
     []
@@ -361,7 +361,7 @@ def explain(
     >>> import emo
     >>> from emo.system.paths import sample_path
     >>> explanation = emo.explain(sample_path("sad"))
-    >>> explanation.prediction.vote.label
+    >>> explanation.prediction.ensemble.label
     'sad'
     >>> [part.group for part in explanation.mlp.parts]
     ['pitch', 'energy', 'spectrum', 'cepstrum', 'timing']

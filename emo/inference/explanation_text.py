@@ -35,7 +35,7 @@ AXES = (
 
 PLAIN_TREE = (
     "A second, smaller tree compares one measurement at a time. It is there to be read and has no "
-    "part in the vote, since it is right less often."
+    "part in the ensemble, since it is right less often."
 )
 
 
@@ -188,9 +188,9 @@ NO_EXPLANATION = "There is no explanation of the answers of this classifier."
 
 
 def explanation_blocks(explanation: Explanation) -> list[tuple[str, list[str]]]:
-    """Return a heading with the answer and sentences, for the vote and each classifier.
+    """Return a heading with the answer and sentences, for the ensemble and each classifier.
 
-    The sentences for the vote are the warnings about the recording.
+    The sentences for the ensemble are the warnings about the recording.
     """
     tree = explanation.tree
     sentences = {
@@ -204,7 +204,7 @@ def explanation_blocks(explanation: Explanation) -> list[tuple[str, list[str]]]:
         (_heading(row.title, prediction.answers[key]), sentences.get(key, [NO_EXPLANATION]))
         for key, row in CLASSIFIERS.items()
     ]
-    return [(_heading("Vote", prediction.vote), [*warnings, *prediction.warnings]), *blocks]
+    return [(_heading("Ensemble", prediction.ensemble), [*warnings, *prediction.warnings]), *blocks]
 
 
 def _heading(title: str, answer: Answer) -> str:

@@ -148,12 +148,12 @@ def write_timeline_table(path: str, timeline: Timeline, out: TextIO) -> None:
 
 
 def write_srt(path: str, timeline: Timeline, out: TextIO) -> None:
-    """Write a SubRip subtitle for each cue of the vote; the path is not written."""
+    """Write a SubRip subtitle for each cue of the ensemble; the path is not written."""
     _write_srt(_subtitles(timeline), out)
 
 
 def write_vtt(path: str, timeline: Timeline, out: TextIO) -> None:
-    """Write a WebVTT subtitle for each cue of the vote; the path is not written."""
+    """Write a WebVTT subtitle for each cue of the ensemble; the path is not written."""
     _write_vtt(_subtitles(timeline), out)
 
 
@@ -207,7 +207,7 @@ def remarks(timeline: Timeline) -> tuple[str, ...]:
 
 
 def _subtitles(timeline: Timeline) -> list[Subtitle]:
-    """Return the times and the text of each cue of the vote."""
+    """Return the times and the text of each cue of the ensemble."""
     return [
         (f"{_time(cue.start_s)} --> {_time(cue.stop_s)}", _in_words(cue.answer))
         for cue in timeline.cues()

@@ -8,7 +8,7 @@ import jinja2
 
 from emo.classifiers.registry import CLASSIFIERS
 from emo.formatting import clock, percent
-from emo.labels import LABELS, VOTE
+from emo.labels import ENSEMBLE, LABELS
 
 _TEMPLATE = """\
 <div>
@@ -31,7 +31,9 @@ _TEMPLATE = """\
 
 def prediction_html(prediction: Mapping[str, Any]) -> str:
     """Return a table of the answers, from the values of ``Prediction.to_dict``."""
-    titles = {key: classifier.title for key, classifier in CLASSIFIERS.items()} | {VOTE: "Vote"}
+    titles = {key: classifier.title for key, classifier in CLASSIFIERS.items()} | {
+        ENSEMBLE: "Ensemble"
+    }
     return _render(
         summary=f"Prediction for {clock(prediction['duration_s'], decimals=1)}",
         head=["Model", "Answer"],
@@ -46,7 +48,7 @@ def prediction_html(prediction: Mapping[str, Any]) -> str:
 def timeline_html(
     timeline: Mapping[str, Any], cues: Sequence[tuple[float, float, Mapping[str, Any]]]
 ) -> str:
-    """Return a table of the vote over time.
+    """Return a table of the ensemble over time.
 
     Parameters
     ----------
@@ -56,7 +58,7 @@ def timeline_html(
         Start and stop in seconds, and values of ``Answer.to_dict``, of each stretch.
     """
     return _render(
-        summary=f"Vote over {clock(timeline['duration_s'], decimals=1)}",
+        summary=f"Ensemble over {clock(timeline['duration_s'], decimals=1)}",
         head=["From", "To", "Answer"],
         rows=[
             ([clock(start, decimals=1), clock(stop, decimals=1), _answer(answer)], _shares(answer))

@@ -1,4 +1,4 @@
-"""Predict the label of a clip: the answer of each classifier, and that of their vote."""
+"""Predict the label of a clip: the answer of each classifier, and that of their ensemble."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
@@ -24,11 +24,11 @@ from emo.features.frames import analyse, log_mel_spectrogram
 from emo.features.functionals import compute_functionals
 from emo.features.quality import Quality, compare_altered, measure_quality
 from emo.features.speech import SpeechWarning, speech_warnings
-from emo.labels import CALM, LABELS, TRAINED_INDEX, VOTE
+from emo.labels import CALM, ENSEMBLE, LABELS, TRAINED_INDEX
 from emo.system.paths import MODELS_DIR
 
 MODEL_KEYS = tuple(CLASSIFIERS)
-ANSWER_KEYS = (*MODEL_KEYS, VOTE)
+ANSWER_KEYS = (*MODEL_KEYS, ENSEMBLE)
 
 RUNNER_UP_SHARE = 0.5
 """Share of the confidence that the runner-up needs to be named beside an unsure label."""
@@ -42,7 +42,7 @@ class Models:
     ----------
     classifiers : dict of Model, by key
     calibration : Calibration
-        Temperatures, weights of the vote and thresholds.
+        Temperatures, weights of the ensemble and thresholds.
     faults : mapping of str, by key
         Errors of the classifiers that could not be loaded (``load_usable``).
     """
@@ -52,7 +52,7 @@ class Models:
     faults: Mapping[str, str] = field(default_factory=dict)
 
     def without(self, fault: ModelFaultError) -> "Models":
-        """Return the models without the classifier of a fault; the vote is that of the rest.
+        """Return the models without the classifier of a fault; the ensemble is that of the rest.
 
         Raises
         ------
@@ -67,7 +67,7 @@ class Models:
 
 @dataclass(frozen=True)
 class Answer:
-    """The answer of one classifier, or of the vote.
+    """The answer of one classifier, or of the ensemble.
 
     Attributes
     ----------
@@ -79,13 +79,13 @@ class Answer:
         The second likeliest label.
     unsure : bool
         Whether the confidence is below the threshold above which answers for new speakers are right
-        80 % of the time; and, for the vote, whether all classifiers are unsure.
+        80 % of the time; and, for the ensemble, whether all classifiers are unsure.
     probabilities : ndarray of float64, shape (7,)
         Calibrated, in the order of ``LABELS``, adding up to 1.
     threshold : float, 0 to 1
         Confidence that a sure answer needs; 0 if there is no threshold.
     calm : float, 0 to 1
-        Raw probability of calm, a trained label that is left out of the answers; 0 for the vote.
+        Raw probability of calm, a trained label left out of the answers; 0 for the ensemble.
     """
 
     label: str
@@ -111,7 +111,7 @@ class Answer:
 
     @property
     def is_below(self) -> bool:
-        """True if the confidence is below the threshold, which an unsure vote may exceed."""
+        """True if the confidence is below the threshold, which an unsure ensemble may exceed."""
         return not reaches(self.confidence, self.threshold)
 
     def to_dict(self) -> dict[str, Any]:
@@ -136,7 +136,7 @@ class Prediction:
     warnings : tuple of str
         Sentences about the recording (``Clip.warnings``).
     answers : dict of Answer
-        By ``tree``, ``cnn``, ``mlp`` and ``vote``, in this order, without the classifiers in
+        By ``tree``, ``cnn``, ``mlp`` and ``ensemble``, in this order, without the classifiers in
         `faults` and those that could not be loaded.
     quality : Quality
         Measurements of the recording.
@@ -168,9 +168,9 @@ class Prediction:
         return prediction_html(self.to_dict())
 
     @property
-    def vote(self) -> Answer:
+    def ensemble(self) -> Answer:
         """The answer of the ensemble."""
-        return self.answers[VOTE]
+        return self.answers[ENSEMBLE]
 
     @property
     def unsure(self) -> tuple[str, ...]:
@@ -201,7 +201,7 @@ def load_models(directory: Path = MODELS_DIR) -> Models:
 
 
 def load_usable(directory: Path = MODELS_DIR) -> Models:
-    """Load those classifiers that can be loaded; the vote is then theirs.
+    """Load those classifiers that can be loaded; the ensemble is then theirs.
 
     Raises
     ------
@@ -234,15 +234,15 @@ def answer(probabilities: np.ndarray, threshold: float = 0.0) -> Answer:
 def to_answers(
     rows: Mapping[str, np.ndarray], thresholds: Mapping[str, float]
 ) -> list[dict[str, Answer]]:
-    """Return the answers for n clips, by classifier and vote.
+    """Return the answers for n clips, by classifier and ensemble.
 
-    The vote is unsure where every classifier is.  As a product of probabilities it can be confident
-    where no classifier is, and is then right less often than its confidence says.
+    The ensemble is unsure where every classifier is.  As a product of probabilities it can be
+    confident where no classifier is, and is then right less often than its confidence says.
 
     Parameters
     ----------
     rows : mapping of ndarray, each of shape (n, 7)
-        Calibrated probabilities by classifier and vote.
+        Calibrated probabilities by classifier and ensemble.
     thresholds : mapping of float
         By the same keys.
     """
@@ -252,21 +252,21 @@ def to_answers(
     }
     by_clip = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
     for answers in by_clip:
-        unsure = [answers[key].unsure for key in answers if key != VOTE]
-        if VOTE in answers and unsure and all(unsure):
-            answers[VOTE] = replace(answers[VOTE], unsure=True)
+        unsure = [answers[key].unsure for key in answers if key != ENSEMBLE]
+        if ENSEMBLE in answers and unsure and all(unsure):
+            answers[ENSEMBLE] = replace(answers[ENSEMBLE], unsure=True)
     return by_clip
 
 
-def vote_factors(answers: Mapping[str, Answer], calibration: Calibration) -> dict[str, float]:
-    """Return by classifier how many times likelier it makes the vote's label than its runner-up.
+def ensemble_factors(answers: Mapping[str, Answer], calibration: Calibration) -> dict[str, float]:
+    """Return by classifier how many times likelier it makes the answer than the runner-up.
 
-    The product of the factors is the same ratio for the vote, since the vote multiplies the
+    The product of the factors is the same ratio for the ensemble, since the ensemble multiplies the
     classifiers' probabilities, each to the power of its weight.  The weights apply to probabilities
     before temperature scaling, which is undone here.
     """
-    vote = answers[VOTE]
-    first, second = LABELS.index(vote.label), LABELS.index(vote.runner_up)
+    ensemble = answers[ENSEMBLE]
+    first, second = LABELS.index(ensemble.label), LABELS.index(ensemble.runner_up)
     factors = {}
     for key, weight in calibration.weights.items():
         if key in answers:
@@ -279,7 +279,7 @@ def vote_factors(answers: Mapping[str, Answer], calibration: Calibration) -> dic
 def probabilities(
     measured: Sequence[tuple[np.ndarray, np.ndarray]], models: Models
 ) -> dict[str, np.ndarray]:
-    """Return the calibrated probabilities of n clips by classifier and vote.
+    """Return the calibrated probabilities of n clips by classifier and ensemble.
 
     Parameters
     ----------

@@ -24,7 +24,7 @@ from emo.features.functionals import compute_functionals
 from emo.features.measures import Flags, stretches
 from emo.features.speech import SpeechWarning, find_speech
 from emo.inference.predictor import Answer, Models, answer, probabilities, to_answers
-from emo.labels import VOTE
+from emo.labels import ENSEMBLE
 
 WINDOW_S = 3.0  # as long as the training clips, and those of the calibration: 2 to 4 s
 HOP_S = 1.0  # at most, so that three windows cover each moment; ten minutes have 600 windows
@@ -63,7 +63,7 @@ class Timeline:
         Start and stop of the part of each window that is nearer to its centre than to that of any
         other.  These parts do not overlap; together they cover the speech, and leave out pauses.
     probabilities : dict of ndarray of float64, each of shape (n, 7)
-        Calibrated, by ``tree``, ``cnn``, ``mlp`` and ``vote``, in the order of ``LABELS``.
+        Calibrated, by ``tree``, ``cnn``, ``mlp`` and ``ensemble``, in the order of ``LABELS``.
     thresholds : dict of float, by the same keys
         Confidence below which an answer is unsure; without a threshold it never is.
     warnings : tuple of str
@@ -99,11 +99,11 @@ class Timeline:
         return len(self.windows_s)
 
     def answers(self) -> list[dict[str, Answer]]:
-        """Return the answers of each window, by classifier and vote, as ``predict`` does."""
+        """Return the answers of each window, by classifier and ensemble, as ``predict`` does."""
         return to_answers(self.probabilities, self.thresholds)
 
-    def cues(self, key: str = VOTE) -> list[Cue]:
-        """Return the runs of windows with the same answer of one classifier or the vote, in order.
+    def cues(self, key: str = ENSEMBLE) -> list[Cue]:
+        """Return the runs of windows with the same answer, of a classifier or the ensemble.
 
         A run ends where the likeliest label changes, where the answer becomes unsure or sure, and
         at each pause.  Its answer is that of the mean probabilities over its time.
@@ -122,7 +122,7 @@ class Timeline:
         for i, j in pairwise([*starts, len(answers)]):
             durations_s = segments_s[i:j, 1] - segments_s[i:j, 0]
             mean = np.average(rows[i:j], axis=0, weights=durations_s)
-            # A vote is unsure by the other answers too, so that is taken from the windows.
+            # An ensemble is unsure by the other answers too, so that is taken from the windows.
             run = replace(answer(mean, answers[i].threshold), unsure=answers[i].unsure)
             runs.append(Cue(float(segments_s[i, 0]), float(segments_s[j - 1, 1]), run))
         return runs
@@ -181,7 +181,7 @@ def _iter_timeline(clip: Clip, models: Models, threads: int) -> Generator[Timeli
             _in_seconds([segment for _, segment in placed[:n]]),
             {
                 key: np.concatenate([blank, *(row[key] for row in rows)])
-                for key in (*models.classifiers, VOTE)
+                for key in (*models.classifiers, ENSEMBLE)
             },
             models.calibration.thresholds,
             clip.warnings,

@@ -19,13 +19,13 @@ from emo import formatting
 from emo.app import accuracy_text
 from emo.app import html as app_html
 from emo.app import text as words
+from emo.app.analyse import ensemble_text as ensemble_words
 from emo.app.analyse import text as analyse_text
-from emo.app.analyse import vote_text as vote_words
 from emo.app.compare import text as compare_text
 from emo.classifiers.calibration import Calibration, calibrate, reaches
 from emo.inference import export, predictor
 from emo.inference.predictor import MODEL_KEYS, Answer, answer, to_answers
-from emo.labels import LABELS, VOTE
+from emo.labels import ENSEMBLE, LABELS
 from tests.support.pages import prediction
 
 MODELS = Path(__file__).parents[2] / "models"
@@ -121,7 +121,7 @@ def test_runner_up_at_6_of_82_percent_is_not_named() -> None:
     assert "disgusted" not in text.split("then")[0]
 
 
-# --- The vote ------------------------------------------------------------------------------------
+# --- The ensemble --------------------------------------------------------------------------------
 
 raw_rows = st.lists(
     st.lists(st.floats(1e-5, 1.0), min_size=8, max_size=8), min_size=3, max_size=3
@@ -130,7 +130,7 @@ weights = st.lists(st.floats(0.0, 1.5), min_size=3, max_size=3)
 temperatures = st.lists(st.floats(0.5, 2.0), min_size=3, max_size=3)
 
 
-def vote_of(rows: np.ndarray, calibration: Calibration) -> dict[str, Answer]:
+def ensemble_of(rows: np.ndarray, calibration: Calibration) -> dict[str, Answer]:
     raw = {key: rows[i][None] for i, key in enumerate(MODEL_KEYS)}
     return to_answers(calibrate(raw, calibration), calibration.thresholds)[0]
 
@@ -142,42 +142,44 @@ def calibration_of(w: list[float], t: list[float], limits: dict[str, float]) -> 
 
 @given(raw_rows, weights, temperatures)
 @pytest.mark.slow
-def test_factors_multiply_to_the_vote(rows: np.ndarray, w: list[float], t: list[float]) -> None:
+def test_factors_multiply_to_the_ensemble(rows: np.ndarray, w: list[float], t: list[float]) -> None:
     calibration = calibration_of(w, t, {})
-    said = vote_of(rows, calibration)
-    factors = predictor.vote_factors(said, calibration)
-    vote = said[VOTE]
-    ratio = vote.confidence / vote.probabilities[LABELS.index(vote.runner_up)]
+    said = ensemble_of(rows, calibration)
+    factors = predictor.ensemble_factors(said, calibration)
+    ensemble = said[ENSEMBLE]
+    ratio = ensemble.confidence / ensemble.probabilities[LABELS.index(ensemble.runner_up)]
     assert math.prod(factors.values()) == pytest.approx(ratio, rel=1e-6)
-    table = vote_words.rows(calibration.weights, factors, ratio)
+    table = ensemble_words.rows(calibration.weights, factors, ratio)
     assert [row[1][0] for row in table[:-1]] == [f"{weight:.2f}" for weight in w]
 
 
 @given(raw_rows, st.floats(0.3, 0.95), st.floats(0.0, 0.6))
-def test_vote_is_unsure_where_every_model_is(rows: np.ndarray, limit: float, low: float) -> None:
-    limits = dict.fromkeys(MODEL_KEYS, limit) | {VOTE: low}
-    said = vote_of(rows, calibration_of([1.0] * 3, [1.0] * 3, limits))
+def test_ensemble_is_unsure_where_every_model_is(
+    rows: np.ndarray, limit: float, low: float
+) -> None:
+    limits = dict.fromkeys(MODEL_KEYS, limit) | {ENSEMBLE: low}
+    said = ensemble_of(rows, calibration_of([1.0] * 3, [1.0] * 3, limits))
     is_any_sure = any(not said[key].unsure for key in MODEL_KEYS)
-    reached = bool(reaches(said[VOTE].confidence, low))
-    assert said[VOTE].unsure == (not (is_any_sure and reached))
-    why = per_cents(words.why_unsure(said[VOTE]))
-    shown = per_cents(formatting.percent(said[VOTE].confidence))
-    if said[VOTE].unsure and why:  # a limit is told only where it is the reason
+    reached = bool(reaches(said[ENSEMBLE].confidence, low))
+    assert said[ENSEMBLE].unsure == (not (is_any_sure and reached))
+    why = per_cents(words.why_unsure(said[ENSEMBLE]))
+    shown = per_cents(formatting.percent(said[ENSEMBLE].confidence))
+    if said[ENSEMBLE].unsure and why:  # a limit is told only where it is the reason
         assert shown[0] < why[0]
 
 
-def test_vote_of_one_model_is_as_sure_as_the_model() -> None:
+def test_ensemble_of_one_model_is_as_sure_as_the_model() -> None:
     row = np.full((1, 7), 0.05)
     row[0, 2] = 0.7
-    (said,) = to_answers({"mlp": row, VOTE: row}, {"mlp": 0.6, VOTE: 0.5})
-    assert not said[VOTE].unsure
-    (said,) = to_answers({"mlp": row, VOTE: row}, {"mlp": 0.8, VOTE: 0.5})
-    assert said[VOTE].unsure
+    (said,) = to_answers({"mlp": row, ENSEMBLE: row}, {"mlp": 0.6, ENSEMBLE: 0.5})
+    assert not said[ENSEMBLE].unsure
+    (said,) = to_answers({"mlp": row, ENSEMBLE: row}, {"mlp": 0.8, ENSEMBLE: 0.5})
+    assert said[ENSEMBLE].unsure
 
 
 def test_overline_shows_the_stored_weights() -> None:
     stored = json.loads((MODELS / "calibration.json").read_text())["weights"]
-    text = vote_words.overline(stored, False)
+    text = ensemble_words.overline(stored, False)
     shown = [float(number) for number in re.findall(r"\d\.\d\d", text)]
     assert shown == sorted((round(weight, 2) for weight in stored.values()), reverse=True)
 
@@ -193,17 +195,17 @@ def blocks(key: str) -> dict[str, dict[str, Any]]:
 
 
 def test_expected_shows_the_stored_figures() -> None:
-    models = {key: blocks(key) for key in (VOTE, *MODEL_KEYS)}
+    models = {key: blocks(key) for key in (ENSEMBLE, *MODEL_KEYS)}
     (_, elsewhere), (_, studios), (_, guessing) = accuracy_text.expected(models)
     for texts, protocol in ((elsewhere, "cross-corpus"), (studios, "speakers")):
         assert texts == [formatting.percent(models[key][protocol]["accuracy"]) for key in models]
     assert guessing == [formatting.percent(1 / len(LABELS))] * len(models)
-    short = per_cents(accuracy_text.in_short(models[VOTE]))
+    short = per_cents(accuracy_text.in_short(models[ENSEMBLE]))
     assert short == [per_cents(elsewhere[0])[0], per_cents(guessing[0])[0]]
     assert accuracy_text.in_short({}) == ""
 
 
-@pytest.mark.parametrize("key", [VOTE, *MODEL_KEYS])
+@pytest.mark.parametrize("key", [ENSEMBLE, *MODEL_KEYS])
 def test_right_when_unsure_completes_the_accuracy(key: str) -> None:
     for protocol in ("cross-corpus", "speakers"):
         block = blocks(key)[protocol]
@@ -228,7 +230,7 @@ def test_for_answer_leaves_out_missing_figures(gone: set[str], unsure: bool, own
 
 
 def test_calibration_text_shows_the_stored_errors() -> None:
-    models = {key: blocks(key) for key in (VOTE, *MODEL_KEYS)}
+    models = {key: blocks(key) for key in (ENSEMBLE, *MODEL_KEYS)}
     text = accuracy_text.calibration_text(models)
     numbers = [float(number) for number in re.findall(r"\d+\.\d", text)]
     stored = [

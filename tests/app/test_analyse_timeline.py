@@ -61,7 +61,7 @@ def test_timeline_has_a_lane_for_each_model_and_blank_pauses(app: AppTest) -> No
         assert f"<span>{name}</span>" in page
     assert page.count("clip-path:polygon") == 2 * 7  # seven areas on each side of the pause
     assert page.count('emo-faint" style') == 3  # the CNN is unsure in each of its stretches
-    assert "The vote over time: 0 to 2 s sad; 2 to 3 s happy; 6 to 8 s happy." in page
+    assert "The ensemble over time: 0 to 2 s sad; 2 to 3 s happy; 6 to 8 s happy." in page
     assert analyse_text.TIMELINE_NOTE in [caption.value for caption in app.caption]
     labels = [button.proto.label for button in app.get("download_button")]
     assert set(analyse_text.TIMELINE_FILES.values()) <= set(labels)

@@ -27,7 +27,7 @@ def app(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AppTest:
 def longer_is_surer(clip: Clip, models: object) -> predictor.Prediction:
     """Return answers with a share of *happy* that grows with the duration of the clip."""
     prediction = pages.prediction(clip.duration_s, clip.warnings)
-    prediction.answers["vote"] = pages.answer("happy", clip.duration_s / 4, "sad")
+    prediction.answers["ensemble"] = pages.answer("happy", clip.duration_s / 4, "sad")
     return prediction
 
 

@@ -16,7 +16,7 @@ from streamlit.testing.v1 import AppTest
 from emo import formatting
 from emo.app import accuracy_text, common, current_clip
 from emo.app import text as app_text
-from emo.app.analyse import downloads, timeline, vote_text
+from emo.app.analyse import downloads, ensemble_text, timeline
 from emo.app.analyse import text as analyse_text
 from emo.audio import isolated
 from emo.audio.clip import Clip
@@ -65,7 +65,7 @@ def test_analyse_without_clip_shows_the_expected_accuracy(app: AppTest) -> None:
     assert "emo-verdict" not in html(app)
 
 
-def test_upload_gets_three_answers_and_a_vote(app: AppTest) -> None:
+def test_upload_gets_three_answers_and_a_ensemble(app: AppTest) -> None:
     upload(app, "clip.wav", tone())
     page = html(app)
     assert page.count("emo-verdict-3") == 3
@@ -131,7 +131,7 @@ def test_last_input_gives_the_clip(app: AppTest) -> None:
 def test_each_answer_has_its_measured_accuracy(app: AppTest, models_dir: Path) -> None:
     upload(app, "clip.wav", tone())
     tables = pages.rates(app)
-    for key, label in {**pages.ANSWERS, "vote": "sad"}.items():
+    for key, label in {**pages.ANSWERS, "ensemble": "sad"}.items():
         blocks = pages.protocols(models_dir, key)
         assert tables.pop(key) == [
             *(
@@ -147,7 +147,7 @@ def test_each_answer_has_its_measured_accuracy(app: AppTest, models_dir: Path) -
 def test_calibration_error_is_displayed(app: AppTest, models_dir: Path) -> None:
     upload(app, "clip.wav", tone())
     (caption,) = [c.value for c in app.caption if "seven in ten" in c.value]
-    for key in ("tree", "cnn", "mlp", "vote"):
+    for key in ("tree", "cnn", "mlp", "ensemble"):
         for protocol in ("cross-corpus", "speakers"):
             ece = pages.protocols(models_dir, key)[protocol]["ece"]
             assert f" {100 * ece:.1f}" in caption
@@ -156,15 +156,15 @@ def test_calibration_error_is_displayed(app: AppTest, models_dir: Path) -> None:
 def test_unsure_answers_are_marked(
     app: AppTest, models_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    answering(monkeypatch, unsure=("tree", "vote"))
+    answering(monkeypatch, unsure=("tree", "ensemble"))
     upload(app, "clip.wav", tone())
     page = html(app)
-    assert "Unsure: sad or fearful" in page  # the vote
+    assert "Unsure: sad or fearful" in page  # the ensemble
     assert "Unsure: sad or happy" in page  # the decision tree
     assert page.count("Unsure:") == 2
     assert "The CNN says angry, the MLP says sad; the decision tree is unsure." in page
     assert page.count(app_text.UNSURE_UNMEASURED) == 2  # these answers name no limit
-    for key in ("tree", "vote"):
+    for key in ("tree", "ensemble"):
         for row, name in zip(pages.rates(app)[key], ("cross-corpus", "speakers"), strict=False):
             block = pages.protocols(models_dir, key)[name]
             right = accuracy_text.right_when_unsure(block)
@@ -194,7 +194,7 @@ def test_clip_without_speech_is_answered_with_a_warning(
     page = html(app)
     assert page.count("emo-verdict-3") == 3
     assert page.count(app_text.NOT_TO_BE_RELIED_ON) == 4
-    assert vote_text.OUT_OF_PLACE_OVERLINE in page
+    assert ensemble_text.OUT_OF_PLACE_OVERLINE in page
     assert not pages.rates(app)
     assert not [c for c in app.caption if "seven in ten" in c.value]
 
@@ -348,15 +348,15 @@ def test_to_json_equals_the_command() -> None:
     prediction = pages.prediction(unsure=("cnn",))
     (row,) = json.loads(downloads.to_json('a "b".wav', prediction))
     assert row["path"] == 'a "b".wav'
-    assert list(row["models"]) == ["tree", "cnn", "mlp", "vote"]
+    assert list(row["models"]) == ["tree", "cnn", "mlp", "ensemble"]
     assert list(row["models"]["cnn"]["probabilities"]) == list(LABELS)
     assert row["models"]["cnn"]["unsure"] is True
-    assert row["models"]["vote"]["runner_up"] == "fearful"
+    assert row["models"]["ensemble"]["runner_up"] == "fearful"
 
 
 def test_to_csv_has_a_row_for_each_model_and_no_formula() -> None:
     rows = list(csv.DictReader(io.StringIO(downloads.to_csv("=1+1.wav", pages.prediction()))))
-    assert [row["model"] for row in rows] == ["tree", "cnn", "mlp", "vote"]
+    assert [row["model"] for row in rows] == ["tree", "cnn", "mlp", "ensemble"]
     assert {row["path"] for row in rows} == {"'=1+1.wav"}
     assert sum(float(rows[0][f"p_{label}"]) for label in LABELS) == pytest.approx(1, abs=1e-5)
 
@@ -375,7 +375,7 @@ def test_about_has_the_required_statements(app: AppTest) -> None:
 
 def test_about_has_scores_with_intervals(app: AppTest, models_dir: Path) -> None:
     check(app.switch_page(ABOUT).run())
-    for key in ("tree", "cnn", "mlp", "vote"):
+    for key in ("tree", "cnn", "mlp", "ensemble"):
         stored = pages.protocols(models_dir, key)
         low, high = stored["speakers"]["intervals"]["accuracy"]
         shown = f"{formatting.tenths(stored['speakers']['accuracy'])} ({100 * low:.1f} to"

@@ -38,7 +38,7 @@ def one_hot(label):
 
 
 def prediction(labels="aaaa", duration_s=1.0, share=0.6, unsure="", warnings=()):
-    """Return answers of tree, CNN, MLP and vote, each by the first letter of its label.
+    """Return answers of tree, CNN, MLP and ensemble, each by the first letter of its label.
 
     ``unsure`` holds a ``?`` at the place of each unsure answer.
     """
@@ -55,7 +55,7 @@ def prediction(labels="aaaa", duration_s=1.0, share=0.6, unsure="", warnings=())
 def with_shares(rows):
     shares = dict(zip(predictor.MODEL_KEYS, rows, strict=True))
     answers = {key: predictor.answer(row) for key, row in shares.items()}
-    return predictor.Prediction(1.0, (), answers | {"vote": answers["tree"]}, QUALITY)
+    return predictor.Prediction(1.0, (), answers | {"ensemble": answers["tree"]}, QUALITY)
 
 
 def entry(name, result):
@@ -174,7 +174,7 @@ def test_orders():
     ]
     assert names(entries, order="name") == ["clip 7", "Clip 8", "clip 10", "clip 9"]
     assert names(entries, order="length") == ["clip 7", "clip 10", "Clip 8", "clip 9"]
-    assert names(entries, order="vote") == ["clip 7", "clip 10", "Clip 8", "clip 9"]
+    assert names(entries, order="ensemble") == ["clip 7", "clip 10", "Clip 8", "clip 9"]
     assert names(entries, order="confidence") == ["clip 10", "clip 7", "Clip 8", "clip 9"]
 
 
@@ -187,7 +187,7 @@ def test_every_order_shows_every_clip(order):
         assert names(entries, order=order) == ["a", "b", "c", "x", "y"]
 
 
-def test_filter_by_kind_vote_and_name():
+def test_filter_by_kind_ensemble_and_name():
     entries = [
         entry("agree.wav", prediction("aaaa")),
         entry("differ.wav", prediction("aahh")),
@@ -199,10 +199,10 @@ def test_filter_by_kind_vote_and_name():
     assert names(entries, show="unsure") == ["unsure.wav"]
     assert names(entries, show="non-speech") == ["music.flac"]
     assert names(entries, show="unread") == ["bad.wav"]
-    assert names(entries, vote="sad") == ["music.flac", "unsure.wav"]
-    assert names(entries, vote="sad", show="unsure") == ["unsure.wav"]
+    assert names(entries, ensemble="sad") == ["music.flac", "unsure.wav"]
+    assert names(entries, ensemble="sad", show="unsure") == ["unsure.wav"]
     assert names(entries, name="FLAC") == ["music.flac"]
-    assert names(entries, name="wav", vote="happy") == ["differ.wav"]
+    assert names(entries, name="wav", ensemble="happy") == ["differ.wav"]
 
 
 def test_filter_by_the_second_name_of_a_clip():

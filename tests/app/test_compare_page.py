@@ -180,7 +180,9 @@ def test_filter_is_written_to_the_url(
     app: AppTest, table: Table, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def unsure_if_long(clip: Clip, models: object) -> predictor.Prediction:
-        return pages.prediction(clip.duration_s, unsure=("vote",) if clip.duration_s > 0.8 else ())
+        return pages.prediction(
+            clip.duration_s, unsure=("ensemble",) if clip.duration_s > 0.8 else ()
+        )
 
     monkeypatch.setattr(predictor, "predict", unsure_if_long)
     upload(app, ("unsure.wav", tone(1.0), "audio/wav"), *files("a.wav"))
@@ -204,11 +206,11 @@ def test_filter_is_written_to_the_url(
 def test_url_sets_the_filter_and_invalid_values_are_ignored(models_dir: Path, table: Table) -> None:
     app = AppTest.from_file(pages.APP, default_timeout=30)
     app.query_params["show"] = "disagreement"
-    app.query_params["vote"] = "<b>"
+    app.query_params["ensemble"] = "<b>"
     app.switch_page(COMPARE)
     upload(check(app.run()), *files("a.wav"))
     assert app.segmented_control(key="comparison-show").value == "disagreement"
-    assert app.selectbox(key="comparison-vote").value == collection.ANY
+    assert app.selectbox(key="comparison-ensemble").value == collection.ANY
 
 
 # --- Rows ----------------------------------------------------------------------------------------
@@ -269,6 +271,6 @@ def test_csv_has_rows_for_every_name() -> None:
     ]
     rows = list(csv.DictReader(io.StringIO(page.as_csv(entries))))
     assert [row["path"] for row in rows] == ["'=a.wav"] * 4 + ["copy.wav"] * 4 + ["bad.wav"]
-    assert [row["model"] for row in rows[:4]] == ["tree", "cnn", "mlp", "vote"]
+    assert [row["model"] for row in rows[:4]] == ["tree", "cnn", "mlp", "ensemble"]
     assert rows[0]["speech_warnings"] == music.sentence
     assert rows[-1]["error"] == "It holds no sound."

@@ -19,11 +19,11 @@ def row_of(result, *names, **fields):
 
 
 def test_row_of_an_answered_clip():
-    row = row_of(pages.prediction(2.0, unsure=("tree", "vote")))
-    assert list(row["answers"]) == ["tree", "cnn", "mlp", "vote"]
+    row = row_of(pages.prediction(2.0, unsure=("tree", "ensemble")))
+    assert list(row["answers"]) == ["tree", "cnn", "mlp", "ensemble"]
     assert row["answers"]["cnn"]["text"] == "angry"
     assert row["answers"]["tree"]["text"] == "sad?"
-    assert row["answers"]["vote"]["note"] == "unsure: sad or fearful"
+    assert row["answers"]["ensemble"]["note"] == "unsure: sad or fearful"
     assert row["agreement"] == "two differ"
     assert row["notes"] == []
     assert not row["non_speech"]

@@ -45,7 +45,7 @@ def test_summary_leaves_out_what_does_not_occur():
     agreements = ((ALL_THREE, 5), (TWO_OF_THREE, 4), (Agreement(3, 2, 1, 2), 2), (UNSURE, 1))
     assert text.summary(ClipCounts(12, agreements, 3, 1, 2)) == (
         "12 clips answered. Agreement: all three in 5, two of three in 6, all three unsure in 1. "
-        "The vote is unsure in 3; 1 may not be speech; 2 could not be read."
+        "The ensemble is unsure in 3; 1 may not be speech; 2 could not be read."
     )
     assert text.summary(ClipCounts(1, ((TWO_OF_THREE, 1),), 0, 0, 0)) == (
         "1 clip answered. Agreement: two of three in 1."

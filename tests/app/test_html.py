@@ -79,7 +79,7 @@ def test_bars_stay_within_their_track(shares: list[float]) -> None:
 
 PIECES = {
     "bars": app_html.bars(SHARES, EVIL),
-    "vote": app_html.vote(ANSWER, EVIL, EVIL),
+    "ensemble": app_html.ensemble(ANSWER, EVIL, EVIL),
     "card": app_html.card(EVIL, EVIL, ANSWER, app_html.Trust([EVIL], [EVIL], [(EVIL, [EVIL])])),
     "unsure card": app_html.card(EVIL, EVIL, UNSURE, app_html.Trust([EVIL])),
     "working": app_html.working(EVIL, [EVIL], RATES),
@@ -210,7 +210,7 @@ def test_areas_of_a_timeline_are_its_shares_with_gaps_left_out() -> None:
 
 
 def test_timeline_places_its_segments() -> None:
-    html = app_html.timeline(4.0, [], [], {"Vote": SEGMENTS, "CNN": []}, "description")
+    html = app_html.timeline(4.0, [], [], {"Ensemble": SEGMENTS, "CNN": []}, "description")
     assert '<div class="emo-sad" style="left:25.000%;width:50.000%"><span' in html
     assert '<div class="emo-happy emo-faint" style="left:75.000%;width:25.000%"><span' in html
     assert '<b style="left:75.000%;width:25.000%"><span>happy?</span></b>' in html

@@ -85,12 +85,12 @@ def address(at: AppTest) -> dict[str, str]:
 def test_filter_of_sex_recomputes_the_scores(matrices: AppTest, models_dir: Path) -> None:
     check(matrices.segmented_control(key="voices").set_value("women").run())
     check(matrices.segmented_control(key="numbers").set_value("counts").run())
-    for place, key in enumerate(("tree", "cnn", "mlp", "vote")):
+    for place, key in enumerate(("tree", "cnn", "mlp", "ensemble")):
         scores = subsets.scores(expected_predictions(models_dir, "women")[key])
         assert shown_counts(matrices, place).tolist() == scores["confusion"]
         assert f"<dd>{formatting.tenths(scores['uar'])}</dd>" in html(matrices)
     assert f"<dt>{words.COVERAGE}</dt>" not in html(matrices)
-    stored = protocols(models_dir, "vote")["speakers"]["fairness"]["sex"]["women"]
+    stored = protocols(models_dir, "ensemble")["speakers"]["fairness"]["sex"]["women"]
     assert matrices.text[0].value.startswith(f"{stored['n']} test clips")
 
 
@@ -98,7 +98,7 @@ def test_threshold_leaves_out_less_confident_answers(matrices: AppTest, models_d
     check(matrices.segmented_control(key="numbers").set_value("counts").run())
     check(matrices.select_slider(key="above").set_value(50).run())
     expected = expected_predictions(models_dir)
-    for place, key in enumerate(("tree", "cnn", "mlp", "vote")):
+    for place, key in enumerate(("tree", "cnn", "mlp", "ensemble")):
         is_above = expected[key].probabilities.max(axis=1) >= 0.5
         assert np.sum(shown_counts(matrices, place)) == is_above.sum()
         assert formatting.tenths(float(is_above.mean())) in html(matrices)
@@ -260,10 +260,10 @@ def test_clips_can_be_paged_and_sorted_by_confidence(matrices: AppTest, models_d
 
 @pytest.mark.slow
 def test_cell_follows_the_filter(matrices: AppTest, models_dir: Path) -> None:
-    select_cell(matrices, "vote", "happy", "happy")
+    select_cell(matrices, "ensemble", "happy", "happy")
     check(matrices.segmented_control(key="voices").set_value("men").run())
     check(matrices.select_slider(key="above").set_value(45).run())
-    men = expected_predictions(models_dir, "men")["vote"]
+    men = expected_predictions(models_dir, "men")["ensemble"]
     rows = subsets.clips_in_cell(men, "happy", "happy", 0.45)
     assert clip_names(matrices) == men.clips[rows][: matrices_cell.N_ROWS].tolist()
 
@@ -349,8 +349,8 @@ def rename_a_clip(models: Path, at_place: int = 0) -> None:
     """Give the first listed clip of the fixture the name of a clip of CREMA-D."""
     from emo.evaluation.predictions import read_predictions, write_predictions
 
-    vote = expected_predictions(models)["vote"]
-    old = str(vote.clips[subsets.clips_in_cell(vote, "angry", "angry")[at_place]])
+    ensemble = expected_predictions(models)["ensemble"]
+    old = str(ensemble.clips[subsets.clips_in_cell(ensemble, "angry", "angry")[at_place]])
     for key in predictor.MODEL_KEYS:
         path = models / key / "predictions" / "speakers.csv.gz"
         stored = read_predictions(path)
@@ -367,7 +367,7 @@ def rename_a_clip(models: Path, at_place: int = 0) -> None:
 def test_clip_on_disk_is_played_with_its_relative_path(models_dir: Path, tmp_path: Path) -> None:
     rename_a_clip(models_dir)
     write_clip(tmp_path, REAL)
-    at = open_page(cell="vote.angry.angry")
+    at = open_page(cell="ensemble.angry.angry")
     assert clip_names(at)[0] == REAL
     check(at.button(key=f"play-cremad-{REAL}").click().run())
     assert len(at.get("audio")) == 1
@@ -383,7 +383,7 @@ def test_clip_opened_from_a_cell_is_marked_as_training_clip(
 ) -> None:
     rename_a_clip(models_dir)
     write_clip(tmp_path, REAL)
-    at = open_page(cell="vote.angry.angry", corpus="cremad")
+    at = open_page(cell="ensemble.angry.angry", corpus="cremad")
     check(at.button(key=f"play-cremad-{REAL}").click().run())
     check(at.button(key="open-in-analyse").click().run())
     notice = analyse_text.trained_on("CREMA-D", "angry")
@@ -392,7 +392,7 @@ def test_clip_opened_from_a_cell_is_marked_as_training_clip(
         link.proto for link in at.get("page_link") if link.proto.label == analyse_text.BACK_TO_CELL
     ]
     params = dict(pair.split("=") for pair in back.query_string.split("&"))
-    assert params["cell"] == "vote.angry.angry"
+    assert params["cell"] == "ensemble.angry.angry"
     assert params["corpus"] == "cremad"
     upload(at, "own.wav", tone())  # a visitor's own clip is no training clip
     assert not at.info
@@ -400,7 +400,7 @@ def test_clip_opened_from_a_cell_is_marked_as_training_clip(
 
 def test_missing_clip_shows_a_warning(models_dir: Path, tmp_path: Path) -> None:
     write_clip(tmp_path, REAL)
-    at = open_page(cell="vote.angry.angry")
+    at = open_page(cell="ensemble.angry.angry")
     check(next(b for b in at.button if str(b.key)[:5] == "play-").click().run())
     assert len(at.get("audio")) == 0
     assert "not in the folder of the corpora" in at.warning[0].value
@@ -422,7 +422,7 @@ def test_damaged_clip_shows_a_warning_without_a_path(
         path.write_text("not a sound, but text " * 100)
     else:
         path.unlink()
-    at = open_page(cell="vote.angry.angry")
+    at = open_page(cell="ensemble.angry.angry")
     check(at.button(key=f"play-cremad-{REAL}").click().run())
     assert len(at.get("audio")) == 0
     assert len(at.warning) == 1
@@ -433,7 +433,7 @@ def test_page_explains_how_to_play_clips_without_corpora(
     models_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(matrices_cell, "default_directory", lambda: None)
-    at = open_page(cell="vote.angry.angry")
+    at = open_page(cell="ensemble.angry.angry")
     assert words.HOW_TO_PLAY in [caption.value for caption in at.caption]
     assert clip_names(at) == []
     assert "kept" not in html(at)
@@ -467,11 +467,11 @@ def test_roc_shows_each_emotion_and_the_areas_of_all_models(
     look(matrices, "roc")
     spec = json.loads(matrices.get("plotly_chart")[0].proto.spec)
     assert [trace["name"] for trace in spec["data"]] == list(LABELS)
-    for key in ("tree", "cnn", "mlp", "vote"):
+    for key in ("tree", "cnn", "mlp", "ensemble"):
         for curve in metrics.roc(expected_predictions(models_dir)[key]):
             assert formatting.tenths(curve.area) in html(matrices)
     check(matrices.segmented_control(key="voices").set_value("women").run())
-    area = metrics.roc(expected_predictions(models_dir, "women")["vote"])[0].area
+    area = metrics.roc(expected_predictions(models_dir, "women")["ensemble"])[0].area
     assert formatting.tenths(area) in html(matrices)
 
 

@@ -23,7 +23,7 @@ from emo.labels import TRAINED_LABELS
 from tests.support import pages
 from tests.support.pages import ANALYSE, MATRICES, check, drawn, grids, html, protocols
 
-KEYS = ("tree", "cnn", "mlp", "vote")
+KEYS = ("tree", "cnn", "mlp", "ensemble")
 
 
 @pytest.fixture
@@ -54,8 +54,8 @@ def table_row(at: AppTest, name: str) -> list[str]:
 # --- Every test ----------------------------------------------------------------------------------
 
 
-def test_page_shows_every_model_and_the_vote(matrices: AppTest) -> None:
-    assert [s.value for s in matrices.subheader] == ["Decision tree", "CNN", "MLP", "Vote"]
+def test_page_shows_every_model_and_the_ensemble(matrices: AppTest) -> None:
+    assert [s.value for s in matrices.subheader] == ["Decision tree", "CNN", "MLP", "Ensemble"]
     assert len(grids(matrices)) == 4
     assert html(matrices).count("<dt>Accuracy</dt>") == 4
     assert html(matrices).count('<th scope="row">surprised</th>') == 4
@@ -72,7 +72,7 @@ def test_headlines_show_intervals_calibration_folds_and_commit(
             f'<dd class="emo-interval">{100 * low:.1f} to {100 * high:.1f}</dd>'
         ) in html(matrices)
         assert f"<dd>{100 * scores['ece']:.1f}{formatting.NBSP}points</dd>" in html(matrices)
-    n = protocols(models_dir, "vote")["speakers"]["n"]
+    n = protocols(models_dir, "ensemble")["speakers"]["n"]
     assert matrices.text[0].value == f"{n} test clips · 6 folds · commit abc123"
 
 
@@ -113,7 +113,7 @@ def test_corpus_has_its_own_scores_and_intervals(matrices: AppTest, models_dir: 
         "All corpora", "CREMA-D", "RAVDESS speech", "RAVDESS song", "TESS", "SAVEE"
     ]  # fmt: skip
     choose(matrices, "speakers", "savee")
-    stored = protocols(models_dir, "vote")["speakers"]
+    stored = protocols(models_dir, "ensemble")["speakers"]
     low, high = stored["fairness"]["corpus"]["savee"]["intervals"]["accuracy"]
     assert f"{100 * low:.1f} to {100 * high:.1f}" in html(matrices)
     assert f"{stored['per_corpus']['savee']['n']} test clips of SAVEE" in matrices.text[0].value
@@ -182,19 +182,19 @@ def test_emobox_has_no_total(matrices: AppTest) -> None:
 def test_ranking_is_sorted_and_marks_our_models() -> None:
     shown: dict[str, app_text.Scores] = {
         "tree": {"uar": 0.5},
-        "vote": {"uar": 0.72, "intervals": {"uar": [0.7, 0.741]}},
+        "ensemble": {"uar": 0.72, "intervals": {"uar": [0.7, 0.741]}},
     }
     rows = references.ranking_rows(shown, "cremad")
     assert [row.name for row in rows] == [
         "Whisper large v3",
         "WavLM large",
-        "Emo: Vote",
+        "Emo: Ensemble",
         "HuBERT base",
         "WavLM base",
         "wav2vec 2.0 base",
         "Emo: Decision tree",
     ]
-    assert [row.name for row in rows if row.is_ours] == ["Emo: Vote", "Emo: Decision tree"]
+    assert [row.name for row in rows if row.is_ours] == ["Emo: Ensemble", "Emo: Decision tree"]
     assert rows[2].small == "70.0 to 74.1"
     assert [row.text.replace(formatting.NBSP, " ") for row in rows[:2]] == ["76.8 %", "74.5 %"]
 
@@ -208,10 +208,10 @@ def test_calm_is_an_eighth_label_of_ravdess(matrices: AppTest) -> None:
 # --- Listeners -----------------------------------------------------------------------------------
 
 
-def test_listeners_are_shown_beside_the_vote(matrices: AppTest, models_dir: Path) -> None:
+def test_listeners_are_shown_beside_the_ensemble(matrices: AppTest, models_dir: Path) -> None:
     choose(matrices, "listeners")
     names = [s.value for s in matrices.subheader]
-    assert names == [words.LISTENERS_TITLE, "Listeners", "Vote", "Decision tree", "CNN", "MLP"]
+    assert names == [words.LISTENERS_TITLE, "Listeners", "Ensemble", "Decision tree", "CNN", "MLP"]
     grid = grids(matrices)[0]
     assert grid["labels"] == list(LISTENER_LABELS)
     # In the fixture each clip has three votes for the acted emotion, and one for every other.
@@ -287,7 +287,7 @@ def test_model_that_was_not_tested_is_named(matrices: AppTest, models_dir: Path)
     pages.change(models_dir, "cnn", lambda stored: stored.pop("speakers"))
     (models_dir / "cnn" / "curves.json").unlink()
     choose(matrices, "speakers")
-    assert [s.value for s in matrices.subheader] == ["Decision tree", "MLP", "Vote"]
+    assert [s.value for s in matrices.subheader] == ["Decision tree", "MLP", "Ensemble"]
     assert [info.value for info in matrices.info] == ["The CNN has no figures here."]
 
 
@@ -360,13 +360,13 @@ def test_provenance_names_command_commit_seed_and_folds(
     def anew(stored: dict[str, Any]) -> None:
         stored["speakers"]["runs"][2]["commit"] = "f" * 40 + "-dirty"
 
-    pages.change(models_dir, "vote", anew)
+    pages.change(models_dir, "ensemble", anew)
     check(matrices.run())
     same = "`python -m emo evaluate --protocol speakers`, commit"
     assert [m.value for m in matrices.markdown if "seed" in m.value] == [
         f"**Decision tree, CNN, MLP.** {same} `abc123`, seed 1, folds 1, 2, 3, 4, 5, 6.",
-        f"**Vote.** {same} `abc123`, seed 1, folds 1, 2, 4, 5, 6.",
-        f"**Vote.** {same} `{'f' * 40}-dirty`, seed 1, fold 3.",
+        f"**Ensemble.** {same} `abc123`, seed 1, folds 1, 2, 4, 5, 6.",
+        f"**Ensemble.** {same} `{'f' * 40}-dirty`, seed 1, fold 3.",
     ]
 
 

@@ -41,7 +41,7 @@ def predict_frequency(clip: Clip, models: object) -> predictor.Prediction:
 @pytest.fixture
 def app(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AppTest:
     pages.install(tmp_path, monkeypatch)
-    calibration = SimpleNamespace(thresholds={"vote": 0.4}, weights={}, temperatures={})
+    calibration = SimpleNamespace(thresholds={"ensemble": 0.4}, weights={}, temperatures={})
     models = SimpleNamespace(classifiers={}, calibration=calibration)
     monkeypatch.setattr(predictor, "load_models", lambda directory: models)
     monkeypatch.setattr(predictor, "predict", predict_frequency)
@@ -88,7 +88,7 @@ def test_head_is_fitted_to_two_emotions(app: AppTest) -> None:
     give(app, "sad", 120, 130, 140)
     assert words.FITTED_TITLE in [header.value for header in app.header]
     page = html(app)
-    assert page.count("3 of 6") == 1  # the vote says sad to all
+    assert page.count("3 of 6") == 1  # the ensemble says sad to all
     assert page.count("6 of 6") == 1
     assert "It knows only happy and sad." in page
 
@@ -202,7 +202,7 @@ def test_yours_answers_beside_the_models(app: AppTest) -> None:
     assert page.count("emo-verdict-3") == 4
     card = page.split(f">{words.YOURS_NAME}</h3>")[1]
     assert "emo-happy" in card.split("</p>")[1]
-    assert "right for 6 of 6, the vote for 3" in card
+    assert "right for 6 of 6, the ensemble for 3" in card
     assert "Two of three say sad; the CNN says angry." in page  # yours is none of the three
 
 
@@ -212,9 +212,9 @@ def test_exports_contain_yours() -> None:
         1.0, (), given.answers | {"yours": given.answers["tree"]}, given.quality
     )
     (row,) = json.loads(downloads.to_json("a.wav", given))
-    assert list(row["models"]) == ["tree", "cnn", "mlp", "vote", "yours"]
+    assert list(row["models"]) == ["tree", "cnn", "mlp", "ensemble", "yours"]
     lines = list(csv.DictReader(io.StringIO(downloads.to_csv("a.wav", given))))
-    assert [line["model"] for line in lines] == ["tree", "cnn", "mlp", "vote", "yours"]
+    assert [line["model"] for line in lines] == ["tree", "cnn", "mlp", "ensemble", "yours"]
 
 
 def test_without_examples_there_is_no_further_answer(app: AppTest) -> None:
@@ -257,7 +257,7 @@ def trial(folds: int = 4, restricted: int = 3) -> CrossValidation:
     return CrossValidation(("happy", "sad"), folds, 1, restricted, np.array([[2, 0], [1, 1]]))
 
 
-def test_ranking_shows_the_restricted_vote_where_it_differs() -> None:
+def test_ranking_shows_the_restricted_ensemble_where_it_differs() -> None:
     names = [name for name, _ in words.ranking_rows(trial())]
     assert names == [words.VOTE_NAME, words.RESTRICTED_NAME, words.YOURS_NAME]
     assert len(words.ranking_rows(trial(restricted=1))) == 2

@@ -15,14 +15,14 @@ perhaps = st.one_of(st.none(), label)
 
 @given(perhaps, perhaps, perhaps, perhaps)
 def test_agreement_matches_the_counts(
-    tree: str | None, cnn: str | None, mlp: str | None, vote: str | None
+    tree: str | None, cnn: str | None, mlp: str | None, ensemble: str | None
 ) -> None:
-    sentence = app_text.agreement({"tree": tree, "cnn": cnn, "mlp": mlp}, vote)
+    sentence = app_text.agreement({"tree": tree, "cnn": cnn, "mlp": mlp}, ensemble)
     said = {name for name in (tree, cnn, mlp) if name}
     assert sentence.endswith(".")
     assert all(name in sentence for name in said)
     assert ("unsure" in sentence) == (None in (tree, cnn, mlp))
-    assert ("comes out ahead" in sentence) <= (vote is not None)
+    assert ("comes out ahead" in sentence) <= (ensemble is not None)
     if None not in (tree, cnn, mlp):
         start = {1: "All three say", 2: "Two of three say", 3: "All three differ:"}
         assert sentence.startswith(start[len(said)])

@@ -347,7 +347,7 @@ def run(capsys: Any, *arguments: object) -> tuple[int, str, str]:
 
 
 def shares_of(row: dict[str, Any]) -> list[float]:
-    return list(row["models"]["vote"]["probabilities"].values())
+    return list(row["models"]["ensemble"]["probabilities"].values())
 
 
 @pytest.mark.slow

@@ -53,15 +53,15 @@ def source(tmp_path, models, clip):
     return path
 
 
-def test_prediction_result_has_the_fields_of_predict_and_the_vote(models, clip):
+def test_prediction_result_has_the_fields_of_predict_and_the_ensemble(models, clip):
     found = predict(clip, models)
     row = json.loads(prediction_result("a.wav", "r1", clip, found).lines)
     assert row.keys() >= found.to_dict().keys() | {"path", "run", "sha256"}
     assert (row["label"], row["unsure"]) == (
-        found.answers["vote"].label,
-        found.answers["vote"].unsure,
+        found.answers["ensemble"].label,
+        found.answers["ensemble"].unsure,
     )
-    assert row["confidence"] == pytest.approx(found.answers["vote"].confidence, abs=1e-7)
+    assert row["confidence"] == pytest.approx(found.answers["ensemble"].confidence, abs=1e-7)
     for key in ANSWER_KEYS:
         shares = list(row["models"][key]["probabilities"].values())
         np.testing.assert_allclose(shares, found.answers[key].probabilities, atol=1e-7)

@@ -70,7 +70,7 @@ def stored():
     "line",
     [
         "1,000,000 h of sound ÷ 100 = **10,000 core-hours**",
-        "| Emo, three classifiers and the vote | 10,000 | 400 USD | 150 USD | 79 |",
+        "| Emo, three classifiers and the ensemble | 10,000 | 400 USD | 150 USD | 79 |",
         "| the encoder's forward pass alone | 250,000 |",
         "| WAV, 16 kHz, 16 bits, mono | 115 MB | 115 TB | 2,650 USD |",
         "| the answers, JSON Lines | 2.7 MB | 2.7 TB | 62 USD |",

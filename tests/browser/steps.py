@@ -122,7 +122,7 @@ def record(microphone: Locator) -> None:
 
 
 def expect_answers(page: Page, clip: str) -> None:
-    """Wait for three answers and a vote, each with a label, a percentage and seven bars."""
+    """Wait for three answers and an ensemble, each with a label, a percentage and seven bars."""
     expect(page.get_by_test_id("stText").filter(has_text=clip)).to_be_visible()
     expect(page.locator("h2.emo-verdict")).to_be_visible()
     expect(page.locator("h2.emo-verdict")).to_contain_text(re.compile("|".join(LABELS)))

@@ -57,7 +57,7 @@ def test_a_click_seeks_and_space_plays(page: Page) -> None:
 def test_a_selected_part_gets_its_own_answers(page: Page) -> None:
     upload(page, "clip.wav", signals.encoded(signals.voice(), subtype="PCM_16"))
     expect_answers(page, "clip.wav")
-    shares = page.locator(".st-key-vote .emo-share")
+    shares = page.locator(".st-key-ensemble .emo-share")
     whole = shares.all_text_contents()
     drag(page, 0.3, 0.6)
     expect(page.get_by_test_id("stText")).to_contain_text("selected: 0.5")
@@ -103,7 +103,7 @@ def test_two_minutes_get_a_timeline_that_is_sought_by_clicks(page: Page, tmp_pat
     part = np.concatenate([signals.voice((180.0, 120.0), 3.0), signals.silence(2.0)])
     upload(page, "talk.wav", signals.encoded(np.tile(part, 24), subtype="PCM_16"))
     expect_answers(page, "talk.wav")
-    timeline = page.get_by_role("img", name=re.compile("^The vote over time: "))
+    timeline = page.get_by_role("img", name=re.compile("^The ensemble over time: "))
     expect(page.get_by_role("button", name=analyse_text.TIMELINE_FILES["vtt"])).to_be_visible()
     with page.expect_download() as waiting:
         page.get_by_role("button", name=analyse_text.TIMELINE_FILES["srt"]).click()
@@ -170,13 +170,13 @@ def test_downloads_and_forgetting(page: Page, tmp_path: Path) -> None:
     waiting.value.save_as(tmp_path / "emo.json")
     (row,) = json.loads((tmp_path / "emo.json").read_text())
     assert row["path"] == "clip.wav"
-    assert list(row["models"]) == ["tree", "cnn", "mlp", "vote"]
+    assert list(row["models"]) == ["tree", "cnn", "mlp", "ensemble"]
     elsewhere = predictor.predict(clip.decode(data), predictor.load_models())
     for key, answer in elsewhere.answers.items():
         given = row["models"][key]["probabilities"]
         assert given == pytest.approx(answer.to_dict()["probabilities"], abs=1e-6)
     shown = page.locator("h2.emo-verdict").inner_text()
-    assert row["models"]["vote"]["label"] in shown
+    assert row["models"]["ensemble"]["label"] in shown
     page.get_by_role("button", name=analyse_text.REMOVE_LABEL).click()
     expect(page.locator("h2.emo-verdict")).to_have_count(0)
 
@@ -186,7 +186,7 @@ def test_downloads_and_forgetting(page: Page, tmp_path: Path) -> None:
 
 def test_the_matrices_open_and_switch(page: Page) -> None:
     screens.open_page(page, "Confusion matrices")
-    for key in ("tree", "cnn", "mlp", "vote"):
+    for key in ("tree", "cnn", "mlp", "ensemble"):
         matrix = page.locator(f".st-key-matrix-{key}")
         expect(matrix.locator(".cell")).to_have_count(len(LABELS) ** 2)
         expect(matrix.get_by_text("Accuracy")).to_be_visible()

@@ -66,7 +66,7 @@ def test_several_files_get_rows_that_open_in_full(page: Page, tmp_path: Path) ->
     waiting.value.save_as(tmp_path / "emo.csv")
     with (tmp_path / "emo.csv").open(newline="") as file:
         listed = list(csv.DictReader(file))
-    assert len([row for row in listed if row["model"] == "vote"]) == 3  # one of them a copy
+    assert len([row for row in listed if row["model"] == "ensemble"]) == 3  # one of them a copy
     assert [row["path"] for row in listed if row["error"]] == ["notes.wav"]
     first.get_by_role("button", name=ODD_NAME).click()
     expect_answers(page, f"{ODD_NAME} · 2.0")

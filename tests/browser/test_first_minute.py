@@ -82,7 +82,7 @@ def test_a_hidden_guide_stays_away(page: Page) -> None:
 
 def test_the_long_sample_shows_the_timeline_with_one_click(page: Page) -> None:
     pick(page, "all")
-    timeline = page.get_by_role("img", name=re.compile("^The vote over time: "))
+    timeline = page.get_by_role("img", name=re.compile("^The ensemble over time: "))
     last = page.get_by_role("button", name=text.TIMELINE_FILES["vtt"])
     expect(last).to_be_visible()
     said = timeline.locator(".emo-lane").first.locator("> div")
@@ -242,7 +242,7 @@ def test_the_first_screen_says_how_often_it_is_right_of_a_visitor(
     browser: Browser, address: str
 ) -> None:
     """On a small laptop nothing has to be scrolled; on a phone the lead says it."""
-    metrics = common.load_metrics(paths.MODELS_DIR)["vote"]
+    metrics = common.load_metrics(paths.MODELS_DIR)["ensemble"]
     elsewhere = formatting.percent(metrics["cross-corpus"]["accuracy"])
     page, _ = open_app(browser, address)
     page.set_viewport_size({"width": 1280, "height": 800})

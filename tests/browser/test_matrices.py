@@ -18,7 +18,7 @@ from emo.app.matrices import text as matrix_words
 from emo.app.matrices import text as words
 from emo.evaluation import subsets
 from emo.evaluation.stored import read_metrics
-from emo.labels import LABELS, VOTE
+from emo.labels import ENSEMBLE, LABELS
 from tests.browser import steps
 from tests.browser.steps import WIDTHS, expect_idle
 from tests.support import signals
@@ -51,7 +51,7 @@ def own_address(behind: list[str], tmp_path_factory: pytest.TempPathFactory) -> 
 def open_link(browser: Browser, address: str, query: str = "", mode: str = "light") -> Page:
     page = steps.new_page(browser, mode)
     page.goto(f"{address}/confusion_matrices{query}")
-    expect(matrix(page, VOTE).locator(".cell").first).to_be_visible()
+    expect(matrix(page, ENSEMBLE).locator(".cell").first).to_be_visible()
     return page
 
 
@@ -93,8 +93,8 @@ def test_a_link_opened_afresh_shows_what_was_seen(browser: Browser, own_address:
     expect(page.locator(".st-key-roc .js-line").first).to_be_visible()
     expect(clips(page).first).to_be_visible()
     given = subsets.filter_clips(subsets.read_tables(MODELS, "speakers"), LABELS, "tess", "women")
-    found = subsets.scores(given[VOTE], 0.4)["confusion"]
-    expect(matrix(page, VOTE).locator(".cell")).to_have_text(
+    found = subsets.scores(given[ENSEMBLE], 0.4)["confusion"]
+    expect(matrix(page, ENSEMBLE).locator(".cell")).to_have_text(
         [f"{n:,}" for row in found for n in row]
     )
     for part in query[1:].split("&"):
@@ -107,16 +107,16 @@ def test_a_link_opened_afresh_shows_what_was_seen(browser: Browser, own_address:
 
 def test_filters_change_the_matrices_and_say_what_is_kept(page: Page) -> None:
     expect(page.get_by_text(words.COVERAGE, exact=True)).to_have_count(0)
-    stored = read_metrics(MODELS, VOTE)["protocols"]["speakers"]["confusion"]
-    cells = matrix(page, VOTE).locator(".cell")
+    stored = read_metrics(MODELS, ENSEMBLE)["protocols"]["speakers"]["confusion"]
+    cells = matrix(page, ENSEMBLE).locator(".cell")
     expect(cells).to_have_text([f"{100 * n / sum(row):.0f}" for row in stored for n in row])
     page.get_by_role("slider").press("End")
-    expect(matrix(page, VOTE).get_by_text(words.COVERAGE, exact=True)).to_be_visible()
+    expect(matrix(page, ENSEMBLE).get_by_text(words.COVERAGE, exact=True)).to_be_visible()
     page.wait_for_url(re.compile("above=95"))
     page.get_by_role("radio", name="Men", exact=True).click()
     page.wait_for_url(re.compile("above=95&.*voices=men|voices=men&.*above=95"))
     given = subsets.filter_clips(subsets.read_tables(MODELS, "speakers"), LABELS, sex="men")
-    left = subsets.scores(given[VOTE], 0.95)["confusion"]
+    left = subsets.scores(given[ENSEMBLE], 0.95)["confusion"]
     shares = [f"{100 * n / sum(row):.0f}" if sum(row) else "–" for row in left for n in row]
     expect(cells).to_have_text(shares)
 
@@ -245,7 +245,7 @@ def test_differences_have_two_colours(page: Page) -> None:
     cells = page.locator(".st-key-difference .cell")
     expect(cells).to_have_count(len(LABELS) ** 2)
     shares = []
-    for key in (VOTE, "tree"):
+    for key in (ENSEMBLE, "tree"):
         counts = np.array(read_metrics(MODELS, key)["protocols"]["speakers"]["confusion"])
         shares.append(counts / counts.sum(axis=1, keepdims=True))
     apart = (shares[0] - shares[1]).ravel()

@@ -100,7 +100,7 @@ def test_a_voice_is_taught_kept_and_loaded_again(page: Page, tmp_path: Path) -> 
         page.get_by_role("button", name=analyse_text.JSON_LABEL).click()
     waiting.value.save_as(tmp_path / "emo.json")
     (row,) = json.loads((tmp_path / "emo.json").read_text())
-    assert list(row["models"]) == ["tree", "cnn", "mlp", "vote", "yours"]
+    assert list(row["models"]) == ["tree", "cnn", "mlp", "ensemble", "yours"]
 
 
 def test_recordings_are_taught_and_removed_by_keyboard(page: Page) -> None:

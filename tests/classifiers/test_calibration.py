@@ -111,7 +111,7 @@ def test_probabilities_of_zero_and_one_stay_finite() -> None:
     assert renormalise(sure, [1, 2]) == pytest.approx(np.array([[0.5, 0.5]]))
 
 
-# --- The vote ------------------------------------------------------------------------------------
+# --- The ensemble --------------------------------------------------------------------------------
 
 
 @given(probability_rows)
@@ -228,7 +228,7 @@ def stored(directory: Path, **changed: object) -> None:
     content: dict[str, object] = {
         "temperatures": {"tree": 1.5, "cnn": 0.5},
         "weights": {"tree": 0.0, "cnn": 2.0},
-        "thresholds": {"tree": 0.6, "vote": 0.7},
+        "thresholds": {"tree": 0.6, "ensemble": 0.7},
     }
     (directory / CALIBRATION).write_text(json.dumps(content | changed))
 
@@ -236,7 +236,7 @@ def stored(directory: Path, **changed: object) -> None:
 def test_read_calibration_returns_the_stored_numbers(tmp_path: Path) -> None:
     stored(tmp_path)
     assert read_calibration(tmp_path, ("tree", "cnn")) == Calibration(
-        {"tree": 1.5, "cnn": 0.5}, {"tree": 0.0, "cnn": 2.0}, {"tree": 0.6, "vote": 0.7}
+        {"tree": 1.5, "cnn": 0.5}, {"tree": 0.0, "cnn": 2.0}, {"tree": 0.6, "ensemble": 0.7}
     )
 
 

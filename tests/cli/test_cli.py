@@ -26,7 +26,7 @@ from tests.support.signals import encoded, silence, voice
 pytest.importorskip("keras")
 ROOT = Path(__file__).resolve().parents[2]
 GOOD = Quality(2.0, 16_000, 1, -3.0, -20.0, 0.0, 40.0, 0.9, 8000.0)
-KEYS = ["tree", "cnn", "mlp", "vote"]
+KEYS = ["tree", "cnn", "mlp", "ensemble"]
 
 
 @pytest.fixture(scope="module")
@@ -103,8 +103,8 @@ def test_predict_table_has_aligned_columns(capsys, models, spoken):
 
 @pytest.fixture
 def unsure_models(models, tmp_path):
-    """Return the models, calibrated so that the tree and the vote are unsure of every clip."""
-    thresholds = {"tree": 1.1, "cnn": 0.0, "mlp": 0.0, "vote": 1.1}
+    """Return the models, calibrated so that the tree and the ensemble are unsure of every clip."""
+    thresholds = {"tree": 1.1, "cnn": 0.0, "mlp": 0.0, "ensemble": 1.1}
     ones = {"tree": 1.0, "cnn": 1.0, "mlp": 1.0}
     shutil.copytree(models, tmp_path / "models")
     (tmp_path / "models" / "calibration.json").write_text(
@@ -137,7 +137,7 @@ def test_export_writes_speech_warnings_in_every_format():
 
     answers = {
         "tree": answer("disgusted", 0.314, "surprised", True),
-        "vote": answer("sad", 0.6, "happy", False),
+        "ensemble": answer("sad", 0.6, "happy", False),
     }
     concerns = (SpeechWarning("music", "Music."), SpeechWarning("gap", "A gap."))
     found = Prediction(2.0, ("Quiet.",), answers, GOOD, concerns)
@@ -145,7 +145,7 @@ def test_export_writes_speech_warnings_in_every_format():
     table, lines, listed = io.StringIO(), io.StringIO(), io.StringIO()
     export.write_table(rows, table)
     assert table.getvalue().splitlines() == [
-        "path          s  tree                      vote",
+        "path          s  tree                      ensemble",
         "a.wav      2.00  disgusted/surprised? 31%  sad 60%",
         "         Music.",
         "         A gap.",

@@ -97,7 +97,7 @@ def test_the_table_holds_the_measured_rates_of_all_four(measured: Path) -> None:
     text = results_table(measured)
     said, _, *lines = text.splitlines()
     for protocol in ("cross-corpus", "speakers"):
-        assert f"**{percent(read(measured, 'vote')[protocol]['accuracy'])}**" in said
+        assert f"**{percent(read(measured, 'ensemble')[protocol]['accuracy'])}**" in said
     assert f"**{percent(1 / len(LABELS))}**" in said
     assert lines[0] == (
         "| Model | Random clips: accuracy | UAR | Unseen speakers: accuracy | UAR "
@@ -121,12 +121,12 @@ def test_the_table_holds_the_measured_rates_of_all_four(measured: Path) -> None:
 def test_ours_stand_over_the_published_rows(measured: Path) -> None:
     text = results_table(measured)
     assert "| EmoBox: UAR | CREMA-D | RAVDESS | SAVEE | TESS |" in text
-    block = read(measured, "vote")["emobox"]["per_corpus"]
+    block = read(measured, "ensemble")["emobox"]["per_corpus"]
     corpora = ("cremad", "ravdess", "savee", "tess")
-    assert row(text, "**Vote**") == [cell(block[corpus], "uar") for corpus in corpora]
+    assert row(text, "**Ensemble**") == [cell(block[corpus], "uar") for corpus in corpora]
     assert row(text, "Whisper large v3") == ["76.8 %", "75.3 %", "74.1 %", "99.96 %"]
     assert row(text, "LSTM from scratch, 47k parameters") == ["–", "62.3 %", "–", "–"]
-    assert text.index("**Vote**") < text.index("| WavLM base |")
+    assert text.index("**Ensemble**") < text.index("| WavLM base |")
 
 
 def test_the_card_of_the_tree_shows_the_readable_one_and_how_often_it_is_right(
@@ -200,7 +200,7 @@ def test_a_card_says_what_for_how_good_and_how_made(cards: dict[str, str], key: 
     assert "13,173 clips of 121 speakers" in cards[key]
     assert "CC BY-NC-ND 4.0" in cards[key]
     assert "surrey.ac.uk" not in cards[key]  # the models of this test were not trained on SAVEE
-    assert ("`f00d`" in cards[key]) == (key != "vote")
+    assert ("`f00d`" in cards[key]) == (key != "ensemble")
     assert (
         "Made: folds 1 to 6 by `python -m emo evaluate --protocol speakers`, commit `abc123`, "
         "seed 1." in cards[key]
@@ -245,20 +245,20 @@ def test_a_card_holds_the_figures_of_its_model(
         assert percent(share) in text
 
 
-def test_the_vote_is_told_as_the_weighted_product_that_it_is(
+def test_the_ensemble_is_told_as_the_weighted_product_that_it_is(
     measured: Path, cards: dict[str, str]
 ) -> None:
-    assert "(a logarithmic opinion pool)" in cards["vote"]
-    assert "mean of the probabilities" not in cards["vote"]
+    assert "(a logarithmic opinion pool)" in cards["ensemble"]
+    assert "mean of the probabilities" not in cards["ensemble"]
     shipped = json.loads((measured / "calibration.json").read_text())
-    folds = [row["weights"]["cnn"] for row in read(measured, "vote")["speakers"]["calibration"]]
-    assert row(cards["vote"], "Weight: convolutional network") == [
+    folds = [row["weights"]["cnn"] for row in read(measured, "ensemble")["speakers"]["calibration"]]
+    assert row(cards["ensemble"], "Weight: convolutional network") == [
         f"{shipped['weights']['cnn']:.2f}",
         f"{min(folds):.2f}",
         f"{max(folds):.2f}",
     ]
     assert row(cards["mlp"], "Temperature")[0] == f"{shipped['temperatures']['mlp']:.2f}"
-    assert "Temperature" not in cards["vote"]
+    assert "Temperature" not in cards["ensemble"]
 
 
 def test_a_card_without_what_may_be_lacking(models: Path) -> None:
@@ -402,7 +402,7 @@ def test_damaged_predictions_are_refused(models: Path) -> None:
 
 @pytest.mark.slow
 def test_the_documents_of_this_project_are_up_to_date() -> None:
-    if not (MODELS / "vote" / "metrics.json").exists():
+    if not (MODELS / "ensemble" / "metrics.json").exists():
         pytest.skip("the models were not measured yet")
     stale = [
         path.relative_to(ROOT).as_posix() for path in stale_documents(MODELS, ROOT / "README.md")

@@ -16,10 +16,10 @@ from emo.evaluation.benchmark import EMOBOX
 from emo.evaluation.predictions import Predictions, make_predictions
 from emo.evaluation.stored import read_metrics
 from emo.inference.explanation_text import PLAIN_TREE
-from emo.labels import LABELS, TRAINED_LABELS, VOTE
+from emo.labels import ENSEMBLE, LABELS, TRAINED_LABELS
 from tests.support.predictions import copy_models, write_tables
 
-KEYS = ("tree", "cnn", "mlp", VOTE)
+KEYS = ("tree", "cnn", "mlp", ENSEMBLE)
 SHIPPED = Path(__file__).resolve().parents[2] / "models"
 CLOSE = 2e-6  # the stored figures have six decimals
 
@@ -94,7 +94,7 @@ def test_unfiltered_scores_equal_the_stored_figures(models: Path, protocol: str)
 @pytest.mark.parametrize("protocol", ["speakers", "random", "cross-corpus", "emobox"])
 @pytest.mark.slow
 def test_shipped_predictions_give_the_shipped_figures(protocol: str) -> None:
-    if protocol not in read_metrics(SHIPPED, VOTE)["protocols"]:
+    if protocol not in read_metrics(SHIPPED, ENSEMBLE)["protocols"]:
         pytest.skip(f"{protocol} was not run")
     assert check_stored(SHIPPED, protocol) >= 8
 
@@ -128,7 +128,7 @@ def test_listener_figures_equal_the_stored_ones(models: Path, shipped: bool) -> 
         pytest.skip("the votes of the listeners are not here")
     here = SHIPPED if shipped else models
     named = subsets.filter_clips(subsets.read_tables(here, "speakers"), LISTENER_LABELS, "cremad")
-    heard_of = [clip in votes and votes[clip].sum() > 0 for clip in named[VOTE].clips.tolist()]
+    heard_of = [clip in votes and votes[clip].sum() > 0 for clip in named[ENSEMBLE].clips.tolist()]
     for key in KEYS:
         stored = read_metrics(here, key)["protocols"]["listeners"]
         found = subsets.scores(named[key].take(np.array(heard_of)))
@@ -150,15 +150,15 @@ def test_listener_figures_equal_the_stored_ones(models: Path, shipped: bool) -> 
 
 
 def test_filter_clips_by_sex_and_corpus(tables: subsets.Tables) -> None:
-    women = subsets.filter_clips(tables, LABELS, sex="women", actors=ACTORS)[VOTE]
+    women = subsets.filter_clips(tables, LABELS, sex="women", actors=ACTORS)[ENSEMBLE]
     assert {str(one) for one in women.speakers} == {
         "cremad-1019", "ravdess-04", "ravdess-08", "ravdess-02", "ravdess-06", "tess-OAF",
         "tess-YAF",
     }  # fmt: skip
-    men = subsets.filter_clips(tables, LABELS, "ravdess", "men", ACTORS)[VOTE]
+    men = subsets.filter_clips(tables, LABELS, "ravdess", "men", ACTORS)[ENSEMBLE]
     assert {str(one) for one in men.speakers} == {"ravdess-01", "ravdess-03"}
     assert set(men.corpora.tolist()) == {"ravdess"}
-    whole = tables[VOTE]
+    whole = tables[ENSEMBLE]
     unknown = whole.speakers[subsets.sexes_of(whole, ACTORS) == ""].tolist()
     assert {name.split("-")[0] for name in unknown} == {"cremad"}
     assert "cremad-1055" in unknown
@@ -170,7 +170,7 @@ def test_filtered_probabilities_add_up_to_one(tables: subsets.Tables) -> None:
         assert set(table.emotions.tolist()) == set(LISTENER_LABELS)
         assert table.probabilities.shape == (len(table), 6)
         assert np.allclose(table.probabilities.sum(axis=1), 1)
-    assert tables[VOTE].labels == TRAINED_LABELS
+    assert tables[ENSEMBLE].labels == TRAINED_LABELS
 
 
 def test_scores_leave_out_predictions_below_the_threshold() -> None:
@@ -295,7 +295,7 @@ def test_read_tables_names_what_is_missing(tmp_path: Path) -> None:
     (models / "cnn" / "predictions" / "random.csv.gz").unlink()
     with pytest.raises(CorpusError, match="no predictions"):
         subsets.read_tables(models, "random")
-    path = models / VOTE / "metrics.json"
+    path = models / ENSEMBLE / "metrics.json"
     stored = json.loads(path.read_text())
     del stored["protocols"]["speakers"]["calibration"]
     path.write_text(json.dumps(stored))
@@ -309,11 +309,11 @@ def test_the_shipped_sexes_are_known_where_the_table_is() -> None:
     if folder is None or not (actors := read_sexes_and_ages(folder)):
         pytest.skip("the table of actors is not here")
     given = subsets.read_tables(SHIPPED, "speakers")
-    assert (subsets.sexes_of(given[VOTE], actors) != "").all()
-    stored = read_metrics(SHIPPED, VOTE)["protocols"]["speakers"]["fairness"]["sex"]
+    assert (subsets.sexes_of(given[ENSEMBLE], actors) != "").all()
+    stored = read_metrics(SHIPPED, ENSEMBLE)["protocols"]["speakers"]["fairness"]["sex"]
     for sex in subsets.SEXES:
         part = subsets.filter_clips(given, LABELS, sex=sex, actors=actors)
-        found = subsets.scores(part[VOTE])
+        found = subsets.scores(part[ENSEMBLE])
         assert found["n"] == stored[sex]["n"]
         assert found["uar"] == pytest.approx(stored[sex]["uar"], abs=CLOSE)
         assert found["intervals"]["uar"] == pytest.approx(

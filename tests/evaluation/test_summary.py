@@ -44,8 +44,8 @@ from emo.labels import CALM, LABELS, TRAINED_LABELS
 from emo.training.degradation import CONDITIONS
 from tests.support.predictions import copy_models, rows, write_tables
 
-VOTE = "vote"
-KEYS = (*CLASSIFIERS, VOTE)
+ENSEMBLE = "ensemble"
+KEYS = (*CLASSIFIERS, ENSEMBLE)
 NO_PROVENANCE: dict[str, Provenance] = {key: {"runs": [], "left_out": []} for key in KEYS}
 
 
@@ -123,7 +123,7 @@ def test_each_fold_is_calibrated_by_its_own_clips(
         expected = apply_temperature(raw[key].probabilities[own], temperature)
         assert voices[key].probabilities[own] == pytest.approx(expected)
     expected = log_opinion_pool({key: one.probabilities[own] for key, one in raw.items()}, weights)
-    assert voices["vote"].probabilities[own] == pytest.approx(expected)
+    assert voices["ensemble"].probabilities[own] == pytest.approx(expected)
 
 
 def test_calibrated_predictions_have_the_clips_of_the_file(
@@ -218,19 +218,19 @@ def test_choose_limit_is_the_lowest_whole_per_cent(seed: int) -> None:
     assert kept.tolist() == [round(100 * c) >= expected for c in confidence]
 
 
-def test_the_vote_abstains_where_every_classifier_does() -> None:
-    # The vote names all right; the classifiers are sure of the first two clips alone.
+def test_the_ensemble_abstains_where_every_classifier_does() -> None:
+    # The ensemble names all right; the classifiers are sure of the first two clips alone.
     true = ["angry"] * 4
     names = ["cremad-1001"] * 4
     given = {
         key: said(true, ["angry", "angry", "sad", "sad"], names, [1, 1, 2, 2], [0.9, 0.9, 0.4, 0.4])
         for key in CLASSIFIERS
     }
-    given[VOTE] = said(true, ["angry"] * 4, names, [1, 1, 2, 2], [0.9, 0.6, 0.9, 0.9])
+    given[ENSEMBLE] = said(true, ["angry"] * 4, names, [1, 1, 2, 2], [0.9, 0.6, 0.9, 0.9])
     found = selections(given)
     assert found["tree"].accepted.tolist() == [True, True, False, False]
-    assert found[VOTE].accepted.tolist() == [True, True, False, False]
-    assert found[VOTE].limit == 0.6
+    assert found[ENSEMBLE].accepted.tolist() == [True, True, False, False]
+    assert found[ENSEMBLE].limit == 0.6
 
 
 def test_cross_corpus_selection_uses_the_served_thresholds(measured: Path) -> None:
@@ -243,8 +243,8 @@ def test_cross_corpus_selection_uses_the_served_thresholds(measured: Path) -> No
         key: [round(100 * p) >= round(100 * limits[key]) for p in one.probabilities.max(axis=1)]
         for key, one in given.items()
     }
-    sure[VOTE] = [
-        own and any(sure[key][i] for key in CLASSIFIERS) for i, own in enumerate(sure[VOTE])
+    sure[ENSEMBLE] = [
+        own and any(sure[key][i] for key in CLASSIFIERS) for i, own in enumerate(sure[ENSEMBLE])
     ]
     for key, one in given.items():
         right = [
@@ -301,7 +301,7 @@ def test_without_the_recordings_there_is_no_new_table_of_fairness() -> None:
     assert fairness(said(["angry"], ["angry"], ["cremad-1001"]), None) == {}
 
 
-@pytest.mark.parametrize("key", ["tree", "vote"])
+@pytest.mark.parametrize("key", ["tree", "ensemble"])
 def test_robustness_is_counted_on_the_same_clips(
     measured: Path, voices: dict[str, Predictions], key: str
 ) -> None:
@@ -320,8 +320,8 @@ def test_robustness_is_counted_on_the_same_clips(
 @pytest.mark.parametrize("corpus", EMOBOX)
 def test_emobox_is_the_mean_over_folds_of_the_mean_recall(measured: Path, corpus: str) -> None:
     protocol, labels = EMOBOX[corpus]
-    given = calibrated_predictions(measured, protocol)["vote"]
-    found = stored(measured, "vote", "emobox")["per_corpus"][corpus]
+    given = calibrated_predictions(measured, protocol)["ensemble"]
+    found = stored(measured, "ensemble", "emobox")["per_corpus"][corpus]
     recalls, shares = [], []
     for fold in sorted({f for f, c in zip(given.folds, given.corpora, strict=True) if c == corpus}):
         own = [
@@ -442,7 +442,7 @@ def test_summarise_serves_the_mean_of_the_folds_that_were_run(tmp_path: Path) ->
     (only,) = fold_calibrations(models, "speakers").values()
     assert shipped["temperatures"] == pytest.approx(only.temperatures, abs=1e-6)
     assert shipped["weights"] == pytest.approx(only.weights, abs=1e-6)
-    block = stored(models, "vote", "speakers")
+    block = stored(models, "ensemble", "speakers")
     assert [fold["fold"] for fold in block["folds"]] == [1]
     assert "robustness" not in block
 
@@ -452,7 +452,7 @@ def test_calibrations_are_stored_by_fold(measured: Path) -> None:
     found = stored(measured, "mlp", "speakers")["calibration"]
     assert [row["fold"] for row in found] == list(folds)
     assert found[2]["temperature"] == pytest.approx(folds[3].temperatures["mlp"], abs=1e-5)
-    found = stored(measured, "vote", "speakers")["calibration"]
+    found = stored(measured, "ensemble", "speakers")["calibration"]
     assert found[2]["weights"] == pytest.approx(folds[3].weights, abs=1e-5)
 
 

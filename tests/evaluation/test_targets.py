@@ -158,16 +158,19 @@ def test_where_nothing_is_kept_it_says_so() -> None:
 
 def test_a_corpus_that_was_not_tested_has_no_figure() -> None:
     given = said(["angry"], ["angry"], ["tess-OAF"])
-    assert emobox(Given(given, {}), Target("emobox", "vote", "emobox", 0.7, None, "cremad")) is None
+    assert (
+        emobox(Given(given, {}), Target("emobox", "ensemble", "emobox", 0.7, None, "cremad"))
+        is None
+    )
 
 
 def test_measures_agree_with_the_figures_that_evaluation_stores(measured: Path) -> None:
-    stored = json.loads((measured / "vote/metrics.json").read_text())["protocols"]
+    stored = json.loads((measured / "ensemble/metrics.json").read_text())["protocols"]
     given = {
-        p: calibrated_predictions(measured, p)["vote"]
+        p: calibrated_predictions(measured, p)["ensemble"]
         for p in ("speakers", "emobox", "cross-corpus")
     }
-    vote = selections(calibrated_predictions(measured, "speakers"))["vote"]
+    ensemble = selections(calibrated_predictions(measured, "speakers"))["ensemble"]
     for corpus, (protocol, _) in EMOBOX.items():
         found = emobox(Given(given[protocol], {}), Target("", "", "", 0, None, corpus))
         assert found is not None
@@ -175,7 +178,7 @@ def test_measures_agree_with_the_figures_that_evaluation_stores(measured: Path) 
     found = corpora(Given(given["cross-corpus"], {}), ANY)
     assert found.value == pytest.approx(stored["cross-corpus"]["uar"], abs=1e-5)
     assert found.interval[0] < found.value < found.interval[1]
-    found = unsure(Given(given["speakers"], {}, vote), ANY)
+    found = unsure(Given(given["speakers"], {}, ensemble), ANY)
     assert found is not None
     assert found.value == pytest.approx(
         stored["speakers"]["selective"]["selective_accuracy_cross_fitted"], abs=1e-5
@@ -199,13 +202,13 @@ def test_measures_agree_with_the_figures_that_evaluation_stores(measured: Path) 
     ],
 )
 def test_a_gain_is_reached_from_its_limit_up(value: float, expected: str) -> None:
-    target = Target("accuracy", "vote", "speakers", 0.7, 0.75)
+    target = Target("accuracy", "ensemble", "speakers", 0.7, 0.75)
     assert verdict(target, Measured(value, (0, 1))) == expected
 
 
 @pytest.mark.parametrize(("value", "expected"), [(0.05, "reached"), (0.08, "over by 3.0 points")])
 def test_a_loss_is_reached_up_to_its_limit(value: float, expected: str) -> None:
-    target = Target("calibration", "vote", "speakers", 0.05)
+    target = Target("calibration", "ensemble", "speakers", 0.05)
     assert verdict(target, Measured(value, (0, 1))) == expected
 
 
@@ -217,7 +220,7 @@ def test_every_target_has_its_row(measured: Path) -> None:
     assert len(found) == len(TARGETS)
     stored = {
         key: json.loads((measured / key / "metrics.json").read_text())["protocols"]
-        for key in ("tree", "vote")
+        for key in ("tree", "ensemble")
     }
     block = stored["tree"]["speakers"]
     low, high = block["intervals"]["accuracy"]
@@ -226,24 +229,26 @@ def test_every_target_has_its_row(measured: Path) -> None:
     assert value == f"**{100 * block['accuracy']:.1f}** ({100 * low:.1f}–{100 * high:.1f})"
     assert result.startswith("reached" if block["accuracy"] >= 0.52 else "short by ")
     assert command == "`python -m emo evaluate --protocol speakers`"
-    goal, elsewhere, value, _, command = found["EmoBox CREMA-D, UAR, vote"]
+    goal, elsewhere, value, _, command = found["EmoBox CREMA-D, UAR, ensemble"]
     assert goal == "≥ 71.1, aim 76.8"
     for row in PUBLISHED:
         assert (f"{row.model} {100 * row.uar:.1f}" in elsewhere) == (row.corpus == "cremad")
-    uar = stored["vote"]["emobox"]["per_corpus"]["cremad"]["uar"]
+    uar = stored["ensemble"]["emobox"]["per_corpus"]["cremad"]["uar"]
     assert value.startswith(f"**{100 * uar:.1f}** (")
     assert command == "`python -m emo evaluate --protocol emobox`"
 
 
 def test_the_largest_loss_leaves_out_what_may_cost_any(measured: Path) -> None:
-    stored = json.loads((measured / "vote/metrics.json").read_text())["protocols"]["speakers"]
+    stored = json.loads((measured / "ensemble/metrics.json").read_text())["protocols"]["speakers"]
     clean = stored["robustness"]["clean"]["accuracy"]
     losses = {
         name: clean - row["accuracy"]
         for name, row in stored["robustness"].items()
         if name not in (*FREE_CONDITIONS, "clean")
     }
-    cell = lines(report(measured))["`speakers`, largest loss of accuracy under a condition, vote"]
+    cell = lines(report(measured))[
+        "`speakers`, largest loss of accuracy under a condition, ensemble"
+    ]
     assert cell[2].startswith(f"**{100 * max(losses.values()):.1f}** (")
 
 
@@ -259,7 +264,7 @@ def test_the_commits_are_named(measured: Path) -> None:
 def test_a_protocol_that_was_not_run_says_what_runs_it(models: Path) -> None:
     for key in ("tree", "cnn", "mlp"):
         predictions_file(models, key, "cross-corpus").unlink()
-    cells = lines(report(models))["UAR, mean of the four corpora, vote"]
+    cells = lines(report(models))["UAR, mean of the four corpora, ensemble"]
     assert cells[2:] == ["not run", "–", "`python -m emo evaluate --protocol cross-corpus`"]
     assert "\n| corpora |" not in report(models)
 
@@ -280,8 +285,8 @@ def test_a_part_of_the_folds_is_named(models: Path) -> None:
         if path.name != "speakers.csv.gz":
             path.unlink()
     found = lines(report(models))
-    assert found["`speakers`, accuracy, vote"][2].endswith("; only folds 1 to 2 of 6")
-    loss = found["`speakers`, largest loss of accuracy under a condition, vote"]
+    assert found["`speakers`, accuracy, ensemble"][2].endswith("; only folds 1 to 2 of 6")
+    loss = found["`speakers`, largest loss of accuracy under a condition, ensemble"]
     assert loss[2].startswith("not run")
 
 

@@ -20,7 +20,7 @@ WIDTH = 24
 DIGEST = "d" * 64
 
 
-def vote(label: str = "neutral", share: float = 0.4) -> np.ndarray:
+def ensemble(label: str = "neutral", share: float = 0.4) -> np.ndarray:
     """Return a vote for a label, with equal probabilities for the rest."""
     shares = np.full(len(LABELS), (1 - share) / (len(LABELS) - 1))
     shares[INDEX[label]] = share
@@ -32,7 +32,7 @@ def lesson(emotion: str, number: int, said: str = "neutral", width: int = WIDTH)
     rng = np.random.default_rng([INDEX[emotion], number])
     hidden = rng.normal(0, 1, width)
     hidden[INDEX[emotion]] += 6.0
-    return Example(f"{emotion} {number}.wav", emotion, vote(said), hidden.astype(np.float32))
+    return Example(f"{emotion} {number}.wav", emotion, ensemble(said), hidden.astype(np.float32))
 
 
 def lessons(n: int = 4, labels: tuple[str, ...] = ("happy", "sad", "angry")) -> list[Example]:
@@ -40,7 +40,7 @@ def lessons(n: int = 4, labels: tuple[str, ...] = ("happy", "sad", "angry")) -> 
 
 
 def stacked(given: list[Example]) -> tuple[np.ndarray, np.ndarray]:
-    return np.stack([one.vote for one in given]), np.stack([one.hidden for one in given])
+    return np.stack([one.ensemble for one in given]), np.stack([one.hidden for one in given])
 
 
 # --- The head ------------------------------------------------------------------------------------
@@ -95,23 +95,23 @@ def test_fit_head_separates_its_examples_and_answers_no_other_label() -> None:
     assert (shares[:, untaught] == 0).all()
 
 
-def test_fit_head_keeps_the_vote_for_equal_examples() -> None:
+def test_fit_head_keeps_the_ensemble_for_equal_examples() -> None:
     same = np.ones(WIDTH, np.float32)
     given = [
-        Example(str(i), label, vote(label, 0.6), same)
+        Example(str(i), label, ensemble(label, 0.6), same)
         for i in range(3)
         for label in ("happy", "sad")
     ]
     head = adaptation.fit_head(given)
-    shares = adaptation.predict_head(head, vote("sad", 0.5)[None], same[None])[0]
-    expected = vote("sad", 0.5)[[INDEX["happy"], INDEX["sad"]]]
+    shares = adaptation.predict_head(head, ensemble("sad", 0.5)[None], same[None])[0]
+    expected = ensemble("sad", 0.5)[[INDEX["happy"], INDEX["sad"]]]
     np.testing.assert_allclose(shares[[INDEX["happy"], INDEX["sad"]]], expected / expected.sum())
 
 
-def test_fit_head_with_a_strong_ridge_keeps_the_vote(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_fit_head_with_a_strong_ridge_keeps_the_ensemble(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(adaptation, "RIDGE", 1e6)
     head = adaptation.fit_head(lessons(labels=LABELS))
-    asked = vote("fearful", 0.5)[None]
+    asked = ensemble("fearful", 0.5)[None]
     shares = adaptation.predict_head(head, asked, stacked([lesson("sad", 99)])[1])
     np.testing.assert_allclose(shares, asked, atol=1e-4)
 
@@ -136,7 +136,7 @@ def test_adapted_answer_has_the_probabilities_and_may_be_unsure() -> None:
     prediction = predictor.Prediction(
         1.0,
         (),
-        {"vote": predictor.answer(asked.vote)},
+        {"ensemble": predictor.answer(asked.ensemble)},
         None,  # type: ignore[arg-type]
         hidden=asked.hidden,
     )
@@ -151,7 +151,7 @@ def test_adapted_answer_has_the_probabilities_and_may_be_unsure() -> None:
 
 def test_add_example_replaces_an_example_of_the_same_sound() -> None:
     first, again = lesson("sad", 1), lesson("sad", 1)
-    again = Example("again", "happy", again.vote, again.hidden)
+    again = Example("again", "happy", again.ensemble, again.hidden)
     (kept,) = adaptation.add_example((first,), again)
     assert (kept.name, kept.emotion) == ("again", "happy")
 
@@ -172,7 +172,7 @@ def test_cross_validate_leaves_each_clip_out_of_its_own_head() -> None:
     """Left out, a clip that lies among the other emotion is predicted wrong."""
     given = lessons(3, ("sad", "happy"))
     stray = lesson("happy", 50)
-    given[0] = Example("stray", "sad", stray.vote, stray.hidden)
+    given[0] = Example("stray", "sad", stray.ensemble, stray.hidden)
     whole = adaptation.predict_head(adaptation.fit_head(given), *stacked([given[0]]))[0]
     assert LABELS[int(whole.argmax())] == "sad"
     trial = adaptation.cross_validate(given)
@@ -181,10 +181,10 @@ def test_cross_validate_leaves_each_clip_out_of_its_own_head() -> None:
     assert trial.head_right == 5
 
 
-def test_cross_validate_counts_the_vote_with_and_without_other_labels() -> None:
-    said = ("sad", "neutral", "happy", "neutral")  # by the vote, of sad, sad, happy, happy
+def test_cross_validate_counts_the_ensemble_with_and_without_other_labels() -> None:
+    said = ("sad", "neutral", "happy", "neutral")  # by the ensemble, of sad, sad, happy, happy
     given = [
-        Example(one.name, one.emotion, vote(s, 0.5), one.hidden)
+        Example(one.name, one.emotion, ensemble(s, 0.5), one.hidden)
         for s, one in zip(
             said,
             [lesson("sad", 1), lesson("sad", 2), lesson("happy", 1), lesson("happy", 2)],
@@ -192,7 +192,7 @@ def test_cross_validate_counts_the_vote_with_and_without_other_labels() -> None:
         )
     ]
     trial = adaptation.cross_validate(given)
-    assert trial.vote_right == 2
+    assert trial.ensemble_right == 2
     assert trial.restricted_right == 3  # neutral aside, happy and sad tie, and the first counts
     assert (trial.counts.sum(axis=1) == 2).all()
 
@@ -252,7 +252,7 @@ def test_read_examples_returns_what_was_written_exactly() -> None:
     found = read(adaptation.write_examples(given, DIGEST).encode())
     for one, other in zip(given, found, strict=True):
         assert (one.name, one.emotion) == (other.name, other.emotion)
-        np.testing.assert_array_equal(one.vote, other.vote)
+        np.testing.assert_array_equal(one.ensemble, other.ensemble)
         np.testing.assert_array_equal(one.hidden, other.hidden)
         assert other.hidden.dtype == np.float32
 
@@ -260,7 +260,9 @@ def test_read_examples_returns_what_was_written_exactly() -> None:
 def test_write_examples_stays_within_the_limit_of_a_file() -> None:
     rng = np.random.default_rng(0)
     full = [
-        Example("n" * adaptation.MAX_NAME, "sad", vote(), rng.normal(size=1152).astype(np.float32))
+        Example(
+            "n" * adaptation.MAX_NAME, "sad", ensemble(), rng.normal(size=1152).astype(np.float32)
+        )
     ] * adaptation.MAX_CLIPS
     assert len(adaptation.write_examples(full, DIGEST).encode()) < adaptation.MAX_FILE_BYTES
 
@@ -291,9 +293,12 @@ BAD = {
     "a strange emotion": (changed_clip(emotion="bored"), "its emotion is 'bored'"),
     "calm": (changed_clip(emotion="calm"), "its emotion is 'calm'"),
     "an emotion of lists": (changed_clip(emotion=[]), "its emotion is list"),
-    "a short vote": (changed_clip(vote=[1.0]), "'vote' is not a list of 7 numbers"),
-    "a vote of two": (changed_clip(vote=[1.0, 1.0, 0, 0, 0, 0, 0]), "do not add up to 1"),
-    "a vote below nought": (changed_clip(vote=[2.0, -1.0, 0, 0, 0, 0, 0]), "do not add up to 1"),
+    "a short ensemble": (changed_clip(ensemble=[1.0]), "'ensemble' is not a list of 7 numbers"),
+    "an ensemble of two": (changed_clip(ensemble=[1.0, 1.0, 0, 0, 0, 0, 0]), "do not add up to 1"),
+    "an ensemble below nought": (
+        changed_clip(ensemble=[2.0, -1.0, 0, 0, 0, 0, 0]),
+        "do not add up to 1",
+    ),
     "fewer inner values": (changed_clip(hidden=[1.0]), f"not a list of {WIDTH} numbers"),
     "inner values of text": (changed_clip(hidden=["1"] * WIDTH), "value that is not a number"),
     "inner values of truth": (changed_clip(hidden=[True] * WIDTH), "value that is not a number"),
@@ -339,7 +344,9 @@ def test_read_examples_of_any_bytes_returns_or_raises_a_sentence(data: bytes) ->
 
 
 @given(
-    st.sampled_from(["version", "models", "labels", "clips", "name", "emotion", "vote", "hidden"]),
+    st.sampled_from(
+        ["version", "models", "labels", "clips", "name", "emotion", "ensemble", "hidden"]
+    ),
     values,
 )
 @pytest.mark.slow

@@ -106,12 +106,12 @@ def test_predict_many_is_predict_of_each_in_more_than_one_group(
     monkeypatch.setattr(api, "GROUP", 2)
     sources = [sample_path(name) for name in ("sad", "happy", "angry")]
     predictions = emo.predict_many(sources)
-    assert [prediction.vote.label for prediction in predictions] == ["sad", "happy", "angry"]
+    assert [prediction.ensemble.label for prediction in predictions] == ["sad", "happy", "angry"]
     for source, prediction in zip(sources, predictions, strict=True):
         expected = emo.predict(source)
         assert prediction.answers.keys() == expected.answers.keys()
         np.testing.assert_allclose(
-            prediction.vote.probabilities, expected.vote.probabilities, atol=1e-6
+            prediction.ensemble.probabilities, expected.ensemble.probabilities, atol=1e-6
         )
 
 
@@ -127,12 +127,12 @@ def test_models_are_loaded_once_and_may_be_given(tmp_path) -> None:
     with pytest.raises(ModelError):
         emo.load_models(tmp_path)
     tree = models.without(ModelFaultError("cnn", "")).without(ModelFaultError("mlp", ""))
-    assert list(emo.predict(SAMPLE, models=tree).answers) == ["tree", "vote"]
+    assert list(emo.predict(SAMPLE, models=tree).answers) == ["tree", "ensemble"]
 
 
 def test_timeline_and_explain_have_the_answers_of_predict() -> None:
     prediction = emo.predict(SAMPLE)
-    assert emo.explain(SAMPLE).prediction.vote.label == prediction.vote.label
+    assert emo.explain(SAMPLE).prediction.ensemble.label == prediction.ensemble.label
     timeline = emo.timeline(SAMPLE)
     assert timeline.done == timeline.total == 1
     assert timeline.to_dict()["windows"][0]["models"].keys() == prediction.answers.keys()
@@ -153,6 +153,6 @@ def test_answers_are_shown_in_a_notebook() -> None:
 
 def test_answers_are_short_as_text() -> None:
     prediction = emo.predict(SAMPLE)
-    assert str(prediction.vote) == f"angry {prediction.vote.confidence:.0%}"
+    assert str(prediction.ensemble) == f"angry {prediction.ensemble.confidence:.0%}"
     assert repr(prediction).startswith("<Prediction for 1.41 s: tree angry")
     assert repr(emo.timeline(SAMPLE)) == "<Timeline of 1.41 s: 1 of 1 windows>"

@@ -468,7 +468,7 @@ def test_explain_prints_narrow_ascii_text(capsys, tiny_models, spoken):
     lines = out.splitlines()
     assert status == 0
     assert lines[0] == spoken
-    for title in ("Vote", "Decision tree", "Convolutional network", "Multilayer perceptron"):
+    for title in ("Ensemble", "Decision tree", "Convolutional network", "Multilayer perceptron"):
         assert any(line.startswith(f"{title}: ") for line in lines)
     assert out.isascii()
     assert max(map(len, lines[1:])) <= 100

@@ -39,8 +39,8 @@ def models(tmp_path: Path) -> Path:
         for name in (storage.MODEL_INFO, storage.WEIGHTS, runtime.NETWORK, "metrics.json"):
             if (SHIPPED / key / name).exists():
                 shutil.copy(SHIPPED / key / name, tmp_path / key / name)
-    (tmp_path / "vote").mkdir()
-    shutil.copy(SHIPPED / "vote" / "metrics.json", tmp_path / "vote")
+    (tmp_path / "ensemble").mkdir()
+    shutil.copy(SHIPPED / "ensemble" / "metrics.json", tmp_path / "ensemble")
     shutil.copy(SHIPPED / "calibration.json", tmp_path)
     return tmp_path
 
@@ -139,14 +139,14 @@ def test_page_names_the_missing_model_and_shows_the_others(page: Path, key: str)
     assert analyse_text.WHY_NEEDS_ALL in [caption.value for caption in at.caption]
 
 
-def test_page_has_no_figures_for_the_vote_of_two(page: Path) -> None:
+def test_page_has_no_figures_for_the_ensemble_of_two(page: Path) -> None:
     given = pages.prediction()
     left = {key: one for key, one in given.answers.items() if key != "tree"}
     of_two = replace(given, answers=left)
     figures = common.available_metrics()
-    trust = answers._trust("vote", of_two, figures, True)
+    trust = answers._trust("ensemble", of_two, figures, True)
     assert (list(trust.sentences), list(trust.rows)) == ([analyse_text.UNMEASURED], [])
-    assert answers._trust("vote", given, figures, True).rows
+    assert answers._trust("ensemble", given, figures, True).rows
     assert answers._trust("cnn", of_two, figures, True) == answers._trust(
         "cnn", given, figures, True
     )
@@ -194,10 +194,12 @@ def test_predict_command_reports_the_fault_and_answers(
     cut_in_half(models / "cnn")
     assert main(["predict", "--format", "json", "--models", str(models), clip]) == 1
     said = capsys.readouterr()
-    assert "the convolutional network has no answer and no part in the vote" in said.err
+    assert "the convolutional network has no answer and no part in the ensemble" in said.err
     (row,) = json.loads(said.out)
-    assert list(row["models"]) == ["tree", "mlp", "vote"]
-    assert row["models"]["vote"]["label"] == row["models"]["mlp"]["label"]  # the tree has no weight
+    assert list(row["models"]) == ["tree", "mlp", "ensemble"]
+    assert (
+        row["models"]["ensemble"]["label"] == row["models"]["mlp"]["label"]
+    )  # the tree has no weight
 
 
 def test_timeline_command_reports_the_fault_and_answers(
@@ -252,7 +254,7 @@ def test_predict_leaves_out_a_model_with_values_that_are_not_finite(
     spoil(spoilt.classifiers[key], monkeypatch)
     given = predictor.predict(sound, spoilt)
     rest = [one for one in KEYS if one != key]
-    assert list(given.answers) == [*rest, labels.VOTE]
+    assert list(given.answers) == [*rest, labels.ENSEMBLE]
     assert list(given.faults) == list(given.to_dict()["faults"]) == [key]
     left = {one: whole.classifiers[one] for one in rest}
     oracle = predictor.predict(
@@ -281,7 +283,7 @@ def test_predict_many_excludes_the_model_from_the_clip_alone(
     first, second, third = predictor.predict_many([other, sound, other], models)
     assert list(second.faults) == ["cnn"]
     assert first.faults == third.faults == {}
-    assert list(first.answers) == [*KEYS, labels.VOTE]
+    assert list(first.answers) == [*KEYS, labels.ENSEMBLE]
 
 
 def test_predict_raises_if_no_model_has_finite_values(
@@ -302,7 +304,7 @@ def test_timeline_leaves_out_a_model_with_values_that_are_not_finite(
     spoil(models.classifiers["mlp"], monkeypatch)
     *_, last = timeline.iter_timeline(clip, models)
     assert last.done == last.total > 0
-    assert list(last.probabilities) == ["tree", "cnn", labels.VOTE]
+    assert list(last.probabilities) == ["tree", "cnn", labels.ENSEMBLE]
     assert list(last.faults) == ["mlp"]
     assert any("not numbers" in warning for warning in last.warnings)
     assert all(np.isfinite(values).all() for values in last.probabilities.values())
@@ -338,7 +340,7 @@ def test_batch_counts_the_clip_as_failed_and_names_the_fault(
     row = json.loads(done.lines)
     assert done.failed
     assert "not numbers" in row["error"]
-    assert set(row["models"]) == {"tree", "cnn", labels.VOTE}
+    assert set(row["models"]) == {"tree", "cnn", labels.ENSEMBLE}
 
 
 def test_page_names_the_fault_and_shows_the_others(

@@ -32,7 +32,7 @@ def clip(samples):
 
 def test_predict_has_four_answers_in_order(models):
     found = predict(clip(voice()), models)
-    assert tuple(found.answers) == ANSWER_KEYS == ("tree", "cnn", "mlp", "vote")
+    assert tuple(found.answers) == ANSWER_KEYS == ("tree", "cnn", "mlp", "ensemble")
     for given in found.answers.values():
         assert given.probabilities.shape == (len(LABELS),)
         assert given.probabilities.sum() == pytest.approx(1.0)
@@ -49,7 +49,7 @@ def test_calibrated_equals_probabilities_computed_by_hand():
     weights = {"tree": 2.0, "cnn": 1.0, "mlp": 0.0}
     found = calibrate(raw, Calibration({"tree": 0.5, "cnn": 1.0, "mlp": 1.0}, weights, {}))
     np.testing.assert_allclose(found["tree"][0, :2], [16 / 17, 1 / 17], atol=1e-5)  # calm is out
-    np.testing.assert_allclose(found["vote"][0, :2], [16 / 17, 1 / 17], atol=1e-5)
+    np.testing.assert_allclose(found["ensemble"][0, :2], [16 / 17, 1 / 17], atol=1e-5)
     np.testing.assert_allclose(found["cnn"][0, :2], [0.5, 0.5], atol=1e-5)
 
 
@@ -110,12 +110,12 @@ def test_to_dict_has_every_field(models):
         "The clip lasts only 1.0 s; ",
         "There is next to nothing ab",
     ]
-    assert list(found["models"]["vote"]["probabilities"]) == list(LABELS)
+    assert list(found["models"]["ensemble"]["probabilities"]) == list(LABELS)
 
 
 def test_unsure_lists_the_keys_of_unsure_answers(models):
     found = predict(clip(voice(duration_s=1.0)), models)
     given = answer(np.full(7, 1 / 7), 0.5)
-    assert replace(found, answers={"tree": given, "vote": answer(np.eye(7)[2], 0.5)}).unsure == (
-        "tree",
-    )
+    assert replace(
+        found, answers={"tree": given, "ensemble": answer(np.eye(7)[2], 0.5)}
+    ).unsure == ("tree",)

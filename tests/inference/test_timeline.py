@@ -326,7 +326,7 @@ def test_timeline_json_has_every_window():
         4.0,
     ]
     assert list(window["models"]) == list(ANSWER_KEYS)
-    said = window["models"]["vote"]
+    said = window["models"]["ensemble"]
     assert (said["label"], said["runner_up"], said["unsure"]) == ("happy", "sad", True)
 
 
@@ -335,7 +335,7 @@ def test_timeline_table_is_aligned_and_escapes_control_characters():
     assert written(export.write_timeline_table, found, "a\x1b[2Jb.wav").splitlines() == [
         "a\\x1b[2Jb.wav: 20.00 s, 2 windows",
         "Quiet.",
-        "   from      to  tree            cnn             mlp             vote",
+        "   from      to  tree            cnn             mlp             ensemble",
         "   0.00    1.00  happy/sad? 40%  happy/sad? 40%  happy/sad? 40%  happy/sad? 40%",
         "   1.00   12.00  happy/sad? 40%  happy/sad? 40%  happy/sad? 40%  happy/sad? 40%",
     ]

@@ -20,13 +20,13 @@ from emo.cli.main import main
 from emo.evaluation.model_cards import documents
 from emo.evaluation.targets import report
 from emo.inference import predictor
-from emo.labels import VOTE
+from emo.labels import ENSEMBLE
 from emo.system.paths import sample_path
 from tests.support import pages, predictions
 from tests.support.fourth_classifier import KEY, write_four_models
 
 NAME, SHORT_NAME, TITLE = "Constant guess", "Guess", "Constant guess"
-KEYS = ["tree", "cnn", "mlp", KEY, VOTE]
+KEYS = ["tree", "cnn", "mlp", KEY, ENSEMBLE]
 SAMPLE = str(sample_path("angry"))
 
 
@@ -68,7 +68,7 @@ def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
 # --- Answers and exports -------------------------------------------------------------------------
 
 
-def test_models_answer_and_vote(models: Path) -> None:
+def test_models_answer_and_ensemble(models: Path) -> None:
     prediction = predictor.predict(audio_clip.load(SAMPLE), predictor.load_models(models))
     assert list(prediction.answers) == KEYS
     assert prediction.answers[KEY].label == "happy"
@@ -121,7 +121,7 @@ def test_documents(measured: Path) -> None:
     written = documents(measured)
     assert TITLE in written[measured / KEY / "CARD.md"]
     assert TITLE in written[measured / "README.md"]
-    assert TITLE.lower() in written[measured / VOTE / "CARD.md"].lower()
+    assert TITLE.lower() in written[measured / ENSEMBLE / "CARD.md"].lower()
     assert report(measured)  # it has no target, so no row
 
 

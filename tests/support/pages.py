@@ -52,12 +52,12 @@ def prediction(
     unsure: tuple[str, ...] = (),
     concerns: tuple[SpeechWarning, ...] = (),
 ) -> predictor.Prediction:
-    """Return answers of all three and the vote; those named are unsure."""
+    """Return answers of all three and the ensemble; those named are unsure."""
     answers = {
         key: answer(label, 0.34 if key in unsure else 0.58, unsure=key in unsure)
         for key, label in ANSWERS.items()
     }
-    answers["vote"] = answer("sad", 0.4, "fearful", "vote" in unsure)
+    answers["ensemble"] = answer("sad", 0.4, "fearful", "ensemble" in unsure)
     return predictor.Prediction(duration_s, warnings, answers, QUALITY, concerns)
 
 
@@ -128,7 +128,7 @@ def rates(at: AppTest) -> dict[str, list[list[str]]]:
         if table is None:
             continue
         name = re.search(r'<h3 class="emo-model">(.*?)</h3>', one.value)
-        key = next((k for k, v in MODEL_NAMES.items() if name and v == name[1]), labels.VOTE)
+        key = next((k for k, v in MODEL_NAMES.items() if name and v == name[1]), labels.ENSEMBLE)
         rows = re.findall(r"<tr><th scope=.row.>.*?</tr>", table[1])
         found[key] = [re.findall(r"<td>(.*?)</td>", row) for row in rows]
     return found

@@ -29,7 +29,7 @@ from emo.evaluation.predictions import (
 from emo.evaluation.stored import Run
 from emo.evaluation.summary import Provenance, summarise
 from emo.features.frames import FEATURES_VERSION
-from emo.labels import CALM, LABELS, TRAINED_INDEX, TRAINED_LABELS, VOTE
+from emo.labels import CALM, ENSEMBLE, LABELS, TRAINED_INDEX, TRAINED_LABELS
 from emo.training.degradation import CONDITIONS
 
 SPEAKERS = {
@@ -135,7 +135,7 @@ def write_protocol(models: Path, protocol: str, directory: Path | None = None) -
         {"fold": fold, "commit": "abc123", "command": command, "seed": 1} for fold in folds
     ]
     provenance: Provenance = {"runs": runs, "left_out": []}
-    summarise(models, protocol, directory, dict.fromkeys((*CLASSIFIERS, VOTE), provenance))
+    summarise(models, protocol, directory, dict.fromkeys((*CLASSIFIERS, ENSEMBLE), provenance))
 
 
 def write_model(models: Path, key: str) -> None:

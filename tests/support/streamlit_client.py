@@ -296,7 +296,7 @@ class Visitor:
 
     @property
     def verdict(self) -> str:
-        """Return the part of the page with the vote; empty where there is none."""
+        """Return the part of the page with the ensemble; empty where there is none."""
         return next((part for part in self.html if 'class="emo-verdict' in part), "")
 
     @property

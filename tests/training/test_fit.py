@@ -29,7 +29,7 @@ from emo.evaluation.predictions import (
     surrogate_file,
 )
 from emo.evaluation.stored import read_metrics
-from emo.labels import LABELS, TRAINED_LABELS, VOTE
+from emo.labels import ENSEMBLE, LABELS, TRAINED_LABELS
 from emo.system import paths
 from emo.training import dataset as training_dataset
 from emo.training import fit as training_fit
@@ -247,14 +247,14 @@ def test_a_classifier_run_by_itself_leaves_the_answers_of_the_others(run, tmp_pa
     assert fitted_keys == [("tree",)]
     commands = {
         key: [row["command"] for row in read_metrics(again, key)["protocols"]["speakers"]["runs"]]
-        for key in (*KEYS, VOTE)
+        for key in (*KEYS, ENSEMBLE)
     }
     before = "python -m emo evaluate"
     assert commands == {
         "tree": ["alone", before],
         "cnn": [before, before],
         "mlp": [before, before],
-        "vote": ["alone", before, before],
+        "ensemble": ["alone", before, before],
     }
     for key in KEYS:  # the same seed, and the others were not touched
         name = predictions_file(models, key, "speakers").relative_to(models)

@@ -173,8 +173,8 @@ def check(shown: PageState, data: bytes) -> None:
     if right.bars:
         clip = _clip(data, shown.name, shown.settings, shown.channel)
         assert not isinstance(clip, str)
-        top = max(right.bars["vote"], key=lambda row: _share(row[1]))
-        assert _share(dict(right.bars["vote"])[shown.headline[0]]) == _share(top[1])
+        top = max(right.bars["ensemble"], key=lambda row: _share(row[1]))
+        assert _share(dict(right.bars["ensemble"])[shown.headline[0]]) == _share(top[1])
 
 
 def _share(percent: str) -> float:

@@ -13,7 +13,7 @@ from emo.app.analyse import link as analyse_link
 from emo.audio import alteration
 from emo.audio.channels import MIX
 from emo.inference.predictor import MODEL_KEYS
-from emo.labels import VOTE
+from emo.labels import ENSEMBLE
 from tests.walk import oracle
 from tests.walk.clips import samples
 from tests.walk.oracle import SETTINGS, Answers, PageState, Share
@@ -245,7 +245,7 @@ def check(visit: Visit) -> None:
 def check_analyse(visit: Visit) -> None:
     tab = visit.tab
     if visit.clip is None:
-        assert tab.block("vote") is None
+        assert tab.block("ensemble") is None
         assert not tab.at.error
         return
     name, data, _ = visit.clip
@@ -279,12 +279,12 @@ def value_of(tab: Tab, key: str) -> Any:
 
 def read_page(tab: Tab) -> PageState:
     """Return the content of the page *Analyse*."""
-    block = tab.block("vote")
+    block = tab.block("ensemble")
     if block is None:
         failure = next(node for node in tab.elements() if node.type == "text")
         return PageState(failure.value, Answers({}), alteration.NEUTRAL, None, ())
     described = tab.texts(block, "text")[0].split(" · ")
-    bars = {VOTE: oracle.bars_in(tab.markup(block))}
+    bars = {ENSEMBLE: oracle.bars_in(tab.markup(block))}
     for key in MODEL_KEYS:
         card = tab.block(f"model-{key}")
         if card is not None:
@@ -338,7 +338,7 @@ def check_compare(visit: Visit) -> None:
     controls = visit.tab.controls()
     is_narrowed = any(
         key in controls and controls[key] != first_of(visit, key)
-        for key in ("comparison-name", "comparison-show", "comparison-vote")
+        for key in ("comparison-name", "comparison-show", "comparison-ensemble")
     )
     if not is_narrowed:
         assert sorted(row["id"] for row in rows) == sorted(visit.compared)

@@ -14,7 +14,7 @@ from emo.app import text as app_text
 from emo.app.analyse import link as analyse_link
 from emo.audio import alteration
 from emo.inference.predictor import MODEL_KEYS
-from emo.labels import VOTE
+from emo.labels import ENSEMBLE
 from tests.browser.steps import Watch
 from tests.walk import oracle
 from tests.walk.clips import every_file, samples
@@ -47,12 +47,12 @@ READ = """() => {
   const text = (element) => element?.textContent.trim() ?? "";
   const bars = (root) => all(".emo-bars tbody tr", root).map((row) => [
     text(one("th", row)), text(one(".emo-share", row))]);
-  const vote = one(".st-key-vote");
+  const ensemble = one(".st-key-ensemble");
   const shown = {
     heading: text(one("h1")),
-    described: vote ? text(one("[data-testid=stText]", vote)) : text(one("[data-testid=stText]")),
+    described: text(one("[data-testid=stText]", ensemble ?? document)),
     head: text(one("h2.emo-verdict")),
-    bars: vote ? { vote: bars(vote) } : {},
+    bars: ensemble ? { ensemble: bars(ensemble) } : {},
     notice: text(one(".st-key-altered [data-testid=stAlert]")),
     errors: all("[data-testid=stAlertContentError]").map(text),
     exceptions: all("[data-testid=stException]").map(text),
@@ -60,7 +60,7 @@ READ = """() => {
     controls: {},
     rows: [],
   };
-  if (vote) for (const key of MODEL_KEYS) {
+  if (ensemble) for (const key of MODEL_KEYS) {
     const card = one(`.st-key-model-${key}`);
     if (card) shown.bars[key] = bars(card);
   }
@@ -285,7 +285,7 @@ def check_compare(window: Window, shown: dict[str, Any]) -> None:
         if expected.refusal:
             assert expected.refusal in row["notes"], row
             continue
-        for key in (VOTE, *MODEL_KEYS):
+        for key in (ENSEMBLE, *MODEL_KEYS):
             text = row["answers"][key]
             label, shown_share = oracle.labels_in(text)[0], re.search(r"<?\d+\s%", text)
             assert shown_share is not None, row

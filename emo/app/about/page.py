@@ -16,7 +16,7 @@ from emo.classifiers.registry import CLASSIFIERS
 from emo.corpora.catalogue import CORPORA
 from emo.corpora.protocols import CROSS_CORPUS, RANDOM, SPEAKERS
 from emo.evaluation.selective import TARGET_ACCURACY
-from emo.labels import LABELS, VOTE
+from emo.labels import ENSEMBLE, LABELS
 
 PROTOCOLS = (CROSS_CORPUS, SPEAKERS, RANDOM)
 """Tests that are shown, the one nearest to a visitor's clip first."""
@@ -41,7 +41,7 @@ def prose() -> dict[str, str]:
     """Return the Markdown under each heading of ``about.md``, its figures filled in."""
     names = [
         *(f"- **{row.name}**: {row.description}" for row in CLASSIFIERS.values()),
-        f"- **{app_text.MODEL_NAMES[VOTE]}**: {app_text.VOTE_KIND}",
+        f"- **{app_text.MODEL_NAMES[ENSEMBLE]}**: {app_text.VOTE_KIND}",
     ]
     text = _PROSE.read_text(encoding="utf-8").format(
         n_models=app_text.in_words(len(CLASSIFIERS)),

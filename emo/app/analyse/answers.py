@@ -1,4 +1,4 @@
-"""The answers on the page *Analyse*: the vote, each model, and their measured accuracy."""
+"""The answers on the page *Analyse*: the ensemble, each model, and their measured accuracy."""
 
 import math
 from typing import Any
@@ -8,7 +8,7 @@ import streamlit as st
 from emo import formatting, labels
 from emo.app import accuracy_text, common, html
 from emo.app import text as app_text
-from emo.app.analyse import recording, text, vote_text, what_if
+from emo.app.analyse import ensemble_text, recording, text, what_if
 from emo.app.analyse.analysis import Analysis
 from emo.app.current_clip import SAMPLE, ClipSource
 from emo.app.teach import session
@@ -16,12 +16,12 @@ from emo.audio.channels import MIX
 from emo.inference import adaptation, predictor
 
 
-def show_vote(source: ClipSource, analysis: Analysis) -> None:
-    """Draw the warnings and the answer of the vote."""
+def show_ensemble(source: ClipSource, analysis: Analysis) -> None:
+    """Draw the warnings and the answer of the ensemble."""
     with st.container(key="notes"):  # always drawn: a player that changes its place restarts
         _show_notes(analysis)
     with _answer_container(analysis, "verdict"):
-        _show_vote_card(source, analysis, common.available_metrics())
+        _show_ensemble_card(source, analysis, common.available_metrics())
         for warning in analysis.prediction.warnings:
             if warning != analysis.notice:
                 st.warning(common.escape_markdown(warning))
@@ -57,43 +57,43 @@ def _answer_container(analysis: Analysis, name: str) -> Any:
     return st.container(key=f"doubtful-{name}" if analysis.prediction.speech_warnings else name)
 
 
-def _show_vote_card(source: ClipSource, analysis: Analysis, metrics: common.Metrics) -> None:
+def _show_ensemble_card(source: ClipSource, analysis: Analysis, metrics: common.Metrics) -> None:
     prediction = analysis.prediction
-    vote = prediction.answers[labels.VOTE]
-    with st.container(border=True, key="vote"):
+    ensemble = prediction.answers[labels.ENSEMBLE]
+    with st.container(border=True, key="ensemble"):
         left, right = st.columns([6, 5], gap="medium")
         with left:
-            st.html(html.vote(vote, _overline(analysis), common.agreement_text(prediction)))
+            st.html(html.ensemble(ensemble, _overline(analysis), common.agreement_text(prediction)))
             st.text(_described(source, analysis))
-            trust = _trust(labels.VOTE, prediction, metrics, source.is_own)
+            trust = _trust(labels.ENSEMBLE, prediction, metrics, source.is_own)
             st.html(html.trust(trust))
         with right:
-            shares = vote.probabilities.tolist()
-            st.html(html.bars(shares, text.VOTE_BARS, len(vote.named)) + _working(prediction))
+            shares = ensemble.probabilities.tolist()
+            st.html(html.bars(shares, text.VOTE_BARS, len(ensemble.named)) + _working(prediction))
 
 
 def _overline(analysis: Analysis) -> str:
     if analysis.prediction.speech_warnings:
-        return vote_text.OUT_OF_PLACE_OVERLINE
+        return ensemble_text.OUT_OF_PLACE_OVERLINE
     weights = common.models().calibration.weights
-    return vote_text.overline(weights, analysis.part_s is not None)
+    return ensemble_text.overline(weights, analysis.part_s is not None)
 
 
 def _working(prediction: predictor.Prediction) -> str:
-    """Return the weight of each model and its factor in the vote, as HTML; shown on demand."""
+    """Return the weight of each model and its factor in the ensemble, as HTML; shown on demand."""
     calibration = common.models().calibration
-    vote = prediction.answers[labels.VOTE]
-    factors = predictor.vote_factors(prediction.answers, calibration)
+    ensemble = prediction.answers[labels.ENSEMBLE]
+    factors = predictor.ensemble_factors(prediction.answers, calibration)
     if not factors:
         return ""
     ratio = math.prod(factors.values())
     table = html.rates(
-        vote_text.CAPTION,
-        vote_text.heads(vote.label, vote.runner_up),
-        vote_text.rows(calibration.weights, factors, ratio),
+        ensemble_text.CAPTION,
+        ensemble_text.heads(ensemble.label, ensemble.runner_up),
+        ensemble_text.rows(calibration.weights, factors, ratio),
     )
-    sentences = vote_text.sentences(vote.label, vote.runner_up)
-    return html.working(vote_text.SUMMARY, sentences, table)
+    sentences = ensemble_text.sentences(ensemble.label, ensemble.runner_up)
+    return html.working(ensemble_text.SUMMARY, sentences, table)
 
 
 def _described(source: ClipSource, analysis: Analysis) -> str:
@@ -111,7 +111,7 @@ def _described(source: ClipSource, analysis: Analysis) -> str:
 
 
 def _show_cards(prediction: predictor.Prediction, metrics: common.Metrics, is_own: bool) -> None:
-    keys = [key for key in prediction.answers if key != labels.VOTE]
+    keys = [key for key in prediction.answers if key != labels.ENSEMBLE]
     for key, column in zip(keys, st.columns(len(keys), gap="small"), strict=True):
         with column.container(border=True, height="stretch", key=f"model-{key}"):
             if key == adaptation.YOURS:
@@ -139,8 +139,8 @@ def _trust(
         notes.append(app_text.why_unsure(answer))
     if answer.calm >= text.MIN_CALM:
         notes.append(text.calm_left_out(answer.calm))
-    # The accuracy of a vote was only measured with all models.
-    is_measured = key != labels.VOTE or not common.missing_models(prediction)
+    # The accuracy of an ensemble was only measured with all models.
+    is_measured = key != labels.ENSEMBLE or not common.missing_models(prediction)
     blocks = metrics.get(key, {}) if is_measured else {}
     rows = accuracy_text.for_answer(blocks, answer.label, answer.unsure, is_own)
     if not rows:

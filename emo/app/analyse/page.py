@@ -35,8 +35,8 @@ _CHANGES = "analysed-clip-changes"
 
 
 def lead() -> str:
-    """Return the purpose of the page, and how often its vote is right for a visitor's clip."""
-    short = accuracy_text.in_short(common.available_metrics().get(labels.VOTE, {}))
+    """Return the purpose of the page, and how often its ensemble is right for a visitor's clip."""
+    short = accuracy_text.in_short(common.available_metrics().get(labels.ENSEMBLE, {}))
     return f"{text.ANALYSE_LEAD} {short}".strip()
 
 
@@ -92,7 +92,7 @@ def show_guide() -> None:
 def show_invitation() -> None:
     """Draw the measured accuracy of each model, as long as there is no clip."""
     metrics = common.metrics_or_notice()
-    order = sorted(metrics, key=lambda key: key != labels.VOTE)  # the vote comes first
+    order = sorted(metrics, key=lambda key: key != labels.ENSEMBLE)  # the ensemble comes first
     rows = accuracy_text.expected({key: metrics[key] for key in order})
     if rows:
         model_names = [app_text.MODEL_NAMES[key] for key in order]

@@ -37,7 +37,7 @@ REMOVE_LABEL = "Remove this clip"
 REMOVE_HELP = "Removes the clip and its answers from this session."
 UNMEASURED = "How often it is right has not been measured."
 SYNTHETIC = "synthetic speech"
-VOTE_BARS = "Vote: share of each emotion"
+VOTE_BARS = "Ensemble: share of each emotion"
 SPECTROGRAM_NOTE = (
     "Above, the waveform, shaded where silence at the ends is left out; below, how strong each "
     "frequency is over time: the brighter, the louder. What plays is mono, up to 8,000 Hz and as "
@@ -59,7 +59,7 @@ LOOKING_FOR_REASONS = "Computing the reasons …"
 TIMELINE_TITLE = "Over time"
 TIMELINE_NOTE = (
     "The models answer for windows of three seconds, at most a second apart. Above, the shares of "
-    "the vote; below, the likeliest emotion of each: pale and with a question mark where it is "
+    "the ensemble; below, the likeliest emotion of each: pale and with a question mark where it is "
     "unsure. Pauses, and what is not speech, stay blank. Click to go there."
 )
 TIMELINE_FILES = {
@@ -274,7 +274,7 @@ def windows_done(done: int, total: int) -> str:
 
 
 def timeline_in_words(segments: Sequence[Any]) -> str:
-    """Return the vote over time for screen readers; segments after the first few are counted."""
+    """Return the answers over time for screen readers; segments after the first few are counted."""
     if not segments:
         return "Timeline: no speech so far."
     parts = [
@@ -283,20 +283,20 @@ def timeline_in_words(segments: Sequence[Any]) -> str:
         for segment in segments[:MAX_SPOKEN]
     ]
     n_more = len(segments) - len(parts)
-    return f"The vote over time: {'; '.join(parts)}{f'; and {n_more} more' if n_more else ''}."
+    return f"The ensemble over time: {'; '.join(parts)}{f'; and {n_more} more' if n_more else ''}."
 
 
 def failed_models(keys: Sequence[str]) -> str:
-    """Return the warning that models failed on a clip, and that the vote excludes them."""
+    """Return the warning that models failed on a clip, and that the ensemble excludes them."""
     names = listed([MODELS_IN_TEXT[key] for key in keys])
     return (
         f"{names[0].upper()}{names[1:]} gave no answer to this clip: a fault of the model, not of "
-        "your clip. The vote is that of the others; how often it is right was not measured."
+        "your clip. The ensemble is that of the others; how often it is right was not measured."
     )
 
 
 def missing_models(keys: Sequence[str]) -> str:
-    """Return the warning that models could not be loaded, and whose the vote is now."""
+    """Return the warning that models could not be loaded, and whose the ensemble is now."""
     names = listed([MODELS_IN_TEXT[key] for key in keys])
     left = [MODELS_IN_TEXT[key] for key in MODELS_IN_TEXT if key in CLASSIFIERS and key not in keys]
     if len(keys) == 1:
@@ -305,6 +305,6 @@ def missing_models(keys: Sequence[str]) -> str:
         begin = f"{names[0].upper()}{names[1:]} are missing here, or their files are damaged"
     whose = listed(left) + (" together" if len(left) > 1 else " alone")
     return (
-        f"{begin}. The vote is that of {whose}; how often it is right was not measured. Whoever "
-        "runs this page can fetch the folder `models/` again."
+        f"{begin}. The ensemble is that of {whose}; how often it is right was not measured. "
+        "Whoever runs this page can fetch the folder `models/` again."
     )

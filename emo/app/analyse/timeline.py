@@ -1,4 +1,4 @@
-"""The timeline of a longer clip: the vote over time, a lane for each model, and files."""
+"""The timeline of a longer clip: the ensemble over time, a lane for each model, and files."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from emo.audio import clip as audio_clip
 from emo.inference import export
 from emo.inference.predictor import MODEL_KEYS
 from emo.inference.timeline import Timeline, iter_timeline
-from emo.labels import VOTE
+from emo.labels import ENSEMBLE
 from emo.server import memory
 
 MIN_DURATION_S = 5.0
@@ -96,7 +96,7 @@ def _draw(place: Any, timeline: Timeline) -> None:
             )
             for cue in timeline.cues(key)
         ]
-        for key in (VOTE, *MODEL_KEYS)
+        for key in (ENSEMBLE, *MODEL_KEYS)
         if key in timeline.probabilities
     }
     named_lanes = {app_text.SHORT_NAMES[key]: lane for key, lane in lanes.items()}
@@ -104,9 +104,9 @@ def _draw(place: Any, timeline: Timeline) -> None:
         html.timeline(
             timeline.duration_s,
             timeline.segments_s.tolist(),
-            timeline.probabilities[VOTE].tolist(),
+            timeline.probabilities[ENSEMBLE].tolist(),
             named_lanes,
-            text.timeline_in_words(lanes[VOTE]),
+            text.timeline_in_words(lanes[ENSEMBLE]),
         )
     )
 

@@ -10,7 +10,7 @@ from emo.app.analyse import text
 from emo.app.analyse.link import GAINS_DB, NOISES_DB, SEMITONES, SPEEDS
 from emo.audio.alteration import NEUTRAL, Alteration
 from emo.inference.predictor import MODEL_KEYS, Prediction
-from emo.labels import VOTE
+from emo.labels import ENSEMBLE
 
 _NOISE, _SPEED, _PITCH, _GAIN, _TELEPHONE = (
     f"what-if-{name}" for name in ("noise", "speed", "pitch", "gain", "telephone")
@@ -147,7 +147,7 @@ def _show_changes(recorded: Prediction | None, altered: Prediction) -> None:
             text.short_answer(before.answers[key]),
             text.UNCHANGED if recorded is None else text.short_answer(altered.answers[key]),
         )
-        for key in (VOTE, *MODEL_KEYS)
+        for key in (ENSEMBLE, *MODEL_KEYS)
         if key in altered.answers
     ]
     st.html(html.table(text.CHANGES_HEADER, rows, text.CHANGES_CAPTION))

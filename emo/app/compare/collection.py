@@ -11,7 +11,7 @@ import numpy as np
 import streamlit as st
 
 from emo.inference.predictor import MODEL_KEYS, Prediction
-from emo.labels import INDEX, LABELS, VOTE
+from emo.labels import ENSEMBLE, INDEX, LABELS
 
 MAX_CLIPS = 100
 MAX_BYTES = 100 * 2**20
@@ -27,7 +27,7 @@ ANY = "any"
 VOTES = (ANY, *LABELS)
 
 UPLOADED = "given"
-ORDERS = (DISAGREEMENT, UPLOADED, "name", "length", "vote", "confidence")
+ORDERS = (DISAGREEMENT, UPLOADED, "name", "length", "ensemble", "confidence")
 """Orders of a table, the default first."""
 
 Result = Prediction | str
@@ -192,7 +192,7 @@ def count_clips(entries: Sequence[Entry]) -> ClipCounts:
     return ClipCounts(
         answered=len(results),
         agreements=tuple(sorted(agreements.items(), key=lambda item: _by_agreement(item[0]))),
-        unsure=sum(result.answers[VOTE].unsure for result in results),
+        unsure=sum(result.answers[ENSEMBLE].unsure for result in results),
         non_speech=sum(bool(result.speech_warnings) for result in results),
         unread=len(entries) - len(results),
     )
@@ -212,13 +212,13 @@ class TableFilter:
     Attributes
     ----------
     show : one of ``SHOWS``
-    vote : one of ``VOTES``
+    ensemble : one of ``VOTES``
     order : one of ``ORDERS``
     name : part of the name
     """
 
     show: str = ALL
-    vote: str = ANY
+    ensemble: str = ANY
     order: str = DISAGREEMENT
     name: str = ""
 
@@ -245,16 +245,16 @@ def _passes(entry: Entry, table_filter: TableFilter) -> bool:
         return False
     result = entry.result
     if isinstance(result, str):
-        return table_filter.show in (ALL, UNREAD) and table_filter.vote == ANY
-    vote = result.answers[VOTE]
+        return table_filter.show in (ALL, UNREAD) and table_filter.ensemble == ANY
+    ensemble = result.answers[ENSEMBLE]
     is_kind = {
         ALL: True,
         DISAGREEMENT: agreement(result).n_emotions > 1,
-        UNSURE: vote.unsure,
+        UNSURE: ensemble.unsure,
         NON_SPEECH: bool(result.speech_warnings),
         UNREAD: False,
     }
-    return is_kind[table_filter.show] and table_filter.vote in (ANY, vote.label)
+    return is_kind[table_filter.show] and table_filter.ensemble in (ANY, ensemble.label)
 
 
 def _sort_key(key: Callable[[Prediction], Any]) -> Callable[[Entry], Any]:
@@ -266,8 +266,8 @@ _SORT_KEYS: dict[str, Callable[[Entry], Any]] = {
     DISAGREEMENT: _sort_key(lambda result: (-agreement(result).n_emotions, -divergence(result))),
     "name": lambda entry: natural(entry.name),
     "length": _sort_key(lambda result: -result.duration_s),
-    "vote": _sort_key(
-        lambda result: (INDEX[result.answers[VOTE].label], -result.answers[VOTE].confidence)
+    "ensemble": _sort_key(
+        lambda result: (INDEX[result.answers[ENSEMBLE].label], -result.answers[ENSEMBLE].confidence)
     ),
-    "confidence": _sort_key(lambda result: result.answers[VOTE].confidence),
+    "confidence": _sort_key(lambda result: result.answers[ENSEMBLE].confidence),
 }

@@ -46,7 +46,7 @@ _TICKS = "comparison-ticks"  # number of removals of ticks; a new key empties th
 _IN_UPLOADER = "comparison-in-uploader"  # digest and name of each file there, by its id
 _LEFT_OUT = "comparison-left-out"
 _TICKED = "comparison-ticked"
-_OPTIONS: dict[str, tuple[str, ...]] = {"show": SHOWS, "vote": VOTES, "order": ORDERS}
+_OPTIONS: dict[str, tuple[str, ...]] = {"show": SHOWS, "ensemble": VOTES, "order": ORDERS}
 _FIELDS = (*_OPTIONS, "name")
 _DEFAULT = TableFilter()
 
@@ -199,7 +199,7 @@ def choose_filter() -> TableFilter:
     with st.container(key="comparison-view-bar"):
         shows, votes, orders, names = st.columns([6, 2, 3, 2], gap="small")
         _choose(shows, "segmented_control", "show", text.SHOW_LABEL, text.SHOW_NAMES)
-        _choose(votes, "selectbox", "vote", text.VOTE_LABEL, text.VOTE_NAMES)
+        _choose(votes, "selectbox", "ensemble", text.VOTE_LABEL, text.VOTE_NAMES)
         _choose(orders, "selectbox", "order", text.ORDER_LABEL, text.ORDER_NAMES)
         key = _key("name")
         names.text_input(
@@ -252,7 +252,7 @@ def _key(name: str) -> str:
 
 
 def _show_all() -> None:
-    for name in ("show", "vote", "name"):
+    for name in ("show", "ensemble", "name"):
         st.session_state[_key(name)] = getattr(_DEFAULT, name)
 
 

@@ -9,7 +9,7 @@ from emo.app.compare import text
 from emo.app.compare.collection import Entry
 from emo.audio import activity, isolated
 from emo.inference.predictor import MODEL_KEYS, Prediction
-from emo.labels import VOTE
+from emo.labels import ENSEMBLE
 from emo.server import memory
 
 Pair = tuple[tuple[Entry, Prediction], tuple[Entry, Prediction]]
@@ -38,7 +38,7 @@ def show_pair(pair: Pair) -> None:
         ):
             prefix = "doubtful-" if result.speech_warnings else ""
             with column.container(border=True, height="stretch", key=f"{prefix}pair-{letter}"):
-                _show_vote(letter, entry, result)
+                _show_ensemble(letter, entry, result)
         shown_s = max(result.duration_s for _, result in pair)
         for letter, (entry, _), column in zip(
             text.LETTERS, pair, st.columns(2, gap="small"), strict=True
@@ -56,15 +56,15 @@ def show_pair(pair: Pair) -> None:
                 text.LETTERS,
                 text.KEY,
             )
-            for key in (VOTE, *MODEL_KEYS)
+            for key in (ENSEMBLE, *MODEL_KEYS)
             if key in first and key in second
         ]
         st.html(html.side_by_side(cards))
 
 
-def _show_vote(letter: str, entry: Entry, result: Prediction) -> None:
-    vote = result.answers[VOTE]
-    st.html(html.vote(vote, text.clip(letter), common.agreement_text(result)))
+def _show_ensemble(letter: str, entry: Entry, result: Prediction) -> None:
+    ensemble = result.answers[ENSEMBLE]
+    st.html(html.ensemble(ensemble, text.clip(letter), common.agreement_text(result)))
     st.text(" · ".join([entry.name, formatting.seconds(result.duration_s)]))
     for warning in (*(one.sentence for one in result.speech_warnings), *result.warnings):
         st.warning(common.escape_markdown(warning))

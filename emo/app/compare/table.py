@@ -19,7 +19,7 @@ from emo.system.filenames import clean
 
 KEY = "comparison-table"
 
-_ORDER_OF = {"name": "name", "length": "length", "vote": "vote", "agreement": DISAGREEMENT}
+_ORDER_OF = {"name": "name", "length": "length", "ensemble": "ensemble", "agreement": DISAGREEMENT}
 _DESCENDING = ("length",)
 
 

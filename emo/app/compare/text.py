@@ -30,7 +30,7 @@ SHOW_LABEL = "Show"
 SHOW_NAMES = dict(
     zip(SHOWS, ("All", "Disagreement", "Unsure", "Not speech?", "Not read"), strict=True)
 )
-VOTE_LABEL = "Vote"
+VOTE_LABEL = "Ensemble"
 VOTE_NAMES = {key: key for key in VOTES} | {ANY: "any emotion"}
 ORDER_LABEL = "Order"
 ORDER_NAMES = {
@@ -38,8 +38,8 @@ ORDER_NAMES = {
     "given": "as uploaded",
     "name": "by name",
     "length": "longest first",
-    "vote": "by emotion of the vote",
-    "confidence": "least confident vote first",
+    "ensemble": "by emotion of the ensemble",
+    "confidence": "least confident ensemble first",
 }
 NAME_LABEL = "Name contains"
 NOTHING_SHOWN = "No clip matches."
@@ -138,7 +138,7 @@ def summary(counts: ClipCounts) -> str:
     if n_clips:
         parts.append(f"Agreement: {', '.join(f'{text} in {n}' for text, n in n_clips.items())}.")
     unusual = {
-        f"the vote is unsure in {counts.unsure}": counts.unsure,
+        f"the ensemble is unsure in {counts.unsure}": counts.unsure,
         f"{counts.non_speech} may not be speech": counts.non_speech,
         f"{counts.unread} could not be read": counts.unread,
     }
@@ -147,8 +147,8 @@ def summary(counts: ClipCounts) -> str:
 
 
 def clip(letter: str) -> str:
-    """Return the text above the vote on one of two clips."""
-    return f"Clip {letter}: the vote"
+    """Return the text above the ensemble on one of two clips."""
+    return f"Clip {letter}: the ensemble"
 
 
 def pair_caption(name: str) -> str:

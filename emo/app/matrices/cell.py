@@ -18,7 +18,7 @@ from emo.corpora.metadata import sex_of
 from emo.errors import AudioError, CorpusError
 from emo.evaluation import subsets
 from emo.inference import predictor
-from emo.labels import VOTE
+from emo.labels import ENSEMBLE
 
 N_ROWS = 8
 """Clips that are listed at a time."""
@@ -62,7 +62,7 @@ def selected_cell(keys: Sequence[str], labels: Sequence[str]) -> SelectedCell | 
 
 
 def _default_key(keys: Sequence[str]) -> str:
-    return VOTE if VOTE in keys else keys[0]
+    return ENSEMBLE if ENSEMBLE in keys else keys[0]
 
 
 def _select(key: str, acted: str | None, answer: str | None) -> None:
@@ -175,7 +175,7 @@ def _show_clips(predictions: subsets.Tables, cell: SelectedCell) -> None:
     with st.container(horizontal=True, gap="medium", vertical_alignment="bottom", key="order"):
         order = selection.show_segments("cell-order", text.ORDER_LABEL, text.ORDER_NAMES)
     # Another cell, filter or order starts at the first page again.
-    names = predictions[VOTE].clips
+    names = predictions[ENSEMBLE].clips
     listed = (cell, order, len(names), str(names[0]))
     previous, first = st.session_state.get(_PAGE, (None, 0))
     first = first if previous == listed else 0
@@ -210,7 +210,7 @@ def _show_clip(
     predictions: subsets.Tables, row: int, cell: SelectedCell, data: Path | None
 ) -> None:
     """Show a clip: its name (a button where it can be played), its speaker and all answers."""
-    clips = predictions[VOTE]
+    clips = predictions[ENSEMBLE]
     name, corpus = str(clips.clips[row]), str(clips.corpora[row])
     left, right = st.columns([4, 9], gap="small", vertical_alignment="center")
     if data is None:
@@ -231,12 +231,12 @@ def _show_clip(
 
 def _clip_answers(predictions: subsets.Tables, row: int, cell: SelectedCell) -> Markup:
     """Return the answers of all models to a clip, as HTML."""
-    clips = predictions[VOTE]
+    clips = predictions[ENSEMBLE]
     sex = sex_of(str(clips.speakers[row]), selection.actors()) or ""
     corpus = app_text.CORPUS_NAMES.get(str(clips.corpora[row]), str(clips.corpora[row]))
     speaker = text.speaker(corpus, str(clips.speakers[row]), sex)
     answers = []
-    for key in (*predictor.MODEL_KEYS, VOTE):
+    for key in (*predictor.MODEL_KEYS, ENSEMBLE):
         shares = predictions[key].probabilities[row]
         label = clips.labels[int(shares.argmax())]
         name = app_text.SHORT_NAMES[key]

@@ -23,7 +23,7 @@ from emo.classifiers.registry import CLASSIFIERS
 from emo.evaluation import metrics, subsets
 from emo.evaluation.metrics import ClassScores, class_scores
 from emo.formatting import percent, tenths
-from emo.labels import VOTE
+from emo.labels import ENSEMBLE
 from emo.system import paths
 
 TABLE_WIDTH = 640  # pixels; in a wider table the eye loses the row
@@ -101,9 +101,9 @@ def _class_row(label: str, scores: ClassScores) -> list[str]:
 
 
 def _choose_model(keys: Sequence[str], part: str) -> str:
-    """Return the key of the model to show, the vote by default."""
+    """Return the key of the model to show, the ensemble by default."""
     names = {key: text.model_name(key) for key in keys}
-    default = VOTE if VOTE in keys else None
+    default = ENSEMBLE if ENSEMBLE in keys else None
     return selection.show_segments(f"model-of-{part}", text.CURVES_MODEL_LABEL, names, default)
 
 

@@ -15,7 +15,7 @@ from emo.app.matrices.figures import Caption
 from emo.app.matrices.selection import MatrixFilter, ScoresByKey
 from emo.corpora import protocols
 from emo.inference import predictor
-from emo.labels import VOTE
+from emo.labels import ENSEMBLE
 
 # --- Matrices ------------------------------------------------------------------------------------
 
@@ -26,7 +26,7 @@ def show_matrices(metrics: common.Metrics, matrix_filter: MatrixFilter) -> Score
     Returns
     -------
     ScoresByKey
-        The scores of the models, of the vote, and of the listeners where these are shown (first).
+        The scores of the models, the ensemble, and the listeners where these are shown (first).
     """
     scores_by_key = selection.filtered_scores(metrics, matrix_filter)
     if not scores_by_key:
@@ -40,7 +40,7 @@ def show_matrices(metrics: common.Metrics, matrix_filter: MatrixFilter) -> Score
     if not matrix_filter.is_filtered:
         _show_references(scores_by_key, matrix_filter, human)
     models = predictor.MODEL_KEYS
-    order = (VOTE, *models) if human else (*models, VOTE)
+    order = (ENSEMBLE, *models) if human else (*models, ENSEMBLE)
     shown = {text.LISTENERS: human} if human else {}
     shown |= {key: scores_by_key[key] for key in order if key in scores_by_key}
     if not any(selection.confusion(scores).sum() for scores in shown.values()):
@@ -192,7 +192,7 @@ def _show_notes(
     metrics: common.Metrics, matrix_filter: MatrixFilter, scores_by_key: ScoresByKey
 ) -> None:
     """Show the meaning of the scores, and which models and clips are missing."""
-    missing = [key for key in (*predictor.MODEL_KEYS, VOTE) if key not in scores_by_key]
+    missing = [key for key in (*predictor.MODEL_KEYS, ENSEMBLE) if key not in scores_by_key]
     if missing:
         st.info(text.some_not_tested(missing))
     key, scores = next(iter(scores_by_key.items()))

@@ -24,14 +24,14 @@ from emo.evaluation.benchmark import EMOBOX
 from emo.evaluation.predictions import Predictions, predictions_file
 from emo.evaluation.stored import LISTENERS, METRICS, Run, read_json
 from emo.inference import predictor
-from emo.labels import LABELS, VOTE
+from emo.labels import ENSEMBLE, LABELS
 from emo.system import paths
 
 THRESHOLDS_PERCENT = tuple(range(0, 100, 5))
 """Thresholds of confidence that can be chosen, in per cent."""
 
 ScoresByKey = Mapping[str, app_text.Scores]
-"""Scores by key of a classifier, of the vote, or of the listeners."""
+"""Scores by key of a classifier, of the ensemble, or of the listeners."""
 
 _LISTENERS_CORPUS = "cremad"
 _DEFAULT_PROTOCOL, _DEFAULT_NUMBERS, _DEFAULT_SEX = (
@@ -255,7 +255,7 @@ def filtered_predictions(matrix_filter: MatrixFilter) -> subsets.Tables | None:
     """Return the filtered predictions of all confidences; show a warning if they cannot be read."""
     models, source = paths.MODELS_DIR, matrix_filter.source_protocol
     files = [predictions_file(models, key, source) for key in predictor.MODEL_KEYS]
-    files += [models / key / METRICS for key in (*predictor.MODEL_KEYS, VOTE)]
+    files += [models / key / METRICS for key in (*predictor.MODEL_KEYS, ENSEMBLE)]
     try:
         stamps = tuple(_stamp(path) for path in files)
         predictions = _read(str(models), source, stamps)
@@ -375,7 +375,7 @@ def count_unknown_sexes(matrix_filter: MatrixFilter) -> int:
     predictions = filtered_predictions(replace(matrix_filter, sex=subsets.ALL))
     if predictions is None:
         return 0
-    return int(np.sum(subsets.sexes_of(predictions[VOTE], actors()) == ""))
+    return int(np.sum(subsets.sexes_of(predictions[ENSEMBLE], actors()) == ""))
 
 
 def confusion(scores: app_text.Scores) -> np.ndarray:

@@ -10,7 +10,7 @@ from emo.evaluation.bootstrap import N_RESAMPLES
 from emo.evaluation.metrics import Bin
 from emo.evaluation.subsets import ALL
 from emo.formatting import NBSP, listed, percent, points, tenths
-from emo.labels import VOTE
+from emo.labels import ENSEMBLE
 
 MATRICES_TITLE = "Confusion matrices"
 MATRICES_LEAD = (
@@ -73,7 +73,7 @@ def not_tested(protocol: str) -> str:
 
 def some_not_tested(keys: Sequence[str]) -> str:
     """Return which models were not tested where others were."""
-    names = [(MODELS_IN_TEXT | {VOTE: "the vote"})[key] for key in keys]
+    names = [(MODELS_IN_TEXT | {ENSEMBLE: "the ensemble"})[key] for key in keys]
     text = listed(names)
     return f"{text[0].upper()}{text[1:]} {'has' if len(names) == 1 else 'have'} no figures here."
 
@@ -108,7 +108,7 @@ PROVENANCE_TITLE = "Where these figures come from"
 
 
 def model_name(key: str) -> str:
-    """Return the name of a model, of the vote or of the listeners."""
+    """Return the name of a model, of the ensemble or of the listeners."""
     return MODEL_NAMES.get(key, LISTENERS_NAME)
 
 

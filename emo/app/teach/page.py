@@ -203,7 +203,7 @@ def _remove(example: Example) -> None:
 
 
 def show_fitted() -> None:
-    """Show how often the head and the vote were right, and which emotions it confuses."""
+    """Show how often the head and the ensemble were right, and which emotions it confuses."""
     fitted = fitted_head()
     if fitted is None:
         return

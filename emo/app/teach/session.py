@@ -92,7 +92,7 @@ def example_of(prediction: predictor.Prediction | None) -> Example | None:
 
 
 def _threshold() -> float:
-    return common.models().calibration.thresholds.get(labels.VOTE, 0.0)
+    return common.models().calibration.thresholds.get(labels.ENSEMBLE, 0.0)
 
 
 def show_card(prediction: predictor.Prediction) -> None:

@@ -37,10 +37,10 @@ CONFUSION_LABEL = "Which emotion was taken for which"
 CONFUSION_CAPTION = "Your clips by emotion, and the answers to them"
 CONFUSION_HEAD = "Your emotion"
 RANKING_CAPTION = "Clips answered right, before and after"
-VOTE_NAME = "The vote, before"
-RESTRICTED_NAME = "The vote, among your emotions only"
+VOTE_NAME = "The ensemble, before"
+RESTRICTED_NAME = "The ensemble, among your emotions only"
 YOURS_NAME = "Yours"
-YOURS_KIND = "Learned from your clips, on top of the vote."
+YOURS_KIND = "Learned from your clips, on top of the ensemble."
 FILE_TITLE = "Save it"
 FILE_NOTE = (
     "When you close the tab, your clips are gone. The file holds the name and emotion of each clip "
@@ -92,9 +92,9 @@ def used_anyway(warning: str) -> str:
 
 
 def ranking_rows(cross_validation: CrossValidation) -> list[tuple[str, int]]:
-    """Return names and right answers of the vote, the vote among fewer emotions, and the head."""
-    rows = [(VOTE_NAME, cross_validation.vote_right)]
-    if cross_validation.restricted_right != cross_validation.vote_right:
+    """Return names and right answers: ensemble, ensemble among fewer emotions, and head."""
+    rows = [(VOTE_NAME, cross_validation.ensemble_right)]
+    if cross_validation.restricted_right != cross_validation.ensemble_right:
         rows.append((RESTRICTED_NAME, cross_validation.restricted_right))
     return [*rows, (YOURS_NAME, cross_validation.head_right)]
 
@@ -127,8 +127,8 @@ def trust(cross_validation: CrossValidation) -> str:
     return (
         f"Learned from {count(cross_validation.clips)}; it knows only "
         f"{listed(cross_validation.labels)}. Tested on clips that it had not learned from, it was "
-        f"right for {cross_validation.head_right} of {cross_validation.clips}, the vote for "
-        f"{cross_validation.vote_right}."
+        f"right for {cross_validation.head_right} of {cross_validation.clips}, the ensemble for "
+        f"{cross_validation.ensemble_right}."
     )
 
 

@@ -1,4 +1,4 @@
-"""Texts on how the vote is computed."""
+"""Texts on how the ensemble is computed."""
 
 from collections.abc import Mapping
 
@@ -7,17 +7,17 @@ from emo.classifiers.registry import CLASSIFIERS
 from emo.classifiers.tree import TREE_TEACHER
 from emo.formatting import NBSP, percent
 
-OUT_OF_PLACE_OVERLINE = "The vote, not to be relied on"
-SUMMARY = "How the vote comes about"
-CAPTION = "What each model adds to the vote"
-TOGETHER = "Vote"
+OUT_OF_PLACE_OVERLINE = "The ensemble, not to be relied on"
+SUMMARY = "How the ensemble comes about"
+CAPTION = "What each model adds to the ensemble"
+TOGETHER = "Ensemble"
 MAX_FACTOR = 1000
 """Largest factor that is written out."""
 
 
 def overline(weights: Mapping[str, float], is_part: bool) -> str:
-    """Return the line above the vote, with the weight of each model."""
-    title = "The vote on the selected part" if is_part else "The vote"
+    """Return the line above the ensemble, with the weight of each model."""
+    title = "The ensemble on the selected part" if is_part else "The ensemble"
     ordered = sorted(weights, key=lambda key: -weights[key])
     parts = [f"{_short_name(key)}{NBSP}{weights[key]:.2f}" for key in ordered]
     return f"{title}, by weight: {', '.join(parts)}" if parts else title
@@ -59,8 +59,8 @@ def sentences(first: str, second: str) -> list[str]:
     """Return the explanation of the table of factors."""
     return [
         f"Each model makes {first} so many times likelier than {second}: the ratio of its "
-        "percentages, to the power of its weight. The vote is their product. Models that agree "
-        "therefore raise the vote above each of them, and a small weight counts for little.",
+        "percentages, to the power of its weight. The ensemble is their product. Models that agree "
+        "therefore raise the ensemble above each of them, and a small weight counts for little.",
         *(
             f"{_capitalised(MODELS_IN_TEXT[row.teacher])} provided {percent(TREE_TEACHER)} of the "
             f"training targets of {MODELS_IN_TEXT[key]}, so their agreement counts less than that "
