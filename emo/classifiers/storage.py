@@ -13,7 +13,7 @@ import zipfile
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypedDict, get_args, get_origin, get_type_hints, is_typeddict
+from typing import Any, NotRequired, TypedDict, get_args, get_origin, get_type_hints, is_typeddict
 
 import numpy as np
 
@@ -54,12 +54,23 @@ class FeaturesInfo(TypedDict):
     sha256: str
 
 
+class HeldOutInfo(TypedDict):
+    """The clips that a model was not fitted to, because the sample clips are by their speakers."""
+
+    clips: int
+    speakers: list[str]
+
+
 class TrainingInfo(TypedDict):
-    """The clips that a model was fitted to."""
+    """The clips that a model was fitted to.
+
+    Models that were fitted to every speaker may lack ``held_out``.
+    """
 
     corpora: list[str]
     clips: int
     speakers: int
+    held_out: NotRequired[HeldOutInfo]
 
 
 class ModelInfo(TypedDict):
@@ -86,7 +97,7 @@ class ModelInfo(TypedDict):
 
 @dataclass(frozen=True)
 class Origin:
-    """The clips that a model is fitted to, and how it is fitted."""
+    """The clips that a model is fitted to, those held out of it, and how it is fitted."""
 
     corpora: tuple[str, ...]
     clips: int
@@ -94,6 +105,8 @@ class Origin:
     seed: int
     commit: str
     command: str
+    held_out_speakers: tuple[str, ...] = ()
+    held_out_clips: int = 0
 
 
 @dataclass(frozen=True)
@@ -190,7 +203,12 @@ def save_model(directory: Path, key: str, fitted: Fitted, origin: Origin) -> Non
             ),
             n_parameters=int(sum(a.size for a in fitted.arrays.values())),
             trained_on=TrainingInfo(
-                corpora=list(origin.corpora), clips=origin.clips, speakers=origin.speakers
+                corpora=list(origin.corpora),
+                clips=origin.clips,
+                speakers=origin.speakers,
+                held_out=HeldOutInfo(
+                    clips=origin.held_out_clips, speakers=list(origin.held_out_speakers)
+                ),
             ),
             seed=origin.seed,
             commit=origin.commit,
@@ -260,6 +278,8 @@ def _check_schema(value: Any, schema: Any, name: str) -> None:
     if is_typeddict(schema):
         for field, inner in get_type_hints(schema).items():
             if field not in value:
+                if field in schema.__optional_keys__:
+                    continue
                 raise ValueError(f"{name} lacks '{field}'")
             _check_schema(value[field], inner, f"'{field}'")
     elif kind in (list, dict):

@@ -20,6 +20,28 @@ Progress = Callable[[int, int], None]
 """Called with the number of clips done and the number of all clips."""
 
 
+# --- Held-out speakers ---------------------------------------------------------------------------
+
+HELD_OUT_SPEAKERS = (
+    "cremad-1009",
+    "cremad-1020",
+    "cremad-1038",
+    "cremad-1039",
+    "ravdess-02",
+    "ravdess-03",
+)
+"""Actors whose clips, spoken and sung, are left out of everything that ships.
+
+The sample clips are theirs, so that no sample was trained on.  The folds of the protocols do not
+depend on them.  The rule of the choice, which looks at no model, is in ``samples/choose.py``.
+"""
+
+
+def is_held_out(speakers: Sequence[str]) -> npt.NDArray[np.bool_]:
+    """Return whether each speaker is one of ``HELD_OUT_SPEAKERS``, bool (n,)."""
+    return np.isin(np.asarray(speakers, dtype=np.str_), HELD_OUT_SPEAKERS)
+
+
 # --- Same audio ----------------------------------------------------------------------------------
 
 

@@ -234,8 +234,19 @@ def _read_all(path: Callable[[str], Path]) -> dict[str, Predictions]:
     return tables
 
 
-def fold_calibrations(models: Path, protocol: str) -> dict[int, Calibration]:
-    """Return what was fitted to the validation clips of each fold, by number of the fold.
+def fold_calibrations(
+    models: Path, protocol: str, left_out: Sequence[str] = ()
+) -> dict[int, Calibration]:
+    """Return the calibration fitted to the validation clips of each fold, by number of the fold.
+
+    Parameters
+    ----------
+    models
+        Folder of the models.
+    protocol
+        Key of a protocol that was run.
+    left_out
+        Speakers whose clips are not used; a fold without other validation clips has no calibration.
 
     Raises
     ------
@@ -243,6 +254,8 @@ def fold_calibrations(models: Path, protocol: str) -> dict[int, Calibration]:
         A file is missing, damaged, or of other clips than the rest.
     """
     tables = _read_all(lambda key: calibration_file(models, key, protocol))
+    used = ~np.isin(next(iter(tables.values())).speakers, list(left_out))
+    tables = {key: table.take(used) for key, table in tables.items()}
     numbers = np.unique(next(iter(tables.values())).folds).tolist()
     calibrations = {}
     for fold in numbers:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from emo.classifiers.calibration import reaches, threshold
+from emo.corpora.splits import is_held_out
 from emo.evaluation.predictions import Predictions
 from emo.evaluation.stored import Coverage, SelectiveFigures
 from emo.labels import ENSEMBLE, LABELS
@@ -31,7 +32,8 @@ class Selection:
     Attributes
     ----------
     limit : float
-        Confidence that an accepted prediction needs, a whole per cent (``choose_limit``).
+        Confidence that an accepted prediction needs, a whole per cent (``choose_limit``).  It is
+        chosen without the clips of ``splits.HELD_OUT_SPEAKERS``, because it is served.
     hits : ndarray of bool, shape (n,)
         Whether the likeliest label is the true one.
     accepted : ndarray of bool, shape (n,)
@@ -100,7 +102,8 @@ def select(predictions: Predictions, allowed: Selection | None = None) -> Select
         if others.any():
             limit = choose_limit(confidence[others], hits[others])
             cross_fitted |= own & may_cross_fitted & reaches(confidence, limit)
-    limit = choose_limit(confidence[may], hits[may])
+    chosen_on = may & ~is_held_out(predictions.speakers.tolist())
+    limit = choose_limit(confidence[chosen_on], hits[chosen_on])
     return Selection(limit, hits, may & reaches(confidence, limit), cross_fitted)
 
 

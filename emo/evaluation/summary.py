@@ -25,6 +25,7 @@ from emo.corpora.metadata import (
 from emo.corpora.protocols import CROSS_CORPUS, SPEAKERS
 from emo.corpora.protocols import EMOBOX as EMOBOX_PROTOCOL
 from emo.corpora.protocols import LISTENERS as LISTENERS_PROTOCOL
+from emo.corpora.splits import HELD_OUT_SPEAKERS
 from emo.evaluation.benchmark import EMOBOX
 from emo.evaluation.metrics import (
     protocol_metrics,
@@ -146,14 +147,17 @@ def _add_selective(
 ) -> None:
     """Add the figures of selective prediction, and write the calibration that is served.
 
-    It is the mean over the folds of ``speakers`` that were run.
+    It is the mean over the folds of ``speakers`` that were run, fitted without the clips of
+    ``splits.HELD_OUT_SPEAKERS``, as the thresholds are.
     """
     chosen = selections(tables)
     for key, selection in chosen.items():
         figures[key]["protocols"][SPEAKERS.key]["selective"] = selection.to_dict()
 
+    shipped = fold_calibrations(models, SPEAKERS.key, HELD_OUT_SPEAKERS) or calibrations
+
     def mean(name: str) -> dict[str, float]:
-        rows = [getattr(calibration, name) for calibration in calibrations.values()]
+        rows = [getattr(calibration, name) for calibration in shipped.values()]
         return {key: float(np.mean([row[key] for row in rows])) for key in CLASSIFIERS}
 
     thresholds = {key: selection.limit for key, selection in chosen.items()}

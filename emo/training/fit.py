@@ -17,6 +17,8 @@ from emo.classifiers.batches import Arrays, Batch, Fitted
 from emo.classifiers.fitting import Curve
 from emo.classifiers.registry import CLASSIFIERS
 from emo.classifiers.storage import Origin, save_model
+from emo.corpora.splits import is_held_out
+from emo.errors import CorpusError
 from emo.features.frames import FEATURES_VERSION
 from emo.system import paths
 from emo.system.files import naming
@@ -119,7 +121,9 @@ def _git(directory: Path, *arguments: str) -> str:
 def train_models(
     keys: Sequence[str], dataset: Dataset, models: Path, command: str, seed: int = SEED
 ) -> None:
-    """Fit classifiers on every usable clip and write them to ``models/<key>/``.
+    """Fit classifiers on the usable clips and write them to ``models/<key>/``.
+
+    The clips of ``splits.HELD_OUT_SPEAKERS`` are left out.
 
     Parameters
     ----------
@@ -127,9 +131,27 @@ def train_models(
         Of ``CLASSIFIERS``.
     command
         The command line that the models are fitted by, stored beside them.
+
+    Raises
+    ------
+    CorpusError
+        Without these speakers, clips of fewer than two emotions are left.
     """
-    rows = np.arange(len(dataset.recordings))
+    held_out = is_held_out([recording.speaker for recording in dataset.recordings])
+    rows, held_out_rows = np.flatnonzero(~held_out), np.flatnonzero(held_out)
     used = [dataset.recordings[i] for i in dataset.usable(rows)]
+    held_out_speakers = sorted({dataset.recordings[i].speaker for i in held_out_rows})
+    if held_out_speakers:
+        print(
+            f"{len(held_out_rows):,} clips of {', '.join(held_out_speakers)} are left out of the "
+            "models: the sample clips are by these speakers.",
+            file=sys.stderr,
+        )
+    if len({recording.emotion for recording in used}) < 2:
+        raise CorpusError(
+            f"{len(used):,} usable clips are left, of fewer than two emotions, which is too few to "
+            "fit a classifier. Clips of other speakers are needed."
+        )
     for recording, reason in zip(dataset.recordings, dataset.reasons, strict=True):
         if reason:
             print(f"{recording.path.name} is left out: {reason}", file=sys.stderr)
@@ -140,6 +162,8 @@ def train_models(
         seed=seed,
         commit=commit(),
         command=command,
+        held_out_speakers=tuple(held_out_speakers),
+        held_out_clips=len(held_out_rows),
     )
     for key, fitted in fit_all(keys, "all", dataset.training_batch(rows), seed):
         save_model(models / key, key, fitted, origin)

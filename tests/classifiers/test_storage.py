@@ -142,7 +142,12 @@ def test_weights_that_overflow_are_rejected(models):
 
 def test_info_describes_the_origin_and_the_files(models):
     info = storage.load_model(models / "tree").info
-    assert info["trained_on"] == {"corpora": ["savee"], "clips": 7, "speakers": 4}
+    assert info["trained_on"] == {
+        "corpora": ["savee"],
+        "clips": 7,
+        "speakers": 4,
+        "held_out": {"clips": 0, "speakers": []},
+    }
     assert info["seed"] == ORIGIN.seed
     assert (
         info["files"][storage.WEIGHTS]["bytes"]

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from emo.classifiers.storage import save_model
+from emo.classifiers.registry import CLASSIFIERS
+from emo.classifiers.storage import read_model_info, save_model, write_model_info
 from emo.errors import CorpusError, ModelError
 from emo.evaluation.model_cards import BEGIN, END, RESULTS, documents, stale_documents, write_cards
 from emo.evaluation.stored import SCHEMA
@@ -127,6 +128,19 @@ def test_ours_stand_over_the_published_rows(measured: Path) -> None:
     assert row(text, "Whisper large v3") == ["76.8 %", "75.3 %", "74.1 %", "99.96 %"]
     assert row(text, "LSTM from scratch, 47k parameters") == ["–", "62.3 %", "–", "–"]
     assert text.index("**Ensemble**") < text.index("| WavLM base |")
+
+
+def test_cards_name_the_speakers_that_were_held_out(models: Path) -> None:
+    before = documents(models)[models / "mlp" / "CARD.md"]
+    assert "The shipped models are trained on all clips. The measured" in " ".join(before.split())
+    for key in CLASSIFIERS:
+        info = read_model_info(models / key)
+        info["trained_on"]["held_out"] = {"clips": 1234, "speakers": ["cremad-1009", "ravdess-02"]}
+        write_model_info(models / key, info)
+    for key in TITLES:
+        card = " ".join(documents(models)[models / key / "CARD.md"].split())
+        assert "The shipped models are trained on all clips but 1,234: all those" in card
+        assert "cremad-1009, ravdess-02, by whom the sample clips are" in card
 
 
 def test_the_card_of_the_tree_shows_the_readable_one_and_how_often_it_is_right(

@@ -17,7 +17,7 @@ from emo.classifiers.calibration import (
 )
 from emo.classifiers.registry import CLASSIFIERS
 from emo.corpora.metadata import LISTENER_LABELS, VOTES
-from emo.corpora.splits import N_SPEAKERS_FOLDS
+from emo.corpora.splits import HELD_OUT_SPEAKERS, N_SPEAKERS_FOLDS
 from emo.errors import CorpusError, ModelError
 from emo.evaluation.benchmark import EMOBOX
 from emo.evaluation.predictions import (
@@ -159,7 +159,7 @@ def test_a_fold_without_calibration_is_refused(tmp_path: Path) -> None:
 
 def test_served_calibration_is_the_mean_over_the_folds(measured: Path) -> None:
     shipped = read_json(measured / "calibration.json")
-    folds = fold_calibrations(measured, "speakers")
+    folds = fold_calibrations(measured, "speakers", HELD_OUT_SPEAKERS)
     assert sorted(folds) == list(range(1, N_SPEAKERS_FOLDS + 1))
     for key in CLASSIFIERS:
         means = np.mean([[f.temperatures[key], f.weights[key]] for f in folds.values()], axis=0)
@@ -168,6 +168,18 @@ def test_served_calibration_is_the_mean_over_the_folds(measured: Path) -> None:
     for key in KEYS:
         limit = stored(measured, key, "speakers")["selective"]["threshold"]
         assert shipped["thresholds"][key] == limit
+
+
+def test_fold_calibrations_use_no_clip_of_a_speaker_left_out(tmp_path: Path) -> None:
+    models = copy_models(tmp_path)
+    expected = fold_calibrations(models, "speakers", ["ravdess-02", "cremad-1001"])
+    assert expected != fold_calibrations(models, "speakers")
+    for key in CLASSIFIERS:
+        path = calibration_file(models, key, "speakers")
+        whole = read_predictions(path)
+        kept = ~np.isin(whole.speakers, ["ravdess-02", "cremad-1001"])
+        write_predictions(path, whole.take(np.flatnonzero(kept)))
+    assert fold_calibrations(models, "speakers") == expected
 
 
 # --- Unsure --------------------------------------------------------------------------------------
@@ -185,6 +197,22 @@ def test_selective_figures_by_hand() -> None:
     assert found["coverage"] == pytest.approx(6 / 7)
     assert found["selective_accuracy"] == pytest.approx(5 / 6)
     assert found["coverage_cross_fitted"] == 0  # there is no other fold to choose on
+
+
+def test_the_served_limit_is_chosen_without_held_out_speakers() -> None:
+    true = ["angry"] * 8
+    guessed = ["angry"] * 5 + ["sad"] * 3
+    speakers = ["cremad-1001"] * 5 + [HELD_OUT_SPEAKERS[0]] * 3
+    folds = [1, 2, 1, 2, 1, 2, 1, 2]
+    confidence = [0.9, 0.8, 0.7, 0.6, 0.5, 0.95, 0.85, 0.75]
+    found = select(said(true, guessed, speakers, folds, confidence).among(LABELS)).to_dict()
+    assert found["threshold"] == 0.5
+    assert found["selective_accuracy"] == pytest.approx(5 / 8)  # and counted with them
+    everybody = said(true, guessed, ["cremad-1001"] * 8, folds, confidence)
+    same = select(everybody.among(LABELS)).to_dict()
+    assert same["threshold"] == NEVER
+    for name in ("coverage_cross_fitted", "selective_accuracy_cross_fitted"):
+        assert found[name] == same[name]  # the figures of the folds do not depend on who they are
 
 
 def test_choose_limit_keeps_a_margin() -> None:
@@ -439,7 +467,7 @@ def test_summarise_serves_the_mean_of_the_folds_that_were_run(tmp_path: Path) ->
             predictions_file(models, key, "speakers", name).unlink()
     summarise(models, "speakers", None, NO_PROVENANCE)
     shipped = read_json(models / "calibration.json")
-    (only,) = fold_calibrations(models, "speakers").values()
+    (only,) = fold_calibrations(models, "speakers", HELD_OUT_SPEAKERS).values()
     assert shipped["temperatures"] == pytest.approx(only.temperatures, abs=1e-6)
     assert shipped["weights"] == pytest.approx(only.weights, abs=1e-6)
     block = stored(models, "ensemble", "speakers")

@@ -87,7 +87,12 @@ def run(tmp_path_factory, monkeypatch_module):
 def test_trained_models_load_with_their_origin(run):
     dataset, models = run
     info = load_model(models / "cnn").info
-    assert info["trained_on"] == {"corpora": ["savee"], "clips": 42, "speakers": 2}
+    assert info["trained_on"] == {
+        "corpora": ["savee"],
+        "clips": 42,
+        "speakers": 2,
+        "held_out": {"clips": 0, "speakers": []},
+    }
     assert info["command"] == "python -m emo train all"
     assert len(dataset.recordings) == 42
 
