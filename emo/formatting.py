@@ -5,6 +5,16 @@ from collections.abc import Sequence
 
 NBSP = "\u00a0"
 MINUS = "\u2212"
+NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
+
+
+def in_words(number: int) -> str:
+    """Return a small number as a word; from ten on its digits.
+
+    >>> in_words(3), in_words(12)
+    ('three', '12')
+    """
+    return NUMBERS[number] if number < len(NUMBERS) else str(number)
 
 
 def percent(share: float, decimals: int = 0) -> str:

@@ -6,10 +6,10 @@ Every figure comes from ``metrics.json``; a figure that is missing there is left
 from collections.abc import Mapping
 from typing import Any
 
-from emo.app.text import MODELS_IN_TEXT, UNCALIBRATED
+from emo.app.text import ALL_IN_TEXT, UNCALIBRATED
 from emo.corpora.protocols import CROSS_CORPUS, SPEAKERS
 from emo.formatting import percent, points
-from emo.labels import LABELS
+from emo.labels import ENSEMBLE, LABELS
 
 Blocks = Mapping[str, Mapping[str, Any]]
 """Figures of one model by protocol, as in ``metrics.json``."""
@@ -160,14 +160,17 @@ def _distances(where: str, blocks: Mapping[str, Mapping[str, Any]]) -> str:
     measured = {key: block for key, block in blocks.items() if "ece" in block}
     if not measured:
         return ""
-    first = "ensemble" if "ensemble" in measured else next(iter(measured))
-    names = {"ensemble": "the ensemble"} | MODELS_IN_TEXT
+    first = ENSEMBLE if ENSEMBLE in measured else next(iter(measured))
     others = ", ".join(
-        f"{names[key]} {100 * block['ece']:.1f}" for key, block in measured.items() if key != first
+        f"{ALL_IN_TEXT[key]} {100 * block['ece']:.1f}"
+        for key, block in measured.items()
+        if key != first
     )
     is_high = all(is_too_high(block) for block in measured.values())
     how = "were too high, on average by" if is_high else "were off on average by"
-    text = f"{where} the percentages {how} {points(measured[first]['ece'])} for {names[first]}"
+    text = (
+        f"{where} the percentages {how} {points(measured[first]['ece'])} for {ALL_IN_TEXT[first]}"
+    )
     return f"{text} ({others})." if others else f"{text}."
 
 

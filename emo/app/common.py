@@ -80,7 +80,7 @@ def missing_models(prediction: predictor.Prediction) -> tuple[str, ...]:
 
 
 def load_metrics(directory: Path) -> Metrics:
-    """Return the scores of every model that has some, the ensemble last.
+    """Return the scores of every model that has some, the ensembles last.
 
     Raises
     ------
@@ -88,7 +88,7 @@ def load_metrics(directory: Path) -> Metrics:
         A file cannot be read.
     """
     metrics: Metrics = {}
-    for key in (*predictor.MODEL_KEYS, labels.ENSEMBLE):
+    for key in app_text.MODEL_NAMES:
         if not (directory / key / METRICS).is_file():
             continue
         try:

@@ -4,29 +4,26 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from emo.audio.limit_text import ALL_LIMITS, READING_LIMITS
+from emo.classifiers.ensembles import ENSEMBLES
 from emo.classifiers.registry import CLASSIFIERS
 from emo.corpora.catalogue import CORPORA
-from emo.formatting import listed, percent
+from emo.formatting import in_words, listed, percent
 from emo.inference.predictor import Answer
 from emo.labels import ENSEMBLE
 
 Scores = Mapping[str, Any]
 
 
-NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
-
-
-def in_words(number: int) -> str:
-    """Return a small number as a word: "three"; from ten on its digits."""
-    return NUMBERS[number] if number < len(NUMBERS) else str(number)
-
-
-MODEL_NAMES = {key: row.name for key, row in CLASSIFIERS.items()} | {ENSEMBLE: "Ensemble"}
+MODEL_NAMES = {key: row.name for key, row in CLASSIFIERS.items()} | {
+    key: row.title for key, row in ENSEMBLES.items()
+}
 """Name of each model as the pages show it."""
 SHORT_NAMES = {ENSEMBLE: "Ensemble"} | {key: row.short_name for key, row in CLASSIFIERS.items()}
 """Name of each model in narrow columns and lanes."""
 MODELS_IN_TEXT = {key: f"the {row.name_in_text}" for key, row in CLASSIFIERS.items()}
 """Name of each classifier within a sentence."""
+ALL_IN_TEXT = MODELS_IN_TEXT | {key: row.name_in_text for key, row in ENSEMBLES.items()}
+"""Name of each classifier and ensemble within a sentence."""
 MODEL_KINDS = {key: row.summary for key, row in CLASSIFIERS.items()}
 """One sentence on how each classifier works."""
 ALL_MODELS = f"the {in_words(len(CLASSIFIERS))} models"

@@ -113,6 +113,8 @@ def prediction_result(
     If a classifier gave no numbers, the row has its fault beside the answers of the others.
     """
     row = prediction.to_dict() | {"models": _rounded_answers(prediction.answers)}
+    if prediction.ensembles:
+        row["ensembles"] = _rounded_answers(prediction.ensembles)
     head = _head(name, run, channel) | _ensemble(prediction.answers)
     faults = row.pop("faults", {})
     error = {"error": " ".join(faults.values())} if faults else {}

@@ -6,11 +6,12 @@ which no classifier is fitted or tested.
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 
+from emo.classifiers.ensembles import OTHER_ENSEMBLES
 from emo.classifiers.numerics import softmax
 from emo.errors import ModelError
 from emo.labels import ENSEMBLE, LABELS, TRAINED_INDEX
@@ -184,27 +185,43 @@ class Calibration:
     weights : dict of str to float
         Of each classifier in the ensemble (``log_opinion_pool`` of the raw probabilities).
     thresholds : dict of str to float
-        Confidence below which a classifier or the ensemble abstains (``reaches``); none for those
+        Confidence below which a classifier or an ensemble abstains (``reaches``); none for those
         that never abstain.
+    ensembles : dict of dict of str to float
+        Weights like ``weights`` of each of ``OTHER_ENSEMBLES``, by its key.
     """
 
     temperatures: dict[str, float]
     weights: dict[str, float]
     thresholds: dict[str, float]
+    ensembles: dict[str, dict[str, float]] = field(default_factory=dict)
+
+    def weights_of(self, key: str) -> dict[str, float]:
+        """Return the weights of an ensemble, by classifier."""
+        return self.weights if key == ENSEMBLE else self.ensembles[key]
 
 
 def reweight(calibration: Calibration, keys: Sequence[str]) -> Calibration:
-    """Return a calibration whose ensemble is that of some classifiers alone.
+    """Return a calibration whose ensembles are those of some classifiers alone.
 
     They share the sum of all weights in proportion to their own; in equal parts where these are 0.
+    A further ensemble is left out where it has fewer than two of them, or all of them.
     """
-    total = sum(calibration.weights.values())
-    own = {key: calibration.weights[key] for key in keys}
+    ensembles = {}
+    for ensemble, weights in calibration.ensembles.items():
+        own = [key for key in keys if key in weights]
+        if 1 < len(own) < len(keys):
+            ensembles[ensemble] = _share_among(weights, own)
+    return replace(
+        calibration, weights=_share_among(calibration.weights, keys), ensembles=ensembles
+    )
+
+
+def _share_among(weights: Mapping[str, float], keys: Sequence[str]) -> dict[str, float]:
+    total = sum(weights.values())
+    own = {key: weights[key] for key in keys}
     own_total = sum(own.values())
-    weights = {
-        key: total * (own[key] / own_total if own_total > 0 else 1 / len(own)) for key in own
-    }
-    return Calibration(calibration.temperatures, weights, calibration.thresholds)
+    return {key: total * (own[key] / own_total if own_total > 0 else 1 / len(own)) for key in own}
 
 
 def calibrate(
@@ -212,7 +229,7 @@ def calibrate(
     calibration: Calibration,
     labels: Sequence[str] = LABELS,
 ) -> dict[str, np.ndarray]:
-    """Return the calibrated probabilities of some labels, by classifier and of the ensemble.
+    """Return the calibrated probabilities of some labels, by classifier and ensemble.
 
     What is served and what is evaluated are both computed here.
 
@@ -234,7 +251,10 @@ def calibrate(
         key: apply_temperature(probabilities, calibration.temperatures[key])
         for key, probabilities in allowed.items()
     }
-    return rows | {ENSEMBLE: log_opinion_pool(allowed, calibration.weights)}
+    rows[ENSEMBLE] = log_opinion_pool(allowed, calibration.weights)
+    for key, weights in calibration.ensembles.items():
+        rows[key] = log_opinion_pool({own: allowed[own] for own in weights}, weights)
+    return rows
 
 
 def fit_calibration(probabilities: Mapping[str, np.ndarray], targets: np.ndarray) -> Calibration:
@@ -251,13 +271,18 @@ def fit_calibration(probabilities: Mapping[str, np.ndarray], targets: np.ndarray
         {key: fit_temperature(rows, targets) for key, rows in probabilities.items()},
         fit_weights(probabilities, targets),
         {},
+        {
+            ensemble: fit_weights({key: probabilities[key] for key in row.members}, targets)
+            for ensemble, row in OTHER_ENSEMBLES.items()
+        },
     )
 
 
 def read_calibration(models: Path, keys: Sequence[str]) -> Calibration:
     """Return the calibration in ``calibration.json``.
 
-    Without the file, temperatures are 1, weights are equal, and nothing abstains.
+    Without the file, temperatures are 1, weights are equal, and nothing abstains.  An ensemble of
+    ``OTHER_ENSEMBLES`` that the file lacks gives no answer.
 
     Parameters
     ----------
@@ -273,16 +298,28 @@ def read_calibration(models: Path, keys: Sequence[str]) -> Calibration:
     """
     path = models / CALIBRATION
     if not path.exists():
-        return Calibration(dict.fromkeys(keys, 1.0), dict.fromkeys(keys, 1.0 / len(keys)), {})
+        ensembles = {
+            ensemble: dict.fromkeys(row.members, 1.0 / len(row.members))
+            for ensemble, row in OTHER_ENSEMBLES.items()
+        }
+        weights = dict.fromkeys(keys, 1.0 / len(keys))
+        return Calibration(dict.fromkeys(keys, 1.0), weights, {}, ensembles)
     try:
         stored = json.loads(path.read_text(encoding="utf-8"))
         temperatures, weights = (
             {key: float(stored[name][key]) for key in keys} for name in ("temperatures", "weights")
         )
         thresholds = {str(key): float(value) for key, value in stored["thresholds"].items()}
-        if min(temperatures.values()) <= 0 or min(weights.values()) < 0:
+        others = stored.get("ensembles", {})
+        ensembles = {
+            ensemble: {key: float(others[ensemble][key]) for key in row.members}
+            for ensemble, row in OTHER_ENSEMBLES.items()
+            if ensemble in others
+        }
+        pooled = [*weights.values(), *(w for own in ensembles.values() for w in own.values())]
+        if min(temperatures.values()) <= 0 or min(pooled) < 0:
             raise ValueError("a temperature or weight is below zero")
-        numbers = [*temperatures.values(), *weights.values(), *thresholds.values()]
+        numbers = [*temperatures.values(), *pooled, *thresholds.values()]
         if not np.isfinite(numbers).all():
             raise ValueError("a number is not finite")
     except _UNREADABLE as error:
@@ -290,4 +327,4 @@ def read_calibration(models: Path, keys: Sequence[str]) -> Calibration:
             f"{path} cannot be read ({type(error).__name__}: {error}). Fetch the folder models/ "
             "again, or make it with: python -m emo evaluate --protocol speakers."
         ) from error
-    return Calibration(temperatures, weights, thresholds)
+    return Calibration(temperatures, weights, thresholds, ensembles)

@@ -68,6 +68,8 @@ class Classifier:
     explained_by
         Kind of explanation of its answers: ``path`` through a tree, ``regions`` of the spectrogram,
         ``shifts`` by groups of functionals; None for no explanation.
+    is_pretrained
+        A part of it was trained on other recordings than those of ``emo.corpora.catalogue``.
     shows_learning
         The page *Confusion matrices* shows its loss and accuracy over the epochs of training.
     """
@@ -88,6 +90,7 @@ class Classifier:
     copy_share: float | None = None
     listener_share: float = 0.0
     explained_by: str | None = None
+    is_pretrained: bool = False
     shows_learning: bool = False
 
     @property

@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from emo.classifiers.ensembles import ENSEMBLES
 from emo.classifiers.registry import CLASSIFIERS
 from emo.cli.batch import add_manifest, evaluate_manifest, print_scores
 from emo.cli.options import (
@@ -19,7 +20,6 @@ from emo.cli.options import (
 )
 from emo.corpora.protocols import ALL_PROTOCOLS, LISTENERS, NON_SPEECH, PROTOCOLS, SPEAKERS
 from emo.errors import CorpusError
-from emo.labels import ENSEMBLE
 from emo.system.packages import require_training
 
 RESUME_HINT = " The same command continues from the last checkpoint."
@@ -75,6 +75,12 @@ def add_describing(commands: Commands) -> None:
     docs.set_defaults(run=_docs)
 
     results = commands.add_parser("results", help="print every target and the figure reached")
+    results.add_argument(
+        "--write",
+        action="store_true",
+        help="first write all figures anew from the stored predictions; trains nothing",
+    )
+    results.add_argument("--data", type=Path, help="folder of the corpora (default: $EMO_DATA)")
     add_models(results)
     results.set_defaults(run=_results)
 
@@ -159,7 +165,7 @@ def _print_figures(
         counts = false_alarms(directory, models, options.command, options.jobs)
         figures[NON_SPEECH.key] = counts
         print(summary(counts))
-    stored = {key: read_metrics(models, key)["protocols"] for key in (*CLASSIFIERS, ENSEMBLE)}
+    stored = {key: read_metrics(models, key)["protocols"] for key in (*CLASSIFIERS, *ENSEMBLES)}
     for protocol in protocols:
         if protocol != NON_SPEECH.key:
             figures[protocol] = {key: blocks[protocol] for key, blocks in stored.items()}
@@ -226,9 +232,13 @@ def _docs(options: argparse.Namespace) -> int:
 
 
 def _results(options: argparse.Namespace) -> int:
+    from emo.corpora.catalogue import default_directory
+    from emo.evaluation.summary import summarise_all
     from emo.evaluation.targets import disagreements, report
 
     models = models_directory(options)
+    if options.write:
+        summarise_all(models, options.data or default_directory())
     print(report(models), end="")
     sentences = disagreements(models)
     for sentence in sentences:

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from emo.classifiers.batches import Batch, Fitted
+from emo.classifiers.ensembles import ENSEMBLES
 from emo.classifiers.numerics import softmax
 from emo.classifiers.registry import CLASSIFIERS
 from emo.classifiers.runtime import Network, can_write_network, network_bytes
@@ -32,10 +33,10 @@ from emo.evaluation.predictions import (
     surrogate_file,
     write_predictions,
 )
-from emo.evaluation.stored import LeftOut, Run, read_metrics
-from emo.evaluation.summary import Provenance, summarise
+from emo.evaluation.stored import LeftOut, Run
+from emo.evaluation.summary import joined, stored_provenance, summarise
 from emo.inference.predictor import MODEL_KEYS
-from emo.labels import ENSEMBLE, LABELS
+from emo.labels import LABELS
 from emo.system.spawn import WorkerContext
 from emo.training.dataset import Dataset, load_dataset
 from emo.training.degradation import CONDITIONS
@@ -335,7 +336,7 @@ def write_outcome(models: Path, outcome: Outcome, made_by: Mapping[str, Any]) ->
         ``commit``, ``command`` and ``seed`` of the run.
     """
     protocol, number, seed = outcome.job.protocol, outcome.job.number, outcome.job.seed
-    provenance = {key: _stored_provenance(models, key, protocol) for key in MODEL_KEYS}
+    provenance = {key: stored_provenance(models, key, protocol) for key in MODEL_KEYS}
     run: Run = {
         "fold": number,
         "commit": made_by["commit"],
@@ -362,26 +363,9 @@ def write_outcome(models: Path, outcome: Outcome, made_by: Mapping[str, Any]) ->
             ),
             "left_out": sorted([*earlier, *left_out], key=lambda row: row["fold"]),
         }
-    provenance[ENSEMBLE] = _joined(list(provenance.values()))
+    for key, ensemble in ENSEMBLES.items():
+        provenance[key] = joined([provenance[own] for own in ensemble.members])
     summarise(models, protocol, outcome.job.directory, provenance)
-
-
-def _stored_provenance(models: Path, key: str, protocol: str) -> Provenance:
-    block = read_metrics(models, key)["protocols"].get(protocol, {})
-    return {"runs": block.get("runs", []), "left_out": block.get("left_out", [])}
-
-
-def _joined(parts: Sequence[Provenance]) -> Provenance:
-    """Return the runs and the clips left out of all classifiers, each once, fold by fold."""
-    runs: list[Run] = []
-    left_out: list[LeftOut] = []
-    for part in parts:
-        runs += [row for row in part["runs"] if row not in runs]
-        left_out += [row for row in part["left_out"] if row not in left_out]
-    return {
-        "runs": sorted(runs, key=lambda row: row["fold"]),
-        "left_out": sorted(left_out, key=lambda row: row["fold"]),
-    }
 
 
 def _merge(path: Path, new: Predictions, kept: set[int]) -> None:

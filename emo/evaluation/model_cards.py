@@ -13,6 +13,7 @@ import jinja2
 import numpy as np
 
 from emo.classifiers.calibration import CALIBRATION
+from emo.classifiers.ensembles import ENSEMBLES, OTHER_ENSEMBLES
 from emo.classifiers.registry import CLASSIFIERS
 from emo.classifiers.storage import WEIGHTS, read_model_info
 from emo.classifiers.tree import SURROGATE_DEPTH
@@ -24,6 +25,7 @@ from emo.evaluation.markdown import NOTICE, render
 from emo.evaluation.non_speech import report as non_speech_report
 from emo.evaluation.predictions import SURROGATE_OF
 from emo.evaluation.stored import read_json
+from emo.formatting import listed
 from emo.inference.explanation_text import surrogate_outline
 from emo.labels import ENSEMBLE, LABELS
 from emo.system.files import naming
@@ -36,9 +38,9 @@ END = "<!-- results:end -->"
 RESULTS = Path("docs") / "results.md"
 """The report on the targets, relative to the folder of the README."""
 
-VOTE_DESCRIPTION = (
-    "The product of the probabilities of the classifiers, each raised to the power of its weight, "
-    "normalised (a logarithmic opinion pool). Only the weights are its own parameters."
+POOL_DESCRIPTION = (
+    "The product of the probabilities of {}, each raised to the power of its weight, normalised (a "
+    "logarithmic opinion pool). Only the weights are its own parameters."
 )
 
 Metrics = Mapping[str, Mapping[str, Any]]
@@ -49,8 +51,9 @@ Metrics = Mapping[str, Mapping[str, Any]]
 
 
 def _card(models: Path, key: str) -> str:
-    # The ensemble is computed from the models and shares the training data of the first of them.
-    model = read_model_info(models / (next(iter(CLASSIFIERS)) if key == ENSEMBLE else key))
+    # An ensemble is computed from the models and shares the training data of the first of them.
+    ensemble = ENSEMBLES.get(key)
+    model = read_model_info(models / (ensemble.members[0] if ensemble else key))
     protocols = tables.protocols_of(models, key)
     speakers = protocols.get(SPEAKERS.key, {})
     non_speech = read_json(models / stored.NON_SPEECH)
@@ -59,9 +62,10 @@ def _card(models: Path, key: str) -> str:
     return render(
         "card",
         key=key,
-        is_ensemble=key == ENSEMBLE,
+        is_ensemble=key in ENSEMBLES,
+        beside=_beside(models) if key == ENSEMBLE else [],
         title=tables.TITLES[key],
-        description=VOTE_DESCRIPTION if key == ENSEMBLE else CLASSIFIERS[key].description,
+        description=_description(key),
         classifier=CLASSIFIERS.get(key),
         n_copies=len(COPIES),
         labels=LABELS,
@@ -103,6 +107,27 @@ def _card(models: Path, key: str) -> str:
     )
 
 
+def _description(key: str) -> str:
+    if key in CLASSIFIERS:
+        return CLASSIFIERS[key].description
+    names = [CLASSIFIERS[own].title.lower() for own in ENSEMBLES[key].members]
+    return POOL_DESCRIPTION.format(listed([f"the {name}" for name in names]))
+
+
+def _beside(models: Path) -> list[str]:
+    """Return a sentence on each ensemble beside the first: how often it is right, and for whom."""
+    sentences = []
+    for key, ensemble in OTHER_ENSEMBLES.items():
+        blocks = tables.protocols_of(models, key)
+        rates = [
+            f"{tables.rate(blocks[name], 'accuracy')} ({title.lower()})"
+            for name, title in tables.PROTOCOL_TITLES.items()
+            if name in blocks
+        ]
+        sentences.append(f"{ensemble.name_in_text} are right for {listed(rates)}")
+    return sentences
+
+
 def _surrogate(models: Path, key: str) -> str:
     """Return the outline of the surrogate tree; empty for a classifier that has none."""
     weights = models / key / WEIGHTS
@@ -118,13 +143,14 @@ def _calibration_table(
     """Return the shipped temperature, or weights, beside those of the folds; empty without."""
     if not shipped or not folds:
         return ""
-    if key == ENSEMBLE:
+    if key in ENSEMBLES:
+        weights = shipped["weights"] if key == ENSEMBLE else shipped["ensembles"][key]
         values = {
             f"Weight: {tables.TITLES[name].lower()}": (
-                shipped["weights"][name],
+                weights[name],
                 [fold["weights"][name] for fold in folds],
             )
-            for name in CLASSIFIERS
+            for name in ENSEMBLES[key].members
         }
     else:
         temperatures = [fold["temperature"] for fold in folds]

@@ -119,6 +119,14 @@ def join(parts: Sequence[Predictions]) -> Predictions:
     )
 
 
+def is_same(left: Predictions, right: Predictions, tolerance: float) -> bool:
+    """Return whether two tables have the same rows, and probabilities within a tolerance."""
+    columns = ("clips", "corpora", "speakers", "folds", "emotions")
+    return all(np.array_equal(getattr(left, name), getattr(right, name)) for name in columns) and (
+        bool(np.allclose(left.probabilities, right.probabilities, rtol=0, atol=tolerance))
+    )
+
+
 # --- Files ---------------------------------------------------------------------------------------
 
 _COLUMNS = (
@@ -132,14 +140,15 @@ _COLUMNS = (
 
 
 def predictions_file(models: Path, key: str, protocol: str, condition: str = "") -> Path:
-    """Return the file of raw predictions of a protocol's test clips.
+    """Return the file of predictions of a protocol's test clips.
 
     Parameters
     ----------
     models
         Folder of the models.
     key
-        Key of a classifier.
+        Key of a classifier, whose file holds raw predictions; or of an ensemble, whose file holds
+        calibrated ones and exists for the clips as they were recorded alone.
     protocol
         Key of a protocol.
     condition

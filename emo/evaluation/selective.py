@@ -6,10 +6,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from emo.classifiers.calibration import reaches, threshold
+from emo.classifiers.ensembles import ENSEMBLES
 from emo.corpora.splits import is_held_out
 from emo.evaluation.predictions import Predictions
 from emo.evaluation.stored import Coverage, SelectiveFigures
-from emo.labels import ENSEMBLE, LABELS
+from emo.labels import LABELS
 
 TARGET_ACCURACY = 0.80
 """Selective accuracy that the thresholds are chosen for."""
@@ -108,18 +109,19 @@ def select(predictions: Predictions, allowed: Selection | None = None) -> Select
 
 
 def selections(tables: Mapping[str, Predictions]) -> dict[str, Selection]:
-    """Return the selection of every classifier and of the ensemble, as ``predictor`` serves them.
+    """Return the selection of every classifier and ensemble, as ``predictor`` serves them.
 
-    The ensemble abstains where all classifiers do.
+    An ensemble abstains where all of its classifiers do.
     """
     parts = {key: predictions.among(LABELS) for key, predictions in tables.items()}
-    chosen = {key: select(part) for key, part in parts.items() if key != ENSEMBLE}
-    any_accepted = np.any([selection.accepted for selection in chosen.values()], axis=0)
-    any_cross_fitted = np.any(
-        [selection.accepted_cross_fitted for selection in chosen.values()], axis=0
-    )
-    allowed = Selection(0.0, any_accepted, any_accepted, any_cross_fitted)
-    return chosen | {ENSEMBLE: select(parts[ENSEMBLE], allowed)}
+    chosen = {key: select(part) for key, part in parts.items() if key not in ENSEMBLES}
+    for key, ensemble in ENSEMBLES.items():
+        members = [chosen[own] for own in ensemble.members]
+        any_accepted = np.any([own.accepted for own in members], axis=0)
+        any_cross_fitted = np.any([own.accepted_cross_fitted for own in members], axis=0)
+        allowed = Selection(0.0, any_accepted, any_accepted, any_cross_fitted)
+        chosen[key] = select(parts[key], allowed)
+    return chosen
 
 
 def coverage_and_accuracy(hits: np.ndarray, accepted: np.ndarray) -> Coverage:

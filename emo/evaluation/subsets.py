@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from emo.classifiers.calibration import Calibration
+from emo.classifiers.ensembles import ENSEMBLES, OTHER_ENSEMBLES
 from emo.classifiers.registry import CLASSIFIERS
 from emo.corpora.metadata import sex_of
 from emo.errors import ModelError
@@ -45,7 +46,7 @@ def stored_calibrations(models: Path, protocol: str) -> dict[int, Calibration]:
     """
     rows = {
         key: read_metrics(models, key)["protocols"].get(protocol, {}).get("calibration", [])
-        for key in (*CLASSIFIERS, ENSEMBLE)
+        for key in (*CLASSIFIERS, *ENSEMBLES)
     }
     try:
         temperatures = {
@@ -53,13 +54,18 @@ def stored_calibrations(models: Path, protocol: str) -> dict[int, Calibration]:
         }
         if not rows[ENSEMBLE]:
             raise LookupError("calibration")
+        weights = {
+            ensemble: {row["fold"]: row["weights"] for row in rows[ensemble]}
+            for ensemble in ENSEMBLES
+        }
         return {
-            row["fold"]: Calibration(
-                {key: temperatures[key][row["fold"]] for key in CLASSIFIERS},
-                {key: row["weights"][key] for key in CLASSIFIERS},
+            fold: Calibration(
+                {key: temperatures[key][fold] for key in CLASSIFIERS},
+                {key: own[key] for key in CLASSIFIERS},
                 {},
+                {ensemble: weights[ensemble][fold] for ensemble in OTHER_ENSEMBLES},
             )
-            for row in rows[ENSEMBLE]
+            for fold, own in weights[ENSEMBLE].items()
         }
     except LookupError as error:
         raise ModelError(

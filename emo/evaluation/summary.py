@@ -1,12 +1,13 @@
 """Compute every stored figure from the stored raw predictions.
 
 ``models/<key>/predictions/`` holds the raw predictions of each classifier for clips that it was
-not fitted to, and ``models/<key>/calibration/`` those for the validation clips.  All figures are
-computed from these files, so they can be computed again without training and, but for the votes of
-listeners and the ages of actors, without the recordings.
+not fitted to, and ``models/<key>/calibration/`` those for the validation clips.  All figures, and
+the stored predictions of the ensembles, are computed from these files, so they can be computed
+again without training and, but for the votes of listeners and the groups of actors, without the
+recordings.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, TypedDict
@@ -14,6 +15,7 @@ from typing import Any, TypedDict
 import numpy as np
 
 from emo.classifiers.calibration import CALIBRATION, Calibration, reaches
+from emo.classifiers.ensembles import ENSEMBLES, OTHER_ENSEMBLES
 from emo.classifiers.registry import CLASSIFIERS
 from emo.corpora.metadata import (
     LISTENER_LABELS,
@@ -22,7 +24,7 @@ from emo.corpora.metadata import (
     read_votes,
     sex_of,
 )
-from emo.corpora.protocols import CROSS_CORPUS, SPEAKERS
+from emo.corpora.protocols import CROSS_CORPUS, PROTOCOLS, SPEAKERS
 from emo.corpora.protocols import EMOBOX as EMOBOX_PROTOCOL
 from emo.corpora.protocols import LISTENERS as LISTENERS_PROTOCOL
 from emo.corpora.splits import HELD_OUT_SPEAKERS
@@ -41,6 +43,7 @@ from emo.evaluation.predictions import (
     predictions_file,
     read_predictions,
     surrogate_file,
+    write_predictions,
 )
 from emo.evaluation.selective import coverage_and_accuracy, selections
 from emo.evaluation.stored import (
@@ -58,9 +61,11 @@ from emo.evaluation.stored import (
     write_json,
     write_metrics,
 )
-from emo.inference.predictor import ANSWER_KEYS
 from emo.labels import ENSEMBLE, LABELS
 from emo.training.degradation import CONDITIONS
+
+MODELS = (*CLASSIFIERS, *ENSEMBLES)
+"""Keys of all that have a ``metrics.json``, in the order of every table."""
 
 
 class Provenance(TypedDict, total=False):
@@ -80,6 +85,9 @@ def summarise(
     provenance: Mapping[str, Provenance],
 ) -> None:
     """Compute the figures of a protocol and write every ``metrics.json`` once.
+
+    The predictions of the ensembles are written too, calibrated with the validation clips of each
+    fold, so that their figures can be counted from one file.
 
     Parameters
     ----------
@@ -102,7 +110,7 @@ def summarise(
     """
     calibrations = fold_calibrations(models, protocol)
     tables = calibrated_predictions(models, protocol, calibrations=calibrations)
-    figures = {key: read_metrics(models, key) for key in ANSWER_KEYS}
+    figures = {key: read_metrics(models, key) for key in MODELS}
     for key, predictions in tables.items():
         block: ProtocolFigures = {**provenance.get(key, {})}  # type: ignore[typeddict-item]
         if protocol != EMOBOX_PROTOCOL.key:
@@ -114,6 +122,8 @@ def summarise(
         if protocol == SPEAKERS.key:
             block["fairness"] = fairness(predictions, directory) or earlier.get("fairness", {})
         figures[key]["protocols"][protocol] = block
+        if key in ENSEMBLES:
+            write_predictions(predictions_file(models, key, protocol), predictions)
     if protocol == SPEAKERS.key:
         _add_selective(models, figures, tables, calibrations)
         _add_surrogate(models, figures, tables)
@@ -127,10 +137,49 @@ def summarise(
         write_metrics(models, content)
 
 
+def summarise_all(models: Path, directory: Path | None) -> None:
+    """Compute the figures of every protocol that was run, and write them (see ``summarise``).
+
+    Nothing is trained.  What is stored of the runs stays.
+
+    Raises
+    ------
+    CorpusError
+        Predictions are missing or damaged.
+    ModelError
+        A ``metrics.json`` is damaged.
+    """
+    for protocol in PROTOCOLS:
+        if any(predictions_file(models, key, protocol).exists() for key in CLASSIFIERS):
+            provenance = {key: stored_provenance(models, key, protocol) for key in CLASSIFIERS}
+            for key, ensemble in ENSEMBLES.items():
+                provenance[key] = joined([provenance[own] for own in ensemble.members])
+            summarise(models, protocol, directory, provenance)
+
+
+def stored_provenance(models: Path, key: str, protocol: str) -> Provenance:
+    """Return the stored runs of a classifier under a protocol, and its clips that were left out."""
+    block = read_metrics(models, key)["protocols"].get(protocol, {})
+    return {"runs": block.get("runs", []), "left_out": block.get("left_out", [])}
+
+
+def joined(parts: Sequence[Provenance]) -> Provenance:
+    """Return the runs and the clips left out of all classifiers, each once, fold by fold."""
+    runs: list[Run] = []
+    left_out: list[LeftOut] = []
+    for part in parts:
+        runs += [row for row in part["runs"] if row not in runs]
+        left_out += [row for row in part["left_out"] if row not in left_out]
+    return {
+        "runs": sorted(runs, key=lambda row: row["fold"]),
+        "left_out": sorted(left_out, key=lambda row: row["fold"]),
+    }
+
+
 def _calibration_of(key: str, calibrations: Mapping[int, Calibration]) -> list[FoldCalibration]:
-    if key == ENSEMBLE:
+    if key in ENSEMBLES:
         return [
-            {"fold": fold, "weights": calibration.weights}
+            {"fold": fold, "weights": calibration.weights_of(key)}
             for fold, calibration in calibrations.items()
         ]
     return [
@@ -154,14 +203,18 @@ def _add_selective(
     for key, selection in chosen.items():
         figures[key]["protocols"][SPEAKERS.key]["selective"] = selection.to_dict()
 
+    def mean(rows: Iterable[Mapping[str, float]]) -> dict[str, float]:
+        each = list(rows)
+        return {key: float(np.mean([row[key] for row in each])) for key in each[0]}
+
     shipped = fold_calibrations(models, SPEAKERS.key, HELD_OUT_SPEAKERS) or calibrations
-
-    def mean(name: str) -> dict[str, float]:
-        rows = [getattr(calibration, name) for calibration in shipped.values()]
-        return {key: float(np.mean([row[key] for row in rows])) for key in CLASSIFIERS}
-
-    thresholds = {key: selection.limit for key, selection in chosen.items()}
-    served = Calibration(mean("temperatures"), mean("weights"), thresholds)
+    folds = shipped.values()
+    served = Calibration(
+        mean(fold.temperatures for fold in folds),
+        mean(fold.weights for fold in folds),
+        {key: selection.limit for key, selection in chosen.items()},
+        {key: mean(fold.ensembles[key] for fold in folds) for key in OTHER_ENSEMBLES},
+    )
     write_json(models / CALIBRATION, asdict(served))
 
 
@@ -181,8 +234,8 @@ def _add_cross_corpus_selection(models: Path, figures: Mapping[str, ModelFigures
         part = predictions.among(LABELS)
         threshold = blocks[key][SPEAKERS.key]["selective"]["threshold"]
         accepted[key] = reaches(part.probabilities.max(axis=1), threshold)
-        if key == ENSEMBLE:
-            accepted[key] &= np.any([accepted[own] for own in CLASSIFIERS], axis=0)
+        if key in ENSEMBLES:
+            accepted[key] &= np.any([accepted[own] for own in ENSEMBLES[key].members], axis=0)
         hits = part.predicted() == part.targets()
         coverage = coverage_and_accuracy(hits, accepted[key])
         blocks[key][CROSS_CORPUS.key]["selective"] = {

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from emo.classifiers.ensembles import ENSEMBLES
 from emo.classifiers.registry import CLASSIFIERS
 from emo.corpora.catalogue import CORPORA, CORPUS
 from emo.corpora.protocols import CROSS_CORPUS, PROTOCOLS, RANDOM, SPEAKERS
@@ -16,8 +17,8 @@ from emo.formatting import percent as percents
 from emo.labels import ENSEMBLE, LABELS
 from emo.training.degradation import CONDITIONS
 
-TITLES = {key: row.title for key, row in CLASSIFIERS.items()} | {ENSEMBLE: "Ensemble"}
-"""Titles of the classifiers and the ensemble, in the order of every table."""
+TITLES = {key: row.title for key, row in (CLASSIFIERS | ENSEMBLES).items()}
+"""Titles of the classifiers and ensembles, in the order of every table."""
 
 CORPUS_NAMES = {corpus.key: corpus.title for corpus in CORPORA} | {"ravdess": "RAVDESS"}
 """Names of the corpora of EmoBox, which has only the speech of RAVDESS."""

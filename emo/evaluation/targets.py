@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from emo.classifiers.calibration import CALIBRATION
+from emo.classifiers.ensembles import ENSEMBLES
 from emo.classifiers.registry import CLASSIFIERS
 from emo.corpora.protocols import PROTOCOLS
 from emo.evaluation.benchmark import EMOBOX, PUBLISHED
@@ -28,7 +29,9 @@ from emo.evaluation.predictions import (
     Predictions,
     calibrated_predictions,
     fold_calibrations,
+    is_same,
     predictions_file,
+    read_predictions,
 )
 from emo.evaluation.selective import Selection, selections
 from emo.evaluation.stored import METRICS, read_json, read_metrics
@@ -371,7 +374,8 @@ def _sources(models: Path, given: Mapping[str, Any]) -> str:
 def disagreements(models: Path) -> tuple[str, ...]:
     """Return a sentence for each stored figure that the stored predictions do not give.
 
-    Figures that need the recordings, such as those of fairness, are not recounted.
+    The stored predictions of the ensembles are compared in the same way.  Figures that need the
+    recordings, such as those of fairness, are not recounted.
 
     Raises
     ------
@@ -390,7 +394,7 @@ def disagreements(models: Path) -> tuple[str, ...]:
             if has_run(models, protocol):
                 summarise(again, protocol, None, {})
         files = [*(Path(key) / METRICS for key in TITLES), Path(CALIBRATION)]
-        found: list[str] = []
+        found: list[str] = _stale_predictions(again, models)
         for file in files:
             counted, stored = read_json(again / file), read_json(models / file)
             found += _differences(file.as_posix(), counted, stored)
@@ -398,6 +402,23 @@ def disagreements(models: Path) -> tuple[str, ...]:
                 if protocol in PROTOCOLS and protocol not in counted.get("protocols", {}):
                     found.append(f"{file.as_posix()} has {protocol}, of which no prediction is.")
     return tuple(found)
+
+
+def _stale_predictions(again: Path, models: Path) -> list[str]:
+    """Return a sentence for each file of an ensemble's predictions that is not what is counted."""
+    found = []
+    for key in ENSEMBLES:
+        for protocol in PROTOCOLS:
+            counted, stored = (predictions_file(d, key, protocol) for d in (again, models))
+            if counted.exists() or stored.exists():
+                if not (counted.exists() and stored.exists()):
+                    fault = "is missing" if counted.exists() else "is of no prediction"
+                elif is_same(read_predictions(counted), read_predictions(stored), TOLERANCE):
+                    continue
+                else:
+                    fault = "differs from what the predictions of the classifiers give"
+                found.append(f"{stored.relative_to(models).as_posix()} {fault}.")
+    return found
 
 
 def _differences(where: str, counted: Any, stored: Any) -> list[str]:

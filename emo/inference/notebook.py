@@ -6,9 +6,10 @@ from typing import Any
 
 import jinja2
 
+from emo.classifiers.ensembles import ENSEMBLES
 from emo.classifiers.registry import CLASSIFIERS
 from emo.formatting import clock, percent
-from emo.labels import ENSEMBLE, LABELS
+from emo.labels import LABELS
 
 _TEMPLATE = """\
 <div>
@@ -32,7 +33,7 @@ _TEMPLATE = """\
 def prediction_html(prediction: Mapping[str, Any]) -> str:
     """Return a table of the answers, from the values of ``Prediction.to_dict``."""
     titles = {key: classifier.title for key, classifier in CLASSIFIERS.items()} | {
-        ENSEMBLE: "Ensemble"
+        key: ensemble.title for key, ensemble in ENSEMBLES.items()
     }
     return _render(
         summary=f"Prediction for {clock(prediction['duration_s'], decimals=1)}",

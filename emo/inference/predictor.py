@@ -17,6 +17,7 @@ from emo.classifiers.calibration import (
     read_calibration,
     reweight,
 )
+from emo.classifiers.ensembles import ENSEMBLES, OTHER_ENSEMBLES
 from emo.classifiers.registry import CLASSIFIERS
 from emo.classifiers.storage import Model, load_model
 from emo.errors import ModelError, ModelFaultError
@@ -142,6 +143,9 @@ class Prediction:
         Measurements of the recording.
     speech_warnings : tuple of SpeechWarning
         Why the clip may not be speech, for which alone the classifiers were trained.
+    ensembles : dict of Answer
+        Answers of the ensembles that are shown beside the served one (``OTHER_ENSEMBLES``), such
+        as that of the classifiers that are trained from scratch; empty where there is none.
     hidden : ndarray of float32, shape (h,)
         Activations of the last hidden layers of the networks, side by side.
     faults : mapping of str, by key
@@ -157,6 +161,7 @@ class Prediction:
         default_factory=lambda: np.zeros(0, np.float32), compare=False
     )
     faults: Mapping[str, str] = field(default_factory=dict)
+    ensembles: Mapping[str, Answer] = field(default_factory=dict)
 
     def __repr__(self) -> str:
         answers = ", ".join(f"{key} {answer}" for key, answer in self.answers.items())
@@ -179,13 +184,16 @@ class Prediction:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the prediction as values for JSON: what ``emo predict --format json`` prints."""
-        return {
+        content = {
             "duration_s": round(self.duration_s, 3),
             "warnings": list(self.warnings),
             "speech_warnings": [asdict(warning) for warning in self.speech_warnings],
             "quality": self.quality.to_dict(),
             "models": {key: answer.to_dict() for key, answer in self.answers.items()},
-        } | ({"faults": dict(self.faults)} if self.faults else {})
+        }
+        if self.ensembles:
+            content["ensembles"] = {key: row.to_dict() for key, row in self.ensembles.items()}
+        return content | ({"faults": dict(self.faults)} if self.faults else {})
 
 
 def load_models(directory: Path = MODELS_DIR) -> Models:
@@ -236,7 +244,7 @@ def to_answers(
 ) -> list[dict[str, Answer]]:
     """Return the answers for n clips, by classifier and ensemble.
 
-    The ensemble is unsure where every classifier is.  As a product of probabilities it can be
+    An ensemble is unsure where all of its classifiers are.  As a product of probabilities it can be
     confident where no classifier is, and is then right less often than its confidence says.
 
     Parameters
@@ -252,9 +260,10 @@ def to_answers(
     }
     by_clip = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
     for answers in by_clip:
-        unsure = [answers[key].unsure for key in answers if key != ENSEMBLE]
-        if ENSEMBLE in answers and unsure and all(unsure):
-            answers[ENSEMBLE] = replace(answers[ENSEMBLE], unsure=True)
+        for key in ENSEMBLES.keys() & answers.keys():
+            unsure = [answers[own].unsure for own in ENSEMBLES[key].members if own in answers]
+            if unsure and all(unsure):
+                answers[key] = replace(answers[key], unsure=True)
     return by_clip
 
 
@@ -364,10 +373,15 @@ def _predict_many(clips: Sequence[Clip], models: Models) -> list[Prediction]:
     for i, answers in enumerate(by_clip):
         for key, shares in raw.items():
             answers[key] = replace(answers[key], calm=float(shares[i, TRAINED_INDEX[CALM]]))
+    others = [
+        {key: answers.pop(key) for key in OTHER_ENSEMBLES if key in answers} for answers in by_clip
+    ]
     return [
-        Prediction(clip.duration_s, clip.warnings, answers, quality, speech, activations)
-        for clip, answers, quality, speech, activations in zip(
-            clips, by_clip, qualities, warnings, hidden, strict=True
+        Prediction(
+            clip.duration_s, clip.warnings, answers, quality, speech, activations, ensembles=beside
+        )
+        for clip, answers, beside, quality, speech, activations in zip(
+            clips, by_clip, others, qualities, warnings, hidden, strict=True
         )
     ]
 

@@ -1,4 +1,4 @@
-"""A made-up fourth classifier, to test that everything follows from the registry.
+"""A made-up pre-trained classifier, to test that everything follows from the registry.
 
 Load it as a pytest plugin (``-p tests.support.fourth_classifier``), so that its row is in the
 registry before any other module reads that.
@@ -46,11 +46,13 @@ CLASSIFIERS[KEY] = Classifier(
     fit=fit_constant,
     predict=predict_constant,
     check=check_constant,
+    is_pretrained=True,
 )
 
 
 def write_four_models(directory: Path) -> Path:
     """Write the project's models and the fourth into a folder, with a calibration of all four."""
+    from emo.classifiers.ensembles import FROM_SCRATCH
     from emo.classifiers.storage import save_model
     from tests.support.models import ORIGIN
 
@@ -59,8 +61,15 @@ def write_four_models(directory: Path) -> Path:
     save_model(models / KEY, KEY, fit_constant(), ORIGIN)
     path = models / "calibration.json"
     calibration = json.loads(path.read_text(encoding="utf-8"))
+    scratch_weights = {
+        key: calibration["weights"][key]
+        for key, row in CLASSIFIERS.items()
+        if not row.is_pretrained
+    }
     for name, value in (("temperatures", 1.0), ("weights", 0.1), ("thresholds", 0.5)):
         calibration[name][KEY] = value
+    calibration["ensembles"] = {FROM_SCRATCH: scratch_weights}
+    calibration["thresholds"][FROM_SCRATCH] = 0.5
     path.unlink()  # a link to the original
     path.write_text(json.dumps(calibration), encoding="utf-8")
     return models

@@ -3,6 +3,8 @@
 import csv
 import io
 import json
+import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +18,18 @@ from emo.app.compare import table, text
 from emo.app.compare.collection import Entry, UploadedClip, agreement
 from emo.audio import clip as audio_clip
 from emo.batch.rows import COLUMNS
+from emo.classifiers.calibration import Calibration, log_opinion_pool
+from emo.classifiers.ensembles import ENSEMBLES, FROM_SCRATCH
+from emo.classifiers.registry import CLASSIFIERS
 from emo.cli.main import main
+from emo.errors import ModelFaultError
 from emo.evaluation.model_cards import documents
-from emo.evaluation.targets import report
+from emo.evaluation.predictions import predictions_file, read_predictions, write_predictions
+from emo.evaluation.stored import read_metrics, write_metrics
+from emo.evaluation.summary import summarise_all
+from emo.evaluation.targets import disagreements, report
 from emo.inference import predictor
-from emo.labels import ENSEMBLE
+from emo.labels import ENSEMBLE, LABELS
 from emo.system.paths import sample_path
 from tests.support import pages, predictions
 from tests.support.fourth_classifier import KEY, write_four_models
@@ -74,11 +83,40 @@ def test_models_answer_and_ensemble(models: Path) -> None:
     assert prediction.answers[KEY].label == "happy"
 
 
+def test_from_scratch_answers_without_the_pretrained(models: Path) -> None:
+    """Its answer is that of the models of the project, whose weights it has here."""
+    clip = audio_clip.load(SAMPLE)
+    found = predictor.predict(clip, predictor.load_models(models)).ensembles[FROM_SCRATCH]
+    loaded = predictor.load_models(models)
+    keys = ENSEMBLES[FROM_SCRATCH].members
+    weights = {key: loaded.calibration.weights[key] for key in keys}
+    alone = predictor.Models(
+        {key: loaded.classifiers[key] for key in keys},
+        Calibration(loaded.calibration.temperatures, weights, {ENSEMBLE: 0.5}),
+    )
+    expected = predictor.predict(clip, alone).ensemble
+    assert found.probabilities == pytest.approx(expected.probabilities)
+    assert found.unsure == expected.unsure
+
+
+@pytest.mark.parametrize("missing", [KEY, *ENSEMBLES[FROM_SCRATCH].members])
+def test_from_scratch_without_a_classifier(models: Path, missing: str) -> None:
+    loaded = predictor.load_models(models)
+    left = loaded.without(ModelFaultError(missing, "a fault"))
+    prediction = predictor.predict(audio_clip.load(SAMPLE), left)
+    assert (FROM_SCRATCH in prediction.ensembles) == (missing != KEY)
+    if missing != KEY:
+        assert missing not in left.calibration.ensembles[FROM_SCRATCH]
+
+
 @pytest.mark.parametrize("form", ["table", "json", "csv"])
 def test_predict(models: Path, form: str, capsys: pytest.CaptureFixture[str]) -> None:
     output = run(capsys, "predict", "--models", str(models), "--format", form, SAMPLE)
     if form == "json":
-        assert list(json.loads(output)[0]["models"]) == KEYS
+        (row,) = json.loads(output)
+        assert list(row["models"]) == KEYS
+        assert list(row["ensembles"]) == [FROM_SCRATCH]
+        assert row["ensembles"][FROM_SCRATCH]["label"] == "angry"
     elif form == "csv":
         assert [row["model"] for row in csv.DictReader(io.StringIO(output))] == KEYS
     else:
@@ -122,7 +160,70 @@ def test_documents(measured: Path) -> None:
     assert TITLE in written[measured / KEY / "CARD.md"]
     assert TITLE in written[measured / "README.md"]
     assert TITLE.lower() in written[measured / ENSEMBLE / "CARD.md"].lower()
+    scratch = ENSEMBLES[FROM_SCRATCH]
+    card = written[measured / FROM_SCRATCH / "CARD.md"]
+    assert f"# {scratch.title}" in card
+    assert "Weight: multilayer perceptron" in card
+    assert f"Weight: {TITLE.lower()}" not in card
+    assert scratch.title in written[measured / "README.md"]
+    block = read_metrics(measured, FROM_SCRATCH)["protocols"]["cross-corpus"]
+    said = f"{scratch.name_in_text} are right for"
+    sentence = written[measured / ENSEMBLE / "CARD.md"].partition(said)[2]
+    assert f"{100 * block['accuracy']:.1f} %" in sentence.partition(".\n\n")[0].replace("\n", " ")
     assert report(measured)  # it has no target, so no row
+
+
+# --- Figures -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("protocol", ["speakers", "cross-corpus"])
+def test_predictions_of_ensembles_are_stored(measured: Path, protocol: str) -> None:
+    raw = {key: read_predictions(predictions_file(measured, key, protocol)) for key in CLASSIFIERS}
+    for ensemble, row in ENSEMBLES.items():
+        stored = read_predictions(predictions_file(measured, ensemble, protocol))
+        block = read_metrics(measured, ensemble)["protocols"][protocol]
+        for fold in block["calibration"]:
+            own = stored.folds == fold["fold"]
+            assert list(fold["weights"]) == list(row.members)
+            expected = log_opinion_pool(
+                {key: raw[key].probabilities[own] for key in row.members}, fold["weights"]
+            )
+            assert stored.probabilities[own] == pytest.approx(expected, abs=1e-5)
+        asked = stored.among(LABELS)
+        hits = asked.predicted() == asked.targets()
+        assert block["accuracy"] == pytest.approx(hits.mean(), abs=1e-5)
+
+
+def test_stale_predictions_of_an_ensemble_are_found(measured: Path, tmp_path: Path) -> None:
+    models = tmp_path / "models"
+    shutil.copytree(measured, models)
+    assert disagreements(models) == ()
+    path = predictions_file(models, FROM_SCRATCH, "random")
+    stored = read_predictions(path)
+    changed = stored.probabilities.copy()
+    changed[0] = changed[0][::-1]
+    write_predictions(path, replace(stored, probabilities=changed))
+    predictions_file(models, ENSEMBLE, "emobox").unlink()
+    assert disagreements(models) == (
+        "ensemble/predictions/emobox.csv.gz is missing.",
+        "from-scratch/predictions/random.csv.gz differs from what the predictions of the "
+        "classifiers give.",
+    )
+
+
+def test_provenance_of_the_second_is_of_its_members(measured: Path, tmp_path: Path) -> None:
+    models = tmp_path / "models"
+    shutil.copytree(measured, models)
+    figures = read_metrics(models, KEY)
+    for run in figures["protocols"]["random"]["runs"]:
+        run["commit"] = "other"
+    write_metrics(models, figures)
+    summarise_all(models, None)
+    commits = {
+        key: {run["commit"] for run in read_metrics(models, key)["protocols"]["random"]["runs"]}
+        for key in ENSEMBLES
+    }
+    assert commits == {ENSEMBLE: {"abc123", "other"}, FROM_SCRATCH: {"abc123"}}
 
 
 # --- Pages ---------------------------------------------------------------------------------------
@@ -137,6 +238,9 @@ def test_analyse(real_app: AppTest) -> None:
     shown = html(real_app)
     assert f'<h3 class="emo-model">{NAME}</h3>' in shown
     assert "the constant guess says happy" in shown
+    beside = [row.value for row in real_app.text if "trained from scratch alone" in row.value]
+    assert len(beside) == 1
+    assert beside[0].startswith("The three trained from scratch alone say angry, ")
     assert "All four" in shown or " of four " in shown or "; " in shown
     real_app.toggle(key="why").set_value(True)
     pages.check(real_app.run())
@@ -164,7 +268,7 @@ def test_page_is_drawn(app: AppTest, name: str) -> None:
 
 def test_confusion_matrices(app: AppTest) -> None:
     pages.check(app.switch_page(pages.MATRICES).run())
-    assert len(pages.grids(app)) == 5
+    assert len(pages.grids(app)) == 6  # four classifiers and two ensembles
     drawn = str([element.value for element in app.main if hasattr(element, "value")])
     assert NAME in drawn
 
@@ -172,6 +276,7 @@ def test_confusion_matrices(app: AppTest) -> None:
 def test_about(app: AppTest) -> None:
     pages.check(app.switch_page(pages.ABOUT).run())
     assert html(app).count(f'<th scope="row">{NAME}</th>') == 3
+    assert html(app).count(f'<th scope="row">{ENSEMBLES[FROM_SCRATCH].title}</th>') == 3
     prose: dict[str, Any] = about_page.prose()
     assert f"**{NAME}**" in prose["The models"]
     assert "four classifiers" in about_page.introduction()[1]

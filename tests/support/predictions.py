@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from emo.classifiers.ensembles import ENSEMBLES
 from emo.classifiers.registry import CLASSIFIERS
 from emo.classifiers.storage import FORMAT, ModelInfo, write_model_info
 from emo.corpora.metadata import LISTENER_LABELS
@@ -29,7 +30,7 @@ from emo.evaluation.predictions import (
 from emo.evaluation.stored import Run
 from emo.evaluation.summary import Provenance, summarise
 from emo.features.frames import FEATURES_VERSION
-from emo.labels import CALM, ENSEMBLE, LABELS, TRAINED_INDEX, TRAINED_LABELS
+from emo.labels import CALM, LABELS, TRAINED_INDEX, TRAINED_LABELS
 from emo.training.degradation import CONDITIONS
 
 SPEAKERS = {
@@ -135,7 +136,7 @@ def write_protocol(models: Path, protocol: str, directory: Path | None = None) -
         {"fold": fold, "commit": "abc123", "command": command, "seed": 1} for fold in folds
     ]
     provenance: Provenance = {"runs": runs, "left_out": []}
-    summarise(models, protocol, directory, dict.fromkeys((*CLASSIFIERS, ENSEMBLE), provenance))
+    summarise(models, protocol, directory, dict.fromkeys((*CLASSIFIERS, *ENSEMBLES), provenance))
 
 
 def write_model(models: Path, key: str) -> None:

@@ -44,7 +44,7 @@ def prose() -> dict[str, str]:
         f"- **{app_text.MODEL_NAMES[ENSEMBLE]}**: {app_text.VOTE_KIND}",
     ]
     text = _PROSE.read_text(encoding="utf-8").format(
-        n_models=app_text.in_words(len(CLASSIFIERS)),
+        n_models=formatting.in_words(len(CLASSIFIERS)),
         models="\n".join(names),
         protocols="\n".join(f"- **{row.title}**: {row.description}" for row in PROTOCOLS),
         kept_accuracy=formatting.percent(TARGET_ACCURACY),

@@ -13,6 +13,7 @@ from emo.app.analyse.analysis import Analysis
 from emo.app.current_clip import SAMPLE, ClipSource
 from emo.app.teach import session
 from emo.audio.channels import MIX
+from emo.classifiers.ensembles import ENSEMBLES
 from emo.inference import adaptation, predictor
 
 
@@ -49,7 +50,8 @@ def show_models(analysis: Analysis, is_own: bool) -> None:
     with _answer_container(analysis, "models"):
         _show_cards(analysis.prediction, metrics, is_own)
     if not analysis.prediction.speech_warnings:
-        st.caption(accuracy_text.calibration_text(metrics))
+        shown = {key: metrics[key] for key in metrics if key in predictor.ANSWER_KEYS}
+        st.caption(accuracy_text.calibration_text(shown))
 
 
 def _answer_container(analysis: Analysis, name: str) -> Any:
@@ -64,6 +66,8 @@ def _show_ensemble_card(source: ClipSource, analysis: Analysis, metrics: common.
         left, right = st.columns([6, 5], gap="medium")
         with left:
             st.html(html.ensemble(ensemble, _overline(analysis), common.agreement_text(prediction)))
+            for key, beside in prediction.ensembles.items():
+                st.text(ensemble_text.beside(ENSEMBLES[key].name_in_text, beside))
             st.text(_described(source, analysis))
             trust = _trust(labels.ENSEMBLE, prediction, metrics, source.is_own)
             st.html(html.trust(trust))

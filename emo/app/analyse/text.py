@@ -4,10 +4,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from emo.app.player_data import LOSSLESS_S
-from emo.app.text import MODELS_IN_TEXT, in_words
+from emo.app.text import MODELS_IN_TEXT
 from emo.classifiers.registry import CLASSIFIERS
 from emo.features.quality import Quality
-from emo.formatting import NBSP, listed, percent, seconds
+from emo.formatting import NBSP, in_words, listed, percent, seconds
 from emo.inference.predictor import Answer
 from emo.labels import LABELS
 

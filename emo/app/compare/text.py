@@ -11,8 +11,8 @@ from emo.app.compare.collection import (
     Agreement,
     ClipCounts,
 )
-from emo.app.text import ALL_MODELS, SHORT_NAMES, in_words
-from emo.formatting import NBSP, listed
+from emo.app.text import ALL_MODELS, SHORT_NAMES
+from emo.formatting import NBSP, in_words, listed
 from emo.inference.predictor import Answer
 
 TITLE = "Compare clips"

@@ -17,7 +17,6 @@ from emo.corpora.catalogue import default_directory
 from emo.corpora.metadata import sex_of
 from emo.errors import AudioError, CorpusError
 from emo.evaluation import subsets
-from emo.inference import predictor
 from emo.labels import ENSEMBLE
 
 N_ROWS = 8
@@ -236,10 +235,10 @@ def _clip_answers(predictions: subsets.Tables, row: int, cell: SelectedCell) -> 
     corpus = app_text.CORPUS_NAMES.get(str(clips.corpora[row]), str(clips.corpora[row]))
     speaker = text.speaker(corpus, str(clips.speakers[row]), sex)
     answers = []
-    for key in (*predictor.MODEL_KEYS, ENSEMBLE):
+    for key in app_text.MODEL_NAMES:
         shares = predictions[key].probabilities[row]
         label = clips.labels[int(shares.argmax())]
-        name = app_text.SHORT_NAMES[key]
+        name = app_text.SHORT_NAMES.get(key, app_text.MODEL_NAMES[key])
         answers.append(html.ClipAnswer(name, label, float(shares.max()), key == cell.key))
     remark = ""
     if subsets.LISTENERS in predictions:

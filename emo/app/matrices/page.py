@@ -13,9 +13,9 @@ from emo.app.matrices import cell as matrices_cell
 from emo.app.matrices import diagnostics, export, grid, references, selection, text
 from emo.app.matrices.figures import Caption
 from emo.app.matrices.selection import MatrixFilter, ScoresByKey
+from emo.classifiers.ensembles import ENSEMBLES
 from emo.corpora import protocols
 from emo.inference import predictor
-from emo.labels import ENSEMBLE
 
 # --- Matrices ------------------------------------------------------------------------------------
 
@@ -40,7 +40,7 @@ def show_matrices(metrics: common.Metrics, matrix_filter: MatrixFilter) -> Score
     if not matrix_filter.is_filtered:
         _show_references(scores_by_key, matrix_filter, human)
     models = predictor.MODEL_KEYS
-    order = (ENSEMBLE, *models) if human else (*models, ENSEMBLE)
+    order = (*ENSEMBLES, *models) if human else (*models, *ENSEMBLES)
     shown = {text.LISTENERS: human} if human else {}
     shown |= {key: scores_by_key[key] for key in order if key in scores_by_key}
     if not any(selection.confusion(scores).sum() for scores in shown.values()):
@@ -192,7 +192,7 @@ def _show_notes(
     metrics: common.Metrics, matrix_filter: MatrixFilter, scores_by_key: ScoresByKey
 ) -> None:
     """Show the meaning of the scores, and which models and clips are missing."""
-    missing = [key for key in (*predictor.MODEL_KEYS, ENSEMBLE) if key not in scores_by_key]
+    missing = [key for key in app_text.MODEL_NAMES if key not in scores_by_key]
     if missing:
         st.info(text.some_not_tested(missing))
     key, scores = next(iter(scores_by_key.items()))

@@ -255,7 +255,7 @@ def filtered_predictions(matrix_filter: MatrixFilter) -> subsets.Tables | None:
     """Return the filtered predictions of all confidences; show a warning if they cannot be read."""
     models, source = paths.MODELS_DIR, matrix_filter.source_protocol
     files = [predictions_file(models, key, source) for key in predictor.MODEL_KEYS]
-    files += [models / key / METRICS for key in (*predictor.MODEL_KEYS, ENSEMBLE)]
+    files += [models / key / METRICS for key in app_text.MODEL_NAMES]
     try:
         stamps = tuple(_stamp(path) for path in files)
         predictions = _read(str(models), source, stamps)

@@ -4,13 +4,12 @@ import re
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from emo.app.text import ALL_CORPORA, CORPUS_NAMES, MODEL_NAMES, MODELS_IN_TEXT
+from emo.app.text import ALL_CORPORA, ALL_IN_TEXT, CORPUS_NAMES, MODEL_NAMES, MODELS_IN_TEXT
 from emo.corpora import protocols
 from emo.evaluation.bootstrap import N_RESAMPLES
 from emo.evaluation.metrics import Bin
 from emo.evaluation.subsets import ALL
 from emo.formatting import NBSP, listed, percent, points, tenths
-from emo.labels import ENSEMBLE
 
 MATRICES_TITLE = "Confusion matrices"
 MATRICES_LEAD = (
@@ -73,7 +72,7 @@ def not_tested(protocol: str) -> str:
 
 def some_not_tested(keys: Sequence[str]) -> str:
     """Return which models were not tested where others were."""
-    names = [(MODELS_IN_TEXT | {ENSEMBLE: "the ensemble"})[key] for key in keys]
+    names = [ALL_IN_TEXT[key] for key in keys]
     text = listed(names)
     return f"{text[0].upper()}{text[1:]} {'has' if len(names) == 1 else 'have'} no figures here."
 
