@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from emo.classifiers.fitting import Curve
+from emo.features.encoder import EMBEDDING_SIZE
 from emo.labels import TRAINED_LABELS
 
 N_OUTPUTS = len(TRAINED_LABELS)
@@ -26,11 +27,25 @@ class Features:
     reasons : tuple of str
         Why a clip cannot be used, empty where it can; an empty tuple where all can be used.  The
         features of a clip that cannot be used are zeros.
+    embeddings : float32, (n, 2048) or (0, 2048)
+        By the pre-trained encoder (``emo.features.encoder``); none where they are not needed.
     """
 
     functionals: np.ndarray
     spectrograms: tuple[np.ndarray, ...]
     reasons: tuple[str, ...] = ()
+    embeddings: np.ndarray = field(
+        default_factory=lambda: np.zeros((0, EMBEDDING_SIZE), np.float32)
+    )
+
+    def __len__(self) -> int:
+        """Return the number of clips."""
+        return len(self.spectrograms)
+
+    @property
+    def inputs(self) -> dict[str, np.ndarray]:
+        """The features that classifiers take as rows of numbers, by ``Classifier.takes``."""
+        return {"functionals": self.functionals, "embeddings": self.embeddings}
 
     @property
     def usable(self) -> np.ndarray:
@@ -44,16 +59,31 @@ class Features:
             self.functionals[rows],
             tuple(self.spectrograms[i] for i in rows),
             tuple(self.reasons[i] for i in rows) if self.reasons else (),
+            self.embeddings[rows] if len(self.embeddings) else self.embeddings,
         )
 
     def filled(self, clips: "Features") -> "Features":
         """Return these features with the rows that cannot be used taken from other ones."""
         usable = self.usable
         pairs = zip(usable, self.spectrograms, clips.spectrograms, strict=True)
+        embeddings = self.embeddings
+        if len(embeddings):
+            embeddings = np.where(usable[:, None], embeddings, clips.embeddings)
         return Features(
             np.where(usable[:, None], self.functionals, clips.functionals),
             tuple(altered if is_usable else clip for is_usable, altered, clip in pairs),
+            embeddings=embeddings,
         )
+
+
+def join_features(parts: Sequence[Features]) -> Features:
+    """Return the features of several lists of clips, one after the other."""
+    return Features(
+        np.concatenate([part.functionals for part in parts]),
+        tuple(spectrogram for part in parts for spectrogram in part.spectrograms),
+        tuple(reason for part in parts for reason in part.reasons),
+        np.concatenate([part.embeddings for part in parts]),
+    )
 
 
 @dataclass(frozen=True)
@@ -172,11 +202,12 @@ def soft_targets(batch: Batch, smoothing: float, listener_share: float) -> np.nd
 
 
 def standardise(functionals: Sequence[np.ndarray]) -> Arrays:
-    """Return ``mean`` and ``deviation`` of each functional over all rows, float32 (f,) each.
+    """Return ``mean`` and ``deviation`` of each column over all rows, float32 (f,) each.
 
     Parameters
     ----------
     functionals : sequence of float32 arrays, each (n, f)
+        Functionals, or embeddings.
     """
     rows = np.concatenate(list(functionals))
     mean, deviation = rows.mean(axis=0, dtype=np.float64), rows.std(axis=0, dtype=np.float64)
@@ -185,7 +216,7 @@ def standardise(functionals: Sequence[np.ndarray]) -> Arrays:
 
 
 def apply_scaling(functionals: np.ndarray, arrays: Arrays) -> np.ndarray:
-    """Return functionals in standard deviations from the training mean, from -5 to 5, (n, f)."""
+    """Return rows in standard deviations from the training mean, from -5 to 5, (n, f)."""
     scaled = (functionals - arrays["mean"]) / arrays["deviation"]
     return np.clip(scaled, -MAX_DEVIATIONS, MAX_DEVIATIONS)
 

@@ -18,6 +18,7 @@ from emo.classifiers.mlp import (
     predict_mlp,
     run_mlp,
 )
+from emo.classifiers.pretrained import check_pretrained, fit_pretrained, predict_pretrained
 from emo.classifiers.tree import (
     TREE_TEACHER,
     check_tree,
@@ -27,7 +28,10 @@ from emo.classifiers.tree import (
 )
 
 Predict = Callable[[Arrays, np.ndarray], np.ndarray]
-"""From arrays and functionals, float32 (n, f), to probabilities, float64 (n, 8)."""
+"""From arrays and the features taken, float32 (n, f), to probabilities, float64 (n, 8)."""
+
+Takes = Literal["functionals", "spectrograms", "embeddings"]
+"""The features that a classifier is fitted to; embeddings are by the pre-trained encoder."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,7 +53,7 @@ class Classifier:
     predict
         Computes probabilities with numpy alone; None for a network that a runtime serves.
     run
-        ``run(arrays, functionals)`` returns probabilities (n, 8) and the last hidden layer (n, h);
+        ``run(arrays, inputs)`` returns probabilities (n, 8) and the last hidden layer (n, h);
         None for a classifier without hidden layers and for a network that a runtime serves.
     check
         ``check(arrays, n_inputs)`` raises a ``ValueError`` unless the arrays are such a classifier;
@@ -79,7 +83,7 @@ class Classifier:
     short_name: str
     description: str
     summary: str
-    takes: Literal["functionals", "spectrograms"]
+    takes: Takes
     fit: Callable[..., Fitted]
     predict: Predict | None = None
     run: Callable[[Arrays, np.ndarray], tuple[np.ndarray, np.ndarray]] | None = None
@@ -92,6 +96,11 @@ class Classifier:
     explained_by: str | None = None
     is_pretrained: bool = False
     shows_learning: bool = False
+
+    @property
+    def is_pretrained(self) -> bool:
+        """True where the features are by an encoder that was trained on other recordings."""
+        return self.takes == "embeddings"
 
     @property
     def name_in_text(self) -> str:
@@ -159,6 +168,18 @@ CLASSIFIERS: dict[str, Classifier] = {
         copy_share=MLP_COPY_SHARE,
         listener_share=MLP_LISTENER_SHARE,
         explained_by="shifts",
+    ),
+    "pretrained": Classifier(
+        title="Pre-trained encoder",
+        name="Pre-trained",
+        short_name="Pre-trained",
+        description="A linear classifier on the first blocks of a speech encoder that others "
+        "trained on many thousand hours of speech.",
+        summary="A linear classifier on a speech encoder that was trained on other recordings.",
+        takes="embeddings",
+        fit=fit_pretrained,
+        predict=predict_pretrained,
+        check=check_pretrained,
     ),
 }
 """The classifiers, in the order in which they are shown."""

@@ -17,12 +17,13 @@ from typing import Any, NotRequired, TypedDict, get_args, get_origin, get_type_h
 
 import numpy as np
 
-from emo.classifiers.batches import Arrays, Fitted
+from emo.classifiers.batches import Arrays, Features, Fitted
 from emo.classifiers.numerics import softmax
-from emo.classifiers.registry import CLASSIFIERS
+from emo.classifiers.registry import CLASSIFIERS, Takes
 from emo.classifiers.runtime import NETWORK, REMEDY, Network, network_bytes
 from emo.errors import ModelError
-from emo.features.frames import FEATURES_VERSION
+from emo.features.encoder import EMBEDDING_SIZE, ENCODER_SHA256, load_encoder
+from emo.features.frames import FEATURES_VERSION, N_MELS
 from emo.features.functionals import functional_names
 from emo.labels import TRAINED_LABELS
 from emo.system.files import naming
@@ -46,7 +47,7 @@ class FileInfo(TypedDict):
 class FeaturesInfo(TypedDict):
     """The features that a model was fitted to.
 
-    ``takes`` is ``functionals`` or ``spectrograms``; ``sha256`` is ``features_digest``.
+    ``takes`` is that of the registry; ``sha256`` is ``features_digest``.
     """
 
     version: int
@@ -126,22 +127,17 @@ class Model:
     arrays: Arrays
     network: Network | None
 
-    def probabilities(
-        self, functionals: np.ndarray, spectrograms: tuple[np.ndarray, ...]
-    ) -> np.ndarray:
+    def probabilities(self, features: Features) -> np.ndarray:
         """Return raw probabilities of ``TRAINED_LABELS``, float64 (n, 8), of n clips."""
-        return self.run(functionals, spectrograms)[0]
+        return self.run(features)[0]
 
-    def run(
-        self, functionals: np.ndarray, spectrograms: tuple[np.ndarray, ...]
-    ) -> tuple[np.ndarray, np.ndarray]:
+    def run(self, features: Features) -> tuple[np.ndarray, np.ndarray]:
         """Return raw probabilities of n clips and the last hidden layer.
 
         Parameters
         ----------
-        functionals : float32, (n, f)
-        spectrograms : n arrays, float32 (time, 64) each
-            Those that the classifier does not take may be left empty.
+        features : Features
+            Of n clips; those that the classifier does not take may be left empty.
 
         Returns
         -------
@@ -152,17 +148,32 @@ class Model:
         """
         row = CLASSIFIERS[self.key]
         if self.network is not None:
-            logits, hidden = zip(*map(self.network.run, spectrograms), strict=True)
+            logits, hidden = zip(*map(self.network.run, features.spectrograms), strict=True)
             return softmax(np.stack(logits)), np.stack(hidden)
+        inputs = features.inputs[row.takes]
         if row.run is not None:
-            return row.run(self.arrays, functionals)
+            return row.run(self.arrays, inputs)
         assert row.predict is not None
-        return row.predict(self.arrays, functionals), np.zeros((len(functionals), 0), np.float32)
+        return row.predict(self.arrays, inputs), np.zeros((len(inputs), 0), np.float32)
 
 
-def features_digest() -> str:
-    """Return the SHA-256 of the names of all functionals in order, which a model depends on."""
+def features_digest(takes: Takes) -> str:
+    """Return the SHA-256 of what defines the features that a model depends on.
+
+    Of the names of all functionals in order, or of the encoder's file.
+    """
+    if takes == "embeddings":
+        return ENCODER_SHA256
     return hashlib.sha256("\n".join(functional_names()).encode()).hexdigest()
+
+
+def empty_features(n: int = 1) -> Features:
+    """Return features of n clips that are all zero, of the shapes that classifiers take."""
+    return Features(
+        np.zeros((n, len(functional_names())), np.float32),
+        (np.zeros((N_MELS, N_MELS), np.float32),) * n,
+        embeddings=np.zeros((n, EMBEDDING_SIZE), np.float32),
+    )
 
 
 # --- Writing -------------------------------------------------------------------------------------
@@ -199,7 +210,7 @@ def save_model(directory: Path, key: str, fitted: Fitted, origin: Origin) -> Non
             description=row.description,
             labels=list(TRAINED_LABELS),
             features=FeaturesInfo(
-                version=FEATURES_VERSION, takes=row.takes, sha256=features_digest()
+                version=FEATURES_VERSION, takes=row.takes, sha256=features_digest(row.takes)
             ),
             n_parameters=int(sum(a.size for a in fitted.arrays.values())),
             trained_on=TrainingInfo(
@@ -313,6 +324,8 @@ def load_model(directory: Path) -> Model:
         content = _read_file(directory, info["served_file"], info)
         if CLASSIFIERS[key].has_runtime:
             return Model(key, info, {}, Network(content))
+        if CLASSIFIERS[key].takes == "embeddings":
+            load_encoder()
         model = Model(key, info, _read_arrays(content), None)
         _check_model(model)
     except _UNREADABLE as error:
@@ -329,7 +342,9 @@ def _check_info(info: ModelInfo, key: str) -> None:
             f"not {', '.join(TRAINED_LABELS)}. {REMEDY}"
         )
     features = info["features"]
-    if features["version"] != FEATURES_VERSION or features["sha256"] != features_digest():
+    if features["version"] != FEATURES_VERSION or features["sha256"] != features_digest(
+        CLASSIFIERS[key].takes
+    ):
         raise ModelError(
             f"Model '{key}' was made for version {features['version']} of the features, and this "
             f"is version {FEATURES_VERSION}. {REMEDY}"
@@ -343,11 +358,11 @@ def _check_info(info: ModelInfo, key: str) -> None:
 
 def _check_model(model: Model) -> None:
     """Raise a ValueError unless the arrays are such a classifier and its output is finite."""
-    check, n_inputs = CLASSIFIERS[model.key].check, len(functional_names())
-    if check is not None:
-        check(model.arrays, n_inputs)
+    row, features = CLASSIFIERS[model.key], empty_features()
+    if row.check is not None:
+        row.check(model.arrays, features.inputs[row.takes].shape[1])
     with np.errstate(all="ignore"):
-        probabilities = model.probabilities(np.zeros((1, n_inputs), np.float32), ())
+        probabilities = model.probabilities(features)
     if not np.isfinite(probabilities).all():
         raise ValueError("it returns values that are not finite")
 

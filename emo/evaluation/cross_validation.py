@@ -14,7 +14,7 @@ import numpy as np
 from emo.classifiers.batches import Batch, Fitted
 from emo.classifiers.ensembles import ENSEMBLES
 from emo.classifiers.numerics import softmax
-from emo.classifiers.registry import CLASSIFIERS
+from emo.classifiers.registry import CLASSIFIERS, Takes
 from emo.classifiers.runtime import Network, can_write_network, network_bytes
 from emo.corpora.catalogue import Recording
 from emo.corpora.protocols import SPEAKERS
@@ -38,7 +38,7 @@ from emo.evaluation.summary import joined, stored_provenance, summarise
 from emo.inference.predictor import MODEL_KEYS
 from emo.labels import LABELS
 from emo.system.spawn import WorkerContext
-from emo.training.dataset import Dataset, load_dataset
+from emo.training.dataset import Dataset, load_dataset, takes_of
 from emo.training.degradation import CONDITIONS
 from emo.training.feature_cache import load_features
 from emo.training.fit import SEED, commit, fit_all, write_curve
@@ -91,9 +91,10 @@ class Outcome:
 
 def serving_predictor(key: str, fitted: Fitted) -> Callable[[Batch], np.ndarray]:
     """Return a function from a batch to raw probabilities, float64 (n, 8), as they are served."""
-    predict = CLASSIFIERS[key].predict
+    row = CLASSIFIERS[key]
+    predict = row.predict
     if predict is not None:
-        return lambda batch: predict(fitted.arrays, batch.features.functionals)
+        return lambda batch: predict(fitted.arrays, batch.features.inputs[row.takes])
     if can_write_network():
         network = Network(network_bytes(fitted))
         return lambda batch: softmax(
@@ -161,7 +162,7 @@ def altered_rows(fold: Fold, rows: np.ndarray) -> np.ndarray:
 def _altered(dataset: Dataset, rows: np.ndarray, name: str, jobs: int = 1) -> Batch:
     """Return clips under a condition; those that cannot be used under it as they are."""
     recordings = [dataset.recordings[i] for i in rows]
-    features = load_features(recordings, jobs, alteration=name)
+    features = load_features(recordings, jobs, alteration=name, takes=dataset.takes)
     clean = dataset.batch(rows)
     return Batch(features.filled(clean.features), clean.targets)
 
@@ -183,7 +184,7 @@ _loaded: dict[str, Any] = {}
 """Contents of a worker process: its place, the dataset, and the folds by protocol."""
 
 
-def _start_worker(directory: Path, jobs: int, places: Any) -> None:
+def _start_worker(directory: Path, takes: tuple[Takes, ...], jobs: int, places: Any) -> None:
     """Load the dataset in a worker, and give the worker one core.
 
     Two networks on a core each train faster than one network on both.
@@ -193,7 +194,7 @@ def _start_worker(directory: Path, jobs: int, places: Any) -> None:
     if jobs > 1:
         for name in ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS"):
             os.environ[name] = "1"
-    _loaded["dataset"] = load_dataset(directory)
+    _loaded["dataset"] = load_dataset(directory, takes=takes)
     _loaded["folds"] = {}
 
 
@@ -219,7 +220,7 @@ def run_jobs(todo: Sequence[Job], jobs: int) -> Iterator[Outcome]:
     places = context.Manager().Queue()
     for place in range(jobs):
         places.put(place)
-    arguments = (todo[0].directory, jobs, places)
+    arguments = (todo[0].directory, takes_of(todo[0].keys), jobs, places)
     with ProcessPoolExecutor(jobs, context, _start_worker, arguments) as workers:
         for done in as_completed([workers.submit(_work, job) for job in todo]):
             yield done.result()
@@ -268,7 +269,8 @@ def evaluate_protocols(
     CorpusError
         There is no such fold, or a classifier that is not run has no stored predictions of it.
     """
-    dataset = load_dataset(directory, jobs)
+    takes = takes_of(keys)
+    dataset = load_dataset(directory, jobs, takes=takes)
     todo: list[Job] = []
     for protocol in protocols:
         every = folds(protocol, dataset.recordings, directory=directory)

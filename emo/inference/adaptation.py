@@ -17,9 +17,8 @@ import numpy as np
 
 from emo.classifiers.calibration import MIN_PROBABILITY, renormalise
 from emo.classifiers.numerics import softmax
+from emo.classifiers.storage import empty_features
 from emo.errors import AdaptationError
-from emo.features.frames import N_MELS
-from emo.features.functionals import functional_names
 from emo.inference.predictor import Answer, Models, Prediction, answer, predict_raw
 from emo.labels import ENSEMBLE, INDEX, LABELS
 from emo.system.filenames import clean
@@ -333,8 +332,7 @@ def models_digest(models: Models) -> str:
 
 def count_hidden(models: Models) -> int:
     """Return the number of hidden activations that the models compute for a clip."""
-    zeros = np.zeros(len(functional_names()), np.float32)
-    return int(predict_raw([(zeros, np.zeros((N_MELS, N_MELS), np.float32))], models)[1].shape[1])
+    return int(predict_raw(empty_features(), models)[1].shape[1])
 
 
 def write_examples(examples: Sequence[Example], digest: str) -> str:

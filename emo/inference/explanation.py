@@ -5,7 +5,7 @@ occlusion of regions of the spectrogram.  The decision tree: its path from the r
 """
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from math import factorial
 from typing import Any
 
@@ -15,7 +15,7 @@ from emo.audio.activity import Doubles, Floats
 from emo.audio.clip import RATE_HZ, Clip
 from emo.classifiers.batches import Arrays, apply_scaling
 from emo.classifiers.calibration import apply_temperature, renormalise
-from emo.classifiers.storage import Model
+from emo.classifiers.storage import Model, empty_features
 from emo.classifiers.tree import axis_values, surrogate_arrays
 from emo.errors import ModelError
 from emo.features.frames import (
@@ -228,7 +228,7 @@ def log_odds(raw: np.ndarray, label: str, temperature: float) -> Doubles:
 def _spectrogram_log_odds(
     network: Model, spectrogram: Floats, label: str, temperature: float
 ) -> float:
-    raw = network.probabilities(np.zeros((1, 0), np.float32), (spectrogram,))
+    raw = network.probabilities(replace(empty_features(), spectrograms=(spectrogram,)))
     return float(log_odds(raw, label, temperature)[0])
 
 
@@ -271,7 +271,8 @@ def explain_perceptron(
     choices = np.arange(1 << len(GROUPS))
     chosen = (choices[:, None] >> _group_numbers()) & 1 == 1
     masked_rows = np.where(chosen, functionals, perceptron.arrays["mean"])
-    worths = log_odds(perceptron.probabilities(masked_rows, ()), label, temperature)
+    features = replace(empty_features(len(masked_rows)), functionals=masked_rows)
+    worths = log_odds(perceptron.probabilities(features), label, temperature)
     return Shift(label, float(worths[0]), float(worths[-1]), _parts(shapley_values(worths)))
 
 

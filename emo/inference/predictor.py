@@ -8,8 +8,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from emo.audio.activity import Floats
 from emo.audio.alteration import NEUTRAL, Alteration, alter_clip
 from emo.audio.clip import Clip
+from emo.classifiers.batches import Features, join_features
 from emo.classifiers.calibration import (
     Calibration,
     calibrate,
@@ -21,7 +23,8 @@ from emo.classifiers.ensembles import ENSEMBLES, OTHER_ENSEMBLES
 from emo.classifiers.registry import CLASSIFIERS
 from emo.classifiers.storage import Model, load_model
 from emo.errors import ModelError, ModelFaultError
-from emo.features.frames import analyse, log_mel_spectrogram
+from emo.features.encoder import load_encoder
+from emo.features.frames import Frames, analyse, log_mel_spectrogram
 from emo.features.functionals import compute_functionals
 from emo.features.quality import Quality, compare_altered, measure_quality
 from emo.features.speech import SpeechWarning, speech_warnings
@@ -285,36 +288,29 @@ def ensemble_factors(answers: Mapping[str, Answer], calibration: Calibration) ->
     return factors
 
 
-def probabilities(
-    measured: Sequence[tuple[np.ndarray, np.ndarray]], models: Models
-) -> dict[str, np.ndarray]:
+def probabilities(features: Features, models: Models) -> dict[str, np.ndarray]:
     """Return the calibrated probabilities of n clips by classifier and ensemble.
 
     Parameters
     ----------
-    measured : sequence of pairs of ndarray
-        For each clip the functionals, float32 of shape (f,), and the spectrogram for the
-        convolutional network, float32 of shape (time, 64).
+    features : Features
+        Of n clips (``compute_features``).
     models : Models
 
     Returns
     -------
     dict of ndarray of float64, each of shape (n, 7)
     """
-    return predict_raw(measured, models)[0]
+    return predict_raw(features, models)[0]
 
 
-def predict_raw(
-    measured: Sequence[tuple[np.ndarray, np.ndarray]], models: Models
-) -> tuple[dict[str, np.ndarray], np.ndarray]:
+def predict_raw(features: Features, models: Models) -> tuple[dict[str, np.ndarray], np.ndarray]:
     """Return what ``probabilities`` returns, and the hidden activations, float32 (n, h)."""
-    raw, hidden = raw_outputs(measured, models)
+    raw, hidden = raw_outputs(features, models)
     return calibrate(raw, models.calibration), hidden
 
 
-def raw_outputs(
-    measured: Sequence[tuple[np.ndarray, np.ndarray]], models: Models
-) -> tuple[dict[str, np.ndarray], np.ndarray]:
+def raw_outputs(features: Features, models: Models) -> tuple[dict[str, np.ndarray], np.ndarray]:
     """Return the classifiers' raw probabilities, (n, 8) each, and hidden activations, (n, h).
 
     Raises
@@ -322,11 +318,7 @@ def raw_outputs(
     ModelFaultError
         A classifier returns values that are not finite.
     """
-    functionals = np.stack([row for row, _ in measured])
-    spectrograms = tuple(spectrogram for _, spectrogram in measured)
-    outputs = {
-        key: model.run(functionals, spectrograms) for key, model in models.classifiers.items()
-    }
+    outputs = {key: model.run(features) for key, model in models.classifiers.items()}
     for key, parts in outputs.items():
         if not all(np.isfinite(part).all() for part in parts):
             raise ModelFaultError(key, CLASSIFIERS[key].title)
@@ -334,16 +326,30 @@ def raw_outputs(
     return raw, np.concatenate([hidden for _, hidden in outputs.values()], axis=1)
 
 
-def measure(
-    clip: Clip,
-) -> tuple[tuple[np.ndarray, np.ndarray], tuple[SpeechWarning, ...], Quality]:
-    """Return the features of a clip (as for ``probabilities``), its speech warnings and quality.
+def compute_features(samples: Floats, frames: Frames, models: Models) -> Features:
+    """Return the features of one clip that the models take.
+
+    Parameters
+    ----------
+    samples : float32, (n,), mono at 16 kHz
+    frames : Frames
+        Result of ``analyse`` for these samples.
+    models : Models
+    """
+    features = Features(compute_functionals(frames)[None], (log_mel_spectrogram(frames),))
+    if any(CLASSIFIERS[key].takes == "embeddings" for key in models.classifiers):
+        return replace(features, embeddings=load_encoder().embed(samples)[None])
+    return features
+
+
+def measure(clip: Clip, models: Models) -> tuple[Features, tuple[SpeechWarning, ...], Quality]:
+    """Return the features of a clip, its speech warnings and its quality.
 
     The frames from which they are computed take 93 MB for ten minutes and are not kept.
     """
     frames = analyse(clip.samples)
     warnings, quality = speech_warnings(frames), measure_quality(clip, frames)
-    return (compute_functionals(frames), log_mel_spectrogram(frames)), warnings, quality
+    return compute_features(clip.samples, frames, models), warnings, quality
 
 
 def predict_many(clips: Sequence[Clip], models: Models) -> list[Prediction]:
@@ -367,8 +373,9 @@ def predict_many(clips: Sequence[Clip], models: Models) -> list[Prediction]:
 
 
 def _predict_many(clips: Sequence[Clip], models: Models) -> list[Prediction]:
-    features, warnings, qualities = zip(*map(measure, clips), strict=True)
-    raw, hidden = raw_outputs(features, models)
+    measured = [measure(clip, models) for clip in clips]
+    features, warnings, qualities = zip(*measured, strict=True)
+    raw, hidden = raw_outputs(join_features(features), models)
     by_clip = to_answers(calibrate(raw, models.calibration), models.calibration.thresholds)
     for i, answers in enumerate(by_clip):
         for key, shares in raw.items():

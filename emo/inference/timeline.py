@@ -19,11 +19,17 @@ import numpy.typing as npt
 from emo.audio.activity import Floats
 from emo.audio.clip import Clip, centre
 from emo.errors import ModelFaultError
-from emo.features.frames import FRAME_S, HOP, analyse, log_mel_spectrogram
-from emo.features.functionals import compute_functionals
+from emo.features.frames import FRAME_S, HOP, analyse
 from emo.features.measures import Flags, stretches
 from emo.features.speech import SpeechWarning, find_speech
-from emo.inference.predictor import Answer, Models, answer, probabilities, to_answers
+from emo.inference.predictor import (
+    Answer,
+    Models,
+    answer,
+    compute_features,
+    probabilities,
+    to_answers,
+)
 from emo.labels import ENSEMBLE
 
 WINDOW_S = 3.0  # as long as the training clips, and those of the calibration: 2 to 4 s
@@ -190,8 +196,8 @@ def _iter_timeline(clip: Clip, models: Models, threads: int) -> Generator[Timeli
 
     def predict_window(pair: tuple[Span, tuple[float, float]]) -> dict[str, np.ndarray]:
         start, stop = pair[0]
-        frames = analyse(centre(clip.samples[start * HOP : stop * HOP]))
-        return probabilities([(compute_functionals(frames), log_mel_spectrogram(frames))], models)
+        samples = centre(clip.samples[start * HOP : stop * HOP])
+        return probabilities(compute_features(samples, analyse(samples), models), models)
 
     yield timeline()
     with ThreadPoolExecutor(threads) as pool:  # closed early, `map` drops what has not begun

@@ -1,17 +1,18 @@
 """Load the features of the training clips."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from emo.classifiers.batches import Batch
+from emo.classifiers.registry import CLASSIFIERS, Takes
 from emo.corpora.catalogue import Recording, coverage, find_recordings
 from emo.corpora.metadata import listener_soft_labels
 from emo.errors import CorpusError
 from emo.labels import LABELS, TRAINED_INDEX
-from emo.training.feature_cache import load_features
+from emo.training.feature_cache import ALL_FEATURES, load_features
 
 COPIES = ("copy-1", "copy-2")  # names of the altered copies of every clip that train beside it
 
@@ -27,11 +28,14 @@ class Dataset:
     recordings : tuple of Recording
     clips : Batch
         Features, targets, copies and listeners' votes of the recordings, usable or not.
+    takes : tuple of str
+        The features that were loaded.
     """
 
     directory: Path
     recordings: tuple[Recording, ...]
     clips: Batch
+    takes: tuple[Takes, ...] = ALL_FEATURES
 
     @property
     def reasons(self) -> tuple[str, ...]:
@@ -51,7 +55,19 @@ class Dataset:
         return self.clips.take(rows)
 
 
-def load_dataset(directory: Path, jobs: int = 2, copies: Sequence[str] = COPIES) -> Dataset:
+def takes_of(keys: Iterable[str]) -> tuple[Takes, ...]:
+    """Return the features that classifiers and their teachers take."""
+    rows = [CLASSIFIERS[key] for key in keys]
+    rows += [CLASSIFIERS[row.teacher] for row in rows if row.teacher]
+    return tuple(dict.fromkeys(row.takes for row in rows))
+
+
+def load_dataset(
+    directory: Path,
+    jobs: int = 2,
+    copies: Sequence[str] = COPIES,
+    takes: tuple[Takes, ...] = ALL_FEATURES,
+) -> Dataset:
     """Return all recordings in a folder, with their features and those of their copies.
 
     Parameters
@@ -62,6 +78,8 @@ def load_dataset(directory: Path, jobs: int = 2, copies: Sequence[str] = COPIES)
         Worker processes that compute what the cache lacks.
     copies
         Names of the altered copies.
+    takes
+        The features that are needed (``takes_of``).
 
     Raises
     ------
@@ -76,12 +94,12 @@ def load_dataset(directory: Path, jobs: int = 2, copies: Sequence[str] = COPIES)
             "is too few to fit a classifier. Name the folder that holds the corpora."
         )
     clips = Batch(
-        load_features(recordings, jobs),
+        load_features(recordings, jobs, takes=takes),
         np.array([TRAINED_INDEX[r.emotion] for r in recordings]),
-        tuple(load_features(recordings, jobs, alteration=name) for name in copies),
+        tuple(load_features(recordings, jobs, alteration=name, takes=takes) for name in copies),
         listener_soft_labels(recordings, directory),
     )
-    return Dataset(directory, recordings, clips)
+    return Dataset(directory, recordings, clips, takes)
 
 
 def describe_folder(directory: Path) -> str:

@@ -95,7 +95,7 @@ def _fingerprint(key: str, train: Batch, seed: int) -> str:
     for source in (augmentation, fitting, batches, registry, module):
         digest.update(Path(str(source.__file__)).read_bytes())
     for features in (train.features, *train.copies):
-        for array in (features.functionals, *features.spectrograms):
+        for array in (features.functionals, *features.spectrograms, features.embeddings):
             digest.update(np.ascontiguousarray(array).tobytes())
     digest.update(train.targets.tobytes() + train.listener_labels.tobytes())
     return digest.hexdigest()[:12]
