@@ -98,11 +98,6 @@ class Classifier:
     shows_learning: bool = False
 
     @property
-    def is_pretrained(self) -> bool:
-        """True where the features are by an encoder that was trained on other recordings."""
-        return self.takes == "embeddings"
-
-    @property
     def name_in_text(self) -> str:
         """Its name within a sentence: ``CNN``, but ``decision tree``."""
         return self.name if self.name.isupper() else self.name.lower()
@@ -180,6 +175,7 @@ CLASSIFIERS: dict[str, Classifier] = {
         fit=fit_pretrained,
         predict=predict_pretrained,
         check=check_pretrained,
+        is_pretrained=True,
     ),
 }
 """The classifiers, in the order in which they are shown."""
