@@ -230,8 +230,15 @@ def read_predictions(path: str | os.PathLike[str]) -> Predictions:
 
 
 def _read_all(path: Callable[[str], Path]) -> dict[str, Predictions]:
-    """Return the predictions of every classifier, of the same clips in the same order."""
+    """Return the predictions of every classifier, of the same clips in the same order.
+
+    They are of the folds that all classifiers were run on.
+    """
     tables = {key: read_predictions(path(key)) for key in CLASSIFIERS}
+    folds = [set(table.folds.tolist()) for table in tables.values()]
+    common = sorted(set.intersection(*folds))
+    if any(own != set(common) for own in folds):
+        tables = {key: table.take(np.isin(table.folds, common)) for key, table in tables.items()}
     first = next(iter(tables.values()))
     for key, table in tables.items():
         for name in ("corpora", "clips", "folds"):
