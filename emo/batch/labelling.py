@@ -26,6 +26,7 @@ from emo.errors import AudioError, EmoError, ModelError
 from emo.features.frames import FEATURES_VERSION
 from emo.inference.predictor import MODEL_KEYS, Models, load_models, predict_many
 from emo.inference.timeline import HOP_S, WINDOW_S, iter_timeline
+from emo.labels import LABELS
 from emo.system.paths import MODELS_DIR
 
 MAX_BATCH_S = 120.0
@@ -46,12 +47,15 @@ class RunConfig:
         Digest of the models and of all settings that the answers depend on.
     channel : str
         Channel to answer, one of ``emo.audio.channels.CHANNELS``.
+    among : tuple of str
+        The labels that can occur.
     """
 
     models: str
     timeline: bool
     run: str
     channel: str = MIX
+    among: tuple[str, ...] = LABELS
 
     @property
     def default_channel(self) -> Channel:
@@ -78,7 +82,10 @@ class Track:
 
 
 def make_run_config(
-    models: Path = MODELS_DIR, timeline: bool = False, channel: str = MIX
+    models: Path = MODELS_DIR,
+    timeline: bool = False,
+    channel: str = MIX,
+    among: tuple[str, ...] = LABELS,
 ) -> RunConfig:
     """Return the configuration for a folder of models as it is now.
 
@@ -90,6 +97,7 @@ def make_run_config(
     versions = (ROWS_FORMAT, SAMPLES_VERSION, FEATURES_VERSION)
     parts: list[object] = [*versions, timeline and (WINDOW_S, HOP_S)]
     parts += [] if channel == MIX else [channel]
+    parts += [] if among == LABELS else [among]
     for key in MODEL_KEYS:
         files = read_model_info(models / key)["files"]
         parts.append(sorted((name, file["sha256"]) for name, file in files.items()))
@@ -97,7 +105,7 @@ def make_run_config(
     parts.append(calibration.read_text(encoding="utf-8") if calibration.is_file() else None)
     run = hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:12]
     is_default = models.resolve() == MODELS_DIR
-    return RunConfig("" if is_default else str(models.resolve()), timeline, run, channel)
+    return RunConfig("" if is_default else str(models.resolve()), timeline, run, channel, among)
 
 
 _loaded: dict[RunConfig, Models] = {}
@@ -115,7 +123,7 @@ def load_run_models(config: RunConfig) -> Models:
     with _loading:
         if config not in _loaded:
             folder = Path(config.models) if config.models else MODELS_DIR
-            run = make_run_config(folder, config.timeline, config.channel).run
+            run = make_run_config(folder, config.timeline, config.channel, config.among).run
             if run != config.run:
                 raise ModelError(
                     f"A worker has other models in {folder} (run {run}, this is {config.run}). "
@@ -182,7 +190,7 @@ def _answer(pairs: Sequence[tuple[Track, Clip]], models: Models) -> list[Result]
     if config.timeline:
         return [_attempt(_timeline_rows, track, clip, models) for track, clip in pairs]
     try:
-        predictions = predict_many([clip for _, clip in pairs], models)
+        predictions = predict_many([clip for _, clip in pairs], models, config.among)
     except Exception:  # caused by one of the clips
         return [_attempt(_prediction_row, track, clip, models) for track, clip in pairs]
     return [
@@ -203,12 +211,12 @@ def _attempt(
 
 
 def _prediction_row(track: Track, clip: Clip, models: Models) -> Result:
-    prediction = predict_many([clip], models)[0]
+    prediction = predict_many([clip], models, track.config.among)[0]
     run = track.config.run
     return prediction_result(track.source.name, run, clip, prediction, track.channel)
 
 
 def _timeline_rows(track: Track, clip: Clip, models: Models) -> Result:
-    *_, timeline = iter_timeline(clip, models, threads=1)
+    *_, timeline = iter_timeline(clip, models, threads=1, among=track.config.among)
     run = track.config.run
     return timeline_result(track.source.name, run, clip, timeline, track.channel)

@@ -19,7 +19,7 @@ from emo.inference.timeline import Timeline
 from emo.labels import ENSEMBLE, LABELS
 from emo.system.files import check_output, naming
 
-ROWS_FORMAT = 2
+ROWS_FORMAT = 3
 """Version of the rows and columns; raise it when one is added, renamed or changes its meaning."""
 
 DECIMALS = 7
@@ -49,6 +49,7 @@ COLUMNS: dict[str, str] = {
         for key in ANSWER_KEYS
         for name, kind in (_ANSWER_COLUMNS | dict.fromkeys(LABELS, "number")).items()
     },
+    "among": "texts",
     "speech_warnings": "texts",
     "warnings": "texts",
     "quality_warnings": "texts",

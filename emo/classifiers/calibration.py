@@ -12,8 +12,9 @@ from pathlib import Path
 import numpy as np
 
 from emo.classifiers.ensembles import OTHER_ENSEMBLES
+from emo.classifiers.label_subset import read_subset, subset_key
 from emo.classifiers.numerics import softmax
-from emo.errors import ModelError
+from emo.errors import ModelError, SettingError
 from emo.labels import ENSEMBLE, LABELS, TRAINED_INDEX
 
 CALIBRATION = "calibration.json"  # in the folder of the models
@@ -28,6 +29,7 @@ _UNREADABLE = (
     AttributeError,
     OverflowError,
     RecursionError,
+    SettingError,
 )
 MIN_PROBABILITY = 1e-7  # a probability of zero has no logarithm
 
@@ -189,16 +191,26 @@ class Calibration:
         that never abstain.
     ensembles : dict of dict of str to float
         Weights like ``weights`` of each of ``OTHER_ENSEMBLES``, by its key.
+    thresholds_among : dict of str to dict
+        The thresholds where an answer is chosen among some of the labels, by ``subset_key``.
     """
 
     temperatures: dict[str, float]
     weights: dict[str, float]
     thresholds: dict[str, float]
     ensembles: dict[str, dict[str, float]] = field(default_factory=dict)
+    thresholds_among: dict[str, dict[str, float]] = field(default_factory=dict)
 
     def weights_of(self, key: str) -> dict[str, float]:
         """Return the weights of an ensemble, by classifier."""
         return self.weights if key == ENSEMBLE else self.ensembles[key]
+
+    def thresholds_for(self, labels: Sequence[str]) -> dict[str, float]:
+        """Return the thresholds where an answer is chosen among some labels.
+
+        Without thresholds of their own, those of all labels hold, which are seldom too low.
+        """
+        return self.thresholds_among.get(subset_key(labels), self.thresholds)
 
 
 def reweight(calibration: Calibration, keys: Sequence[str]) -> Calibration:
@@ -309,17 +321,23 @@ def read_calibration(models: Path, keys: Sequence[str]) -> Calibration:
         temperatures, weights = (
             {key: float(stored[name][key]) for key in keys} for name in ("temperatures", "weights")
         )
-        thresholds = {str(key): float(value) for key, value in stored["thresholds"].items()}
+        thresholds = _read_numbers(stored["thresholds"])
         others = stored.get("ensembles", {})
         ensembles = {
             ensemble: {key: float(others[ensemble][key]) for key in row.members}
             for ensemble, row in OTHER_ENSEMBLES.items()
             if ensemble in others
         }
+        thresholds_among = {
+            subset_key(read_subset(labels)): _read_numbers(values)
+            for labels, values in stored.get("thresholds_among", {}).items()
+        }
         pooled = [*weights.values(), *(w for own in ensembles.values() for w in own.values())]
         if min(temperatures.values()) <= 0 or min(pooled) < 0:
             raise ValueError("a temperature or weight is below zero")
-        numbers = [*temperatures.values(), *pooled, *thresholds.values()]
+        numbers = [*temperatures.values(), *pooled]
+        for values in (thresholds, *thresholds_among.values()):
+            numbers += values.values()
         if not np.isfinite(numbers).all():
             raise ValueError("a number is not finite")
     except _UNREADABLE as error:
@@ -327,4 +345,8 @@ def read_calibration(models: Path, keys: Sequence[str]) -> Calibration:
             f"{path} cannot be read ({type(error).__name__}: {error}). Fetch the folder models/ "
             "again, or make it with: python -m emo evaluate --protocol speakers."
         ) from error
-    return Calibration(temperatures, weights, thresholds, ensembles)
+    return Calibration(temperatures, weights, thresholds, ensembles, thresholds_among)
+
+
+def _read_numbers(stored: Mapping[str, float]) -> dict[str, float]:
+    return {str(key): float(value) for key, value in stored.items()}

@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING, BinaryIO
 from emo.audio.channels import EACH, MIX, name_with_channel
 from emo.audio.limit_text import ALL_LIMITS
 from emo.audio.limits import MAX_BYTES
+from emo.classifiers.label_subset import in_words
 from emo.classifiers.registry import CLASSIFIERS
 from emo.cli.options import (
     DONE,
     FAILED,
     Commands,
+    add_among,
     add_channel,
     add_models,
     models_directory,
@@ -23,6 +25,7 @@ from emo.cli.options import (
 )
 from emo.errors import AudioError, EmoError, SettingError
 from emo.formatting import NBSP
+from emo.labels import LABELS
 
 if TYPE_CHECKING:
     from emo.audio.clip import Clip
@@ -51,6 +54,7 @@ def add_answering(commands: Commands) -> None:
         "--format", choices=FORMATS, default="table", help="format of the output (default: table)"
     )
     add_channel(predict)
+    add_among(predict)
     add_models(predict)
     _add_settings(predict)
     predict.set_defaults(run=predict_command, parser=predict)
@@ -68,6 +72,7 @@ def add_answering(commands: Commands) -> None:
     )
     timeline.add_argument("--out", type=Path, metavar="FILE", help="file to write to")
     add_channel(timeline)
+    add_among(timeline)
     add_models(timeline)
     timeline.set_defaults(run=timeline_command)
 
@@ -82,6 +87,7 @@ def add_answering(commands: Commands) -> None:
         help="format of the output (default: text)",
     )
     add_channel(explain)
+    add_among(explain)
     add_models(explain)
     explain.set_defaults(run=explain_command)
 
@@ -178,6 +184,7 @@ def _folder_sentence(path: str, options: argparse.Namespace) -> str:
     command = ["python", "-m", "emo", "batch", path, "--out", "answers.csv"]
     command += ["--timeline"] if options.run is timeline_command else []
     command += ["--channel", options.channel] if options.channel != MIX else []
+    command += ["--among", ",".join(options.among)] if options.among != LABELS else []
     command += ["--models", str(options.models)] if options.models else []
     return f"This path is a folder. To classify all recordings in it, run: {shlex.join(command)}"
 
@@ -205,7 +212,7 @@ def predict_command(options: argparse.Namespace) -> int:
             try:
                 if isinstance(clip, AudioError):
                     raise clip
-                prediction = predict_altered(clip, settings, models)
+                prediction = predict_altered(clip, settings, models, options.among)
                 _print_faults(prediction.faults)
                 rows.append((name, prediction))
             except AudioError as error:
@@ -237,7 +244,7 @@ def timeline_command(options: argparse.Namespace) -> int:
         raise EmoError("--out names the recording itself, which would be lost; name another file.")
     errors = [f"{name}: {clip}" for name, clip in clips if isinstance(clip, AudioError)]
     timelines = [
-        (name, _compute_timeline(clip, models))
+        (name, _compute_timeline(clip, models, options.among))
         for name, clip in clips
         if not isinstance(clip, AudioError)
     ]
@@ -247,6 +254,8 @@ def timeline_command(options: argparse.Namespace) -> int:
     elif timelines:
         _write(options.out, export.written(export.TIMELINE_WRITERS[form], *timelines[0]))
     if form not in ("text", "json"):  # the other formats have no place for remarks
+        if options.among != LABELS:
+            print(f"emo: {export.CHOSEN} {in_words(options.among)}.", file=sys.stderr)
         remarks = [sentence for _, timeline in timelines for sentence in export.remarks(timeline)]
         for sentence in dict.fromkeys(remarks):
             print(f"emo: {sentence}", file=sys.stderr)
@@ -261,11 +270,11 @@ def _is_same(out: Path, path: str) -> bool:
     return path != STANDARD_INPUT and os.path.exists(path) and out.samefile(path)
 
 
-def _compute_timeline(clip: "Clip", models: "Models") -> "Timeline":
+def _compute_timeline(clip: "Clip", models: "Models", among: tuple[str, ...]) -> "Timeline":
     """Return the timeline of a clip; print the progress on a terminal."""
     from emo.inference.timeline import iter_timeline
 
-    for timeline in iter_timeline(clip, models):
+    for timeline in iter_timeline(clip, models, among=among):
         if sys.stderr.isatty():
             progress = f"\r{timeline.done} of {timeline.total} windows"
             print(progress, end="", file=sys.stderr, flush=True)
@@ -300,7 +309,7 @@ def explain_command(options: argparse.Namespace) -> int:
             try:
                 if isinstance(clip, AudioError):
                     raise clip
-                rows.append((name, explain(clip, models)))
+                rows.append((name, explain(clip, models, options.among)))
             except AudioError as error:
                 rows.append((name, str(error)))
     if options.format == "json":

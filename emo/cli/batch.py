@@ -10,6 +10,7 @@ from emo.cli.options import (
     DONE,
     FAILED,
     Commands,
+    add_among,
     add_channel,
     add_jobs,
     add_models,
@@ -50,6 +51,7 @@ def add_batch(commands: Commands) -> None:
         help="work on the Dask cluster at this address, or on a new one here with 'local'",
     )
     add_channel(batch)
+    add_among(batch)
     add_models(batch)
     batch.set_defaults(run=batch_command, parser=batch)
 
@@ -62,6 +64,7 @@ def add_manifest(evaluate: argparse.ArgumentParser) -> None:
         metavar="MAP",
         help="CSV with the columns own,emo: labels of the manifest and their meaning",
     )
+    add_among(evaluate)
     add_report(evaluate)
 
 
@@ -78,7 +81,9 @@ def batch_command(options: argparse.Namespace) -> int:
         options.parser.error(f"--out must end in {', '.join(FORMATS)}: {options.out}")
     rows = rows_file(options.out)
     _check_report(options, (options.out, rows))
-    config = make_run_config(models_directory(options), options.timeline, options.channel)
+    config = make_run_config(
+        models_directory(options), options.timeline, options.channel, options.among
+    )
     raise_interrupts()
     # SIGTERM, which service managers and clusters send first, is handled like Ctrl-C.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
@@ -135,7 +140,7 @@ def evaluate_manifest(options: argparse.Namespace) -> int:
         options.parser.error("--fold, --compare and --classifier go with --protocol")
     _check_report(options, [path for path in (options.manifest, options.labels) if path])
     spellings = manifest.read_spellings(options.labels) if options.labels else None
-    entries = manifest.read_manifest(options.manifest, spellings)
+    entries = manifest.read_manifest(options.manifest, spellings, options.among)
     with SkipLog(options.report) as skips:
         report = manifest.evaluate_manifest(entries, load_models(models_directory(options)))
         for path, outcome, reason in manifest.not_used(report):

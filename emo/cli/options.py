@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from emo.audio.channels import CHANNELS, MIX
-from emo.errors import EmoError
+from emo.classifiers.label_subset import read_subset
+from emo.errors import EmoError, SettingError
+from emo.labels import LABELS
 
 DONE, FAILED = 0, 1
 """Exit statuses; argparse exits with 2 for wrong usage."""
@@ -35,6 +37,25 @@ def add_channel(parser: argparse.ArgumentParser) -> None:
         help="channel of a recording with several: mix of all (default), left, right, a number "
         "from 1, or each separately",
     )
+
+
+def add_among(parser: argparse.ArgumentParser) -> None:
+    """Add the option ``--among``, the emotions that can occur."""
+    parser.add_argument(
+        "--among",
+        type=_among,
+        default=LABELS,
+        metavar="EMOTIONS",
+        help="the emotions that can occur, with commas, such as angry,happy,neutral,sad; the "
+        "answer is chosen among them (default: all seven)",
+    )
+
+
+def _among(text: str) -> tuple[str, ...]:
+    try:
+        return read_subset(text)
+    except SettingError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def add_jobs(parser: argparse.ArgumentParser) -> None:

@@ -20,6 +20,7 @@ from emo.cli.options import (
 )
 from emo.corpora.protocols import ALL_PROTOCOLS, LISTENERS, NON_SPEECH, PROTOCOLS, SPEAKERS
 from emo.errors import CorpusError
+from emo.labels import LABELS
 from emo.system.packages import require_training
 
 RESUME_HINT = " The same command continues from the last checkpoint."
@@ -119,6 +120,8 @@ def _evaluate(options: argparse.Namespace) -> int:
     if options.manifest:
         return evaluate_manifest(options)
     require_training(("tqdm",))
+    if options.among != LABELS:
+        options.parser.error("--among goes with --manifest")
     if options.compare and options.classifier:
         options.parser.error("--compare runs every classifier; leave out --classifier")
     from emo.evaluation.cross_validation import compare, evaluate_protocols

@@ -13,16 +13,26 @@ import numpy as np
 from tqdm import tqdm
 
 from emo.audio.clip import Clip, load
+from emo.classifiers.label_subset import in_words, read_subset, subset_key
 from emo.corpora.catalogue import CORPUS, read_stem
-from emo.errors import AudioError, CorpusError, ModelError
+from emo.errors import AudioError, CorpusError, ModelError, SettingError
 from emo.evaluation.metrics import score
-from emo.inference.predictor import ANSWER_KEYS, Models, Prediction, predict_many
+from emo.inference.predictor import (
+    ANSWER_KEYS,
+    Models,
+    Prediction,
+    choose_among,
+    predict_many,
+)
 from emo.labels import CALM, LABELS
 from emo.system.lists import read_text, resolve
 
 PATH_COLUMNS = ("path", "file", "filename", "filepath", "audio", "audiopath", "wav", "clip", "name")
 EMOTION_COLUMNS = ("emotion", "label", "emotionlabel", "emotionname", "class", "category", "target")
 """Names of the two columns; the first present is used.  Case, blanks, - and _ are ignored."""
+
+AMONG_COLUMN = "among"
+"""Name of the optional column with the emotions that can occur in a row's clip."""
 
 SPELLINGS: dict[str, str] = {
     **{label: label for label in LABELS},
@@ -47,11 +57,15 @@ _CHUNK = 32  # clips predicted together
 
 @dataclass(frozen=True)
 class Listed:
-    """A row that can be used: its file (with the folder), true label and line number."""
+    """A row that can be used: its file (with the folder), true label, line number and subset.
+
+    The answer is chosen among the labels of the subset, of which the true label is one.
+    """
 
     path: Path
     emotion: str
     line: int = 0
+    among: tuple[str, ...] = LABELS
 
 
 @dataclass(frozen=True)
@@ -83,7 +97,11 @@ class _Table:
 # --- reading -------------------------------------------------------------------------------------
 
 
-def read_manifest(path: Path, spellings: Mapping[str, str] | None = None) -> Manifest:
+def read_manifest(
+    path: Path,
+    spellings: Mapping[str, str] | None = None,
+    among: Sequence[str] = LABELS,
+) -> Manifest:
     """Return the rows of a table with a column of paths and one of emotions.
 
     Cells are separated by commas, semicolons or tabs.  ``PATH_COLUMNS`` and ``EMOTION_COLUMNS``
@@ -93,6 +111,8 @@ def read_manifest(path: Path, spellings: Mapping[str, str] | None = None) -> Man
     ----------
     spellings
         As ``read_spellings`` returns them; they take precedence over ``SPELLINGS``.
+    among
+        The labels that can occur in the clip of a row that says nothing else in ``AMONG_COLUMN``.
 
     Raises
     ------
@@ -100,8 +120,9 @@ def read_manifest(path: Path, spellings: Mapping[str, str] | None = None) -> Man
         The file is missing, or is not such a table, or has no rows.
     """
     table = _read_table(path, "manifest", (PATH_COLUMNS, EMOTION_COLUMNS))
-    at_path, at_emotion = (
-        _position(table.columns, names) for names in (PATH_COLUMNS, EMOTION_COLUMNS)
+    at_path, at_emotion, at_among = (
+        _position(table.columns, names)
+        for names in (PATH_COLUMNS, EMOTION_COLUMNS, (AMONG_COLUMN,))
     )
     if at_path is None or at_emotion is None or not table.rows:
         raise CorpusError(
@@ -121,11 +142,28 @@ def read_manifest(path: Path, spellings: Mapping[str, str] | None = None) -> Man
             left_out.append(LeftOut(line, str(file), reason))
             continue
         emotion, reason = _understand(label, file, spellings or {})
-        if emotion:
-            listed.append(Listed(file, emotion, line))
-        else:
+        text = cells[at_among] if at_among is not None and at_among < len(cells) else ""
+        subset, detail = _read_among(text, spellings or {}) if text.strip() else (among, "")
+        if not emotion:
             left_out.append(LeftOut(line, str(file), reason))
+        elif detail:
+            left_out.append(LeftOut(line, str(file), "unusable emotions in 'among'", detail))
+        elif emotion not in subset:
+            detail = f"{emotion}, not {in_words(subset)}"
+            left_out.append(LeftOut(line, str(file), "a label that cannot occur", detail))
+        else:
+            listed.append(Listed(file, emotion, line, tuple(subset)))
     return Manifest(tuple(listed), tuple(left_out))
+
+
+def _read_among(text: str, spellings: Mapping[str, str]) -> tuple[tuple[str, ...], str]:
+    """Return the labels in a cell of ``AMONG_COLUMN``, and what is wrong with them, or ""."""
+    names = [name for name in re.split(r"[\s,;+/]+", text) if name]
+    known = {**SPELLINGS, **spellings}
+    try:
+        return read_subset([known.get(_normalise(name)) or name for name in names]), ""
+    except SettingError as error:
+        return (), str(error)
 
 
 def _understand(label: str, file: Path, spellings: Mapping[str, str]) -> tuple[str, str]:
@@ -251,7 +289,8 @@ def evaluate_manifest(manifest: Manifest, models: Models) -> dict[str, Any]:
         used), ``left_out`` (``line``, ``path`` and ``reason`` of each row that has no use),
         ``warnings`` (``path`` and ``warning`` of each that a scored clip has),
         ``repeats`` (``line``, ``path`` and the first line, ``of``), ``named_as_training`` (corpus →
-        how many scored clips bear the names of its clips) and ``models``: by key ``n``,
+        how many scored clips bear the names of its clips), ``among`` (labels that can occur → how
+        many scored clips were answered among them) and ``models``: by key ``n``,
         ``accuracy``, ``uar``, ``macro_f1`` and the 7x7 ``confusion``.
 
     Raises
@@ -296,6 +335,7 @@ def evaluate_manifest(manifest: Manifest, models: Models) -> dict[str, Any]:
             {"line": row.line, "path": str(row.path), "of": first.line} for row, first in repeats
         ],
         "named_as_training": dict(Counter(corpus.key for corpus, _ in clips)),
+        "among": dict(Counter(subset_key(each.row.among) for each in once)),
         "models": {key: {n: row.to_dict()[n] for n in names} for key, row in scores.items()},
     }
 
@@ -315,19 +355,21 @@ def _answer(
     except AudioError:
         for row, clip in pairs:
             try:
-                yield _answered(row, clip, predict_many([clip], models)[0])
+                (prediction,) = predict_many([clip], models)
+                yield _answered(row, clip, prediction, models)
             except AudioError as error:
                 errors.append({"path": str(row.path), "error": str(error)})
     else:
         for (row, clip), prediction in zip(pairs, predictions, strict=True):
-            yield _answered(row, clip, prediction)
+            yield _answered(row, clip, prediction, models)
 
 
-def _answered(row: Listed, clip: Clip, prediction: Prediction) -> _Answered:
-    """Return a row with its prediction; raise if a classifier gives none."""
+def _answered(row: Listed, clip: Clip, prediction: Prediction, models: Models) -> _Answered:
+    """Return a row with its prediction among its labels; raise if a classifier gives none."""
     for fault in prediction.faults.values():
         raise ModelError(fault)
-    return _Answered(row, _digest(clip), prediction)
+    chosen = choose_among(prediction, row.among, models.calibration)
+    return _Answered(row, _digest(clip), chosen)
 
 
 def _digest(clip: Clip) -> bytes:
@@ -377,6 +419,9 @@ def remarks(figures: Mapping[str, Any]) -> list[str]:
         sentences.append(
             f"{len(figures['left_out']):,} of {figures['rows']:,} rows were left out: {reasons}."
         )
+    for labels, n_clips in figures["among"].items():
+        if labels != subset_key(LABELS):
+            sentences.append(f"{n_clips:,} were answered {in_words(labels.split())}.")
     if figures["errors"]:
         sentences.append(
             f"{len(figures['errors']):,} of {figures['rows']:,} files could not be read."

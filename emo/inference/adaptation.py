@@ -19,7 +19,7 @@ from emo.classifiers.calibration import MIN_PROBABILITY, renormalise
 from emo.classifiers.numerics import softmax
 from emo.classifiers.storage import empty_features
 from emo.errors import AdaptationError
-from emo.inference.predictor import Answer, Models, Prediction, answer, predict_raw
+from emo.inference.predictor import Answer, Models, Prediction, answer, raw_outputs
 from emo.labels import ENSEMBLE, INDEX, LABELS
 from emo.system.filenames import clean
 
@@ -270,10 +270,22 @@ def predict_head(head: AdaptedHead, votes: np.ndarray, hidden: np.ndarray) -> np
     return shares
 
 
-def adapted_answer(head: AdaptedHead, prediction: Prediction, threshold: float = 0.0) -> Answer:
-    """Return the answer of a head for a clip, from the clip's prediction."""
+def adapted_answer(
+    head: AdaptedHead, prediction: Prediction, threshold: float = 0.0
+) -> Answer | None:
+    """Return the answer of a head for a clip, from the clip's prediction.
+
+    It is chosen among the emotions of the examples that can occur; None where these are fewer than
+    two.
+    """
+    columns = [INDEX[label] for label in head.labels if label in prediction.among]
+    if len(columns) < MIN_EMOTIONS:
+        return None
     ensemble = prediction.answers[ENSEMBLE].probabilities
-    return answer(predict_head(head, ensemble[None], prediction.hidden[None])[0], threshold)
+    shares = np.zeros(len(LABELS))
+    all_shares = predict_head(head, ensemble[None], prediction.hidden[None])[0]
+    shares[columns] = renormalise(all_shares, columns)
+    return answer(shares, threshold)
 
 
 # --- Cross-validation ----------------------------------------------------------------------------
@@ -332,7 +344,7 @@ def models_digest(models: Models) -> str:
 
 def count_hidden(models: Models) -> int:
     """Return the number of hidden activations that the models compute for a clip."""
-    return int(predict_raw(empty_features(), models)[1].shape[1])
+    return int(raw_outputs(empty_features(), models)[1].shape[1])
 
 
 def write_examples(examples: Sequence[Example], digest: str) -> str:

@@ -17,6 +17,7 @@ from emo.audio.arrays import clip_from_array
 from emo.audio.channels import MIX
 from emo.audio.clip import Clip
 from emo.audio.limits import MAX_BYTES
+from emo.classifiers.label_subset import read_subset
 from emo.errors import AudioError, EmoError
 from emo.inference import explanation, predictor
 from emo.inference import timeline as timelines
@@ -176,6 +177,7 @@ def predict(
     *,
     channel: str = MIX,
     models: Models | None = None,
+    among: str | Iterable[str] | None = None,
 ) -> Prediction:
     """Predict the emotion that the voice in a recording resembles.
 
@@ -185,6 +187,10 @@ def predict(
         The recording, as for ``load``.
     models : Models, optional
         By default the models that are installed with the package, loaded on first use.
+    among : str or iterable of str, optional
+        The emotions that can occur, at least two of ``emo.LABELS``, such as
+        ``["angry", "sad"]`` or ``"angry,sad"``; by default all seven. The probabilities of the
+        others are 0, and those of the rest add up to 1.
 
     Returns
     -------
@@ -198,6 +204,8 @@ def predict(
         The recording cannot be used.
     ModelError
         The models cannot be loaded, or none returns finite values.
+    SettingError
+        `among` has an unknown or repeated emotion, or fewer than two.
 
     Examples
     --------
@@ -219,6 +227,14 @@ def predict(
     >>> round(float(prediction.ensemble.probabilities.sum()), 6)
     1.0
 
+    Where only some emotions can occur, the answer is chosen among them:
+
+    >>> prediction = emo.predict(sample_path("angry"), among=["happy", "sad"])
+    >>> prediction.among
+    ('happy', 'sad')
+    >>> {emo.LABELS[i] for i in prediction.ensemble.probabilities.nonzero()[0]} == {"happy", "sad"}
+    True
+
     Errors are sentences:
 
     >>> emo.predict(b"")
@@ -226,7 +242,9 @@ def predict(
     ...
     emo.errors.NotAudioError: The file is empty (0 bytes); record or export it again.
     """
-    return predictor.predict(load(source, rate_hz, channel=channel), models or load_models())
+    labels = read_subset(among)
+    clip = load(source, rate_hz, channel=channel)
+    return predictor.predict(clip, models or load_models(), labels)
 
 
 def predict_many(
@@ -235,6 +253,7 @@ def predict_many(
     *,
     channel: str = MIX,
     models: Models | None = None,
+    among: str | Iterable[str] | None = None,
 ) -> list[Prediction]:
     """Predict the emotion of several recordings, sixteen at a time.
 
@@ -245,7 +264,7 @@ def predict_many(
     ----------
     sources : iterable of recordings
         Each as for ``load``; arrays share one `rate_hz`.
-    rate_hz, channel, models
+    rate_hz, channel, models, among
         As for ``predict``.
 
     Returns
@@ -259,6 +278,8 @@ def predict_many(
         A recording cannot be used; a note on the error says which.
     ModelError
         The models cannot be loaded, or none returns finite values.
+    SettingError
+        `among` has an unknown or repeated emotion, or fewer than two.
 
     Examples
     --------
@@ -270,7 +291,7 @@ def predict_many(
     >>> emo.predict_many([])
     []
     """
-    models = models or load_models()
+    models, labels = models or load_models(), read_subset(among)
     predictions: list[Prediction] = []
     group: list[Clip] = []
     for number, source in enumerate(sources, 1):
@@ -281,9 +302,9 @@ def predict_many(
             error.add_note(f"This is recording {number}: {name}")
             raise
         if len(group) == GROUP:
-            predictions += predictor.predict_many(group, models)
+            predictions += predictor.predict_many(group, models, labels)
             group = []
-    return predictions + predictor.predict_many(group, models)
+    return predictions + predictor.predict_many(group, models, labels)
 
 
 def timeline(
@@ -292,12 +313,13 @@ def timeline(
     *,
     channel: str = MIX,
     models: Models | None = None,
+    among: str | Iterable[str] | None = None,
 ) -> Timeline:
     """Predict the emotion over the course of a recording, in overlapping windows of 3 s.
 
     Parameters
     ----------
-    source, rate_hz, channel, models
+    source, rate_hz, channel, models, among
         As for ``predict``.
 
     Returns
@@ -312,6 +334,8 @@ def timeline(
         The recording cannot be used.
     ModelError
         The models cannot be loaded, or none returns finite values.
+    SettingError
+        `among` has an unknown or repeated emotion, or fewer than two.
 
     Examples
     --------
@@ -323,8 +347,9 @@ def timeline(
     >>> [cue.answer.label for cue in timeline.cues()]
     ['happy']
     """
+    labels = read_subset(among)
     clip, models = load(source, rate_hz, channel=channel), models or load_models()
-    *_, complete = timelines.iter_timeline(clip, models)
+    *_, complete = timelines.iter_timeline(clip, models, among=labels)
     return complete
 
 
@@ -334,12 +359,13 @@ def explain(
     *,
     channel: str = MIX,
     models: Models | None = None,
+    among: str | Iterable[str] | None = None,
 ) -> Explanation:
     """Predict the emotion of a recording, and compute why each classifier predicts its label.
 
     Parameters
     ----------
-    source, rate_hz, channel, models
+    source, rate_hz, channel, models, among
         As for ``predict``.
 
     Returns
@@ -355,6 +381,8 @@ def explain(
         The recording cannot be used.
     ModelError
         A model cannot be loaded, or returns values that are not finite.
+    SettingError
+        `among` has an unknown or repeated emotion, or fewer than two.
 
     Examples
     --------
@@ -368,4 +396,6 @@ def explain(
     >>> len(explanation.tree.steps) > 3
     True
     """
-    return explanation.explain(load(source, rate_hz, channel=channel), models or load_models())
+    labels = read_subset(among)
+    clip = load(source, rate_hz, channel=channel)
+    return explanation.explain(clip, models or load_models(), labels)

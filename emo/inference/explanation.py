@@ -26,7 +26,7 @@ from emo.features.frames import (
 from emo.features.functionals import compute_functionals, functional_table
 from emo.inference.predictor import Models, Prediction, predict
 from emo.inference.regions import Regions, explain_network
-from emo.labels import INDEX, LABELS, TRAINED_LABELS
+from emo.labels import LABELS, TRAINED_INDEX, TRAINED_LABELS
 
 GROUPS = ("pitch", "energy", "spectrum", "cepstrum", "timing")
 STRONGEST = 3  # functionals that are listed for each question of the tree
@@ -91,7 +91,7 @@ class Step:
     strongest : tuple of Measurement
         Functionals with the largest contribution towards the clip's side.
     share : float, 0 to 1
-        Calibrated probability of the answered label on that side, without calm.
+        Calibrated probability of the answered label on that side, among those that can occur.
     """
 
     axis: int
@@ -180,15 +180,22 @@ class Explanation:
         return self.prediction.to_dict() | {"why": why}
 
 
-def explain(clip: Clip, models: Models) -> Explanation:
+def explain(clip: Clip, models: Models, among: Sequence[str] = LABELS) -> Explanation:
     """Predict the label of a clip, and explain the answer of each classifier.
+
+    Parameters
+    ----------
+    clip : Clip
+    models : Models
+    among : sequence of str
+        The labels that can occur; log-odds and shares are those among them.
 
     Raises
     ------
     ModelError
         A classifier could not be loaded, or returns values that are not finite.
     """
-    prediction = predict(clip, models)
+    prediction = predict(clip, models, among)
     for fault in (*models.faults.values(), *prediction.faults.values()):
         raise ModelError(fault)
     frames = analyse(clip.samples)
@@ -200,36 +207,49 @@ def explain(clip: Clip, models: Models) -> Explanation:
     return Explanation(
         prediction,
         explain_tree(
-            models.classifiers["tree"].arrays, functionals, labels["tree"], temperatures["tree"]
+            models.classifiers["tree"].arrays,
+            functionals,
+            labels["tree"],
+            temperatures["tree"],
+            among,
         ),
         explain_network(
             lambda masked: _spectrogram_log_odds(
-                network, masked, labels["cnn"], temperatures["cnn"]
+                network, masked, labels["cnn"], temperatures["cnn"], among
             ),
             spectrogram,
             labels["cnn"],
             start_s,
         ),
-        explain_perceptron(perceptron, functionals, labels["mlp"], temperatures["mlp"]),
+        explain_perceptron(perceptron, functionals, labels["mlp"], temperatures["mlp"], among),
     )
 
 
-def log_odds(raw: np.ndarray, label: str, temperature: float) -> Doubles:
+def log_odds(
+    raw: np.ndarray, label: str, temperature: float, among: Sequence[str] = LABELS
+) -> Doubles:
     """Return the log-odds of a label, float64 of shape (n,), from raw probabilities (n, 8).
 
-    They are ``log(p / (1 - p))`` of the calibrated probability without calm, as in
-    ``emo.classifiers.calibration.calibrate``.
+    They are ``log(p / (1 - p))`` of the calibrated probability among the labels that can occur, as
+    in ``emo.classifiers.calibration.calibrate``.
     """
-    shares = apply_temperature(renormalise(raw, range(len(LABELS))), temperature)
-    rest = np.delete(shares, INDEX[label], axis=-1).sum(axis=-1)  # 1 - p would lose digits
-    return np.asarray(np.log(shares[..., INDEX[label]]) - np.log(rest))
+    shares = _shares_among(raw, temperature, among)
+    place = among.index(label)
+    rest = np.delete(shares, place, axis=-1).sum(axis=-1)  # 1 - p would lose digits
+    return np.asarray(np.log(shares[..., place]) - np.log(rest))
+
+
+def _shares_among(raw: np.ndarray, temperature: float, among: Sequence[str]) -> np.ndarray:
+    """Return calibrated probabilities of some labels, (n, labels), from raw ones, (n, 8)."""
+    columns = [TRAINED_INDEX[label] for label in among]
+    return apply_temperature(renormalise(raw, columns), temperature)
 
 
 def _spectrogram_log_odds(
-    network: Model, spectrogram: Floats, label: str, temperature: float
+    network: Model, spectrogram: Floats, label: str, temperature: float, among: Sequence[str]
 ) -> float:
     raw = network.probabilities(replace(empty_features(), spectrograms=(spectrogram,)))
-    return float(log_odds(raw, label, temperature)[0])
+    return float(log_odds(raw, label, temperature, among)[0])
 
 
 # --- the perceptron: groups of functionals -------------------------------------------------------
@@ -261,7 +281,11 @@ def shapley_values(worths: np.ndarray) -> Doubles:
 
 
 def explain_perceptron(
-    perceptron: Model, functionals: Floats, label: str, temperature: float = 1.0
+    perceptron: Model,
+    functionals: Floats,
+    label: str,
+    temperature: float = 1.0,
+    among: Sequence[str] = LABELS,
 ) -> Shift:
     """Return the contribution of each group of functionals, starting at the mean training clip.
 
@@ -272,7 +296,7 @@ def explain_perceptron(
     chosen = (choices[:, None] >> _group_numbers()) & 1 == 1
     masked_rows = np.where(chosen, functionals, perceptron.arrays["mean"])
     features = replace(empty_features(len(masked_rows)), functionals=masked_rows)
-    worths = log_odds(perceptron.probabilities(features), label, temperature)
+    worths = log_odds(perceptron.probabilities(features), label, temperature, among)
     return Shift(label, float(worths[0]), float(worths[-1]), _parts(shapley_values(worths)))
 
 
@@ -289,14 +313,16 @@ def _parts(amounts: Sequence[float] | np.ndarray) -> tuple[Part, ...]:
 
 
 def explain_tree(
-    arrays: Arrays, functionals: Floats, label: str, temperature: float = 1.0
+    arrays: Arrays,
+    functionals: Floats,
+    label: str,
+    temperature: float = 1.0,
+    among: Sequence[str] = LABELS,
 ) -> TreePath:
     """Return the path of a clip through the tree."""
     point = axis_values(arrays, functionals[None])[0]
-    calibrated = apply_temperature(
-        renormalise(arrays["probabilities"], range(len(LABELS))), temperature
-    )
-    shares = calibrated[:, INDEX[label]]  # at every node
+    calibrated = _shares_among(arrays["probabilities"], temperature, among)
+    shares = calibrated[:, among.index(label)]  # at every node
     node, steps = 0, []
     while arrays["left"][node] >= 0:
         axis, limit = int(arrays["axis"][node]), float(arrays["threshold"][node])

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TextIO
 
 from emo.audio.channels import parse_channel
+from emo.classifiers.label_subset import in_words, subset_key
 from emo.features.quality import quality_warnings
 from emo.formatting import MINUS, NBSP, clock
 from emo.inference.explanation import Explanation
@@ -35,11 +36,12 @@ ANSWER_COLUMNS = (
     "unsure",
     *(f"p_{label}" for label in LABELS),
 )
-COLUMNS = ("path", "duration_s", *ANSWER_COLUMNS, "speech_warnings", "warnings", "error")
+COLUMNS = ("path", "duration_s", "among", *ANSWER_COLUMNS, "speech_warnings", "warnings", "error")
 SPAN_COLUMNS = ("start_s", "stop_s", "segment_start_s", "segment_end_s")
-TIMELINE_COLUMNS = ("path", *SPAN_COLUMNS, *ANSWER_COLUMNS)
+TIMELINE_COLUMNS = ("path", *SPAN_COLUMNS, "among", *ANSWER_COLUMNS)
 
 NO_SPEECH = "No speech was found in this recording."
+CHOSEN = "The answers are chosen"
 
 
 def written(write: Callable[..., None], *arguments: Any) -> str:
@@ -75,6 +77,7 @@ def write_csv(rows: Sequence[Row], out: TextIO) -> None:
         shared = {
             "path": in_a_cell(path),
             "duration_s": f"{result.duration_s:.3f}",
+            "among": subset_key(result.among),
             "speech_warnings": " ".join(warning.sentence for warning in result.speech_warnings),
             "warnings": " ".join(result.warnings),
         }
@@ -102,6 +105,9 @@ def write_table(rows: Sequence[Row], out: TextIO) -> None:
         ]
         for sentence in sentences:
             out.write(f"{' ' * width} {sentence}\n")
+    subsets = {result.among for _, result in rows if not isinstance(result, str)} - {LABELS}
+    for among in sorted(subsets):
+        out.write(f"{CHOSEN} {in_words(among)}.\n")
 
 
 def _reasons(prediction: Prediction) -> list[str]:
@@ -130,13 +136,16 @@ def write_timeline_csv(path: str, timeline: Timeline, out: TextIO) -> None:
     ):
         times = (f"{time_s:.3f}" for time_s in (*window_s, *segment_s))
         shared = {"path": in_a_cell(path)} | dict(zip(SPAN_COLUMNS, times, strict=True))
+        shared["among"] = subset_key(timeline.among)
         for key, answer in answers.items():
             writer.writerow(shared | _columns_of(key, answer))
 
 
 def write_timeline_table(path: str, timeline: Timeline, out: TextIO) -> None:
     """Write one line for each window for a terminal, under the path and the warnings."""
-    out.write(f"{printable(path)}: {timeline.duration_s:.2f} s, {timeline.total} windows\n")
+    chosen = "" if timeline.among == LABELS else f", {in_words(timeline.among)}"
+    windows = f"{timeline.total} windows{chosen}"
+    out.write(f"{printable(path)}: {timeline.duration_s:.2f} s, {windows}\n")
     for sentence in remarks(timeline):
         out.write(f"{sentence}\n")
     if not timeline.total:
@@ -256,7 +265,9 @@ def write_text(rows: Sequence[Explained], out: TextIO) -> None:
         if isinstance(result, str):
             out.write(f"{printable(path)}: {result}\n")
             continue
+        among = result.prediction.among
         lines = [printable(path)]
+        lines += [f"{CHOSEN} {in_words(among)}."] if among != LABELS else []
         for heading, sentences in explanation_blocks(result):
             lines += [heading, *(_wrapped(sentence) for sentence in sentences)]
         text = "\n".join([*lines, LOG_ODDS, ""])

@@ -7,6 +7,7 @@ from typing import Any
 import jinja2
 
 from emo.classifiers.ensembles import ENSEMBLES
+from emo.classifiers.label_subset import in_words
 from emo.classifiers.registry import CLASSIFIERS
 from emo.formatting import clock, percent
 from emo.labels import LABELS
@@ -36,7 +37,7 @@ def prediction_html(prediction: Mapping[str, Any]) -> str:
         key: ensemble.title for key, ensemble in ENSEMBLES.items()
     }
     return _render(
-        summary=f"Prediction for {clock(prediction['duration_s'], decimals=1)}",
+        summary=f"Prediction for {clock(prediction['duration_s'], decimals=1)}{_among(prediction)}",
         head=["Model", "Answer"],
         rows=[
             ([titles.get(key, key), _answer(answer)], _shares(answer))
@@ -59,7 +60,7 @@ def timeline_html(
         Start and stop in seconds, and values of ``Answer.to_dict``, of each stretch.
     """
     return _render(
-        summary=f"Ensemble over {clock(timeline['duration_s'], decimals=1)}",
+        summary=f"Ensemble over {clock(timeline['duration_s'], decimals=1)}{_among(timeline)}",
         head=["From", "To", "Answer"],
         rows=[
             ([clock(start, decimals=1), clock(stop, decimals=1), _answer(answer)], _shares(answer))
@@ -67,6 +68,10 @@ def timeline_html(
         ],
         warnings=_warnings(timeline),
     )
+
+
+def _among(values: Mapping[str, Any]) -> str:
+    return "" if len(values["among"]) == len(LABELS) else f", {in_words(values['among'])}"
 
 
 def _answer(answer: Mapping[str, Any]) -> str:

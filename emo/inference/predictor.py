@@ -28,7 +28,7 @@ from emo.features.frames import Frames, analyse, log_mel_spectrogram
 from emo.features.functionals import compute_functionals
 from emo.features.quality import Quality, compare_altered, measure_quality
 from emo.features.speech import SpeechWarning, speech_warnings
-from emo.labels import CALM, ENSEMBLE, LABELS, TRAINED_INDEX
+from emo.labels import CALM, ENSEMBLE, INDEX, LABELS, TRAINED_INDEX
 from emo.system.paths import MODELS_DIR
 
 MODEL_KEYS = tuple(CLASSIFIERS)
@@ -85,7 +85,7 @@ class Answer:
         Whether the confidence is below the threshold above which answers for new speakers are right
         80 % of the time; and, for the ensemble, whether all classifiers are unsure.
     probabilities : ndarray of float64, shape (7,)
-        Calibrated, in the order of ``LABELS``, adding up to 1.
+        Calibrated, in the order of ``LABELS``, adding up to 1; 0 for a label that cannot occur.
     threshold : float, 0 to 1
         Confidence that a sure answer needs; 0 if there is no threshold.
     calm : float, 0 to 1
@@ -153,6 +153,10 @@ class Prediction:
         Activations of the last hidden layers of the networks, side by side.
     faults : mapping of str, by key
         Errors of the classifiers that returned values that are not finite.
+    among : tuple of str
+        The labels that can occur, among which the answers are chosen.
+    raw : dict of ndarray of float64, each of shape (8,)
+        Raw probabilities by classifier, from which ``choose_among`` computes other answers.
     """
 
     duration_s: float
@@ -165,6 +169,8 @@ class Prediction:
     )
     faults: Mapping[str, str] = field(default_factory=dict)
     ensembles: Mapping[str, Answer] = field(default_factory=dict)
+    among: tuple[str, ...] = LABELS
+    raw: dict[str, npt.NDArray[np.float64]] = field(default_factory=dict, compare=False)
 
     def __repr__(self) -> str:
         answers = ", ".join(f"{key} {answer}" for key, answer in self.answers.items())
@@ -192,6 +198,7 @@ class Prediction:
             "warnings": list(self.warnings),
             "speech_warnings": [asdict(warning) for warning in self.speech_warnings],
             "quality": self.quality.to_dict(),
+            "among": list(self.among),
             "models": {key: answer.to_dict() for key, answer in self.answers.items()},
         }
         if self.ensembles:
@@ -288,30 +295,80 @@ def ensemble_factors(answers: Mapping[str, Answer], calibration: Calibration) ->
     return factors
 
 
-def probabilities(features: Features, models: Models) -> dict[str, np.ndarray]:
-    """Return the calibrated probabilities of n clips by classifier and ensemble.
+def calibrated(
+    raw: Mapping[str, np.ndarray], calibration: Calibration, among: Sequence[str] = LABELS
+) -> dict[str, np.ndarray]:
+    """Return the calibrated probabilities of all labels, 0 for those that cannot occur.
+
+    Parameters
+    ----------
+    raw : mapping of ndarray, each of shape (n, 8)
+        Raw probabilities by classifier.
+    calibration : Calibration
+    among : sequence of str
+        The labels that can occur.
+
+    Returns
+    -------
+    dict of ndarray of float64, each of shape (n, 7)
+        By classifier and ensemble.
+    """
+    columns = [INDEX[label] for label in among]
+    tables = {}
+    for key, shares in calibrate(raw, calibration, among).items():
+        tables[key] = np.zeros((len(shares), len(LABELS)))
+        tables[key][:, columns] = shares
+    return tables
+
+
+def choose_among(
+    prediction: Prediction, among: Sequence[str], calibration: Calibration
+) -> Prediction:
+    """Return a prediction with the answers that are chosen among some labels.
+
+    Parameters
+    ----------
+    prediction : Prediction
+        Of the models of `calibration`, or of some of them.
+    among : sequence of str
+        The labels that can occur, in the order of ``LABELS``.
+    calibration : Calibration
+    """
+    if tuple(among) == prediction.among:
+        return prediction
+    if set(prediction.raw) != set(calibration.weights):
+        calibration = reweight(calibration, tuple(prediction.raw))
+    raw = {key: shares[None] for key, shares in prediction.raw.items()}
+    ((answers, beside),) = _raw_to_answers(raw, calibration, among)
+    return replace(prediction, answers=answers, ensembles=beside, among=tuple(among))
+
+
+def _raw_to_answers(
+    raw: Mapping[str, np.ndarray], calibration: Calibration, among: Sequence[str]
+) -> list[tuple[dict[str, Answer], dict[str, Answer]]]:
+    """Return the answers for n clips from raw probabilities, (n, 8) by classifier.
+
+    Those of ``OTHER_ENSEMBLES`` are apart.
+    """
+    rows = calibrated(raw, calibration, among)
+    by_clip = to_answers(rows, calibration.thresholds_for(among))
+    for i, answers in enumerate(by_clip):
+        for key, shares in raw.items():
+            answers[key] = replace(answers[key], calm=float(shares[i, TRAINED_INDEX[CALM]]))
+    others = [
+        {key: answers.pop(key) for key in OTHER_ENSEMBLES if key in answers} for answers in by_clip
+    ]
+    return list(zip(by_clip, others, strict=True))
+
+
+def raw_outputs(features: Features, models: Models) -> tuple[dict[str, np.ndarray], np.ndarray]:
+    """Return the classifiers' raw probabilities, (n, 8) each, and hidden activations, (n, h).
 
     Parameters
     ----------
     features : Features
         Of n clips (``compute_features``).
     models : Models
-
-    Returns
-    -------
-    dict of ndarray of float64, each of shape (n, 7)
-    """
-    return predict_raw(features, models)[0]
-
-
-def predict_raw(features: Features, models: Models) -> tuple[dict[str, np.ndarray], np.ndarray]:
-    """Return what ``probabilities`` returns, and the hidden activations, float32 (n, h)."""
-    raw, hidden = raw_outputs(features, models)
-    return calibrate(raw, models.calibration), hidden
-
-
-def raw_outputs(features: Features, models: Models) -> tuple[dict[str, np.ndarray], np.ndarray]:
-    """Return the classifiers' raw probabilities, (n, 8) each, and hidden activations, (n, h).
 
     Raises
     ------
@@ -352,8 +409,17 @@ def measure(clip: Clip, models: Models) -> tuple[Features, tuple[SpeechWarning, 
     return compute_features(clip.samples, frames, models), warnings, quality
 
 
-def predict_many(clips: Sequence[Clip], models: Models) -> list[Prediction]:
+def predict_many(
+    clips: Sequence[Clip], models: Models, among: Sequence[str] = LABELS
+) -> list[Prediction]:
     """Return the answers for clips, in their order.
+
+    Parameters
+    ----------
+    clips : sequence of Clip
+    models : Models
+    among : sequence of str
+        The labels that can occur, in the order of ``LABELS``.
 
     Raises
     ------
@@ -363,42 +429,46 @@ def predict_many(clips: Sequence[Clip], models: Models) -> list[Prediction]:
     if not clips:
         return []
     try:
-        return _predict_many(clips, models)
+        return _predict_many(clips, models, among)
     except ModelFaultError as fault:
         if len(clips) > 1:
-            return [predict(clip, models) for clip in clips]
-        (prediction,) = predict_many(clips, models.without(fault))
+            return [predict(clip, models, among) for clip in clips]
+        (prediction,) = predict_many(clips, models.without(fault), among)
         faults = {fault.key: str(fault), **prediction.faults}
         return [replace(prediction, faults=faults, hidden=np.zeros(0, np.float32))]
 
 
-def _predict_many(clips: Sequence[Clip], models: Models) -> list[Prediction]:
+def _predict_many(clips: Sequence[Clip], models: Models, among: Sequence[str]) -> list[Prediction]:
     measured = [measure(clip, models) for clip in clips]
     features, warnings, qualities = zip(*measured, strict=True)
     raw, hidden = raw_outputs(join_features(features), models)
-    by_clip = to_answers(calibrate(raw, models.calibration), models.calibration.thresholds)
-    for i, answers in enumerate(by_clip):
-        for key, shares in raw.items():
-            answers[key] = replace(answers[key], calm=float(shares[i, TRAINED_INDEX[CALM]]))
-    others = [
-        {key: answers.pop(key) for key in OTHER_ENSEMBLES if key in answers} for answers in by_clip
-    ]
+    by_clip = _raw_to_answers(raw, models.calibration, among)
     return [
         Prediction(
-            clip.duration_s, clip.warnings, answers, quality, speech, activations, ensembles=beside
+            clip.duration_s,
+            clip.warnings,
+            answers,
+            quality,
+            speech,
+            activations,
+            ensembles=beside,
+            among=tuple(among),
+            raw={key: shares[i] for key, shares in raw.items()},
         )
-        for clip, answers, beside, quality, speech, activations in zip(
-            clips, by_clip, others, qualities, warnings, hidden, strict=True
+        for i, (clip, (answers, beside), quality, speech, activations) in enumerate(
+            zip(clips, by_clip, qualities, warnings, hidden, strict=True)
         )
     ]
 
 
-def predict(clip: Clip, models: Models) -> Prediction:
-    """Return the answers for one clip."""
-    return predict_many([clip], models)[0]
+def predict(clip: Clip, models: Models, among: Sequence[str] = LABELS) -> Prediction:
+    """Return the answers for one clip, chosen among the labels that can occur."""
+    return predict_many([clip], models, among)[0]
 
 
-def predict_altered(clip: Clip, alteration: Alteration, models: Models) -> Prediction:
+def predict_altered(
+    clip: Clip, alteration: Alteration, models: Models, among: Sequence[str] = LABELS
+) -> Prediction:
     """Return the answers for a clip after an alteration, and the quality that it caused.
 
     Raises
@@ -406,7 +476,7 @@ def predict_altered(clip: Clip, alteration: Alteration, models: Models) -> Predi
     TooShortError, TooLongError, SilentError
         The altered clip lies outside the limits (``emo.audio.alteration.alter_clip``).
     """
-    prediction = predict(alter_clip(clip, alteration), models)
+    prediction = predict(alter_clip(clip, alteration), models, among)
     if alteration == NEUTRAL:
         return prediction
     quality = compare_altered(prediction.quality, measure_quality(clip))

@@ -7,7 +7,7 @@ Cutting features that were measured once would be faster, but the frames would l
 reach beyond the edges of the window.
 """
 
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field, replace
 from itertools import pairwise
@@ -18,6 +18,7 @@ import numpy.typing as npt
 
 from emo.audio.activity import Floats
 from emo.audio.clip import Clip, centre
+from emo.classifiers.calibration import Calibration, reweight
 from emo.errors import ModelFaultError
 from emo.features.frames import FRAME_S, HOP, analyse
 from emo.features.measures import Flags, stretches
@@ -26,11 +27,12 @@ from emo.inference.predictor import (
     Answer,
     Models,
     answer,
+    calibrated,
     compute_features,
-    probabilities,
+    raw_outputs,
     to_answers,
 )
-from emo.labels import ENSEMBLE
+from emo.labels import ENSEMBLE, LABELS, TRAINED_LABELS
 
 WINDOW_S = 3.0  # as long as the training clips, and those of the calibration: 2 to 4 s
 HOP_S = 1.0  # at most, so that three windows cover each moment; ten minutes have 600 windows
@@ -78,6 +80,10 @@ class Timeline:
         Why the clip as a whole may not be speech.
     faults : mapping of str, by key
         Errors of the classifiers that returned values that are not finite, and are left out.
+    among : tuple of str
+        The labels that can occur; the probabilities of the others are 0.
+    raw : dict of ndarray of float64, each of shape (n, 8)
+        Raw probabilities by classifier, from which ``choose_among`` computes other answers.
     """
 
     duration_s: float
@@ -89,6 +95,8 @@ class Timeline:
     warnings: tuple[str, ...] = ()
     speech_warnings: tuple[SpeechWarning, ...] = ()
     faults: Mapping[str, str] = field(default_factory=dict)
+    among: tuple[str, ...] = LABELS
+    raw: dict[str, npt.NDArray[np.float64]] = field(default_factory=dict)
 
     def __repr__(self) -> str:
         return f"<Timeline of {self.duration_s:.2f} s: {self.done} of {self.total} windows>"
@@ -141,6 +149,7 @@ class Timeline:
             "duration_s": round(self.duration_s, 3),
             "warnings": list(self.warnings),
             "speech_warnings": [asdict(warning) for warning in self.speech_warnings],
+            "among": list(self.among),
             "windows": [
                 dict(zip(names, span, strict=True))
                 | {"models": {key: answer.to_dict() for key, answer in answers.items()}}
@@ -149,8 +158,39 @@ class Timeline:
         }
 
 
+def choose_among(timeline: Timeline, among: Sequence[str], calibration: Calibration) -> Timeline:
+    """Return a timeline with the answers that are chosen among some labels.
+
+    Parameters
+    ----------
+    timeline : Timeline
+        Of the models of `calibration`, or of some of them.
+    among : sequence of str
+        The labels that can occur, in the order of ``LABELS``.
+    calibration : Calibration
+    """
+    if tuple(among) == timeline.among:
+        return timeline
+    if set(timeline.raw) != set(calibration.weights):
+        calibration = reweight(calibration, tuple(timeline.raw))
+    return replace(
+        timeline,
+        probabilities=_calibrated(timeline.raw, calibration, among),
+        thresholds=calibration.thresholds_for(among),
+        among=tuple(among),
+    )
+
+
+def _calibrated(
+    raw: Mapping[str, np.ndarray], calibration: Calibration, among: Sequence[str]
+) -> dict[str, npt.NDArray[np.float64]]:
+    """Return the probabilities of all labels by classifier and of the served ensemble."""
+    tables = calibrated(raw, calibration, among)
+    return {key: tables[key] for key in (*raw, ENSEMBLE)}
+
+
 def iter_timeline(
-    clip: Clip, models: Models, threads: int = THREADS
+    clip: Clip, models: Models, threads: int = THREADS, among: Sequence[str] = LABELS
 ) -> Generator[Timeline, None, None]:
     """Yield timelines of a clip, each with more of the windows answered; the last has all of them.
 
@@ -164,40 +204,44 @@ def iter_timeline(
         No classifier returns finite values.
     """
     try:
-        yield from _iter_timeline(clip, models, threads)
+        yield from _iter_timeline(clip, models, threads, among)
     except ModelFaultError as fault:
-        for timeline in iter_timeline(clip, models.without(fault), threads):
+        for timeline in iter_timeline(clip, models.without(fault), threads, among):
             faults = {fault.key: str(fault), **timeline.faults}
             warnings = (str(fault), *timeline.warnings)
             yield replace(timeline, faults=faults, warnings=warnings)
 
 
-def _iter_timeline(clip: Clip, models: Models, threads: int) -> Generator[Timeline, None, None]:
+def _iter_timeline(
+    clip: Clip, models: Models, threads: int, among: Sequence[str]
+) -> Generator[Timeline, None, None]:
     segments, warnings = _find_segments(clip.samples)
     placed = [pair for segment in segments for pair in place_windows(*segment)]
     rows: list[dict[str, np.ndarray]] = []
 
     def timeline() -> Timeline:
         n = len(rows)
-        blank = np.empty((0, 7))
+        blank = np.empty((0, len(TRAINED_LABELS)))
+        raw = {
+            key: np.concatenate([blank, *(row[key] for row in rows)]) for key in models.classifiers
+        }
         return Timeline(
             clip.duration_s,
             len(placed),
             _in_seconds([window for window, _ in placed[:n]]),
             _in_seconds([segment for _, segment in placed[:n]]),
-            {
-                key: np.concatenate([blank, *(row[key] for row in rows)])
-                for key in (*models.classifiers, ENSEMBLE)
-            },
-            models.calibration.thresholds,
+            _calibrated(raw, models.calibration, among),
+            models.calibration.thresholds_for(among),
             clip.warnings,
             warnings,
+            among=tuple(among),
+            raw=raw,
         )
 
     def predict_window(pair: tuple[Span, tuple[float, float]]) -> dict[str, np.ndarray]:
         start, stop = pair[0]
         samples = centre(clip.samples[start * HOP : stop * HOP])
-        return probabilities(compute_features(samples, analyse(samples), models), models)
+        return raw_outputs(compute_features(samples, analyse(samples), models), models)[0]
 
     yield timeline()
     with ThreadPoolExecutor(threads) as pool:  # closed early, `map` drops what has not begun

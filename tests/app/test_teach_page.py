@@ -15,6 +15,7 @@ from emo.app import text as app_text
 from emo.app.analyse import downloads
 from emo.app.teach import text as words
 from emo.audio.clip import Clip
+from emo.classifiers.calibration import Calibration
 from emo.errors import ModelError
 from emo.features.speech import SpeechWarning
 from emo.inference import adaptation, predictor
@@ -41,7 +42,7 @@ def predict_frequency(clip: Clip, models: object) -> predictor.Prediction:
 @pytest.fixture
 def app(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AppTest:
     pages.install(tmp_path, monkeypatch)
-    calibration = SimpleNamespace(thresholds={"ensemble": 0.4}, weights={}, temperatures={})
+    calibration = Calibration({}, {}, {"ensemble": 0.4})
     models = SimpleNamespace(classifiers={}, calibration=calibration)
     monkeypatch.setattr(predictor, "load_models", lambda directory: models)
     monkeypatch.setattr(predictor, "predict", predict_frequency)

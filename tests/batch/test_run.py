@@ -20,12 +20,13 @@ from emo.audio.clip import load
 from emo.batch import labelling, run
 from emo.batch.labelling import RunConfig, label_sources, load_run_models, make_run_config
 from emo.batch.progress import ProgressLine
+from emo.batch.rows import flatten
 from emo.batch.run import group_sources, run_batch
 from emo.batch.sources import Source
 from emo.cli.main import main
 from emo.errors import EmoError, ModelError
 from emo.inference.predictor import ANSWER_KEYS, load_models, predict, predict_many
-from emo.system.paths import MODELS_DIR
+from emo.system.paths import MODELS_DIR, sample_path
 from tests.support.signals import encoded, silence, voice
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -207,14 +208,43 @@ def test_label_sources_limits_the_sound_of_a_call(clips, config, monkeypatch):
     sizes = []
     real = predict_many
 
-    def counted(found, models):
+    def counted(found, models, among):
         sizes.append(len(found))
-        return real(found, models)
+        return real(found, models, among)
 
     monkeypatch.setattr(labelling, "predict_many", counted)
     monkeypatch.setattr(labelling, "MAX_BATCH_S", 1.5)
     label_sources(config, [Source(f"{i:02d}", location=f"{clips}/{i:02d}.wav") for i in range(5)])
     assert sizes == [3, 2]
+
+
+SOME = ("happy", "neutral", "sad")
+
+
+@pytest.mark.parametrize("is_timeline", [False, True])
+def test_label_sources_answers_among_the_emotions_that_can_occur(is_timeline):
+    config = make_run_config(timeline=is_timeline, among=SOME)
+    source = Source("a", location=str(sample_path("angry")))
+    (result,) = label_sources(config, [source])
+    for row in map(json.loads, result.lines.splitlines()):
+        assert row["among"] == list(SOME)
+        assert row["label"] in SOME
+        assert row["models"]["ensemble"]["probabilities"]["angry"] == 0.0
+        assert flatten(row)["among"] == list(SOME)
+
+
+def test_batch_with_other_emotions_that_can_occur_is_another_run(
+    clips, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.setattr(run, "run_here", here)
+    out = tmp_path / "out.csv"
+    arguments = ["batch", f"{clips}/17.wav", "--out", str(tmp_path / "out.jsonl")]
+    assert main([*arguments, "--among", "happy,neutral,sad"]) == 0
+    assert main([*arguments, "--among", "happy,sad"]) == 1
+    assert "was begun with other models or settings" in capsys.readouterr().err
+    assert main(["batch", f"{clips}/17.wav", "--out", str(out), "--among", "sad,happy"]) == 0
+    (found,) = csv.DictReader(out.read_text().splitlines())
+    assert found["among"] == "happy sad"
 
 
 def test_make_run_config_depends_on_the_models(tmp_path, config):

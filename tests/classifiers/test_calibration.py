@@ -25,6 +25,7 @@ from emo.classifiers.calibration import (
     threshold,
 )
 from emo.errors import ModelError
+from emo.labels import LABELS
 
 N_CLIPS = 4000
 
@@ -240,6 +241,16 @@ def test_read_calibration_returns_the_stored_numbers(tmp_path: Path) -> None:
     )
 
 
+def test_thresholds_of_a_subset_are_read_and_used(tmp_path: Path) -> None:
+    stored(tmp_path, thresholds_among={"angry sad": {"tree": 0.55, "ensemble": 0.5}})
+    result = read_calibration(tmp_path, ("tree", "cnn"))
+    assert result.thresholds_for(LABELS) == {"tree": 0.6, "ensemble": 0.7}
+    assert result.thresholds_for(("angry", "sad")) == {"tree": 0.55, "ensemble": 0.5}
+    assert result.thresholds_for(("happy", "sad")) == result.thresholds
+    fewer = calibration.reweight(result, ("cnn",))
+    assert fewer.thresholds_for(("angry", "sad")) == result.thresholds_for(("angry", "sad"))
+
+
 def test_read_calibration_without_a_file_changes_nothing(tmp_path: Path) -> None:
     result = read_calibration(tmp_path, ("tree", "cnn"))
     assert result == Calibration({"tree": 1.0, "cnn": 1.0}, {"tree": 0.5, "cnn": 0.5}, {})
@@ -254,6 +265,9 @@ def test_read_calibration_without_a_file_changes_nothing(tmp_path: Path) -> None
         {"weights": {"tree": -0.1, "cnn": 1.0}},
         {"weights": {"tree": "much", "cnn": 1.0}},
         {"thresholds": [0.5]},
+        {"thresholds_among": {"angry": {"tree": 0.5}}},
+        {"thresholds_among": {"angry bored": {"tree": 0.5}}},
+        {"thresholds_among": {"angry sad": {"tree": float("nan")}}},
     ],
 )
 def test_damaged_calibration_is_rejected(tmp_path: Path, changed: dict[str, object]) -> None:

@@ -48,6 +48,37 @@ def silent(tmp_path):
     return str(path)
 
 
+@pytest.mark.parametrize("form", ["json", "csv", "table"])
+def test_predict_says_among_which_emotions_it_chose(capsys, models, spoken, form):
+    status, out = predict(
+        capsys, "--models", models, "--format", form, "--among", "sad,angry", spoken
+    )
+    assert status == 0
+    if form == "json":
+        (found,) = json.loads(out)
+        assert found["among"] == ["angry", "sad"]
+        for answer in found["models"].values():
+            assert {label for label, share in answer["probabilities"].items() if share} == {
+                "angry",
+                "sad",
+            }
+    elif form == "csv":
+        for row in csv.DictReader(io.StringIO(out)):
+            assert row["among"] == "angry sad"
+            assert float(row["p_happy"]) == 0.0
+            assert row["label"] in ("angry", "sad")
+    else:
+        assert out.splitlines()[-1] == "The answers are chosen among angry and sad."
+
+
+@pytest.mark.parametrize("command", ["predict", "timeline", "explain"])
+def test_among_is_refused_with_a_sentence(capsys, spoken, command):
+    with pytest.raises(SystemExit) as ended:
+        main([command, "--among", "sad,bored", spoken])
+    assert ended.value.code == 2
+    assert "'bored' is none of the emotions that can be chosen among." in capsys.readouterr().err
+
+
 def predict(capsys, *arguments):
     status = main(["predict", *arguments])
     captured = capsys.readouterr()
@@ -58,7 +89,8 @@ def test_predict_json_has_the_documented_fields(capsys, models, spoken):
     status, out = predict(capsys, "--models", models, "--format", "json", spoken)
     (found,) = json.loads(out)
     assert status == 0
-    assert list(found) == ["path", "duration_s", "warnings", "speech_warnings", "quality", "models"]
+    names = ["path", "duration_s", "warnings", "speech_warnings", "quality", "among", "models"]
+    assert list(found) == names
     assert found["path"] == spoken
     assert list(found["quality"]) == [
         *(field.name for field in fields(Quality) if field.name != "altered"),

@@ -366,3 +366,50 @@ def test_the_command_does_not_write_its_report_over_the_manifest(clips, capsys):
         main(["evaluate", "--manifest", str(path), "--report", str(path)])
     assert ended.value.code == 2
     assert path.read_text() == table(*ROWS)
+
+
+# --- emotions that can occur ---------------------------------------------------------------------
+
+
+def test_read_manifest_takes_the_emotions_that_can_occur_from_a_column(tmp_path):
+    rows = [
+        ("a.wav", "angry", "anger; sad"),
+        ("b.wav", "happy", ""),
+        ("c.wav", "sad", "angry+happy"),
+        ("d.wav", "sad", "sad bored"),
+    ]
+    path = write(tmp_path, table(*rows, header=("path", "emotion", "Among")))
+    found = read_manifest(path, among=("happy", "sad"))
+    assert [row.among for row in found.listed] == [("angry", "sad"), ("happy", "sad")]
+    assert [(row.reason, row.detail) for row in found.left_out] == [
+        ("a label that cannot occur", "sad, not among angry and happy"),
+        (
+            "unusable emotions in 'among'",
+            "'bored' is none of the emotions that can be chosen among. They are angry, disgusted, "
+            "fearful, happy, neutral, sad and surprised.",
+        ),
+    ]
+
+
+def test_evaluate_manifest_answers_each_row_among_its_emotions(clips, models):
+    rows = [("a.wav", "angry", "angry sad"), ("b.wav", "happy", "happy sad")]
+    path = write(clips, table(*rows, header=("path", "emotion", "among")), "among.csv")
+    found = evaluate_manifest(read_manifest(path), models)
+    assert found["among"] == {"angry sad": 1, "happy sad": 1}
+    assert "1 were answered among angry and sad." in remarks(found)
+    for key in ("tree", "ensemble"):
+        hits = [
+            predict(load(clips / name), models, tuple(among.split())).answers[key].label == emotion
+            for name, emotion, among in rows
+        ]
+        assert found["models"][key]["accuracy"] == sum(hits) / 2
+        confusion = np.array(found["models"][key]["confusion"])
+        assert confusion[:, [LABELS.index("neutral"), LABELS.index("fearful")]].sum() == 0
+
+
+def test_evaluate_manifest_with_the_option_among(clips, capsys):
+    path = write(clips, table(("a.wav", "angry"), ("b.wav", "fearful")), "option.csv")
+    assert main(["evaluate", "--manifest", str(path), "--among", "angry,sad"]) == 1
+    out = capsys.readouterr().out
+    assert "1 × a label that cannot occur" in out
+    assert "1 were answered among angry and sad." in out

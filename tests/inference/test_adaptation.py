@@ -2,6 +2,7 @@
 
 import json
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -141,9 +142,33 @@ def test_adapted_answer_has_the_probabilities_and_may_be_unsure() -> None:
         hidden=asked.hidden,
     )
     sure = adaptation.adapted_answer(head, prediction)
+    unsure = adaptation.adapted_answer(head, prediction, 1.0)
+    assert sure
+    assert unsure
     assert sure.label == asked.emotion
     assert not sure.unsure
-    assert adaptation.adapted_answer(head, prediction, 1.0).unsure
+    assert unsure.unsure
+
+
+def test_adapted_answer_is_chosen_among_the_emotions_that_can_occur():
+    given = lessons(2, LABELS[:3])
+    head, asked = adaptation.fit_head(given), given[0]
+    prediction = predictor.Prediction(
+        1.0,
+        (),
+        {"ensemble": predictor.answer(asked.ensemble)},
+        None,  # type: ignore[arg-type]
+        hidden=asked.hidden,
+    )
+    everything = adaptation.adapted_answer(head, prediction)
+    some = replace(prediction, among=(LABELS[0], LABELS[2], LABELS[5]))
+    found = adaptation.adapted_answer(head, some)
+    assert everything
+    assert found
+    ratio = everything.probabilities[0] / everything.probabilities[2]
+    assert found.probabilities[0] / found.probabilities[2] == pytest.approx(ratio)
+    assert np.flatnonzero(found.probabilities).tolist() == [0, 2]
+    assert adaptation.adapted_answer(head, replace(prediction, among=LABELS[2:5])) is None
 
 
 # --- Lessons and their test ----------------------------------------------------------------------

@@ -99,6 +99,25 @@ def test_log_odds_equal_those_computed_by_hand():
     assert np.isfinite(ex.log_odds(certain, "angry", 0.25)).all()
 
 
+def test_log_odds_among_some_labels_leave_the_others_out():
+    raw = np.array([[0.2, 0.1, 0.1, 0, 0, 0, 0, 0.6]])
+    some = ("angry", "fearful")
+    assert ex.log_odds(raw, "angry", 1.0, some) == pytest.approx([np.log(2)], abs=1e-5)
+    assert ex.log_odds(raw, "fearful", 0.5, some) == pytest.approx([-np.log(4)], abs=1e-5)
+
+
+def test_explain_among_some_labels_explains_the_confidence_among_them(models):
+    some = ("happy", "neutral", "surprised")
+    found = ex.explain(decode(encoded(voice(duration_s=1.0))), models, some)
+    answers = found.prediction.answers
+    assert found.tree.steps[-1].share == pytest.approx(answers["tree"].confidence, abs=1e-5)
+    for key, part in (("cnn", found.cnn), ("mlp", found.mlp)):
+        share = answers[key].confidence
+        assert part.label == answers[key].label
+        assert part.log_odds == pytest.approx(np.log(share / (1 - share)), abs=1e-3)
+    assert found.to_dict()["among"] == list(some)
+
+
 def perceptron(arrays=None):
     info = read_model_info(MODELS_DIR / "mlp")
     return Model("mlp", info, fitted("mlp").arrays if arrays is None else arrays, None)
@@ -445,6 +464,7 @@ def test_explain_prints_json_with_every_field(capsys, tiny_models, spoken):
         "warnings",
         "speech_warnings",
         "quality",
+        "among",
         "models",
         "why",
     ]

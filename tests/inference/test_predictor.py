@@ -7,15 +7,16 @@ import numpy as np
 import pytest
 
 from emo.audio.clip import decode
-from emo.classifiers.calibration import Calibration, calibrate
+from emo.classifiers.calibration import Calibration, calibrate, reweight
 from emo.inference.predictor import (
     ANSWER_KEYS,
     answer,
+    choose_among,
     load_models,
     predict,
     predict_many,
 )
-from emo.labels import LABELS
+from emo.labels import INDEX, LABELS
 from tests.support.signals import encoded, padded, tone, voice
 
 pytest.importorskip("keras")
@@ -51,6 +52,56 @@ def test_calibrated_equals_probabilities_computed_by_hand():
     np.testing.assert_allclose(found["tree"][0, :2], [16 / 17, 1 / 17], atol=1e-5)  # calm is out
     np.testing.assert_allclose(found["ensemble"][0, :2], [16 / 17, 1 / 17], atol=1e-5)
     np.testing.assert_allclose(found["cnn"][0, :2], [0.5, 0.5], atol=1e-5)
+
+
+SOME = ("angry", "neutral", "sad")
+
+
+def test_predict_among_some_labels_renormalises_before_the_temperature(models):
+    """The ratio of two labels is that of the raw probabilities, to the power of 1 / temperature."""
+    temperatures = {"tree": 0.5, "cnn": 1.0, "mlp": 2.0}
+    calibration = replace(models.calibration, temperatures=temperatures)
+    found = predict(clip(voice()), replace(models, calibration=calibration), SOME)
+    assert found.among == SOME
+    places = [INDEX[label] for label in SOME]
+    for key, given in found.answers.items():
+        assert given.label in SOME
+        assert given.runner_up in SOME
+        assert given.probabilities.sum() == pytest.approx(1.0)
+        assert np.delete(given.probabilities, places).tolist() == [0.0] * 4
+        if key != "ensemble":
+            powers = found.raw[key][places] ** (1 / temperatures[key])
+            np.testing.assert_allclose(
+                given.probabilities[places], powers / powers.sum(), atol=1e-5
+            )
+
+
+def test_choose_among_equals_a_prediction_among_the_labels(models):
+    spoken = clip(voice())
+    found, everything = predict(spoken, models, SOME), predict(spoken, models)
+    chosen = choose_among(everything, SOME, models.calibration)
+    assert chosen.to_dict() == found.to_dict()
+    assert choose_among(chosen, LABELS, models.calibration).to_dict() == everything.to_dict()
+
+
+def test_choose_among_leaves_out_a_classifier_without_an_answer(models):
+    """The ensemble is then that of the others, as for all labels."""
+    left = {key: model for key, model in models.classifiers.items() if key != "mlp"}
+    fewer = replace(models, classifiers=left, calibration=reweight(models.calibration, tuple(left)))
+    spoken = clip(voice())
+    chosen = choose_among(predict(spoken, fewer), SOME, models.calibration)
+    assert chosen.to_dict() == predict(spoken, fewer, SOME).to_dict()
+
+
+def test_thresholds_among_some_labels_are_those_of_the_subset(models):
+    none, every = dict.fromkeys(ANSWER_KEYS, 0.0), dict.fromkeys(ANSWER_KEYS, 1.01)
+    calibration = replace(
+        models.calibration, thresholds=none, thresholds_among={"angry neutral sad": every}
+    )
+    limited, spoken = replace(models, calibration=calibration), clip(voice())
+    assert predict(spoken, limited).unsure == ()
+    assert predict(spoken, limited, SOME).unsure == ANSWER_KEYS
+    assert predict(spoken, limited, ("angry", "sad")).unsure == ()
 
 
 def test_answer_below_its_threshold_is_unsure_and_names_two_labels():
@@ -101,7 +152,15 @@ def test_predict_is_independent_of_level_and_of_silence_around(models):
 
 def test_to_dict_has_every_field(models):
     found = predict(clip(tone(duration_s=1.0)), models).to_dict()
-    assert set(found) == {"duration_s", "warnings", "speech_warnings", "quality", "models"}
+    assert set(found) == {
+        "duration_s",
+        "warnings",
+        "speech_warnings",
+        "quality",
+        "among",
+        "models",
+    }
+    assert found["among"] == list(LABELS)
     assert [concern["kind"] for concern in found["speech_warnings"]] == ["tone"]
     assert found["duration_s"] == pytest.approx(1.0)
     assert isinstance(found["warnings"], list)

@@ -118,6 +118,25 @@ def test_timeline_has_the_answers_of_predict_for_each_window(models):
             assert given_here[key].unsure == alone[key].unsure
 
 
+def test_timeline_among_some_labels_answers_as_predict_does(models):
+    samples, some = spoken(4.5), ("fearful", "happy", "neutral")
+    *_, found = iter_timeline(clip(samples), models, among=some)
+    assert found.among == some
+    for (start_s, stop_s), given_here in zip(found.windows_s, found.answers(), strict=True):
+        stretch = samples[round(start_s * RATE_HZ) : round(stop_s * RATE_HZ)]
+        alone = predict(clip(stretch), models, some).answers
+        for key in ANSWER_KEYS:
+            np.testing.assert_allclose(
+                given_here[key].probabilities, alone[key].probabilities, atol=1e-5
+            )
+            assert given_here[key].unsure == alone[key].unsure
+    chosen = timeline.choose_among(last(samples, models), some, models.calibration)
+    assert chosen.to_dict() == found.to_dict()
+    assert export.written(export.write_timeline_table, "a", found).startswith(
+        f"a: 4.50 s, {found.total} windows, among fearful, happy and neutral\n"
+    )
+
+
 @pytest.mark.parametrize("lead_s", [0.0, 1.003])
 def test_timeline_covers_speech_and_leaves_out_pauses(models, lead_s):
     pause = noise(3.5, level_db=-65.0)
@@ -316,7 +335,8 @@ def test_timeline_csv_has_a_line_for_each_window_and_model_and_no_formula():
 
 def test_timeline_json_has_every_window():
     found = json.loads(written(export.write_timeline_json, MADE))
-    assert list(found) == ["path", "duration_s", "warnings", "speech_warnings", "windows"]
+    names = ["path", "duration_s", "warnings", "speech_warnings", "among", "windows"]
+    assert list(found) == names
     assert len(found["windows"]) == 5
     window = found["windows"][2]
     assert [window[name] for name in ("start_s", "stop_s", "segment_start_s", "segment_end_s")] == [

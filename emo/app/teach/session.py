@@ -77,7 +77,9 @@ def with_adapted(prediction: predictor.Prediction) -> predictor.Prediction:
     fitted = fitted_head()
     if fitted is None or not len(prediction.hidden):
         return prediction
-    answer = adaptation.adapted_answer(fitted.head, prediction, _threshold())
+    answer = adaptation.adapted_answer(fitted.head, prediction, _threshold(prediction.among))
+    if answer is None:
+        return prediction
     return replace(prediction, answers=prediction.answers | {YOURS: answer})
 
 
@@ -91,8 +93,8 @@ def example_of(prediction: predictor.Prediction | None) -> Example | None:
     )
 
 
-def _threshold() -> float:
-    return common.models().calibration.thresholds.get(labels.ENSEMBLE, 0.0)
+def _threshold(among: Sequence[str]) -> float:
+    return common.models().calibration.thresholds_for(among).get(labels.ENSEMBLE, 0.0)
 
 
 def show_card(prediction: predictor.Prediction) -> None:
