@@ -8,12 +8,14 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from emo.classifiers.ensembles import OTHER_ENSEMBLES
 from emo.classifiers.label_subset import read_subset, subset_key
 from emo.classifiers.numerics import softmax
+from emo.classifiers.strangers import MIN_PROBABILITY, StrangerCalibration
 from emo.errors import ModelError, SettingError
 from emo.labels import ENSEMBLE, LABELS, TRAINED_INDEX
 
@@ -31,7 +33,6 @@ _UNREADABLE = (
     RecursionError,
     SettingError,
 )
-MIN_PROBABILITY = 1e-7  # a probability of zero has no logarithm
 
 
 def _log(probabilities: np.ndarray) -> np.ndarray:
@@ -193,6 +194,8 @@ class Calibration:
         Weights like ``weights`` of each of ``OTHER_ENSEMBLES``, by its key.
     thresholds_among : dict of str to dict
         The thresholds where an answer is chosen among some of the labels, by ``subset_key``.
+    strangers : StrangerCalibration or None
+        How answers for clips unlike the training clips are changed; None for no change.
     """
 
     temperatures: dict[str, float]
@@ -200,6 +203,7 @@ class Calibration:
     thresholds: dict[str, float]
     ensembles: dict[str, dict[str, float]] = field(default_factory=dict)
     thresholds_among: dict[str, dict[str, float]] = field(default_factory=dict)
+    strangers: StrangerCalibration | None = None
 
     def weights_of(self, key: str) -> dict[str, float]:
         """Return the weights of an ensemble, by classifier."""
@@ -211,6 +215,32 @@ class Calibration:
         Without thresholds of their own, those of all labels hold, which are seldom too low.
         """
         return self.thresholds_among.get(subset_key(labels), self.thresholds)
+
+    def strange_shares(self, strangeness: np.ndarray | None, n: int) -> np.ndarray:
+        """Return how strange n clips count, float64 (n,), from 0 to 1; 0 where it is not known."""
+        if self.strangers is None or strangeness is None:
+            return np.zeros(n)
+        return self.strangers.shares(strangeness)
+
+    def thresholds_of(
+        self, labels: Sequence[str], strangeness: np.ndarray | None
+    ) -> dict[str, np.ndarray]:
+        """Return the thresholds of clips, float64 (n,), by classifier and ensemble.
+
+        Parameters
+        ----------
+        labels
+            Among which the answers are chosen.
+        strangeness : float64, (n,), or None
+            Of the clips; None where it is not known, for one threshold, of shape ().
+        """
+        thresholds = {key: np.asarray(x) for key, x in self.thresholds_for(labels).items()}
+        if self.strangers is None or strangeness is None:
+            return thresholds
+        strange = self.strangers.thresholds_of(strangeness)
+        zero = np.zeros(len(strangeness))
+        keys = {*thresholds, *strange}
+        return {key: np.maximum(thresholds.get(key, zero), strange.get(key, zero)) for key in keys}
 
 
 def reweight(calibration: Calibration, keys: Sequence[str]) -> Calibration:
@@ -240,6 +270,7 @@ def calibrate(
     raw: Mapping[str, np.ndarray],
     calibration: Calibration,
     labels: Sequence[str] = LABELS,
+    strangeness: np.ndarray | None = None,
 ) -> dict[str, np.ndarray]:
     """Return the calibrated probabilities of some labels, by classifier and ensemble.
 
@@ -252,6 +283,8 @@ def calibrate(
     calibration : Calibration
     labels : sequence of str
         The k labels that can be predicted; the probabilities of the others are left out first.
+    strangeness : float64, (n,), or None
+        How far the clips are from the training clips; None where it is not known.
 
     Returns
     -------
@@ -266,7 +299,9 @@ def calibrate(
     rows[ENSEMBLE] = log_opinion_pool(allowed, calibration.weights)
     for key, weights in calibration.ensembles.items():
         rows[key] = log_opinion_pool({own: allowed[own] for own in weights}, weights)
-    return rows
+    if calibration.strangers is None or strangeness is None:
+        return rows
+    return calibration.strangers.soften(rows, strangeness)
 
 
 def fit_calibration(probabilities: Mapping[str, np.ndarray], targets: np.ndarray) -> Calibration:
@@ -332,6 +367,7 @@ def read_calibration(models: Path, keys: Sequence[str]) -> Calibration:
             subset_key(read_subset(labels)): _read_numbers(values)
             for labels, values in stored.get("thresholds_among", {}).items()
         }
+        strangers = _read_strangers(stored.get("strangers"))
         pooled = [*weights.values(), *(w for own in ensembles.values() for w in own.values())]
         if min(temperatures.values()) <= 0 or min(pooled) < 0:
             raise ValueError("a temperature or weight is below zero")
@@ -345,7 +381,24 @@ def read_calibration(models: Path, keys: Sequence[str]) -> Calibration:
             f"{path} cannot be read ({type(error).__name__}: {error}). Fetch the folder models/ "
             "again, or make it with: python -m emo evaluate --protocol speakers."
         ) from error
-    return Calibration(temperatures, weights, thresholds, ensembles, thresholds_among)
+    return Calibration(temperatures, weights, thresholds, ensembles, thresholds_among, strangers)
+
+
+def _read_strangers(stored: Mapping[str, Any] | None) -> StrangerCalibration | None:
+    if stored is None:
+        return None
+    strangers = StrangerCalibration(
+        float(stored["centre"]),
+        float(stored["width"]),
+        _read_numbers(stored["temperatures"]),
+        _read_numbers(stored["thresholds"]),
+    )
+    scales = [strangers.width, *strangers.temperatures.values()]
+    if min(scales) <= 0:
+        raise ValueError("the width or a temperature for strange clips is not above zero")
+    if not np.isfinite([strangers.centre, *scales, *strangers.thresholds.values()]).all():
+        raise ValueError("a number for strange clips is not finite")
+    return strangers
 
 
 def _read_numbers(stored: Mapping[str, float]) -> dict[str, float]:

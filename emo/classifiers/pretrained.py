@@ -21,6 +21,7 @@ HEAD_COMPONENTS = 384  # principal components that the weights lie in
 HEAD_RIDGE = 0.03  # half of it times the sum of squared weights is added to the loss
 HEAD_STEPS = 80
 HEAD_SMOOTHING = 0.0
+STRANGENESS_AXES = 128  # principal components whose residual tells strange clips
 
 
 def fit_pretrained(
@@ -59,7 +60,11 @@ def fit_pretrained(
     head = fit_logistic(scaled @ axes, targets, weights, HEAD_RIDGE, HEAD_STEPS)
     if progress:
         progress(1, 1, {})
-    arrays = {"weights": (axes @ head[:-1]).astype(np.float32), "bias": head[-1].astype(np.float32)}
+    arrays = {
+        "weights": (axes @ head[:-1]).astype(np.float32),
+        "bias": head[-1].astype(np.float32),
+        "axes": np.ascontiguousarray(axes[:, :STRANGENESS_AXES]),
+    }
     return Fitted({**scaling, **arrays}, [])
 
 
@@ -119,7 +124,8 @@ def fit_logistic(
 def check_pretrained(arrays: Arrays, n_inputs: int) -> None:
     """Raise an error unless the arrays are a linear classifier of `n_inputs` numbers.
 
-    It has ``mean`` and ``deviation`` (f,), ``weights`` (f, 8) and ``bias`` (8,).
+    It has ``mean`` and ``deviation`` (f,), ``weights`` (f, 8), ``bias`` (8,) and ``axes`` (f, k)
+    for ``measure_strangeness``.
 
     Raises
     ------
@@ -127,7 +133,9 @@ def check_pretrained(arrays: Arrays, n_inputs: int) -> None:
         An array is missing or of another shape.
     """
     shapes: dict[str, tuple[int, ...]] = dict.fromkeys(("mean", "deviation"), (n_inputs,))
-    check_arrays(arrays, shapes | {"weights": (n_inputs, N_OUTPUTS), "bias": (N_OUTPUTS,)})
+    shapes |= {"weights": (n_inputs, N_OUTPUTS), "bias": (N_OUTPUTS,)}
+    shapes["axes"] = (n_inputs, arrays["axes"].shape[-1] if "axes" in arrays else 0)
+    check_arrays(arrays, shapes)
 
 
 def predict_pretrained(arrays: Arrays, embeddings: np.ndarray) -> np.ndarray:
@@ -139,3 +147,19 @@ def predict_pretrained(arrays: Arrays, embeddings: np.ndarray) -> np.ndarray:
     """
     scaled = apply_scaling(embeddings, arrays)
     return softmax((scaled @ arrays["weights"] + arrays["bias"]).astype(np.float64))
+
+
+def measure_strangeness(arrays: Arrays, embeddings: np.ndarray) -> np.ndarray:
+    """Return how far clips are from the training clips, float64 (n,).
+
+    The root mean square of what the first principal components of the training clips leave of the
+    standardised embedding: the distance in feature space (DFFS, Moghaddam and Pentland 1997).
+
+    Parameters
+    ----------
+    embeddings : float32, (n, 2048)
+    """
+    scaled = apply_scaling(embeddings, arrays).astype(np.float64)
+    inside = scaled @ arrays["axes"]
+    residual = np.sum(scaled**2, axis=1) - np.sum(inside**2, axis=1)
+    return np.asarray(np.sqrt(np.maximum(residual, 0.0) / scaled.shape[1]))

@@ -18,7 +18,12 @@ from emo.classifiers.mlp import (
     predict_mlp,
     run_mlp,
 )
-from emo.classifiers.pretrained import check_pretrained, fit_pretrained, predict_pretrained
+from emo.classifiers.pretrained import (
+    check_pretrained,
+    fit_pretrained,
+    measure_strangeness,
+    predict_pretrained,
+)
 from emo.classifiers.tree import (
     TREE_TEACHER,
     check_tree,
@@ -60,6 +65,9 @@ class Classifier:
         None for a network that a runtime serves.
     surrogate
         Computes the probabilities of the readable classifier among its arrays; None without one.
+    strangeness
+        ``strangeness(arrays, inputs)`` returns how far clips are from the training clips, float64
+        (n,); None for a classifier that has no such measure.
     teacher
         Key of the classifier whose arrays ``fit`` takes as ``teacher``; None without one.
     teacher_share
@@ -89,6 +97,7 @@ class Classifier:
     run: Callable[[Arrays, np.ndarray], tuple[np.ndarray, np.ndarray]] | None = None
     check: Callable[[Arrays, int], None] | None = None
     surrogate: Predict | None = None
+    strangeness: Callable[[Arrays, np.ndarray], np.ndarray] | None = None
     teacher: str | None = None
     teacher_share: float = 0.0
     copy_share: float | None = None
@@ -175,6 +184,7 @@ CLASSIFIERS: dict[str, Classifier] = {
         fit=fit_pretrained,
         predict=predict_pretrained,
         check=check_pretrained,
+        strangeness=measure_strangeness,
         is_pretrained=True,
     ),
 }

@@ -11,6 +11,7 @@ import math
 import struct
 import zipfile
 import zlib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NotRequired, TypedDict, get_args, get_origin, get_type_hints, is_typeddict
@@ -155,6 +156,21 @@ class Model:
             return row.run(self.arrays, inputs)
         assert row.predict is not None
         return row.predict(self.arrays, inputs), np.zeros((len(inputs), 0), np.float32)
+
+
+def strangeness(models: Iterable[Model], features: Features) -> np.ndarray | None:
+    """Return how far n clips are from the training clips, by the first model with a measure.
+
+    Returns
+    -------
+    float64, (n,), or None
+        None where no model has a measure.
+    """
+    for model in models:
+        row = CLASSIFIERS[model.key]
+        if row.strangeness is not None:
+            return row.strangeness(model.arrays, features.inputs[row.takes])
+    return None
 
 
 def features_digest(takes: Takes) -> str:

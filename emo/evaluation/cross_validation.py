@@ -127,22 +127,27 @@ def run_fold(job: Job, dataset: Dataset, fold: Fold, place: int = 0) -> Outcome:
     surrogate = None
     altered: dict[str, dict[str, Predictions]] = {name: {} for name in conditions}
 
-    def as_predictions(rows: np.ndarray, probabilities: np.ndarray) -> Predictions:
+    def as_predictions(rows: np.ndarray, key: str, fitted: Fitted, batch: Batch) -> Predictions:
         recordings = [dataset.recordings[i] for i in rows]
-        return _predictions(recordings, fold.number, probabilities)
+        probabilities = serving_predictor(key, fitted)(batch)
+        return _predictions(
+            recordings, fold.number, probabilities, _strangeness(key, fitted, batch)
+        )
 
     name = f"{fold.protocol}-{fold.number}"
     for key, fitted in fit_all(job.keys, name, train, job.seed, place):
         curves[key] = fitted.curve
-        predict = serving_predictor(key, fitted)
-        calibration[key] = as_predictions(validation_rows, predict(dataset.batch(validation_rows)))
-        tests[key] = as_predictions(test_rows, predict(dataset.batch(test_rows)))
+        validation, test = dataset.batch(validation_rows), dataset.batch(test_rows)
+        calibration[key] = as_predictions(validation_rows, key, fitted, validation)
+        tests[key] = as_predictions(test_rows, key, fitted, test)
         for condition, batch in batches.items():
-            altered[condition][key] = as_predictions(rows_to_alter, predict(batch))
+            altered[condition][key] = as_predictions(rows_to_alter, key, fitted, batch)
         predict_surrogate = CLASSIFIERS[key].surrogate
         if predict_surrogate is not None and fold.protocol == SPEAKERS.key:
             functionals = dataset.batch(test_rows).features.functionals
-            surrogate = as_predictions(test_rows, predict_surrogate(fitted.arrays, functionals))
+            recordings = [dataset.recordings[i] for i in test_rows]
+            shares = predict_surrogate(fitted.arrays, functionals)
+            surrogate = _predictions(recordings, fold.number, shares)
     left_out = [
         {"clip": dataset.recordings[i].stem, "reason": dataset.reasons[i]}
         for i in fold.test
@@ -167,7 +172,19 @@ def _altered(dataset: Dataset, rows: np.ndarray, name: str, jobs: int = 1) -> Ba
     return Batch(features.filled(clean.features), clean.targets)
 
 
-def _predictions(recordings: Sequence[Recording], fold: int, rows: np.ndarray) -> Predictions:
+def _strangeness(key: str, fitted: Fitted, batch: Batch) -> np.ndarray | None:
+    row = CLASSIFIERS[key]
+    if row.strangeness is None:
+        return None
+    return row.strangeness(fitted.arrays, batch.features.inputs[row.takes])
+
+
+def _predictions(
+    recordings: Sequence[Recording],
+    fold: int,
+    rows: np.ndarray,
+    strangeness: np.ndarray | None = None,
+) -> Predictions:
     return make_predictions(
         clips=[recording.stem for recording in recordings],
         corpora=[recording.corpus for recording in recordings],
@@ -175,6 +192,7 @@ def _predictions(recordings: Sequence[Recording], fold: int, rows: np.ndarray) -
         folds=[fold] * len(recordings),
         emotions=[recording.emotion for recording in recordings],
         probabilities=np.round(rows, DECIMALS),  # as they are stored
+        strangeness=None if strangeness is None else np.round(strangeness, DECIMALS),
     )
 
 

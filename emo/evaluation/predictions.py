@@ -5,15 +5,23 @@ import gzip
 import io
 import os
 import zlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
-from emo.classifiers.calibration import Calibration, calibrate, fit_calibration, renormalise
+from emo.classifiers.calibration import (
+    Calibration,
+    calibrate,
+    fit_calibration,
+    fit_temperature,
+    renormalise,
+)
 from emo.classifiers.registry import CLASSIFIERS
+from emo.classifiers.strangers import StrangerCalibration, fit_switch
+from emo.corpora.protocols import CROSS_CORPUS, SPEAKERS
 from emo.errors import CorpusError
 from emo.labels import LABELS, TRAINED_LABELS
 from emo.system.files import naming
@@ -41,6 +49,8 @@ class Predictions:
         A column for each of ``labels``.
     labels : tuple of str
         The k labels that could be predicted.
+    strangeness : ndarray of float64, shape (n,), or None
+        Distance of each clip from the training clips; None where the classifier has no measure.
     """
 
     clips: npt.NDArray[np.str_]
@@ -50,6 +60,7 @@ class Predictions:
     emotions: npt.NDArray[np.str_]
     probabilities: npt.NDArray[np.float64]
     labels: tuple[str, ...] = TRAINED_LABELS
+    strangeness: npt.NDArray[np.float64] | None = None
 
     def __len__(self) -> int:
         return len(self.clips)
@@ -66,6 +77,7 @@ class Predictions:
             emotions=self.emotions[index],
             probabilities=self.probabilities[index],
             labels=self.labels,
+            strangeness=None if self.strangeness is None else self.strangeness[index],
         )
 
     def among(self, labels: Sequence[str]) -> "Predictions":
@@ -93,6 +105,7 @@ def make_predictions(
     emotions: Sequence[str],
     probabilities: npt.NDArray[np.float64],
     labels: Sequence[str] = TRAINED_LABELS,
+    strangeness: npt.NDArray[np.float64] | None = None,
 ) -> Predictions:
     """Return predictions from columns of any kind of sequence."""
     return Predictions(
@@ -103,6 +116,7 @@ def make_predictions(
         emotions=np.array(emotions, dtype=np.str_),
         probabilities=probabilities,
         labels=tuple(labels),
+        strangeness=strangeness,
     )
 
 
@@ -116,6 +130,7 @@ def join(parts: Sequence[Predictions]) -> Predictions:
         emotions=np.concatenate([part.emotions for part in parts]),
         probabilities=np.concatenate([part.probabilities for part in parts]),
         labels=parts[0].labels,
+        strangeness=_join_strangeness(parts),
     )
 
 
@@ -125,6 +140,11 @@ def is_same(left: Predictions, right: Predictions, tolerance: float) -> bool:
     return all(np.array_equal(getattr(left, name), getattr(right, name)) for name in columns) and (
         bool(np.allclose(left.probabilities, right.probabilities, rtol=0, atol=tolerance))
     )
+
+
+def _join_strangeness(parts: Sequence[Predictions]) -> npt.NDArray[np.float64] | None:
+    known = [part.strangeness for part in parts if part.strangeness is not None]
+    return np.concatenate(known) if len(known) == len(parts) else None
 
 
 # --- Files ---------------------------------------------------------------------------------------
@@ -137,6 +157,9 @@ _COLUMNS = (
     "emotion",
     *(f"p_{label}" for label in TRAINED_LABELS),
 )
+
+
+_STRANGENESS = "strangeness"  # a further column, of a classifier that measures it
 
 
 def predictions_file(models: Path, key: str, protocol: str, condition: str = "") -> Path:
@@ -172,14 +195,17 @@ def write_predictions(path: str | os.PathLike[str], predictions: Predictions) ->
     """Write a gzipped CSV with a row per clip; the same predictions give the same bytes."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(_COLUMNS)
+    distances = predictions.strangeness
+    writer.writerow(_COLUMNS if distances is None else (*_COLUMNS, _STRANGENESS))
     columns = zip(
         predictions.clips.tolist(),
         predictions.corpora.tolist(),
         predictions.speakers.tolist(),
         predictions.folds.tolist(),
         predictions.emotions.tolist(),
-        predictions.probabilities.tolist(),
+        predictions.probabilities.tolist()
+        if distances is None
+        else np.column_stack([predictions.probabilities, distances]).tolist(),
         strict=True,
     )
     writer.writerows([*row[:-1], *(f"{p:.{DECIMALS}f}" for p in row[-1])] for row in columns)
@@ -201,19 +227,20 @@ def read_predictions(path: str | os.PathLike[str]) -> Predictions:
     try:
         with gzip.open(path, "rt", encoding="utf-8", newline="") as file:
             rows = list(csv.reader(file))
-        if not rows or tuple(rows[0]) != _COLUMNS:
+        if not rows or tuple(rows[0]) not in (_COLUMNS, (*_COLUMNS, _STRANGENESS)):
             raise ValueError("its columns are others")
         body = rows[1:]
-        probabilities = [[float(text) for text in row[5:]] for row in body]
+        n_labels, n_numbers = len(TRAINED_LABELS), len(rows[0]) - 5
+        numbers = np.array([[float(text) for text in row[5:]] for row in body], np.float64)
+        numbers = numbers.reshape(-1, n_numbers)
         return make_predictions(
             clips=[row[0] for row in body],
             corpora=[row[1] for row in body],
             speakers=[row[2] for row in body],
             folds=[int(row[3]) for row in body],
             emotions=[row[4] for row in body],
-            probabilities=np.array(probabilities, dtype=np.float64).reshape(
-                -1, len(TRAINED_LABELS)
-            ),
+            probabilities=numbers[:, :n_labels],
+            strangeness=numbers[:, n_labels] if n_numbers > n_labels else None,
         )
     except FileNotFoundError:
         raise CorpusError(
@@ -253,7 +280,12 @@ def _read_all(path: Callable[[str], Path]) -> dict[str, Predictions]:
 def fold_calibrations(
     models: Path, protocol: str, left_out: Sequence[str] = ()
 ) -> dict[int, Calibration]:
-    """Return the calibration fitted to the validation clips of each fold, by number of the fold.
+    """Return the calibration of each fold, by number of the fold.
+
+    Temperatures and weights are fitted to the validation clips of the fold.  How answers for
+    strange clips are changed is fitted to the predictions for other corpora under
+    ``cross-corpus``, without the clips, speakers or corpora that the fold tests; it is left out
+    before that protocol was run.
 
     Parameters
     ----------
@@ -269,17 +301,109 @@ def fold_calibrations(
     CorpusError
         A file is missing, damaged, or of other clips than the rest.
     """
+    calibrations, distances = _familiar_calibrations(models, protocol, left_out)
+    abroad = _predictions_abroad(models, left_out)
+    if abroad is None:
+        return calibrations
+    tested = read_predictions(predictions_file(models, next(iter(CLASSIFIERS)), protocol))
+    return {
+        fold: replace(
+            calibration,
+            strangers=_fit_strangers(
+                distances[fold], abroad, tested.take(tested.folds == fold), protocol
+            ),
+        )
+        for fold, calibration in calibrations.items()
+    }
+
+
+def served_strangers(
+    models: Path, calibrations: Iterable[Calibration], left_out: Sequence[str] = ()
+) -> StrangerCalibration | None:
+    """Return how answers for strange clips are changed when serving, without thresholds.
+
+    It is fitted to all predictions for other corpora; the switch is the mean of that of the folds
+    of ``speakers``.
+
+    Parameters
+    ----------
+    calibrations
+        Of the folds of ``speakers``.
+    left_out
+        Speakers whose clips are not used.
+    """
+    abroad = _predictions_abroad(models, left_out)
+    switches = [row.strangers for row in calibrations if row.strangers is not None]
+    if abroad is None or not switches:
+        return None
+    return StrangerCalibration(
+        float(np.mean([row.centre for row in switches])),
+        float(np.mean([row.width for row in switches])),
+        _temperatures_abroad(abroad),
+    )
+
+
+def _predictions_abroad(models: Path, left_out: Sequence[str]) -> dict[str, Predictions] | None:
+    """Return the predictions for other corpora, calibrated as for new speakers of the own ones.
+
+    None before ``cross-corpus`` was run, and without a classifier that measures strangeness.
+    """
+    files = [predictions_file(models, key, CROSS_CORPUS.key) for key in CLASSIFIERS]
+    if not all(path.exists() for path in files):
+        return None
+    calibrations, _ = _familiar_calibrations(models, CROSS_CORPUS.key, left_out)
+    tables = calibrated_predictions(models, CROSS_CORPUS.key, calibrations=calibrations)
+    first = next(iter(tables.values()))
+    if first.strangeness is None:
+        return None
+    used = ~np.isin(first.speakers, list(left_out))
+    return {key: table.take(used).among(LABELS) for key, table in tables.items()}
+
+
+def _fit_strangers(
+    familiar: np.ndarray, abroad: Mapping[str, Predictions], tested: Predictions, protocol: str
+) -> StrangerCalibration | None:
+    """Fit the calibration for strange clips without what a fold tests."""
+    first = next(iter(abroad.values()))
+    if protocol in (SPEAKERS.key, CROSS_CORPUS.key):
+        used = ~np.isin(first.speakers, tested.speakers)
+    else:
+        used = ~np.isin(first.clips, tested.clips)
+    strange = None if first.strangeness is None else first.strangeness[used]
+    if strange is None or not len(strange) or not len(familiar):
+        return None
+    own = {key: table.take(used) for key, table in abroad.items()}
+    return StrangerCalibration(*fit_switch(familiar, strange), _temperatures_abroad(own))
+
+
+def _temperatures_abroad(abroad: Mapping[str, Predictions]) -> dict[str, float]:
+    targets = next(iter(abroad.values())).targets()
+    return {key: fit_temperature(table.probabilities, targets) for key, table in abroad.items()}
+
+
+def _familiar_calibrations(
+    models: Path, protocol: str, left_out: Sequence[str]
+) -> tuple[dict[int, Calibration], dict[int, np.ndarray]]:
+    """Return calibrations fitted to validation clips, and the strangeness of these, by fold."""
     tables = _read_all(lambda key: calibration_file(models, key, protocol))
     used = ~np.isin(next(iter(tables.values())).speakers, list(left_out))
     tables = {key: table.take(used) for key, table in tables.items()}
     numbers = np.unique(next(iter(tables.values())).folds).tolist()
-    calibrations = {}
+    calibrations: dict[int, Calibration] = {}
+    distances: dict[int, np.ndarray] = {}
     for fold in numbers:
         own = {key: table.take(table.folds == fold).among(LABELS) for key, table in tables.items()}
         targets = next(iter(own.values())).targets()
         probabilities = {key: table.probabilities for key, table in own.items()}
         calibrations[int(fold)] = fit_calibration(probabilities, targets)
-    return calibrations
+        distances[int(fold)] = _strangeness_of(own)
+    return calibrations, distances
+
+
+def _strangeness_of(tables: Mapping[str, Predictions]) -> npt.NDArray[np.float64]:
+    """Return the strangeness of the clips by the first classifier with a measure, else (0,)."""
+    known = [table.strangeness for table in tables.values() if table.strangeness is not None]
+    return known[0] if known else np.zeros(0)
 
 
 def calibrated_predictions(
@@ -314,11 +438,17 @@ def calibrated_predictions(
             f"Fold {lacking[0]} of protocol '{protocol}' has no clips to calibrate with. Run: "
             f"python -m emo evaluate --protocol {protocol} --fold {lacking[0]}"
         )
+    distances = _strangeness_of(raw)
+    known = distances if len(distances) else None
     calibrated: dict[str, npt.NDArray[np.float64]] = {}
     for fold, calibration in calibrations.items():
         rows = np.flatnonzero(first.folds == fold)
         own = {key: table.probabilities[rows] for key, table in raw.items()}
-        for key, probabilities in calibrate(own, calibration, TRAINED_LABELS).items():
+        strangeness = None if known is None else known[rows]
+        for key, probabilities in calibrate(own, calibration, TRAINED_LABELS, strangeness).items():
             table = calibrated.setdefault(key, np.empty_like(first.probabilities))
             table[rows] = probabilities
-    return {key: replace(first, probabilities=rows) for key, rows in calibrated.items()}
+    return {
+        key: replace(first, probabilities=rows, strangeness=known)
+        for key, rows in calibrated.items()
+    }

@@ -15,6 +15,9 @@ from emo.labels import LABELS
 TARGET_ACCURACY = 0.80
 """Selective accuracy that the thresholds are chosen for."""
 
+STRANGER_ACCURACY = 0.75
+"""Selective accuracy that the thresholds for strange clips are chosen for."""
+
 MARGIN = 0.005
 """Thresholds are chosen for so much more than the target.
 
@@ -61,13 +64,17 @@ class Selection:
         }
 
 
-def choose_limit(confidence: np.ndarray, hits: np.ndarray) -> float:
+def choose_limit(
+    confidence: np.ndarray, hits: np.ndarray, accuracy: float = TARGET_ACCURACY
+) -> float:
     """Return the lowest threshold that gives the target accuracy, a whole per cent.
 
     Parameters
     ----------
     confidence : ndarray of float64, shape (n,)
     hits : ndarray of bool, shape (n,)
+    accuracy : float
+        Selective accuracy to reach.
 
     Returns
     -------
@@ -76,12 +83,16 @@ def choose_limit(confidence: np.ndarray, hits: np.ndarray) -> float:
     """
     # Confidences count as they are shown, to the whole per cent (calibration.reaches).
     shown = np.rint(100 * confidence) / 100
-    target = TARGET_ACCURACY + MARGIN
+    target = accuracy + MARGIN
     limit = threshold(shown, hits, target) if len(shown) else NEVER
     return limit if _accuracy(hits, reaches(shown, limit)) >= target else NEVER
 
 
-def select(predictions: Predictions, allowed: Selection | None = None) -> Selection:
+def select(
+    predictions: Predictions,
+    allowed: Selection | None = None,
+    accuracy: float = TARGET_ACCURACY,
+) -> Selection:
     """Return which predictions of clips of ``LABELS`` are accepted.
 
     Parameters
@@ -101,26 +112,30 @@ def select(predictions: Predictions, allowed: Selection | None = None) -> Select
         own = predictions.folds == fold
         others = ~own & may_cross_fitted
         if others.any():
-            limit = choose_limit(confidence[others], hits[others])
+            limit = choose_limit(confidence[others], hits[others], accuracy)
             cross_fitted |= own & may_cross_fitted & reaches(confidence, limit)
     chosen_on = may & ~is_held_out(predictions.speakers.tolist())
-    limit = choose_limit(confidence[chosen_on], hits[chosen_on])
+    limit = choose_limit(confidence[chosen_on], hits[chosen_on], accuracy)
     return Selection(limit, hits, may & reaches(confidence, limit), cross_fitted)
 
 
-def selections(tables: Mapping[str, Predictions]) -> dict[str, Selection]:
+def selections(
+    tables: Mapping[str, Predictions], accuracy: float = TARGET_ACCURACY
+) -> dict[str, Selection]:
     """Return the selection of every classifier and ensemble, as ``predictor`` serves them.
 
     An ensemble abstains where all of its classifiers do.
     """
     parts = {key: predictions.among(LABELS) for key, predictions in tables.items()}
-    chosen = {key: select(part) for key, part in parts.items() if key not in ENSEMBLES}
+    chosen = {
+        key: select(part, accuracy=accuracy) for key, part in parts.items() if key not in ENSEMBLES
+    }
     for key, ensemble in ENSEMBLES.items():
         members = [chosen[own] for own in ensemble.members]
         any_accepted = np.any([own.accepted for own in members], axis=0)
         any_cross_fitted = np.any([own.accepted_cross_fitted for own in members], axis=0)
         allowed = Selection(0.0, any_accepted, any_accepted, any_cross_fitted)
-        chosen[key] = select(parts[key], allowed)
+        chosen[key] = select(parts[key], allowed, accuracy)
     return chosen
 
 

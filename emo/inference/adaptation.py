@@ -15,9 +15,10 @@ from typing import Any
 
 import numpy as np
 
-from emo.classifiers.calibration import MIN_PROBABILITY, renormalise
+from emo.classifiers.calibration import renormalise
 from emo.classifiers.numerics import softmax
 from emo.classifiers.storage import empty_features
+from emo.classifiers.strangers import MIN_PROBABILITY
 from emo.errors import AdaptationError
 from emo.inference.predictor import Answer, Models, Prediction, answer, raw_outputs
 from emo.labels import ENSEMBLE, INDEX, LABELS

@@ -21,7 +21,7 @@ from emo.classifiers.calibration import (
 )
 from emo.classifiers.ensembles import ENSEMBLES, OTHER_ENSEMBLES
 from emo.classifiers.registry import CLASSIFIERS
-from emo.classifiers.storage import Model, load_model
+from emo.classifiers.storage import Model, load_model, strangeness
 from emo.errors import ModelError, ModelFaultError
 from emo.features.encoder import load_encoder
 from emo.features.frames import Frames, analyse, log_mel_spectrogram
@@ -157,6 +157,11 @@ class Prediction:
         The labels that can occur, among which the answers are chosen.
     raw : dict of ndarray of float64, each of shape (8,)
         Raw probabilities by classifier, from which ``choose_among`` computes other answers.
+    strangeness : float or None
+        Distance of the clip from the training clips; None where no classifier measures it.
+    strange_share : float, 0 to 1
+        How strange the clip counts by that distance: 0 like the training clips, 1 like recordings
+        of other corpora, for which the confidence is lower and the thresholds are others.
     """
 
     duration_s: float
@@ -171,6 +176,8 @@ class Prediction:
     ensembles: Mapping[str, Answer] = field(default_factory=dict)
     among: tuple[str, ...] = LABELS
     raw: dict[str, npt.NDArray[np.float64]] = field(default_factory=dict, compare=False)
+    strangeness: float | None = field(default=None, compare=False)
+    strange_share: float = 0.0
 
     def __repr__(self) -> str:
         answers = ", ".join(f"{key} {answer}" for key, answer in self.answers.items())
@@ -201,6 +208,8 @@ class Prediction:
             "among": list(self.among),
             "models": {key: answer.to_dict() for key, answer in self.answers.items()},
         }
+        if self.strangeness is not None:
+            content["strange"] = round(self.strange_share, 3)
         if self.ensembles:
             content["ensembles"] = {key: row.to_dict() for key, row in self.ensembles.items()}
         return content | ({"faults": dict(self.faults)} if self.faults else {})
@@ -250,7 +259,7 @@ def answer(probabilities: np.ndarray, threshold: float = 0.0) -> Answer:
 
 
 def to_answers(
-    rows: Mapping[str, np.ndarray], thresholds: Mapping[str, float]
+    rows: Mapping[str, np.ndarray], thresholds: Mapping[str, np.ndarray | float]
 ) -> list[dict[str, Answer]]:
     """Return the answers for n clips, by classifier and ensemble.
 
@@ -261,13 +270,13 @@ def to_answers(
     ----------
     rows : mapping of ndarray, each of shape (n, 7)
         Calibrated probabilities by classifier and ensemble.
-    thresholds : mapping of float
-        By the same keys.
+    thresholds : mapping of float or of ndarray, shape (n,)
+        By the same keys; one for all clips or one for each.
     """
-    columns = {
-        key: [answer(row, thresholds.get(key, 0.0)) for row in shares]
-        for key, shares in rows.items()
-    }
+    columns = {}
+    for key, shares in rows.items():
+        limits = np.broadcast_to(thresholds.get(key, 0.0), len(shares)).tolist()
+        columns[key] = [answer(row, limit) for row, limit in zip(shares, limits, strict=True)]
     by_clip = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
     for answers in by_clip:
         for key in ENSEMBLES.keys() & answers.keys():
@@ -277,12 +286,14 @@ def to_answers(
     return by_clip
 
 
-def ensemble_factors(answers: Mapping[str, Answer], calibration: Calibration) -> dict[str, float]:
+def ensemble_factors(
+    answers: Mapping[str, Answer], calibration: Calibration, strangeness: float | None = None
+) -> dict[str, float]:
     """Return by classifier how many times likelier it makes the answer than the runner-up.
 
     The product of the factors is the same ratio for the ensemble, since the ensemble multiplies the
     classifiers' probabilities, each to the power of its weight.  The weights apply to probabilities
-    before temperature scaling, which is undone here.
+    before temperature scaling, which is undone here, as is that for strange clips.
     """
     ensemble = answers[ENSEMBLE]
     first, second = LABELS.index(ensemble.label), LABELS.index(ensemble.runner_up)
@@ -291,12 +302,19 @@ def ensemble_factors(answers: Mapping[str, Answer], calibration: Calibration) ->
         if key in answers:
             shares = np.maximum(answers[key].probabilities, np.finfo(float).tiny)
             power = weight * calibration.temperatures[key]
+            if calibration.strangers is not None and strangeness is not None:
+                distance = np.array([strangeness])
+                exponents = [calibration.strangers.exponents(k, distance) for k in (ENSEMBLE, key)]
+                power *= float(exponents[0][0] / exponents[1][0])
             factors[key] = float((shares[first] / shares[second]) ** power)
     return factors
 
 
 def calibrated(
-    raw: Mapping[str, np.ndarray], calibration: Calibration, among: Sequence[str] = LABELS
+    raw: Mapping[str, np.ndarray],
+    calibration: Calibration,
+    among: Sequence[str] = LABELS,
+    strangeness: np.ndarray | None = None,
 ) -> dict[str, np.ndarray]:
     """Return the calibrated probabilities of all labels, 0 for those that cannot occur.
 
@@ -307,6 +325,8 @@ def calibrated(
     calibration : Calibration
     among : sequence of str
         The labels that can occur.
+    strangeness : ndarray of float64, shape (n,), or None
+        How far the clips are from the training clips; None where it is not known.
 
     Returns
     -------
@@ -315,7 +335,7 @@ def calibrated(
     """
     columns = [INDEX[label] for label in among]
     tables = {}
-    for key, shares in calibrate(raw, calibration, among).items():
+    for key, shares in calibrate(raw, calibration, among, strangeness).items():
         tables[key] = np.zeros((len(shares), len(LABELS)))
         tables[key][:, columns] = shares
     return tables
@@ -339,19 +359,23 @@ def choose_among(
     if set(prediction.raw) != set(calibration.weights):
         calibration = reweight(calibration, tuple(prediction.raw))
     raw = {key: shares[None] for key, shares in prediction.raw.items()}
-    ((answers, beside),) = _raw_to_answers(raw, calibration, among)
+    strangeness = None if prediction.strangeness is None else np.array([prediction.strangeness])
+    ((answers, beside),) = _raw_to_answers(raw, calibration, among, strangeness)
     return replace(prediction, answers=answers, ensembles=beside, among=tuple(among))
 
 
 def _raw_to_answers(
-    raw: Mapping[str, np.ndarray], calibration: Calibration, among: Sequence[str]
+    raw: Mapping[str, np.ndarray],
+    calibration: Calibration,
+    among: Sequence[str],
+    strangeness: np.ndarray | None,
 ) -> list[tuple[dict[str, Answer], dict[str, Answer]]]:
     """Return the answers for n clips from raw probabilities, (n, 8) by classifier.
 
     Those of ``OTHER_ENSEMBLES`` are apart.
     """
-    rows = calibrated(raw, calibration, among)
-    by_clip = to_answers(rows, calibration.thresholds_for(among))
+    rows = calibrated(raw, calibration, among, strangeness)
+    by_clip = to_answers(rows, calibration.thresholds_of(among, strangeness))
     for i, answers in enumerate(by_clip):
         for key, shares in raw.items():
             answers[key] = replace(answers[key], calm=float(shares[i, TRAINED_INDEX[CALM]]))
@@ -441,8 +465,11 @@ def predict_many(
 def _predict_many(clips: Sequence[Clip], models: Models, among: Sequence[str]) -> list[Prediction]:
     measured = [measure(clip, models) for clip in clips]
     features, warnings, qualities = zip(*measured, strict=True)
-    raw, hidden = raw_outputs(join_features(features), models)
-    by_clip = _raw_to_answers(raw, models.calibration, among)
+    joined = join_features(features)
+    raw, hidden = raw_outputs(joined, models)
+    distances = strangeness(models.classifiers.values(), joined)
+    by_clip = _raw_to_answers(raw, models.calibration, among, distances)
+    shares_strange = models.calibration.strange_shares(distances, len(clips))
     return [
         Prediction(
             clip.duration_s,
@@ -454,6 +481,8 @@ def _predict_many(clips: Sequence[Clip], models: Models, among: Sequence[str]) -
             ensembles=beside,
             among=tuple(among),
             raw={key: shares[i] for key, shares in raw.items()},
+            strangeness=None if distances is None else float(distances[i]),
+            strange_share=float(shares_strange[i]),
         )
         for i, (clip, (answers, beside), quality, speech, activations) in enumerate(
             zip(clips, by_clip, qualities, warnings, hidden, strict=True)

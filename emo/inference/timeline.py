@@ -19,6 +19,7 @@ import numpy.typing as npt
 from emo.audio.activity import Floats
 from emo.audio.clip import Clip, centre
 from emo.classifiers.calibration import Calibration, reweight
+from emo.classifiers.storage import strangeness
 from emo.errors import ModelFaultError
 from emo.features.frames import FRAME_S, HOP, analyse
 from emo.features.measures import Flags, stretches
@@ -72,7 +73,7 @@ class Timeline:
         other.  These parts do not overlap; together they cover the speech, and leave out pauses.
     probabilities : dict of ndarray of float64, each of shape (n, 7)
         Calibrated, by ``tree``, ``cnn``, ``mlp`` and ``ensemble``, in the order of ``LABELS``.
-    thresholds : dict of float, by the same keys
+    thresholds : dict of ndarray of float64, shape () or (n,), by the same keys
         Confidence below which an answer is unsure; without a threshold it never is.
     warnings : tuple of str
         Sentences about the recording (``Clip.warnings``).
@@ -84,6 +85,8 @@ class Timeline:
         The labels that can occur; the probabilities of the others are 0.
     raw : dict of ndarray of float64, each of shape (n, 8)
         Raw probabilities by classifier, from which ``choose_among`` computes other answers.
+    strangeness : ndarray of float64, shape (n,), or None
+        Distance of each window from the training clips; None where no classifier measures it.
     """
 
     duration_s: float
@@ -91,12 +94,13 @@ class Timeline:
     windows_s: npt.NDArray[np.float64]
     segments_s: npt.NDArray[np.float64]
     probabilities: dict[str, npt.NDArray[np.float64]]
-    thresholds: dict[str, float]
+    thresholds: dict[str, npt.NDArray[np.float64]]
     warnings: tuple[str, ...] = ()
     speech_warnings: tuple[SpeechWarning, ...] = ()
     faults: Mapping[str, str] = field(default_factory=dict)
     among: tuple[str, ...] = LABELS
     raw: dict[str, npt.NDArray[np.float64]] = field(default_factory=dict)
+    strangeness: npt.NDArray[np.float64] | None = None
 
     def __repr__(self) -> str:
         return f"<Timeline of {self.duration_s:.2f} s: {self.done} of {self.total} windows>"
@@ -175,17 +179,20 @@ def choose_among(timeline: Timeline, among: Sequence[str], calibration: Calibrat
         calibration = reweight(calibration, tuple(timeline.raw))
     return replace(
         timeline,
-        probabilities=_calibrated(timeline.raw, calibration, among),
-        thresholds=calibration.thresholds_for(among),
+        probabilities=_calibrated(timeline.raw, calibration, among, timeline.strangeness),
+        thresholds=calibration.thresholds_of(among, timeline.strangeness),
         among=tuple(among),
     )
 
 
 def _calibrated(
-    raw: Mapping[str, np.ndarray], calibration: Calibration, among: Sequence[str]
+    raw: Mapping[str, np.ndarray],
+    calibration: Calibration,
+    among: Sequence[str],
+    distances: np.ndarray | None,
 ) -> dict[str, npt.NDArray[np.float64]]:
     """Return the probabilities of all labels by classifier and of the served ensemble."""
-    tables = calibrated(raw, calibration, among)
+    tables = calibrated(raw, calibration, among, distances)
     return {key: tables[key] for key in (*raw, ENSEMBLE)}
 
 
@@ -217,31 +224,39 @@ def _iter_timeline(
 ) -> Generator[Timeline, None, None]:
     segments, warnings = _find_segments(clip.samples)
     placed = [pair for segment in segments for pair in place_windows(*segment)]
-    rows: list[dict[str, np.ndarray]] = []
+    rows: list[tuple[dict[str, np.ndarray], np.ndarray | None]] = []
 
     def timeline() -> Timeline:
         n = len(rows)
         blank = np.empty((0, len(TRAINED_LABELS)))
         raw = {
-            key: np.concatenate([blank, *(row[key] for row in rows)]) for key in models.classifiers
+            key: np.concatenate([blank, *(row[key] for row, _ in rows)])
+            for key in models.classifiers
         }
+        known = [distance for _, distance in rows if distance is not None]
+        distances = np.concatenate(known) if known else None
         return Timeline(
             clip.duration_s,
             len(placed),
             _in_seconds([window for window, _ in placed[:n]]),
             _in_seconds([segment for _, segment in placed[:n]]),
-            _calibrated(raw, models.calibration, among),
-            models.calibration.thresholds_for(among),
+            _calibrated(raw, models.calibration, among, distances),
+            models.calibration.thresholds_of(among, distances),
             clip.warnings,
             warnings,
             among=tuple(among),
             raw=raw,
+            strangeness=distances,
         )
 
-    def predict_window(pair: tuple[Span, tuple[float, float]]) -> dict[str, np.ndarray]:
+    def predict_window(
+        pair: tuple[Span, tuple[float, float]],
+    ) -> tuple[dict[str, np.ndarray], np.ndarray | None]:
         start, stop = pair[0]
         samples = centre(clip.samples[start * HOP : stop * HOP])
-        return raw_outputs(compute_features(samples, analyse(samples), models), models)[0]
+        features = compute_features(samples, analyse(samples), models)
+        raw, _ = raw_outputs(features, models)
+        return raw, strangeness(models.classifiers.values(), features)
 
     yield timeline()
     with ThreadPoolExecutor(threads) as pool:  # closed early, `map` drops what has not begun

@@ -87,7 +87,7 @@ def _working(prediction: predictor.Prediction) -> str:
     """Return the weight of each model and its factor in the ensemble, as HTML; shown on demand."""
     calibration = common.models().calibration
     ensemble = prediction.answers[labels.ENSEMBLE]
-    factors = predictor.ensemble_factors(prediction.answers, calibration)
+    factors = predictor.ensemble_factors(prediction.answers, calibration, prediction.strangeness)
     if not factors:
         return ""
     ratio = math.prod(factors.values())
