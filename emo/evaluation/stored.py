@@ -101,6 +101,14 @@ class SelectiveFigures(Coverage):
     selective_accuracy_cross_fitted: NotRequired[float]
 
 
+class RiskCoverageFigures(TypedDict):
+    """The risk-coverage curve and the area under it (``selective.RiskCoverage``)."""
+
+    aurc: float
+    coverages: list[float]
+    risks: list[float]
+
+
 class GroupFigures(TypedDict):
     """Figures of a group of speakers."""
 
@@ -148,6 +156,7 @@ class ProtocolFigures(TypedDict, total=False):
     per_corpus: dict[str, CorpusFigures]
     folds: list[FoldFigures]
     calibration: list[FoldCalibration]
+    risk_coverage: RiskCoverageFigures
     selective: SelectiveFigures
     fairness: dict[str, dict[str, GroupFigures]]
     robustness: dict[str, ConditionFigures]
