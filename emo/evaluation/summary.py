@@ -29,6 +29,7 @@ from emo.corpora.protocols import EMOBOX as EMOBOX_PROTOCOL
 from emo.corpora.protocols import LISTENERS as LISTENERS_PROTOCOL
 from emo.corpora.splits import HELD_OUT_SPEAKERS
 from emo.evaluation.benchmark import EMOBOX
+from emo.evaluation.figures import prediction_sets
 from emo.evaluation.metrics import (
     protocol_metrics,
     score_predictions,
@@ -194,7 +195,7 @@ def _add_selective(
     tables: Mapping[str, Predictions],
     calibrations: Mapping[int, Calibration],
 ) -> None:
-    """Add the figures of selective prediction, and write the calibration that is served.
+    """Add the figures of thresholds and prediction sets; write the calibration that is served.
 
     It is the mean over the folds of ``speakers`` that were run, fitted without the clips of
     ``splits.HELD_OUT_SPEAKERS``, as the thresholds are.
@@ -202,6 +203,9 @@ def _add_selective(
     chosen = selections(tables)
     for key, selection in chosen.items():
         figures[key]["protocols"][SPEAKERS.key]["selective"] = selection.to_dict()
+    parts = {key: predictions.among(LABELS) for key, predictions in tables.items()}
+    for key, part in parts.items():
+        figures[key]["protocols"][SPEAKERS.key]["sets"] = prediction_sets.of_speakers(part)
 
     def mean(rows: Iterable[Mapping[str, float]]) -> dict[str, float]:
         each = list(rows)
@@ -213,13 +217,14 @@ def _add_selective(
         mean(fold.temperatures for fold in folds),
         mean(fold.weights for fold in folds),
         {key: selection.limit for key, selection in chosen.items()},
-        {key: mean(fold.ensembles[key] for fold in folds) for key in OTHER_ENSEMBLES},
+        ensembles={key: mean(fold.ensembles[key] for fold in folds) for key in OTHER_ENSEMBLES},
+        sets={key: prediction_sets.served_limits(part) for key, part in parts.items()},
     )
     write_json(models / CALIBRATION, asdict(served))
 
 
 def _add_cross_corpus_selection(models: Path, figures: Mapping[str, ModelFigures]) -> None:
-    """Add coverage and accuracy of the thresholds of ``speakers`` on other corpora.
+    """Add the figures of thresholds and prediction sets of ``speakers`` on other corpora.
 
     Nothing is added before both protocols were run.
     """
@@ -230,12 +235,16 @@ def _add_cross_corpus_selection(models: Path, figures: Mapping[str, ModelFigures
     ):
         return
     accepted: dict[str, np.ndarray] = {}
+    familiar = calibrated_predictions(models, SPEAKERS.key)
     for key, predictions in calibrated_predictions(models, CROSS_CORPUS.key).items():
         part = predictions.among(LABELS)
         threshold = blocks[key][SPEAKERS.key]["selective"]["threshold"]
         accepted[key] = reaches(part.probabilities.max(axis=1), threshold)
         if key in ENSEMBLES:
             accepted[key] &= np.any([accepted[own] for own in ENSEMBLES[key].members], axis=0)
+        blocks[key][CROSS_CORPUS.key]["sets"] = prediction_sets.of_corpora(
+            part, familiar[key].among(LABELS)
+        )
         hits = part.predicted() == part.targets()
         coverage = coverage_and_accuracy(hits, accepted[key])
         blocks[key][CROSS_CORPUS.key]["selective"] = {

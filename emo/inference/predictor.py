@@ -17,6 +17,7 @@ from emo.classifiers.calibration import (
     read_calibration,
     reweight,
 )
+from emo.classifiers.conformal import prediction_sets
 from emo.classifiers.ensembles import ENSEMBLES, OTHER_ENSEMBLES
 from emo.classifiers.registry import CLASSIFIERS
 from emo.classifiers.storage import Model, load_model
@@ -87,6 +88,10 @@ class Answer:
         Confidence that a sure answer needs; 0 if there is no threshold.
     calm : float, 0 to 1
         Raw probability of calm, a trained label left out of the answers; 0 for the ensemble.
+    sets : mapping of tuple of str
+        Prediction sets by level, "80" and "90" per cent: the labels, likeliest first, among which
+        the acted one is for new speakers so often (``emo.classifiers.conformal``); empty where no
+        limits were fitted.
     """
 
     label: str
@@ -96,6 +101,7 @@ class Answer:
     probabilities: npt.NDArray[np.float64]
     threshold: float = 0.0
     calm: float = 0.0
+    sets: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def __repr__(self) -> str:
         return f"<Answer {self}>"
@@ -123,7 +129,7 @@ class Answer:
             "runner_up": self.runner_up,
             "unsure": self.unsure,
             "probabilities": dict(zip(LABELS, self.probabilities.tolist(), strict=True)),
-        }
+        } | ({"sets": {level: list(own) for level, own in self.sets.items()}} if self.sets else {})
 
 
 @dataclass(frozen=True)
@@ -352,10 +358,23 @@ def _raw_to_answers(
     for i, answers in enumerate(by_clip):
         for key, shares in raw.items():
             answers[key] = replace(answers[key], calm=float(shares[i, TRAINED_INDEX[CALM]]))
+        for key, said in answers.items():
+            answers[key] = replace(said, sets=_sets_of(said, calibration.sets.get(key, {}), among))
     others = [
         {key: answers.pop(key) for key in OTHER_ENSEMBLES if key in answers} for answers in by_clip
     ]
     return list(zip(by_clip, others, strict=True))
+
+
+def _sets_of(
+    said: Answer, limits: Mapping[str, float], among: Sequence[str]
+) -> dict[str, tuple[str, ...]]:
+    """Return the prediction sets of an answer.
+
+    Among some of the labels, the probabilities of these only grow, so that the limits for all of
+    them give at least the same coverage of the clips that have one of these labels.
+    """
+    return prediction_sets(said.probabilities[[INDEX[label] for label in among]], among, limits)
 
 
 def raw_outputs(
