@@ -129,6 +129,7 @@ def _calibration(data: bytes, directory: Path) -> None:
     (directory / calibration.CALIBRATION).write_bytes(data)
     found = calibration.read_calibration(directory, MODEL_KEYS)
     numbers = [*found.temperatures.values(), *found.weights.values(), *found.thresholds.values()]
+    numbers += [limit for limits in found.sets.values() for limit in limits.values()]
     _hold(bool(np.isfinite(numbers).all()), "a calibration that is not finite")
 
 

@@ -194,6 +194,9 @@ class Calibration:
         Weights like ``weights`` of each of ``OTHER_ENSEMBLES``, by its key.
     thresholds_among : dict of str to dict
         The thresholds where an answer is chosen among some of the labels, by ``subset_key``.
+    sets : dict of dict of str to float
+        Probability that a label needs to be in a prediction set (``conformal.set_limit``), by
+        classifier and ensemble, then by level; empty for those without sets.
     strangers : StrangerCalibration or None
         How answers for clips unlike the training clips are changed; None for no change.
     """
@@ -203,6 +206,7 @@ class Calibration:
     thresholds: dict[str, float]
     ensembles: dict[str, dict[str, float]] = field(default_factory=dict)
     thresholds_among: dict[str, dict[str, float]] = field(default_factory=dict)
+    sets: dict[str, dict[str, float]] = field(default_factory=dict)
     strangers: StrangerCalibration | None = None
 
     def weights_of(self, key: str) -> dict[str, float]:
@@ -368,12 +372,14 @@ def read_calibration(models: Path, keys: Sequence[str]) -> Calibration:
             for labels, values in stored.get("thresholds_among", {}).items()
         }
         strangers = _read_strangers(stored.get("strangers"))
+        sets = {str(key): _read_numbers(limits) for key, limits in stored.get("sets", {}).items()}
         pooled = [*weights.values(), *(w for own in ensembles.values() for w in own.values())]
         if min(temperatures.values()) <= 0 or min(pooled) < 0:
             raise ValueError("a temperature or weight is below zero")
         numbers = [*temperatures.values(), *pooled]
         for values in (thresholds, *thresholds_among.values()):
             numbers += values.values()
+        numbers += [limit for own in sets.values() for limit in own.values()]
         if not np.isfinite(numbers).all():
             raise ValueError("a number is not finite")
     except _UNREADABLE as error:
@@ -381,7 +387,9 @@ def read_calibration(models: Path, keys: Sequence[str]) -> Calibration:
             f"{path} cannot be read ({type(error).__name__}: {error}). Fetch the folder models/ "
             "again, or make it with: python -m emo evaluate --protocol speakers."
         ) from error
-    return Calibration(temperatures, weights, thresholds, ensembles, thresholds_among, strangers)
+    return Calibration(
+        temperatures, weights, thresholds, ensembles, thresholds_among, sets, strangers
+    )
 
 
 def _read_strangers(stored: Mapping[str, Any] | None) -> StrangerCalibration | None:

@@ -27,6 +27,7 @@ _FUNCTIONS = (
     "percent",
     "presence_table",
     "protocol_table",
+    "risk_coverage_table",
     "robustness_table",
     "size",
 )

@@ -15,6 +15,7 @@ from emo.corpora.catalogue import CORPUS
 from emo.errors import CorpusError
 from emo.evaluation.bootstrap import interval, resampled_sums
 from emo.evaluation.predictions import Predictions
+from emo.evaluation.selective import risk_coverage
 from emo.labels import LABELS
 
 N_ECE_BINS = 15
@@ -414,6 +415,7 @@ def protocol_metrics(predictions: Predictions, labels: Sequence[str] = LABELS) -
     block = score_predictions(part).to_dict()
     block["labels"] = list(labels)
     block["intervals"] = speaker_intervals(part)
+    block["risk_coverage"] = risk_coverage(part).to_dict()
     per_corpus = _by_group(part, part.corpora)
     block["per_corpus"] = {
         corpus: {name: per_corpus[corpus][name] for name in (*_SHORT, "confusion")}

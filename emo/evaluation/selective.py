@@ -1,15 +1,20 @@
-"""Selective prediction: the thresholds below which a model abstains, and what they give."""
+"""Selective prediction: the thresholds below which a model abstains, and what they give.
+
+How well confidence separates right from wrong answers is measured without a threshold, by the
+risk-coverage curve.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from emo.classifiers.calibration import reaches, threshold
 from emo.classifiers.ensembles import ENSEMBLES
 from emo.corpora.splits import is_held_out
 from emo.evaluation.predictions import Predictions
-from emo.evaluation.stored import Coverage, SelectiveFigures
+from emo.evaluation.stored import Coverage, RiskCoverageFigures, SelectiveFigures
 from emo.labels import LABELS
 
 TARGET_ACCURACY = 0.80
@@ -24,6 +29,9 @@ MARGIN = 0.005
 One that just reaches the target on the speakers that it was chosen on falls short on others about
 half of the time.
 """
+
+N_CURVE_POINTS = 20
+"""Coverages at which the risk-coverage curve is kept; its area is computed from all clips."""
 
 NEVER = 1.01
 """A threshold that no confidence reaches."""
@@ -137,6 +145,64 @@ def selections(
         allowed = Selection(0.0, any_accepted, any_accepted, any_cross_fitted)
         chosen[key] = select(parts[key], allowed, accuracy)
     return chosen
+
+
+# --- Risk and coverage ---------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, eq=False)
+class RiskCoverage:
+    """Risk-coverage curve of the likeliest labels, as the threshold falls.
+
+    Attributes
+    ----------
+    coverages : ndarray of float64, shape (points,)
+        Share of the clips whose confidence reaches the threshold, rising to 1.
+    risks : ndarray of float64, shape (points,)
+        Selective risk: the share of wrong answers among these.
+    area : float
+        AURC, the area under the risk-coverage curve: the mean of the selective risks whose
+        thresholds are the confidences of the n clips (Geifman, Uziel, El-Yaniv: Bias-Reduced
+        Uncertainty Estimation for Deep Neural Classifiers, 2019).  0 where no answer is wrong.
+        Where confidence says nothing, it is near the share of wrong answers.
+    """
+
+    coverages: npt.NDArray[np.float64]
+    risks: npt.NDArray[np.float64]
+    area: float
+
+    def to_dict(self) -> RiskCoverageFigures:
+        """Return the block ``risk_coverage`` of ``metrics.json``."""
+        return {
+            "aurc": self.area,
+            "coverages": self.coverages.tolist(),
+            "risks": self.risks.tolist(),
+        }
+
+
+def risk_coverage(predictions: Predictions, points: int = N_CURVE_POINTS) -> RiskCoverage:
+    """Return the risk-coverage curve of one or more predictions.
+
+    Clips of equal confidence are accepted together, so a kept point may lie above its coverage.
+
+    Parameters
+    ----------
+    predictions
+        At least one.
+    points
+        Number of coverages, equally spaced up to 1.
+    """
+    confidence = predictions.probabilities.max(axis=1)
+    wrong = predictions.predicted() != predictions.targets()
+    order = np.argsort(-confidence, kind="stable")
+    n = len(order)
+    falling = confidence[order]
+    # For each clip the number of those whose confidence is at least its own.
+    accepted = np.searchsorted(-falling, -falling, side="right")
+    risks = np.cumsum(wrong[order])[accepted - 1] / accepted
+    wanted = np.arange(1, points + 1) / points
+    rows = np.maximum(np.ceil(np.round(wanted * n, 9)).astype(np.int64), 1) - 1
+    return RiskCoverage(accepted[rows] / n, risks[rows], float(risks.mean()))
 
 
 def coverage_and_accuracy(hits: np.ndarray, accepted: np.ndarray) -> Coverage:

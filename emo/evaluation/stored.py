@@ -101,6 +101,36 @@ class SelectiveFigures(Coverage):
     selective_accuracy_cross_fitted: NotRequired[float]
 
 
+class RiskCoverageFigures(TypedDict):
+    """The risk-coverage curve and the area under it (``selective.RiskCoverage``)."""
+
+    aurc: float
+    coverages: list[float]
+    risks: list[float]
+
+
+class SetFigures(TypedDict):
+    """Figures of prediction sets whose limits were chosen on other clips.
+
+    Attributes
+    ----------
+    coverage
+        Share of the sets that hold the true label.
+    coverage_of_speakers
+        Mean over the speakers of this share, for which the level is stated.
+    mean_size
+        Mean number of labels in a set.
+    single
+        Share of the sets that hold one label alone.
+    """
+
+    coverage: float
+    coverage_of_speakers: float
+    mean_size: float
+    single: float
+    intervals: dict[str, Interval]
+
+
 class GroupFigures(TypedDict):
     """Figures of a group of speakers."""
 
@@ -148,7 +178,9 @@ class ProtocolFigures(TypedDict, total=False):
     per_corpus: dict[str, CorpusFigures]
     folds: list[FoldFigures]
     calibration: list[FoldCalibration]
+    risk_coverage: RiskCoverageFigures
     selective: SelectiveFigures
+    sets: dict[str, SetFigures]
     fairness: dict[str, dict[str, GroupFigures]]
     robustness: dict[str, ConditionFigures]
     surrogate: SurrogateFigures

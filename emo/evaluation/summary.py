@@ -7,17 +7,15 @@ again without training and, but for the votes of listeners and the groups of act
 recordings.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, replace
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypedDict
 
 import numpy as np
 
-from emo.classifiers.calibration import CALIBRATION, Calibration, reaches
-from emo.classifiers.ensembles import ENSEMBLES, OTHER_ENSEMBLES
+from emo.classifiers.calibration import Calibration
+from emo.classifiers.ensembles import ENSEMBLES
 from emo.classifiers.registry import CLASSIFIERS
-from emo.classifiers.strangers import StrangerCalibration
 from emo.corpora.metadata import (
     LISTENER_LABELS,
     age_band_of,
@@ -28,7 +26,6 @@ from emo.corpora.metadata import (
 from emo.corpora.protocols import CROSS_CORPUS, PROTOCOLS, SPEAKERS
 from emo.corpora.protocols import EMOBOX as EMOBOX_PROTOCOL
 from emo.corpora.protocols import LISTENERS as LISTENERS_PROTOCOL
-from emo.corpora.splits import HELD_OUT_SPEAKERS
 from emo.evaluation.benchmark import EMOBOX
 from emo.evaluation.metrics import (
     protocol_metrics,
@@ -43,11 +40,10 @@ from emo.evaluation.predictions import (
     fold_calibrations,
     predictions_file,
     read_predictions,
-    served_strangers,
     surrogate_file,
     write_predictions,
 )
-from emo.evaluation.selective import STRANGER_ACCURACY, coverage_and_accuracy, selections
+from emo.evaluation.served import add_cross_corpus_selection, add_selective, write_served
 from emo.evaluation.stored import (
     LISTENERS,
     ConditionFigures,
@@ -127,15 +123,15 @@ def summarise(
         if key in ENSEMBLES:
             write_predictions(predictions_file(models, key, protocol), predictions)
     if protocol == SPEAKERS.key:
-        _add_selective(figures, tables)
+        add_selective(figures, tables)
         _add_surrogate(models, figures, tables)
         _add_robustness(models, figures, tables, calibrations)
         _add_listeners(models, figures, tables, directory)
     if protocol in (SPEAKERS.key, EMOBOX_PROTOCOL.key):
         _add_emobox(models, figures)
     if protocol in (SPEAKERS.key, CROSS_CORPUS.key):
-        _add_cross_corpus_selection(models, figures)
-        _write_served(models)
+        add_cross_corpus_selection(models, figures)
+        write_served(models)
     for content in figures.values():
         write_metrics(models, content)
 
@@ -189,88 +185,6 @@ def _calibration_of(key: str, calibrations: Mapping[int, Calibration]) -> list[F
         {"fold": fold, "temperature": calibration.temperatures[key]}
         for fold, calibration in calibrations.items()
     ]
-
-
-def _add_selective(figures: Mapping[str, ModelFigures], tables: Mapping[str, Predictions]) -> None:
-    """Add the figures of selective prediction."""
-    for key, selection in selections(tables).items():
-        figures[key]["protocols"][SPEAKERS.key]["selective"] = selection.to_dict()
-
-
-def _write_served(models: Path) -> None:
-    """Write the calibration that is served, if ``speakers`` was run.
-
-    It is the mean over the folds of ``speakers`` that were run, fitted without the clips of
-    ``splits.HELD_OUT_SPEAKERS``, as the thresholds are.
-    """
-    if not all(predictions_file(models, key, SPEAKERS.key).exists() for key in CLASSIFIERS):
-        return
-    calibrations = fold_calibrations(models, SPEAKERS.key)
-    chosen = selections(calibrated_predictions(models, SPEAKERS.key, calibrations=calibrations))
-
-    def mean(rows: Iterable[Mapping[str, float]]) -> dict[str, float]:
-        each = list(rows)
-        return {key: float(np.mean([row[key] for row in each])) for key in each[0]}
-
-    shipped = fold_calibrations(models, SPEAKERS.key, HELD_OUT_SPEAKERS) or calibrations
-    folds = shipped.values()
-    served = Calibration(
-        mean(fold.temperatures for fold in folds),
-        mean(fold.weights for fold in folds),
-        {key: selection.limit for key, selection in chosen.items()},
-        {key: mean(fold.ensembles[key] for fold in folds) for key in OTHER_ENSEMBLES},
-        strangers=_served_strangers(models, folds),
-    )
-    write_json(models / CALIBRATION, asdict(served))
-
-
-def _add_cross_corpus_selection(models: Path, figures: Mapping[str, ModelFigures]) -> None:
-    """Add coverage and accuracy of the thresholds for strange clips on other corpora.
-
-    Without a measure of strangeness these are the thresholds of ``speakers``.  Nothing is added
-    before both protocols were run.
-    """
-    blocks = {key: content["protocols"] for key, content in figures.items()}
-    if not all(
-        CROSS_CORPUS.key in protocols and "selective" in protocols.get(SPEAKERS.key, {})
-        for protocols in blocks.values()
-    ):
-        return
-    tables = calibrated_predictions(models, CROSS_CORPUS.key)
-    if _has_strangeness(tables):
-        for key, selection in selections(tables, STRANGER_ACCURACY).items():
-            blocks[key][CROSS_CORPUS.key]["selective"] = selection.to_dict()
-        return
-    accepted: dict[str, np.ndarray] = {}
-    for key, predictions in tables.items():
-        part = predictions.among(LABELS)
-        threshold = blocks[key][SPEAKERS.key]["selective"]["threshold"]
-        accepted[key] = reaches(part.probabilities.max(axis=1), threshold)
-        if key in ENSEMBLES:
-            accepted[key] &= np.any([accepted[own] for own in ENSEMBLES[key].members], axis=0)
-        hits = part.predicted() == part.targets()
-        coverage = coverage_and_accuracy(hits, accepted[key])
-        blocks[key][CROSS_CORPUS.key]["selective"] = {
-            "threshold": threshold,
-            "coverage": coverage["coverage"],
-            "selective_accuracy": coverage["selective_accuracy"],
-        }
-
-
-def _has_strangeness(tables: Mapping[str, Predictions]) -> bool:
-    return next(iter(tables.values())).strangeness is not None
-
-
-def _served_strangers(
-    models: Path, calibrations: Iterable[Calibration]
-) -> StrangerCalibration | None:
-    """Return the served calibration for strange clips, its thresholds chosen on other corpora."""
-    strangers = served_strangers(models, calibrations, HELD_OUT_SPEAKERS)
-    if strangers is None:
-        return None
-    tables = calibrated_predictions(models, CROSS_CORPUS.key)
-    chosen = selections(tables, STRANGER_ACCURACY)
-    return replace(strangers, thresholds={key: row.limit for key, row in chosen.items()})
 
 
 def _add_surrogate(

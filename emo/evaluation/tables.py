@@ -7,7 +7,7 @@ from typing import Any
 from emo.classifiers.ensembles import ENSEMBLES
 from emo.classifiers.registry import CLASSIFIERS
 from emo.corpora.catalogue import CORPORA, CORPUS
-from emo.corpora.protocols import CROSS_CORPUS, PROTOCOLS, RANDOM, SPEAKERS
+from emo.corpora.protocols import CROSS_CORPUS, PROTOCOLS, RANDOM, SPEAKERS, Protocol
 from emo.corpora.splits import N_SPEAKERS_FOLDS
 from emo.errors import ModelError
 from emo.evaluation.benchmark import EMOBOX, PUBLISHED
@@ -27,6 +27,9 @@ PROTOCOL_TITLES = {row.key: row.title for row in (RANDOM, SPEAKERS, CROSS_CORPUS
 """Protocols with a table of their own."""
 
 N_FOLDS = {RANDOM.key: 1, SPEAKERS.key: N_SPEAKERS_FOLDS, CROSS_CORPUS.key: 4}
+
+SHOWN_COVERAGES = (0.1, 0.2, 0.4, 0.6, 0.8, 1.0)
+"""Points of the risk-coverage curve that the cards show."""
 
 GROUPS = {"sex": "Sex", "age": "Age in years, actors of CREMA-D", "corpus": "Corpus"}
 RATES = ("accuracy", "uar", "macro_f1")
@@ -280,12 +283,21 @@ def condition_titles() -> dict[str, str]:
 
 def protocol_table(protocols: Mapping[str, Mapping[str, Any]]) -> str:
     """Return a row for each protocol."""
-    header = ("Protocol", "clips tested", "accuracy", "UAR", "macro-F1", "calibration error")
+    header = (
+        "Protocol",
+        "clips tested",
+        "accuracy",
+        "UAR",
+        "macro-F1",
+        "calibration error",
+        "AURC",
+    )
     rows = [
         (
             PROTOCOL_TITLES[name],
             f"{protocols[name]['n']:,}",
             *(rate(protocols[name], one) for one in (*RATES, "ece")),
+            percent(protocols[name].get("risk_coverage", {}).get("aurc")),
         )
         for name in PROTOCOL_TITLES
         if name in protocols
@@ -326,6 +338,16 @@ def benchmark_table(block: Mapping[str, Any]) -> str:
     ]
     header = ("Corpus", "classes", "clips", "UA (UAR)", "WA (accuracy)", "macro-F1")
     return table(header, rows)
+
+
+def risk_coverage_table(measured: Sequence[tuple[Protocol, ProtocolFigures]]) -> str:
+    """Return the share of wrong answers among those of each coverage, a row for each protocol."""
+    rows = []
+    for protocol, block in measured:
+        if curve := block.get("risk_coverage"):
+            places = [round(c * len(curve["risks"])) - 1 for c in SHOWN_COVERAGES]
+            rows.append((protocol.title, *(percent(curve["risks"][i]) for i in places)))
+    return table(("Wrong answers among", *(f"{100 * c:.0f} %" for c in SHOWN_COVERAGES)), rows)
 
 
 def robustness_table(block: Mapping[str, Any]) -> str:

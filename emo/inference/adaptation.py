@@ -20,7 +20,8 @@ from emo.classifiers.numerics import softmax
 from emo.classifiers.storage import empty_features
 from emo.classifiers.strangers import MIN_PROBABILITY
 from emo.errors import AdaptationError
-from emo.inference.predictor import Answer, Models, Prediction, answer, raw_outputs
+from emo.inference.outputs import raw_outputs
+from emo.inference.predictor import Answer, Models, Prediction, answer
 from emo.labels import ENSEMBLE, INDEX, LABELS
 from emo.system.filenames import clean
 
@@ -345,7 +346,7 @@ def models_digest(models: Models) -> str:
 
 def count_hidden(models: Models) -> int:
     """Return the number of hidden activations that the models compute for a clip."""
-    return int(raw_outputs(empty_features(), models)[1].shape[1])
+    return int(raw_outputs(empty_features(), models.classifiers)[1].shape[1])
 
 
 def write_examples(examples: Sequence[Example], digest: str) -> str:

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from emo.audio.activity import Floats
 from emo.audio.alteration import NEUTRAL, Alteration, alter_clip
 from emo.audio.clip import Clip
 from emo.classifiers.batches import Features, join_features
@@ -19,15 +18,15 @@ from emo.classifiers.calibration import (
     read_calibration,
     reweight,
 )
+from emo.classifiers.conformal import prediction_sets
 from emo.classifiers.ensembles import ENSEMBLES, OTHER_ENSEMBLES
 from emo.classifiers.registry import CLASSIFIERS
 from emo.classifiers.storage import Model, load_model, strangeness
 from emo.errors import ModelError, ModelFaultError
-from emo.features.encoder import load_encoder
-from emo.features.frames import Frames, analyse, log_mel_spectrogram
-from emo.features.functionals import compute_functionals
+from emo.features.frames import analyse
 from emo.features.quality import Quality, compare_altered, measure_quality
 from emo.features.speech import SpeechWarning, speech_warnings
+from emo.inference.outputs import compute_features, raw_outputs
 from emo.labels import CALM, ENSEMBLE, INDEX, LABELS, TRAINED_INDEX
 from emo.system.paths import MODELS_DIR
 
@@ -90,6 +89,10 @@ class Answer:
         Confidence that a sure answer needs; 0 if there is no threshold.
     calm : float, 0 to 1
         Raw probability of calm, a trained label left out of the answers; 0 for the ensemble.
+    sets : mapping of tuple of str
+        Prediction sets by level, "80" and "90" per cent: the labels, likeliest first, among which
+        the acted one is for new speakers so often (``emo.classifiers.conformal``); empty where no
+        limits were fitted.
     """
 
     label: str
@@ -99,6 +102,7 @@ class Answer:
     probabilities: npt.NDArray[np.float64]
     threshold: float = 0.0
     calm: float = 0.0
+    sets: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def __repr__(self) -> str:
         return f"<Answer {self}>"
@@ -126,7 +130,7 @@ class Answer:
             "runner_up": self.runner_up,
             "unsure": self.unsure,
             "probabilities": dict(zip(LABELS, self.probabilities.tolist(), strict=True)),
-        }
+        } | ({"sets": {level: list(own) for level, own in self.sets.items()}} if self.sets else {})
 
 
 @dataclass(frozen=True)
@@ -379,48 +383,23 @@ def _raw_to_answers(
     for i, answers in enumerate(by_clip):
         for key, shares in raw.items():
             answers[key] = replace(answers[key], calm=float(shares[i, TRAINED_INDEX[CALM]]))
+        for key, said in answers.items():
+            answers[key] = replace(said, sets=_sets_of(said, calibration.sets.get(key, {}), among))
     others = [
         {key: answers.pop(key) for key in OTHER_ENSEMBLES if key in answers} for answers in by_clip
     ]
     return list(zip(by_clip, others, strict=True))
 
 
-def raw_outputs(features: Features, models: Models) -> tuple[dict[str, np.ndarray], np.ndarray]:
-    """Return the classifiers' raw probabilities, (n, 8) each, and hidden activations, (n, h).
+def _sets_of(
+    said: Answer, limits: Mapping[str, float], among: Sequence[str]
+) -> dict[str, tuple[str, ...]]:
+    """Return the prediction sets of an answer.
 
-    Parameters
-    ----------
-    features : Features
-        Of n clips (``compute_features``).
-    models : Models
-
-    Raises
-    ------
-    ModelFaultError
-        A classifier returns values that are not finite.
+    Among some of the labels, the probabilities of these only grow, so that the limits for all of
+    them give at least the same coverage of the clips that have one of these labels.
     """
-    outputs = {key: model.run(features) for key, model in models.classifiers.items()}
-    for key, parts in outputs.items():
-        if not all(np.isfinite(part).all() for part in parts):
-            raise ModelFaultError(key, CLASSIFIERS[key].title)
-    raw = {key: rows for key, (rows, _) in outputs.items()}
-    return raw, np.concatenate([hidden for _, hidden in outputs.values()], axis=1)
-
-
-def compute_features(samples: Floats, frames: Frames, models: Models) -> Features:
-    """Return the features of one clip that the models take.
-
-    Parameters
-    ----------
-    samples : float32, (n,), mono at 16 kHz
-    frames : Frames
-        Result of ``analyse`` for these samples.
-    models : Models
-    """
-    features = Features(compute_functionals(frames)[None], (log_mel_spectrogram(frames),))
-    if any(CLASSIFIERS[key].takes == "embeddings" for key in models.classifiers):
-        return replace(features, embeddings=load_encoder().embed(samples)[None])
-    return features
+    return prediction_sets(said.probabilities[[INDEX[label] for label in among]], among, limits)
 
 
 def measure(clip: Clip, models: Models) -> tuple[Features, tuple[SpeechWarning, ...], Quality]:
@@ -430,7 +409,7 @@ def measure(clip: Clip, models: Models) -> tuple[Features, tuple[SpeechWarning, 
     """
     frames = analyse(clip.samples)
     warnings, quality = speech_warnings(frames), measure_quality(clip, frames)
-    return compute_features(clip.samples, frames, models), warnings, quality
+    return compute_features(clip.samples, frames, models.classifiers), warnings, quality
 
 
 def predict_many(
@@ -466,7 +445,7 @@ def _predict_many(clips: Sequence[Clip], models: Models, among: Sequence[str]) -
     measured = [measure(clip, models) for clip in clips]
     features, warnings, qualities = zip(*measured, strict=True)
     joined = join_features(features)
-    raw, hidden = raw_outputs(joined, models)
+    raw, hidden = raw_outputs(joined, models.classifiers)
     distances = strangeness(models.classifiers.values(), joined)
     by_clip = _raw_to_answers(raw, models.calibration, among, distances)
     shares_strange = models.calibration.strange_shares(distances, len(clips))

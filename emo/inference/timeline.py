@@ -24,13 +24,12 @@ from emo.errors import ModelFaultError
 from emo.features.frames import FRAME_S, HOP, analyse
 from emo.features.measures import Flags, stretches
 from emo.features.speech import SpeechWarning, find_speech
+from emo.inference.outputs import compute_features, raw_outputs
 from emo.inference.predictor import (
     Answer,
     Models,
     answer,
     calibrated,
-    compute_features,
-    raw_outputs,
     to_answers,
 )
 from emo.labels import ENSEMBLE, LABELS, TRAINED_LABELS
@@ -254,8 +253,8 @@ def _iter_timeline(
     ) -> tuple[dict[str, np.ndarray], np.ndarray | None]:
         start, stop = pair[0]
         samples = centre(clip.samples[start * HOP : stop * HOP])
-        features = compute_features(samples, analyse(samples), models)
-        raw, _ = raw_outputs(features, models)
+        features = compute_features(samples, analyse(samples), models.classifiers)
+        raw, _ = raw_outputs(features, models.classifiers)
         return raw, strangeness(models.classifiers.values(), features)
 
     yield timeline()

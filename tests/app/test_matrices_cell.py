@@ -17,7 +17,7 @@ from emo.app.matrices import grid as matrices_grid
 from emo.app.matrices import text as matrices_text
 from emo.app.matrices import text as words
 from emo.corpora.metadata import LISTENER_LABELS
-from emo.evaluation import metrics, subsets
+from emo.evaluation import metrics, selective, subsets
 from emo.inference import predictor
 from emo.labels import LABELS
 from tests.support import pages, predictions, signals
@@ -458,6 +458,21 @@ def test_reliability_diagram_shows_the_bins_of_the_model(
     shown = [text.value for text in matrices.text]
     assert any(f"{100 * error:.1f}{formatting.NBSP}points" in text for text in shown)
     assert html(matrices).count('<tr><th scope="row">') >= 15
+
+
+def test_risk_coverage_curve_stands_beside_it(matrices: AppTest, models_dir: Path) -> None:
+    look(matrices, "reliability")
+    check(matrices.segmented_control(key="model-of-reliability").set_value("mlp").run())
+    stored = protocols(models_dir, "mlp")["speakers"]["risk_coverage"]
+    curve = drawn(matrices, 1)
+    assert curve["x"] == pytest.approx(stored["coverages"], abs=1e-4)
+    assert curve["y"] == pytest.approx(stored["risks"], abs=1e-4)
+    for key in ("tree", "cnn", "mlp", "ensemble"):
+        area = protocols(models_dir, key)["speakers"]["risk_coverage"]["aurc"]
+        assert formatting.tenths(area) in html(matrices)
+    check(matrices.segmented_control(key="voices").set_value("women").run())
+    women = selective.risk_coverage(expected_predictions(models_dir, "women")["mlp"])
+    assert drawn(matrices, 1)["y"] == pytest.approx(women.risks, abs=1e-4)
 
 
 @pytest.mark.slow

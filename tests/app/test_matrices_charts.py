@@ -12,6 +12,7 @@ import pytest
 from emo.app import theme as app_theme
 from emo.app.matrices import charts
 from emo.evaluation.metrics import Bin, Roc
+from emo.evaluation.selective import RiskCoverage
 from emo.labels import LABELS
 
 PAGES = {"light": "#fbfaf7", "dark": "#14171a"}
@@ -44,6 +45,18 @@ def test_reliability_diagram_omits_empty_bins() -> None:
     assert list(counts.y) == [0, 8]
     assert list(counts.x) == [0.25, 0.75]
     assert counts.yaxis == "y2"
+
+
+def test_risk_coverage_curve_shows_its_points() -> None:
+    curve = RiskCoverage(np.array([0.5, 1.0]), np.array([0.25, 0.375]), 0.3)
+    figure = charts.risk_coverage_curve(curve, ("a", "b"), ["half", "all"])
+    (line,) = figure.data
+    assert (list(line.x), list(line.y), list(line.text)) == (
+        [0.5, 1.0],
+        [0.25, 0.375],
+        ["half", "all"],
+    )
+    assert figure.layout.yaxis.range[1] > 0.375
 
 
 def test_roc_curves_differ_in_dashes() -> None:

@@ -20,6 +20,7 @@ from emo.app.matrices import drawing, export
 from emo.app.matrices.figures import Caption
 from emo.app.matrices.grid import colour_at
 from emo.evaluation.metrics import Bin, Roc
+from emo.evaluation.selective import RiskCoverage
 from emo.labels import LABELS
 from tests.support import pages
 
@@ -39,6 +40,9 @@ ROC = [
 ]
 
 
+RISK = RiskCoverage(np.array([0.25, 0.5, 0.75, 1.0]), np.array([0.0, 0.5, 1 / 3, 0.5]), 0.33)
+
+
 def history(highest: float) -> list[dict[str, Any]]:
     return [
         {"epoch": 1, "loss": highest, "val_loss": None},
@@ -56,6 +60,7 @@ FIGURES = {
     "counts": export.export_matrix(1000 * np.eye(8, dtype=int), False, [*LABELS, "calm"], CAPTION),
     "difference": export.export_difference(COUNTS, OTHER_COUNTS, NAMES, 0.5, CAPTION),
     "reliability": export.export_reliability(BINS, CAPTION),
+    "risk": export.export_risk_coverage(RISK, CAPTION),
     "roc": export.export_roc(ROC, CAPTION),
     "learning": learning(),
     "no learning": export.export_learning([], "loss", ("training clips", "test clips"), CAPTION),
@@ -95,6 +100,12 @@ def test_reliability_diagram_has_a_row_for_each_bin() -> None:
     assert [row["clips"] for row in rows] == ["0", "4", "8"]
     assert rows[0]["share_right"] == ""
     assert rows[2]["mean_confidence"] == "0.900000"
+
+
+def test_risk_coverage_curve_has_a_row_for_each_point() -> None:
+    rows = table(FIGURES["risk"])
+    assert [row["coverage"] for row in rows] == ["0.250000", "0.500000", "0.750000", "1.000000"]
+    assert rows[2]["risk"] == "0.333333"
 
 
 def test_roc_has_a_row_for_each_threshold() -> None:

@@ -178,3 +178,37 @@ def test_unsure_lists_the_keys_of_unsure_answers(models):
     assert replace(
         found, answers={"tree": given, "ensemble": answer(np.eye(7)[2], 0.5)}
     ).unsure == ("tree",)
+
+
+# --- Prediction sets -----------------------------------------------------------------------------
+
+
+def test_answers_carry_their_prediction_sets(models):
+    limits = {"tree": {"80": 0.3, "90": 0.1}, "ensemble": {"80": 0.0, "90": 0.0}}
+    given = replace(models, calibration=replace(models.calibration, sets=limits))
+    found = predict(clip(voice()), given)
+    tree = found.answers["tree"]
+    order = np.argsort(-tree.probabilities, kind="stable")
+    for level, limit in limits["tree"].items():
+        expected = [LABELS[i] for i in order if tree.probabilities[i] >= limit]
+        assert list(tree.sets[level]) == (expected or [tree.label])
+    assert set(found.ensemble.sets["80"]) == set(LABELS)
+    assert found.answers["cnn"].sets == {}
+    content = found.to_dict()["models"]
+    assert content["tree"]["sets"] == {level: list(own) for level, own in tree.sets.items()}
+    assert "sets" not in content["cnn"]
+
+
+def test_sets_hold_no_label_that_cannot_occur(models):
+    limits = {"tree": {"80": 0.0, "90": 0.0}}
+    given = replace(models, calibration=replace(models.calibration, sets=limits))
+    found = predict(clip(voice()), given, ("angry", "sad"))
+    assert set(found.answers["tree"].sets["90"]) == {"angry", "sad"}
+
+
+def test_fewer_labels_keep_what_a_set_held(models):
+    limits = {"ensemble": {"80": 0.15}}
+    given = replace(models, calibration=replace(models.calibration, sets=limits))
+    among = ("angry", "happy", "neutral", "sad")
+    whole = predict(clip(voice()), given).ensemble.sets["80"]
+    assert set(whole) & set(among) <= set(predict(clip(voice()), given, among).ensemble.sets["80"])

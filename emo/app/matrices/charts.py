@@ -10,6 +10,7 @@ import plotly.graph_objects as go
 
 from emo.app.theme import DASHES
 from emo.evaluation.metrics import Bin, Roc
+from emo.evaluation.selective import RiskCoverage
 
 _MIDDLE = {"width": 1.5, "dash": "dot", "color": "rgba(128, 128, 128, 0.9)"}
 
@@ -57,12 +58,16 @@ def learning_curves(
     return figure
 
 
-# --- Reliability and ROC -------------------------------------------------------------------------
+# --- Reliability, risk and ROC -------------------------------------------------------------------
 
 
 def _frame(figure: go.Figure) -> None:
     """Add the diagonal, and set the size and margins of a figure of shares."""
     figure.add_shape(type="line", x0=0, y0=0, x1=1, y1=1, line=_MIDDLE)
+    _set_size(figure)
+
+
+def _set_size(figure: go.Figure) -> None:
     figure.update_layout(
         height=440,
         margin={"l": 60, "r": 12, "t": 12, "b": 44},
@@ -120,6 +125,37 @@ def reliability_diagram(
             "showgrid": False,
         },
     )
+    return figure
+
+
+def risk_coverage_curve(
+    curve: RiskCoverage, names: tuple[str, str], sentences: Sequence[str]
+) -> go.Figure:
+    """Return the chart of the share of wrong answers by the share of clips that are answered.
+
+    Parameters
+    ----------
+    curve
+    names
+        Titles of the axes: coverage, risk.
+    sentences
+        Meaning of each point, shown while it is pointed at.
+    """
+    figure = go.Figure()
+    figure.add_scatter(
+        x=[round(float(value), 4) for value in curve.coverages],
+        y=[round(float(value), 4) for value in curve.risks],
+        text=list(sentences),
+        mode="lines+markers",
+        marker={"size": 8},
+        line={"width": 2.5},
+        hovertemplate="%{text}<extra></extra>",
+    )
+    _set_size(figure)
+    shares = {"tickformat": ".0%", "fixedrange": True}
+    top = max(0.1, 1.1 * float(max(curve.risks, default=0.0)))
+    figure.update_xaxes(title={"text": names[0], "standoff": 6}, range=[-0.02, 1.02], **shares)
+    figure.update_yaxes(title={"text": names[1], "standoff": 6}, range=[0, top], **shares)
     return figure
 
 

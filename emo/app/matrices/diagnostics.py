@@ -15,13 +15,15 @@ import streamlit as st
 from markupsafe import Markup
 
 from emo.app import common, controls, html, theme, url
-from emo.app.matrices import charts, export, grid, selection, text
+from emo.app.matrices import charts, export, grid, risk_text, selection, text
 from emo.app.matrices.figures import Caption
 from emo.app.matrices.selection import MatrixFilter, ScoresByKey
 from emo.app.text import CORPUS_NAMES
 from emo.classifiers.registry import CLASSIFIERS
-from emo.evaluation import metrics, subsets
+from emo.evaluation import metrics, selective, subsets
 from emo.evaluation.metrics import ClassScores, class_scores
+from emo.evaluation.predictions import Predictions
+from emo.evaluation.selective import RiskCoverage
 from emo.formatting import percent, tenths
 from emo.labels import ENSEMBLE
 from emo.system import paths
@@ -108,7 +110,7 @@ def _choose_model(keys: Sequence[str], part: str) -> str:
 
 
 def show_reliability(matrix_filter: MatrixFilter, keys: Sequence[str]) -> None:
-    """Show the reliability diagram of a model, with its bins as a table."""
+    """Show the reliability diagram and the risk-coverage curve of a model, and their figures."""
     key = _choose_model(keys, "reliability")
     predictions = selection.filtered_predictions(matrix_filter)
     if predictions is None:
@@ -116,33 +118,67 @@ def show_reliability(matrix_filter: MatrixFilter, keys: Sequence[str]) -> None:
     error = metrics.expected_error(predictions[key])
     if error is None:
         return
-    name, bins = text.model_name(key), metrics.reliability(predictions[key])
-    all_confidences = replace(matrix_filter, threshold_percent=0)
-    left, right = st.columns([3, 2], gap="medium")
+    left, right = st.columns(2, gap="medium")
     with left:
-        st.plotly_chart(
-            charts.reliability_diagram(
-                bins, text.RELIABILITY_AXES, [text.bin_sentence(row) for row in bins]
-            ),
-            key="chart-reliability",
-            config=common.CHART,
-            alt=text.reliability_alt(name),
-        )
-        across, down, _ = text.RELIABILITY_AXES
-        caption = Caption(
-            f"{name}: {text.LOOK_NAMES['reliability'].lower()}",
-            figure_note(all_confidences, len(predictions[key])),
-            across,
-            down,
-        )
-        make = partial(export.export_reliability, bins, caption)
-        stem = file_stem(all_confidences, "reliability", key)
-        export.show_save_buttons(make, stem, "reliability")
+        _show_reliability_diagram(matrix_filter, key, predictions[key])
+        st.text(text.calibration_sentence(text.model_name(key), error, len(predictions[key])))
     with right:
-        st.text(text.calibration_sentence(name, error, len(predictions[key])))
-        rows = [text.bin_row(row) for row in bins]
-        st.html(html.table(text.RELIABILITY_COLUMNS, rows, text.reliability_alt(name)))
-    st.caption(text.RELIABILITY_NOTE)
+        curves = {key: selective.risk_coverage(predictions[key]) for key in keys}
+        _show_risk_coverage(matrix_filter, key, curves[key], len(predictions[key]))
+        rows = [risk_text.row(text.model_name(key), curve) for key, curve in curves.items()]
+        st.html(html.table(risk_text.columns(), rows, risk_text.TABLE_CAPTION))
+        st.caption(risk_text.NOTE)
+    with left:
+        bins = [text.bin_row(row) for row in metrics.reliability(predictions[key])]
+        alt = text.reliability_alt(text.model_name(key))
+        st.html(html.table(text.RELIABILITY_COLUMNS, bins, alt))
+        st.caption(text.RELIABILITY_NOTE)
+
+
+def _show_reliability_diagram(
+    matrix_filter: MatrixFilter, key: str, predictions: Predictions
+) -> None:
+    name, bins = text.model_name(key), metrics.reliability(predictions)
+    all_confidences = replace(matrix_filter, threshold_percent=0)
+    st.plotly_chart(
+        charts.reliability_diagram(
+            bins, text.RELIABILITY_AXES, [text.bin_sentence(row) for row in bins]
+        ),
+        key="chart-reliability",
+        config=common.CHART,
+        alt=text.reliability_alt(name),
+    )
+    across, down, _ = text.RELIABILITY_AXES
+    caption = Caption(
+        f"{name}: {text.LOOK_NAMES['reliability'].lower()}",
+        figure_note(all_confidences, len(predictions)),
+        across,
+        down,
+    )
+    make = partial(export.export_reliability, bins, caption)
+    stem = file_stem(all_confidences, "reliability", key)
+    export.show_save_buttons(make, stem, "reliability")
+
+
+def _show_risk_coverage(
+    matrix_filter: MatrixFilter, key: str, curve: RiskCoverage, n_clips: int
+) -> None:
+    name = text.model_name(key)
+    all_confidences = replace(matrix_filter, threshold_percent=0)
+    sentences = [
+        risk_text.point_sentence(coverage, risk)
+        for coverage, risk in zip(curve.coverages.tolist(), curve.risks.tolist(), strict=True)
+    ]
+    st.plotly_chart(
+        charts.risk_coverage_curve(curve, risk_text.AXES, sentences),
+        key="chart-risk",
+        config=common.CHART,
+        alt=risk_text.alt(name),
+    )
+    note = figure_note(all_confidences, n_clips)
+    caption = Caption(f"{name}: {risk_text.TITLE.lower()}", note, *risk_text.AXES)
+    make = partial(export.export_risk_coverage, curve, caption)
+    export.show_save_buttons(make, file_stem(all_confidences, "risk", key), "risk")
 
 
 def show_roc(matrix_filter: MatrixFilter, keys: Sequence[str]) -> None:

@@ -14,6 +14,7 @@ from emo.app.matrices.figures import Caption, Curve, Curves, Matrix
 from emo.app.matrices.grid import Counts, confusion_grid, difference_grid, row_shares
 from emo.app.theme import CALM_COLOURS, DASHES, EMOTION_COLOURS
 from emo.evaluation.metrics import Bin, Roc
+from emo.evaluation.selective import RiskCoverage
 
 GREY = "#5a6166"
 SERIES_COLOURS = ("#0b5d66", "#a87600")
@@ -138,6 +139,14 @@ def export_reliability(bins: Sequence[Bin], caption: Caption) -> FigureExport:
     rows = [(row.low, row.high, row.n, row.confidence, row.accuracy) for row in bins]
     header = ("above", "up_to", "clips", "mean_confidence", "share_right")
     return FigureExport(Curves(caption, (_DIAGONAL, curve)), header, rows)
+
+
+def export_risk_coverage(curve: RiskCoverage, caption: Caption) -> FigureExport:
+    """Return a risk-coverage curve to save."""
+    x, y = curve.coverages.tolist(), curve.risks.tolist()
+    line = Curve("", x, y, SERIES_COLOURS[0], 1.9, has_markers=True)
+    header = ("coverage", "risk")
+    return FigureExport(Curves(caption, (line,)), header, list(zip(x, y, strict=True)))
 
 
 def export_roc(curves: Sequence[Roc], caption: Caption) -> FigureExport:

@@ -369,7 +369,7 @@ def calibration_sentence(name: str, error: float, n: int) -> str:
 
 def reliability_alt(name: str) -> str:
     """Return the description of a reliability diagram for screen readers."""
-    return f"Reliability diagram of the {name}. The table beside it has the figures."
+    return f"Reliability diagram of the {name}. The table under it has the figures."
 
 
 def roc_alt(name: str) -> str:

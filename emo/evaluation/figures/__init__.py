@@ -1,0 +1,1 @@
+"""Figures beyond rates: prediction sets, differences of models, groups, operating points."""
