@@ -78,8 +78,8 @@ class Classifier:
     listener_share
         Share of the listeners' votes in the soft targets of clips that listeners rated.
     explained_by
-        Kind of explanation of its answers: ``path`` through a tree, ``regions`` of the spectrogram,
-        ``shifts`` by groups of functionals; None for no explanation.
+        Kind of explanation of its answers: ``path`` through a tree, ``regions`` of the spectrogram
+        that it or its encoder takes, ``shifts`` by groups of functionals; None for no explanation.
     is_pretrained
         A part of it was trained on other recordings than those of ``emo.corpora.catalogue``.
     shows_learning
@@ -185,6 +185,7 @@ CLASSIFIERS: dict[str, Classifier] = {
         predict=predict_pretrained,
         check=check_pretrained,
         strangeness=measure_strangeness,
+        explained_by="regions",
         is_pretrained=True,
     ),
 }
