@@ -244,7 +244,8 @@ def explain(clip: Clip, models: Models, among: Sequence[str] = LABELS) -> Explan
     for key, model in models.classifiers.items():
         kind = CLASSIFIERS[key].explained_by
         if kind is not None:
-            label, temperature = prediction.answers[key].label, models.calibration.temperatures[key]
+            label = prediction.answers[key].label
+            temperature = models.calibration.temperature_of(key, prediction.strangeness)
             why[key] = _REASONS[kind](model, evidence, _Question(label, temperature, among))
     return Explanation(prediction, why)
 

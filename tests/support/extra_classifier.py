@@ -46,7 +46,7 @@ CLASSIFIERS[KEY] = Classifier(
     fit=fit_constant,
     predict=predict_constant,
     check=check_constant,
-    is_pretrained=True,
+    pretraining="Somebody else made it up.",
 )
 
 
