@@ -4,6 +4,7 @@ import hashlib
 import json
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
@@ -16,8 +17,6 @@ from emo.batch.journal import Journal
 from emo.classifiers import calibration, storage
 from emo.errors import DecoderError, EmoError
 from emo.evaluation.manifest import read_manifest
-from emo.features.frames import N_MELS
-from emo.features.functionals import functional_names
 from emo.inference.adaptation import read_examples
 from emo.inference.predictor import MODEL_KEYS
 from emo.labels import TRAINED_LABELS
@@ -118,9 +117,9 @@ def _use_model(directory: Path, card: bytes, weights: bytes | None) -> None:
         (folder / storage.WEIGHTS).write_bytes(weights)
     (folder / storage.MODEL_INFO).write_bytes(card)
     model = storage.load_model(folder)
-    n_inputs = len(functional_names())
-    functionals = np.random.default_rng(0).normal(0, 9, (3, n_inputs)).astype(np.float32)
-    shares, _ = model.run(functionals, (np.zeros((N_MELS, N_MELS), np.float32),) * 3)
+    features = storage.empty_features(3)
+    functionals = np.random.default_rng(0).normal(0, 9, features.functionals.shape)
+    shares, _ = model.run(replace(features, functionals=functionals.astype(np.float32)))
     _hold(shares.shape == (3, len(TRAINED_LABELS)), "answers of another shape")
     _hold(bool(np.allclose(shares.sum(axis=1), 1, atol=1e-3)), "shares that do not add up to 1")
 

@@ -1,4 +1,4 @@
-"""Analyse one voice: three classifiers say which emotion it resembles, and why."""
+"""Analyse one voice: the classifiers say which emotion it resembles, and why."""
 
 import streamlit as st
 

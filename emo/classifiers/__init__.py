@@ -1,1 +1,1 @@
-"""The three classifiers: models, fitting, calibration, and the files that hold them."""
+"""The classifiers: models, fitting, calibration, and the files that hold them."""

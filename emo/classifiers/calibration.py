@@ -220,6 +220,20 @@ class Calibration:
         """
         return self.thresholds_among.get(subset_key(labels), self.thresholds)
 
+    def temperature_of(self, key: str, strangeness: float | None) -> float:
+        """Return the temperature of a classifier for a clip, with that for strange clips.
+
+        Parameters
+        ----------
+        key : str
+        strangeness : float or None
+            Of the clip; None where it is not known.
+        """
+        temperature = self.temperatures[key]
+        if self.strangers is None or strangeness is None:
+            return temperature
+        return temperature / float(self.strangers.exponents(key, np.array([strangeness]))[0])
+
     def strange_shares(self, strangeness: np.ndarray | None, n: int) -> np.ndarray:
         """Return how strange n clips count, float64 (n,), from 0 to 1; 0 where it is not known."""
         if self.strangers is None or strangeness is None:

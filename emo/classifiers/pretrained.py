@@ -17,6 +17,17 @@ from emo.classifiers.batches import (
 from emo.classifiers.fitting import Progress
 from emo.classifiers.numerics import softmax
 
+PRETRAINING = (
+    "Its encoder is the first part of that of Whisper base: two convolutions and the first three "
+    "of six transformer blocks, with weights rounded to 8 bits. It is frozen: training here fits "
+    "the linear classifier alone. OpenAI trained the encoder to transcribe and translate speech, "
+    "on 680,000 hours of audio from the web (Radford et al. 2022: Robust speech recognition via "
+    "large-scale weak supervision), and published it under the MIT licence. That audio is not "
+    "public and not ours to audit: it may hold recordings or speakers of the corpora on which "
+    "these figures are measured."
+)
+"""What is pre-trained, by whom, and on what; for documents and the page *About*."""
+
 HEAD_COMPONENTS = 384  # principal components that the weights lie in
 HEAD_RIDGE = 0.03  # half of it times the sum of squared weights is added to the loss
 HEAD_STEPS = 80

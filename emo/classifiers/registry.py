@@ -19,6 +19,7 @@ from emo.classifiers.mlp import (
     run_mlp,
 )
 from emo.classifiers.pretrained import (
+    PRETRAINING,
     check_pretrained,
     fit_pretrained,
     measure_strangeness,
@@ -78,10 +79,11 @@ class Classifier:
     listener_share
         Share of the listeners' votes in the soft targets of clips that listeners rated.
     explained_by
-        Kind of explanation of its answers: ``path`` through a tree, ``regions`` of the spectrogram,
-        ``shifts`` by groups of functionals; None for no explanation.
-    is_pretrained
-        A part of it was trained on other recordings than those of ``emo.corpora.catalogue``.
+        Kind of explanation of its answers: ``path`` through a tree, ``regions`` of the spectrogram
+        that it or its encoder takes, ``shifts`` by groups of functionals; None for no explanation.
+    pretraining
+        Sentences on the part of it that was trained on other recordings than those of
+        ``emo.corpora.catalogue``: what it is, by whom, and on what; empty without such a part.
     shows_learning
         The page *Confusion matrices* shows its loss and accuracy over the epochs of training.
     """
@@ -103,13 +105,18 @@ class Classifier:
     copy_share: float | None = None
     listener_share: float = 0.0
     explained_by: str | None = None
-    is_pretrained: bool = False
+    pretraining: str = ""
     shows_learning: bool = False
 
     @property
     def name_in_text(self) -> str:
         """Its name within a sentence: ``CNN``, but ``decision tree``."""
         return self.name if self.name.isupper() else self.name.lower()
+
+    @property
+    def is_pretrained(self) -> bool:
+        """True if a part of it was trained on other recordings."""
+        return bool(self.pretraining)
 
     @property
     def has_runtime(self) -> bool:
@@ -185,7 +192,8 @@ CLASSIFIERS: dict[str, Classifier] = {
         predict=predict_pretrained,
         check=check_pretrained,
         strangeness=measure_strangeness,
-        is_pretrained=True,
+        explained_by="regions",
+        pretraining=PRETRAINING,
     ),
 }
 """The classifiers, in the order in which they are shown."""

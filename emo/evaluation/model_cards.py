@@ -67,6 +67,7 @@ def _card(models: Path, key: str) -> str:
         title=tables.TITLES[key],
         description=_description(key),
         classifier=CLASSIFIERS.get(key),
+        pretraining=_pretraining(key),
         n_copies=len(COPIES),
         labels=LABELS,
         titles=tables.TITLES,
@@ -112,6 +113,13 @@ def _description(key: str) -> str:
         return CLASSIFIERS[key].description
     names = [CLASSIFIERS[own].title.lower() for own in ENSEMBLES[key].members]
     return POOL_DESCRIPTION.format(listed([f"the {name}" for name in names]))
+
+
+def _pretraining(key: str) -> list[str]:
+    """Return what is pre-trained in a classifier, or in each member of an ensemble."""
+    members = ENSEMBLES[key].members if key in ENSEMBLES else (key,)
+    rows = [CLASSIFIERS[own] for own in members]
+    return [f"**{row.title}.** {row.pretraining}" for row in rows if row.is_pretrained]
 
 
 def _beside(models: Path) -> list[str]:

@@ -7,6 +7,7 @@ weights of 8 bits, which ``encoder_build`` writes.  Its input and the pooling ar
 
 import hashlib
 import threading
+from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,7 @@ WINDOW = 400  # 25 ms
 HOP = RATE_HZ // 100
 MAX_WINDOW_S = 12.0
 MARGIN = RATE_HZ // 5  # zeros on both sides: the encoder was trained on padded clips
+MARGIN_FRAMES = MARGIN // HOP
 LEVEL = 0.1  # RMS of the loudest 200 ms
 MIN_POWER = 1e-10
 RANGE = 8.0  # below the loudest band, in powers of ten
@@ -42,12 +44,22 @@ def band_weights() -> Floats:
     Triangles of equal area between 0 and 8 kHz on the mel scale of Slaney (Auditory Toolbox, 1998),
     linear below 1 kHz and logarithmic above.
     """
-    edges_hz = _slaney_hz(np.linspace(0.0, _slaney_mel(RATE_HZ / 2), N_BANDS + 2))
+    edges_hz = _slaney_hz(_positions(np.arange(N_BANDS + 2)))
     bins_hz = np.fft.rfftfreq(WINDOW, 1.0 / RATE_HZ)[:, None]
     rise = (bins_hz - edges_hz[:-2]) / np.diff(edges_hz)[:-1]
     fall = (edges_hz[2:] - bins_hz) / np.diff(edges_hz)[1:]
     weights = np.maximum(0.0, np.minimum(rise, fall)) * 2.0 / (edges_hz[2:] - edges_hz[:-2])
     return np.asarray(weights, np.float32)
+
+
+def band_edges_hz() -> Doubles:
+    """Return the frequencies midway, in mel, between neighbouring bands, float64 (81,), in Hz."""
+    return _slaney_hz(_positions(np.arange(N_BANDS + 1) + 0.5))
+
+
+def _positions(numbers: np.ndarray) -> Doubles:
+    """Return points on the mel scale, where a filter spans two units from 0 to 81."""
+    return np.asarray(numbers * _slaney_mel(RATE_HZ / 2) / (N_BANDS + 1), np.float64)
 
 
 def _slaney_mel(hz: float) -> float:
@@ -94,6 +106,34 @@ def split_windows(samples: Floats) -> list[Floats]:
     """Return the fewest windows of equal length and at most 12 s that hold all samples."""
     n = -(-len(samples) // int(MAX_WINDOW_S * RATE_HZ))
     return np.array_split(samples, n)
+
+
+def encoder_spectrograms(samples: Floats) -> list[Floats]:
+    """Return the spectrograms of the windows of a clip, float32 (time, 80) each.
+
+    The first and the last begin and end with ``MARGIN_FRAMES`` frames of silence.
+
+    Parameters
+    ----------
+    samples : float32, (n,), mono at 16 kHz
+    """
+    return [encoder_spectrogram(window) for window in split_windows(encoder_samples(samples))]
+
+
+def pool_moments(moments: Sequence[Floats], lengths: Sequence[int]) -> Floats:
+    """Return the embedding of a clip from the moments of its windows, float32 (2048,).
+
+    Parameters
+    ----------
+    moments : sequence of float32 arrays, each (2, 2, 512)
+        Of ``Encoder.moments``.
+    lengths : sequence of int
+        Frames of 10 ms in each window.
+    """
+    weights = [-(-length // 2) for length in lengths]  # the encoder has 50 frames a second
+    mean, square = np.moveaxis(np.average(np.stack(moments), axis=0, weights=weights), 1, 0)
+    deviation = np.sqrt(np.maximum(square - mean**2, 0.0))
+    return np.concatenate([mean, deviation], axis=1).ravel().astype(np.float32)
 
 
 class Encoder:
@@ -151,11 +191,8 @@ class Encoder:
         ----------
         spectrograms : list of float32 arrays, each (time, 80)
         """
-        lengths = [-(-len(spectrogram) // 2) for spectrogram in spectrograms]  # 50 a second
-        moments = np.stack([self.moments(spectrogram) for spectrogram in spectrograms])
-        mean, square = np.moveaxis(np.average(moments, axis=0, weights=lengths), 1, 0)
-        deviation = np.sqrt(np.maximum(square - mean**2, 0.0))
-        return np.concatenate([mean, deviation], axis=1).ravel().astype(np.float32)
+        moments = [self.moments(spectrogram) for spectrogram in spectrograms]
+        return pool_moments(moments, [len(spectrogram) for spectrogram in spectrograms])
 
     def embed(self, samples: Floats) -> Floats:
         """Return the embedding of a clip, float32 (2048,).
@@ -164,8 +201,7 @@ class Encoder:
         ----------
         samples : float32, (n,), mono at 16 kHz
         """
-        windows = split_windows(encoder_samples(samples))
-        return self.pool([encoder_spectrogram(window) for window in windows])
+        return self.pool(encoder_spectrograms(samples))
 
 
 def load_encoder(models: Path | None = None) -> Encoder:

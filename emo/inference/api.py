@@ -134,7 +134,7 @@ def _read(file: BinaryFile) -> bytes:
 
 
 def load_models(directory: str | os.PathLike[str] | None = None) -> Models:
-    """Load the three classifiers and their calibration.
+    """Load the classifiers and their calibration.
 
     The models of a folder are loaded once and returned again on later calls, so that the functions
     below, which call this by default, are fast from the second call on.
@@ -371,9 +371,9 @@ def explain(
     Returns
     -------
     Explanation
-        The prediction; the path through the decision tree; the regions of the spectrogram on which
-        the convolutional network relies; and the contribution of each group of measurements to the
-        answer of the perceptron.
+        The prediction, and by classifier why it answers so: the path through the decision tree;
+        the regions of the spectrogram on which a network relies; or the contribution of each group
+        of measurements to the answer of the perceptron.
 
     Raises
     ------
@@ -391,9 +391,9 @@ def explain(
     >>> explanation = emo.explain(sample_path("sad"))
     >>> explanation.prediction.ensemble.label
     'sad'
-    >>> [part.group for part in explanation.mlp.parts]
+    >>> [part.group for part in explanation.why["mlp"].parts]
     ['pitch', 'energy', 'spectrum', 'cepstrum', 'timing']
-    >>> len(explanation.tree.steps) > 3
+    >>> len(explanation.why["tree"].steps) > 3
     True
     """
     labels = read_subset(among)

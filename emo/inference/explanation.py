@@ -1,10 +1,11 @@
-"""Explain the answers of the classifiers.
+"""Explain the answers of the classifiers, each in the way of ``Classifier.explained_by``.
 
-The multilayer perceptron: Shapley values of groups of functionals.  The convolutional network:
-occlusion of regions of the spectrogram.  The decision tree: its path from the root to a leaf.
+The multilayer perceptron: Shapley values of groups of functionals.  The convolutional network and
+the pre-trained classifier: occlusion of regions of the spectrogram that each takes.  The decision
+tree: its path from the root to a leaf.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from math import factorial
 from typing import Any
@@ -13,19 +14,22 @@ import numpy as np
 
 from emo.audio.activity import Doubles, Floats
 from emo.audio.clip import RATE_HZ, Clip
-from emo.classifiers.batches import Arrays, apply_scaling
+from emo.classifiers.batches import Arrays, Features, apply_scaling
 from emo.classifiers.calibration import apply_temperature, renormalise
+from emo.classifiers.registry import CLASSIFIERS
 from emo.classifiers.storage import Model, empty_features
 from emo.classifiers.tree import axis_values, surrogate_arrays
 from emo.errors import ModelError
-from emo.features.frames import (
-    FRAME_S,
-    analyse,
-    log_mel_spectrogram,
+from emo.features.encoder import (
+    MARGIN_FRAMES,
+    encoder_spectrograms,
+    load_encoder,
+    pool_moments,
 )
+from emo.features.frames import FRAME_S, Frames, analyse, log_mel_spectrogram
 from emo.features.functionals import compute_functionals, functional_table
 from emo.inference.predictor import Models, Prediction, predict
-from emo.inference.regions import Regions, explain_network
+from emo.inference.regions import ENCODER_PICTURE, Regions, explain_network
 from emo.labels import LABELS, TRAINED_INDEX, TRAINED_LABELS
 
 GROUPS = ("pitch", "energy", "spectrum", "cepstrum", "timing")
@@ -158,26 +162,61 @@ class SurrogatePath:
     leaf: dict[str, float]
 
 
+Reason = TreePath | Regions | Shift
+"""The explanation of one classifier's answer."""
+
+
 @dataclass(frozen=True, eq=False)
 class Explanation:
-    """The answers for a clip, and an explanation of each classifier's answer."""
+    """The answers for a clip, and an explanation of each classifier's answer.
+
+    Attributes
+    ----------
+    prediction : Prediction
+    why : mapping of Reason, by key
+        For each classifier with a kind of explanation (``Classifier.explained_by``): a
+        ``TreePath`` for ``path``, ``Regions`` for ``regions``, a ``Shift`` for ``shifts``.
+    """
 
     prediction: Prediction
-    tree: TreePath
-    cnn: Regions
-    mlp: Shift
+    why: Mapping[str, Reason]
 
     def to_dict(self) -> dict[str, Any]:
         """Return the explanation as values for JSON: what ``emo explain --format json`` prints."""
-        cnn = {
-            "label": self.cnn.label,
-            "log_odds": self.cnn.log_odds,
-            "marked_drop": self.cnn.marked_drop,
-            "unmarked_drop": self.cnn.unmarked_drop,
-            "patches": [asdict(patch) for patch in self.cnn.patches],
+        why = {
+            key: reason.to_dict() if isinstance(reason, Regions) else asdict(reason)
+            for key, reason in self.why.items()
         }
-        why = {"tree": asdict(self.tree), "cnn": cnn, "mlp": asdict(self.mlp)}
         return self.prediction.to_dict() | {"why": why}
+
+
+@dataclass(frozen=True)
+class _Evidence:
+    """A clip as the classifiers take it.
+
+    Attributes
+    ----------
+    clip : Clip
+    frames : Frames
+    features : Features
+    """
+
+    clip: Clip
+    frames: Frames
+    features: Features
+
+
+@dataclass(frozen=True)
+class _Question:
+    """Asks why a classifier answers a label, with its temperature, among those that can occur."""
+
+    label: str
+    temperature: float
+    among: Sequence[str]
+
+    def log_odds(self, model: Model, features: Features) -> float:
+        raw = model.probabilities(features)
+        return float(log_odds(raw, self.label, self.temperature, self.among)[0])
 
 
 def explain(clip: Clip, models: Models, among: Sequence[str] = LABELS) -> Explanation:
@@ -199,30 +238,70 @@ def explain(clip: Clip, models: Models, among: Sequence[str] = LABELS) -> Explan
     for fault in (*models.faults.values(), *prediction.faults.values()):
         raise ModelError(fault)
     frames = analyse(clip.samples)
-    functionals, spectrogram = compute_functionals(frames), log_mel_spectrogram(frames)
-    labels = {key: answer.label for key, answer in prediction.answers.items()}
-    temperatures = models.calibration.temperatures
-    network, perceptron = models.classifiers["cnn"], models.classifiers["mlp"]
-    start_s = frames.span.with_margins()[0] / RATE_HZ - FRAME_S / 2  # frames are centred
-    return Explanation(
-        prediction,
-        explain_tree(
-            models.classifiers["tree"].arrays,
-            functionals,
-            labels["tree"],
-            temperatures["tree"],
-            among,
-        ),
-        explain_network(
-            lambda masked: _spectrogram_log_odds(
-                network, masked, labels["cnn"], temperatures["cnn"], among
-            ),
-            spectrogram,
-            labels["cnn"],
-            start_s,
-        ),
-        explain_perceptron(perceptron, functionals, labels["mlp"], temperatures["mlp"], among),
-    )
+    features = Features(compute_functionals(frames)[None], (log_mel_spectrogram(frames),))
+    evidence = _Evidence(clip, frames, features)
+    why = {}
+    for key, model in models.classifiers.items():
+        kind = CLASSIFIERS[key].explained_by
+        if kind is not None:
+            label = prediction.answers[key].label
+            temperature = models.calibration.temperature_of(key, prediction.strangeness)
+            why[key] = _REASONS[kind](model, evidence, _Question(label, temperature, among))
+    return Explanation(prediction, why)
+
+
+def _path(model: Model, evidence: _Evidence, asked: _Question) -> TreePath:
+    (functionals,) = evidence.features.functionals
+    return explain_tree(model.arrays, functionals, asked.label, asked.temperature, asked.among)
+
+
+def _shift(model: Model, evidence: _Evidence, asked: _Question) -> Shift:
+    (functionals,) = evidence.features.functionals
+    return explain_perceptron(model, functionals, asked.label, asked.temperature, asked.among)
+
+
+def _regions(model: Model, evidence: _Evidence, asked: _Question) -> Regions:
+    if CLASSIFIERS[model.key].takes == "embeddings":
+        return _encoder_regions(model, evidence, asked)
+    start_s = evidence.frames.span.with_margins()[0] / RATE_HZ - FRAME_S / 2  # frames are centred
+
+    def score(spectrogram: Floats) -> float:
+        return asked.log_odds(model, replace(empty_features(), spectrograms=(spectrogram,)))
+
+    return explain_network(score, evidence.features.spectrograms[0], asked.label, start_s)
+
+
+def _encoder_regions(model: Model, evidence: _Evidence, asked: _Question) -> Regions:
+    """Return the regions of the encoder's input; the silence around the clip is never hidden."""
+    encoder = load_encoder()
+    windows = encoder_spectrograms(evidence.clip.samples)
+    known = [encoder.moments(window) for window in windows]
+    lengths = [len(window) for window in windows]
+    whole = np.concatenate(windows)
+    active = slice(MARGIN_FRAMES, len(whole) - MARGIN_FRAMES)
+
+    def score(spectrogram: Floats) -> float:
+        shown = whole.copy()
+        shown[active] = spectrogram
+        moments = [
+            before if np.array_equal(part, window) else encoder.moments(part)
+            for part, window, before in zip(
+                np.split(shown, np.cumsum(lengths)[:-1]), windows, known, strict=True
+            )
+        ]
+        embeddings = pool_moments(moments, lengths)[None]
+        return asked.log_odds(model, replace(empty_features(), embeddings=embeddings))
+
+    start_s = evidence.frames.span.with_margins()[0] / RATE_HZ - ENCODER_PICTURE.frame_s / 2
+    return explain_network(score, whole[active], asked.label, start_s, ENCODER_PICTURE)
+
+
+_REASONS: dict[str, Callable[[Model, _Evidence, _Question], Reason]] = {
+    "path": _path,
+    "regions": _regions,
+    "shifts": _shift,
+}
+"""By kind of explanation (``Classifier.explained_by``)."""
 
 
 def log_odds(
@@ -243,13 +322,6 @@ def _shares_among(raw: np.ndarray, temperature: float, among: Sequence[str]) -> 
     """Return calibrated probabilities of some labels, (n, labels), from raw ones, (n, 8)."""
     columns = [TRAINED_INDEX[label] for label in among]
     return apply_temperature(renormalise(raw, columns), temperature)
-
-
-def _spectrogram_log_odds(
-    network: Model, spectrogram: Floats, label: str, temperature: float, among: Sequence[str]
-) -> float:
-    raw = network.probabilities(replace(empty_features(), spectrograms=(spectrogram,)))
-    return float(log_odds(raw, label, temperature, among)[0])
 
 
 # --- the perceptron: groups of functionals -------------------------------------------------------

@@ -14,6 +14,7 @@ from emo.inference.explanation import (
     Explanation,
     Measurement,
     Part,
+    Reason,
     Shift,
     Step,
     SurrogateStep,
@@ -192,19 +193,21 @@ def explanation_blocks(explanation: Explanation) -> list[tuple[str, list[str]]]:
 
     The sentences for the ensemble are the warnings about the recording.
     """
-    tree = explanation.tree
-    sentences = {
-        "tree": [*path_sentences(tree), PLAIN_TREE, *surrogate_sentences(tree)],
-        "cnn": region_sentences(explanation.cnn),
-        "mlp": shift_sentences(explanation.mlp),
-    }
     prediction = explanation.prediction
     warnings = [warning.sentence for warning in prediction.speech_warnings]
     blocks = [
-        (_heading(row.title, prediction.answers[key]), sentences.get(key, [NO_EXPLANATION]))
+        (_heading(row.title, prediction.answers[key]), _sentences(explanation.why.get(key)))
         for key, row in CLASSIFIERS.items()
     ]
     return [(_heading("Ensemble", prediction.ensemble), [*warnings, *prediction.warnings]), *blocks]
+
+
+def _sentences(reason: Reason | None) -> list[str]:
+    if isinstance(reason, TreePath):
+        return [*path_sentences(reason), PLAIN_TREE, *surrogate_sentences(reason)]
+    if isinstance(reason, Regions):
+        return region_sentences(reason)
+    return [NO_EXPLANATION] if reason is None else shift_sentences(reason)
 
 
 def _heading(title: str, answer: Answer) -> str:

@@ -1,6 +1,8 @@
 """The explanation on the page *Analyse*, in Streamlit's test runner."""
 
 import json
+import re
+from html import unescape
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,7 @@ from streamlit.testing.v1 import AppTest
 from emo.app.analyse import explanation as analyse_explanation
 from emo.app.analyse import text as analyse_text
 from emo.audio.clip import Clip
+from emo.classifiers.registry import CLASSIFIERS
 from emo.inference import explanation, regions
 from emo.labels import TRAINED_LABELS
 from tests.support import pages
@@ -23,6 +26,7 @@ PATCHES = (
     regions.Patch(0.5, 0.7, 100.0, 400.0, 0.5, False),
 )
 REGIONS = regions.Regions("angry", 1.0, 0.0, MAP, MAP > 0, PATCHES, 2.0, 0.1)
+OTHER_REGIONS = regions.Regions("sad", 2.0, 0.0, MAP, MAP > 0, PATCHES[:1], 2.0, 0.1)
 NONE = regions.Regions("angry", 1.0, 0.0, MAP, MAP > 0, PATCHES[1:2], 0.0, 0.0)
 
 PLAIN = explanation.SurrogateStep("pitch, median", "semitones", 12.5, 9.25, True)
@@ -31,12 +35,17 @@ PLAIN = explanation.SurrogateStep("pitch, median", "semitones", 12.5, 9.25, True
 def explain(clip: Clip, models: Any) -> explanation.Explanation:
     parts = tuple(explanation.Part(group, 0.25) for group in explanation.GROUPS)
     leaf = dict.fromkeys(TRAINED_LABELS, 1 / len(TRAINED_LABELS))
-    return explanation.Explanation(
-        pages.prediction(clip.duration_s),
-        explanation.TreePath("sad", 0.2, (), leaf, explanation.SurrogatePath((PLAIN,), leaf)),
-        REGIONS,
-        explanation.Shift("sad", -2.0, -0.75, parts),
-    )
+    reasons: dict[str, explanation.Reason] = {
+        "path": explanation.TreePath(
+            "sad", 0.2, (), leaf, explanation.SurrogatePath((PLAIN,), leaf)
+        ),
+        "shifts": explanation.Shift("sad", -2.0, -0.75, parts),
+    }
+    why = {
+        key: OTHER_REGIONS if row.is_pretrained else reasons.get(str(row.explained_by), REGIONS)
+        for key, row in CLASSIFIERS.items()
+    }
+    return explanation.Explanation(pages.prediction(clip.duration_s), why)
 
 
 @pytest.fixture
@@ -53,13 +62,34 @@ def test_explanation_is_shown_on_demand(app: AppTest) -> None:
     (switch,) = [one for one in app.toggle if one.label == analyse_text.WHY_LABEL]
     check(switch.set_value(True).run())
     page = html(app)
-    assert page.count('class="emo-why"') == 3
+    assert page.count('class="emo-why"') == len(CLASSIFIERS)
     assert page.count('class="emo-shift"') == len(explanation.GROUPS)
     assert "Log-odds of angry: +1.00." in page
     assert "data-emo-patches" in page
     assert f"<summary>{analyse_text.READABLE_TREE}</summary>" in page
     assert "1. Pitch, median above 9.25\u00a0semitones? Yes, 12.5\u00a0semitones." in page
-    assert any(analyse_text.WHY_NOTE in caption.value for caption in app.caption)
+    assert drawn(app) == REGIONS
+    assert any(analyse_text.why_note("cnn") in caption.value for caption in app.caption)
+
+
+@pytest.mark.slow
+def test_regions_of_another_model_can_be_drawn(app: AppTest) -> None:
+    upload(app, "clip.wav", tone())
+    check(app.toggle(key="why").set_value(True).run())
+    check(app.button_group(key="framed").set_value(["pretrained"]).run())
+    assert drawn(app) == OTHER_REGIONS
+    assert any(analyse_text.why_note("pretrained") in caption.value for caption in app.caption)
+
+
+def drawn(app: AppTest) -> regions.Regions:
+    """Return the regions that the player draws."""
+    (patches,) = re.findall(r"data-emo-patches=\"([^\"]*)\"", html(app))
+    (found,) = (
+        one
+        for one in (REGIONS, OTHER_REGIONS)
+        if analyse_explanation.patch_rows(one, 0.0) == json.loads(unescape(patches))
+    )
+    return found
 
 
 def test_patch_rows_are_relative_to_the_strongest() -> None:

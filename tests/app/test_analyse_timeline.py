@@ -28,7 +28,9 @@ def timeline_after(n: int) -> Timeline:
     for i in range(n):
         rows[i, INDEX[SAID[i]]] = 0.7
     spans = np.array(SPOKEN_S[:n]).reshape(-1, 2)
-    return Timeline(8.0, 3, spans, spans, dict.fromkeys(ANSWER_KEYS, rows), {"cnn": 0.9})
+    return Timeline(
+        8.0, 3, spans, spans, dict.fromkeys(ANSWER_KEYS, rows), {"cnn": np.full(n, 0.9)}
+    )
 
 
 def follow(clip: Clip, models: Any) -> Iterator[Timeline]:

@@ -16,7 +16,9 @@ KEYS = ("a", "b", "c")
 def table(*pretrained: str, keys: tuple[str, ...] = KEYS) -> dict[str, Classifier]:
     """Return a registry in which some classifiers are pre-trained."""
     row = next(iter(CLASSIFIERS.values()))
-    return {key: replace(row, is_pretrained=key in pretrained) for key in keys}
+    return {
+        key: replace(row, pretraining="By others." if key in pretrained else "") for key in keys
+    }
 
 
 def raw(n: int = 4) -> dict[str, np.ndarray]:

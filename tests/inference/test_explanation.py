@@ -1,24 +1,29 @@
 """Test explanations: parts that add up, regions, and the path to a leaf."""
 
 import json
+import time
+from dataclasses import replace
 from itertools import permutations
 from pathlib import Path as File
+from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from emo.audio.clip import decode, load
+from emo.audio.clip import Clip, decode, load
 from emo.classifiers.mlp import predict_mlp
-from emo.classifiers.storage import Model, read_model_info
+from emo.classifiers.registry import CLASSIFIERS
+from emo.classifiers.storage import Model, empty_features, read_model_info
 from emo.classifiers.tree import SURROGATE, axis_values, predict_surrogate, predict_tree
 from emo.cli.main import main
-from emo.features.frames import N_MELS, mel_centres_hz
+from emo.features import encoder
+from emo.features.frames import N_MELS, analyse, mel_centres_hz
 from emo.features.functionals import functional_names, functional_table
 from emo.inference import explanation as ex
 from emo.inference import regions
-from emo.inference.predictor import load_models, predict
+from emo.inference.predictor import Models, load_models, predict
 from emo.labels import INDEX, LABELS, TRAINED_LABELS
 from emo.system.paths import MODELS_DIR
 from tests.support.imports import needless_imports
@@ -28,6 +33,7 @@ from tests.support.signals import encoded, padded, silence, voice
 ROOT = File(__file__).resolve().parents[2]
 SAMPLES = sorted((ROOT / "samples").glob("*.flac")) + sorted((ROOT / "samples").glob("*.wav"))
 N = len(functional_names())
+REGIONS_KEYS = [key for key, row in CLASSIFIERS.items() if row.explained_by == "regions"]
 seeds = st.integers(0, 2**32 - 1)
 
 
@@ -110,11 +116,12 @@ def test_explain_among_some_labels_explains_the_confidence_among_them(models):
     some = ("happy", "neutral", "surprised")
     found = ex.explain(decode(encoded(voice(duration_s=1.0))), models, some)
     answers = found.prediction.answers
-    assert found.tree.steps[-1].share == pytest.approx(answers["tree"].confidence, abs=1e-5)
-    for key, part in (("cnn", found.cnn), ("mlp", found.mlp)):
+    reasons: dict[str, Any] = dict(found.why)
+    assert reasons["tree"].steps[-1].share == pytest.approx(answers["tree"].confidence, abs=1e-5)
+    for key in reasons.keys() - {"tree"}:
         share = answers[key].confidence
-        assert part.label == answers[key].label
-        assert part.log_odds == pytest.approx(np.log(share / (1 - share)), abs=1e-3)
+        assert reasons[key].label == answers[key].label
+        assert reasons[key].log_odds == pytest.approx(np.log(share / (1 - share)), abs=1e-3)
     assert found.to_dict()["among"] == list(some)
 
 
@@ -190,13 +197,14 @@ def test_explain_perceptron_is_symmetric_in_equal_groups():
 # --- the network ---------------------------------------------------------------------------------
 
 
-@given(st.integers(1, 60_000))
-def test_patch_grid_keeps_to_its_budget_at_any_length(n_frames):
-    columns, rows = regions.patch_grid(n_frames)
+@given(st.integers(1, 60_000), st.sampled_from([regions.LOG_MEL, regions.ENCODER_PICTURE]))
+def test_patch_grid_keeps_to_its_budget_at_any_length(n_frames, picture):
+    columns, rows = regions.patch_grid(n_frames, picture)
     assert 1 <= columns <= n_frames
-    assert N_MELS % rows == 0
-    assert columns * rows * n_frames <= max(regions.PATCH_BUDGET, regions.MIN_PATCHES * n_frames)
-    assert n_frames < 2 * regions.PATCH_FRAMES or n_frames / columns > regions.PATCH_FRAMES / 2
+    assert (len(picture.edges_hz()) - 1) % rows == 0
+    assert columns * rows * n_frames <= max(picture.budget, regions.MIN_PATCHES * n_frames)
+    finest = regions.PATCH_S / picture.frame_s
+    assert n_frames < 2 * finest or n_frames / columns > finest / 2
 
 
 def carried_by(place):
@@ -385,36 +393,45 @@ def test_explain_tree_has_parts_that_add_up_to_the_value_on_the_axis(seed):
         np.testing.assert_allclose([side * r.amount for r in step.strongest], top[top > 0])
 
 
-# --- all three -----------------------------------------------------------------------------------
+# --- all classifiers -----------------------------------------------------------------------------
 
 
 def clip_of(samples):
     return decode(encoded(samples, subtype="FLOAT"))
 
 
+def why(clip: Clip, models: Models) -> dict[str, Any]:
+    """Return the explanations of a clip by classifier, of any kind."""
+    return dict(ex.explain(clip, models).why)
+
+
 @pytest.mark.slow
 def test_explain_explains_the_label_of_each_answer(models):
     clip = clip_of(voice(duration_s=1.5))
     found, expected = ex.explain(clip, models), predict(clip, models)
-    for key, why in (("tree", found.tree), ("cnn", found.cnn), ("mlp", found.mlp)):
+    assert list(found.why) == [key for key, row in CLASSIFIERS.items() if row.explained_by]
+    for key, reason in found.why.items():
         answer = found.prediction.answers[key]
-        assert why.label == answer.label == expected.answers[key].label
-        if not isinstance(why, ex.TreePath):
+        assert reason.label == answer.label == expected.answers[key].label
+        if not isinstance(reason, ex.TreePath):
             odds = np.log(answer.confidence / (1 - answer.confidence))
-            assert why.log_odds == pytest.approx(odds, abs=1e-4)
-    last = found.tree.steps[-1].share if found.tree.steps else found.tree.share
+            assert reason.log_odds == pytest.approx(odds, abs=1e-4)
+    tree = why(clip, models)["tree"]
+    last = tree.steps[-1].share if tree.steps else tree.share
     assert last == pytest.approx(found.prediction.answers["tree"].confidence)
-    assert found.tree.leaf[found.tree.label] == max(found.tree.leaf[label] for label in LABELS)
+    assert tree.leaf[tree.label] == max(tree.leaf[label] for label in LABELS)
 
 
-def test_explain_places_the_regions_in_the_clip(models):
+@pytest.mark.parametrize("key", REGIONS_KEYS)
+def test_explain_places_the_regions_in_the_clip(models, key):
     spoken = voice(duration_s=1.0)
-    early = ex.explain(clip_of(padded(spoken, 0.2, 0.5)), models).cnn
-    late = ex.explain(clip_of(padded(spoken, 0.7, 0.1)), models).cnn
+    early = why(clip_of(padded(spoken, 0.2, 0.5)), models)[key]
+    late = why(clip_of(padded(spoken, 0.7, 0.1)), models)[key]
     assert late.start_s - early.start_s == pytest.approx(0.5, abs=1e-6)
     assert 0.1 < early.start_s < 0.3
     assert early.patches[0].start_s == pytest.approx(early.start_s)
-    stop_s = early.start_s + 0.02 * len(early.drops)
+    stop_s = early.start_s + early.frame_s * len(early.drops)
+    assert early.patches[-1].stop_s == pytest.approx(stop_s)
     assert 1.1 < stop_s < 1.4
     np.testing.assert_allclose(late.drops, early.drops, atol=1e-3)
 
@@ -432,18 +449,79 @@ def shipped():
 @pytest.mark.slow
 def test_explain_works_for_the_shipped_models(shipped, path):
     found = ex.explain(load(path), shipped)
-    moved = sum(part.amount for part in found.mlp.parts)
-    assert moved == pytest.approx(found.mlp.log_odds - found.mlp.typical, abs=1e-9)
-    assert found.tree.label == max(LABELS, key=lambda label: found.tree.leaf[label])
+    reasons: dict[str, Any] = dict(found.why)
+    mlp, tree = reasons["mlp"], reasons["tree"]
+    moved = sum(part.amount for part in mlp.parts)
+    assert moved == pytest.approx(mlp.log_odds - mlp.typical, abs=1e-9)
+    assert tree.label == max(LABELS, key=lambda label: tree.leaf[label])
     answer = found.prediction.answers["tree"]
-    assert found.tree.steps[-1].share == pytest.approx(answer.confidence)
-    assert answer.calm == pytest.approx(found.tree.leaf["calm"])
-    assert sum(found.tree.leaf.values()) == pytest.approx(1.0)
-    assert len(found.tree.steps) >= 1
+    assert tree.steps[-1].share == pytest.approx(answer.confidence)
+    assert answer.calm == pytest.approx(tree.leaf["calm"])
+    assert sum(tree.leaf.values()) == pytest.approx(1.0)
+    assert len(tree.steps) >= 1
     # What is marked carries the answer: without it the network doubts it, without as much of the
-    # rest it does not.
-    assert found.cnn.marked.any()
-    assert found.cnn.marked_drop > max(0.0, found.cnn.unmarked_drop)
+    # rest it does so less.
+    for key in REGIONS_KEYS:
+        assert reasons[key].marked.any()
+        assert reasons[key].marked_drop > reasons[key].unmarked_drop
+
+
+@trained
+@pytest.mark.slow
+def test_explain_hides_parts_of_the_encoders_own_spectrogram(shipped):
+    """Compare the drop of one patch with a pass of the encoder by hand."""
+    clip = load(SAMPLES[0])
+    found = why(clip, shipped)["pretrained"]
+    (spectrogram,) = encoder.encoder_spectrograms(clip.samples)
+    active = spectrogram[encoder.MARGIN_FRAMES : -encoder.MARGIN_FRAMES]
+    assert found.drops.shape == active.shape
+    strongest = max(found.patches, key=lambda patch: patch.drop)
+    hidden = found.drops == np.float32(strongest.drop)
+    assert hidden.sum() == pytest.approx(active.size / len(found.patches), rel=0.2)
+    altered = spectrogram.copy()
+    altered[encoder.MARGIN_FRAMES : -encoder.MARGIN_FRAMES][hidden] = np.broadcast_to(
+        active.mean(axis=0), active.shape
+    )[hidden]
+    temperature = shipped.calibration.temperatures["pretrained"]
+
+    def odds(shown):
+        embedding = encoder.load_encoder().pool([shown])[None]
+        features = replace(empty_features(), embeddings=embedding)
+        raw = shipped.classifiers["pretrained"].probabilities(features)
+        return ex.log_odds(raw, found.label, temperature)[0]
+
+    assert odds(spectrogram) == pytest.approx(found.log_odds, abs=1e-4)
+    assert odds(spectrogram) - odds(altered) == pytest.approx(strongest.drop, abs=1e-4)
+
+
+@trained
+@pytest.mark.slow
+def test_explain_finds_the_regions_of_a_clip_of_several_windows(shipped):
+    clip = clip_of(np.tile(voice(duration_s=6.0), 3))
+    found = why(clip, shipped)["pretrained"]
+    assert found.patches[-1].stop_s == pytest.approx(clip.duration_s, abs=0.3)
+    assert found.log_odds == pytest.approx(
+        log_odds_of_answer(found.label, predict(clip, shipped)), abs=1e-3
+    )
+    assert found.drops.any()
+
+
+def log_odds_of_answer(label, prediction):
+    share = prediction.answers["pretrained"].probabilities[INDEX[label]]
+    return np.log(share / (1 - share))
+
+
+@trained
+@pytest.mark.slow
+def test_explain_takes_less_than_a_second_for_the_encoder(shipped):
+    """Of processor time, which what runs beside the test does not change."""
+    clip = clip_of(voice(duration_s=4.0))
+    model, answers = shipped.classifiers["pretrained"], predict(clip, shipped).answers
+    evidence = ex._Evidence(clip, analyse(clip.samples), empty_features())
+    start_s = time.process_time()
+    found = ex._regions(model, evidence, ex._Question(answers["pretrained"].label, 1.0, LABELS))
+    assert time.process_time() - start_s < 1.0
+    assert 24 <= len(found.patches) <= 36
 
 
 # --- the command line ----------------------------------------------------------------------------
@@ -469,17 +547,12 @@ def test_explain_prints_json_with_every_field(capsys, tiny_models, spoken):
         "why",
     ]
     why = found["why"]
-    assert list(why) == ["tree", "cnn", "mlp"]
+    assert list(why) == [key for key, row in CLASSIFIERS.items() if row.explained_by]
     assert all(why[key]["label"] == found["models"][key]["label"] for key in why)
     assert [part["group"] for part in why["mlp"]["parts"]] == list(ex.GROUPS)
-    assert list(why["cnn"]["patches"][0]) == [
-        "start_s",
-        "stop_s",
-        "low_hz",
-        "high_hz",
-        "drop",
-        "marked",
-    ]
+    for key in REGIONS_KEYS:
+        patch = why[key]["patches"][0]
+        assert list(patch) == ["start_s", "stop_s", "low_hz", "high_hz", "drop", "marked"]
     assert set(why["tree"]["steps"][0]) >= {"axis", "value", "limit", "above", "parts", "strongest"}
 
 
@@ -488,7 +561,7 @@ def test_explain_prints_narrow_ascii_text(capsys, tiny_models, spoken):
     lines = out.splitlines()
     assert status == 0
     assert lines[0] == spoken
-    for title in ("Ensemble", "Decision tree", "Convolutional network", "Multilayer perceptron"):
+    for title in ("Ensemble", *(row.title for row in CLASSIFIERS.values())):
         assert any(line.startswith(f"{title}: ") for line in lines)
     assert out.isascii()
     assert max(map(len, lines[1:])) <= 100

@@ -272,7 +272,7 @@ def test_predict_many_excludes_the_model_from_the_clip_alone(
     models = predictor.load_models()
     network = models.classifiers["cnn"].network
     assert network is not None
-    real, n_frames = network.run, len(predictor.measure(sound)[0][1])
+    real, n_frames = network.run, len(predictor.measure(sound, models)[0].spectrograms[0])
 
     def run(spectrogram: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         logits, hidden = real(spectrogram)

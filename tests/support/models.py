@@ -12,6 +12,7 @@ from emo.classifiers.cnn import build_cnn
 from emo.classifiers.registry import CLASSIFIERS
 from emo.classifiers.storage import Origin, save_model
 from emo.classifiers.tree import SURROGATE
+from emo.features.encoder import EMBEDDING_SIZE
 from emo.features.frames import N_MELS
 from emo.features.functionals import functional_names
 from emo.labels import TRAINED_LABELS
@@ -51,7 +52,7 @@ def without_graphs() -> Iterator[None]:
 def fitted(key: str, seed: int = 0) -> Fitted:
     """Fit a classifier of the real shapes to noise."""
     rng = np.random.default_rng(seed)
-    n = len(functional_names())
+    n = EMBEDDING_SIZE if CLASSIFIERS[key].takes == "embeddings" else len(functional_names())
     scaling = {
         "mean": np.zeros(n, np.float32),
         "deviation": np.full(n, 50.0, np.float32),
@@ -83,13 +84,19 @@ def fitted(key: str, seed: int = 0) -> Fitted:
         ]
         arrays = {f"member0_{i}": layer.astype(np.float32) for i, layer in enumerate(layers)}
         return Fitted({**scaling, **arrays}, [])
+    if key == "pretrained":
+        weights = rng.normal(0, n**-0.5, (n, len(TRAINED_LABELS))).astype(np.float32)
+        bias = rng.normal(0, 0.1, len(TRAINED_LABELS)).astype(np.float32)
+        scaling["deviation"] = np.ones(n, np.float32)
+        axes = np.eye(n, 4, dtype=np.float32)
+        return Fitted({**scaling, "weights": weights, "bias": bias, "axes": axes}, [])
     model = build_cnn(seed)
     arrays = {f"w{i:03d}": np.asarray(w) for i, w in enumerate(model.get_weights())}
     return Fitted(arrays, [], model)
 
 
 def save_tiny_models(directory: Path) -> Path:
-    """Save all three as training does; needs Keras for the network."""
+    """Save all classifiers as training does; needs Keras for the network."""
     for key in CLASSIFIERS:
         save_model(directory / key, key, fitted(key), ORIGIN)
     return directory

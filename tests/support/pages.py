@@ -16,6 +16,7 @@ from emo.audio.clip import Clip
 from emo.classifiers.calibration import read_calibration
 from emo.features.quality import Quality
 from emo.features.speech import SpeechWarning
+from emo.formatting import in_words
 from emo.inference import predictor
 from emo.labels import INDEX, LABELS
 from emo.system import paths
@@ -31,6 +32,10 @@ QUALITY = Quality(2.0, 16_000, 1, -3.0, -20.0, 0.0, 40.0, 0.9, 8000.0)
 """A recording without fault."""
 
 ANSWERS = {key: "angry" if key == "cnn" else "sad" for key in predictor.MODEL_KEYS}
+AGREEMENT = (
+    f"{in_words(len(ANSWERS) - 1).capitalize()} of {in_words(len(ANSWERS))} say sad; the CNN says "
+    "angry."
+)
 
 
 def tone(duration_s: float = 1.0, pitch_hz: float = 220.0) -> bytes:
@@ -52,7 +57,7 @@ def prediction(
     unsure: tuple[str, ...] = (),
     concerns: tuple[SpeechWarning, ...] = (),
 ) -> predictor.Prediction:
-    """Return answers of all three and the ensemble; those named are unsure."""
+    """Return answers of all models and the ensemble; those named are unsure."""
     answers = {
         key: answer(label, 0.34 if key in unsure else 0.58, unsure=key in unsure)
         for key, label in ANSWERS.items()

@@ -112,7 +112,7 @@ def write_tables(directory: Path) -> None:
 
 
 def write_protocol(models: Path, protocol: str, directory: Path | None = None) -> None:
-    """Write raw predictions of one protocol by all three, and the figures counted from them."""
+    """Write raw predictions of one protocol by all classifiers, and their figures."""
     tested = rows(protocol)
     folds = sorted({row[3] for row in tested})
     kept = [(f"kept {row[0]}", *row[1:3], fold, row[4]) for fold in folds for row in tested[::3]]

@@ -46,6 +46,11 @@ def prose() -> dict[str, str]:
     text = _PROSE.read_text(encoding="utf-8").format(
         n_models=formatting.in_words(len(CLASSIFIERS)),
         models="\n".join(names),
+        pretraining="\n\n".join(
+            f"**{row.name}**: {row.pretraining}"
+            for row in CLASSIFIERS.values()
+            if row.is_pretrained
+        ),
         protocols="\n".join(f"- **{row.title}**: {row.description}" for row in PROTOCOLS),
         kept_accuracy=formatting.percent(TARGET_ACCURACY),
     )

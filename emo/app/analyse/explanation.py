@@ -11,7 +11,7 @@ from emo.app.analyse import text
 from emo.audio import clip
 from emo.classifiers.registry import CLASSIFIERS
 from emo.errors import ModelError
-from emo.inference.explanation import Explanation, Shift, TreePath, explain
+from emo.inference.explanation import Explanation, Reason, Shift, TreePath, explain
 from emo.inference.explanation_text import (
     LOG_ODDS,
     NO_EXPLANATION,
@@ -25,7 +25,7 @@ from emo.inference.explanation_text import (
 from emo.inference.regions import Regions
 from emo.server import memory
 
-_KEY = "why"
+_KEY, _FRAMED_KEY = "why", "framed"
 
 
 @st.cache_data(scope="session", max_entries=8, show_spinner=text.LOOKING_FOR_REASONS)
@@ -72,23 +72,36 @@ def show_explanation(
     except ModelError:
         st.caption(text.WHY_NEEDS_ALL)
         return
-    kinds = {key: row.explained_by for key, row in CLASSIFIERS.items()}
-    start_s = part_s[0] if part_s else 0.0
     with st.container(key="why-shown"):
-        for (model, kind), column in zip(
-            kinds.items(), st.columns(len(kinds), gap="small"), strict=True
-        ):
+        columns = st.columns(len(CLASSIFIERS), gap="small")
+        for model, column in zip(CLASSIFIERS, columns, strict=True):
             with column.container(border=True, height="stretch", key=f"why-{model}"):
-                name = app_text.MODEL_NAMES[model]
-                if kind is None:
-                    st.html(html.reasons(name, [NO_EXPLANATION]))
-                else:
-                    st.html(_CARDS[kind](name, getattr(explanation, model)))
-        for model, kind in kinds.items():
-            if kind == "regions":
-                patches = patch_rows(getattr(explanation, model), start_s)
-                st.html(html.overlay(json.dumps(patches)))
-    st.caption(f"{text.WHY_NOTE} {LOG_ODDS}")
+                st.html(_card(app_text.MODEL_NAMES[model], explanation.why.get(model)))
+        framed = _choose_framed()
+        regions = explanation.why[framed]
+        assert isinstance(regions, Regions)
+        patches = patch_rows(regions, part_s[0] if part_s else 0.0)
+        st.html(html.overlay(json.dumps(patches)))
+    st.caption(f"{text.why_note(framed)} {LOG_ODDS}")
+
+
+def _choose_framed() -> str:
+    """Draw the choice of the model whose regions the player draws, and return its key."""
+    names = text.REGIONS_MODELS
+    options = list(names)
+    framed = controls.value_of(_FRAMED_KEY, options[0], options)
+    if len(options) > 1:
+        framed = st.segmented_control(
+            text.FRAMED_LABEL,
+            options,
+            default=framed,
+            required=True,
+            format_func=names.__getitem__,
+            help=text.FRAMED_HELP,
+            key=_FRAMED_KEY,
+            persist_state="session",
+        )
+    return str(framed)
 
 
 def patch_rows(regions: Regions, start_s: float) -> list[list[Any]]:
@@ -132,14 +145,15 @@ def _path_html(name: str, path: TreePath) -> str:
     return html.reasons(name, [sentence for sentence in sentences if sentence], picture, more)
 
 
-def _regions_html(name: str, regions: Regions) -> str:
-    return html.reasons(name, region_sentences(regions))
-
-
 def _shifts_html(name: str, shift: Shift) -> str:
     amounts = {part.group: part.amount for part in shift.parts}
     return html.reasons(name, shift_sentences(shift), html.shifts(amounts, shift.label))
 
 
-_CARDS: dict[str, Any] = {"path": _path_html, "regions": _regions_html, "shifts": _shifts_html}
-"""Renderer of each kind of explanation (``Classifier.explained_by``)."""
+def _card(name: str, reason: Reason | None) -> Any:
+    """Return the explanation of a model's answer as HTML."""
+    if isinstance(reason, TreePath):
+        return _path_html(name, reason)
+    if isinstance(reason, Shift):
+        return _shifts_html(name, reason)
+    return html.reasons(name, region_sentences(reason) if reason else [NO_EXPLANATION])

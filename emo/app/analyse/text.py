@@ -44,17 +44,17 @@ SPECTROGRAM_NOTE = (
     f"loud as it can be, and an MP3 if longer than {LOSSLESS_S:g} s. The models get the sound "
     "without the MP3, without the shaded silence, and all clips at one level."
 )
-_REGIONS_MODEL = next(row.name for row in CLASSIFIERS.values() if row.explained_by == "regions")
+REGIONS_MODELS = {
+    key: row.name for key, row in CLASSIFIERS.items() if row.explained_by == "regions"
+}
+"""Names of the models that are explained by regions of their spectrograms."""
 WHY_LABEL = "Why?"
 WHY_HELP = (
-    "What made each model answer as it did. The spectrogram shows the regions that mattered to the "
-    f"{_REGIONS_MODEL}."
+    "What made each model answer as it did. The spectrogram shows the regions that mattered to "
+    f"{listed([MODELS_IN_TEXT[key] for key in REGIONS_MODELS])}."
 )
-WHY_NOTE = (
-    "These sentences say what moved a model, not what makes a feeling. Framed on the spectrogram: "
-    f"the parts that change the answer of the {_REGIONS_MODEL} most when they are hidden; the "
-    "bluer, the more."
-)
+FRAMED_LABEL = "Regions on the spectrogram"
+FRAMED_HELP = "The model whose regions are framed on the spectrogram of the player."
 LOOKING_FOR_REASONS = "Computing the reasons …"
 TIMELINE_TITLE = "Over time"
 TIMELINE_NOTE = (
@@ -251,6 +251,15 @@ def calm_left_out(share: float) -> str:
 def share_over_questions(label: str) -> str:
     """Return the caption of the columns over the path of a tree."""
     return f"The share of {label} before the first question, and after each."
+
+
+def why_note(model: str) -> str:
+    """Return a note on the explanations, with the model whose regions are framed."""
+    return (
+        "These sentences say what moved a model, not what makes a feeling. Framed on the "
+        f"spectrogram: the parts that change the answer of {MODELS_IN_TEXT[model]} most when they "
+        "are hidden; the bluer, the more."
+    )
 
 
 def share_by_question(label: str, shares: Sequence[float]) -> str:

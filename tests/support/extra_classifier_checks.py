@@ -1,4 +1,4 @@
-"""Tests that run with a fourth classifier in the registry, by ``test_fourth_classifier.py``."""
+"""Tests that run with a further classifier in the registry, by ``test_extra_classifier.py``."""
 
 import csv
 import io
@@ -32,7 +32,7 @@ from emo.inference import predictor
 from emo.labels import ENSEMBLE, LABELS
 from emo.system.paths import sample_path
 from tests.support import pages, predictions
-from tests.support.fourth_classifier import KEY, write_four_models
+from tests.support.extra_classifier import KEY, write_extra_models
 
 NAME, SHORT_NAME, TITLE = "Constant guess", "Guess", "Constant guess"
 KEYS = ["tree", "cnn", "mlp", KEY, ENSEMBLE]
@@ -41,13 +41,13 @@ SAMPLE = str(sample_path("angry"))
 
 @pytest.fixture(scope="module")
 def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return the folder of the project's models with a fourth."""
-    return write_four_models(tmp_path_factory.mktemp("four"))
+    """Return the folder of the project's models with a further one."""
+    return write_extra_models(tmp_path_factory.mktemp("extra"))
 
 
 @pytest.fixture(scope="module")
 def measured(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a folder of made-up results of four classifiers."""
+    """Return a folder of made-up results of all classifiers."""
     return predictions.copy_models(tmp_path_factory.mktemp("measured"))
 
 
@@ -139,7 +139,7 @@ def test_timeline(models: Path, form: str, capsys: pytest.CaptureFixture[str]) -
 
 
 def test_columns_of_a_batch() -> None:
-    """No batch is run, because the processes of its workers would lack the fourth classifier."""
+    """No batch is run, because the processes of its workers would lack the further classifier."""
     assert {f"{KEY}_label", f"{KEY}_happy"} <= set(COLUMNS)
 
 

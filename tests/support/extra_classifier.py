@@ -1,6 +1,6 @@
 """A made-up pre-trained classifier, to test that everything follows from the registry.
 
-Load it as a pytest plugin (``-p tests.support.fourth_classifier``), so that its row is in the
+Load it as a pytest plugin (``-p tests.support.extra_classifier``), so that its row is in the
 registry before any other module reads that.
 """
 
@@ -46,12 +46,12 @@ CLASSIFIERS[KEY] = Classifier(
     fit=fit_constant,
     predict=predict_constant,
     check=check_constant,
-    is_pretrained=True,
+    pretraining="Somebody else made it up.",
 )
 
 
-def write_four_models(directory: Path) -> Path:
-    """Write the project's models and the fourth into a folder, with a calibration of all four."""
+def write_extra_models(directory: Path) -> Path:
+    """Write the project's models and the further one into a folder, with a calibration of all."""
     from emo.classifiers.ensembles import FROM_SCRATCH
     from emo.classifiers.storage import save_model
     from tests.support.models import ORIGIN
