@@ -41,10 +41,12 @@ def fit_pretrained(
     checkpoint: Path | None = None,
     progress: Progress | None = None,
 ) -> Fitted:
-    """Fit a multinomial logistic regression to embeddings of clips and their copies.
+    """Fit multinomial logistic regressions to embeddings, and average their weights.
 
-    Embeddings are standardised and projected to their first principal components, which loses
-    little and makes the fit several times as fast.  The loss weighs each label equally often.
+    One is fitted to the clips alone, which suits new speakers, and one to clips and altered copies,
+    which suits other corpora; the mean of their logits is again linear.  Embeddings are
+    standardised and projected to their first principal components, which loses little and makes
+    the fit several times as fast.  The loss weighs each label equally often.
 
     Parameters
     ----------
@@ -66,15 +68,24 @@ def fit_pretrained(
     scaling = standardise(sources)
     scaled = apply_scaling(np.concatenate(sources), scaling)
     axes = principal_axes(scaled, HEAD_COMPONENTS)
+    n = len(train.targets)
+    clips = scaled[:n]
+    projected = scaled @ axes
     targets = np.tile(soft_targets(train, HEAD_SMOOTHING, 0.0), (len(sources), 1))
     weights = label_weights(np.tile(train.targets, len(sources)))
-    head = fit_logistic(scaled @ axes, targets, weights, HEAD_RIDGE, HEAD_STEPS)
+    head = fit_logistic(projected, targets, weights, HEAD_RIDGE, HEAD_STEPS)
+    if len(sources) > 1:
+        rows = slice(n)
+        plain = fit_logistic(
+            projected[rows], targets[rows], weights[rows], HEAD_RIDGE, HEAD_STEPS, start=head
+        )
+        head = (head + plain) / 2
     if progress:
         progress(1, 1, {})
     arrays = {
         "weights": (axes @ head[:-1]).astype(np.float32),
         "bias": head[-1].astype(np.float32),
-        "axes": np.ascontiguousarray(axes[:, :STRANGENESS_AXES]),
+        "axes": principal_axes(clips, STRANGENESS_AXES),
     }
     return Fitted({**scaling, **arrays}, [])
 
@@ -94,7 +105,12 @@ def label_weights(targets: np.ndarray) -> np.ndarray:
 
 
 def fit_logistic(
-    inputs: np.ndarray, targets: np.ndarray, weights: np.ndarray, ridge: float, n_steps: int
+    inputs: np.ndarray,
+    targets: np.ndarray,
+    weights: np.ndarray,
+    ridge: float,
+    n_steps: int,
+    start: np.ndarray | None = None,
 ) -> np.ndarray:
     """Return weights and biases of a multinomial logistic regression, float64 (f + 1, 8).
 
@@ -110,6 +126,8 @@ def fit_logistic(
         Of the rows.
     ridge, n_steps
         Strength of the penalty, and the largest number of steps.
+    start : float64, (f + 1, 8), or None
+        First weights and biases; zeros by default.
     """
     from scipy.optimize import minimize
 
@@ -127,8 +145,10 @@ def fit_logistic(
         value += ridge / 2 * float((head[:-1] ** 2).sum())
         return value, gradient.ravel().astype(np.float64)
 
-    start = np.zeros((n_inputs + 1) * N_OUTPUTS)
-    result = minimize(loss, start, jac=True, method="L-BFGS-B", options={"maxiter": n_steps})
+    first = np.zeros((n_inputs + 1, N_OUTPUTS)) if start is None else start
+    result = minimize(
+        loss, first.ravel(), jac=True, method="L-BFGS-B", options={"maxiter": n_steps}
+    )
     return np.asarray(result.x.reshape(n_inputs + 1, N_OUTPUTS))
 
 
