@@ -12,7 +12,7 @@ COPY --from=packages /venv /venv
 RUN useradd --system --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin \
     --uid 10001 emo
 WORKDIR /app
-COPY LICENSE streamlit_app.py ./
+COPY LICENSE NOTICE streamlit_app.py ./
 COPY .streamlit/config.toml .streamlit/
 COPY emo emo
 COPY pages pages

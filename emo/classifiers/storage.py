@@ -11,6 +11,7 @@ import math
 import struct
 import zipfile
 import zlib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NotRequired, TypedDict, get_args, get_origin, get_type_hints, is_typeddict
@@ -260,6 +261,14 @@ def read_model_info(directory: Path) -> ModelInfo:
         raise _unreadable(directory, error) from error
     checked: ModelInfo = info
     return checked
+
+
+def held_out_speakers(infos: Iterable[ModelInfo]) -> frozenset[str]:
+    """Return the speakers held out of the training of every model; none without models."""
+    speakers = [
+        frozenset(info["trained_on"].get("held_out", {}).get("speakers", ())) for info in infos
+    ]
+    return frozenset.intersection(*speakers) if speakers else frozenset()
 
 
 def _check_schema(value: Any, schema: Any, name: str) -> None:
