@@ -14,7 +14,7 @@ data := $(if $(DATA),--data $(DATA))
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help run check test walk fuzz lint format models samples screens bench docs lock audit load clean
+.PHONY: help run check test walk fuzz lint format models samples minute screens bench docs lock audit load clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 12
@@ -56,7 +56,10 @@ models: .venv/all ## train and evaluate the models again, and write their cards 
 	$(python) -m emo train all $(data)
 	$(python) -m emo docs
 
-samples: .venv/all ## synthesise the sample clips again (needs flite and espeak-ng)
+samples: .venv/all ## choose the sample clips again (DATA=… holds the corpora)
+	$(python) samples/choose.py $(data)
+
+minute: .venv/all ## synthesise the sample of a minute again (needs flite and espeak-ng)
 	$(python) samples/make.py
 
 screens: .venv/dev ## take the screenshots in docs/screens again
@@ -115,5 +118,5 @@ clean: ## remove .venv and the caches of the tools (but .cache, which holds feat
 
 # One prediction compiles the code and checks that the models load.
 .venv/warm: .venv/app $(shell find emo -name "*.py") $(wildcard models/*/model.json)
-	@$(python) -m emo predict $(firstword $(wildcard samples/*.wav samples/*.flac samples/*.ogg)) >/dev/null
+	@$(python) -m emo predict $(firstword $(wildcard samples/*.opus samples/*.flac)) >/dev/null
 	@touch $@

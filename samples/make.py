@@ -1,16 +1,13 @@
-"""Make the sample clips: speech synthesis with prosody set for each emotion.
+"""Make the sample of a minute: speech synthesis with prosody set for each emotion, with pauses.
 
-    python samples/make.py                              # all seven, then the minute
-    python samples/make.py --takes 300 --seed 2 surprised
-    python samples/make.py --takes 90 --seed 2 minute   # all seven in one clip, with pauses
-    python samples/make.py --answers                    # what other models answer to the same clips
+    python samples/make.py --takes 120 --seed 4
 
-``samples.json`` keeps the takes and the seed of each.  For every emotion a few hundred candidates
-are spoken by flite and espeak-ng (Debian packages ``flite`` and ``espeak-ng``) with pitch, range,
-rate, loudness and voice quality around the values that studies of acted speech report (Scherer
-2003; Juslin and Laukka 2003), and the one with the highest probability by the ensemble is kept,
-which need not be high: ``unsure`` names the models that are unsure of it.  The clips are synthetic
-and are marked so.
+``samples.json`` keeps the takes and the seed.  For every emotion a few hundred candidates are
+spoken by flite and espeak-ng (Debian packages ``flite`` and ``espeak-ng``) with pitch, range, rate,
+loudness and voice quality around the values that studies of acted speech report (Scherer 2003;
+Juslin and Laukka 2003), and the one with the highest probability by the ensemble is kept, which
+need not be high.  The clip is synthetic and is marked so; the other samples are recordings, which
+``choose.py`` chooses.
 """
 
 import argparse
@@ -18,7 +15,7 @@ import io
 import json
 import subprocess
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -39,7 +36,7 @@ from emo.labels import ENSEMBLE, LABELS
 
 KEPT, STEP = 6, 0.15
 LIST = "samples.json"
-MINUTE = "minute"
+FILE = "minute.flac"
 BREATH_S, PAUSE_S = 0.4, 1.6  # between the sentences of one emotion, and between two emotions
 HEARD = 0.6  # of a long take, that must be found to be speech: the rest is pauses
 Samples = npt.NDArray[np.float64]
@@ -285,59 +282,31 @@ def to_flac(samples: Samples) -> bytes:
     return file.getvalue()
 
 
-def write_clip(best: Scored, takes: int, seed: int, models: Models) -> dict[str, object]:
-    """Write a clip, and return its row in the list, with the settings that reproduce it."""
-    file = f"{best.take.emotion}.flac"
-    (HERE / file).write_bytes(to_flac(best.take.samples))
-    return {
-        "file": file,
-        "emotion": best.take.emotion,
-        "text": best.take.text,
-        "voice": f"{best.take.voice.program} {best.take.voice.name}",
-        "synthetic": True,
-        **answered(HERE / file, best.take.emotion, models),
-        "takes": takes,
-        "seed": seed,
-    }
-
-
-def answered(path: Path, emotion: str, models: Models) -> dict[str, object]:
-    """Return the answers to a clip for the list: how many agree, the answer, who is unsure."""
-    answers = predict(decode(path.read_bytes()), models).answers
-    return {
-        "models_agreeing": sum(answers[key].label == emotion for key in MODEL_KEYS),
-        "ensemble": round(float(answers[ENSEMBLE].probabilities[LABELS.index(emotion)]), 3),
-        "unsure": [key for key in MODEL_KEYS if answers[key].unsure],
-    }
-
-
-def make_minute(
-    rows: Mapping[str, Mapping[str, object]], takes: int, seed: int, models: Models
-) -> dict[str, object]:
-    """Write the long clip (each emotion's clip, the text of STORY, a pause), and return its row."""
+def make_minute(takes: int, seed: int, models: Models) -> dict[str, object]:
+    """Write the clip (for each emotion a sentence, the text of STORY, a pause), return its row."""
     pieces: list[Samples] = []
     parts: list[dict[str, object]] = []
     length = 0
     for emotion, text in STORY.items():
+        rng = np.random.default_rng([seed, LABELS.index(emotion)])
+        first = search(emotion, PROSODY[emotion].texts, takes, rng, partial(judge, models=models))
         rng = np.random.default_rng([seed, LABELS.index(emotion), len(STORY)])
         best = search(emotion, (text,), takes, rng, partial(judge_over_time, models=models))
-        own = decode((HERE / str(rows[emotion]["file"])).read_bytes()).samples.astype(np.float64)
-        part = np.concatenate([own, silence(BREATH_S), best.take.samples])
+        part = np.concatenate([first.take.samples, silence(BREATH_S), best.take.samples])
         parts.append(
             {
                 "emotion": emotion,
                 "start_s": round(length / RATE_HZ, 2),
                 "stop_s": round((length + len(part)) / RATE_HZ, 2),
-                "text": f"{rows[emotion]['text']} {text}",
+                "text": f"{first.take.text} {text}",
                 "voice": f"{best.take.voice.program} {best.take.voice.name}",
-                "ensemble": round(best.ensemble, 3),
             }
         )
         pieces += [part, silence(PAUSE_S)]
         length += len(part) + len(pieces[-1])
-    (HERE / f"{MINUTE}.flac").write_bytes(to_flac(np.concatenate(pieces[:-1])))
+    (HERE / FILE).write_bytes(to_flac(np.concatenate(pieces[:-1])))
     return {
-        "file": f"{MINUTE}.flac",
+        "file": FILE,
         "emotion": "all",
         "text": " … ".join(str(part["text"]) for part in parts),
         "synthetic": True,
@@ -353,36 +322,15 @@ def silence(duration_s: float) -> Samples:
 
 
 def main() -> None:
-    """Choose and write clips for all emotions, or for those named, and the list of them."""
-    names = (*LABELS, MINUTE)
-    parser = argparse.ArgumentParser(description="Make the sample clips anew.")
-    parser.add_argument("clips", nargs="*", metavar="CLIP", help=", ".join(names))
-    parser.add_argument("--takes", type=int, default=400, help="candidates for each emotion")
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument(
-        "--answers", action="store_true", help="keep the clips; write anew what is answered to them"
-    )
+    """Make the clip, and write its row into the list of samples."""
+    parser = argparse.ArgumentParser(description="Make the sample of a minute anew.")
+    parser.add_argument("--takes", type=int, default=120, help="candidates for each part")
+    parser.add_argument("--seed", type=int, default=4)
     options = parser.parse_args()
-    models = load_models()
     path = HERE / LIST
-    listed = json.loads(path.read_text()) if path.exists() else []
-    rows = {Path(row["file"]).stem: row for row in listed}
-    for name in options.clips or names:
-        if options.answers:
-            if name != MINUTE:
-                rows[name] |= answered(HERE / rows[name]["file"], name, models)
-            continue
-        if name == MINUTE:
-            rows[name] = make_minute(rows, options.takes, options.seed, models)
-            continue
-        rng = np.random.default_rng([options.seed, LABELS.index(name)])
-        best = search(name, PROSODY[name].texts, options.takes, rng, partial(judge, models=models))
-        rows[name] = write_clip(best, options.takes, options.seed, models)
-    path.write_text(
-        json.dumps([rows[name] for name in names if name in rows], indent=1, ensure_ascii=False)
-        + "\n",
-        encoding="utf-8",
-    )
+    content = json.loads(path.read_text(encoding="utf-8"))
+    content["minute"] = make_minute(options.takes, options.seed, load_models())
+    path.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -96,6 +96,11 @@ def test_copied_files_exist_and_are_in_the_build_context() -> None:
             assert source in in_context
 
 
+def test_the_image_holds_the_terms_of_what_is_in_it() -> None:
+    copied = {source for sources, _ in copy_steps() for source in sources}
+    assert {"LICENSE", "NOTICE", "samples", "models"} <= copied
+
+
 def test_copied_files_suffice_to_serve_an_answer(tmp_path) -> None:
     """Do the steps of the image by hand: its files in a clean folder, its settings, its check."""
     for sources, target in copy_steps():

@@ -80,7 +80,7 @@ PREDICT = """
 from pathlib import Path
 from emo.audio import clip as audio
 from emo.inference import predictor
-clip = next(path for path in Path("samples").iterdir() if path.suffix in (".wav", ".flac", ".ogg"))
+clip = next(path for path in Path("samples").iterdir() if path.suffix in (".opus", ".flac"))
 predictor.predict(audio.load(clip), predictor.load_models())
 """
 

@@ -30,6 +30,10 @@ EXAMPLES = [
 ]
 
 
+OTHER_FILES = ("README.md", "game", "samples.json")
+"""In the installed folder of samples, beside the clips of the gallery and the minute."""
+
+
 def run(*command: str | Path, cwd: Path, **environment: str) -> str:
     """Return the standard output of a command that succeeds."""
     clean = {k: v for k, v in os.environ.items() if k not in ("PYTHONPATH", "PYTHONHOME")}
@@ -91,7 +95,25 @@ def test_installed_command_starts_workers(installed: Path, tmp_path: Path) -> No
     batch = ("batch", sample_path("sad"), "--out", "rows.jsonl", "--jobs", "2")
     run(installed / "emo", *batch, cwd=tmp_path)
     (line,) = (tmp_path / "rows.jsonl").read_text(encoding="utf-8").splitlines()
-    assert json.loads(line)["label"] == "sad"
+    assert json.loads(line)["label"] == emo.predict(sample_path("sad")).ensemble.label
+
+
+@pytest.mark.slow
+def test_installed_package_holds_the_samples_and_their_terms(
+    installed: Path, tmp_path: Path
+) -> None:
+    code = (
+        "import json; from importlib.metadata import distribution; from emo.system import paths; "
+        "folder = paths.SAMPLES_DIR; about = distribution('emo'); "
+        "print(json.dumps([sorted(p.name for p in folder.iterdir()), "
+        "len(list((folder / 'game').iterdir())), about.metadata['License-Expression'], "
+        "[p.name for p in about.files if 'licenses' in p.parts]]))"
+    )
+    names, n_game, terms, notices = json.loads(run(installed / "python", "-c", code, cwd=tmp_path))
+    assert names == sorted([*(f"{x}.opus" for x in emo.LABELS), "minute.flac", *OTHER_FILES])
+    assert n_game == 60
+    assert set(terms.split(" AND ")) == {"MIT", "ODbL-1.0", "CC-BY-NC-SA-4.0"}
+    assert sorted(notices) == ["LICENSE", "NOTICE"]
 
 
 @pytest.mark.slow

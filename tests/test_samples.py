@@ -1,25 +1,38 @@
-"""Test the sample clips: one for each emotion, readable, and marked as synthetic."""
+"""Test the sample clips: recordings of held-out actors with their terms, and a synthetic minute."""
 
 import importlib.util
 import itertools
 import json
+import shutil
+from collections import Counter
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 import numpy as np
 import pytest
 
+from emo.app.samples import Sample, acted_by, attribution, chosen_by_listeners, read_gallery
 from emo.audio.clip import RATE_HZ, load
+from emo.corpora.catalogue import CORPUS, default_directory, find_recordings, read_stem
+from emo.corpora.metadata import LISTENER_LABELS, read_sexes_and_ages, read_votes
+from emo.corpora.splits import HELD_OUT_SPEAKERS
+from emo.errors import CorpusError, EmoError
 from emo.features.frames import analyse
-from emo.inference.timeline import iter_timeline
 from emo.labels import LABELS
+from emo.system import paths
 from tests.support.signals import voice
 
-SAMPLES = Path(__file__).resolve().parent.parent / "samples"
+ROOT = Path(__file__).resolve().parent.parent
+SAMPLES = ROOT / "samples"
+MAX_BYTES = 1_500_000
+
+DATA = default_directory()
+with_corpora = pytest.mark.skipif(DATA is None, reason="the corpora are not on this machine")
 
 
-@pytest.fixture(scope="module")
-def make():
-    spec = importlib.util.spec_from_file_location("make_samples", SAMPLES / "make.py")
+def script(name: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(f"samples_{name}", SAMPLES / f"{name}.py")
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
@@ -27,24 +40,188 @@ def make():
     return module
 
 
-def read_list():
-    return json.loads((SAMPLES / "samples.json").read_text(encoding="utf-8"))
+@pytest.fixture(scope="module")
+def make() -> ModuleType:
+    return script("make")
 
 
-def test_there_is_one_readable_clip_for_each_emotion():
-    *listed, _ = read_list()
-    assert [row["emotion"] for row in listed] == list(LABELS)
-    for row in listed:
-        clip = load(SAMPLES / row["file"])
-        assert row["synthetic"] is True
-        assert row["text"]
-        assert clip.warnings == ()
-        assert 1.0 < clip.duration_s < 8.0
-        assert clip.source_rate_hz == RATE_HZ
+@pytest.fixture(scope="module")
+def choose() -> ModuleType:
+    return script("choose")
 
 
-def test_a_minute_has_every_emotion_with_pauses_between(make):
-    row = read_list()[-1]
+def read_list() -> dict[str, Any]:
+    content = json.loads((SAMPLES / "samples.json").read_text(encoding="utf-8"))
+    assert isinstance(content, dict)
+    return content
+
+
+def recorded() -> list[dict[str, Any]]:
+    content = read_list()
+    return [*content["gallery"], *content["game"]]
+
+
+# --- What ships ----------------------------------------------------------------------------------
+
+
+def test_every_file_is_listed_and_small() -> None:
+    rows = [*recorded(), read_list()["minute"]]
+    audio = (".opus", ".flac", ".wav", ".ogg", ".mp3")
+    files = {p.relative_to(SAMPLES).as_posix() for p in SAMPLES.rglob("*") if p.suffix in audio}
+    assert sorted(row["file"] for row in rows) == sorted(files)
+    sizes = [(SAMPLES / row["file"]).stat().st_size for row in recorded()]
+    assert sum(sizes) <= MAX_BYTES
+    assert len(sizes) == 67
+
+
+def test_the_gallery_has_a_clip_for_each_emotion() -> None:
+    rows = read_list()["gallery"]
+    assert [row["emotion"] for row in rows] == list(LABELS)
+    assert [row["file"] for row in rows] == [f"{label}.opus" for label in LABELS]
+
+
+def test_clips_for_games_are_balanced() -> None:
+    rows = read_list()["game"]
+    assert Counter(f"{row['corpus']}-{row['actor']}" for row in rows) == dict.fromkeys(
+        HELD_OUT_SPEAKERS, 10
+    )
+    by_emotion = Counter(row["emotion"] for row in rows)
+    assert set(by_emotion) == set(LABELS)
+    assert set(by_emotion.values()) == {8, 9}
+
+
+@pytest.mark.parametrize("row", recorded(), ids=lambda row: row["file"])
+def test_a_clip_is_readable_and_its_row_follows_from_its_name(row: dict[str, Any]) -> None:
+    clip = load(SAMPLES / row["file"])
+    assert clip.warnings == ()
+    assert 1.0 < clip.duration_s < 8.0
+    assert clip.source_rate_hz == RATE_HZ
+    known = read_stem(Path(f"{row['clip']}.opus"))
+    assert known is not None
+    corpus, name = known
+    assert corpus.key == row["corpus"] in read_list()["sources"]
+    assert name.emotion == row["emotion"]
+    assert name.speaker == f"{row['corpus']}-{row['actor']}"
+    assert name.speaker in HELD_OUT_SPEAKERS
+    assert row["sex"] in ("woman", "man")
+    assert row["text"].endswith(".")
+    if row["corpus"] == "cremad":
+        assert 18 <= row["age"] <= 120
+        assert list(row["votes"]) == list(LISTENER_LABELS)
+        assert sum(row["votes"].values()) >= 6
+    else:
+        assert (row["age"], row["votes"]) == (None, None)
+        assert row["sex"] == ("man" if int(row["actor"]) % 2 else "woman")
+
+
+def test_no_clip_of_a_corpus_that_may_not_be_passed_on() -> None:
+    assert {row["corpus"] for row in recorded()} == {"cremad", "ravdess"}
+    sources = read_list()["sources"]
+    assert not sources["ravdess"]["commercial_use"]
+    assert sources["ravdess"]["licence"] == CORPUS["ravdess"].licence == "CC BY-NC-SA 4.0"
+    assert all(row["licence"] == sources[row["corpus"]]["licence"] for row in recorded())
+
+
+def test_the_notices_name_each_corpus_with_its_citation_and_licence() -> None:
+    for file in (SAMPLES / "README.md", ROOT / "NOTICE"):
+        words = " ".join(file.read_text(encoding="utf-8").split())
+        for source in read_list()["sources"].values():
+            for part in ("citation", "url", "licence_url"):
+                assert source[part] in words, (file, source[part])
+        assert "no commercial use" in words
+    for command in ("rm samples/surprised.opus", "samples/game/03-"):
+        assert command in (ROOT / "NOTICE").read_text(encoding="utf-8")
+
+
+def test_the_samples_are_left_without_ravdess(tmp_path: Path) -> None:
+    copy = shutil.copytree(SAMPLES, tmp_path / "samples")
+    for file in [copy / "surprised.opus", *(copy / "game").glob("03-*")]:
+        file.unlink()  # as NOTICE says
+    left = read_gallery(copy)
+    assert [sample.emotion for sample in left] == [*LABELS[:-1], "all"]
+    assert {sample.source.title for sample in left if sample.source} == {"CREMA-D"}
+    for row in recorded():
+        assert (copy / row["file"]).exists() == (row["corpus"] == "cremad")
+
+
+def test_sample_path_names_the_clips_of_the_gallery() -> None:
+    assert [paths.sample_path(label).name for label in LABELS] == [f"{x}.opus" for x in LABELS]
+    assert paths.sample_path("minute").name == "minute.flac"
+    with pytest.raises(EmoError, match="no sample 'bored'; choose one of angry, disgusted"):
+        paths.sample_path("bored")
+
+
+# --- In words ------------------------------------------------------------------------------------
+
+
+def test_a_sample_in_words() -> None:
+    *recordings, minute = read_gallery(SAMPLES)
+    assert acted_by(recordings[0]) == "acted by a man of 51, actor 1039 of CREMA-D"
+    assert acted_by(recordings[-1]) == "acted by a woman, actor 02 of RAVDESS"
+    assert acted_by(minute) == "synthetic speech"
+    for sample in recordings:
+        assert sample.source is not None
+        assert sample.source.licence_url in attribution(sample.source)
+
+
+def test_votes_in_words() -> None:
+    def said(*votes: tuple[str, int]) -> str:
+        return chosen_by_listeners(Sample("x.opus", "sad", votes=votes))
+
+    assert said(("angry", 0), ("sad", 10)) == "All 10 listeners chose sad."
+    assert said(("angry", 1), ("happy", 3), ("sad", 6)) == (
+        "6 of 10 listeners chose sad, 3 happy and 1 angry."
+    )
+    assert said() == said(("angry", 0)) == ""
+
+
+# --- The choice ----------------------------------------------------------------------------------
+
+
+@with_corpora
+def test_the_held_out_speakers_follow_from_the_rule(choose: ModuleType) -> None:
+    assert DATA is not None
+    recordings = find_recordings(DATA).recordings
+    votes, actors = read_votes(DATA), read_sexes_and_ages(DATA)
+    assert choose.choose_speakers(recordings, votes, actors) == HELD_OUT_SPEAKERS
+
+
+@with_corpora
+def test_the_choice_gives_the_clips_that_ship(choose: ModuleType, tmp_path: Path) -> None:
+    assert DATA is not None
+    shutil.copy(SAMPLES / "samples.json", tmp_path)  # it keeps the row of the minute
+    content = choose.write_samples(DATA, tmp_path)
+    assert content == read_list()
+    assert (tmp_path / "samples.json").read_bytes() == (SAMPLES / "samples.json").read_bytes()
+    for row in recorded():
+        assert (tmp_path / row["file"]).read_bytes() == (SAMPLES / row["file"]).read_bytes()
+
+
+def test_the_choice_needs_the_votes(choose: ModuleType, tmp_path: Path) -> None:
+    with pytest.raises(CorpusError, match=r"lacks cremad_actors\.csv or cremad_listener_votes"):
+        choose.write_samples(tmp_path, tmp_path)
+
+
+def test_the_gallery_takes_the_clearest_clip(choose: ModuleType) -> None:
+    names = ("1009_DFA_SAD_XX", "1009_IEO_SAD_HI", "1020_DFA_SAD_XX", "1038_DFA_SAD_XX")
+    counts = ([1, 0, 0, 0, 1, 8], [0, 0, 0, 0, 0, 5], [0, 0, 0, 0, 0, 9], [0, 0, 0, 0, 0, 9])
+    votes = {name: np.array(row, float) for name, row in zip(names, counts, strict=True)}
+    clips = [
+        choose.Recording(Path(name), "cremad", name, f"cremad-{name[:4]}", "sad") for name in names
+    ]
+    surprised = [
+        choose.Recording(Path(name), "ravdess", name, f"ravdess-{name[-2:]}", "surprised")
+        for name in ("03-01-08-02-02-01-02", "03-01-08-01-01-01-02", "03-01-08-02-01-01-03")
+    ]
+    assert choose.clearest(clips, votes).stem == "1020_DFA_SAD_XX"
+    assert choose.clearest(surprised, votes).stem == "03-01-08-02-01-01-03"
+
+
+# --- The minute ----------------------------------------------------------------------------------
+
+
+def test_a_minute_has_every_emotion_with_pauses_between(make: ModuleType) -> None:
+    row = read_list()["minute"]
     path = SAMPLES / row["file"]
     clip = load(path)
     assert row["emotion"] == "all"
@@ -63,32 +240,6 @@ def test_a_minute_has_every_emotion_with_pauses_between(make):
         pause = slice(*(round(t * RATE_HZ) for t in (before["stop_s"], after["start_s"])))
         assert np.abs(clip.samples[pause][200:-200]).max() == 0.0
         assert np.abs(clip.samples[pause.stop : pause.stop + RATE_HZ * 2]).max() > 0.05
-
-
-@pytest.mark.slow
-def test_the_ensemble_hears_most_of_the_minute_as_it_is_meant(make):
-    row = read_list()[-1]
-    models = make.load_models()
-    clip = load(SAMPLES / row["file"])
-    *_, found = iter_timeline(clip, models)
-    meant = [
-        next(p["emotion"] for p in row["parts"] if p["start_s"] <= middle_s <= p["stop_s"])
-        for middle_s in found.windows_s.mean(axis=1)
-    ]
-    said = [LABELS[i] for i in found.probabilities["ensemble"].argmax(axis=1)]
-    right = [a == b for a, b in zip(meant, said, strict=True)]
-    assert np.mean(right) >= 0.65
-    assert len({a for a, b in zip(meant, said, strict=True) if a == b}) == len(LABELS)
-
-
-def test_the_list_says_what_the_shipped_models_answer(make):
-    models = make.load_models()
-    for row in read_list()[:-1]:
-        found = make.answered(SAMPLES / row["file"], row["emotion"], models)
-        assert found["ensemble"] == pytest.approx(row["ensemble"], abs=0.002)
-        assert {name: row[name] for name in found if name != "ensemble"} == {
-            name: value for name, value in found.items() if name != "ensemble"
-        }
 
 
 @pytest.mark.parametrize("glide", [-6.0, 0.0, 6.0])

@@ -15,6 +15,7 @@ from emo.app import text as app_text
 from emo.app.serving import visitors
 from emo.audio import isolated
 from emo.audio.clip import Clip
+from emo.classifiers import storage
 from emo.errors import ModelError
 from emo.evaluation.stored import METRICS, ProtocolFigures, read_metrics
 from emo.inference import predictor
@@ -72,6 +73,17 @@ def models() -> predictor.Models:
     for fault in usable.faults.values():
         LOG.error("%s", fault)  # names folders of the server, which visitors must not see
     return usable
+
+
+def held_out_speakers() -> frozenset[str]:
+    """Return the speakers on whom no model here was trained, as their ``model.json`` say."""
+    infos = []
+    for key in predictor.MODEL_KEYS:
+        try:
+            infos.append(storage.read_model_info(paths.MODELS_DIR / key))
+        except ModelError:
+            continue  # it gives no answers either
+    return storage.held_out_speakers(infos)
 
 
 def missing_models(prediction: predictor.Prediction) -> tuple[str, ...]:

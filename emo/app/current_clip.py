@@ -1,18 +1,12 @@
 """The clip that the page *Analyse* shows: uploaded, recorded, a sample, or from another page."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
 import streamlit as st
 
-from emo.labels import INDEX, LABELS
+from emo.app.samples import Sample
 from emo.system import paths
-
-ALL_EMOTIONS = "all"
-"""Emotion of the sample that contains every emotion."""
 
 SAMPLE, CORPUS = "sample", "corpus"
 """Origins of a clip that is no visitor's own: a sample, and a clip of a training corpus."""
@@ -23,17 +17,18 @@ _CHANGES = "current-clip-changes"
 
 @dataclass(frozen=True)
 class TrainingClip:
-    """Metadata of a clip that the models were trained on.
+    """Metadata of a clip of a training corpus.
 
     Attributes
     ----------
-    corpus, emotion
-        Key of the corpus, and the emotion that was acted.
+    corpus, speaker, emotion
+        Key of the corpus, its speaker, and the emotion that was acted.
     query
         Query parameters of the page that the clip was opened from.
     """
 
     corpus: str
+    speaker: str
     emotion: str
     query: Mapping[str, str]
 
@@ -48,8 +43,8 @@ class ClipSource:
         Name and bytes of the file.
     origin
         The way it came in, such as ``"upload"`` or ``"sample"``.
-    transcript
-        The words that are spoken in a sample; otherwise empty.
+    sample
+        The sample that the clip is; None for any other.
     training
         Metadata of a clip of a training corpus; None for any other.
     """
@@ -57,7 +52,7 @@ class ClipSource:
     name: str
     data: bytes
     origin: str
-    transcript: str = ""
+    sample: Sample | None = None
     training: TrainingClip | None = None
 
     @property
@@ -83,18 +78,7 @@ def n_changes() -> int:
     return int(st.session_state.get(_CHANGES, 0))
 
 
-def read_sample(sample: Mapping[str, Any]) -> ClipSource:
-    """Return the clip of a row of the list of samples."""
-    path = paths.SAMPLES_DIR / sample["file"]
-    return ClipSource(path.name, path.read_bytes(), SAMPLE, str(sample.get("text", "")))
-
-
-def list_samples(directory: Path) -> list[dict[str, Any]]:
-    """Return the samples whose files exist, those of one emotion first; none without a list."""
-    order = INDEX | {ALL_EMOTIONS: len(LABELS)}
-    try:
-        rows = json.loads((directory / "samples.json").read_text(encoding="utf-8"))
-        existing = [row for row in rows if (directory / row["file"]).is_file()]
-        return sorted(existing, key=lambda row: order[row["emotion"]])
-    except (OSError, ValueError, KeyError, TypeError):
-        return []
+def read_sample(sample: Sample) -> ClipSource:
+    """Return the clip of a sample."""
+    path = paths.SAMPLES_DIR / sample.file
+    return ClipSource(path.name, path.read_bytes(), SAMPLE, sample)

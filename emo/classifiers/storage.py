@@ -289,6 +289,14 @@ def read_model_info(directory: Path) -> ModelInfo:
     return checked
 
 
+def held_out_speakers(infos: Iterable[ModelInfo]) -> frozenset[str]:
+    """Return the speakers held out of the training of every model; none without models."""
+    speakers = [
+        frozenset(info["trained_on"].get("held_out", {}).get("speakers", ())) for info in infos
+    ]
+    return frozenset.intersection(*speakers) if speakers else frozenset()
+
+
 def _check_schema(value: Any, schema: Any, name: str) -> None:
     """Raise a ValueError unless a JSON value has the types of a schema.
 

@@ -14,6 +14,7 @@ from tqdm import tqdm
 
 from emo.audio.clip import Clip, load
 from emo.classifiers.label_subset import in_words, read_subset, subset_key
+from emo.classifiers.storage import held_out_speakers
 from emo.corpora.catalogue import CORPUS, read_stem
 from emo.errors import AudioError, CorpusError, ModelError, SettingError
 from emo.evaluation.metrics import score
@@ -312,7 +313,12 @@ def evaluate_manifest(manifest: Manifest, models: Models) -> dict[str, Any]:
         key: score(emotions, np.stack([e.prediction.answers[key].probabilities for e in once]))
         for key in ANSWER_KEYS
     }
-    clips = [clip for each in once if (clip := read_stem(each.row.path)) is not None]
+    held_out = held_out_speakers(model.info for model in models.classifiers.values())
+    clips = [
+        clip
+        for each in once
+        if (clip := read_stem(each.row.path)) is not None and clip[1].speaker not in held_out
+    ]
     return {
         "rows": len(manifest.listed) + len(manifest.left_out),
         "n": len(once),

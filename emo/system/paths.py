@@ -25,7 +25,8 @@ SAMPLES_DIR = shipped("samples")
 def sample_path(name: str) -> Path:
     """Return the path of a sample clip: an emotion, such as ``angry``, or ``minute``.
 
-    The clips are synthetic voices; ``minute`` has one after the other.
+    The clips are by actors on whom the shipped models were not trained; ``minute`` is synthetic and
+    has one emotion after the other.
 
     Raises
     ------
@@ -35,9 +36,10 @@ def sample_path(name: str) -> Path:
     Examples
     --------
     >>> sample_path("happy").name
-    'happy.flac'
+    'happy.opus'
     """
-    clips = {path.stem: path for path in sorted(SAMPLES_DIR.glob("*.flac"))}
+    files = (path for path in SAMPLES_DIR.glob("*") if path.suffix in (".flac", ".opus"))
+    clips = {path.stem: path for path in sorted(files)}
     if name not in clips:
         raise EmoError(f"There is no sample {name!r}; choose one of {', '.join(clips)}.")
     return clips[name]

@@ -46,7 +46,7 @@ def test_link_without_sample_is_empty() -> None:
     assert read_link({"part": "0.5-1", "why": "1"}, SAMPLES) == EMPTY
 
 
-@pytest.mark.parametrize("sample", ["", "SAD", "sad.flac", "../sad", "<b>", "no such"])
+@pytest.mark.parametrize("sample", ["", "SAD", "sad.opus", "../sad", "<b>", "no such"])
 def test_read_link_ignores_unknown_samples(sample: str) -> None:
     assert read_link({"sample": sample, "part": "0.5-1.0"}, SAMPLES) == EMPTY
 

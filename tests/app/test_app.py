@@ -14,7 +14,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from emo import formatting
-from emo.app import accuracy_text, common, current_clip
+from emo.app import accuracy_text, common, samples
 from emo.app import text as app_text
 from emo.app.analyse import downloads, ensemble_text, timeline
 from emo.app.analyse import text as analyse_text
@@ -84,33 +84,53 @@ def test_recording_gets_answers(app: AppTest) -> None:
 
 
 @pytest.mark.slow
-def test_samples_open_with_one_click_and_are_marked_as_synthetic(app: AppTest) -> None:
+def test_samples_open_with_one_click_and_name_the_actor(app: AppTest) -> None:
     labels = [b.label for b in app.button if str(b.key).startswith("sample-")]
     assert labels == [*LABELS, analyse_text.SAMPLE_OF_ALL]
     for label in LABELS:
         check(app.button(key=f"sample-{label}").click().run())
         marked = [b.label for b in app.button if b.proto.type == "primary"]
         assert marked == [label]
+        actor = "actor 02 of RAVDESS" if label == "surprised" else "of 24, actor 1009 of CREMA-D"
         assert app.text[0].value.startswith(f"{label}.wav · 0.8")
-        assert analyse_text.SYNTHETIC in app.text[0].value
+        assert actor in app.text[0].value
         assert html(app).count("emo-verdict-3") == len(pages.ANSWERS)
 
 
-def test_samples_note_names_those_of_which_no_model_is_sure(
+def notes_on_samples() -> tuple[str, str]:
+    """Return the note over the gallery, and the caption of the sad sample."""
+    at = pages.run()
+    (note,) = [e.value for e in at.html if analyse_text.SAMPLES_LABEL in e.value]
+    check(at.button(key="sample-sad").click().run())
+    captions = [caption.value.replace("\\", "") for caption in at.caption]
+    (caption,) = [caption for caption in captions if caption.startswith("Acted: sad.")]
+    return note, caption
+
+
+def test_samples_say_whether_the_models_were_trained_on_their_actors(models_dir: Path) -> None:
+    note, caption = notes_on_samples()
+    assert analyse_text.HELD_OUT_NOTE not in note
+    assert caption == f"Acted: sad. 7 of 10 listeners chose sad, 3 neutral. {samples.TRAINED_ON}"
+    pages.hold_out(models_dir, "cremad-1009")
+    note, caption = notes_on_samples()
+    assert analyse_text.HELD_OUT_NOTE not in note  # the other actor trained the models
+    assert caption.endswith(samples.HELD_OUT)
+    pages.hold_out(models_dir, "ravdess-02", "cremad-1009")
+    note, _ = notes_on_samples()
+    assert analyse_text.HELD_OUT_NOTE in note
+
+
+def test_the_gallery_credits_the_corpora_of_the_samples_that_are_there(
     models_dir: Path, tmp_path: Path
 ) -> None:
-    path = tmp_path / "samples" / "samples.json"
-    listed = json.loads(path.read_text())
-    for row in listed:
-        row["unsure"] = {"sad": ["tree", "cnn", "mlp"], "happy": ["cnn", "mlp"]}.get(
-            row["emotion"], []
-        )
-    path.write_text(json.dumps(listed))
-    (note,) = [
-        element.value for element in pages.run().html if analyse_text.SAMPLES_LABEL in element.value
-    ]
-    assert analyse_text.samples_note(["sad"]) in note
-    assert "happy" not in note
+    note, _ = notes_on_samples()
+    assert "CREMA-D: Cao *et al.* 2014, ODbL; RAVDESS: Livingstone, CC BY-NC-SA." in note
+    (tmp_path / "samples" / "surprised.wav").unlink()  # whoever may not pass on RAVDESS
+    at = pages.run()
+    (note,) = [e.value for e in at.html if analyse_text.SAMPLES_LABEL in e.value]
+    assert "RAVDESS" not in note
+    labels = [b.label for b in at.button if str(b.key).startswith("sample-")]
+    assert labels == [*LABELS[:-1], analyse_text.SAMPLE_OF_ALL]
 
 
 def test_long_sample_opens_with_one_click(app: AppTest, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -292,11 +312,23 @@ def test_missing_samples_get_a_message(models_dir: Path, monkeypatch: pytest.Mon
     assert analyse_text.NO_SAMPLES in [caption.value for caption in at.caption]
 
 
-@pytest.mark.parametrize("text", ["{", "[1]", '[{"file": "sad.wav", "emotion": "bored"}]'])
-def test_damaged_list_of_samples_is_ignored(tmp_path: Path, text: str) -> None:
-    (tmp_path / "sad.wav").write_bytes(tone())
-    (tmp_path / "samples.json").write_text(text)
-    assert current_clip.list_samples(tmp_path) == []
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("{", "["),
+        ('"format": 1', '"format": 2'),
+        ('"sad"', '"bored"'),
+        ('"corpus": "cremad"', '"corpus": "other"'),
+        ('"votes": {', '"votes": 3, "_": {'),
+        ('"gallery": [', '"gallery": [[], '),
+    ],
+)
+def test_damaged_list_of_samples_is_ignored(tmp_path: Path, old: str, new: str) -> None:
+    pages.write_samples(tmp_path / "samples")
+    path = tmp_path / "samples" / "samples.json"
+    assert len(samples.read_gallery(path.parent)) == 8
+    path.write_text(path.read_text().replace(old, new))
+    assert samples.read_gallery(path.parent) == []
 
 
 def test_clip_is_removed_on_demand(app: AppTest) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 from emo.app import theme
 from emo.app.compare import table, text
 from emo.app.compare.collection import Entry, UploadedClip
+from emo.app.samples import SYNTHETIC, Sample
 from emo.features.speech import SpeechWarning
 from emo.labels import LABELS
 from tests.support import pages
@@ -30,8 +31,10 @@ def test_row_of_an_answered_clip():
 
 
 def test_notes_of_an_unusual_clip():
-    row = row_of(pages.prediction(concerns=(MUSIC,)), "a.wav", "b.wav", is_sample=True)
-    assert row["notes"] == [text.SYNTHETIC, "the same as b.wav", MUSIC.sentence]
+    row = row_of(
+        pages.prediction(concerns=(MUSIC,)), "a.wav", "b.wav", sample=Sample("a.wav", "sad")
+    )
+    assert row["notes"] == [SYNTHETIC, "the same as b.wav", MUSIC.sentence]
     assert row["non_speech"]
     row = row_of("It holds no sound.")
     assert row["error"]

@@ -359,6 +359,7 @@ def rename_a_clip(models: Path, at_place: int = 0) -> None:
             stored,
             clips=np.where(is_renamed, REAL, stored.clips),
             corpora=np.where(is_renamed, "cremad", stored.corpora),
+            speakers=np.where(is_renamed, "cremad-1001", stored.speakers),
         )
         write_predictions(path, renamed)
 
@@ -378,15 +379,18 @@ def test_clip_on_disk_is_played_with_its_relative_path(models_dir: Path, tmp_pat
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("is_held_out", [False, True])
 def test_clip_opened_from_a_cell_is_marked_as_training_clip(
-    models_dir: Path, tmp_path: Path
+    models_dir: Path, tmp_path: Path, is_held_out: bool
 ) -> None:
     rename_a_clip(models_dir)
+    if is_held_out:
+        pages.hold_out(models_dir, "cremad-1001")
     write_clip(tmp_path, REAL)
     at = open_page(cell="ensemble.angry.angry", corpus="cremad")
     check(at.button(key=f"play-cremad-{REAL}").click().run())
     check(at.button(key="open-in-analyse").click().run())
-    notice = analyse_text.trained_on("CREMA-D", "angry")
+    notice = (analyse_text.held_out if is_held_out else analyse_text.trained_on)("CREMA-D", "angry")
     assert [info.value.replace("\\", "") for info in at.info] == [notice]
     (back,) = [
         link.proto for link in at.get("page_link") if link.proto.label == analyse_text.BACK_TO_CELL

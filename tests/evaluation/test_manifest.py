@@ -3,6 +3,7 @@
 import csv
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from emo.audio.clip import load
+from emo.classifiers.storage import ModelInfo
 from emo.cli.main import main
 from emo.errors import CorpusError
 from emo.evaluation import manifest
@@ -314,6 +316,18 @@ def test_evaluate_manifest_names_clips_that_were_trained_on(clips, models, tmp_p
         "(CREMA-D: 1, RAVDESS speech: 1)"
     )
     assert remarks(scored(clips, models, ("a.wav", "sad"))) == []
+    without = {
+        key: replace(model, info=held_out_of(model.info, "cremad-1001"))
+        for key, model in models.classifiers.items()
+    }
+    found = scored(tmp_path, replace(models, classifiers=without), *((x, "angry") for x in names))
+    assert found["named_as_training"] == {"ravdess": 1}
+
+
+def held_out_of(info: ModelInfo, speaker: str) -> ModelInfo:
+    """Return a ``model.json`` that says that a speaker was held out."""
+    trained_on = {**info["trained_on"], "held_out": {"clips": 1, "speakers": [speaker]}}
+    return {**info, "trained_on": trained_on}  # type: ignore[typeddict-item]
 
 
 def test_a_manifest_without_one_usable_file_is_refused(tmp_path, models):

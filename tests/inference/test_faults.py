@@ -223,7 +223,7 @@ def test_commands_that_need_all_models_reject_a_fault(
 
 # --- A model that gives no numbers ---------------------------------------------------------------
 
-SAMPLE = SHIPPED.parent / "samples" / "happy.flac"
+SAMPLE = SHIPPED.parent / "samples" / "happy.opus"
 
 
 def spoil(model: storage.Model, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -234,7 +234,7 @@ def html(app: AppTest) -> str:
 
 
 def test_analyse(real_app: AppTest) -> None:
-    pages.upload(real_app, "a.flac", Path(SAMPLE).read_bytes())
+    pages.upload(real_app, "a.opus", Path(SAMPLE).read_bytes())
     shown = html(real_app)
     assert f'<h3 class="emo-model">{NAME}</h3>' in shown
     assert "the constant guess says happy" in shown

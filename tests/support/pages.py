@@ -14,6 +14,7 @@ from emo import labels
 from emo.app.text import MODEL_NAMES
 from emo.audio.clip import Clip
 from emo.classifiers.calibration import read_calibration
+from emo.classifiers.storage import read_model_info, write_model_info
 from emo.features.quality import Quality
 from emo.features.speech import SpeechWarning
 from emo.formatting import in_words
@@ -72,15 +73,45 @@ def made_up(clip: Clip, models: object) -> predictor.Prediction:
 
 def write_samples(directory: Path) -> None:
     directory.mkdir()
-    listed = []
+    gallery = []
     for i, emotion in enumerate(reversed(LABELS)):
         (directory / f"{emotion}.wav").write_bytes(tone(0.8, 150 + 20 * i))
-        row = {"file": f"{emotion}.wav", "emotion": emotion, "text": "It is *eleven* o'clock."}
-        listed.append(row | {"synthetic": True})
+        is_surprised = emotion == "surprised"
+        gallery.append(
+            {
+                "file": f"{emotion}.wav",
+                "emotion": emotion,
+                "text": "It is *eleven* o'clock.",
+                "synthetic": False,
+                "corpus": "ravdess" if is_surprised else "cremad",
+                "actor": "02" if is_surprised else "1009",
+                "sex": "woman",
+                "age": None if is_surprised else 24,
+                "votes": None if is_surprised else {emotion: 7, "calm": 0, "neutral": 3},
+            }
+        )
     (directory / "minute.wav").write_bytes(tone(6.0))
-    row = {"file": "minute.wav", "emotion": "all", "text": "It is *eleven* o'clock. " * 20}
-    listed.append(row | {"synthetic": True})
-    (directory / "samples.json").write_text(json.dumps(listed))
+    minute = {"file": "minute.wav", "emotion": "all", "text": "It is *eleven* o'clock. " * 20}
+    terms = {"citation": "", "url": "", "licence_url": "", "changes": "", "commercial_use": False}
+    sources = {
+        "cremad": {"title": "CREMA-D", "credit": "Cao *et al.* 2014", "licence": "ODbL", **terms},
+        "ravdess": {"title": "RAVDESS", "credit": "Livingstone", "licence": "CC BY-NC-SA", **terms},
+    }
+    content = {
+        "format": 1,
+        "sources": sources,
+        "gallery": gallery,
+        "minute": minute | {"synthetic": True},
+    }
+    (directory / "samples.json").write_text(json.dumps(content))
+
+
+def hold_out(models: Path, *speakers: str) -> None:
+    """Have every model say that it was trained without some speakers."""
+    for key in predictor.MODEL_KEYS:
+        info = read_model_info(models / key)
+        info["trained_on"]["held_out"] = {"clips": 1, "speakers": list(speakers)}
+        write_model_info(models / key, info)
 
 
 def write_curves(models: Path) -> None:

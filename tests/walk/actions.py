@@ -10,10 +10,11 @@ from typing import Any
 from playwright.sync_api import Locator
 
 from docs import screens
-from emo.app import current_clip, text
+from emo.app import text
 from emo.app.analyse import link as analyse_link
 from emo.app.analyse import text as analyse_text
 from emo.app.compare import text as compare_words
+from emo.app.samples import read_gallery
 from emo.system import paths
 from tests.browser.steps import stage
 from tests.walk.clips import clips, every_file, samples
@@ -103,15 +104,15 @@ def take_away(window: Window, arguments: Arguments) -> None:
 
 def sample(window: Window, arguments: Arguments) -> None:
     go(window, "analyse")
-    rows = current_clip.list_samples(paths.SAMPLES_DIR)
-    row = rows[arguments["place"] % len(rows)]
-    button = window.page.locator(f".st-key-sample-{row['emotion']} button")
+    gallery = read_gallery(paths.SAMPLES_DIR)
+    chosen = gallery[arguments["place"] % len(gallery)]
+    button = window.page.locator(f".st-key-sample-{chosen.emotion} button")
     if arguments["times"] % 2:
         button.click()
     else:
         button.focus()
         button.press("Enter")
-    name, data = samples()[Path(row["file"]).stem]
+    name, data = samples()[chosen.stem]
     window.set_clip(name, data, "sample")
     wait_for(window, lambda shown: shown["described"].startswith(name), name)
 

@@ -4,15 +4,14 @@ Hypothesis prints the steps of a walk that fails.
 """
 
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
-from emo.app import current_clip
 from emo.app.analyse import text as analyse_text
 from emo.app.compare import text as compare_words
+from emo.app.samples import ALL_EMOTIONS, read_gallery
 from emo.app.teach import text as teach_words
 from emo.audio import alteration
 from emo.audio.channels import MIX, channel_names
@@ -102,14 +101,12 @@ class Walk(RuleBasedStateMachine):
             visit.remove_clip()
         check(visit)
 
-    @rule(number=tabs, emotion=st.sampled_from((*LABELS, *LABELS, current_clip.ALL_EMOTIONS)))
+    @rule(number=tabs, emotion=st.sampled_from((*LABELS, *LABELS, ALL_EMOTIONS)))
     def choose_sample(self, number: int, emotion: str) -> None:
         visit = self._visit(number, "analyse")
         key = f"sample-{emotion}"
         stem = next(
-            Path(row["file"]).stem
-            for row in current_clip.list_samples(paths.SAMPLES_DIR)
-            if row["emotion"] == emotion
+            sample.stem for sample in read_gallery(paths.SAMPLES_DIR) if sample.emotion == emotion
         )
         run_action(visit, lambda: visit.tab.click(key))
         visit.set_clip(*samples()[stem], "sample")
@@ -263,10 +260,9 @@ class Walk(RuleBasedStateMachine):
     def compare_samples(self, number: int) -> None:
         visit = self._visit(number, "compare")
         visit.tab.press(compare_words.SAMPLES_LABEL)
-        rows = current_clip.list_samples(paths.SAMPLES_DIR)
-        for row in rows:
-            if row["emotion"] in LABELS:
-                add_compared(visit, *samples()[Path(row["file"]).stem])
+        for sample in read_gallery(paths.SAMPLES_DIR):
+            if sample.emotion in LABELS:
+                add_compared(visit, *samples()[sample.stem])
         check(visit)
 
     @rule(number=tabs, place=st.integers(0, 9))

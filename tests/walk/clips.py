@@ -5,7 +5,7 @@ from functools import cache
 
 import numpy as np
 
-from emo.app import current_clip
+from emo.app.samples import read_gallery
 from emo.system import paths
 from tests.support import signals
 
@@ -63,8 +63,7 @@ def wrong_files() -> Mapping[str, bytes]:
 @cache
 def samples() -> Mapping[str, tuple[str, bytes]]:
     """Return name and bytes of every sample by the stem of its file."""
-    rows = current_clip.list_samples(paths.SAMPLES_DIR)
-    files = [paths.SAMPLES_DIR / row["file"] for row in rows]
+    files = [paths.SAMPLES_DIR / sample.file for sample in read_gallery(paths.SAMPLES_DIR)]
     return {path.stem: (path.name, path.read_bytes()) for path in files}
 
 

@@ -10,13 +10,14 @@ from pathlib import Path
 import streamlit as st
 
 from emo import formatting
-from emo.app import common, html
+from emo.app import common, html, samples
 from emo.app import text as app_text
 from emo.classifiers.registry import CLASSIFIERS
 from emo.corpora.catalogue import CORPORA
 from emo.corpora.protocols import CROSS_CORPUS, RANDOM, SPEAKERS
 from emo.evaluation.selective import TARGET_ACCURACY
 from emo.labels import ENSEMBLE, LABELS
+from emo.system import paths
 
 PROTOCOLS = (CROSS_CORPUS, SPEAKERS, RANDOM)
 """Tests that are shown, the one nearest to a visitor's clip first."""
@@ -116,8 +117,15 @@ def _show_corpora() -> None:
             )
 
 
+def _show_samples() -> None:
+    gallery = samples.read_gallery(paths.SAMPLES_DIR)
+    for source in dict.fromkeys(sample.source for sample in gallery if sample.source):
+        st.markdown(samples.attribution(source))
+
+
 TABLES: dict[str, Callable[[], None]] = {
     "How they were measured": _show_results,
     "The data": _show_corpora,
+    "The samples": _show_samples,
 }
 """Functions that draw the tables of a section, by its heading in ``about.md``."""

@@ -6,11 +6,11 @@ from typing import Any
 import streamlit as st
 
 from emo import formatting, labels
-from emo.app import accuracy_text, common, html
+from emo.app import accuracy_text, common, html, samples
 from emo.app import text as app_text
 from emo.app.analyse import ensemble_text, recording, text, what_if
 from emo.app.analyse.analysis import Analysis
-from emo.app.current_clip import SAMPLE, ClipSource
+from emo.app.current_clip import ClipSource
 from emo.app.teach import session
 from emo.audio.channels import MIX
 from emo.classifiers.ensembles import ENSEMBLES
@@ -69,6 +69,9 @@ def _show_ensemble_card(source: ClipSource, analysis: Analysis, metrics: common.
             for key, beside in prediction.ensembles.items():
                 st.text(ensemble_text.beside(ENSEMBLES[key].name_in_text, beside))
             st.text(_described(source, analysis))
+            if source.sample is not None:
+                evidence = samples.evidence(source.sample, common.held_out_speakers())
+                st.caption(common.escape_markdown(evidence))
             trust = _trust(labels.ENSEMBLE, prediction, metrics, source.is_own)
             st.html(html.trust(trust))
         with right:
@@ -107,10 +110,10 @@ def _described(source: ClipSource, analysis: Analysis) -> str:
         parts.append(text.channel_alone(analysis.channel))
     if analysis.part_s is not None:
         parts.append(text.selected_part(*analysis.part_s))
-    if source.origin == SAMPLE:
-        parts.append(text.SYNTHETIC)
-        if source.transcript:
-            parts.append(text.quoted(source.transcript))
+    if source.sample is not None:
+        parts.append(samples.acted_by(source.sample))
+        if source.sample.text:
+            parts.append(text.quoted(source.sample.text))
     return " · ".join(parts)
 
 

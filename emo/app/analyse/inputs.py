@@ -1,15 +1,12 @@
 """The ways in on the page *Analyse*: upload, microphone and samples."""
 
-from collections.abc import Mapping
-from typing import Any
-
 import streamlit as st
 
-from emo.app import current_clip, html
+from emo.app import common, current_clip, html, samples
 from emo.app import text as app_text
 from emo.app.analyse import text
-from emo.app.current_clip import SAMPLE, ClipSource
-from emo.inference import predictor
+from emo.app.current_clip import ClipSource
+from emo.app.samples import Sample
 from emo.system import filenames, paths
 
 UPLOAD, RECORDING = "upload", "recording"
@@ -66,31 +63,26 @@ def _update_clip(key: str, origin: str) -> None:
         current_clip.set_source(None)
 
 
-def open_sample(sample: Mapping[str, Any]) -> None:
-    """Replace the clip by a sample of the list."""
+def open_sample(sample: Sample) -> None:
+    """Replace the clip by a sample."""
     current_clip.set_source(current_clip.read_sample(sample))
 
 
 def _show_samples() -> None:
-    samples = current_clip.list_samples(paths.SAMPLES_DIR)
-    if not samples:
+    gallery = samples.read_gallery(paths.SAMPLES_DIR)
+    if not gallery:
         st.caption(text.NO_SAMPLES)
         return
-    unsure = [
-        sample["emotion"]
-        for sample in samples
-        if set(predictor.MODEL_KEYS) <= set(sample.get("unsure", ()))
-    ]
-    note = text.samples_note(unsure)
+    note = text.samples_note(gallery, common.held_out_speakers())
     st.html(html.render("page", "label", text.SAMPLES_LABEL, note))
     source = current_clip.get_source()
-    name = source.name if source is not None and source.origin == SAMPLE else None
+    current = source.sample if source is not None else None
     with st.container(horizontal=True, gap="small", key="samples"):
-        for sample in samples:
+        for sample in gallery:
             st.button(
-                text.sample_name(sample["emotion"]),
-                key=f"sample-{sample['emotion']}",
+                text.sample_name(sample.emotion),
+                key=f"sample-{sample.emotion}",
                 on_click=open_sample,
                 args=(sample,),
-                type="primary" if sample["file"] == name else "secondary",
+                type="primary" if sample == current else "secondary",
             )

@@ -1,4 +1,4 @@
-"""Notices on the page *Analyse* that the models were fitted to this clip."""
+"""Notices on the page *Analyse* on whether the models were fitted to this clip."""
 
 import streamlit as st
 
@@ -17,8 +17,10 @@ def show_known(source: ClipSource) -> None:
     training = source.training
     if training is not None:
         corpus = app_text.CORPUS_NAMES.get(training.corpus, training.corpus)
+        is_held_out = training.speaker in common.held_out_speakers()
+        notice = (text.held_out if is_held_out else text.trained_on)(corpus, training.emotion)
         st.info(
-            common.escape_markdown(text.trained_on(corpus, training.emotion)),
+            common.escape_markdown(notice),
             icon=":material/school:",
         )
         st.page_link(

@@ -7,7 +7,7 @@ import numpy as np
 import streamlit as st
 
 from emo import labels
-from emo.app import accuracy_text, common, current_clip, html, player
+from emo.app import accuracy_text, common, current_clip, html, player, samples
 from emo.app import text as app_text
 from emo.app.analyse import (
     analysis as analyse_analysis,
@@ -44,11 +44,11 @@ def lead() -> str:
 def sync_with_address() -> None:
     """Show the state in the address if it was changed; otherwise write the state into it."""
     _reset_for_new_clip()
-    samples = {Path(row["file"]).stem: row for row in current_clip.list_samples(paths.SAMPLES_DIR)}
-    requested = link.requested_link(_state(), samples)
+    gallery = {sample.stem: sample for sample in samples.read_gallery(paths.SAMPLES_DIR)}
+    requested = link.requested_link(_state(), gallery)
     if requested is not None:
         guide.hide_guide()  # a visitor with a link has a clip at hand
-        inputs.open_sample(samples[requested.sample])
+        inputs.open_sample(gallery[requested.sample])
         _reset_for_new_clip()
         source = current_clip.get_source()
         if source is not None:

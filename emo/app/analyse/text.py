@@ -1,9 +1,10 @@
 """Texts of the page *Analyse*."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from emo.app.player_data import LOSSLESS_S
+from emo.app.samples import Sample, credits_of
 from emo.app.text import MODELS_IN_TEXT
 from emo.classifiers.registry import CLASSIFIERS
 from emo.features.quality import Quality
@@ -20,10 +21,9 @@ ANALYSE_LEAD = (
 UPLOAD_LABEL = "Upload a clip"
 RECORD_LABEL = "Record a clip"
 SAMPLES_LABEL = "Or pick a sample"
-SAMPLES_NOTE = (
-    "Synthetic speech, selected with these models from many tries, so no test of them. No person "
-    "speaks."
-)
+SAMPLES_NOTE = "Actors who were clear to the people that listened; no model chose the clips."
+HELD_OUT_NOTE = "No model was trained on these actors."
+MINUTE_NOTE = "The minute is synthetic speech, selected with such models."
 MAX_QUOTED = 90
 MIN_CALM = 0.1
 """Smallest share of calm that an answer mentions."""
@@ -36,7 +36,6 @@ BACK_TO_CELL = "Back to the cell"
 REMOVE_LABEL = "Remove this clip"
 REMOVE_HELP = "Removes the clip and its answers from this session."
 UNMEASURED = "How often it is right has not been measured."
-SYNTHETIC = "synthetic speech"
 VOTE_BARS = "Ensemble: share of each emotion"
 SPECTROGRAM_NOTE = (
     "Above, the waveform, shaded where silence at the ends is left out; below, how strong each "
@@ -178,8 +177,8 @@ DONE = "done"
 STEPS = {
     "pick": (
         "Pick a sample",
-        "Nothing at hand? Pick a sample below: a synthetic voice, one for each emotion, or all "
-        "seven in a minute.",
+        "Nothing at hand? Pick a sample below: an actor for each emotion, or a synthetic voice "
+        "with all seven in a minute.",
     ),
     "listen": (
         "Listen",
@@ -197,8 +196,8 @@ STEPS = {
     ),
     "errors": (
         "See how often they err",
-        "Last: the samples are easy on purpose. See how often the models are wrong on speakers "
-        "who are not in their training data.",
+        "Last: the samples are clear ones. See how often the models are wrong on speakers who are "
+        "not in their training data.",
     ),
 }
 """Name and sentence of each step of the guide, by its key."""
@@ -218,22 +217,38 @@ def trained_on(corpus: str, emotion: str) -> str:
     )
 
 
+def held_out(corpus: str, emotion: str) -> str:
+    """Return the notice that a clip of a training corpus is by an actor who was held out."""
+    return (
+        f"This clip of {corpus} was acted {emotion}, by an actor on whom no model that answers "
+        "here was trained."
+    )
+
+
 def sample_name(emotion: str) -> str:
     """Return the label of the button of a sample."""
     return emotion if emotion in LABELS else SAMPLE_OF_ALL
 
 
-def samples_note(unsure: Sequence[str]) -> str:
-    """Return the note about the samples.
+def samples_note(gallery: Sequence[Sample], held_out: Collection[str]) -> str:
+    """Return the note about the samples: whose they are, and how they were chosen.
 
     Parameters
     ----------
-    unsure
-        Emotions of the samples of which no model is sure.
+    gallery
+    held_out
+        Speakers on whom no model was trained.
     """
-    if not unsure:
-        return SAMPLES_NOTE
-    return f"{SAMPLES_NOTE} All models are unsure of {listed(unsure)}."
+    real = [sample for sample in gallery if sample.source]
+    parts = []
+    if real:
+        parts.append(SAMPLES_NOTE)
+        if {sample.speaker for sample in real} <= set(held_out):
+            parts.append(HELD_OUT_NOTE)
+        parts.append(f"{credits_of(real)}.")
+    if len(real) < len(gallery):
+        parts.append(MINUTE_NOTE)
+    return " ".join(parts)
 
 
 def quoted(text: str) -> str:

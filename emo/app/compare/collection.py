@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
+from emo.app.samples import Sample
 from emo.inference.predictor import MODEL_KEYS, Prediction
 from emo.labels import ENSEMBLE, INDEX, LABELS
 
@@ -47,13 +48,12 @@ class UploadedClip:
     Attributes
     ----------
     names : the first is shown; files of the other names hold the same bytes
-    text : the words spoken in a sample; empty for a visitor's own clip
+    sample : None for a visitor's own clip
     """
 
     names: tuple[str, ...]
     data: bytes
-    is_sample: bool = False
-    text: str = ""
+    sample: Sample | None = None
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from typing import Any
 
 import streamlit as st
 
-from emo.app import common, controls, current_clip, html, navigation, url
+from emo.app import common, controls, current_clip, html, navigation, samples, url
 from emo.app import text as app_text
 from emo.app.compare import pair, table, text
 from emo.app.compare.collection import (
@@ -23,6 +23,7 @@ from emo.app.compare.collection import (
     filter_entries,
     session_clips,
 )
+from emo.app.samples import Sample
 from emo.app.serving import uploads
 from emo.audio import isolated
 from emo.errors import AudioError, BusyError, ModelError
@@ -56,10 +57,10 @@ _DEFAULT = TableFilter()
 
 def show_ways_in() -> None:
     """Show an uploader for several files, and a button that adds the samples."""
-    samples = [
+    gallery = [
         sample
-        for sample in current_clip.list_samples(paths.SAMPLES_DIR)
-        if sample["emotion"] in LABELS  # not the long one
+        for sample in samples.read_gallery(paths.SAMPLES_DIR)
+        if sample.emotion in LABELS  # not the long one
     ]
     _begin_visit()
     with st.container(border=True, key="ways-in"):
@@ -75,12 +76,12 @@ def show_ways_in() -> None:
         if not files:  # the first visit, or back from another page, which empties the widget
             st.session_state[_IN_UPLOADER] = {}
         with st.container(horizontal=True, vertical_alignment="center", key="comparison-more"):
-            if samples:
+            if gallery:
                 st.button(
                     text.SAMPLES_LABEL,
                     on_click=_take_samples,
-                    args=(samples,),
-                    help=text.SAMPLES_HELP,
+                    args=(gallery,),
+                    help=text.samples_help(gallery),
                 )
             st.caption(f"{text.LIMITS} {app_text.COURTESY}")
     left_out = st.session_state.get(_LEFT_OUT)
@@ -131,11 +132,11 @@ def _take_files(key: str) -> None:
     st.session_state[_LEFT_OUT] = left_out
 
 
-def _take_samples(samples: Sequence[dict[str, Any]]) -> None:
+def _take_samples(gallery: Sequence[Sample]) -> None:
     left_out: list[str] = []
-    for sample in samples:
+    for sample in gallery:
         clip = current_clip.read_sample(sample)
-        uploaded = UploadedClip((clip.name,), clip.data, is_sample=True, text=clip.transcript)
+        uploaded = UploadedClip((clip.name,), clip.data, sample)
         if session_clips().add(uploaded) is None:
             left_out.append(clip.name)
     st.session_state[_LEFT_OUT] = left_out
@@ -294,8 +295,8 @@ def _open(digest: str) -> None:
     clip = session_clips().clips.get(digest)
     if clip is None:
         return
-    origin = current_clip.SAMPLE if clip.is_sample else ORIGIN
-    current_clip.set_source(current_clip.ClipSource(clip.names[0], clip.data, origin, clip.text))
+    origin = current_clip.SAMPLE if clip.sample else ORIGIN
+    current_clip.set_source(current_clip.ClipSource(clip.names[0], clip.data, origin, clip.sample))
     st.switch_page(ANALYSE)
 
 

@@ -11,6 +11,7 @@ from emo.app import theme
 from emo.app.compare import text
 from emo.app.compare.collection import DISAGREEMENT, Entry, agreement
 from emo.app.components import component
+from emo.app.samples import acted_by
 from emo.app.text import SHORT_NAMES
 from emo.app.theme import EMOTION_COLOURS
 from emo.inference.predictor import MODEL_KEYS, Answer, Prediction
@@ -112,7 +113,7 @@ def _column(key: str) -> dict[str, Any]:
 def row(entry: Entry) -> dict[str, Any]:
     """Return the row of a clip as plain values."""
     first, *copies = entry.clip.names
-    notes = [text.SYNTHETIC] if entry.clip.is_sample else []
+    notes = [acted_by(entry.clip.sample)] if entry.clip.sample else []
     notes += [text.copies(copies)] if copies else []
     cells: dict[str, Any] = {"id": entry.digest, "name": first}
     result = entry.result

@@ -11,6 +11,7 @@ from emo.app.compare.collection import (
     Agreement,
     ClipCounts,
 )
+from emo.app.samples import Sample, credits_of
 from emo.app.text import ALL_MODELS, SHORT_NAMES
 from emo.formatting import NBSP, in_words, listed
 from emo.inference.predictor import Answer
@@ -23,7 +24,6 @@ LEAD = (
 LIMITS = f"Up to {MAX_CLIPS} clips, together up to {MAX_BYTES // 2**20}{NBSP}MB."
 UPLOAD_LABEL = "Clips, or a folder of them"
 SAMPLES_LABEL = "Add the samples"
-SAMPLES_HELP = "Synthetic speech, one clip for each emotion; no person speaks."
 BACK_LABEL = "Back to the comparison"
 
 SHOW_LABEL = "Show"
@@ -56,7 +56,6 @@ TABLE = {
 }
 """Texts in the table; {0} is the name of a clip, or of an order."""
 
-SYNTHETIC = "synthetic speech"
 TABLE_NOTE = (
     "Click a clip to see it in full. A pale sign and a question mark mean unsure. Agreement counts "
     "the models that are sure. Disagreement first: the more emotions they name, and the further "
@@ -82,6 +81,12 @@ PAIR_NOTE = (
 PLAYER_HINT = "Drag to select a part to play."
 LETTERS = ("A", "B")
 KEY = "A plain, B striped"
+
+
+def samples_help(gallery: Sequence[Sample]) -> str:
+    """Return the help of the button that adds the samples: what they are, and whose."""
+    whose = credits_of(gallery)
+    return f"Actors, a clip for each emotion. {whose}." if whose else "A clip for each emotion."
 
 
 def agreement(agreement: Agreement) -> str:

@@ -225,7 +225,9 @@ def _show_clip(
         )
     right.html(_clip_answers(predictions, row, cell))
     if data is not None and st.session_state.get(_PLAYED) == (corpus, name):
-        _show_sound(corpus, name, str(clips.emotions[row]), data)
+        speaker, emotion = str(clips.speakers[row]), str(clips.emotions[row])
+        training = current_clip.TrainingClip(corpus, speaker, emotion, st.query_params.to_dict())
+        _show_sound(name, training, data)
 
 
 def _clip_answers(predictions: subsets.Tables, row: int, cell: SelectedCell) -> Markup:
@@ -261,10 +263,10 @@ def _clip_index(directory: str) -> catalogue.ClipIndex:
     return catalogue.index_clips(Path(directory))
 
 
-def _show_sound(corpus: str, name: str, emotion: str, data: Path) -> None:
+def _show_sound(name: str, training: current_clip.TrainingClip, data: Path) -> None:
     """Play a clip, with its path within the folder and a link to the page Analyse."""
     try:
-        relative_path, path = catalogue.locate_clip(_clip_index(str(data)), corpus, name)
+        relative_path, path = catalogue.locate_clip(_clip_index(str(data)), training.corpus, name)
         clip = audio_clip.load(path)
     except (AudioError, CorpusError) as error:
         common.LOG.error("%s", error)
@@ -276,7 +278,6 @@ def _show_sound(corpus: str, name: str, emotion: str, data: Path) -> None:
         with st.container(horizontal=True, vertical_alignment="center"):
             st.text(relative_path, width="content")
             if st.button(text.OPEN, key="open-in-analyse", type="tertiary"):
-                training = current_clip.TrainingClip(corpus, emotion, st.query_params.to_dict())
                 source = current_clip.ClipSource(
                     path.name, path.read_bytes(), current_clip.CORPUS, training=training
                 )
