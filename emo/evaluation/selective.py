@@ -127,23 +127,31 @@ def select(
     return Selection(limit, hits, may & reaches(confidence, limit), cross_fitted)
 
 
-def selections(
-    tables: Mapping[str, Predictions], accuracy: float = TARGET_ACCURACY
-) -> dict[str, Selection]:
+def selections_abroad(tables: Mapping[str, Predictions]) -> dict[str, Selection]:
+    """Return the selection of every classifier and ensemble for strange clips, as served.
+
+    Parameters
+    ----------
+    tables : mapping of Predictions
+        Calibrated predictions of ``cross-corpus``, by classifier and ensemble.
+    """
+    parts = {key: predictions.among(LABELS) for key, predictions in tables.items()}
+    return {key: select(part, accuracy=STRANGER_ACCURACY) for key, part in parts.items()}
+
+
+def selections(tables: Mapping[str, Predictions]) -> dict[str, Selection]:
     """Return the selection of every classifier and ensemble, as ``predictor`` serves them.
 
     An ensemble abstains where all of its classifiers do.
     """
     parts = {key: predictions.among(LABELS) for key, predictions in tables.items()}
-    chosen = {
-        key: select(part, accuracy=accuracy) for key, part in parts.items() if key not in ENSEMBLES
-    }
+    chosen = {key: select(part) for key, part in parts.items() if key not in ENSEMBLES}
     for key, ensemble in ENSEMBLES.items():
         members = [chosen[own] for own in ensemble.members]
         any_accepted = np.any([own.accepted for own in members], axis=0)
         any_cross_fitted = np.any([own.accepted_cross_fitted for own in members], axis=0)
         allowed = Selection(0.0, any_accepted, any_accepted, any_cross_fitted)
-        chosen[key] = select(parts[key], allowed, accuracy)
+        chosen[key] = select(parts[key], allowed)
     return chosen
 
 

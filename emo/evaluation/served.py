@@ -20,7 +20,7 @@ from emo.evaluation.predictions import (
     predictions_file,
     served_strangers,
 )
-from emo.evaluation.selective import STRANGER_ACCURACY, coverage_and_accuracy, selections
+from emo.evaluation.selective import coverage_and_accuracy, selections, selections_abroad
 from emo.evaluation.stored import ModelFigures, SelectiveFigures, write_json
 from emo.labels import LABELS
 
@@ -77,7 +77,7 @@ def _served_strangers(
     strangers = served_strangers(models, calibrations, HELD_OUT_SPEAKERS)
     if strangers is None:
         return None
-    chosen = selections(calibrated_predictions(models, CROSS_CORPUS.key), STRANGER_ACCURACY)
+    chosen = selections_abroad(calibrated_predictions(models, CROSS_CORPUS.key))
     return replace(strangers, thresholds={key: row.limit for key, row in chosen.items()})
 
 
@@ -116,7 +116,7 @@ def _selective_abroad(
 ) -> dict[str, SelectiveFigures]:
     """Return the figures of thresholds on other corpora, by classifier and ensemble."""
     if next(iter(tables.values())).strangeness is not None:
-        return {key: row.to_dict() for key, row in selections(tables, STRANGER_ACCURACY).items()}
+        return {key: row.to_dict() for key, row in selections_abroad(tables).items()}
     accepted: dict[str, np.ndarray] = {}
     blocks: dict[str, SelectiveFigures] = {}
     for key, predictions in tables.items():

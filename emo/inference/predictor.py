@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from itertools import compress
 from pathlib import Path
 from typing import Any
 
@@ -263,7 +264,9 @@ def answer(probabilities: np.ndarray, threshold: float = 0.0) -> Answer:
 
 
 def to_answers(
-    rows: Mapping[str, np.ndarray], thresholds: Mapping[str, np.ndarray | float]
+    rows: Mapping[str, np.ndarray],
+    thresholds: Mapping[str, np.ndarray | float],
+    strange: np.ndarray | None = None,
 ) -> list[dict[str, Answer]]:
     """Return the answers for n clips, by classifier and ensemble.
 
@@ -276,13 +279,17 @@ def to_answers(
         Calibrated probabilities by classifier and ensemble.
     thresholds : mapping of float or of ndarray, shape (n,)
         By the same keys; one for all clips or one for each.
+    strange : ndarray of bool, shape (n,), or None
+        Clips unlike the training clips, for which an ensemble has a temperature of its own and
+        abstains by its own confidence alone.
     """
     columns = {}
     for key, shares in rows.items():
         limits = np.broadcast_to(thresholds.get(key, 0.0), len(shares)).tolist()
         columns[key] = [answer(row, limit) for row, limit in zip(shares, limits, strict=True)]
     by_clip = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
-    for answers in by_clip:
+    gated = np.ones(len(by_clip), bool) if strange is None else ~strange
+    for answers in compress(by_clip, gated):
         for key in ENSEMBLES.keys() & answers.keys():
             unsure = [answers[own].unsure for own in ENSEMBLES[key].members if own in answers]
             if unsure and all(unsure):
@@ -379,7 +386,9 @@ def _raw_to_answers(
     Those of ``OTHER_ENSEMBLES`` are apart.
     """
     rows = calibrated(raw, calibration, among, strangeness)
-    by_clip = to_answers(rows, calibration.thresholds_of(among, strangeness))
+    n = len(next(iter(raw.values())))
+    strange = calibration.strange_shares(strangeness, n) > 0.5
+    by_clip = to_answers(rows, calibration.thresholds_of(among, strangeness), strange)
     for i, answers in enumerate(by_clip):
         for key, shares in raw.items():
             answers[key] = replace(answers[key], calm=float(shares[i, TRAINED_INDEX[CALM]]))

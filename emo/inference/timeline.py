@@ -86,6 +86,8 @@ class Timeline:
         Raw probabilities by classifier, from which ``choose_among`` computes other answers.
     strangeness : ndarray of float64, shape (n,), or None
         Distance of each window from the training clips; None where no classifier measures it.
+    strange : ndarray of bool, shape (n,), or None
+        Windows unlike the training clips; None where that is not known.
     """
 
     duration_s: float
@@ -100,6 +102,7 @@ class Timeline:
     among: tuple[str, ...] = LABELS
     raw: dict[str, npt.NDArray[np.float64]] = field(default_factory=dict)
     strangeness: npt.NDArray[np.float64] | None = None
+    strange: npt.NDArray[np.bool_] | None = None
 
     def __repr__(self) -> str:
         return f"<Timeline of {self.duration_s:.2f} s: {self.done} of {self.total} windows>"
@@ -117,7 +120,7 @@ class Timeline:
 
     def answers(self) -> list[dict[str, Answer]]:
         """Return the answers of each window, by classifier and ensemble, as ``predict`` does."""
-        return to_answers(self.probabilities, self.thresholds)
+        return to_answers(self.probabilities, self.thresholds, self.strange)
 
     def cues(self, key: str = ENSEMBLE) -> list[Cue]:
         """Return the runs of windows with the same answer, of a classifier or the ensemble.
@@ -246,6 +249,7 @@ def _iter_timeline(
             among=tuple(among),
             raw=raw,
             strangeness=distances,
+            strange=models.calibration.strange_shares(distances, n) > 0.5,
         )
 
     def predict_window(
