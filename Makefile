@@ -24,12 +24,12 @@ run: .venv/warm ## install the app, then serve it on 127.0.0.1:8501 (or port=…
 		--server.port $(port) --server.showEmailPrompt false
 
 check: .venv/dev lint ## run the linters and the fast tests, in less than two minutes
-	$(pytest) -m "not (browser or server or slow or train)"
+	$(pytest) --ignore tests/browser -m "not (server or slow or train)"
 
 test: .venv/dev lint ## install everything, then run every linter and every test
 	@bash .ci/browser
-	$(pytest) -m "not browser" --cov --cov-report=term:skip-covered
-	$(pytest) -m browser
+	$(pytest) -n 3 --ignore tests/browser --cov --cov-report=term:skip-covered
+	$(pytest) tests/browser
 
 walk: .venv/dev ## take random walks over the pages (steps=… seed=…; or uploads=… seeds=…)
 	@bash .ci/browser

@@ -157,15 +157,13 @@ def time_switch(page: Page, title: str) -> float:
     return shown_s - clicked_s
 
 
-def time_switches(browser: Browser, address: str, rounds: int) -> dict[str, list[float]]:
-    """Seconds of each switch to a page, by its title, the first in each browser context first."""
+def time_switches(page: Page, rounds: int) -> dict[str, list[float]]:
+    """Seconds of each switch to a page, by its title, from the app's first page on."""
     first, *others = screens.PAGES.values()
     took: dict[str, list[float]] = {title: [] for title in screens.PAGES.values()}
-    page = open_app(browser, address)
     for _ in range(rounds):
         for title in (*others, first):
             took[title].append(time_switch(page, title))
-    page.context.close()
     return took
 
 
@@ -203,20 +201,17 @@ def count_sent_kb(page: Page, act: Callable[[], None]) -> dict[str, float]:
     return sent
 
 
-def count_sent_for_noise_kb(browser: Browser, address: str) -> dict[str, float]:
+def count_sent_for_noise_kb(page: Page) -> dict[str, float]:
     """Kilobytes that the page receives for half a minute of noise, by kind."""
     noise = np.random.default_rng(0).standard_normal(round(LONG_S * RATE_HZ)) * 0.2
     data = encoded(noise.astype(np.float32), RATE_HZ)
-    page = open_app(browser, address)
 
     def act() -> None:
         upload(page, "noise.wav", data)
         page.locator("h2.emo-verdict").wait_for()
         screens.settle(page)
 
-    sent = count_sent_kb(page, act)
-    page.context.close()
-    return sent
+    return count_sent_kb(page, act)
 
 
 # --- The table -----------------------------------------------------------------------------------
@@ -250,14 +245,18 @@ def measure_changes(browser: Browser, address: str) -> Iterator[Row]:
 
 def measure_switches(browser: Browser, address: str) -> Iterator[Row]:
     """For each page the first switch to it, and the later ones."""
-    for title, took in time_switches(browser, address, SWITCHES).items():
+    page = open_app(browser, address)
+    for title, took in time_switches(page, SWITCHES).items():
         yield judge(f"first switch to {title}", tuple(took[:1]), SWITCH_TARGET_S, "s")
         yield judge(f"switch to {title}", tuple(took[1:]), SWITCH_TARGET_S, "s")
+    page.context.close()
 
 
 def measure_sent(browser: Browser, address: str) -> Iterator[Row]:
     """Yield the rows of sending a long clip."""
-    sent = count_sent_for_noise_kb(browser, address)
+    page = open_app(browser, address)
+    sent = count_sent_for_noise_kb(page)
+    page.context.close()
     yield judge("sent for a clip of 30 s", (sum(sent.values()),), SENT_TARGET_KB, "kB")
 
 

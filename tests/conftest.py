@@ -1,7 +1,9 @@
 """Settings and fixtures that all tests share."""
 
+import contextlib
 import functools
 import gc
+import importlib.util
 import os
 import sys
 from collections.abc import Iterator
@@ -21,9 +23,30 @@ settings.load_profile("emo")
 
 @pytest.fixture(scope="session")
 def tiny_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a folder of small models for tests that only read it; a conversion takes seconds."""
-    pytest.importorskip("keras")
-    return save_tiny_models(tmp_path_factory.mktemp("models"))
+    """Return a folder of small models for tests that only read it.
+
+    To import Keras and to convert a network takes many seconds; all processes of a run use the
+    models of the one that was first.
+    """
+    if importlib.util.find_spec("keras") is None:
+        pytest.skip("Keras is not installed")
+    base = tmp_path_factory.getbasetemp()
+    shared = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "tiny-models"
+    if not shared.exists():
+        made = save_tiny_models(tmp_path_factory.mktemp("models"))
+        with contextlib.suppress(OSError):  # another process was faster
+            made.rename(shared)
+    return shared
+
+
+LONGEST = ("app/test_serving_server.py", "classifiers/test_registry.py", "test_package.py")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Start the longest files first, so that all processes end at about the same time."""
+    folder = Path(__file__).parent
+    first = {folder / name: i for i, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: first.get(item.path, len(first)))
 
 
 @pytest.fixture(scope="session", autouse=True)

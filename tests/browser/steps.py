@@ -1,13 +1,17 @@
 """Actions and checks of the browser tests, each of which waits as a person would."""
 
+import contextlib
+import itertools
 import re
 from collections.abc import Iterator
+from typing import Literal
 from weakref import WeakKeyDictionary
 
 from playwright.sync_api import (
     Browser,
     BrowserContext,
     ConsoleMessage,
+    Error,
     Locator,
     Page,
     Request,
@@ -40,49 +44,88 @@ UNNAMED = """() => [...document.querySelectorAll(
   .map(e => e.outerHTML.slice(0, 120))"""
 
 
+POLICY = "Content Security Policy"
+"""In each message of the browser about something that the policy forbids."""
+
+TURNING_MS = 500  # colours fade
+BACKGROUND = "() => getComputedStyle(document.querySelector('.stApp')).backgroundColor"
+
 _contexts: WeakKeyDictionary[Browser, dict[str, BrowserContext]] = WeakKeyDictionary()
+_idle: WeakKeyDictionary[BrowserContext, list[Page]] = WeakKeyDictionary()
 
 
 class Watch:
-    """Faults of a page: errors on its console, and requests to other hosts."""
+    """Faults of a page: errors, requests to other hosts, and what the browser refused to run."""
 
     def __init__(self, page: Page, address: str) -> None:
         self.faults: list[str] = []
-        self._address = address
-        page.on("pageerror", lambda error: self.faults.append(f"page error: {error}"))
-        page.on("console", self._hear)
-        page.on("request", self._follow)
+        self._page, self._address = page, address
+        page.on("pageerror", self._record_error)
+        page.on("console", self._record_message)
+        page.on("request", self._record_request)
 
-    def _hear(self, message: ConsoleMessage) -> None:
+    def stop(self) -> None:
+        """Record no more of what happens on the page."""
+        self._page.remove_listener("pageerror", self._record_error)
+        self._page.remove_listener("console", self._record_message)
+        self._page.remove_listener("request", self._record_request)
+
+    def _record_error(self, error: Error) -> None:
+        self.faults.append(f"page error: {error}")
+
+    def _record_message(self, message: ConsoleMessage) -> None:
         # A page that is opened by its address first looks for the server beside itself.
         looks = "_stcore/" in str(message.location.get("url", ""))
-        if message.type == "error" and not looks:
+        is_refusal = POLICY in message.text and message.type in ("error", "warning")
+        if is_refusal or (message.type == "error" and not looks):
             self.faults.append(f"console: {message.text} ({message.location.get('url')})")
 
-    def _follow(self, request: Request) -> None:
+    def _record_request(self, request: Request) -> None:
         if not request.url.startswith((self._address, "data:", "blob:")):
             self.faults.append(f"request to {request.url}")
 
 
-def new_page(browser: Browser, mode: str = "light") -> Page:
-    """Open an empty page that shares the cache of the framework's files with others of its mode.
+@contextlib.contextmanager
+def lend_tab(browser: Browser, address: str, mode: str = "light") -> Iterator[Page]:
+    """Yield a tab of a mode in which no app is open; another test may use it afterwards.
 
-    The app stores nothing in a browser, so each page starts as the first one did.
+    All tabs of a mode share the cache of the framework's files. The app stores nothing in a
+    browser, so each page starts as the first one did. A tab that was used before has compiled the
+    scripts; opening the app in it takes half the time of the processor. A tab in which a test
+    fails is closed.
     """
     contexts = _contexts.setdefault(browser, {})
     if mode not in contexts:
         contexts[mode] = screens.new_context(browser, mode)
-    page = contexts[mode].new_page()
+    idle = _idle.setdefault(contexts[mode], [])
+    page = idle.pop() if idle else contexts[mode].new_page()
     page.set_default_timeout(WAIT_MS)
-    return page
+    try:
+        yield page
+        page.mouse.move(0, 0)
+        page.goto(f"{address}/_stcore/health")  # on the same host, so the process stays
+        page.evaluate("sessionStorage.clear()")
+        page.emulate_media(color_scheme="dark" if mode == "dark" else "light")
+        page.set_viewport_size(screens.PHONE if mode == "phone" else screens.DESKTOP)
+    except BaseException:
+        page.close()
+        raise
+    idle.append(page)
 
 
-def open_app(browser: Browser, address: str, mode: str = "light") -> tuple[Page, Watch]:
-    page = new_page(browser, mode)
-    watch = Watch(page, address)
-    page.goto(address)
-    page.get_by_test_id("stFileUploader").wait_for()
-    return page, watch
+@contextlib.contextmanager
+def open_app(browser: Browser, address: str, mode: str = "light") -> Iterator[Page]:
+    """Yield the app's first page, and check at the end that it reported no error."""
+    with lend_tab(browser, address, mode) as page:
+        watch = Watch(page, address)
+        try:
+            page.goto(address)
+            page.get_by_test_id("stFileUploader").wait_for()
+            yield page
+            assert page.get_by_test_id("stException").count() == 0
+            assert watch.faults == []
+        finally:
+            watch.stop()
 
 
 def upload(page: Page, name: str, data: bytes) -> None:
@@ -140,6 +183,13 @@ def expect_answers(page: Page, clip: str) -> None:
     expect(stage(page)).to_have_attribute("aria-valuemax", re.compile(r"\d"))
 
 
+def expect_navigation(page: Page) -> None:
+    """Wait for a title and a link to each page: the app runs as a whole, not a page by itself."""
+    expect(page.get_by_role("heading", level=1)).to_be_visible()
+    for title in text.PAGES.values():
+        expect(page.get_by_test_id("stTopNavLink").get_by_text(title, exact=True)).to_be_visible()
+
+
 def drag(page: Page, first: float, last: float) -> None:
     """Drag the mouse over the player, from one share of its width to another."""
     expect_idle(page)  # nothing moves it any more
@@ -161,3 +211,21 @@ def each_page(page: Page) -> Iterator[str]:
         screens.settle(page)
         assert page.evaluate(WIDTHS) == [0, 0], f"{title} scrolls sideways"
         yield title
+
+
+def turn(page: Page, scheme: Literal["light", "dark"]) -> None:
+    """Switch an open page to its dark or its light colours."""
+    before = page.evaluate(BACKGROUND)
+    page.emulate_media(color_scheme=scheme)
+    page.wait_for_function(f"before => ({BACKGROUND})() !== before", arg=before)
+    page.wait_for_timeout(TURNING_MS)
+
+
+def expect_in_order(page: Page) -> None:
+    """Check that a page fits, that its headings nest, and that each control has a name."""
+    assert page.evaluate(WIDTHS) == [0, 0], "the page scrolls sideways"
+    levels = page.evaluate(HEADINGS)
+    assert levels[0] == 1
+    assert levels.count(1) == 1
+    assert all(b <= a + 1 for a, b in itertools.pairwise(levels)), levels
+    assert page.evaluate(UNNAMED) == []
