@@ -98,6 +98,8 @@ class Batch:
         Position of the acted emotion in ``TRAINED_LABELS``.
     copies : tuple of Features
         Of altered copies of the same clips, row by row; used in training alone.
+    corpora : tuple of str
+        Corpus of each clip; empty where it does not matter.
     listener_labels : float32, (n, 8) or (0, 8)
         Shares of the listeners' votes; zeros for clips that no listener rated.
     """
@@ -108,6 +110,7 @@ class Batch:
     listener_labels: np.ndarray = field(
         default_factory=lambda: np.zeros((0, N_OUTPUTS), np.float32)
     )
+    corpora: tuple[str, ...] = ()
 
     def take(self, rows: np.ndarray) -> "Batch":
         """Return some rows, those of unusable clips left out; unusable copies become the clips."""
@@ -116,7 +119,11 @@ class Batch:
         copies = tuple(copy.take(rows).filled(features) for copy in self.copies)
         listeners = self.listener_labels
         return Batch(
-            features, self.targets[rows], copies, listeners[rows] if len(listeners) else listeners
+            features,
+            self.targets[rows],
+            copies,
+            listeners[rows] if len(listeners) else listeners,
+            tuple(self.corpora[i] for i in rows) if self.corpora else (),
         )
 
     def functionals(self, numbers: np.ndarray) -> np.ndarray:

@@ -1,5 +1,6 @@
 """A linear classifier on the embeddings of the pre-trained encoder: fitting, and serving."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -32,7 +33,8 @@ HEAD_COMPONENTS = 384  # principal components that the weights lie in
 HEAD_RIDGE = 0.03  # half of it times the sum of squared weights is added to the loss
 HEAD_STEPS = 80
 HEAD_SMOOTHING = 0.0
-STRANGENESS_AXES = 128  # principal components whose residual tells strange clips
+DISTANCE_AXES = 64  # principal components in which strangeness is measured
+DISTANCE_RIDGE = 1e-3  # added to the variance in each of them
 
 
 def fit_pretrained(
@@ -41,12 +43,10 @@ def fit_pretrained(
     checkpoint: Path | None = None,
     progress: Progress | None = None,
 ) -> Fitted:
-    """Fit multinomial logistic regressions to embeddings, and average their weights.
+    """Fit a multinomial logistic regression to embeddings of clips and their copies.
 
-    One is fitted to the clips alone, which suits new speakers, and one to clips and altered copies,
-    which suits other corpora; the mean of their logits is again linear.  Embeddings are
-    standardised and projected to their first principal components, which loses little and makes
-    the fit several times as fast.  The loss weighs each label equally often.
+    Embeddings are standardised and projected to their first principal components, which loses
+    little and makes the fit several times as fast.  The loss weighs each label equally often.
 
     Parameters
     ----------
@@ -68,25 +68,16 @@ def fit_pretrained(
     scaling = standardise(sources)
     scaled = apply_scaling(np.concatenate(sources), scaling)
     axes = principal_axes(scaled, HEAD_COMPONENTS)
-    n = len(train.targets)
-    clips = scaled[:n]
-    projected = scaled @ axes
     targets = np.tile(soft_targets(train, HEAD_SMOOTHING, 0.0), (len(sources), 1))
     weights = label_weights(np.tile(train.targets, len(sources)))
-    head = fit_logistic(projected, targets, weights, HEAD_RIDGE, HEAD_STEPS)
-    if len(sources) > 1:
-        rows = slice(n)
-        plain = fit_logistic(
-            projected[rows], targets[rows], weights[rows], HEAD_RIDGE, HEAD_STEPS, start=head
-        )
-        head = (head + plain) / 2
+    head = fit_logistic(scaled @ axes, targets, weights, HEAD_RIDGE, HEAD_STEPS)
     if progress:
         progress(1, 1, {})
     arrays = {
         "weights": (axes @ head[:-1]).astype(np.float32),
         "bias": head[-1].astype(np.float32),
-        "axes": principal_axes(clips, STRANGENESS_AXES),
     }
+    arrays |= fit_distance(scaled[: len(train.targets)], train.corpora)
     return Fitted({**scaling, **arrays}, [])
 
 
@@ -110,7 +101,6 @@ def fit_logistic(
     weights: np.ndarray,
     ridge: float,
     n_steps: int,
-    start: np.ndarray | None = None,
 ) -> np.ndarray:
     """Return weights and biases of a multinomial logistic regression, float64 (f + 1, 8).
 
@@ -126,8 +116,6 @@ def fit_logistic(
         Of the rows.
     ridge, n_steps
         Strength of the penalty, and the largest number of steps.
-    start : float64, (f + 1, 8), or None
-        First weights and biases; zeros by default.
     """
     from scipy.optimize import minimize
 
@@ -145,18 +133,16 @@ def fit_logistic(
         value += ridge / 2 * float((head[:-1] ** 2).sum())
         return value, gradient.ravel().astype(np.float64)
 
-    first = np.zeros((n_inputs + 1, N_OUTPUTS)) if start is None else start
-    result = minimize(
-        loss, first.ravel(), jac=True, method="L-BFGS-B", options={"maxiter": n_steps}
-    )
+    start = np.zeros((n_inputs + 1) * N_OUTPUTS)
+    result = minimize(loss, start, jac=True, method="L-BFGS-B", options={"maxiter": n_steps})
     return np.asarray(result.x.reshape(n_inputs + 1, N_OUTPUTS))
 
 
 def check_pretrained(arrays: Arrays, n_inputs: int) -> None:
     """Raise an error unless the arrays are a linear classifier of `n_inputs` numbers.
 
-    It has ``mean`` and ``deviation`` (f,), ``weights`` (f, 8), ``bias`` (8,) and ``axes`` (f, k)
-    for ``measure_strangeness``.
+    It has ``mean`` and ``deviation`` (f,), ``weights`` (f, 8) and ``bias`` (8,); and for
+    ``measure_strangeness`` ``axes`` (f, k), ``centres`` (corpora, k) and ``whitening`` (k, k).
 
     Raises
     ------
@@ -165,7 +151,9 @@ def check_pretrained(arrays: Arrays, n_inputs: int) -> None:
     """
     shapes: dict[str, tuple[int, ...]] = dict.fromkeys(("mean", "deviation"), (n_inputs,))
     shapes |= {"weights": (n_inputs, N_OUTPUTS), "bias": (N_OUTPUTS,)}
-    shapes["axes"] = (n_inputs, arrays["axes"].shape[-1] if "axes" in arrays else 0)
+    n_corpora, n_axes = arrays.get("centres", np.zeros((0, 0))).shape
+    shapes |= {"axes": (n_inputs, n_axes), "centres": (n_corpora, n_axes)}
+    shapes["whitening"] = (n_axes, n_axes)
     check_arrays(arrays, shapes)
 
 
@@ -180,17 +168,43 @@ def predict_pretrained(arrays: Arrays, embeddings: np.ndarray) -> np.ndarray:
     return softmax((scaled @ arrays["weights"] + arrays["bias"]).astype(np.float64))
 
 
-def measure_strangeness(arrays: Arrays, embeddings: np.ndarray) -> np.ndarray:
-    """Return how far clips are from the training clips, float64 (n,).
+def fit_distance(scaled: np.ndarray, corpora: Sequence[str]) -> Arrays:
+    """Return the arrays of ``measure_strangeness``.
 
-    The root mean square of what the first principal components of the training clips leave of the
-    standardised embedding: the distance in feature space (DFFS, Moghaddam and Pentland 1997).
+    Parameters
+    ----------
+    scaled : float32, (n, f)
+        Standardised embeddings of the training clips, without copies.
+    corpora : sequence of str
+        Corpus of each clip; all clips are of one corpus if empty.
+    """
+    axes = principal_axes(scaled, min(DISTANCE_AXES, len(scaled) - 1))
+    points = (scaled @ axes).astype(np.float64)
+    names = np.array(corpora or [""] * len(points))
+    groups = [points[names == name] for name in np.unique(names)]
+    centres = np.stack([group.mean(axis=0) for group in groups])
+    spread = np.mean([np.cov(group, rowvar=False) for group in groups], axis=0)
+    spread = spread + DISTANCE_RIDGE * np.eye(len(spread))
+    return {
+        "axes": axes,
+        "centres": centres.astype(np.float32),
+        "whitening": np.linalg.cholesky(np.linalg.inv(spread)).astype(np.float32),
+    }
+
+
+def measure_strangeness(arrays: Arrays, embeddings: np.ndarray) -> np.ndarray:
+    """Return how far clips are from the nearest training corpus, float64 (n,).
+
+    The Mahalanobis distance to its mean in the space of the first principal components, with the
+    covariance that the corpora have on average (Lee et al. 2018: A simple unified framework for
+    detecting out-of-distribution samples), divided by the root of the number of components, so
+    that it is about 1 for the training clips.
 
     Parameters
     ----------
     embeddings : float32, (n, 2048)
     """
-    scaled = apply_scaling(embeddings, arrays).astype(np.float64)
-    inside = scaled @ arrays["axes"]
-    residual = np.sum(scaled**2, axis=1) - np.sum(inside**2, axis=1)
-    return np.asarray(np.sqrt(np.maximum(residual, 0.0) / scaled.shape[1]))
+    points = (apply_scaling(embeddings, arrays) @ arrays["axes"]).astype(np.float64)
+    steps = (points[:, None] - arrays["centres"]) @ arrays["whitening"]  # (n, corpora, k)
+    nearest = np.min(np.sum(steps**2, axis=2), axis=1)
+    return np.asarray(np.sqrt(nearest / points.shape[1]))

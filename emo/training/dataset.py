@@ -10,6 +10,7 @@ from emo.classifiers.batches import Batch
 from emo.classifiers.registry import CLASSIFIERS, Takes
 from emo.corpora.catalogue import Recording, coverage, find_recordings
 from emo.corpora.metadata import listener_soft_labels
+from emo.corpora.splits import family
 from emo.errors import CorpusError
 from emo.labels import LABELS, TRAINED_INDEX
 from emo.training.feature_cache import ALL_FEATURES, load_features
@@ -98,6 +99,7 @@ def load_dataset(
         np.array([TRAINED_INDEX[r.emotion] for r in recordings]),
         tuple(load_features(recordings, jobs, alteration=name, takes=takes) for name in copies),
         listener_soft_labels(recordings, directory),
+        tuple(family(recording) for recording in recordings),
     )
     return Dataset(directory, recordings, clips, takes)
 

@@ -61,17 +61,34 @@ def test_arrays_of_another_width_are_rejected(arrays):
         pretrained.check_pretrained({k: v for k, v in arrays.items() if k != "axes"}, 2048)
 
 
-def test_strangeness_is_what_the_axes_leave():
+def test_strangeness_is_the_distance_to_the_nearest_corpus():
     axes = np.zeros((4, 2), np.float32)
     axes[[0, 1], [0, 1]] = 1
-    arrays = {"mean": np.zeros(4, np.float32), "deviation": np.ones(4, np.float32), "axes": axes}
-    rows = np.array([[3, 4, 0, 0], [3, 0, 0, 2], [0, 0, 1, 1]], np.float32)
-    np.testing.assert_allclose(
-        pretrained.measure_strangeness(arrays, rows), [0, 1, np.sqrt(0.5)], atol=1e-6
-    )
+    arrays = {
+        "mean": np.zeros(4, np.float32),
+        "deviation": np.ones(4, np.float32),
+        "axes": axes,
+        "centres": np.array([[0, 0], [4, 0]], np.float32),
+        "whitening": np.diag([1.0, 0.5]).astype(np.float32),
+    }
+    rows = np.array([[0, 0, 3, 3], [3, 0, 0, 0], [0, 4, 0, 0]], np.float32)
+    expected = np.array([0, 1, 2]) / np.sqrt(2)
+    np.testing.assert_allclose(pretrained.measure_strangeness(arrays, rows), expected, atol=1e-6)
+
+
+def test_distance_is_about_one_for_clips_like_those_of_training():
+    rng = np.random.default_rng(5)
+    corpora = np.repeat(["a", "b"], 2_000)
+    rows = rng.normal(0, 1, (4_000, 30)) * np.linspace(1, 3, 30) + (corpora == "b")[:, None] * 4
+    blank = {"mean": np.zeros(30), "deviation": np.ones(30)}
+    arrays = blank | pretrained.fit_distance((rows / 3).astype(np.float32), corpora.tolist())
+    distances = pretrained.measure_strangeness(arrays, rows / 3)
+    assert np.sqrt(np.mean(distances**2)) == pytest.approx(1, abs=0.02)
+    far = pretrained.measure_strangeness(arrays, np.full((1, 30), 4.0))
+    assert far > distances.max()
 
 
 def test_clips_of_another_kind_are_stranger(arrays):
     known = pretrained.measure_strangeness(arrays, made_up(seed=3).features.embeddings)
-    other = np.random.default_rng(4).normal(0, 2, (50, EMBEDDING_SIZE)).astype(np.float32)
-    assert pretrained.measure_strangeness(arrays, other).min() > known.max()
+    other = made_up(seed=4).features.embeddings + 2 * np.sign(np.arange(EMBEDDING_SIZE) % 2 - 0.5)
+    assert np.median(pretrained.measure_strangeness(arrays, other)) > np.median(known)
