@@ -7,14 +7,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from emo.app.text import ALL_IN_TEXT, UNCALIBRATED
-from emo.corpora.protocols import CROSS_CORPUS, SPEAKERS
+from emo.evaluation.figures.operating_points import ELSEWHERE, STUDIOS, operating_points
+from emo.evaluation.figures.operating_points import GUESSING as GUESSING_POINT
 from emo.formatting import percent, points
 from emo.labels import ENSEMBLE, LABELS
 
 Blocks = Mapping[str, Mapping[str, Any]]
 """Figures of one model by protocol, as in ``metrics.json``."""
 
-ELSEWHERE, STUDIOS = CROSS_CORPUS.key, SPEAKERS.key
 KINDS = {ELSEWHERE: "Other recordings", STUDIOS: "New speakers, same studios"}
 """Names of the protocols shown, the one nearest to a visitor's clip first."""
 
@@ -41,12 +41,13 @@ def when_it_says(label: str) -> str:
 
 def in_short(blocks: Blocks) -> str:
     """Return how often ensemble and guessing are right on other recordings; empty if unknown."""
-    share = _rate(blocks.get(ELSEWHERE), "accuracy")
-    if share is None:
+    points = operating_points(blocks)
+    if ELSEWHERE not in points:
         return ""
+    right, guess = (percent(points[name]["accuracy"]) for name in (ELSEWHERE, GUESSING_POINT))
     return (
-        f"On recordings like yours their ensemble is right {percent(share)} of the time; guessing "
-        f"is right {percent(GUESS)} of the time."
+        f"On recordings like yours their ensemble is right {right} of the time; guessing is right "
+        f"{guess} of the time."
     )
 
 
@@ -64,8 +65,9 @@ def expected(models: Mapping[str, Blocks]) -> list[tuple[str, list[str]]]:
         Name of the row and its figures as text, guessing last; empty if nothing was measured.
     """
     rows = []
+    points = [operating_points(blocks) for blocks in models.values()]
     for protocol, name in KINDS.items():
-        shares = [_rate(blocks.get(protocol), "accuracy") for blocks in models.values()]
+        shares = [own[protocol]["accuracy"] if protocol in own else None for own in points]
         if any(share is not None for share in shares):
             name = YOURS if protocol == ELSEWHERE else name
             rows.append((name, [_text(share) for share in shares]))

@@ -15,6 +15,10 @@ from emo.labels import LABELS, TRAINED_INDEX, TRAINED_LABELS
 VOTES = "cremad_listener_votes.csv"
 ACTORS = "cremad_actors.csv"
 
+DEMOGRAPHICS = "VideoDemographics.csv"
+"""The table of its actors that CREMA-D publishes, with the columns ActorID, Age, Sex, Race and
+Ethnicity.  It is read in the folder of the corpora, and up to two folders below."""
+
 LISTENER_LABELS = ("angry", "disgusted", "fearful", "happy", "neutral", "sad")
 """Labels that the listeners of CREMA-D could choose."""
 
@@ -78,27 +82,64 @@ def listener_soft_labels(recordings: tuple[Recording, ...], directory: Path) -> 
 def read_sexes_and_ages(directory: Path) -> dict[str, tuple[str, int]]:
     """Return sex (``women`` or ``men``) and age in years of the actors of CREMA-D, by speaker.
 
-    Empty if the folder has no such table.
+    They are those of ``ACTORS``, or of ``DEMOGRAPHICS`` without that; empty if the folder has no
+    such table.
 
     Raises
     ------
     CorpusError
         The table has other columns or values.
     """
-    path = directory / ACTORS
+    path, columns = directory / ACTORS, ("speaker", "age", "sex")
     if not path.exists():
-        return {}
+        found, columns = find_demographics(directory), ("ActorID", "Age", "Sex")
+        if found is None:
+            return {}
+        path = found
     try:
         return {
-            f"cremad-{row['speaker']}": (
-                {"female": "women", "male": "men"}[row["sex"].lower()],
-                int(row["age"]),
+            f"cremad-{row[columns[0]]}": (
+                {"female": "women", "male": "men"}[row[columns[2]].strip().lower()],
+                int(row[columns[1]]),
             )
             for row in _rows(path)
         }
     except (KeyError, ValueError, TypeError, AttributeError) as error:
         raise CorpusError(
-            f"{path} is not a table of actors with the columns speaker, age, sex ({error!r})."
+            f"{path} is not a table of actors with the columns {', '.join(columns)} ({error!r})."
+        ) from error
+
+
+def find_demographics(directory: Path) -> Path | None:
+    """Return the path of ``DEMOGRAPHICS`` in a folder of corpora; None if it is not there."""
+    for pattern in (DEMOGRAPHICS, f"*/{DEMOGRAPHICS}", f"*/*/{DEMOGRAPHICS}"):
+        for path in sorted(directory.glob(pattern)):
+            return path
+    return None
+
+
+def read_races_and_ethnicities(directory: Path) -> dict[str, tuple[str, str]]:
+    """Return race and ethnicity of the actors of CREMA-D as published, by speaker.
+
+    A text is empty where the table gives none.  Empty if the folder has no such table.
+
+    Raises
+    ------
+    CorpusError
+        The table has other columns.
+    """
+    path = find_demographics(directory)
+    if path is None:
+        return {}
+    try:
+        return {
+            f"cremad-{row['ActorID'].strip()}": (row["Race"].strip(), row["Ethnicity"].strip())
+            for row in _rows(path)
+        }
+    except (KeyError, AttributeError) as error:
+        raise CorpusError(
+            f"{path} is not a table of actors with the columns ActorID, Race and Ethnicity "
+            f"({error!r})."
         ) from error
 
 

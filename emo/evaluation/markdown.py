@@ -6,10 +6,12 @@ from pathlib import Path
 
 import jinja2
 
+from emo.classifiers.conformal import LEVELS
 from emo.classifiers.registry import CLASSIFIERS
 from emo.corpora.splits import VALIDATION_ONE_IN
 from emo.evaluation import tables
 from emo.evaluation.bootstrap import N_RESAMPLES
+from emo.evaluation.figures.differences import DETECTABLE_ERRORS
 from emo.evaluation.selective import MARGIN, TARGET_ACCURACY
 from emo.labels import LABELS
 
@@ -24,6 +26,7 @@ _FUNCTIONS = (
     "emobox_table",
     "expectation",
     "made_by",
+    "own_sets_table",
     "percent",
     "presence_table",
     "protocol_table",
@@ -50,6 +53,8 @@ def _environment() -> jinja2.Environment:
         "n_classifiers": len(CLASSIFIERS),
         "n_resamples": N_RESAMPLES,
         "calibration_one_in": VALIDATION_ONE_IN,
+        "detectable_errors": DETECTABLE_ERRORS,
+        "levels": LEVELS,
         "wanted_accuracy": TARGET_ACCURACY + MARGIN,
     }
     return environment

@@ -359,11 +359,11 @@ def speaker_intervals(predictions: Predictions) -> dict[str, list[float]]:
     dict
         ``accuracy`` and ``uar``, each [low, high].
     """
-    accuracy, uar = _resampled_rates(predictions)
+    accuracy, uar = resampled_rates(predictions)
     return {"accuracy": interval(accuracy), "uar": interval(uar)}
 
 
-def _resampled_rates(
+def resampled_rates(
     predictions: Predictions,
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
     """Return accuracy and UAR of each resample of the speakers, float64 (2000,) each."""
@@ -386,12 +386,15 @@ def uar_of_folds(predictions: Predictions) -> tuple[float, list[float]]:
     The UAR of ``cross-corpus``: each fold is a corpus that was kept out of training, and each
     counts alike, however many clips it has.  Speakers are drawn as in ``speaker_intervals``.
     """
-    values, resampled = [], []
-    for fold in np.unique(predictions.folds):
-        own = predictions.take(predictions.folds == fold)
-        values.append(score_predictions(own).uar)
-        resampled.append(_resampled_rates(own)[1])
-    return float(np.mean(values)), interval(np.mean(resampled, axis=0))
+    folds = [predictions.take(predictions.folds == fold) for fold in np.unique(predictions.folds)]
+    mean = float(np.mean([score_predictions(own).uar for own in folds]))
+    return mean, interval(resampled_uar_of_folds(predictions))
+
+
+def resampled_uar_of_folds(predictions: Predictions) -> npt.NDArray[np.float64]:
+    """Return the mean over the folds of their UAR in each resample, float64 (2000,)."""
+    folds = [predictions.take(predictions.folds == fold) for fold in np.unique(predictions.folds)]
+    return np.asarray(np.mean([resampled_rates(own)[1] for own in folds], axis=0))
 
 
 # --- Figures of a protocol -----------------------------------------------------------------------

@@ -86,6 +86,9 @@ def _card(models: Path, key: str) -> str:
         n_clips=sum(row["n"] for row in counts),
         flagged=sum(row["flagged"] for row in counts),
         fairness=tables.fairness_tables(speakers.get("fairness", {})),
+        fairness_kinds=listed(
+            [kind for kind in tables.GROUPS if speakers.get("fairness", {}).get(kind)] or ["group"]
+        ),
         surrogate=_surrogate(models, key),
         surrogate_depth=SURROGATE_DEPTH,
         calibration_table=_calibration_table(
@@ -209,6 +212,7 @@ def _overview(models: Path) -> str:
             for name, title in tables.PROTOCOL_TITLES.items()
         ],
         conditions=tables.conditions_table(models),
+        **targets.statistics(models),
         sources=_sources(models),
     )
 

@@ -131,6 +131,29 @@ class SetFigures(TypedDict):
     intervals: dict[str, Interval]
 
 
+class Difference(TypedDict):
+    """Difference of two models on the same clips: the second less the first.
+
+    Attributes
+    ----------
+    first, second
+        Keys of the models.
+    accuracy, uar
+        The differences.
+    intervals
+        Their 95 % intervals in resamples of the speakers that both models share.
+    detectable
+        Smallest difference of each rate that could be detected (``figures.differences``).
+    """
+
+    first: str
+    second: str
+    accuracy: float
+    uar: float
+    intervals: dict[str, Interval]
+    detectable: dict[str, float]
+
+
 class GroupFigures(TypedDict):
     """Figures of a group of speakers."""
 
@@ -184,15 +207,28 @@ class ProtocolFigures(TypedDict, total=False):
     fairness: dict[str, dict[str, GroupFigures]]
     robustness: dict[str, ConditionFigures]
     surrogate: SurrogateFigures
+    differences: list[Difference]
     distance_from_votes: float
     agreement_with_plurality: float
 
 
+class OperatingPoint(TypedDict):
+    """Share of clips that a model gets right in one situation, and its 95 % interval."""
+
+    accuracy: float
+    interval: NotRequired[Interval]
+
+
 class ModelFigures(TypedDict):
-    """The content of ``metrics.json``: the figures of a classifier or the ensemble by protocol."""
+    """The content of ``metrics.json``: the figures of a classifier or the ensemble by protocol.
+
+    ``operating_points`` are those that README, cards and pages quote (``figures.
+    operating_points``).
+    """
 
     schema: int
     key: str
+    operating_points: NotRequired[dict[str, OperatingPoint]]
     protocols: dict[str, ProtocolFigures]
 
 

@@ -16,17 +16,12 @@ import numpy as np
 from emo.classifiers.calibration import Calibration
 from emo.classifiers.ensembles import ENSEMBLES
 from emo.classifiers.registry import CLASSIFIERS
-from emo.corpora.metadata import (
-    LISTENER_LABELS,
-    age_band_of,
-    read_sexes_and_ages,
-    read_votes,
-    sex_of,
-)
+from emo.corpora.metadata import LISTENER_LABELS, read_votes
 from emo.corpora.protocols import CROSS_CORPUS, PROTOCOLS, SPEAKERS
 from emo.corpora.protocols import EMOBOX as EMOBOX_PROTOCOL
 from emo.corpora.protocols import LISTENERS as LISTENERS_PROTOCOL
 from emo.evaluation.benchmark import EMOBOX
+from emo.evaluation.figures import differences, groups, operating_points
 from emo.evaluation.metrics import (
     protocol_metrics,
     score_predictions,
@@ -49,7 +44,6 @@ from emo.evaluation.stored import (
     ConditionFigures,
     CorpusFigures,
     FoldCalibration,
-    GroupFigures,
     LeftOut,
     ModelFigures,
     ProtocolFigures,
@@ -118,10 +112,16 @@ def summarise(
             block["uar"], block["intervals"]["uar"] = uar_of_folds(predictions.among(LABELS))
         earlier = figures[key]["protocols"].get(protocol, {})
         if protocol == SPEAKERS.key:
-            block["fairness"] = fairness(predictions, directory) or earlier.get("fairness", {})
+            by_group = groups.fairness(predictions, directory)
+            block["fairness"] = by_group or earlier.get("fairness", {})
         figures[key]["protocols"][protocol] = block
         if key in ENSEMBLES:
             write_predictions(predictions_file(models, key, protocol), predictions)
+    if protocol != EMOBOX_PROTOCOL.key:
+        parts = {key: predictions.among(LABELS) for key, predictions in tables.items()}
+        figures[ENSEMBLE]["protocols"][protocol]["differences"] = differences.paired_differences(
+            parts, by_fold=protocol == CROSS_CORPUS.key
+        )
     if protocol == SPEAKERS.key:
         add_selective(figures, tables)
         _add_surrogate(models, figures, tables)
@@ -133,6 +133,7 @@ def summarise(
         add_cross_corpus_selection(models, figures)
         write_served(models)
     for content in figures.values():
+        content["operating_points"] = operating_points.operating_points(content["protocols"])
         write_metrics(models, content)
 
 
@@ -210,49 +211,6 @@ def surrogate_scores(surrogate: Predictions, tree: Predictions) -> SurrogateFigu
         "uar": scores.uar,
         "intervals": speaker_intervals(part),
         "agreement": float((part.predicted() == tree.among(LABELS).predicted()).mean()),
-    }
-
-
-def fairness(
-    predictions: Predictions, directory: Path | None
-) -> dict[str, dict[str, GroupFigures]]:
-    """Return figures by sex, by age band of the actors of CREMA-D, and by corpus.
-
-    Returns
-    -------
-    dict
-        Kind of group → group → figures; empty without a folder of the corpora.
-    """
-    if directory is None:
-        return {}
-    actors = read_sexes_and_ages(directory)
-    part = predictions.among(LABELS)
-    speakers = part.speakers.tolist()
-    corpora = part.corpora.tolist()
-    sexes = [sex_of(speaker, actors) or "" for speaker in speakers]
-    ages = [age_band_of(speaker, actors) or "" for speaker in speakers]
-    return {
-        "sex": _by_group(part, sexes, sorted(set(sexes) - {""})),
-        "age": _by_group(part, ages, sorted(set(ages) - {""})),
-        "corpus": _by_group(part, corpora, list(dict.fromkeys(corpora))),
-    }
-
-
-def _by_group(
-    predictions: Predictions, groups: Sequence[str], names: Sequence[str]
-) -> dict[str, GroupFigures]:
-    column = np.array(groups)
-    return {name: _group_scores(predictions.take(column == name)) for name in names}
-
-
-def _group_scores(predictions: Predictions) -> GroupFigures:
-    scores = score_predictions(predictions)
-    return {
-        "n": scores.n,
-        "speakers": len(set(predictions.speakers.tolist())),
-        "accuracy": scores.accuracy,
-        "uar": scores.uar,
-        "intervals": speaker_intervals(predictions),
     }
 
 

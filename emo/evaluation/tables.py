@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from emo.classifiers.conformal import LEVELS
 from emo.classifiers.ensembles import ENSEMBLES
 from emo.classifiers.registry import CLASSIFIERS
 from emo.corpora.catalogue import CORPORA, CORPUS
@@ -11,7 +12,13 @@ from emo.corpora.protocols import CROSS_CORPUS, PROTOCOLS, RANDOM, SPEAKERS, Pro
 from emo.corpora.splits import N_SPEAKERS_FOLDS
 from emo.errors import ModelError
 from emo.evaluation.benchmark import EMOBOX, PUBLISHED
-from emo.evaluation.stored import METRICS, ProtocolFigures, read_metrics
+from emo.evaluation.figures.operating_points import (
+    ELSEWHERE,
+    GUESSING,
+    STUDIOS,
+    operating_points,
+)
+from emo.evaluation.stored import METRICS, ProtocolFigures, SetFigures, read_metrics
 from emo.formatting import NBSP, signed
 from emo.formatting import percent as percents
 from emo.labels import ENSEMBLE, LABELS
@@ -31,7 +38,13 @@ N_FOLDS = {RANDOM.key: 1, SPEAKERS.key: N_SPEAKERS_FOLDS, CROSS_CORPUS.key: 4}
 SHOWN_COVERAGES = (0.1, 0.2, 0.4, 0.6, 0.8, 1.0)
 """Points of the risk-coverage curve that the cards show."""
 
-GROUPS = {"sex": "Sex", "age": "Age in years, actors of CREMA-D", "corpus": "Corpus"}
+GROUPS = {
+    "sex": "Sex",
+    "age": "Age in years, actors of CREMA-D",
+    "race": "Race, actors of CREMA-D",
+    "ethnicity": "Ethnicity, actors of CREMA-D",
+    "corpus": "Corpus",
+}
 RATES = ("accuracy", "uar", "macro_f1")
 
 
@@ -131,20 +144,22 @@ def expectation(name: str, measured: Mapping[str, Mapping[str, Any]]) -> str:
     measured
         Its blocks of figures by protocol.
     """
-    elsewhere, studios = (
-        block["accuracy"] if (block := measured.get(protocol)) else None
-        for protocol in ("cross-corpus", "speakers")
-    )
-    parts = []
-    if elsewhere is not None:
-        parts.append(f"**{percent(elsewhere)}** of recordings from elsewhere, as yours are")
-    if studios is not None:
-        parts.append(f"**{percent(studios)}** of clips by new actors in the same studios")
+    points = operating_points(measured)
+    whose = {
+        ELSEWHERE: "of recordings from elsewhere, as yours are",
+        STUDIOS: "of clips by new actors in the same studios",
+    }
+    parts = [
+        f"**{percent(points[key]['accuracy'])}** {text}"
+        for key, text in whose.items()
+        if key in points
+    ]
     if not parts:
         return ""
     return (
         f"Expect {name} to be right for {', and for '.join(parts)}. Guessing is right for "
-        f"**{percent(1 / len(LABELS))}**. All clips are acted; everyday speech is harder."
+        f"**{percent(points[GUESSING]['accuracy'])}**. All clips are acted; everyday speech is "
+        "harder."
     )
 
 
@@ -273,6 +288,44 @@ def conditions_table(models: Path) -> str:
     return table(["Accuracy", *(TITLES[key] for key in blocks)], rows)
 
 
+def sets_table(models: Path) -> str:
+    """Return coverage and size of the prediction sets of every model; empty if not measured."""
+    measured = {key: read_metrics(models, key)["protocols"] for key in TITLES}
+    cells = [(name, level) for name in (SPEAKERS.key, CROSS_CORPUS.key) for level in LEVELS]
+    rows = []
+    for key, protocols in measured.items():
+        found = [protocols.get(name, {}).get("sets", {}).get(level) for name, level in cells]
+        if any(found):
+            rows.append([TITLES[key], *(_coverage_and_size(block) for block in found)])
+    header = ["Coverage (labels)"]
+    header += [f"{PROTOCOL_TITLES[name].lower()}, {level} %" for name, level in cells]
+    return table(header, rows) if rows else ""
+
+
+def _coverage_and_size(block: SetFigures | None) -> str:
+    if block is None:
+        return "–"
+    return f"{percent(block['coverage_of_speakers'])} ({block['mean_size']:.1f})"
+
+
+def differences_table(models: Path, name: str) -> str:
+    """Return the differences of every two models under a protocol; empty if not measured."""
+    protocols = read_metrics(models, ENSEMBLE)["protocols"]
+    rows = []
+    for pair in protocols.get(name, {}).get("differences", []):
+        cells = []
+        for rate_name in RATES[:2]:
+            low, high = pair["intervals"][rate_name]
+            difference = pair["accuracy"] if rate_name == "accuracy" else pair["uar"]
+            cells.append(f"{points(difference)} ({points(low)} to {points(high)})")
+            cells.append(f"{100 * pair['detectable'][rate_name]:.1f}")
+        rows.append(
+            [f"{TITLES[pair['second']]} \N{MINUS SIGN} {TITLES[pair['first']].lower()}", *cells]
+        )
+    header = ["Points", "accuracy", "detectable", "UAR", "detectable"]
+    return table(header, rows) if rows else ""
+
+
 def condition_titles() -> dict[str, str]:
     """Return the conditions of the table of robustness in words, as recorded first."""
     return {"clean": "as recorded"} | {name: one.title for name, one in CONDITIONS.items()}
@@ -341,13 +394,43 @@ def benchmark_table(block: Mapping[str, Any]) -> str:
 
 
 def risk_coverage_table(measured: Sequence[tuple[Protocol, ProtocolFigures]]) -> str:
-    """Return the share of wrong answers among those of each coverage, a row for each protocol."""
-    rows = []
-    for protocol, block in measured:
-        if curve := block.get("risk_coverage"):
-            places = [round(c * len(curve["risks"])) - 1 for c in SHOWN_COVERAGES]
-            rows.append((protocol.title, *(percent(curve["risks"][i]) for i in places)))
-    return table(("Wrong answers among", *(f"{100 * c:.0f} %" for c in SHOWN_COVERAGES)), rows)
+    """Return the share of wrong answers among the surest part, a column for each protocol."""
+    curves = {
+        protocol.title: block["risk_coverage"]["risks"]
+        for protocol, block in measured
+        if "risk_coverage" in block
+    }
+    rows = [
+        (
+            f"{100 * c:.0f} %",
+            *(percent(risks[round(c * len(risks)) - 1]) for risks in curves.values()),
+        )
+        for c in SHOWN_COVERAGES
+    ]
+    return table(("Wrong answers among the surest", *curves), rows)
+
+
+def own_sets_table(measured: Sequence[tuple[Protocol, ProtocolFigures]]) -> str:
+    """Return coverage and size of the prediction sets of one model, by protocol and level."""
+    rows = [
+        (
+            f"{protocol.title}, {level} %",
+            percent(block["coverage"], block["intervals"]["coverage"]),
+            percent(block["coverage_of_speakers"]),
+            f"{block['mean_size']:.2f}",
+            percent(block["single"]),
+        )
+        for protocol, figures in measured
+        for level, block in figures.get("sets", {}).items()
+    ]
+    header = (
+        "Sets of",
+        "clips whose label is in the set",
+        "mean over speakers",
+        "labels in a set",
+        "sets of one label",
+    )
+    return table(header, rows)
 
 
 def robustness_table(block: Mapping[str, Any]) -> str:

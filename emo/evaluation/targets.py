@@ -39,11 +39,14 @@ from emo.evaluation.summary import summarise
 from emo.evaluation.tables import (
     CORPUS_NAMES,
     N_FOLDS,
+    PROTOCOL_TITLES,
     TITLES,
+    differences_table,
     made_by,
     numbers,
     percent,
     published,
+    sets_table,
     table,
 )
 from emo.labels import LABELS
@@ -279,8 +282,27 @@ def report(models: Path) -> str:
         "targets",
         targets=table(header, rows, n_text=len(header)),
         conditions=_condition_words(),
+        **statistics(models),
         sources=_sources(models, given),
     )
+
+
+def statistics(models: Path) -> dict[str, object]:
+    """Return the tables of differences and prediction sets, for a template.
+
+    Raises
+    ------
+    ModelError
+        A ``metrics.json`` is damaged.
+    """
+    return {
+        "differences": [
+            (title, text)
+            for name, title in PROTOCOL_TITLES.items()
+            if (text := differences_table(models, name))
+        ],
+        "sets": sets_table(models),
+    }
 
 
 def _condition_words() -> str:

@@ -233,6 +233,7 @@ def test_a_card_holds_the_figures_of_its_model(
         cell(voices, "uar"),
         f"{100 * voices['macro_f1']:.1f} %",
         f"{100 * voices['ece']:.1f} %",
+        f"{100 * voices['risk_coverage']['aurc']:.1f} %",
     ]
     worse, clean = voices["robustness"]["mp3"], voices["robustness"]["clean"]
     lost = f"{100 * (worse['accuracy'] - clean['accuracy']):+.1f}".replace("-", "−")

@@ -20,6 +20,7 @@ from emo.corpora.metadata import LISTENER_LABELS, VOTES
 from emo.corpora.splits import HELD_OUT_SPEAKERS, N_SPEAKERS_FOLDS
 from emo.errors import CorpusError, ModelError
 from emo.evaluation.benchmark import EMOBOX
+from emo.evaluation.figures.groups import fairness
 from emo.evaluation.predictions import (
     Predictions,
     calibrated_predictions,
@@ -39,7 +40,7 @@ from emo.evaluation.selective import (
     selections,
 )
 from emo.evaluation.stored import read_json, read_metrics, write_json
-from emo.evaluation.summary import Provenance, fairness, summarise
+from emo.evaluation.summary import Provenance, summarise
 from emo.labels import CALM, LABELS, TRAINED_LABELS
 from emo.training.degradation import CONDITIONS
 from tests.support.predictions import copy_models, rows, write_tables
