@@ -51,6 +51,19 @@ def emo_answers(path: str) -> Workload:
     return lambda: predict(load(path), models)
 
 
+def emo_answers_from_scratch(path: str) -> Workload:
+    """Make the same answers by the classifiers alone that are trained from scratch."""
+    from emo.audio.clip import load
+    from emo.classifiers.calibration import reweight
+    from emo.classifiers.registry import CLASSIFIERS
+    from emo.inference.predictor import Models, load_models, predict
+
+    whole = load_models()
+    kept = {k: v for k, v in whole.classifiers.items() if not CLASSIFIERS[k].is_pretrained}
+    models = Models(kept, reweight(whole.calibration, tuple(kept)))
+    return lambda: predict(load(path), models)
+
+
 def librosa_alike(path: str) -> Workload:
     """Make librosa's mel spectrogram, MFCC and YIN with Emo's frames at 16 kHz."""
     import librosa
@@ -189,6 +202,7 @@ def make_encoder() -> Any:
 WORKLOADS: dict[str, tuple[Callable[..., Workload], tuple[str, ...]]] = {
     "emo-features": (emo_features, ()),
     "emo-answers": (emo_answers, ()),
+    "emo-from-scratch": (emo_answers_from_scratch, ()),
     "librosa-alike": (librosa_alike, ("librosa",)),
     "librosa": (librosa_as_it_comes, ("librosa",)),
     "old": (old_recipe, ("librosa", "keras", "tensorflow")),

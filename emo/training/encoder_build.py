@@ -9,6 +9,7 @@ under the names of ``array_names``.  It checks that they are the expected ones a
 import argparse
 import hashlib
 import json
+import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -60,7 +61,7 @@ def read_weights(path: Path) -> Weights:
     try:
         stored = _read_safetensors(path) if path.suffix == ".safetensors" else dict(np.load(path))
         weights = {name: stored[name].astype(np.float16) for name in array_names()}
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
         raise ModelError(f"{path} is not a checkpoint of Whisper base ({error!r}).") from error
     digest = hashlib.sha256()
     for array in weights.values():

@@ -19,8 +19,10 @@ from emo.audio import clip as audio_clip
 from emo.batch import rows
 from emo.classifiers import runtime, storage
 from emo.classifiers.calibration import Calibration, reweight
+from emo.classifiers.registry import CLASSIFIERS
 from emo.cli.main import main
 from emo.errors import ModelError
+from emo.features import encoder
 from emo.inference import explanation, predictor, timeline
 from emo.system import paths
 from tests.support import pages, signals
@@ -284,6 +286,24 @@ def test_predict_many_excludes_the_model_from_the_clip_alone(
     assert list(second.faults) == ["cnn"]
     assert first.faults == third.faults == {}
     assert list(first.answers) == [*KEYS, labels.ENSEMBLE]
+
+
+@pytest.mark.parametrize("content", [None, b"altered"])
+def test_load_usable_goes_on_without_the_encoder(
+    sound: audio_clip.Clip, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: bytes | None
+) -> None:
+    if content is not None:
+        (tmp_path / encoder.ENCODER_FILE).write_bytes(content)
+    monkeypatch.setattr(paths, "MODELS_DIR", tmp_path)
+    models = predictor.load_usable()
+    taking = [key for key, row in CLASSIFIERS.items() if row.takes == "embeddings"]
+    assert list(models.faults) == taking == ["pretrained"]
+    said = "There is no pre-trained encoder" if content is None else "was altered"
+    assert said in models.faults["pretrained"]
+    assert list(predictor.predict(sound, models).answers) == [
+        *(key for key in KEYS if key not in taking),
+        labels.ENSEMBLE,
+    ]
 
 
 def test_predict_raises_if_no_model_has_finite_values(

@@ -8,6 +8,7 @@ import pytest
 from emo.audio.clip import load
 from emo.classifiers.batches import Features
 from emo.corpora.catalogue import find_recordings
+from emo.features.encoder import EMBEDDING_SIZE, load_encoder
 from emo.features.frames import analyse, log_mel_spectrogram
 from emo.features.functionals import compute_functionals
 from emo.training import feature_cache
@@ -32,7 +33,11 @@ def recordings(savee, tmp_path):
 def cached(tmp_path):
     """Return a function that loads features with a cache in a folder of this test."""
     return lambda recordings, alteration="", name="cache": feature_cache.load_features(
-        recordings, jobs=1, cache=tmp_path / name, alteration=alteration
+        recordings,
+        jobs=1,
+        cache=tmp_path / name,
+        alteration=alteration,
+        takes=("functionals", "spectrograms"),
     )
 
 
@@ -42,9 +47,9 @@ def computed(monkeypatch):
     counts = []
     compute_all = feature_cache._compute_all
 
-    def count(paths, *rest):
+    def count(compute, paths, *rest):
         counts.append(len(paths))
-        return compute_all(paths, *rest)
+        return compute_all(compute, paths, *rest)
 
     monkeypatch.setattr(feature_cache, "_compute_all", count)
     return counts
@@ -184,3 +189,74 @@ def test_an_interruption_between_the_two_files_is_survived(
     assert computed == [3, len(recordings) - 3]
     cached(recordings)
     assert len(cache_files(tmp_path)) == 2  # the file without an index is gone
+
+
+# --- embeddings ----------------------------------------------------------------------------------
+
+
+def embeddings_file(tmp_path):
+    (path,) = (tmp_path / "cache").rglob("*.embeddings-*.npz")
+    return path
+
+
+@pytest.fixture
+def load_kinds(tmp_path):
+    """Return a function that loads some kinds of features."""
+    return lambda recordings, *takes: feature_cache.load_features(
+        recordings, jobs=1, cache=tmp_path / "cache", takes=takes
+    )
+
+
+@pytest.mark.slow
+def test_takes_computes_only_what_is_needed(recordings, load_kinds, computed, tmp_path):
+    only = load_kinds(recordings, "embeddings")
+    assert computed == [len(recordings)]
+    assert [path.name for path in (tmp_path / "cache").rglob("*.np*")] == [
+        embeddings_file(tmp_path).name
+    ]
+    assert only.functionals.shape == (len(recordings), 0)
+    encoder = load_encoder()
+    expected = [encoder.embed(load(str(recording.path)).samples) for recording in recordings]
+    np.testing.assert_array_equal(only.embeddings, expected)
+    rest = load_kinds(recordings, "functionals")
+    assert computed == [len(recordings)] * 2
+    assert rest.embeddings.shape == (0, EMBEDDING_SIZE)
+    both = load_kinds(recordings, "functionals", "spectrograms", "embeddings")
+    assert computed == [len(recordings)] * 2  # all is cached
+    np.testing.assert_array_equal(both.embeddings, only.embeddings)
+    np.testing.assert_array_equal(both.functionals, rest.functionals)
+
+
+@pytest.mark.slow
+def test_damaged_embeddings_are_computed_again(recordings, load_kinds, computed, tmp_path, capsys):
+    whole = load_kinds(recordings, "embeddings")
+    for damage in (lambda data: data[: len(data) // 2], lambda data: b"not an archive"):
+        path = embeddings_file(tmp_path)
+        path.write_bytes(damage(path.read_bytes()))
+        again = load_kinds(recordings, "embeddings")
+        np.testing.assert_array_equal(again.embeddings, whole.embeddings)
+        assert "cannot be read and is computed again" in capsys.readouterr().err
+    assert computed == [len(recordings)] * 3
+
+
+@pytest.mark.slow
+def test_embeddings_of_another_width_are_computed_again(
+    recordings, load_kinds, computed, tmp_path, capsys
+):
+    whole = load_kinds(recordings, "embeddings")
+    with np.load(embeddings_file(tmp_path)) as arrays:
+        columns = dict(arrays)
+    np.savez(embeddings_file(tmp_path), **columns | {"embeddings": whole.embeddings[:, :100]})
+    again = load_kinds(recordings, "embeddings")
+    np.testing.assert_array_equal(again.embeddings, whole.embeddings)
+    assert "embeddings of the shape" in capsys.readouterr().err
+    assert computed == [len(recordings)] * 2
+
+
+@pytest.mark.slow
+def test_unusable_clip_has_an_embedding_of_zeros_and_a_reason(recordings, load_kinds):
+    recordings[1].path.write_bytes(encoded(silence(1.0)))
+    features = load_kinds(recordings, "embeddings")
+    assert features.usable.tolist() == [True, False, *[True] * (len(recordings) - 2)]
+    assert not features.embeddings[1].any()
+    assert "silent" in features.reasons[1]
