@@ -35,10 +35,10 @@ def test_limit_of_nine_speakers_by_hand() -> None:
 
 
 def test_clips_count_by_their_speaker() -> None:
-    # Of five speakers one has four clips, a quarter each: 0.4 * 6 - 1 = 1.4 speakers are needed.
+    # Of five speakers one has four clips, a quarter each: 0.5 * 6 - 1 = 2 speakers are needed.
     shares = np.array([0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8])
     speakers = ["a", "b", "b", "b", "b", "c", "d", "e"]
-    assert set_limit(shares, speakers, 0.6) == 0.3  # 1 + 1/4 + 1/4
+    assert set_limit(shares, speakers, 0.5) == 0.5  # 1 + 4/4; clips that count alike give 0.4
 
 
 @pytest.mark.parametrize("n", [0, 1, 3, 4])
