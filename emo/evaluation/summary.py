@@ -22,6 +22,7 @@ from emo.corpora.protocols import CROSS_CORPUS, PROTOCOLS, SPEAKERS
 from emo.corpora.protocols import EMOBOX as EMOBOX_PROTOCOL
 from emo.corpora.protocols import LISTENERS as LISTENERS_PROTOCOL
 from emo.corpora.splits import HELD_OUT_SPEAKERS
+from emo.evaluation.among import summarise_speakers, update_subsets
 from emo.evaluation.benchmark import EMOBOX
 from emo.evaluation.figures import differences, groups, operating_points, prediction_sets
 from emo.evaluation.metrics import (
@@ -131,6 +132,8 @@ def summarise(
         _add_listeners(models, figures, tables, directory)
     if protocol in (SPEAKERS.key, EMOBOX_PROTOCOL.key):
         _add_emobox(models, figures)
+    if protocol == CROSS_CORPUS.key:
+        update_subsets(models, protocol)
     if protocol in (SPEAKERS.key, CROSS_CORPUS.key):
         _add_cross_corpus_selection(models, figures)
     for content in figures.values():
@@ -201,6 +204,7 @@ def _add_selective(
     ``splits.HELD_OUT_SPEAKERS``, as the thresholds are.
     """
     chosen = selections(tables)
+    subsets, thresholds_among = summarise_speakers(tables)
     for key, selection in chosen.items():
         figures[key]["protocols"][SPEAKERS.key]["selective"] = selection.to_dict()
     parts = {key: predictions.among(LABELS) for key, predictions in tables.items()}
@@ -218,9 +222,11 @@ def _add_selective(
         mean(fold.weights for fold in folds),
         {key: selection.limit for key, selection in chosen.items()},
         ensembles={key: mean(fold.ensembles[key] for fold in folds) for key in OTHER_ENSEMBLES},
+        thresholds_among=thresholds_among,
         sets={key: prediction_sets.served_limits(part) for key, part in parts.items()},
     )
     write_json(models / CALIBRATION, asdict(served))
+    update_subsets(models, SPEAKERS.key, subsets)
 
 
 def _add_cross_corpus_selection(models: Path, figures: Mapping[str, ModelFigures]) -> None:
