@@ -75,7 +75,7 @@ def expected(models: Mapping[str, Blocks]) -> list[tuple[str, list[str]]]:
 
 
 def for_answer(
-    blocks: Blocks, label: str, is_unsure: bool, is_own: bool
+    blocks: Blocks, label: str, is_unsure: bool, is_own: bool, n_labels: int = len(LABELS)
 ) -> list[tuple[str, list[str]]]:
     """Return a row for each kind of recording: how often a model is right, in all and in this case.
 
@@ -85,7 +85,11 @@ def for_answer(
         The answer; for an unsure one, the figures are those of all unsure answers.
     is_own
         True for a visitor's own clip.
+    n_labels
+        Number of labels among which the answer was chosen; of some labels alone, the figures by
+        label are not measured, and are left out.
     """
+    by_label = is_unsure or n_labels == len(LABELS)
     rows = []
     for protocol, name in KINDS.items():
         block = blocks.get(protocol)
@@ -94,8 +98,9 @@ def for_answer(
             continue
         in_this_case = right_when_unsure(block) if is_unsure else _precision(block, label)
         name = YOURS if protocol == ELSEWHERE and is_own else name
-        rows.append((name, [_text(in_all), _text(in_this_case)]))
-    return [*rows, (GUESSING, [percent(GUESS)] * 2)] if rows else []
+        rows.append((name, [_text(in_all), _text(in_this_case)][: 1 + by_label]))
+    guess = (GUESSING, [percent(1 / n_labels)] * (1 + by_label))
+    return [*rows, guess] if rows else []
 
 
 def heads(label: str, is_unsure: bool) -> tuple[str, str]:

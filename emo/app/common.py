@@ -2,10 +2,10 @@
 
 import logging
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TypeVar
+from typing import TypeVar, cast
 
 import streamlit as st
 
@@ -16,8 +16,15 @@ from emo.app.serving import visitors
 from emo.audio import isolated
 from emo.audio.clip import Clip
 from emo.classifiers import storage
+from emo.classifiers.label_subset import subset_key
 from emo.errors import ModelError
-from emo.evaluation.stored import METRICS, ProtocolFigures, read_metrics
+from emo.evaluation.stored import (
+    METRICS,
+    ProtocolFigures,
+    SubsetFigures,
+    read_metrics,
+    read_subsets,
+)
 from emo.inference import predictor
 from emo.server import memory
 from emo.server.concurrency import limiter
@@ -132,6 +139,31 @@ def available_metrics() -> Metrics:
     try:
         return load_metrics(paths.MODELS_DIR)
     except ModelError:
+        return {}
+
+
+def metrics_among(labels_among: Sequence[str]) -> Metrics:
+    """Return the scores where an answer is chosen among some labels, empty if there are none.
+
+    Without a subset these are those of all labels.
+    """
+    if tuple(labels_among) == labels.LABELS:
+        return available_metrics()
+    name = subset_key(labels_among)
+    metrics: Metrics = {}
+    for protocol, by_model in _subsets(paths.MODELS_DIR).items():
+        for key, subsets in by_model.items():
+            if name in subsets:
+                metrics.setdefault(key, {})[protocol] = cast(ProtocolFigures, subsets[name])
+    return metrics
+
+
+@st.cache_data(show_spinner=False)
+def _subsets(directory: Path) -> dict[str, dict[str, dict[str, SubsetFigures]]]:
+    try:
+        return read_subsets(directory)["protocols"]
+    except ModelError as error:
+        LOG.error("%s", error)
         return {}
 
 

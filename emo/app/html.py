@@ -109,6 +109,8 @@ class ClipAnswer:
 def bars(probabilities: Sequence[float], caption: str, n_marked: int = 1) -> Markup:
     """Return all seven probabilities as bars, in the order of ``LABELS``; a table if read aloud.
 
+    A label that cannot occur, whose probability is 0, is pale.
+
     Parameters
     ----------
     probabilities
@@ -119,7 +121,10 @@ def bars(probabilities: Sequence[float], caption: str, n_marked: int = 1) -> Mar
         Number of the likeliest labels to emphasise.
     """
     marked = sorted(range(len(LABELS)), key=lambda i: -probabilities[i])[:n_marked]
-    rows = [(label, probabilities[i], i in marked) for i, label in enumerate(LABELS)]
+    rows = [
+        (label, probabilities[i], "emo-top" if i in marked else "emo-out" * (not probabilities[i]))
+        for i, label in enumerate(LABELS)
+    ]
     return render("answers", "bars", rows, caption)
 
 

@@ -44,6 +44,11 @@ PAGES = {
 }
 """Names in the navigation, by the files of the pages."""
 
+AMONG_LABEL = "Emotions that can occur"
+AMONG_HELP = (
+    "If you know that some of them cannot occur, untick them. The models then choose among the "
+    "rest, and are right more often."
+)
 UPLOAD_HELP = f"{ALL_LIMITS} {READING_LIMITS}"
 LISTENING = "Listening …"
 LOADING = "Loading the models …"
@@ -97,6 +102,12 @@ UNEXPECTED = (
     "This clip could not be processed because of an error in Emo. Try another clip, or save this "
     "one as WAV and try again."
 )
+
+
+def too_few(labels: Sequence[str]) -> str:
+    """Return why an emotion cannot be unticked, and what to do."""
+    left = f"only {labels[0]} would be" if labels else "none would be"
+    return f"At least two emotions must stay, and {left} left. Tick another one first."
 
 
 def busy(wait_s: int) -> str:

@@ -20,7 +20,7 @@ from emo.classifiers.tree import SURROGATE_DEPTH
 from emo.corpora.catalogue import CORPORA
 from emo.corpora.protocols import CROSS_CORPUS, EMOBOX, LISTENERS, PROTOCOLS, SPEAKERS
 from emo.errors import ModelError
-from emo.evaluation import stored, tables, targets
+from emo.evaluation import among, stored, tables, targets
 from emo.evaluation.markdown import NOTICE, render
 from emo.evaluation.non_speech import report as non_speech_report
 from emo.evaluation.predictions import SURROGATE_OF
@@ -213,6 +213,9 @@ def _overview(models: Path) -> str:
         ],
         conditions=tables.conditions_table(models),
         **targets.statistics(models),
+        subsets=among.subset_tables(models),
+        extremes=among.subset_extremes(models, ENSEMBLE),
+        subset_sizes=among.SUBSET_SIZES,
         sources=_sources(models),
     )
 

@@ -4,7 +4,7 @@ How well confidence separates right from wrong answers is measured without a thr
 risk-coverage curve.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -167,12 +167,21 @@ def select_abroad(predictions: Predictions) -> Selection:
     return Selection(limit, hits, reaches(confidence, limit), cross_fitted)
 
 
-def selections(tables: Mapping[str, Predictions]) -> dict[str, Selection]:
+def selections(
+    tables: Mapping[str, Predictions], labels: Sequence[str] = LABELS
+) -> dict[str, Selection]:
     """Return the selection of every classifier and ensemble, as ``predictor`` serves them.
 
     An ensemble abstains where all of its classifiers do.
+
+    Parameters
+    ----------
+    tables
+        Calibrated predictions of the same clips by classifier and ensemble.
+    labels
+        The labels among which an answer is chosen; clips of others are left out.
     """
-    parts = {key: predictions.among(LABELS) for key, predictions in tables.items()}
+    parts = {key: predictions.among(labels) for key, predictions in tables.items()}
     chosen = {key: select(part) for key, part in parts.items() if key not in ENSEMBLES}
     for key, ensemble in ENSEMBLES.items():
         members = [chosen[own] for own in ensemble.members]

@@ -12,6 +12,7 @@ from emo.classifiers.registry import CLASSIFIERS
 from emo.classifiers.strangers import StrangerCalibration
 from emo.corpora.protocols import CROSS_CORPUS, SPEAKERS
 from emo.corpora.splits import HELD_OUT_SPEAKERS
+from emo.evaluation.among import summarise_speakers, update_subsets
 from emo.evaluation.figures import prediction_sets
 from emo.evaluation.predictions import (
     Predictions,
@@ -52,6 +53,7 @@ def write_served(models: Path) -> None:
     calibrations = fold_calibrations(models, SPEAKERS.key)
     tables = calibrated_predictions(models, SPEAKERS.key, calibrations=calibrations)
     parts = {key: predictions.among(LABELS) for key, predictions in tables.items()}
+    subsets, thresholds_among = summarise_speakers(tables)
 
     def mean(rows: Iterable[Mapping[str, float]]) -> dict[str, float]:
         each = list(rows)
@@ -64,10 +66,13 @@ def write_served(models: Path) -> None:
         mean(fold.weights for fold in folds),
         {key: selection.limit for key, selection in selections(tables).items()},
         ensembles={key: mean(fold.ensembles[key] for fold in folds) for key in OTHER_ENSEMBLES},
+        thresholds_among=thresholds_among,
         sets={key: prediction_sets.served_limits(part) for key, part in parts.items()},
         strangers=_served_strangers(models, folds),
     )
     write_json(models / CALIBRATION, asdict(served))
+    update_subsets(models, SPEAKERS.key, subsets)
+    update_subsets(models, CROSS_CORPUS.key)
 
 
 def _served_strangers(

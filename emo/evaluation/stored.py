@@ -13,6 +13,7 @@ from emo.system.files import naming
 
 METRICS = "metrics.json"
 LISTENERS = "listeners.json"
+SUBSETS = "subsets.json"
 NON_SPEECH = "non_speech.json"
 SCHEMA = 1
 """Version of the schema; a file of another version is refused."""
@@ -232,6 +233,23 @@ class ModelFigures(TypedDict):
     protocols: dict[str, ProtocolFigures]
 
 
+class SubsetFigures(Coverage):
+    """Figures of one subset of the labels, of the clips that were acted with one of them."""
+
+    n: int
+    accuracy: float
+    uar: float
+    ece: float
+    confidence: float
+
+
+class SubsetTables(TypedDict):
+    """The content of ``subsets.json``: by protocol, model and subset (``subset_key``)."""
+
+    schema: int
+    protocols: dict[str, dict[str, dict[str, SubsetFigures]]]
+
+
 Fault = tuple[str, str]
 """Where a value differs from the schema, and how."""
 
@@ -349,6 +367,32 @@ def read_metrics(models: Path, key: str) -> ModelFigures:
     if fault:
         raise ModelError(f"{path} cannot be read: {fault}. Remove it and evaluate again.")
     return typing.cast(ModelFigures, content)
+
+
+def read_subsets(models: Path) -> SubsetTables:
+    """Return the stored figures of every subset of the labels; no protocols if there is no file.
+
+    Raises
+    ------
+    ModelError
+        The file is damaged, of another version, or does not follow the schema.
+    """
+    path = models / SUBSETS
+    content = read_json(path) or {"schema": SCHEMA, "protocols": {}}
+    fault = problem(content, SubsetTables)
+    if not fault and content["schema"] != SCHEMA:
+        fault = f"its schema is {content['schema']}, and this program reads {SCHEMA}"
+    if fault:
+        raise ModelError(f"{path} cannot be read: {fault}. Remove it and evaluate again.")
+    return typing.cast(SubsetTables, content)
+
+
+def write_subsets(
+    models: Path, protocols: Mapping[str, Mapping[str, Mapping[str, SubsetFigures]]]
+) -> None:
+    """Write the figures of every subset of the labels, protocols in alphabetical order."""
+    content = {"schema": SCHEMA, "protocols": dict(sorted(protocols.items()))}
+    write_json(models / SUBSETS, content)
 
 
 def write_metrics(models: Path, figures: ModelFigures) -> None:

@@ -34,7 +34,7 @@ from emo.evaluation.predictions import (
     read_predictions,
 )
 from emo.evaluation.selective import Selection, selections
-from emo.evaluation.stored import METRICS, read_json, read_metrics
+from emo.evaluation.stored import METRICS, SUBSETS, read_json, read_metrics
 from emo.evaluation.summary import summarise
 from emo.evaluation.tables import (
     CORPUS_NAMES,
@@ -415,7 +415,7 @@ def disagreements(models: Path) -> tuple[str, ...]:
         for protocol in PROTOCOLS:
             if has_run(models, protocol):
                 summarise(again, protocol, None, {})
-        files = [*(Path(key) / METRICS for key in TITLES), Path(CALIBRATION)]
+        files = [*(Path(key) / METRICS for key in TITLES), Path(CALIBRATION), Path(SUBSETS)]
         found: list[str] = _stale_predictions(again, models)
         for file in files:
             counted, stored = read_json(again / file), read_json(models / file)

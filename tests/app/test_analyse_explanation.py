@@ -32,7 +32,7 @@ NONE = regions.Regions("angry", 1.0, 0.0, MAP, MAP > 0, PATCHES[1:2], 0.0, 0.0)
 PLAIN = explanation.SurrogateStep("pitch, median", "semitones", 12.5, 9.25, True)
 
 
-def explain(clip: Clip, models: Any) -> explanation.Explanation:
+def explain(clip: Clip, models: Any, among: tuple[str, ...]) -> explanation.Explanation:
     parts = tuple(explanation.Part(group, 0.25) for group in explanation.GROUPS)
     leaf = dict.fromkeys(TRAINED_LABELS, 1 / len(TRAINED_LABELS))
     reasons: dict[str, explanation.Reason] = {

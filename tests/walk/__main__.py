@@ -108,7 +108,8 @@ def main() -> None:
         n_done = sum(upload_in_a_row(options.uploads, number) for number in seeds)
     else:
         name = sorted(clips())[options.seed % len(clips())]
-        check_command(clips()[name], name, Alteration(speed=1.25, pitch_semitones=-3))
+        settings = Alteration(speed=1.25, pitch_semitones=-3)
+        check_command(clips()[name], name, settings, ("angry", "happy", "neutral", "sad"))
         share = {"app": 0.0, "browser": 1.0}.get(options.only, SHARE_IN_BROWSER)
         n_browser = round(share * options.steps)
         n_done = walk_app(options.steps - n_browser, options.seed) if share < 1 else 0

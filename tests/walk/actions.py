@@ -15,6 +15,8 @@ from emo.app.analyse import link as analyse_link
 from emo.app.analyse import text as analyse_text
 from emo.app.compare import text as compare_words
 from emo.app.samples import read_gallery
+from emo.classifiers.label_subset import MIN_LABELS
+from emo.labels import LABELS
 from emo.system import paths
 from tests.browser.steps import stage
 from tests.walk.clips import clips, every_file, samples
@@ -223,6 +225,28 @@ def reset(window: Window, arguments: Arguments) -> None:
     wait_for(window, lambda shown: not shown["notice"], "no notice")
 
 
+def toggle_emotion(window: Window, arguments: Arguments) -> None:
+    """Tick or untick one of the emotions that can occur, by mouse, on one of two pages."""
+    name = ("analyse", "compare")[arguments["times"] % 2]
+    go(window, name)
+    settle(window)
+    buttons = window.page.locator(f".st-key-among-{name} [aria-pressed]")
+    if not buttons.count():
+        return
+    button = buttons.nth(arguments["place"] % len(LABELS))
+    n_before = window.page.locator(f".st-key-among-{name} [aria-pressed=true]").count()
+    is_ticked = button.get_attribute("aria-pressed") == "true"
+    button.click()
+    if is_ticked and n_before == MIN_LABELS:
+        refusal = window.page.get_by_text("At least two emotions must stay")
+        refusal.wait_for()
+        assert button.get_attribute("aria-pressed") == "true"
+        return
+    window.allow_changes("among-analyse", "among-compare")
+    expected = "false" if is_ticked else "true"
+    wait_for(window, lambda _: button.get_attribute("aria-pressed") == expected, expected)
+
+
 def ask_why(window: Window, arguments: Arguments) -> None:
     go(window, "analyse")
     switch = window.page.locator(".st-key-why label").first
@@ -343,9 +367,10 @@ def set_control(window: Window, arguments: Arguments) -> None:
     go(window, pages[arguments["place"] % 3])
     settle(window)
     controls = window.page.evaluate(READ)["controls"]
-    if not controls:
+    if not controls.keys() - {"among-compare"}:
         return
-    key = sorted(controls)[arguments["place"] // 3 % len(controls)]
+    keys = [key for key in sorted(controls) if not key.startswith("among-")]
+    key = keys[arguments["place"] // 3 % len(keys)]
     control = window.page.locator(f".st-key-{key}")
     radios = control.get_by_role("radio")
     if radios.count():
@@ -392,6 +417,7 @@ ACTIONS: dict[str, tuple[Action, float]] = {
     "alter": (alter, 8),
     "reset": (reset, 2),
     "ask_why": (ask_why, 2),
+    "toggle_emotion": (toggle_emotion, 4),
     "forget": (forget, 1),
     "open_page": (open_page, 3),
     "hurry": (hurry, 2),

@@ -9,6 +9,7 @@ from typing import Any
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
+from emo.app.among import PARAM, read_param
 from emo.app.analyse import text as analyse_text
 from emo.app.compare import text as compare_words
 from emo.app.samples import ALL_EMOTIONS, read_gallery
@@ -21,6 +22,7 @@ from tests.walk.clips import clips, every_file, samples
 from tests.walk.oracle import SETTINGS
 from tests.walk.tab import Tab
 from tests.walk.visit import (
+    AMONG,
     PAGES,
     Visit,
     add_compared,
@@ -37,6 +39,7 @@ from tests.walk.visit import (
     run_action,
     table_of,
     ticked_in,
+    toggle_emotion,
     upload_clip,
     uploader_of,
 )
@@ -159,6 +162,17 @@ class Walk(RuleBasedStateMachine):
         visit.set_channel(channels[place])
         check(visit)
 
+    @rule(
+        number=tabs,
+        page=st.sampled_from(("analyse", "compare")),
+        emotions=st.lists(st.integers(0, 6), min_size=1, max_size=6),
+    )
+    def toggle_emotions(self, number: int, page: str, emotions: list[int]) -> None:
+        visit = self._visit(number, page)
+        for place in emotions:
+            if f"{AMONG}{page}" in visit.tab.controls():
+                toggle_emotion(visit, place)
+
     @rule(number=tabs)
     def ask_why(self, number: int) -> None:
         visit = self._with_clip(number)
@@ -198,6 +212,7 @@ class Walk(RuleBasedStateMachine):
         pitch=st.sampled_from((None, "-12", "3")),
         part=st.sampled_from((None, "0.10000-0.55000")),
         why=st.sampled_from((None, "1")),
+        among=st.sampled_from((None, "angry,sad", "fearful,happy,neutral", "sad", "bored,sad")),
     )
     def open_link(self, number: int, stem: str, **params: str | None) -> None:
         visit = self._visit(number)
@@ -225,6 +240,8 @@ class Walk(RuleBasedStateMachine):
             visit.open_link(query)
         elif page != "analyse":
             ignore_controls(visit, page)
+            if page == "compare":
+                visit.set_among(read_param(query.get(PARAM)) or visit.among)
         check(visit)
 
     @rule(number=tabs)
@@ -331,7 +348,7 @@ class Walk(RuleBasedStateMachine):
     )
     def set_control(self, number: int, page: str, place: int, step: int) -> None:
         visit = self._visit(number, page)
-        keys = sorted(visit.tab.controls())
+        keys = [key for key in sorted(visit.tab.controls()) if not key.startswith(AMONG)]
         if not keys:
             return
         key = keys[place % len(keys)]

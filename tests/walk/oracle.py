@@ -42,6 +42,7 @@ _ROW = re.compile(
 _TABLE = re.compile(r'<table class="emo-bars">.*?</table>', re.DOTALL)
 _TAG = re.compile(r"<[^>]*>")
 _CHANNEL = re.compile(r"(left|right) channel only|channel (\d+) only")
+_AMONG = re.compile(r" · among ([^·]*)")
 _SETTINGS = {
     "speed": re.compile(r"([\d.]+) times as fast"),
     "pitch_semitones": re.compile(r"([\d.]+) semitones? (higher|lower)"),
@@ -75,6 +76,8 @@ class PageState:
         The label in large letters, and the next one.
     channel
         Channel below the answers; the mix if none is named.
+    among
+        Emotions that can occur, below the answers; all if none are named.
     """
 
     name: str
@@ -83,6 +86,7 @@ class PageState:
     share: Share | None
     headline: tuple[str, ...]
     channel: str = MIX
+    among: tuple[str, ...] = LABELS
 
 
 def bars_in(markup: str) -> Bars:
@@ -142,6 +146,7 @@ def expected(
     settings: alteration.Alteration = alteration.NEUTRAL,
     share: Share | None = None,
     channel: str = MIX,
+    among: tuple[str, ...] = LABELS,
 ) -> Answers:
     """Return the answers that a page must display, computed by the functions of `emo predict`."""
     clip = _clip(data, name, settings, channel)
@@ -151,7 +156,7 @@ def expected(
         first, last = (round(place * clip.duration_s * audio_clip.RATE_HZ) for place in share)
         clip = audio_clip.cut(clip, first, last)
     try:
-        prediction = predictor.predict(clip, models())
+        prediction = predictor.predict(clip, models(), among)
     except AudioError as error:
         return Answers({}, str(error))
     return Answers({key: _bars(answer) for key, answer in prediction.answers.items()})
@@ -166,7 +171,7 @@ def _bars(answer: predictor.Answer) -> Bars:
 
 def check(shown: PageState, data: bytes) -> None:
     """Fail unless a page displays the answers of `emo predict` for these bytes."""
-    right = expected(data, shown.name, shown.settings, shown.share, shown.channel)
+    right = expected(data, shown.name, shown.settings, shown.share, shown.channel, shown.among)
     assert shown.answers.refusal == right.refusal, (shown.answers.refusal, right.refusal)
     own = {key: bars for key, bars in shown.answers.bars.items() if key in right.bars}
     assert own == dict(right.bars), f"{shown.name} {shown.settings} {shown.share}: {own}"
@@ -187,23 +192,35 @@ def channel_in(described: str) -> str:
     return MIX if match is None else match[1] or match[2]
 
 
+def among_in(described: str) -> tuple[str, ...]:
+    """Return the emotions that can occur in the line below the answers; all if it names none."""
+    match = _AMONG.search(described)
+    return LABELS if match is None else labels_in(match[1])
+
+
 def refusal_of(data: bytes, name: str, settings: alteration.Alteration, channel: str = MIX) -> str:
     """Return the reason why a clip cannot be altered in this way; empty if it can."""
     clip = _clip(data, name, settings, channel)
     return clip if isinstance(clip, str) else ""
 
 
-def check_command(data: bytes, name: str, settings: alteration.Alteration) -> None:
+def check_command(
+    data: bytes,
+    name: str,
+    settings: alteration.Alteration,
+    among: tuple[str, ...] = LABELS,
+) -> None:
     """Fail unless the command `emo predict` prints the expected answers."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / name
         path.write_bytes(data)
         command = [sys.executable, "-m", "emo", "predict", "--format", "json", str(path)]
         command += [f"--speed={settings.speed:g}", f"--pitch={settings.pitch_semitones:g}"]
-        command += [f"--gain={settings.gain_db:g}"]
+        command += [f"--gain={settings.gain_db:g}", f"--among={','.join(among)}"]
         process = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT)
     (row,) = json.loads(process.stdout)
     printed = row["models"]
-    for key, bars in expected(data, name, settings).bars.items():
+    assert row["among"] == list(among)
+    for key, bars in expected(data, name, settings, among=among).bars.items():
         shares = printed[key]["probabilities"]
         assert {label: formatting.percent(share) for label, share in shares.items()} == dict(bars)

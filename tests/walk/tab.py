@@ -153,7 +153,10 @@ class Tab:
         self._settle()
 
     def set(self, key: str, value: Any) -> None:
-        """Set a control: a number, a bool, a text, or the index of an option or None."""
+        """Set a control: a number, a bool, a text, or the index of an option or None.
+
+        Several options are set by a list of their indices.
+        """
         self.send(self.change(key, value))
 
     def change(self, key: str, value: Any) -> WidgetState:
@@ -232,6 +235,8 @@ def _state(node: Any, value: Any) -> WidgetState:
     state = WidgetState(id=node.proto.id)
     if node.type == "slider":
         state.double_array_value.data[:] = [value]
+    elif isinstance(value, list):
+        state.string_array_value.data[:] = [_options(node)[i] for i in value]
     elif node.type in ("select_slider", "button_group"):
         state.string_array_value.data[:] = [] if value is None else [_options(node)[value]]
     elif node.type == "selectbox":
@@ -250,10 +255,16 @@ def _first(values: Sequence[Any]) -> Any:
     return values[0] if values else None
 
 
+def _default_options(proto: Any) -> Any:
+    """Return the index of the default option, or a list of indices where several can be chosen."""
+    is_multiple = proto.click_mode == proto.ClickMode.MULTI_SELECT
+    return list(proto.default) if is_multiple else _first(proto.default)
+
+
 _DEFAULTS = {
     "slider": lambda proto: proto.default[0],
     "select_slider": lambda proto: int(proto.default[0]),
-    "button_group": lambda proto: _first(proto.default),
+    "button_group": _default_options,
     "selectbox": lambda proto: proto.default if proto.HasField("default") else None,
     "text_input": lambda proto: proto.default,
     "toggle": lambda proto: proto.default,

@@ -13,7 +13,7 @@ from emo.app.analyse import link as analyse_link
 from emo.audio import alteration
 from emo.audio.channels import MIX
 from emo.inference.predictor import MODEL_KEYS
-from emo.labels import ENSEMBLE
+from emo.labels import ENSEMBLE, LABELS
 from tests.walk import oracle
 from tests.walk.clips import samples
 from tests.walk.oracle import SETTINGS, Answers, PageState, Share
@@ -24,6 +24,9 @@ PAGES = {
     for name in ("analyse", "compare", "teach", "confusion_matrices", "about")
 }
 _REGION = re.compile(r'data-emo-region="([^"]*)"')
+AMONG = "among-"
+"""Prefix of the key of the choice of the emotions that can occur, which each page has."""
+
 CHANNEL = "channel-"
 """Prefix of the key of the choice of a channel."""
 
@@ -50,6 +53,8 @@ class Visit:
         Name, bytes and origin of the clip on the page *Analyse*; None without one.
     settings, channel
         Settings of *What if*, and the chosen channel of the clip.
+    among
+        Emotions that can occur.
     shares
         Selected part of each clip by its bytes.
     compared
@@ -69,6 +74,7 @@ class Visit:
     clip: tuple[str, bytes, str] | None = None
     settings: alteration.Alteration = alteration.NEUTRAL
     channel: str = MIX
+    among: tuple[str, ...] = LABELS
     shares: dict[bytes, Share | None] = field(default_factory=dict)
     compared: dict[str, tuple[list[str], bytes]] = field(default_factory=dict)
     examples: set[str] = field(default_factory=set)
@@ -107,6 +113,12 @@ class Visit:
         for key in SETTINGS:
             self.controls.pop(key, None)
 
+    def set_among(self, among: tuple[str, ...]) -> None:
+        """Set the expected emotions that can occur."""
+        self.among = among
+        for key in [key for key in self.controls if key.startswith(AMONG)]:
+            del self.controls[key]
+
     def open_link(self, query: dict[str, str]) -> None:
         """Set the expected state of the page *Analyse* after a link was opened."""
         known = samples()
@@ -116,6 +128,7 @@ class Visit:
             self.set_settings(link.settings)
             self.shares[known[link.sample][1]] = link.share
             self.controls["why"] = link.why
+            self.set_among(link.among)
 
 
 # --- Actions -------------------------------------------------------------------------------------
@@ -204,6 +217,17 @@ def position(visit: Visit, key: str, step: int) -> tuple[Any, Any]:
     return value, value
 
 
+def toggle_emotion(visit: Visit, place: int) -> None:
+    """Tick or untick one of the emotions that can occur; of two, none can be unticked."""
+    label = LABELS[place % len(LABELS)]
+    ticked = set(visit.among) ^ {label}
+    chosen = [i for i, one in enumerate(LABELS) if one in ticked]
+    run_action(visit, lambda: visit.tab.set(f"{AMONG}{visit.page}", chosen))
+    if len(chosen) > 1:
+        visit.set_among(tuple(LABELS[i] for i in chosen))
+    check(visit)
+
+
 def ignore_dependent_controls(visit: Visit) -> None:
     """Accept any value of controls whose options depend on another control."""
     for key in [key for key in visit.controls if key.startswith(_DEPENDENT)]:
@@ -213,7 +237,7 @@ def ignore_dependent_controls(visit: Visit) -> None:
 def ignore_controls(visit: Visit, page: str) -> None:
     """Accept any value of the controls of a page that was opened by its address."""
     for key in list(visit.controls):
-        if not key.startswith(("what-if", "why")):
+        if not key.startswith(("what-if", "why", AMONG)):
             del visit.controls[key]
 
 
@@ -231,6 +255,8 @@ def check(visit: Visit) -> None:
     for key, value in controls.items():
         assert visit.controls.get(key, value) == value, f"{key} changed to {value} by itself"
     visit.controls |= controls
+    if f"{AMONG}{visit.page}" in controls:
+        assert controls[f"{AMONG}{visit.page}"] == list(visit.among)
     if visit.page == "analyse":
         check_analyse(visit)
     elif visit.page == "compare":
@@ -259,6 +285,7 @@ def check_analyse(visit: Visit) -> None:
     share = visit.shares.get(data)
     assert shown.share == share
     assert shown.channel == (visit.channel if shown.answers.bars else MIX)
+    assert shown.among == visit.among
     refusal = oracle.refusal_of(data, name, visit.settings, visit.channel)
     assert [e.value for e in tab.at.error] == ([common.escape_markdown(refusal)] if refusal else [])
     assert shown.settings == (alteration.NEUTRAL if refusal else visit.settings)
@@ -283,7 +310,7 @@ def read_page(tab: Tab) -> PageState:
     if block is None:
         failure = next(node for node in tab.elements() if node.type == "text")
         return PageState(failure.value, Answers({}), alteration.NEUTRAL, None, ())
-    described = tab.texts(block, "text")[0].split(" · ")
+    described = tab.texts(block, "text")[-1].split(" · ")
     bars = {ENSEMBLE: oracle.bars_in(tab.markup(block))}
     for key in MODEL_KEYS:
         card = tab.block(f"model-{key}")
@@ -302,6 +329,7 @@ def read_page(tab: Tab) -> PageState:
         tuple(share) if share else None,
         oracle.labels_in(oracle.text_of(head[0])),
         oracle.channel_in(" · ".join(described)),
+        oracle.among_in(" · ".join(described)),
     )
 
 
@@ -344,7 +372,7 @@ def check_compare(visit: Visit) -> None:
         assert sorted(row["id"] for row in rows) == sorted(visit.compared)
     for row in rows:
         held, data = visit.compared[row["id"]]
-        expected = oracle.expected(data, held[0])
+        expected = oracle.expected(data, held[0], among=visit.among)
         assert row["name"] == held[0]
         if expected.refusal:
             assert row["notes"][-1] == expected.refusal

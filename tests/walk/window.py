@@ -50,7 +50,8 @@ READ = """() => {
   const ensemble = one(".st-key-ensemble");
   const shown = {
     heading: text(one("h1")),
-    described: text(one("[data-testid=stText]", ensemble ?? document)),
+    described: text(ensemble ? all("[data-testid=stText]", ensemble).at(-1)
+      : one("[data-testid=stText]")),
     head: text(one("h2.emo-verdict")),
     bars: ensemble ? { ensemble: bars(ensemble) } : {},
     notice: text(one(".st-key-altered [data-testid=stAlert]")),
@@ -71,7 +72,8 @@ READ = """() => {
     if (kind === "stSlider") shown.controls[key] = range.getAttribute("aria-valuetext");
     else if (kind === "stCheckbox") shown.controls[key] = box.checked;
     else if (kind === "stButtonGroup")
-      shown.controls[key] = all("[role=radio][aria-checked=true]", element).map(text);
+      shown.controls[key] = all(
+        "[role=radio][aria-checked=true], [aria-pressed=true]", element).map(text);
     else if (kind === "stSelectbox" || kind === "stTextInput")
       shown.controls[key] = one("input", element).value;
   }
@@ -228,10 +230,11 @@ def check_analyse(window: Window, shown: dict[str, Any]) -> None:
         state.settings,
         settings,
     )
+    assert list(state.among) == shown["controls"]["among-analyse"], state.among
     oracle.check(state, data)
     if origin == "sample":
         link = analyse_link.Link(
-            Path(name).stem, state.share, bool(shown["controls"]["why"]), settings
+            Path(name).stem, state.share, bool(shown["controls"]["why"]), settings, state.among
         )
         assert window.query == analyse_link.write_link(link), (window.query, link)
     else:
@@ -275,12 +278,14 @@ def page_state(shown: dict[str, Any]) -> PageState:
         share,
         oracle.labels_in(shown["head"]),
         oracle.channel_in(shown["described"]),
+        oracle.among_in(shown["described"]),
     )
 
 
 def check_compare(window: Window, shown: dict[str, Any]) -> None:
     for row in shown["rows"]:
-        expected = oracle.expected(window.files[row["name"]], row["name"])
+        among = tuple(shown["controls"]["among-compare"])
+        expected = oracle.expected(window.files[row["name"]], row["name"], among=among)
         assert row["error"] == bool(expected.refusal), row
         if expected.refusal:
             assert expected.refusal in row["notes"], row

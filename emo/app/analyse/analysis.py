@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 import streamlit as st
 
-from emo.app import clip_cache, common, player, player_data
+from emo.app import among, clip_cache, common, player, player_data
 from emo.app import text as app_text
 from emo.app.analyse import channels, inputs, what_if
 from emo.app.current_clip import ClipSource
@@ -129,8 +129,8 @@ def analyse(source: ClipSource) -> Analysis | None:
     try:
         mix = decode(digest_of(source), source.name, source.data, MIX)
         channels.show_channels(player_key(source), mix.source_channels)
-        analysis = _analyse(source, what_if.settings())
-        return replace(analysis, prediction=session.with_adapted(analysis.prediction))
+        among.show_choice("analyse")
+        return _among_chosen(_analyse(source, what_if.settings()))
     except ModelError as error:
         common.LOG.error("%s", error)  # names folders of the server, which visitors must not see
         st.warning(app_text.NO_MODELS)
@@ -142,6 +142,16 @@ def analyse(source: ClipSource) -> Analysis | None:
         common.LOG.exception("analysis failed")
         _show_failure(source, app_text.UNEXPECTED)
     return None
+
+
+def _among_chosen(analysis: Analysis) -> Analysis:
+    """Return an analysis with the answers among the emotions that can occur, and *Yours*."""
+    recorded = analysis.recorded
+    return replace(
+        analysis,
+        prediction=session.with_adapted(among.choose(analysis.prediction)),
+        recorded=None if recorded is None else among.choose(recorded),
+    )
 
 
 def _analyse(source: ClipSource, settings: alteration.Alteration) -> Analysis:

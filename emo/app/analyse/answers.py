@@ -13,6 +13,7 @@ from emo.app.analyse.analysis import Analysis
 from emo.app.current_clip import ClipSource
 from emo.app.teach import session
 from emo.audio.channels import MIX
+from emo.classifiers import label_subset
 from emo.classifiers.ensembles import ENSEMBLES
 from emo.inference import adaptation, predictor
 
@@ -22,7 +23,7 @@ def show_ensemble(source: ClipSource, analysis: Analysis) -> None:
     with st.container(key="notes"):  # always drawn: a player that changes its place restarts
         _show_notes(analysis)
     with _answer_container(analysis, "verdict"):
-        _show_ensemble_card(source, analysis, common.available_metrics())
+        _show_ensemble_card(source, analysis, _metrics(analysis))
         for warning in analysis.prediction.warnings:
             if warning != analysis.notice:
                 st.warning(common.escape_markdown(warning))
@@ -46,12 +47,16 @@ def _show_notes(analysis: Analysis) -> None:
 
 def show_models(analysis: Analysis, is_own: bool) -> None:
     """Draw the models side by side, and how well their percentages are calibrated."""
-    metrics = common.available_metrics()
+    metrics = _metrics(analysis)
     with _answer_container(analysis, "models"):
         _show_cards(analysis.prediction, metrics, is_own)
     if not analysis.prediction.speech_warnings:
         shown = {key: metrics[key] for key in metrics if key in predictor.ANSWER_KEYS}
         st.caption(accuracy_text.calibration_text(shown))
+
+
+def _metrics(analysis: Analysis) -> common.Metrics:
+    return common.metrics_among(analysis.prediction.among)
 
 
 def _answer_container(analysis: Analysis, name: str) -> Any:
@@ -110,6 +115,8 @@ def _described(source: ClipSource, analysis: Analysis) -> str:
         parts.append(text.channel_alone(analysis.channel))
     if analysis.part_s is not None:
         parts.append(text.selected_part(*analysis.part_s))
+    if analysis.prediction.among != labels.LABELS:
+        parts.append(label_subset.in_words(analysis.prediction.among))
     if source.sample is not None:
         parts.append(samples.acted_by(source.sample))
         if source.sample.text:
@@ -149,7 +156,9 @@ def _trust(
     # The accuracy of an ensemble was only measured with all models.
     is_measured = key != labels.ENSEMBLE or not common.missing_models(prediction)
     blocks = metrics.get(key, {}) if is_measured else {}
-    rows = accuracy_text.for_answer(blocks, answer.label, answer.unsure, is_own)
+    n_labels = len(prediction.among)
+    rows = accuracy_text.for_answer(blocks, answer.label, answer.unsure, is_own, n_labels)
     if not rows:
         notes.append(text.UNMEASURED)
-    return html.Trust(notes, accuracy_text.heads(answer.label, answer.unsure), rows)
+    heads = accuracy_text.heads(answer.label, answer.unsure)[: len(rows[0][1]) if rows else 0]
+    return html.Trust(notes, heads, rows)

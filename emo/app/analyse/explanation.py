@@ -5,7 +5,7 @@ from typing import Any
 
 import streamlit as st
 
-from emo.app import common, controls, html
+from emo.app import among, common, controls, html
 from emo.app import text as app_text
 from emo.app.analyse import text
 from emo.audio import clip
@@ -30,11 +30,15 @@ _KEY, _FRAMED_KEY = "why", "framed"
 
 @st.cache_data(scope="session", max_entries=8, show_spinner=text.LOOKING_FOR_REASONS)
 def _explain(
-    key: str, name: str, part_s: tuple[float, float] | None, _part: clip.Clip
+    key: str,
+    name: str,
+    part_s: tuple[float, float] | None,
+    labels: tuple[str, ...],
+    _part: clip.Clip,
 ) -> Explanation:
     """Return the explanation of the answers to a clip or a part of it."""
     with common.task_slot("explain", memory.predict_bytes(_part.duration_s)):
-        return explain(_part, common.models())
+        return explain(_part, common.models(), labels)
 
 
 def clear_cache() -> None:
@@ -68,7 +72,7 @@ def show_explanation(
     if not st.toggle(label, is_open(), key=_KEY, help=help_text, persist_state="session"):
         return
     try:
-        explanation = _explain(key, name, part_s, part)
+        explanation = _explain(key, name, part_s, among.chosen(), part)
     except ModelError:
         st.caption(text.WHY_NEEDS_ALL)
         return

@@ -7,15 +7,18 @@ visitor's own clip is never in the address.
 
 import re
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import streamlit as st
 
+from emo.app import among
 from emo.audio.alteration import NEUTRAL, Alteration
+from emo.labels import LABELS
 
 SAMPLE, PART, WHY = "sample", "part", "why"
+AMONG = among.PARAM
 NOISE, SPEED, PITCH, TELEPHONE, GAIN = SETTINGS = ("noise", "speed", "pitch", "telephone", "gain")
-NAMES = (SAMPLE, PART, WHY, *SETTINGS)
+NAMES = (SAMPLE, PART, WHY, AMONG, *SETTINGS)
 """Parameters: ``?sample=sad&part=0.25000-0.61250&why=1&noise=20&speed=0.75&telephone=1``."""
 
 NOISES_DB = (None, 40, 35, 30, 25, 20, 15, 10, 5, 0)
@@ -55,12 +58,15 @@ class Link:
         Whether the explanation is displayed.
     settings
         Settings of *What if*.
+    among
+        Emotions that can occur.
     """
 
     sample: str = ""
     share: tuple[float, float] | None = None
     why: bool = False
     settings: Alteration = NEUTRAL
+    among: tuple[str, ...] = LABELS
 
 
 EMPTY = Link()
@@ -72,7 +78,8 @@ def read_link(params: Mapping[str, str], samples: Collection[str]) -> Link:
     if sample not in samples:
         return EMPTY
     part, why = _read_part(params.get(PART, "")), params.get(WHY) == "1"
-    return Link(sample, part, why, read_settings(params))
+    labels = among.read_param(params.get(AMONG)) or LABELS
+    return Link(sample, part, why, read_settings(params), labels)
 
 
 def _read_part(text: str) -> tuple[float, float] | None:
@@ -112,6 +119,8 @@ def write_link(link: Link) -> dict[str, str]:
         params[PART] = f"{start:.5f}-{stop:.5f}"
     if link.why:
         params[WHY] = "1"
+    if labels := among.write_param(link.among):
+        params[AMONG] = labels
     return params | write_settings(link.settings)
 
 
@@ -132,7 +141,9 @@ def write_settings(settings: Alteration) -> dict[str, str]:
     return params
 
 
-def requested_link(state: tuple[Link, int], samples: Collection[str]) -> Link | None:
+def requested_link(
+    state: tuple[Link, int], samples: Collection[str], is_opened: bool = False
+) -> Link | None:
     """Return the state in the address if the address changed since ``write_address``.
 
     Parameters
@@ -141,6 +152,9 @@ def requested_link(state: tuple[Link, int], samples: Collection[str]) -> Link | 
         State of the page, and how often its clip was replaced.
     samples
         Stems of the files of all samples.
+    is_opened
+        Whether the page was just opened.  The emotions that can occur may have been changed on
+        another page then, over which the address takes precedence.
 
     Returns
     -------
@@ -150,9 +164,12 @@ def requested_link(state: tuple[Link, int], samples: Collection[str]) -> Link | 
     """
     params = _params()
     written, before = st.session_state.get(_WRITTEN, ({}, state))
-    if not params or params == written or state != before:
-        return None
     link = read_link(params, samples)
+    if is_opened:
+        before = (replace(before[0], among=state[0].among), before[1])
+    is_written = params == written and link.among == state[0].among
+    if not params or is_written or state != before:
+        return None
     return link if link.sample else None
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import streamlit as st
 
 from emo import labels
-from emo.app import accuracy_text, common, current_clip, html, player, samples
+from emo.app import accuracy_text, among, common, current_clip, html, player, samples, url
 from emo.app import text as app_text
 from emo.app.analyse import (
     analysis as analyse_analysis,
@@ -45,7 +45,7 @@ def sync_with_address() -> None:
     """Show the state in the address if it was changed; otherwise write the state into it."""
     _reset_for_new_clip()
     gallery = {sample.stem: sample for sample in samples.read_gallery(paths.SAMPLES_DIR)}
-    requested = link.requested_link(_state(), gallery)
+    requested = link.requested_link(_state(), gallery, url.is_opened("analyse"))
     if requested is not None:
         guide.hide_guide()  # a visitor with a link has a clip at hand
         inputs.open_sample(gallery[requested.sample])
@@ -56,6 +56,7 @@ def sync_with_address() -> None:
         explanation.set_open(requested.why)
         what_if.set_to(requested.settings)
         what_if.set_open(requested.settings != NEUTRAL)
+        among.set_to(requested.among)
     link.write_address(_state())
 
 
@@ -75,7 +76,8 @@ def _state() -> tuple[link.Link, int]:
         return link.EMPTY, n_changes
     share = player.selected_share(analyse_analysis.player_key(source))
     sample = Path(source.name).stem
-    return link.Link(sample, share, explanation.is_open(), what_if.settings()), n_changes
+    settings, labels = what_if.settings(), among.chosen()
+    return link.Link(sample, share, explanation.is_open(), settings, labels), n_changes
 
 
 def show_guide() -> None:

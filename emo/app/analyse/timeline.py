@@ -7,13 +7,13 @@ from typing import Any
 
 import streamlit as st
 
-from emo.app import clip_cache, common, html
+from emo.app import among, clip_cache, common, html
 from emo.app import text as app_text
 from emo.app.analyse import text
 from emo.audio import clip as audio_clip
 from emo.inference import export
 from emo.inference.predictor import MODEL_KEYS
-from emo.inference.timeline import Timeline, iter_timeline
+from emo.inference.timeline import Timeline, choose_among, iter_timeline
 from emo.labels import ENSEMBLE
 from emo.server import memory
 
@@ -56,11 +56,11 @@ def show_timeline(key: str, name: str, clip: audio_clip.Clip) -> None:
     with st.container(border=True, key="timeline"):  # as wide as the player, so that times align
         place, below = st.empty(), st.empty()
     run = _run_of(key, clip)
-    _draw(place, run.latest)
+    _draw(place, _chosen(run.latest))
     n_before = run.latest.done
     for timeline in common.run_in_slots("timeline", run.rest):
         run.latest = timeline
-        _draw(place, timeline)
+        _draw(place, _chosen(timeline))
         done, total = timeline.done, timeline.total
         below.progress(done / max(total, 1), text=text.windows_done(done, total))
     below.empty()
@@ -69,7 +69,7 @@ def show_timeline(key: str, name: str, clip: audio_clip.Clip) -> None:
     for remark in export.remarks(run.latest):
         st.warning(common.escape_markdown(remark))
     st.caption(text.TIMELINE_NOTE)
-    _show_files(name, run.latest)
+    _show_files(name, _chosen(run.latest))
 
 
 def _run_of(key: str, clip: audio_clip.Clip) -> _Run:
@@ -86,6 +86,11 @@ def _run_of(key: str, clip: audio_clip.Clip) -> _Run:
 def clear_cache() -> None:
     """Drop the timelines that are cached for the session."""
     clip_cache.drop(_RUNS)
+
+
+def _chosen(timeline: Timeline) -> Timeline:
+    """Return a timeline with the answers among the emotions that can occur."""
+    return choose_among(timeline, among.chosen(), common.models().calibration)
 
 
 def _draw(place: Any, timeline: Timeline) -> None:

@@ -2,13 +2,13 @@
 
 import time
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import partial
 from typing import Any
 
 import streamlit as st
 
-from emo.app import common, controls, current_clip, html, navigation, samples, url
+from emo.app import among, common, controls, current_clip, html, navigation, samples, url
 from emo.app import text as app_text
 from emo.app.compare import pair, table, text
 from emo.app.compare.collection import (
@@ -63,6 +63,7 @@ def show_ways_in() -> None:
         if sample.emotion in LABELS  # not the long one
     ]
     _begin_visit()
+    _read_url()
     with st.container(border=True, key="ways-in"):
         key = _uploader_key()
         files = st.file_uploader(
@@ -145,12 +146,22 @@ def _take_samples(gallery: Sequence[Sample]) -> None:
 # --- Answers -------------------------------------------------------------------------------------
 
 
+def _entries() -> list[Entry]:
+    """Return the clips with a result, its answers among the emotions that can occur."""
+    return [
+        entry
+        if isinstance(entry.result, str)
+        else replace(entry, result=among.choose(entry.result))
+        for entry in session_clips().entries()
+    ]
+
+
 def show_progress() -> None:
     """Show how many clips are pending, and a summary of the others."""
     collection = session_clips()
     done, total = len(collection.results), len(collection.clips)
     if done:
-        st.html(html.summary(text.summary(count_clips(collection.entries()))))
+        st.html(html.summary(text.summary(count_clips(_entries()))))
     if done < total:
         st.progress(done / total, text=text.answered(done, total))
 
@@ -196,7 +207,7 @@ def _answer(clip: UploadedClip) -> Result:
 
 def choose_filter() -> TableFilter:
     """Draw the filter of the table and return it; the URL and the session keep it."""
-    _read_url()
+    among.show_choice("compare")
     with st.container(key="comparison-view-bar"):
         shows, votes, orders, names = st.columns([6, 2, 3, 2], gap="small")
         _choose(shows, "segmented_control", "show", text.SHOW_LABEL, text.SHOW_NAMES)
@@ -240,12 +251,15 @@ def _read_url() -> None:
         value = st.query_params.get(name)
         if value is not None and value in _OPTIONS.get(name, (value,)):
             st.session_state[_key(name)] = value
+    if labels := among.read_param(st.query_params.get(among.PARAM)):
+        among.set_to(labels)
 
 
 def _write_url(table_filter: TableFilter) -> None:
     defaults = asdict(_DEFAULT)
     values = asdict(table_filter).items()
-    url.write({name: value for name, value in values if value != defaults[name]})
+    params = {name: value for name, value in values if value != defaults[name]}
+    url.write(params | {among.PARAM: among.write_param(among.chosen())})
 
 
 def _key(name: str) -> str:
@@ -268,7 +282,7 @@ def _set_order() -> None:
 
 def show_table(table_filter: TableFilter) -> None:
     """Show the clips that a filter passes, and the buttons under their table."""
-    entries = filter_entries(session_clips().entries(), table_filter)
+    entries = filter_entries(_entries(), table_filter)
     selection = table.TableSelection(_ticked(), None)
     if entries:
         selection = table.show_clips(
@@ -359,7 +373,7 @@ def _untick() -> None:
 
 def show_pair() -> None:
     """Show the two ticked clips side by side, or a hint on how to get there."""
-    by_digest = {entry.digest: entry for entry in session_clips().entries()}
+    by_digest = {entry.digest: entry for entry in _entries()}
     ticked = [by_digest[digest] for digest in _ticked()]
     read = [(entry, entry.result) for entry in ticked if not isinstance(entry.result, str)]
     if len(ticked) == 2 and len(read) == 2:
