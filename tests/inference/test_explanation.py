@@ -532,20 +532,18 @@ def run(capsys, folder, *arguments):
     return status, capsys.readouterr().out
 
 
+def json_of(capsys, arguments):
+    """Return what a command prints as JSON."""
+    assert main([*arguments, "--format", "json"]) == 0
+    return json.loads(capsys.readouterr().out)
+
+
 def test_explain_prints_json_with_every_field(capsys, tiny_models, spoken):
     status, out = run(capsys, tiny_models, "--format", "json", spoken)
     (found,) = json.loads(out)
     assert status == 0
-    assert list(found) == [
-        "path",
-        "duration_s",
-        "warnings",
-        "speech_warnings",
-        "quality",
-        "among",
-        "models",
-        "why",
-    ]
+    (answers,) = json_of(capsys, ["predict", "--models", str(tiny_models), spoken])
+    assert list(found) == [*answers, "why"]
     why = found["why"]
     assert list(why) == [key for key, row in CLASSIFIERS.items() if row.explained_by]
     assert all(why[key]["label"] == found["models"][key]["label"] for key in why)
