@@ -167,7 +167,7 @@ def test_each_answer_has_its_measured_accuracy(app: AppTest, models_dir: Path) -
 def test_calibration_error_is_displayed(app: AppTest, models_dir: Path) -> None:
     upload(app, "clip.wav", tone())
     (caption,) = [c.value for c in app.caption if "seven in ten" in c.value]
-    for key in ("tree", "cnn", "mlp", "ensemble"):
+    for key in predictor.ANSWER_KEYS:
         for protocol in ("cross-corpus", "speakers"):
             ece = pages.protocols(models_dir, key)[protocol]["ece"]
             assert f" {100 * ece:.1f}" in caption
@@ -380,7 +380,7 @@ def test_to_json_equals_the_command() -> None:
     prediction = pages.prediction(unsure=("cnn",))
     (row,) = json.loads(downloads.to_json('a "b".wav', prediction))
     assert row["path"] == 'a "b".wav'
-    assert list(row["models"]) == ["tree", "cnn", "mlp", "ensemble"]
+    assert list(row["models"]) == list(predictor.ANSWER_KEYS)
     assert list(row["models"]["cnn"]["probabilities"]) == list(LABELS)
     assert row["models"]["cnn"]["unsure"] is True
     assert row["models"]["ensemble"]["runner_up"] == "fearful"
@@ -388,7 +388,7 @@ def test_to_json_equals_the_command() -> None:
 
 def test_to_csv_has_a_row_for_each_model_and_no_formula() -> None:
     rows = list(csv.DictReader(io.StringIO(downloads.to_csv("=1+1.wav", pages.prediction()))))
-    assert [row["model"] for row in rows] == ["tree", "cnn", "mlp", "ensemble"]
+    assert [row["model"] for row in rows] == list(predictor.ANSWER_KEYS)
     assert {row["path"] for row in rows} == {"'=1+1.wav"}
     assert sum(float(rows[0][f"p_{label}"]) for label in LABELS) == pytest.approx(1, abs=1e-5)
 
@@ -407,7 +407,7 @@ def test_about_has_the_required_statements(app: AppTest) -> None:
 
 def test_about_has_scores_with_intervals(app: AppTest, models_dir: Path) -> None:
     check(app.switch_page(ABOUT).run())
-    for key in ("tree", "cnn", "mlp", "ensemble"):
+    for key in predictor.ANSWER_KEYS:
         stored = pages.protocols(models_dir, key)
         low, high = stored["speakers"]["intervals"]["accuracy"]
         shown = f"{formatting.tenths(stored['speakers']['accuracy'])} ({100 * low:.1f} to"

@@ -482,7 +482,9 @@ def test_explain_hides_parts_of_the_encoders_own_spectrogram(shipped):
     altered[encoder.MARGIN_FRAMES : -encoder.MARGIN_FRAMES][hidden] = np.broadcast_to(
         active.mean(axis=0), active.shape
     )[hidden]
-    temperature = shipped.calibration.temperatures["pretrained"]
+    temperature = shipped.calibration.temperature_of(
+        "pretrained", predict(clip, shipped).strangeness
+    )
 
     def odds(shown):
         embedding = encoder.load_encoder().pool([shown])[None]
