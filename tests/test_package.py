@@ -9,6 +9,7 @@ import sys
 import sysconfig
 import tomllib
 import venv
+import zipfile
 from importlib import import_module
 from pathlib import Path
 
@@ -16,6 +17,7 @@ import pytest
 from packaging.requirements import Requirement
 
 import emo
+from emo.classifiers.registry import CLASSIFIERS
 from emo.system.paths import sample_path
 
 pytestmark = pytest.mark.slow
@@ -88,6 +90,17 @@ def test_installed_package_answers_as_the_checkout_does(installed: Path, tmp_pat
     file, answers = run(installed / "python", "-c", code, sample, cwd=tmp_path).splitlines()
     assert Path(file).is_relative_to(installed.parent)
     assert json.loads(answers) == expected
+
+
+@pytest.mark.slow
+def test_wheel_holds_the_notice_and_only_files_that_are_served(installed: Path) -> None:
+    (wheel,) = installed.parent.parent.glob("emo-*.whl")
+    names = zipfile.ZipFile(wheel).namelist()
+    assert [name for name in names if name.endswith("/licenses/NOTICE")]
+    assert "emo/models/encoder.tflite" in names
+    for key, row in CLASSIFIERS.items():
+        assert (f"emo/models/{key}/weights.npz" in names) != row.has_runtime
+    assert not [name for name in names if "/predictions/" in name or "/calibration/" in name]
 
 
 @pytest.mark.slow

@@ -50,6 +50,8 @@ class Classifier:
         Its full name and one sentence on how it is built, for documents.
     name, short_name
         Its name on the pages ("CNN"), and a shorter one for narrow columns.
+    noun
+        Its name within a sentence, where that is not the name.
     summary
         One sentence for visitors on how it works.
     takes
@@ -105,13 +107,14 @@ class Classifier:
     copy_share: float | None = None
     listener_share: float = 0.0
     explained_by: str | None = None
+    noun: str = ""
     pretraining: str = ""
     shows_learning: bool = False
 
     @property
     def name_in_text(self) -> str:
         """Its name within a sentence: ``CNN``, but ``decision tree``."""
-        return self.name if self.name.isupper() else self.name.lower()
+        return self.noun or (self.name if self.name.isupper() else self.name.lower())
 
     @property
     def is_pretrained(self) -> bool:
@@ -184,6 +187,7 @@ CLASSIFIERS: dict[str, Classifier] = {
         title="Pre-trained encoder",
         name="Pre-trained",
         short_name="Pre-trained",
+        noun="pre-trained model",
         description="A linear classifier on the first blocks of a speech encoder that others "
         "trained on many thousand hours of speech.",
         summary="A linear classifier on a speech encoder that was trained on other recordings.",

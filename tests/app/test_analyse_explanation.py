@@ -76,7 +76,7 @@ def test_explanation_is_shown_on_demand(app: AppTest) -> None:
 def test_regions_of_another_model_can_be_drawn(app: AppTest) -> None:
     upload(app, "clip.wav", tone())
     check(app.toggle(key="why").set_value(True).run())
-    check(app.button_group(key="framed").set_value(["pretrained"]).run())
+    check(app.button_group(key="framed").set_value("pretrained").run())
     assert drawn(app) == OTHER_REGIONS
     assert any(analyse_text.why_note("pretrained") in caption.value for caption in app.caption)
 

@@ -8,6 +8,7 @@ from emo.app.compare import table, text
 from emo.app.compare.collection import Entry, UploadedClip
 from emo.app.samples import SYNTHETIC, Sample
 from emo.features.speech import SpeechWarning
+from emo.inference import predictor
 from emo.labels import LABELS
 from tests.support import pages
 
@@ -21,7 +22,7 @@ def row_of(result, *names, **fields):
 
 def test_row_of_an_answered_clip():
     row = row_of(pages.prediction(2.0, unsure=("tree", "ensemble")))
-    assert list(row["answers"]) == ["tree", "cnn", "mlp", "ensemble"]
+    assert list(row["answers"]) == list(predictor.ANSWER_KEYS)
     assert row["answers"]["cnn"]["text"] == "angry"
     assert row["answers"]["tree"]["text"] == "sad?"
     assert row["answers"]["ensemble"]["note"] == "unsure: sad or fearful"

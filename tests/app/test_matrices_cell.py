@@ -11,6 +11,7 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from emo import formatting
+from emo.app import text as app_text
 from emo.app.analyse import text as analyse_text
 from emo.app.matrices import cell as matrices_cell
 from emo.app.matrices import grid as matrices_grid
@@ -85,7 +86,7 @@ def address(at: AppTest) -> dict[str, str]:
 def test_filter_of_sex_recomputes_the_scores(matrices: AppTest, models_dir: Path) -> None:
     check(matrices.segmented_control(key="voices").set_value("women").run())
     check(matrices.segmented_control(key="numbers").set_value("counts").run())
-    for place, key in enumerate(("tree", "cnn", "mlp", "ensemble")):
+    for place, key in enumerate(app_text.MODEL_NAMES):
         scores = subsets.scores(expected_predictions(models_dir, "women")[key])
         assert shown_counts(matrices, place).tolist() == scores["confusion"]
         assert f"<dd>{formatting.tenths(scores['uar'])}</dd>" in html(matrices)
@@ -98,7 +99,7 @@ def test_threshold_leaves_out_less_confident_answers(matrices: AppTest, models_d
     check(matrices.segmented_control(key="numbers").set_value("counts").run())
     check(matrices.select_slider(key="above").set_value(50).run())
     expected = expected_predictions(models_dir)
-    for place, key in enumerate(("tree", "cnn", "mlp", "ensemble")):
+    for place, key in enumerate(app_text.MODEL_NAMES):
         is_above = expected[key].probabilities.max(axis=1) >= 0.5
         assert np.sum(shown_counts(matrices, place)) == is_above.sum()
         assert formatting.tenths(float(is_above.mean())) in html(matrices)
@@ -237,7 +238,7 @@ def test_cell_lists_its_clips_with_all_answers(matrices: AppTest, models_dir: Pa
     label = LABELS[int(shares.argmax())]
     assert f"{label} <span" in answers
     assert formatting.percent(float(shares.max())) in answers
-    assert answers.count("<li") == 4
+    assert answers.count("<li") == len(app_text.MODEL_NAMES)
 
 
 @pytest.mark.slow
@@ -471,7 +472,7 @@ def test_risk_coverage_curve_stands_beside_it(matrices: AppTest, models_dir: Pat
     curve = drawn(matrices, 1)
     assert curve["x"] == pytest.approx(stored["coverages"], abs=1e-4)
     assert curve["y"] == pytest.approx(stored["risks"], abs=1e-4)
-    for key in ("tree", "cnn", "mlp", "ensemble"):
+    for key in predictor.ANSWER_KEYS:
         area = protocols(models_dir, key)["speakers"]["risk_coverage"]["aurc"]
         assert formatting.tenths(area) in html(matrices)
     check(matrices.segmented_control(key="voices").set_value("women").run())
@@ -486,7 +487,7 @@ def test_roc_shows_each_emotion_and_the_areas_of_all_models(
     look(matrices, "roc")
     spec = json.loads(matrices.get("plotly_chart")[0].proto.spec)
     assert [trace["name"] for trace in spec["data"]] == list(LABELS)
-    for key in ("tree", "cnn", "mlp", "ensemble"):
+    for key in predictor.ANSWER_KEYS:
         for curve in metrics.roc(expected_predictions(models_dir)[key]):
             assert formatting.tenths(curve.area) in html(matrices)
     check(matrices.segmented_control(key="voices").set_value("women").run())

@@ -1,5 +1,7 @@
 """The classifiers on small problems, and the numpy predictors against their libraries."""
 
+from typing import get_args
+
 import numpy as np
 import pytest
 
@@ -7,7 +9,7 @@ from emo.classifiers import cnn, mlp, tree
 from emo.classifiers import fitting as training
 from emo.classifiers.batches import Batch, Features, apply_scaling, standardise
 from emo.classifiers.numerics import softmax
-from emo.classifiers.registry import CLASSIFIERS
+from emo.classifiers.registry import CLASSIFIERS, Takes
 from emo.features.frames import N_MELS
 from emo.features.functionals import functional_table
 from emo.labels import LABELS, TRAINED_LABELS
@@ -48,7 +50,7 @@ def small(monkeypatch):
 @pytest.mark.parametrize("key", KEYS)
 def test_rows_are_complete(key):
     row = CLASSIFIERS[key]
-    assert row.takes in ("functionals", "spectrograms")
+    assert row.takes in get_args(Takes)
     assert row.has_runtime == (row.takes == "spectrograms") == (row.check is None)
     assert row.teacher in (None, *KEYS)
     assert (row.teacher is None) == (row.teacher_share == 0)

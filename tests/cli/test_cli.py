@@ -15,7 +15,7 @@ import pytest
 from emo.cli.main import main
 from emo.features.quality import OF_ALTERING, Quality
 from emo.features.speech import SpeechWarning
-from emo.inference import export
+from emo.inference import export, predictor
 from emo.inference.predictor import Answer, Prediction
 from emo.labels import LABELS
 from tests.support.imports import needless_imports
@@ -26,7 +26,7 @@ from tests.support.signals import encoded, silence, voice
 pytest.importorskip("keras")
 ROOT = Path(__file__).resolve().parents[2]
 GOOD = Quality(2.0, 16_000, 1, -3.0, -20.0, 0.0, 40.0, 0.9, 8000.0)
-KEYS = ["tree", "cnn", "mlp", "ensemble"]
+KEYS = list(predictor.ANSWER_KEYS)
 
 
 @pytest.fixture(scope="module")

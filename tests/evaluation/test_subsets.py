@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from sklearn import metrics as oracle
 
+from emo.classifiers.registry import CLASSIFIERS
 from emo.corpora.catalogue import default_directory
 from emo.corpora.metadata import LISTENER_LABELS, read_sexes_and_ages, read_votes
 from emo.errors import CorpusError, ModelError
@@ -19,7 +20,7 @@ from emo.inference.explanation_text import PLAIN_TREE
 from emo.labels import ENSEMBLE, LABELS, TRAINED_LABELS
 from tests.support.predictions import copy_models, write_tables
 
-KEYS = ("tree", "cnn", "mlp", ENSEMBLE)
+KEYS = (*CLASSIFIERS, ENSEMBLE)
 SHIPPED = Path(__file__).resolve().parents[2] / "models"
 CLOSE = 2e-6  # the stored figures have six decimals
 

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from emo.classifiers.registry import CLASSIFIERS
 from emo.cli.main import main
 from emo.errors import CorpusError
 from emo.evaluation.benchmark import EMOBOX, PUBLISHED
@@ -254,7 +255,7 @@ def test_the_largest_loss_leaves_out_what_may_cost_any(measured: Path) -> None:
 
 def test_the_commits_are_named(measured: Path) -> None:
     text = report(measured)
-    who = "decision tree, convolutional network, multilayer perceptron"
+    who = ", ".join(row.title.lower() for row in CLASSIFIERS.values())
     command = "`python -m emo evaluate --protocol speakers`"
     assert f"| speakers | {who} | 1 to 6 | {command} | `abc123` | 1 |" in text
     assert f"| emobox | {who} | 1 |" in text
@@ -262,7 +263,7 @@ def test_the_commits_are_named(measured: Path) -> None:
 
 @pytest.mark.slow
 def test_a_protocol_that_was_not_run_says_what_runs_it(models: Path) -> None:
-    for key in ("tree", "cnn", "mlp"):
+    for key in CLASSIFIERS:
         predictions_file(models, key, "cross-corpus").unlink()
     cells = lines(report(models))["UAR, mean of the four corpora, ensemble"]
     assert cells[2:] == ["not run", "–", "`python -m emo evaluate --protocol cross-corpus`"]
@@ -276,7 +277,7 @@ def test_nothing_measured_is_a_table_of_targets(tmp_path: Path) -> None:
 
 
 def test_a_part_of_the_folds_is_named(models: Path) -> None:
-    for key in ("tree", "cnn", "mlp"):
+    for key in CLASSIFIERS:
         for part in ("predictions", "calibration"):
             path = models / key / part / "speakers.csv.gz"
             whole = read_predictions(path)
@@ -329,7 +330,7 @@ def test_a_changed_figure_is_found(models: Path) -> None:
 
 @pytest.mark.slow
 def test_a_figure_without_predictions_is_found(models: Path) -> None:
-    for key in ("tree", "cnn", "mlp"):
+    for key in CLASSIFIERS:
         predictions_file(models, key, "random").unlink()
     assert "cnn/metrics.json has random, of which no prediction is." in disagreements(models)
 
@@ -356,6 +357,6 @@ def test_a_classifier_that_was_run_by_itself_has_a_row_of_its_own(tmp_path: Path
     path.write_text(json.dumps(stored))
     command = "`python -m emo evaluate --protocol speakers`"
     text = report(models)
-    who = "decision tree, convolutional network"
+    who = ", ".join(row.title.lower() for key, row in CLASSIFIERS.items() if key != "mlp")
     assert f"| speakers | {who} | 1 to 6 | {command} | `abc123` | 1 |" in text
     assert f"| speakers | multilayer perceptron | 1 to 6 | {command} | `def456` | 1 |" in text

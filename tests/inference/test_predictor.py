@@ -8,6 +8,7 @@ import pytest
 
 from emo.audio.clip import decode
 from emo.classifiers.calibration import Calibration, calibrate, reweight
+from emo.classifiers.registry import CLASSIFIERS
 from emo.inference.predictor import (
     ANSWER_KEYS,
     answer,
@@ -16,7 +17,7 @@ from emo.inference.predictor import (
     predict,
     predict_many,
 )
-from emo.labels import INDEX, LABELS
+from emo.labels import ENSEMBLE, INDEX, LABELS
 from tests.support.signals import encoded, padded, tone, voice
 
 pytest.importorskip("keras")
@@ -33,7 +34,7 @@ def clip(samples):
 
 def test_predict_has_four_answers_in_order(models):
     found = predict(clip(voice()), models)
-    assert tuple(found.answers) == ANSWER_KEYS == ("tree", "cnn", "mlp", "ensemble")
+    assert tuple(found.answers) == ANSWER_KEYS == (*CLASSIFIERS, ENSEMBLE)
     for given in found.answers.values():
         assert given.probabilities.shape == (len(LABELS),)
         assert given.probabilities.sum() == pytest.approx(1.0)
@@ -59,7 +60,7 @@ SOME = ("angry", "neutral", "sad")
 
 def test_predict_among_some_labels_renormalises_before_the_temperature(models):
     """The ratio of two labels is that of the raw probabilities, to the power of 1 / temperature."""
-    temperatures = {"tree": 0.5, "cnn": 1.0, "mlp": 2.0}
+    temperatures = dict(zip(CLASSIFIERS, (0.5, 1.0, 2.0, 1.5), strict=True))
     calibration = replace(models.calibration, temperatures=temperatures)
     found = predict(clip(voice()), replace(models, calibration=calibration), SOME)
     assert found.among == SOME
@@ -159,6 +160,8 @@ def test_to_dict_has_every_field(models):
         "quality",
         "among",
         "models",
+        "strange",
+        "ensembles",
     }
     assert found["among"] == list(LABELS)
     assert [concern["kind"] for concern in found["speech_warnings"]] == ["tone"]

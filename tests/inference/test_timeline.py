@@ -12,16 +12,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from emo.audio.clip import RATE_HZ, decode
+from emo.classifiers.registry import CLASSIFIERS
 from emo.cli.main import main
 from emo.evaluation.non_speech.generators import sound
 from emo.evaluation.non_speech.music import melody, organ
-from emo.features.functionals import compute_functionals
 from emo.inference import export, timeline
+from emo.inference.outputs import compute_features
 from emo.inference.predictor import ANSWER_KEYS, answer, load_models, predict
 from emo.inference.timeline import Timeline, iter_timeline, join_speech, place_windows
 from emo.labels import INDEX, LABELS
 from tests.support.signals import Samples, encoded, noise, silence, tone, voice
 
+EXACT = 1e-5
 GLIDE = voice((240.0, 120.0), 2.0)
 
 
@@ -37,6 +39,16 @@ def spoken(duration_s: float) -> Samples:
 
 def clip(samples):
     return decode(encoded(samples, subtype="FLOAT"))
+
+
+def tolerance(key: str) -> float:
+    """Return how far probabilities may differ for the same sound at another level.
+
+    The encoder rounds its numbers to 8 bits, so that the least difference of its input can change
+    the result of a rounding; the classifiers on it, and their ensembles, follow.
+    """
+    row = CLASSIFIERS.get(key)
+    return EXACT if row is not None and row.takes != "embeddings" else 0.05
 
 
 def last(samples, models) -> Timeline:
@@ -113,9 +125,10 @@ def test_timeline_has_the_answers_of_predict_for_each_window(models):
         assert list(given_here) == list(alone) == list(ANSWER_KEYS)
         for key in ANSWER_KEYS:
             np.testing.assert_allclose(
-                given_here[key].probabilities, alone[key].probabilities, atol=1e-5
+                given_here[key].probabilities, alone[key].probabilities, atol=tolerance(key)
             )
-            assert given_here[key].unsure == alone[key].unsure
+            if tolerance(key) == EXACT:
+                assert given_here[key].unsure == alone[key].unsure
 
 
 def test_timeline_among_some_labels_answers_as_predict_does(models):
@@ -127,9 +140,10 @@ def test_timeline_among_some_labels_answers_as_predict_does(models):
         alone = predict(clip(stretch), models, some).answers
         for key in ANSWER_KEYS:
             np.testing.assert_allclose(
-                given_here[key].probabilities, alone[key].probabilities, atol=1e-5
+                given_here[key].probabilities, alone[key].probabilities, atol=tolerance(key)
             )
-            assert given_here[key].unsure == alone[key].unsure
+            if tolerance(key) == EXACT:
+                assert given_here[key].unsure == alone[key].unsure
     chosen = timeline.choose_among(last(samples, models), some, models.calibration)
     assert chosen.to_dict() == found.to_dict()
     assert export.written(export.write_timeline_table, "a", found).startswith(
@@ -208,11 +222,11 @@ def test_iter_timeline_drops_windows_when_closed(models, monkeypatch):
     monkeypatch.setattr(timeline, "CHUNK", 1)
     heard: list[int] = []
 
-    def counted(frames):
+    def counted(*arguments):
         heard.append(1)
-        return compute_functionals(frames)
+        return compute_features(*arguments)
 
-    monkeypatch.setattr(timeline, "compute_functionals", counted)
+    monkeypatch.setattr(timeline, "compute_features", counted)
     threads = threading.active_count()
     growing = iter_timeline(clip(spoken(30.0)), models)
     next(growing)
@@ -322,10 +336,13 @@ def test_write_srt_and_vtt_follow_their_formats():
 def test_timeline_csv_has_a_line_for_each_window_and_model_and_no_formula():
     rows = list(csv.DictReader(io.StringIO(written(export.write_timeline_csv, MADE, "=1+1.wav"))))
     assert [row["model"] for row in rows] == [*ANSWER_KEYS] * 5
+    n = len(ANSWER_KEYS)
     assert {row["path"] for row in rows} == {"'=1+1.wav"}
     spans = [rows[-1][name] for name in ("start_s", "stop_s", "segment_start_s", "segment_end_s")]
     assert spans == ["7.000", "8.125", "7.000", "8.125"]
-    assert [(row["label"], row["runner_up"], row["unsure"]) for row in rows[8:13:4]] == [
+    assert [
+        (row["label"], row["runner_up"], row["unsure"]) for row in rows[2 * n : 3 * n + 1 : n]
+    ] == [
         ("happy", "sad", "yes"),
         ("sad", "happy", "no"),
     ]
@@ -355,9 +372,9 @@ def test_timeline_table_is_aligned_and_escapes_control_characters():
     assert written(export.write_timeline_table, found, "a\x1b[2Jb.wav").splitlines() == [
         "a\\x1b[2Jb.wav: 20.00 s, 2 windows",
         "Quiet.",
-        "   from      to  tree            cnn             mlp             ensemble",
-        "   0.00    1.00  happy/sad? 40%  happy/sad? 40%  happy/sad? 40%  happy/sad? 40%",
-        "   1.00   12.00  happy/sad? 40%  happy/sad? 40%  happy/sad? 40%  happy/sad? 40%",
+        "   from      to  " + "  ".join(f"{key:14}" for key in ANSWER_KEYS).rstrip(),
+        "   0.00    1.00  " + "  ".join(["happy/sad? 40%"] * len(ANSWER_KEYS)),
+        "   1.00   12.00  " + "  ".join(["happy/sad? 40%"] * len(ANSWER_KEYS)),
     ]
 
 

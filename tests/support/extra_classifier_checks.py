@@ -28,6 +28,7 @@ from emo.evaluation.predictions import predictions_file, read_predictions, write
 from emo.evaluation.stored import read_metrics, write_metrics
 from emo.evaluation.summary import summarise_all
 from emo.evaluation.targets import disagreements, report
+from emo.formatting import in_words
 from emo.inference import predictor
 from emo.labels import ENSEMBLE, LABELS
 from emo.system.paths import sample_path
@@ -35,7 +36,7 @@ from tests.support import pages, predictions
 from tests.support.extra_classifier import KEY, write_extra_models
 
 NAME, SHORT_NAME, TITLE = "Constant guess", "Guess", "Constant guess"
-KEYS = ["tree", "cnn", "mlp", KEY, ENSEMBLE]
+KEYS = [*CLASSIFIERS, ENSEMBLE]
 SAMPLE = str(sample_path("angry"))
 
 
@@ -258,7 +259,7 @@ def test_compare(models: Path) -> None:
     assert list(row["answers"]) == KEYS
     assert text.COLUMNS[KEY] == SHORT_NAME
     assert row["agreement"] == text.agreement(agreement(prediction))
-    assert "four models" in text.LEAD
+    assert f"{in_words(len(CLASSIFIERS))} models" in text.LEAD
 
 
 @pytest.mark.parametrize("name", ["compare", "teach", "confusion_matrices", "about"])
@@ -268,7 +269,7 @@ def test_page_is_drawn(app: AppTest, name: str) -> None:
 
 def test_confusion_matrices(app: AppTest) -> None:
     pages.check(app.switch_page(pages.MATRICES).run())
-    assert len(pages.grids(app)) == 6  # four classifiers and two ensembles
+    assert len(pages.grids(app)) == len(CLASSIFIERS) + len(ENSEMBLES)
     drawn = str([element.value for element in app.main if hasattr(element, "value")])
     assert NAME in drawn
 
@@ -279,7 +280,7 @@ def test_about(app: AppTest) -> None:
     assert html(app).count(f'<th scope="row">{ENSEMBLES[FROM_SCRATCH].title}</th>') == 3
     prose: dict[str, Any] = about_page.prose()
     assert f"**{NAME}**" in prose["The models"]
-    assert "four classifiers" in about_page.introduction()[1]
+    assert f"{in_words(len(CLASSIFIERS))} classifiers" in about_page.introduction()[1]
 
 
 def test_agreement_of_four() -> None:

@@ -88,8 +88,12 @@ def fitted(key: str, seed: int = 0) -> Fitted:
         weights = rng.normal(0, n**-0.5, (n, len(TRAINED_LABELS))).astype(np.float32)
         bias = rng.normal(0, 0.1, len(TRAINED_LABELS)).astype(np.float32)
         scaling["deviation"] = np.ones(n, np.float32)
-        axes = np.eye(n, 4, dtype=np.float32)
-        return Fitted({**scaling, "weights": weights, "bias": bias, "axes": axes}, [])
+        strangeness = {
+            "axes": np.eye(n, 4, dtype=np.float32),
+            "centres": np.zeros((1, 4), np.float32),
+            "whitening": np.eye(4, dtype=np.float32),
+        }
+        return Fitted({**scaling, "weights": weights, "bias": bias, **strangeness}, [])
     model = build_cnn(seed)
     arrays = {f"w{i:03d}": np.asarray(w) for i, w in enumerate(model.get_weights())}
     return Fitted(arrays, [], model)
