@@ -192,10 +192,10 @@ def test_batch_reads_a_list_from_standard_input(clips, tmp_path, monkeypatch):
 def test_label_sources_isolates_a_clip_that_raises(clips, config, monkeypatch):
     real = predict_many
 
-    def breaks(found, models):
-        if any(clip.duration_s == pytest.approx(0.65) for clip in found):
+    def breaks(clips, models, among):
+        if any(clip.duration_s == pytest.approx(0.65) for clip in clips):
             raise ZeroDivisionError("by chance")
-        return real(found, models)
+        return real(clips, models, among)
 
     monkeypatch.setattr(labelling, "predict_many", breaks)
     done = label_sources(

@@ -6,6 +6,7 @@ import weakref
 import numpy as np
 import pytest
 import streamlit
+import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from emo.app import clip_cache
@@ -162,6 +163,7 @@ def test_values_are_dropped_with_the_session(session: dict[str, object]) -> None
 
 
 def analysed() -> AppTest:
+    st.cache_resource.clear()  # another test may have left models of its own
     at = pages.run()
     upload = ("voice.wav", signals.encoded(signals.voice(duration_s=6.0)), "audio/wav")
     return at.file_uploader(key="up").set_value(upload).run()
