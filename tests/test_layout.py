@@ -15,7 +15,7 @@ TRAINING_ONLY = {"keras", "librosa", "numba", "sklearn", "tensorflow", "torch"}
 AUDIO = {".aac", ".aif", ".aiff", ".au", ".caf", ".flac", ".m4a", ".mp3", ".mp4", ".ogg", ".opus"}
 AUDIO |= {".wav", ".webm"}
 RUNS_CODE = {".dill", ".h5", ".joblib", ".pickle", ".pkl", ".pt", ".pth"}
-MAX_BYTES = 10_000_000
+MAX_BYTES = 12_000_000
 
 
 def imported(path: Path) -> set[str]:

@@ -59,7 +59,7 @@ def read_weights(path: Path) -> Weights:
             "huggingface.co/openai/whisper-base."
         )
     try:
-        stored = _read_safetensors(path) if path.suffix == ".safetensors" else dict(np.load(path))
+        stored = _read_safetensors(path) if path.suffix == ".safetensors" else _read_npz(path)
         weights = {name: stored[name].astype(np.float16) for name in array_names()}
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
         raise ModelError(f"{path} is not a checkpoint of Whisper base ({error!r}).") from error
@@ -72,6 +72,11 @@ def read_weights(path: Path) -> Weights:
             f"{digest.hexdigest()}, not {WEIGHTS_SHA256}."
         )
     return {name: array.astype(np.float32) for name, array in weights.items()}
+
+
+def _read_npz(path: Path) -> Weights:
+    with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
+        return dict(arrays)
 
 
 def _read_safetensors(path: Path) -> Weights:
