@@ -22,7 +22,7 @@ from emo.app import text as words
 from emo.app.analyse import ensemble_text as ensemble_words
 from emo.app.analyse import text as analyse_text
 from emo.app.compare import text as compare_text
-from emo.classifiers.calibration import Calibration, calibrate, reaches
+from emo.classifiers.calibration import Calibration, calibrate, reaches, read_calibration
 from emo.inference import export, predictor
 from emo.inference.predictor import MODEL_KEYS, Answer, answer, to_answers
 from emo.labels import ENSEMBLE, LABELS
@@ -123,11 +123,12 @@ def test_runner_up_at_6_of_82_percent_is_not_named() -> None:
 
 # --- The ensemble --------------------------------------------------------------------------------
 
+N = len(MODEL_KEYS)
 raw_rows = st.lists(
-    st.lists(st.floats(1e-5, 1.0), min_size=8, max_size=8), min_size=3, max_size=3
+    st.lists(st.floats(1e-5, 1.0), min_size=8, max_size=8), min_size=N, max_size=N
 ).map(lambda rows: np.array(rows) / np.sum(rows, axis=1, keepdims=True))
-weights = st.lists(st.floats(0.0, 1.5), min_size=3, max_size=3)
-temperatures = st.lists(st.floats(0.5, 2.0), min_size=3, max_size=3)
+weights = st.lists(st.floats(0.0, 1.5), min_size=N, max_size=N)
+temperatures = st.lists(st.floats(0.5, 2.0), min_size=N, max_size=N)
 
 
 def ensemble_of(rows: np.ndarray, calibration: Calibration) -> dict[str, Answer]:
@@ -158,7 +159,7 @@ def test_ensemble_is_unsure_where_every_model_is(
     rows: np.ndarray, limit: float, low: float
 ) -> None:
     limits = dict.fromkeys(MODEL_KEYS, limit) | {ENSEMBLE: low}
-    said = ensemble_of(rows, calibration_of([1.0] * 3, [1.0] * 3, limits))
+    said = ensemble_of(rows, calibration_of([1.0] * N, [1.0] * N, limits))
     is_any_sure = any(not said[key].unsure for key in MODEL_KEYS)
     reached = bool(reaches(said[ENSEMBLE].confidence, low))
     assert said[ENSEMBLE].unsure == (not (is_any_sure and reached))
@@ -215,7 +216,8 @@ def test_right_when_unsure_completes_the_accuracy(key: str) -> None:
         unsure = accuracy_text.right_when_unsure(block)
         assert unsure is not None
         assert share * right + (1 - share) * unsure == pytest.approx(block["accuracy"])
-        assert unsure < block["accuracy"] < right
+        if share > 0.01:  # of a few sure answers nothing is to be expected
+            assert unsure < block["accuracy"] < right
 
 
 @given(st.sets(st.sampled_from(["cross-corpus", "speakers"])), st.booleans(), st.booleans())
@@ -250,8 +252,11 @@ def test_is_too_high_only_for_overconfidence(confidence: float, accuracy: float)
 
 
 def test_thresholds_in_use_are_those_evaluated() -> None:
-    stored = json.loads((MODELS / "calibration.json").read_text())["thresholds"]
-    for key, limit in stored.items():
+    calibration = read_calibration(MODELS, MODEL_KEYS)
+    strange = calibration.strangers.thresholds if calibration.strangers else {}
+    for key, limit in calibration.thresholds.items():
         assert blocks(key)["speakers"]["selective"]["threshold"] == limit
-        assert blocks(key)["cross-corpus"]["selective"]["threshold"] == limit
-        assert 100 * limit == pytest.approx(round(100 * limit))  # as it is shown
+        abroad = max(limit, strange.get(key, 0.0))
+        assert blocks(key)["cross-corpus"]["selective"]["threshold"] == abroad
+        for shown in (limit, abroad):
+            assert 100 * shown == pytest.approx(round(100 * shown))

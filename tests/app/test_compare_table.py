@@ -5,7 +5,7 @@ from pathlib import Path
 
 from emo.app import theme
 from emo.app.compare import table, text
-from emo.app.compare.collection import Entry, UploadedClip
+from emo.app.compare.collection import Agreement, Entry, UploadedClip
 from emo.app.samples import SYNTHETIC, Sample
 from emo.features.speech import SpeechWarning
 from emo.inference import predictor
@@ -26,7 +26,8 @@ def test_row_of_an_answered_clip():
     assert row["answers"]["cnn"]["text"] == "angry"
     assert row["answers"]["tree"]["text"] == "sad?"
     assert row["answers"]["ensemble"]["note"] == "unsure: sad or fearful"
-    assert row["agreement"] == "two differ"
+    n = len(predictor.MODEL_KEYS)  # one is unsure, and the CNN differs from the others
+    assert row["agreement"] == text.agreement(Agreement(n, n - 1, 2, n - 2))
     assert row["notes"] == []
     assert not row["non_speech"]
 

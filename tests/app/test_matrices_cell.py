@@ -131,7 +131,7 @@ def test_every_protocol_can_be_filtered(matrices: AppTest, protocol: str) -> Non
     check(matrices.segmented_control(key="numbers").set_value("counts").run())
     check(matrices.segmented_control(key="voices").set_value("men").run())
     check(matrices.select_slider(key="above").set_value(40).run())
-    assert len(grids(matrices)) == (5 if protocol == "listeners" else 4)
+    assert len(grids(matrices)) == len(app_text.MODEL_NAMES) + (protocol == "listeners")
     assert total > 0
     assert not matrices.warning
 
@@ -158,7 +158,7 @@ def test_stored_scores_are_shown_without_the_predictions(
 ) -> None:
     (models_dir / "cnn" / "predictions" / "speakers.csv.gz").write_bytes(b"no")
     check(matrices.run())
-    assert len(grids(matrices)) == 4
+    assert len(grids(matrices)) == len(app_text.MODEL_NAMES)
     check(matrices.segmented_control(key="voices").set_value("women").run())
     warnings = [warning.value for warning in matrices.warning]
     assert words.NO_PREDICTIONS in warnings
@@ -204,7 +204,7 @@ def test_invalid_parameters_of_the_address_are_ignored(
 ) -> None:
     at = open_page(**bad)
     assert address(at) == {}
-    assert len(grids(at)) == 4
+    assert len(grids(at)) == len(app_text.MODEL_NAMES)
     assert at.selectbox(key="cell-acted").value is None
 
 
@@ -306,7 +306,10 @@ def test_second_click_on_a_cell_clears_the_selection(monkeypatch: pytest.MonkeyP
 def test_selected_cell_is_framed_in_its_own_matrix(matrices: AppTest) -> None:
     select_cell(matrices, "cnn", "angry", "sad")
     framed = [grid["selected"] for grid in grids(matrices)]
-    assert framed == [None, [LABELS.index("angry"), LABELS.index("sad")], None, None]
+    assert framed == [
+        [LABELS.index("angry"), LABELS.index("sad")] if key == "cnn" else None
+        for key in app_text.MODEL_NAMES
+    ]
 
 
 @pytest.mark.parametrize(
@@ -503,7 +506,7 @@ def test_difference_is_that_of_the_row_shares(matrices: AppTest, models_dir: Pat
     for key in ("mlp", "cnn"):
         counts = np.array(protocols(models_dir, key)["speakers"]["confusion"], dtype=float)
         shares.append(counts / counts.sum(axis=1, keepdims=True))
-    shown = grids(matrices)[4]
+    shown = grids(matrices)[len(app_text.MODEL_NAMES)]
     expected = shares[0] - shares[1]
     np.testing.assert_allclose(counted(shown), 100 * expected, atol=0.5)
     assert not shown["selectable"]

@@ -14,6 +14,7 @@ from emo.app.matrices import grid as matrices_grid
 from emo.app.matrices import references
 from emo.app.matrices import text as words
 from emo.app.matrices.grid import colour_at
+from emo.classifiers.ensembles import ENSEMBLES
 from emo.classifiers.registry import CLASSIFIERS
 from emo.corpora.catalogue import Recording
 from emo.corpora.metadata import LISTENER_LABELS
@@ -85,7 +86,7 @@ def test_every_protocol_shows_its_own_confusions(
     check(matrices.segmented_control(key="numbers").set_value("counts").run())
     block = protocols(models_dir, "tree")[protocol]
     block = block["per_corpus"]["cremad"] if protocol == "emobox" else block
-    place = 2 if protocol == "listeners" else 0
+    place = 1 + len(ENSEMBLES) if protocol == "listeners" else 0
     assert grids(matrices)[place]["texts"][0][0] == str(block["confusion"][0][0])
     assert grids(matrices)[place]["labels"] == block["labels"]
 
@@ -211,7 +212,12 @@ def test_calm_is_an_eighth_label_of_ravdess(matrices: AppTest) -> None:
 def test_listeners_are_shown_beside_the_ensemble(matrices: AppTest, models_dir: Path) -> None:
     choose(matrices, "listeners")
     names = [s.value for s in matrices.subheader]
-    assert names == [words.LISTENERS_TITLE, "Listeners", "Ensemble", "Decision tree", "CNN", "MLP"]
+    assert names == [
+        words.LISTENERS_TITLE,
+        "Listeners",
+        *(row.title for row in ENSEMBLES.values()),
+        *(row.name for row in CLASSIFIERS.values()),
+    ]
     grid = grids(matrices)[0]
     assert grid["labels"] == list(LISTENER_LABELS)
     # In the fixture each clip has three votes for the acted emotion, and one for every other.
@@ -243,7 +249,7 @@ def test_votes_have_their_own_colour_scale(matrices: AppTest, models_dir: Path) 
     assert first["colours"] == colours(votes, votes.max())
     assert "votes" in first["sentences"][0][0]
     top = max(np.max(protocols(models_dir, key)["listeners"]["confusion"]) for key in KEYS)
-    assert len(others) == 4
+    assert len(others) == len(KEYS)
     for grid in others:
         assert grid["colours"] == colours(pages.counted(grid), float(top))
 
@@ -287,7 +293,9 @@ def test_model_that_was_not_tested_is_named(matrices: AppTest, models_dir: Path)
     pages.change(models_dir, "cnn", lambda stored: stored.pop("speakers"))
     (models_dir / "cnn" / "curves.json").unlink()
     choose(matrices, "speakers")
-    assert [s.value for s in matrices.subheader] == ["Decision tree", "MLP", "Ensemble"]
+    assert [s.value for s in matrices.subheader] == [
+        name for key, name in app_text.MODEL_NAMES.items() if key != "cnn"
+    ]
     assert [info.value for info in matrices.info] == ["The CNN has no figures here."]
 
 
@@ -362,9 +370,10 @@ def test_provenance_names_command_commit_seed_and_folds(
 
     pages.change(models_dir, "ensemble", anew)
     check(matrices.run())
+    others = ", ".join(name for key, name in app_text.MODEL_NAMES.items() if key != "ensemble")
     same = "`python -m emo evaluate --protocol speakers`, commit"
     assert [m.value for m in matrices.markdown if "seed" in m.value] == [
-        f"**Decision tree, CNN, MLP.** {same} `abc123`, seed 1, folds 1, 2, 3, 4, 5, 6.",
+        f"**{others}.** {same} `abc123`, seed 1, folds 1, 2, 3, 4, 5, 6.",
         f"**Ensemble.** {same} `abc123`, seed 1, folds 1, 2, 4, 5, 6.",
         f"**Ensemble.** {same} `{'f' * 40}-dirty`, seed 1, fold 3.",
     ]
