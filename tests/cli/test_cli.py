@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from emo.classifiers.ensembles import OTHER_ENSEMBLES
 from emo.cli.main import main
 from emo.features.quality import OF_ALTERING, Quality
 from emo.features.speech import SpeechWarning
@@ -90,7 +91,7 @@ def test_predict_json_has_the_documented_fields(capsys, models, spoken):
     (found,) = json.loads(out)
     assert status == 0
     names = ["path", "duration_s", "warnings", "speech_warnings", "quality", "among", "models"]
-    assert list(found) == names
+    assert list(found) == [*names, "strange", "ensembles"]
     assert found["path"] == spoken
     assert list(found["quality"]) == [
         *(field.name for field in fields(Quality) if field.name != "altered"),
@@ -136,11 +137,19 @@ def test_predict_table_has_aligned_columns(capsys, models, spoken):
 @pytest.fixture
 def unsure_models(models, tmp_path):
     """Return the models, calibrated so that the tree and the ensemble are unsure of every clip."""
-    thresholds = {"tree": 1.1, "cnn": 0.0, "mlp": 0.0, "ensemble": 1.1}
-    ones = {"tree": 1.0, "cnn": 1.0, "mlp": 1.0}
+    thresholds = {key: 1.1 if key in ("tree", "ensemble") else 0.0 for key in KEYS}
+    ones = dict.fromkeys(predictor.MODEL_KEYS, 1.0)
+    ensembles = {name: dict.fromkeys(row.members, 1.0) for name, row in OTHER_ENSEMBLES.items()}
     shutil.copytree(models, tmp_path / "models")
     (tmp_path / "models" / "calibration.json").write_text(
-        json.dumps({"temperatures": ones, "weights": ones, "thresholds": thresholds})
+        json.dumps(
+            {
+                "temperatures": ones,
+                "weights": ones,
+                "thresholds": thresholds,
+                "ensembles": ensembles,
+            }
+        )
     )
     return str(tmp_path / "models")
 
@@ -148,10 +157,11 @@ def unsure_models(models, tmp_path):
 def test_predict_marks_unsure_answers_in_every_format(capsys, unsure_models, spoken):
     _, out = predict(capsys, "--models", unsure_models, "--format", "json", spoken)
     found = json.loads(out)[0]["models"]
-    assert [found[key]["unsure"] for key in KEYS] == [True, False, False, True]
+    assert [found[key]["unsure"] for key in KEYS] == [key in ("tree", "ensemble") for key in KEYS]
     _, out = predict(capsys, "--models", unsure_models, "--format", "csv", spoken)
     rows = list(csv.DictReader(io.StringIO(out)))
-    assert [row["unsure"] for row in rows] == ["yes", "no", "no", "yes"]
+    expected = ["yes" if key in ("tree", "ensemble") else "no" for key in KEYS]
+    assert [row["unsure"] for row in rows] == expected
     assert [row["runner_up"] for row in rows] == [found[key]["runner_up"] for key in KEYS]
     _, out = predict(capsys, "--models", unsure_models, spoken)
     cells = re.findall(r"\S+ +\d+%", out.splitlines()[1])
