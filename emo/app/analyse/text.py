@@ -21,7 +21,6 @@ ANALYSE_LEAD = (
 UPLOAD_LABEL = "Upload a clip"
 RECORD_LABEL = "Record a clip"
 SAMPLES_LABEL = "Or pick a sample"
-SAMPLES_NOTE = "Actors, chosen by the votes of listeners where there are some, by no model."
 HELD_OUT_NOTE = "No model was trained on these actors."
 MINUTE_NOTE = "The minute is synthetic speech, selected with such models."
 MAX_QUOTED = 90
@@ -231,7 +230,9 @@ def sample_name(emotion: str) -> str:
 
 
 def samples_note(gallery: Sequence[Sample], held_out: Collection[str]) -> str:
-    """Return the note about the samples: whose they are, and how they were chosen.
+    """Return the note about the samples: whose they are, short enough for one line.
+
+    How they were chosen stands on the page About.
 
     Parameters
     ----------
@@ -240,15 +241,12 @@ def samples_note(gallery: Sequence[Sample], held_out: Collection[str]) -> str:
         Speakers on whom no model was trained.
     """
     real = [sample for sample in gallery if sample.source]
+    if not real:
+        return MINUTE_NOTE if gallery else ""
     parts = []
-    if real:
-        parts.append(SAMPLES_NOTE)
-        if {sample.speaker for sample in real} <= set(held_out):
-            parts.append(HELD_OUT_NOTE)
-        parts.append(f"{credits_of(real)}.")
-    if len(real) < len(gallery):
-        parts.append(MINUTE_NOTE)
-    return " ".join(parts)
+    if {sample.speaker for sample in real} <= set(held_out):
+        parts.append(HELD_OUT_NOTE)
+    return " ".join([*parts, f"{credits_of(real)}."])
 
 
 def quoted(text: str) -> str:
