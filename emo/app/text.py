@@ -27,7 +27,7 @@ ALL_IN_TEXT = MODELS_IN_TEXT | {key: row.name_in_text for key, row in ENSEMBLES.
 MODEL_KINDS = {key: row.summary for key, row in CLASSIFIERS.items()}
 """One sentence on how each classifier works."""
 ALL_MODELS = f"the {in_words(len(CLASSIFIERS))} models"
-VOTE_KIND = (
+ENSEMBLE_KIND = (
     "The product of the percentages of all models, each raised to the power of its weight. The "
     "weights were fitted on clips kept aside."
 )

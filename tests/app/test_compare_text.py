@@ -3,7 +3,14 @@
 import pytest
 
 from emo.app.compare import text
-from emo.app.compare.collection import MAX_CLIPS, ORDERS, SHOWS, VOTES, Agreement, ClipCounts
+from emo.app.compare.collection import (
+    ENSEMBLE_ANSWERS,
+    MAX_CLIPS,
+    ORDERS,
+    SHOWS,
+    Agreement,
+    ClipCounts,
+)
 
 ALL_THREE, TWO_OF_THREE, UNSURE = (
     Agreement(3, 3, 1, 3),
@@ -14,7 +21,7 @@ ALL_THREE, TWO_OF_THREE, UNSURE = (
 
 def test_every_option_has_a_name():
     assert list(text.SHOW_NAMES) == list(SHOWS)
-    assert list(text.VOTE_NAMES) == list(VOTES)
+    assert list(text.ENSEMBLE_NAMES) == list(ENSEMBLE_ANSWERS)
     assert list(text.ORDER_NAMES) == list(ORDERS)
 
 

@@ -260,7 +260,7 @@ def trial(folds: int = 4, restricted: int = 3) -> CrossValidation:
 
 def test_ranking_shows_the_restricted_ensemble_where_it_differs() -> None:
     names = [name for name, _ in words.ranking_rows(trial())]
-    assert names == [words.VOTE_NAME, words.RESTRICTED_NAME, words.YOURS_NAME]
+    assert names == [words.ENSEMBLE_NAME, words.RESTRICTED_NAME, words.YOURS_NAME]
     assert len(words.ranking_rows(trial(restricted=1))) == 2
 
 

@@ -64,7 +64,7 @@ def expect_learned(page: Page, n: int) -> None:
     panel = page.locator(".st-key-fitted")
     expect(panel.locator(".emo-top th")).to_contain_text(words.YOURS_NAME)
     expect(panel.locator(".emo-top .emo-interval")).to_have_text(re.compile(rf"^\d+ of {n}$"))
-    expect(panel.get_by_text(words.VOTE_NAME)).to_be_visible()
+    expect(panel.get_by_text(words.ENSEMBLE_NAME)).to_be_visible()
     expect(panel.locator(".emo-note")).to_contain_text(words.count(n))
 
 

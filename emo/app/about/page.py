@@ -42,7 +42,7 @@ def prose() -> dict[str, str]:
     """Return the Markdown under each heading of ``about.md``, its figures filled in."""
     names = [
         *(f"- **{row.name}**: {row.description}" for row in CLASSIFIERS.values()),
-        f"- **{app_text.MODEL_NAMES[ENSEMBLE]}**: {app_text.VOTE_KIND}",
+        f"- **{app_text.MODEL_NAMES[ENSEMBLE]}**: {app_text.ENSEMBLE_KIND}",
     ]
     text = _PROSE.read_text(encoding="utf-8").format(
         n_models=formatting.in_words(len(CLASSIFIERS)),

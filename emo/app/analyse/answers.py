@@ -81,7 +81,9 @@ def _show_ensemble_card(source: ClipSource, analysis: Analysis, metrics: common.
             st.html(html.trust(trust))
         with right:
             shares = ensemble.probabilities.tolist()
-            st.html(html.bars(shares, text.VOTE_BARS, len(ensemble.named)) + _working(prediction))
+            st.html(
+                html.bars(shares, text.ENSEMBLE_BARS, len(ensemble.named)) + _working(prediction)
+            )
 
 
 def _overline(analysis: Analysis) -> str:

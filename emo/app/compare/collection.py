@@ -25,7 +25,7 @@ SHOWS = (ALL, DISAGREEMENT, UNSURE, NON_SPEECH, UNREAD)
 """Kinds of clips to which a table can be filtered."""
 
 ANY = "any"
-VOTES = (ANY, *LABELS)
+ENSEMBLE_ANSWERS = (ANY, *LABELS)
 
 UPLOADED = "given"
 ORDERS = (DISAGREEMENT, UPLOADED, "name", "length", "ensemble", "confidence")
@@ -212,7 +212,7 @@ class TableFilter:
     Attributes
     ----------
     show : one of ``SHOWS``
-    ensemble : one of ``VOTES``
+    ensemble : one of ``ENSEMBLE_ANSWERS``
     order : one of ``ORDERS``
     name : part of the name
     """

@@ -12,9 +12,9 @@ from emo.app import among, common, controls, current_clip, html, navigation, sam
 from emo.app import text as app_text
 from emo.app.compare import pair, table, text
 from emo.app.compare.collection import (
+    ENSEMBLE_ANSWERS,
     ORDERS,
     SHOWS,
-    VOTES,
     Entry,
     Result,
     TableFilter,
@@ -47,7 +47,11 @@ _TICKS = "comparison-ticks"  # number of removals of ticks; a new key empties th
 _IN_UPLOADER = "comparison-in-uploader"  # digest and name of each file there, by its id
 _LEFT_OUT = "comparison-left-out"
 _TICKED = "comparison-ticked"
-_OPTIONS: dict[str, tuple[str, ...]] = {"show": SHOWS, "ensemble": VOTES, "order": ORDERS}
+_OPTIONS: dict[str, tuple[str, ...]] = {
+    "show": SHOWS,
+    "ensemble": ENSEMBLE_ANSWERS,
+    "order": ORDERS,
+}
 _FIELDS = (*_OPTIONS, "name")
 _DEFAULT = TableFilter()
 
@@ -211,7 +215,7 @@ def choose_filter() -> TableFilter:
     with st.container(key="comparison-view-bar"):
         shows, votes, orders, names = st.columns([6, 2, 3, 2], gap="small")
         _choose(shows, "segmented_control", "show", text.SHOW_LABEL, text.SHOW_NAMES)
-        _choose(votes, "selectbox", "ensemble", text.VOTE_LABEL, text.VOTE_NAMES)
+        _choose(votes, "selectbox", "ensemble", text.ENSEMBLE_LABEL, text.ENSEMBLE_NAMES)
         _choose(orders, "selectbox", "order", text.ORDER_LABEL, text.ORDER_NAMES)
         key = _key("name")
         names.text_input(

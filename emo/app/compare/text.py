@@ -4,10 +4,10 @@ from collections.abc import Sequence
 
 from emo.app.compare.collection import (
     ANY,
+    ENSEMBLE_ANSWERS,
     MAX_BYTES,
     MAX_CLIPS,
     SHOWS,
-    VOTES,
     Agreement,
     ClipCounts,
 )
@@ -30,8 +30,8 @@ SHOW_LABEL = "Show"
 SHOW_NAMES = dict(
     zip(SHOWS, ("All", "Disagreement", "Unsure", "Not speech?", "Not read"), strict=True)
 )
-VOTE_LABEL = "Ensemble"
-VOTE_NAMES = {key: key for key in VOTES} | {ANY: "any emotion"}
+ENSEMBLE_LABEL = "Ensemble"
+ENSEMBLE_NAMES = {key: key for key in ENSEMBLE_ANSWERS} | {ANY: "any emotion"}
 ORDER_LABEL = "Order"
 ORDER_NAMES = {
     "disagreement": "disagreement first",

@@ -37,7 +37,7 @@ CONFUSION_LABEL = "Which emotion was taken for which"
 CONFUSION_CAPTION = "Your clips by emotion, and the answers to them"
 CONFUSION_HEAD = "Your emotion"
 RANKING_CAPTION = "Clips answered right, before and after"
-VOTE_NAME = "The ensemble, before"
+ENSEMBLE_NAME = "The ensemble, before"
 RESTRICTED_NAME = "The ensemble, among your emotions only"
 YOURS_NAME = "Yours"
 YOURS_KIND = "Learned from your clips, on top of the ensemble."
@@ -93,7 +93,7 @@ def used_anyway(warning: str) -> str:
 
 def ranking_rows(cross_validation: CrossValidation) -> list[tuple[str, int]]:
     """Return names and right answers: ensemble, ensemble among fewer emotions, and head."""
-    rows = [(VOTE_NAME, cross_validation.ensemble_right)]
+    rows = [(ENSEMBLE_NAME, cross_validation.ensemble_right)]
     if cross_validation.restricted_right != cross_validation.ensemble_right:
         rows.append((RESTRICTED_NAME, cross_validation.restricted_right))
     return [*rows, (YOURS_NAME, cross_validation.head_right)]
