@@ -126,23 +126,18 @@ def recall(targets: np.ndarray, predicted: np.ndarray) -> float:
     return float(np.mean([hits[targets == label].mean() for label in np.unique(targets)]))
 
 
-def update_subsets(models: Path, protocol: str, figures: Figures | None = None) -> None:
-    """Write the figures of every subset that a protocol gives or changes.
-
-    The thresholds of ``speakers`` change the coverage on other corpora.
+def update_subsets(models: Path, figures: Figures) -> None:
+    """Write the figures of every subset, those on other corpora if ``cross-corpus`` was run.
 
     Parameters
     ----------
     models
         Folder of the models, with its ``calibration.json``.
-    protocol
-        One of ``PROTOCOLS``.
     figures
         Those of ``speakers`` (``summarise_speakers``).
     """
     protocols = read_subsets(models)["protocols"]
-    if figures is not None:
-        protocols[protocol] = figures
+    protocols[SPEAKERS.key] = figures
     if all(predictions_file(models, key, CROSS_CORPUS.key).exists() for key in CLASSIFIERS):
         tables = calibrated_predictions(models, CROSS_CORPUS.key)
         calibration = read_calibration(models, tuple(CLASSIFIERS))

@@ -7,6 +7,7 @@ import os
 import zlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -31,6 +32,9 @@ DECIMALS = 6
 
 SURROGATE_OF = next(key for key, row in CLASSIFIERS.items() if row.surrogate)
 """The classifier with a readable surrogate, of which the registry has one."""
+
+Stamps = tuple[tuple[str, int, int], ...]
+"""Path, time in nanoseconds and size of each file; fits to these files are kept under them."""
 
 Rows = npt.NDArray[np.int64] | npt.NDArray[np.bool_] | Sequence[int]
 
@@ -89,8 +93,11 @@ class Predictions:
 
     def targets(self) -> npt.NDArray[np.int64]:
         """Return the place of each clip's true label among ``labels``, int64 (n,)."""
-        place = {label: i for i, label in enumerate(self.labels)}
-        return np.array([place[emotion] for emotion in self.emotions.tolist()], dtype=np.int64)
+        matches = np.stack([self.emotions == label for label in self.labels], axis=1)
+        if not matches.any(axis=1).all():
+            other = self.emotions[~matches.any(axis=1)][0]
+            raise ValueError(f"'{other}' is none of the labels {', '.join(self.labels)}")
+        return np.asarray(matches.argmax(axis=1), dtype=np.int64)
 
     def predicted(self) -> npt.NDArray[np.int64]:
         """Return the place of each clip's likeliest label among ``labels``, int64 (n,)."""
@@ -301,6 +308,26 @@ def fold_calibrations(
     CorpusError
         A file is missing, damaged, or of other clips than the rest.
     """
+    stamps = _stamps_of(models, protocol) + _stamps_of(models, CROSS_CORPUS.key)
+    return dict(_fit_folds(models, protocol, tuple(left_out), stamps))
+
+
+def _stamps_of(models: Path, protocol: str) -> Stamps:
+    """Return the stamps of the predictions and of the validation predictions of a protocol."""
+    files = [
+        file(models, key, protocol)
+        for file in (predictions_file, calibration_file)
+        for key in CLASSIFIERS
+    ]
+    states = [(path, path.stat()) for path in files if path.exists()]
+    return tuple((str(path), state.st_mtime_ns, state.st_size) for path, state in states)
+
+
+@lru_cache(maxsize=8)
+def _fit_folds(
+    models: Path, protocol: str, left_out: tuple[str, ...], stamps: Stamps
+) -> dict[int, Calibration]:
+    """Return the calibration of each fold (see ``fold_calibrations``), kept for these files."""
     calibrations, distances = _familiar_calibrations(models, protocol, left_out)
     abroad = _predictions_abroad(models, left_out)
     if abroad is None:
@@ -348,6 +375,14 @@ def _predictions_abroad(models: Path, left_out: Sequence[str]) -> dict[str, Pred
 
     None before ``cross-corpus`` was run, and without a classifier that measures strangeness.
     """
+    return _calibrate_abroad(models, tuple(left_out), _stamps_of(models, CROSS_CORPUS.key))
+
+
+@lru_cache(maxsize=2)
+def _calibrate_abroad(
+    models: Path, left_out: tuple[str, ...], stamps: Stamps
+) -> dict[str, Predictions] | None:
+    """Return what ``_predictions_abroad`` returns, kept for these files."""
     files = [predictions_file(models, key, CROSS_CORPUS.key) for key in CLASSIFIERS]
     if not all(path.exists() for path in files):
         return None

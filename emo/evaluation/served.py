@@ -71,8 +71,7 @@ def write_served(models: Path) -> None:
         strangers=_served_strangers(models, folds),
     )
     write_json(models / CALIBRATION, asdict(served))
-    update_subsets(models, SPEAKERS.key, subsets)
-    update_subsets(models, CROSS_CORPUS.key)
+    update_subsets(models, subsets)
 
 
 def _served_strangers(

@@ -75,6 +75,7 @@ def summarise(
     protocol: str,
     directory: Path | None,
     provenance: Mapping[str, Provenance],
+    is_last: bool = True,
 ) -> None:
     """Compute the figures of a protocol and write every ``metrics.json`` once.
 
@@ -92,6 +93,8 @@ def summarise(
         need them stay as they are.
     provenance
         By classifier and ensemble.
+    is_last
+        Whether the served calibration is written too, which rests on several protocols.
 
     Raises
     ------
@@ -131,7 +134,8 @@ def summarise(
         _add_emobox(models, figures)
     if protocol in (SPEAKERS.key, CROSS_CORPUS.key):
         add_cross_corpus_selection(models, figures)
-        write_served(models)
+        if is_last:
+            write_served(models)
     for content in figures.values():
         content["operating_points"] = operating_points.operating_points(content["protocols"])
         write_metrics(models, content)
@@ -154,7 +158,8 @@ def summarise_all(models: Path, directory: Path | None) -> None:
             provenance = {key: stored_provenance(models, key, protocol) for key in CLASSIFIERS}
             for key, ensemble in ENSEMBLES.items():
                 provenance[key] = joined([provenance[own] for own in ensemble.members])
-            summarise(models, protocol, directory, provenance)
+            summarise(models, protocol, directory, provenance, is_last=False)
+    write_served(models)
 
 
 def stored_provenance(models: Path, key: str, protocol: str) -> Provenance:
