@@ -79,12 +79,24 @@ class FoldFigures(TypedDict):
     ece: float
 
 
+class FoldStrangers(TypedDict):
+    """Switch for strange clips, and the second temperature of a model for them."""
+
+    centre: float
+    width: float
+    temperature: float
+
+
 class FoldCalibration(TypedDict):
-    """Temperature of a classifier, or weights of the ensemble, fitted to the validation clips."""
+    """Temperature of a classifier, or weights of an ensemble, fitted to the validation clips.
+
+    ``strangers`` is fitted to other corpora; it is absent before ``cross-corpus`` was run.
+    """
 
     fold: int
     temperature: NotRequired[float]
     weights: NotRequired[dict[str, float]]
+    strangers: NotRequired[FoldStrangers]
 
 
 class Coverage(TypedDict):

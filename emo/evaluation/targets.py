@@ -34,8 +34,9 @@ from emo.evaluation.predictions import (
     read_predictions,
 )
 from emo.evaluation.selective import Selection, selections, selections_abroad
+from emo.evaluation.served import write_served
 from emo.evaluation.stored import METRICS, SUBSETS, read_json, read_metrics
-from emo.evaluation.summary import summarise_all
+from emo.evaluation.summary import summarise
 from emo.evaluation.tables import (
     CORPUS_NAMES,
     N_FOLDS,
@@ -424,7 +425,10 @@ def disagreements(models: Path) -> tuple[str, ...]:
             for part in ("predictions", "calibration"):
                 if (models / key / part).exists():
                     shutil.copytree(models / key / part, again / key / part)
-        summarise_all(again, None)
+        for protocol in PROTOCOLS:
+            if has_run(models, protocol):
+                summarise(again, protocol, None, {}, is_last=False)
+        write_served(again)
         files = [*(Path(key) / METRICS for key in TITLES), Path(CALIBRATION), Path(SUBSETS)]
         found: list[str] = _stale_predictions(again, models)
         for file in files:
