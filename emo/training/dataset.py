@@ -100,6 +100,7 @@ def load_dataset(
         tuple(load_features(recordings, jobs, alteration=name, takes=takes) for name in copies),
         listener_soft_labels(recordings, directory),
         tuple(family(recording) for recording in recordings),
+        tuple(recording.speaker for recording in recordings),
     )
     return Dataset(directory, recordings, clips, takes)
 
