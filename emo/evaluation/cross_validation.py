@@ -35,7 +35,7 @@ from emo.evaluation.predictions import (
 )
 from emo.evaluation.stored import LeftOut, Run
 from emo.evaluation.summary import joined, stored_provenance, summarise
-from emo.inference.predictor import MODEL_KEYS
+from emo.inference.loading import MODEL_KEYS
 from emo.labels import LABELS
 from emo.system.spawn import WorkerContext
 from emo.training.dataset import Dataset, load_dataset, takes_of

@@ -6,16 +6,12 @@ they differ is what was acted.  No label of a clip is needed for that.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
 from emo.classifiers.batches import N_OUTPUTS, Arrays, Batch, Features, check_arrays
 from emo.classifiers.numerics import softmax
 from emo.classifiers.pretrained import fit_logistic, label_weights, principal_axes
-
-VOICE = "voice"
-"""Key of the answer, beside those of the classifiers and the ensemble."""
 
 MIN_CLIPS = 5
 """Clips of a voice below which it is not known."""
@@ -37,7 +33,8 @@ def voice_numbers(features: Features) -> np.ndarray:
 
     The embeddings of the pre-trained encoder, then the functionals.
     """
-    return np.concatenate([features.embeddings, features.functionals], axis=1).astype(np.float32)
+    both = np.concatenate([features.embeddings, features.functionals], axis=1)
+    return np.asarray(both, np.float32)
 
 
 def relative_numbers(numbers: np.ndarray, deviation: np.ndarray) -> np.ndarray:
@@ -58,7 +55,7 @@ def relative_numbers(numbers: np.ndarray, deviation: np.ndarray) -> np.ndarray:
     variance = numbers.var(axis=0, dtype=np.float64)
     shrunk = (n * variance + PRIOR_CLIPS * deviation.astype(np.float64) ** 2) / (n + PRIOR_CLIPS)
     relative = (numbers - mean) / np.sqrt(shrunk)
-    return np.clip(relative, -MAX_RELATIVE, MAX_RELATIVE).astype(np.float32)
+    return np.asarray(np.clip(relative, -MAX_RELATIVE, MAX_RELATIVE), np.float32)
 
 
 def within_voices(numbers: np.ndarray, speakers: Sequence[str]) -> np.ndarray:
@@ -159,68 +156,3 @@ def predict_voice(arrays: Arrays, numbers: np.ndarray) -> np.ndarray:
     """
     relative = relative_numbers(numbers, arrays["deviation"])
     return softmax((relative @ arrays["weights"] + arrays["bias"]).astype(np.float64))
-
-
-# --- The check -----------------------------------------------------------------------------------
-
-
-def variation(probabilities: np.ndarray) -> float:
-    """Return how much the plain answers for clips of a voice differ, in nats.
-
-    The mutual information of clip and label: the entropy of the mean answer minus the mean entropy
-    of the answers.  It is 0 where all answers are the same.
-
-    Parameters
-    ----------
-    probabilities : float64, (n, labels)
-        Calibrated answers of the ensemble.
-    """
-
-    def entropy(shares: np.ndarray) -> np.ndarray:
-        logs = np.log(np.where(shares > 0, shares, 1.0))
-        return np.asarray(-(shares * logs).sum(axis=-1))
-
-    return max(0.0, float(entropy(probabilities.mean(axis=0)) - entropy(probabilities).mean()))
-
-
-@dataclass(frozen=True)
-class VoiceCalibration:
-    """How the answer with the voice known is made of the classifier's and the ensemble's.
-
-    Attributes
-    ----------
-    weights : dict of str to float
-        Exponents of ``voice`` and ``ensemble`` in the product of their probabilities, for clips as
-        in training.
-    weights_strange : dict of str to float
-        The same for clips that are wholly strange; between them both are mixed.
-    min_variation : float
-        ``variation`` below which the clips look alike in emotion, so that the plain answer is kept.
-    threshold, threshold_strange : float
-        Confidence below which the answer is unsure, for clips as in training and for strange ones.
-    """
-
-    weights: dict[str, float]
-    weights_strange: dict[str, float]
-    min_variation: float
-    threshold: float = 0.0
-    threshold_strange: float = 0.0
-
-    def pool(self, raw: np.ndarray, ensemble: np.ndarray, strange: np.ndarray) -> np.ndarray:
-        """Return the calibrated answer with the voice known, float64 (n, labels).
-
-        Parameters
-        ----------
-        raw : float64, (n, labels)
-            Of the classifier that knows the voice, adding up to 1.
-        ensemble : float64, (n, labels)
-            Calibrated.
-        strange : float64, (n,)
-            How strange the clips count, 0 to 1.
-        """
-        logs = np.zeros_like(ensemble)
-        for key, rows in ((VOICE, raw), ("ensemble", ensemble)):
-            near, far = self.weights[key], self.weights_strange[key]
-            power = (1 - strange) * near + strange * far
-            logs += power[:, None] * np.log(np.maximum(rows, 1e-7))
-        return softmax(logs)
