@@ -43,7 +43,7 @@ def add_measuring(commands: Commands) -> None:
     evaluate.add_argument("--fold", type=int, action="append", help="only this fold; repeatable")
     evaluate.add_argument(
         "--classifier",
-        choices=tuple(CLASSIFIERS),
+        choices=(*CLASSIFIERS, VOICE),
         action="append",
         help="run only this one and keep the stored predictions of the others; repeatable",
     )
@@ -146,7 +146,7 @@ def _evaluate(options: argparse.Namespace) -> int:
             options.fold or (),
             seed=options.seed,
             jobs=options.jobs,
-            keys=options.classifier or tuple(CLASSIFIERS),
+            keys=options.classifier or (*CLASSIFIERS, VOICE),
         )
     if options.compare:
         for protocol in trained:

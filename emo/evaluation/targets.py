@@ -15,6 +15,7 @@ import numpy as np
 from emo.classifiers.calibration import CALIBRATION
 from emo.classifiers.ensembles import ENSEMBLES
 from emo.classifiers.registry import CLASSIFIERS
+from emo.classifiers.voice import VOICE
 from emo.corpora.protocols import PROTOCOLS
 from emo.evaluation.benchmark import EMOBOX, PUBLISHED
 from emo.evaluation.bootstrap import bootstrap
@@ -408,14 +409,15 @@ def disagreements(models: Path) -> tuple[str, ...]:
     """
     with TemporaryDirectory() as folder:
         again = Path(folder)
-        for key in CLASSIFIERS:
+        for key in (*CLASSIFIERS, VOICE):
             for part in ("predictions", "calibration"):
                 if (models / key / part).exists():
                     shutil.copytree(models / key / part, again / key / part)
         for protocol in PROTOCOLS:
             if has_run(models, protocol):
                 summarise(again, protocol, None, {})
-        files = [*(Path(key) / METRICS for key in TITLES), Path(CALIBRATION), Path(SUBSETS)]
+        files = [Path(key) / METRICS for key in (*TITLES, VOICE)]
+        files += [Path(CALIBRATION), Path(SUBSETS)]
         found: list[str] = _stale_predictions(again, models)
         for file in files:
             counted, stored = read_json(again / file), read_json(models / file)

@@ -1,6 +1,12 @@
 """Know the voice: a classifier of clips relative to other clips of the same speaker."""
 
-from emo.classifiers.voice.check import VOICE, VoiceCalibration, read_voice, variation
+from emo.classifiers.voice.check import (
+    VOICE,
+    VoiceCalibration,
+    corrected_variation,
+    read_voice,
+    variation,
+)
 from emo.classifiers.voice.head import (
     GROUP_SIZES,
     MIN_CLIPS,
@@ -19,6 +25,7 @@ __all__ = [
     "VOICE",
     "VoiceCalibration",
     "check_voice",
+    "corrected_variation",
     "draw_groups",
     "fit_voice",
     "predict_voice",
