@@ -5,7 +5,7 @@ This needs neither training nor recordings.
 
 import shutil
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -19,6 +19,8 @@ from emo.classifiers.voice import VOICE
 from emo.corpora.protocols import PROTOCOLS
 from emo.evaluation.benchmark import EMOBOX, PUBLISHED
 from emo.evaluation.bootstrap import bootstrap
+from emo.evaluation.known_voice.figures import KnownFigures
+from emo.evaluation.known_voice.report import known_blocks, known_tables
 from emo.evaluation.markdown import render
 from emo.evaluation.metrics import (
     calibration_gaps,
@@ -50,7 +52,7 @@ from emo.evaluation.tables import (
     sets_table,
     table,
 )
-from emo.labels import LABELS
+from emo.labels import ENSEMBLE, LABELS
 from emo.training.degradation import CONDITIONS
 
 FREE_CONDITIONS = ("noise-0", "excerpt-0.5")
@@ -78,6 +80,8 @@ class Target:
         A further goal beyond the limit.
     corpus
         Corpus of EmoBox.
+    known
+        Clips that are known of the voice, of ``known_voice.groups.SIZES``.
     elsewhere
         Published figures in words; for EmoBox they are looked up.
     """
@@ -89,6 +93,7 @@ class Target:
     aim: float | None = None
     corpus: str = ""
     elsewhere: str = ""
+    known: str = ""
 
 
 _UNION = "frozen HuBERT on a union of the same four corpora: 68.3"
@@ -108,6 +113,8 @@ TARGETS = (
     Target("accuracy", "cnn", "speakers", 0.67),
     Target("accuracy", "ensemble", "speakers", 0.70, elsewhere=_UNION),
     Target("uar", "ensemble", "cross-corpus", 0.45, elsewhere=_OTHER),
+    Target("known", VOICE, "cross-corpus", 0.56, known="5"),
+    Target("known", VOICE, "cross-corpus", 0.60, known="10"),
     Target("calibration", "tree", "speakers", 0.05),
     Target("calibration", "mlp", "speakers", 0.05),
     Target("calibration", "cnn", "speakers", 0.05),
@@ -130,12 +137,14 @@ class Measured:
 class Given:
     """Calibrated predictions of one model under one protocol, and the same under conditions.
 
-    ``selection`` has the answers that are not unsure, where they were selected.
+    ``selection`` has the answers that are not unsure, where they were selected; ``known`` the
+    stored figures with the voice known.
     """
 
     clean: Predictions
     altered: dict[str, Predictions]
     selection: Selection | None = None
+    known: Mapping[str, KnownFigures] = field(default_factory=dict)
 
 
 # --- Measures ------------------------------------------------------------------------------------
@@ -163,6 +172,15 @@ def corpora(given: Given, _: Target) -> Measured:
     """Mean over the corpora of the UAR of each, measured by a model that trained on the others."""
     value, (low, high) = uar_of_folds(given.clean.among(LABELS))
     return Measured(value, (low, high))
+
+
+def known_voice(given: Given, target: Target) -> Measured | None:
+    """Return the UAR of the served answers with so many clips of the voice known."""
+    if target.known not in given.known:
+        return None
+    scores = given.known[target.known]["pooled"]
+    low, high = scores["intervals"]["uar"]
+    return Measured(scores["uar"], (low, high))
 
 
 def calibration(given: Given, _: Target) -> Measured:
@@ -227,6 +245,7 @@ MEASURES = {
     "emobox": Measure("EmoBox, UAR", emobox),
     "accuracy": Measure("accuracy", accuracy),
     "uar": Measure("UAR, mean of the four corpora", corpora),
+    "known": Measure("UAR, voice known", known_voice),
     "calibration": Measure("calibration error", calibration, True),
     "selective": Measure("accuracy of the answers that are not unsure", unsure),
     "robustness": Measure("largest loss of accuracy under a condition", robustness, True),
@@ -260,10 +279,12 @@ def read_given(models: Path, protocol: str) -> dict[str, Given]:
         and predictions_file(models, next(iter(CLASSIFIERS)), protocol, name).exists()
     }
     chosen = selections(clean) if protocol == "speakers" else {}
-    return {
+    given = {
         key: Given(rows, {name: found[key] for name, found in altered.items()}, chosen.get(key))
         for key, rows in clean.items()
     }
+    known = known_blocks(models).get(protocol, {})
+    return given | {VOICE: Given(clean[ENSEMBLE], {}, known=known)}
 
 
 def report(models: Path) -> str:
@@ -303,6 +324,7 @@ def statistics(models: Path) -> dict[str, object]:
             if (text := differences_table(models, name))
         ],
         "sets": sets_table(models),
+        "known": known_tables(models),
     }
 
 
@@ -328,6 +350,8 @@ def _what(target: Target) -> str:
     measure = MEASURES[target.measure]
     if target.corpus:
         return f"EmoBox {CORPUS_NAMES[target.corpus]}, UAR, {TITLES[target.key].lower()}"
+    if target.known:
+        return f"`{target.protocol}`, {measure.title}, {target.known} clips"
     where = "" if target.measure == "uar" else f"`{target.protocol}`, "
     return f"{where}{measure.title}, {TITLES[target.key].lower()}"
 

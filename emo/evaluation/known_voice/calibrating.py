@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
@@ -23,8 +24,8 @@ from emo.labels import ENSEMBLE, LABELS
 REFUSED_SHARE = 0.10
 """Share of the groups of mixed emotions that the check refuses."""
 
-CHECKED_SIZES = ("5", "10")
-"""Groups on which the check is chosen: those of few clips, which it refuses most often."""
+CHECKED_SIZES = ("5",)
+"""Groups on which the check is chosen: those of few clips, of which it refuses most."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -221,8 +222,9 @@ def fit_known_voice(
     fitted = fit_exponents([list(tables.values()) for tables in filled])
     near_variation, far_variation = fit_check(filled)
     fitted = replace(fitted, min_variation=near_variation, min_variation_strange=far_variation)
-    near_limit = _limit(kept[0], fitted, TARGET_ACCURACY, by_fold=False)
-    far_limit = _limit(kept[1], fitted, STRANGER_ACCURACY + STRANGER_MARGIN - MARGIN, by_fold=True)
+    near_limit = _limit(kept[0], fitted, TARGET_ACCURACY, "size")
+    far_accuracy = STRANGER_ACCURACY + STRANGER_MARGIN - MARGIN
+    far_limit = _limit(kept[1], fitted, far_accuracy, "fold")
     return replace(fitted, threshold=near_limit, threshold_strange=far_limit)
 
 
@@ -268,34 +270,35 @@ def _limit(
     tables: Mapping[str, KnownTable],
     calibration: VoiceCalibration,
     accuracy: float,
-    by_fold: bool,
+    part: Literal["size", "fold"],
 ) -> float:
     """Return the threshold that answers with the voice known need, 0 without tables.
+
+    It is the highest of those that the parts of the answers need each.
 
     Parameters
     ----------
     tables
-        By number of known clips, all of which count.
+        By number of known clips.
     calibration
         With exponents and check.
     accuracy
-        Selective accuracy to reach.
-    by_fold
-        Return the highest of the thresholds that single folds need, as ``select_abroad`` does.
+        Selective accuracy to reach in each part.
+    part
+        ``size``: the answers of one table; ``fold``: those of one fold in all tables.
     """
-    confidence, hits, folds = [], [], []
-    for table in tables.values():
+    confidence, hits, parts = [], [], []
+    for number, table in enumerate(tables.values()):
         own = table.take(table.scored & table.used(calibration))
         answers = pooled(own, calibration)
         confidence.append(answers.max(axis=1))
         hits.append(answers.argmax(axis=1) == own.raw.targets())
-        folds.append(own.raw.folds)
-    if not folds or not len(np.concatenate(folds)):
+        parts.append(own.raw.folds if part == "fold" else np.full(len(answers), number))
+    if not parts:
         return 0.0
-    shown, right, numbers = (np.concatenate(parts) for parts in (confidence, hits, folds))
-    if not by_fold:
-        return choose_limit(shown, right, accuracy)
-    return max(
-        choose_limit(shown[numbers == fold], right[numbers == fold], accuracy)
-        for fold in np.unique(numbers)
-    )
+    shown, right, numbers = (np.concatenate(column) for column in (confidence, hits, parts))
+    limits = [
+        choose_limit(shown[numbers == number], right[numbers == number], accuracy)
+        for number in np.unique(numbers)
+    ]
+    return max(limits, default=0.0)

@@ -26,9 +26,6 @@ from emo.evaluation.stored import METRICS, SCHEMA, Interval, Run, problem, read_
 from emo.labels import ENSEMBLE, LABELS
 
 
-NO_CHECK = {"min_variation": 0.0, "min_variation_strange": 0.0}
-
-
 class KnownScores(TypedDict):
     """Figures of one way to answer; coverage for the ways that have thresholds."""
 
@@ -193,7 +190,9 @@ def _figures(
         own, calibration = folds == fold, fitted[fold]
         part = table.take(own)
         answers[own] = pooled(part, calibration)
-        unchecked[own] = pooled(part, replace(calibration, **NO_CHECK))
+        unchecked[own] = pooled(
+            part, replace(calibration, min_variation=0.0, min_variation_strange=0.0)
+        )
         limits[own] = calibration.thresholds(part.strange)
         used[own] = part.used(calibration)
     _, first = np.unique(table.groups, return_index=True)
