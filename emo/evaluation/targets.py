@@ -37,6 +37,7 @@ from emo.evaluation.predictions import (
     read_predictions,
 )
 from emo.evaluation.selective import Selection, selections
+from emo.evaluation.served import write_served
 from emo.evaluation.stored import METRICS, SUBSETS, read_json, read_metrics
 from emo.evaluation.summary import summarise
 from emo.evaluation.tables import (
@@ -439,7 +440,8 @@ def disagreements(models: Path) -> tuple[str, ...]:
                     shutil.copytree(models / key / part, again / key / part)
         for protocol in PROTOCOLS:
             if has_run(models, protocol):
-                summarise(again, protocol, None, {})
+                summarise(again, protocol, None, {}, is_last=False)
+        write_served(again)
         files = [Path(key) / METRICS for key in (*TITLES, VOICE)]
         files += [Path(CALIBRATION), Path(SUBSETS)]
         found: list[str] = _stale_predictions(again, models)

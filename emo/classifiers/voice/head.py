@@ -94,12 +94,13 @@ def fit_voice(train: Batch, seed: int) -> Arrays:
     """Fit the classifier to relative numbers, with 5, 10, 20 and all clips of each voice known.
 
     The regression is that of the pre-trained classifier: in the space of the first principal
-    components, each label weighing equally.
+    components, each label weighing equally; and the smaller a corpus, the more its clips weigh.
+    The altered copies of clips are grouped like the clips, in groups of their own.
 
     Parameters
     ----------
     train
-        Clips with their speakers.
+        Clips with their copies and speakers.
     seed
         By which the clips are grouped.
 
@@ -108,20 +109,33 @@ def fit_voice(train: Batch, seed: int) -> Arrays:
     dict
         The arrays that ``check_voice`` describes.
     """
-    numbers, rng = voice_numbers(train.features), np.random.default_rng(seed)
-    deviation = within_voices(numbers, train.speakers)
-    parts, rows = [], []
-    for size in GROUP_SIZES:
-        for group in draw_groups(train.speakers, size, rng):
-            parts.append(relative_numbers(numbers[group], deviation))
-            rows.append(group)
-    relative, targets = np.concatenate(parts), train.targets[np.concatenate(rows)]
-    chosen = rng.permutation(len(relative))[:AXES_ROWS]
-    axes = principal_axes(relative[chosen], min(VOICE_COMPONENTS, len(chosen) - 1))
+    rng = np.random.default_rng(seed)
+    sources = [voice_numbers(features) for features in (train.features, *train.copies)]
+    deviation = within_voices(sources[0], train.speakers)
+    groups = [
+        (numbers, group)
+        for numbers in sources
+        for size in GROUP_SIZES
+        for group in draw_groups(train.speakers, size, rng)
+    ]
+    rows = np.concatenate([group for _, group in groups])
+    is_drawn = np.zeros(len(rows), bool)
+    is_drawn[rng.permutation(len(rows))[:AXES_ROWS]] = True
+    parts, start = [], 0
+    for numbers, group in groups:
+        drawn = is_drawn[start : start + len(group)]
+        parts.append(relative_numbers(numbers[group], deviation)[drawn])
+        start += len(group)
+    sample = np.concatenate(parts)
+    axes = principal_axes(sample, min(VOICE_COMPONENTS, len(sample) - 1))
+    # All relative numbers at once would take gigabytes.
+    inputs = np.concatenate(
+        [relative_numbers(numbers[group], deviation) @ axes for numbers, group in groups]
+    )
     head = fit_logistic(
-        relative @ axes,
-        np.eye(N_OUTPUTS, dtype=np.float32)[targets],
-        label_weights(targets),
+        inputs,
+        np.eye(N_OUTPUTS, dtype=np.float32)[train.targets[rows]],
+        clip_weights(train)[rows],
         VOICE_RIDGE,
         VOICE_STEPS,
     )
@@ -130,6 +144,18 @@ def fit_voice(train: Batch, seed: int) -> Arrays:
         "weights": (axes @ head[:-1]).astype(np.float32),
         "bias": head[-1].astype(np.float32),
     }
+
+
+def clip_weights(train: Batch) -> np.ndarray:
+    """Return a weight for each clip, float32 (n,).
+
+    All labels weigh the same, and a clip by the inverse of the root of the size of its corpus.
+    """
+    weights = label_weights(train.targets)
+    if not train.corpora:
+        return weights
+    _, numbers, counts = np.unique(train.corpora, return_inverse=True, return_counts=True)
+    return np.asarray(weights / np.sqrt(counts[numbers]), np.float32)
 
 
 def check_voice(arrays: Arrays, n_inputs: int) -> None:

@@ -1,38 +1,48 @@
 """Count what knowing the voice gives, from stored predictions, and store the figures."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import NotRequired, TypedDict, cast
 
 import numpy as np
 
 from emo.classifiers.calibration import reaches
+from emo.classifiers.registry import CLASSIFIERS
 from emo.classifiers.voice import VOICE, VoiceCalibration
 from emo.corpora.protocols import CROSS_CORPUS, SPEAKERS
 from emo.corpora.splits import HELD_OUT_SPEAKERS
 from emo.errors import ModelError
+from emo.evaluation.bootstrap import interval
 from emo.evaluation.known_voice.calibrating import KnownTable, fit_known_voice, pooled, read_known
 from emo.evaluation.known_voice.groups import SIZES, VOICE_PROTOCOLS, known_file
 from emo.evaluation.metrics import (
-    calibration_error,
+    resampled_uar_of_folds,
     score_predictions,
     speaker_intervals,
-    uar_of_folds,
 )
-from emo.evaluation.predictions import Predictions, calibrated_predictions, fold_calibrations
+from emo.evaluation.predictions import (
+    Predictions,
+    calibrated_predictions,
+    calibration_file,
+    fold_calibrations,
+    predictions_file,
+)
 from emo.evaluation.selective import Selection, coverage_and_accuracy, select_abroad, selections
 from emo.evaluation.stored import METRICS, SCHEMA, Interval, Run, problem, read_json, write_json
 from emo.labels import ENSEMBLE, LABELS
 
 
 class KnownScores(TypedDict):
-    """Figures of one way to answer; coverage for the ways that have thresholds."""
+    """Figures of one way to answer; coverage for the ways that have thresholds.
+
+    Intervals are left out for answers without the check, which are not served.
+    """
 
     accuracy: float
     uar: float
     ece: float
-    intervals: dict[str, Interval]
+    intervals: NotRequired[dict[str, Interval]]
     coverage: NotRequired[float]
     selective_accuracy: NotRequired[float]
 
@@ -123,38 +133,84 @@ def count_known(
     CorpusError
         Predictions are missing or damaged.
     """
+    fitted = fit_known(models)
+    figures = {}
+    for protocol, calibrations in fitted.by_fold.items():
+        figures[protocol] = VoiceProtocolFigures(
+            calibration=[
+                cast(FoldVoiceCalibration, {"fold": fold} | asdict(own))
+                for fold, own in calibrations.items()
+            ],
+            known={
+                name: _figures(
+                    table, calibrations, fitted.accepted[protocol], protocol == CROSS_CORPUS.key
+                )
+                for name, table in fitted.tables[protocol].items()
+                if np.isin(table.raw.folds, list(calibrations)).any()
+            },
+        )
+    return figures, fitted.served
+
+
+@dataclass(frozen=True, eq=False)
+class Fitted:
+    """What figures are counted from.
+
+    Attributes
+    ----------
+    tables
+        By protocol and number of known clips.
+    accepted
+        Whether the plain answer for a clip of a fold is sure, by protocol.
+    by_fold
+        The calibration of each fold by protocol; without folds that cannot be calibrated.
+    served
+        The calibration that is served; None without predictions.
+    """
+
+    tables: dict[str, dict[str, KnownTable]]
+    accepted: dict[str, dict[tuple[str, int], bool]]
+    by_fold: dict[str, dict[int, VoiceCalibration]]
+    served: VoiceCalibration | None
+
+
+def fit_known(models: Path) -> Fitted:
+    """Read the stored predictions and fit the calibrations (see ``count_known``).
+
+    Raises
+    ------
+    CorpusError
+        Predictions are missing or damaged.
+    """
     tables: dict[str, dict[str, KnownTable]] = {name: {} for name in VOICE_PROTOCOLS}
     accepted: dict[str, dict[tuple[str, int], bool]] = {}
     for protocol in VOICE_PROTOCOLS:
-        if not any(known_file(models, protocol, name).exists() for name in SIZES):
+        if not _has_run(models, protocol):
             continue
         calibrations = fold_calibrations(models, protocol)
         calibrated = calibrated_predictions(models, protocol, calibrations=calibrations)
         tables[protocol] = read_known(models, protocol, calibrated[ENSEMBLE], calibrations)
         accepted[protocol] = _accepted(protocol, calibrated)
     near, far = tables[SPEAKERS.key], tables[CROSS_CORPUS.key]
-    figures = {}
-    for protocol, rows in accepted.items():
-        fitted: dict[int, VoiceCalibration] = {}
+    by_fold: dict[str, dict[int, VoiceCalibration]] = {}
+    for protocol in accepted:
         every = next(iter(tables[protocol].values())).raw
         for fold in np.unique(every.folds).tolist():
             tested = np.unique(every.speakers[every.folds == fold]).tolist()
             if (calibration := fit_known_voice(near, far, tested)) is not None:
-                fitted[fold] = calibration
-        if fitted:
-            by_fold = protocol == CROSS_CORPUS.key
-            figures[protocol] = VoiceProtocolFigures(
-                calibration=[
-                    cast(FoldVoiceCalibration, {"fold": fold} | asdict(own))
-                    for fold, own in fitted.items()
-                ],
-                known={
-                    name: _figures(table, fitted, rows, by_fold)
-                    for name, table in tables[protocol].items()
-                    if np.isin(table.raw.folds, list(fitted)).any()
-                },
-            )
-    return figures, fit_known_voice(near, far, HELD_OUT_SPEAKERS)
+                by_fold.setdefault(protocol, {})[fold] = calibration
+    return Fitted(tables, accepted, by_fold, fit_known_voice(near, far, HELD_OUT_SPEAKERS))
+
+
+def _has_run(models: Path, protocol: str) -> bool:
+    """Return whether the voice and every classifier have predictions of a protocol."""
+    plain = [
+        file(models, key, protocol)
+        for file in (predictions_file, calibration_file)
+        for key in CLASSIFIERS
+    ]
+    known = [known_file(models, protocol, name) for name in SIZES]
+    return all(path.exists() for path in plain) and any(path.exists() for path in known)
 
 
 def _accepted(protocol: str, calibrated: Mapping[str, Predictions]) -> dict[tuple[str, int], bool]:
@@ -212,7 +268,7 @@ def _figures(
         "plain": _scores(raw, table.ensemble[scored], by_fold, sure),
         "alone": _scores(raw, raw.probabilities, by_fold),
         "pooled": _scores(raw, answers[scored], by_fold, sure_known["pooled"]),
-        "unchecked": _scores(raw, unchecked[scored], by_fold, sure_known["unchecked"]),
+        "unchecked": _scores(raw, unchecked[scored], by_fold, sure_known["unchecked"], False),
     }
 
 
@@ -221,18 +277,20 @@ def _scores(
     answers: np.ndarray,
     by_fold: bool,
     accepted: np.ndarray | None = None,
+    has_intervals: bool = True,
 ) -> KnownScores:
     predictions = replace(raw, probabilities=answers)
-    scores, intervals = score_predictions(predictions), speaker_intervals(predictions)
-    uar = scores.uar
+    scores, uar = score_predictions(predictions), 0.0
     if by_fold:
-        uar, intervals["uar"] = uar_of_folds(predictions)
+        folds = [predictions.take(predictions.folds == fold) for fold in np.unique(raw.folds)]
+        uar = float(np.mean([score_predictions(own).uar for own in folds]))
     result = KnownScores(
-        accuracy=scores.accuracy,
-        uar=uar,
-        ece=calibration_error(predictions.targets(), answers),
-        intervals=intervals,
+        accuracy=scores.accuracy, uar=uar if by_fold else scores.uar, ece=scores.ece
     )
+    if has_intervals:
+        result["intervals"] = speaker_intervals(predictions)
+        if by_fold:
+            result["intervals"]["uar"] = interval(resampled_uar_of_folds(predictions))
     if accepted is not None:
         hits = predictions.predicted() == predictions.targets()
         result.update(coverage_and_accuracy(hits, accepted))  # type: ignore[typeddict-item]
