@@ -130,7 +130,8 @@ def run_fold(job: Job, dataset: Dataset, fold: Fold, place: int = 0) -> Outcome:
     train = dataset.training_batch(fold.train)
     validation_rows, test_rows = dataset.usable(fold.validation), dataset.usable(fold.test)
     rows_to_alter = altered_rows(fold, test_rows)
-    conditions = CONDITIONS if len(rows_to_alter) else ()
+    classifiers = [key for key in job.keys if key != VOICE]
+    conditions = CONDITIONS if classifiers and len(rows_to_alter) else ()
     batches = {name: _altered(dataset, rows_to_alter, name) for name in conditions}
     calibration, tests, curves = {}, {}, {}
     surrogate = None
@@ -144,7 +145,6 @@ def run_fold(job: Job, dataset: Dataset, fold: Fold, place: int = 0) -> Outcome:
         )
 
     name = f"{fold.protocol}-{fold.number}"
-    classifiers = [key for key in job.keys if key != VOICE]
     for key, fitted in fit_all(classifiers, name, train, job.seed, place):
         curves[key] = fitted.curve
         validation, test = dataset.batch(validation_rows), dataset.batch(test_rows)
@@ -314,7 +314,8 @@ def evaluate_protocols(
                 f"{', '.join(str(fold.number) for fold in every)}."
             )
         _check_others(models, protocol, numbers, keys)
-        _prepare_altered(dataset, chosen, jobs)
+        if set(keys) != {VOICE}:
+            _prepare_altered(dataset, chosen, jobs)
         # The largest first, so that the cores finish together.
         todo += [
             Job(directory, protocol, fold.number, seed, tuple(keys))
