@@ -343,6 +343,7 @@ def fit_calibration(probabilities: Mapping[str, np.ndarray], targets: np.ndarray
         {
             ensemble: fit_weights({key: probabilities[key] for key in row.members}, targets)
             for ensemble, row in OTHER_ENSEMBLES.items()
+            if probabilities.keys() >= set(row.members)
         },
     )
 
@@ -370,6 +371,7 @@ def read_calibration(models: Path, keys: Sequence[str]) -> Calibration:
         ensembles = {
             ensemble: dict.fromkeys(row.members, 1.0 / len(row.members))
             for ensemble, row in OTHER_ENSEMBLES.items()
+            if set(keys) >= set(row.members)
         }
         weights = dict.fromkeys(keys, 1.0 / len(keys))
         return Calibration(dict.fromkeys(keys, 1.0), weights, {}, ensembles)

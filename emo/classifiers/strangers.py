@@ -12,6 +12,9 @@ import numpy as np
 
 from emo.classifiers.numerics import softmax
 
+FAMILIAR_WEIGHT = 0.9
+"""Share of new speakers in the loss of the switch; ``docs/experiments.md`` says why."""
+
 MIN_PROBABILITY = 1e-7  # a probability of zero has no logarithm
 
 
@@ -82,7 +85,8 @@ class StrangerCalibration:
 def fit_switch(familiar: np.ndarray, strange: np.ndarray) -> tuple[float, float]:
     """Return centre and width of the logistic function that tells strange clips from familiar ones.
 
-    Of lowest log-loss, where both kinds weigh the same (Platt 1999).
+    Of lowest log-loss (Platt 1999), where clips of new speakers weigh ``FAMILIAR_WEIGHT`` together
+    and the others the rest.
 
     Parameters
     ----------
@@ -93,7 +97,8 @@ def fit_switch(familiar: np.ndarray, strange: np.ndarray) -> tuple[float, float]
 
     values = np.concatenate([familiar, strange])
     targets = np.repeat([0.0, 1.0], [len(familiar), len(strange)])
-    weights = np.where(targets > 0, 0.5 / len(strange), 0.5 / len(familiar))
+    rest = 1.0 - FAMILIAR_WEIGHT
+    weights = np.where(targets > 0, rest / len(strange), FAMILIAR_WEIGHT / len(familiar))
     middle, spread = float(np.mean(values)), float(np.std(values))
 
     def loss(parameters: np.ndarray) -> float:

@@ -16,12 +16,13 @@ import numpy.typing as npt
 from emo.classifiers.calibration import Calibration
 from emo.classifiers.ensembles import ENSEMBLES, OTHER_ENSEMBLES
 from emo.classifiers.registry import CLASSIFIERS
+from emo.classifiers.strangers import StrangerCalibration
 from emo.corpora.metadata import sex_of
 from emo.errors import ModelError
 from emo.evaluation import metrics
 from emo.evaluation.metrics import score_predictions, speaker_intervals
 from emo.evaluation.predictions import Predictions, calibrated_predictions
-from emo.evaluation.stored import read_metrics
+from emo.evaluation.stored import FoldCalibration, read_metrics
 from emo.evaluation.summary import listener_figures
 from emo.labels import ENSEMBLE
 
@@ -37,7 +38,7 @@ Actors = Mapping[str, tuple[str, int]]
 
 
 def stored_calibrations(models: Path, protocol: str) -> dict[int, Calibration]:
-    """Return the temperatures and weights that ``metrics.json`` holds, by fold.
+    """Return the calibration that ``metrics.json`` holds, by fold, without thresholds.
 
     Raises
     ------
@@ -64,6 +65,7 @@ def stored_calibrations(models: Path, protocol: str) -> dict[int, Calibration]:
                 {key: own[key] for key in CLASSIFIERS},
                 {},
                 {ensemble: weights[ensemble][fold] for ensemble in OTHER_ENSEMBLES},
+                strangers=_stored_strangers(rows, fold),
             )
             for fold, own in weights[ENSEMBLE].items()
         }
@@ -72,6 +74,19 @@ def stored_calibrations(models: Path, protocol: str) -> dict[int, Calibration]:
             f"The figures of protocol '{protocol}' do not hold how the answers were calibrated "
             f"({type(error).__name__}: {error}). Run: python -m emo evaluate --protocol {protocol}"
         ) from error
+
+
+def _stored_strangers(
+    rows: Mapping[str, Sequence[FoldCalibration]], fold: int
+) -> StrangerCalibration | None:
+    """Return the stored calibration of a fold for strange clips; None where there is none."""
+    own = {key: row.get("strangers") for key in rows for row in rows[key] if row["fold"] == fold}
+    found = {key: stored for key, stored in own.items() if stored is not None}
+    if not found:
+        return None
+    first = found[ENSEMBLE]
+    temperatures = {key: stored["temperature"] for key, stored in found.items()}
+    return StrangerCalibration(first["centre"], first["width"], temperatures)
 
 
 def read_tables(models: Path, protocol: str) -> Tables:

@@ -182,15 +182,21 @@ def joined(parts: Sequence[Provenance]) -> Provenance:
 
 
 def _calibration_of(key: str, calibrations: Mapping[int, Calibration]) -> list[FoldCalibration]:
-    if key in ENSEMBLES:
-        return [
-            {"fold": fold, "weights": calibration.weights_of(key)}
-            for fold, calibration in calibrations.items()
-        ]
-    return [
-        {"fold": fold, "temperature": calibration.temperatures[key]}
-        for fold, calibration in calibrations.items()
-    ]
+    rows: list[FoldCalibration] = []
+    for fold, calibration in calibrations.items():
+        row: FoldCalibration = {"fold": fold}
+        if key in ENSEMBLES:
+            row["weights"] = calibration.weights_of(key)
+        else:
+            row["temperature"] = calibration.temperatures[key]
+        if (own := calibration.strangers) is not None:
+            row["strangers"] = {
+                "centre": own.centre,
+                "width": own.width,
+                "temperature": own.temperatures[key],
+            }
+        rows.append(row)
+    return rows
 
 
 def _add_surrogate(

@@ -160,7 +160,7 @@ def load_models(directory: str | os.PathLike[str] | None = None) -> Models:
     >>> import emo
     >>> models = emo.load_models()
     >>> list(models.classifiers)
-    ['tree', 'cnn', 'mlp']
+    ['tree', 'cnn', 'mlp', 'pretrained']
     >>> emo.load_models() is models
     True
     """

@@ -7,12 +7,15 @@ from emo.app.analyse.analysis import cut_part
 from emo.audio import clip as audio_clip
 from emo.audio.alteration import Alteration, alter_clip
 from emo.audio.clip import RATE_HZ, cut, decode
+from emo.classifiers.ensembles import ENSEMBLES
 from emo.inference.loading import ANSWER_KEYS, load_models
 from emo.inference.predictor import predict, predict_many
 from emo.inference.timeline import iter_timeline
 from emo.training.degradation import CONDITIONS
 from emo.training.feature_cache import degrade as alter_for_training
 from tests.support.signals import Samples, encoded, voice
+
+FROM_SCRATCH = ENSEMBLES["from-scratch"].members
 
 SHARES = (1e-5, 1e-4, 1e-3, 0.01, 0.03, 0.09, 0.11, 0.5, -0.003, -0.08, -0.5)
 """Offsets as shares of the standard deviation, on both sides of the one that is named."""
@@ -35,9 +38,21 @@ def clip_of(samples: Samples, share: float = 0.0) -> audio_clip.Clip:
     return decode(encoded(samples + offset, subtype="DOUBLE"))
 
 
-def rows(prediction) -> np.ndarray:
-    """Return the probabilities of all answers, float64 (4, 7)."""
-    return np.stack([prediction.answers[key].probabilities for key in ANSWER_KEYS])
+def rows(prediction) -> dict[str, np.ndarray]:
+    """Return the probabilities of all answers, float64 (7,) each."""
+    return {key: prediction.answers[key].probabilities for key in ANSWER_KEYS}
+
+
+def assert_alike(found: dict[str, np.ndarray], expected: dict[str, np.ndarray], note="") -> None:
+    """Fail unless answers are equal but for rounding.
+
+    That of the encoder's activations to 8 bits turns the last bits of a sample into 0.2 %.
+    """
+    for key in ANSWER_KEYS:
+        tolerance = 1e-4 if key in FROM_SCRATCH else 5e-3
+        np.testing.assert_allclose(
+            found[key], expected[key], atol=tolerance, err_msg=f"{key} {note}"
+        )
 
 
 @pytest.mark.parametrize("name", VOICES)
@@ -45,7 +60,7 @@ def test_predict_is_invariant_to_an_offset(models, name):
     clips = [clip_of(VOICES[name], share) for share in (0.0, *SHARES)]
     plain, *others = predict_many(clips, models)
     for share, other in zip(SHARES, others, strict=True):
-        np.testing.assert_allclose(rows(other), rows(plain), atol=1e-4, err_msg=f"{share}")
+        assert_alike(rows(other), rows(plain), f"{share}")
         assert other.quality.to_dict() == plain.quality.to_dict()
 
 
@@ -135,7 +150,7 @@ def test_part_of_a_clip_answers_as_the_part_alone(models):
     alone = predict(decode(encoded(samples[start:stop], subtype="FLOAT")), models)
     for part in (cut(clip, start, stop), cut_part(clip, part_s)):
         assert abs(part.samples.mean(dtype=np.float64)) < 1e-7
-        np.testing.assert_allclose(rows(predict(part, models)), rows(alone), atol=1e-4)
+        assert_alike(rows(predict(part, models)), rows(alone))
 
 
 def test_window_of_a_timeline_answers_as_the_window_alone(models):
@@ -145,5 +160,5 @@ def test_window_of_a_timeline_answers_as_the_window_alone(models):
     for i, span_s in enumerate(found.windows_s):
         start, stop = (round(place_s * RATE_HZ) for place_s in span_s)
         alone = predict(decode(encoded(samples[start:stop], subtype="FLOAT")), models)
-        here = np.stack([found.probabilities[key][i] for key in ANSWER_KEYS])
-        np.testing.assert_allclose(here, rows(alone), atol=1e-4)
+        here = {key: found.probabilities[key][i] for key in ANSWER_KEYS}
+        assert_alike(here, rows(alone))

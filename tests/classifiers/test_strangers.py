@@ -1,6 +1,7 @@
 """Tests of the calibration for clips unlike the training clips."""
 
 import json
+import math
 from dataclasses import asdict, replace
 
 import numpy as np
@@ -42,7 +43,9 @@ def raw(n: int = 4, seed: int = 0) -> dict[str, np.ndarray]:
 
 def test_shares_rise_from_nothing_to_all_around_the_centre():
     shares = STRANGERS.shares(np.array([0.0, 0.58, 0.6, 0.62, 9.0]))
-    np.testing.assert_allclose(shares, [0, 1 / (1 + np.e), 0.5, np.e / (1 + np.e), 1], atol=1e-9)
+    np.testing.assert_allclose(
+        shares, [0, 1 / (1 + math.e), 0.5, math.e / (1 + math.e), 1], atol=1e-9
+    )
 
 
 def test_soften_takes_the_root_for_a_strange_clip_alone():

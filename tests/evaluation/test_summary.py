@@ -15,6 +15,7 @@ from emo.classifiers.calibration import (
     log_opinion_pool,
     reaches,
 )
+from emo.classifiers.ensembles import ENSEMBLES
 from emo.classifiers.registry import CLASSIFIERS
 from emo.corpora.metadata import LISTENER_LABELS, VOTES
 from emo.corpora.splits import HELD_OUT_SPEAKERS, N_SPEAKERS_FOLDS
@@ -131,7 +132,7 @@ def test_calibrated_predictions_have_the_clips_of_the_file(
     measured: Path, voices: dict[str, Predictions]
 ) -> None:
     raw = read_predictions(predictions_file(measured, "tree", "speakers"))
-    assert list(voices) == list(KEYS)
+    assert list(voices) == [*CLASSIFIERS, *ENSEMBLES]
     for one in voices.values():
         for name in ("clips", "folds", "emotions"):
             assert getattr(one, name).tolist() == getattr(raw, name).tolist()
@@ -255,7 +256,8 @@ def test_the_ensemble_abstains_where_every_classifier_does() -> None:
         key: said(true, ["angry", "angry", "sad", "sad"], names, [1, 1, 2, 2], [0.9, 0.9, 0.4, 0.4])
         for key in CLASSIFIERS
     }
-    given[ENSEMBLE] = said(true, ["angry"] * 4, names, [1, 1, 2, 2], [0.9, 0.6, 0.9, 0.9])
+    for key in ENSEMBLES:
+        given[key] = said(true, ["angry"] * 4, names, [1, 1, 2, 2], [0.9, 0.6, 0.9, 0.9])
     found = selections(given)
     assert found["tree"].accepted.tolist() == [True, True, False, False]
     assert found[ENSEMBLE].accepted.tolist() == [True, True, False, False]
@@ -272,9 +274,10 @@ def test_cross_corpus_selection_uses_the_served_thresholds(measured: Path) -> No
         key: [round(100 * p) >= round(100 * limits[key]) for p in one.probabilities.max(axis=1)]
         for key, one in given.items()
     }
-    sure[ENSEMBLE] = [
-        own and any(sure[key][i] for key in CLASSIFIERS) for i, own in enumerate(sure[ENSEMBLE])
-    ]
+    for ensemble, row in ENSEMBLES.items():
+        sure[ensemble] = [
+            own and any(sure[key][i] for key in row.members) for i, own in enumerate(sure[ensemble])
+        ]
     for key, one in given.items():
         right = [
             LABELS[row.argmax()] == emotion

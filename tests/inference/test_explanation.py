@@ -19,6 +19,7 @@ from emo.classifiers.storage import Model, empty_features, read_model_info
 from emo.classifiers.tree import SURROGATE, axis_values, predict_surrogate, predict_tree
 from emo.cli.main import main
 from emo.features import encoder
+from emo.features.encoder import load_encoder
 from emo.features.frames import N_MELS, analyse, mel_centres_hz
 from emo.features.functionals import functional_names, functional_table
 from emo.inference import explanation as ex
@@ -516,14 +517,19 @@ def log_odds_of_answer(label, prediction):
 
 @trained
 @pytest.mark.slow
-def test_explain_takes_less_than_a_second_for_the_encoder(shipped):
-    """Of processor time, which what runs beside the test does not change."""
+def test_explain_runs_the_encoder_at_most_fifty_times(shipped):
+    """Counted in runs of it in the same process, as seconds depend on what runs beside the test."""
     clip = clip_of(voice(duration_s=4.0))
     model, answers = shipped.classifiers["pretrained"], predict(clip, shipped).answers
     evidence = ex._Evidence(clip, analyse(clip.samples), empty_features())
     start_s = time.process_time()
+    for _ in range(5):
+        load_encoder().embed(clip.samples)
+    run_s = (time.process_time() - start_s) / 5
+    start_s = time.process_time()
     found = ex._regions(model, evidence, ex._Question(answers["pretrained"].label, 1.0, LABELS))
-    assert time.process_time() - start_s < 1.0
+    took_s = time.process_time() - start_s
+    assert took_s < 50 * run_s, f"{took_s / run_s:.1f} runs"
     assert 24 <= len(found.patches) <= 36
 
 

@@ -228,7 +228,7 @@ def test_one_fold_run_again_stands_beside_the_others_and_can_be_compared(run, tm
     dataset, models = run
     evaluate_protocols(["speakers"], dataset.directory, tmp_path, "again", only=[3])
     rows = compare(tmp_path, models, "speakers")
-    assert {key: row["n"] for key, row in rows.items()} == {"tree": 21, "cnn": 21, "mlp": 21}
+    assert {key: row["n"] for key, row in rows.items()} == dict.fromkeys(CLASSIFIERS, 21)
     assert all(row["largest_difference"] == 0.0 for row in rows.values())  # from the checkpoints
     evaluate_protocols(["speakers"], dataset.directory, tmp_path, "and the other", only=[1])
     runs = read_metrics(tmp_path, "tree")["protocols"]["speakers"]["runs"]
@@ -259,6 +259,7 @@ def test_a_classifier_run_by_itself_leaves_the_answers_of_the_others(run, tmp_pa
         "tree": ["alone", before],
         "cnn": [before, before],
         "mlp": [before, before],
+        "pretrained": [before, before],
         "ensemble": ["alone", before, before],
     }
     for key in KEYS:  # the same seed, and the others were not touched
