@@ -231,7 +231,7 @@ def _sources(models: Path) -> str:
         files = ", ".join(f"[{key}]({key}/predictions/{name}.csv.gz)" for key in CLASSIFIERS)
         for run in tables.made_by(blocks.get(name, {}).get("runs", [])):
             rows.append((title, *run[:3], files, run[3]))
-    for name, *way, seed in voice.sources(models):
+    for name, *way, seed in voice.known_sources(models):
         files = f"[{VOICE}]({VOICE}/predictions)"
         rows.append((f"{titles[name]}: voice known", *way, files, seed))
     header = ("Protocol", "folds", "command", "commit", "predictions", "seed")

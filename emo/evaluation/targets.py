@@ -16,11 +16,12 @@ from emo.classifiers.calibration import CALIBRATION
 from emo.classifiers.ensembles import ENSEMBLES
 from emo.classifiers.registry import CLASSIFIERS
 from emo.classifiers.voice import VOICE
+from emo.classifiers.voice.storage import TITLE
 from emo.corpora.protocols import CROSS_CORPUS, PROTOCOLS, SPEAKERS
 from emo.evaluation.benchmark import EMOBOX, PUBLISHED
 from emo.evaluation.bootstrap import bootstrap
 from emo.evaluation.known_voice.figures import KnownFigures
-from emo.evaluation.known_voice.report import known_blocks, known_tables
+from emo.evaluation.known_voice.report import known_blocks, known_sources, known_tables
 from emo.evaluation.markdown import render
 from emo.evaluation.metrics import (
     calibration_gaps,
@@ -424,6 +425,7 @@ def _sources(models: Path, given: Mapping[str, Any]) -> str:
             for way in made_by(block.get(protocol, {}).get("runs", [])):
                 ways.setdefault(way, []).append(TITLES[key].lower())
         rows += [(protocol, ", ".join(titles), *way) for way, titles in ways.items()]
+    rows += [(name, TITLE.lower(), *way) for name, *way in known_sources(models)]
     header = ("Protocol", "classifiers", "folds", "command", "commit", "seed")
     return table(header, rows, n_text=5) if rows else ""
 

@@ -165,7 +165,7 @@ def _calibration_table(stored: dict[str, Any]) -> str:
     return tables.table(("Shipped", "clips as in training", "strange clips"), cells)
 
 
-def sources(models: Path) -> list[tuple[str, str, str, str, str]]:
+def known_sources(models: Path) -> list[tuple[str, str, str, str, str]]:
     """Return protocol, folds, command, commit and seed of the runs."""
     return [
         (protocol, *way)
