@@ -35,7 +35,7 @@ from bench.measure import Facts, Options, Part, Row, Target, main, make_row, mis
 from docs import screens
 from emo.app.analyse import text as analyse_text
 from emo.audio import alteration
-from emo.inference.predictor import MODEL_KEYS
+from emo.inference.loading import MODEL_KEYS
 from tests.support.signals import encoded, voice
 
 UPLOADS, CHANGES, SWITCHES = 50, 20, 5

@@ -45,7 +45,8 @@ def emo_features(path: str) -> Workload:
 def emo_answers(path: str) -> Workload:
     """Make Emo's answers: from the file to all answers, quality and warnings."""
     from emo.audio.clip import load
-    from emo.inference.predictor import load_models, predict
+    from emo.inference.loading import load_models
+    from emo.inference.predictor import predict
 
     models = load_models()
     return lambda: predict(load(path), models)
@@ -56,7 +57,8 @@ def emo_answers_from_scratch(path: str) -> Workload:
     from emo.audio.clip import load
     from emo.classifiers.calibration import reweight
     from emo.classifiers.registry import CLASSIFIERS
-    from emo.inference.predictor import Models, load_models, predict
+    from emo.inference.loading import Models, load_models
+    from emo.inference.predictor import predict
 
     whole = load_models()
     kept = {k: v for k, v in whole.classifiers.items() if not CLASSIFIERS[k].is_pretrained}

@@ -19,7 +19,7 @@ import numpy as np
 
 from bench.measure import Facts, Options, Part, Row, Target, main, make_row
 from emo.audio.clip import load
-from emo.inference.predictor import load_models
+from emo.inference.loading import load_models
 from emo.inference.timeline import iter_timeline
 from tests.support.signals import encoded, voice
 

@@ -18,7 +18,7 @@ from emo.classifiers import calibration, storage
 from emo.errors import DecoderError, EmoError
 from emo.evaluation.manifest import read_manifest
 from emo.inference.adaptation import read_examples
-from emo.inference.predictor import MODEL_KEYS
+from emo.inference.loading import MODEL_KEYS
 from emo.labels import TRAINED_LABELS
 from fuzz import seeds
 from fuzz.mutate import Input

@@ -33,7 +33,7 @@ def _containers(data: bytes) -> None:
 
 def _weights(data: bytes) -> None:
     with contextlib.suppress(ValueError):  # what `load_model` makes a sentence of
-        storage._read_arrays(data)
+        storage.read_arrays(data)
 
 
 def _document(name: str) -> Callable[[bytes], None]:

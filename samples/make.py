@@ -30,7 +30,8 @@ import soxr
 from tqdm import tqdm
 
 from emo.audio.clip import RATE_HZ, decode
-from emo.inference.predictor import MODEL_KEYS, Models, load_models, predict
+from emo.inference.loading import MODEL_KEYS, Models, load_models
+from emo.inference.predictor import predict
 from emo.inference.timeline import iter_timeline
 from emo.labels import ENSEMBLE, LABELS
 

@@ -79,9 +79,9 @@ def test_page_imports_only_streamlit_and_emo(path: Path) -> None:
 PREDICT = """
 from pathlib import Path
 from emo.audio import clip as audio
-from emo.inference import predictor
+from emo.inference import loading, predictor
 clip = next(path for path in Path("samples").iterdir() if path.suffix in (".opus", ".flac"))
-predictor.predict(audio.load(clip), predictor.load_models())
+predictor.predict(audio.load(clip), loading.load_models())
 """
 
 PAGES = """

@@ -25,7 +25,7 @@ from emo.evaluation.stored import (
     read_metrics,
     read_subsets,
 )
-from emo.inference import predictor
+from emo.inference import loading, predictor
 from emo.server import memory
 from emo.server.concurrency import limiter
 from emo.server.telemetry import TELEMETRY
@@ -65,7 +65,7 @@ def escape_markdown(text: str) -> str:
 
 
 @st.cache_resource(show_spinner=app_text.LOADING)
-def models() -> predictor.Models:
+def models() -> loading.Models:
     """Return the models that can be loaded; they are cached for all sessions.
 
     Raises
@@ -74,9 +74,9 @@ def models() -> predictor.Models:
         None of them can be loaded.
     """
     try:
-        return predictor.load_models(paths.MODELS_DIR)
+        return loading.load_models(paths.MODELS_DIR)
     except ModelError:
-        usable = predictor.load_usable(paths.MODELS_DIR)
+        usable = loading.load_usable(paths.MODELS_DIR)
     for fault in usable.faults.values():
         LOG.error("%s", fault)  # names folders of the server, which visitors must not see
     return usable
@@ -85,7 +85,7 @@ def models() -> predictor.Models:
 def held_out_speakers() -> frozenset[str]:
     """Return the speakers on whom no model here was trained, as their ``model.json`` say."""
     infos = []
-    for key in predictor.MODEL_KEYS:
+    for key in loading.MODEL_KEYS:
         try:
             infos.append(storage.read_model_info(paths.MODELS_DIR / key))
         except ModelError:
@@ -95,7 +95,7 @@ def held_out_speakers() -> frozenset[str]:
 
 def missing_models(prediction: predictor.Prediction) -> tuple[str, ...]:
     """Return the keys of the models without an answer."""
-    return tuple(key for key in predictor.MODEL_KEYS if key not in prediction.answers)
+    return tuple(key for key in loading.MODEL_KEYS if key not in prediction.answers)
 
 
 def load_metrics(directory: Path) -> Metrics:
@@ -170,7 +170,7 @@ def _subsets(directory: Path) -> dict[str, dict[str, dict[str, SubsetFigures]]]:
 def agreement_text(prediction: predictor.Prediction) -> str:
     """Return a sentence on how far the models agree on a clip."""
     answers = {key: None if a.unsure else a.label for key, a in prediction.answers.items()}
-    models = {key: answers[key] for key in predictor.MODEL_KEYS if key in answers}
+    models = {key: answers[key] for key in loading.MODEL_KEYS if key in answers}
     return app_text.agreement(models, answers[labels.ENSEMBLE])
 
 

@@ -24,7 +24,8 @@ from emo.classifiers.calibration import CALIBRATION
 from emo.classifiers.storage import read_model_info
 from emo.errors import AudioError, EmoError, ModelError
 from emo.features.frames import FEATURES_VERSION
-from emo.inference.predictor import MODEL_KEYS, Models, load_models, predict_many
+from emo.inference.loading import MODEL_KEYS, Models, load_models
+from emo.inference.predictor import predict_many
 from emo.inference.timeline import HOP_S, WINDOW_S, iter_timeline
 from emo.labels import LABELS
 from emo.system.paths import MODELS_DIR

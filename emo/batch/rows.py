@@ -14,7 +14,8 @@ from emo.audio.channels import MIX, channel_names, name_with_channel
 from emo.audio.clip import Clip
 from emo.features.quality import Quality
 from emo.inference.export import in_a_cell
-from emo.inference.predictor import ANSWER_KEYS, Answer, Prediction
+from emo.inference.loading import ANSWER_KEYS
+from emo.inference.predictor import Answer, Prediction
 from emo.inference.timeline import Timeline
 from emo.labels import ENSEMBLE, LABELS
 from emo.system.files import check_output, naming

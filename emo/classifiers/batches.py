@@ -100,6 +100,8 @@ class Batch:
         Of altered copies of the same clips, row by row; used in training alone.
     corpora : tuple of str
         Corpus of each clip; empty where it does not matter.
+    speakers : tuple of str
+        Speaker of each clip; empty where it does not matter.
     listener_labels : float32, (n, 8) or (0, 8)
         Shares of the listeners' votes; zeros for clips that no listener rated.
     """
@@ -111,6 +113,7 @@ class Batch:
         default_factory=lambda: np.zeros((0, N_OUTPUTS), np.float32)
     )
     corpora: tuple[str, ...] = ()
+    speakers: tuple[str, ...] = ()
 
     def take(self, rows: np.ndarray) -> "Batch":
         """Return some rows, those of unusable clips left out; unusable copies become the clips."""
@@ -124,6 +127,7 @@ class Batch:
             copies,
             listeners[rows] if len(listeners) else listeners,
             tuple(self.corpora[i] for i in rows) if self.corpora else (),
+            tuple(self.speakers[i] for i in rows) if self.speakers else (),
         )
 
     def functionals(self, numbers: np.ndarray) -> np.ndarray:

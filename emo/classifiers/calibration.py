@@ -16,6 +16,7 @@ from emo.classifiers.ensembles import OTHER_ENSEMBLES
 from emo.classifiers.label_subset import read_subset, subset_key
 from emo.classifiers.numerics import softmax
 from emo.classifiers.strangers import MIN_PROBABILITY, StrangerCalibration
+from emo.classifiers.voice import VoiceCalibration, read_voice
 from emo.errors import ModelError, SettingError
 from emo.labels import ENSEMBLE, LABELS, TRAINED_INDEX
 
@@ -199,6 +200,8 @@ class Calibration:
         classifier and ensemble, then by level; empty for those without sets.
     strangers : StrangerCalibration or None
         How answers for clips unlike the training clips are changed; None for no change.
+    voice : VoiceCalibration or None
+        How answers are made where the voice is known; None where they are not.
     """
 
     temperatures: dict[str, float]
@@ -208,6 +211,7 @@ class Calibration:
     thresholds_among: dict[str, dict[str, float]] = field(default_factory=dict)
     sets: dict[str, dict[str, float]] = field(default_factory=dict)
     strangers: StrangerCalibration | None = None
+    voice: VoiceCalibration | None = None
 
     def weights_of(self, key: str) -> dict[str, float]:
         """Return the weights of an ensemble, by classifier."""
@@ -388,6 +392,7 @@ def read_calibration(models: Path, keys: Sequence[str]) -> Calibration:
             for labels, values in stored.get("thresholds_among", {}).items()
         }
         strangers = _read_strangers(stored.get("strangers"))
+        voice = read_voice(stored.get("voice"))
         sets = {str(key): _read_numbers(limits) for key, limits in stored.get("sets", {}).items()}
         pooled = [*weights.values(), *(w for own in ensembles.values() for w in own.values())]
         if min(temperatures.values()) <= 0 or min(pooled) < 0:
@@ -404,7 +409,7 @@ def read_calibration(models: Path, keys: Sequence[str]) -> Calibration:
             "again, or make it with: python -m emo evaluate --protocol speakers."
         ) from error
     return Calibration(
-        temperatures, weights, thresholds, ensembles, thresholds_among, sets, strangers
+        temperatures, weights, thresholds, ensembles, thresholds_among, sets, strangers, voice
     )
 
 

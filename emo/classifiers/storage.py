@@ -11,7 +11,8 @@ import math
 import struct
 import zipfile
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NotRequired, TypedDict, get_args, get_origin, get_type_hints, is_typeddict
@@ -173,12 +174,15 @@ def strangeness(models: Iterable[Model], features: Features) -> np.ndarray | Non
     return None
 
 
-def features_digest(takes: Takes) -> str:
+def features_digest(*takes: Takes) -> str:
     """Return the SHA-256 of what defines the features that a model depends on.
 
-    Of the names of all functionals in order, or of the encoder's file.
+    Of the names of all functionals in order, or of the encoder's file; of these SHA-256 for a
+    model that takes several kinds of features.
     """
-    if takes == "embeddings":
+    if len(takes) > 1:
+        return hashlib.sha256("\n".join(map(features_digest, takes)).encode()).hexdigest()
+    if takes == ("embeddings",):
         return ENCODER_SHA256
     return hashlib.sha256("\n".join(functional_names()).encode()).hexdigest()
 
@@ -210,39 +214,66 @@ def save_model(directory: Path, key: str, fitted: Fitted, origin: Origin) -> Non
     """
     directory.mkdir(parents=True, exist_ok=True)
     row = CLASSIFIERS[key]
-    with naming(directory / WEIGHTS):
-        np.savez_compressed(directory / WEIGHTS, allow_pickle=False, **fitted.arrays)
-    names = [WEIGHTS]
+    write_arrays(directory, fitted.arrays)
     if row.has_runtime:
         with naming(directory / NETWORK):
             (directory / NETWORK).write_bytes(network_bytes(fitted))
-        names.append(NETWORK)
-    write_model_info(
+    info = make_info(
         directory,
-        ModelInfo(
-            format=FORMAT,
-            key=key,
-            name=row.title,
-            description=row.description,
-            labels=list(TRAINED_LABELS),
-            features=FeaturesInfo(
-                version=FEATURES_VERSION, takes=row.takes, sha256=features_digest(row.takes)
-            ),
-            n_parameters=int(sum(a.size for a in fitted.arrays.values())),
-            trained_on=TrainingInfo(
-                corpora=list(origin.corpora),
-                clips=origin.clips,
-                speakers=origin.speakers,
-                held_out=HeldOutInfo(
-                    clips=origin.held_out_clips, speakers=list(origin.held_out_speakers)
-                ),
-            ),
-            seed=origin.seed,
-            commit=origin.commit,
-            command=origin.command,
-            served_file=_served_file(key),
-            files={name: _file_info(directory / name) for name in names},
+        key,
+        row.title,
+        row.description,
+        (row.takes,),
+        fitted.arrays,
+        origin,
+        served_file=_served_file(key),
+    )
+    write_model_info(directory, info)
+
+
+def write_arrays(directory: Path, arrays: Arrays) -> None:
+    """Write ``weights.npz`` into the folder of a model."""
+    with naming(directory / WEIGHTS):
+        np.savez_compressed(directory / WEIGHTS, allow_pickle=False, **arrays)
+
+
+def make_info(
+    directory: Path,
+    key: str,
+    title: str,
+    description: str,
+    takes: Sequence[Takes],
+    arrays: Arrays,
+    origin: Origin,
+    *,
+    served_file: str,
+) -> ModelInfo:
+    """Return the content of ``model.json`` of a model whose other files are written."""
+    return ModelInfo(
+        format=FORMAT,
+        key=key,
+        name=title,
+        description=description,
+        labels=list(TRAINED_LABELS),
+        features=FeaturesInfo(
+            version=FEATURES_VERSION, takes=", ".join(takes), sha256=features_digest(*takes)
         ),
+        n_parameters=int(sum(a.size for a in arrays.values())),
+        trained_on=TrainingInfo(
+            corpora=list(origin.corpora),
+            clips=origin.clips,
+            speakers=origin.speakers,
+            held_out=HeldOutInfo(
+                clips=origin.held_out_clips, speakers=list(origin.held_out_speakers)
+            ),
+        ),
+        seed=origin.seed,
+        commit=origin.commit,
+        command=origin.command,
+        served_file=served_file,
+        files={
+            name: _file_info(directory / name) for name in dict.fromkeys((WEIGHTS, served_file))
+        },
     )
 
 
@@ -342,22 +373,47 @@ def load_model(directory: Path) -> Model:
         A file is missing, altered or unreadable, or made for other labels or features.
     """
     key = directory.name
-    info = read_model_info(directory)
-    try:
-        _check_info(info, key)
-        content = _read_file(directory, info["served_file"], info)
-        if CLASSIFIERS[key].has_runtime:
+    with reading(directory):
+        row = CLASSIFIERS[key]
+        info, content = read_checked(directory, (row.takes,), _served_file(key))
+        if row.has_runtime:
             return Model(key, info, {}, Network(content))
-        if CLASSIFIERS[key].takes == "embeddings":
+        if row.takes == "embeddings":
             load_encoder()
-        model = Model(key, info, _read_arrays(content), None)
+        model = Model(key, info, read_arrays(content), None)
         _check_model(model)
-    except _UNREADABLE as error:
-        raise _unreadable(directory, error) from error
     return model
 
 
-def _check_info(info: ModelInfo, key: str) -> None:
+@contextmanager
+def reading(directory: Path) -> Iterator[None]:
+    """Turn errors of reading the folder of a model into a ``ModelError``."""
+    try:
+        yield
+    except _UNREADABLE as error:
+        raise _unreadable(directory, error) from error
+
+
+def read_checked(
+    directory: Path, takes: Sequence[Takes], served_file: str
+) -> tuple[ModelInfo, bytes]:
+    """Return ``model.json`` and the bytes of the served file, after checking both.
+
+    Parameters
+    ----------
+    directory
+        Folder of the model; its name is the key.
+    takes
+        The features that the model takes.
+    served_file
+        Name of the file that it is served from.
+
+    Raises
+    ------
+    ModelError
+        A file is missing or altered, or made for other labels or features.
+    """
+    key, info = directory.name, read_model_info(directory)
     if info["key"] != key:
         raise ModelError(f"The folder '{key}' holds the model '{info['key']}'. {REMEDY}")
     if tuple(info["labels"]) != TRAINED_LABELS:
@@ -366,18 +422,16 @@ def _check_info(info: ModelInfo, key: str) -> None:
             f"not {', '.join(TRAINED_LABELS)}. {REMEDY}"
         )
     features = info["features"]
-    if features["version"] != FEATURES_VERSION or features["sha256"] != features_digest(
-        CLASSIFIERS[key].takes
-    ):
+    if features["version"] != FEATURES_VERSION or features["sha256"] != features_digest(*takes):
         raise ModelError(
             f"Model '{key}' was made for version {features['version']} of the features, and this "
             f"is version {FEATURES_VERSION}. {REMEDY}"
         )
-    if info["served_file"] != _served_file(key):
+    if info["served_file"] != served_file:
         raise ModelError(
-            f"Model '{key}' is served from '{info['served_file']}', not {_served_file(key)}. "
-            f"{REMEDY}"
+            f"Model '{key}' is served from '{info['served_file']}', not {served_file}. {REMEDY}"
         )
+    return info, _read_file(directory, served_file, info)
 
 
 def _check_model(model: Model) -> None:
@@ -405,7 +459,7 @@ def _read_file(directory: Path, name: str, info: ModelInfo) -> bytes:
     return content
 
 
-def _read_arrays(content: bytes) -> Arrays:
+def read_arrays(content: bytes) -> Arrays:
     """Return the arrays of an archive, none of them unpacked before its size is known."""
     arrays: Arrays = {}
     left = MAX_BYTES

@@ -29,7 +29,7 @@ from emo.labels import LABELS
 
 if TYPE_CHECKING:
     from emo.audio.clip import Clip
-    from emo.inference.predictor import Models
+    from emo.inference.loading import Models
     from emo.inference.timeline import Timeline
 
 FORMATS = ("table", "json", "csv")
@@ -196,7 +196,8 @@ def predict_command(options: argparse.Namespace) -> int:
     """Print the answers to recordings."""
     from emo.audio.alteration import Alteration
     from emo.inference.export import Row, write_csv, write_json, write_table
-    from emo.inference.predictor import load_usable, predict_altered
+    from emo.inference.loading import load_usable
+    from emo.inference.predictor import predict_altered
 
     try:
         settings = Alteration(
@@ -235,7 +236,7 @@ def _print_faults(faults: Mapping[str, str]) -> None:
 def timeline_command(options: argparse.Namespace) -> int:
     """Print the answers to a recording over time, or write them to a file."""
     from emo.inference import export
-    from emo.inference.predictor import load_usable
+    from emo.inference.loading import load_usable
 
     models = load_usable(models_directory(options))
     _print_faults(models.faults)
@@ -300,7 +301,7 @@ def explain_command(options: argparse.Namespace) -> int:
     """Print explanations of the classifiers' answers."""
     from emo.inference.explanation import explain
     from emo.inference.export import Explained, write_json, write_text
-    from emo.inference.predictor import load_models
+    from emo.inference.loading import load_models
 
     models = load_models(models_directory(options))
     rows: list[Explained] = []

@@ -134,7 +134,7 @@ def evaluate_manifest(options: argparse.Namespace) -> int:
     from emo.batch.skips import SkipLog
     from emo.evaluation import manifest
     from emo.inference.export import printable
-    from emo.inference.predictor import load_models
+    from emo.inference.loading import load_models
 
     if options.fold or options.compare or options.classifier:
         options.parser.error("--fold, --compare and --classifier go with --protocol")

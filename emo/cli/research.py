@@ -7,6 +7,7 @@ from typing import Any
 
 from emo.classifiers.ensembles import ENSEMBLES
 from emo.classifiers.registry import CLASSIFIERS
+from emo.classifiers.voice import VOICE
 from emo.cli.batch import add_manifest, evaluate_manifest, print_scores
 from emo.cli.options import (
     DONE,
@@ -42,7 +43,7 @@ def add_measuring(commands: Commands) -> None:
     evaluate.add_argument("--fold", type=int, action="append", help="only this fold; repeatable")
     evaluate.add_argument(
         "--classifier",
-        choices=tuple(CLASSIFIERS),
+        choices=(*CLASSIFIERS, VOICE),
         action="append",
         help="run only this one and keep the stored predictions of the others; repeatable",
     )
@@ -55,7 +56,7 @@ def add_measuring(commands: Commands) -> None:
     evaluate.set_defaults(run=_evaluate, parser=evaluate, hint=RESUME_HINT)
 
     train = commands.add_parser("train", help="fit the classifiers on all clips")
-    train.add_argument("which", choices=(*CLASSIFIERS, ALL))
+    train.add_argument("which", choices=(*CLASSIFIERS, VOICE, ALL))
     _add_data(train)
     add_models(train)
     train.set_defaults(run=_train, hint=RESUME_HINT)
@@ -145,7 +146,7 @@ def _evaluate(options: argparse.Namespace) -> int:
             options.fold or (),
             seed=options.seed,
             jobs=options.jobs,
-            keys=options.classifier or tuple(CLASSIFIERS),
+            keys=options.classifier or (*CLASSIFIERS, VOICE),
         )
     if options.compare:
         for protocol in trained:
@@ -191,7 +192,7 @@ def _train(options: argparse.Namespace) -> int:
     from emo.training.dataset import describe_folder, load_dataset
     from emo.training.fit import train_models
 
-    keys = tuple(CLASSIFIERS) if options.which == ALL else (options.which,)
+    keys = (*CLASSIFIERS, VOICE) if options.which == ALL else (options.which,)
     directory = _data_directory(options)
     print(describe_folder(directory), file=sys.stderr)
     dataset = load_dataset(directory, options.jobs)

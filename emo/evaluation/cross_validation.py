@@ -3,7 +3,7 @@
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from multiprocessing import parent_process
 from pathlib import Path
 from threading import Thread
@@ -16,10 +16,14 @@ from emo.classifiers.ensembles import ENSEMBLES
 from emo.classifiers.numerics import softmax
 from emo.classifiers.registry import CLASSIFIERS, Takes
 from emo.classifiers.runtime import Network, can_write_network, network_bytes
+from emo.classifiers.voice import VOICE
 from emo.corpora.catalogue import Recording
 from emo.corpora.protocols import SPEAKERS
 from emo.corpora.splits import Fold, folds
 from emo.errors import CorpusError
+from emo.evaluation.known_voice.figures import voice_runs, write_voice_runs
+from emo.evaluation.known_voice.folds import run_known_voice
+from emo.evaluation.known_voice.groups import known_file
 from emo.evaluation.metrics import score_predictions
 from emo.evaluation.predictions import (
     DECIMALS,
@@ -33,9 +37,10 @@ from emo.evaluation.predictions import (
     surrogate_file,
     write_predictions,
 )
+from emo.evaluation.served import write_served
 from emo.evaluation.stored import LeftOut, Run
 from emo.evaluation.summary import joined, stored_provenance, summarise
-from emo.inference.predictor import MODEL_KEYS
+from emo.inference.loading import MODEL_KEYS
 from emo.labels import LABELS
 from emo.system.spawn import WorkerContext
 from emo.training.dataset import Dataset, load_dataset, takes_of
@@ -78,6 +83,9 @@ class Outcome:
         Learning curve by classifier.
     left_out : list of dict
         ``clip`` and ``reason`` of the test clips that no classifier can use.
+    known : dict of Predictions
+        Of the test clips with the voice known, by the number of clips known of it
+        (``known_voice.groups.SIZES``); empty under protocols that do not measure it.
     """
 
     job: Job
@@ -87,6 +95,7 @@ class Outcome:
     surrogate: Predictions | None
     curves: dict[str, list[dict[str, float]]]
     left_out: list[dict[str, str]]
+    known: dict[str, Predictions] = field(default_factory=dict)
 
 
 def serving_predictor(key: str, fitted: Fitted) -> Callable[[Batch], np.ndarray]:
@@ -121,7 +130,8 @@ def run_fold(job: Job, dataset: Dataset, fold: Fold, place: int = 0) -> Outcome:
     train = dataset.training_batch(fold.train)
     validation_rows, test_rows = dataset.usable(fold.validation), dataset.usable(fold.test)
     rows_to_alter = altered_rows(fold, test_rows)
-    conditions = CONDITIONS if len(rows_to_alter) else ()
+    classifiers = [key for key in job.keys if key != VOICE]
+    conditions = CONDITIONS if classifiers and len(rows_to_alter) else ()
     batches = {name: _altered(dataset, rows_to_alter, name) for name in conditions}
     calibration, tests, curves = {}, {}, {}
     surrogate = None
@@ -135,7 +145,7 @@ def run_fold(job: Job, dataset: Dataset, fold: Fold, place: int = 0) -> Outcome:
         )
 
     name = f"{fold.protocol}-{fold.number}"
-    for key, fitted in fit_all(job.keys, name, train, job.seed, place):
+    for key, fitted in fit_all(classifiers, name, train, job.seed, place):
         curves[key] = fitted.curve
         validation, test = dataset.batch(validation_rows), dataset.batch(test_rows)
         calibration[key] = as_predictions(validation_rows, key, fitted, validation)
@@ -153,7 +163,10 @@ def run_fold(job: Job, dataset: Dataset, fold: Fold, place: int = 0) -> Outcome:
         for i in fold.test
         if dataset.reasons[i]
     ]
-    return Outcome(job, calibration, tests, altered, surrogate, curves, left_out)
+    known = {}
+    if VOICE in job.keys:
+        known = run_known_voice(dataset, fold, train, test_rows, job.seed)
+    return Outcome(job, calibration, tests, altered, surrogate, curves, left_out, known)
 
 
 def altered_rows(fold: Fold, rows: np.ndarray) -> np.ndarray:
@@ -261,7 +274,8 @@ def evaluate_protocols(
 
     The raw predictions of the test and the validation clips, the learning curves and the figures
     (``summary.summarise``) are written when a fold is finished, so that an interrupted run keeps
-    its finished folds.  Folds that were run before are kept beside those that are run now.
+    its finished folds.  The served calibration and the figures with the voice known follow after
+    the last fold.  Folds that were run before are kept beside those that are run now.
 
     Parameters
     ----------
@@ -280,7 +294,7 @@ def evaluate_protocols(
     jobs
         Number of folds to run at the same time.
     keys
-        Classifiers to run.  The stored predictions of the others are kept.
+        Classifiers to run, and ``VOICE``.  The stored predictions of the others are kept.
 
     Raises
     ------
@@ -300,7 +314,8 @@ def evaluate_protocols(
                 f"{', '.join(str(fold.number) for fold in every)}."
             )
         _check_others(models, protocol, numbers, keys)
-        _prepare_altered(dataset, chosen, jobs)
+        if set(keys) != {VOICE}:
+            _prepare_altered(dataset, chosen, jobs)
         # The largest first, so that the cores finish together.
         todo += [
             Job(directory, protocol, fold.number, seed, tuple(keys))
@@ -310,11 +325,11 @@ def evaluate_protocols(
     if jobs == 1:
         for job in todo:
             fold = _find_fold(job, dataset)
-            write_outcome(models, run_fold(job, dataset, fold), made_by)
+            write_outcome(models, run_fold(job, dataset, fold), made_by, job is todo[-1])
         return
     del dataset  # the workers load their own
-    for outcome in run_jobs(todo, jobs):
-        write_outcome(models, outcome, made_by)
+    for done, outcome in enumerate(run_jobs(todo, jobs), 1):
+        write_outcome(models, outcome, made_by, done == len(todo))
 
 
 def _find_fold(job: Job, dataset: Dataset) -> Fold:
@@ -332,7 +347,9 @@ def _prepare_altered(dataset: Dataset, chosen: Sequence[Fold], jobs: int) -> Non
 
 def _check_others(models: Path, protocol: str, numbers: Sequence[int], keys: Sequence[str]) -> None:
     """Raise if a classifier that is not run has no stored predictions of one of the folds."""
-    for key in set(MODEL_KEYS) - set(keys):
+    for key in MODEL_KEYS:
+        if key in keys:
+            continue
         path = predictions_file(models, key, protocol)
         stored = set(read_predictions(path).folds.tolist()) if path.exists() else set()
         if lacking := sorted(set(numbers) - stored):
@@ -342,7 +359,9 @@ def _check_others(models: Path, protocol: str, numbers: Sequence[int], keys: Seq
             )
 
 
-def write_outcome(models: Path, outcome: Outcome, made_by: Mapping[str, Any]) -> None:
+def write_outcome(
+    models: Path, outcome: Outcome, made_by: Mapping[str, Any], is_last: bool = True
+) -> None:
     """Store a fold's predictions beside those of other folds, and compute the figures anew.
 
     Folds that were run with another seed are dropped.
@@ -354,6 +373,8 @@ def write_outcome(models: Path, outcome: Outcome, made_by: Mapping[str, Any]) ->
     outcome
     made_by
         ``commit``, ``command`` and ``seed`` of the run.
+    is_last
+        Whether what rests on several folds and protocols is written too (``summarise``).
     """
     protocol, number, seed = outcome.job.protocol, outcome.job.number, outcome.job.seed
     provenance = {key: stored_provenance(models, key, protocol) for key in MODEL_KEYS}
@@ -383,9 +404,18 @@ def write_outcome(models: Path, outcome: Outcome, made_by: Mapping[str, Any]) ->
             ),
             "left_out": sorted([*earlier, *left_out], key=lambda row: row["fold"]),
         }
+    if outcome.known:
+        runs = [row for row in voice_runs(models, protocol) if row["seed"] == seed]
+        runs = [*(row for row in runs if row["fold"] != number), run]
+        for name, known in outcome.known.items():
+            _merge(known_file(models, protocol, name), known, {row["fold"] for row in runs[:-1]})
+        write_voice_runs(models, protocol, sorted(runs, key=lambda row: row["fold"]))
     for key, ensemble in ENSEMBLES.items():
         provenance[key] = joined([provenance[own] for own in ensemble.members])
-    summarise(models, protocol, outcome.job.directory, provenance)
+    if outcome.tests:
+        summarise(models, protocol, outcome.job.directory, provenance, is_last)
+    elif is_last:
+        write_served(models)
 
 
 def _merge(path: Path, new: Predictions, kept: set[int]) -> None:

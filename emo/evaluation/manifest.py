@@ -18,13 +18,8 @@ from emo.classifiers.storage import held_out_speakers
 from emo.corpora.catalogue import CORPUS, read_stem
 from emo.errors import AudioError, CorpusError, ModelError, SettingError
 from emo.evaluation.metrics import score
-from emo.inference.predictor import (
-    ANSWER_KEYS,
-    Models,
-    Prediction,
-    choose_among,
-    predict_many,
-)
+from emo.inference.loading import ANSWER_KEYS, Models
+from emo.inference.predictor import Prediction, choose_among, predict_many
 from emo.labels import CALM, LABELS
 from emo.system.lists import read_text, resolve
 

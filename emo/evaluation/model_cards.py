@@ -15,12 +15,15 @@ import numpy as np
 from emo.classifiers.calibration import CALIBRATION
 from emo.classifiers.ensembles import ENSEMBLES, OTHER_ENSEMBLES
 from emo.classifiers.registry import CLASSIFIERS
-from emo.classifiers.storage import WEIGHTS, read_model_info
+from emo.classifiers.storage import MODEL_INFO, WEIGHTS, read_model_info
 from emo.classifiers.tree import SURROGATE_DEPTH
+from emo.classifiers.voice import VOICE
+from emo.classifiers.voice.storage import TITLE
 from emo.corpora.catalogue import CORPORA
 from emo.corpora.protocols import CROSS_CORPUS, EMOBOX, LISTENERS, PROTOCOLS, SPEAKERS
 from emo.errors import ModelError
 from emo.evaluation import among, stored, tables, targets
+from emo.evaluation.known_voice import report as voice
 from emo.evaluation.markdown import NOTICE, render
 from emo.evaluation.non_speech import report as non_speech_report
 from emo.evaluation.predictions import SURROGATE_OF
@@ -205,7 +208,7 @@ def _listeners(models: Path, key: str, protocols: Metrics) -> dict[str, Any]:
 def _overview(models: Path) -> str:
     return render(
         "models",
-        titles=tables.TITLES,
+        titles=tables.TITLES | ({VOICE: TITLE} if (models / VOICE / MODEL_INFO).exists() else {}),
         results=tables.results_table(models),
         by_corpus=[
             (title, tables.corpora_table(models, name))
@@ -223,11 +226,14 @@ def _overview(models: Path) -> str:
 def _sources(models: Path) -> str:
     titles = {**tables.PROTOCOL_TITLES, EMOBOX.key: f"{EMOBOX.title}: CREMA-D and TESS"}
     blocks = tables.protocols_of(models, ENSEMBLE)
-    rows = []
+    rows: list[tuple[str, ...]] = []
     for name, title in titles.items():
         files = ", ".join(f"[{key}]({key}/predictions/{name}.csv.gz)" for key in CLASSIFIERS)
         for run in tables.made_by(blocks.get(name, {}).get("runs", [])):
             rows.append((title, *run[:3], files, run[3]))
+    for name, *way, seed in voice.known_sources(models):
+        files = f"[{VOICE}]({VOICE}/predictions)"
+        rows.append((f"{titles[name]}: voice known", *way, files, seed))
     header = ("Protocol", "folds", "command", "commit", "predictions", "seed")
     return tables.table(header, rows, n_text=5)
 
@@ -255,9 +261,13 @@ def documents(models: Path, readme: Path | None = None) -> dict[Path, str]:
     """
     try:
         texts = {models / key / "CARD.md": _card(models, key) for key in tables.TITLES}
+        if text := voice.card(models):
+            texts[models / VOICE / "CARD.md"] = text
         texts[models / "README.md"] = _overview(models)
         if readme is not None:
-            texts[readme] = _with_table(readme, tables.summary_table(models))
+            texts[readme] = _with_table(
+                readme, tables.summary_table(models, voice.summary_rows(models))
+            )
             texts[readme.parent / RESULTS] = f"{NOTICE}\n\n{targets.report(models)}"
             if page := non_speech_report.page(read_json(models / stored.NON_SPEECH)):
                 texts[readme.parent / non_speech_report.PAGE] = f"{NOTICE}\n\n{page}"

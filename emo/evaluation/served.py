@@ -14,6 +14,7 @@ from emo.corpora.protocols import CROSS_CORPUS, SPEAKERS
 from emo.corpora.splits import HELD_OUT_SPEAKERS
 from emo.evaluation.among import summarise_speakers, update_subsets
 from emo.evaluation.figures import prediction_sets
+from emo.evaluation.known_voice.figures import count_known, write_voice_metrics
 from emo.evaluation.predictions import (
     Predictions,
     calibrated_predictions,
@@ -43,11 +44,14 @@ def add_selective(figures: Mapping[str, ModelFigures], tables: Mapping[str, Pred
 
 
 def write_served(models: Path) -> None:
-    """Write the calibration that is served, if ``speakers`` was run.
+    """Write the calibration that is served and the figures with the voice known.
 
-    It is the mean over the folds of ``speakers`` that were run, fitted without the clips of
-    ``splits.HELD_OUT_SPEAKERS``, as the thresholds are.
+    The calibration is written if ``speakers`` was run.  It is the mean over the folds of
+    ``speakers`` that were run, fitted without the clips of ``splits.HELD_OUT_SPEAKERS``, as the
+    thresholds are.
     """
+    figures, voice = count_known(models)
+    write_voice_metrics(models, figures)
     if not all(predictions_file(models, key, SPEAKERS.key).exists() for key in CLASSIFIERS):
         return
     calibrations = fold_calibrations(models, SPEAKERS.key)
@@ -69,6 +73,7 @@ def write_served(models: Path) -> None:
         thresholds_among=thresholds_among,
         sets={key: prediction_sets.served_limits(part) for key, part in parts.items()},
         strangers=_served_strangers(models, folds),
+        voice=voice,
     )
     write_json(models / CALIBRATION, asdict(served))
     update_subsets(models, subsets)

@@ -458,3 +458,33 @@ def _rounded(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {name: _rounded(item) for name, item in value.items()}
     return [_rounded(item) for item in value] if isinstance(value, list | tuple) else value
+
+
+def compare_values(where: str, counted: Any, stored: Any, tolerance: float) -> list[str]:
+    """Return a sentence for each stored value that differs from the one counted anew.
+
+    Parameters
+    ----------
+    where
+        Names the value in the sentences.
+    counted, stored
+        Values as JSON has them; what is stored beyond what is counted is left alone.
+    tolerance
+        By how much numbers may differ.
+    """
+    parts: list[list[str]] = []
+    if isinstance(counted, dict) and isinstance(stored, dict):
+        for name, value in counted.items():
+            if name in stored:
+                parts.append(compare_values(f"{where} {name}", value, stored[name], tolerance))
+            elif value != {}:
+                parts.append([f"{where} has no {name}."])
+    elif isinstance(counted, list) and isinstance(stored, list) and len(counted) == len(stored):
+        for i, pair in enumerate(zip(counted, stored, strict=True), 1):
+            parts.append(compare_values(f"{where} {i}", *pair, tolerance))
+    elif isinstance(counted, float) and isinstance(stored, int | float):
+        if abs(counted - stored) > tolerance:
+            parts.append([f"{where} is {stored}, but the predictions give {counted}."])
+    elif counted != stored:
+        parts.append([f"{where} is {stored}, but the predictions give {counted}."])
+    return [sentence for part in parts for sentence in part]

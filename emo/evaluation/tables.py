@@ -166,8 +166,15 @@ def expectation(name: str, measured: Mapping[str, Mapping[str, Any]]) -> str:
 # --- Tables of all four --------------------------------------------------------------------------
 
 
-def summary_table(models: Path) -> str:
+def summary_table(models: Path, further: Iterable[Sequence[str]] = ()) -> str:
     """Return the accuracy of every model by how new the speaker is, for the main README.
+
+    Parameters
+    ----------
+    models
+        Folder of the models.
+    further
+        Rows below, each a title and the cells of the columns but the last.
 
     Raises
     ------
@@ -189,6 +196,7 @@ def summary_table(models: Path) -> str:
         ]
         for key, title in TITLES.items()
     ]
+    rows += [[*row, guess] for row in further]
     header = ("Accuracy, tested on", *columns.values(), "guessing")
     sentence = expectation("the ensemble", measured[ENSEMBLE])
     note = (

@@ -4,8 +4,8 @@ This needs neither training nor recordings.
 """
 
 import shutil
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -15,9 +15,13 @@ import numpy as np
 from emo.classifiers.calibration import CALIBRATION
 from emo.classifiers.ensembles import ENSEMBLES
 from emo.classifiers.registry import CLASSIFIERS
+from emo.classifiers.voice import VOICE
+from emo.classifiers.voice.storage import TITLE
 from emo.corpora.protocols import CROSS_CORPUS, PROTOCOLS, SPEAKERS
 from emo.evaluation.benchmark import EMOBOX, PUBLISHED
 from emo.evaluation.bootstrap import bootstrap
+from emo.evaluation.known_voice.figures import KnownFigures
+from emo.evaluation.known_voice.report import known_blocks, known_sources, known_tables
 from emo.evaluation.markdown import render
 from emo.evaluation.metrics import (
     calibration_gaps,
@@ -35,7 +39,7 @@ from emo.evaluation.predictions import (
 )
 from emo.evaluation.selective import Selection, selections, selections_abroad
 from emo.evaluation.served import write_served
-from emo.evaluation.stored import METRICS, SUBSETS, read_json, read_metrics
+from emo.evaluation.stored import METRICS, SUBSETS, compare_values, read_json, read_metrics
 from emo.evaluation.summary import summarise
 from emo.evaluation.tables import (
     CORPUS_NAMES,
@@ -50,7 +54,7 @@ from emo.evaluation.tables import (
     sets_table,
     table,
 )
-from emo.labels import LABELS
+from emo.labels import ENSEMBLE, LABELS
 from emo.training.degradation import CONDITIONS
 
 FREE_CONDITIONS = ("noise-0", "excerpt-0.5")
@@ -78,6 +82,8 @@ class Target:
         A further goal beyond the limit.
     corpus
         Corpus of EmoBox.
+    known
+        Clips that are known of the voice, of ``known_voice.groups.SIZES``.
     elsewhere
         Published figures in words; for EmoBox they are looked up.
     """
@@ -89,6 +95,7 @@ class Target:
     aim: float | None = None
     corpus: str = ""
     elsewhere: str = ""
+    known: str = ""
 
 
 _UNION = "frozen HuBERT on a union of the same four corpora: 68.3"
@@ -110,6 +117,8 @@ TARGETS = (
     Target("accuracy", "ensemble", "speakers", 0.76, elsewhere=_UNION),
     Target("uar", "cnn", "cross-corpus", 0.43),
     Target("uar", "ensemble", "cross-corpus", 0.47, elsewhere=_OTHER),
+    Target("known", VOICE, "cross-corpus", 0.56, known="5"),
+    Target("known", VOICE, "cross-corpus", 0.60, known="10"),
     Target("calibration", "tree", "speakers", 0.05),
     Target("calibration", "mlp", "speakers", 0.05),
     Target("calibration", "cnn", "speakers", 0.05),
@@ -135,12 +144,14 @@ class Measured:
 class Given:
     """Calibrated predictions of one model under one protocol, and the same under conditions.
 
-    ``selection`` has the answers that are not unsure, where they were selected.
+    ``selection`` has the answers that are not unsure, where they were selected; ``known`` the
+    stored figures with the voice known.
     """
 
     clean: Predictions
     altered: dict[str, Predictions]
     selection: Selection | None = None
+    known: Mapping[str, KnownFigures] = field(default_factory=dict)
 
 
 # --- Measures ------------------------------------------------------------------------------------
@@ -168,6 +179,15 @@ def corpora(given: Given, _: Target) -> Measured:
     """Mean over the corpora of the UAR of each, measured by a model that trained on the others."""
     value, (low, high) = uar_of_folds(given.clean.among(LABELS))
     return Measured(value, (low, high))
+
+
+def known_voice(given: Given, target: Target) -> Measured | None:
+    """Return the UAR of the served answers with so many clips of the voice known."""
+    if target.known not in given.known:
+        return None
+    scores = given.known[target.known]["pooled"]
+    low, high = scores["intervals"]["uar"]
+    return Measured(scores["uar"], (low, high))
 
 
 def calibration(given: Given, _: Target) -> Measured:
@@ -232,6 +252,7 @@ MEASURES = {
     "emobox": Measure("EmoBox, UAR", emobox),
     "accuracy": Measure("accuracy", accuracy),
     "uar": Measure("UAR, mean of the four corpora", corpora),
+    "known": Measure("UAR, voice known", known_voice),
     "calibration": Measure("calibration error", calibration, True),
     "selective": Measure("accuracy of the answers that are not unsure", unsure),
     "robustness": Measure("largest loss of accuracy under a condition", robustness, True),
@@ -265,10 +286,12 @@ def read_given(models: Path, protocol: str) -> dict[str, Given]:
         and predictions_file(models, next(iter(CLASSIFIERS)), protocol, name).exists()
     }
     chosen = _selections_of(protocol, clean)
-    return {
+    given = {
         key: Given(rows, {name: found[key] for name, found in altered.items()}, chosen.get(key))
         for key, rows in clean.items()
     }
+    known = known_blocks(models).get(protocol, {})
+    return given | {VOICE: Given(clean[ENSEMBLE], {}, known=known)}
 
 
 def _selections_of(protocol: str, tables: Mapping[str, Predictions]) -> Mapping[str, Selection]:
@@ -315,6 +338,7 @@ def statistics(models: Path) -> dict[str, object]:
             if (text := differences_table(models, name))
         ],
         "sets": sets_table(models),
+        "known": known_tables(models),
     }
 
 
@@ -340,6 +364,8 @@ def _what(target: Target) -> str:
     measure = MEASURES[target.measure]
     if target.corpus:
         return f"EmoBox {CORPUS_NAMES[target.corpus]}, UAR, {TITLES[target.key].lower()}"
+    if target.known:
+        return f"`{target.protocol}`, {measure.title}, {target.known} clips"
     where = "" if target.measure == "uar" else f"`{target.protocol}`, "
     return f"{where}{measure.title}, {TITLES[target.key].lower()}"
 
@@ -399,6 +425,7 @@ def _sources(models: Path, given: Mapping[str, Any]) -> str:
             for way in made_by(block.get(protocol, {}).get("runs", [])):
                 ways.setdefault(way, []).append(TITLES[key].lower())
         rows += [(protocol, ", ".join(titles), *way) for way, titles in ways.items()]
+    rows += [(name, TITLE.lower(), *way) for name, *way in known_sources(models)]
     header = ("Protocol", "classifiers", "folds", "command", "commit", "seed")
     return table(header, rows, n_text=5) if rows else ""
 
@@ -421,7 +448,7 @@ def disagreements(models: Path) -> tuple[str, ...]:
     """
     with TemporaryDirectory() as folder:
         again = Path(folder)
-        for key in CLASSIFIERS:
+        for key in (*CLASSIFIERS, VOICE):
             for part in ("predictions", "calibration"):
                 if (models / key / part).exists():
                     shutil.copytree(models / key / part, again / key / part)
@@ -429,11 +456,12 @@ def disagreements(models: Path) -> tuple[str, ...]:
             if has_run(models, protocol):
                 summarise(again, protocol, None, {}, is_last=False)
         write_served(again)
-        files = [*(Path(key) / METRICS for key in TITLES), Path(CALIBRATION), Path(SUBSETS)]
+        files = [Path(key) / METRICS for key in (*TITLES, VOICE)]
+        files += [Path(CALIBRATION), Path(SUBSETS)]
         found: list[str] = _stale_predictions(again, models)
         for file in files:
             counted, stored = read_json(again / file), read_json(models / file)
-            found += _differences(file.as_posix(), counted, stored)
+            found += compare_values(file.as_posix(), counted, stored, TOLERANCE)
             for protocol in stored.get("protocols", {}):
                 if protocol in PROTOCOLS and protocol not in counted.get("protocols", {}):
                     found.append(f"{file.as_posix()} has {protocol}, of which no prediction is.")
@@ -455,25 +483,3 @@ def _stale_predictions(again: Path, models: Path) -> list[str]:
                     fault = "differs from what the predictions of the classifiers give"
                 found.append(f"{stored.relative_to(models).as_posix()} {fault}.")
     return found
-
-
-def _differences(where: str, counted: Any, stored: Any) -> list[str]:
-    if isinstance(counted, dict) and isinstance(stored, dict):
-        return _flat(
-            _differences(f"{where} {name}", value, stored[name])
-            if name in stored
-            else ([f"{where} has no {name}."] if value != {} else [])
-            for name, value in counted.items()
-        )
-    if isinstance(counted, list) and isinstance(stored, list) and len(counted) == len(stored):
-        pairs = zip(counted, stored, strict=True)
-        return _flat(_differences(f"{where} {i}", *pair) for i, pair in enumerate(pairs, 1))
-    if isinstance(counted, float) and isinstance(stored, int | float):
-        same = abs(counted - stored) <= TOLERANCE
-    else:
-        same = counted == stored
-    return [] if same else [f"{where} is {stored}, but the predictions give {counted}."]
-
-
-def _flat(parts: Iterable[Sequence[str]]) -> list[str]:
-    return [one for part in parts for one in part]

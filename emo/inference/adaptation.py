@@ -20,8 +20,9 @@ from emo.classifiers.numerics import softmax
 from emo.classifiers.storage import empty_features
 from emo.classifiers.strangers import MIN_PROBABILITY
 from emo.errors import AdaptationError
+from emo.inference.loading import Models
 from emo.inference.outputs import raw_outputs
-from emo.inference.predictor import Answer, Models, Prediction, answer
+from emo.inference.predictor import Answer, Prediction, answer
 from emo.labels import ENSEMBLE, INDEX, LABELS
 from emo.system.filenames import clean
 

@@ -19,10 +19,11 @@ from emo.audio.clip import Clip
 from emo.audio.limits import MAX_BYTES
 from emo.classifiers.label_subset import read_subset
 from emo.errors import AudioError, EmoError
-from emo.inference import explanation, predictor
+from emo.inference import explanation, loading, predictor
 from emo.inference import timeline as timelines
 from emo.inference.explanation import Explanation
-from emo.inference.predictor import Models, Prediction
+from emo.inference.loading import Models
+from emo.inference.predictor import Prediction
 from emo.inference.timeline import Timeline
 from emo.system.paths import MODELS_DIR
 
@@ -168,7 +169,7 @@ def load_models(directory: str | os.PathLike[str] | None = None) -> Models:
 
 @lru_cache(maxsize=4)
 def _load_models(directory: Path) -> Models:
-    return predictor.load_models(directory)
+    return loading.load_models(directory)
 
 
 def predict(

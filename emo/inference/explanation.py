@@ -28,7 +28,8 @@ from emo.features.encoder import (
 )
 from emo.features.frames import FRAME_S, Frames, analyse, log_mel_spectrogram
 from emo.features.functionals import compute_functionals, functional_table
-from emo.inference.predictor import Models, Prediction, predict
+from emo.inference.loading import Models
+from emo.inference.predictor import Prediction, predict
 from emo.inference.regions import ENCODER_PICTURE, Regions, explain_network
 from emo.labels import LABELS, TRAINED_INDEX, TRAINED_LABELS
 

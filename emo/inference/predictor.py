@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from itertools import compress
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,57 +15,21 @@ from emo.classifiers.calibration import (
     Calibration,
     calibrate,
     reaches,
-    read_calibration,
     reweight,
 )
 from emo.classifiers.conformal import prediction_sets
 from emo.classifiers.ensembles import ENSEMBLES, OTHER_ENSEMBLES
-from emo.classifiers.registry import CLASSIFIERS
-from emo.classifiers.storage import Model, load_model, strangeness
-from emo.errors import ModelError, ModelFaultError
+from emo.classifiers.storage import strangeness
+from emo.errors import ModelFaultError
 from emo.features.frames import analyse
 from emo.features.quality import Quality, compare_altered, measure_quality
 from emo.features.speech import SpeechWarning, speech_warnings
+from emo.inference.loading import Models
 from emo.inference.outputs import compute_features, raw_outputs
 from emo.labels import CALM, ENSEMBLE, INDEX, LABELS, TRAINED_INDEX
-from emo.system.paths import MODELS_DIR
-
-MODEL_KEYS = tuple(CLASSIFIERS)
-ANSWER_KEYS = (*MODEL_KEYS, ENSEMBLE)
 
 RUNNER_UP_SHARE = 0.5
 """Share of the confidence that the runner-up needs to be named beside an unsure label."""
-
-
-@dataclass(frozen=True)
-class Models:
-    """The classifiers and how their probabilities become answers.
-
-    Attributes
-    ----------
-    classifiers : dict of Model, by key
-    calibration : Calibration
-        Temperatures, weights of the ensemble and thresholds.
-    faults : mapping of str, by key
-        Errors of the classifiers that could not be loaded (``load_usable``).
-    """
-
-    classifiers: dict[str, Model]
-    calibration: Calibration
-    faults: Mapping[str, str] = field(default_factory=dict)
-
-    def without(self, fault: ModelFaultError) -> "Models":
-        """Return the models without the classifier of a fault; the ensemble is that of the rest.
-
-        Raises
-        ------
-        ModelFaultError
-            No classifier is left.
-        """
-        left = {key: model for key, model in self.classifiers.items() if key != fault.key}
-        if not left:
-            raise fault
-        return Models(left, reweight(self.calibration, tuple(left)), self.faults)
 
 
 @dataclass(frozen=True)
@@ -218,39 +181,6 @@ class Prediction:
         if self.ensembles:
             content["ensembles"] = {key: row.to_dict() for key, row in self.ensembles.items()}
         return content | ({"faults": dict(self.faults)} if self.faults else {})
-
-
-def load_models(directory: Path = MODELS_DIR) -> Models:
-    """Load all classifiers, checking each, and their calibration.
-
-    Raises
-    ------
-    ModelError
-        A model is missing, damaged, or made for other labels or features.
-    """
-    classifiers = {key: load_model(directory / key) for key in MODEL_KEYS}
-    return Models(classifiers, read_calibration(directory, MODEL_KEYS))
-
-
-def load_usable(directory: Path = MODELS_DIR) -> Models:
-    """Load those classifiers that can be loaded; the ensemble is then theirs.
-
-    Raises
-    ------
-    ModelError
-        No classifier can be loaded, or the calibration is damaged.
-    """
-    classifiers: dict[str, Model] = {}
-    faults: dict[str, str] = {}
-    for key in MODEL_KEYS:
-        try:
-            classifiers[key] = load_model(directory / key)
-        except ModelError as error:
-            faults[key] = str(error)
-    if not classifiers:
-        raise ModelError(next(iter(faults.values())))
-    calibration = read_calibration(directory, MODEL_KEYS)
-    return Models(classifiers, reweight(calibration, tuple(classifiers)), faults)
 
 
 def answer(probabilities: np.ndarray, threshold: float = 0.0) -> Answer:

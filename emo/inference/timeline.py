@@ -24,14 +24,9 @@ from emo.errors import ModelFaultError
 from emo.features.frames import FRAME_S, HOP, analyse
 from emo.features.measures import Flags, stretches
 from emo.features.speech import SpeechWarning, find_speech
+from emo.inference.loading import Models
 from emo.inference.outputs import compute_features, raw_outputs
-from emo.inference.predictor import (
-    Answer,
-    Models,
-    answer,
-    calibrated,
-    to_answers,
-)
+from emo.inference.predictor import Answer, answer, calibrated, to_answers
 from emo.labels import ENSEMBLE, LABELS, TRAINED_LABELS
 
 WINDOW_S = 3.0  # as long as the training clips, and those of the calibration: 2 to 4 s

@@ -8,6 +8,8 @@ import numpy as np
 
 from emo.classifiers.batches import Batch
 from emo.classifiers.registry import CLASSIFIERS, Takes
+from emo.classifiers.voice import VOICE
+from emo.classifiers.voice.storage import VOICE_TAKES
 from emo.corpora.catalogue import Recording, coverage, find_recordings
 from emo.corpora.metadata import listener_soft_labels
 from emo.corpora.splits import family
@@ -57,10 +59,12 @@ class Dataset:
 
 
 def takes_of(keys: Iterable[str]) -> tuple[Takes, ...]:
-    """Return the features that classifiers and their teachers take."""
-    rows = [CLASSIFIERS[key] for key in keys]
+    """Return the features that classifiers, their teachers and ``VOICE`` take."""
+    keys = list(keys)
+    rows = [CLASSIFIERS[key] for key in keys if key != VOICE]
     rows += [CLASSIFIERS[row.teacher] for row in rows if row.teacher]
-    return tuple(dict.fromkeys(row.takes for row in rows))
+    of_voice = VOICE_TAKES if VOICE in keys else ()
+    return tuple(dict.fromkeys((*(row.takes for row in rows), *of_voice)))
 
 
 def load_dataset(
@@ -100,6 +104,7 @@ def load_dataset(
         tuple(load_features(recordings, jobs, alteration=name, takes=takes) for name in copies),
         listener_soft_labels(recordings, directory),
         tuple(family(recording) for recording in recordings),
+        tuple(recording.speaker for recording in recordings),
     )
     return Dataset(directory, recordings, clips, takes)
 

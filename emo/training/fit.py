@@ -17,6 +17,8 @@ from emo.classifiers.batches import Arrays, Batch, Fitted
 from emo.classifiers.fitting import Curve
 from emo.classifiers.registry import CLASSIFIERS
 from emo.classifiers.storage import Origin, save_model
+from emo.classifiers.voice import VOICE, fit_voice
+from emo.classifiers.voice.storage import save_voice
 from emo.corpora.splits import is_held_out
 from emo.errors import CorpusError
 from emo.features.frames import FEATURES_VERSION
@@ -128,7 +130,7 @@ def train_models(
     Parameters
     ----------
     keys
-        Of ``CLASSIFIERS``.
+        Of ``CLASSIFIERS``, and ``VOICE`` for the classifier that knows the voice.
     command
         The command line that the models are fitted by, stored beside them.
 
@@ -165,7 +167,11 @@ def train_models(
         held_out_speakers=tuple(held_out_speakers),
         held_out_clips=len(held_out_rows),
     )
-    for key, fitted in fit_all(keys, "all", dataset.training_batch(rows), seed):
+    train = dataset.training_batch(rows)
+    if VOICE in keys:
+        save_voice(models / VOICE, fit_voice(train, seed), origin)
+    keys = [key for key in keys if key != VOICE]
+    for key, fitted in fit_all(keys, "all", train, seed):
         save_model(models / key, key, fitted, origin)
         write_curve(models / key, "all", fitted.curve)
 

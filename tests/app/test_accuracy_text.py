@@ -24,7 +24,8 @@ from emo.app.analyse import text as analyse_text
 from emo.app.compare import text as compare_text
 from emo.classifiers.calibration import Calibration, calibrate, reaches, read_calibration
 from emo.inference import export, predictor
-from emo.inference.predictor import MODEL_KEYS, Answer, answer, to_answers
+from emo.inference.loading import MODEL_KEYS
+from emo.inference.predictor import Answer, answer, to_answers
 from emo.labels import ENSEMBLE, LABELS
 from tests.support.pages import prediction
 

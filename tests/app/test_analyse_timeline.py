@@ -12,7 +12,7 @@ from emo.app import text
 from emo.app.analyse import text as analyse_text
 from emo.app.analyse import timeline
 from emo.audio.clip import Clip
-from emo.inference.predictor import ANSWER_KEYS
+from emo.inference.loading import ANSWER_KEYS
 from emo.inference.timeline import Timeline
 from emo.labels import INDEX
 from tests.support import pages

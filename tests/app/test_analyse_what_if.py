@@ -12,7 +12,7 @@ from emo.audio.alteration import NEUTRAL, RANGES, Alteration
 from emo.audio.clip import Clip
 from emo.features.quality import OF_ALTERING, measure_quality
 from emo.inference import predictor
-from emo.inference.predictor import ANSWER_KEYS
+from emo.inference.loading import ANSWER_KEYS
 from tests.support import pages
 from tests.support.pages import check, html, tone, upload
 from tests.support.signals import encoded, padded, voice

@@ -23,7 +23,7 @@ from emo.audio.clip import Clip
 from emo.audio.limits import MAX_BYTES
 from emo.errors import ModelError
 from emo.features.speech import SpeechWarning
-from emo.inference import predictor
+from emo.inference import loading, predictor
 from emo.labels import LABELS
 from emo.system import paths
 from tests.support import pages
@@ -70,7 +70,7 @@ def test_upload_gets_an_answer_of_each_model_and_the_ensemble(app: AppTest) -> N
     page = html(app)
     assert page.count("emo-verdict-3") == len(pages.ANSWERS)
     assert page.count("emo-verdict-2") == 1
-    assert page.count('<table class="emo-bars">') == len(predictor.ANSWER_KEYS)
+    assert page.count('<table class="emo-bars">') == len(loading.ANSWER_KEYS)
     assert pages.AGREEMENT in page
     assert len(app.get("bidi_component")) == 1
     assert "clip.wav · 1.0" in app.text[0].value
@@ -167,7 +167,7 @@ def test_each_answer_has_its_measured_accuracy(app: AppTest, models_dir: Path) -
 def test_calibration_error_is_displayed(app: AppTest, models_dir: Path) -> None:
     upload(app, "clip.wav", tone())
     (caption,) = [c.value for c in app.caption if "seven in ten" in c.value]
-    for key in predictor.ANSWER_KEYS:
+    for key in loading.ANSWER_KEYS:
         for protocol in ("cross-corpus", "speakers"):
             ece = pages.protocols(models_dir, key)[protocol]["ece"]
             assert f" {100 * ece:.1f}" in caption
@@ -213,7 +213,7 @@ def test_clip_without_speech_is_answered_with_a_warning(
     ]
     page = html(app)
     assert page.count("emo-verdict-3") == len(pages.ANSWERS)
-    assert page.count(app_text.NOT_TO_BE_RELIED_ON) == len(predictor.ANSWER_KEYS)
+    assert page.count(app_text.NOT_TO_BE_RELIED_ON) == len(loading.ANSWER_KEYS)
     assert ensemble_text.OUT_OF_PLACE_OVERLINE in page
     assert not pages.rates(app)
     assert not [c for c in app.caption if "seven in ten" in c.value]
@@ -223,13 +223,13 @@ def test_answers_without_scores(app: AppTest, models_dir: Path) -> None:
     for path in models_dir.glob("*/metrics.json"):
         path.unlink()
     upload(app, "clip.wav", tone())
-    assert html(app).count(analyse_text.UNMEASURED) == len(predictor.ANSWER_KEYS)
+    assert html(app).count(analyse_text.UNMEASURED) == len(loading.ANSWER_KEYS)
 
 
 def test_answers_with_damaged_scores(app: AppTest, models_dir: Path) -> None:
     (models_dir / "cnn" / "metrics.json").write_text("{")
     upload(app, "clip.wav", tone())
-    assert html(app).count(analyse_text.UNMEASURED) == len(predictor.ANSWER_KEYS)
+    assert html(app).count(analyse_text.UNMEASURED) == len(loading.ANSWER_KEYS)
     assert app_text.UNCALIBRATED in [caption.value for caption in app.caption]
 
 
@@ -298,10 +298,10 @@ def test_unexpected_error_gets_a_message_without_details(
 
 
 def test_missing_models_get_a_message(app: AppTest, monkeypatch: pytest.MonkeyPatch) -> None:
-    def missing(directory: Path) -> predictor.Models:
+    def missing(directory: Path) -> loading.Models:
         raise ModelError("There is no model in /secret/models/cnn.")
 
-    monkeypatch.setattr(predictor, "load_models", missing)
+    monkeypatch.setattr(loading, "load_models", missing)
     upload(app, "clip.wav", tone())
     assert [warning.value for warning in app.warning] == [app_text.NO_MODELS]
 
@@ -380,7 +380,7 @@ def test_to_json_equals_the_command() -> None:
     prediction = pages.prediction(unsure=("cnn",))
     (row,) = json.loads(downloads.to_json('a "b".wav', prediction))
     assert row["path"] == 'a "b".wav'
-    assert list(row["models"]) == list(predictor.ANSWER_KEYS)
+    assert list(row["models"]) == list(loading.ANSWER_KEYS)
     assert list(row["models"]["cnn"]["probabilities"]) == list(LABELS)
     assert row["models"]["cnn"]["unsure"] is True
     assert row["models"]["ensemble"]["runner_up"] == "fearful"
@@ -388,7 +388,7 @@ def test_to_json_equals_the_command() -> None:
 
 def test_to_csv_has_a_row_for_each_model_and_no_formula() -> None:
     rows = list(csv.DictReader(io.StringIO(downloads.to_csv("=1+1.wav", pages.prediction()))))
-    assert [row["model"] for row in rows] == list(predictor.ANSWER_KEYS)
+    assert [row["model"] for row in rows] == list(loading.ANSWER_KEYS)
     assert {row["path"] for row in rows} == {"'=1+1.wav"}
     assert sum(float(rows[0][f"p_{label}"]) for label in LABELS) == pytest.approx(1, abs=1e-5)
 
@@ -407,7 +407,7 @@ def test_about_has_the_required_statements(app: AppTest) -> None:
 
 def test_about_has_scores_with_intervals(app: AppTest, models_dir: Path) -> None:
     check(app.switch_page(ABOUT).run())
-    for key in predictor.ANSWER_KEYS:
+    for key in loading.ANSWER_KEYS:
         stored = pages.protocols(models_dir, key)
         low, high = stored["speakers"]["intervals"]["accuracy"]
         shown = f"{formatting.tenths(stored['speakers']['accuracy'])} ({100 * low:.1f} to"

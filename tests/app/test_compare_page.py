@@ -19,7 +19,7 @@ from emo.app.compare.collection import Entry, UploadedClip
 from emo.audio.clip import Clip
 from emo.errors import ModelError
 from emo.features.speech import SpeechWarning
-from emo.inference import predictor
+from emo.inference import loading, predictor
 from emo.labels import LABELS
 from tests.support import pages
 from tests.support.pages import ANALYSE, COMPARE, check, html, tone
@@ -168,10 +168,10 @@ def test_internal_error_is_a_row_and_the_others_are_answered(
 
 
 def test_missing_models_show_a_warning(app: AppTest, monkeypatch: pytest.MonkeyPatch) -> None:
-    def missing(directory: Path) -> predictor.Models:
+    def missing(directory: Path) -> loading.Models:
         raise ModelError(f"There is no model in {SECRET}.")
 
-    monkeypatch.setattr(predictor, "load_models", missing)
+    monkeypatch.setattr(loading, "load_models", missing)
     upload(app, *files("a.wav"))
     assert [warning.value for warning in app.warning] == [app_text.NO_MODELS]
 
@@ -246,7 +246,7 @@ def test_two_ticked_clips_are_shown_side_by_side(app: AppTest, table: Table) -> 
     check(app.run())
     assert len(app.get("bidi_component")) == 2
     assert [one.value.split(" · ")[0] for one in app.text] == ["c.wav", "a.wav"]
-    assert html(app).count("emo-paired") == len(predictor.ANSWER_KEYS)
+    assert html(app).count("emo-paired") == len(loading.ANSWER_KEYS)
     assert html(app).count("emo-verdict-2") == 2
 
 
@@ -272,8 +272,8 @@ def test_csv_has_rows_for_every_name() -> None:
         Entry("0", UploadedClip(("=a.wav", "copy.wav"), b""), pages.prediction(concerns=(music,))),
         Entry("1", UploadedClip(("bad.wav",), b""), "It holds no sound."),
     ]
-    rows, n = list(csv.DictReader(io.StringIO(page.as_csv(entries)))), len(predictor.ANSWER_KEYS)
+    rows, n = list(csv.DictReader(io.StringIO(page.as_csv(entries)))), len(loading.ANSWER_KEYS)
     assert [row["path"] for row in rows] == ["'=a.wav"] * n + ["copy.wav"] * n + ["bad.wav"]
-    assert [row["model"] for row in rows[:n]] == list(predictor.ANSWER_KEYS)
+    assert [row["model"] for row in rows[:n]] == list(loading.ANSWER_KEYS)
     assert rows[0]["speech_warnings"] == music.sentence
     assert rows[-1]["error"] == "It holds no sound."

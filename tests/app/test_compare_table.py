@@ -8,7 +8,7 @@ from emo.app.compare import table, text
 from emo.app.compare.collection import Agreement, Entry, UploadedClip
 from emo.app.samples import SYNTHETIC, Sample
 from emo.features.speech import SpeechWarning
-from emo.inference import predictor
+from emo.inference import loading
 from emo.labels import LABELS
 from tests.support import pages
 
@@ -22,11 +22,11 @@ def row_of(result, *names, **fields):
 
 def test_row_of_an_answered_clip():
     row = row_of(pages.prediction(2.0, unsure=("tree", "ensemble")))
-    assert list(row["answers"]) == list(predictor.ANSWER_KEYS)
+    assert list(row["answers"]) == list(loading.ANSWER_KEYS)
     assert row["answers"]["cnn"]["text"] == "angry"
     assert row["answers"]["tree"]["text"] == "sad?"
     assert row["answers"]["ensemble"]["note"] == "unsure: sad or fearful"
-    n = len(predictor.MODEL_KEYS)  # one is unsure, and the CNN differs from the others
+    n = len(loading.MODEL_KEYS)  # one is unsure, and the CNN differs from the others
     assert row["agreement"] == text.agreement(Agreement(n, n - 1, 2, n - 2))
     assert row["notes"] == []
     assert not row["non_speech"]

@@ -19,7 +19,7 @@ from emo.app.matrices import text as matrices_text
 from emo.app.matrices import text as words
 from emo.corpora.metadata import LISTENER_LABELS
 from emo.evaluation import metrics, selective, subsets
-from emo.inference import predictor
+from emo.inference import loading
 from emo.labels import LABELS
 from tests.support import pages, predictions, signals
 from tests.support.pages import (
@@ -355,7 +355,7 @@ def rename_a_clip(models: Path, at_place: int = 0) -> None:
 
     ensemble = expected_predictions(models)["ensemble"]
     old = str(ensemble.clips[subsets.clips_in_cell(ensemble, "angry", "angry")[at_place]])
-    for key in predictor.MODEL_KEYS:
+    for key in loading.MODEL_KEYS:
         path = models / key / "predictions" / "speakers.csv.gz"
         stored = read_predictions(path)
         is_renamed = stored.clips == old
@@ -475,7 +475,7 @@ def test_risk_coverage_curve_stands_beside_it(matrices: AppTest, models_dir: Pat
     curve = drawn(matrices, 1)
     assert curve["x"] == pytest.approx(stored["coverages"], abs=1e-4)
     assert curve["y"] == pytest.approx(stored["risks"], abs=1e-4)
-    for key in predictor.ANSWER_KEYS:
+    for key in loading.ANSWER_KEYS:
         area = protocols(models_dir, key)["speakers"]["risk_coverage"]["aurc"]
         assert formatting.tenths(area) in html(matrices)
     check(matrices.segmented_control(key="voices").set_value("women").run())
@@ -490,7 +490,7 @@ def test_roc_shows_each_emotion_and_the_areas_of_all_models(
     look(matrices, "roc")
     spec = json.loads(matrices.get("plotly_chart")[0].proto.spec)
     assert [trace["name"] for trace in spec["data"]] == list(LABELS)
-    for key in predictor.ANSWER_KEYS:
+    for key in loading.ANSWER_KEYS:
         for curve in metrics.roc(expected_predictions(models_dir)[key]):
             assert formatting.tenths(curve.area) in html(matrices)
     check(matrices.segmented_control(key="voices").set_value("women").run())

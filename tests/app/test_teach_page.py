@@ -18,7 +18,7 @@ from emo.audio.clip import Clip
 from emo.classifiers.calibration import Calibration
 from emo.errors import ModelError
 from emo.features.speech import SpeechWarning
-from emo.inference import adaptation, predictor
+from emo.inference import adaptation, loading, predictor
 from emo.inference.adaptation import CrossValidation
 from emo.labels import LABELS
 from tests.support import pages, signals
@@ -44,7 +44,7 @@ def app(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AppTest:
     pages.install(tmp_path, monkeypatch)
     calibration = Calibration({}, {}, {"ensemble": 0.4})
     models = SimpleNamespace(classifiers={}, calibration=calibration)
-    monkeypatch.setattr(predictor, "load_models", lambda directory: models)
+    monkeypatch.setattr(loading, "load_models", lambda directory: models)
     monkeypatch.setattr(predictor, "predict", predict_frequency)
     monkeypatch.setattr(adaptation, "models_digest", lambda models: DIGEST)
     monkeypatch.setattr(adaptation, "count_hidden", lambda models: WIDTH)
@@ -200,7 +200,7 @@ def test_yours_answers_beside_the_models(app: AppTest) -> None:
     check(app.switch_page(ANALYSE).run())
     upload(app, "clip.wav", tone(0.8, 630))
     page = html(app)
-    assert page.count("emo-verdict-3") == len(predictor.ANSWER_KEYS)
+    assert page.count("emo-verdict-3") == len(loading.ANSWER_KEYS)
     card = page.split(f">{words.YOURS_NAME}</h3>")[1]
     assert "emo-happy" in card.split("</p>")[1]
     assert "right for 6 of 6, the ensemble for 3" in card
@@ -213,9 +213,9 @@ def test_exports_contain_yours() -> None:
         1.0, (), given.answers | {"yours": given.answers["tree"]}, given.quality
     )
     (row,) = json.loads(downloads.to_json("a.wav", given))
-    assert list(row["models"]) == [*predictor.ANSWER_KEYS, "yours"]
+    assert list(row["models"]) == [*loading.ANSWER_KEYS, "yours"]
     lines = list(csv.DictReader(io.StringIO(downloads.to_csv("a.wav", given))))
-    assert [line["model"] for line in lines] == [*predictor.ANSWER_KEYS, "yours"]
+    assert [line["model"] for line in lines] == [*loading.ANSWER_KEYS, "yours"]
 
 
 def test_without_examples_there_is_no_further_answer(app: AppTest) -> None:
@@ -236,7 +236,7 @@ def test_yours_warns_about_music(app: AppTest, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(predictor, "predict", doubting)
     check(app.switch_page(ANALYSE).run())
     upload(app, "clip.wav", tone())
-    assert html(app).count(app_text.NOT_TO_BE_RELIED_ON) == len(predictor.ANSWER_KEYS) + 1
+    assert html(app).count(app_text.NOT_TO_BE_RELIED_ON) == len(loading.ANSWER_KEYS) + 1
 
 
 @pytest.mark.slow

@@ -8,7 +8,8 @@ from emo.audio import clip as audio_clip
 from emo.audio.alteration import Alteration, alter_clip
 from emo.audio.clip import RATE_HZ, cut, decode
 from emo.classifiers.ensembles import ENSEMBLES
-from emo.inference.predictor import ANSWER_KEYS, load_models, predict, predict_many
+from emo.inference.loading import ANSWER_KEYS, load_models
+from emo.inference.predictor import predict, predict_many
 from emo.inference.timeline import iter_timeline
 from emo.training.degradation import CONDITIONS
 from emo.training.feature_cache import degrade as alter_for_training

@@ -19,7 +19,8 @@ from emo.batch.rows import (
     write_csv,
     write_parquet,
 )
-from emo.inference.predictor import ANSWER_KEYS, load_models, predict
+from emo.inference.loading import ANSWER_KEYS, load_models
+from emo.inference.predictor import predict
 from emo.inference.timeline import iter_timeline
 from emo.labels import LABELS
 from tests.support.signals import encoded, silence, voice

@@ -25,8 +25,9 @@ from emo.batch.run import group_sources, run_batch
 from emo.batch.sources import Source
 from emo.cli.main import main
 from emo.errors import EmoError, ModelError
-from emo.inference import predictor
-from emo.inference.predictor import ANSWER_KEYS, load_models, predict, predict_many
+from emo.inference import loading
+from emo.inference.loading import ANSWER_KEYS, load_models
+from emo.inference.predictor import predict, predict_many
 from emo.system.paths import MODELS_DIR, sample_path
 from tests.support.signals import encoded, silence, voice
 
@@ -250,7 +251,7 @@ def test_batch_with_other_emotions_that_can_occur_is_another_run(
 
 def test_make_run_config_depends_on_the_models(tmp_path, config):
     copied = tmp_path / "models"
-    for key in predictor.MODEL_KEYS:
+    for key in loading.MODEL_KEYS:
         shutil.copytree(MODELS_DIR / key, copied / key, ignore=shutil.ignore_patterns("pred*"))
     shutil.copy(MODELS_DIR / "calibration.json", copied)
     assert make_run_config(copied).run == config.run == make_run_config().run

@@ -21,7 +21,7 @@ from playwright.sync_api import (
 from docs import screens
 from emo.app import text
 from emo.classifiers.ensembles import ENSEMBLES
-from emo.inference.predictor import MODEL_KEYS
+from emo.inference.loading import MODEL_KEYS
 from emo.labels import LABELS
 
 WAIT_MS = 60_000

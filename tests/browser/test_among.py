@@ -8,7 +8,8 @@ from docs import screens
 from emo.app import text
 from emo.audio import clip as audio_clip
 from emo.formatting import percent
-from emo.inference.predictor import load_models, predict
+from emo.inference.loading import load_models
+from emo.inference.predictor import predict
 from emo.labels import LABELS
 from emo.system.paths import sample_path
 from tests.browser.steps import expect_answers, expect_idle

@@ -14,8 +14,7 @@ from emo.app.analyse import text as analyse_text
 from emo.app.matrices import text as words
 from emo.app.samples import acted_by, read_gallery
 from emo.audio import clip
-from emo.inference import predictor
-from emo.inference.predictor import ANSWER_KEYS
+from emo.inference import loading, predictor
 from emo.labels import LABELS
 from emo.system import paths
 from tests.browser.steps import (
@@ -93,7 +92,7 @@ def test_reasons_are_given_when_asked_for(page: Page) -> None:
     upload(page, "clip.wav", signals.encoded(signals.voice(), subtype="PCM_16"))
     expect_answers(page, "clip.wav")
     page.get_by_text(analyse_text.WHY_LABEL, exact=True).click()
-    for key in predictor.MODEL_KEYS:
+    for key in loading.MODEL_KEYS:
         expect(page.locator(f".st-key-why-{key} p").first).to_be_visible()
     expect_idle(page)
     patches = page.locator("[data-emo-patches]").get_attribute("data-emo-patches") or "[]"
@@ -111,7 +110,7 @@ def test_two_minutes_get_a_timeline_that_is_sought_by_clicks(page: Page, tmp_pat
         page.get_by_role("button", name=analyse_text.TIMELINE_FILES["srt"]).click()
     waiting.value.save_as(tmp_path / "emo.srt")
     assert (tmp_path / "emo.srt").read_text().startswith("1\n00:00:0")
-    expect(timeline.locator(".emo-lane")).to_have_count(len(ANSWER_KEYS))
+    expect(timeline.locator(".emo-lane")).to_have_count(len(loading.ANSWER_KEYS))
     band, lane = (timeline.locator(part).first.bounding_box() for part in (".emo-sad", ".emo-lane"))
     assert band
     assert lane
@@ -171,8 +170,8 @@ def test_downloads_and_forgetting(page: Page, tmp_path: Path) -> None:
     waiting.value.save_as(tmp_path / "emo.json")
     (row,) = json.loads((tmp_path / "emo.json").read_text())
     assert row["path"] == "clip.wav"
-    assert list(row["models"]) == list(predictor.ANSWER_KEYS)
-    elsewhere = predictor.predict(clip.decode(data), predictor.load_models())
+    assert list(row["models"]) == list(loading.ANSWER_KEYS)
+    elsewhere = predictor.predict(clip.decode(data), loading.load_models())
     for key, answer in elsewhere.answers.items():
         given = row["models"][key]["probabilities"]
         assert given == pytest.approx(answer.to_dict()["probabilities"], abs=1e-6)
@@ -187,7 +186,7 @@ def test_downloads_and_forgetting(page: Page, tmp_path: Path) -> None:
 
 def test_the_matrices_open_and_switch(page: Page) -> None:
     screens.open_page(page, "Confusion matrices")
-    for key in predictor.ANSWER_KEYS:
+    for key in loading.ANSWER_KEYS:
         matrix = page.locator(f".st-key-matrix-{key}")
         expect(matrix.locator(".cell")).to_have_count(len(LABELS) ** 2)
         expect(matrix.get_by_text("Accuracy")).to_be_visible()

@@ -10,7 +10,7 @@ from playwright.sync_api import Browser, FilePayload, Locator, Page, expect
 from docs import screens
 from emo.app.analyse import text as analyse_text
 from emo.app.teach import text as words
-from emo.inference import predictor
+from emo.inference import loading
 from tests.browser.steps import expect_idle, expect_in_order, open_app, record, turn
 from tests.support import signals
 
@@ -100,7 +100,7 @@ def test_a_voice_is_taught_kept_and_loaded_again(page: Page, tmp_path: Path) -> 
         page.get_by_role("button", name=analyse_text.JSON_LABEL).click()
     waiting.value.save_as(tmp_path / "emo.json")
     (row,) = json.loads((tmp_path / "emo.json").read_text())
-    assert list(row["models"]) == [*predictor.ANSWER_KEYS, "yours"]
+    assert list(row["models"]) == [*loading.ANSWER_KEYS, "yours"]
 
 
 def test_recordings_are_taught_and_removed_by_keyboard(page: Page) -> None:

@@ -16,7 +16,7 @@ from emo.classifiers.numerics import softmax
 from emo.classifiers.registry import CLASSIFIERS
 from emo.classifiers.tree import SURROGATE
 from emo.errors import ModelError
-from emo.inference.predictor import MODEL_KEYS
+from emo.inference.loading import MODEL_KEYS
 from emo.system.paths import MODELS_DIR
 from tests.support.models import ORIGIN, fitted, random_spectrogram
 

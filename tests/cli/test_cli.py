@@ -16,7 +16,7 @@ from emo.classifiers.ensembles import OTHER_ENSEMBLES
 from emo.cli.main import main
 from emo.features.quality import OF_ALTERING, Quality
 from emo.features.speech import SpeechWarning
-from emo.inference import export, predictor
+from emo.inference import export, loading
 from emo.inference.predictor import Answer, Prediction
 from emo.labels import LABELS
 from tests.support.imports import needless_imports
@@ -27,7 +27,7 @@ from tests.support.signals import encoded, silence, voice
 pytest.importorskip("keras")
 ROOT = Path(__file__).resolve().parents[2]
 GOOD = Quality(2.0, 16_000, 1, -3.0, -20.0, 0.0, 40.0, 0.9, 8000.0)
-KEYS = list(predictor.ANSWER_KEYS)
+KEYS = list(loading.ANSWER_KEYS)
 
 
 @pytest.fixture(scope="module")
@@ -138,7 +138,7 @@ def test_predict_table_has_aligned_columns(capsys, models, spoken):
 def unsure_models(models, tmp_path):
     """Return the models, calibrated so that the tree and the ensemble are unsure of every clip."""
     thresholds = {key: 1.1 if key in ("tree", "ensemble") else 0.0 for key in KEYS}
-    ones = dict.fromkeys(predictor.MODEL_KEYS, 1.0)
+    ones = dict.fromkeys(loading.MODEL_KEYS, 1.0)
     ensembles = {name: dict.fromkeys(row.members, 1.0) for name, row in OTHER_ENSEMBLES.items()}
     shutil.copytree(models, tmp_path / "models")
     (tmp_path / "models" / "calibration.json").write_text(

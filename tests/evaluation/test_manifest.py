@@ -24,7 +24,8 @@ from emo.evaluation.manifest import (
     read_spellings,
     remarks,
 )
-from emo.inference.predictor import load_models, predict
+from emo.inference.loading import load_models
+from emo.inference.predictor import predict
 from emo.labels import LABELS
 from tests.support.signals import encoded, silence, voice
 

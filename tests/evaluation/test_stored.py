@@ -14,7 +14,7 @@ from emo.evaluation.stored import (
     read_metrics,
     write_metrics,
 )
-from emo.inference.predictor import ANSWER_KEYS
+from emo.inference.loading import ANSWER_KEYS
 
 SHIPPED = Path(__file__).resolve().parents[2] / "models"
 

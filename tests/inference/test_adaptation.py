@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from emo.audio import clip
 from emo.classifiers.numerics import softmax
 from emo.errors import AdaptationError
-from emo.inference import adaptation, predictor
+from emo.inference import adaptation, loading, predictor
 from emo.inference.adaptation import AdaptedHead, Example
 from emo.labels import INDEX, LABELS
 from emo.system.paths import MODELS_DIR
@@ -410,7 +410,7 @@ def test_read_examples_of_any_changed_byte_returns_or_raises_a_sentence(
 def test_predict_returns_the_hidden_activations() -> None:
     from tests.support.signals import encoded, voice
 
-    models = predictor.load_models()
+    models = loading.load_models()
     clips = [clip.decode(encoded(voice(hz)), "voice.wav") for hz in (110.0, 220.0)]
     both = predictor.predict_many(clips, models)
     width = adaptation.count_hidden(models)

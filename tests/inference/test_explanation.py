@@ -24,7 +24,8 @@ from emo.features.frames import N_MELS, analyse, mel_centres_hz
 from emo.features.functionals import functional_names, functional_table
 from emo.inference import explanation as ex
 from emo.inference import regions
-from emo.inference.predictor import Models, load_models, predict
+from emo.inference.loading import Models, load_models
+from emo.inference.predictor import predict
 from emo.labels import INDEX, LABELS, TRAINED_LABELS
 from emo.system.paths import MODELS_DIR
 from tests.support.imports import needless_imports

@@ -23,11 +23,11 @@ from emo.classifiers.registry import CLASSIFIERS
 from emo.cli.main import main
 from emo.errors import ModelError
 from emo.features import encoder
-from emo.inference import explanation, predictor, timeline
+from emo.inference import explanation, loading, predictor, timeline
 from emo.system import paths
 from tests.support import pages, signals
 
-KEYS = predictor.MODEL_KEYS
+KEYS = loading.MODEL_KEYS
 SHIPPED = paths.MODELS_DIR
 pytestmark = pytest.mark.skipif(
     not (SHIPPED / "cnn" / runtime.NETWORK).exists(), reason="no trained models"
@@ -101,14 +101,14 @@ def analyse(at: AppTest) -> AppTest:
 def test_load_usable_loads_the_undamaged_models(models: Path, key: str, damage: str) -> None:
     DAMAGE[damage](models / key)
     with pytest.raises(ModelError):
-        predictor.load_models(models)
-    found = predictor.load_usable(models)
+        loading.load_models(models)
+    found = loading.load_usable(models)
     assert list(found.faults) == [key]
     assert list(found.classifiers) == [one for one in KEYS if one != key]
 
 
 def test_load_usable_of_undamaged_models_is_load_models(models: Path) -> None:
-    whole, usable = predictor.load_models(models), predictor.load_usable(models)
+    whole, usable = loading.load_models(models), loading.load_usable(models)
     assert usable.faults == {}
     assert usable.calibration.weights == pytest.approx(whole.calibration.weights)
 
@@ -117,7 +117,7 @@ def test_load_usable_raises_if_all_are_damaged(models: Path) -> None:
     for key in KEYS:
         cut_in_half(models / key)
     with pytest.raises(ModelError, match=r"has .* bytes, not"):
-        predictor.load_usable(models)
+        loading.load_usable(models)
 
 
 def test_reweight_gives_the_weight_to_the_remaining_models() -> None:
@@ -200,7 +200,7 @@ def test_predict_command_reports_the_fault_and_answers(
     assert "the convolutional network has no answer and no part in the ensemble" in said.err
     (row,) = json.loads(said.out)
     assert list(row["models"]) == [*(key for key in KEYS if key != "cnn"), "ensemble"]
-    oracle = predictor.predict(audio_clip.load(clip), predictor.load_usable(models))
+    oracle = predictor.predict(audio_clip.load(clip), loading.load_usable(models))
     assert row["models"]["ensemble"]["label"] == oracle.ensemble.label
 
 
@@ -252,7 +252,7 @@ def sound() -> audio_clip.Clip:
 def test_predict_leaves_out_a_model_with_values_that_are_not_finite(
     sound: audio_clip.Clip, key: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    whole, spoilt = predictor.load_models(), predictor.load_models()
+    whole, spoilt = loading.load_models(), loading.load_models()
     spoil(spoilt.classifiers[key], monkeypatch)
     given = predictor.predict(sound, spoilt)
     rest = [one for one in KEYS if one != key]
@@ -260,7 +260,7 @@ def test_predict_leaves_out_a_model_with_values_that_are_not_finite(
     assert list(given.faults) == list(given.to_dict()["faults"]) == [key]
     left = {one: whole.classifiers[one] for one in rest}
     oracle = predictor.predict(
-        sound, predictor.Models(left, reweight(whole.calibration, tuple(left)))
+        sound, loading.Models(left, reweight(whole.calibration, tuple(left)))
     )
     for one, answer in given.answers.items():
         np.testing.assert_array_equal(answer.probabilities, oracle.answers[one].probabilities)
@@ -271,7 +271,7 @@ def test_predict_leaves_out_a_model_with_values_that_are_not_finite(
 def test_predict_many_excludes_the_model_from_the_clip_alone(
     sound: audio_clip.Clip, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    models = predictor.load_models()
+    models = loading.load_models()
     network = models.classifiers["cnn"].network
     assert network is not None
     real, n_frames = network.run, len(predictor.measure(sound, models)[0].spectrograms[0])
@@ -295,7 +295,7 @@ def test_load_usable_goes_on_without_the_encoder(
     if content is not None:
         (tmp_path / encoder.ENCODER_FILE).write_bytes(content)
     monkeypatch.setattr(paths, "MODELS_DIR", tmp_path)
-    models = predictor.load_usable()
+    models = loading.load_usable()
     taking = [key for key, row in CLASSIFIERS.items() if row.takes == "embeddings"]
     assert list(models.faults) == taking == ["pretrained"]
     said = "There is no pre-trained encoder" if content is None else "was altered"
@@ -309,7 +309,7 @@ def test_load_usable_goes_on_without_the_encoder(
 def test_predict_raises_if_no_model_has_finite_values(
     sound: audio_clip.Clip, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    models = predictor.load_models()
+    models = loading.load_models()
     for model in models.classifiers.values():
         spoil(model, monkeypatch)
     with pytest.raises(ModelError, match="not numbers"):
@@ -320,12 +320,12 @@ def test_timeline_leaves_out_a_model_with_values_that_are_not_finite(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     clip = audio_clip.load(SAMPLE)
-    models = predictor.load_models()
+    models = loading.load_models()
     spoil(models.classifiers["mlp"], monkeypatch)
     *_, last = timeline.iter_timeline(clip, models)
     assert last.done == last.total > 0
-    assert [key for key in last.probabilities if key in predictor.ANSWER_KEYS] == [
-        key for key in predictor.ANSWER_KEYS if key != "mlp"
+    assert [key for key in last.probabilities if key in loading.ANSWER_KEYS] == [
+        key for key in loading.ANSWER_KEYS if key != "mlp"
     ]
     assert list(last.faults) == ["mlp"]
     assert any("not numbers" in warning for warning in last.warnings)
@@ -333,12 +333,12 @@ def test_timeline_leaves_out_a_model_with_values_that_are_not_finite(
 
 
 @pytest.fixture
-def spoilt_mlp(monkeypatch: pytest.MonkeyPatch) -> predictor.Models:
+def spoilt_mlp(monkeypatch: pytest.MonkeyPatch) -> loading.Models:
     """Return the models that both the command and the page load."""
-    models = predictor.load_models()
+    models = loading.load_models()
     spoil(models.classifiers["mlp"], monkeypatch)
-    monkeypatch.setattr(predictor, "load_models", lambda *_: models)
-    monkeypatch.setattr(predictor, "load_usable", lambda *_: models)
+    monkeypatch.setattr(loading, "load_models", lambda *_: models)
+    monkeypatch.setattr(loading, "load_usable", lambda *_: models)
     st.cache_resource.clear()
     st.cache_data.clear()
     return models
@@ -346,7 +346,7 @@ def spoilt_mlp(monkeypatch: pytest.MonkeyPatch) -> predictor.Models:
 
 @pytest.mark.parametrize("command", ["predict", "timeline"])
 def test_command_names_the_fault_and_fails(
-    spoilt_mlp: predictor.Models, capsys: pytest.CaptureFixture[str], command: str
+    spoilt_mlp: loading.Models, capsys: pytest.CaptureFixture[str], command: str
 ) -> None:
     assert main([command, str(SAMPLE)]) == 1
     said = capsys.readouterr()
@@ -355,18 +355,18 @@ def test_command_names_the_fault_and_fails(
 
 
 def test_batch_counts_the_clip_as_failed_and_names_the_fault(
-    spoilt_mlp: predictor.Models, sound: audio_clip.Clip
+    spoilt_mlp: loading.Models, sound: audio_clip.Clip
 ) -> None:
     (given,) = predictor.predict_many([sound], spoilt_mlp)
     done = rows.prediction_result("a.wav", "run", sound, given)
     row = json.loads(done.lines)
     assert done.failed
     assert "not numbers" in row["error"]
-    assert set(row["models"]) == {*predictor.ANSWER_KEYS} - {"mlp"}
+    assert set(row["models"]) == {*loading.ANSWER_KEYS} - {"mlp"}
 
 
 def test_page_names_the_fault_and_shows_the_others(
-    spoilt_mlp: predictor.Models, caplog: pytest.LogCaptureFixture
+    spoilt_mlp: loading.Models, caplog: pytest.LogCaptureFixture
 ) -> None:
     at = analyse(pages.run())
     shown = " ".join(w.value for w in at.warning).replace("\\", "")

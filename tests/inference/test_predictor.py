@@ -9,14 +9,8 @@ import pytest
 from emo.audio.clip import decode
 from emo.classifiers.calibration import Calibration, calibrate, reweight
 from emo.classifiers.registry import CLASSIFIERS
-from emo.inference.predictor import (
-    ANSWER_KEYS,
-    answer,
-    choose_among,
-    load_models,
-    predict,
-    predict_many,
-)
+from emo.inference.loading import ANSWER_KEYS, load_models
+from emo.inference.predictor import answer, choose_among, predict, predict_many
 from emo.labels import ENSEMBLE, INDEX, LABELS
 from tests.support.signals import encoded, padded, tone, voice
 

@@ -17,8 +17,9 @@ from emo.cli.main import main
 from emo.evaluation.non_speech.generators import sound
 from emo.evaluation.non_speech.music import melody, organ
 from emo.inference import export, timeline
+from emo.inference.loading import ANSWER_KEYS, load_models
 from emo.inference.outputs import compute_features
-from emo.inference.predictor import ANSWER_KEYS, answer, load_models, predict
+from emo.inference.predictor import answer, predict
 from emo.inference.timeline import Timeline, iter_timeline, join_speech, place_windows
 from emo.labels import INDEX, LABELS
 from tests.support.signals import Samples, encoded, noise, silence, tone, voice

@@ -13,7 +13,7 @@ import pytest
 from emo.audio import clip as audio_clip
 from emo.errors import BusyError
 from emo.features import frames
-from emo.inference import predictor
+from emo.inference import loading, predictor
 from emo.server import memory
 from emo.server.memory import USABLE_SHARE, MemoryBudget, find_limit_bytes, resident_bytes
 from tests.support import signals
@@ -154,7 +154,7 @@ def status(name):
     return 1024 * next(int(line.split()[1]) for line in lines if line.startswith(name))
 sound = np.tile(voices.voice(duration_s=10.0), 7)
 clip = audio.decode(voices.encoded(sound))
-models = predictor.load_models()
+models = loading.load_models()
 predictor.predict(audio.decode(voices.encoded(voices.voice())), models)
 tasks = {
     memory.predict_bytes: lambda: predictor.predict(clip, models),
@@ -201,7 +201,7 @@ def test_long_clips_are_measured_in_pieces_with_the_same_result(
 ) -> None:
     """Compare with the same clip in one piece."""
     clip = audio_clip.decode(signals.encoded(np.tile(signals.voice(duration_s=8.0), 2)))
-    models = predictor.load_models()
+    models = loading.load_models()
     whole = predictor.measure(clip, models)
     linear = frames.spectrograms_db(clip.samples)
     contours = frames.contours(clip.samples)

@@ -29,7 +29,7 @@ from emo.evaluation.stored import read_metrics, write_metrics
 from emo.evaluation.summary import summarise_all
 from emo.evaluation.targets import disagreements, report
 from emo.formatting import in_words
-from emo.inference import predictor
+from emo.inference import loading, predictor
 from emo.labels import ENSEMBLE, LABELS
 from emo.system.paths import sample_path
 from tests.support import pages, predictions
@@ -62,10 +62,10 @@ def app(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AppTest:
 def real_app(models: Path, app: AppTest, monkeypatch: pytest.MonkeyPatch) -> AppTest:
     """Return the app with models that answer."""
     monkeypatch.undo()
-    loaded = predictor.load_models(models)
+    loaded = loading.load_models(models)
     st.cache_resource.clear()
     monkeypatch.setattr("emo.system.paths.MODELS_DIR", models)
-    monkeypatch.setattr(predictor, "load_models", lambda directory: loaded)
+    monkeypatch.setattr(loading, "load_models", lambda directory: loaded)
     return pages.run()
 
 
@@ -79,7 +79,7 @@ def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
 
 
 def test_models_answer_and_ensemble(models: Path) -> None:
-    prediction = predictor.predict(audio_clip.load(SAMPLE), predictor.load_models(models))
+    prediction = predictor.predict(audio_clip.load(SAMPLE), loading.load_models(models))
     assert list(prediction.answers) == KEYS
     assert prediction.answers[KEY].label == "happy"
 
@@ -87,13 +87,13 @@ def test_models_answer_and_ensemble(models: Path) -> None:
 def test_from_scratch_answers_without_the_pretrained(models: Path) -> None:
     """Its answer is that of the models of the project, whose weights it has here."""
     clip = audio_clip.load(SAMPLE)
-    loaded = predictor.load_models(models)
+    loaded = loading.load_models(models)
     # Strange clips are told by the pre-trained classifier.
     loaded = replace(loaded, calibration=replace(loaded.calibration, strangers=None))
     found = predictor.predict(clip, loaded).ensembles[FROM_SCRATCH]
     keys = ENSEMBLES[FROM_SCRATCH].members
     weights = {key: loaded.calibration.weights[key] for key in keys}
-    alone = predictor.Models(
+    alone = loading.Models(
         {key: loaded.classifiers[key] for key in keys},
         Calibration(loaded.calibration.temperatures, weights, {ENSEMBLE: 0.5}),
     )
@@ -104,7 +104,7 @@ def test_from_scratch_answers_without_the_pretrained(models: Path) -> None:
 
 @pytest.mark.parametrize("missing", [KEY, *ENSEMBLES[FROM_SCRATCH].members])
 def test_from_scratch_without_a_classifier(models: Path, missing: str) -> None:
-    loaded = predictor.load_models(models)
+    loaded = loading.load_models(models)
     left = loaded.without(ModelFaultError(missing, "a fault"))
     prediction = predictor.predict(audio_clip.load(SAMPLE), left)
     assert FROM_SCRATCH in prediction.ensembles  # another pre-trained one is left
@@ -240,7 +240,7 @@ def test_analyse(real_app: AppTest, models: Path) -> None:
     pages.upload(real_app, "a.opus", Path(SAMPLE).read_bytes())
     shown = html(real_app)
     assert f'<h3 class="emo-model">{NAME}</h3>' in shown
-    answers = predictor.predict(audio_clip.load(SAMPLE), predictor.load_models(models)).answers
+    answers = predictor.predict(audio_clip.load(SAMPLE), loading.load_models(models)).answers
     sure = {key: None if said.unsure else said.label for key, said in answers.items()}
     ensemble = sure.pop(ENSEMBLE)
     assert app_text.agreement(sure, ensemble) in shown
@@ -259,7 +259,7 @@ def test_timeline_on_the_page(real_app: AppTest) -> None:
 
 
 def test_compare(models: Path) -> None:
-    prediction = predictor.predict(audio_clip.load(SAMPLE), predictor.load_models(models))
+    prediction = predictor.predict(audio_clip.load(SAMPLE), loading.load_models(models))
     row = table.row(Entry("0", UploadedClip(("a",), b""), prediction))
     assert list(row["answers"]) == KEYS
     assert text.COLUMNS[KEY] == SHORT_NAME
@@ -289,7 +289,7 @@ def test_about(app: AppTest) -> None:
 
 
 def test_agreement_of_all() -> None:
-    labels = dict.fromkeys(predictor.MODEL_KEYS, "sad")
+    labels = dict.fromkeys(loading.MODEL_KEYS, "sad")
     n = in_words(len(labels))
     assert app_text.agreement(labels, "sad") == f"All {n} say sad."
     labels[KEY] = "happy"

@@ -18,7 +18,7 @@ from emo.classifiers.storage import read_model_info, write_model_info
 from emo.features.quality import Quality
 from emo.features.speech import SpeechWarning
 from emo.formatting import in_words
-from emo.inference import predictor
+from emo.inference import loading, predictor
 from emo.labels import INDEX, LABELS
 from emo.system import paths
 from tests.support import signals
@@ -32,7 +32,7 @@ ANALYSE, COMPARE, MATRICES, ABOUT = (
 QUALITY = Quality(2.0, 16_000, 1, -3.0, -20.0, 0.0, 40.0, 0.9, 8000.0)
 """A recording without fault."""
 
-ANSWERS = {key: "angry" if key == "cnn" else "sad" for key in predictor.MODEL_KEYS}
+ANSWERS = {key: "angry" if key == "cnn" else "sad" for key in loading.MODEL_KEYS}
 AGREEMENT = (
     f"{in_words(len(ANSWERS) - 1).capitalize()} of {in_words(len(ANSWERS))} say sad; the CNN says "
     "angry."
@@ -108,7 +108,7 @@ def write_samples(directory: Path) -> None:
 
 def hold_out(models: Path, *speakers: str) -> None:
     """Have every model say that it was trained without some speakers."""
-    for key in predictor.MODEL_KEYS:
+    for key in loading.MODEL_KEYS:
         info = read_model_info(models / key)
         info["trained_on"]["held_out"] = {"clips": 1, "speakers": list(speakers)}
         write_model_info(models / key, info)
@@ -126,8 +126,8 @@ def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     write_curves(models)
     write_samples(tmp_path / "samples")
     monkeypatch.setattr(paths, "MODELS_DIR", models)
-    loaded = predictor.Models({}, read_calibration(models, predictor.MODEL_KEYS))
-    monkeypatch.setattr(predictor, "load_models", lambda directory: loaded)
+    loaded = loading.Models({}, read_calibration(models, loading.MODEL_KEYS))
+    monkeypatch.setattr(loading, "load_models", lambda directory: loaded)
     monkeypatch.setattr(predictor, "predict", made_up)
     monkeypatch.setattr(paths, "SAMPLES_DIR", tmp_path / "samples")
     st.cache_resource.clear()

@@ -17,7 +17,7 @@ from emo.audio import alteration
 from emo.audio import clip as audio_clip
 from emo.audio.channels import MIX
 from emo.errors import AudioError
-from emo.inference import predictor
+from emo.inference import loading, predictor
 from emo.labels import LABELS
 from emo.system import paths
 
@@ -124,9 +124,9 @@ def settings_in(notice: str) -> alteration.Alteration:
 
 
 @cache
-def models() -> predictor.Models:
+def models() -> loading.Models:
     """Return the models that `emo predict` loads."""
-    return predictor.load_usable(paths.MODELS_DIR)
+    return loading.load_usable(paths.MODELS_DIR)
 
 
 @cache

@@ -12,7 +12,7 @@ from emo.app import common
 from emo.app.analyse import link as analyse_link
 from emo.audio import alteration
 from emo.audio.channels import MIX
-from emo.inference.predictor import MODEL_KEYS
+from emo.inference.loading import MODEL_KEYS
 from emo.labels import ENSEMBLE, LABELS
 from tests.walk import oracle
 from tests.walk.clips import samples

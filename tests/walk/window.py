@@ -13,7 +13,7 @@ from playwright.sync_api import Page
 from emo.app import text as app_text
 from emo.app.analyse import link as analyse_link
 from emo.audio import alteration
-from emo.inference.predictor import MODEL_KEYS
+from emo.inference.loading import MODEL_KEYS
 from emo.labels import ENSEMBLE
 from tests.browser.steps import Watch
 from tests.walk import oracle

@@ -15,7 +15,7 @@ from emo.app.teach import session
 from emo.audio.channels import MIX
 from emo.classifiers import label_subset
 from emo.classifiers.ensembles import ENSEMBLES
-from emo.inference import adaptation, predictor
+from emo.inference import adaptation, loading, predictor
 
 
 def show_ensemble(source: ClipSource, analysis: Analysis) -> None:
@@ -51,7 +51,7 @@ def show_models(analysis: Analysis, is_own: bool) -> None:
     with _answer_container(analysis, "models"):
         _show_cards(analysis.prediction, metrics, is_own)
     if not analysis.prediction.speech_warnings:
-        shown = {key: metrics[key] for key in metrics if key in predictor.ANSWER_KEYS}
+        shown = {key: metrics[key] for key in metrics if key in loading.ANSWER_KEYS}
         st.caption(accuracy_text.calibration_text(shown))
 
 

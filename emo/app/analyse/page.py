@@ -27,7 +27,7 @@ from emo.app.analyse.analysis import Analysis
 from emo.app.current_clip import SAMPLE, ClipSource
 from emo.audio.alteration import NEUTRAL
 from emo.audio.channels import name_with_channel
-from emo.inference import predictor
+from emo.inference import loading
 from emo.system import paths
 
 MATRICES_PAGE = "pages/confusion_matrices.py"
@@ -96,7 +96,7 @@ def show_invitation() -> None:
     """Draw the measured accuracy of each model, as long as there is no clip."""
     metrics = common.metrics_or_notice()
     order = sorted(metrics, key=lambda key: key != labels.ENSEMBLE)  # the ensemble comes first
-    order = [key for key in order if key in predictor.ANSWER_KEYS]
+    order = [key for key in order if key in loading.ANSWER_KEYS]
     rows = accuracy_text.expected({key: metrics[key] for key in order})
     if rows:
         model_names = [app_text.MODEL_NAMES[key] for key in order]

@@ -12,7 +12,7 @@ from emo.app import text as app_text
 from emo.app.analyse import text
 from emo.audio import clip as audio_clip
 from emo.inference import export
-from emo.inference.predictor import MODEL_KEYS
+from emo.inference.loading import MODEL_KEYS
 from emo.inference.timeline import Timeline, choose_among, iter_timeline
 from emo.labels import ENSEMBLE
 from emo.server import memory

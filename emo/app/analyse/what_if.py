@@ -9,7 +9,8 @@ from emo.app import text as app_text
 from emo.app.analyse import text
 from emo.app.analyse.link import GAINS_DB, NOISES_DB, SEMITONES, SPEEDS
 from emo.audio.alteration import NEUTRAL, Alteration
-from emo.inference.predictor import MODEL_KEYS, Prediction
+from emo.inference.loading import MODEL_KEYS
+from emo.inference.predictor import Prediction
 from emo.labels import ENSEMBLE
 
 _NOISE, _SPEED, _PITCH, _GAIN, _TELEPHONE = (

@@ -11,7 +11,8 @@ import numpy as np
 import streamlit as st
 
 from emo.app.samples import Sample
-from emo.inference.predictor import MODEL_KEYS, Prediction
+from emo.inference.loading import MODEL_KEYS
+from emo.inference.predictor import Prediction
 from emo.labels import ENSEMBLE, INDEX, LABELS
 
 MAX_CLIPS = 100

@@ -8,7 +8,8 @@ from emo.app import text as app_text
 from emo.app.compare import text
 from emo.app.compare.collection import Entry
 from emo.audio import activity, isolated
-from emo.inference.predictor import MODEL_KEYS, Prediction
+from emo.inference.loading import MODEL_KEYS
+from emo.inference.predictor import Prediction
 from emo.labels import ENSEMBLE
 from emo.server import memory
 

@@ -14,7 +14,8 @@ from emo.app.components import component
 from emo.app.samples import acted_by
 from emo.app.text import SHORT_NAMES
 from emo.app.theme import EMOTION_COLOURS
-from emo.inference.predictor import MODEL_KEYS, Answer, Prediction
+from emo.inference.loading import MODEL_KEYS
+from emo.inference.predictor import Answer, Prediction
 from emo.labels import LABELS
 from emo.system.filenames import clean
 

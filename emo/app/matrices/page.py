@@ -15,7 +15,7 @@ from emo.app.matrices.figures import Caption
 from emo.app.matrices.selection import MatrixFilter, ScoresByKey
 from emo.classifiers.ensembles import ENSEMBLES
 from emo.corpora import protocols
-from emo.inference import predictor
+from emo.inference import loading
 
 # --- Matrices ------------------------------------------------------------------------------------
 
@@ -39,7 +39,7 @@ def show_matrices(metrics: common.Metrics, matrix_filter: MatrixFilter) -> Score
     human = selection.listener_scores(matrix_filter)
     if not matrix_filter.is_filtered:
         _show_references(scores_by_key, matrix_filter, human)
-    models = predictor.MODEL_KEYS
+    models = loading.MODEL_KEYS
     order = (*ENSEMBLES, *models) if human else (*models, *ENSEMBLES)
     shown = {text.LISTENERS: human} if human else {}
     shown |= {key: scores_by_key[key] for key in order if key in scores_by_key}

@@ -23,7 +23,7 @@ from emo.evaluation import subsets
 from emo.evaluation.benchmark import EMOBOX
 from emo.evaluation.predictions import Predictions, predictions_file
 from emo.evaluation.stored import LISTENERS, METRICS, Run, read_json
-from emo.inference import predictor
+from emo.inference import loading
 from emo.labels import ENSEMBLE, LABELS
 from emo.system import paths
 
@@ -254,7 +254,7 @@ def _stamp(path: Path) -> float:
 def filtered_predictions(matrix_filter: MatrixFilter) -> subsets.Tables | None:
     """Return the filtered predictions of all confidences; show a warning if they cannot be read."""
     models, source = paths.MODELS_DIR, matrix_filter.source_protocol
-    files = [predictions_file(models, key, source) for key in predictor.MODEL_KEYS]
+    files = [predictions_file(models, key, source) for key in loading.MODEL_KEYS]
     files += [models / key / METRICS for key in app_text.MODEL_NAMES]
     try:
         stamps = tuple(_stamp(path) for path in files)

@@ -1,0 +1,1 @@
+"""Measure the classifier that knows the voice: groups of clips, their predictions and figures."""
