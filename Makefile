@@ -53,6 +53,7 @@ format: .venv/dev ## format the code
 
 models: .venv/all ## train and evaluate the models again, and write their cards (DATA=… holds the corpora)
 	$(python) -m emo evaluate --protocol all $(data)
+	$(python) -m emo evaluate --seeds $(data)
 	$(python) -m emo train all $(data)
 	$(python) -m emo docs
 

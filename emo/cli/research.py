@@ -38,6 +38,11 @@ def add_measuring(commands: Commands) -> None:
         action="append",
         help="train on part of the corpora and test on the rest; repeatable",
     )
+    source.add_argument(
+        "--seeds",
+        action="store_true",
+        help="fit the tree and the perceptron with further seeds, to show how much is chance",
+    )
     source.add_argument("--manifest", type=Path, help="CSV with the columns path and emotion")
     add_manifest(evaluate)
     evaluate.add_argument("--fold", type=int, action="append", help="only this fold; repeatable")
@@ -130,6 +135,8 @@ def _evaluate(options: argparse.Namespace) -> int:
 
     models = models_directory(options)
     directory = _data_directory(options)
+    if options.seeds:
+        return _evaluate_seeds(directory, models, options.jobs)
     protocols = list(ALL_PROTOCOLS) if ALL in options.protocol else list(options.protocol)
     # The predictions under `speakers` are those that are compared with the listeners' votes.
     trained = [SPEAKERS.key if name == LISTENERS.key else name for name in protocols]
@@ -154,6 +161,17 @@ def _evaluate(options: argparse.Namespace) -> int:
         return DONE
     figures = _print_figures(options, list(dict.fromkeys(protocols)), models, directory)
     write_report(options.json, {"protocols": figures})
+    return DONE
+
+
+def _evaluate_seeds(directory: Path, models: Path, jobs: int) -> int:
+    from emo.evaluation.seeds import SEEDS, evaluate_seeds, seed_figures, seed_rows
+
+    require_training()
+    evaluate_seeds(directory, models, jobs)
+    titles = [f"seed {seed}" for seed in SEEDS]
+    for row in [("", *titles, "range"), *seed_rows(seed_figures(models))]:
+        print(f"{row[0]:<45}" + "".join(f"{cell:>8}" for cell in row[1:]))
     return DONE
 
 

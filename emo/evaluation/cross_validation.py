@@ -140,7 +140,7 @@ def run_fold(job: Job, dataset: Dataset, fold: Fold, place: int = 0) -> Outcome:
     def as_predictions(rows: np.ndarray, key: str, fitted: Fitted, batch: Batch) -> Predictions:
         recordings = [dataset.recordings[i] for i in rows]
         probabilities = serving_predictor(key, fitted)(batch)
-        return _predictions(
+        return predictions_of(
             recordings, fold.number, probabilities, _strangeness(key, fitted, batch)
         )
 
@@ -157,7 +157,7 @@ def run_fold(job: Job, dataset: Dataset, fold: Fold, place: int = 0) -> Outcome:
             functionals = dataset.batch(test_rows).features.functionals
             recordings = [dataset.recordings[i] for i in test_rows]
             shares = predict_surrogate(fitted.arrays, functionals)
-            surrogate = _predictions(recordings, fold.number, shares)
+            surrogate = predictions_of(recordings, fold.number, shares)
     left_out = [
         {"clip": dataset.recordings[i].stem, "reason": dataset.reasons[i]}
         for i in fold.test
@@ -192,12 +192,25 @@ def _strangeness(key: str, fitted: Fitted, batch: Batch) -> np.ndarray | None:
     return row.strangeness(fitted.arrays, batch.features.inputs[row.takes])
 
 
-def _predictions(
+def predictions_of(
     recordings: Sequence[Recording],
     fold: int,
     rows: np.ndarray,
     strangeness: np.ndarray | None = None,
 ) -> Predictions:
+    """Return probabilities of clips as they are stored.
+
+    Parameters
+    ----------
+    recordings
+        The n clips.
+    fold
+        Number of the fold that tests them.
+    rows : ndarray, shape (n, 8)
+        Raw probabilities.
+    strangeness : ndarray, shape (n,), or None
+        Distance of each clip from the training clips, where the classifier measures it.
+    """
     return make_predictions(
         clips=[recording.stem for recording in recordings],
         corpora=[recording.corpus for recording in recordings],
@@ -390,12 +403,12 @@ def write_outcome(
     for key, tested in outcome.tests.items():
         runs = [row for row in provenance[key]["runs"] if row["seed"] == seed]
         kept = {row["fold"] for row in runs} - {number}
-        _merge(calibration_file(models, key, protocol), outcome.calibration[key], kept)
-        _merge(predictions_file(models, key, protocol), tested, kept)
+        merge_folds(calibration_file(models, key, protocol), outcome.calibration[key], kept)
+        merge_folds(predictions_file(models, key, protocol), tested, kept)
         for name, altered in outcome.altered.items():
-            _merge(predictions_file(models, key, protocol, name), altered[key], kept)
+            merge_folds(predictions_file(models, key, protocol, name), altered[key], kept)
         if key == SURROGATE_OF and outcome.surrogate is not None:
-            _merge(surrogate_file(models, protocol), outcome.surrogate, kept)
+            merge_folds(surrogate_file(models, protocol), outcome.surrogate, kept)
         write_curve(models / key, f"{protocol}-{number}", outcome.curves[key])
         earlier = [row for row in provenance[key]["left_out"] if row["fold"] in kept]
         provenance[key] = {
@@ -408,7 +421,9 @@ def write_outcome(
         runs = [row for row in voice_runs(models, protocol) if row["seed"] == seed]
         runs = [*(row for row in runs if row["fold"] != number), run]
         for name, known in outcome.known.items():
-            _merge(known_file(models, protocol, name), known, {row["fold"] for row in runs[:-1]})
+            merge_folds(
+                known_file(models, protocol, name), known, {row["fold"] for row in runs[:-1]}
+            )
         write_voice_runs(models, protocol, sorted(runs, key=lambda row: row["fold"]))
     for key, ensemble in ENSEMBLES.items():
         provenance[key] = joined([provenance[own] for own in ensemble.members])
@@ -418,7 +433,7 @@ def write_outcome(
         write_served(models)
 
 
-def _merge(path: Path, new: Predictions, kept: set[int]) -> None:
+def merge_folds(path: Path, new: Predictions, kept: set[int]) -> None:
     """Write new rows and those stored rows whose folds are kept, fold by fold."""
     parts = {int(fold): new.take(new.folds == fold) for fold in np.unique(new.folds)}
     if kept and path.exists():

@@ -20,8 +20,8 @@ from emo.corpora.metadata import LISTENER_LABELS, read_votes
 from emo.corpora.protocols import CROSS_CORPUS, PROTOCOLS, SPEAKERS
 from emo.corpora.protocols import EMOBOX as EMOBOX_PROTOCOL
 from emo.corpora.protocols import LISTENERS as LISTENERS_PROTOCOL
-from emo.evaluation.benchmark import EMOBOX
 from emo.evaluation.figures import differences, groups, operating_points
+from emo.evaluation.figures.benchmark import EMOBOX
 from emo.evaluation.metrics import (
     protocol_metrics,
     score_predictions,

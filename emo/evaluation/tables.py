@@ -11,7 +11,7 @@ from emo.corpora.catalogue import CORPORA, CORPUS
 from emo.corpora.protocols import CROSS_CORPUS, PROTOCOLS, RANDOM, SPEAKERS, Protocol
 from emo.corpora.splits import N_SPEAKERS_FOLDS
 from emo.errors import ModelError
-from emo.evaluation.benchmark import EMOBOX, PUBLISHED
+from emo.evaluation.figures.benchmark import EMOBOX, PUBLISHED
 from emo.evaluation.figures.operating_points import (
     ELSEWHERE,
     GUESSING,

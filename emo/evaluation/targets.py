@@ -18,8 +18,8 @@ from emo.classifiers.registry import CLASSIFIERS
 from emo.classifiers.voice import VOICE
 from emo.classifiers.voice.storage import TITLE
 from emo.corpora.protocols import CROSS_CORPUS, PROTOCOLS, SPEAKERS
-from emo.evaluation.benchmark import EMOBOX, PUBLISHED
 from emo.evaluation.bootstrap import bootstrap
+from emo.evaluation.figures.benchmark import EMOBOX, PUBLISHED
 from emo.evaluation.known_voice.figures import KnownFigures
 from emo.evaluation.known_voice.report import known_blocks, known_sources, known_tables
 from emo.evaluation.markdown import render
@@ -37,6 +37,7 @@ from emo.evaluation.predictions import (
     predictions_file,
     read_predictions,
 )
+from emo.evaluation.seeds import SEEDS, seed_figures, seed_rows
 from emo.evaluation.selective import Selection, selections, selections_abroad
 from emo.evaluation.served import write_served
 from emo.evaluation.stored import METRICS, SUBSETS, compare_values, read_json, read_metrics
@@ -339,7 +340,15 @@ def statistics(models: Path) -> dict[str, object]:
         ],
         "sets": sets_table(models),
         "known": known_tables(models),
+        "seeds": _seeds_table(models),
     }
+
+
+def _seeds_table(models: Path) -> str:
+    """Return a row for each protocol and classifier that was fitted with several seeds, or ""."""
+    rows = seed_rows(seed_figures(models))
+    header = ("Raw answers, per cent", *(f"seed {seed}" for seed in SEEDS), "range, points")
+    return table(header, rows) if rows else ""
 
 
 def _condition_words() -> str:

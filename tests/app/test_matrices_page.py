@@ -19,7 +19,7 @@ from emo.classifiers.registry import CLASSIFIERS
 from emo.corpora.catalogue import Recording
 from emo.corpora.metadata import LISTENER_LABELS
 from emo.corpora.splits import folds
-from emo.evaluation.benchmark import EMOBOX, PUBLISHED
+from emo.evaluation.figures.benchmark import EMOBOX, PUBLISHED
 from emo.labels import TRAINED_LABELS
 from tests.support import pages
 from tests.support.pages import ANALYSE, MATRICES, check, drawn, grids, html, protocols

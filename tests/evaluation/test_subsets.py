@@ -13,7 +13,7 @@ from emo.corpora.catalogue import default_directory
 from emo.corpora.metadata import LISTENER_LABELS, read_sexes_and_ages, read_votes
 from emo.errors import CorpusError, ModelError
 from emo.evaluation import metrics, subsets
-from emo.evaluation.benchmark import EMOBOX
+from emo.evaluation.figures.benchmark import EMOBOX
 from emo.evaluation.predictions import Predictions, make_predictions
 from emo.evaluation.stored import read_metrics
 from emo.inference.explanation_text import PLAIN_TREE

@@ -20,7 +20,7 @@ from emo.classifiers.registry import CLASSIFIERS
 from emo.corpora.metadata import LISTENER_LABELS, VOTES
 from emo.corpora.splits import HELD_OUT_SPEAKERS, N_SPEAKERS_FOLDS
 from emo.errors import CorpusError, ModelError
-from emo.evaluation.benchmark import EMOBOX
+from emo.evaluation.figures.benchmark import EMOBOX
 from emo.evaluation.figures.groups import fairness
 from emo.evaluation.predictions import (
     Predictions,

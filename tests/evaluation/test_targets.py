@@ -8,7 +8,7 @@ import pytest
 from emo.classifiers.registry import CLASSIFIERS
 from emo.cli.main import main
 from emo.errors import CorpusError
-from emo.evaluation.benchmark import EMOBOX, PUBLISHED
+from emo.evaluation.figures.benchmark import EMOBOX, PUBLISHED
 from emo.evaluation.metrics import calibration_error
 from emo.evaluation.predictions import (
     Predictions,

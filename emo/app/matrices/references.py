@@ -9,7 +9,7 @@ from emo.app import common, html
 from emo.app import text as app_text
 from emo.app.matrices import text
 from emo.app.matrices.selection import ScoresByKey
-from emo.evaluation.benchmark import PUBLISHED, Published
+from emo.evaluation.figures.benchmark import PUBLISHED, Published
 
 _TABLE_WIDTH = 860  # pixels; in a wider table the eye loses the row
 _RANKING_WIDTH = 760

@@ -20,7 +20,7 @@ from emo.corpora.catalogue import default_directory
 from emo.corpora.metadata import ACTORS, LISTENER_LABELS, VOTES, read_sexes_and_ages, read_votes
 from emo.errors import CorpusError, ModelError
 from emo.evaluation import subsets
-from emo.evaluation.benchmark import EMOBOX
+from emo.evaluation.figures.benchmark import EMOBOX
 from emo.evaluation.predictions import Predictions, predictions_file
 from emo.evaluation.stored import LISTENERS, METRICS, Run, read_json
 from emo.inference import loading

@@ -16,7 +16,7 @@ class Published:
     Attributes
     ----------
     corpus
-        One of those of ``emo.evaluation.benchmark.EMOBOX``.
+        One of those of ``emo.evaluation.figures.benchmark.EMOBOX``.
     model
         Its name as published.
     uar
