@@ -4,7 +4,7 @@ import hashlib
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,14 +14,16 @@ from tqdm import tqdm
 from emo.audio.clip import Clip, load
 from emo.classifiers.label_subset import in_words, read_subset, subset_key
 from emo.classifiers.storage import held_out_speakers
+from emo.classifiers.voice import VOICE
 from emo.corpora.catalogue import CORPUS, read_stem
 from emo.errors import AudioError, CorpusError, ModelError, SettingError
 from emo.evaluation.metrics import score
+from emo.inference.known_voice import know_speakers
 from emo.inference.loading import ANSWER_KEYS, Models
 from emo.inference.predictor import Prediction, choose_among, predict_many
 from emo.labels import CALM, LABELS
 from emo.system.lists import resolve
-from emo.system.tables import PATH_COLUMNS, SURPLUS, cell, normalise, read_table
+from emo.system.tables import PATH_COLUMNS, SPEAKER_COLUMNS, SURPLUS, cell, normalise, read_table
 
 EMOTION_COLUMNS = ("emotion", "label", "emotionlabel", "emotionname", "class", "category", "target")
 """Names of the column of labels; the first present is used.  Case, blanks, - and _ are ignored."""
@@ -51,15 +53,17 @@ _CHUNK = 32  # clips predicted together
 
 @dataclass(frozen=True)
 class Listed:
-    """A row that can be used: its file (with the folder), true label, line number and subset.
+    """A row that can be used: its file (with the folder), true label, line, subset and speaker.
 
-    The answer is chosen among the labels of the subset, of which the true label is one.
+    The answer is chosen among the labels of the subset, of which the true label is one.  The
+    speaker is empty where none is stated.
     """
 
     path: Path
     emotion: str
     line: int = 0
     among: tuple[str, ...] = LABELS
+    speaker: str = ""
 
 
 @dataclass(frozen=True)
@@ -91,7 +95,8 @@ def read_manifest(
     """Return the rows of a table with a column of paths and one of emotions.
 
     Cells are separated by commas, semicolons or tabs.  ``PATH_COLUMNS`` and ``EMOTION_COLUMNS``
-    name the columns.  Paths are relative to the folder of the manifest.
+    name the columns.  Paths are relative to the folder of the manifest.  ``SPEAKER_COLUMNS`` name
+    an optional column with the speaker of each clip.
 
     Parameters
     ----------
@@ -106,8 +111,8 @@ def read_manifest(
         The file is missing, or is not such a table, or has no rows.
     """
     table = read_table(path, "manifest", (PATH_COLUMNS, EMOTION_COLUMNS))
-    at_path, at_emotion, at_among = map(
-        table.position, (PATH_COLUMNS, EMOTION_COLUMNS, (AMONG_COLUMN,))
+    at_path, at_emotion, at_among, at_speaker = map(
+        table.position, (PATH_COLUMNS, EMOTION_COLUMNS, (AMONG_COLUMN,), SPEAKER_COLUMNS)
     )
     if at_path is None or at_emotion is None or not table.rows:
         raise CorpusError(
@@ -136,7 +141,8 @@ def read_manifest(
             detail = f"{emotion}, not {in_words(subset)}"
             left_out.append(LeftOut(line, str(file), "a label that cannot occur", detail))
         else:
-            listed.append(Listed(file, emotion, line, tuple(subset)))
+            speaker = cell(cells, at_speaker).strip()
+            listed.append(Listed(file, emotion, line, tuple(subset), speaker))
     return Manifest(tuple(listed), tuple(left_out))
 
 
@@ -238,7 +244,9 @@ def evaluate_manifest(manifest: Manifest, models: Models) -> dict[str, Any]:
         ``repeats`` (``line``, ``path`` and the first line, ``of``), ``named_as_training`` (corpus →
         how many scored clips bear the names of its clips), ``among`` (labels that can occur → how
         many scored clips were answered among them) and ``models``: by key ``n``,
-        ``accuracy``, ``uar``, ``macro_f1`` and the 7x7 ``confusion``.
+        ``accuracy``, ``uar``, ``macro_f1`` and the 7x7 ``confusion``.  Where speakers are stated,
+        ``models`` has ``voice``: the answers with the voice known, or else those of the ensemble;
+        and ``voices`` counts ``speakers``, their ``clips``, and the clips whose voice is known.
 
     Raises
     ------
@@ -249,6 +257,7 @@ def evaluate_manifest(manifest: Manifest, models: Models) -> dict[str, Any]:
     errors: list[dict[str, str]] = []
     for part in _chunks(manifest.listed):
         answered += _answer(part, models, errors)
+    answered = _with_voices(answered, models)
     once, repeats, ambiguous = _distinct(answered)
     left_out = sorted([*manifest.left_out, *ambiguous], key=lambda row: row.line)
     if not once:
@@ -259,6 +268,10 @@ def evaluate_manifest(manifest: Manifest, models: Models) -> dict[str, Any]:
         key: score(emotions, np.stack([e.prediction.answers[key].probabilities for e in once]))
         for key in ANSWER_KEYS
     }
+    voices = _count_voices(once)
+    if voices:
+        served = np.stack([each.prediction.served.probabilities for each in once])
+        scores[VOICE] = score(emotions, served)
     held_out = held_out_speakers(model.info for model in models.classifiers.values())
     clips = [
         clip
@@ -288,6 +301,7 @@ def evaluate_manifest(manifest: Manifest, models: Models) -> dict[str, Any]:
         ],
         "named_as_training": dict(Counter(corpus.key for corpus, _ in clips)),
         "among": dict(Counter(subset_key(each.row.among) for each in once)),
+        **({"voices": voices} if voices else {}),
         "models": {key: {n: row.to_dict()[n] for n in names} for key, row in scores.items()},
     }
 
@@ -322,6 +336,25 @@ def _answered(row: Listed, clip: Clip, prediction: Prediction, models: Models) -
         raise ModelError(fault)
     chosen = choose_among(prediction, row.among, models.calibration)
     return _Answered(row, _digest(clip), chosen)
+
+
+def _with_voices(answered: Sequence[_Answered], models: Models) -> list[_Answered]:
+    """Return rows with the voices of the stated speakers known."""
+    predictions = [each.prediction for each in answered]
+    known = know_speakers(predictions, [each.row.speaker for each in answered], models)
+    return [replace(each, prediction=said) for each, said in zip(answered, known, strict=True)]
+
+
+def _count_voices(answered: Sequence[_Answered]) -> dict[str, int]:
+    """Return how many speakers are stated, and for how many clips; empty without any."""
+    stated = [each for each in answered if each.row.speaker]
+    if not stated:
+        return {}
+    return {
+        "speakers": len({each.row.speaker for each in stated}),
+        "clips": len(stated),
+        "known": sum(VOICE in each.prediction.answers for each in stated),
+    }
 
 
 def _digest(clip: Clip) -> bytes:
@@ -374,6 +407,12 @@ def remarks(figures: Mapping[str, Any]) -> list[str]:
     for labels, n_clips in figures["among"].items():
         if labels != subset_key(LABELS):
             sentences.append(f"{n_clips:,} were answered {in_words(labels.split())}.")
+    if voices := figures.get("voices"):
+        sentences.append(
+            f"{voices['clips']:,} clips are stated to be of {voices['speakers']:,} speakers; the "
+            f"voice was known for {voices['known']:,} of the clips. For the others, the row voice "
+            "has the answers of the ensemble."
+        )
     if figures["errors"]:
         sentences.append(
             f"{len(figures['errors']):,} of {figures['rows']:,} files could not be read."

@@ -15,7 +15,13 @@ import numpy as np
 import numpy.typing as npt
 
 from emo.classifiers.calibration import Calibration, renormalise
-from emo.classifiers.voice import MIN_CLIPS, VOICE, VoiceCalibration, predict_voice, variation
+from emo.classifiers.voice import (
+    MIN_CLIPS,
+    VOICE,
+    VoiceCalibration,
+    corrected_variation,
+    predict_voice,
+)
 from emo.errors import SettingError
 from emo.inference.loading import Models
 from emo.inference.predictor import Answer, Prediction, answer, choose_among
@@ -138,11 +144,13 @@ def know_voice(clips: Sequence[VoiceClip], models: Models, noun: str = "clip") -
         )
         return KnownVoice(n, FEW, note, none)
     different = [clips[rows[key][0]] for key in keys]
-    differ = variation(np.stack([clip.plain for clip in different]))
-    if differ < calibration.min_variation:
+    plain = np.stack([clip.plain for clip in different])
+    strange = np.array([clip.strange_share for clip in different])
+    if not calibration.looks_mixed(plain, strange):
+        least = calibration.least_variation(float(strange.mean()))
         note = (
             f"{stated}, and they look alike in emotion (their plain answers differ by "
-            f"{differ:.3f} nats, and {calibration.min_variation:.3f} are needed), so the plain "
+            f"{corrected_variation(plain):.3f} nats, and {least:.3f} are needed), so the plain "
             "answer is kept."
         )
         return KnownVoice(n, ALIKE, note, none)

@@ -15,6 +15,7 @@ from emo.batch.rows import (
     error_result,
     flatten,
     prediction_result,
+    read_rows,
     timeline_result,
     write_csv,
     write_parquet,
@@ -69,7 +70,7 @@ def test_prediction_result_has_the_fields_of_predict_and_the_ensemble(models, cl
 
 
 def test_write_csv_keeps_the_values(source, tmp_path):
-    write_csv(source, tmp_path / "out.csv")
+    write_csv(read_rows(source), tmp_path / "out.csv")
     first, *others = csv.DictReader(table(tmp_path / "out.csv"))
     row = json.loads(source.read_text().splitlines()[0])
     assert list(first) == list(COLUMNS)
@@ -85,7 +86,7 @@ def test_write_csv_keeps_the_values(source, tmp_path):
 def test_write_parquet_keeps_the_values(source, tmp_path, monkeypatch):
     parquet = pytest.importorskip("pyarrow.parquet")
     monkeypatch.setattr("emo.batch.rows.ROWS_PER_WRITE", 2)
-    write_parquet(source, tmp_path / "out.parquet")
+    write_parquet(read_rows(source), tmp_path / "out.parquet")
     table = parquet.read_table(tmp_path / "out.parquet")
     assert table.column_names == list(COLUMNS)
     assert parquet.ParquetFile(tmp_path / "out.parquet").num_row_groups == 2

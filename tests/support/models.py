@@ -142,6 +142,7 @@ def save_with_voice(directory: Path, min_variation: float = 0.05) -> Path:
         "weights": {"voice": 0.9, "ensemble": 0.4},
         "weights_strange": {"voice": 0.7, "ensemble": 0.2},
         "min_variation": min_variation,
+        "min_variation_strange": min_variation / 2,
         "threshold": 0.35,
         "threshold_strange": 0.6,
     }
