@@ -1,5 +1,6 @@
 """A batch with speakers answers as ``predict_many`` does, whatever stops it on its way."""
 
+import base64
 import csv
 import io
 import json
@@ -8,6 +9,7 @@ import signal
 import subprocess
 import sys
 import tarfile
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +20,7 @@ from emo.batch import run
 from emo.batch.inputs import count_sources, find_sources
 from emo.batch.rows import COLUMNS
 from emo.batch.speakers import check_manifests, read_rule, read_speakers
-from emo.batch.voices import VoiceCount, format_voices
+from emo.batch.voices import VoiceCount, VoiceRows, format_voices
 from emo.cli.main import main
 from emo.errors import CorpusError, SettingError
 from emo.inference import known_voice
@@ -87,7 +89,7 @@ def write_manifest(path, rows):
 @pytest.fixture
 def mixed(tmp_path):
     """Return a manifest of two voices in turn, of one with four clips, and of clips of nobody."""
-    pairs = [pair for a, b in zip(ANNA, BERT, strict=True) for pair in ((a, "a"), (b, "b"))]
+    pairs = [pair for a, b in zip(ANNA, BERT, strict=True) for pair in ((b, "b"), (a, "a"))]
     broken = tmp_path / "broken.wav"
     broken.write_text("no sound")
     others = [(path, "few") for path in FEW] + [(broken, "few"), (GAME.parent / "sad.opus", "")]
@@ -409,3 +411,33 @@ def test_format_voices_names_the_first_speakers():
         "the voice was known for 12 of 13",
         "plain answers were kept for clips that look alike in emotion: t (6)",
     ]
+
+
+# --- memory --------------------------------------------------------------------------------------
+
+
+@pytest.mark.slow
+def test_voice_rows_hold_one_part_of_a_voice_in_memory(models, tmp_path, monkeypatch):
+    monkeypatch.setattr(known_voice, "MAX_CLIPS", 100)
+    rng = np.random.default_rng(1)
+    assert models.voice is not None
+    size = len(models.voice.arrays["deviation"])
+    n_rows, path = 1500, tmp_path / "rows.jsonl"
+    with path.open("w") as file:
+        for i in range(n_rows):
+            shares = rng.dirichlet(np.full(len(LABELS), 0.3))
+            clip = np.concatenate([shares, shares, [0.0]]).astype("<f8").tobytes()
+            clip += rng.normal(size=size).astype("<f4").tobytes()
+            row = {"path": f"{i}.wav", "run": "r1", "format": 4, "speaker": "anna"}
+            row |= {"among": LABELS, "models": {}, "numbers": base64.b64encode(clip).decode()}
+            file.write(json.dumps(row) + "\n")
+    rows = VoiceRows(models)
+    tracemalloc.start()
+    try:
+        known = sum(row["voice"]["used"] for row in rows.read(path))
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert known == n_rows
+    assert rows.voices == [VoiceCount("anna", n_rows, n_rows, "")]
+    assert peak < 12e6  # the file has 22 MB, and a part 1.5 MB
