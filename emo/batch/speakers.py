@@ -89,7 +89,7 @@ def _in_name(name: str) -> str:
     clip = read_stem(Path(name))
     if clip is not None:
         return clip[1].speaker
-    first, *others = re.split("[-_]", Path(_file_name(name)).stem, maxsplit=1)
+    first, *others = re.split("[-_]", Path(name).stem, maxsplit=1)
     return first.strip() if others else ""
 
 

@@ -38,7 +38,7 @@ NUMBERS = "numbers"
 MAX_NAMES = 10
 """Names of speakers that are listed on one line."""
 
-_HEAD = 2 * len(LABELS) + 1  # numbers of 8 bytes before those of 4
+_HEAD = len(LABELS) + 1  # numbers of 8 bytes before those of 4
 _DIGEST_BYTES = 8
 
 
@@ -82,7 +82,7 @@ def stated_fields(speaker: str, prediction: Prediction, models: Models) -> Row:
     if not speaker:
         return {}
     clip = to_clip(prediction, models.calibration)
-    head = np.concatenate([clip.plain, clip.chosen, [clip.strange_share]]).astype("<f8")
+    head = np.append(clip.plain, clip.strange_share).astype("<f8")
     packed = head.tobytes() + clip.numbers.astype("<f4").tobytes()
     return {"speaker": speaker, NUMBERS: base64.b64encode(packed).decode()}
 
@@ -91,9 +91,8 @@ def _unpack(row: Row) -> VoiceClip:
     """Return the clip of a row, and remove its numbers from the row."""
     packed = base64.b64decode(row.pop(NUMBERS))
     head = np.frombuffer(packed, "<f8", _HEAD)
-    plain, chosen, (share,) = np.split(head, [len(LABELS), 2 * len(LABELS)])
     numbers = np.frombuffer(packed, "<f4", offset=head.nbytes).astype(np.float32)
-    return VoiceClip(numbers, plain, chosen, float(share), tuple(row["among"]))
+    return VoiceClip(numbers, head[:-1], float(head[-1]), tuple(row["among"]))
 
 
 # --- The answers ---------------------------------------------------------------------------------

@@ -245,8 +245,8 @@ def evaluate_manifest(manifest: Manifest, models: Models) -> dict[str, Any]:
         how many scored clips bear the names of its clips), ``among`` (labels that can occur → how
         many scored clips were answered among them) and ``models``: by key ``n``,
         ``accuracy``, ``uar``, ``macro_f1`` and the 7x7 ``confusion``.  Where speakers are stated,
-        ``models`` has ``voice``: the answers with the voice known, or else those of the ensemble;
-        and ``voices`` counts ``speakers``, their ``clips``, and the clips whose voice is known.
+        ``voices`` counts ``speakers``, their ``clips``, and those whose voice is ``known``; where
+        any is, ``models`` has ``voice``: the answers with the voice known, or else the ensemble's.
 
     Raises
     ------
@@ -269,7 +269,7 @@ def evaluate_manifest(manifest: Manifest, models: Models) -> dict[str, Any]:
         for key in ANSWER_KEYS
     }
     voices = _count_voices(once)
-    if voices:
+    if voices.get("known"):
         served = np.stack([each.prediction.served.probabilities for each in once])
         scores[VOICE] = score(emotions, served)
     held_out = held_out_speakers(model.info for model in models.classifiers.values())
@@ -410,8 +410,9 @@ def remarks(figures: Mapping[str, Any]) -> list[str]:
     if voices := figures.get("voices"):
         sentences.append(
             f"{voices['clips']:,} clips are stated to be of {voices['speakers']:,} speakers; the "
-            f"voice was known for {voices['known']:,} of the clips. For the others, the row voice "
-            "has the answers of the ensemble."
+            f"voice was known for {voices['known']:,} of the clips."
+            + " For others, the row voice has the ensemble's answers."
+            * bool(voices["known"])
         )
     if figures["errors"]:
         sentences.append(

@@ -50,8 +50,7 @@ class VoiceClip:
         Embedding and functionals (``Prediction.numbers``).
     plain : ndarray of float64, shape (7,)
         Calibrated answer of the ensemble among all labels, by which clips are checked to differ.
-    chosen : ndarray of float64, shape (7,)
-        The same among the labels that can occur.
+        Its part for the labels that can occur, renormalised, is the answer among these.
     strange_share : float, 0 to 1
     among : tuple of str
         The labels that can occur.
@@ -59,7 +58,6 @@ class VoiceClip:
 
     numbers: npt.NDArray[np.float32]
     plain: npt.NDArray[np.float64]
-    chosen: npt.NDArray[np.float64]
     strange_share: float
     among: tuple[str, ...] = LABELS
 
@@ -105,7 +103,6 @@ def to_clip(prediction: Prediction, calibration: Calibration) -> VoiceClip:
     return VoiceClip(
         prediction.numbers,
         plain.ensemble.probabilities,
-        prediction.ensemble.probabilities,
         prediction.strange_share,
         prediction.among,
     )
@@ -174,8 +171,9 @@ def _pooled(raw: np.ndarray, clip: VoiceClip, calibration: VoiceCalibration) -> 
     columns = [INDEX[label] for label in clip.among]
     strange = np.array([clip.strange_share])
     own = renormalise(raw[None], [TRAINED_INDEX[label] for label in clip.among])
+    plain = renormalise(clip.plain[None], columns)
     shares = np.zeros(len(LABELS))
-    (shares[columns],) = calibration.pool(own, clip.chosen[None, columns], strange)
+    (shares[columns],) = calibration.pool(own, plain, strange)
     return answer(shares, float(calibration.thresholds(strange)[0]))
 
 

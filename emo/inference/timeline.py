@@ -332,10 +332,7 @@ def _with_voice(
     plain = choose_among(timeline, LABELS, models.calibration).probabilities[ENSEMBLE]
     shares = models.calibration.strange_shares(timeline.strangeness, timeline.done)
     clips = [
-        VoiceClip(*row, timeline.among)
-        for row in zip(
-            numbers, plain, timeline.probabilities[ENSEMBLE], shares.tolist(), strict=True
-        )
+        VoiceClip(*row, timeline.among) for row in zip(numbers, plain, shares.tolist(), strict=True)
     ]
     voice = know_voice(clips, models, "window")
     answers = [said for said in voice.answers if said is not None]

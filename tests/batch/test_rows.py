@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -20,6 +21,8 @@ from emo.batch.rows import (
     write_csv,
     write_parquet,
 )
+from emo.classifiers.voice import VOICE
+from emo.inference.known_voice import know_speakers
 from emo.inference.loading import ANSWER_KEYS, load_models
 from emo.inference.predictor import predict
 from emo.inference.timeline import iter_timeline
@@ -102,7 +105,10 @@ def test_columns_are_those_of_flatten(models, clip):
     rows = [json.loads(prediction_result("a", "r1", clip, predict(clip, models)).lines)]
     *_, timeline = iter_timeline(decode(encoded(voice((240.0, 120.0), duration_s=2.0))), models)
     rows += map(json.loads, timeline_result("a", "r1", clip, timeline).lines.splitlines())
-    rows += [json.loads(error_result("a", "r1", "Why.", Channel("left", 2)).lines)]
+    rows += [json.loads(error_result("a", "r1", "Why.", Channel("left", 2), "me").lines)]
+    (known,) = know_speakers([predict(clip, models)], ["me"], models)
+    known = replace(known, answers=known.answers | {VOICE: known.ensemble})
+    rows += [json.loads(prediction_result("a", "r1", clip, known).lines)]
     assert set().union(*(flatten(row) for row in rows)) == set(COLUMNS)
 
 

@@ -5,6 +5,7 @@ import csv
 import io
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -16,7 +17,7 @@ import numpy as np
 import pytest
 
 import emo
-from emo.batch import run
+from emo.batch import labelling, run
 from emo.batch.inputs import count_sources, find_sources
 from emo.batch.rows import COLUMNS
 from emo.batch.speakers import check_manifests, read_rule, read_speakers
@@ -26,7 +27,7 @@ from emo.errors import CorpusError, SettingError
 from emo.inference import known_voice
 from emo.inference.loading import load_models
 from emo.labels import LABELS
-from emo.system.paths import SAMPLES_DIR
+from emo.system.paths import MODELS_DIR, SAMPLES_DIR
 from tests.support.models import save_with_voice
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -36,7 +37,7 @@ BERT = sorted(GAME.glob("03-*-02.opus"))
 FEW = sorted(GAME.glob("1020_*"))[:4]
 STOPPED = """
 import os, sys
-from emo.batch import run
+from emo.batch import labelling, run
 from emo.cli.main import main
 
 class Journal(run.Journal):
@@ -282,7 +283,7 @@ def test_batch_with_speakers_overwrites_and_mixes_nothing(
     assert "was begun with other models or settings" in capsys.readouterr().err
 
 
-def test_batch_without_a_model_for_voices_does_not_begin(folder, tmp_path, capsys):
+def test_batch_without_a_model_for_voices_does_not_begin(tmp_path, capsys, monkeypatch):
     lacking = save_with_voice(tmp_path / "models")
     stored = json.loads((lacking / "calibration.json").read_text())
     del stored["voice"]
@@ -293,6 +294,11 @@ def test_batch_without_a_model_for_voices_does_not_begin(folder, tmp_path, capsy
     (lacking / "voice").unlink()
     assert batch(lacking, *given) == 1
     assert "There is no model in" in capsys.readouterr().err
+    (lacking / "voice").mkdir()
+    shutil.copy(MODELS_DIR / "voice" / "model.json", lacking / "voice")
+    monkeypatch.setattr(labelling, "_loaded", {})  # another process would not have them
+    assert batch(lacking, *given) == 1
+    assert "Model 'voice' lacks its file weights.npz" in capsys.readouterr().err
     assert [path.name for path in tmp_path.iterdir()] == ["models"]
 
 
@@ -426,7 +432,7 @@ def test_voice_rows_hold_one_part_of_a_voice_in_memory(models, tmp_path, monkeyp
     with path.open("w") as file:
         for i in range(n_rows):
             shares = rng.dirichlet(np.full(len(LABELS), 0.3))
-            clip = np.concatenate([shares, shares, [0.0]]).astype("<f8").tobytes()
+            clip = np.append(shares, 0.0).astype("<f8").tobytes()
             clip += rng.normal(size=size).astype("<f4").tobytes()
             row = {"path": f"{i}.wav", "run": "r1", "format": 4, "speaker": "anna"}
             row |= {"among": LABELS, "models": {}, "numbers": base64.b64encode(clip).decode()}
