@@ -208,6 +208,17 @@ def test_choose_among_gives_plain_answers(models, anna):
     assert (chosen.voice_clips, chosen.voice_note) == (0, "")
 
 
+def test_predict_many_gives_the_digits_of_any_other_grouping(models, anna):
+    """So that rows of a batch that was stopped and continued are the same bytes."""
+    clips = [load(path) for path in ANNA]
+    regrouped = predict_many(clips[:3], models) + predict_many(clips[3:], models)
+    for said, other in zip(anna, regrouped, strict=True):
+        for key, row in said.raw.items():
+            np.testing.assert_array_equal(row, other.raw[key])
+        assert said.strangeness == other.strangeness
+        np.testing.assert_array_equal(said.numbers, other.numbers)
+
+
 # --- large voices --------------------------------------------------------------------------------
 
 
