@@ -131,8 +131,9 @@ class VoiceRows:
     def read(self, path: Path) -> Iterator[Row]:
         """Yield the rows of a complete file of JSON Lines, those of each speaker together.
 
-        Speakers come in the order of their names, and the rows of each in the order of their
-        paths; rows without a speaker come last, in the order of the file.
+        Speakers come in the order of their names, and the rows of each (of each part of a large
+        voice) in the order of their paths, those with an error last.  Rows without a speaker are
+        at the end, in the order of the file.
 
         Parameters
         ----------
