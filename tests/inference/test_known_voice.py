@@ -19,7 +19,7 @@ from emo.inference.known_voice import divide, know_speakers, read_speakers, to_c
 from emo.inference.loading import Models, load_models
 from emo.inference.predictor import Prediction, choose_among, predict, predict_many
 from emo.labels import ENSEMBLE, LABELS
-from emo.system.paths import SAMPLES_DIR
+from emo.system.paths import SAMPLES_DIR, sample_path
 from tests.support.models import save_with_voice
 from tests.support.signals import encoded, voice
 
@@ -96,6 +96,19 @@ def test_predict_many_keeps_the_plain_answers_beside_the_known_voice(models, ann
         assert content["models"].pop(VOICE)["label"] == said.served.label
         assert content == plain.to_dict()
     json.dumps(found[0].to_dict())
+
+
+def test_known_voice_is_shown_in_a_notebook(models, anna):
+    (said, *_) = know_speakers(anna, ["anna"] * len(anna), models)
+    shown = said._repr_html_()
+    assert "Known voice" in shown
+    assert "10 different clips are stated to be of this speaker" in shown
+    assert "Known voice" not in anna[0]._repr_html_()
+    minute = sample_path("minute")
+    with_voice = emo.timeline(minute, models=models, same_speaker=True)
+    assert "Known voice over 1:01" in with_voice._repr_html_()
+    assert "different windows are stated to be of this speaker" in with_voice._repr_html_()
+    assert "Ensemble over 1:01" in replace(with_voice, voice_note="")._repr_html_()
 
 
 def test_know_speakers_adds_nothing_without_a_speaker(models, anna, bert):
