@@ -7,7 +7,8 @@ files are skipped and reported.  A file that is named itself always gets a row.
 import glob
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from pathlib import PurePosixPath
+from dataclasses import replace
+from pathlib import Path, PurePosixPath
 from tarfile import TarError
 from typing import Any
 
@@ -23,6 +24,7 @@ from emo.batch.skips import (
     reason_to_skip,
 )
 from emo.batch.sources import Search, Source, is_archive
+from emo.batch.speakers import is_manifest, read_speakers
 from emo.errors import CorpusError, EmoError
 from emo.system.lists import decode_lines, open_lines, resolve
 
@@ -34,7 +36,11 @@ STANDARD_INPUT = "-"
 
 
 def find_sources(
-    inputs: Sequence[str], wanted: Wanted, lines: Iterable[str] = (), skip: Skip = ignore
+    inputs: Sequence[str],
+    wanted: Wanted,
+    lines: Iterable[str] = (),
+    skip: Skip = ignore,
+    manifests: bool = False,
 ) -> Iterator[Source]:
     """Yield the wanted recordings, in the order in which they are found.
 
@@ -51,13 +57,15 @@ def find_sources(
     skip
         Called with the name of each file of a folder, archive or pattern that is no recording, and
         the reason.
+    manifests
+        Whether tables with the columns path and speaker are read as such.
 
     Raises
     ------
     EmoError
-        An address needs a package that is not installed.
+        An address needs a package that is not installed, or a manifest cannot be used.
     """
-    search = Search(wanted, skip)
+    search = Search(wanted, skip, manifests=manifests)
     for text in inputs:
         if text == STANDARD_INPUT:
             yield from _listed(lines, search)
@@ -67,7 +75,7 @@ def find_sources(
             yield from _at_path(text, search)
 
 
-def count_sources(inputs: Sequence[str]) -> int | None:
+def count_sources(inputs: Sequence[str], manifests: bool = False) -> int | None:
     """Return the number of recordings; None where counting them would mean to read them all."""
     count = 0
 
@@ -78,7 +86,7 @@ def count_sources(inputs: Sequence[str]) -> int | None:
 
     if any(text == STANDARD_INPUT or is_address(text) for text in inputs):
         return None
-    search = Search(wanted, ignore, only_counts=True)
+    search = Search(wanted, ignore, only_counts=True, manifests=manifests)
     try:
         for text in inputs:
             for _ in _at_path(text, search):
@@ -105,6 +113,10 @@ def _at_path(text: str, search: Search) -> Iterator[Source]:
             yield Source(text, error="No file matches this pattern; check how it is spelt.")
     elif text.lower().endswith(LISTS):
         yield from _file_or_list(text, search)
+    elif search.manifests and is_manifest(text):
+        for path, speaker in read_speakers(Path(text)):
+            for source in _file(path, search):
+                yield replace(source, speaker=speaker)
     else:
         yield from _file(text, search)
 

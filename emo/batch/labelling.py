@@ -20,12 +20,14 @@ from emo.batch.rows import (
     timeline_result,
 )
 from emo.batch.sources import Source, load_channels, load_source
+from emo.batch.voices import stated_fields
 from emo.classifiers.calibration import CALIBRATION
 from emo.classifiers.storage import read_model_info
+from emo.classifiers.voice import VOICE
 from emo.errors import AudioError, EmoError, ModelError
 from emo.features.frames import FEATURES_VERSION
 from emo.inference.loading import MODEL_KEYS, Models, load_models
-from emo.inference.predictor import predict_many
+from emo.inference.predictor import Prediction, predict_many
 from emo.inference.timeline import HOP_S, WINDOW_S, iter_timeline
 from emo.labels import LABELS
 from emo.system.paths import MODELS_DIR
@@ -50,6 +52,9 @@ class RunConfig:
         Channel to answer, one of ``emo.audio.channels.CHANNELS``.
     among : tuple of str
         The labels that can occur.
+    speakers : tuple of str
+        Rule by which the speakers are known (``emo.batch.speakers``), and digest of the manifests
+        that name them; empty where voices are not known.
     """
 
     models: str
@@ -57,6 +62,7 @@ class RunConfig:
     run: str
     channel: str = MIX
     among: tuple[str, ...] = LABELS
+    speakers: tuple[str, ...] = ()
 
     @property
     def default_channel(self) -> Channel:
@@ -74,7 +80,15 @@ class Track:
 
     def reject(self, reason: str) -> Result:
         """Return the row that says why there is no answer."""
-        return error_result(self.source.name, self.config.run, reason, self.channel)
+        name, speaker = self.source.name, self.source.speaker
+        return error_result(name, self.config.run, reason, self.channel, speaker)
+
+    def accept(self, clip: Clip, prediction: Prediction, models: Models) -> Result:
+        """Return the row with the plain answers."""
+        stated = stated_fields(self.source.speaker, prediction, models)
+        return prediction_result(
+            self.source.name, self.config.run, clip, prediction, self.channel, stated
+        )
 
     def fail(self, error: Exception) -> Result:
         """Return the row for an error of the code, which has no sentence for people."""
@@ -87,6 +101,7 @@ def make_run_config(
     timeline: bool = False,
     channel: str = MIX,
     among: tuple[str, ...] = LABELS,
+    speakers: tuple[str, ...] = (),
 ) -> RunConfig:
     """Return the configuration for a folder of models as it is now.
 
@@ -99,14 +114,16 @@ def make_run_config(
     parts: list[object] = [*versions, timeline and (WINDOW_S, HOP_S)]
     parts += [] if channel == MIX else [channel]
     parts += [] if among == LABELS else [among]
-    for key in MODEL_KEYS:
+    parts += [speakers] if speakers else []
+    for key in (*MODEL_KEYS, *([VOICE] if speakers else [])):
         files = read_model_info(models / key)["files"]
         parts.append(sorted((name, file["sha256"]) for name, file in files.items()))
     calibration = models / CALIBRATION
     parts.append(calibration.read_text(encoding="utf-8") if calibration.is_file() else None)
     run = hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:12]
     is_default = models.resolve() == MODELS_DIR
-    return RunConfig("" if is_default else str(models.resolve()), timeline, run, channel, among)
+    folder = "" if is_default else str(models.resolve())
+    return RunConfig(folder, timeline, run, channel, among, speakers)
 
 
 _loaded: dict[RunConfig, Models] = {}
@@ -124,7 +141,9 @@ def load_run_models(config: RunConfig) -> Models:
     with _loading:
         if config not in _loaded:
             folder = Path(config.models) if config.models else MODELS_DIR
-            run = make_run_config(folder, config.timeline, config.channel, config.among).run
+            run = make_run_config(
+                folder, config.timeline, config.channel, config.among, config.speakers
+            ).run
             if run != config.run:
                 raise ModelError(
                     f"A worker has other models in {folder} (run {run}, this is {config.run}). "
@@ -195,7 +214,7 @@ def _answer(pairs: Sequence[tuple[Track, Clip]], models: Models) -> list[Result]
     except Exception:  # caused by one of the clips
         return [_attempt(_prediction_row, track, clip, models) for track, clip in pairs]
     return [
-        prediction_result(track.source.name, config.run, clip, prediction, track.channel)
+        track.accept(clip, prediction, models)
         for (track, clip), prediction in zip(pairs, predictions, strict=True)
     ]
 
@@ -212,9 +231,7 @@ def _attempt(
 
 
 def _prediction_row(track: Track, clip: Clip, models: Models) -> Result:
-    prediction = predict_many([clip], models, track.config.among)[0]
-    run = track.config.run
-    return prediction_result(track.source.name, run, clip, prediction, track.channel)
+    return track.accept(clip, predict_many([clip], models, track.config.among)[0], models)
 
 
 def _timeline_rows(track: Track, clip: Clip, models: Models) -> Result:

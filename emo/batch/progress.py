@@ -10,6 +10,7 @@ from typing import TextIO
 
 from emo.batch.inputs import count_sources
 from emo.batch.skips import SkipLog
+from emo.batch.voices import VoiceCount
 from emo.formatting import clock
 
 _INTERVAL_S, _TERMINAL_INTERVAL_S = 10.0, 0.5
@@ -27,12 +28,18 @@ class RunSummary:
         Recordings of both that have an error instead of an answer.
     duration_s : float
         Time that those added took.
+    voices : tuple of VoiceCount
+        Speakers, where their voices are known.
+    unnamed : int
+        Recordings without a speaker, where voices are known.
     """
 
     earlier: int
     added: int
     failed: int
     duration_s: float
+    voices: tuple[VoiceCount, ...] = ()
+    unnamed: int = 0
 
 
 class ProgressLine:
@@ -46,12 +53,21 @@ class ProgressLine:
         Stream to write to, or None.
     earlier
         Recordings whose rows are there from earlier runs.
+    manifests
+        As for ``emo.batch.inputs.find_sources``.
     """
 
-    def __init__(self, inputs: Sequence[str], out: TextIO | None, earlier: int) -> None:
+    def __init__(
+        self,
+        inputs: Sequence[str],
+        out: TextIO | None,
+        earlier: int,
+        manifests: bool = False,
+    ) -> None:
         self.added = 0
         self._out = out
         self._earlier = earlier
+        self._manifests = manifests
         self._failed = 0
         self._total: int | None = None
         self._in_place = out is not None and out.isatty()
@@ -86,7 +102,7 @@ class ProgressLine:
                 self._out = None
 
     def _count(self, inputs: Sequence[str]) -> None:
-        self._total = count_sources(inputs)
+        self._total = count_sources(inputs, self._manifests)
 
     def _line(self) -> str:
         count = self._earlier + self.added

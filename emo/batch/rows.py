@@ -3,7 +3,7 @@
 import csv
 import json
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, fields
 from itertools import islice
@@ -12,6 +12,7 @@ from typing import Any
 
 from emo.audio.channels import MIX, channel_names, name_with_channel
 from emo.audio.clip import Clip
+from emo.classifiers.voice import VOICE
 from emo.features.quality import Quality
 from emo.inference.export import in_a_cell
 from emo.inference.loading import ANSWER_KEYS
@@ -20,7 +21,7 @@ from emo.inference.timeline import Timeline
 from emo.labels import ENSEMBLE, LABELS
 from emo.system.files import check_output, naming
 
-ROWS_FORMAT = 3
+ROWS_FORMAT = 4
 """Version of the rows and columns; raise it when one is added, renamed or changes its meaning."""
 
 DECIMALS = 7
@@ -35,6 +36,7 @@ _ANSWER_COLUMNS = {"label": "text", "confidence": "number", "runner_up": "text",
 _NUMBERS = (int, float, float | None)
 COLUMNS: dict[str, str] = {
     "path": "text",
+    "speaker": "text",
     "channel": "text",
     "channels": "count",
     **_ANSWER_COLUMNS,
@@ -47,9 +49,12 @@ COLUMNS: dict[str, str] = {
     "segment_end_s": "number",
     **{
         f"{key}_{name}": kind
-        for key in ANSWER_KEYS
+        for key in (*ANSWER_KEYS, VOICE)
         for name, kind in (_ANSWER_COLUMNS | dict.fromkeys(LABELS, "number")).items()
     },
+    "voice_clips": "count",
+    "voice_used": "flag",
+    "voice_note": "text",
     "among": "texts",
     "speech_warnings": "texts",
     "warnings": "texts",
@@ -108,16 +113,26 @@ class Result:
 
 
 def prediction_result(
-    name: str, run: str, clip: Clip, prediction: Prediction, channel: Channel = MIXED
+    name: str,
+    run: str,
+    clip: Clip,
+    prediction: Prediction,
+    channel: Channel = MIXED,
+    stated: Row | None = None,
 ) -> Result:
     """Return the row of a clip: the ensemble's answer, then the object that ``predict`` prints.
 
     If a classifier gave no numbers, the row has its fault beside the answers of the others.
+
+    Parameters
+    ----------
+    stated
+        Further fields, where the speaker is stated (``emo.batch.voices.stated_fields``).
     """
     row = prediction.to_dict() | {"models": _rounded_answers(prediction.answers)}
     if prediction.ensembles:
         row["ensembles"] = _rounded_answers(prediction.ensembles)
-    head = _head(name, run, channel) | _ensemble(prediction.answers)
+    head = _head(name, run, channel) | (stated or {}) | _ensemble(prediction.answers)
     faults = row.pop("faults", {})
     error = {"error": " ".join(faults.values())} if faults else {}
     return Result(name, bool(faults), _lines([head | row | {"sha256": clip.sha256} | error]))
@@ -145,9 +160,12 @@ def timeline_result(
     return Result(name, bool(error), _lines([row | error for row in rows]))
 
 
-def error_result(name: str, run: str, reason: str, channel: Channel = MIXED) -> Result:
+def error_result(
+    name: str, run: str, reason: str, channel: Channel = MIXED, speaker: str = ""
+) -> Result:
     """Return the row of a recording that could not be read."""
-    return Result(name, True, _lines([_head(name, run, channel) | {"error": reason}]))
+    stated: Row = {"speaker": speaker} if speaker else {}
+    return Result(name, True, _lines([_head(name, run, channel) | stated | {"error": reason}]))
 
 
 def join_results(name: str, parts: Sequence[Result]) -> Result:
@@ -173,21 +191,26 @@ def recording_name(row: Row) -> str:
     return path.removesuffix(name_with_channel("", row["channel"])) if "channel" in row else path
 
 
-def _lines(rows: Sequence[Row]) -> bytes:
+def _lines(rows: Iterable[Row]) -> bytes:
     # In ASCII: the name of a file may have surrogates, which UTF-8 does not allow.
     return "".join(f"{json.dumps(row)}\n" for row in rows).encode()
 
 
 def _ensemble(answers: Mapping[str, Answer]) -> Row:
-    ensemble = _rounded(answers[ENSEMBLE])
-    return {name: ensemble[name] for name in _ANSWER_COLUMNS}
+    return answer_head(rounded_answer(answers[ENSEMBLE]))
+
+
+def answer_head(answer: Row) -> Row:
+    """Return the fields of an answer that stand at the head of a row, in their order."""
+    return {name: answer[name] for name in _ANSWER_COLUMNS}
 
 
 def _rounded_answers(answers: Mapping[str, Answer]) -> dict[str, Row]:
-    return {key: _rounded(answer) for key, answer in answers.items()}
+    return {key: rounded_answer(answer) for key, answer in answers.items()}
 
 
-def _rounded(answer: Answer) -> Row:
+def rounded_answer(answer: Answer) -> Row:
+    """Return the fields of an answer, its probabilities with ``DECIMALS``."""
     probabilities = {
         label: round(float(p), DECIMALS)
         for label, p in zip(LABELS, answer.probabilities, strict=True)
@@ -207,6 +230,7 @@ def flatten(row: Row) -> Row:
     for key, answer in row.get("models", {}).items():
         flat |= {f"{key}_{name}": answer[name] for name in _ANSWER_COLUMNS}
         flat |= {f"{key}_{label}": p for label, p in answer["probabilities"].items()}
+    flat |= {f"{VOICE}_{name}": value for name, value in row.get(VOICE, {}).items()}
     quality = row.get("quality", {})
     flat |= {name: quality[name] for name in quality.keys() & COLUMNS.keys() if name not in flat}
     if "speech_warnings" in row:
@@ -221,12 +245,19 @@ def read_rows(path: Path) -> Iterator[Row]:
             yield json.loads(line)
 
 
-def write_csv(source: Path, target: Path) -> None:
-    """Write the rows of a file of JSON Lines as CSV."""
+def write_jsonl(rows: Iterable[Row], target: Path) -> None:
+    """Write rows as JSON Lines."""
+    with target.open("wb") as file:
+        for row in rows:
+            file.write(_lines([row]))
+
+
+def write_csv(rows: Iterable[Row], target: Path) -> None:
+    """Write rows as CSV."""
     with target.open("w", encoding="utf-8", errors="backslashreplace", newline="") as file:
         writer = csv.DictWriter(file, tuple(COLUMNS), restval="", lineterminator="\n")
         writer.writeheader()
-        for row in read_rows(source):
+        for row in rows:
             writer.writerow({name: _cell(value) for name, value in flatten(row).items()})
 
 
@@ -238,8 +269,8 @@ def _cell(value: Any) -> Any:
     return in_a_cell(value) if isinstance(value, str) else value
 
 
-def write_parquet(source: Path, target: Path) -> None:
-    """Write the rows of a file of JSON Lines as Parquet, ``ROWS_PER_WRITE`` at a time."""
+def write_parquet(rows: Iterable[Row], target: Path) -> None:
+    """Write rows as Parquet, ``ROWS_PER_WRITE`` at a time."""
     import pyarrow as pa
     from pyarrow import parquet
 
@@ -251,21 +282,38 @@ def write_parquet(source: Path, target: Path) -> None:
         "flag": pa.bool_(),
     }
     schema = pa.schema([(name, types[kind]) for name, kind in COLUMNS.items()])
-    rows = read_rows(source)
+    left = iter(rows)
     with parquet.ParquetWriter(target, schema, compression="zstd") as writer:
-        while group := [flatten(row) for row in islice(rows, ROWS_PER_WRITE)]:
+        while group := [flatten(row) for row in islice(left, ROWS_PER_WRITE)]:
             for row in group:  # Parquet stores UTF-8 only
-                row["path"] = row["path"].encode("utf-8", "backslashreplace").decode()
+                for name in row.keys() & {"path", "speaker"}:
+                    row[name] = row[name].encode("utf-8", "backslashreplace").decode()
             writer.write_table(pa.Table.from_pylist(group, schema))
 
 
-def convert_rows(source: Path, target: Path, write: Callable[[Path, Path], None]) -> None:
-    """Write a target file completely or not at all, and then remove the source."""
+def convert_rows(
+    source: Path,
+    target: Path,
+    write: Callable[[Iterable[Row], Path], None],
+    read: Callable[[Path], Iterable[Row]] = read_rows,
+) -> None:
+    """Write a target file completely or not at all, and then remove the source.
+
+    Parameters
+    ----------
+    source
+        File of JSON Lines.
+    target
+    write
+        Function that writes rows to a file.
+    read
+        Function that returns the rows to write.
+    """
     partial = target.with_name(f"{target.name}.partial")
     check_output(partial)
     try:
         with naming(partial):
-            write(source, partial)
+            write(read(source), partial)
             with partial.open("rb+") as file:
                 os.fsync(file.fileno())
     except OSError:

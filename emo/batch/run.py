@@ -5,6 +5,7 @@ import glob
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TextIO
@@ -13,19 +14,31 @@ from emo.batch.addresses import is_address
 from emo.batch.dask import run as run_on_cluster
 from emo.batch.inputs import STANDARD_INPUT, find_sources
 from emo.batch.journal import Journal
-from emo.batch.labelling import RunConfig, Track, label_sources
+from emo.batch.labelling import RunConfig, Track, label_sources, load_run_models
 from emo.batch.pool import TIMEOUT_S
 from emo.batch.pool import run as run_here
 from emo.batch.progress import ProgressLine, RunSummary
-from emo.batch.rows import Result, convert_rows, write_csv, write_parquet
+from emo.batch.rows import (
+    Result,
+    convert_rows,
+    read_rows,
+    write_csv,
+    write_jsonl,
+    write_parquet,
+)
 from emo.batch.skips import NOT_ANSWERED, SkipLog
 from emo.batch.sources import Source
-from emo.errors import EmoError
+from emo.batch.speakers import COLUMN, read_rule
+from emo.batch.voices import VoiceRows
+from emo.errors import EmoError, ModelError
 from emo.system.files import check_output
 from emo.system.packages import check_batch
 
-FORMATS = {".jsonl": None, ".csv": write_csv, ".parquet": write_parquet}
-"""Extensions of the output, and the function that converts the rows at the end."""
+FORMATS = {".jsonl": write_jsonl, ".csv": write_csv, ".parquet": write_parquet}
+"""Extensions of the output, and the function that writes rows in that format."""
+
+GROWING = ".jsonl"
+"""Extension of an output to which rows are appended as they come, unless voices are known."""
 
 GROUP_SIZE = 16
 """Recordings that a process gets at a time."""
@@ -61,7 +74,7 @@ def run_batch(
         As for ``emo.batch.inputs.find_sources``.
     out
         File of JSON Lines, which grows as answers come; or of CSV or Parquet, written at the end
-        from a file of JSON Lines beside it.
+        from a file of JSON Lines beside it.  Where voices are known, each is written at the end.
     config
         Models and settings.
     jobs
@@ -85,12 +98,13 @@ def run_batch(
         full; the run cannot start; or there is no recording.
     """
     skips = skips or SkipLog()
-    write, rows = FORMATS[out.suffix.lower()], rows_file(out)
+    rows = rows_file(out, bool(config.speakers))
+    voices = _voice_rows(config)
     check_output(out)
     for sentence in check_batch(inputs, out, dask):
         if messages is not None:
             print(f"emo: {sentence}", file=messages, flush=True)
-    if write is not None and out.exists() and not rows.exists():
+    if rows != out and out.exists() and not rows.exists():
         raise EmoError(f"{out} exists and is complete. Remove it, or name another file with --out.")
     has_rows = rows.exists()
     if not has_rows:
@@ -101,8 +115,9 @@ def run_batch(
             if not has_rows:
                 rows.unlink()
             raise EmoError(_no_recording(inputs, skips))
-        if write is not None:
-            convert_rows(rows, out, write)
+        if rows != out:
+            read = voices.read if voices else read_rows
+            convert_rows(rows, out, FORMATS[out.suffix.lower()], read)
     except OSError as error:
         if error.errno not in _NO_SPACE:
             raise
@@ -110,12 +125,14 @@ def run_batch(
             f"{error.filename}: {error.strerror}. The answers so far are kept in {rows}. Free some "
             "space, and run the same command again to continue."
         ) from error
+    if voices:
+        return replace(summary, voices=tuple(voices.voices), unnamed=voices.unnamed)
     return summary
 
 
-def rows_file(out: Path) -> Path:
+def rows_file(out: Path, with_voices: bool = False) -> Path:
     """Return the file of JSON Lines to which rows are written as they come."""
-    if FORMATS[out.suffix.lower()] is None:
+    if out.suffix.lower() == GROWING and not with_voices:
         return out
     return out.with_name(f"{out.name}.rows.jsonl")
 
@@ -137,6 +154,21 @@ def group_sources(sources: Iterable[Source], size: int) -> Iterator[list[Source]
         yield group
 
 
+def _voice_rows(config: RunConfig) -> VoiceRows | None:
+    """Return what answers with voices known at the end of a run, before the run begins."""
+    if not config.speakers:
+        return None
+    models = load_run_models(config)
+    if models.voice is None:
+        raise ModelError(models.voice_fault)
+    if models.calibration.voice is None:
+        raise ModelError(
+            "The calibration of these models has no part for known voices. Leave out "
+            "--speaker-from, or fetch the folder models/ again."
+        )
+    return VoiceRows(models)
+
+
 def _fill(
     inputs: Sequence[str],
     rows: Path,
@@ -152,7 +184,7 @@ def _fill(
     crash_result = partial(_crash_result, config)
     with Journal(rows, config.run, partial(skips.note, NOT_ANSWERED)) as journal:
         earlier = journal.count
-        sources = find_sources(inputs, journal.add_name, lines, skips.skip)
+        sources = _find(inputs, journal, config, lines, skips)
         size = 1 if config.timeline else CLUSTER_GROUP_SIZE if dask else GROUP_SIZE
         groups = group_sources(sources, size)
         if dask:
@@ -160,7 +192,7 @@ def _fill(
         else:
             timeout_s = TIMELINE_TIMEOUT_S if config.timeline else TIMEOUT_S
             batches = run_here(groups, work, jobs, crash_result, timeout_s)
-        progress = ProgressLine(inputs, messages, earlier)
+        progress = ProgressLine(inputs, messages, earlier, COLUMN in config.speakers)
         with closing(batches):  # on any error, end the workers too
             for results in batches:
                 journal.append(results)
@@ -168,6 +200,22 @@ def _fill(
         journal.check()
         progress.end()
         return RunSummary(earlier, progress.added, journal.failed, progress.elapsed_s())
+
+
+def _find(
+    inputs: Sequence[str],
+    journal: Journal,
+    config: RunConfig,
+    lines: Iterable[str],
+    skips: SkipLog,
+) -> Iterator[Source]:
+    """Yield the recordings that have no row yet, with their speakers where these are known."""
+    rule = config.speakers[0] if config.speakers else ""
+    sources = find_sources(inputs, journal.add_name, lines, skips.skip, rule == COLUMN)
+    if rule in ("", COLUMN):
+        return sources
+    speaker_of = read_rule(rule)
+    return (replace(source, speaker=speaker_of(source.name)) for source in sources)
 
 
 def _no_recording(inputs: Sequence[str], skips: SkipLog) -> str:

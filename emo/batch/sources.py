@@ -30,12 +30,15 @@ class Source:
         Content, where it was read while the recording was found, as in an archive.
     error : str
         Why it cannot be read, where that is known before it is opened.
+    speaker : str
+        Of whom it is stated to be; empty where that is not known.
     """
 
     name: str
     location: str = ""
     data: bytes | None = field(default=None, repr=False)
     error: str = ""
+    speaker: str = ""
 
 
 @dataclass(frozen=True)
@@ -50,11 +53,14 @@ class Search:
         Called with the name of each file that is no recording, and the reason.
     only_counts : bool
         Call ``wanted`` for the members of an archive without reading them.
+    manifests : bool
+        Whether tables with the columns path and speaker are read as such.
     """
 
     wanted: Wanted
     skip: Skip
     only_counts: bool = False
+    manifests: bool = False
 
     def file(self, name: str, error: str = "") -> Iterator[Source]:
         """Yield the recording at a path or address if it is wanted."""

@@ -29,6 +29,7 @@ from emo.labels import LABELS
 
 if TYPE_CHECKING:
     from emo.audio.clip import Clip
+    from emo.inference.export import Row
     from emo.inference.loading import Models
     from emo.inference.timeline import Timeline
 
@@ -39,6 +40,11 @@ STANDARD_INPUT = "-"
 """Path that stands for a recording from standard input; a file of that name is ``./-``."""
 
 STANDARD_INPUT_NAME = "standard input"
+
+SAME_SPEAKER = (
+    "state that all {} are of one speaker: their answers are then relative to what the clips have "
+    "in common"
+)
 
 
 # --- options -------------------------------------------------------------------------------------
@@ -53,6 +59,7 @@ def add_answering(commands: Commands) -> None:
     predict.add_argument(
         "--format", choices=FORMATS, default="table", help="format of the output (default: table)"
     )
+    predict.add_argument("--same-speaker", action="store_true", help=SAME_SPEAKER.format("files"))
     add_channel(predict)
     add_among(predict)
     add_models(predict)
@@ -69,6 +76,9 @@ def add_answering(commands: Commands) -> None:
         "--format",
         choices=TIMELINE_FORMATS,
         help="format of the output (default: by the extension of --out, or text)",
+    )
+    timeline.add_argument(
+        "--same-speaker", action="store_true", help=SAME_SPEAKER.format("windows")
     )
     timeline.add_argument("--out", type=Path, metavar="FILE", help="file to write to")
     add_channel(timeline)
@@ -185,8 +195,13 @@ def _folder_sentence(path: str, options: argparse.Namespace) -> str:
     command += ["--timeline"] if options.run is timeline_command else []
     command += ["--channel", options.channel] if options.channel != MIX else []
     command += ["--among", ",".join(options.among)] if options.among != LABELS else []
+    command += ["--speaker-from", "folder"] if _is_one_voice(options) else []
     command += ["--models", str(options.models)] if options.models else []
     return f"This path is a folder. To classify all recordings in it, run: {shlex.join(command)}"
+
+
+def _is_one_voice(options: argparse.Namespace) -> bool:
+    return options.run is predict_command and options.same_speaker
 
 
 # --- predict, timeline, explain ------------------------------------------------------------------
@@ -205,6 +220,11 @@ def predict_command(options: argparse.Namespace) -> int:
         )
     except SettingError as error:
         options.parser.error(str(error))
+    if options.same_speaker and options.channel == EACH:
+        options.parser.error(
+            "--same-speaker goes without --channel each, since the channels of a recording may be "
+            "of different speakers; name one channel"
+        )
     models = load_usable(models_directory(options))
     _print_faults(models.faults)
     rows: list[Row] = []
@@ -218,10 +238,27 @@ def predict_command(options: argparse.Namespace) -> int:
                 rows.append((name, prediction))
             except AudioError as error:
                 rows.append((name, str(error)))
+    if options.same_speaker:
+        rows = _with_voice(rows, models)
     write = {"json": write_json, "csv": write_csv, "table": write_table}[options.format]
     write(rows, sys.stdout)
     failed = [isinstance(outcome, str) or bool(outcome.faults) for _, outcome in rows]
     return FAILED if models.faults or any(failed) else DONE
+
+
+def _with_voice(rows: "list[Row]", models: "Models") -> "list[Row]":
+    """Return rows with the voice known for all clips that could be read."""
+    from emo.inference.known_voice import know_speakers
+
+    _print_voice_fault(models)
+    plain = [result for _, result in rows if not isinstance(result, str)]
+    known = iter(know_speakers(plain, ["the same"] * len(plain), models))
+    return [(name, result if isinstance(result, str) else next(known)) for name, result in rows]
+
+
+def _print_voice_fault(models: "Models") -> None:
+    if models.voice_fault:
+        print(f"emo: plain answers are kept: {models.voice_fault}", file=sys.stderr)
 
 
 def _print_faults(faults: Mapping[str, str]) -> None:
@@ -240,12 +277,14 @@ def timeline_command(options: argparse.Namespace) -> int:
 
     models = load_usable(models_directory(options))
     _print_faults(models.faults)
+    if options.same_speaker:
+        _print_voice_fault(models)
     clips = load_clips(options.path, options)
     if options.out and options.out.exists() and _is_same(options.out, options.path):
         raise EmoError("--out names the recording itself, which would be lost; name another file.")
     errors = [f"{name}: {clip}" for name, clip in clips if isinstance(clip, AudioError)]
     timelines = [
-        (name, _compute_timeline(clip, models, options.among))
+        (name, _compute_timeline(clip, models, options))
         for name, clip in clips
         if not isinstance(clip, AudioError)
     ]
@@ -271,11 +310,12 @@ def _is_same(out: Path, path: str) -> bool:
     return path != STANDARD_INPUT and os.path.exists(path) and out.samefile(path)
 
 
-def _compute_timeline(clip: "Clip", models: "Models", among: tuple[str, ...]) -> "Timeline":
+def _compute_timeline(clip: "Clip", models: "Models", options: argparse.Namespace) -> "Timeline":
     """Return the timeline of a clip; print the progress on a terminal."""
     from emo.inference.timeline import iter_timeline
 
-    for timeline in iter_timeline(clip, models, among=among):
+    windows = iter_timeline(clip, models, among=options.among, same_speaker=options.same_speaker)
+    for timeline in windows:
         if sys.stderr.isatty():
             progress = f"\r{timeline.done} of {timeline.total} windows"
             print(progress, end="", file=sys.stderr, flush=True)

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from emo.audio.channels import EACH
 from emo.cli.options import (
     DONE,
     FAILED,
@@ -19,6 +20,7 @@ from emo.cli.options import (
     write_report,
 )
 from emo.cli.process import INTERRUPTED, end_at_once, raise_interrupts
+from emo.errors import SettingError
 
 
 def add_batch(commands: Commands) -> None:
@@ -41,6 +43,14 @@ def add_batch(commands: Commands) -> None:
     )
     batch.add_argument(
         "--timeline", action="store_true", help="write a row for each window of three seconds"
+    )
+    batch.add_argument(
+        "--speaker-from",
+        metavar="RULE",
+        help="how recordings state their speakers, whose voices are then known: folder (those in "
+        "one folder are of one speaker), name (the speaker in a file name of the corpora, or the "
+        "part before the first - or _), name:REGEX (the group of an expression that is searched "
+        "for in the file name), or column (of manifests among the inputs: CSV with path,speaker)",
     )
     add_report(batch)
     add_jobs(batch)
@@ -76,13 +86,16 @@ def batch_command(options: argparse.Namespace) -> int:
     from emo.batch.progress import format_summary
     from emo.batch.run import FORMATS, rows_file, run_batch
     from emo.batch.skips import SkipLog
+    from emo.batch.voices import format_voices
+    from emo.inference.export import printable
 
     if options.out.suffix.lower() not in FORMATS:
         options.parser.error(f"--out must end in {', '.join(FORMATS)}: {options.out}")
-    rows = rows_file(options.out)
+    speakers = _check_speakers(options)
+    rows = rows_file(options.out, bool(speakers))
     _check_report(options, (options.out, rows))
     config = make_run_config(
-        models_directory(options), options.timeline, options.channel, options.among
+        models_directory(options), options.timeline, options.channel, options.among, speakers
     )
     raise_interrupts()
     # SIGTERM, which service managers and clusters send first, is handled like Ctrl-C.
@@ -104,8 +117,41 @@ def batch_command(options: argparse.Namespace) -> int:
         end_at_once()
         print("\nemo: stopped. To continue, run the same command again.", file=sys.stderr)
         return INTERRUPTED
+    if speakers:
+        for line in format_voices(run_summary.voices, run_summary.unnamed):
+            print(printable(f"emo: {line}."), file=sys.stderr)
     print(format_summary(run_summary, options.out, skips), file=sys.stderr)
     return FAILED if run_summary.failed else DONE
+
+
+def _check_speakers(options: argparse.Namespace) -> tuple[str, ...]:
+    """Return the rule of ``--speaker-from`` and a digest of the manifests; () without the option.
+
+    Raises
+    ------
+    CorpusError
+        A manifest is missing, or cannot be used.
+    """
+    from emo.batch.speakers import check_manifests, read_rule
+
+    rule: str | None = options.speaker_from
+    if rule is None:
+        return ()
+    try:
+        read_rule(rule)
+    except SettingError as error:
+        options.parser.error(f"--speaker-from: {error}")
+    if options.timeline:
+        options.parser.error(
+            "--speaker-from goes without --timeline; emo timeline --same-speaker takes one "
+            "recording at a time"
+        )
+    if options.channel == EACH:
+        options.parser.error(
+            "--speaker-from goes without --channel each, since the channels of a recording may be "
+            "of different speakers; name one channel"
+        )
+    return (rule, check_manifests(rule, options.inputs))
 
 
 def _standard_input(options: argparse.Namespace) -> Iterable[str]:

@@ -1,11 +1,10 @@
 """Evaluate the models on a list of recordings with labels."""
 
-import csv
 import hashlib
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,17 +14,19 @@ from tqdm import tqdm
 from emo.audio.clip import Clip, load
 from emo.classifiers.label_subset import in_words, read_subset, subset_key
 from emo.classifiers.storage import held_out_speakers
+from emo.classifiers.voice import VOICE
 from emo.corpora.catalogue import CORPUS, read_stem
 from emo.errors import AudioError, CorpusError, ModelError, SettingError
 from emo.evaluation.metrics import score
+from emo.inference.known_voice import know_speakers
 from emo.inference.loading import ANSWER_KEYS, Models
 from emo.inference.predictor import Prediction, choose_among, predict_many
 from emo.labels import CALM, LABELS
-from emo.system.lists import read_text, resolve
+from emo.system.lists import resolve
+from emo.system.tables import PATH_COLUMNS, SPEAKER_COLUMNS, SURPLUS, cell, normalise, read_table
 
-PATH_COLUMNS = ("path", "file", "filename", "filepath", "audio", "audiopath", "wav", "clip", "name")
 EMOTION_COLUMNS = ("emotion", "label", "emotionlabel", "emotionname", "class", "category", "target")
-"""Names of the two columns; the first present is used.  Case, blanks, - and _ are ignored."""
+"""Names of the column of labels; the first present is used.  Case, blanks, - and _ are ignored."""
 
 AMONG_COLUMN = "among"
 """Name of the optional column with the emotions that can occur in a row's clip."""
@@ -47,21 +48,22 @@ SPELLINGS: dict[str, str] = {
 
 LEAVES_OUT = "which --labels leaves out"
 
-_DELIMITERS = (",", ";", "\t", "|")
 _CHUNK = 32  # clips predicted together
 
 
 @dataclass(frozen=True)
 class Listed:
-    """A row that can be used: its file (with the folder), true label, line number and subset.
+    """A row that can be used: its file (with the folder), true label, line, subset and speaker.
 
-    The answer is chosen among the labels of the subset, of which the true label is one.
+    The answer is chosen among the labels of the subset, of which the true label is one.  The
+    speaker is empty where none is stated.
     """
 
     path: Path
     emotion: str
     line: int = 0
     among: tuple[str, ...] = LABELS
+    speaker: str = ""
 
 
 @dataclass(frozen=True)
@@ -82,14 +84,6 @@ class Manifest:
     left_out: tuple[LeftOut, ...] = ()
 
 
-@dataclass(frozen=True)
-class _Table:
-    """A table with a header: its normalised column names, and its rows with line numbers."""
-
-    columns: tuple[str, ...]
-    rows: tuple[tuple[int, list[str]], ...]
-
-
 # --- reading -------------------------------------------------------------------------------------
 
 
@@ -101,7 +95,8 @@ def read_manifest(
     """Return the rows of a table with a column of paths and one of emotions.
 
     Cells are separated by commas, semicolons or tabs.  ``PATH_COLUMNS`` and ``EMOTION_COLUMNS``
-    name the columns.  Paths are relative to the folder of the manifest.
+    name the columns.  Paths are relative to the folder of the manifest.  ``SPEAKER_COLUMNS`` name
+    an optional column with the speaker of each clip.
 
     Parameters
     ----------
@@ -115,10 +110,9 @@ def read_manifest(
     CorpusError
         The file is missing, or is not such a table, or has no rows.
     """
-    table = _read_table(path, "manifest", (PATH_COLUMNS, EMOTION_COLUMNS))
-    at_path, at_emotion, at_among = (
-        _position(table.columns, names)
-        for names in (PATH_COLUMNS, EMOTION_COLUMNS, (AMONG_COLUMN,))
+    table = read_table(path, "manifest", (PATH_COLUMNS, EMOTION_COLUMNS))
+    at_path, at_emotion, at_among, at_speaker = map(
+        table.position, (PATH_COLUMNS, EMOTION_COLUMNS, (AMONG_COLUMN,), SPEAKER_COLUMNS)
     )
     if at_path is None or at_emotion is None or not table.rows:
         raise CorpusError(
@@ -128,17 +122,16 @@ def read_manifest(
     listed: list[Listed] = []
     left_out: list[LeftOut] = []
     for line, cells in table.rows:
-        name, label = (cells[at] if at < len(cells) else "" for at in (at_path, at_emotion))
+        name, label = cell(cells, at_path), cell(cells, at_emotion)
         if not name.strip():
             left_out.append(LeftOut(line, name, "no path"))
             continue
         file = Path(resolve(name, (str(path.parent),)))
-        if len(cells) > len(table.columns) and any(map(str.strip, cells[len(table.columns) :])):
-            reason = "more cells than columns (a path with a comma needs quotes)"
-            left_out.append(LeftOut(line, str(file), reason))
+        if table.has_surplus(cells):
+            left_out.append(LeftOut(line, str(file), SURPLUS))
             continue
         emotion, reason = _understand(label, file, spellings or {})
-        text = cells[at_among] if at_among is not None and at_among < len(cells) else ""
+        text = cell(cells, at_among)
         subset, detail = _read_among(text, spellings or {}) if text.strip() else (among, "")
         if not emotion:
             left_out.append(LeftOut(line, str(file), reason))
@@ -148,7 +141,8 @@ def read_manifest(
             detail = f"{emotion}, not {in_words(subset)}"
             left_out.append(LeftOut(line, str(file), "a label that cannot occur", detail))
         else:
-            listed.append(Listed(file, emotion, line, tuple(subset)))
+            speaker = cell(cells, at_speaker).strip()
+            listed.append(Listed(file, emotion, line, tuple(subset), speaker))
     return Manifest(tuple(listed), tuple(left_out))
 
 
@@ -157,14 +151,14 @@ def _read_among(text: str, spellings: Mapping[str, str]) -> tuple[tuple[str, ...
     names = [name for name in re.split(r"[\s,;+/]+", text) if name]
     known = {**SPELLINGS, **spellings}
     try:
-        return read_subset([known.get(_normalise(name)) or name for name in names]), ""
+        return read_subset([known.get(normalise(name)) or name for name in names]), ""
     except SettingError as error:
         return (), str(error)
 
 
 def _understand(label: str, file: Path, spellings: Mapping[str, str]) -> tuple[str, str]:
     """Return the emotion that a label means; or "" and the reason why it cannot be used."""
-    normalised = _normalise(label)
+    normalised = normalise(label)
     if normalised in spellings:
         return spellings[normalised], f"the label '{label.strip()}', {LEAVES_OUT}"
     if emotion := SPELLINGS.get(normalised):
@@ -198,8 +192,8 @@ def read_spellings(path: Path) -> dict[str, str]:
     CorpusError
         The file is missing, is not such a table, or gives a label two meanings or an unknown one.
     """
-    table = _read_table(path, "file of labels", (("own",), ("emo",)), may_lack=True)
-    own, emo = _position(table.columns, ("own",)), _position(table.columns, ("emo",))
+    table = read_table(path, "file of labels", (("own",), ("emo",)), may_lack=True)
+    own, emo = table.position(("own",)), table.position(("emo",))
     rows = list(table.rows)
     if own is None or emo is None:
         own, emo = 0, 1
@@ -209,56 +203,19 @@ def read_spellings(path: Path) -> dict[str, str]:
         where = f"Line {line} of {path}"
         if len(cells) < 2 or not cells[own].strip():
             raise CorpusError(f"{where} must hold two labels, such as: boredom,neutral")
-        means = SPELLINGS.get(_normalise(cells[emo]), "")
+        means = SPELLINGS.get(normalise(cells[emo]), "")
         if cells[emo].strip() and not means:
             raise CorpusError(
                 f"{where} gives '{cells[own].strip()}' the meaning '{cells[emo].strip()}'. The "
                 f"emotions are {', '.join(LABELS)}; leave the cell empty to leave the label out."
             )
-        if spellings.setdefault(_normalise(cells[own]), means) != means:
+        if spellings.setdefault(normalise(cells[own]), means) != means:
             raise CorpusError(
                 f"{where} gives '{cells[own].strip()}' a second meaning. Keep one of the two lines."
             )
     if not spellings:
         raise CorpusError(f"The file of labels {path} is empty. A line is such as: boredom,neutral")
     return spellings
-
-
-def _normalise(text: str) -> str:
-    return re.sub(r"[\s_-]+", "", text.strip().strip("\"'")).casefold()
-
-
-def _position(columns: Sequence[str], names: Sequence[str]) -> int | None:
-    return next((columns.index(name) for name in names if name in columns), None)
-
-
-def _read_table(
-    path: Path, what: str, wanted: Sequence[Sequence[str]], may_lack: bool = False
-) -> _Table:
-    """Return the cells of a file, split by the delimiter that gives the expected columns."""
-    lines = read_text(path, what)
-    start = next((n for n, line in enumerate(lines) if line.strip()), 0)
-    delimiters: tuple[str, ...] = _DELIMITERS
-    if start < len(lines) and (named := re.fullmatch(r"sep=(.)\s*", lines[start], re.IGNORECASE)):
-        delimiters, start = (named[1],), start + 1  # Excel names the delimiter in this way
-    try:
-        tables = [_split(lines, start, delimiter) for delimiter in delimiters]
-    except csv.Error as error:
-        raise CorpusError(f"The {what} {path} is no table ({error}). Save it as CSV.") from error
-    for table in tables:
-        if all(_position(table.columns, names) is not None for names in wanted):
-            return table
-    if may_lack:
-        return next((table for table in tables if len(table.columns) > 1), tables[0])
-    return tables[0]
-
-
-def _split(lines: Sequence[str], start: int, delimiter: str) -> _Table:
-    reader = csv.reader(lines[start:], delimiter=delimiter, skipinitialspace=True)
-    rows = [(start + reader.line_num, cells) for cells in reader if any(map(str.strip, cells))]
-    if not rows:
-        return _Table((), ())
-    return _Table(tuple(_normalise(cell) for cell in rows[0][1]), tuple(rows[1:]))
 
 
 # --- scoring -------------------------------------------------------------------------------------
@@ -287,7 +244,9 @@ def evaluate_manifest(manifest: Manifest, models: Models) -> dict[str, Any]:
         ``repeats`` (``line``, ``path`` and the first line, ``of``), ``named_as_training`` (corpus →
         how many scored clips bear the names of its clips), ``among`` (labels that can occur → how
         many scored clips were answered among them) and ``models``: by key ``n``,
-        ``accuracy``, ``uar``, ``macro_f1`` and the 7x7 ``confusion``.
+        ``accuracy``, ``uar``, ``macro_f1`` and the 7x7 ``confusion``.  Where speakers are stated,
+        ``voices`` counts ``speakers``, their ``clips``, and those whose voice is ``known``; where
+        any is, ``models`` has ``voice``: the answers with the voice known, or else the ensemble's.
 
     Raises
     ------
@@ -298,6 +257,7 @@ def evaluate_manifest(manifest: Manifest, models: Models) -> dict[str, Any]:
     errors: list[dict[str, str]] = []
     for part in _chunks(manifest.listed):
         answered += _answer(part, models, errors)
+    answered = _with_voices(answered, models)
     once, repeats, ambiguous = _distinct(answered)
     left_out = sorted([*manifest.left_out, *ambiguous], key=lambda row: row.line)
     if not once:
@@ -308,6 +268,10 @@ def evaluate_manifest(manifest: Manifest, models: Models) -> dict[str, Any]:
         key: score(emotions, np.stack([e.prediction.answers[key].probabilities for e in once]))
         for key in ANSWER_KEYS
     }
+    voices = _count_voices(once)
+    if voices.get("known"):
+        served = np.stack([each.prediction.served.probabilities for each in once])
+        scores[VOICE] = score(emotions, served)
     held_out = held_out_speakers(model.info for model in models.classifiers.values())
     clips = [
         clip
@@ -337,6 +301,7 @@ def evaluate_manifest(manifest: Manifest, models: Models) -> dict[str, Any]:
         ],
         "named_as_training": dict(Counter(corpus.key for corpus, _ in clips)),
         "among": dict(Counter(subset_key(each.row.among) for each in once)),
+        **({"voices": voices} if voices else {}),
         "models": {key: {n: row.to_dict()[n] for n in names} for key, row in scores.items()},
     }
 
@@ -371,6 +336,25 @@ def _answered(row: Listed, clip: Clip, prediction: Prediction, models: Models) -
         raise ModelError(fault)
     chosen = choose_among(prediction, row.among, models.calibration)
     return _Answered(row, _digest(clip), chosen)
+
+
+def _with_voices(answered: Sequence[_Answered], models: Models) -> list[_Answered]:
+    """Return rows with the voices of the stated speakers known."""
+    predictions = [each.prediction for each in answered]
+    known = know_speakers(predictions, [each.row.speaker for each in answered], models)
+    return [replace(each, prediction=said) for each, said in zip(answered, known, strict=True)]
+
+
+def _count_voices(answered: Sequence[_Answered]) -> dict[str, int]:
+    """Return how many speakers are stated, and for how many clips; empty without any."""
+    stated = [each for each in answered if each.row.speaker]
+    if not stated:
+        return {}
+    return {
+        "speakers": len({each.row.speaker for each in stated}),
+        "clips": len(stated),
+        "known": sum(VOICE in each.prediction.answers for each in stated),
+    }
 
 
 def _digest(clip: Clip) -> bytes:
@@ -423,6 +407,13 @@ def remarks(figures: Mapping[str, Any]) -> list[str]:
     for labels, n_clips in figures["among"].items():
         if labels != subset_key(LABELS):
             sentences.append(f"{n_clips:,} were answered {in_words(labels.split())}.")
+    if voices := figures.get("voices"):
+        sentences.append(
+            f"{voices['clips']:,} clips are stated to be of {voices['speakers']:,} speakers; the "
+            f"voice was known for {voices['known']:,} of the clips."
+            + " For others, the row voice has the ensemble's answers."
+            * bool(voices["known"])
+        )
     if figures["errors"]:
         sentences.append(
             f"{len(figures['errors']):,} of {figures['rows']:,} files could not be read."

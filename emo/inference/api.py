@@ -22,6 +22,7 @@ from emo.errors import AudioError, EmoError
 from emo.inference import explanation, loading, predictor
 from emo.inference import timeline as timelines
 from emo.inference.explanation import Explanation
+from emo.inference.known_voice import know_speakers, read_speakers
 from emo.inference.loading import Models
 from emo.inference.predictor import Prediction
 from emo.inference.timeline import Timeline
@@ -255,6 +256,7 @@ def predict_many(
     channel: str = MIX,
     models: Models | None = None,
     among: str | Iterable[str] | None = None,
+    speakers: Iterable[str | int | None] | None = None,
 ) -> list[Prediction]:
     """Predict the emotion of several recordings, sixteen at a time.
 
@@ -267,6 +269,10 @@ def predict_many(
         Each as for ``load``; arrays share one `rate_hz`.
     rate_hz, channel, models, among
         As for ``predict``.
+    speakers : iterable of str, int or None, optional
+        Name of the speaker of each recording, None or "" where it is not known. Five or more
+        different clips that are stated to be of one speaker get one more answer, ``voice``, which
+        is relative to what these clips have in common, unless they look alike in emotion.
 
     Returns
     -------
@@ -280,7 +286,8 @@ def predict_many(
     ModelError
         The models cannot be loaded, or none returns finite values.
     SettingError
-        `among` has an unknown or repeated emotion, or fewer than two.
+        `among` has an unknown or repeated emotion, or fewer than two; or there are more or fewer
+        `speakers` than recordings.
 
     Examples
     --------
@@ -291,8 +298,39 @@ def predict_many(
     ['angry', 'happy']
     >>> emo.predict_many([])
     []
+
+    Where it is known which clips are of one speaker:
+
+    >>> clips = sorted((sample_path("angry").parent / "game").glob("1009_*"))
+    >>> predictions = emo.predict_many(clips, speakers=["1009"] * len(clips))
+    >>> predictions[0].voice_clips, list(predictions[0].answers)[-1]
+    (10, 'voice')
+    >>> predictions[0].served is predictions[0].answers["voice"]
+    True
+
+    Fewer than five are not enough:
+
+    >>> few = emo.predict_many(clips[:4], speakers=["1009"] * 4)
+    >>> few[0].voice_note[:52]
+    '4 different clips are stated to be of this speaker, '
     """
     models, labels = models or load_models(), read_subset(among)
+    if speakers is None:
+        return _predict_all(sources, rate_hz, channel, models, labels)
+    sources = list(sources)
+    names = read_speakers(speakers, len(sources))
+    plain = _predict_all(sources, rate_hz, channel, models, labels)
+    return know_speakers(plain, names, models)
+
+
+def _predict_all(
+    sources: Iterable[Source],
+    rate_hz: float | None,
+    channel: str,
+    models: Models,
+    labels: tuple[str, ...],
+) -> list[Prediction]:
+    """Return the plain predictions for recordings, in their order."""
     predictions: list[Prediction] = []
     group: list[Clip] = []
     for number, source in enumerate(sources, 1):
@@ -315,6 +353,7 @@ def timeline(
     channel: str = MIX,
     models: Models | None = None,
     among: str | Iterable[str] | None = None,
+    same_speaker: bool = False,
 ) -> Timeline:
     """Predict the emotion over the course of a recording, in overlapping windows of 3 s.
 
@@ -322,6 +361,9 @@ def timeline(
     ----------
     source, rate_hz, channel, models, among
         As for ``predict``.
+    same_speaker : bool
+        Whether all windows are stated to be of one speaker. Five or more of them then get one more
+        answer, ``voice``, as the recordings of ``predict_many`` do.
 
     Returns
     -------
@@ -350,7 +392,7 @@ def timeline(
     """
     labels = read_subset(among)
     clip, models = load(source, rate_hz, channel=channel), models or load_models()
-    *_, complete = timelines.iter_timeline(clip, models, among=labels)
+    *_, complete = timelines.iter_timeline(clip, models, among=labels, same_speaker=same_speaker)
     return complete
 
 

@@ -9,6 +9,7 @@ from typing import Any, TextIO
 
 from emo.audio.channels import parse_channel
 from emo.classifiers.label_subset import in_words, subset_key
+from emo.classifiers.voice import VOICE
 from emo.features.quality import quality_warnings
 from emo.formatting import MINUS, NBSP, clock
 from emo.inference.explanation import Explanation
@@ -37,6 +38,7 @@ ANSWER_COLUMNS = (
     *(f"p_{label}" for label in LABELS),
 )
 COLUMNS = ("path", "duration_s", "among", *ANSWER_COLUMNS, "speech_warnings", "warnings", "error")
+VOICE_COLUMNS = ("voice_clips", "voice_note")
 SPAN_COLUMNS = ("start_s", "stop_s", "segment_start_s", "segment_end_s")
 TIMELINE_COLUMNS = ("path", *SPAN_COLUMNS, "among", *ANSWER_COLUMNS)
 
@@ -67,8 +69,13 @@ def write_json(rows: Sequence[Row | Explained], out: TextIO) -> None:
 
 
 def write_csv(rows: Sequence[Row], out: TextIO) -> None:
-    """Write a line for each path and model, or for a path one line with its error."""
-    writer = csv.DictWriter(out, COLUMNS, restval="", lineterminator="\n")
+    """Write a line for each path and model, or for a path one line with its error.
+
+    ``VOICE_COLUMNS`` follow where a speaker is stated.
+    """
+    stated = any(not isinstance(result, str) and result.voice_note for _, result in rows)
+    columns = (*COLUMNS, *VOICE_COLUMNS) if stated else COLUMNS
+    writer = csv.DictWriter(out, columns, restval="", lineterminator="\n")
     writer.writeheader()
     for path, result in rows:
         if isinstance(result, str):
@@ -81,6 +88,9 @@ def write_csv(rows: Sequence[Row], out: TextIO) -> None:
             "speech_warnings": " ".join(warning.sentence for warning in result.speech_warnings),
             "warnings": " ".join(result.warnings),
         }
+        if result.voice_note:
+            voice = (str(result.voice_clips), result.voice_note)
+            shared |= dict(zip(VOICE_COLUMNS, voice, strict=True))
         for key, answer in result.answers.items():
             writer.writerow(shared | _columns_of(key, answer))
 
@@ -108,6 +118,9 @@ def write_table(rows: Sequence[Row], out: TextIO) -> None:
     subsets = {result.among for _, result in rows if not isinstance(result, str)} - {LABELS}
     for among in sorted(subsets):
         out.write(f"{CHOSEN} {in_words(among)}.\n")
+    notes = [result.voice_note for _, result in rows if not isinstance(result, str)]
+    for note in filter(None, dict.fromkeys(notes)):
+        out.write(f"{note}\n")
 
 
 def _reasons(prediction: Prediction) -> list[str]:
@@ -212,7 +225,9 @@ def write_timelines(form: str, timelines: Sequence[tuple[str, Timeline]], out: T
 def remarks(timeline: Timeline) -> tuple[str, ...]:
     """Return the warnings of a timeline, and a sentence where it has no window."""
     blank = () if timeline.total else (NO_SPEECH,)
-    return (*blank, *(warning.sentence for warning in timeline.speech_warnings), *timeline.warnings)
+    voice = (timeline.voice_note,) if timeline.voice_note else ()
+    sentences = (warning.sentence for warning in timeline.speech_warnings)
+    return (*blank, *voice, *sentences, *timeline.warnings)
 
 
 def _subtitles(timeline: Timeline) -> list[Subtitle]:
@@ -250,8 +265,13 @@ def _columns_of(key: str, answer: Answer) -> dict[str, str]:
 
 
 def _answer_lines(rows: Sequence[Mapping[str, Answer]]) -> list[str]:
-    """Return the names of the models, and a line for each row with their answers in columns."""
-    table = [list(rows[0]), *([str(answer) for answer in row.values()] for row in rows)]
+    """Return the names of the models, and a line for each row with their answers in columns.
+
+    The answers with the voice known come first; a model without an answer has an empty cell.
+    """
+    keys = list(dict.fromkeys(key for row in rows for key in row))
+    keys.sort(key=lambda key: key != VOICE)
+    table = [keys, *([str(row.get(key, "")) for key in keys] for row in rows)]
     widths = [max(map(len, column)) for column in zip(*table, strict=True)]
     return [
         "  ".join(text.ljust(n) for text, n in zip(line, widths, strict=True)).rstrip()

@@ -9,6 +9,8 @@ import jinja2
 from emo.classifiers.ensembles import ENSEMBLES
 from emo.classifiers.label_subset import in_words
 from emo.classifiers.registry import CLASSIFIERS
+from emo.classifiers.voice import VOICE
+from emo.classifiers.voice.storage import TITLE
 from emo.formatting import clock, percent
 from emo.labels import LABELS
 
@@ -36,6 +38,7 @@ def prediction_html(prediction: Mapping[str, Any]) -> str:
     titles = {key: classifier.title for key, classifier in CLASSIFIERS.items()} | {
         key: ensemble.title for key, ensemble in ENSEMBLES.items()
     }
+    titles[VOICE] = TITLE
     return _render(
         summary=f"Prediction for {clock(prediction['duration_s'], decimals=1)}{_among(prediction)}",
         head=["Model", "Answer"],
@@ -50,7 +53,7 @@ def prediction_html(prediction: Mapping[str, Any]) -> str:
 def timeline_html(
     timeline: Mapping[str, Any], cues: Sequence[tuple[float, float, Mapping[str, Any]]]
 ) -> str:
-    """Return a table of the ensemble over time.
+    """Return a table of the answers over time: of the ensemble, or with the voice known.
 
     Parameters
     ----------
@@ -59,8 +62,9 @@ def timeline_html(
     cues : sequence of tuple
         Start and stop in seconds, and values of ``Answer.to_dict``, of each stretch.
     """
+    title = TITLE if timeline.get(VOICE, {}).get("used") else "Ensemble"
     return _render(
-        summary=f"Ensemble over {clock(timeline['duration_s'], decimals=1)}{_among(timeline)}",
+        summary=f"{title} over {clock(timeline['duration_s'], decimals=1)}{_among(timeline)}",
         head=["From", "To", "Answer"],
         rows=[
             ([clock(start, decimals=1), clock(stop, decimals=1), _answer(answer)], _shares(answer))
@@ -84,7 +88,9 @@ def _shares(answer: Mapping[str, Any]) -> list[float]:
 
 
 def _warnings(values: Mapping[str, Any]) -> list[str]:
-    return [*(warning["sentence"] for warning in values["speech_warnings"]), *values["warnings"]]
+    voice = [values[VOICE]["note"]] if VOICE in values else []
+    sentences = (warning["sentence"] for warning in values["speech_warnings"])
+    return [*voice, *sentences, *values["warnings"]]
 
 
 @cache

@@ -40,7 +40,9 @@ def raw_outputs(
     return raw, np.concatenate([hidden for _, hidden in outputs.values()], axis=1)
 
 
-def compute_features(samples: Floats, frames: Frames, keys: Iterable[str]) -> Features:
+def compute_features(
+    samples: Floats, frames: Frames, keys: Iterable[str], embeds: bool = False
+) -> Features:
     """Return the features of one clip that classifiers take.
 
     Parameters
@@ -50,8 +52,10 @@ def compute_features(samples: Floats, frames: Frames, keys: Iterable[str]) -> Fe
         Result of ``analyse`` for these samples.
     keys : iterable of str
         Keys of the classifiers.
+    embeds : bool
+        Whether embeddings are needed even if none of the classifiers takes them.
     """
     features = Features(compute_functionals(frames)[None], (log_mel_spectrogram(frames),))
-    if any(CLASSIFIERS[key].takes == "embeddings" for key in keys):
+    if embeds or any(CLASSIFIERS[key].takes == "embeddings" for key in keys):
         return replace(features, embeddings=load_encoder().embed(samples)[None])
     return features

@@ -1,6 +1,6 @@
 """Predict the label of a clip: the answer of each classifier, and that of their ensemble."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from itertools import compress
 from typing import Any
@@ -20,6 +20,7 @@ from emo.classifiers.calibration import (
 from emo.classifiers.conformal import prediction_sets
 from emo.classifiers.ensembles import ENSEMBLES, OTHER_ENSEMBLES
 from emo.classifiers.storage import strangeness
+from emo.classifiers.voice import VOICE, voice_numbers
 from emo.errors import ModelFaultError
 from emo.features.frames import analyse
 from emo.features.quality import Quality, compare_altered, measure_quality
@@ -109,7 +110,7 @@ class Prediction:
         Sentences about the recording (``Clip.warnings``).
     answers : dict of Answer
         By ``tree``, ``cnn``, ``mlp`` and ``ensemble``, in this order, without the classifiers in
-        `faults` and those that could not be loaded.
+        `faults` and those that could not be loaded; then by ``voice`` where the voice is known.
     quality : Quality
         Measurements of the recording.
     speech_warnings : tuple of SpeechWarning
@@ -130,6 +131,14 @@ class Prediction:
     strange_share : float, 0 to 1
         How strange the clip counts by that distance: 0 like the training clips, 1 like recordings
         of other corpora, for which the confidence is lower and the thresholds are others.
+    numbers : ndarray of float32, shape (f,)
+        Embedding and functionals, by which a voice is known (``emo.inference.known_voice``); none
+        where the models know no voice.
+    voice_clips : int
+        Different clips that are stated to be of the same speaker; 0 where no speaker is stated.
+    voice_note : str
+        Sentence on whether the voice is known, or why the plain answers are kept; empty where no
+        speaker is stated.
     """
 
     duration_s: float
@@ -146,6 +155,11 @@ class Prediction:
     raw: dict[str, npt.NDArray[np.float64]] = field(default_factory=dict, compare=False)
     strangeness: float | None = field(default=None, compare=False)
     strange_share: float = 0.0
+    numbers: npt.NDArray[np.float32] = field(
+        default_factory=lambda: np.zeros(0, np.float32), compare=False
+    )
+    voice_clips: int = 0
+    voice_note: str = ""
 
     def __repr__(self) -> str:
         answers = ", ".join(f"{key} {answer}" for key, answer in self.answers.items())
@@ -160,6 +174,11 @@ class Prediction:
     def ensemble(self) -> Answer:
         """The answer of the ensemble."""
         return self.answers[ENSEMBLE]
+
+    @property
+    def served(self) -> Answer:
+        """The answer that is shown first: with the voice known, or else that of the ensemble."""
+        return self.answers.get(VOICE, self.ensemble)
 
     @property
     def unsure(self) -> tuple[str, ...]:
@@ -180,7 +199,14 @@ class Prediction:
             content["strange"] = round(self.strange_share, 3)
         if self.ensembles:
             content["ensembles"] = {key: row.to_dict() for key, row in self.ensembles.items()}
+        if self.voice_note:
+            content[VOICE] = voice_fields(self.voice_clips, VOICE in self.answers, self.voice_note)
         return content | ({"faults": dict(self.faults)} if self.faults else {})
+
+
+def voice_fields(clips: int, used: bool, note: str) -> dict[str, Any]:
+    """Return the values for JSON that say whether a voice is known, and by how many clips."""
+    return {"clips": clips, "used": used, "note": note}
 
 
 def answer(probabilities: np.ndarray, threshold: float = 0.0) -> Answer:
@@ -285,7 +311,7 @@ def calibrated(
 def choose_among(
     prediction: Prediction, among: Sequence[str], calibration: Calibration
 ) -> Prediction:
-    """Return a prediction with the answers that are chosen among some labels.
+    """Return a prediction with the plain answers that are chosen among some labels.
 
     Parameters
     ----------
@@ -302,7 +328,14 @@ def choose_among(
     raw = {key: shares[None] for key, shares in prediction.raw.items()}
     strangeness = None if prediction.strangeness is None else np.array([prediction.strangeness])
     ((answers, beside),) = _raw_to_answers(raw, calibration, among, strangeness)
-    return replace(prediction, answers=answers, ensembles=beside, among=tuple(among))
+    return replace(
+        prediction,
+        answers=answers,
+        ensembles=beside,
+        among=tuple(among),
+        voice_clips=0,
+        voice_note="",
+    )
 
 
 def _raw_to_answers(
@@ -348,7 +381,8 @@ def measure(clip: Clip, models: Models) -> tuple[Features, tuple[SpeechWarning, 
     """
     frames = analyse(clip.samples)
     warnings, quality = speech_warnings(frames), measure_quality(clip, frames)
-    return compute_features(clip.samples, frames, models.classifiers), warnings, quality
+    features = compute_features(clip.samples, frames, models.classifiers, models.voice is not None)
+    return features, warnings, quality
 
 
 def predict_many(
@@ -384,8 +418,14 @@ def _predict_many(clips: Sequence[Clip], models: Models, among: Sequence[str]) -
     measured = [measure(clip, models) for clip in clips]
     features, warnings, qualities = zip(*measured, strict=True)
     joined = join_features(features)
-    raw, hidden = raw_outputs(joined, models.classifiers)
-    distances = strangeness(models.classifiers.values(), joined)
+    # One by one: the last digits of a product of matrices depend on the number of rows.
+    outputs = [raw_outputs(own, models.classifiers) for own in features]
+    raw = {key: np.concatenate([rows[key] for rows, _ in outputs]) for key in models.classifiers}
+    hidden = np.concatenate([activations for _, activations in outputs])
+    distances = _join_distances(strangeness(models.classifiers.values(), f) for f in features)
+    numbers = np.zeros((len(clips), 0), np.float32)
+    if models.voice is not None:
+        numbers = voice_numbers(joined)
     by_clip = _raw_to_answers(raw, models.calibration, among, distances)
     shares_strange = models.calibration.strange_shares(distances, len(clips))
     return [
@@ -401,11 +441,17 @@ def _predict_many(clips: Sequence[Clip], models: Models, among: Sequence[str]) -
             raw={key: shares[i] for key, shares in raw.items()},
             strangeness=None if distances is None else float(distances[i]),
             strange_share=float(shares_strange[i]),
+            numbers=numbers[i],
         )
         for i, (clip, (answers, beside), quality, speech, activations) in enumerate(
             zip(clips, by_clip, qualities, warnings, hidden, strict=True)
         )
     ]
+
+
+def _join_distances(distances: Iterable[np.ndarray | None]) -> np.ndarray | None:
+    known = [distance for distance in distances if distance is not None]
+    return np.concatenate(known) if known else None
 
 
 def predict(clip: Clip, models: Models, among: Sequence[str] = LABELS) -> Prediction:

@@ -20,13 +20,15 @@ from emo.audio.activity import Floats
 from emo.audio.clip import Clip, centre
 from emo.classifiers.calibration import Calibration, reweight
 from emo.classifiers.storage import strangeness
+from emo.classifiers.voice import VOICE, voice_numbers
 from emo.errors import ModelFaultError
 from emo.features.frames import FRAME_S, HOP, analyse
 from emo.features.measures import Flags, stretches
 from emo.features.speech import SpeechWarning, find_speech
+from emo.inference.known_voice import UNUSABLE, VoiceClip, know_voice
 from emo.inference.loading import Models
 from emo.inference.outputs import compute_features, raw_outputs
-from emo.inference.predictor import Answer, answer, calibrated, to_answers
+from emo.inference.predictor import Answer, answer, calibrated, to_answers, voice_fields
 from emo.labels import ENSEMBLE, LABELS, TRAINED_LABELS
 
 WINDOW_S = 3.0  # as long as the training clips, and those of the calibration: 2 to 4 s
@@ -66,7 +68,8 @@ class Timeline:
         Start and stop of the part of each window that is nearer to its centre than to that of any
         other.  These parts do not overlap; together they cover the speech, and leave out pauses.
     probabilities : dict of ndarray of float64, each of shape (n, 7)
-        Calibrated, by ``tree``, ``cnn``, ``mlp`` and ``ensemble``, in the order of ``LABELS``.
+        Calibrated, by ``tree``, ``cnn``, ``mlp`` and ``ensemble``, in the order of ``LABELS``; and
+        by ``voice`` where the voice is known.
     thresholds : dict of ndarray of float64, shape () or (n,), by the same keys
         Confidence below which an answer is unsure; without a threshold it never is.
     warnings : tuple of str
@@ -83,6 +86,11 @@ class Timeline:
         Distance of each window from the training clips; None where no classifier measures it.
     strange : ndarray of bool, shape (n,), or None
         Windows unlike the training clips; None where that is not known.
+    voice_clips : int
+        Windows that differ, where all are stated to be of one speaker; 0 otherwise.
+    voice_note : str
+        Sentence on whether the voice is known, once all windows are answered; empty where no
+        speaker is stated.
     """
 
     duration_s: float
@@ -98,6 +106,8 @@ class Timeline:
     raw: dict[str, npt.NDArray[np.float64]] = field(default_factory=dict)
     strangeness: npt.NDArray[np.float64] | None = None
     strange: npt.NDArray[np.bool_] | None = None
+    voice_clips: int = 0
+    voice_note: str = ""
 
     def __repr__(self) -> str:
         return f"<Timeline of {self.duration_s:.2f} s: {self.done} of {self.total} windows>"
@@ -113,16 +123,22 @@ class Timeline:
         """Number of windows that are answered, n."""
         return len(self.windows_s)
 
+    @property
+    def served(self) -> str:
+        """Key of the answers that are shown first: with the voice known, or the ensemble's."""
+        return VOICE if VOICE in self.probabilities else ENSEMBLE
+
     def answers(self) -> list[dict[str, Answer]]:
         """Return the answers of each window, by classifier and ensemble, as ``predict`` does."""
         return to_answers(self.probabilities, self.thresholds, self.strange)
 
-    def cues(self, key: str = ENSEMBLE) -> list[Cue]:
-        """Return the runs of windows with the same answer, of a classifier or the ensemble.
+    def cues(self, key: str | None = None) -> list[Cue]:
+        """Return the runs of windows with the same answer, by default of those shown first.
 
         A run ends where the likeliest label changes, where the answer becomes unsure or sure, and
         at each pause.  Its answer is that of the mean probabilities over its time.
         """
+        key = key or self.served
         segments_s, rows = self.segments_s, self.probabilities[key]
         answers = [row[key] for row in self.answers()]
         starts = [
@@ -146,11 +162,14 @@ class Timeline:
         """Return the timeline as values for JSON: what ``emo timeline --format json`` prints."""
         spans = np.hstack([self.windows_s, self.segments_s]).tolist()
         names = ("start_s", "stop_s", "segment_start_s", "segment_end_s")
+        known = VOICE in self.probabilities
+        voice = voice_fields(self.voice_clips, known, self.voice_note)
         return {
             "duration_s": round(self.duration_s, 3),
             "warnings": list(self.warnings),
             "speech_warnings": [asdict(warning) for warning in self.speech_warnings],
             "among": list(self.among),
+            **({VOICE: voice} if self.voice_note else {}),
             "windows": [
                 dict(zip(names, span, strict=True))
                 | {"models": {key: answer.to_dict() for key, answer in answers.items()}}
@@ -160,7 +179,7 @@ class Timeline:
 
 
 def choose_among(timeline: Timeline, among: Sequence[str], calibration: Calibration) -> Timeline:
-    """Return a timeline with the answers that are chosen among some labels.
+    """Return a timeline with the plain answers that are chosen among some labels.
 
     Parameters
     ----------
@@ -179,6 +198,8 @@ def choose_among(timeline: Timeline, among: Sequence[str], calibration: Calibrat
         probabilities=_calibrated(timeline.raw, calibration, among, timeline.strangeness),
         thresholds=calibration.thresholds_of(among, timeline.strangeness),
         among=tuple(among),
+        voice_clips=0,
+        voice_note="",
     )
 
 
@@ -194,7 +215,12 @@ def _calibrated(
 
 
 def iter_timeline(
-    clip: Clip, models: Models, threads: int = THREADS, among: Sequence[str] = LABELS
+    clip: Clip,
+    models: Models,
+    threads: int = THREADS,
+    among: Sequence[str] = LABELS,
+    *,
+    same_speaker: bool = False,
 ) -> Generator[Timeline, None, None]:
     """Yield timelines of a clip, each with more of the windows answered; the last has all of them.
 
@@ -202,37 +228,61 @@ def iter_timeline(
     anywhere; when the generator is closed, windows that have not begun are dropped.  Where a
     classifier returns values that are not finite, the timeline begins again without it.
 
+    Parameters
+    ----------
+    clip : Clip
+    models : Models
+    threads : int
+        Windows that are answered at the same time.
+    among : sequence of str
+        The labels that can occur, in the order of ``LABELS``.
+    same_speaker : bool
+        Whether all windows are stated to be of one speaker; the last timeline then has the answers
+        with the voice known, or says why it has none.
+
     Raises
     ------
     ModelFaultError
         No classifier returns finite values.
     """
     try:
-        yield from _iter_timeline(clip, models, threads, among)
+        yield from _iter_timeline(clip, models, threads, among, same_speaker)
     except ModelFaultError as fault:
-        for timeline in iter_timeline(clip, models.without(fault), threads, among):
+        for timeline in iter_timeline(
+            clip, models.without(fault), threads, among, same_speaker=same_speaker
+        ):
             faults = {fault.key: str(fault), **timeline.faults}
             warnings = (str(fault), *timeline.warnings)
             yield replace(timeline, faults=faults, warnings=warnings)
 
 
+@dataclass(frozen=True)
+class _Window:
+    """What is computed of a window: raw probabilities, (1, 8) by classifier, and the rest."""
+
+    raw: dict[str, np.ndarray]
+    strangeness: np.ndarray | None
+    numbers: npt.NDArray[np.float32]
+
+
 def _iter_timeline(
-    clip: Clip, models: Models, threads: int, among: Sequence[str]
+    clip: Clip, models: Models, threads: int, among: Sequence[str], same_speaker: bool
 ) -> Generator[Timeline, None, None]:
     segments, warnings = _find_segments(clip.samples)
     placed = [pair for segment in segments for pair in place_windows(*segment)]
-    rows: list[tuple[dict[str, np.ndarray], np.ndarray | None]] = []
+    rows: list[_Window] = []
+    embeds = same_speaker and models.voice is not None
 
     def timeline() -> Timeline:
         n = len(rows)
         blank = np.empty((0, len(TRAINED_LABELS)))
         raw = {
-            key: np.concatenate([blank, *(row[key] for row, _ in rows)])
+            key: np.concatenate([blank, *(row.raw[key] for row in rows)])
             for key in models.classifiers
         }
-        known = [distance for _, distance in rows if distance is not None]
+        known = [row.strangeness for row in rows if row.strangeness is not None]
         distances = np.concatenate(known) if known else None
-        return Timeline(
+        plain = Timeline(
             clip.duration_s,
             len(placed),
             _in_seconds([window for window, _ in placed[:n]]),
@@ -246,15 +296,17 @@ def _iter_timeline(
             strangeness=distances,
             strange=models.calibration.strange_shares(distances, n) > 0.5,
         )
+        if same_speaker and n == len(placed):
+            return _with_voice(plain, [row.numbers for row in rows], models)
+        return plain
 
-    def predict_window(
-        pair: tuple[Span, tuple[float, float]],
-    ) -> tuple[dict[str, np.ndarray], np.ndarray | None]:
+    def predict_window(pair: tuple[Span, tuple[float, float]]) -> _Window:
         start, stop = pair[0]
         samples = centre(clip.samples[start * HOP : stop * HOP])
-        features = compute_features(samples, analyse(samples), models.classifiers)
+        features = compute_features(samples, analyse(samples), models.classifiers, embeds)
         raw, _ = raw_outputs(features, models.classifiers)
-        return raw, strangeness(models.classifiers.values(), features)
+        numbers = voice_numbers(features)[0] if embeds else np.zeros(0, np.float32)
+        return _Window(raw, strangeness(models.classifiers.values(), features), numbers)
 
     yield timeline()
     with ThreadPoolExecutor(threads) as pool:  # closed early, `map` drops what has not begun
@@ -262,6 +314,39 @@ def _iter_timeline(
             rows.append(row)
             if len(rows) % CHUNK == 0 or len(rows) == len(placed):
                 yield timeline()
+
+
+def _with_voice(
+    timeline: Timeline, numbers: Sequence[npt.NDArray[np.float32]], models: Models
+) -> Timeline:
+    """Return a complete timeline with its windows as the clips of one voice.
+
+    Parameters
+    ----------
+    timeline : Timeline
+        Of all windows.
+    numbers : sequence of float32 arrays, each (f,)
+        Embedding and functionals of each window.
+    models : Models
+    """
+    plain = choose_among(timeline, LABELS, models.calibration).probabilities[ENSEMBLE]
+    shares = models.calibration.strange_shares(timeline.strangeness, timeline.done)
+    clips = [
+        VoiceClip(*row, timeline.among) for row in zip(numbers, plain, shares.tolist(), strict=True)
+    ]
+    voice = know_voice(clips, models, "window")
+    answers = [said for said in voice.answers if said is not None]
+    if not answers or len(answers) < len(clips):
+        note = voice.note if voice.reason else UNUSABLE.format("a window")
+        return replace(timeline, voice_clips=voice.clips, voice_note=note)
+    return replace(
+        timeline,
+        voice_clips=voice.clips,
+        voice_note=voice.note,
+        probabilities=timeline.probabilities
+        | {VOICE: np.stack([said.probabilities for said in answers])},
+        thresholds=timeline.thresholds | {VOICE: np.array([said.threshold for said in answers])},
+    )
 
 
 def _in_seconds(spans: list[Any]) -> npt.NDArray[np.float64]:

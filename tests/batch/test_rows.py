@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -15,10 +16,13 @@ from emo.batch.rows import (
     error_result,
     flatten,
     prediction_result,
+    read_rows,
     timeline_result,
     write_csv,
     write_parquet,
 )
+from emo.classifiers.voice import VOICE
+from emo.inference.known_voice import know_speakers
 from emo.inference.loading import ANSWER_KEYS, load_models
 from emo.inference.predictor import predict
 from emo.inference.timeline import iter_timeline
@@ -69,7 +73,7 @@ def test_prediction_result_has_the_fields_of_predict_and_the_ensemble(models, cl
 
 
 def test_write_csv_keeps_the_values(source, tmp_path):
-    write_csv(source, tmp_path / "out.csv")
+    write_csv(read_rows(source), tmp_path / "out.csv")
     first, *others = csv.DictReader(table(tmp_path / "out.csv"))
     row = json.loads(source.read_text().splitlines()[0])
     assert list(first) == list(COLUMNS)
@@ -85,7 +89,7 @@ def test_write_csv_keeps_the_values(source, tmp_path):
 def test_write_parquet_keeps_the_values(source, tmp_path, monkeypatch):
     parquet = pytest.importorskip("pyarrow.parquet")
     monkeypatch.setattr("emo.batch.rows.ROWS_PER_WRITE", 2)
-    write_parquet(source, tmp_path / "out.parquet")
+    write_parquet(read_rows(source), tmp_path / "out.parquet")
     table = parquet.read_table(tmp_path / "out.parquet")
     assert table.column_names == list(COLUMNS)
     assert parquet.ParquetFile(tmp_path / "out.parquet").num_row_groups == 2
@@ -101,7 +105,10 @@ def test_columns_are_those_of_flatten(models, clip):
     rows = [json.loads(prediction_result("a", "r1", clip, predict(clip, models)).lines)]
     *_, timeline = iter_timeline(decode(encoded(voice((240.0, 120.0), duration_s=2.0))), models)
     rows += map(json.loads, timeline_result("a", "r1", clip, timeline).lines.splitlines())
-    rows += [json.loads(error_result("a", "r1", "Why.", Channel("left", 2)).lines)]
+    rows += [json.loads(error_result("a", "r1", "Why.", Channel("left", 2), "me").lines)]
+    (known,) = know_speakers([predict(clip, models)], ["me"], models)
+    known = replace(known, answers=known.answers | {VOICE: known.ensemble})
+    rows += [json.loads(prediction_result("a", "r1", clip, known).lines)]
     assert set().union(*(flatten(row) for row in rows)) == set(COLUMNS)
 
 

@@ -1,6 +1,7 @@
 """Small models and a small corpus for tests, made in a moment."""
 
 import contextlib
+import json
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
@@ -8,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from emo.classifiers.batches import Fitted
+from emo.classifiers.calibration import CALIBRATION
 from emo.classifiers.cnn import build_cnn
 from emo.classifiers.registry import CLASSIFIERS
 from emo.classifiers.storage import Origin, save_model
@@ -16,6 +18,7 @@ from emo.features.encoder import EMBEDDING_SIZE
 from emo.features.frames import N_MELS
 from emo.features.functionals import functional_names
 from emo.labels import TRAINED_LABELS
+from emo.system.paths import MODELS_DIR
 from tests.support.signals import encoded, voice
 
 ORIGIN = Origin(
@@ -126,3 +129,22 @@ def write_savee(directory: Path, takes: int = 2) -> Path:
 def random_spectrogram(length: int = 60, seed: int = 0) -> np.ndarray:
     """Return a random spectrogram of the CNN's shape."""
     return np.random.default_rng(seed).normal(0, 0.5, (length, N_MELS)).astype(np.float32)
+
+
+def save_with_voice(directory: Path, min_variation: float = 0.05) -> Path:
+    """Save the shipped models with a made-up calibration of the classifier that knows a voice."""
+    directory.mkdir(parents=True, exist_ok=True)
+    for path in MODELS_DIR.iterdir():
+        if path.name != CALIBRATION:
+            (directory / path.name).symlink_to(path)
+    stored = json.loads((MODELS_DIR / CALIBRATION).read_text())
+    stored["voice"] = {
+        "weights": {"voice": 0.9, "ensemble": 0.4},
+        "weights_strange": {"voice": 0.7, "ensemble": 0.2},
+        "min_variation": min_variation,
+        "min_variation_strange": min_variation / 2,
+        "threshold": 0.35,
+        "threshold_strange": 0.6,
+    }
+    (directory / CALIBRATION).write_text(json.dumps(stored))
+    return directory
