@@ -144,8 +144,8 @@ def why_unsure(answer: Answer) -> str:
         return UNSURE_UNMEASURED
     if answer.threshold > 1:
         return (
-            "It is always unsure: for new speakers its answers were not right often enough at any "
-            "percentage."
+            "It is always unsure: on recordings like this one its answers were not right often "
+            "enough at any percentage."
         )
     if answer.is_below:
         return f"Below {percent(answer.threshold)} it is unsure."
@@ -191,7 +191,8 @@ def agreement(labels: Mapping[str, str | None], ensemble: str | None) -> str:
     common = [label for label, names in by_label.items() if len(names) == largest]
     expected = set(by_label)
     if n > 1 and len(unsure) == n:
-        sentence = f"{all_models} are unsure"
+        alone = "" if ensemble is None else " alone"
+        sentence = f"{all_models}{alone} are unsure"
     elif n > 1 and largest == n:
         sentence = f"{all_models} say {common[0]}"
     elif unsure:

@@ -82,7 +82,13 @@ def fit_pretrained(
 
 
 def principal_axes(scaled: np.ndarray, n_axes: int) -> np.ndarray:
-    """Return the directions of largest variance, float32 (f, n_axes), of standardised rows."""
+    """Return the directions of largest variance of standardised rows, float32 (f, n_axes).
+
+    There are at most as many as rows.
+    """
+    if len(scaled) < scaled.shape[1]:  # the singular vectors, with a smaller matrix
+        _, _, directions = np.linalg.svd(scaled.astype(np.float64), full_matrices=False)
+        return np.ascontiguousarray(directions[:n_axes].T, np.float32)
     scatter = scaled.T @ scaled / len(scaled)
     _, vectors = np.linalg.eigh(scatter.astype(np.float64))
     return np.ascontiguousarray(vectors[:, ::-1][:, :n_axes], np.float32)

@@ -62,6 +62,11 @@ def test_agreement_of_unsure_models(
     assert app_text.agreement({"tree": tree, "cnn": cnn, "mlp": mlp}, None) == sentence
 
 
+def test_an_ensemble_can_be_sure_where_no_model_is() -> None:
+    models: dict[str, str | None] = {"tree": None, "cnn": None, "mlp": None}
+    assert app_text.agreement(models, "sad") == "All three alone are unsure."
+
+
 @pytest.mark.parametrize(
     ("share", "text"),
     [

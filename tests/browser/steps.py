@@ -20,6 +20,7 @@ from playwright.sync_api import (
 
 from docs import screens
 from emo.app import text
+from emo.classifiers.ensembles import ENSEMBLES
 from emo.inference.loading import MODEL_KEYS
 from emo.labels import LABELS
 
@@ -164,6 +165,12 @@ def record(microphone: Locator) -> None:
     clock = microphone.get_by_test_id("stAudioInputWaveformTimeCode")
     expect(clock).to_have_text(re.compile(r"00:0[3-9]"))
     microphone.get_by_role("button", name="Stop recording").click()
+
+
+def clip_line(page: Page) -> Locator:
+    """Return the line that names the clip, beside which stands one on the other ensemble."""
+    other = ENSEMBLES["from-scratch"].name_in_text
+    return page.get_by_test_id("stText").filter(has_not_text=re.compile(other, re.IGNORECASE))
 
 
 def expect_answers(page: Page, clip: str) -> None:

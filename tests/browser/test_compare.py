@@ -9,6 +9,7 @@ from playwright.sync_api import Browser, FilePayload, Locator, Page, expect
 from docs import screens
 from emo.app import text
 from emo.app.compare import text as words
+from emo.inference.predictor import ANSWER_KEYS
 from tests.browser.steps import (
     expect_answers,
     expect_idle,
@@ -66,7 +67,7 @@ def test_several_files_get_rows_that_open_in_full(page: Page, tmp_path: Path) ->
     expect(page.locator("tr.unread small")).to_have_text(re.compile(r"\.$"))
     first = rows(page).filter(has_text=ODD_NAME)
     expect(first).to_contain_text(words.copies(["copy.wav"]))
-    expect(first.locator(".share")).to_have_text([re.compile(r"^\d+\s%$")] * 4)
+    expect(first.locator(".share")).to_have_text([re.compile(r"^\d+\s%$")] * len(ANSWER_KEYS))
     with page.expect_download() as waiting:
         page.get_by_role("button", name=words.CSV_LABEL).click()
     waiting.value.save_as(tmp_path / "emo.csv")
@@ -120,7 +121,7 @@ def test_two_clips_stand_side_by_side_on_one_scale(page: Page) -> None:
     expect(players(page).nth(0)).to_have_attribute("aria-valuemax", re.compile(r"^3\.0"))
     expect(players(page).nth(1)).to_have_attribute("aria-valuemax", re.compile(r"^2\.0"))
     expect(page.locator("h2.emo-verdict")).to_have_count(2)
-    expect(page.locator(".emo-paired")).to_have_count(4)
+    expect(page.locator(".emo-paired")).to_have_count(len(ANSWER_KEYS))
     zoomed_out = page.get_by_role("button", name=text.PLAYER["fit"])
     expect(zoomed_out.nth(1)).to_be_disabled()
     players(page).nth(0).press("+")

@@ -14,6 +14,7 @@ from emo.labels import LABELS
 from emo.system import paths
 from tests.browser.steps import (
     WIDTHS,
+    clip_line,
     drag,
     each_page,
     expect_answers,
@@ -107,10 +108,10 @@ def test_the_long_sample_shows_the_timeline_with_one_click(page: Page) -> None:
 def test_a_link_opened_afresh_shows_the_same(browser: Browser, address: str, page: Page) -> None:
     pick(page, "sad")
     drag(page, 0.3, 0.6)
-    expect(page.get_by_test_id("stText")).to_contain_text("selected: ")
+    expect(clip_line(page)).to_contain_text("selected: ")
     open_reasons(page)
     page.wait_for_url(re.compile(r"\?sample=sad&part=0\.\d{5}-0\.\d{5}&why=1$"))
-    shown = page.get_by_test_id("stText").first.inner_text()
+    shown = clip_line(page).inner_text()
 
     with open_app(browser, address) as fresh:
         fresh.goto(page.url)
@@ -124,7 +125,7 @@ def test_a_link_opened_afresh_shows_the_same(browser: Browser, address: str, pag
         expect_idle(fresh)
         expect(guide(fresh)).to_have_count(0)
         clear.click()
-        expect(fresh.get_by_test_id("stText")).not_to_contain_text("selected")
+        expect(clip_line(fresh)).not_to_contain_text("selected")
         fresh.wait_for_url(re.compile(r"\?sample=sad&why=1$"))
 
 
@@ -188,7 +189,7 @@ def test_from_start_to_result_by_keyboard_alone(page: Page) -> None:
     page.keyboard.press("Shift+ArrowRight")
     expect_now(page, 1.0)
     page.keyboard.press("e")
-    expect(page.get_by_test_id("stText")).to_contain_text("selected: 0.00 to 1.00")
+    expect(clip_line(page)).to_contain_text("selected: 0.00 to 1.00")
     tab_to(page, app_text.PLAYER["keys_title"])  # what the keys do stands on the page
     page.keyboard.press("Enter")
     expect(page.get_by_text(app_text.PLAYER["keys"])).to_be_visible()

@@ -40,6 +40,16 @@ def test_fit_logistic_is_that_of_scikit_learn():
     np.testing.assert_allclose(head[:-1].T, oracle.coef_, atol=2e-3)
 
 
+@pytest.mark.parametrize("n_rows", [20, 60])
+def test_principal_axes_are_those_of_scikit_learn(n_rows):
+    from sklearn.decomposition import TruncatedSVD
+
+    rows = np.random.default_rng(3).normal(0, np.linspace(1, 3, 30), (n_rows, 30))
+    axes = pretrained.principal_axes(rows.astype(np.float32), 4)
+    oracle = TruncatedSVD(4, algorithm="arpack", random_state=0).fit(rows).components_
+    np.testing.assert_allclose(np.abs(oracle @ axes), np.eye(4), atol=1e-4)
+
+
 def test_label_weights_give_each_label_the_same_sum():
     targets = np.array([0, 0, 0, 1, 2, 2])
     weights = pretrained.label_weights(targets)
