@@ -9,7 +9,7 @@ from playwright.sync_api import Browser, FilePayload, Locator, Page, expect
 from docs import screens
 from emo.app import text
 from emo.app.compare import text as words
-from emo.inference.predictor import ANSWER_KEYS
+from emo.inference.loading import ANSWER_KEYS
 from tests.browser.steps import (
     expect_answers,
     expect_idle,
