@@ -196,13 +196,19 @@ def summary_table(models: Path, further: Iterable[Sequence[str]] = ()) -> str:
         ]
         for key, title in TITLES.items()
     ]
-    rows += [[*row, guess] for row in further]
+    known = [[*row, guess] for row in further]
+    rows += known
     header = ("Accuracy, tested on", *columns.values(), "guessing")
     sentence = expectation("the ensemble", measured[ENSEMBLE])
     note = (
         "Brackets hold 95 % intervals over speakers. The column for the same speakers flatters: "
         "they were in training."
     )
+    if known:
+        note += (
+            " Know the voice: about so many clips are stated to be of one speaker, and differ in "
+            "emotion."
+        )
     return "\n\n".join(part for part in (sentence, table(header, rows), note) if part)
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from emo.classifiers import calibration as c
 from emo.classifiers.registry import CLASSIFIERS
-from emo.classifiers.strangers import StrangerCalibration, fit_switch
+from emo.classifiers.strangers import FAMILIAR_WEIGHT, StrangerCalibration, fit_switch
 from emo.errors import ModelError
 from emo.inference.predictor import ensemble_factors, to_answers
 from emo.labels import ENSEMBLE, LABELS
@@ -100,8 +100,9 @@ def test_fit_switch_lies_between_two_groups_whatever_their_sizes():
     rng = np.random.default_rng(0)
     familiar, strange = rng.normal(0.5, 0.05, 400), rng.normal(0.7, 0.05, 9_000)
     centre, width = fit_switch(familiar, strange)
-    assert centre == pytest.approx(0.6, abs=0.01)
     # The logistic function of two normal distributions of equal deviation: s² / (m2 - m1).
+    odds = FAMILIAR_WEIGHT / (1 - FAMILIAR_WEIGHT)
+    assert centre == pytest.approx(0.6 + 0.05**2 / 0.2 * math.log(odds), abs=0.01)
     assert width == pytest.approx(0.05**2 / 0.2, rel=0.25)
 
 

@@ -24,7 +24,7 @@ from emo.inference.timeline import Timeline, iter_timeline, join_speech, place_w
 from emo.labels import INDEX, LABELS
 from tests.support.signals import Samples, encoded, noise, silence, tone, voice
 
-EXACT = 1e-5
+EXACT = 2e-5
 GLIDE = voice((240.0, 120.0), 2.0)
 
 

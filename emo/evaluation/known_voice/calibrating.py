@@ -140,7 +140,7 @@ def fit_exponents(tables: Sequence[Sequence[KnownTable]]) -> VoiceCalibration:
     Parameters
     ----------
     tables
-        Tables by protocol; each protocol weighs the same, and so does each of its tables.
+        Tables by protocol; each protocol weighs the same, and so do its tables and their corpora.
     """
     from scipy.optimize import minimize
 
@@ -149,15 +149,16 @@ def fit_exponents(tables: Sequence[Sequence[KnownTable]]) -> VoiceCalibration:
         for table in group:
             own = table.take(table.scored)
             logs = [
-                np.log(np.maximum(p, MIN_PROBABILITY))
-                for p in (own.raw.probabilities, own.ensemble)
+                np.log(np.maximum(shares, MIN_PROBABILITY))
+                for shares in (own.raw.probabilities, own.ensemble)
             ]
-            blocks.append((logs, own.strange, own.raw.targets(), 1.0 / len(group)))
+            weights = _corpus_weights(own.raw) / len(group)
+            blocks.append((logs, own.strange, own.raw.targets(), weights))
 
     def loss(powers: np.ndarray) -> tuple[float, np.ndarray]:
         near, far = powers[:2], powers[2:]
         total, gradient = 0.0, np.zeros(4)
-        for logs, strange, targets, weight in blocks:
+        for logs, strange, targets, weights in blocks:
             rows = np.arange(len(targets))
             mixed = [
                 ((1 - strange) * near[i] + strange * far[i])[:, None] * logs[i] for i in (0, 1)
@@ -165,11 +166,11 @@ def fit_exponents(tables: Sequence[Sequence[KnownTable]]) -> VoiceCalibration:
             sums = mixed[0] + mixed[1]
             sums -= sums.max(axis=1, keepdims=True)
             sums -= np.log(np.exp(sums).sum(axis=1, keepdims=True))
-            total -= weight * float(sums[rows, targets].mean())
+            total -= float(weights @ sums[rows, targets])
             for i, log in enumerate(logs):
                 slope = (np.exp(sums) * log).sum(axis=1) - log[rows, targets]
-                gradient[i] += weight * float(((1 - strange) * slope).mean())
-                gradient[2 + i] += weight * float((strange * slope).mean())
+                gradient[i] += float((weights * (1 - strange)) @ slope)
+                gradient[2 + i] += float((weights * strange) @ slope)
         return total, gradient
 
     start = np.array([0.5, 0.5, 0.5, 0.5])
@@ -178,6 +179,16 @@ def fit_exponents(tables: Sequence[Sequence[KnownTable]]) -> VoiceCalibration:
     return VoiceCalibration(
         {VOICE: powers[0], ENSEMBLE: powers[1]}, {VOICE: powers[2], ENSEMBLE: powers[3]}
     )
+
+
+def _corpus_weights(predictions: Predictions) -> np.ndarray:
+    """Return a weight for each clip, float64 (n,), the same for each corpus, adding up to 1.
+
+    Speech and song of RAVDESS are one corpus, as its speakers are.
+    """
+    families = [speaker.split("-")[0] for speaker in predictions.speakers.tolist()]
+    _, numbers, counts = np.unique(families, return_inverse=True, return_counts=True)
+    return np.asarray(1.0 / (counts[numbers] * len(counts)))
 
 
 def pooled(table: KnownTable, calibration: VoiceCalibration) -> np.ndarray:

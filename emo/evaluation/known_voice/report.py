@@ -20,6 +20,7 @@ from emo.evaluation.known_voice.groups import ONE, ONE_SIZE, SIZES
 from emo.evaluation.markdown import render
 from emo.evaluation.stored import read_json
 from emo.labels import ENSEMBLE, LABELS
+from emo.training.dataset import COPIES
 
 ROWS = {name: f"Know the voice: {name} clips" for name in SIZES}
 """Titles of rows by the number of clips that are known of the voice."""
@@ -126,6 +127,7 @@ def card(models: Path) -> str:
         model=model,
         corpora=corpora,
         min_clips=MIN_CLIPS,
+        n_copies=len(COPIES),
         one_size=ONE_SIZE,
         refused_share=REFUSED_SHARE,
         known=known_tables(models),
