@@ -188,9 +188,9 @@ CLASSIFIERS: dict[str, Classifier] = {
         name="Pre-trained",
         short_name="Pre-trained",
         noun="pre-trained model",
-        description="A linear classifier on the first blocks of a speech encoder that others "
-        "trained on many thousand hours of speech.",
-        summary="A linear classifier on a speech encoder that was trained on other recordings.",
+        description="A linear classifier and a small perceptron, averaged, on the first blocks of "
+        "a speech encoder that others trained on many thousand hours of speech.",
+        summary="Two small classifiers on a speech encoder that was trained on other recordings.",
         takes="embeddings",
         fit=fit_pretrained,
         predict=predict_pretrained,

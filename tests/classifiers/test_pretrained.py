@@ -1,4 +1,4 @@
-"""Tests of the linear classifier on embeddings, and of its measure of strangeness."""
+"""Tests of the classifiers on embeddings, and of its measure of strangeness."""
 
 import numpy as np
 import pytest

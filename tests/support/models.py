@@ -96,7 +96,12 @@ def fitted(key: str, seed: int = 0) -> Fitted:
             "centres": np.zeros((1, 4), np.float32),
             "whitening": np.eye(4, dtype=np.float32),
         }
-        return Fitted({**scaling, "weights": weights, "bias": bias, **strangeness}, [])
+        hidden = rng.normal(0, n**-0.5, (n, 6)).astype(np.float32)
+        perceptron = {"hidden_weights": hidden, "hidden_bias": np.zeros(6, np.float32)}
+        output = rng.normal(0, 0.5, (6, len(TRAINED_LABELS))).astype(np.float32)
+        perceptron |= {"output_weights": output, "output_bias": np.zeros_like(bias)}
+        linear = {"weights": weights, "bias": bias}
+        return Fitted({**scaling, **linear, **perceptron, **strangeness}, [])
     model = build_cnn(seed)
     arrays = {f"w{i:03d}": np.asarray(w) for i, w in enumerate(model.get_weights())}
     return Fitted(arrays, [], model)

@@ -21,7 +21,7 @@ from emo.evaluation.selective import (
 )
 from emo.labels import ENSEMBLE, LABELS
 
-REFUSED_SHARE = 0.10
+REFUSED_SHARE = 0.05
 """Share of the groups of mixed emotions that the check refuses."""
 
 CHECKED_SIZES = ("5",)
