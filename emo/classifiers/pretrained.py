@@ -27,8 +27,8 @@ PRETRAINING = (
     "Its encoder is the first part of that of Whisper base: two convolutions and the first three "
     "of six transformer blocks, with weights rounded to 8 bits. It is frozen: training here fits "
     "the small classifiers on it alone. OpenAI trained the encoder to transcribe and translate "
-    "speech, on 680,000 hours of audio from the web (Radford et al. 2022: Robust speech recognition via "
-    "large-scale weak supervision), and published it under the MIT licence. That audio is not "
+    "speech, on 680,000 hours of audio from the web (Radford et al. 2022: Robust speech "
+    "recognition via large-scale weak supervision), and published it under the MIT licence. That audio is not "
     "public and not ours to audit: it may hold recordings or speakers of the corpora on which "
     "these figures are measured."
 )
