@@ -28,9 +28,9 @@ PRETRAINING = (
     "of six transformer blocks, with weights rounded to 8 bits. It is frozen: training here fits "
     "the small classifiers on it alone. OpenAI trained the encoder to transcribe and translate "
     "speech, on 680,000 hours of audio from the web (Radford et al. 2022: Robust speech "
-    "recognition via large-scale weak supervision), and published it under the MIT licence. That audio is not "
-    "public and not ours to audit: it may hold recordings or speakers of the corpora on which "
-    "these figures are measured."
+    "recognition via large-scale weak supervision), and published it under the MIT licence. That "
+    "audio is not public and not ours to audit: it may hold recordings or speakers of the corpora "
+    "on which these figures are measured."
 )
 """What is pre-trained, by whom, and on what; for documents and the page *About*."""
 
