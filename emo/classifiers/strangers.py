@@ -12,7 +12,7 @@ import numpy as np
 
 from emo.classifiers.numerics import softmax
 
-FAMILIAR_WEIGHT = 0.9
+FAMILIAR_WEIGHT = 0.92
 """Share of new speakers in the loss of the switch; ``docs/experiments.md`` says why."""
 
 MIN_PROBABILITY = 1e-7  # a probability of zero has no logarithm
