@@ -47,7 +47,7 @@ HIDDEN_DROPOUT = 0.5  # of hidden units; half of it of the components
 HIDDEN_SMOOTHING = 0.1
 HIDDEN_SHARE = 0.5  # of the perceptron's logits in the answer
 MAX_EXPONENT = 80.0  # of the logistic function, which is 0 or 1 beyond in float32
-_MIN_DEVIATION = 1e-6
+_MIN_SHARE = 0.01  # of the largest deviation: with few clips the last components have none
 DISTANCE_AXES = 64  # principal components in which strangeness is measured
 DISTANCE_RIDGE = 1e-3  # added to the variance in each of them
 
@@ -88,7 +88,9 @@ def fit_pretrained(
     points = scaled @ axes
     head = fit_logistic(points, targets, weights, HEAD_RIDGE, HEAD_STEPS)
     # Between components as they are and of equal variance; those of equal variance overfit.
-    scale = (1 / np.sqrt(np.maximum(points.std(axis=0), _MIN_DEVIATION))).astype(np.float32)
+    deviations = points.std(axis=0)
+    deviations = np.maximum(deviations, _MIN_SHARE * deviations.max())
+    scale = (1 / np.sqrt(deviations)).astype(np.float32)
     scale /= (points * scale).std()
     softened = np.tile(soft_targets(train, HIDDEN_SMOOTHING, 0.0), (len(sources), 1))
     hidden, curve = fit_perceptron(points * scale, softened, seed, progress)

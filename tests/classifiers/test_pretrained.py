@@ -21,7 +21,7 @@ def made_up(n: int = 240, seed: int = 0) -> Batch:
 
 @pytest.fixture(scope="module")
 def arrays() -> Arrays:
-    return pretrained.fit_pretrained(made_up(), seed=1).arrays
+    return pretrained.fit_pretrained(made_up(800), seed=1).arrays
 
 
 def test_fit_logistic_is_that_of_scikit_learn():

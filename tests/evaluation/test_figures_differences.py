@@ -5,6 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from emo.classifiers.ensembles import ENSEMBLES
+from emo.classifiers.registry import CLASSIFIERS
 from emo.evaluation.bootstrap import draw_speakers
 from emo.evaluation.figures.differences import DETECTABLE_ERRORS, paired_differences
 from emo.evaluation.predictions import Predictions, make_predictions
@@ -99,8 +101,7 @@ def test_uar_by_fold_counts_each_fold_alike() -> None:
 @pytest.mark.parametrize("protocol", ["random", "speakers", "cross-corpus"])
 def test_stored_differences_are_those_of_the_stored_rates(protocol: str) -> None:
     blocks = {
-        path.parent.name: read_metrics(PROJECT, path.parent.name)["protocols"][protocol]
-        for path in PROJECT.glob("*/metrics.json")
+        key: read_metrics(PROJECT, key)["protocols"][protocol] for key in (*CLASSIFIERS, *ENSEMBLES)
     }
     pairs = blocks["ensemble"]["differences"]
     n = len(blocks)

@@ -3,6 +3,7 @@
 import shutil
 from dataclasses import replace
 from pathlib import Path
+from statistics import NormalDist
 
 import numpy as np
 import pytest
@@ -13,7 +14,12 @@ from emo.corpora.catalogue import Recording
 from emo.corpora.splits import HELD_OUT_SPEAKERS, Fold
 from emo.errors import ModelError
 from emo.evaluation.known_voice import folds as known_folds
-from emo.evaluation.known_voice.calibrating import fit_check, fit_exponents, read_known
+from emo.evaluation.known_voice.calibrating import (
+    REFUSED_SHARE,
+    fit_check,
+    fit_exponents,
+    read_known,
+)
 from emo.evaluation.known_voice.figures import (
     count_known,
     fit_known,
@@ -215,7 +221,7 @@ def test_exponents_are_those_that_made_the_labels(measured: Path) -> None:
     assert result.weights_strange == pytest.approx({"voice": 0.4, "ensemble": 0.7}, abs=0.06)
 
 
-def test_the_check_refuses_a_tenth_of_the_groups(measured: Path) -> None:
+def test_the_check_refuses_its_share_of_the_groups(measured: Path) -> None:
     protocol = "speakers"
     calibrations = fold_calibrations(measured, protocol)
     plain = calibrated_predictions(measured, protocol, calibrations=calibrations)["ensemble"]
@@ -229,10 +235,10 @@ def test_the_check_refuses_a_tenth_of_the_groups(measured: Path) -> None:
         variations=0.9 - 0.7 * strangers + rng.normal(0, 0.05, n),
     )
     near, far = fit_check([{"5": made_up}])
-    # The tenth part of a normal distribution lies 1.28 deviations below its mean.
-    assert (near, far) == pytest.approx((0.9 - 1.2816 * 0.05, 0.2 - 1.2816 * 0.05), abs=0.01)
+    below = NormalDist(0, 0.05).inv_cdf(REFUSED_SHARE)
+    assert (near, far) == pytest.approx((0.9 + below, 0.2 + below), abs=0.01)
     below = made_up.variations < (1 - strangers) * near + strangers * far
-    assert below.mean() == pytest.approx(0.1, abs=0.005)
+    assert below.mean() == pytest.approx(REFUSED_SHARE, abs=0.005)
 
 
 # --- Figures -------------------------------------------------------------------------------------

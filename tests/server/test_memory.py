@@ -146,7 +146,7 @@ import numpy as np
 from emo.app import player_data, text
 from emo.audio import activity
 from emo.audio import clip as audio
-from emo.inference import predictor
+from emo.inference import loading, predictor
 from emo.server import memory
 from tests.support import signals as voices
 def status(name):

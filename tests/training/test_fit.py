@@ -249,7 +249,7 @@ def test_a_classifier_run_by_itself_leaves_the_answers_of_the_others(run, tmp_pa
 
     monkeypatch.setattr(cross_validation, "fit_all", record)
     evaluate_protocols(["speakers"], dataset.directory, again, "alone", only=[1], keys=["tree"])
-    assert fitted_keys == [("tree",)]
+    assert [list(keys) for keys in fitted_keys] == [["tree"]]
     commands = {
         key: [row["command"] for row in read_metrics(again, key)["protocols"]["speakers"]["runs"]]
         for key in (*KEYS, ENSEMBLE)
