@@ -235,8 +235,8 @@ def test_the_check_refuses_its_share_of_the_groups(measured: Path) -> None:
         variations=0.9 - 0.7 * strangers + rng.normal(0, 0.05, n),
     )
     near, far = fit_check([{"5": made_up}])
-    below = NormalDist(0, 0.05).inv_cdf(REFUSED_SHARE)
-    assert (near, far) == pytest.approx((0.9 + below, 0.2 + below), abs=0.01)
+    shift = NormalDist(0, 0.05).inv_cdf(REFUSED_SHARE)
+    assert (near, far) == pytest.approx((0.9 + shift, 0.2 + shift), abs=0.01)
     below = made_up.variations < (1 - strangers) * near + strangers * far
     assert below.mean() == pytest.approx(REFUSED_SHARE, abs=0.005)
 
