@@ -59,7 +59,7 @@ def _limit_files() -> Iterator[Path]:
 
 def predict_bytes(duration_s: float) -> float:
     """Return the peak memory of features and classifiers for a clip, in bytes (measured)."""
-    return 32 * _MB + 500_000 * duration_s
+    return 48 * _MB + 500_000 * duration_s
 
 
 def draw_bytes(duration_s: float) -> float:
