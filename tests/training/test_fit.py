@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from emo.classifiers import cnn, mlp, tree
+from emo.classifiers import cnn, mlp, pretrained, tree
 from emo.classifiers.registry import CLASSIFIERS
 from emo.classifiers.storage import load_model
 from emo.corpora.splits import folds
@@ -71,6 +71,7 @@ def run(tmp_path_factory, monkeypatch_module):
         (mlp, "MLP_EPOCHS", 4),
         (mlp, "MLP_BATCH", 8),
         (mlp, "MLP_MEMBERS", 2),
+        (pretrained, "HIDDEN_EPOCHS", 1),
         (tree, "TREE_MIN_LEAF", 2),
         (cross_validation, "CONDITIONS", {"quiet": CONDITIONS["quiet"]}),
     ):
