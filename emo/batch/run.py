@@ -155,7 +155,7 @@ def group_sources(sources: Iterable[Source], size: int) -> Iterator[list[Source]
 
 
 def _voice_rows(config: RunConfig) -> VoiceRows | None:
-    """Return what answers with voices known at the end of a run, before the run begins."""
+    """Return the reader that adds answers with voices known; checked before a run begins."""
     if not config.speakers:
         return None
     models = load_run_models(config)

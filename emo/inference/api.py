@@ -197,8 +197,7 @@ def predict(
     Returns
     -------
     Prediction
-        The answers of the decision tree, the convolutional network, the multilayer perceptron and
-        their ensemble, with warnings about the recording.
+        The answers of the classifiers and of their ensemble, with warnings about the recording.
 
     Raises
     ------

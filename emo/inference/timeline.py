@@ -68,7 +68,7 @@ class Timeline:
         Start and stop of the part of each window that is nearer to its centre than to that of any
         other.  These parts do not overlap; together they cover the speech, and leave out pauses.
     probabilities : dict of ndarray of float64, each of shape (n, 7)
-        Calibrated, by ``tree``, ``cnn``, ``mlp`` and ``ensemble``, in the order of ``LABELS``; and
+        Calibrated, by classifier and ``ensemble``, in the order of ``LABELS``; and
         by ``voice`` where the voice is known.
     thresholds : dict of ndarray of float64, shape () or (n,), by the same keys
         Confidence below which an answer is unsure; without a threshold it never is.
@@ -258,7 +258,7 @@ def iter_timeline(
 
 @dataclass(frozen=True)
 class _Window:
-    """What is computed of a window: raw probabilities, (1, 8) by classifier, and the rest."""
+    """Raw probabilities of a window, (1, 8) by classifier, with its strangeness and numbers."""
 
     raw: dict[str, np.ndarray]
     strangeness: np.ndarray | None

@@ -15,7 +15,7 @@ from emo.app import text as app_text
 from emo.classifiers.registry import CLASSIFIERS
 from emo.corpora.catalogue import CORPORA
 from emo.corpora.protocols import CROSS_CORPUS, RANDOM, SPEAKERS
-from emo.evaluation.selective import TARGET_ACCURACY
+from emo.evaluation.selective import STRANGER_ACCURACY, TARGET_ACCURACY
 from emo.labels import ENSEMBLE, LABELS
 from emo.system import paths
 
@@ -54,6 +54,7 @@ def prose() -> dict[str, str]:
         ),
         protocols="\n".join(f"- **{row.title}**: {row.description}" for row in PROTOCOLS),
         kept_accuracy=formatting.percent(TARGET_ACCURACY),
+        far_accuracy=formatting.percent(STRANGER_ACCURACY),
     )
     sections = [part.partition("\n") for part in text.removeprefix("# ").split("\n## ")]
     return {heading: body.strip() for heading, _, body in sections}

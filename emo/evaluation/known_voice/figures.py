@@ -154,7 +154,7 @@ def count_known(
 
 @dataclass(frozen=True, eq=False)
 class Fitted:
-    """What figures are counted from.
+    """Tables and calibrations from which figures are counted.
 
     Attributes
     ----------
