@@ -8,11 +8,14 @@ import streamlit as st
 
 from emo.app import html
 from emo.app.components import component
+from emo.app.player_data import MIN_PART_S
 
 Share = tuple[float, float]
 """Start and end of a part, 0 to 1 of the clip, whose length may change with its speed."""
 
 _SHARES = "selected-shares"
+_SHARE_STEP = 1e-5
+_TOLERANCE_S = 1e-3
 
 
 def _do_nothing() -> None: ...
@@ -31,7 +34,7 @@ def show_player(block: bytes, key: str, on_play: Callable[[], None] = _do_nothin
         Called when the clip is played.
     """
     st.html(html.chosen_part(json.dumps(selected_share(key))))
-    component("player")(
+    component("player", "player_drawing", "player_files")(
         data=block,
         key=key,
         on_region_change=lambda: _update_share(key),
@@ -65,6 +68,15 @@ def selected_share(key: str) -> Share | None:
     """Return the selected part of the clip with a key; None for the whole clip."""
     shares: dict[str, Share | None] = st.session_state.get(_SHARES, {})
     return shares.get(key)
+
+
+def is_long_enough(share: Share, duration_s: float) -> bool:
+    """Return True if a part of a clip is as long as the player lets a visitor select.
+
+    The player rounds both ends of a part to 0.00001 of the clip.
+    """
+    start, stop = (min(max(place, 0.0), 1.0) for place in share)
+    return (stop - start + _SHARE_STEP) * duration_s >= MIN_PART_S - _TOLERANCE_S
 
 
 def clear_shares() -> None:

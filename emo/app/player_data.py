@@ -9,15 +9,16 @@ import io
 import json
 import struct
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import soundfile
 
-from emo.app.theme import EMOTION_COLOURS
+from emo.app.theme import EMOTION_COLOURS, SIGNS
 from emo.audio.activity import Floats
 from emo.audio.clip import RATE_HZ
+from emo.audio.limits import MIN_DURATION_S
 from emo.features.frames import FRAME_S, WINDOW, contours, mel_centres_hz, spectrograms_db
 
 RANGE_DB = 80
@@ -43,15 +44,24 @@ PALETTE = (  # magma, perceptually uniform (van der Walt and Smith 2015)
 )
 LINEAR_BINS = 128  # means of two bins of the spectrum, 62.5 Hz apart
 LOSSLESS_S = 15.0
-"""Longest clip that is sent as FLAC; a longer one is sent as MP3: 30 s of noise take 600 kB."""
+"""Longest clip that is sent with all its 16 bits, as FLAC."""
 
-MAX_64_KBIT_S = 60.0
-"""Longest clip that is sent with 64 kbit/s; a longer one gets 24: ten minutes take 5 MB."""
+LONG_BITS = (12, 10, 8)
+"""Bits of a sample of a longer clip, the first that make a small file.
+
+Ten minutes of speech with 12 bits take 4 MB and 0.3 s, an MP3 takes 2 MB and 5 s of computing.
+"""
+
+MAX_FLAC_BYTES_PER_S = 10_000
+"""Largest FLAC of a longer clip; noise takes more, and is sent as MP3 with 64 kbit/s."""
+
+MIN_PART_S = MIN_DURATION_S
+"""Shortest part that can be selected, and that is analysed on its own."""
 
 PEAK = 0.9
 """Peak of the sound, relative to full scale."""
 
-_COMPRESSION_64_KBIT, _COMPRESSION_24_KBIT = 0.63, 0.9  # of libsndfile, at 16 kHz mono
+_COMPRESSION_64_KBIT = 0.63  # of libsndfile, at 16 kHz mono
 
 
 def pack_player(
@@ -60,6 +70,9 @@ def pack_player(
     texts: Mapping[str, str],
     peak: float | None = None,
     shown_s: float | None = None,
+    name: str = "",
+    key: str = "",
+    lanes: Sequence[str] = (),
 ) -> bytes:
     """Return a clip with its waveform, spectrograms, pitch and loudness as a block.
 
@@ -76,6 +89,12 @@ def pack_player(
     shown_s
         Width of the view in seconds, the same for two players side by side; by default the
         duration of the clip.
+    name
+        Name of the clip, for the files that the player saves.
+    key
+        Key of the clip, by which the player finds its lanes on the page.
+    lanes
+        Names of the lanes for which the player keeps room; none for a clip without a timeline.
 
     Returns
     -------
@@ -100,6 +119,10 @@ def pack_player(
     header = {
         "duration_s": len(samples) / RATE_HZ,
         "shown_s": shown_s,
+        "min_part_s": MIN_PART_S,
+        "name": name,
+        "key": key,
+        "lanes": list(lanes),
         "span_s": [span[0] / RATE_HZ, span[1] / RATE_HZ],
         "frame_s": FRAME_S,
         "range_db": RANGE_DB,
@@ -110,6 +133,7 @@ def pack_player(
         "columns": {name: len(levels) for name, levels in spectrograms.items()},
         "palette": list(PALETTE),
         "colours": EMOTION_COLOURS,
+        "signs": SIGNS,
         "words": dict(texts),
     }
     return _join(header, parts)
@@ -177,11 +201,13 @@ def _average_rows(frames: Floats, max_rows: int) -> Floats:
 
 def _encode(scaled: Floats) -> tuple[bytes, str]:
     """Return the sound as a file that every browser plays, and its media type."""
-    file = io.BytesIO()
     if len(scaled) <= LOSSLESS_S * RATE_HZ:
-        soundfile.write(file, scaled, RATE_HZ, format="FLAC", subtype="PCM_16")
-        return file.getvalue(), "audio/flac"
-    is_short = len(scaled) <= MAX_64_KBIT_S * RATE_HZ
+        return _to_flac(scaled, 16), "audio/flac"
+    for bits in LONG_BITS:
+        flac = _to_flac(scaled, bits)
+        if len(flac) <= MAX_FLAC_BYTES_PER_S * len(scaled) / RATE_HZ:
+            return flac, "audio/flac"
+    file = io.BytesIO()
     soundfile.write(
         file,
         scaled,
@@ -189,6 +215,15 @@ def _encode(scaled: Floats) -> tuple[bytes, str]:
         format="MP3",
         subtype="MPEG_LAYER_III",
         bitrate_mode="CONSTANT",
-        compression_level=_COMPRESSION_64_KBIT if is_short else _COMPRESSION_24_KBIT,
+        compression_level=_COMPRESSION_64_KBIT,
     )
     return file.getvalue(), "audio/mpeg"
+
+
+def _to_flac(scaled: Floats, bits: int) -> bytes:
+    """Return the sound as FLAC of 16 bits, of which the lowest are 0 and take no room."""
+    steps = np.float32(2 ** (bits - 1))
+    whole = np.round(scaled * steps).astype(np.int16) << (16 - bits)
+    file = io.BytesIO()
+    soundfile.write(file, whole, RATE_HZ, format="FLAC", subtype="PCM_16")
+    return file.getvalue()

@@ -66,26 +66,44 @@ UNSURE_UNMEASURED = "Its percentage is below its threshold."
 PLAYER = {
     "play": "Play",
     "pause": "Pause",
+    "play_part": "Play part",
+    "loop": "Loop",
+    "slow": "Half speed, at the same pitch",
+    "volume": "Volume",
     "zoom_in": "Zoom in",
     "zoom_out": "Zoom out",
     "fit": "Whole clip",
+    "view": "View",
     "scale": "Frequencies",
     "mel": "mel, close to hearing",
     "linear": "linear, in hertz",
     "range": "Range",
     "pitch": "Pitch",
     "level": "Loudness",
+    "save": "Save",
+    "wav": "Sound as WAV",
+    "part_wav": "Selected part as WAV",
+    "png": "Spectrogram as PNG",
+    "picture": "spectrogram",
+    "time_axis": "Time",
+    "frequency_axis": "Frequency in Hz",
+    "level_axis": "dB",
     "pan": "Part of the clip in view",
     "position": "Position in the clip",
     "keys_title": "Keys",
     "keys": (
-        "On the picture: Space plays and pauses; the arrows move by a tenth of a second, with "
-        "Shift by a second, Home and End to the ends; S and E, or [ and ], set the start and the "
-        "end of a selection, and Escape clears it; + and − zoom, and 0 shows the whole clip."
+        "Space plays and pauses, wherever you are on the page. On the picture: the arrows move by "
+        "a tenth of a second, with Shift by a second, Home and End to the ends; S and E, or [ and "
+        "], set the start and the end of a selection, and Escape clears it; P plays the selected "
+        "part, and L switches the loop; + and − zoom, and 0 shows the whole clip."
     ),
     "hint": "Drag to select a part: the models then answer for it.",
-    "chosen": "Selected: {0} to {1}",
-    "clear": "Clear the selection",
+    "chosen": "Selected: {0} to {1} ({2} s)",
+    "short": "{0} s is too short. Select at least {1} s.",
+    "shrunk": ("{0} s is too short: the models need {1} s, and answer for the whole clip instead."),
+    "clear": "Clear",
+    "progress": "Window {0} of {1}",
+    "unsure": "unsure",
 }
 """Texts of the player."""
 

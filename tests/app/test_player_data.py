@@ -43,14 +43,31 @@ def test_sound_equals_the_clip_at_full_level():
     np.testing.assert_allclose(sound, samples * (0.9 / np.abs(samples).max()), atol=1e-4)
 
 
-@pytest.mark.slow
-def test_sound_of_a_long_clip_is_compressed_and_as_long():
-    samples = np.tile(voice(duration_s=2.0), 35)
+def test_sound_of_a_long_clip_has_12_bits_and_the_same_length():
+    samples = tone(220.0, 20.0)
     header, parts = unpacked(samples)
+    sound, _ = soundfile.read(io.BytesIO(parts["sound"]), dtype="float32")
+    assert header["mime"] == "audio/flac"
+    assert len(parts["sound"]) <= player_data.MAX_FLAC_BYTES_PER_S * header["duration_s"]
+    np.testing.assert_allclose(sound, samples * (0.9 / np.abs(samples).max()), atol=0.6 / 2**11)
+    assert np.abs(sound * 2**11 - np.round(sound * 2**11)).max() == 0.0
+
+
+def test_sound_of_a_long_noisy_clip_has_fewer_bits():
+    samples = np.tile(voice(duration_s=2.0), 10)
+    header, parts = unpacked(samples)
+    sound, _ = soundfile.read(io.BytesIO(parts["sound"]), dtype="float32")
+    assert header["mime"] == "audio/flac"
+    assert len(parts["sound"]) <= player_data.MAX_FLAC_BYTES_PER_S * header["duration_s"]
+    np.testing.assert_allclose(sound, samples * (0.9 / np.abs(samples).max()), atol=0.6 / 2**9)
+
+
+def test_sound_of_long_noise_is_an_mp3():
+    header, parts = unpacked(noise(20.0))
     sound, _ = soundfile.read(io.BytesIO(parts["sound"]))
     assert header["mime"] == "audio/mpeg"
-    assert len(parts["sound"]) < 10_000 * header["duration_s"]
-    assert len(sound) == pytest.approx(len(samples), abs=2500)  # the coder's own silence
+    assert len(parts["sound"]) < 9_000 * header["duration_s"]
+    assert len(sound) == pytest.approx(20 * RATE_HZ, abs=2500)  # the coder's own silence
 
 
 @pytest.mark.parametrize("frequency_hz", [250.0, 1000.0, 3000.0])
@@ -134,8 +151,10 @@ def test_block_of_half_a_minute_is_below_600_kilobytes(samples):
 
 
 def test_every_text_and_part_of_the_script_exists():
-    html, js = ((FILES / f"player.{kind}").read_text() for kind in ("html", "js"))
-    texts = set(re.findall(r'data-word="(\w+)"', html)) | set(re.findall(r"words\.(\w+)", js))
+    html = (FILES / "player.html").read_text()
+    js = "".join(path.read_text() for path in FILES.glob("player*.js"))
+    used = re.findall(r"words\.(\w+)", js)
+    texts = set(re.findall(r'data-word="(\w+)"', html)) | set(used)
     assert texts == set(text.PLAYER)
-    parts = set(re.findall(r'find\("(\w+)"\)', js))
+    parts = set(re.findall(r"(?:find|put)\(\"(\w+)\"", js))
     assert parts == set(re.findall(r'data-part="(\w+)"', html))

@@ -12,7 +12,7 @@ from html import unescape
 from pathlib import Path
 
 from emo import formatting
-from emo.app.analyse.analysis import MIN_PART_S
+from emo.app.player import is_long_enough
 from emo.audio import alteration
 from emo.audio import clip as audio_clip
 from emo.audio.channels import MIX
@@ -152,7 +152,7 @@ def expected(
     clip = _clip(data, name, settings, channel)
     if isinstance(clip, str):
         return Answers({}, clip)
-    if share is not None and (share[1] - share[0]) * clip.duration_s >= MIN_PART_S:
+    if share is not None and is_long_enough(share, clip.duration_s):
         first, last = (round(place * clip.duration_s * audio_clip.RATE_HZ) for place in share)
         clip = audio_clip.cut(clip, first, last)
     try:

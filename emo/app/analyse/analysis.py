@@ -18,9 +18,6 @@ from emo.features import quality
 from emo.inference import predictor
 from emo.server import memory
 
-MIN_PART_S = 0.1
-"""Shortest part that is analysed on its own."""
-
 PartSeconds = tuple[float, float]
 """Start and end of a part of a clip in seconds."""
 
@@ -85,7 +82,7 @@ def draw(key: str, name: str, _clip: audio_clip.Clip, _peak: float) -> bytes:
     """Return a clip as the player reads it; a sample of ``_peak`` is played at full level."""
     with common.task_slot("draw", memory.draw_bytes(_clip.duration_s)):
         span = activity.active_span(_clip.samples)
-        return player_data.pack_player(_clip.samples, span, app_text.PLAYER, _peak)
+        return player_data.pack_player(_clip.samples, span, app_text.PLAYER, _peak, name=name)
 
 
 @st.cache_data(scope="session", max_entries=32, show_spinner=False)
@@ -200,7 +197,7 @@ def _part_in_seconds(share: player.Share | None, duration_s: float) -> PartSecon
     if share is None:
         return None
     start_s, stop_s = (min(max(place, 0.0), 1.0) * duration_s for place in share)
-    return (start_s, stop_s) if stop_s - start_s >= MIN_PART_S else None
+    return (start_s, stop_s) if player.is_long_enough(share, duration_s) else None
 
 
 def _show_failure(source: ClipSource, sentence: str) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from emo.app.player_data import LOSSLESS_S
+from emo.app.player_data import LONG_BITS, LOSSLESS_S
 from emo.app.samples import Sample, credits_of
 from emo.app.text import MODELS_IN_TEXT
 from emo.classifiers.registry import CLASSIFIERS
@@ -39,8 +39,8 @@ ENSEMBLE_BARS = "Ensemble: share of each emotion"
 SPECTROGRAM_NOTE = (
     "Above, the waveform, shaded where silence at the ends is left out; below, how strong each "
     "frequency is over time: the brighter, the louder. What plays is mono, up to 8,000 Hz and as "
-    f"loud as it can be, and an MP3 if longer than {LOSSLESS_S:g} s. The models get the sound "
-    "without the MP3, without the shaded silence, and all clips at one level."
+    f"loud as it can be, with {LONG_BITS[0]} bits or fewer if longer than {LOSSLESS_S:g} s. The "
+    "models get all bits, no shaded silence, and all clips at one level."
 )
 REGIONS_MODELS = {
     key: row.name for key, row in CLASSIFIERS.items() if row.explained_by == "regions"

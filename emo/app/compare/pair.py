@@ -27,7 +27,9 @@ def pack(data: bytes, name: str, shown_s: float) -> bytes:
     """Return what the player draws and plays of a clip, with ``shown_s`` seconds across."""
     samples = isolated.shared_decoder().decode(data, name).samples
     texts = app_text.PLAYER | {"hint": text.PLAYER_HINT}
-    return player_data.pack_player(samples, activity.active_span(samples), texts, shown_s=shown_s)
+    return player_data.pack_player(
+        samples, activity.active_span(samples), texts, shown_s=shown_s, name=name
+    )
 
 
 def show_pair(pair: Pair) -> None:
