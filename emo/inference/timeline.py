@@ -268,7 +268,7 @@ class _Window:
 def _iter_timeline(
     clip: Clip, models: Models, threads: int, among: Sequence[str], same_speaker: bool
 ) -> Generator[Timeline, None, None]:
-    segments, warnings = _find_segments(clip.samples)
+    segments, warnings = find_segments(clip.samples)
     placed = [pair for segment in segments for pair in place_windows(*segment)]
     rows: list[_Window] = []
     embeds = same_speaker and models.voice is not None
@@ -354,7 +354,7 @@ def _in_seconds(spans: list[Any]) -> npt.NDArray[np.float64]:
     return np.round(np.array(spans, np.float64).reshape(-1, 2) * FRAME_S, 3)
 
 
-def _find_segments(samples: Floats) -> tuple[list[Span], tuple[SpeechWarning, ...]]:
+def find_segments(samples: Floats) -> tuple[list[Span], tuple[SpeechWarning, ...]]:
     """Return the segments of speech between pauses, and why the clip may not be speech."""
     frames = analyse(samples)
     speech, warnings = find_speech(frames)
