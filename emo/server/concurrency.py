@@ -60,6 +60,8 @@ class ConcurrencyLimiter:
 
     Attributes
     ----------
+    n_slots
+        Number of tasks that run at the same time.
     n_running, n_waiting
         Number of tasks that hold a slot, and that wait for one.
     """
@@ -71,7 +73,7 @@ class ConcurrencyLimiter:
         timeout_s: float,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._n_slots = max(1, n_slots)
+        self.n_slots = max(1, n_slots)
         self._queue_size = queue_size
         self._timeout_s = timeout_s
         self._clock = clock
@@ -143,11 +145,11 @@ class ConcurrencyLimiter:
     def _has_slot(self, address: str) -> bool:
         """Return whether a task of an address may start now."""
         if not address:
-            return self.n_running < self._n_slots
+            return self.n_running < self.n_slots
         if not self._running.get(address, 0):
-            return self.n_running < self._n_slots + SPARE_SLOTS
+            return self.n_running < self.n_slots + SPARE_SLOTS
         is_shared = any(key != address for key in self._asked_s)
-        return self.n_running < self._n_slots - is_shared
+        return self.n_running < self.n_slots - is_shared
 
     def _add_running(self, address: str, count: int) -> None:
         self.n_running += count
@@ -196,7 +198,7 @@ class ConcurrencyLimiter:
     def retry_s(self) -> int:
         """Return the expected time until the present tasks are done: whole seconds, at least 1."""
         n_ahead = self.n_running + self.n_waiting
-        return max(1, math.ceil(n_ahead * self._mean_s / self._n_slots))
+        return max(1, math.ceil(n_ahead * self._mean_s / self.n_slots))
 
     @property
     def is_idle(self) -> bool:

@@ -19,8 +19,8 @@ IDLE_TIMEOUT_S = 10.0
 """Time in which a connection must send a request, and may stay open without one."""
 
 PER_PAGE = 8
-"""Connections of an address for each of its pages: a browser loads a page over six, and one more
-is the page's websocket."""
+"""Connections of an address for each of its pages: a browser loads a page over six, and two more
+are the websockets of the page and of its microphone."""
 
 OPEN_BURST, OPENS_PER_S = 600, 50.0
 """Connections that an address may open without a pause, and per second in the long run."""

@@ -14,6 +14,7 @@ from emo.server import bodies
 from emo.server.bodies import RejectedError, TooSlowError, UploadBody
 from emo.server.headers import NO_STORE, STRICT_TRANSPORT_SECURITY, Headers, security_headers
 from emo.server.hosts import AllowedHosts
+from emo.server.live import refuse
 from emo.server.messages import MessageParser, MessageQueue
 from emo.server.quotas import QuotaTracker, Rejection
 from emo.server.telemetry import Telemetry
@@ -29,6 +30,9 @@ REJECTION_MESSAGES = {
     "address_mb_per_min": "Your network sent too much in a short time.",
     "address_pages": "Your network has as many pages open here as allowed.",
     "address_pages_per_min": "Your network opened too many pages in a short time.",
+    "address_live": "Your network has as many live microphones here as allowed.",
+    "address_live_per_min": "Your network started Live too often in a short time.",
+    "server_live": "The server has as many live microphones as it can serve.",
     "server_mb": "The server is full.",
     "server_pages": "The server has as many visitors as it can serve.",
     "stopping": "The server is being restarted.",
@@ -66,12 +70,16 @@ LOG = logging.getLogger("emo.server")
 
 STOPPING_RETRY_S = 30
 
+CLOSE_TRY_AGAIN = 1013
+"""Close code of a websocket above a quota (RFC 6455, section 7.4.1)."""
+
 MAX_ID = 64
 """Characters of the ids of a session and of a file in the address of an upload."""
 
 _UPLOAD = re.compile(r"/_stcore/upload_file/([^/]+)/([^/]+)$")
 _ID = re.compile(rf"[\w-]{{1,{MAX_ID}}}", re.ASCII)
 _HIDDEN = re.compile(r"/_stcore/(metrics|agent|script-health-check)(/|$)")
+_LIVE = re.compile(r"/live/stream$")
 _ROUTES = (
     ("upload", re.compile(r"/_stcore/upload_file/")),
     ("health", re.compile(r"/_stcore/health$")),
@@ -80,6 +88,7 @@ _ROUTES = (
     ("static", re.compile(r"/static/")),
     ("media", re.compile(r"/media/")),
     ("component", re.compile(r"/component/")),
+    ("live", re.compile(r"/live/")),
 )
 
 
@@ -121,11 +130,11 @@ class ProtectionMiddleware:
     parser: MessageParser | None = None
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
-        """Serve one request, or the websocket of one page until it is closed."""
+        """Serve one request, or one websocket, of a page or a microphone, until it is closed."""
         if scope["type"] == "http":
             await self._serve_request(scope, receive, send)
         elif scope["type"] == "websocket":
-            await self._serve_page(scope, receive, send)
+            await self._serve_websocket(scope, receive, send)
         else:
             await self.app(scope, receive, send)
 
@@ -239,30 +248,41 @@ class ProtectionMiddleware:
         is_secure = scope.get("scheme") in ("https", "wss")
         return [*headers, STRICT_TRANSPORT_SECURITY] if is_secure else headers
 
-    # --- Pages -----------------------------------------------------------------------------------
+    # --- Pages and microphones -------------------------------------------------------------------
 
-    async def _serve_page(self, scope: Message, receive: Receive, send: Send) -> None:
-        """Serve the websocket of a page until it is closed, if the quotas allow one more page."""
+    async def _serve_websocket(self, scope: Message, receive: Receive, send: Send) -> None:
+        """Serve a websocket until it is closed, if the quotas allow one more of its kind."""
         address = _client_address(scope)
+        is_live = _LIVE.search(scope["path"]) is not None
+        route = "live" if is_live else "stream"
+        open_one, close_one = (
+            (self.quotas.open_live, self.quotas.close_live)
+            if is_live
+            else (self.quotas.open_page, self.quotas.close_page)
+        )
         reason = self._check_host(scope)
         if reason:
             rejection: Rejection | None = Rejection(reason, 0, FORBIDDEN_RESPONSES[reason][0])
         elif self.is_stopping():
             rejection = Rejection("stopping", STOPPING_RETRY_S, 503)
         else:
-            rejection = self.quotas.open_page(address)
+            rejection = open_one(address)
         status = 101 if rejection is None else rejection.status
-        self.telemetry.requests.labels("stream", str(status)).inc()
+        self.telemetry.requests.labels(route, str(status)).inc()
         if rejection is not None:
-            await self._reject_page(scope, receive, send, rejection)
+            reject = self._reject_live if is_live else self._reject_page
+            await reject(scope, receive, send, rejection)
             return
         try:
-            await self._pass_messages(address, scope, receive, send)
+            if is_live:
+                await self.app(scope, receive, send)
+            else:
+                await self._pass_messages(address, scope, receive, send)
         except Exception as error:
-            self.telemetry.errors.labels("stream", type(error).__name__).inc()
-            LOG.error("a page's connection failed", exc_info=error)
+            self.telemetry.errors.labels(route, type(error).__name__).inc()
+            LOG.error("a websocket failed", exc_info=error, extra={"route": route})
         finally:
-            self.quotas.close_page(address)
+            close_one(address)
 
     async def _pass_messages(
         self, address: str, scope: Message, receive: Receive, send: Send
@@ -283,13 +303,31 @@ class ProtectionMiddleware:
             if queue.close_code:
                 await send({"type": "websocket.close", "code": queue.close_code})
 
+    async def _reject_live(
+        self, scope: Message, receive: Receive, send: Send, rejection: Rejection
+    ) -> None:
+        """Reject a microphone with a sentence, which a browser shows only of an open connection."""
+        if rejection.reason in FORBIDDEN_RESPONSES:
+            await self._reject_page(scope, receive, send, rejection)
+            return
+        self._count_rejection(rejection.reason)
+        await receive()  # the request to connect
+        await send({"type": "websocket.accept"})
+        await refuse(send, rejection.reason, rejection_message(rejection), CLOSE_TRY_AGAIN)
+
     async def _reject_page(
         self, scope: Message, receive: Receive, send: Send, rejection: Rejection
     ) -> None:
         await receive()  # the request to connect
         if "websocket.http.response" not in (scope.get("extensions") or {}):
             self._count_rejection(rejection.reason)
-            await send({"type": "websocket.close", "code": 1013, "reason": rejection.reason})
+            await send(
+                {
+                    "type": "websocket.close",
+                    "code": CLOSE_TRY_AGAIN,
+                    "reason": rejection.reason,
+                }
+            )
             return
         response = _Response(send, self._headers(scope), "websocket.http.response")
         if rejection.reason in FORBIDDEN_RESPONSES:

@@ -1,4 +1,4 @@
-"""Quotas on the files, pages and reruns of each session and address.
+"""Quotas on the files, pages, reruns and live microphones of each session and address.
 
 A page is one open browser tab; a session is a page and its files, which stay for a minute after the
 page is closed.  An address is an IPv4 address, or an IPv6 network of 64 bits, behind which a whole
@@ -49,6 +49,9 @@ SESSION_RATE_SHARE = 0.25
 PAGE_OPENS_PER_MIN = 2.0
 """Openings per minute of each page that an address may have: everyone may reload now and then."""
 
+LIVE_OPENS_PER_MIN = 6.0
+"""Starts per minute of each live microphone that an address may have."""
+
 RERUNS_PER_MIN = 5.0
 """Reruns per minute of each page that an address may have, in the long run."""
 
@@ -69,8 +72,10 @@ class Limits:
         Pages that one address may have open, and may open in a minute.
     address_reruns_per_min
         Reruns that all pages of one address may request, in the long run.
-    server_mb, server_pages
-        Files and open pages of all visitors.
+    address_live, address_live_per_min
+        Live microphones that one address may have open, and may open in a minute.
+    server_mb, server_pages, server_live
+        Files, open pages and live microphones of all visitors.
     """
 
     session_mb: float = 200
@@ -84,8 +89,11 @@ class Limits:
     address_pages: float = 64
     address_pages_per_min: float = 128
     address_reruns_per_min: float = 320
+    address_live: float = 32
+    address_live_per_min: float = 192
     server_mb: float = 1000
     server_pages: float = 400
+    server_live: float = 40
 
 
 def derive_limits(settings: Settings, max_pages: float = math.inf) -> Limits:
@@ -111,6 +119,9 @@ def derive_limits(settings: Settings, max_pages: float = math.inf) -> Limits:
         address_reruns_per_min=RERUNS_PER_MIN * settings.address_pages,
         server_mb=SESSIONS_PER_SERVER * settings.session_mb,
         server_pages=min(settings.max_pages, max_pages),
+        address_live=settings.address_live,
+        address_live_per_min=LIVE_OPENS_PER_MIN * settings.address_live,
+        server_live=settings.max_live,
     )
 
 
@@ -218,7 +229,8 @@ class QuotaTracker:
         self._buckets: dict[tuple[str, str], Bucket] = {}
         self._uploads: dict[str, list[Upload]] = {}  # by session, the oldest first
         self._sessions: dict[str, set[str]] = {}  # by address group: those that sent files
-        self._pages: dict[str, int] = {}  # by address group: number of open pages
+        # number of open pages and of live microphones, each by address group
+        self._connections: dict[str, dict[str, int]] = {"pages": {}, "live": {}}
 
     def begin_upload(self, session: str, address: str, announced: int) -> Upload | Rejection:
         """Start an upload, or return why it is rejected.  Call ``end_upload`` when it is over.
@@ -287,34 +299,59 @@ class QuotaTracker:
 
     def open_page(self, address: str) -> Rejection | None:
         """Count an opened page, or return why it is rejected.  Call ``close_page`` afterwards."""
-        limits, group = self.limits, address_group(address)
-        with self._lock:
-            if sum(self._pages.values()) >= limits.server_pages:
-                return Rejection("server_pages", STORED_RETRY_S, 503)
-            if self._pages.get(group, 0) >= limits.address_pages:
-                return Rejection("address_pages", STORED_RETRY_S)
-            capacity = max(limits.address_pages, 1)
-            bucket = self._bucket("pages", group, capacity, limits.address_pages_per_min)
-            wait_s = bucket.wait_s(1)
-            if wait_s > 0:
-                return Rejection("address_pages_per_min", math.ceil(wait_s))
-            bucket.level -= 1
-            self._pages[group] = self._pages.get(group, 0) + 1
-        return None
+        return self._open("pages", address)
 
     def close_page(self, address: str) -> None:
         """Count a closed page."""
-        group = address_group(address)
-        with self._lock:
-            self._pages[group] = self._pages.get(group, 0) - 1
-            if self._pages[group] <= 0:
-                del self._pages[group]
+        self._close("pages", address)
+
+    def open_live(self, address: str) -> Rejection | None:
+        """Count a live microphone, or return why it is rejected; then call ``close_live``."""
+        return self._open("live", address)
+
+    def close_live(self, address: str) -> None:
+        """Count a live microphone that was closed."""
+        self._close("live", address)
 
     @property
     def n_pages(self) -> int:
         """Number of open pages."""
         with self._lock:
-            return sum(self._pages.values())
+            return sum(self._connections["pages"].values())
+
+    @property
+    def n_live(self) -> int:
+        """Number of live microphones."""
+        with self._lock:
+            return sum(self._connections["live"].values())
+
+    def _open(self, kind: str, address: str) -> Rejection | None:
+        """Count an opened connection of a kind, or return why it is rejected."""
+        group = address_group(address)
+        of_server, of_address, per_min = (
+            getattr(self.limits, name)
+            for name in (f"server_{kind}", f"address_{kind}", f"address_{kind}_per_min")
+        )
+        with self._lock:
+            counts = self._connections[kind]
+            if sum(counts.values()) >= of_server:
+                return Rejection(f"server_{kind}", STORED_RETRY_S, 503)
+            if counts.get(group, 0) >= of_address:
+                return Rejection(f"address_{kind}", STORED_RETRY_S)
+            bucket = self._bucket(kind, group, max(of_address, 1), per_min)
+            wait_s = bucket.wait_s(1)
+            if wait_s > 0:
+                return Rejection(f"address_{kind}_per_min", math.ceil(wait_s))
+            bucket.level -= 1
+            counts[group] = counts.get(group, 0) + 1
+        return None
+
+    def _close(self, kind: str, address: str) -> None:
+        group, counts = address_group(address), self._connections[kind]
+        with self._lock:
+            counts[group] = counts.get(group, 0) - 1
+            if counts[group] <= 0:
+                del counts[group]
 
     def _usage(self, session: str) -> tuple[int, int]:
         """Return the number and the size in bytes of a session's files, uploads included."""

@@ -30,6 +30,10 @@ class Settings:
         Files per minute that one address may send, in the long run.
     session_mb
         Size of the files of one session, in units of 2**20 bytes.
+    max_live
+        Live microphones of all visitors.
+    address_live
+        Live microphones of one address.
     """
 
     max_concurrent: float = 0
@@ -40,6 +44,8 @@ class Settings:
     address_pages: float = 64
     address_files_per_min: float = 240
     session_mb: float = 200
+    max_live: float = 40
+    address_live: float = 32
 
 
 def read_settings(environ: Mapping[str, str] | None = None) -> Settings:

@@ -41,7 +41,8 @@ class Telemetry:
         Labels: kind of task or route, type of the exception.
     task_duration, request_duration : Histogram
         In seconds; labels: kind, route.
-    open_pages, open_connections, running_tasks, waiting_tasks, cache, sandbox_processes : Gauge
+    open_pages, open_live, open_connections : Gauge
+    running_tasks, waiting_tasks, cache, sandbox_processes : Gauge
         Read when they are collected, from a function set by ``set_function``.
     unrestricted : Gauge
         Label: restriction.
@@ -86,6 +87,7 @@ class Telemetry:
             buckets=BUCKETS_S,
         )
         self.open_pages = Gauge("emo_open_pages", "Open pages.", registry=registry)
+        self.open_live = Gauge("emo_open_live", "Live microphones.", registry=registry)
         self.open_connections = Gauge(
             "emo_open_connections", "Open connections, of pages and of requests.", registry=registry
         )

@@ -1,6 +1,8 @@
 """The protection middleware around small applications, called as a server calls it."""
 
 import asyncio
+import contextlib
+import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -179,6 +181,85 @@ def test_pages_beyond_the_quota_are_rejected_by_status():
     answer = case.call("/_stcore/stream", kind="websocket", extensions=extensions)
     assert (answer["type"], answer["status"]) == ("websocket.http.response.start", 429)
     assert int(header(answer, "retry-after")) >= 1
+
+
+LIVE = "/live/stream"
+
+
+def told(case: Case) -> tuple[int, dict[str, str]]:
+    """Return the close code of a refused microphone, and the text that it got before."""
+    assert [one["type"] for one in case.sent] == [
+        "websocket.accept",
+        "websocket.send",
+        "websocket.close",
+    ]
+    return case.sent[2]["code"], json.loads(case.sent[1]["text"])
+
+
+@pytest.mark.parametrize(
+    ("limits", "reason"),
+    [
+        (Limits(address_live=0), "address_live"),
+        (Limits(server_live=0), "server_live"),
+        (Limits(address_live=0.5, address_live_per_min=0), "address_live_per_min"),
+    ],
+)
+def test_microphones_beyond_a_quota_are_refused_in_a_sentence(limits, reason):
+    case = Case(limits=limits)
+    if reason.endswith("per_min"):
+        assert case.call(LIVE, kind="websocket")["type"] == "websocket.accept"
+        assert len(case.sent) == 1
+    case.call(LIVE, kind="websocket")
+    code, text = told(case)
+    assert (code, text["type"], text["reason"]) == (1013, "end", reason)
+    assert "Please try again in" in text["sentence"]
+    assert case.count("emo_rejected_total", reason=reason) == 1
+    assert case.quotas.n_live == 0
+
+
+def test_microphones_count_apart_from_pages():
+    async def counting_app(scope: Message, receive: Receive, send: Send) -> None:
+        counts.append((case.quotas.n_pages, case.quotas.n_live))
+
+    counts: list[tuple[int, int]] = []
+    case = Case(counting_app)
+    for path in (LIVE, "/base/live/stream", "/_stcore/stream", "/live/stream/x"):
+        with contextlib.suppress(IndexError):
+            case.call(path, kind="websocket")
+    assert counts == [(0, 1), (0, 1), (1, 0), (1, 0)]
+    assert (case.quotas.n_pages, case.quotas.n_live) == (0, 0)
+    assert case.count("emo_requests_total", route="live", status="101") == 2
+
+
+def test_a_stopping_server_refuses_microphones():
+    case = Case(is_stopping=lambda: True)
+    case.call(LIVE, kind="websocket")
+    assert told(case)[1]["reason"] == "stopping"
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Host": "evil.example"},
+        {"Host": "localhost:8501", "Origin": "https://evil.example"},
+        {"Host": "localhost:8501", "Origin": "null"},
+    ],
+)
+def test_microphones_of_other_sites_are_not_accepted(headers):
+    case = Case()
+    extensions: dict[str, Any] = {"websocket.http.response": {}}
+    answer = case.call(LIVE, kind="websocket", headers=headers, extensions=extensions)
+    assert (answer["type"], answer["status"]) == ("websocket.http.response.start", 403)
+    assert case.quotas.n_live == 0
+
+
+def test_a_failing_microphone_no_longer_counts(caplog):
+    case = Case(failing_app)
+    with pytest.raises(IndexError):
+        case.call(LIVE, kind="websocket")
+    assert case.quotas.n_live == 0
+    assert case.count("emo_errors_total", kind="live", type="ValueError") == 1
+    assert "voice.wav" not in caplog.messages
 
 
 def test_closed_and_failed_pages_no_longer_count():
