@@ -56,6 +56,17 @@ def index_html() -> str:
     return (Path(st.__file__).parent / "static" / "index.html").read_text(encoding="utf-8")
 
 
+def base_path() -> str:
+    """Return the path under which the server has its pages, such as "/emo"; empty for "/"."""
+    path = str(config.get_option("server.baseUrlPath") or "").strip("/")
+    return f"/{path}" if path else ""
+
+
+def xsrf_cookie() -> str:
+    """Return the name of the cookie with the XSRF token of a page."""
+    return XSRF_COOKIE_NAME
+
+
 # --- Sessions ------------------------------------------------------------------------------------
 
 
@@ -122,6 +133,12 @@ def uploaded_files(session: str) -> dict[str, Any]:
         return {}
     manager: Any = runtime.get_instance().uploaded_file_mgr
     return dict(manager.file_storage.get(session, {}))
+
+
+def file_of(session: str, file_id: str) -> bytes | None:
+    """Return the bytes of an uploaded file of a session; None if there is no such file."""
+    file = uploaded_files(session).get(file_id)
+    return None if file is None else bytes(file.data)
 
 
 def remove_file(session: str, file_id: str) -> None:

@@ -333,7 +333,7 @@ def test_a_client_that_is_gone_is_no_error(n_before):
                 raise OSError("closed")
             sent.append(message)
 
-        scope = {"type": "websocket", "headers": [], "client": None}
+        scope: Message = {"type": "websocket", "headers": [], "client": None}
         task = asyncio.ensure_future(endpoint(scope, incoming.get, send))
         await settle()
         incoming.put_nowait({"type": "websocket.disconnect", "code": 1006})

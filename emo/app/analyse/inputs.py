@@ -6,6 +6,7 @@ from emo.app import common, current_clip, html, samples
 from emo.app import text as app_text
 from emo.app.analyse import text
 from emo.app.current_clip import ClipSource
+from emo.app.live import panel as live
 from emo.app.samples import Sample
 from emo.system import filenames, paths
 
@@ -29,7 +30,12 @@ def show_inputs() -> None:
             help=app_text.UPLOAD_HELP,
         )
         key = _widget_key("mic")
-        right.audio_input(text.RECORD_LABEL, key=key, on_change=_update_clip, args=(key, RECORDING))
+        recorder, beside = right.columns([4, 1], gap="small", vertical_alignment="bottom")
+        recorder.audio_input(
+            text.RECORD_LABEL, key=key, on_change=_update_clip, args=(key, RECORDING)
+        )
+        with beside.container(key="beside-recorder"):
+            live.show_live()
         _show_samples()
 
 

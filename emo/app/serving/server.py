@@ -44,6 +44,7 @@ SWEEP_S = 5.0
 PAGES = (
     "analyse.page",
     "analyse.answers",
+    "live.stream",
     "compare.page",
     "matrices.page",
     "matrices.diagnostics",
@@ -80,8 +81,13 @@ def is_page_run() -> bool:
     return bool(streamlit_internals.current_session())
 
 
+def is_stopping() -> bool:
+    """Return whether the server is being stopped."""
+    return _STATE.is_stopping
+
+
 def app_options() -> dict[str, Any]:
-    """Return the arguments of ``st.App`` besides the script."""
+    """Return the arguments of ``st.App`` besides the script and the routes."""
     logs.redact_exceptions()
     _write_logs()
     max_pages = connections.max_pages(connections.raise_file_limit())
@@ -91,13 +97,14 @@ def app_options() -> dict[str, Any]:
         quotas=tracker,
         telemetry=TELEMETRY,
         policy=content_security_policy(streamlit_internals.index_html()),
-        is_stopping=lambda: _STATE.is_stopping,
+        is_stopping=is_stopping,
         notify=notify,
         hosts=access.allowed_hosts(),
         check_sender=access.check_sender,
         parser=PageMessageParser(),
     )
     TELEMETRY.open_pages.set_function(lambda: tracker.n_pages)
+    TELEMETRY.open_live.set_function(lambda: tracker.n_live)
     TELEMETRY.running_tasks.set_function(lambda: limiter().n_running)
     TELEMETRY.waiting_tasks.set_function(lambda: limiter().n_waiting)
     TELEMETRY.cache.set_function(lambda: clip_cache.CACHE.size)
