@@ -35,6 +35,7 @@ from playwright.sync_api import (
 from emo.app import text
 from emo.app.analyse import text as analyse_text
 from emo.app.compare import text as compare_text
+from emo.labels import LABELS
 from tests.support import signals, streamlit_client
 
 SCREENS = ROOT / "docs" / "screens"
@@ -60,6 +61,7 @@ DRAWN = (  # no chart is missing, nor is the framework's code for one still on i
 )
 _HEADING = "() => document.querySelector('h1')?.innerText.trim() ?? null"
 SAMPLE = "angry"
+ROUND = 48210  # of the page Listen
 N_EXACT = 48  # colours of a picture that are kept as they are
 
 
@@ -140,7 +142,32 @@ def teaching_field(page: Page, emotion: str) -> Locator:
     return page.locator(f"[class*=st-key-examples-up-{emotion}-] input[type=file]")
 
 
+def open_round(page: Page) -> None:
+    """Start a round of the page Listen whose clips are always the same."""
+    page.goto(f"{page.url.partition('?')[0]}?round={ROUND}")
+    page.locator(".choice").last.wait_for()
+
+
+def name_clip(page: Page, label: str = "angry") -> None:
+    """Play a clip of a round, and name its emotion."""
+    page.locator(".hear .play").click()
+    page.locator(".card[data-heard=true]").wait_for()
+    page.locator(f".choice[data-label={label}]").click()
+    page.locator(".card[data-phase=answer]").wait_for()
+
+
+def finish_round(page: Page) -> None:
+    """Name the emotions of all clips of a round, each emotion in its turn."""
+    for place in range(10):
+        name_clip(page, LABELS[place % len(LABELS)])
+        page.locator(".answer .main").click()
+        page.locator(f".card[data-phase={'guess' if place < 9 else 'summary'}]").wait_for()
+
+
 SCENES = {name: Scene(title) for name, title in PAGES.items()} | {
+    "listen": Scene("Listen", (open_round,)),
+    "listen-answer": Scene("Listen", (open_round, name_clip)),
+    "listen-result": Scene("Listen", (open_round, finish_round)),
     "analyse-start": Scene("Analyse"),
     "compare": Scene("Compare clips", (compare_samples,)),
     "teach-learned": Scene("Teach it", (teach_voice,)),

@@ -106,7 +106,7 @@ def pack_player(
     clip_peak = max(float(samples.max()), -float(samples.min()))
     low, high = envelope(samples / (clip_peak or 1.0), MAX_WAVEFORM_COLUMNS)
     full_level = clip_peak if peak is None else peak
-    sound, mime = _encode(samples * (PEAK / (full_level or 1.0)))
+    sound, mime = encode_sound(samples * (PEAK / (full_level or 1.0)))
     parts = {
         "sound": sound,
         "waveform": _deflate(np.round(np.stack([low, high]) * 127).astype(np.int8)),
@@ -199,8 +199,14 @@ def _average_rows(frames: Floats, max_rows: int) -> Floats:
     return np.asarray(np.add.reduceat(frames, starts, axis=0) / sizes[:, None], np.float32)
 
 
-def _encode(scaled: Floats) -> tuple[bytes, str]:
-    """Return the sound as a file that every browser plays, and its media type."""
+def encode_sound(scaled: Floats) -> tuple[bytes, str]:
+    """Return a sound as a file that every browser plays, and its media type.
+
+    Parameters
+    ----------
+    scaled : ndarray of float32, shape (n,)
+        Mono at 16 kHz, between -1 and 1.
+    """
     if len(scaled) <= LOSSLESS_S * RATE_HZ:
         return _to_flac(scaled, 16), "audio/flac"
     for bits in LONG_BITS:

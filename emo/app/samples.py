@@ -37,7 +37,7 @@ class Source:
 
 @dataclass(frozen=True)
 class Sample:
-    """A clip of the gallery.
+    """A clip of the gallery or of the listening game.
 
     Attributes
     ----------
@@ -81,13 +81,27 @@ def read_gallery(directory: Path) -> list[Sample]:
 
     None without a list, or with one that is damaged or of another format.
     """
+    return _read_samples(directory, ("gallery", "minute"))
+
+
+def read_game(directory: Path) -> list[Sample]:
+    """Return the clips of the listening game whose files exist, those of one emotion first.
+
+    None without a list, or with one that is damaged or of another format.
+    """
+    return _read_samples(directory, ("game",))
+
+
+def _read_samples(directory: Path, parts: Sequence[str]) -> list[Sample]:
+    """Return the samples in some parts of the list, each of which is a row, or a list of rows."""
     order = INDEX | {ALL_EMOTIONS: len(LABELS)}
     try:
         content = json.loads((directory / "samples.json").read_text(encoding="utf-8"))
         if content["format"] != FORMAT:
             return []
         sources = {key: Source(key=key, **facts) for key, facts in content["sources"].items()}
-        rows = [*content["gallery"], *([content["minute"]] if content["minute"] else [])]
+        found = [content[part] or [] for part in parts]
+        rows = [row for one in found for row in (one if isinstance(one, list) else [one])]
         samples = [_read_sample(row, sources) for row in rows]
         existing = [sample for sample in samples if (directory / sample.file).is_file()]
         return sorted(existing, key=lambda sample: order[sample.emotion])

@@ -37,6 +37,7 @@ CORPUS_NAMES = {ALL_CORPORA: "All corpora"} | {corpus.key: corpus.title for corp
 
 PAGES = {
     "analyse": "Analyse",
+    "listen": "Listen",
     "compare": "Compare clips",
     "teach": "Teach it",
     "confusion_matrices": "Confusion matrices",

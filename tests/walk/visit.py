@@ -21,7 +21,7 @@ from tests.walk.tab import Tab
 
 PAGES = {
     name: f"pages/{name}.py"
-    for name in ("analyse", "compare", "teach", "confusion_matrices", "about")
+    for name in ("analyse", "listen", "compare", "teach", "confusion_matrices", "about")
 }
 _REGION = re.compile(r'data-emo-region="([^"]*)"')
 AMONG = "among-"

@@ -45,6 +45,7 @@ PAGES = (
     "analyse.page",
     "analyse.answers",
     "live.stream",
+    "listen.page",
     "compare.page",
     "matrices.page",
     "matrices.diagnostics",
