@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from emo.inference.timeline import Timeline
 
 FORMATS = ("table", "json", "csv")
-TIMELINE_FORMATS = ("text", "csv", "json", "srt", "vtt")
+TIMELINE_FORMATS = ("text", "csv", "json", "srt", "vtt", "audacity", "textgrid", "eaf")
 
 STANDARD_INPUT = "-"
 """Path that stands for a recording from standard input; a file of that name is ``./-``."""

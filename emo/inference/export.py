@@ -1,4 +1,4 @@
-"""Write predictions, timelines and explanations as text, JSON, CSV and subtitles."""
+"""Write predictions, timelines and explanations as text, JSON, CSV, subtitles and annotations."""
 
 import csv
 import io
@@ -12,8 +12,10 @@ from emo.classifiers.label_subset import in_words, subset_key
 from emo.classifiers.voice import VOICE
 from emo.features.quality import quality_warnings
 from emo.formatting import MINUS, NBSP, clock
+from emo.inference import annotations
 from emo.inference.explanation import Explanation
 from emo.inference.explanation_text import LOG_ODDS, explanation_blocks
+from emo.inference.headline import headline
 from emo.inference.predictor import Answer, Prediction
 from emo.inference.timeline import Timeline
 from emo.labels import LABELS
@@ -155,7 +157,7 @@ def write_timeline_csv(path: str, timeline: Timeline, out: TextIO) -> None:
 
 
 def write_timeline_table(path: str, timeline: Timeline, out: TextIO) -> None:
-    """Write one line for each window for a terminal, under the path and the warnings."""
+    """Write one line for each window for a terminal, under path, warnings and headline."""
     chosen = "" if timeline.among == LABELS else f", {in_words(timeline.among)}"
     windows = f"{timeline.total} windows{chosen}"
     out.write(f"{printable(path)}: {timeline.duration_s:.2f} s, {windows}\n")
@@ -163,6 +165,7 @@ def write_timeline_table(path: str, timeline: Timeline, out: TextIO) -> None:
         out.write(f"{sentence}\n")
     if not timeline.total:
         return
+    out.write(f"{headline(timeline).text}.\n".replace(NBSP, " "))
     head, *lines = _answer_lines(timeline.answers())
     out.write(f"{'from':>7} {'to':>7}  {head}\n")
     for (start_s, stop_s), line in zip(timeline.windows_s, lines, strict=True):
@@ -196,13 +199,14 @@ TIMELINE_WRITERS: dict[str, Callable[[str, Timeline, TextIO], None]] = {
     "json": write_timeline_json,
     "srt": write_srt,
     "vtt": write_vtt,
+    **annotations.WRITERS,
 }
 
 
 def write_timelines(form: str, timelines: Sequence[tuple[str, Timeline]], out: TextIO) -> None:
     """Write the timelines of all channels of a recording, by their names, into one file.
 
-    JSON becomes a list; each subtitle begins with its channel.
+    JSON becomes a list; each subtitle, label and tier begins with its channel.
     """
     if form == "json":
         listed = [{"path": name} | timeline.to_dict() for name, timeline in timelines]
@@ -215,6 +219,9 @@ def write_timelines(form: str, timelines: Sequence[tuple[str, Timeline]], out: T
             for times, text in _subtitles(timeline)
         ]
         (_write_srt if form == "srt" else _write_vtt)(sorted(subtitles), out)
+    elif form in annotations.WRITERS:
+        channels = [(str(parse_channel(name)), timeline) for name, timeline in timelines]
+        annotations.write_all(form, channels, out)
     else:
         texts = [written(TIMELINE_WRITERS[form], name, timeline) for name, timeline in timelines]
         header = "" if form == "text" or not texts else texts[0].partition("\n")[0] + "\n"
@@ -233,20 +240,13 @@ def remarks(timeline: Timeline) -> tuple[str, ...]:
 def _subtitles(timeline: Timeline) -> list[Subtitle]:
     """Return the times and the text of each cue of the ensemble."""
     return [
-        (f"{_time(cue.start_s)} --> {_time(cue.stop_s)}", _in_words(cue.answer))
+        (f"{_time(cue.start_s)} --> {_time(cue.stop_s)}", annotations.in_words(cue.answer))
         for cue in timeline.cues()
     ]
 
 
 def _time(place_s: float) -> str:
     return clock(place_s, decimals=3, full=True)
-
-
-def _in_words(answer: Answer) -> str:
-    """Return the label and its confidence, or the labels that an unsure answer names."""
-    if answer.unsure:
-        return f"unsure: {' or '.join(answer.named)}"
-    return f"{answer.label} {answer.confidence:.0%}"
 
 
 # --- both ----------------------------------------------------------------------------------------

@@ -38,6 +38,7 @@ MARGIN_S = 0.2  # kept before the first and after the last pitch, for consonants
 VOICED_S = 0.1  # of pitch, at least, between two pauses; less is a knock and no syllable
 THREADS = 2  # one recording must not take a whole server
 CHUNK = 20  # windows from one timeline to the next
+NO_NUMBERS = np.zeros((0, 0), np.float32)
 
 Span = tuple[int, int]
 """First and last (half-open) hundredth of a second of the clip."""
@@ -91,6 +92,9 @@ class Timeline:
     voice_note : str
         Sentence on whether the voice is known, once all windows are answered; empty where no
         speaker is stated.
+    numbers : ndarray of float32, shape (n, f)
+        Embedding and functionals of each window, from which ``know_windows`` computes the answers
+        with the voice known; f is 0 where no classifier takes embeddings.
     """
 
     duration_s: float
@@ -108,6 +112,7 @@ class Timeline:
     strange: npt.NDArray[np.bool_] | None = None
     voice_clips: int = 0
     voice_note: str = ""
+    numbers: npt.NDArray[np.float32] = field(default_factory=lambda: NO_NUMBERS)
 
     def __repr__(self) -> str:
         return f"<Timeline of {self.duration_s:.2f} s: {self.done} of {self.total} windows>"
@@ -295,17 +300,17 @@ def _iter_timeline(
             raw=raw,
             strangeness=distances,
             strange=models.calibration.strange_shares(distances, n) > 0.5,
+            numbers=np.stack([row.numbers for row in rows]) if rows else NO_NUMBERS,
         )
-        if same_speaker and n == len(placed):
-            return _with_voice(plain, [row.numbers for row in rows], models)
-        return plain
+        return know_windows(plain, models) if same_speaker else plain
 
     def predict_window(pair: tuple[Span, tuple[float, float]]) -> _Window:
         start, stop = pair[0]
         samples = centre(clip.samples[start * HOP : stop * HOP])
         features = compute_features(samples, analyse(samples), models.classifiers, embeds)
         raw, _ = raw_outputs(features, models.classifiers)
-        numbers = voice_numbers(features)[0] if embeds else np.zeros(0, np.float32)
+        has_numbers = len(features.embeddings) > 0
+        numbers = voice_numbers(features)[0] if has_numbers else NO_NUMBERS[:, 0]
         return _Window(raw, strangeness(models.classifiers.values(), features), numbers)
 
     yield timeline()
@@ -316,23 +321,26 @@ def _iter_timeline(
                 yield timeline()
 
 
-def _with_voice(
-    timeline: Timeline, numbers: Sequence[npt.NDArray[np.float32]], models: Models
-) -> Timeline:
-    """Return a complete timeline with its windows as the clips of one voice.
+def know_windows(timeline: Timeline, models: Models) -> Timeline:
+    """Return a timeline with its windows as the clips of one voice, if all of them are answered.
+
+    It has the answers with the voice known, or the sentence that says why it has none.  A timeline
+    that is not complete is returned as it is.
 
     Parameters
     ----------
     timeline : Timeline
-        Of all windows.
-    numbers : sequence of float32 arrays, each (f,)
-        Embedding and functionals of each window.
+        Plain answers, all stated to be of one speaker.
     models : Models
+        Those of the plain answers.
     """
+    if timeline.done < timeline.total:
+        return timeline
     plain = choose_among(timeline, LABELS, models.calibration).probabilities[ENSEMBLE]
     shares = models.calibration.strange_shares(timeline.strangeness, timeline.done)
     clips = [
-        VoiceClip(*row, timeline.among) for row in zip(numbers, plain, shares.tolist(), strict=True)
+        VoiceClip(*row, timeline.among)
+        for row in zip(timeline.numbers, plain, shares.tolist(), strict=True)
     ]
     voice = know_voice(clips, models, "window")
     answers = [said for said in voice.answers if said is not None]

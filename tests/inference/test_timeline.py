@@ -373,6 +373,7 @@ def test_timeline_table_is_aligned_and_escapes_control_characters():
     assert written(export.write_timeline_table, found, "a\x1b[2Jb.wav").splitlines() == [
         "a\\x1b[2Jb.wav: 20.00 s, 2 windows",
         "Quiet.",
+        "Unsure throughout (12 s).",
         "   from      to  " + "  ".join(f"{key:14}" for key in ANSWER_KEYS).rstrip(),
         "   0.00    1.00  " + "  ".join(["happy/sad? 40%"] * len(ANSWER_KEYS)),
         "   1.00   12.00  " + "  ".join(["happy/sad? 40%"] * len(ANSWER_KEYS)),
@@ -397,6 +398,9 @@ def recording(tmp_path):
         ("json", '{{\n "path": "{path}",'),
         ("srt", "1\n00:00:00,000 --> "),
         ("vtt", "WEBVTT\n\n00:00:00.000 --> "),
+        ("audacity", "0.000000\t"),
+        ("textgrid", 'File type = "ooTextFile"\nObject class = "TextGrid"\n'),
+        ("eaf", '<?xml version="1.0" encoding="UTF-8"?>\n<ANNOTATION_DOCUMENT '),
     ],
 )
 def test_timeline_command_prints_what_it_writes_to_a_file(
