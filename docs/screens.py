@@ -104,7 +104,7 @@ def follow_minute(page: Page) -> None:
     """Have the long sample answered over all of its time."""
     hide_guide(page)
     page.get_by_role("button", name=analyse_text.SAMPLE_OF_ALL).click()
-    page.get_by_role("button", name=analyse_text.TIMELINE_FILES["vtt"]).wait_for()
+    page.locator("[data-part=stage][data-lanes=done]").wait_for()
 
 
 def compare_samples(page: Page) -> None:

@@ -8,7 +8,6 @@ import functools
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
 
 import jinja2
@@ -19,9 +18,6 @@ from emo.app.text import and_then, log_odds_of, model_bars, still_needed, unsure
 from emo.formatting import percent, signed
 from emo.inference.predictor import Answer
 from emo.labels import LABELS
-
-LONG_LABEL = 7
-"""Letters of a label from which on it needs a wider segment to be shown."""
 
 TEMPLATES = Path(__file__).with_name("templates")
 
@@ -291,17 +287,6 @@ def shifts(amounts: Mapping[str, float], label: str) -> Markup:
 # --- Over time -----------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class LaneSegment:
-    """A segment of a clip with one answer, on the lane of a model."""
-
-    start_s: float
-    stop_s: float
-    label: str
-    share: float
-    is_unsure: bool
-
-
 def chosen_part(region: str) -> Markup:
     """Return the part of the clip that the player selects: hidden JSON for its script."""
     return render("timeline", "chosen_part", region)
@@ -312,81 +297,34 @@ def overlay(patches: str) -> Markup:
     return render("timeline", "overlay", patches)
 
 
-def timeline(
-    duration_s: float,
-    shown_s: Sequence[Sequence[float]],
-    probabilities: Sequence[Sequence[float]],
-    lanes: Mapping[str, Sequence[LaneSegment]],
-    description: str,
-) -> Markup:
-    """Return the answers over the time of a clip: a band of shares, then a lane for each name.
-
-    The player moves the line over it, and seeks where it is clicked.
+def lanes(data: str, description: str) -> Markup:
+    """Return the answers over the time of a clip: hidden JSON for the player, and the signs' key.
 
     Parameters
     ----------
-    shown_s
-        Start and stop of each window, in order; a gap between two is left blank.
-    probabilities
-        Seven shares for each window, for the band.
-    lanes
-        By name; the labels of the first are written under it.
+    data
+        JSON of the lanes that the player draws.
     description
         Read aloud instead.
     """
-    placed = [
-        (name, [_placed(segment, duration_s) for segment in segments])
-        for name, segments in lanes.items()
-    ]
-    labelled = placed[0][1] if placed else []
-    areas = _areas(duration_s, shown_s, probabilities)
-    return render("timeline", "timeline", areas, placed, labelled, description, LABELS)
+    return render("timeline", "lanes", data, description, LABELS)
 
 
-def _placed(segment: LaneSegment, duration_s: float) -> tuple[str, Markup, str, bool, bool]:
-    """Return label, sign, place as CSS, and whether the label is unsure and needs much room."""
-    left = _place(segment.start_s, duration_s)
-    width = _place(segment.stop_s - segment.start_s, duration_s)
-    place = f"left:{left};width:{width}"
-    is_long = len(segment.label) > LONG_LABEL
-    return segment.label, _sign(segment.label), place, segment.is_unsure, is_long
+def timeline_table(
+    summary: str, heads: Sequence[str], rows: Sequence[tuple[float, Sequence[str]]]
+) -> Markup:
+    """Return answers over time as a table, shown on demand; its first column moves the player.
 
-
-@functools.cache
-def _sign(label: str) -> Markup:
-    return render("answers", "sign", label)
-
-
-def _place(time_s: float, duration_s: float) -> str:
-    return f"{100 * time_s / duration_s:.3f}%"
-
-
-def _areas(
-    duration_s: float,
-    shown_s: Sequence[Sequence[float]],
-    probabilities: Sequence[Sequence[float]],
-) -> list[tuple[str, str]]:
-    """Return label and CSS corners of each stacked area; Streamlit would not show an SVG."""
-    areas = []
-    for first, last in _without_gaps(shown_s):
-        times = [shown_s[first][0], *(sum(window) / 2 for window in shown_s[first:last])]
-        times.append(shown_s[last - 1][1])
-        rows = [probabilities[first], *probabilities[first:last], probabilities[last - 1]]
-        across = [_place(time, duration_s) for time in times]
-        below = [0.0] * len(rows)
-        for i, label in enumerate(LABELS):
-            above = [floor + row[i] for floor, row in zip(below, rows, strict=True)]
-            edge = [f"{x} {100 - 100 * y:.1f}%" for x, y in zip(across, above, strict=True)]
-            back = [f"{x} {100 - 100 * y:.1f}%" for x, y in zip(across, below, strict=True)]
-            areas.append((label, ",".join(edge + back[::-1])))
-            below = above
-    return areas
-
-
-def _without_gaps(shown_s: Sequence[Sequence[float]]) -> list[tuple[int, int]]:
-    """Return first and last (exclusive) of the windows that follow each other without a gap."""
-    starts = [i for i in range(len(shown_s)) if i == 0 or shown_s[i][0] > shown_s[i - 1][1]]
-    return list(pairwise([*starts, len(shown_s)])) if starts else []
+    Parameters
+    ----------
+    summary
+        Opens the table.
+    heads
+        Names of the columns.
+    rows
+        Seconds to which the first cell of a row moves the player, and the cells.
+    """
+    return render("timeline", "table", summary, heads, rows)
 
 
 # --- Tables --------------------------------------------------------------------------------------

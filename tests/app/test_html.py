@@ -20,10 +20,6 @@ ANSWER = answer(np.array(SHARES))
 UNSURE = answer(np.array(SHARES), 0.8)
 EVIL = '<img src=x onerror=alert(1)> & "quoted" \' {{ 7 * 7 }} {% raw %}'
 RATES = app_html.rates(EVIL, [EVIL], [(EVIL, [EVIL])])
-SEGMENTS = [
-    app_html.LaneSegment(1.0, 3.0, "sad", 0.8, False),
-    app_html.LaneSegment(3.0, 4.0, "happy", 0.4, True),
-]
 
 
 class Tags(HTMLParser):
@@ -98,7 +94,8 @@ PIECES = {
     "shifts": app_html.shifts({EVIL: 1.0}, EVIL),
     "chosen part": app_html.chosen_part(EVIL),
     "overlay": app_html.overlay(EVIL),
-    "timeline": app_html.timeline(4.0, [], [], {EVIL: SEGMENTS}, EVIL),
+    "lanes": app_html.lanes(EVIL, EVIL),
+    "table of a timeline": app_html.timeline_table(EVIL, [EVIL], [(0.0, [EVIL, EVIL])]),
     "scores": app_html.scores({EVIL: EVIL}, {EVIL: EVIL}),
     "ranking": app_html.ranking([app_html.RankingRow(EVIL, 0.5, EVIL, EVIL)], EVIL),
     "table": app_html.table([EVIL, EVIL], [[EVIL, EVIL]], EVIL),
@@ -188,35 +185,21 @@ def test_paired_bars_put_both_clips_in_the_row_of_a_label() -> None:
 # --- Timeline ------------------------------------------------------------------------------------
 
 
-def corners(text: str) -> list[tuple[float, ...]]:
-    """Return the corners of a CSS polygon, in percent across and down."""
-    return [tuple(float(part.rstrip("%")) for part in pair.split()) for pair in text.split(",")]
-
-
-def test_areas_of_a_timeline_are_its_shares_with_gaps_left_out() -> None:
-    shown_s = [[0.0, 2.0], [2.0, 3.0], [5.0, 10.0]]
-    rows = [[0.5, 0.5, *[0.0] * 5], [0.0, 1.0, *[0.0] * 5], [*[0.0] * 6, 1.0]]
-    areas = app_html._areas(10.0, shown_s, rows)
-    assert [label for label, _ in areas] == [*LABELS, *LABELS]
-    assert corners(areas[0][1]) == [
-        *[(0, 50), (10, 50), (25, 100), (30, 100)],
-        *[(30, 100), (25, 100), (10, 100), (0, 100)],
-    ]
-    assert corners(areas[1][1]) == [
-        *[(0, 0), (10, 0), (25, 0), (30, 0)],
-        *[(30, 100), (25, 100), (10, 50), (0, 50)],
-    ]
-    assert corners(areas[-1][1]) == [(50, 0), (75, 0), (100, 0), (100, 100), (75, 100), (50, 100)]
-
-
-def test_timeline_places_its_segments() -> None:
-    html = app_html.timeline(4.0, [], [], {"Ensemble": SEGMENTS, "CNN": []}, "description")
-    assert '<div class="emo-sad" style="left:25.000%;width:50.000%"><span' in html
-    assert '<div class="emo-happy emo-faint" style="left:75.000%;width:25.000%"><span' in html
-    assert '<b style="left:75.000%;width:25.000%"><span>happy?</span></b>' in html
-    assert html.count('class="emo-lane"') == 2
+def test_lanes_are_data_for_the_player_with_a_key_of_signs() -> None:
+    html = app_html.lanes('{"key": "<b>"}', "description")
+    assert ("data-emo-lanes", '{"key": "<b>"}') in Tags(html).attributes
     legend = html.split('<ul class="emo-legend"')[1]
     assert re.findall(r"</span>(\w+)</li>", legend) == list(LABELS)
+
+
+def test_rows_of_a_timeline_move_the_player() -> None:
+    rows = [(1.5, ("0:01.5", "0:03.0", "sad")), (4.0, ("0:04.0", "0:05.0", "happy"))]
+    html = app_html.timeline_table("As a table", ("From", "To", "Answer"), rows)
+    assert re.findall(r'data-emo-go="([^"]*)">([^<]*)<', html) == [
+        ("1.5", "0:01.5"),
+        ("4.0", "0:04.0"),
+    ]
+    assert re.findall(r"<td>(\w+)</td>", html) == ["sad", "happy"]
 
 
 # --- Explanations --------------------------------------------------------------------------------

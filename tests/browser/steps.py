@@ -159,6 +159,11 @@ def expect_now(page: Page, time_s: float, within_s: float = 0.05) -> None:
     )
 
 
+def expect_lanes(page: Page) -> None:
+    """Wait until the player of a longer clip has the answers of all of its windows."""
+    expect(page.locator("[data-part=stage][data-lanes=done]")).to_be_visible()
+
+
 def record(microphone: Locator) -> None:
     """Record with the fake microphone, for as long as its voice lasts."""
     microphone.get_by_role("button", name="Record", exact=True).click()

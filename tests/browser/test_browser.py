@@ -1,10 +1,8 @@
 """Use the app in a real browser: give a clip in three ways, and read the pages."""
 
 import json
-import re
 from pathlib import Path
 
-import numpy as np
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
@@ -98,32 +96,6 @@ def test_reasons_are_given_when_asked_for(page: Page) -> None:
     patches = page.locator("[data-emo-patches]").get_attribute("data-emo-patches") or "[]"
     assert len(json.loads(patches)) >= 16
     expect(page.locator(".st-key-why-mlp .emo-shift")).to_have_count(5)
-
-
-def test_two_minutes_get_a_timeline_that_is_sought_by_clicks(page: Page, tmp_path: Path) -> None:
-    part = np.concatenate([signals.voice((180.0, 120.0), 3.0), signals.silence(2.0)])
-    upload(page, "talk.wav", signals.encoded(np.tile(part, 24), subtype="PCM_16"))
-    expect_answers(page, "talk.wav")
-    timeline = page.get_by_role("img", name=re.compile("^The ensemble over time: "))
-    expect(page.get_by_role("button", name=analyse_text.TIMELINE_FILES["vtt"])).to_be_visible()
-    with page.expect_download() as waiting:
-        page.get_by_role("button", name=analyse_text.TIMELINE_FILES["srt"]).click()
-    waiting.value.save_as(tmp_path / "emo.srt")
-    assert (tmp_path / "emo.srt").read_text().startswith("1\n00:00:0")
-    expect(timeline.locator(".emo-lane")).to_have_count(len(loading.ANSWER_KEYS))
-    band, lane = (timeline.locator(part).first.bounding_box() for part in (".emo-sad", ".emo-lane"))
-    assert band
-    assert lane
-    assert band["width"] == lane["width"] > 500  # the shares over time stand above their lanes
-    expect_idle(page)
-    place = timeline.locator("[data-emo-seek]")
-    place.scroll_into_view_if_needed()
-    box = place.bounding_box()
-    assert box
-    place.click(position={"x": box["width"] / 2, "y": box["height"] / 2})
-    expect_now(page, 60.0, 0.5)
-    head = timeline.locator("[data-emo-head]").element_handle()
-    page.wait_for_function("line => Math.abs(parseFloat(line.style.left) - 50) <= 0.5", arg=head)
 
 
 # --- Three ways in -------------------------------------------------------------------------------

@@ -20,9 +20,9 @@ from tests.browser.steps import (
     expect_answers,
     expect_idle,
     expect_in_order,
+    expect_lanes,
     expect_now,
     open_app,
-    stage,
     upload,
 )
 from tests.support import signals
@@ -84,22 +84,9 @@ def test_a_hidden_guide_stays_away(page: Page) -> None:
 
 def test_the_long_sample_shows_the_timeline_with_one_click(page: Page) -> None:
     pick(page, "all")
-    timeline = page.get_by_role("img", name=re.compile("^The ensemble over time: "))
-    last = page.get_by_role("button", name=text.TIMELINE_FILES["vtt"])
-    expect(last).to_be_visible()
-    said = timeline.locator(".emo-lane").first.locator("> div")
-    expect(said.nth(len(LABELS) - 1)).to_be_attached()
+    expect_lanes(page)
     legend = page.locator("ul.emo-legend").first
     expect(legend.locator("li")).to_have_text(list(LABELS))
-    expect_idle(page)
-    place = timeline.locator("[data-emo-seek]")
-    place.scroll_into_view_if_needed()
-    box = place.bounding_box()
-    assert box
-    place.click(position={"x": box["width"] / 2, "y": box["height"] / 2})
-    half_s = float(stage(page).get_attribute("aria-valuemax") or 0) / 2
-    assert half_s > 30
-    expect_now(page, half_s, 0.5)
 
 
 # --- Links ---------------------------------------------------------------------------------------
@@ -208,7 +195,7 @@ def test_nothing_scrolls_sideways_on_a_phone(browser: Browser, address: str) -> 
     with open_app(browser, address, "phone") as page:
         assert page.evaluate(WIDTHS) == [0, 0]
         pick(page, "all")
-        expect(page.get_by_role("button", name=text.TIMELINE_FILES["vtt"])).to_be_visible()
+        expect_lanes(page)
         open_reasons(page)
         seen = []
         for title in each_page(page):

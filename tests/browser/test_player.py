@@ -13,14 +13,17 @@ from playwright.sync_api import Page, expect
 
 from emo import formatting
 from emo.app import text
+from emo.app.analyse import text as analyse_text
 from emo.audio import clip
-from emo.inference import loading, predictor
+from emo.inference import export, loading, predictor
+from emo.inference.timeline import iter_timeline
 from emo.labels import LABELS
 from tests.browser.steps import (
     clip_line,
     drag,
     expect_answers,
     expect_idle,
+    expect_lanes,
     expect_now,
     now_s,
     stage,
@@ -29,6 +32,7 @@ from tests.browser.steps import (
 from tests.support import signals
 
 VOICE = signals.voice()  # two seconds
+LANES_LEFT = 80  # of a player with lanes, in pixels
 FOLLOW = """player => new Promise(done => {
   const places = [], start = performance.now();
   const follow = now => {
@@ -205,3 +209,52 @@ def test_files_of_the_player(page: Page, tmp_path: Path) -> None:
     assert (pixels[:70, 148:900] < 128).any()  # a title
     assert len(np.unique(pixels[90:700, 160:2100].reshape(-1, 3), axis=0)) > 100  # a picture
     expect_now(page, first, 0.01)
+
+
+# --- Lanes ---------------------------------------------------------------------------------------
+
+
+def test_lanes_of_a_longer_clip_are_in_the_player(page: Page, tmp_path: Path) -> None:
+    """They have the answers of `emo timeline`, on hover, in a table and in a file."""
+    part = np.concatenate([signals.voice((180.0, 120.0), 3.0), signals.silence(2.0)])
+    data = signals.encoded(np.tile(part, 4), subtype="PCM_16")
+    upload(page, "talk.wav", data)
+    expect_lanes(page)
+    expect_idle(page)
+    models = loading.load_models()
+    *_, expected = iter_timeline(clip.decode(data, "talk.wav"), models)
+    sent = json.loads(page.locator("[data-emo-lanes]").get_attribute("data-emo-lanes") or "")
+    assert sent["spans"] == expected.segments_s.tolist()
+    assert len(sent["spans"]) == sent["total"] > 4
+
+    stage(page).scroll_into_view_if_needed()
+    box = stage(page).bounding_box()
+    assert box
+    assert box["height"] > 400  # waveform, spectrogram, and a lane a model
+    start_s, stop_s = sent["spans"][0]
+    x = LANES_LEFT + (start_s + stop_s) / 2 / 20.0 * (box["width"] - LANES_LEFT - 8)
+    page.mouse.move(box["x"] + x, box["y"] + box["height"] - 34)  # on the lowest lane
+    tip = page.locator("[data-part=tip]")
+    expect(tip).to_be_visible()
+    said = expected.answers()[0]
+    for key in loading.ANSWER_KEYS:
+        answer = said[key]
+        label = f"{answer.label}, unsure" if answer.unsure else answer.label
+        expect(tip).to_contain_text(
+            f"{text.SHORT_NAMES[key]}{label}{formatting.percent(answer.confidence)}"
+        )
+    expect(tip.locator(".here").first).to_have_text(sent["names"][-1])
+    page.mouse.click(box["x"] + x, box["y"] + box["height"] - 34)
+    expect_now(page, (start_s + stop_s) / 2, 0.1)
+
+    page.get_by_text(analyse_text.TIMELINE_TABLE, exact=True).click()
+    cue = expected.cues()[1]
+    page.locator("[data-emo-go]").nth(1).click()
+    expect_now(page, cue.start_s, 0.02)
+    page.get_by_role("button", name=analyse_text.TIMELINE_SAVE).click()
+    with page.expect_download() as waiting:
+        page.get_by_role("button", name=analyse_text.TIMELINE_FILES["textgrid"]).click()
+    assert waiting.value.suggested_filename == "talk timeline.TextGrid"
+    waiting.value.save_as(tmp_path / "talk.TextGrid")
+    written = export.written(export.TIMELINE_WRITERS["textgrid"], "talk.wav", expected)
+    assert (tmp_path / "talk.TextGrid").read_text() == written

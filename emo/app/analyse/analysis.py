@@ -1,6 +1,7 @@
 """The analysis of the clip on the page *Analyse*, cached for the session."""
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import streamlit as st
@@ -78,11 +79,18 @@ def alter(
 
 
 @clip_cache.cached()
-def draw(key: str, name: str, _clip: audio_clip.Clip, _peak: float) -> bytes:
-    """Return a clip as the player reads it; a sample of ``_peak`` is played at full level."""
+def draw(
+    key: str, name: str, _clip: audio_clip.Clip, _peak: float, _lanes: Sequence[str] = ()
+) -> bytes:
+    """Return a clip as the player reads it, with room for lanes of these names.
+
+    A sample of ``_peak`` is played at full level.
+    """
     with common.task_slot("draw", memory.draw_bytes(_clip.duration_s)):
         span = activity.active_span(_clip.samples)
-        return player_data.pack_player(_clip.samples, span, app_text.PLAYER, _peak, name=name)
+        return player_data.pack_player(
+            _clip.samples, span, app_text.PLAYER, _peak, name=name, key=key, lanes=_lanes
+        )
 
 
 @st.cache_data(scope="session", max_entries=32, show_spinner=False)

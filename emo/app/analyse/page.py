@@ -113,7 +113,8 @@ def show_sound(source: ClipSource, analysis: Analysis) -> None:
     digest = analyse_analysis.digest_of(source)
     recorded = analyse_analysis.decode(digest, source.name, source.data, analysis.channel)
     peak = float(max(np.abs(clip.samples).max() for clip in (recorded, analysis.clip)))
-    block = analyse_analysis.draw(analysis.key, source.name, analysis.clip, peak)
+    names = timeline.lane_names(analysis.clip.duration_s)
+    block = analyse_analysis.draw(analysis.key, source.name, analysis.clip, peak, names)
     with st.container(border=True, key="sound"):
         key = analyse_analysis.player_key(source)
         player.show_player(block, key, partial(guide.complete_step, "listen"))
@@ -139,4 +140,5 @@ def show_quality(analysis: Analysis) -> None:
 def show_over_time(source: ClipSource, analysis: Analysis) -> None:
     """Draw the timeline of a clip that is long enough for one."""
     name = name_with_channel(source.name, analysis.channel)
-    timeline.show_timeline(analysis.key, name, analysis.clip)
+    recording_key = analyse_analysis.player_key(source)
+    timeline.show_timeline(analysis.key, name, analysis.clip, recording_key)

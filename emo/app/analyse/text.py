@@ -1,7 +1,6 @@
 """Texts of the page *Analyse*."""
 
 from collections.abc import Collection, Mapping, Sequence
-from typing import Any
 
 from emo.app.player_data import LONG_BITS, LOSSLESS_S
 from emo.app.samples import Sample, credits_of
@@ -10,6 +9,7 @@ from emo.classifiers.registry import CLASSIFIERS
 from emo.features.quality import Quality
 from emo.formatting import NBSP, in_words, listed, percent, seconds
 from emo.inference.predictor import Answer
+from emo.inference.timeline import Cue
 from emo.labels import LABELS
 
 ANALYSE_TITLE = "The emotion in a voice"
@@ -56,16 +56,30 @@ FRAMED_HELP = "The model whose regions are framed on the spectrogram of the play
 LOOKING_FOR_REASONS = "Computing the reasons …"
 TIMELINE_TITLE = "Over time"
 TIMELINE_NOTE = (
-    "The models answer for windows of three seconds, at most a second apart. Above, the shares of "
-    "the ensemble; below, the likeliest emotion of each: pale and with a question mark where it is "
-    "unsure. Pauses, and what is not speech, stay blank. Click to go there."
+    "Below the spectrogram, the answers for windows of three seconds, at most a second apart: "
+    "first the shares of the ensemble, then the likeliest emotion of each model, pale where it is "
+    "unsure. Pauses, and what is not speech, stay blank. Point at a lane to read its answers."
 )
+TIMELINE_SAVE = "Save the timeline"
+TIMELINE_TABLE = "As a table"
+TIMELINE_HEADS = ("From", "To", "Answer", "Share")
 TIMELINE_FILES = {
-    "csv": "Timeline as CSV",
-    "json": "Timeline as JSON",
+    "csv": "Table (CSV)",
+    "json": "All numbers (JSON)",
     "srt": "Subtitles (SRT)",
     "vtt": "Subtitles (WebVTT)",
+    "audacity": "Labels for Audacity",
+    "textgrid": "TextGrid for Praat",
+    "eaf": "Annotations for ELAN",
 }
+UNSURE_MARK = ", unsure"
+ONE_SPEAKER_LABEL = "One speaker"
+ONE_SPEAKER_HELP = (
+    "Switch this on if the same person speaks all of the time. The answers are then relative to "
+    "what the windows have in common. Where they look alike in emotion, the plain answers stay."
+)
+KNOWN_VOICE = "Known voice"
+"""Name of the lane with the voice known."""
 MAX_SPOKEN = 12
 WHY_NEEDS_ALL = "The reasons need all models, and one of them is missing."
 READABLE_TREE = "In plain questions"
@@ -290,21 +304,16 @@ def selected_part(start_s: float, stop_s: float) -> str:
     return f"selected: {start_s:.2f} to {stop_s:.2f}{NBSP}s"
 
 
-def windows_done(done: int, total: int) -> str:
-    """Return the progress of a timeline."""
-    return f"{done} of {total} windows answered"
-
-
-def timeline_in_words(segments: Sequence[Any]) -> str:
-    """Return the answers over time for screen readers; segments after the first few are counted."""
-    if not segments:
+def timeline_in_words(cues: Sequence[Cue]) -> str:
+    """Return the answers over time for screen readers; after the first few they are counted."""
+    if not cues:
         return "Timeline: no speech so far."
     parts = [
-        f"{segment.start_s:.0f} to {segment.stop_s:.0f} s {segment.label}"
-        f"{', unsure' if segment.is_unsure else ''}"
-        for segment in segments[:MAX_SPOKEN]
+        f"{cue.start_s:.0f} to {cue.stop_s:.0f} s {cue.answer.label}"
+        f"{', unsure' if cue.answer.unsure else ''}"
+        for cue in cues[:MAX_SPOKEN]
     ]
-    n_more = len(segments) - len(parts)
+    n_more = len(cues) - len(parts)
     return f"The ensemble over time: {'; '.join(parts)}{f'; and {n_more} more' if n_more else ''}."
 
 
