@@ -81,7 +81,7 @@ lock: .venv/made ## pin the versions of pyproject.toml in requirements*.txt
 audit: .venv/dev ## look for known vulnerabilities of the pinned packages
 	@$(python) .ci/audit
 
-load: .venv/dev ## measure the server under load: 20 people, an attacker, 200 open pages, 2,000 uploads
+load: .venv/dev ## measure the server under load: 20 people, an attacker, 10 live, 200 open pages, 2,000 uploads
 	$(python) bench/load.py
 
 clean: ## remove .venv and the caches of the tools (but .cache, which holds features)

@@ -1,6 +1,7 @@
 """Measure the load that one server can carry: many visitors, idle pages, and memory over time.
 
-    python bench/load.py [--minutes 5] [--people 20] [--idle 200] [--uploads 2000] [--only NAME …]
+    python bench/load.py [--minutes 5] [--people 20] [--live 10] [--idle 200] [--uploads 2000]
+                         [--only NAME …]
 
 The program starts the app, talks to it as browsers do (uploads, and the page over its websocket),
 prints a row per threshold, and ends with 1 if a threshold is missed:
@@ -10,6 +11,9 @@ prints a row per threshold, and ends with 1 if a threshold is missed:
   an error.
 - attack: the same, while another address attacks the server with 40 pages that request reruns with
   altered long samples, with very slow uploads, and with a thousand idle connections.
+- live: every visitor speaks live with hardly a pause.  The time is from the last piece of the sound
+  of an answer to the answer.  Refusals and notices that the server is busy count as errors, and so
+  does each half second without an answer beyond 5 % of them.
 - idle: memory per open page without activity.
 - uploads: growth of memory after many clips, ten per session and four sessions at a time, when all
   sessions have ended and expired.
@@ -36,7 +40,10 @@ sys.path.insert(0, str(ROOT))
 
 import numpy as np
 
-from tests.support import signals, streamlit_client
+import emo
+from emo.server.live import MAX_S, STEP_S
+from emo.system.paths import SAMPLES_DIR
+from tests.support import live_client, signals, streamlit_client
 from tests.support.streamlit_client import Served
 
 RATE_HZ, CLIP_S = 16_000, 4.0
@@ -44,6 +51,8 @@ CLIP_PERIOD_S = 10.0
 CLIPS_PER_SESSION, N_SESSIONS = 10, 4
 TTL_S = 5
 P95_TARGET_S, IDLE_TARGET_MB, GROWTH_TARGET_MB = 3.0, 1.0, 50.0
+LIVE_P95_TARGET_S = 0.6
+MISSED_SHARE = 0.05
 SETTLE_S = TTL_S + 10.0
 
 ATTACKER = "127.0.0.2"
@@ -120,6 +129,64 @@ async def measure_crowd(served: Served, n_people: int, minutes: float) -> list[R
     return [
         Row(f"{name}: errors", len(errors), 0, ""),
         Row(f"{name}: p95", p95_s, P95_TARGET_S, "s"),
+    ]
+
+
+# --- Live ----------------------------------------------------------------------------------------
+
+
+def spoken(seed: int, duration_s: float) -> live_client.Pcm:
+    """Return the voices of the samples one after another, beginning with another for each seed."""
+    paths = sorted(SAMPLES_DIR.glob("*.opus"))
+    clips = [emo.load(path).samples for path in [*paths[seed % 7 :], *paths[: seed % 7]]]
+    samples = np.resize(np.concatenate(clips), round(duration_s * RATE_HZ))
+    return np.round(32767 * np.clip(samples, -1, 1)).astype(np.int16)
+
+
+async def speak_live(port: int, seed: int, minutes: float) -> tuple[list[float], list[str]]:
+    """Speak live as one visitor; return the times until the answers in seconds, and the errors."""
+    errors: list[str] = []
+    duration_s = min(60 * minutes, MAX_S - 1)
+    sound = await asyncio.to_thread(spoken, seed, duration_s)
+    async with streamlit_client.visit(port) as visitor:
+        await asyncio.sleep(STEP_S * (seed % 10) / 10)
+        try:
+            async with live_client.open_microphone(visitor) as microphone:
+                await microphone.wait_for("ready")
+                await microphone.speak(sound)
+                await asyncio.sleep(2.0)
+        except Exception as error:  # every error counts
+            errors.append(f"{type(error).__name__}: {error}")
+            return [], errors
+    times_s = [one["at_s"] - microphone.sent_s[one["stop"]] for one in microphone.answers]
+    kinds = [message["type"] for message in microphone.messages]
+    errors += [kind for kind in kinds if kind not in ("ready", "answer", "none")]
+    n_due = math.floor(duration_s / STEP_S * (1 - MISSED_SHARE))
+    missed = n_due - kinds.count("answer") - kinds.count("none")
+    return times_s, errors + ["no answer"] * max(0, missed)
+
+
+async def measure_live(served: Served, n_people: int, minutes: float) -> list[Row]:
+    """Measure errors and times of many visitors who speak live."""
+    async with (  # the models are loaded before
+        streamlit_client.visit(served.port) as visitor,
+        live_client.open_microphone(visitor) as microphone,
+    ):
+        await microphone.wait_for("ready")
+    people = (speak_live(served.port, i, minutes) for i in range(n_people))
+    results = await asyncio.gather(*people)
+    times_s = sorted(time_s for times, _ in results for time_s in times)
+    errors = [error for _, errors_of_one in results for error in errors_of_one]
+    for error in sorted(set(errors)):
+        print(f"  {errors.count(error)} × {error}")
+    if not times_s:
+        return [Row(f"{n_people} live: errors", len(errors) + 1, 0, "")]
+    p95_s = times_s[math.ceil(0.95 * len(times_s)) - 1]
+    print(f"  {len(times_s)} answers, median {statistics.median(times_s):.3f} s", end=", ")
+    print(f"slowest {times_s[-1]:.3f} s")
+    return [
+        Row(f"{n_people} live: errors", len(errors), 0, ""),
+        Row(f"{n_people} live: p95", p95_s, LIVE_P95_TARGET_S, "s"),
     ]
 
 
@@ -255,6 +322,7 @@ def measure(options: argparse.Namespace) -> list[Row]:
     measures = {
         "crowd": lambda served: measure_crowd(served, options.people, options.minutes),
         "attack": lambda served: measure_attack(served, options.people, options.minutes),
+        "live": lambda served: measure_live(served, options.live, options.minutes),
         "idle": lambda served: measure_idle(served, options.idle),
         "uploads": lambda served: measure_uploads(served, options.uploads),
     }
@@ -274,9 +342,11 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--minutes", type=float, default=5)
     parser.add_argument("--people", type=int, default=20)
+    parser.add_argument("--live", type=int, default=10)
     parser.add_argument("--idle", type=int, default=200)
     parser.add_argument("--uploads", type=int, default=2000)
-    parser.add_argument("--only", nargs="+", choices=["crowd", "attack", "idle", "uploads"])
+    choices = ["crowd", "attack", "live", "idle", "uploads"]
+    parser.add_argument("--only", nargs="+", choices=choices)
     parser.add_argument("--attack", type=int, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.attack:

@@ -4,6 +4,7 @@ They may change with every version of Streamlit.  ``find_missing`` names those t
 and a test runs it whenever the pinned version is not ``VERSION``.
 """
 
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from streamlit.runtime.memory_session_storage import MemorySessionStorage
 from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
 from streamlit.runtime.runtime import Runtime
 from streamlit.runtime.scriptrunner import get_script_run_ctx
+from streamlit.runtime.scriptrunner_utils import script_run_context
 from streamlit.runtime.websocket_session_manager import WebsocketSessionManager
 from streamlit.web.server.server_util import is_xsrf_enabled
 from streamlit.web.server.starlette.starlette_app_utils import validate_xsrf_token
@@ -74,6 +76,11 @@ def current_session() -> str:
     """Return the id of the session whose script this thread runs; empty if it runs none."""
     context = get_script_run_ctx(suppress_warning=True)
     return context.session_id if context is not None else ""
+
+
+def allow_no_session() -> None:
+    """Do not log that a thread runs no session: those that answer live microphones run none."""
+    logging.getLogger(script_run_context.__name__).setLevel(logging.ERROR)
 
 
 def client_address(session: str) -> str:

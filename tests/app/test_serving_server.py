@@ -367,8 +367,8 @@ def test_a_file_name_of_lone_surrogates_breaks_no_page(served, metrics_port):
         path = f"/_stcore/upload_file/{visitor.session}/{file_id}"
         headers = {
             "Content-Type": "multipart/form-data; charset=unicode_escape; boundary=m",
-            "Cookie": f"{streamlit_client.XSRF}={visitor._token}",
-            "X-Xsrftoken": visitor._token,
+            "Cookie": f"{streamlit_client.XSRF}={visitor.token}",
+            "X-Xsrftoken": visitor.token,
         }
         assert streamlit_client.request(served.port, "PUT", path, body, headers)[0] == 204
         return {"id": file_id, "name": "x.wav", "size": len(data), "path": path}
@@ -395,10 +395,10 @@ def test_a_file_name_of_lone_surrogates_breaks_no_page(served, metrics_port):
 def test_log_has_no_session_ids_and_only_json(served):
     async def come_back() -> str:
         async with streamlit_client.visit(served.port) as visitor:
-            headers = {"Cookie": f"{streamlit_client.XSRF}={visitor._token}"}
+            headers = {"Cookie": f"{streamlit_client.XSRF}={visitor.token}"}
             async with connect(
                 f"ws://127.0.0.1:{served.port}/_stcore/stream",
-                subprotocols=["streamlit", visitor._token, visitor.session],  # type: ignore[list-item]
+                subprotocols=["streamlit", visitor.token, visitor.session],  # type: ignore[list-item]
                 additional_headers=headers,
             ):
                 pass

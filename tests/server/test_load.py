@@ -32,6 +32,11 @@ def test_crowd_has_no_errors_during_an_attack(tmp_path):
     assert len(log) < 200_000
 
 
+def test_live_has_no_errors(served):
+    errors, _ = asyncio.run(load.measure_live(served, 2, 0.2))
+    assert errors.is_met
+
+
 def test_an_open_page_takes_less_than_a_megabyte(served):
     (each,) = asyncio.run(load.measure_idle(served, 30))
     assert each.is_met, each

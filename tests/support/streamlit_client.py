@@ -157,7 +157,7 @@ class Visitor:
         self.session = ""
         self.query = ""
         self._socket = socket
-        self._token = token
+        self.token = token
         self._widgets: dict[str, dict[str, Any]] = {}
         self._page = ""
         self._pages: dict[str, str] = {}
@@ -255,8 +255,8 @@ class Visitor:
         ).encode() + data
         usual = {
             "Content-Type": f"multipart/form-data; boundary={mark}",
-            "Cookie": f"{XSRF}={self._token}",
-            "X-Xsrftoken": self._token,
+            "Cookie": f"{XSRF}={self.token}",
+            "X-Xsrftoken": self.token,
         }
         path = f"/_stcore/upload_file/{self.session}/{file_id}"
         body += f"\r\n--{mark}--\r\n".encode()
@@ -267,8 +267,8 @@ class Visitor:
         rows = [
             f"PUT /_stcore/upload_file/{self.session}/{uuid.uuid4()} HTTP/1.1",
             f"Host: 127.0.0.1:{self.port}",
-            f"Cookie: {XSRF}={self._token}",
-            f"X-Xsrftoken: {self._token}",
+            f"Cookie: {XSRF}={self.token}",
+            f"X-Xsrftoken: {self.token}",
             "Content-Type: multipart/form-data; boundary=m",
             f"Content-Length: {size}",
         ]
@@ -277,7 +277,7 @@ class Visitor:
     async def drop(self, file_id: str) -> None:
         """Take an uploaded file away again."""
         path = f"/_stcore/upload_file/{self.session}/{file_id}"
-        headers = {"Cookie": f"{XSRF}={self._token}", "X-Xsrftoken": self._token}
+        headers = {"Cookie": f"{XSRF}={self.token}", "X-Xsrftoken": self.token}
         await asyncio.to_thread(request, self.port, "DELETE", path, None, headers, self._source)
 
     async def give(self, name: str, data: bytes) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from emo.app import clip_cache, common
+from emo.app import clip_cache, common, streamlit_internals
 from emo.app.live import text
 from emo.classifiers.label_subset import read_subset
 from emo.errors import BusyError, ModelError, SettingError
@@ -51,6 +51,7 @@ async def open_stream(address: str, among: str) -> "Stream":
     RefusedError
         The emotions are no valid choice, or there are no models.
     """
+    streamlit_internals.allow_no_session()  # where the models are cached, a page shows a spinner
     try:
         labels = read_subset(among or None)
         await asyncio.get_running_loop().run_in_executor(_waiting(), common.models)
