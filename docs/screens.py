@@ -10,6 +10,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.request
 from collections.abc import Callable, Iterator, Sequence
@@ -20,6 +21,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 import numpy as np
+import soxr
 from PIL import Image
 from playwright.sync_api import (
     Browser,
@@ -32,10 +34,14 @@ from playwright.sync_api import (
     sync_playwright,
 )
 
+import emo
 from emo.app import text
 from emo.app.analyse import text as analyse_text
 from emo.app.compare import text as compare_text
+from emo.app.live import text as live_text
+from emo.audio.clip import RATE_HZ
 from emo.labels import LABELS
+from emo.system.paths import sample_path
 from tests.support import signals, streamlit_client
 
 SCREENS = ROOT / "docs" / "screens"
@@ -61,6 +67,10 @@ DRAWN = (  # no chart is missing, nor is the framework's code for one still on i
 )
 _HEADING = "() => document.querySelector('h1')?.innerText.trim() ?? null"
 SAMPLE = "angry"
+SPOKEN = ("sad", "happy", "fearful", "angry", "neutral", "disgusted", "surprised")
+"""Samples that the fake microphone has, one after another."""
+LIVE_MS = 5_000
+MIC_RATE_HZ = 48_000
 ROUND = 48210  # of the page Listen
 N_EXACT = 48  # colours of a picture that are kept as they are
 
@@ -164,6 +174,18 @@ def finish_round(page: Page) -> None:
         page.locator(f".card[data-phase={'guess' if place < 9 else 'summary'}]").wait_for()
 
 
+def speak_live(page: Page) -> None:
+    """Have a voice answered live, and go on speaking for a while."""
+    page.get_by_role("button", name=live_text.LIVE_LABEL, exact=True).click()
+    page.locator(".verdict .sign").first.wait_for()
+    page.wait_for_timeout(LIVE_MS)
+
+
+def stop_live(page: Page) -> None:
+    """Have the microphone stopped."""
+    page.get_by_role("button", name=live_text.WORDS["stop"], exact=True).click()
+
+
 SCENES = {name: Scene(title) for name, title in PAGES.items()} | {
     "listen": Scene("Listen", (open_round,)),
     "listen-answer": Scene("Listen", (open_round, name_clip)),
@@ -175,6 +197,8 @@ SCENES = {name: Scene(title) for name, title in PAGES.items()} | {
     "analyse-why": Scene("Analyse", (choose_sample, ask_why)),
     "analyse-what-if": Scene("Analyse", (choose_sample, change_pitch)),
     "analyse-timeline": Scene("Analyse", (follow_minute,)),
+    "analyse-live": Scene("Analyse", (speak_live,)),
+    "analyse-live-stopped": Scene("Analyse", (speak_live, stop_live)),
 }
 """Views that are photographed and checked for accessibility, by the name of their files."""
 
@@ -231,6 +255,28 @@ def launch(playwright: Playwright, *flags: str) -> Browser:
     return playwright.chromium.launch(
         executable_path=browser_path(), headless=True, args=[*FLAGS, *flags]
     )
+
+
+def microphone_flags(path: Path) -> tuple[str, ...]:
+    """Return the flags with which a file is what every microphone of a browser records.
+
+    Parameters
+    ----------
+    path
+        Mono at 48 kHz, as 16-bit WAV; it begins with every recording, and silence follows it.
+    """
+    return (
+        "--use-fake-device-for-media-stream",
+        "--use-fake-ui-for-media-stream",
+        f"--use-file-for-fake-audio-capture={path}%noloop",
+    )
+
+
+def write_voices(path: Path) -> None:
+    """Write the voices of the samples, one after another, for a fake microphone."""
+    voices = np.concatenate([emo.load(sample_path(name)).samples for name in SPOKEN])
+    resampled = soxr.resample(voices, RATE_HZ, MIC_RATE_HZ)
+    path.write_bytes(signals.encoded(resampled, MIC_RATE_HZ, subtype="PCM_16"))
 
 
 def new_context(browser: Browser, mode: str) -> BrowserContext:
@@ -311,8 +357,14 @@ def photograph(page: Page, path: Path) -> None:
 
 def main(names: Sequence[str]) -> None:
     """Take the screenshots of the named scenes, or of all."""
-    with serve() as address, sync_playwright() as playwright:
-        browser = launch(playwright)
+    with (
+        serve() as address,
+        sync_playwright() as playwright,
+        tempfile.TemporaryDirectory() as directory,
+    ):
+        microphone = Path(directory) / "voices.wav"
+        write_voices(microphone)
+        browser = launch(playwright, *microphone_flags(microphone))
         for name in names or SCENES:
             for mode in MODES:
                 page = new_page(browser, mode)

@@ -127,6 +127,7 @@ def test_panel_gets_the_session_and_a_row_for_each_model(drawn: dict[str, Any]) 
     panel.show_live()
     (data,) = drawn["data"]
     assert (data["session"], data["among"]) == ("a-session", "angry,sad")
+    assert data["words"]["privacy"].endswith(" among angry and sad.")
     assert set(data["signs"]) == set(LABELS)
     assert list(data["models"]) == [ENSEMBLE, *emo.load_models().classifiers]
     assert (data["stream"], data["worklet"]) == ("/live/stream", "/live/worklet.js")

@@ -10,7 +10,6 @@ from docs import screens
 from tests.browser import steps
 from tests.support import signals
 
-MIC_RATE_HZ = 48_000
 MOST_S = 600  # of a test, on a machine that has little time for us
 
 expect.set_options(timeout=steps.WAIT_MS)
@@ -48,22 +47,17 @@ def playwright() -> Iterator[Playwright]:
 @pytest.fixture(scope="session")
 def microphone(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the file of the fake microphone: two seconds of a voice between short silences."""
-    voice = signals.voice((180.0, 120.0), 2.0, MIC_RATE_HZ)
+    rate_hz = screens.MIC_RATE_HZ
+    voice = signals.voice((180.0, 120.0), 2.0, rate_hz)
     path = tmp_path_factory.mktemp("microphone") / "voice.wav"
-    path.write_bytes(
-        signals.encoded(signals.padded(voice, 0.3, 2.0, MIC_RATE_HZ), MIC_RATE_HZ, subtype="PCM_16")
-    )
+    padded = signals.padded(voice, 0.3, 2.0, rate_hz)
+    path.write_bytes(signals.encoded(padded, rate_hz, subtype="PCM_16"))
     return path
 
 
 @pytest.fixture(scope="package")
 def browser(playwright: Playwright, microphone: Path) -> Iterator[Browser]:
-    browser = screens.launch(
-        playwright,
-        "--use-fake-device-for-media-stream",
-        "--use-fake-ui-for-media-stream",
-        f"--use-file-for-fake-audio-capture={microphone}%noloop",
-    )
+    browser = screens.launch(playwright, *screens.microphone_flags(microphone))
     yield browser
     browser.close()
 

@@ -48,7 +48,7 @@ def _data() -> dict[str, Any]:
         "kept_s": text.KEPT_S,
         "shown_s": text.KEPT_S,
         "min_s": MIN_DURATION_S,
-        "words": text.WORDS,
+        "words": text.WORDS | {"privacy": text.privacy(among.chosen())},
     }
 
 

@@ -1,9 +1,13 @@
 """Texts of Live."""
 
+from collections.abc import Sequence
+
 from emo.app.text import unsure_of
+from emo.classifiers.label_subset import in_words
 from emo.features.speech import LIKE, SpeechWarning
 from emo.formatting import NBSP
 from emo.inference.live import MIN_SPEECH_S
+from emo.labels import LABELS
 
 LIVE_LABEL = "Live"
 CLIP_NAME = "Live recording.wav"
@@ -26,10 +30,6 @@ WORDS = {
     "kept_note": (
         "Your browser has the sound of the last minute, until you close this. As a clip you can "
         "play it, select parts, and see all answers."
-    ),
-    "privacy": (
-        "The sound goes to this server alone, which stores none of it. Emo compares it with acted "
-        "emotions; it does not measure what you feel."
     ),
     "clock": "{0} · stops by itself at {1}",
     "allow": "Allow the microphone if your browser asks.",
@@ -58,6 +58,15 @@ WORDS = {
     "slow": "The connection is too slow for Live. Record a clip instead.",
 }
 """Texts of the component; braces hold values."""
+
+
+def privacy(among: Sequence[str]) -> str:
+    """Return what happens to the sound, and the emotions that can occur if not all can."""
+    sentence = (
+        "The sound goes to this server alone, which stores none of it. Emo compares it with acted "
+        "emotions; it does not measure what you feel."
+    )
+    return sentence if tuple(among) == LABELS else f"{sentence} Answers are {in_words(among)}."
 
 
 def no_speech(warning: SpeechWarning) -> str:
