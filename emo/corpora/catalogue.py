@@ -11,7 +11,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from emo.errors import CorpusError
 from emo.labels import CALM
@@ -354,7 +354,7 @@ def _read_name(path: Path) -> Recording | Skipped:
     return Skipped(path, "its name follows the pattern of no corpus, so its emotion is not known")
 
 
-def read_stem(path: Path) -> tuple[Corpus, Name] | None:
+def read_stem(path: PurePath) -> tuple[Corpus, Name] | None:
     """Return the corpus and the parts of the name of a clip; None for any other name."""
     for corpus, pattern in _PATTERNS:
         if match := pattern.fullmatch(path.stem):
