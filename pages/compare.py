@@ -1,13 +1,20 @@
 """The page *Compare clips*."""
 
 from emo.app import common
-from emo.app.compare import page, text
+from emo.app.compare import inputs, page, sound, text
 from emo.app.compare.collection import session_clips
 
 common.start_page(text.TITLE, text.LEAD)
-page.show_ways_in()
+page.read_url()
+inputs.show_ways_in()
 if session_clips().clips:
-    page.show_progress()
-    page.show_table(page.choose_filter())
-    page.show_pair()
+    sound.show_sound()
+    entries = page.read_entries()
+    page.show_progress(entries)
+    table_filter = page.choose_filter()
+    page.show_voice(entries)
+    page.show_table(entries, table_filter)
+    if not session_clips().pending():
+        page.show_overview(entries)
+    page.show_pair(entries)
     page.answer_more()

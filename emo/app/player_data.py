@@ -136,7 +136,7 @@ def pack_player(
         "signs": SIGNS,
         "words": dict(texts),
     }
-    return _join(header, parts)
+    return join_parts(header, parts)
 
 
 def _spectrograms(samples: Floats) -> dict[str, np.ndarray]:
@@ -149,12 +149,13 @@ def _spectrograms(samples: Floats) -> dict[str, np.ndarray]:
     }
 
 
-def _join(header: dict[str, Any], parts: Mapping[str, bytes]) -> bytes:
+def join_parts(header: Mapping[str, Any], parts: Mapping[str, bytes]) -> bytes:
+    """Return a header and parts as a block, as described at the top of this module."""
     offsets, start = {}, 0
     for name, content in parts.items():
         offsets[name] = [start, len(content)]
         start += len(content)
-    text = json.dumps(header | {"parts": offsets}).encode()
+    text = json.dumps({**header, "parts": offsets}).encode()
     return struct.pack("<I", len(text)) + text + b"".join(parts.values())
 
 

@@ -21,6 +21,7 @@ from emo.app.compare.collection import (
     divergence,
     filter_entries,
 )
+from emo.app.samples import Sample
 from emo.features.speech import SpeechWarning
 from emo.inference import predictor
 from emo.labels import INDEX, LABELS
@@ -114,6 +115,36 @@ def test_pending_clips_keep_the_order_of_their_upload():
     collection.results[digests[1]] = "an error"
     assert collection.pending() == [digests[0], digests[2]]
     assert [answered.name for answered in collection.entries()] == ["a"]
+
+
+def test_expected_emotion_is_that_of_a_sample_or_of_a_name():
+    collection = ClipCollection()
+    sample = collection.add(UploadedClip(("x.wav",), b"1", Sample("x.wav", "fearful")))
+    named = collection.add(clip("sad/a.wav"))
+    copied = collection.add(clip("a.wav", b"2"))
+    collection.add(clip("happy.wav", b"2"))
+    none = collection.add(clip("b.wav"))
+    emotions = {sample: "fearful", named: "sad", copied: "happy", none: ""}
+    assert collection.expected == emotions
+    collection.expect({named: "", none: "angry", copied: "calm", "unknown": "sad"})
+    assert collection.expected == emotions | {named: "", none: "angry"}
+    collection.results[none] = prediction("haah")
+    (answered,) = collection.entries()
+    assert (answered.expected, answered.is_right) == ("angry", False)
+    collection.remove(none)
+    assert none not in collection.expected
+
+
+def test_wrong_clips_are_shown_and_ordered_by_what_is_expected():
+    entries = [
+        replace(entry("right", prediction("aaaa")), expected="angry"),
+        replace(entry("wrong", prediction("aaaa")), expected="sad"),
+        entry("none", prediction("aaaa")),
+        replace(entry("bad", "It holds no sound."), expected="angry"),
+    ]
+    assert [one.is_right for one in entries] == [True, False, None, None]
+    assert names(entries, show="wrong") == ["wrong"]
+    assert names(entries, order="expected") == ["right", "wrong", "none", "bad"]
 
 
 # --- Agreement -----------------------------------------------------------------------------------

@@ -1,25 +1,30 @@
 """The page *Compare clips* in Streamlit's own test runner; its table is clicked in the browser."""
 
 import csv
+import dataclasses
 import io
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+import soundfile
 from streamlit.testing.v1 import AppTest
 
 from emo.app import common
 from emo.app import text as app_text
 from emo.app.analyse import text as analyse_text
-from emo.app.compare import collection, page
+from emo.app.compare import collection, page, sound
 from emo.app.compare import table as compare_table
 from emo.app.compare import text as words
 from emo.app.compare.collection import Entry, UploadedClip
+from emo.app.teach import text as teach_text
 from emo.audio.clip import Clip
 from emo.errors import ModelError
 from emo.features.speech import SpeechWarning
-from emo.inference import loading, predictor
+from emo.inference import adaptation, loading, predictor
 from emo.labels import LABELS
 from tests.support import pages
 from tests.support.pages import ANALYSE, COMPARE, check, html, tone
@@ -39,10 +44,17 @@ class Table:
         self.names: list[str] = []
         self.ticked: list[str] | None = None
         self.opened: str | None = None
+        self.played: str | None = None
+        self.expected: dict[str, str] = {}
+        self.digests: dict[str, str] = {}
 
     def show(self, entries: Sequence[Entry], order: str, ticked: Any, *rest: Any) -> Any:
         self.names = [entry.name for entry in entries]
-        digests = {entry.name: entry.digest for entry in entries}
+        self.expected = {entry.name: entry.expected for entry in entries if entry.expected}
+        self.digests = digests = {entry.name: entry.digest for entry in entries}
+        if self.played is not None:
+            sound.request(digests[self.played])
+            self.played = None
         opened, self.opened = self.opened, None
         if self.ticked is not None:
             ticked = tuple(digests[name] for name in self.ticked)
@@ -69,6 +81,12 @@ def files(*names: str, pitch_hz: float = 200.0) -> list[tuple[str, bytes, str]]:
 
 def upload(app: AppTest, *clips: tuple[str, bytes, str]) -> AppTest:
     return check(app.file_uploader[0].set_value(list(clips)).run())
+
+
+def players(app: AppTest) -> list[str]:
+    """Return the keys of the two players side by side."""
+    keys = [one.key for one in app.get("bidi_component")]
+    return [key for key in keys if key.startswith("pair-")]
 
 
 def press(app: AppTest, label: str) -> AppTest:
@@ -238,13 +256,13 @@ def test_two_ticked_clips_are_shown_side_by_side(app: AppTest, table: Table) -> 
         table.ticked = ["a.wav", "b.wav", "c.wav"][:n]
         check(app.run())
         assert caption in [one.value for one in app.caption]
-        assert not app.get("bidi_component")
+        assert players(app) == []
     table.ticked = ["a.wav", "bad.wav"]
     check(app.run())
     assert words.UNREADABLE in [one.value for one in app.caption]
     table.ticked = ["c.wav", "a.wav"]
     check(app.run())
-    assert len(app.get("bidi_component")) == 2
+    assert len(players(app)) == 2
     assert [one.value.split(" · ")[0] for one in app.text] == ["c.wav", "a.wav"]
     assert html(app).count("emo-paired") == len(loading.ANSWER_KEYS)
     assert html(app).count("emo-verdict-2") == 2
@@ -275,5 +293,96 @@ def test_csv_has_rows_for_every_name() -> None:
     rows, n = list(csv.DictReader(io.StringIO(page.as_csv(entries)))), len(loading.ANSWER_KEYS)
     assert [row["path"] for row in rows] == ["'=a.wav"] * n + ["copy.wav"] * n + ["bad.wav"]
     assert [row["model"] for row in rows[:n]] == list(loading.ANSWER_KEYS)
+    assert "expected" not in rows[0]
     assert rows[0]["speech_warnings"] == music.sentence
     assert rows[-1]["error"] == "It holds no sound."
+
+
+def test_csv_has_the_expected_emotion_of_each_of_two_clips_of_one_name() -> None:
+    entries = [
+        Entry("0", UploadedClip(("a.wav", "copy.wav"), b""), pages.prediction(), "angry"),
+        Entry("1", UploadedClip(("a.wav",), b""), pages.prediction(), "sad"),
+        Entry("2", UploadedClip(("bad.wav",), b""), "It holds no sound."),
+    ]
+    rows, n = list(csv.DictReader(io.StringIO(page.as_csv(entries)))), len(loading.ANSWER_KEYS)
+    expected = [(row["path"], row["expected"]) for row in rows]
+    assert expected == [
+        *[("a.wav", "angry")] * n,
+        *[("copy.wav", "angry")] * n,
+        *[("a.wav", "sad")] * n,
+        ("bad.wav", ""),
+    ]
+
+
+# --- Expected emotions ---------------------------------------------------------------------------
+
+
+def test_expected_emotions_are_guessed_and_counted(app: AppTest, table: Table) -> None:
+    upload(app, *files("sad 1.wav", "angry.wav", "sad 2.wav", "clip.wav"))  # answered sad
+    assert table.expected == {"sad 1.wav": "sad", "angry.wav": "angry", "sad 2.wav": "sad"}
+    assert "2 of 3 right (67\u00a0%)." in html(app)
+    (matrix,) = pages.grids(app)
+    assert matrix["labels"] == ["angry", "sad"]
+    assert pages.counted(matrix).tolist() == [[0, 1], [0, 2]]
+    check(app.segmented_control(key="comparison-show").set_value("wrong").run())
+    assert table.names == ["angry.wav"]
+    assert words.csv_label(1, 4) in [button.label for button in app.get("download_button")]
+
+
+def test_expected_emotion_is_chosen_for_all_ticked_clips(app: AppTest, table: Table) -> None:
+    upload(app, *files("a.wav", "b.wav", "c.wav"))
+    assert words.NO_EXPECTED in [one.value for one in app.caption]
+    table.ticked = ["a.wav", "c.wav"]
+    check(app.run())
+    table.ticked = ["a.wav", "c.wav"]
+    check(app.selectbox(key="comparison-expect-ticked").set_value("sad").run())
+    assert table.expected == {"a.wav": "sad", "c.wav": "sad"}
+    assert app.selectbox(key="comparison-expect-ticked").value is None
+
+
+def test_clips_with_an_expected_emotion_become_examples(
+    app: AppTest, table: Table, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def with_hidden(clip: Clip, models: object) -> predictor.Prediction:
+        hidden = np.array([clip.samples[100], clip.duration_s], np.float32)
+        return dataclasses.replace(pages.made_up(clip, models), hidden=hidden)
+
+    monkeypatch.setattr(predictor, "predict", with_hidden)
+    monkeypatch.setattr(adaptation, "models_digest", lambda models: "d" * 64)
+    monkeypatch.setattr(adaptation, "count_hidden", lambda models: 2)
+    upload(app, *files("sad 1.wav", "sad 2.wav", "angry 1.wav", "angry 2.wav", "clip.wav"))
+    press(app, words.send_label(4))
+    assert [title.value for title in app.title] == [teach_text.TITLE]
+    given = {one.name: one.emotion for one in app.session_state["examples"]}
+    assert given == {
+        "sad 1.wav": "sad",
+        "sad 2.wav": "sad",
+        "angry 1.wav": "angry",
+        "angry 2.wav": "angry",
+    }
+    assert app.session_state["fitted-head"].cross_validation.clips == 4
+
+
+# --- Sound ---------------------------------------------------------------------------------------
+
+
+def test_a_clip_is_sent_when_it_is_played(app: AppTest, table: Table) -> None:
+    upload(app, *files("a.wav", "b.wav"))
+    assert sounds(app) == []
+    table.played = "b.wav"
+    check(app.run())
+    check(app.run())
+    (sound,) = sounds(app)
+    length = int.from_bytes(sound[:4], "little")
+    header = json.loads(sound[4 : 4 + length])
+    start, size = header["parts"]["sound"]
+    samples, rate = soundfile.read(io.BytesIO(sound[4 + length :][start : start + size]))
+    assert (rate, len(samples)) == (16_000, 8_000)
+    assert header["id"] == table.digests["b.wav"]
+    assert np.abs(samples).max() == pytest.approx(0.9, abs=0.01)
+
+
+def sounds(app: AppTest) -> list[bytes]:
+    """Return what the component that plays was sent, if anything."""
+    (one,) = (one for one in app.get("bidi_component") if one.key == "comparison-sound-player")
+    return [one.proto.bytes] if one.proto.bytes else []

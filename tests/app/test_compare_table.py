@@ -16,8 +16,8 @@ FILES = Path(table.__file__).parents[1] / "static"
 MUSIC = SpeechWarning("music", "This sounds like music, not like speech.")
 
 
-def row_of(result, *names, **fields):
-    return table.row(Entry("0", UploadedClip(names or ("a.wav",), b"", **fields), result))
+def row_of(result, *names, expected="", **fields):
+    return table.row(Entry("0", UploadedClip(names or ("a.wav",), b"", **fields), result, expected))
 
 
 def test_row_of_an_answered_clip():
@@ -54,3 +54,8 @@ def test_every_text_of_the_script_comes_from_the_page():
     script = (FILES / "clips.js").read_text(encoding="utf-8")
     assert set(re.findall(r"words\.(\w+)", script)) == set(text.TABLE)
     assert "innerHTML" not in script
+
+
+def test_row_has_the_expected_emotion():
+    assert row_of(pages.prediction(), expected="angry")["expected"] == "angry"
+    assert row_of("It holds no sound.")["expected"] == ""

@@ -9,6 +9,7 @@ from playwright.sync_api import Browser, FilePayload, Locator, Page, expect
 from docs import screens
 from emo.app import text
 from emo.app.compare import text as words
+from emo.app.teach import text as teach_words
 from emo.inference.loading import ANSWER_KEYS
 from tests.browser.steps import (
     expect_answers,
@@ -95,7 +96,7 @@ def test_a_view_is_chosen_and_stands_in_the_address(page: Page, address: str) ->
     expect(rows(page)).to_have_count(1)
     expect(page).to_have_url(re.compile(r"order=length&show=unread|show=unread&order=length"))
     page.goto(f"{address}/compare?show=unread")
-    page.get_by_test_id("stFileUploader").wait_for()
+    page.get_by_test_id("stFileUploader").first.wait_for()
     give(page)
     expect(rows(page)).to_have_count(1)
     expect(rows(page)).to_contain_text("notes.wav")
@@ -137,13 +138,69 @@ def test_two_clips_stand_side_by_side_on_one_scale(page: Page) -> None:
     expect(players(page)).to_have_count(0)
 
 
+def test_clips_are_played_labelled_counted_and_taught(page: Page) -> None:
+    named = {"sad 1.wav": (170, 120), "sad 2.wav": (160, 110), "happy 1.wav": (260, 330)}
+    named |= {"happy 2.wav": (280, 340), "clip.wav": (200, 150)}
+    voices = [
+        payload(name, signals.encoded(signals.voice(hz, 1.5), subtype="PCM_16"))
+        for name, hz in named.items()
+    ]
+    open_compare(page)
+    give(page, voices)
+    expect(rows(page)).to_have_count(5)
+    expect_idle(page)
+    play = page.get_by_role("button", name=words.TABLE["play"].replace("{0}", "sad 1.wav"))
+    pause = page.get_by_role("button", name=words.TABLE["pause"].replace("{0}", "sad 1.wav"))
+    play.first.click()
+    expect(pause).to_be_visible()
+    expect(play.first).to_be_visible()  # it has ended
+    expect(expected(page, "sad 1.wav")).to_have_value("sad")
+    expect(expected(page, "clip.wav")).to_have_value("")
+    expected(page, "clip.wav").focus()
+    expected(page, "clip.wav").press("h")  # by keyboard: happy
+    expect(expected(page, "clip.wav")).to_have_value("happy")
+    expect(page.locator(".emo-agree")).to_contain_text(" of 5 right")
+    expect(expected(page, "clip.wav")).to_be_focused()
+    marks = rows(page).filter(has_text="clip.wav").locator(".mark")
+    expect(marks).to_have_attribute("aria-label", re.compile("as expected"))
+    sign = page.locator(".st-key-comparison-map-shown").get_by_role("button", name="Play clip.wav")
+    sign.click()
+    expect(sign).to_have_class(re.compile("playing"))
+    sign.press("ArrowRight")
+    page.get_by_text(words.ONE_SPEAKER_LABEL).click()
+    expect(page.get_by_text(re.compile(r"stated to be of (this|one) speaker"))).to_be_visible()
+    expect(page).to_have_url(re.compile("speaker=same"))
+    page.get_by_role("button", name=words.send_label(5)).click()
+    expect(page.get_by_role("heading", level=1, name=teach_words.TITLE)).to_be_visible()
+    expect(page.locator(".st-key-examples-happy").get_by_role("button")).to_have_count(3)
+    expect(page.locator(".st-key-examples-sad").get_by_role("button")).to_have_count(2)
+
+
+def expected(page: Page, name: str) -> Locator:
+    """Return the choice of the expected emotion of a clip."""
+    return page.get_by_role("combobox", name=words.TABLE["expect"].replace("{0}", name))
+
+
+def test_the_folders_of_a_folder_say_what_is_expected(page: Page, tmp_path: Path) -> None:
+    folder = tmp_path / "voices" / "angry"
+    folder.mkdir(parents=True)
+    (folder.parent / "long.wav").write_bytes(LONG)
+    (folder / "short.wav").write_bytes(SHORT)
+    open_compare(page)
+    field = page.locator("[class*=st-key-comparison-folder-] input[type=file]")
+    field.set_input_files(folder.parent)
+    expect(rows(page)).to_have_count(2)
+    expect(expected(page, "voices/angry/short.wav")).to_have_value("angry")
+    expect(expected(page, "voices/long.wav")).to_have_value("")
+
+
 def test_a_folder_is_dropped(page: Page, tmp_path: Path) -> None:
     folder = tmp_path / "voices" / "inner"
     folder.mkdir(parents=True)
     (folder.parent / "long.wav").write_bytes(LONG)
     (folder / "short.wav").write_bytes(SHORT)
     open_compare(page)
-    place = page.get_by_test_id("stFileUploaderDropzone")
+    place = page.get_by_test_id("stFileUploaderDropzone").first
     box = place.bounding_box()
     assert box
     session = page.context.new_cdp_session(page)

@@ -172,7 +172,7 @@ def rates(at: AppTest) -> dict[str, list[list[str]]]:
 
 def grids(at: AppTest) -> list[dict[str, Any]]:
     """Return the data of the matrices of a page, in their order."""
-    given = [json.loads(one.proto.json) for one in at.get("bidi_component")]
+    given = [json.loads(one.proto.json) for one in at.get("bidi_component") if one.proto.json]
     return [one for (one,) in given if "sentences" in one]
 
 

@@ -383,6 +383,8 @@ def set_control(window: Window, arguments: Arguments) -> None:
         options = window.page.get_by_role("option")
         options.first.wait_for()
         options.nth(arguments["place"] % options.count()).click()
+    elif control.get_by_role("checkbox").count():
+        control.locator("label").click()
     else:
         control.get_by_role("textbox").fill(("voice", "", "nobody")[arguments["place"] % 3])
         control.get_by_role("textbox").press("Enter")

@@ -16,8 +16,10 @@ from emo.app.player import is_long_enough
 from emo.audio import alteration
 from emo.audio import clip as audio_clip
 from emo.audio.channels import MIX
+from emo.classifiers.voice import VOICE
 from emo.errors import AudioError
 from emo.inference import loading, predictor
+from emo.inference.known_voice import know_speakers
 from emo.labels import LABELS
 from emo.system import paths
 
@@ -160,6 +162,29 @@ def expected(
     except AudioError as error:
         return Answers({}, str(error))
     return Answers({key: _bars(answer) for key, answer in prediction.answers.items()})
+
+
+def one_speaker(
+    files: Mapping[str, tuple[str, bytes]], among: tuple[str, ...] = LABELS
+) -> dict[str, Bars]:
+    """Return the answers of `emo predict --same-speaker` with the voice known, by the same keys.
+
+    Parameters
+    ----------
+    files
+        Name and bytes of each clip that is stated to be of the speaker.
+    among
+        Emotions that can occur.
+    """
+    clips = {key: _clip(data, name, alteration.NEUTRAL, MIX) for key, (name, data) in files.items()}
+    read = {key: clip for key, clip in clips.items() if not isinstance(clip, str)}
+    plain = [predictor.predict(clip, models(), among) for clip in read.values()]
+    known = know_speakers(plain, ["one"] * len(plain), models())
+    return {
+        key: _bars(prediction.answers[VOICE])
+        for key, prediction in zip(read, known, strict=True)
+        if VOICE in prediction.answers
+    }
 
 
 def _bars(answer: predictor.Answer) -> Bars:

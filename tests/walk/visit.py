@@ -370,15 +370,20 @@ def check_compare(visit: Visit) -> None:
     )
     if not is_narrowed:
         assert sorted(row["id"] for row in rows) == sorted(visit.compared)
+    known: dict[str, Any] = {}
+    if controls.get("comparison-one-speaker"):
+        files = {key: (held[0], data) for key, (held, data) in visit.compared.items()}
+        known = oracle.one_speaker(files, visit.among)
     for row in rows:
         held, data = visit.compared[row["id"]]
         expected = oracle.expected(data, held[0], among=visit.among)
         assert row["name"] == held[0]
+        assert ("voice" in row.get("answers", {})) == (row["id"] in known)
         if expected.refusal:
             assert row["notes"][-1] == expected.refusal
             continue
         for key, cell in row["answers"].items():
-            top = dict(expected.bars[key])
+            top = dict(known[row["id"]] if key == "voice" else expected.bars[key])
             assert top[cell["label"]] == cell["share"], (row["name"], key, cell, top)
 
 

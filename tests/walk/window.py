@@ -84,7 +84,7 @@ READ = """() => {
         id: row.dataset.id, name: text(one(".name button, .name b", row)),
         error: row.classList.contains("unread"), notes: all("small", row).map(text),
         answers: Object.fromEntries(all("td.answer", row).map((cell) =>
-          [[...cell.classList][1], cell.textContent])),
+          [cell.dataset.key, cell.textContent])),
       });
   return shown;
 }""".replace("MODEL_KEYS", json.dumps(MODEL_KEYS))

@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from typing import Any
@@ -11,6 +11,7 @@ import numpy as np
 import streamlit as st
 
 from emo.app.samples import Sample
+from emo.corpora.guess import guess_emotion
 from emo.inference.loading import MODEL_KEYS
 from emo.inference.predictor import Prediction
 from emo.labels import ENSEMBLE, INDEX, LABELS
@@ -19,17 +20,17 @@ MAX_CLIPS = 100
 MAX_BYTES = 100 * 2**20
 """Size of all clips of a comparison as files; their sound is decoded one clip at a time."""
 
-ALL, DISAGREEMENT, UNSURE, NON_SPEECH, UNREAD = (
-    "all", "disagreement", "unsure", "non-speech", "unread"
+ALL, DISAGREEMENT, UNSURE, WRONG, NON_SPEECH, UNREAD = (
+    "all", "disagreement", "unsure", "wrong", "non-speech", "unread"
 )  # fmt: skip
-SHOWS = (ALL, DISAGREEMENT, UNSURE, NON_SPEECH, UNREAD)
+SHOWS = (ALL, DISAGREEMENT, UNSURE, WRONG, NON_SPEECH, UNREAD)
 """Kinds of clips to which a table can be filtered."""
 
 ANY = "any"
 ENSEMBLE_ANSWERS = (ANY, *LABELS)
 
 UPLOADED = "given"
-ORDERS = (DISAGREEMENT, UPLOADED, "name", "length", "ensemble", "confidence")
+ORDERS = (DISAGREEMENT, UPLOADED, "name", "length", "expected", "ensemble", "confidence")
 """Orders of a table, the default first."""
 
 Result = Prediction | str
@@ -59,24 +60,49 @@ class UploadedClip:
 
 @dataclass(frozen=True)
 class Entry:
-    """A clip and its result, under the SHA-256 digest of its bytes."""
+    """A clip and its result, under the SHA-256 digest of its bytes.
+
+    Attributes
+    ----------
+    digest, clip, result
+    expected
+        The emotion that the visitor expects of it, one of ``LABELS``; "" for none.
+    """
 
     digest: str
     clip: UploadedClip
     result: Result
+    expected: str = ""
 
     @property
     def name(self) -> str:
         """The first name of the clip."""
         return self.clip.names[0]
 
+    @property
+    def is_right(self) -> bool | None:
+        """True if the served answer is the expected emotion; None without either of them."""
+        if not self.expected or isinstance(self.result, str):
+            return None
+        return self.result.served.label == self.expected
+
 
 @dataclass
 class ClipCollection:
-    """The clips of one comparison and their results, by digest, in the order of their upload."""
+    """The clips of one comparison, in the order of their upload.
+
+    Attributes
+    ----------
+    clips, results
+        By digest.
+    expected
+        Emotion that is expected of each clip, by digest: at first the acted one of a sample, or
+        the one that a file name states; "" for none.
+    """
 
     clips: dict[str, UploadedClip] = field(default_factory=dict)
     results: dict[str, Result] = field(default_factory=dict)
+    expected: dict[str, str] = field(default_factory=dict)
 
     def add(self, clip: UploadedClip) -> str | None:
         """Add a clip and return its digest; None if it exceeds the limits.
@@ -88,12 +114,22 @@ class ClipCollection:
         if present is not None:
             names = dict.fromkeys((*present.names, *clip.names))
             self.clips[digest] = replace(present, names=tuple(names))
+            self.expected[digest] = self.expected.get(digest) or _stated(clip)
             return digest
         n_bytes = len(clip.data) + sum(len(present.data) for present in self.clips.values())
         if len(self.clips) >= MAX_CLIPS or n_bytes > MAX_BYTES:
             return None
         self.clips[digest] = clip
+        self.expected[digest] = _stated(clip)
         return digest
+
+    def expect(self, emotions: Mapping[str, str]) -> None:
+        """Set the expected emotions of clips by their digests; others, and unknown ones, stay."""
+        self.expected |= {
+            digest: emotion
+            for digest, emotion in emotions.items()
+            if digest in self.clips and emotion in ("", *LABELS)
+        }
 
     def remove(self, digest: str, name: str | None = None) -> None:
         """Remove a clip, or only one of its names where it has others."""
@@ -106,6 +142,7 @@ class ClipCollection:
             return
         del self.clips[digest]
         self.results.pop(digest, None)
+        self.expected.pop(digest, None)
 
     def contains(self, data: bytes) -> bool:
         """Return True if these bytes are among the clips."""
@@ -118,10 +155,17 @@ class ClipCollection:
     def entries(self) -> list[Entry]:
         """Return the clips with a result, in their order."""
         return [
-            Entry(digest, clip, self.results[digest])
+            Entry(digest, clip, self.results[digest], self.expected.get(digest, ""))
             for digest, clip in self.clips.items()
             if digest in self.results
         ]
+
+
+def _stated(clip: UploadedClip) -> str:
+    """Return the acted emotion of a sample, or the first that a name states; "" without."""
+    if clip.sample is not None and clip.sample.emotion in LABELS:
+        return clip.sample.emotion
+    return next(filter(None, map(guess_emotion, clip.names)), "")
 
 
 def session_clips() -> ClipCollection:
@@ -252,6 +296,7 @@ def _passes(entry: Entry, table_filter: TableFilter) -> bool:
         ALL: True,
         DISAGREEMENT: agreement(result).n_emotions > 1,
         UNSURE: ensemble.unsure,
+        WRONG: entry.is_right is False,
         NON_SPEECH: bool(result.speech_warnings),
         UNREAD: False,
     }
@@ -266,6 +311,7 @@ def _sort_key(key: Callable[[Prediction], Any]) -> Callable[[Entry], Any]:
 _SORT_KEYS: dict[str, Callable[[Entry], Any]] = {
     DISAGREEMENT: _sort_key(lambda result: (-agreement(result).n_emotions, -divergence(result))),
     "name": lambda entry: natural(entry.name),
+    "expected": lambda entry: INDEX.get(entry.expected, len(LABELS)),
     "length": _sort_key(lambda result: -result.duration_s),
     "ensemble": _sort_key(
         lambda result: (INDEX[result.answers[ENSEMBLE].label], -result.answers[ENSEMBLE].confidence)

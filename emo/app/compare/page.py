@@ -1,5 +1,7 @@
 """The page *Compare clips*: a table of the answers to several clips, and two side by side."""
 
+import csv
+import io
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, replace
@@ -8,9 +10,9 @@ from typing import Any
 
 import streamlit as st
 
-from emo.app import among, common, controls, current_clip, html, navigation, samples, url
+from emo.app import among, common, controls, current_clip, html, url
 from emo.app import text as app_text
-from emo.app.compare import pair, table, text
+from emo.app.compare import clip_map, inputs, pair, score, send, sound, table, text
 from emo.app.compare.collection import (
     ENSEMBLE_ANSWERS,
     ORDERS,
@@ -23,15 +25,16 @@ from emo.app.compare.collection import (
     filter_entries,
     session_clips,
 )
-from emo.app.samples import Sample
 from emo.app.serving import uploads
+from emo.app.teach import session as teach_session
 from emo.audio import isolated
+from emo.classifiers.voice import VOICE
 from emo.errors import AudioError, BusyError, ModelError
 from emo.inference import export
+from emo.inference.known_voice import know_speakers
+from emo.inference.predictor import Prediction
 from emo.labels import LABELS
 from emo.server import memory
-from emo.system import paths
-from emo.system.filenames import clean
 
 ORIGIN = "comparison"
 """Origin of a clip that was opened from the comparison."""
@@ -39,14 +42,15 @@ ORIGIN = "comparison"
 BATCH_S = 0.5
 """Time for which clips are answered before the page shows the results so far."""
 
-PAGE, ANALYSE = "pages/compare.py", "pages/analyse.py"
+PAGE, ANALYSE, TEACH = "pages/compare.py", "pages/analyse.py", "pages/teach.py"
 
-_ROUND = "comparison-round"  # number of removals of clips; a new key empties the uploader
-_VISIT = "comparison-visit"
+SPEAKER_PARAM, SAME = "speaker", "same"
+"""Parameter of the address, and its value where all clips are of one speaker."""
+
 _TICKS = "comparison-ticks"  # number of removals of ticks; a new key empties the table's
-_IN_UPLOADER = "comparison-in-uploader"  # digest and name of each file there, by its id
-_LEFT_OUT = "comparison-left-out"
 _TICKED = "comparison-ticked"
+_ONE_SPEAKER = "comparison-one-speaker"
+_EXPECT_TICKED = "comparison-expect-ticked"
 _OPTIONS: dict[str, tuple[str, ...]] = {
     "show": SHOWS,
     "ensemble": ENSEMBLE_ANSWERS,
@@ -56,116 +60,38 @@ _FIELDS = (*_OPTIONS, "name")
 _DEFAULT = TableFilter()
 
 
-# --- Ways in -------------------------------------------------------------------------------------
-
-
-def show_ways_in() -> None:
-    """Show an uploader for several files, and a button that adds the samples."""
-    gallery = [
-        sample
-        for sample in samples.read_gallery(paths.SAMPLES_DIR)
-        if sample.emotion in LABELS  # not the long one
-    ]
-    _begin_visit()
-    _read_url()
-    with st.container(border=True, key="ways-in"):
-        key = _uploader_key()
-        files = st.file_uploader(
-            text.UPLOAD_LABEL,
-            accept_multiple_files=True,
-            key=key,
-            on_change=_take_files,
-            args=(key,),
-            help=app_text.UPLOAD_HELP,
-        )
-        if not files:  # the first visit, or back from another page, which empties the widget
-            st.session_state[_IN_UPLOADER] = {}
-        with st.container(horizontal=True, vertical_alignment="center", key="comparison-more"):
-            if gallery:
-                st.button(
-                    text.SAMPLES_LABEL,
-                    on_click=_take_samples,
-                    args=(gallery,),
-                    help=text.samples_help(gallery),
-                )
-            st.caption(f"{text.LIMITS} {app_text.COURTESY}")
-    left_out = st.session_state.get(_LEFT_OUT)
-    if left_out:
-        st.warning(common.escape_markdown(text.left_out(left_out)))
-
-
-def _begin_visit() -> None:
-    """Begin with an empty uploader each time that the page is opened.
-
-    The browser drops the files of a page that was left, but may send them once more. If the
-    uploader still counted as holding them, their clips would be removed with the next file.
-    """
-    visit = navigation.visit_number()
-    if st.session_state.get(_VISIT, visit) != visit:
-        st.session_state[_ROUND] = st.session_state.get(_ROUND, 0) + 1
-    st.session_state[_VISIT] = visit
-
-
-def _uploader_key() -> str:
-    return f"comparison-up-{st.session_state.get(_ROUND, 0)}"
-
-
-def _take_files(key: str) -> None:
-    """Add the new files of the widget, and remove the clips of files that were taken out."""
-    collection = session_clips()
-    before: dict[str, tuple[str, str]] = st.session_state.get(_IN_UPLOADER, {})
-    results = dict(collection.results)
-    files = {file.file_id: file for file in st.session_state.get(key) or ()}
-    kept = {before[file_id] for file_id in files if file_id in before}
-    for digest, name in set(before.values()) - kept:
-        collection.remove(digest, name)
-    after: dict[str, tuple[str, str]] = {}
-    left_out: list[str] = []
-    for file_id, file in files.items():
-        name = clean(file.name)
-        if file_id in before:
-            after[file_id] = (before[file_id][0], name)
-        elif added := collection.add(UploadedClip((name,), file.getvalue())):
-            after[file_id] = (added, name)
-        else:
-            left_out.append(name)
-    # A clip that was removed and added again keeps its result.
-    collection.results |= {
-        digest: result for digest, result in results.items() if digest in collection.clips
-    }
-    st.session_state[_IN_UPLOADER] = after
-    st.session_state[_LEFT_OUT] = left_out
-
-
-def _take_samples(gallery: Sequence[Sample]) -> None:
-    left_out: list[str] = []
-    for sample in gallery:
-        clip = current_clip.read_sample(sample)
-        uploaded = UploadedClip((clip.name,), clip.data, sample)
-        if session_clips().add(uploaded) is None:
-            left_out.append(clip.name)
-    st.session_state[_LEFT_OUT] = left_out
-
-
 # --- Answers -------------------------------------------------------------------------------------
 
 
-def _entries() -> list[Entry]:
-    """Return the clips with a result, its answers among the emotions that can occur."""
-    return [
-        entry
-        if isinstance(entry.result, str)
-        else replace(entry, result=among.choose(entry.result))
-        for entry in session_clips().entries()
-    ]
+def read_entries() -> list[Entry]:
+    """Return the clips with a result, its answers among the emotions that can occur.
+
+    Where all clips are stated to be of one speaker, they have an answer with the voice known too.
+    """
+    entries = session_clips().entries()
+    answered = {
+        entry.digest: among.choose(entry.result)
+        for entry in entries
+        if isinstance(entry.result, Prediction)
+    }
+    if answered and is_one_speaker():
+        known = know_speakers(list(answered.values()), ["one"] * len(answered), common.models())
+        answered = dict(zip(answered, known, strict=True))
+    return [replace(entry, result=answered.get(entry.digest, entry.result)) for entry in entries]
 
 
-def show_progress() -> None:
+def is_one_speaker() -> bool:
+    """Return whether all clips are stated to be of one speaker."""
+    return bool(controls.value_of(_ONE_SPEAKER, False))
+
+
+def show_progress(entries: Sequence[Entry]) -> None:
     """Show how many clips are pending, and a summary of the others."""
     collection = session_clips()
     done, total = len(collection.results), len(collection.clips)
-    if done:
-        st.html(html.summary(text.summary(count_clips(_entries()))))
+    if entries:
+        right = [entry.is_right for entry in entries if entry.is_right is not None]
+        st.html(html.summary(text.summary(count_clips(entries), sum(right), len(right))))
     if done < total:
         st.progress(done / total, text=text.answered(done, total))
 
@@ -213,7 +139,7 @@ def choose_filter() -> TableFilter:
     """Draw the filter of the table and return it; the URL and the session keep it."""
     among.show_choice("compare")
     with st.container(key="comparison-view-bar"):
-        shows, votes, orders, names = st.columns([6, 2, 3, 2], gap="small")
+        shows, votes, orders, names = st.columns([7, 2, 2.7, 1.7], gap="small")
         _choose(shows, "segmented_control", "show", text.SHOW_LABEL, text.SHOW_NAMES)
         _choose(votes, "selectbox", "ensemble", text.ENSEMBLE_LABEL, text.ENSEMBLE_NAMES)
         _choose(orders, "selectbox", "order", text.ORDER_LABEL, text.ORDER_NAMES)
@@ -224,6 +150,13 @@ def choose_filter() -> TableFilter:
             key=key,
             persist_state="session",
         )
+    st.toggle(
+        text.ONE_SPEAKER_LABEL,
+        is_one_speaker(),
+        key=_ONE_SPEAKER,
+        help=text.ONE_SPEAKER_HELP,
+        persist_state="session",
+    )
     table_filter = TableFilter(
         **{name: controls.value_of(_key(name), getattr(_DEFAULT, name)) for name in _FIELDS}
     )
@@ -247,7 +180,18 @@ def _choose(column: Any, widget: str, name: str, label: str, options: dict[str, 
     )
 
 
-def _read_url() -> None:
+def show_voice(entries: Sequence[Entry]) -> None:
+    """Show whether the voice is known, or why the plain answers are kept."""
+    results = [entry.result for entry in entries if isinstance(entry.result, Prediction)]
+    known = [result for result in results if VOICE in result.answers]
+    if known:
+        st.caption(text.voice_known(known[0].voice_clips))
+    plain = [result.voice_note for result in results if VOICE not in result.answers]
+    for note in filter(None, dict.fromkeys(plain)):
+        st.caption(common.escape_markdown(f"{note[0].upper()}{note[1:]}"))
+
+
+def read_url() -> None:
     """Set the widgets to the values in the URL when the page is opened."""
     if not url.is_opened("comparison"):
         return
@@ -255,6 +199,8 @@ def _read_url() -> None:
         value = st.query_params.get(name)
         if value is not None and value in _OPTIONS.get(name, (value,)):
             st.session_state[_key(name)] = value
+    if st.query_params.get(SPEAKER_PARAM) == SAME:
+        st.session_state[_ONE_SPEAKER] = True
     if labels := among.read_param(st.query_params.get(among.PARAM)):
         among.set_to(labels)
 
@@ -263,7 +209,9 @@ def _write_url(table_filter: TableFilter) -> None:
     defaults = asdict(_DEFAULT)
     values = asdict(table_filter).items()
     params = {name: value for name, value in values if value != defaults[name]}
-    url.write(params | {among.PARAM: among.write_param(among.chosen())})
+    speaker = SAME if is_one_speaker() else ""
+    labels = among.write_param(among.chosen())
+    url.write(params | {SPEAKER_PARAM: speaker, among.PARAM: labels})
 
 
 def _key(name: str) -> str:
@@ -275,23 +223,50 @@ def _show_all() -> None:
         st.session_state[_key(name)] = getattr(_DEFAULT, name)
 
 
+def _n_rounds() -> int:
+    """Return the number of the present table, which a new one gets when its ticks are removed."""
+    return int(st.session_state.get(_TICKS, 0))
+
+
 def _set_order() -> None:
-    order = table.clicked_order(st.session_state.get(_TICKS, 0))
+    order = table.clicked_order(_n_rounds())
     if order in ORDERS:
         st.session_state[_key("order")] = order
+
+
+def _play_row() -> None:
+    if digest := table.clicked_sound(_n_rounds()):
+        sound.request(digest)
+
+
+def _play_sign() -> None:
+    if digest := clip_map.clicked_clip():
+        sound.request(digest)
+
+
+def _expect() -> None:
+    session_clips().expect(table.chosen_emotions(_n_rounds()))
+
+
+def _expect_ticked() -> None:
+    """Expect one emotion of all ticked clips, in a new table with the same ticks."""
+    emotion = st.session_state.get(_EXPECT_TICKED)
+    if emotion is not None:
+        session_clips().expect(dict.fromkeys(_ticked(), emotion))
+        st.session_state[_EXPECT_TICKED] = None
+        st.session_state[_TICKS] = _n_rounds() + 1
 
 
 # --- The table, and two side by side -------------------------------------------------------------
 
 
-def show_table(table_filter: TableFilter) -> None:
+def show_table(everything: Sequence[Entry], table_filter: TableFilter) -> None:
     """Show the clips that a filter passes, and the buttons under their table."""
-    entries = filter_entries(_entries(), table_filter)
+    entries = filter_entries(everything, table_filter)
     selection = table.TableSelection(_ticked(), None)
     if entries:
-        selection = table.show_clips(
-            entries, table_filter.order, _ticked(), st.session_state.get(_TICKS, 0), _set_order
-        )
+        actions = table.TableActions(_set_order, _play_row, _expect)
+        selection = table.show_clips(entries, table_filter.order, _ticked(), _n_rounds(), actions)
         st.caption(text.TABLE_NOTE)
     elif session_clips().results:
         st.text(text.NOTHING_SHOWN)
@@ -299,7 +274,7 @@ def show_table(table_filter: TableFilter) -> None:
     st.session_state[_TICKED] = selection.ticked
     if selection.opened is not None:
         _open(selection.opened)
-    _show_buttons(entries)
+    _show_buttons(entries, len(everything))
 
 
 def _ticked() -> tuple[str, ...]:
@@ -318,10 +293,13 @@ def _open(digest: str) -> None:
     st.switch_page(ANALYSE)
 
 
-def _show_buttons(entries: Sequence[Entry]) -> None:
-    with st.container(horizontal=True, vertical_alignment="center", key="comparison-buttons"):
+def _show_buttons(entries: Sequence[Entry], n_clips: int) -> None:
+    ticked = _ticked()
+    chosen = [entry for entry in entries if not ticked or entry.digest in ticked]
+    examples = send.sendable(chosen)
+    with st.container(horizontal=True, vertical_alignment="bottom", key="comparison-buttons"):
         st.download_button(
-            text.CSV_LABEL,
+            text.csv_label(len(entries), n_clips),
             partial(as_csv, entries),  # written on demand, because rows are still being added
             "emo-comparison.csv",
             "text/csv",
@@ -330,7 +308,25 @@ def _show_buttons(entries: Sequence[Entry]) -> None:
             help=text.CSV_HELP,
             disabled=not entries,
         )
-        if _ticked():
+        if st.button(
+            text.send_label(len(examples)),
+            icon=":material/school:",
+            help=text.SEND_HELP,
+            disabled=not examples,
+            key="comparison-send",
+        ):
+            st.session_state[teach_session.FAULTS] = send.send(examples)
+            st.switch_page(TEACH)
+        if ticked:
+            st.selectbox(
+                text.EXPECT_TICKED_LABEL,
+                LABELS,
+                index=None,
+                placeholder=text.EXPECT_NOTHING,
+                key=_EXPECT_TICKED,
+                on_change=_expect_ticked,
+                width=180,
+            )
             st.button(text.REMOVE_TICKED_LABEL, on_click=_remove_ticked)
             st.button(text.UNTICK_LABEL, on_click=_untick)
         st.button(
@@ -339,9 +335,26 @@ def _show_buttons(entries: Sequence[Entry]) -> None:
 
 
 def as_csv(entries: Sequence[Entry]) -> str:
-    """Return the answers as ``emo predict --format csv`` prints them, with rows for every name."""
+    """Return the answers as ``emo predict --format csv`` prints them, with rows for every name.
+
+    The last column holds the expected emotion, where any clip has one.
+    """
     rows = [(name, entry.result) for entry in entries for name in entry.clip.names]
-    return export.written(export.write_csv, rows)
+    written = export.written(export.write_csv, rows)
+    if not any(entry.expected for entry in entries):
+        return written
+    expected = [
+        entry.expected
+        for entry in entries
+        for _ in entry.clip.names
+        for _ in (() if isinstance(entry.result, str) else entry.result.answers) or ("",)
+    ]
+    head, *lines = csv.reader(io.StringIO(written))
+    out = io.StringIO()
+    csv.writer(out, lineterminator="\n").writerows(
+        [[*head, "expected"], *([*line, own] for line, own in zip(lines, expected, strict=True))]
+    )
+    return out.getvalue()
 
 
 def _remove_ticked() -> None:
@@ -358,26 +371,27 @@ def _remove(digests: Sequence[str]) -> None:
     uploads.release_uploads(collection.clips[digest].data for digest in digests)
     for digest in digests:
         collection.remove(digest)
-    _empty_uploader()
-
-
-def _empty_uploader() -> None:
-    """Empty the uploader, whose files may differ from the clips that are left."""
-    files = st.session_state.get(_uploader_key()) or ()
-    uploads.release_uploads(file.getvalue() for file in files)
-    st.session_state[_LEFT_OUT] = []
-    st.session_state[_ROUND] = st.session_state.get(_ROUND, 0) + 1
+    inputs.empty_uploaders()
     _untick()
 
 
 def _untick() -> None:
     st.session_state[_TICKED] = ()
-    st.session_state[_TICKS] = st.session_state.get(_TICKS, 0) + 1
+    st.session_state[_TICKS] = _n_rounds() + 1
 
 
-def show_pair() -> None:
+def show_overview(entries: Sequence[Entry]) -> None:
+    """Show how often the answers are the expected ones, and a map of the clips."""
+    left, right = st.columns(2, gap="medium")
+    with left, st.container(key="comparison-score-shown"):
+        score.show_score(score.score(entries))
+    with right, st.container(key="comparison-map-shown"):
+        clip_map.show_map(entries, _play_sign)
+
+
+def show_pair(entries: Sequence[Entry]) -> None:
     """Show the two ticked clips side by side, or a hint on how to get there."""
-    by_digest = {entry.digest: entry for entry in _entries()}
+    by_digest = {entry.digest: entry for entry in entries}
     ticked = [by_digest[digest] for digest in _ticked()]
     read = [(entry, entry.result) for entry in ticked if not isinstance(entry.result, str)]
     if len(ticked) == 2 and len(read) == 2:

@@ -8,6 +8,7 @@ from emo.app import text as app_text
 from emo.app.compare import text
 from emo.app.compare.collection import Entry
 from emo.audio import activity, isolated
+from emo.classifiers.voice import VOICE
 from emo.inference.loading import MODEL_KEYS
 from emo.inference.predictor import Prediction
 from emo.labels import ENSEMBLE
@@ -51,23 +52,24 @@ def show_pair(pair: Pair) -> None:
                 player.show_player(block, f"pair-{letter}-{entry.digest[:16]}")
         st.caption(text.PAIR_NOTE)
         first, second = (result.answers for _, result in pair)
+        names = app_text.MODEL_NAMES | {VOICE: text.VOICE_NAME}
         cards = [
             html.paired_bars(
-                app_text.MODEL_NAMES[key],
+                names[key],
                 (first[key].probabilities.tolist(), second[key].probabilities.tolist()),
-                text.pair_caption(app_text.MODEL_NAMES[key]),
+                text.pair_caption(names[key]),
                 text.LETTERS,
                 text.KEY,
             )
-            for key in (ENSEMBLE, *MODEL_KEYS)
+            for key in (VOICE, ENSEMBLE, *MODEL_KEYS)
             if key in first and key in second
         ]
         st.html(html.side_by_side(cards))
 
 
 def _show_ensemble(letter: str, entry: Entry, result: Prediction) -> None:
-    ensemble = result.answers[ENSEMBLE]
-    st.html(html.ensemble(ensemble, text.clip(letter), common.agreement_text(result)))
+    whose = text.clip(letter, VOICE in result.answers)
+    st.html(html.ensemble(result.served, whose, common.agreement_text(result)))
     st.text(" · ".join([entry.name, formatting.seconds(result.duration_s)]))
     for warning in (*(one.sentence for one in result.speech_warnings), *result.warnings):
         st.warning(common.escape_markdown(warning))

@@ -1,6 +1,6 @@
 """The table of clips: a component with a row for each, to tick, to open, and to order."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +14,7 @@ from emo.app.components import component
 from emo.app.samples import acted_by
 from emo.app.text import SHORT_NAMES
 from emo.app.theme import EMOTION_COLOURS
+from emo.classifiers.voice import VOICE
 from emo.inference.loading import MODEL_KEYS
 from emo.inference.predictor import Answer, Prediction
 from emo.labels import LABELS
@@ -21,7 +22,13 @@ from emo.system.filenames import clean
 
 KEY = "comparison-table"
 
-_ORDER_OF = {"name": "name", "length": "length", "ensemble": "ensemble", "agreement": DISAGREEMENT}
+_ORDER_OF = {
+    "name": "name",
+    "length": "length",
+    "expected": "expected",
+    "ensemble": "ensemble",
+    "agreement": DISAGREEMENT,
+}
 _DESCENDING = ("length",)
 
 
@@ -33,12 +40,24 @@ class TableSelection:
     opened: str | None
 
 
+@dataclass(frozen=True)
+class TableActions:
+    """Functions that are called when the visitor clicked an order or a sound, or chose an emotion.
+
+    ``clicked_order``, ``clicked_sound`` and ``chosen_emotions`` then return which.
+    """
+
+    on_order: Callable[[], None]
+    on_play: Callable[[], None]
+    on_expect: Callable[[], None]
+
+
 def show_clips(
     entries: Sequence[Entry],
     order: str,
     ticked: Sequence[str],
     n_rounds: int,
-    on_order: Callable[[], None],
+    actions: TableActions,
 ) -> TableSelection:
     """Draw a table of the entries and return what the visitor selected in it.
 
@@ -48,27 +67,30 @@ def show_clips(
         The present order of the entries.
     ticked
         Digests that are ticked at first, and again when ``n_rounds`` has changed.
-    on_order
-        Called when the visitor clicks another order, which :func:`clicked_order` then returns.
+    actions
     """
+    shown = {key for entry in entries for key in _keys(entry)}
     result = component("clips")(
         key=_key(n_rounds),
         data=[
             {
                 "rows": [row(entry) for entry in entries],
-                "columns": [_column(key) for key in text.COLUMNS],
+                "columns": [_column(key) for key in text.COLUMNS if key != VOICE or key in shown],
                 "order": order,
                 "ticked": list(ticked),
                 "round": n_rounds,
                 "signs": {
                     label: [*EMOTION_COLOURS[label], theme.mask_css(label)] for label in LABELS
                 },
+                "labels": list(LABELS),
                 "words": text.TABLE,
             }
         ],
         on_ticked_change=lambda: None,
         on_open_change=lambda: None,
-        on_order_change=on_order,
+        on_order_change=actions.on_order,
+        on_play_change=actions.on_play,
+        on_expected_change=actions.on_expect,
     )
     digests = result.get("ticked")
     return TableSelection(
@@ -78,8 +100,28 @@ def show_clips(
 
 def clicked_order(n_rounds: int) -> str | None:
     """Return the order that the visitor just clicked in the table; None if none."""
-    state = st.session_state.get(_key(n_rounds))
-    return _string(state.get("order")) if state else None
+    return _string(_state(n_rounds).get("order"))
+
+
+def clicked_sound(n_rounds: int) -> str | None:
+    """Return the digest of the clip that the visitor wants to hear; None if none."""
+    return _string(_state(n_rounds).get("play"))
+
+
+def chosen_emotions(n_rounds: int) -> dict[str, str]:
+    """Return the expected emotions that the visitor chose in the table, by digest."""
+    chosen = _state(n_rounds).get("expected")
+    if not isinstance(chosen, Mapping):
+        return {}
+    return {
+        clean(digest): clean(emotion)
+        for digest, emotion in chosen.items()
+        if isinstance(digest, str) and isinstance(emotion, str)
+    }
+
+
+def _state(n_rounds: int) -> Mapping[str, Any]:
+    return st.session_state.get(_key(n_rounds)) or {}
 
 
 def _key(n_rounds: int) -> str:
@@ -98,7 +140,7 @@ def _column(key: str) -> dict[str, Any]:
     column: dict[str, Any] = {
         "key": key,
         "title": text.COLUMNS[key],
-        "is_answer": key in SHORT_NAMES,
+        "is_answer": key in SHORT_NAMES or key == VOICE,
         "is_model": key in MODEL_KEYS,
     }
     if key in _ORDER_OF:
@@ -116,12 +158,16 @@ def row(entry: Entry) -> dict[str, Any]:
     first, *copies = entry.clip.names
     notes = [acted_by(entry.clip.sample)] if entry.clip.sample else []
     notes += [text.copies(copies)] if copies else []
-    cells: dict[str, Any] = {"id": entry.digest, "name": first}
+    cells: dict[str, Any] = {"id": entry.digest, "name": first, "expected": entry.expected}
     result = entry.result
     if isinstance(result, str):
         return cells | {"error": True, "notes": [*notes, result]}
     notes += [*(warning.sentence for warning in result.speech_warnings), *result.warnings]
     return cells | {"notes": notes} | _answers(result)
+
+
+def _keys(entry: Entry) -> Collection[str]:
+    return () if isinstance(entry.result, str) else entry.result.answers
 
 
 def _answers(result: Prediction) -> dict[str, Any]:

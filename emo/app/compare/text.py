@@ -12,23 +12,30 @@ from emo.app.compare.collection import (
     ClipCounts,
 )
 from emo.app.samples import Sample, credits_of
-from emo.app.text import ALL_MODELS, SHORT_NAMES
-from emo.formatting import NBSP, in_words, listed
+from emo.app.text import ALL_MODELS, PAGES, SHORT_NAMES
+from emo.classifiers.voice import MIN_CLIPS as MIN_VOICE_CLIPS
+from emo.classifiers.voice import VOICE
+from emo.formatting import NBSP, in_words, listed, percent
 from emo.inference.predictor import Answer
 
 TITLE = "Compare clips"
 LEAD = (
-    f"Upload several clips and see where {ALL_MODELS} agree. Tick two clips to put them side by "
-    "side."
+    f"Upload several clips, see where {ALL_MODELS} agree, and count how often they are right. "
+    "Tick two clips to put them side by side."
 )
 LIMITS = f"Up to {MAX_CLIPS} clips, together up to {MAX_BYTES // 2**20}{NBSP}MB."
-UPLOAD_LABEL = "Clips, or a folder of them"
+UPLOAD_LABEL = "Clips"
+FOLDER_LABEL = "A folder"
+FOLDER_HELP = (
+    "All clips of a folder and of its folders. A folder that has the name of an emotion says which "
+    "emotion is expected of its clips."
+)
 SAMPLES_LABEL = "Add the samples"
 BACK_LABEL = "Back to the comparison"
 
 SHOW_LABEL = "Show"
 SHOW_NAMES = dict(
-    zip(SHOWS, ("All", "Disagreement", "Unsure", "Not speech?", "Not read"), strict=True)
+    zip(SHOWS, ("All", "Disagreement", "Unsure", "Wrong", "Not speech?", "Not read"), strict=True)
 )
 ENSEMBLE_LABEL = "Ensemble"
 ENSEMBLE_NAMES = {key: key for key in ENSEMBLE_ANSWERS} | {ANY: "any emotion"}
@@ -38,6 +45,7 @@ ORDER_NAMES = {
     "given": "as uploaded",
     "name": "by name",
     "length": "longest first",
+    "expected": "by expected emotion",
     "ensemble": "by emotion of the ensemble",
     "confidence": "least confident ensemble first",
 }
@@ -46,23 +54,81 @@ NOTHING_SHOWN = "No clip matches."
 SHOW_ALL_LABEL = "Show all clips"
 
 TABLE_CAPTION = "Clips and their answers"
-COLUMNS = {"name": "Clip", "length": "Length", **SHORT_NAMES, "agreement": "Agreement"}
+VOICE_NAME = "One speaker"
+EXPECTED_LABEL = "Expected"
+COLUMNS = {
+    "name": "Clip",
+    "length": "Length",
+    "expected": EXPECTED_LABEL,
+    VOICE: VOICE_NAME,
+    **SHORT_NAMES,
+    "agreement": "Agreement",
+}
+"""Titles of the columns; that of the voice is there where one is known."""
 TABLE = {
     "caption": TABLE_CAPTION,
     "tick": "Tick {0}",
     "ticks": "Tick",
     "open": "Open {0} in full",
     "order": "Order the clips: {0}",
+    "plays": "Play",
+    "play": "Play {0}",
+    "pause": "Pause {0}",
+    "expect": "Emotion expected of {0}",
+    "none": "–",
+    "right": "as expected",
+    "wrong": "not as expected",
 }
 """Texts in the table; {0} is the name of a clip, or of an order."""
 
 TABLE_NOTE = (
     "Click a clip to see it in full. A pale sign and a question mark mean unsure. Agreement counts "
     "the models that are sure. Disagreement first: the more emotions they name, and the further "
-    "their percentages lie apart, the higher."
+    "their percentages lie apart, the higher. Expected is guessed from the name of a clip or of "
+    "its folder; change it where the guess is wrong."
 )
 CSV_LABEL = "Table as CSV"
-CSV_HELP = "The clips shown, in this order, in the format of `emo predict --format csv`."
+CSV_HELP = (
+    "The clips shown, in this order, in the format of `emo predict --format csv`, and the expected "
+    "emotions."
+)
+EXPECT_TICKED_LABEL = "Expected of the ticked"
+EXPECT_NOTHING = "choose …"
+
+ONE_SPEAKER_LABEL = "All clips are of one speaker"
+ONE_SPEAKER_HELP = (
+    f"Where {MIN_VOICE_CLIPS} clips or more are of one speaker and differ in emotion, each gets "
+    "one more answer, relative to what the clips have in common. Emo does not check who speaks. It "
+    "is `emo predict --same-speaker`."
+)
+
+SCORE_TITLE = "Right answers"
+SCORE_CAPTION = "Share of clips with the expected answer"
+NO_EXPECTED = (
+    "Choose the expected emotion of some clips in the table, and the share of right answers is "
+    "counted here."
+)
+
+MAP_TITLE = "Map of the clips"
+MAP_NEEDS_MORE = "A map needs three clips or more."
+SIGNS_LABEL = "Signs"
+SIGNS_NAMES = {"answer": "Answer", "expected": "Expected"}
+MAP = {
+    "caption": "The clips on the map, and the most alike clip of each",
+    "map": "Map of the clips. The arrow keys go from clip to clip.",
+    "play": "Play {0}",
+    "clip": "Clip",
+    "answer": "Answer",
+    "expected": EXPECTED_LABEL,
+    "nearest": "Most alike",
+    "none": "–",
+}
+"""Texts of the map; {0} is the name of a clip."""
+
+SEND_HELP = (
+    "The clips shown that have an expected emotion become examples there; only the ticked ones, if "
+    "some are ticked."
+)
 REMOVE_TICKED_LABEL = "Remove the ticked"
 UNTICK_LABEL = "Untick all"
 REMOVE_ALL_LABEL = "Remove all clips"
@@ -124,6 +190,58 @@ def copies(names: Sequence[str]) -> str:
     return f"the same as {listed(names)}"
 
 
+def voice_known(n_clips: int) -> str:
+    """Return the note where all clips are stated to be of one speaker, and the voice is known."""
+    return (
+        f"{n_clips} different clips are stated to be of one speaker. The answers under "
+        f"{VOICE_NAME} are relative to what these clips have in common."
+    )
+
+
+def csv_label(n_shown: int, n_clips: int) -> str:
+    """Return the label of the button that saves the table; a filter shows some of its rows."""
+    return CSV_LABEL if n_shown == n_clips else f"{CSV_LABEL}: {n_shown} of {n_clips} rows"
+
+
+def send_label(n_clips: int) -> str:
+    """Return the label of the button that makes clips examples."""
+    return f"Send {n_clips} to {PAGES['teach']}"
+
+
+def share(right: int, n_clips: int) -> str:
+    """Return how many of the clips were answered as expected."""
+    return f"{right} of {n_clips}"
+
+
+def score_note(n_clips: int) -> str:
+    """Return how uncertain the shares of right answers are."""
+    clips = "1 clip has" if n_clips == 1 else f"{n_clips} clips have"
+    return (
+        f"{clips} an expected emotion. One clip more or less is {percent(1 / n_clips)}. An unsure "
+        "answer counts as its likeliest emotion."
+    )
+
+
+def cell_sentence(expected: str, answer: str, n: int) -> str:
+    """Return what a cell of the matrix means."""
+    clips = f"{n} clip{'s' * (n != 1)}"
+    return f"{clips} expected {expected}, answered {answer}."
+
+
+def matrix_caption(key: str) -> str:
+    """Return the caption of the matrix, read aloud."""
+    return f"Clips by expected emotion, and the answers to them: {COLUMNS[key]}"
+
+
+def map_note(explained: float) -> str:
+    """Return what the map shows, and how much of the differences."""
+    return (
+        "The closer two clips, the more alike they are to the pre-trained encoder: in voice, words "
+        f"and room as well as in emotion. The map shows {percent(explained)} of the differences. "
+        "Click a clip to hear it."
+    )
+
+
 def unsure(answer: Answer) -> str:
     """Return the one or two labels that an unsure answer names."""
     return f"unsure: {' or '.join(answer.named)}"
@@ -134,12 +252,21 @@ def ticked(names: Sequence[str]) -> str:
     return f"{len(names)} clips are ticked. Leave two to put them side by side."
 
 
-def summary(counts: ClipCounts) -> str:
-    """Return how many clips were answered, how far the models agree, and what is unusual."""
+def summary(counts: ClipCounts, right: int = 0, n_expected: int = 0) -> str:
+    """Return how many clips were answered and how many right, and what is unusual.
+
+    Parameters
+    ----------
+    counts
+    right, n_expected
+        Clips that were answered as expected, of those with an expected emotion.
+    """
     n_clips: dict[str, int] = {}
     for kind, n in counts.agreements:
         n_clips[agreement(kind)] = n_clips.get(agreement(kind), 0) + n
     parts = [f"{counts.answered} clip{'s' * (counts.answered != 1)} answered."]
+    if n_expected:
+        parts.append(f"{right} of {n_expected} right ({percent(right / n_expected)}).")
     if n_clips:
         parts.append(f"Agreement: {', '.join(f'{text} in {n}' for text, n in n_clips.items())}.")
     unusual = {
@@ -151,9 +278,9 @@ def summary(counts: ClipCounts) -> str:
     return " ".join([*parts, f"{text[0].upper()}{text[1:]}."] if text else parts)
 
 
-def clip(letter: str) -> str:
-    """Return the text above the ensemble on one of two clips."""
-    return f"Clip {letter}: the ensemble"
+def clip(letter: str, is_known: bool = False) -> str:
+    """Return the text above the served answer to one of two clips, whose voice may be known."""
+    return f"Clip {letter}: {'all clips of one speaker' if is_known else 'the ensemble'}"
 
 
 def pair_caption(name: str) -> str:

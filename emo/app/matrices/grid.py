@@ -126,6 +126,7 @@ def show_grid(
     selected: Cell | None = None,
     on_select: Callable[[], None] | None = None,
     kind: str = "sequential",
+    down: str = text.ACTED_LABEL,
 ) -> None:
     """Draw a matrix; ``clicked_cell`` then returns the cell that was clicked in it.
 
@@ -145,6 +146,8 @@ def show_grid(
         Called when a cell was clicked; if it is None, cells cannot be clicked.
     kind
         Kind of the theme's colours; see ``palettes``.
+    down
+        Name of the rows.
     """
     place = None
     if selected is not None and set(selected) <= set(labels):
@@ -160,7 +163,7 @@ def show_grid(
                 "words": {
                     "caption": caption,
                     "across": text.ANSWER_LABEL,
-                    "down": text.ACTED_LABEL,
+                    "down": down,
                 },
                 "selectable": on_select is not None,
                 "selected": place,

@@ -1,5 +1,6 @@
-// A table of clips: a row each, one tick to choose it, one click to open it.
-// Sends back what is ticked (kept), and which clip or which order was asked for (once).
+// A table of clips: a row each, one tick to choose it, one click to open or to play it.
+// Sends back what is ticked and which emotions were chosen (kept), and which clip or which order was
+// asked for (once).  A clip is played by the component "sound".
 
 const tables = new WeakMap();
 const MODELS_A_ROW = 3; // of a card, where the table has no room
@@ -13,6 +14,7 @@ export default function ({ data: [data], parentElement, setStateValue, setTrigge
   table.send = setStateValue;
   table.ask = setTriggerValue;
   table.show(data);
+  return () => setTimeout(() => table.leave(), 0);
 }
 
 function make(tag, name, text) {
@@ -26,6 +28,18 @@ class Table {
   constructor(root) {
     this.find = (name) => root.querySelector(`[data-part="${name}"]`);
     this.rows = new Map();
+    this.chosen = {};
+    this.playing = null;
+    this.listen = ({ detail }) => {
+      this.playing = detail.playing;
+      this.mark();
+    };
+    document.addEventListener("emo-sound-state", this.listen);
+  }
+
+  leave() {
+    if (!this.find("body").isConnected)
+      document.removeEventListener("emo-sound-state", this.listen);
   }
 
   show(data) {
@@ -33,6 +47,8 @@ class Table {
     this.words = words;
     this.signs = data.signs;
     this.columns = data.columns;
+    this.labels = data.labels;
+    this.expected = new Map(data.rows.map((row) => [row.id, row.expected]));
     if (this.round !== data.round) {
       this.round = data.round;
       this.ticked = new Set(data.ticked);
@@ -60,6 +76,8 @@ class Table {
     const focused = old.getRootNode().activeElement?.dataset.order;
     const first = make("th", "tick");
     first.append(make("span", "", this.words.ticks));
+    const second = make("th", "play");
+    second.append(make("span", "unseen", this.words.plays));
     const cells = columns.map((column) => {
       const cell = make("th", column.key);
       if (!column.order) cell.textContent = column.title;
@@ -77,16 +95,17 @@ class Table {
       }
       return cell;
     });
-    for (const cell of [first, ...cells]) {
+    for (const cell of [first, second, ...cells]) {
       cell.setAttribute("role", "columnheader");
       cell.setAttribute("scope", "col");
     }
-    old.replaceChildren(first, ...cells);
+    old.replaceChildren(first, second, ...cells);
     if (focused) old.querySelector(`[data-order="${focused}"]`)?.focus();
   }
 
   row(row) {
-    const key = JSON.stringify(row);
+    const { expected, ...drawn } = row; // a choice leaves the row, and the focus, where it is
+    const key = JSON.stringify([drawn, this.columns.length]);
     const known = this.rows.get(row.id);
     if (known?.key === key) return known.element;
     const element = make(
@@ -95,15 +114,17 @@ class Table {
     );
     element.dataset.id = row.id;
     element.setAttribute("role", "row");
-    element.append(this.tick(row), this.name(row));
+    element.append(this.tick(row), this.play(row), this.name(row));
     if (!row.error) {
       element.append(
         make("td", "length", row.length),
+        this.expect(row),
         ...this.answers(row.answers),
         make("td", "agreement", row.agreement),
       );
       element.onclick = (event) => {
-        if (event.target.closest("button, label, input") || getSelection().toString()) return;
+        if (event.target.closest("button, label, input, select") || getSelection().toString())
+          return;
         this.ask("open", row.id);
       };
     }
@@ -129,6 +150,42 @@ class Table {
     };
     label.append(box);
     cell.append(label);
+    return cell;
+  }
+
+  play(row) {
+    const cell = make("td", "play");
+    if (row.error) return cell;
+    const button = make("button");
+    button.type = "button";
+    button.dataset.name = row.name;
+    button.onclick = () => {
+      const detail = { id: row.id, handled: false };
+      document.dispatchEvent(new CustomEvent("emo-sound", { detail }));
+      if (!detail.handled) this.ask("play", row.id);
+    };
+    cell.append(button);
+    return cell;
+  }
+
+  expect(row) {
+    const cell = make("td", "expected");
+    cell.dataset.title = this.columns.find((column) => column.key === "expected").title;
+    const select = make("select");
+    select.setAttribute(
+      "aria-label",
+      this.words.expect.replace("{0}", () => row.name),
+    );
+    for (const label of ["", ...this.labels]) {
+      const option = make("option", "", label || this.words.none);
+      option.value = label;
+      select.append(option);
+    }
+    select.onchange = () => {
+      this.chosen[row.id] = select.value;
+      this.send("expected", { ...this.chosen });
+    };
+    cell.append(select);
     return cell;
   }
 
@@ -159,10 +216,11 @@ class Table {
         const { key } = column;
         const cell = answers[key] ? this.answer(column, answers[key]) : make("td", "answer", "–");
         cell.classList.add(column.is_model ? "model" : key);
+        cell.dataset.key = key;
+        cell.dataset.title = column.title;
         if (column.is_model) {
-          cell.dataset.title = column.title;
           cell.style.setProperty("--column", 2 + (place % MODELS_A_ROW));
-          cell.style.setProperty("--row", 3 + Math.floor(place / MODELS_A_ROW));
+          cell.style.setProperty("--row", 4 + Math.floor(place / MODELS_A_ROW));
           place += 1;
         }
         return cell;
@@ -175,7 +233,15 @@ class Table {
     const [light, dark, shape] = this.signs[label];
     sign.style.setProperty("--colour", `light-dark(${light}, ${dark})`);
     sign.style.setProperty("--shape", shape);
-    cell.append(sign, make("b", "", text), " ", make("span", "share", share));
+    const below = make("span", "below");
+    below.append(make("span", "share", share));
+    cell.append(sign, make("b", "", text), " ", below);
+    if (!column.is_model) {
+      const mark = make("span", "mark");
+      mark.setAttribute("role", "img");
+      mark.dataset.label = label;
+      below.append(" ", mark);
+    }
     if (note && column.is_model) cell.title = note;
     else if (note) cell.append(make("small", "", note));
     return cell;
@@ -186,6 +252,26 @@ class Table {
       const isTicked = this.ticked.has(id);
       element.classList.toggle("ticked", isTicked);
       element.querySelector("input").checked = isTicked;
+      const expected = this.chosen[id] ?? this.expected.get(id) ?? "";
+      const select = element.querySelector("select");
+      if (select) select.value = expected;
+      for (const mark of element.querySelectorAll(".mark")) {
+        const isRight = mark.dataset.label === expected;
+        mark.hidden = !expected;
+        mark.classList.toggle("wrong", !isRight);
+        mark.textContent = isRight ? "✓" : "✗";
+        mark.title = isRight ? this.words.right : this.words.wrong;
+        mark.setAttribute("aria-label", mark.title);
+      }
+      const button = element.querySelector(".play button");
+      if (!button) continue;
+      const isPlaying = this.playing === id;
+      const word = isPlaying ? this.words.pause : this.words.play;
+      button.classList.toggle("playing", isPlaying);
+      button.setAttribute(
+        "aria-label",
+        word.replace("{0}", () => button.dataset.name),
+      );
     }
   }
 }
