@@ -119,11 +119,10 @@ def test_pending_clips_keep_the_order_of_their_upload():
 
 def test_expected_emotion_is_that_of_a_sample_or_of_a_name():
     collection = ClipCollection()
-    sample = collection.add(UploadedClip(("x.wav",), b"1", Sample("x.wav", "fearful")))
-    named = collection.add(clip("sad/a.wav"))
-    copied = collection.add(clip("a.wav", b"2"))
+    samples = UploadedClip(("x.wav",), b"1", Sample("x.wav", "fearful"))
+    clips = (samples, clip("sad/a.wav"), clip("a.wav", b"2"), clip("b.wav"))
+    sample, named, copied, none = (str(collection.add(given)) for given in clips)
     collection.add(clip("happy.wav", b"2"))
-    none = collection.add(clip("b.wav"))
     emotions = {sample: "fearful", named: "sad", copied: "happy", none: ""}
     assert collection.expected == emotions
     collection.expect({named: "", none: "angry", copied: "calm", "unknown": "sad"})

@@ -85,7 +85,7 @@ def upload(app: AppTest, *clips: tuple[str, bytes, str]) -> AppTest:
 
 def players(app: AppTest) -> list[str]:
     """Return the keys of the two players side by side."""
-    keys = [one.key for one in app.get("bidi_component")]
+    keys = [str(one.key) for one in app.get("bidi_component")]
     return [key for key in keys if key.startswith("pair-")]
 
 
@@ -326,7 +326,7 @@ def test_expected_emotions_are_guessed_and_counted(app: AppTest, table: Table) -
     assert pages.counted(matrix).tolist() == [[0, 1], [0, 2]]
     check(app.segmented_control(key="comparison-show").set_value("wrong").run())
     assert table.names == ["angry.wav"]
-    assert words.csv_label(1, 4) in [button.label for button in app.get("download_button")]
+    assert words.csv_label(1, 4) in [button.proto.label for button in app.get("download_button")]
 
 
 def test_expected_emotion_is_chosen_for_all_ticked_clips(app: AppTest, table: Table) -> None:

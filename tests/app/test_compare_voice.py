@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -70,9 +71,7 @@ def entries(app: AppTest) -> list[Any]:
     collection = app.session_state["comparison"]
     found = collection.entries()
     predictions = emo.predict_many([one.clip.data for one in found], speakers=["one"] * len(found))
-    return [
-        page.replace(one, result=result) for one, result in zip(found, predictions, strict=True)
-    ]
+    return [replace(one, result=result) for one, result in zip(found, predictions, strict=True)]
 
 
 def test_refusal_is_a_sentence(app: AppTest) -> None:
