@@ -76,7 +76,7 @@ def test_several_files_get_rows_that_open_in_full(page: Page, tmp_path: Path) ->
         listed = list(csv.DictReader(file))
     assert len([row for row in listed if row["model"] == "ensemble"]) == 3  # one of them a copy
     assert [row["path"] for row in listed if row["error"]] == ["notes.wav"]
-    first.get_by_role("button", name=ODD_NAME).click()
+    first.get_by_role("button", name=ODD_NAME, exact=True).click()
     expect_answers(page, f"{ODD_NAME} · 2.0")
     page.get_by_role("link", name=words.BACK_LABEL).click()
     expect(rows(page)).to_have_count(3)

@@ -95,7 +95,7 @@ def show_map(entries: Sequence[Entry], on_play: Callable[[], None]) -> None:
     on_play
         Called when a sign was clicked whose sound is not in the browser.
     """
-    st.subheader(text.MAP_TITLE, anchor=False)
+    st.header(text.MAP_TITLE, anchor=False)
     clips = mapped(entries)
     if len(clips) < MIN_CLIPS:
         st.caption(text.MAP_NEEDS_MORE)

@@ -75,7 +75,7 @@ def score(entries: Sequence[Entry]) -> Score:
 
 def show_score(result: Score) -> None:
     """Draw the accuracy of each model as bars, and the confusion matrix of the served answers."""
-    st.subheader(text.SCORE_TITLE, anchor=False)
+    st.header(text.SCORE_TITLE, anchor=False)
     if not result.n_clips:
         st.caption(text.NO_EXPECTED)
         return
