@@ -56,7 +56,7 @@ WARNED = """([...document.querySelectorAll('[data-testid=stAlert]')]
   .map(one => one.textContent.match(/altered: (.*)\\.$/)?.[1]).find(Boolean) ?? '')"""
 # Cards of the models, and the table of what changes, are those of this run of the script.
 RENEWED = (
-    "!document.querySelector(':is(.st-key-models, .st-key-doubtful-models, .st-key-what-if)"
+    "!document.querySelector(':is(.st-key-models, .st-key-doubtful-models, .st-key-ensemble)"
     " [data-stale=true]')"
 )
 # Notes when an event came, and when the page was first as wished at least, and as wished, each once
@@ -130,7 +130,7 @@ def time_uploads(page: Page, count: int) -> Iterator[float]:
 
 def time_changes(page: Page, count: int) -> Iterator[tuple[float, float]]:
     """Seconds from each step of the slider of pitch, on a page with a clip: to answers, to all."""
-    page.get_by_text(analyse_text.WHAT_IF_TITLE, exact=True).click()
+    screens.open_tab(page, "what-if")
     slider = page.get_by_role("slider", name=analyse_text.PITCH_LABEL)
     slider.press("Home")
     screens.settle(page)

@@ -42,6 +42,7 @@ from emo.app.live import text as live_text
 from emo.audio.clip import RATE_HZ
 from emo.labels import LABELS
 from emo.system.paths import sample_path
+from emo.app.samples import ALL_EMOTIONS
 from tests.support import signals, streamlit_client
 
 SCREENS = ROOT / "docs" / "screens"
@@ -88,32 +89,49 @@ def hide_guide(page: Page) -> None:
     page.get_by_role("button", name=analyse_text.HIDE_LABEL).click()
 
 
+def pick_sample(page: Page, emotion: str) -> None:
+    """Press the button of a sample, which is in a menu while there is a clip."""
+    button = page.locator(f".st-key-sample-{emotion} button")
+    menu = page.locator(".st-key-samples-menu button").first
+    button.or_(menu).first.wait_for()
+    if not button.is_visible():
+        menu.click()
+    button.click()
+
+
+def open_tab(page: Page, key: str) -> None:
+    """Open a tab below the player."""
+    tab = page.get_by_role("tab", name=analyse_text.TABS[key], exact=True)
+    tab.click()
+    page.locator("[role=tab][aria-selected=true]", has_text=analyse_text.TABS[key]).wait_for()
+
+
 def choose_sample(page: Page) -> None:
     """Have a sample answered."""
     hide_guide(page)
-    page.get_by_role("button", name=SAMPLE, exact=True).click()
+    pick_sample(page, SAMPLE)
     page.locator("h2.emo-verdict").wait_for()
 
 
 def ask_why(page: Page) -> None:
     """Have the reasons shown."""
-    page.get_by_text(analyse_text.WHY_LABEL, exact=True).click()
+    open_tab(page, "why")
     page.locator(".st-key-why-mlp .emo-shift").first.wait_for()
 
 
 def change_pitch(page: Page) -> None:
     """Have the models answer for the clip with its voice three semitones higher."""
-    page.get_by_text(analyse_text.WHAT_IF_TITLE, exact=True).click()
+    open_tab(page, "what-if")
     pitch = page.get_by_role("slider", name=analyse_text.PITCH_LABEL)
     for _ in range(3):
         pitch.press("ArrowRight")
-    page.get_by_role("button", name=analyse_text.RESET_LABEL, disabled=False).wait_for()
+    page.locator(".st-key-reset").wait_for()
 
 
 def follow_minute(page: Page) -> None:
     """Have the long sample answered over all of its time."""
     hide_guide(page)
-    page.get_by_role("button", name=analyse_text.SAMPLE_OF_ALL).click()
+    pick_sample(page, ALL_EMOTIONS)
     page.locator("[data-part=stage][data-lanes=done]").wait_for()
 
 

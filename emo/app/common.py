@@ -42,7 +42,7 @@ LOG = logging.getLogger("emo")
 T = TypeVar("T")
 
 
-_STYLE = Path(__file__).parent / "static" / "app.css"
+_STYLES = [Path(__file__).parent / "static" / name for name in ("app.css", "analyse.css")]
 _LOGO = Path(__file__).parent / "static" / "logo.svg"
 _SPACES = re.compile(r"[ \t\r\n]+")  # a space that must not break stays
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]()<>#+\-.!|~$:&])")
@@ -53,7 +53,8 @@ def start_page(title: str, lead: str) -> None:
     navigation.ensure_navigation()
     navigation.record_visit(title)
     isolated.shared_decoder().start()  # so that it is ready for the first upload
-    st.html(f"<style>{_STYLE.read_text(encoding='utf-8')}{theme.styles()}</style>")
+    style = "".join(path.read_text(encoding="utf-8") for path in _STYLES)
+    st.html(f"<style>{style}{theme.styles()}</style>")
     st.logo(str(_LOGO), size="large")
     st.title(title, anchor=False)
     st.html(html.render("page", "lead", lead))

@@ -14,7 +14,7 @@ import jinja2
 from markupsafe import Markup
 
 from emo.app.accuracy_text import TITLE as RATES_TITLE
-from emo.app.text import and_then, log_odds_of, model_bars, still_needed, unsure_of
+from emo.app.text import UNSURE, and_then, log_odds_of, model_bars, still_needed
 from emo.formatting import percent, signed
 from emo.inference.predictor import Answer
 from emo.labels import LABELS
@@ -132,22 +132,21 @@ def ranking(rows: Sequence[RankingRow], caption: str) -> Markup:
 def verdict(answer: Answer, level: int) -> Markup:
     """Return an answer in large letters, and the likeliest labels with their shares below.
 
-    An unsure answer also names its second label where that is close, and otherwise the threshold
-    that it does not reach.
+    An unsure answer also names the threshold that it does not reach.
 
     Parameters
     ----------
     level
         2 for a heading, 3 for a paragraph.
     """
-    return render("answers", "verdict", _headline(answer), level)
+    return render("answers", "verdict", headline(answer), level)
 
 
-def _headline(answer: Answer) -> dict[str, object]:
+def headline(answer: Answer) -> dict[str, object]:
+    """Return what the large letters of an answer say, and the line below them."""
     first, second = likeliest(answer.probabilities.tolist())
     return {
-        "title": unsure_of(answer.named) if answer.unsure else "",
-        "is_close": len(answer.named) > 1,
+        "title": UNSURE if answer.unsure else "",
         "first": first,
         "second": second,
         "next": and_then(*second),
@@ -157,7 +156,7 @@ def _headline(answer: Answer) -> dict[str, object]:
 
 def ensemble(answer: Answer, overline: str, sentence: str) -> Markup:
     """Return the headline of a result: the ensemble, and a sentence on how many models agree."""
-    return render("answers", "ensemble", _headline(answer), overline, sentence)
+    return render("answers", "ensemble", headline(answer), overline, sentence)
 
 
 def trust(evidence: Trust) -> Markup:
@@ -189,7 +188,7 @@ def summary(text: str) -> Markup:
 def card(name: str, kind: str, answer: Answer, evidence: Trust) -> Markup:
     """Return the answer of a model: name, label, confidence, bars, and how far to trust it."""
     shares = bars(answer.probabilities.tolist(), model_bars(name), len(answer.named))
-    return render("answers", "card", name, kind, _headline(answer), shares, trust(evidence))
+    return render("answers", "card", name, kind, headline(answer), shares, trust(evidence))
 
 
 def expectation(

@@ -145,16 +145,15 @@ def unreadable_figures(place: str, fault: str) -> str:
     )
 
 
-def unsure_of(names: Sequence[str]) -> str:
-    """Return the headline of an unsure answer, with the one or two labels that it names."""
-    return f"Unsure: {' or '.join(names)}"
+UNSURE = "Unsure:"
+"""Before the label of an unsure answer."""
 
 
 def still_needed(answer: Answer) -> str:
     """Return the threshold that an unsure answer does not reach; empty where it is not known."""
     if not answer.threshold or answer.threshold > 1:
         return ""
-    return f"below its threshold of {percent(answer.threshold)}" if answer.is_below else ""
+    return f"below its {percent(answer.threshold)}" if answer.is_below else ""
 
 
 def why_unsure(answer: Answer) -> str:

@@ -11,6 +11,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from emo.app.analyse import explanation as analyse_explanation
+from emo.app.analyse import tabs
 from emo.app.analyse import text as analyse_text
 from emo.audio.clip import Clip
 from emo.classifiers.registry import CLASSIFIERS
@@ -55,12 +56,16 @@ def app(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AppTest:
     return pages.run()
 
 
+def open_why(app: AppTest) -> None:
+    app.session_state["stage-open-tab"] = tabs.WHY
+    check(app.run())
+
+
 @pytest.mark.slow
 def test_explanation_is_shown_on_demand(app: AppTest) -> None:
     upload(app, "clip.wav", tone())
     assert "data-emo-patches" not in html(app)
-    (switch,) = [one for one in app.toggle if one.label == analyse_text.WHY_LABEL]
-    check(switch.set_value(True).run())
+    open_why(app)
     page = html(app)
     assert page.count('class="emo-why"') == len(CLASSIFIERS)
     assert page.count('class="emo-shift"') == len(explanation.GROUPS)
@@ -75,7 +80,7 @@ def test_explanation_is_shown_on_demand(app: AppTest) -> None:
 @pytest.mark.slow
 def test_regions_of_another_model_can_be_drawn(app: AppTest) -> None:
     upload(app, "clip.wav", tone())
-    check(app.toggle(key="why").set_value(True).run())
+    open_why(app)
     check(app.button_group(key="framed").set_value("pretrained").run())
     assert drawn(app) == OTHER_REGIONS
     assert any(analyse_text.why_note("pretrained") in caption.value for caption in app.caption)

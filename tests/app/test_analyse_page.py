@@ -7,9 +7,8 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from emo import formatting
-from emo.app.analyse import link
+from emo.app.analyse import link, tabs
 from emo.app.analyse import text as analyse_text
-from emo.app.analyse.text import WHAT_IF_TITLE
 from tests.support import pages
 from tests.support.pages import ANALYSE, APP, MATRICES, check, html, tone, upload
 
@@ -88,7 +87,7 @@ def test_link_sets_what_if() -> None:
     assert at.slider(key="what-if-speed").value == 0.75
     for phrase in ("0.75 times as fast", "3 semitones lower", "6 dB louder", "telephone"):
         assert phrase in warnings_of(at)
-    assert next(one for one in at.expander if one.proto.label == WHAT_IF_TITLE).proto.expanded
+    assert at.session_state["stage-open-tab"] == tabs.WHAT_IF
     check(at.button(key="what-if-reset").click().run())
     assert address(at) == {"sample": "sad"}
     assert "as fast" not in warnings_of(at)

@@ -4,7 +4,7 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
-from emo.app.analyse import text
+from emo.app.analyse.verdict import text as verdict_text
 from emo.audio import alteration
 from tests.walk import oracle
 from tests.walk.__main__ import walk_app
@@ -58,15 +58,19 @@ def test_next_clip_starts_as_recorded(is_quick: bool) -> None:
     oracle.check(read_page(tab), files[second])
 
 
-def test_reset_beside_the_notice_resets_the_settings() -> None:
+def test_reset_beside_the_verdict_resets_the_settings_and_the_part() -> None:
     tab = Tab()
     name, data = next(iter(clips().items()))
     tab.send(tab.file_change("up", [(name, data)]))
     tab.set("what-if-gain", -6.0)
-    assert tab.node("altered-reset").label == text.NOTICE_RESET_LABEL
-    tab.click("altered-reset")
-    assert "altered-reset" not in tab.widget_keys()
+    player = next(key for key in tab.widget_keys() if key.startswith("player-"))
+    tab.set_component(player, region=[0.25, 0.75])
+    assert read_page(tab).share == (0.25, 0.75)
+    assert tab.node("reset").label == verdict_text.RESET_LABEL
+    tab.click("reset")
+    assert "reset" not in tab.widget_keys()
     assert read_page(tab).settings == alteration.NEUTRAL
+    assert read_page(tab).share is None
     oracle.check(read_page(tab), data)
 
 

@@ -20,7 +20,6 @@ from playwright.sync_api import (
 
 from docs import screens
 from emo.app import text
-from emo.classifiers.ensembles import ENSEMBLES
 from emo.inference.loading import MODEL_KEYS
 from emo.labels import LABELS
 
@@ -173,9 +172,8 @@ def record(microphone: Locator) -> None:
 
 
 def clip_line(page: Page) -> Locator:
-    """Return the line that names the clip, beside which stands one on the other ensemble."""
-    other = ENSEMBLES["from-scratch"].name_in_text
-    return page.get_by_test_id("stText").filter(has_not_text=re.compile(other, re.IGNORECASE))
+    """Return the line that names and describes the clip."""
+    return page.locator(".st-key-ways-in").get_by_test_id("stText")
 
 
 def expect_answers(page: Page, clip: str) -> None:

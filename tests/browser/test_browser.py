@@ -89,7 +89,7 @@ def test_a_part_is_selected_and_zoomed_by_keyboard_alone(page: Page) -> None:
 def test_reasons_are_given_when_asked_for(page: Page) -> None:
     upload(page, "clip.wav", signals.encoded(signals.voice(), subtype="PCM_16"))
     expect_answers(page, "clip.wav")
-    page.get_by_text(analyse_text.WHY_LABEL, exact=True).click()
+    screens.open_tab(page, "why")
     for key in loading.MODEL_KEYS:
         expect(page.locator(f".st-key-why-{key} p").first).to_be_visible()
     expect_idle(page)
@@ -116,7 +116,7 @@ def test_a_recorded_clip(page: Page) -> None:
 def test_a_sample(page: Page) -> None:
     gallery = {sample.emotion: sample for sample in read_gallery(paths.SAMPLES_DIR)}
     for label in (LABELS[0], LABELS[-1]):
-        page.locator(f".st-key-sample-{label} button").click()
+        screens.pick_sample(page, label)
         expect_answers(page, f"{label}.")
         expect(clip_line(page)).to_contain_text(acted_by(gallery[label]))
 
@@ -137,6 +137,7 @@ def test_downloads_and_forgetting(page: Page, tmp_path: Path) -> None:
     data = signals.encoded(signals.voice(), subtype="PCM_16")
     upload(page, "clip.wav", data)
     expect_answers(page, "clip.wav")
+    screens.open_tab(page, "files")
     with page.expect_download() as waiting:
         page.get_by_role("button", name="Answers as JSON").click()
     waiting.value.save_as(tmp_path / "emo.json")

@@ -42,12 +42,12 @@ def expect_step(page: Page, step: str) -> None:
 
 def pick(page: Page, emotion: str) -> None:
     """Choose a sample, and wait for its answers and its player."""
-    page.locator(f".st-key-sample-{emotion} button").click()
+    screens.pick_sample(page, emotion)
     expect_answers(page, "minute." if emotion == "all" else f"{emotion}.")
 
 
 def open_reasons(page: Page) -> None:
-    page.get_by_text(text.WHY_LABEL, exact=True).click()
+    screens.open_tab(page, "why")
     expect(page.locator(".st-key-why-mlp p").first).to_be_visible()
 
 
@@ -180,8 +180,8 @@ def test_from_start_to_result_by_keyboard_alone(page: Page) -> None:
     tab_to(page, app_text.PLAYER["keys_title"])  # what the keys do stands on the page
     page.keyboard.press("Enter")
     expect(page.get_by_text(app_text.PLAYER["keys"])).to_be_visible()
-    tab_to(page, text.WHY_LABEL)
-    page.keyboard.press("Space")
+    tab_to(page, text.TABS["details"])
+    page.keyboard.press("ArrowRight")
     expect(page.locator(".st-key-why-mlp p").first).to_be_visible()
     tab_to(page, text.REMOVE_LABEL)
     page.keyboard.press("Enter")

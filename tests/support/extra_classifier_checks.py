@@ -248,7 +248,7 @@ def test_analyse(real_app: AppTest, models: Path) -> None:
     assert len(beside) == 1
     name = ENSEMBLES[FROM_SCRATCH].name_in_text.capitalize()
     assert beside[0].startswith((f"{name} say angry, ", f"{name} are unsure: angry"))
-    real_app.toggle(key="why").set_value(True)
+    real_app.session_state["stage-open-tab"] = "why"
     pages.check(real_app.run())
     assert html(real_app).count(f'<h3 class="emo-model">{NAME}</h3>') == 2
 

@@ -81,7 +81,7 @@ def upload_two_quickly(window: Window, arguments: Arguments) -> None:
     go(window, "analyse")
     uploader = window.page.locator("[class*=st-key-up]").first
     choose_files(window, uploader, [window.path(arguments["name"])])
-    uploader.get_by_role("button", name="Add files").wait_for()
+    settle(window)
     second = sorted(clips())[arguments["place"] % len(clips())]
     upload_file(window, window.path(second), every_file()[second])
 
@@ -91,24 +91,13 @@ def upload_wrong(window: Window, arguments: Arguments) -> None:
     upload_file(window, window.path(name), every_file()[name])
 
 
-def take_away(window: Window, arguments: Arguments) -> None:
-    go(window, "analyse")
-    button = window.page.locator("[class*=st-key-up]").first.get_by_role(
-        "button", name=re.compile("^Remove")
-    )
-    if button.count() == 0:
-        return
-    button.first.click()
-    if window.clip is not None and window.clip[2] == "upload":
-        window.remove_clip()
-        wait_for(window, lambda shown: not shown["described"], "no clip")
-
-
 def sample(window: Window, arguments: Arguments) -> None:
     go(window, "analyse")
     gallery = read_gallery(paths.SAMPLES_DIR)
     chosen = gallery[arguments["place"] % len(gallery)]
     button = window.page.locator(f".st-key-sample-{chosen.emotion} button")
+    if not button.is_visible():
+        window.page.locator(".st-key-samples-menu button").first.click()
     if arguments["times"] % 2:
         button.click()
     else:
@@ -177,14 +166,13 @@ def play(window: Window, arguments: Arguments) -> None:
 
 
 def open_what_if(window: Window) -> bool:
-    """Return True after the settings were expanded, False if there are none."""
+    """Return True after the settings were opened, False if there are none."""
     panel = window.page.locator(".st-key-what-if")
-    if panel.count() == 0:
+    if window.page.get_by_role("tab").count() == 0:
         return False
-    slider = panel.locator("[type=range]").first
-    if not slider.is_visible():
-        panel.locator("summary").first.click()
-        slider.wait_for(state="visible")
+    if not panel.is_visible():
+        screens.open_tab(window.page, "what-if")
+        panel.wait_for(state="visible")
     return True
 
 
@@ -214,7 +202,7 @@ def alter(window: Window, arguments: Arguments) -> None:
 
 def reset(window: Window, arguments: Arguments) -> None:
     go(window, "analyse")
-    key = ("altered-reset", "what-if-reset")[arguments["place"] % 2]
+    key = ("reset", "what-if-reset")[arguments["place"] % 2]
     button = window.page.locator(f".st-key-{key} button")
     if key == "what-if-reset" and not open_what_if(window):
         return
@@ -249,15 +237,13 @@ def toggle_emotion(window: Window, arguments: Arguments) -> None:
 
 def ask_why(window: Window, arguments: Arguments) -> None:
     go(window, "analyse")
-    switch = window.page.locator(".st-key-why label").first
-    if switch.count():
-        switch.click()
-        window.allow_changes("why")
+    if window.page.get_by_role("tab").count():
+        screens.open_tab(window.page, ("why", "details")[arguments["place"] % 2])
 
 
 def forget(window: Window, arguments: Arguments) -> None:
     go(window, "analyse")
-    button = window.page.locator(".st-key-downloads").get_by_role("button").last
+    button = window.page.locator(".st-key-remove-clip button")
     if button.count():
         button.click()
         window.remove_clip()
@@ -409,7 +395,6 @@ ACTIONS: dict[str, tuple[Action, float]] = {
     "upload": (upload, 6),
     "upload_two_quickly": (upload_two_quickly, 2),
     "upload_wrong": (upload_wrong, 2),
-    "take_away": (take_away, 2),
     "sample": (sample, 4),
     "record": (record, 1),
     "drag": (drag, 4),

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
 from emo.app.among import PARAM, read_param
+from emo.app.analyse import tabs as analyse_tabs
 from emo.app.analyse import text as analyse_text
 from emo.app.compare import text as compare_words
 from emo.app.samples import ALL_EMOTIONS, read_gallery
@@ -138,13 +139,15 @@ class Walk(RuleBasedStateMachine):
         visit.controls.pop(key, None)
         check(visit)
 
-    @rule(number=tabs, key=st.sampled_from(("what-if-reset", "altered-reset")))
+    @rule(number=tabs, key=st.sampled_from(("what-if-reset", "reset")))
     def reset(self, number: int, key: str) -> None:
         visit = self._with_clip(number)
         if key not in visit.tab.widget_keys() or visit.tab.node(key).disabled:
             return
         run_action(visit, lambda: visit.tab.click(key))
         visit.set_settings(alteration.NEUTRAL)
+        if key == "reset" and visit.clip is not None:
+            visit.shares[visit.clip[1]] = None
         check(visit)
 
     @rule(number=tabs, name=st.sampled_from(("call.wav", "three.wav")), place=st.integers(0, 3))
@@ -176,9 +179,11 @@ class Walk(RuleBasedStateMachine):
     @rule(number=tabs)
     def ask_why(self, number: int) -> None:
         visit = self._with_clip(number)
-        shown = not visit.tab.controls()["why"]
-        run_action(visit, lambda: visit.tab.set("why", shown))
-        visit.controls["why"] = shown
+        if visit.tab.block("ensemble") is None:
+            return
+        key = analyse_tabs.DETAILS if visit.is_why else analyse_tabs.WHY
+        run_action(visit, lambda: visit.tab.open_tab(analyse_text.TABS[key]))
+        visit.is_why = key == analyse_tabs.WHY
         check(visit)
 
     @rule(number=tabs)

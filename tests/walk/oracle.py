@@ -20,6 +20,7 @@ from emo.classifiers.voice import VOICE
 from emo.errors import AudioError
 from emo.inference import loading, predictor
 from emo.inference.known_voice import know_speakers
+from emo.inference.loading import ANSWER_KEYS
 from emo.labels import LABELS
 from emo.system import paths
 
@@ -42,6 +43,7 @@ _ROW = re.compile(
     r'<th scope="row">(.*?)</th>.*?<td class="emo-share[^"]*">(.*?)</td></tr>', re.DOTALL
 )
 _TABLE = re.compile(r'<table class="emo-bars">.*?</table>', re.DOTALL)
+_KEPT = re.compile(r'<details[^>]* data-emo-keep="([^"]*)">(.*?)</details>', re.DOTALL)
 _TAG = re.compile(r"<[^>]*>")
 _CHANNEL = re.compile(r"(left|right) channel only|channel (\d+) only")
 _AMONG = re.compile(r" · among ([^·]*)")
@@ -75,7 +77,8 @@ class PageState:
     share
         Selected part, 0 to 1 of the clip; None for the whole clip.
     headline
-        The label in large letters, and the next one.
+        The label in large letters; before it that of the whole clip as it was recorded, if the
+        page shows another thing.
     channel
         Channel below the answers; the mix if none is named.
     among
@@ -95,6 +98,12 @@ def bars_in(markup: str) -> Bars:
     """Return the rows of a table of bars."""
     rows = [row for table in _TABLE.findall(markup) for row in _ROW.findall(table)]
     return tuple((text_of(label), text_of(share)) for label, share in rows)
+
+
+def bars_by_row(markup: str) -> dict[str, Bars]:
+    """Return the bars of the ensemble and of each model in their rows beside the player."""
+    rows = dict(_KEPT.findall(markup))
+    return {key: bars_in(content) for key, content in rows.items() if key in ANSWER_KEYS}
 
 
 def text_of(markup: str) -> str:
@@ -203,8 +212,25 @@ def check(shown: PageState, data: bytes) -> None:
     if right.bars:
         clip = _clip(data, shown.name, shown.settings, shown.channel)
         assert not isinstance(clip, str)
-        top = max(right.bars["ensemble"], key=lambda row: _share(row[1]))
-        assert _share(dict(right.bars["ensemble"])[shown.headline[0]]) == _share(top[1])
+        *before, now = shown.headline
+        _check_headline(now, right)
+        if before:
+            whole = expected(data, shown.name, channel=shown.channel, among=shown.among)
+            _check_headline(before[0], whole)
+        else:
+            assert not _is_part(shown.share, clip)
+            assert shown.settings == alteration.NEUTRAL
+
+
+def _is_part(share: Share | None, clip: audio_clip.Clip) -> bool:
+    """Return whether a selected part is long enough to be analysed."""
+    return share is not None and is_long_enough(share, clip.duration_s)
+
+
+def _check_headline(label: str, right: Answers) -> None:
+    """Fail unless no emotion has a higher percentage."""
+    rows = right.bars["ensemble"]
+    assert _share(dict(rows)[label]) == max(_share(share) for _, share in rows)
 
 
 def _share(percent: str) -> float:

@@ -89,6 +89,15 @@ class Tab:
         """Press the button with a key."""
         self.send(WidgetState(id=self.id_of(key), trigger_value=True))
 
+    def open_tab(self, title: str) -> None:
+        """Open the tab with a title, of the page's only set of tabs."""
+        (tabs,) = [
+            block.proto.tab_container.id
+            for block in self.blocks()
+            if getattr(block.proto, "tab_container", None) and block.proto.tab_container.id
+        ]
+        self.send(WidgetState(id=tabs, string_value=title))
+
     def press(self, label: str) -> None:
         """Press the button with a label."""
         node = next(n for n in self.elements() if n.type == "button" and n.label == label)
@@ -184,8 +193,16 @@ class Tab:
 
     def block(self, key: str) -> Any:
         """Return the container with a key; None if there is none."""
+        return next((block for block in self.blocks() if block.key == key), None)
+
+    def blocks(self) -> Iterator[Any]:
+        """Yield all containers of the page."""
         nodes = (node for node in self.at._tree if node is not self.at._tree)
-        return next((n for n in nodes if isinstance(n, Block) and n.key == key), None)
+        yield from (node for node in nodes if isinstance(node, Block))
+
+    def block_keys(self) -> list[str]:
+        """Return the keys of all containers."""
+        return [block.key for block in self.blocks() if block.key]
 
     def markup(self, block: Any = None) -> str:
         """Return the HTML of a container, or of the page."""

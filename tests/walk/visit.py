@@ -13,7 +13,7 @@ from emo.app.analyse import link as analyse_link
 from emo.audio import alteration
 from emo.audio.channels import MIX
 from emo.inference.loading import MODEL_KEYS
-from emo.labels import ENSEMBLE, LABELS
+from emo.labels import LABELS
 from tests.walk import oracle
 from tests.walk.clips import samples
 from tests.walk.oracle import SETTINGS, Answers, PageState, Share
@@ -61,6 +61,8 @@ class Visit:
         Names and bytes of the clips on the page *Compare clips*, by digest.
     examples
         Names of the clips on the page *Teach it*.
+    is_why
+        Whether the tab *Why* is open.
     controls
         Value of each control that must not change.
     past, ahead
@@ -78,6 +80,7 @@ class Visit:
     shares: dict[bytes, Share | None] = field(default_factory=dict)
     compared: dict[str, tuple[list[str], bytes]] = field(default_factory=dict)
     examples: set[str] = field(default_factory=set)
+    is_why: bool = False
     controls: dict[str, Any] = field(default_factory=dict)
     past: list[tuple[str, dict[str, str]]] = field(default_factory=list)
     ahead: list[tuple[str, dict[str, str]]] = field(default_factory=list)
@@ -127,7 +130,7 @@ class Visit:
             self.set_clip(*known[link.sample], "sample")
             self.set_settings(link.settings)
             self.shares[known[link.sample][1]] = link.share
-            self.controls["why"] = link.why
+            self.is_why = link.why
             self.set_among(link.among)
 
 
@@ -237,7 +240,7 @@ def ignore_dependent_controls(visit: Visit) -> None:
 def ignore_controls(visit: Visit, page: str) -> None:
     """Accept any value of the controls of a page that was opened by its address."""
     for key in list(visit.controls):
-        if not key.startswith(("what-if", "why", AMONG)):
+        if not key.startswith(("what-if", AMONG)):
             del visit.controls[key]
 
 
@@ -289,7 +292,10 @@ def check_analyse(visit: Visit) -> None:
     refusal = oracle.refusal_of(data, name, visit.settings, visit.channel)
     assert [e.value for e in tab.at.error] == ([common.escape_markdown(refusal)] if refusal else [])
     assert shown.settings == (alteration.NEUTRAL if refusal else visit.settings)
-    assert ("altered-reset" in tab.widget_keys()) == (shown.settings != alteration.NEUTRAL)
+    is_other = shown.share is not None or shown.settings != alteration.NEUTRAL
+    assert is_other or "reset" not in tab.widget_keys()
+    if shown.answers.bars:
+        assert ("why-shown" in tab.block_keys()) == visit.is_why
     for key, setting in SETTINGS.items():
         assert value_of(tab, key) == getattr(visit.settings, setting)
     oracle.check(shown, data)
@@ -307,15 +313,15 @@ def value_of(tab: Tab, key: str) -> Any:
 def read_page(tab: Tab) -> PageState:
     """Return the content of the page *Analyse*."""
     block = tab.block("ensemble")
+    described = next(node.value for node in tab.elements() if node.type == "text").split(" · ")
     if block is None:
-        failure = next(node for node in tab.elements() if node.type == "text")
-        return PageState(failure.value, Answers({}), alteration.NEUTRAL, None, ())
-    described = tab.texts(block, "text")[-1].split(" · ")
-    bars = {ENSEMBLE: oracle.bars_in(tab.markup(block))}
+        return PageState(described[0], Answers({}), alteration.NEUTRAL, None, ())
+    bars = oracle.bars_by_row(tab.markup(block))
     for key in MODEL_KEYS:
         card = tab.block(f"model-{key}")
+        assert (card is None) == (key not in bars)
         if card is not None:
-            bars[key] = oracle.bars_in(tab.markup(card))
+            assert bars[key] == oracle.bars_in(tab.markup(card))
     altered = tab.block("altered")
     notice = "" if altered is None else tab.texts(altered, "warning")[0]
     region = _REGION.search(tab.markup())

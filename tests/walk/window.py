@@ -12,8 +12,10 @@ from playwright.sync_api import Page
 
 from emo.app import text as app_text
 from emo.app.analyse import link as analyse_link
+from emo.app.analyse.tabs import WHY
+from emo.app.analyse.text import TABS
 from emo.audio import alteration
-from emo.inference.loading import MODEL_KEYS
+from emo.inference.loading import ANSWER_KEYS, MODEL_KEYS
 from emo.labels import ENSEMBLE
 from tests.browser.steps import Watch
 from tests.walk import oracle
@@ -50,10 +52,11 @@ READ = """() => {
   const ensemble = one(".st-key-ensemble");
   const shown = {
     heading: text(one("h1")),
-    described: text(ensemble ? all("[data-testid=stText]", ensemble).at(-1)
-      : one("[data-testid=stText]")),
+    described: text(one(".st-key-ways-in [data-testid=stText]")),
     head: text(one("h2.emo-verdict")),
-    bars: ensemble ? { ensemble: bars(ensemble) } : {},
+    bars: {},
+    cards: {},
+    isWhy: text(one("[role=tab][aria-selected=true]")) === WHY,
     notice: text(one(".st-key-altered [data-testid=stAlert]")),
     errors: all("[data-testid=stAlertContentError]").map(text),
     exceptions: all("[data-testid=stException]").map(text),
@@ -61,9 +64,10 @@ READ = """() => {
     controls: {},
     rows: [],
   };
-  if (ensemble) for (const key of MODEL_KEYS) {
-    const card = one(`.st-key-model-${key}`);
-    if (card) shown.bars[key] = bars(card);
+  if (ensemble) for (const key of ANSWER_KEYS) {
+    const row = one(`[data-emo-keep=${key}]`, ensemble), card = one(`.st-key-model-${key}`);
+    if (row) shown.bars[key] = bars(row);
+    if (card) shown.cards[key] = bars(card);
   }
   for (const element of all("[class*=st-key-][data-testid=stElementContainer]")) {
     const key = [...element.classList].find((name) => name.startsWith("st-key-")).slice(7);
@@ -87,7 +91,7 @@ READ = """() => {
           [cell.dataset.key, cell.textContent])),
       });
   return shown;
-}""".replace("MODEL_KEYS", json.dumps(MODEL_KEYS))
+}""".replace("ANSWER_KEYS", json.dumps(ANSWER_KEYS)).replace("WHY", json.dumps(TABS[WHY]))
 
 _BY_PATH = {"": "analyse", **{name: name for name in app_text.PAGES}}
 
@@ -232,9 +236,11 @@ def check_analyse(window: Window, shown: dict[str, Any]) -> None:
     )
     assert list(state.among) == shown["controls"]["among-analyse"], state.among
     oracle.check(state, data)
+    for key, rows in shown["cards"].items():
+        assert rows == shown["bars"][key], key
     if origin == "sample":
         link = analyse_link.Link(
-            Path(name).stem, state.share, bool(shown["controls"]["why"]), settings, state.among
+            Path(name).stem, state.share, shown["isWhy"], settings, state.among
         )
         assert window.query == analyse_link.write_link(link), (window.query, link)
     else:

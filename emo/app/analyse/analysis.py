@@ -37,8 +37,8 @@ class Analysis:
         Answers to the clip, or to its part.
     part_s
         Start and end of the part; None for the whole clip.
-    recorded
-        Answers to the same part as it was recorded; None if nothing is altered.
+    before
+        Answers to the whole clip as it was recorded; None if the page shows just that.
     refusal
         Reason why the clip cannot be altered in this way; empty if it can.
     notice
@@ -51,10 +51,15 @@ class Analysis:
     clip: audio_clip.Clip
     prediction: predictor.Prediction
     part_s: PartSeconds | None
-    recorded: predictor.Prediction | None = None
+    before: predictor.Prediction | None = None
     refusal: str = ""
     notice: str = ""
     channel: str = MIX
+
+    @property
+    def is_altered(self) -> bool:
+        """True if the settings of *What if* altered the clip."""
+        return bool(self.notice)
 
     @property
     def part(self) -> audio_clip.Clip:
@@ -119,7 +124,7 @@ def cut_part(clip: audio_clip.Clip, part_s: PartSeconds | None) -> audio_clip.Cl
 
 
 def analyse(source: ClipSource) -> Analysis | None:
-    """Draw the choice of a channel and return the analysis of the clip.
+    """Draw the choice of a channel, and return the analysis of the clip.
 
     Returns
     -------
@@ -134,7 +139,6 @@ def analyse(source: ClipSource) -> Analysis | None:
     try:
         mix = decode(digest_of(source), source.name, source.data, MIX)
         channels.show_channels(player_key(source), mix.source_channels)
-        among.show_choice("analyse")
         return _among_chosen(_analyse(source, what_if.settings()))
     except ModelError as error:
         common.LOG.error("%s", error)  # names folders of the server, which visitors must not see
@@ -151,11 +155,11 @@ def analyse(source: ClipSource) -> Analysis | None:
 
 def _among_chosen(analysis: Analysis) -> Analysis:
     """Return an analysis with the answers among the emotions that can occur, and *Yours*."""
-    recorded = analysis.recorded
+    before = analysis.before
     return replace(
         analysis,
         prediction=session.with_adapted(among.choose(analysis.prediction)),
-        recorded=None if recorded is None else among.choose(recorded),
+        before=None if before is None else session.with_adapted(among.choose(before)),
     )
 
 
@@ -165,22 +169,24 @@ def _analyse(source: ClipSource, settings: alteration.Alteration) -> Analysis:
     recorded = decode(digest, name, source.data, channel)
     recorded_key = name_with_channel(digest, channel)
     share = player.selected_share(player_key(source))
-    before_s = _part_in_seconds(share, recorded.duration_s)
-    before = predict(recorded_key, name, before_s, recorded)
+    part_s = _part_in_seconds(share, recorded.duration_s)
+    whole = predict(recorded_key, name, None, recorded)
+    unaltered = predict(recorded_key, name, part_s, recorded)
     if settings == alteration.NEUTRAL:
-        return Analysis(recorded_key, recorded, before, before_s, channel=channel)
+        before = None if part_s is None else whole
+        return Analysis(recorded_key, recorded, unaltered, part_s, before=before, channel=channel)
     key = f"{recorded_key} {settings}"
     try:
         clip = alter(key, name, recorded, settings)
     except AudioError as error:
         return Analysis(
-            recorded_key, recorded, before, before_s, refusal=str(error), channel=channel
+            recorded_key, recorded, unaltered, part_s, refusal=str(error), channel=channel
         )
     part_s = _part_in_seconds(share, clip.duration_s)
     after = predict(key, name, part_s, clip)
-    after = replace(after, quality=quality.compare_altered(after.quality, before.quality))
+    after = replace(after, quality=quality.compare_altered(after.quality, unaltered.quality))
     notice = alteration.alteration_warning(settings)
-    return Analysis(key, clip, after, part_s, before, notice=notice, channel=channel)
+    return Analysis(key, clip, after, part_s, whole, notice=notice, channel=channel)
 
 
 def predict_recorded(source: ClipSource) -> predictor.Prediction:
@@ -210,5 +216,4 @@ def _part_in_seconds(share: player.Share | None, duration_s: float) -> PartSecon
 
 def _show_failure(source: ClipSource, sentence: str) -> None:
     with st.container(border=True):
-        st.text(source.name)
         st.error(common.escape_markdown(sentence))

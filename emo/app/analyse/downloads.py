@@ -16,7 +16,7 @@ from emo.inference import export, predictor
 
 
 def show_downloads(source: ClipSource, analysis: Analysis) -> None:
-    """Draw the buttons that save the answers, and the one that deletes the clip."""
+    """Draw the buttons that save the answers."""
     with st.container(horizontal=True, vertical_alignment="center", key="downloads"):
         for label, write, file_name, mime in (
             (text.JSON_LABEL, to_json, "emo.json", "application/json"),
@@ -30,12 +30,6 @@ def show_downloads(source: ClipSource, analysis: Analysis) -> None:
                 on_click="ignore",
                 icon=":material/download:",
             )
-        st.button(
-            text.REMOVE_LABEL,
-            on_click=_delete_clip,
-            type="tertiary",
-            help=text.REMOVE_HELP,
-        )
 
 
 def name_of(source: ClipSource, analysis: Analysis) -> str:
@@ -57,7 +51,7 @@ def to_csv(name: str, prediction: predictor.Prediction) -> str:
     return export.written(export.write_csv, [(name, prediction)])
 
 
-def _delete_clip() -> None:
+def delete_clip() -> None:
     """Delete the clip, and all that the session derived from clips."""
     source = current_clip.get_source()
     if source is not None:

@@ -6,9 +6,7 @@ from emo.app.text import MODELS_IN_TEXT
 from emo.classifiers.registry import CLASSIFIERS
 from emo.classifiers.tree import TREE_TEACHER
 from emo.formatting import NBSP, percent
-from emo.inference.predictor import Answer
 
-OUT_OF_PLACE_OVERLINE = "The ensemble, not to be relied on"
 SUMMARY = "How the ensemble comes about"
 CAPTION = "What each model adds to the ensemble"
 TOGETHER = "Ensemble"
@@ -16,35 +14,8 @@ MAX_FACTOR = 1000
 """Largest factor that is written out."""
 
 
-def overline(weights: Mapping[str, float], is_part: bool) -> str:
-    """Return the line above the ensemble, with the weight of each model."""
-    title = "The ensemble on the selected part" if is_part else "The ensemble"
-    ordered = sorted(weights, key=lambda key: -weights[key])
-    parts = [f"{_short_name(key)}{NBSP}{weights[key]:.2f}" for key in ordered]
-    return f"{title}, by weight: {', '.join(parts)}" if parts else title
-
-
-def beside(name: str, answer: Answer) -> str:
-    """Return the answer of an ensemble that is shown under the first.
-
-    Parameters
-    ----------
-    name
-        ``Ensemble.name_in_text``, a plural.
-    """
-    labels = " or ".join(answer.named)
-    if answer.unsure:
-        return f"{_capitalised(name)} are unsure: {labels}, {percent(answer.confidence)}."
-    return f"{_capitalised(name)} say {labels}, {percent(answer.confidence)}."
-
-
 def _capitalised(text: str) -> str:
     return f"{text[0].upper()}{text[1:]}"
-
-
-def _short_name(key: str) -> str:
-    name = CLASSIFIERS[key].short_name
-    return name if name.isupper() else name.lower()
 
 
 def heads(first: str, second: str) -> tuple[str, str]:

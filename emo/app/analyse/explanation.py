@@ -25,7 +25,7 @@ from emo.inference.explanation_text import (
 from emo.inference.regions import Regions
 from emo.server import memory
 
-_KEY, _FRAMED_KEY = "why", "framed"
+_FRAMED_KEY = "framed"
 
 
 @st.cache_data(scope="session", max_entries=8, show_spinner=text.LOOKING_FOR_REASONS)
@@ -46,20 +46,10 @@ def clear_cache() -> None:
     _explain.clear()
 
 
-def is_open() -> bool:
-    """Return whether the explanation is switched on."""
-    return bool(controls.value_of(_KEY, False))
-
-
-def set_open(is_open: bool) -> None:
-    """Switch the explanation on or off, before the switch is drawn."""
-    st.session_state[_KEY] = is_open
-
-
 def show_explanation(
     key: str, name: str, part_s: tuple[float, float] | None, part: clip.Clip
 ) -> None:
-    """Draw a switch, and where it is on the explanations of the models side by side.
+    """Draw the explanations of the models side by side.
 
     Parameters
     ----------
@@ -68,9 +58,6 @@ def show_explanation(
     part
         What was analysed: the clip, or its part.
     """
-    label, help_text = text.WHY_LABEL, text.WHY_HELP
-    if not st.toggle(label, is_open(), key=_KEY, help=help_text, persist_state="session"):
-        return
     try:
         explanation = _explain(key, name, part_s, among.chosen(), part)
     except ModelError:

@@ -1,5 +1,8 @@
 """The ways in on the page *Analyse*: upload, microphone and samples."""
 
+from collections.abc import Callable
+from typing import Any
+
 import streamlit as st
 
 from emo.app import common, current_clip, html, samples
@@ -15,11 +18,30 @@ UPLOAD, RECORDING = "upload", "recording"
 
 _FILE_IDS = "input-file-ids"  # id of the last file of each widget
 _RESETS = "input-resets"
+_MENU = "samples-menu"
 
 
-def show_inputs() -> None:
-    """Draw upload, microphone and samples side by side; the last one used gives the clip."""
+def show_inputs(on_remove: Callable[[], None]) -> Any:
+    """Draw the ways in: all of them while there is no clip, and one bar beside its name after that.
+
+    The last one used gives the clip.  Uploader and microphone keep their place in both, as they
+    would lose their files in another.
+
+    Parameters
+    ----------
+    on_remove
+        Called when the clip is to be removed.
+
+    Returns
+    -------
+    DeltaGenerator
+        Place of the line that describes the clip.
+    """
+    source = current_clip.get_source()
     with st.container(border=True, key="ways-in"):
+        described = st.empty()
+        if source is not None:
+            described.text(source.name)
         left, right = st.columns(2, gap="medium")
         key = _widget_key("up")
         left.file_uploader(
@@ -36,7 +58,47 @@ def show_inputs() -> None:
         )
         with beside.container(key="beside-recorder"):
             live.show_live()
+        if source is None:
+            with st.container(key="samples-place"):
+                _show_samples()
+        else:
+            _show_menu(source, on_remove)
+    st.html(html.render("page", "stage_mark", source is not None))
+    return described
+
+
+def _show_menu(source: ClipSource, on_remove: Callable[[], None]) -> None:
+    """Draw what the bar has besides upload and microphone."""
+    menu = st.popover(text.SAMPLES_MENU, key=_MENU, on_change="rerun")
+    with menu:
         _show_samples()
+    earlier = _earlier_clip(source)
+    if earlier is not None:
+        st.button(
+            text.back_to(earlier.name),
+            on_click=current_clip.set_source,
+            args=(earlier,),
+            icon=":material/undo:",
+            type="tertiary",
+            key="earlier-clip",
+        )
+    st.button(
+        text.REMOVE_LABEL,
+        on_click=on_remove,
+        icon=":material/close:",
+        type="tertiary",
+        help=text.REMOVE_HELP,
+        key="remove-clip",
+    )
+
+
+def _earlier_clip(source: ClipSource) -> ClipSource | None:
+    """Return the file that a widget still holds, if another clip replaced it."""
+    for name, origin in (("up", UPLOAD), ("mic", RECORDING)):
+        file = st.session_state.get(_widget_key(name))
+        if file is not None and origin != source.origin:
+            return _read(file, origin)
+    return None
 
 
 def n_resets() -> int:
@@ -61,16 +123,21 @@ def _update_clip(key: str, origin: str) -> None:
         # A browser whose page was away for a moment sends its file again.
         if file_ids.get(key) != file.file_id:
             file_ids[key] = file.file_id
-            name = text.RECORDING if origin == RECORDING else filenames.clean(file.name)
-            current_clip.set_source(ClipSource(name, file.getvalue(), origin))
+            current_clip.set_source(_read(file, origin))
         return
     source = current_clip.get_source()
     if source is not None and source.origin == origin:
         current_clip.set_source(None)
 
 
+def _read(file: Any, origin: str) -> ClipSource:
+    name = text.RECORDING if origin == RECORDING else filenames.clean(file.name)
+    return ClipSource(name, file.getvalue(), origin)
+
+
 def open_sample(sample: Sample) -> None:
-    """Replace the clip by a sample."""
+    """Replace the clip by a sample, and close the menu of samples."""
+    st.session_state[_MENU] = False
     current_clip.set_source(current_clip.read_sample(sample))
 
 

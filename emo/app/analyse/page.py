@@ -2,31 +2,39 @@
 
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import streamlit as st
 
-from emo import labels
+from emo import formatting, labels
 from emo.app import accuracy_text, among, common, current_clip, html, player, samples, url
 from emo.app import text as app_text
 from emo.app.analyse import (
     analysis as analyse_analysis,
 )
 from emo.app.analyse import (
+    answers,
     channels,
+    downloads,
     explanation,
     guide,
     inputs,
     link,
     recording,
+    tabs,
     text,
     timeline,
     what_if,
 )
 from emo.app.analyse.analysis import Analysis
+from emo.app.analyse.verdict import panel
+from emo.app.compare import page as compare_page
+from emo.app.components import component
 from emo.app.current_clip import SAMPLE, ClipSource
 from emo.audio.alteration import NEUTRAL
-from emo.audio.channels import name_with_channel
+from emo.audio.channels import MIX, name_with_channel
+from emo.classifiers import label_subset
 from emo.inference import loading
 from emo.system import paths
 
@@ -53,9 +61,11 @@ def sync_with_address() -> None:
         source = current_clip.get_source()
         if source is not None:
             player.select_share(analyse_analysis.player_key(source), requested.share)
-        explanation.set_open(requested.why)
         what_if.set_to(requested.settings)
-        what_if.set_open(requested.settings != NEUTRAL)
+        if requested.why:
+            tabs.open_tab(tabs.WHY)
+        elif requested.settings != NEUTRAL:
+            tabs.open_tab(tabs.WHAT_IF)
         among.set_to(requested.among)
     link.write_address(_state())
 
@@ -77,7 +87,8 @@ def _state() -> tuple[link.Link, int]:
     share = player.selected_share(analyse_analysis.player_key(source))
     sample = Path(source.name).stem
     settings, labels = what_if.settings(), among.chosen()
-    return link.Link(sample, share, explanation.is_open(), settings, labels), n_changes
+    is_why = tabs.current() == tabs.WHY
+    return link.Link(sample, share, is_why, settings, labels), n_changes
 
 
 def show_guide() -> None:
@@ -87,7 +98,7 @@ def show_guide() -> None:
         guide.complete_step("pick")
         if player.selected_share(analyse_analysis.player_key(source)) is not None:
             guide.complete_step("select")
-        if explanation.is_open():
+        if tabs.current() == tabs.WHY:
             guide.complete_step("why")
     guide.show_guide(MATRICES_PAGE)
 
@@ -108,37 +119,86 @@ def show_invitation() -> None:
     st.caption(app_text.COURTESY)
 
 
-def show_sound(source: ClipSource, analysis: Analysis) -> None:
+def show_stage(source: ClipSource, described: Any) -> None:
+    """Draw the clip and the answers to it.
+
+    Parameters
+    ----------
+    source
+        The clip.
+    described
+        Place of the line that describes it.
+    """
+    compare_page.show_way_back(source)
+    with st.container(key="stage"):
+        left, right = st.columns([7, 5], gap="medium")
+        with left:
+            above, sound, below = (
+                st.container(key=f"stage-{name}") for name in ("above", "sound", "below")
+            )
+    with above:
+        analysis = analyse_analysis.analyse(source)
+    if analysis is None:
+        return
+    described.text(describe(source, analysis))
+    with right:
+        panel.show_panel(source, analysis)
+    component("stage")(data=[panel.announcement(analysis)], key="stage-script")
+    # The answers are computed first; player and timeline take longer.
+    with sound:
+        room = st.container(border=True, key="sound")
+        among.show_choice("analyse")
+        over_time = st.container()
+    with below:
+        tabs.show_tabs(
+            {
+                tabs.DETAILS: partial(answers.show_details, source, analysis),
+                tabs.WHY: partial(_show_explanation, source, analysis),
+                tabs.WHAT_IF: partial(what_if.show_what_if, what_if.settings() != NEUTRAL),
+                tabs.RECORDING: partial(_show_quality, analysis),
+                tabs.FILES: partial(downloads.show_downloads, source, analysis),
+            }
+        )
+    with room:
+        _show_sound(source, analysis)
+    with over_time:
+        name = name_with_channel(source.name, analysis.channel)
+        timeline.show_timeline(analysis.key, name, analysis.clip)
+
+
+def describe(source: ClipSource, analysis: Analysis) -> str:
+    """Return name and length of the clip, and what else describes it."""
+    parts = [source.name, formatting.seconds(analysis.clip.duration_s)]
+    if analysis.channel != MIX:
+        parts.append(text.channel_alone(analysis.channel))
+    if analysis.part_s is not None:
+        parts.append(text.selected_part(*analysis.part_s))
+    if analysis.prediction.among != labels.LABELS:
+        parts.append(label_subset.in_words(analysis.prediction.among))
+    if source.sample is not None:
+        parts.append(samples.acted_by(source.sample))
+        if source.sample.text:
+            parts.append(text.quoted(source.sample.text))
+    return " · ".join(parts)
+
+
+def _show_sound(source: ClipSource, analysis: Analysis) -> None:
     """Draw the player; the part that is selected in it is analysed."""
     digest = analyse_analysis.digest_of(source)
     recorded = analyse_analysis.decode(digest, source.name, source.data, analysis.channel)
     peak = float(max(np.abs(clip.samples).max() for clip in (recorded, analysis.clip)))
     names = timeline.lane_names(analysis.clip.duration_s)
     block = analyse_analysis.draw(analysis.key, source.name, analysis.clip, peak, names)
-    with st.container(border=True, key="sound"):
-        key = analyse_analysis.player_key(source)
-        player.show_player(block, key, partial(guide.complete_step, "listen"))
-    st.caption(text.SPECTROGRAM_NOTE)
+    key = analyse_analysis.player_key(source)
+    player.show_player(block, key, partial(guide.complete_step, "listen"))
 
 
-def show_what_if(analysis: Analysis) -> None:
-    """Draw the settings that alter the clip, and the answers that they change."""
-    what_if.show_what_if(analysis.recorded, analysis.prediction, analysis.refusal)
-
-
-def show_explanation(source: ClipSource, analysis: Analysis) -> None:
-    """Draw the explanation of the answers, if it is switched on."""
+def _show_explanation(source: ClipSource, analysis: Analysis) -> None:
+    """Draw what made each model answer as it did."""
     explanation.show_explanation(analysis.key, source.name, analysis.part_s, analysis.part)
 
 
-def show_quality(analysis: Analysis) -> None:
-    """Draw the measured quality of the recording."""
-    is_altered = analysis.recorded is not None
-    recording.show_quality(analysis.prediction, analysis.part_s is not None, is_altered)
-
-
-def show_over_time(source: ClipSource, analysis: Analysis) -> None:
-    """Draw the timeline of a clip that is long enough for one."""
-    name = name_with_channel(source.name, analysis.channel)
-    recording_key = analyse_analysis.player_key(source)
-    timeline.show_timeline(analysis.key, name, analysis.clip, recording_key)
+def _show_quality(analysis: Analysis) -> None:
+    """Draw the measured quality of the recording, and what the pictures of the player show."""
+    recording.show_quality(analysis.prediction, analysis.part_s is not None, analysis.is_altered)
+    st.caption(text.SPECTROGRAM_NOTE)

@@ -8,7 +8,6 @@ from emo.app.text import MODELS_IN_TEXT
 from emo.classifiers.registry import CLASSIFIERS
 from emo.features.quality import Quality
 from emo.formatting import NBSP, in_words, listed, percent, seconds
-from emo.inference.predictor import Answer
 from emo.inference.timeline import Cue
 from emo.labels import LABELS
 
@@ -21,6 +20,7 @@ ANALYSE_LEAD = (
 UPLOAD_LABEL = "Upload a clip"
 RECORD_LABEL = "Record a clip"
 SAMPLES_LABEL = "Or pick a sample"
+SAMPLES_MENU = "Samples"
 HELD_OUT_NOTE = "No model was trained on these actors."
 MINUTE_NOTE = "The minute is synthetic speech, selected with such models."
 MAX_QUOTED = 90
@@ -46,11 +46,14 @@ REGIONS_MODELS = {
     key: row.name for key, row in CLASSIFIERS.items() if row.explained_by == "regions"
 }
 """Names of the models that are explained by regions of their spectrograms."""
-WHY_LABEL = "Why?"
-WHY_HELP = (
-    "What made each model answer as it did. The spectrogram shows the regions that mattered to "
-    f"{listed([MODELS_IN_TEXT[key] for key in REGIONS_MODELS])}."
-)
+TABS = {
+    "details": "Details",
+    "why": "Why",
+    "what-if": "What if",
+    "recording": "Recording",
+    "files": "Downloads",
+}
+"""Titles of the tabs below the player, by key."""
 FRAMED_LABEL = "Regions on the spectrogram"
 FRAMED_HELP = "The model whose regions are framed on the spectrogram of the player."
 LOOKING_FOR_REASONS = "Computing the reasons …"
@@ -97,26 +100,21 @@ CHANNEL_HELP = (
 )
 _CHANNEL_NAMES = {"mix": "Mix of all", "left": "Left", "right": "Right"}
 
-WHAT_IF_TITLE = "What if …"
 WHAT_IF_NOTE = (
-    "Change the recording and see how the answers change; you can play it too. Everything on this "
-    "page is then about the clip as changed."
+    "Change the recording and see how the answers change; you can play it too. The whole page is "
+    "then about the clip as changed."
 )
 NOISE_LABEL = "Noise"
 NOISE_HELP = "Steady noise, so far below the loudest voice."
 SPEED_LABEL = "Speed"
 SPEED_HELP = "How many times as fast; the pitch stays."
 PITCH_LABEL = "Pitch"
-PITCH_HELP = "How many semitones higher or lower; length and size of the mouth stay."
+PITCH_HELP = "Raises or lowers the pitch only, by semitones."
 GAIN_LABEL = "Loudness"
 GAIN_HELP = "Louder or softer, and cut off at full scale. The models bring every clip to one level."
 TELEPHONE_LABEL = "Through a telephone"
 TELEPHONE_HELP = "Only 300 to 3,400 Hz, in eight bits."
-RESET_LABEL = "As recorded"
-NOTICE_RESET_LABEL = "Reset"
-CHANGES_CAPTION = "The answers as recorded and as changed"
-CHANGES_HEADER = ("Model", "As recorded", "As changed")
-UNCHANGED = "no change"
+RESET_LABEL = "Reset"
 NOT_MEASURED = "not measurable"
 
 
@@ -174,14 +172,6 @@ def quality_paragraph(warnings: Mapping[str, str], is_unsure: bool) -> str:
     return " ".join([*warnings.values(), MAY_BE_WHY] if is_unsure else warnings.values())
 
 
-def short_answer(answer: Answer) -> str:
-    """Return an answer for the cell of a table, such as "happy 71 %"."""
-    if not answer.unsure:
-        return f"{answer.label} {percent(answer.confidence)}"
-    text = f"unsure: {' or '.join(answer.named)}"
-    return text if len(answer.named) > 1 else f"{text} {percent(answer.confidence)}"
-
-
 GUIDE_LABEL = "Your first minute"
 HIDE_LABEL = "Hide the guide"
 NEXT_LABEL = "Open the confusion matrices"
@@ -195,22 +185,19 @@ STEPS = {
     ),
     "listen": (
         "Listen",
-        "Scroll to the waveform and press the round button, or Space.",
+        "Press the round button, or Space.",
     ),
     "select": (
         "Select a part",
-        "Drag over the spectrogram. The models then answer for that part alone: does the answer "
-        "change?",
+        "Drag over the spectrogram. Does the answer to that part alone differ?",
     ),
     "why": (
         "Ask why",
-        "Switch on “Why?” below the models. You see what moved each of them, and on the "
-        "spectrogram the parts that mattered to the network.",
+        "Open “Why” below the player: what moved each model.",
     ),
     "errors": (
         "See how often they err",
-        "Last: the samples are clear ones. See how often the models are wrong on speakers who are "
-        "not in their training data.",
+        "The samples are clear ones. See how often the models are wrong on new speakers.",
     ),
 }
 """Name and sentence of each step of the guide, by its key."""
@@ -236,6 +223,11 @@ def held_out(corpus: str, emotion: str) -> str:
         f"This clip of {corpus} was acted {emotion}, by an actor on whom no model that answers "
         "here was trained."
     )
+
+
+def back_to(name: str) -> str:
+    """Return the label of the button that leads back to a clip."""
+    return f"Back to {name}"
 
 
 def sample_name(emotion: str) -> str:

@@ -1,22 +1,17 @@
-"""*What if*: the settings that alter the clip, and the answers as recorded and as altered."""
+"""*What if*: the settings that alter the clip."""
 
 from typing import Any
 
 import streamlit as st
 
-from emo.app import common, controls, html
-from emo.app import text as app_text
+from emo.app import common, controls
 from emo.app.analyse import text
 from emo.app.analyse.link import GAINS_DB, NOISES_DB, SEMITONES, SPEEDS
 from emo.audio.alteration import NEUTRAL, Alteration
-from emo.inference.loading import MODEL_KEYS
-from emo.inference.predictor import Prediction
-from emo.labels import ENSEMBLE
 
 _NOISE, _SPEED, _PITCH, _GAIN, _TELEPHONE = (
     f"what-if-{name}" for name in ("noise", "speed", "pitch", "gain", "telephone")
 )
-_OPEN = "what-if-open"
 
 
 def settings() -> Alteration:
@@ -54,52 +49,30 @@ def reset() -> None:
     set_to(NEUTRAL)
 
 
-def set_open(is_open: bool) -> None:
-    """Expand or collapse the settings, before they are drawn."""
-    st.session_state[_OPEN] = is_open
-
-
 def show_notice(sentence: str) -> None:
-    """Draw the notice of an alteration with a button that resets it."""
-    with st.container(key="altered", horizontal=True, vertical_alignment="center"):
+    """Draw the notice of an alteration."""
+    with st.container(key="altered"):
         st.warning(common.escape_markdown(sentence))
-        st.button(
-            text.NOTICE_RESET_LABEL,
-            on_click=reset,
-            icon=":material/restart_alt:",
-            key="altered-reset",
-        )
 
 
-def show_what_if(recorded: Prediction | None, altered: Prediction, refusal: str) -> None:
-    """Draw the settings and the answers that they change.
+def show_what_if(is_altered: bool) -> None:
+    """Draw the settings.
 
     Parameters
     ----------
-    recorded
-        Answers to the clip as it was recorded; None if all settings are neutral.
-    altered
-        Answers to the clip with the settings.
-    refusal
-        Reason why the clip cannot be altered in this way; empty if it can.
+    is_altered
+        Whether any of them is not neutral.
     """
-    is_open = bool(refusal) or st.session_state.get(_OPEN, False)
-    with st.expander(text.WHAT_IF_TITLE, expanded=is_open, key="what-if"):
+    with st.container(key="what-if"):
         st.caption(text.WHAT_IF_NOTE)
-        if refusal:
-            st.error(common.escape_markdown(refusal))
-        left, right = st.columns([6, 5], gap="large")
-        with left:
-            _show_settings()
-        with right:
-            _show_changes(recorded, altered)
-            st.button(
-                text.RESET_LABEL,
-                on_click=reset,
-                disabled=recorded is None and not refusal,
-                icon=":material/restart_alt:",
-                key="what-if-reset",
-            )
+        _show_settings()
+        st.button(
+            text.RESET_LABEL,
+            on_click=reset,
+            disabled=not is_altered,
+            icon=":material/restart_alt:",
+            key="what-if-reset",
+        )
 
 
 def _show_settings() -> None:
@@ -138,17 +111,3 @@ def _show_settings() -> None:
         key=_TELEPHONE,
         persist_state="session",
     )
-
-
-def _show_changes(recorded: Prediction | None, altered: Prediction) -> None:
-    before = altered if recorded is None else recorded
-    rows = [
-        (
-            app_text.MODEL_NAMES[key],
-            text.short_answer(before.answers[key]),
-            text.UNCHANGED if recorded is None else text.short_answer(altered.answers[key]),
-        )
-        for key in (ENSEMBLE, *MODEL_KEYS)
-        if key in altered.answers
-    ]
-    st.html(html.table(text.CHANGES_HEADER, rows, text.CHANGES_CAPTION))

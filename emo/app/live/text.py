@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from emo.app.text import unsure_of
 from emo.classifiers.label_subset import in_words
+from emo.app.text import UNSURE
 from emo.features.speech import LIKE, SpeechWarning
 from emo.formatting import NBSP
 from emo.inference.live import MIN_SPEECH_S
@@ -75,8 +75,8 @@ def no_speech(warning: SpeechWarning) -> str:
 
 
 def headline(named: tuple[str, ...], is_unsure: bool) -> str:
-    """Return the label of an answer, or the one or two labels of an unsure one."""
-    return unsure_of(named) if is_unsure else named[0]
+    """Return the label of an answer, marked if it is unsure."""
+    return f"{UNSURE} {named[0]}" if is_unsure else named[0]
 
 
 def busy(wait_s: int) -> str:

@@ -1,0 +1,143 @@
+"""The verdict beside the player: warnings, the ensemble, the models, and how often it is right."""
+
+from typing import Any
+
+import streamlit as st
+
+from emo import labels
+from emo.app import accuracy_text, common, player
+from emo.app.analyse import known_clip, recording, what_if
+from emo.app.analyse import text as page_text
+from emo.app.analyse.analysis import Analysis, player_key
+from emo.app.analyse.verdict import markup, text
+from emo.app.current_clip import ClipSource
+from emo.classifiers.ensembles import ENSEMBLES
+from emo.evaluation.figures.operating_points import ELSEWHERE, GUESSING, STUDIOS, operating_points
+from emo.formatting import percent
+from emo.inference import adaptation
+from emo.inference.predictor import Answer, Prediction
+
+
+def show_panel(source: ClipSource, analysis: Analysis) -> None:
+    """Draw the warnings, the answer of the ensemble, a row a model, and how often it is right."""
+    with st.container(key="panel"):
+        _show_notes(source, analysis)
+        with answer_container(analysis, "verdict"), st.container(border=True, key="ensemble"):
+            if analysis.before is not None:
+                st.button(
+                    text.RESET_LABEL,
+                    on_click=reset,
+                    args=(player_key(source),),
+                    help=text.RESET_HELP,
+                    icon=":material/restart_alt:",
+                    key="reset",
+                )
+            models = _rows(analysis)
+            st.html(_verdict(analysis) + markup.rows(models) + _points(source, analysis.prediction))
+            st.html(markup.strip(analysis.prediction.ensemble, models))
+        if not analysis.prediction.speech_warnings:
+            recording.show_warnings(analysis.prediction)
+
+
+def reset(key: str) -> None:
+    """Select the whole of a clip, and show it as it was recorded."""
+    player.select_share(key, None)
+    what_if.reset()
+
+
+def answer_container(analysis: Analysis, name: str) -> Any:
+    """Return a container, which greys the answers if the clip may not be speech."""
+    return st.container(key=f"doubtful-{name}" if analysis.prediction.speech_warnings else name)
+
+
+def _show_notes(source: ClipSource, analysis: Analysis) -> None:
+    """Draw what is to be known before the answers: faults, no speech, training, an alteration."""
+    prediction = analysis.prediction
+    faults = prediction.faults
+    missing = tuple(key for key in common.missing_models(prediction) if key not in faults)
+    if missing:
+        st.warning(common.escape_markdown(page_text.missing_models(missing)))
+    if faults:
+        st.warning(common.escape_markdown(page_text.failed_models(tuple(faults))))
+    for warning in prediction.speech_warnings:
+        st.warning(common.escape_markdown(warning.sentence))
+    if analysis.refusal:
+        st.error(common.escape_markdown(analysis.refusal))
+    known_clip.show_known(source)
+    for sentence in prediction.warnings:
+        if sentence != analysis.notice:
+            st.warning(common.escape_markdown(sentence))
+    if analysis.notice in prediction.warnings:
+        what_if.show_notice(analysis.notice)
+
+
+def _verdict(analysis: Analysis) -> Any:
+    prediction, before = analysis.prediction, analysis.before
+    is_altered = analysis.is_altered
+    overline = text.overline(
+        analysis.part_s, is_altered, is_doubtful=bool(prediction.speech_warnings)
+    )
+    is_strange = prediction.strange_share > 0.5
+    return markup.verdict(
+        prediction.ensemble,
+        None if before is None else before.ensemble,
+        overline,
+        text.STRANGE if is_strange else "",
+        common.agreement_text(prediction),
+        is_alone=_all_models_unsure(prediction),
+    )
+
+
+def _all_models_unsure(prediction: Prediction) -> bool:
+    members = ENSEMBLES[labels.ENSEMBLE].members
+    own = [prediction.answers[key].unsure for key in members if key in prediction.answers]
+    return bool(own) and all(own)
+
+
+def _rows(analysis: Analysis) -> list[markup.Row]:
+    """Return a row for each model, *Yours*, and each ensemble beside the served one."""
+    now, before = analysis.prediction, analysis.before
+    models = [key for key in now.answers if key != labels.ENSEMBLE]
+    then = {} if before is None else {**before.answers, **before.ensembles}
+    rows = [_row(key, now.answers[key], then.get(key)) for key in models]
+    return rows + [
+        _row(key, answer, then.get(key), is_aside=True) for key, answer in now.ensembles.items()
+    ]
+
+
+def _row(key: str, now: Answer, then: Answer | None, is_aside: bool = False) -> markup.Row:
+    name = text.YOURS if key == adaptation.YOURS else text.ROW_NAMES[key]
+    return markup.Row(key, name, now, then, is_aside)
+
+
+def _points(source: ClipSource, prediction: Prediction) -> Any:
+    """Return how often the ensemble is right; empty where it was not measured."""
+    if prediction.speech_warnings or common.missing_models(prediction):
+        return ""
+    blocks = common.metrics_among(prediction.among).get(labels.ENSEMBLE, {})
+    measured = operating_points(blocks)
+    if not measured:
+        return ""
+    here = ELSEWHERE if source.is_own or prediction.strange_share > 0.5 else STUDIOS
+    guess = 1 / len(prediction.among)
+    names = {STUDIOS: accuracy_text.KINDS[STUDIOS], ELSEWHERE: accuracy_text.KINDS[ELSEWHERE]}
+    points = [
+        markup.Point(
+            name,
+            percent(measured[key]["accuracy"]),
+            text.PROBABLY_YOU if key == ELSEWHERE else "",
+            key == here,
+        )
+        for key, name in names.items()
+        if key in measured
+    ]
+    guessing = markup.Point(accuracy_text.GUESSING, percent(guess))
+    assert GUESSING in measured
+    return markup.points(text.POINTS_TITLE, [*points, guessing])
+
+
+def announcement(analysis: Analysis) -> str:
+    """Return the verdict as a screen reader announces it."""
+    before = None if analysis.before is None else analysis.before.ensemble
+    place = text.overline(analysis.part_s, analysis.is_altered)
+    return text.announcement(analysis.prediction.ensemble, before, place)

@@ -1,0 +1,78 @@
+"""Texts of the verdict beside the player."""
+
+from emo.app.text import still_needed
+from emo.classifiers.ensembles import FROM_SCRATCH
+from emo.classifiers.registry import CLASSIFIERS
+from emo.formatting import NBSP, percent
+from emo.inference.predictor import Answer
+
+TOGETHER = "Together"
+NOT_TO_BE_RELIED_ON = "not to be relied on"
+STRANGE = "Unlike the training clips: the percentages are lowered."
+YOURS = "Yours"
+POINTS_TITLE = "How often it is right"
+PROBABLY_YOU = "probably yours"
+ALL_SEVEN = "All seven"
+ROWS_LABEL = "Each model"
+PROBABLY = "Probably"
+RESET_LABEL = "Reset"
+RESET_HELP = "The whole clip, as it was recorded."
+ROW_NAMES = {key: row.short_name for key, row in CLASSIFIERS.items()} | {
+    FROM_SCRATCH: "All but pre-trained",
+}
+"""Name of each model in its row."""
+
+
+def overline(
+    part_s: tuple[float, float] | None, is_altered: bool, is_doubtful: bool = False
+) -> str:
+    """Return the line above the verdict: of what it is the verdict.
+
+    Parameters
+    ----------
+    part_s
+        Start and end of the selected part in seconds; None for the whole clip.
+    is_altered
+        Whether *What if* alters the clip.
+    is_doubtful
+        Whether it may be no speech.
+    """
+    parts = [f"{TOGETHER}, {NOT_TO_BE_RELIED_ON}" if is_doubtful else TOGETHER]
+    if part_s is not None:
+        parts.append(f"selected part, {part_s[0]:.2f} to {part_s[1]:.2f}{NBSP}s")
+    if is_altered:
+        parts.append("as altered")
+    return " · ".join(parts)
+
+
+def said(answer: Answer) -> str:
+    """Return an answer as a phrase, such as "unsure: angry 82 %, below its 90 %"."""
+    phrase = f"{answer.label} {percent(answer.confidence)}"
+    if not answer.unsure:
+        return phrase
+    lack = still_needed(answer)
+    return f"unsure: {phrase}, {lack}" if lack else f"unsure: {phrase}"
+
+
+def before(then: Answer) -> str:
+    """Return what an answer was, to stand before an arrow and the answer of now.
+
+    The label is repeated only where it changed, as in "angry 98 % → 62 %".
+    """
+    return f"{then.label}{NBSP}{percent(then.confidence)}"
+
+
+def announcement(now: Answer, then: Answer | None, place: str) -> str:
+    """Return the verdict as a screen reader announces it.
+
+    Parameters
+    ----------
+    now
+        Answer of the ensemble.
+    then
+        Its answer to the whole clip as it was recorded, if that is another matter.
+    place
+        The line above the verdict.
+    """
+    was = "" if then is None else f"; it was {said(then)} for the whole clip as recorded"
+    return f"{place}: {said(now)}{was}."
