@@ -178,14 +178,14 @@ def clip_line(page: Page) -> Locator:
 
 def expect_answers(page: Page, clip: str) -> None:
     """Wait for an answer of each model and the ensemble: label, percentage and seven bars."""
-    expect(page.get_by_test_id("stText").filter(has_text=clip)).to_be_visible()
+    expect(clip_line(page).filter(has_text=clip)).to_be_visible()
     expect(page.locator("h2.emo-verdict")).to_be_visible()
     expect(page.locator("h2.emo-verdict")).to_contain_text(re.compile("|".join(LABELS)))
     cards = page.locator("[class*=st-key-model-]")
     expect(cards).to_have_count(len(MODEL_KEYS))
     for i, name in enumerate(text.MODEL_NAMES[key] for key in MODEL_KEYS):
         card = cards.nth(i)
-        expect(card.get_by_role("heading", level=3)).to_have_text(name)
+        expect(card.locator("h3")).to_have_text(name)  # perhaps in a tab that is not open
         expect(card.locator(".emo-bars th")).to_have_text(list(LABELS))
         expect(card.locator(".emo-share")).to_have_text([PERCENT] * len(LABELS))
     expect(page.locator("p.emo-agree")).to_have_text(AGREEMENT)
