@@ -145,7 +145,8 @@ RING = """() => {
   const drawn = [at, at.parentElement, at.closest('label')].filter(Boolean).map(look);
   const ring = drawn.some(one => (one.outlineStyle !== 'none' && parseFloat(one.outlineWidth) > 0)
     || one.boxShadow !== 'none');
-  const text = at.matches('a, button, summary, [role=tab]') ? at.innerText : at.labels?.[0]?.innerText;
+  const names = 'a, button, summary, [role=tab]';
+  const text = at.matches(names) ? at.innerText : at.labels?.[0]?.innerText;
   const name = at.getAttribute('aria-label') || text || '';
   return [`${at.tagName} ${name}`.trim(), ring];
 }"""

@@ -24,6 +24,7 @@ PAGES = {
     for name in ("analyse", "listen", "compare", "teach", "confusion_matrices", "about")
 }
 _REGION = re.compile(r'data-emo-region="([^"]*)"')
+_HEAD = re.compile(r"<(h2|p) class=.emo-verdict (?!.*?emo-over-time.*?>).*?</\1>", re.DOTALL)
 AMONG = "among-"
 """Prefix of the key of the choice of the emotions that can occur, which each page has."""
 
@@ -326,7 +327,7 @@ def read_page(tab: Tab) -> PageState:
     notice = "" if altered is None else tab.texts(altered, "warning")[0]
     region = _REGION.search(tab.markup())
     share = json.loads(unescape(region[1])) if region else None
-    head = re.search(r"<h2.*?</h2>", tab.markup(block), re.DOTALL)
+    head = _HEAD.search(tab.markup(block))
     assert head is not None
     return PageState(
         described[0],

@@ -53,7 +53,7 @@ READ = """() => {
   const shown = {
     heading: text(one("h1")),
     described: text(one(".st-key-ways-in [data-testid=stText]")),
-    head: text(one("h2.emo-verdict")),
+    head: text(one(".st-key-ensemble .emo-verdict:not(.emo-over-time)")),
     bars: {},
     cards: {},
     isWhy: text(one("[role=tab][aria-selected=true]")) === WHY,

@@ -28,7 +28,7 @@ from emo.app.analyse import (
     what_if,
 )
 from emo.app.analyse.analysis import Analysis
-from emo.app.analyse.verdict import panel
+from emo.app.analyse.verdict import markup, panel
 from emo.app.compare import page as compare_page
 from emo.app.components import component
 from emo.app.current_clip import SAMPLE, ClipSource
@@ -36,6 +36,8 @@ from emo.audio.alteration import NEUTRAL
 from emo.audio.channels import MIX, name_with_channel
 from emo.classifiers import label_subset
 from emo.inference import loading
+from emo.inference.headline import headline
+from emo.inference.timeline import Timeline
 from emo.system import paths
 
 MATRICES_PAGE = "pages/confusion_matrices.py"
@@ -142,8 +144,7 @@ def show_stage(source: ClipSource, described: Any) -> None:
         return
     described.text(describe(source, analysis))
     with right:
-        panel.show_panel(source, analysis)
-    component("stage")(data=[panel.announcement(analysis)], key="stage-script")
+        headline_place = panel.show_panel(source, analysis)
     # The answers are computed first; player and timeline take longer.
     with sound:
         room = st.container(border=True, key="sound")
@@ -161,9 +162,13 @@ def show_stage(source: ClipSource, described: Any) -> None:
         )
     with room:
         _show_sound(source, analysis)
+    said = panel.announcement(analysis)
+    if headline_place is None:
+        component("stage")(data=[said], key="stage-script")
     with over_time:
-        name = name_with_channel(source.name, analysis.channel)
-        timeline.show_timeline(analysis.key, name, analysis.clip)
+        latest = _show_timeline(source, analysis, headline_place)
+    if headline_place is not None:
+        component("stage")(data=[latest or said], key="stage-script")
 
 
 def describe(source: ClipSource, analysis: Analysis) -> str:
@@ -191,6 +196,28 @@ def _show_sound(source: ClipSource, analysis: Analysis) -> None:
     block = analyse_analysis.draw(analysis.key, source.name, analysis.clip, peak, names)
     key = analyse_analysis.player_key(source)
     player.show_player(block, key, partial(guide.complete_step, "listen"))
+
+
+def _show_timeline(source: ClipSource, analysis: Analysis, place: Any) -> str:
+    """Draw the timeline of a clip that is long enough, and return it in one sentence.
+
+    Parameters
+    ----------
+    place
+        Place of that sentence in the verdict; None where the verdict has none.
+    """
+    said = ""
+
+    def sum_up(latest: Timeline) -> None:
+        nonlocal said
+        said = headline(latest).text
+        if place is not None:
+            place.html(markup.headline(said))
+
+    name = name_with_channel(source.name, analysis.channel)
+    key = analyse_analysis.player_key(source)
+    timeline.show_timeline(analysis.key, name, analysis.clip, key, sum_up)
+    return said
 
 
 def _show_explanation(source: ClipSource, analysis: Analysis) -> None:

@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from emo.classifiers.label_subset import in_words
 from emo.app.text import UNSURE
+from emo.classifiers.label_subset import in_words
 from emo.features.speech import LIKE, SpeechWarning
 from emo.formatting import NBSP
 from emo.inference.live import MIN_SPEECH_S

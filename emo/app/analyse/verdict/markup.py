@@ -45,7 +45,13 @@ class Point:
 
 
 def verdict(
-    now: Answer, then: Answer | None, overline: str, remark: str, sentence: str, is_alone: bool
+    now: Answer,
+    then: Answer | None,
+    overline: str,
+    remark: str,
+    sentence: str,
+    is_alone: bool,
+    is_average: bool = False,
 ) -> Markup:
     """Return the answer of the ensemble in large letters, and one sentence below it.
 
@@ -60,6 +66,8 @@ def verdict(
         How far the models agree.
     is_alone
         Whether it answers where no model does, so that it must not sound sure.
+    is_average
+        Whether it is the average over a long recording, which has a headline of its own.
     """
     shares = html.bars(now.probabilities.tolist(), model_bars(text.TOGETHER))
     was = "" if then is None else text.before(then)
@@ -75,7 +83,13 @@ def verdict(
         sentence,
         shares,
         text.ALL_SEVEN,
+        text.ON_AVERAGE if is_average else "",
     )
+
+
+def headline(sentence: str) -> Markup:
+    """Return the answer to a long recording over time in large letters."""
+    return html.render("stage", "headline", text.OVER_TIME, sentence)
 
 
 def rows(models: Sequence[Row]) -> Markup:

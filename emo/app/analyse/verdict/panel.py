@@ -6,7 +6,7 @@ import streamlit as st
 
 from emo import labels
 from emo.app import accuracy_text, common, player
-from emo.app.analyse import known_clip, recording, what_if
+from emo.app.analyse import known_clip, recording, timeline, what_if
 from emo.app.analyse import text as page_text
 from emo.app.analyse.analysis import Analysis, player_key
 from emo.app.analyse.verdict import markup, text
@@ -18,8 +18,16 @@ from emo.inference import adaptation
 from emo.inference.predictor import Answer, Prediction
 
 
-def show_panel(source: ClipSource, analysis: Analysis) -> None:
-    """Draw the warnings, the answer of the ensemble, a row a model, and how often it is right."""
+def show_panel(source: ClipSource, analysis: Analysis) -> Any:
+    """Draw the warnings, the answer of the ensemble, a row a model, and how often it is right.
+
+    Returns
+    -------
+    DeltaGenerator or None
+        Place of the headline of a recording that is long enough for a timeline; None for others,
+        and for a selected part, which the answer of the ensemble heads.
+    """
+    place = None
     with st.container(key="panel"):
         _show_notes(source, analysis)
         with answer_container(analysis, "verdict"), st.container(border=True, key="ensemble"):
@@ -33,10 +41,18 @@ def show_panel(source: ClipSource, analysis: Analysis) -> None:
                     key="reset",
                 )
             models = _rows(analysis)
+            if _is_long(analysis):
+                place = st.empty()
+                place.html(markup.headline(text.NO_HEADLINE))
             st.html(_verdict(analysis) + markup.rows(models) + _points(source, analysis.prediction))
             st.html(markup.strip(analysis.prediction.ensemble, models))
         if not analysis.prediction.speech_warnings:
             recording.show_warnings(analysis.prediction)
+    return place
+
+
+def _is_long(analysis: Analysis) -> bool:
+    return analysis.part_s is None and analysis.clip.duration_s >= timeline.MIN_DURATION_S
 
 
 def reset(key: str) -> None:
@@ -84,6 +100,7 @@ def _verdict(analysis: Analysis) -> Any:
         overline,
         text.STRANGE if is_strange else "",
         common.agreement_text(prediction),
+        is_average=_is_long(analysis),
         is_alone=_all_models_unsure(prediction),
     )
 
