@@ -39,10 +39,10 @@ from emo.app import text
 from emo.app.analyse import text as analyse_text
 from emo.app.compare import text as compare_text
 from emo.app.live import text as live_text
+from emo.app.samples import ALL_EMOTIONS
 from emo.audio.clip import RATE_HZ
 from emo.labels import LABELS
 from emo.system.paths import sample_path
-from emo.app.samples import ALL_EMOTIONS
 from tests.support import signals, streamlit_client
 
 SCREENS = ROOT / "docs" / "screens"
