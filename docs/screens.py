@@ -161,7 +161,8 @@ def teach_voice(page: Page) -> None:
             for hz in pitches_hz
         ]
         teaching_field(page, emotion).set_input_files(files)
-        page.locator(f".st-key-examples-{emotion}").get_by_role("button").nth(2).wait_for()
+        place = page.locator(f".st-key-examples-{emotion} [class*=st-key-example-]")
+        place.get_by_role("button").nth(2).wait_for()
     page.locator(".st-key-fitted .emo-top th").first.wait_for()
 
 

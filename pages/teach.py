@@ -1,11 +1,16 @@
 """Show the page *Teach it*."""
 
+import streamlit as st
+
 from emo.app import common
-from emo.app.teach import page, text
+from emo.app.teach import page, prompt, text
 
 common.start_page(text.TITLE, text.LEAD)
+cards = st.container(border=True, key="teach-cards")
 page.show_ways_in()
 page.process_pending()
+with cards:  # after the last recording was answered
+    prompt.show_cards()
 page.show_examples()
 page.show_fitted()
 page.show_files()

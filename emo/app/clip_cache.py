@@ -80,9 +80,9 @@ def put(kind: str, key: Hashable, value: Any, size: int) -> None:
     CACHE.put(_owner(), kind, key, value, size, current_session())
 
 
-def drop(kind: str) -> None:
-    """Drop the cached values of one kind of this session."""
-    CACHE.drop(_owner(), kind)
+def drop(kind: str, key: Hashable = None) -> None:
+    """Drop the cached values of one kind of this session, or the one with a key."""
+    CACHE.drop(_owner(), kind, key)
 
 
 def size_bytes(value: Any) -> int:

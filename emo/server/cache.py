@@ -96,11 +96,12 @@ class Cache:
             self._shrink(self._max_owner_bytes, owner)
             self._shrink(self._max_bytes)
 
-    def drop(self, owner: int, kind: str | None = None) -> None:
-        """Drop the values of an owner, of one kind or of all kinds."""
+    def drop(self, owner: int, kind: str | None = None, key: Hashable = None) -> None:
+        """Drop the values of an owner, of one kind or of all kinds, with one key or with any."""
         with self._lock:
-            for key in [key for key in self._entries if key[0] == owner and kind in (None, key[1])]:
-                del self._entries[key]
+            for entry in list(self._entries):
+                if entry[0] == owner and kind in (None, entry[1]) and key in (None, entry[2]):
+                    del self._entries[entry]
 
     def drop_all(self) -> None:
         """Drop all values, as when memory is short."""

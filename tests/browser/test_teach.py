@@ -10,8 +10,12 @@ from playwright.sync_api import Browser, FilePayload, Locator, Page, expect
 from docs import screens
 from emo.app.analyse import text as analyse_text
 from emo.app.teach import text as words
+from emo.audio import clip as audio_clip
 from emo.inference import loading
+from emo.inference.loading import load_models
+from emo.inference.predictor import predict
 from tests.browser.steps import expect_idle, expect_in_order, open_app, record, turn
+from tests.browser.test_axe import violations
 from tests.support import signals
 
 PITCHES_HZ = {"happy": (210.0, 225.0, 240.0), "sad": (110.0, 115.0, 120.0)}
@@ -57,7 +61,8 @@ def give(page: Page, emotion: str, *pitches_hz: float) -> None:
 
 def taught(page: Page, emotion: str) -> Locator:
     """Return the clips of an emotion."""
-    return page.locator(f".st-key-examples-{emotion}").get_by_role("button")
+    place = page.locator(f".st-key-examples-{emotion}")
+    return place.locator("[class*=st-key-example-]").get_by_role("button")
 
 
 def expect_learned(page: Page, n: int) -> None:
@@ -115,6 +120,94 @@ def test_recordings_are_taught_and_removed_by_keyboard(page: Page) -> None:
     chip.focus()
     chip.press("Enter")
     expect(page.get_by_text(words.NO_EXAMPLES)).to_be_visible()
+
+
+def card(page: Page) -> Locator:
+    """Return the button of the cards, which is held while recording."""
+    return page.locator("[data-part=record]")
+
+
+def expect_state(page: Page, state: str) -> None:
+    expect(page.locator(".prompt")).to_have_attribute("data-state", state)
+
+
+KEEP_UPLOAD = """() => {
+  const send = window.fetch;
+  window.fetch = async (address, options) => {
+    const file = options?.body instanceof FormData && options.body.get("file");
+    if (file) window.uploaded = [...new Uint8Array(await file.arrayBuffer())];
+    return send(address, options);
+  };
+}"""
+"""Keeps the file that a component uploads, which the browser does not tell otherwise."""
+
+REFUSE_MICROPHONE = """() => {
+  const devices = navigator.mediaDevices;
+  const open = devices.getUserMedia.bind(devices);
+  devices.getUserMedia = () => {
+    devices.getUserMedia = open; // the next time
+    return Promise.reject(new DOMException("", "NotAllowedError"));
+  };
+}"""
+
+
+def test_a_card_is_recorded_by_holding_the_mouse_and_its_clip_heard_and_put_back(
+    page: Page,
+) -> None:
+    open_teach(page)
+    expect(page.locator("[data-part=act]")).to_have_text(words.PROMPT["act"].format("angry"))
+    page.evaluate(KEEP_UPLOAD)
+    card(page).hover()
+    page.mouse.down()
+    expect_state(page, "recording")
+    expect(page.locator("[data-part=time]")).to_have_text(re.compile(r"^[2-9]\.\d s$"))
+    page.mouse.up()
+    expect(page.locator("[data-part=number]")).to_have_text(words.PROMPT["card"].format(2))
+    expect(page.locator("[data-part=act]")).to_have_text(words.PROMPT["act"].format("happy"))
+    expect(taught(page, "angry")).to_have_text([re.compile("Recording 1")])
+    sent = audio_clip.decode(bytes(page.evaluate("window.uploaded")), "recording.wav")
+    answer = predict(sent, load_models())
+    said = page.locator("[data-part=answer]")
+    expect(said).to_have_text(words.ensemble_says(answer.ensemble, "angry"))
+
+    page.locator("[data-part=meant]").select_option("sad")
+    expect(taught(page, "sad")).to_have_count(1)
+    page.get_by_role("button", name=words.HEAR_LABEL.format("Recording 1")).click()
+    pause = page.get_by_role("button", name=f"{words.HEARD['pause']}: Recording 1")
+    expect(pause).to_be_visible()
+    for scheme in ("dark", "light"):
+        turn(page, scheme)
+        expect_in_order(page)
+        assert violations(page) == []
+    taught(page, "sad").click()
+    expect(page.get_by_text(words.NO_EXAMPLES)).to_be_visible()
+    expect(page.locator(".prompt [data-part=last]")).to_be_hidden()
+    page.get_by_role("button", name=words.UNDO_LABEL).click()
+    expect(taught(page, "sad")).to_have_text([re.compile("Recording 1")])
+    expect(said).to_be_visible()
+
+
+def test_a_card_is_recorded_by_keyboard_held_or_pressed_twice(page: Page) -> None:
+    open_teach(page)
+    page.evaluate(REFUSE_MICROPHONE)
+    card(page).press("Enter")
+    expect(page.locator(".prompt [data-part=note]")).to_have_text(words.PROMPT["denied"])
+    for emotion, key, is_held in (("angry", "Space", True), ("happy", "Enter", False)):
+        card(page).focus()
+        page.keyboard.down(key)
+        if not is_held:
+            page.keyboard.up(key)
+        expect_state(page, "recording")
+        label = words.PROMPT["release" if is_held else "stop"]
+        expect(page.locator("[data-part=label]")).to_have_text(label)
+        expect(page.locator("[data-part=time]")).to_have_text(re.compile(r"^[2-9]\.\d s$"))
+        if not is_held:
+            page.keyboard.down(key)
+        page.keyboard.up(key)
+        expect(taught(page, emotion)).to_have_count(1)
+        screens.open_page(page, "About")  # which turns the microphone off
+        open_teach(page)
+        expect_state(page, "off")
 
 
 def test_what_cannot_be_used_is_said(page: Page) -> None:

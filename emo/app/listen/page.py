@@ -1,8 +1,6 @@
 """The page *Listen*: the state of its rounds, its address, and the card that shows a clip."""
 
-import json
 import secrets
-import struct
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -10,7 +8,7 @@ import streamlit as st
 
 from emo.app import common, samples, theme
 from emo.app import text as app_text
-from emo.app.components import component
+from emo.app.components import component, pack_block
 from emo.app.listen import answers, rounds, text
 from emo.app.listen.rounds import N_CLIPS, Round
 from emo.app.samples import Sample
@@ -190,8 +188,7 @@ def _pack(header: dict[str, Any], sounds: Sequence[answers.Sound]) -> bytes:
             }
         )
         start += len(sound.data)
-    encoded = json.dumps(header | {"sounds": places}).encode()
-    return struct.pack("<I", len(encoded)) + encoded + b"".join(sound.data for sound in sounds)
+    return pack_block(header | {"sounds": places}, b"".join(sound.data for sound in sounds))
 
 
 def _count(

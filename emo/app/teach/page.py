@@ -1,6 +1,5 @@
 """The page *Teach it*: a visitor's clips of each emotion, and a head fitted to them."""
 
-import hashlib
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any
@@ -8,13 +7,16 @@ from typing import Any
 import streamlit as st
 
 from emo.app import common, controls, html
+from emo.app.components import component, pack_block
 from emo.app.serving import uploads
-from emo.app.teach import text
+from emo.app.teach import prompt, session, sounds, text
 from emo.app.teach.session import (
     EXAMPLES,
     FAULTS,
     FITTED,
     PENDING,
+    RECORDED,
+    REMOVED,
     PendingClip,
     examples,
     fitted_head,
@@ -33,7 +35,7 @@ from emo.system import filenames
 
 _ROUND = "examples-round"  # number of uploads; a new key empties a widget
 _EMOTION = "examples-emotion"
-_RECORDED = "examples-recorded"  # number of recordings, for their names
+_HEARD = "example-heard"  # key of the example that is played, and number of plays
 
 
 # --- Ways in -------------------------------------------------------------------------------------
@@ -90,19 +92,12 @@ def _take_recording(key: str, emotion: str) -> None:
     file = st.session_state.get(key)
     if file is None:
         return
-    number = st.session_state[_RECORDED] = st.session_state.get(_RECORDED, 0) + 1
-    _add_pending([PendingClip(f"{text.RECORDING} {number}", file.getvalue(), emotion)])
+    _add_pending([PendingClip(session.next_name(), file.getvalue(), emotion)])
 
 
 def _add_pending(clips: Sequence[PendingClip]) -> None:
-    """Add clips to the pending ones, and empty the widgets that they came from.
-
-    The server keeps their files while they are pending, and counts them towards its quotas.
-    """
-    pending = st.session_state.setdefault(PENDING, uploads.PendingClips())
-    pending.extend(clips)
-    uploads.count_pending(pending)
-    st.session_state[FAULTS] = []
+    """Add clips to the pending ones, and empty the widgets that they came from."""
+    session.add_pending(clips)
     _empty_widgets()
 
 
@@ -135,37 +130,45 @@ def process_pending() -> None:
 
 def _process(clip: PendingClip) -> None:
     """Make a clip an example, or note its fault."""
-    faults = st.session_state.setdefault(FAULTS, [])
     try:
         with common.task_slot("example", memory.DECODE_BYTES):
-            prediction = common.predict_in_slot(
-                isolated.shared_decoder().decode(clip.data, clip.name)
-            )
-        if not len(prediction.hidden):
-            raise ModelError(text.NO_HIDDEN_VALUES)
-        example = adaptation.to_example(clip.name, clip.emotion, prediction)
-        st.session_state[EXAMPLES] = adaptation.add_example(examples(), example)
-        faults += [
-            (clip.name, text.used_anyway(warning.sentence))
-            for warning in prediction.speech_warnings
-        ]
+            decoded = isolated.shared_decoder().decode(clip.data, clip.name)
+            prediction = common.predict_in_slot(decoded)
+            if not len(prediction.hidden):
+                raise ModelError(text.NO_HIDDEN_VALUES)
+            example = adaptation.to_example(clip.name, clip.emotion, prediction)
+            st.session_state[EXAMPLES] = adaptation.add_example(examples(), example)
+            sounds.keep_sound(example, decoded)
+        if clip.is_prompted:
+            prompt.note_recorded(example, prediction.ensemble)
+        for warning in prediction.speech_warnings:
+            _note_fault(clip, text.used_anyway(warning.sentence))
     except ModelError as error:
         common.LOG.error("%s", error)  # its message names folders of the server
-        faults.append((clip.name, NO_MODELS))
+        _note_fault(clip, NO_MODELS)
     except BusyError:
         raise
     except EmoError as error:
-        faults.append((clip.name, str(error)))
+        _note_fault(clip, str(error))
     except Exception:
         common.LOG.exception("an example failed")
-        faults.append((clip.name, text.UNEXPECTED))
+        _note_fault(clip, text.UNEXPECTED)
+
+
+def _note_fault(clip: PendingClip, sentence: str) -> None:
+    """Show a fault of a clip: on the card that it was recorded from, or in the list of faults."""
+    if clip.is_prompted:
+        prompt.note_fault(sentence)
+    else:
+        st.session_state.setdefault(FAULTS, []).append((clip.name, sentence))
 
 
 # --- The clips -----------------------------------------------------------------------------------
 
 
 def show_examples() -> None:
-    """Show the examples of each emotion, each as a button that removes it."""
+    """Show the examples of each emotion, each with a button to hear it and one to remove it."""
+    _show_removed()
     if not examples():
         st.caption(text.NO_EXAMPLES)
         return
@@ -178,25 +181,58 @@ def show_examples() -> None:
             for example in examples():
                 if example.emotion == label:
                     _show_chip(example)
+    _show_heard()
     needed = text.still_needed(counts)
     if needed:
         st.caption(needed)
 
 
 def _show_chip(example: Example) -> None:
-    key = hashlib.sha256(example.hidden.tobytes()).hexdigest()[:16]
-    st.button(
-        common.escape_markdown(text.chip(example.name)),
-        key=f"example-{key}",
-        icon=":material/close:",
-        help=text.REMOVE_HELP,
-        on_click=_remove,
-        args=(example,),
-    )
+    key = sounds.key_of(example)
+    name = common.escape_markdown(text.chip(example.name))
+    with st.container(horizontal=True, gap=None, width="content", key=f"taught-{key}"):
+        if sounds.sound_of(example) is not None:
+            st.button(
+                text.HEAR_LABEL.format(name),
+                key=f"hear-{key}",
+                icon=":material/play_arrow:",
+                on_click=_hear,
+                args=(key,),
+            )
+        st.button(
+            name,
+            key=f"example-{key}",
+            icon=":material/close:",
+            help=text.REMOVE_HELP,
+            on_click=session.remove,
+            args=(example,),
+        )
 
 
-def _remove(example: Example) -> None:
-    set_examples([kept for kept in examples() if kept is not example])
+def _show_removed() -> None:
+    """Show which example was removed, with a button that puts it back."""
+    removed = session.removed_example()
+    if removed is None:
+        return
+    with st.container(horizontal=True, vertical_alignment="center", gap="small", key="removed"):
+        st.text(text.removed(removed.name, removed.emotion), width="content")
+        st.button(text.UNDO_LABEL, key="undo", icon=":material/undo:", on_click=session.put_back)
+
+
+def _hear(key: str) -> None:
+    _, n_played = st.session_state.get(_HEARD, ("", 0))
+    st.session_state[_HEARD] = (key, n_played + 1)
+
+
+def _show_heard() -> None:
+    """Play the example whose button was pressed, once for each press."""
+    key, n_played = st.session_state.get(_HEARD, ("", 0))
+    example = next((one for one in examples() if sounds.key_of(one) == key), None)
+    sound = None if example is None else sounds.sound_of(example)
+    if example is None or sound is None:
+        return
+    header = {"n": n_played, "name": example.name, "mime": sound.mime, "words": text.HEARD}
+    component("heard")(key="heard", data=pack_block(header, sound.data))
 
 
 # --- The fitted head -----------------------------------------------------------------------------
@@ -296,6 +332,8 @@ def _load(key: str) -> None:
 
 def _remove_all() -> None:
     uploads.release_uploads(clip.data for clip in st.session_state.get(PENDING, ()))
-    for key in (EXAMPLES, FITTED, PENDING, FAULTS, _RECORDED):
+    sounds.drop_sounds()
+    prompt.reset()
+    for key in (EXAMPLES, FITTED, PENDING, FAULTS, RECORDED, REMOVED, _HEARD):
         st.session_state.pop(key, None)
     _empty_widgets()

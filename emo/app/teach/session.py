@@ -8,8 +8,9 @@ import numpy as np
 import streamlit as st
 
 from emo import labels
-from emo.app import common, html
-from emo.app.teach import text
+from emo.app import common, html, navigation
+from emo.app.serving import uploads
+from emo.app.teach import sounds, text
 from emo.app.text import NOT_TO_BE_RELIED_ON, why_unsure
 from emo.inference import adaptation, predictor
 from emo.inference.adaptation import YOURS, AdaptedHead, CrossValidation, Example
@@ -18,15 +19,35 @@ EXAMPLES = "examples"
 FITTED = "fitted-head"
 PENDING = "examples-pending"  # clips that are not yet processed
 FAULTS = "examples-faults"  # names and faults of the last clips that could not be used
+RECORDED = "examples-recorded"  # number of recordings, for their names
+REMOVED = "examples-removed"  # the example that was removed last
 
 
 @dataclass(frozen=True)
 class PendingClip:
-    """A clip that waits to become an example."""
+    """A clip that waits to become an example; ``is_prompted`` if it was recorded from a card."""
 
     name: str
     data: bytes
     emotion: str
+    is_prompted: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class RemovedExample:
+    """An example that was removed and can be put back.
+
+    Attributes
+    ----------
+    place
+        Its index among the examples.
+    visit
+        Number of the visit to the page in which it was removed.
+    """
+
+    example: Example
+    place: int
+    visit: int
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,6 +88,73 @@ def models_signature() -> tuple[str, int]:
     """Return the digest of the models in use, and the number of their hidden values."""
     models = common.models()
     return adaptation.models_digest(models), adaptation.count_hidden(models)
+
+
+# --- Changes -------------------------------------------------------------------------------------
+
+
+def add_pending(clips: Sequence[PendingClip]) -> None:
+    """Add clips to those that wait to become examples.
+
+    The server keeps their files while they are pending, and counts them towards its quotas.
+    """
+    pending = st.session_state.setdefault(PENDING, uploads.PendingClips())
+    pending.extend(clips)
+    uploads.count_pending(pending)
+    st.session_state[FAULTS] = []
+
+
+def next_name() -> str:
+    """Return the name of the next recording."""
+    number = st.session_state[RECORDED] = st.session_state.get(RECORDED, 0) + 1
+    return f"{text.RECORDING} {number}"
+
+
+def remove(example: Example) -> None:
+    """Remove an example, which can be put back until the next one is removed."""
+    forget_removed()
+    kept = examples()
+    place = next((i for i, one in enumerate(kept) if one is example), None)
+    if place is None:
+        return
+    st.session_state[REMOVED] = RemovedExample(example, place, navigation.visit_number())
+    set_examples([*kept[:place], *kept[place + 1 :]])
+
+
+def removed_example() -> Example | None:
+    """Return the example that was removed last in this visit; None if it cannot be put back."""
+    removed: RemovedExample | None = st.session_state.get(REMOVED)
+    if removed is None:
+        return None
+    is_back = any(np.array_equal(one.hidden, removed.example.hidden) for one in examples())
+    if is_back or removed.visit != navigation.visit_number():
+        st.session_state.pop(REMOVED)
+        if not is_back:
+            sounds.drop_sound(removed.example)
+        return None
+    return removed.example
+
+
+def put_back() -> None:
+    """Put the example that was removed last back to its place."""
+    if removed_example() is None:
+        return
+    removed: RemovedExample = st.session_state.pop(REMOVED)
+    kept = examples()
+    set_examples([*kept[: removed.place], removed.example, *kept[removed.place :]])
+
+
+def forget_removed() -> None:
+    """Drop the example that was removed last, with its sound."""
+    if removed_example() is not None:
+        sounds.drop_sound(st.session_state.pop(REMOVED).example)
+
+
+def relabel(example: Example, emotion: str) -> Example:
+    """Replace the emotion of an example, and return the new one."""
+    new = replace(example, emotion=emotion)
+    set_examples([new if one is example else one for one in examples()])
+    return new
 
 
 # --- The answer ----------------------------------------------------------------------------------

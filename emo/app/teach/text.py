@@ -6,6 +6,7 @@ from emo.app.text import ALL_MODELS, MODELS_IN_TEXT
 from emo.classifiers.registry import CLASSIFIERS
 from emo.formatting import NBSP, listed, percent
 from emo.inference.adaptation import MAX_CLIPS, MIN_CLIPS, MIN_EMOTIONS, CrossValidation
+from emo.inference.predictor import Answer
 
 PAGE_NAME = "Teach it"
 TITLE = "Teach it a voice"
@@ -20,9 +21,66 @@ RECORD_LABEL = "Record a clip"
 RECORDING = "Recording"
 BACK_LABEL = "Back to your clips"
 COURTESY = (
-    "Only use voices of people who know about it and agree. Each clip is deleted once it was "
-    "processed. Its name and what the models computed from it are kept for this session."
+    "Only use voices of people who know about it and agree. Your clips stay in memory while they "
+    "are listed here, at most until you close the tab."
 )
+PROMPT_TITLE = "Record by prompt"
+PROMPT_FILE = "recording.wav"
+SENTENCES = (
+    "The bus leaves at half past nine.",
+    "I put the keys on the kitchen table.",
+    "You called me again last night.",
+    "They are painting the house next door.",
+    "It is the third door on the left.",
+    "There is a letter for you downstairs.",
+    "She said that we would meet on Monday.",
+    "I have seen that film before.",
+)
+"""Sentences to act, whose words fit every emotion."""
+PROMPT = {
+    "title": PROMPT_TITLE,
+    "choice": "Emotions to act",
+    "card": "Card {0}",
+    "act": "Say it as if you were {0}:",
+    "record": "Hold to record",
+    "start": "Start recording",
+    "stop": "Stop recording",
+    "release": "Release to stop",
+    "hint": "Hold the button, or the space bar on it, while you speak. Or press once to start and "
+    "once more to stop.",
+    "opening": "Allow the microphone if your browser asks.",
+    "ready": "The microphone is on. Hold the button and speak.",
+    "on": "The microphone is on. It goes off by itself after 20 seconds.",
+    "recording": "Recording",
+    "sending": "The recording is sent …",
+    "level": "Level of the microphone",
+    "short": "That was too short. Hold the button while you speak.",
+    "quiet": "That was very quiet. Come closer to the microphone.",
+    "loud": "That was too loud for the microphone. Move away a little.",
+    "closed": "The microphone is off again.",
+    "skip": "Another card",
+    "meant": "You meant",
+    "hear": "Hear it",
+    "again": "Record it again",
+    "denied": "Your browser did not allow the microphone. Allow it beside the address of this "
+    "page, then try again.",
+    "missing": "There is no microphone. Connect one, or upload clips below.",
+    "taken": "Another program uses the microphone. Close that program, then try again.",
+    "unplugged": "The microphone was disconnected. Connect it, then try again.",
+    "insecure": "Browsers give the microphone only to pages on https or on this computer. Upload "
+    "clips below.",
+    "unsupported": "This browser is too old to record here. Upload clips below.",
+    "failed": "The microphone could not be started. Try again, or upload clips below.",
+    "lost": "The recording could not be sent. Try again in a moment.",
+}
+"""Texts of the cards; braces hold values."""
+HEARD = {
+    "play": "Play",
+    "pause": "Pause",
+    "blocked": "Your browser does not play by itself: press Play.",
+}
+HEAR_LABEL = "Play {0}"
+UNDO_LABEL = "Undo"
 PROCESSING = "Processing {0}"
 REMOVE_HELP = "Remove this clip"
 NO_EXAMPLES = (
@@ -30,7 +88,10 @@ NO_EXAMPLES = (
     "five of each are better."
 )
 EXAMPLES_TITLE = "Your clips"
-EXAMPLES_NOTE = "Press a clip to remove it."
+EXAMPLES_NOTE = (
+    "▶ plays a clip, × removes it. Clips of a saved file have no sound, and of a long clip you "
+    "hear 30 seconds."
+)
 FITTED_TITLE = "What it learned"
 TRY_LABEL = "Try it on the page Analyse"
 CONFUSION_LABEL = "Which emotion was taken for which"
@@ -84,6 +145,18 @@ def still_needed(counts: Mapping[str, int]) -> str:
             f"at least {MIN_CLIPS} clips."
         )
     return f"Not enough yet: give at least {MIN_CLIPS} clips for each of {MIN_EMOTIONS} emotions."
+
+
+def removed(name: str, emotion: str) -> str:
+    """Return which clip was removed."""
+    return f"Removed: {chip(name)}, {emotion}."
+
+
+def ensemble_says(answer: Answer, meant: str) -> str:
+    """Return the answer of the ensemble to a recording, and whether it is what was meant."""
+    unsure = "unsure, " if answer.unsure else ""
+    says = "also says" if answer.label == meant else "says"
+    return f"The ensemble {says} {answer.label} ({unsure}{percent(answer.confidence)})."
 
 
 def used_anyway(warning: str) -> str:
