@@ -1,6 +1,6 @@
 """Measure the speed of the page in a real browser, and the bytes that it sends.
 
-    python bench/app.py [--quick] [--save] [uploads] [changes] [switches] [sent]
+    python bench/app.py [--quick] [--save] [uploads] [changes] [switches] [sent] [slow]
 
 Starts the app and a headless Chromium, prints a row for each target of the named pieces or of all,
 and ends with 1 if one is missed.  Times are the browser's own
@@ -15,13 +15,17 @@ and ends with 1 if one is missed.  Times are the browser's own
   time in a browser, when the framework's code for charts is fetched too, and again;
 - sent for a clip of 30 s: the payload of all websocket frames, and the bodies of all responses but
   the framework's own files (`/static/`), that the browser receives from the choice of the file
-  until the page is complete.  The clip is noise, of which the most has to be sent.
+  until the page is complete.  The clip is noise, of which the most has to be sent;
+- first visit: from the request of the page, over a line of 400 kbit/s with 100 ms of latency and an
+  empty cache (Chromium's own emulation), until something is painted and until the heading is there;
+  and the bytes of all that comes before the first script runs, with the headers.
 """
 
 import json
 import sys
 from base64 import b64decode
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +46,9 @@ UPLOADS, CHANGES, SWITCHES = 50, 20, 5
 QUICK = ("changes", "sent")
 CLIP_S, LONG_S, RATE_HZ = 4.0, 30.0, 48_000
 ANSWER_TARGET_S, CHANGE_TARGET_S, SWITCH_TARGET_S, SENT_TARGET_KB = 1.0, 0.5, 1.0, 700.0
+SLOW_KBIT_PER_S, SLOW_LATENCY_MS = 400, 100
+PAINT_TARGET_S, FIRST_TARGET_KB = 12.0, 600.0
+SLOW_MS = 120_000
 WAIT_MS = 60_000
 
 ANSWERED = " && ".join(
@@ -81,6 +88,13 @@ NOTE = """([event, wished, least]) => {
 }"""
 UPLOADED = """() => performance.getEntriesByType('resource')
   .filter(entry => entry.name.includes('/upload_file/')).at(-1).responseEnd"""
+
+LOADED = """() => {
+  const [document] = performance.getEntriesByType('navigation');
+  return performance.getEntriesByType('resource')
+    .filter(entry => entry.responseEnd <= document.domContentLoadedEventStart)
+    .reduce((sum, entry) => sum + entry.transferSize, document.transferSize);
+}"""
 
 
 def open_app(browser: Browser, address: str) -> Page:
@@ -214,6 +228,55 @@ def count_sent_for_noise_kb(page: Page) -> dict[str, float]:
     return count_sent_kb(page, act)
 
 
+@dataclass(frozen=True)
+class FirstVisit:
+    """A page that was opened with an empty cache.
+
+    Attributes
+    ----------
+    painted_s, heading_s
+        Seconds until something was painted, and until the heading was there.
+    received_kb
+        Kilobytes (1000 bytes) that came before the scripts ran, with the headers.
+    """
+
+    painted_s: float
+    heading_s: float
+    received_kb: float
+
+
+def visit_first(
+    browser: Browser, address: str, kbit_per_s: float = SLOW_KBIT_PER_S, slow_until: str = "h1"
+) -> FirstVisit:
+    """Open the first page over a slow line, with an empty cache.
+
+    Parameters
+    ----------
+    kbit_per_s
+        Speed of the line.
+    slow_until
+        CSS selector of what must be on the page before the line becomes fast.
+    """
+    page = screens.new_page(browser, "light")
+    page.set_default_timeout(SLOW_MS)
+    session = page.context.new_cdp_session(page)
+    session.send("Network.enable")
+    line = {"offline": False, "latency": SLOW_LATENCY_MS, "uploadThroughput": -1}
+    bytes_per_s = 1000 * kbit_per_s / 8
+    session.send("Network.emulateNetworkConditions", {**line, "downloadThroughput": bytes_per_s})
+    page.goto(address, wait_until="commit")
+    page.locator(slow_until).first.wait_for()
+    page.wait_for_function("() => performance.getEntriesByName('first-contentful-paint').length")
+    session.send("Network.emulateNetworkConditions", {**line, "downloadThroughput": -1})
+    page.get_by_role("heading", level=1).wait_for()
+    heading_s = page.evaluate("performance.now()") / 1000
+    received_kb = page.evaluate(LOADED) / 1000
+    painted = "performance.getEntriesByName('first-contentful-paint')[0].startTime"
+    painted_s = page.evaluate(painted) / 1000
+    page.context.close()
+    return FirstVisit(painted_s, heading_s, received_kb)
+
+
 # --- The table -----------------------------------------------------------------------------------
 
 
@@ -260,11 +323,23 @@ def measure_sent(browser: Browser, address: str) -> Iterator[Row]:
     yield judge("sent for a clip of 30 s", (sum(sent.values()),), SENT_TARGET_KB, "kB")
 
 
+def measure_slow(browser: Browser, address: str) -> Iterator[Row]:
+    """Yield the rows of a first visit over a slow line."""
+    open_app(browser, address).context.close()  # the server is ready
+    visit = visit_first(browser, address)
+    yield judge(
+        "first visit at 400 kbit/s to the first paint", (visit.painted_s,), PAINT_TARGET_S, "s"
+    )
+    yield make_row("first visit at 400 kbit/s to the heading", (visit.heading_s,), "s")
+    yield judge("received before the scripts run", (visit.received_kb,), FIRST_TARGET_KB, "kB")
+
+
 PIECES: dict[str, Callable[[Browser, str], Iterator[Row]]] = {
     "uploads": measure_uploads,
     "changes": measure_changes,
     "switches": measure_switches,
     "sent": measure_sent,
+    "slow": measure_slow,
 }
 """Pieces that can be measured alone."""
 

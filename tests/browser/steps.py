@@ -15,6 +15,7 @@ from playwright.sync_api import (
     Locator,
     Page,
     Request,
+    Response,
     expect,
 )
 
@@ -55,7 +56,7 @@ _idle: WeakKeyDictionary[BrowserContext, list[Page]] = WeakKeyDictionary()
 
 
 class Watch:
-    """Faults of a page: errors, requests to other hosts, and what the browser refused to run."""
+    """Faults of a page: errors, failed requests, other hosts, and what the browser refused."""
 
     def __init__(self, page: Page, address: str) -> None:
         self.faults: list[str] = []
@@ -63,26 +64,30 @@ class Watch:
         page.on("pageerror", self._record_error)
         page.on("console", self._record_message)
         page.on("request", self._record_request)
+        page.on("response", self._record_response)
 
     def stop(self) -> None:
         """Record no more of what happens on the page."""
         self._page.remove_listener("pageerror", self._record_error)
         self._page.remove_listener("console", self._record_message)
         self._page.remove_listener("request", self._record_request)
+        self._page.remove_listener("response", self._record_response)
 
     def _record_error(self, error: Error) -> None:
         self.faults.append(f"page error: {error}")
 
     def _record_message(self, message: ConsoleMessage) -> None:
-        # A page that is opened by its address first looks for the server beside itself.
-        looks = "_stcore/" in str(message.location.get("url", ""))
         is_refusal = POLICY in message.text and message.type in ("error", "warning")
-        if is_refusal or (message.type == "error" and not looks):
+        if is_refusal or message.type == "error":
             self.faults.append(f"console: {message.text} ({message.location.get('url')})")
 
     def _record_request(self, request: Request) -> None:
         if not request.url.startswith((self._address, "data:", "blob:")):
             self.faults.append(f"request to {request.url}")
+
+    def _record_response(self, response: Response) -> None:
+        if response.status >= 400:
+            self.faults.append(f"status {response.status}: {response.url}")
 
 
 @contextlib.contextmanager

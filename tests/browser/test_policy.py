@@ -3,9 +3,11 @@
 `steps.Watch` fails every test in which the browser refuses something of the app's own.
 """
 
+import pytest
 from playwright.sync_api import Browser, ConsoleMessage
 
 from docs import screens
+from emo.app import text
 from tests.browser import steps
 
 
@@ -33,3 +35,16 @@ def test_the_policy_refuses_what_comes_from_elsewhere(browser: Browser, address:
         assert any(steps.POLICY in fault for fault in watch.faults)
         watch.stop()
         page.remove_listener("console", note)
+
+
+@pytest.mark.parametrize("name", text.PAGES)
+def test_no_request_fails_on_a_page_that_is_opened_by_its_address(
+    browser: Browser, address: str, name: str
+) -> None:
+    with steps.lend_tab(browser, address) as page:
+        watch = steps.Watch(page, address)
+        page.goto(f"{address}/{name.removeprefix('analyse')}")
+        steps.expect_navigation(page)
+        screens.settle(page)
+        assert watch.faults == []
+        watch.stop()

@@ -6,10 +6,11 @@ slower does not.  The number of bytes depends on no machine, and has the target 
 
 import statistics
 
-from playwright.sync_api import Page
+from playwright.sync_api import Browser, Page
 
 from bench import app
 from docs import screens
+from emo.app.serving import shell
 
 MARGIN = 20.0
 
@@ -36,3 +37,12 @@ def test_little_is_sent_for_half_a_minute_of_noise(page: Page) -> None:
     sent = app.count_sent_for_noise_kb(page)
     assert sent["frames"] > 200.0  # its sound alone is more
     assert sum(sent.values()) <= app.SENT_TARGET_KB
+
+
+def test_a_first_visit_over_a_slow_line_shows_something_soon(
+    browser: Browser, address: str
+) -> None:
+    visit = app.visit_first(browser, address, slow_until=f"text={shell.LOADING}")
+    assert 0.0 < visit.painted_s <= app.PAINT_TARGET_S
+    assert visit.painted_s < visit.heading_s
+    assert 200.0 < visit.received_kb <= app.FIRST_TARGET_KB

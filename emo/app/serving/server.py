@@ -27,7 +27,8 @@ from starlette import formparsers
 from starlette.middleware import Middleware
 
 from emo.app import clip_cache, streamlit_internals, text
-from emo.app.serving import access, uploads
+from emo.app.serving import access, shell, uploads
+from emo.app.serving.compression import CompressionMiddleware
 from emo.app.serving.messages import PageMessageParser
 from emo.audio import isolated, limits, sandbox
 from emo.errors import BusyError
@@ -93,11 +94,14 @@ def app_options() -> dict[str, Any]:
     _write_logs()
     max_pages = connections.max_pages(connections.raise_file_limit())
     tracker = quotas.QuotaTracker(quotas.derive_limits(read_settings(), max_pages), uploads.usage)
+    index_html = streamlit_internals.index_html()
+    page = shell.first_page(index_html)
+    compression = Middleware(CompressionMiddleware, index_html.encode(), page.encode())
     protection = Middleware(
         ProtectionMiddleware,
         quotas=tracker,
         telemetry=TELEMETRY,
-        policy=content_security_policy(streamlit_internals.index_html()),
+        policy=content_security_policy(page),
         is_stopping=is_stopping,
         notify=notify,
         hosts=access.allowed_hosts(),
@@ -114,7 +118,7 @@ def app_options() -> dict[str, Any]:
         TELEMETRY.unrestricted.labels(name).set_function(partial(_count_unrestricted, name))
     sandbox_header = Middleware(health.SandboxHeaderMiddleware, describe=_describe_sandbox)
     return {
-        "middleware": [protection, sandbox_header],
+        "middleware": [protection, compression, sandbox_header],
         "lifespan": _lifespan,
         "on_script_error": _count_error,
     }
