@@ -5,9 +5,11 @@ scales it to its own level, so that they depend neither on absolute loudness nor
 the speech.  The tests compare with librosa.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -24,6 +26,8 @@ from emo.audio.activity import (
     prepare,
 )
 from emo.audio.clip import RATE_HZ
+
+T = TypeVar("T")
 
 FEATURES_VERSION = 1  # part of cache and model files; raise it when a number changes
 
@@ -190,46 +194,55 @@ def power_pieces(samples: Floats) -> Iterator[tuple[slice, Floats]]:
         yield piece, power_spectrum(around)[piece.start - first :][: piece.stop - piece.start]
 
 
-def spectrograms_db(samples: Floats) -> tuple[Floats, Floats]:
-    """Return log spectrograms of the whole clip for display, in dB relative to its own level.
+@dataclass(frozen=True)
+class Pictures:
+    """Measurements of a whole clip for display, in frames of 10 ms.
 
-    Parameters
+    Attributes
     ----------
-    samples : float32, (n,), mono at 16 kHz
-
-    Returns
-    -------
-    linear : float32, (n_frames, 257)
-    mel : float32, (n_frames, 64)
-    """
-    n_frames = _count_frames(len(samples))
-    linear = np.empty((n_frames, WINDOW // 2 + 1), np.float32)
-    mel = np.empty((n_frames, N_MELS), np.float32)
-    for piece, power in power_pieces(_at_own_level(samples)):
-        linear[piece], mel[piece] = to_db(power), to_db(power @ mel_weights())
-    return linear, mel
-
-
-def contours(samples: Floats) -> tuple[Floats, Floats]:
-    """Return pitch and level of the whole clip for display, in frames of 10 ms.
-
-    Parameters
-    ----------
-    samples : float32, (n,), mono at 16 kHz
-
-    Returns
-    -------
+    linear_db, mel_db : float32, (n_frames, 257) and (n_frames, 64)
+        Spectrograms, relative to the clip's own level.
     pitch_hz : float32, (n_frames,)
         NaN where unvoiced.
     level_db : float32, (n_frames,)
         Relative to the loudest 200 ms of the clip.
     """
+
+    linear_db: Floats
+    mel_db: Floats
+    pitch_hz: Floats
+    level_db: Floats
+
+
+def measure_pictures(samples: Floats) -> Pictures:
+    """Return the spectrograms, the pitch and the level of the whole clip for display.
+
+    Parameters
+    ----------
+    samples : float32, (n,), mono at 16 kHz
+    """
     scaled = _at_own_level(samples)
-    level = np.empty(_count_frames(len(samples)), np.float32)
-    for piece, power in power_pieces(scaled):
-        level[piece] = to_db(power.sum(axis=1))
-    pitch, strength = track_pitch(scaled)
-    return _voiced(pitch, strength, level), level
+    n_frames = _count_frames(len(samples))
+    linear = np.empty((n_frames, WINDOW // 2 + 1), np.float32)
+    mel = np.empty((n_frames, N_MELS), np.float32)
+    level = np.empty(n_frames, np.float32)
+
+    def fill() -> None:
+        for piece, power in power_pieces(scaled):
+            linear[piece], mel[piece] = to_db(power), to_db(power @ mel_weights())
+            level[piece] = to_db(power.sum(axis=1))
+
+    _, (pitch, strength) = _beside_pitch(scaled, fill)
+    return Pictures(linear, mel, _voiced(pitch, strength, level), level)
+
+
+def _beside_pitch(samples: Floats, work: Callable[[], T]) -> tuple[T, tuple[Floats, Floats]]:
+    """Return the value of a function and ``track_pitch``, at the same time for a long clip."""
+    if _count_frames(len(samples)) <= LONG_FRAMES:
+        return work(), track_pitch(samples)
+    with ThreadPoolExecutor(1) as pool:
+        pitch = pool.submit(track_pitch, samples)
+        return work(), pitch.result()
 
 
 @lru_cache(maxsize=1)
@@ -308,15 +321,18 @@ def analyse(samples: Floats) -> Frames:
     """
     span = find_span(samples)
     active = prepare(samples, span)
-    power = power_spectrum(active)
-    mel = power @ mel_weights()
-    level = to_db(power.sum(axis=1))
-    pitch, strength = track_pitch(active)
+
+    def measure() -> tuple[Floats, Floats, Floats, Floats]:
+        power = power_spectrum(active)
+        mel = power @ mel_weights()
+        return power, mel, to_db(mel), to_db(power.sum(axis=1))
+
+    (power, mel, mel_db, level), (pitch, strength) = _beside_pitch(active, measure)
     return Frames(
         span=span,
         power=power,
         mel=mel,
-        mel_db=to_db(mel),
+        mel_db=mel_db,
         level_db=level,
         pitch_hz=_voiced(pitch, strength, level),
         strength=strength,

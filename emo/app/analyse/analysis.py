@@ -1,8 +1,9 @@
 """The analysis of the clip on the page *Analyse*, cached for the session."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import streamlit as st
 
@@ -19,8 +20,47 @@ from emo.features import quality
 from emo.inference import predictor
 from emo.server import memory
 
+T = TypeVar("T")
+
 PartSeconds = tuple[float, float]
 """Start and end of a part of a clip in seconds."""
+
+
+LONG_S = 60.0
+"""Shortest clip whose player and timeline come before the answers to the whole of it."""
+
+
+@dataclass(frozen=True)
+class Sound:
+    """A clip as it is analysed and played, before there are answers to it.
+
+    Attributes
+    ----------
+    key
+        Digest of the file with the channel and the settings of *What if*.
+    clip
+        The whole clip, altered by these settings.
+    part_s
+        Start and end of the selected part; None for the whole clip.
+    recorded
+        Key, clip and part as they were recorded; None if nothing is altered.
+    refusal
+        Reason why the clip cannot be altered in this way; empty if it can.
+    channel
+        Channel of the file.
+    """
+
+    key: str
+    clip: audio_clip.Clip
+    part_s: PartSeconds | None
+    recorded: "Sound | None" = None
+    refusal: str = ""
+    channel: str = MIX
+
+    @property
+    def is_long(self) -> bool:
+        """True if player and timeline come before the answers."""
+        return self.clip.duration_s >= LONG_S
 
 
 @dataclass(frozen=True)
@@ -123,8 +163,37 @@ def cut_part(clip: audio_clip.Clip, part_s: PartSeconds | None) -> audio_clip.Cl
     return audio_clip.cut(clip, first, last)
 
 
-def analyse(source: ClipSource) -> Analysis | None:
-    """Draw the choice of a channel, and return the analysis of the clip.
+def prepare(source: ClipSource) -> Sound | None:
+    """Draw the choice of a channel, and return the clip as it is to be analysed.
+
+    Returns
+    -------
+    Sound or None
+        None if the file cannot be read, which the page then explains.
+
+    Raises
+    ------
+    BusyError
+        The server has no capacity for it at present.
+    """
+
+    def make() -> Sound:
+        mix = decode(digest_of(source), source.name, source.data, MIX)
+        channels.show_channels(player_key(source), mix.source_channels)
+        return _prepare(source, what_if.settings())
+
+    return _explained(make)
+
+
+def analyse(source: ClipSource, sound: Sound) -> Analysis | None:
+    """Return the analysis of a clip.
+
+    Parameters
+    ----------
+    source
+        The clip.
+    sound
+        Result of ``prepare``.
 
     Returns
     -------
@@ -136,20 +205,23 @@ def analyse(source: ClipSource) -> Analysis | None:
     BusyError
         The server has no capacity for it at present.
     """
+    return _explained(lambda: _among_chosen(_analyse(source, sound, what_if.settings())))
+
+
+def _explained(make: Callable[[], T]) -> T | None:
+    """Return the value of a function; None for an error, which is explained on the page."""
     try:
-        mix = decode(digest_of(source), source.name, source.data, MIX)
-        channels.show_channels(player_key(source), mix.source_channels)
-        return _among_chosen(_analyse(source, what_if.settings()))
+        return make()
     except ModelError as error:
         common.LOG.error("%s", error)  # names folders of the server, which visitors must not see
         st.warning(app_text.NO_MODELS)
     except AudioError as error:
-        _show_failure(source, str(error))
+        _show_failure(str(error))
     except BusyError:
         raise
     except Exception:
         common.LOG.exception("analysis failed")
-        _show_failure(source, app_text.UNEXPECTED)
+        _show_failure(app_text.UNEXPECTED)
     return None
 
 
@@ -163,30 +235,43 @@ def _among_chosen(analysis: Analysis) -> Analysis:
     )
 
 
-def _analyse(source: ClipSource, settings: alteration.Alteration) -> Analysis:
+def _prepare(source: ClipSource, settings: alteration.Alteration) -> Sound:
     digest, name = digest_of(source), source.name
     channel = channels.channel_of(player_key(source))
-    recorded = decode(digest, name, source.data, channel)
-    recorded_key = name_with_channel(digest, channel)
+    clip = decode(digest, name, source.data, channel)
     share = player.selected_share(player_key(source))
-    part_s = _part_in_seconds(share, recorded.duration_s)
-    whole = predict(recorded_key, name, None, recorded)
-    unaltered = predict(recorded_key, name, part_s, recorded)
+    key = name_with_channel(digest, channel)
+    recorded = Sound(key, clip, _part_in_seconds(share, clip.duration_s), channel=channel)
     if settings == alteration.NEUTRAL:
-        before = None if part_s is None else whole
-        return Analysis(recorded_key, recorded, unaltered, part_s, before=before, channel=channel)
-    key = f"{recorded_key} {settings}"
+        return recorded
+    key = f"{key} {settings}"
     try:
-        clip = alter(key, name, recorded, settings)
+        clip = alter(key, name, clip, settings)
     except AudioError as error:
-        return Analysis(
-            recorded_key, recorded, unaltered, part_s, refusal=str(error), channel=channel
-        )
+        return replace(recorded, refusal=str(error))
     part_s = _part_in_seconds(share, clip.duration_s)
-    after = predict(key, name, part_s, clip)
-    after = replace(after, quality=quality.compare_altered(after.quality, unaltered.quality))
-    notice = alteration.alteration_warning(settings)
-    return Analysis(key, clip, after, part_s, whole, notice=notice, channel=channel)
+    return Sound(key, clip, part_s, recorded, channel=channel)
+
+
+def _analyse(source: ClipSource, sound: Sound, settings: alteration.Alteration) -> Analysis:
+    recorded = sound.recorded or sound
+    whole = predict(recorded.key, source.name, None, recorded.clip)
+    unaltered = predict(recorded.key, source.name, recorded.part_s, recorded.clip)
+    analysis = Analysis(
+        sound.key,
+        sound.clip,
+        unaltered,
+        sound.part_s,
+        refusal=sound.refusal,
+        channel=sound.channel,
+    )
+    if sound.recorded is not None:
+        after = predict(sound.key, source.name, sound.part_s, sound.clip)
+        after = replace(after, quality=quality.compare_altered(after.quality, unaltered.quality))
+        notice = alteration.alteration_warning(settings)
+        return replace(analysis, prediction=after, before=whole, notice=notice)
+    is_plain = sound.part_s is None or bool(sound.refusal)
+    return replace(analysis, before=None if is_plain else whole)
 
 
 def predict_recorded(source: ClipSource) -> predictor.Prediction:
@@ -214,6 +299,6 @@ def _part_in_seconds(share: player.Share | None, duration_s: float) -> PartSecon
     return (start_s, stop_s) if player.is_long_enough(share, duration_s) else None
 
 
-def _show_failure(source: ClipSource, sentence: str) -> None:
+def _show_failure(sentence: str) -> None:
     with st.container(border=True):
         st.error(common.escape_markdown(sentence))

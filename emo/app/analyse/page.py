@@ -27,8 +27,9 @@ from emo.app.analyse import (
     timeline,
     what_if,
 )
-from emo.app.analyse.analysis import Analysis
+from emo.app.analyse.analysis import Analysis, Sound
 from emo.app.analyse.verdict import markup, panel
+from emo.app.analyse.verdict.text import NO_HEADLINE
 from emo.app.compare import page as compare_page
 from emo.app.components import component
 from emo.app.current_clip import SAMPLE, ClipSource
@@ -43,6 +44,7 @@ from emo.system import paths
 MATRICES_PAGE = "pages/confusion_matrices.py"
 
 _CHANGES = "analysed-clip-changes"
+_ANSWERED = "answered-clip"  # the last one of which the answers were drawn
 
 
 def lead() -> str:
@@ -139,17 +141,32 @@ def show_stage(source: ClipSource, described: Any) -> None:
                 st.container(key=f"stage-{name}") for name in ("above", "sound", "below")
             )
     with above:
-        analysis = analyse_analysis.analyse(source)
-    if analysis is None:
+        prepared = analyse_analysis.prepare(source)
+    if prepared is None:
         return
-    described.text(describe(source, analysis))
-    with right:
-        headline_place = panel.show_panel(source, analysis)
-    # The answers are computed first; player and timeline take longer.
     with sound:
         room = st.container(border=True, key="sound")
         among.show_choice("analyse")
         over_time = st.container()
+    with right:
+        verdict = st.empty()
+    latest = ""
+    if prepared.is_long:  # the answers to the whole of it take longer, and say less
+        waiting = _wait(verdict, prepared)
+        with room:
+            _show_sound(source, prepared)
+        with over_time:
+            latest = _show_timeline(source, prepared, waiting)
+    with above:
+        analysis = analyse_analysis.analyse(source, prepared)
+    if analysis is None:
+        return
+    described.text(describe(source, analysis))
+    with verdict.container():
+        headline_place = panel.show_panel(source, analysis)
+    if latest and headline_place is not None:
+        headline_place.html(markup.headline(latest))
+    # The answers are computed first; player and timeline take longer.
     with below:
         tabs.show_tabs(
             {
@@ -160,15 +177,32 @@ def show_stage(source: ClipSource, described: Any) -> None:
                 tabs.FILES: partial(downloads.show_downloads, source, analysis),
             }
         )
-    with room:
-        _show_sound(source, analysis)
     said = panel.announcement(analysis)
-    if headline_place is None:
-        component("stage")(data=[said], key="stage-script")
-    with over_time:
-        latest = _show_timeline(source, analysis, headline_place)
-    if headline_place is not None:
-        component("stage")(data=[latest or said], key="stage-script")
+    if not prepared.is_long:
+        with room:
+            _show_sound(source, analysis)
+        if headline_place is None:
+            component("stage")(data=[said], key="stage-script")
+        with over_time:
+            latest = _show_timeline(source, analysis, headline_place)
+    if headline_place is not None or prepared.is_long:
+        has_headline = headline_place is not None and bool(latest)
+        component("stage")(data=[latest if has_headline else said], key="stage-script")
+
+
+def _wait(place: Any, sound: Sound) -> Any:
+    """Return the place of the headline until there are answers to the whole of a long clip.
+
+    None where they were there before: they stay until new ones take their place.
+    """
+    if st.session_state.get(_ANSWERED) == sound.key:
+        return None
+    st.session_state[_ANSWERED] = sound.key
+    with place.container(), st.container(key="panel"), st.container(border=True, key="ensemble"):
+        headline_place = st.empty()
+        headline_place.html(markup.headline(NO_HEADLINE))
+        st.caption(text.ANSWERS_LATER)
+    return headline_place
 
 
 def describe(source: ClipSource, analysis: Analysis) -> str:
@@ -187,7 +221,7 @@ def describe(source: ClipSource, analysis: Analysis) -> str:
     return " · ".join(parts)
 
 
-def _show_sound(source: ClipSource, analysis: Analysis) -> None:
+def _show_sound(source: ClipSource, analysis: Sound | Analysis) -> None:
     """Draw the player; the part that is selected in it is analysed."""
     digest = analyse_analysis.digest_of(source)
     recorded = analyse_analysis.decode(digest, source.name, source.data, analysis.channel)
@@ -198,7 +232,7 @@ def _show_sound(source: ClipSource, analysis: Analysis) -> None:
     player.show_player(block, key, partial(guide.complete_step, "listen"))
 
 
-def _show_timeline(source: ClipSource, analysis: Analysis, place: Any) -> str:
+def _show_timeline(source: ClipSource, analysis: Sound | Analysis, place: Any) -> str:
     """Draw the timeline of a clip that is long enough, and return it in one sentence.
 
     Parameters

@@ -58,6 +58,7 @@ FRAMED_LABEL = "Regions on the spectrogram"
 FRAMED_HELP = "The model whose regions are framed on the spectrogram of the player."
 LOOKING_FOR_REASONS = "Computing the reasons …"
 TIMELINE_TITLE = "Over time"
+ANSWERS_LATER = "The answers over time come first, those to the whole recording last."
 TIMELINE_NOTE = (
     "Below the spectrogram, the answers for windows of three seconds, at most a second apart: "
     "first the shares of the ensemble, then the likeliest emotion of each model, pale where it is "

@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import PurePath
-from typing import Any
 
 import streamlit as st
+from markupsafe import Markup
 
 from emo.app import among, clip_cache, common, html
 from emo.app import text as app_text
@@ -49,12 +49,14 @@ _MIMES = {
 class _Run:
     """A timeline and the iterator that continues it when the page is drawn again.
 
-    ``known`` has the timelines with the voice known, by the emotions that can occur.
+    ``known`` has the timelines with the voice known, and ``drawn`` what was drawn of complete
+    timelines, by the emotions that can occur and, for the latter, whether the voice is known.
     """
 
     rest: Iterator[Timeline]
     latest: Timeline
     known: dict[tuple[str, ...], Timeline] = field(default_factory=dict)
+    drawn: dict[tuple[tuple[str, ...], bool], Markup] = field(default_factory=dict)
 
 
 def _do_nothing(timeline: Timeline) -> None: ...
@@ -102,7 +104,7 @@ def show_timeline(
     )
     run = _run_of(key, clip)
     shown = _shown(run, is_one)
-    _draw(lanes, key, shown)
+    lanes.html(_lanes(run, key, shown))
     on_update(shown)
     n_before, drawn_s = run.latest.done, time.monotonic()
     for timeline in common.run_in_slots("timeline", run.rest):
@@ -111,7 +113,7 @@ def show_timeline(
         if not is_done and time.monotonic() - drawn_s < REDRAW_S:
             continue
         shown = _shown(run, is_one)
-        _draw(lanes, key, shown)
+        lanes.html(_lanes(run, key, shown))
         on_update(shown)
         drawn_s = time.monotonic()
     if run.latest.done > n_before:  # without the clip, which it no longer needs
@@ -154,9 +156,16 @@ def _shown(run: _Run, is_one: bool) -> Timeline:
 # --- Lanes ---------------------------------------------------------------------------------------
 
 
-def _draw(place: Any, key: str, timeline: Timeline) -> None:
+def _lanes(run: _Run, key: str, timeline: Timeline) -> Markup:
+    """Return the lanes as HTML, which is kept once it is complete."""
+    kind = (timeline.among, bool(timeline.voice_note))
+    if kind in run.drawn:
+        return run.drawn[kind]
     description = text.timeline_in_words(timeline.cues())
-    place.html(html.lanes(lanes_json(key, timeline), description))
+    drawn = html.lanes(lanes_json(key, timeline), description)
+    if timeline.done == timeline.total:
+        run.drawn[kind] = drawn
+    return drawn
 
 
 def lanes_json(key: str, timeline: Timeline) -> str:
