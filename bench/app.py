@@ -1,6 +1,6 @@
 """Measure the speed of the page in a real browser, and the bytes that it sends.
 
-    python bench/app.py [--quick] [--save] [uploads] [changes] [switches] [sent] [slow]
+    python bench/app.py [--quick] [--save] [uploads] [changes] [switches] [talks] [sent] [slow]
 
 Starts the app and a headless Chromium, prints a row for each target of the named pieces or of all,
 and ends with 1 if one is missed.  Times are the browser's own
@@ -13,6 +13,9 @@ and ends with 1 if one is missed.  Times are the browser's own
   is complete, its player drawn anew;
 - page switch: from the click on a link until the page is complete, its charts included; the first
   time in a browser, when the framework's code for charts is fetched too, and again;
+- a recording of two and of ten minutes: from the last byte of the upload until the player can
+  play, until the lanes of its timeline are complete, and until the answers to the whole of it are
+  there.  It is the long sample, repeated;
 - sent for a clip of 30 s: the payload of all websocket frames, and the bodies of all responses but
   the framework's own files (`/static/`), that the browser receives from the choice of the file
   until the page is complete.  The clip is noise, of which the most has to be sent;
@@ -39,7 +42,10 @@ from bench.measure import Facts, Options, Part, Row, Target, main, make_row, mis
 from docs import screens
 from emo.app.analyse import text as analyse_text
 from emo.audio import alteration
+from emo.audio.clip import RATE_HZ as SAMPLE_RATE_HZ
+from emo.audio.clip import decode
 from emo.inference.loading import MODEL_KEYS
+from emo.system import paths
 from tests.support.signals import encoded, voice
 
 UPLOADS, CHANGES, SWITCHES = 50, 20, 5
@@ -49,6 +55,12 @@ ANSWER_TARGET_S, CHANGE_TARGET_S, SWITCH_TARGET_S, SENT_TARGET_KB = 1.0, 0.5, 1.
 SLOW_KBIT_PER_S, SLOW_LATENCY_MS = 400, 100
 PAINT_TARGET_S, FIRST_TARGET_KB = 12.0, 600.0
 SLOW_MS = 120_000
+TALK_TARGETS_S = {
+    2: {"player": 3.0, "lanes": 3.0},
+    10: {"player": 3.0, "lanes": 6.0},
+}
+"""By minutes of the recording; the answers to the whole of it come later, and have no target."""
+
 WAIT_MS = 60_000
 
 ANSWERED = " && ".join(
@@ -85,6 +97,21 @@ NOTE = """([event, wished, least]) => {
   if (event) document.addEventListener(event, e => (note.from = e.timeStamp),
     { capture: true, once: true });
   performance.clearResourceTimings();
+}"""
+# Notes when the player, its lanes and the answers to the whole are there.
+NOTE_TALK = """() => {
+  const note = window.emoTalk = { player: null, lanes: null, answers: null };
+  const part = wished => [...document.querySelectorAll('.st-key-sound *')]
+    .some(one => one.shadowRoot?.querySelector(wished));
+  const look = () => {
+    const now = performance.now();
+    if (part('[data-part=player][data-ready=true]')) note.player ??= now;
+    if (part('[data-lanes=done]')) note.lanes ??= now;
+    if (document.querySelector('h2.emo-verdict')) note.answers ??= now;
+    if (Object.values(note).includes(null)) requestAnimationFrame(look);
+  };
+  performance.clearResourceTimings();
+  look();
 }"""
 UPLOADED = """() => performance.getEntriesByType('resource')
   .filter(entry => entry.name.includes('/upload_file/')).at(-1).responseEnd"""
@@ -157,6 +184,19 @@ def time_changes(page: Page, count: int) -> Iterator[tuple[float, float]]:
         pressed_s, changed_s = noted(page)
         yield page.evaluate("window.emoNote.first") / 1000 - pressed_s, changed_s - pressed_s
         screens.settle(page)
+
+
+def time_talk(page: Page, minutes: int) -> dict[str, float]:
+    """Seconds from the end of an upload of some minutes to its player, lanes and answers."""
+    minute = decode((paths.SAMPLES_DIR / "minute.flac").read_bytes(), "minute.flac").samples
+    talk = np.tile(minute, minutes)[: minutes * 60 * SAMPLE_RATE_HZ]
+    page.evaluate(NOTE_TALK)
+    upload(page, f"talk of {minutes} min.wav", encoded(talk, SAMPLE_RATE_HZ, subtype="PCM_16"))
+    done = "() => !Object.values(window.emoTalk).includes(null)"
+    page.wait_for_function(done, polling=50, timeout=10 * WAIT_MS)
+    uploaded_ms = page.evaluate(UPLOADED)
+    noted_ms = page.evaluate("window.emoTalk")
+    return {name: (time_ms - uploaded_ms) / 1000 for name, time_ms in noted_ms.items()}
 
 
 def time_switch(page: Page, title: str) -> float:
@@ -315,6 +355,16 @@ def measure_switches(browser: Browser, address: str) -> Iterator[Row]:
     page.context.close()
 
 
+def measure_talks(browser: Browser, address: str) -> Iterator[Row]:
+    """Yield the rows of long recordings, each in a tab of its own."""
+    for minutes, limits_s in TALK_TARGETS_S.items():
+        page = open_app(browser, address)
+        took = time_talk(page, minutes)
+        for name, limit_s in limits_s.items():
+            yield judge(f"{minutes} min: upload to {name}", (took[name],), limit_s, "s")
+        page.context.close()
+
+
 def measure_sent(browser: Browser, address: str) -> Iterator[Row]:
     """Yield the rows of sending a long clip."""
     page = open_app(browser, address)
@@ -338,6 +388,7 @@ PIECES: dict[str, Callable[[Browser, str], Iterator[Row]]] = {
     "uploads": measure_uploads,
     "changes": measure_changes,
     "switches": measure_switches,
+    "talks": measure_talks,
     "sent": measure_sent,
     "slow": measure_slow,
 }
