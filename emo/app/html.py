@@ -286,9 +286,12 @@ def shifts(amounts: Mapping[str, float], label: str) -> Markup:
 # --- Over time -----------------------------------------------------------------------------------
 
 
-def chosen_part(region: str) -> Markup:
-    """Return the part of the clip that the player selects: hidden JSON for its script."""
-    return render("timeline", "chosen_part", region)
+def chosen_part(region: str, has_lanes: bool = False) -> Markup:
+    """Return the part of the clip that the player selects: hidden JSON for its script.
+
+    Room is kept for the player, and for its lanes where it has some.
+    """
+    return render("timeline", "chosen_part", region, has_lanes)
 
 
 def overlay(patches: str) -> Markup:

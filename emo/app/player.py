@@ -21,21 +21,29 @@ _TOLERANCE_S = 1e-3
 def _do_nothing() -> None: ...
 
 
-def show_player(block: bytes, key: str, on_play: Callable[[], None] = _do_nothing) -> None:
+def show_player(
+    pack: Callable[[], bytes],
+    key: str,
+    on_play: Callable[[], None] = _do_nothing,
+    has_lanes: bool = False,
+) -> None:
     """Draw the player of a clip; ``selected_share`` returns the part that is selected in it.
 
     Parameters
     ----------
-    block
-        The clip as packed by ``emo.app.player_data.pack_player``.
+    pack
+        Returns the clip as packed by ``emo.app.player_data.pack_player``.  It is called once room
+        is kept for the player, so that nothing on the page moves when it comes.
     key
         Key of the clip, so that a part of one is not taken for a part of another.
     on_play
         Called when the clip is played.
+    has_lanes
+        Whether the clip has lanes, which need more room.
     """
-    st.html(html.chosen_part(json.dumps(selected_share(key))))
+    st.html(html.chosen_part(json.dumps(selected_share(key)), has_lanes))
     component("player", "player_drawing", "player_files")(
-        data=block,
+        data=pack(),
         key=key,
         on_region_change=lambda: _update_share(key),
         on_played_change=on_play,

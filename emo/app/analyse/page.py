@@ -162,7 +162,7 @@ def show_stage(source: ClipSource, described: Any) -> None:
     if analysis is None:
         return
     described.text(describe(source, analysis))
-    with verdict.container():
+    with verdict.container(key="stage-verdict"):
         headline_place = panel.show_panel(source, analysis)
     if latest and headline_place is not None:
         headline_place.html(markup.headline(latest))
@@ -198,10 +198,11 @@ def _wait(place: Any, sound: Sound) -> Any:
     if st.session_state.get(_ANSWERED) == sound.key:
         return None
     st.session_state[_ANSWERED] = sound.key
-    with place.container(), st.container(key="panel"), st.container(border=True, key="ensemble"):
-        headline_place = st.empty()
-        headline_place.html(markup.headline(NO_HEADLINE))
-        st.caption(text.ANSWERS_LATER)
+    with place.container(key="stage-verdict"), st.container(key="panel"):
+        with st.container(border=True, key="ensemble"):
+            headline_place = st.empty()
+            headline_place.html(markup.headline(NO_HEADLINE))
+            st.caption(text.ANSWERS_LATER)
     return headline_place
 
 
@@ -227,9 +228,9 @@ def _show_sound(source: ClipSource, analysis: Sound | Analysis) -> None:
     recorded = analyse_analysis.decode(digest, source.name, source.data, analysis.channel)
     peak = float(max(np.abs(clip.samples).max() for clip in (recorded, analysis.clip)))
     names = timeline.lane_names(analysis.clip.duration_s)
-    block = analyse_analysis.draw(analysis.key, source.name, analysis.clip, peak, names)
+    pack = partial(analyse_analysis.draw, analysis.key, source.name, analysis.clip, peak, names)
     key = analyse_analysis.player_key(source)
-    player.show_player(block, key, partial(guide.complete_step, "listen"))
+    player.show_player(pack, key, partial(guide.complete_step, "listen"), bool(names))
 
 
 def _show_timeline(source: ClipSource, analysis: Sound | Analysis, place: Any) -> str:

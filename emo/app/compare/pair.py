@@ -1,5 +1,7 @@
 """Two clips side by side: their votes, their players on one scale, and the bars of each model."""
 
+from functools import partial
+
 import streamlit as st
 
 from emo import formatting
@@ -47,9 +49,9 @@ def show_pair(pair: Pair) -> None:
         for letter, (entry, _), column in zip(
             text.LETTERS, pair, st.columns(2, gap="small"), strict=True
         ):
-            block = draw(entry.digest, entry.name, shown_s, entry.clip.data)
+            pack_clip = partial(draw, entry.digest, entry.name, shown_s, entry.clip.data)
             with column.container(border=True, height="stretch", key=f"pair-sound-{letter}"):
-                player.show_player(block, f"pair-{letter}-{entry.digest[:16]}")
+                player.show_player(pack_clip, f"pair-{letter}-{entry.digest[:16]}")
         st.caption(text.PAIR_NOTE)
         first, second = (result.answers for _, result in pair)
         names = app_text.MODEL_NAMES | {VOICE: text.VOICE_NAME}
