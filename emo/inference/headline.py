@@ -13,6 +13,7 @@ MAX_NAMED = 3
 """Emotions that are named at most."""
 
 NO_SPEECH = "No speech was found"
+NO_ANSWER = "No answer yet"
 
 
 @dataclass(frozen=True)
@@ -73,12 +74,12 @@ def headline(timeline: Timeline) -> Headline:
         (label, s) for i, (label, s) in enumerate(ranked) if i == 0 or s >= MIN_SHARE * speech_s
     )[:MAX_NAMED]
     is_complete = timeline.done == timeline.total
-    return Headline(_sentence(named, unsure_s, speech_s), named, unsure_s, speech_s, is_complete)
+    blank = NO_SPEECH if is_complete else NO_ANSWER
+    text = _sentence(named, unsure_s, speech_s) if speech_s else blank
+    return Headline(text, named, unsure_s, speech_s, is_complete)
 
 
 def _sentence(named: tuple[tuple[str, float], ...], unsure_s: float, speech_s: float) -> str:
-    if not speech_s:
-        return NO_SPEECH
     if not named:
         return f"Unsure throughout ({_length(unsure_s)})"
     texts = [f"{label} ({_length(s)})" for label, s in named]

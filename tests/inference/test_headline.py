@@ -67,6 +67,7 @@ def test_at_most_three_of_a_tenth_are_named() -> None:
 
 def test_no_speech_and_incomplete() -> None:
     assert headline(timeline([])) == Headline("No speech was found", (), 0.0, 0.0, True)
+    assert headline(timeline([], total=5)).text == "No answer yet"
     part = headline(timeline([(2, "sad", False), (1, "sad", True)], total=5))
     assert not part.is_complete
     assert part.named == (("sad", 2.0),)

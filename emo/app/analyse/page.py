@@ -149,20 +149,22 @@ def show_stage(source: ClipSource, described: Any) -> None:
         among.show_choice("analyse")
         over_time = st.container()
     with right:
-        verdict = st.empty()
+        waiting, verdict = st.empty(), st.container(key="stage-verdict")
     latest = ""
     if prepared.is_long:  # the answers to the whole of it take longer, and say less
-        waiting = _wait(verdict, prepared)
+        described.text(f"{source.name} · {formatting.seconds(prepared.clip.duration_s)}")
+        early_place = _wait(waiting, prepared)
         with room:
             _show_sound(source, prepared)
         with over_time:
-            latest = _show_timeline(source, prepared, waiting)
+            latest = _show_timeline(source, prepared, early_place)
     with above:
         analysis = analyse_analysis.analyse(source, prepared)
     if analysis is None:
         return
     described.text(describe(source, analysis))
-    with verdict.container(key="stage-verdict"):
+    waiting.empty()
+    with verdict:
         headline_place = panel.show_panel(source, analysis)
     if latest and headline_place is not None:
         headline_place.html(markup.headline(latest))
@@ -198,11 +200,10 @@ def _wait(place: Any, sound: Sound) -> Any:
     if st.session_state.get(_ANSWERED) == sound.key:
         return None
     st.session_state[_ANSWERED] = sound.key
-    with place.container(key="stage-verdict"), st.container(key="panel"):
-        with st.container(border=True, key="ensemble"):
-            headline_place = st.empty()
-            headline_place.html(markup.headline(NO_HEADLINE))
-            st.caption(text.ANSWERS_LATER)
+    with place.container(border=True, key="waiting"):
+        headline_place = st.empty()
+        headline_place.html(markup.headline(NO_HEADLINE))
+        st.caption(text.ANSWERS_LATER)
     return headline_place
 
 
