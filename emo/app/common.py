@@ -10,7 +10,7 @@ from typing import TypeVar, cast
 import streamlit as st
 
 from emo import labels
-from emo.app import clip_cache, html, navigation, theme
+from emo.app import clip_cache, html, leaving, navigation, theme
 from emo.app import text as app_text
 from emo.app.serving import visitors
 from emo.audio import isolated
@@ -42,8 +42,9 @@ LOG = logging.getLogger("emo")
 T = TypeVar("T")
 
 
-_STYLES = [Path(__file__).parent / "static" / name for name in ("app.css", "analyse.css")]
-_LOGO = Path(__file__).parent / "static" / "logo.svg"
+_FILES = Path(__file__).parent / "static"
+_STYLES = [_FILES / f"{name}.css" for name in ("app", "analyse", "touch", "print")]
+_LOGO = _FILES / "logo.svg"
 _SPACES = re.compile(r"[ \t\r\n]+")  # a space that must not break stays
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]()<>#+\-.!|~$:&])")
 
@@ -58,6 +59,7 @@ def start_page(title: str, lead: str) -> None:
     st.logo(str(_LOGO), size="large")
     st.title(title, anchor=False)
     st.html(html.render("page", "lead", lead))
+    leaving.ask_before_leaving()
 
 
 def escape_markdown(text: str) -> str:
