@@ -10,7 +10,7 @@ from typing import TypeVar, cast
 import streamlit as st
 
 from emo import labels
-from emo.app import clip_cache, html, leaving, navigation, theme
+from emo.app import clip_cache, current_clip, html, navigation, theme
 from emo.app import text as app_text
 from emo.app.serving import visitors
 from emo.audio import isolated
@@ -59,7 +59,7 @@ def start_page(title: str, lead: str) -> None:
     st.logo(str(_LOGO), size="large")
     st.title(title, anchor=False)
     st.html(html.render("page", "lead", lead))
-    leaving.ask_before_leaving()
+    current_clip.ask_before_leaving()
 
 
 def escape_markdown(text: str) -> str:

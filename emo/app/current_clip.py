@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import streamlit as st
 
+from emo.app.components import component
 from emo.app.samples import Sample
 from emo.system import paths
 
@@ -82,3 +83,14 @@ def read_sample(sample: Sample) -> ClipSource:
     """Return the clip of a sample."""
     path = paths.SAMPLES_DIR / sample.file
     return ClipSource(path.name, path.read_bytes(), SAMPLE, sample)
+
+
+def ask_before_leaving() -> None:
+    """Have the browser ask before the tab is closed or reloaded while the clip is a visitor's own.
+
+    A sample comes back by the address of the page; an own clip is kept nowhere.
+    """
+    source = get_source()
+    with st.container(key="leaving"):  # always there: a widget that moved down would lose its file
+        if source is not None and source.is_own:
+            component("leaving")(key="ask-before-leaving", data=[])

@@ -3,6 +3,7 @@
 from playwright.sync_api import Browser, Dialog, Page, expect
 
 from docs import screens
+from emo.app.analyse import text as analyse_text
 from emo.labels import LABELS
 from tests.browser import steps
 from tests.support import signals
@@ -75,6 +76,14 @@ def test_a_reload_asks_only_while_a_clip_of_one_s_own_is_there(page: Page) -> No
     expect(steps.clip_line(page)).to_contain_text("mine.wav")
     screens.settle(page)
     page.get_by_role("heading", level=1).click()  # browsers ask only who has used the page
+    page.reload()
+    page.get_by_test_id("stFileUploader").wait_for()
+    assert asked == ["beforeunload"]
+    steps.upload(page, "mine.wav", signals.encoded(signals.voice(), subtype="PCM_16"))
+    expect(steps.clip_line(page)).to_contain_text("mine.wav")
+    page.get_by_role("button", name=analyse_text.REMOVE_LABEL).click()
+    page.locator("h2.emo-verdict").wait_for(state="detached")
+    screens.settle(page)
     page.reload()
     page.get_by_test_id("stFileUploader").wait_for()
     assert asked == ["beforeunload"]

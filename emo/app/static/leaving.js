@@ -1,10 +1,9 @@
-// Ask before the tab is closed or reloaded while a clip of the visitor's own is there: it is in no
-// file of this server. The browser asks in its own words.
+// Ask before the tab is closed or reloaded, as long as this component is on the page: then a clip of
+// the visitor's own is there, which no server keeps. The browser asks in its own words.
 
 const ask = (event) => event.preventDefault();
 
-export default function ({ data: [hasOwnClip] }) {
-  // The same function is added once, however often the page is drawn.
-  if (hasOwnClip) window.addEventListener("beforeunload", ask);
-  else window.removeEventListener("beforeunload", ask);
+export default function () {
+  window.addEventListener("beforeunload", ask); // once, however often the page is drawn
+  return () => window.removeEventListener("beforeunload", ask);
 }
