@@ -75,7 +75,7 @@ def test_upload_gets_an_answer_of_each_model_and_the_ensemble(app: AppTest) -> N
     assert page.count('<table class="emo-bars">') == len(loading.ANSWER_KEYS) + len(pages.ANSWERS)
     assert pages.AGREEMENT in page
     keys = [str(component.key).split("-")[0] for component in app.get("bidi_component")]
-    assert sorted(keys) == ["live", "player", "stage"]
+    assert sorted(keys) == ["ask", "live", "player", "stage"]
     assert "clip.wav · 1.0" in app.text[0].value
     assert not app.error
 
