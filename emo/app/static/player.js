@@ -231,12 +231,10 @@ class Player {
   }
 
   listenOutside() {
-    // Elements of the page with these attributes seek, and play.
+    // The times in the table of the timeline seek.
     this.outside = (event) => {
-      if (!this.clip || !this.isFirst()) return;
       const place = event.target.closest?.("[data-emo-go]");
-      if (place) this.seek(Number(place.dataset.emoGo));
-      if (event.target.closest?.("[data-emo-play]")) this.toggle();
+      if (place && this.clip && this.isFirst()) this.seek(Number(place.dataset.emoGo));
     };
     document.addEventListener("click", this.outside);
     this.closeMenus = (event) => {
