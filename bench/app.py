@@ -1,6 +1,7 @@
 """Measure the speed of the page in a real browser, and the bytes that it sends.
 
     python bench/app.py [--quick] [--save] [uploads] [changes] [switches] [talks] [sent] [slow]
+                        [live]
 
 Starts the app and a headless Chromium, prints a row for each target of the named pieces or of all,
 and ends with 1 if one is missed.  Times are the browser's own
@@ -21,11 +22,14 @@ and ends with 1 if one is missed.  Times are the browser's own
   until the page is complete.  The clip is noise, of which the most has to be sent;
 - first visit: from the request of the page, over a line of 400 kbit/s with 100 ms of latency and an
   empty cache (Chromium's own emulation), until something is painted and until the heading is there;
-  and the bytes of all that comes before the first script runs, with the headers.
+  and the bytes of all that comes before the first script runs, with the headers;
+- sound to live answer: from the moment when the browser has read the last tenth of a second of the
+  sound that an answer is for, from a microphone that speaks without a pause.
 """
 
 import json
 import sys
+import tempfile
 from base64 import b64decode
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -41,6 +45,7 @@ from playwright.sync_api import Browser, Error, Page, sync_playwright
 from bench.measure import Facts, Options, Part, Row, Target, main, make_row, missing_row
 from docs import screens
 from emo.app.analyse import text as analyse_text
+from emo.app.live import text as live_text
 from emo.audio import alteration
 from emo.audio.clip import RATE_HZ as SAMPLE_RATE_HZ
 from emo.audio.clip import decode
@@ -61,6 +66,7 @@ TALK_TARGETS_S = {
 }
 """By minutes of the recording; the answers to the whole of it come later, and have no target."""
 
+LIVE_ANSWERS, LIVE_TARGET_S = 20, 0.3
 WAIT_MS = 60_000
 
 ANSWERED = " && ".join(
@@ -112,6 +118,16 @@ NOTE_TALK = """() => {
   };
   performance.clearResourceTimings();
   look();
+}"""
+# Notes the milliseconds from the sound to each live answer, once that is painted.
+NOTE_LIVE = """answer => {
+  window.emoDelays = [];
+  const look = () => {
+    const [delay, at] = [Number(answer.dataset.delayMs), performance.now()];
+    requestAnimationFrame(() => setTimeout(() =>
+      window.emoDelays.push(delay + performance.now() - at)));
+  };
+  new MutationObserver(look).observe(answer, { attributeFilter: ['data-delay-ms'] });
 }"""
 UPLOADED = """() => performance.getEntriesByType('resource')
   .filter(entry => entry.name.includes('/upload_file/')).at(-1).responseEnd"""
@@ -317,6 +333,17 @@ def visit_first(
     return FirstVisit(painted_s, heading_s, received_kb)
 
 
+def time_live(page: Page, count: int) -> list[float]:
+    """Seconds from the sound to so many live answers."""
+    page.get_by_role("button", name=live_text.LIVE_LABEL, exact=True).click()
+    page.locator(".verdict .sign").first.wait_for()
+    page.locator(".answer").evaluate(NOTE_LIVE)
+    page.wait_for_function(f"() => window.emoDelays.length >= {count}")
+    found: list[float] = page.evaluate("window.emoDelays")
+    page.get_by_role("button", name=live_text.WORDS["stop"], exact=True).click()
+    return [delay_ms / 1000 for delay_ms in found[:count]]
+
+
 # --- The table -----------------------------------------------------------------------------------
 
 
@@ -384,6 +411,14 @@ def measure_slow(browser: Browser, address: str) -> Iterator[Row]:
     yield judge("received before the scripts run", (visit.received_kb,), FIRST_TARGET_KB, "kB")
 
 
+def measure_live(browser: Browser, address: str) -> Iterator[Row]:
+    """Yield the row of the answers to a live microphone."""
+    page = open_app(browser, address)
+    times = time_live(page, LIVE_ANSWERS)
+    yield judge("sound to live answer", times, LIVE_TARGET_S, "s")
+    page.context.close()
+
+
 PIECES: dict[str, Callable[[Browser, str], Iterator[Row]]] = {
     "uploads": measure_uploads,
     "changes": measure_changes,
@@ -391,15 +426,22 @@ PIECES: dict[str, Callable[[Browser, str], Iterator[Row]]] = {
     "talks": measure_talks,
     "sent": measure_sent,
     "slow": measure_slow,
+    "live": measure_live,
 }
 """Pieces that can be measured alone."""
 
 
 def measure(options: Options) -> Iterator[Row | Facts]:
     """Yield the rows of all pieces; a quick run leaves out those that take minutes."""
-    with screens.serve() as address, sync_playwright() as playwright:
+    with (
+        screens.serve() as address,
+        sync_playwright() as playwright,
+        tempfile.TemporaryDirectory() as directory,
+    ):
+        microphone = Path(directory) / "voices.wav"
+        screens.write_voices(microphone)
         try:
-            browser = screens.launch(playwright)
+            browser = screens.launch(playwright, *screens.microphone_flags(microphone))
         except Error:
             yield missing_row("the page in a browser", "s", "there is no Chromium")
             return

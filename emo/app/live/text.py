@@ -66,7 +66,9 @@ def privacy(among: Sequence[str]) -> str:
         "The sound goes to this server alone, which stores none of it. Emo compares it with acted "
         "emotions; it does not measure what you feel."
     )
-    return sentence if tuple(among) == LABELS else f"{sentence} Answers are {in_words(among)}."
+    return (
+        sentence if tuple(among) == LABELS else f"{sentence} Answers are chosen {in_words(among)}."
+    )
 
 
 def no_speech(warning: SpeechWarning) -> str:
