@@ -49,8 +49,7 @@ class RecentSound:
     """The last seconds of a sound that arrives piece by piece."""
 
     def __init__(self) -> None:
-        self._pieces = np.zeros(0, np.int16)
-        self._stop = 0
+        self._recent = Recent(np.zeros(0, np.int16), 0)
 
     def add(self, samples: Pcm) -> None:
         """Append samples, and drop those that are no longer needed.
@@ -60,13 +59,16 @@ class RecentSound:
         samples : ndarray of int16, shape (n,)
             Mono at 16 kHz.
         """
-        joined = np.concatenate([self._pieces, samples])
-        self._pieces = joined[-round(SEARCHED_S * RATE_HZ) :]
-        self._stop += len(samples)
+        joined = np.concatenate([self._recent.samples, samples])
+        kept = joined[-round(SEARCHED_S * RATE_HZ) :]
+        self._recent = Recent(kept, self._recent.stop + len(samples))
 
     def latest(self) -> Recent:
-        """Return the last four seconds, or all that arrived."""
-        return Recent(self._pieces, self._stop)
+        """Return the last four seconds, or all that arrived.
+
+        Another thread than the one that adds may call it.
+        """
+        return self._recent
 
 
 @dataclass(frozen=True, eq=False)

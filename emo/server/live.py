@@ -154,6 +154,10 @@ class LiveEndpoint:
             await refuse(send, refused.reason, refused.sentence, refused.code)
         except OSError:  # the client is gone
             pass
+        except Exception as error:
+            self.telemetry.errors.labels("live", type(error).__name__).inc()
+            LOG.error("a live microphone failed", exc_info=error)
+            await refuse(send, "error", REFUSALS["error"][1], REFUSALS["error"][0])
         finally:
             if self._open.get(session) is connection:
                 del self._open[session]
@@ -274,15 +278,7 @@ class _Connection:
             self._due.clear()
             if self._endpoint.is_stopping():
                 raise RefusedError("stopping")
-            try:
-                answer = await stream.answer()
-            except RefusedError:
-                raise
-            except Exception as error:
-                self._endpoint.telemetry.errors.labels("live", type(error).__name__).inc()
-                LOG.error("a live answer failed", exc_info=error)
-                raise RefusedError("error") from error
-            await self._send_json(answer)
+            await self._send_json(await stream.answer())
 
     async def _send_json(self, content: Mapping[str, Any]) -> None:
         await self._send({"type": "websocket.send", "text": json.dumps(content)})

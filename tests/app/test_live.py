@@ -1,7 +1,9 @@
 """Live: the stream of a microphone, what its component gets, and the clip that is kept."""
 
 import asyncio
+import contextlib
 import json
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -93,6 +95,38 @@ def test_a_busy_server_leaves_an_answer_out(monkeypatch: pytest.MonkeyPatch) -> 
         answers = asyncio.run(feed(sound))
     assert {answer["type"] for answer in answers} == {"busy"}
     assert "7" in answers[0]["note"]
+
+
+def test_the_sound_that_came_during_the_wait_for_a_slot_is_answered(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    sound = pcm("angry")
+
+    async def talk() -> dict[str, Any]:
+        live = await stream.open_stream("", "")
+        live.add(sound[: RATE_HZ // 2].tobytes())
+
+        class Slow:
+            n_slots = 1
+
+            @contextlib.contextmanager
+            def slot(self, address: str) -> Iterator[None]:
+                live.add(sound[RATE_HZ // 2 :].tobytes())
+                yield
+
+        monkeypatch.setattr(stream, "limiter", Slow)
+        return await live.answer()
+
+    answer = asyncio.run(talk())
+    assert answer["stop"] == len(sound)
+    assert answer["type"] == "answer"
+
+
+def test_a_pause_after_speech_has_no_new_answer() -> None:
+    answers = asyncio.run(feed(np.concatenate([pcm("angry"), np.zeros(2 * RATE_HZ, "<i2")])))
+    windows = [answer["window"] for answer in answers if answer["type"] == "answer"]
+    assert len(windows) == len({stop for _, stop in windows})
+    assert [answer["type"] for answer in answers[-2:]] == ["none", "none"]
 
 
 def test_stream_needs_known_emotions_and_models(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,13 +1,18 @@
 """Test the answers for the last speech of a sound that is still arriving."""
 
+from dataclasses import replace
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 import pytest
 
 import emo
+from emo.features.speech import SpeechWarning
 from emo.inference import live
 from emo.inference.live import LiveAnswer, Pcm, Recent, RecentSound
 from emo.inference.loading import Models
+from emo.inference.predictor import Prediction, predict
 from emo.system.paths import sample_path
 from tests.support import signals
 
@@ -108,6 +113,19 @@ def test_sound_that_is_no_speech_has_a_warning_and_no_answer(models, kind):
     assert {answer.window for answer in answers} == {None}
     assert answers[-1].warning is not None
     assert answers[-1].warning.kind == kind
+
+
+def test_a_window_that_is_no_speech_by_itself_has_no_answer(models, monkeypatch):
+    """As where music follows speech: the sound as a whole counts as speech, its end does not."""
+    warning = SpeechWarning("music", "This sounds like music.")
+
+    def predict_music(*arguments: Any) -> Prediction:
+        return replace(predict(*arguments), speech_warnings=(warning,))
+
+    monkeypatch.setattr(live, "predict", predict_music)
+    heard = speech("angry")
+    answer = live.answer_recent(Recent(heard, len(heard)), models)
+    assert (answer.window, answer.prediction, answer.warning) == (None, None, warning)
 
 
 def test_speech_of_less_than_a_second_has_no_answer_yet(models):

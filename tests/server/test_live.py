@@ -312,7 +312,24 @@ def test_a_failure_is_told_without_its_text(caplog):
     client = run(START, *STEP, stream=lambda: Recorder(error=ValueError("my secret voice")))
     assert client.end[:2] == (1011, "error")
     assert "secret" not in client.end[2]
-    assert "a live answer failed" in caplog.text
+    assert "a live microphone failed" in caplog.text
+
+
+def test_a_start_that_fails_is_told_too(caplog):
+    async def open_stream(_: Start) -> LiveStream:
+        raise ValueError("my secret voice")
+
+    async def talk() -> LiveEndpoint:
+        endpoint = LiveEndpoint(open_stream, Telemetry())
+        client = Client(endpoint)
+        await client.say(START)
+        await client.task
+        assert client.end[:2] == (1011, "error")
+        return endpoint
+
+    registry = asyncio.run(talk()).telemetry.registry
+    labels = {"kind": "live", "type": "ValueError"}
+    assert registry.get_sample_value("emo_errors_total", labels) == 1
 
 
 @pytest.mark.parametrize("n_before", [0, 1, 3])

@@ -13,7 +13,7 @@ from emo.app.live import text
 from emo.classifiers.label_subset import read_subset
 from emo.errors import BusyError, ModelError, SettingError
 from emo.formatting import percent
-from emo.inference.live import SEARCHED_S, LiveAnswer, Recent, RecentSound, answer_recent
+from emo.inference.live import SEARCHED_S, LiveAnswer, RecentSound, answer_recent
 from emo.inference.predictor import Answer, Prediction
 from emo.labels import ENSEMBLE
 from emo.server import memory
@@ -86,11 +86,10 @@ class Stream:
 
     async def answer(self) -> dict[str, Any]:
         """Return the answer for the latest sound as values for JSON."""
-        recent = self._sound.latest()
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(_waiting(), self._answer_in_slot, recent)
+        return await loop.run_in_executor(_waiting(), self._answer_in_slot)
 
-    def _answer_in_slot(self, recent: Recent) -> dict[str, Any]:
+    def _answer_in_slot(self) -> dict[str, Any]:
         size = memory.predict_bytes(SEARCHED_S)
         try:
             with (
@@ -98,13 +97,15 @@ class Stream:
                 clip_cache.memory_budget().reserve(size),
                 TELEMETRY.task("live"),
             ):
+                recent = self._sound.latest()  # only now: the sound went on during the wait
                 task = _computing().submit(
                     answer_recent, recent, common.models(), self._among, self._answered
                 )
                 answer = task.result()
         except BusyError as busy:
             TELEMETRY.rejected.labels("busy").inc()
-            return {"type": "busy", "stop": recent.stop, "note": text.busy(busy.wait_s)}
+            stop = self._sound.latest().stop
+            return {"type": "busy", "stop": stop, "note": text.busy(busy.wait_s)}
         if answer.window is not None:
             self._answered = answer.window[1]
         return to_message(answer)

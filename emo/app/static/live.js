@@ -198,6 +198,7 @@ class Panel {
     const run = { limit_s: this.data.limit_s };
     this.run = run;
     if (!this.dialog.open) this.dialog.showModal();
+    document.dispatchEvent(new CustomEvent("emo-player", { detail: { plays: true } })); // it pauses
     this.enter("starting", this.words.allow);
     this.draw();
     try {
