@@ -1,8 +1,5 @@
 """Custom components of the pages, from the files in ``static``."""
 
-import json
-import struct
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -24,13 +21,3 @@ def component(name: str, *scripts: str) -> Any:
     files = (f"{name}.html", f"{name}.css", *(f"{script}.js" for script in (*scripts, name)))
     html, css, *js = ((_FILES / file).read_text(encoding="utf-8") for file in files)
     return st.components.v2.component(f"emo_{name}", html=html, css=css, js="\n".join(js))
-
-
-def pack_block(header: Mapping[str, Any], content: bytes) -> bytes:
-    """Return a header and binary content as one block, which a component gets as its data.
-
-    A block consists of the length of its header (uint32, little-endian), the header as JSON, and
-    the content.
-    """
-    text = json.dumps(header).encode()
-    return struct.pack("<I", len(text)) + text + content

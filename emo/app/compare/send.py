@@ -2,12 +2,16 @@
 
 from collections.abc import Sequence
 
-from emo.app.compare.collection import Entry, session_clips
-from emo.app.teach import session
+from emo.app import common
+from emo.app.compare.collection import Entry, UploadedClip, session_clips
+from emo.app.teach import session, sounds
 from emo.app.teach import text as teach_text
-from emo.errors import AdaptationError
+from emo.audio import isolated
+from emo.errors import AdaptationError, AudioError, BusyError
 from emo.inference import adaptation
+from emo.inference.adaptation import Example
 from emo.inference.predictor import Prediction
+from emo.server import memory
 
 
 def sendable(entries: Sequence[Entry]) -> list[Entry]:
@@ -25,6 +29,7 @@ def send(entries: Sequence[Entry]) -> list[tuple[str, str]]:
     An example has the answers among all emotions, as one that is given on the page itself.
     """
     examples, faults = session.examples(), []
+    sent: list[tuple[Example, UploadedClip]] = []
     for entry in sendable(entries):
         result = session_clips().results.get(entry.digest)
         if not isinstance(result, Prediction):
@@ -32,6 +37,7 @@ def send(entries: Sequence[Entry]) -> list[tuple[str, str]]:
         example = adaptation.to_example(entry.name, entry.expected, result)
         try:
             examples = adaptation.add_example(examples, example)
+            sent.append((example, entry.clip))
         except AdaptationError as error:
             faults.append((entry.name, str(error)))
             break
@@ -40,4 +46,16 @@ def send(entries: Sequence[Entry]) -> list[tuple[str, str]]:
             for warning in result.speech_warnings
         ]
     session.set_examples(examples)
+    _keep_sounds(sent)
     return faults
+
+
+def _keep_sounds(sent: Sequence[tuple[Example, UploadedClip]]) -> None:
+    """Keep the sounds of new examples, so that they can be heard; none if the server is busy."""
+    try:
+        for example, clip in sent:
+            with common.task_slot("decode", memory.DECODE_BYTES):
+                decoded = isolated.shared_decoder().decode(clip.data, clip.names[0])
+                sounds.keep_sound(example, decoded)
+    except (AudioError, BusyError) as error:  # an example is one without its sound too
+        common.LOG.warning("%s", type(error).__name__)

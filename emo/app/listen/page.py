@@ -8,9 +8,10 @@ import streamlit as st
 
 from emo.app import common, samples, theme
 from emo.app import text as app_text
-from emo.app.components import component, pack_block
+from emo.app.components import component
 from emo.app.listen import answers, rounds, text
 from emo.app.listen.rounds import N_CLIPS, Round
+from emo.app.player_data import join_parts
 from emo.app.samples import Sample
 from emo.inference.loading import ANSWER_KEYS
 from emo.inference.predictor import Answer
@@ -177,18 +178,12 @@ def pack_card(
 
 
 def _pack(header: dict[str, Any], sounds: Sequence[answers.Sound]) -> bytes:
-    start, places = 0, []
-    for sound in sounds:
-        places.append(
-            {
-                "part": [start, len(sound.data)],
-                "mime": sound.mime,
-                "duration_s": sound.duration_s,
-                "loudness": sound.loudness,
-            }
-        )
-        start += len(sound.data)
-    return pack_block(header | {"sounds": places}, b"".join(sound.data for sound in sounds))
+    described = [
+        {"mime": sound.mime, "duration_s": sound.duration_s, "loudness": sound.loudness}
+        for sound in sounds
+    ]
+    parts = {str(i): sound.data for i, sound in enumerate(sounds)}
+    return join_parts(header | {"sounds": described}, parts)
 
 
 def _count(

@@ -24,7 +24,7 @@ _KEY = "live"
 
 def show_live() -> None:
     """Draw the button *Live*.  What is kept becomes the current clip."""
-    component("live")(data=[_data()], key=_KEY, on_kept_change=_take_clip)
+    component("live", "recording")(data=[_data()], key=_KEY, on_kept_change=_take_clip)
 
 
 def _data() -> dict[str, Any]:

@@ -1,5 +1,5 @@
 // Plays one clip of the page Teach it, as soon as another one or the same one is asked for.
-// It reads the block of emo/app/components.py: header and sound.
+// It reads a block of emo/app/player_data.py that has the sound as its only part.
 
 const rows = new WeakMap();
 

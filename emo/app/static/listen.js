@@ -27,8 +27,8 @@ function make(tag, name, text) {
 function unpack(block) {
   const length = new DataView(block.buffer, block.byteOffset).getUint32(0, true);
   const header = JSON.parse(new TextDecoder().decode(block.subarray(4, 4 + length)));
-  for (const sound of header.sounds) {
-    const [start, size] = sound.part;
+  for (const [i, sound] of header.sounds.entries()) {
+    const [start, size] = header.parts[i];
     const bytes = block.slice(4 + length + start, 4 + length + start + size);
     sound.blob = new Blob([bytes], { type: sound.mime });
   }

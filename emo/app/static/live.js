@@ -1,5 +1,5 @@
-// Live: the microphone through worklet.js to the websocket of emo/server/live.py, and the answers as
-// they come.  The last minute of the sound stays in the browser; it becomes a clip by an upload.
+// Live: the microphone through recording.js to the websocket of emo/server/live.py, and the answers
+// as they come.  The last minute of the sound stays in the browser; it becomes a clip by an upload.
 
 const RATE_HZ = 16_000;
 const PIECE_S = 0.1; // of worklet.js
@@ -36,28 +36,6 @@ function fill(words, ...values) {
 function clock(seconds) {
   const whole = Math.floor(seconds);
   return `${Math.floor(whole / 60)}:${String(whole % 60).padStart(2, "0")}`;
-}
-
-// Returns samples as a WAV file.
-function wav(samples) {
-  const size = 2 * samples.length;
-  const head = new DataView(new ArrayBuffer(44));
-  const text = (at, letters) => {
-    for (const [i, letter] of [...letters].entries()) head.setUint8(at + i, letter.charCodeAt(0));
-  };
-  text(0, "RIFF");
-  head.setUint32(4, 36 + size, true);
-  text(8, "WAVEfmt ");
-  head.setUint32(16, 16, true);
-  head.setUint16(20, 1, true); // PCM
-  head.setUint16(22, 1, true); // one channel
-  head.setUint32(24, RATE_HZ, true);
-  head.setUint32(28, 2 * RATE_HZ, true);
-  head.setUint16(32, 2, true);
-  head.setUint16(34, 16, true);
-  text(36, "data");
-  head.setUint32(40, size, true);
-  return new Blob([head, samples], { type: "audio/wav" });
 }
 
 class Panel {
@@ -202,35 +180,17 @@ class Panel {
     this.enter("starting", this.words.allow);
     this.draw();
     try {
-      if (!navigator.mediaDevices?.getUserMedia || !window.AudioWorkletNode)
-        throw new Error(window.isSecureContext ? "unsupported" : "insecure");
-      run.context = new AudioContext({ latencyHint: "interactive" });
-      run.context.resume();
-      const [stream] = await Promise.all([
-        navigator.mediaDevices.getUserMedia({
-          audio: {
-            channelCount: 1,
-            echoCancellation: false,
-            noiseSuppression: false,
-            autoGainControl: false,
-          },
-        }),
-        run.context.audioWorklet.addModule(this.data.worklet),
-      ]);
-      run.stream = stream;
+      await openMicrophone(
+        run,
+        this.data.worklet,
+        () => this.run === run && this.stop(this.words.unplugged),
+      );
       if (this.run !== run) return this.release(run); // stopped in the meantime
-      stream.getAudioTracks()[0].onended = () =>
-        this.run === run && this.stop(this.words.unplugged);
       this.note(this.words.connecting);
       this.connect(run);
     } catch (error) {
       if (this.run !== run) return this.release(run);
-      const names = {
-        NotAllowedError: "denied",
-        NotFoundError: "missing",
-        NotReadableError: "taken",
-      };
-      const reason = names[error.name] ?? (this.words[error.message] ? error.message : "failed");
+      const reason = microphoneFault(error, this.words);
       if (reason === "failed") console.warn("live", error);
       this.stop(this.words[reason]);
     }
@@ -247,7 +207,7 @@ class Panel {
         JSON.stringify({
           type: "start",
           session: this.data.session,
-          token: this.token(),
+          token: pageToken(this.data.cookie),
           rate_hz: RATE_HZ,
           among: this.data.among,
         }),
@@ -262,21 +222,9 @@ class Panel {
     socket.onclose = () => this.run === run && this.stop(this.words.lost);
   }
 
-  token() {
-    const cookies = document.cookie.split("; ").map((cookie) => cookie.split("="));
-    return decodeURIComponent(cookies.find(([name]) => name === this.data.cookie)?.[1] ?? "");
-  }
-
   begin(run, { limit_s }) {
     run.limit_s = limit_s;
-    run.source = run.context.createMediaStreamSource(run.stream);
-    run.node = new AudioWorkletNode(run.context, "emo-live", {
-      channelCount: 1,
-      channelCountMode: "explicit",
-    });
-    run.node.port.onmessage = ({ data }) => this.run === run && this.send(run, data);
-    // Its output is silent; what is connected to no output may not be run.
-    run.source.connect(run.node).connect(run.context.destination);
+    readMicrophone(run, (piece) => this.run === run && this.send(run, piece));
     this.enter("on");
     this.wait();
   }
@@ -313,15 +261,11 @@ class Panel {
     this.find("lanes").setAttribute("aria-label", `${this.words.lanes}. ${this.summary()}`);
   }
 
-  release({ node, source, stream, socket, context }) {
-    node?.port.postMessage("stop");
-    source?.disconnect();
-    for (const track of stream?.getTracks() ?? []) track.stop();
-    if (socket) {
-      socket.onclose = null;
-      socket.close(1000);
-    }
-    context?.close().catch(() => {});
+  release(run) {
+    closeMicrophone(run);
+    if (!run.socket) return;
+    run.socket.onclose = null;
+    run.socket.close(1000);
   }
 
   // --- Answers ----------------------------------------------------------------------------------
@@ -514,27 +458,14 @@ class Panel {
 
   // Uploads the last minute as the page uploads a file, and tells the page which file it is.
   async keep() {
-    const samples = new Int16Array(this.pieces.reduce((sum, piece) => sum + piece.length, 0));
-    let place = 0;
-    for (const piece of this.pieces) {
-      samples.set(piece, place);
-      place += piece.length;
-    }
-    const id = crypto.randomUUID();
-    const form = new FormData();
-    form.append("file", wav(samples), this.data.file);
-    this.enter("sending", this.words.sending);
+    const { words } = this;
+    const sound = toWav(this.pieces);
+    this.enter("sending", words.sending);
     try {
-      const response = await fetch(`${this.data.upload}/${this.data.session}/${id}`, {
-        method: "PUT",
-        body: form,
-        headers: { "X-Xsrftoken": this.token() },
-      });
-      if (!response.ok) return this.enter("off", await response.text(), true);
-    } catch {
-      return this.enter("off", this.words.lost, true);
+      this.giveClip(await uploadFile(this.data, sound));
+      this.dialog.close();
+    } catch (error) {
+      this.enter("off", error instanceof UploadError ? error.message : words.lost, true);
     }
-    this.giveClip(id);
-    this.dialog.close();
   }
 }

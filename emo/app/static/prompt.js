@@ -174,7 +174,7 @@ class Card {
   async begin() {
     this.isWanted = true;
     this.audio.pause();
-    if (!this.close && !(await this.open())) return;
+    if (!this.microphone && !(await this.open())) return;
     if (!this.isWanted) return this.enter("ready", this.data.words.ready);
     this.pieces = [];
     this.enter("recording");
@@ -183,19 +183,18 @@ class Card {
   async open() {
     const { words, worklet } = this.data;
     this.enter("opening", words.opening);
+    const microphone = {};
     try {
-      const close = await openMicrophone(
-        worklet,
-        (piece) => this.take(piece),
-        () => this.shut(words.unplugged),
-      );
+      await openMicrophone(microphone, worklet, () => this.shut(words.unplugged));
       if (!this.root.isConnected) {
-        close();
+        closeMicrophone(microphone);
         return false;
       }
-      this.close = close;
+      readMicrophone(microphone, (piece) => this.take(piece));
+      this.microphone = microphone;
       return true;
     } catch (error) {
+      closeMicrophone(microphone);
       const reason = microphoneFault(error, words);
       if (reason === "failed") console.warn("prompt", error);
       this.enter("off", words[reason]);
@@ -206,9 +205,9 @@ class Card {
   // Closes the microphone; what was being recorded is dropped.
   shut(note = "") {
     clearTimeout(this.idle);
-    if (!this.close) return;
-    this.close();
-    this.close = null;
+    if (!this.microphone) return;
+    closeMicrophone(this.microphone);
+    this.microphone = null;
     this.pieces = [];
     this.meter(0);
     if (this.state !== "sending") this.enter("off", note);
@@ -255,10 +254,11 @@ class Card {
       const id = await uploadFile(this.data, blob);
       if (this.sent) URL.revokeObjectURL(this.sent.address);
       this.sent = { number, address: URL.createObjectURL(blob) };
-      this.enter(this.close ? "ready" : "off", remark || (this.close ? words.on : ""));
+      this.enter(this.microphone ? "ready" : "off", remark || (this.microphone ? words.on : ""));
       this.send("recorded", [number, id]);
     } catch (error) {
-      this.enter(this.close ? "ready" : "off", error.message || words.lost);
+      const said = error instanceof UploadError ? error.message : words.lost;
+      this.enter(this.microphone ? "ready" : "off", said);
     }
   }
 

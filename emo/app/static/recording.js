@@ -2,44 +2,43 @@
 
 const RECORDED_HZ = 16_000; // of worklet.js
 
-// Opens the microphone, and calls a function with each piece of 16-bit samples.
-export async function openMicrophone(worklet, onPiece, onEnd) {
+// Opens a microphone, an object that may be closed in the meantime; readMicrophone gets its sound.
+export async function openMicrophone(microphone, worklet, onEnd) {
   if (!navigator.mediaDevices?.getUserMedia || !window.AudioWorkletNode)
     throw new Error(window.isSecureContext ? "unsupported" : "insecure");
-  const context = new AudioContext({ latencyHint: "interactive" });
-  context.resume();
-  let stream;
-  try {
-    [stream] = await Promise.all([
-      navigator.mediaDevices.getUserMedia({
-        audio: {
-          channelCount: 1,
-          echoCancellation: false,
-          noiseSuppression: false,
-          autoGainControl: false,
-        },
-      }),
-      context.audioWorklet.addModule(worklet),
-    ]);
-  } catch (error) {
-    context.close();
-    throw error;
-  }
-  stream.getAudioTracks()[0].onended = onEnd;
-  const source = context.createMediaStreamSource(stream);
-  const node = new AudioWorkletNode(context, "emo-live", {
+  microphone.context = new AudioContext({ latencyHint: "interactive" });
+  microphone.context.resume();
+  const loading = microphone.context.audioWorklet.addModule(worklet);
+  loading.catch(() => {}); // it is awaited below
+  microphone.stream = await navigator.mediaDevices.getUserMedia({
+    audio: {
+      channelCount: 1,
+      echoCancellation: false,
+      noiseSuppression: false,
+      autoGainControl: false,
+    },
+  });
+  microphone.stream.getAudioTracks()[0].onended = onEnd;
+  await loading;
+}
+
+// Calls a function with each piece of 16-bit samples of an open microphone.
+export function readMicrophone(microphone, onPiece) {
+  microphone.source = microphone.context.createMediaStreamSource(microphone.stream);
+  microphone.node = new AudioWorkletNode(microphone.context, "emo-live", {
     channelCount: 1,
     channelCountMode: "explicit",
   });
-  node.port.onmessage = ({ data }) => onPiece(data);
+  microphone.node.port.onmessage = ({ data }) => onPiece(data);
   // Its output is silent; what is connected to no output may not be run.
-  source.connect(node).connect(context.destination);
-  return () => {
-    node.port.postMessage("stop");
-    source.disconnect();
-    for (const track of stream.getTracks()) track.stop();
-    context.close();
-  };
+  microphone.source.connect(microphone.node).connect(microphone.context.destination);
+}
+
+export function closeMicrophone({ node, source, stream, context }) {
+  node?.port.postMessage("stop");
+  source?.disconnect();
+  for (const track of stream?.getTracks() ?? []) track.stop();
+  context?.close().catch(() => {});
 }
 
 // Returns the word for why the microphone could not be opened.
@@ -74,19 +73,24 @@ export function toWav(pieces) {
   return new Blob([head, ...pieces], { type: "audio/wav" });
 }
 
+// Returns the token of the page, which the server wants to see with what is sent.
+export function pageToken(cookie) {
+  const cookies = document.cookie.split("; ").map((pair) => pair.split("="));
+  return decodeURIComponent(cookies.find(([name]) => name === cookie)?.[1] ?? "");
+}
+
 // Uploads a file as the page's own uploader does; returns its id, or throws the server's sentence.
 export async function uploadFile({ upload, session, cookie, file }, blob) {
   const id = crypto.randomUUID();
-  const cookies = document.cookie.split("; ").map((pair) => pair.split("="));
   const form = new FormData();
   form.append("file", blob, file);
   const response = await fetch(`${upload}/${session}/${id}`, {
     method: "PUT",
     body: form,
-    headers: {
-      "X-Xsrftoken": decodeURIComponent(cookies.find(([name]) => name === cookie)?.[1] ?? ""),
-    },
+    headers: { "X-Xsrftoken": pageToken(cookie) },
   });
-  if (!response.ok) throw new Error(await response.text());
+  if (!response.ok) throw new UploadError(await response.text());
   return id;
 }
+
+export class UploadError extends Error {}

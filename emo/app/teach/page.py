@@ -7,7 +7,8 @@ from typing import Any
 import streamlit as st
 
 from emo.app import common, controls, html
-from emo.app.components import component, pack_block
+from emo.app.components import component
+from emo.app.player_data import join_parts
 from emo.app.serving import uploads
 from emo.app.teach import prompt, session, sounds, text
 from emo.app.teach.session import (
@@ -232,7 +233,7 @@ def _show_heard() -> None:
     if example is None or sound is None:
         return
     header = {"n": n_played, "name": example.name, "mime": sound.mime, "words": text.HEARD}
-    component("heard")(key="heard", data=pack_block(header, sound.data))
+    component("heard")(key="heard", data=join_parts(header, {"sound": sound.data}))
 
 
 # --- The fitted head -----------------------------------------------------------------------------
