@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 import pytest
 import streamlit as st
+from streamlit import config
 
 import emo
 from emo.app import common, current_clip, streamlit_internals
-from emo.app.live import panel, stream, text
+from emo.app.live import panel, routes, stream, text
 from emo.errors import BusyError, ModelError
 from emo.features.speech import LIKE, SpeechWarning
 from emo.formatting import percent
@@ -165,6 +166,31 @@ def test_panel_gets_the_session_and_a_row_for_each_model(drawn: dict[str, Any]) 
     assert set(data["signs"]) == set(LABELS)
     assert list(data["models"]) == [ENSEMBLE, *emo.load_models().classifiers]
     assert (data["stream"], data["worklet"]) == ("/live/stream", "/live/worklet.js")
+
+
+def test_addresses_lie_below_the_path_of_the_page(
+    drawn: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(streamlit_internals, "base_path", lambda: "/emo")
+    panel.show_live()
+    (data,) = drawn["data"]
+    paths = [route.path for route in routes.live_routes(lambda: False)]  # type: ignore[attr-defined]
+    assert (
+        paths == [data["stream"], data["worklet"]] == ["/emo/live/stream", "/emo/live/worklet.js"]
+    )
+    assert data["upload"] == "/emo/_stcore/upload_file"
+
+
+@pytest.mark.parametrize(
+    ("path", "base"), [("", ""), ("/", ""), ("emo", "/emo"), ("/emo/app/", "/emo/app")]
+)
+def test_base_path_begins_with_a_slash_and_ends_with_none(path: str, base: str) -> None:
+    before = st.get_option("server.baseUrlPath")
+    try:
+        config.set_option("server.baseUrlPath", path)
+        assert streamlit_internals.base_path() == base
+    finally:
+        config.set_option("server.baseUrlPath", before)
 
 
 @pytest.mark.parametrize(

@@ -98,6 +98,13 @@ def test_live_of_another_site_is_not_opened(served):
     assert refused.value.response.status_code == 403
 
 
+def test_worklet_is_a_script_of_this_server(served):
+    status, fields, script = served.get("/live/worklet.js")
+    assert (status, fields["content-type"]) == (200, "text/javascript; charset=utf-8")
+    assert fields["x-content-type-options"] == "nosniff"
+    assert "registerProcessor" in script
+
+
 def test_a_page_has_one_microphone(served):
     async def talk() -> tuple[dict[str, Any], int]:
         async with streamlit_client.visit(served.port) as visitor:
