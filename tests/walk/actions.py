@@ -14,13 +14,14 @@ from emo.app import text
 from emo.app.analyse import link as analyse_link
 from emo.app.analyse import text as analyse_text
 from emo.app.compare import text as compare_words
-from emo.app.samples import read_gallery
+from emo.app.listen.rounds import draw_clips
+from emo.app.samples import read_gallery, read_game
 from emo.classifiers.label_subset import MIN_LABELS
 from emo.labels import LABELS
 from emo.system import paths
 from tests.browser.steps import stage
 from tests.walk.clips import clips, every_file, samples
-from tests.walk.oracle import SETTINGS
+from tests.walk.oracle import SETTINGS, expected
 from tests.walk.window import READ, Window, settle, wait_for
 
 SIZES = ((1280, 900), (390, 844), (820, 1180), (1600, 700))
@@ -387,6 +388,39 @@ def teach(window: Window, arguments: Arguments) -> None:
     assert window.page.locator("[class*=st-key-example-]").count() >= n_before
 
 
+def play_round(window: Window, arguments: Arguments) -> None:
+    """Take the next step of a round of *Listen*; an answer is that of `emo predict`."""
+    go(window, "listen")
+    page = window.page
+    card = page.locator(".card[data-ready=true]")
+    card.wait_for()
+    phase = card.get_attribute("data-phase")
+    if phase == "answer":
+        card.locator("[data-part=next]").click()
+        page.locator(".card:is([data-phase=guess], [data-phase=summary])").wait_for()
+    elif phase == "summary":
+        card.locator("[data-part=another]").click()
+        page.locator(".card[data-phase=guess]").wait_for()
+    else:
+        place = int(card.locator("[data-part=number]").inner_text()) - 1
+        card.locator(".hear .play").click()
+        page.locator(".card[data-heard=true]").wait_for()
+        card.locator(".choice").nth(arguments["place"] % len(LABELS)).click()
+        page.locator(".card[data-phase=answer]").wait_for()
+        clip = draw_clips(int(window.query["round"]), read_game(paths.SAMPLES_DIR))[place]
+        data = (paths.SAMPLES_DIR / clip.file).read_bytes()
+        right = expected(data, clip.file).bars
+        chips = page.locator("[data-part=rows] .chip").evaluate_all(
+            "chips => chips.map(chip => [chip.className.split(' ')[1], "
+            "chip.closest('tr').querySelector('th').textContent, chip.textContent])"
+        )
+        shown = {key: (label, said) for key, label, said in chips if key != "you"}
+        assert shown.keys() == right.keys()
+        for key, (label, said) in shown.items():
+            assert f" {dict(right[key])[label.removesuffix('acted')]}" in said, (clip.file, key)
+        assert clip.emotion in card.locator("[data-part=verdict]").inner_text()
+
+
 def has_player(window: Window) -> bool:
     return stage(window.page).count() > 0
 
@@ -418,5 +452,6 @@ ACTIONS: dict[str, tuple[Action, float]] = {
     "open_in_full": (open_in_full, 2),
     "set_control": (set_control, 3),
     "teach": (teach, 1),
+    "play_round": (play_round, 2),
 }
 """Actions by name, each with its relative frequency."""
