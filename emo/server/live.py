@@ -219,7 +219,10 @@ class _Connection:
         """Read sound and send answers until the client leaves; raise why the server ends it."""
         self._started_s = self._endpoint.clock()
         await self._send_json({"type": "ready", "limit_s": MAX_S, "step_s": STEP_S})
-        tasks = [asyncio.create_task(self._read(stream)), asyncio.create_task(self._say(stream))]
+        tasks = [
+            asyncio.create_task(self._read_sound(stream)),
+            asyncio.create_task(self._send_answers(stream)),
+        ]
         try:
             await asyncio.wait([*tasks, self._ended], return_when=asyncio.FIRST_COMPLETED)
             for done in (self._ended, *tasks):
@@ -235,7 +238,7 @@ class _Connection:
         if not self._ended.done():
             self._ended.set_exception(reason)
 
-    async def _read(self, stream: LiveStream) -> None:
+    async def _read_sound(self, stream: LiveStream) -> None:
         """Pass the sound on until the client closes the connection."""
         per_step = round(STEP_S * RATE_HZ)
         while True:
@@ -271,7 +274,7 @@ class _Connection:
             raise RefusedError("fast")
         return data
 
-    async def _say(self, stream: LiveStream) -> None:
+    async def _send_answers(self, stream: LiveStream) -> None:
         """Send an answer for each step of sound; of several that are due, only for the latest."""
         while True:
             await self._due.wait()

@@ -151,7 +151,7 @@ def test_stream_needs_known_emotions_and_models(monkeypatch: pytest.MonkeyPatch)
 def drawn(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     """Return the arguments of the component, and draw it outside of a page."""
     arguments: dict[str, Any] = {}
-    monkeypatch.setattr(panel, "component", lambda name: lambda **more: arguments.update(more))
+    monkeypatch.setattr(panel, "component", lambda *names: lambda **more: arguments.update(more))
     monkeypatch.setattr(streamlit_internals, "current_session", lambda: "a-session")
     monkeypatch.setattr(st, "session_state", {})
     return arguments

@@ -123,26 +123,26 @@ def test_a_window_that_is_no_speech_by_itself_has_no_answer(models, monkeypatch)
         return replace(predict(*arguments), speech_warnings=(warning,))
 
     monkeypatch.setattr(live, "predict", predict_music)
-    heard = speech("angry")
-    answer = live.answer_recent(Recent(heard, len(heard)), models)
+    sound = speech("angry")
+    answer = live.answer_recent(Recent(sound, len(sound)), models)
     assert (answer.window, answer.prediction, answer.warning) == (None, None, warning)
 
 
 def test_speech_of_less_than_a_second_has_no_answer_yet(models):
-    heard = np.concatenate([pause(0.5), speech("angry")[: round(0.6 * RATE_HZ)]])
-    answer = live.answer_recent(Recent(heard, len(heard)), models)
+    sound = np.concatenate([pause(0.5), speech("angry")[: round(0.6 * RATE_HZ)]])
+    answer = live.answer_recent(Recent(sound, len(sound)), models)
     assert answer.window is None
     assert answer.is_speech
 
 
 def test_answer_recent_chooses_among_the_emotions_that_can_occur(models):
     among = ("happy", "sad")
-    heard = speech("angry")
-    answer = live.answer_recent(Recent(heard, len(heard)), models, among)
+    sound = speech("angry")
+    answer = live.answer_recent(Recent(sound, len(sound)), models, among)
     assert answer.window is not None
     assert answer.prediction is not None
     start, stop = answer.window
-    expected = emo.predict(heard[start:stop], RATE_HZ, among=among)
+    expected = emo.predict(sound[start:stop], RATE_HZ, among=among)
     assert answer.prediction.ensemble.to_dict() == expected.ensemble.to_dict()
     assert answer.prediction.ensemble.label in among
 

@@ -308,14 +308,14 @@ def test_live_ends_when_the_server_stops():
     assert client.end[:2] == (1012, "stopping")
 
 
-def test_a_failure_is_told_without_its_text(caplog):
+def test_a_failure_is_reported_without_its_text(caplog):
     client = run(START, *STEP, stream=lambda: Recorder(error=ValueError("my secret voice")))
     assert client.end[:2] == (1011, "error")
     assert "secret" not in client.end[2]
     assert "a live microphone failed" in caplog.text
 
 
-def test_a_start_that_fails_is_told_too(caplog):
+def test_a_start_that_fails_is_reported_too(caplog):
     async def open_stream(_: Start) -> LiveStream:
         raise ValueError("my secret voice")
 

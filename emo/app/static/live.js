@@ -5,7 +5,7 @@ const RATE_HZ = 16_000;
 const PIECE_S = 0.1; // of worklet.js
 const MAX_UNSENT_BYTES = 5 * RATE_HZ * 2;
 const SOFTEST_DB = -60; // of the meter
-const SAY_MS = 4000; // between two sentences for a screen reader
+const ANNOUNCE_MS = 4000; // between two sentences for a screen reader
 const TICKS_S = 10;
 const [WIDTH, HEIGHT] = [600, 100]; // of the drawings
 
@@ -17,7 +17,7 @@ export default function ({ data: [data], parentElement, setTriggerValue }) {
     panel = new Panel(parentElement);
     panels.set(parentElement, panel);
   }
-  panel.giveClip = (id) => setTriggerValue("kept", id);
+  panel.sendClip = (id) => setTriggerValue("kept", id);
   panel.show(data);
   return () => setTimeout(() => panel.leave(), 0);
 }
@@ -164,8 +164,8 @@ class Panel {
     this.levels = []; // lowest and highest sample of each piece
     this.ticks = []; // start and stop in seconds, and the answers there
     this.latest = null;
-    this.saidAt = 0;
-    this.saidText = "";
+    this.announcedAt = 0;
+    this.announcedText = "";
   }
 
   // --- The microphone ---------------------------------------------------------------------------
@@ -325,7 +325,7 @@ class Panel {
         .filter((key) => key !== data.first && answers[key])
         .map((key) => this.row(data.models[key].name, answers[key])),
     );
-    this.say(first.unsure ? first.title : `${first.named[0]}, ${first.percent}`);
+    this.announce(first.unsure ? first.title : `${first.named[0]}, ${first.percent}`);
   }
 
   headline({ named, unsure, title, percent }) {
@@ -349,13 +349,13 @@ class Panel {
     return row;
   }
 
-  // Says a new verdict to a screen reader, at most every few seconds.
-  say(text) {
+  // Announces a new verdict to screen readers, at most every few seconds.
+  announce(text) {
     const now = performance.now();
-    if (text === this.saidText || now - this.saidAt < SAY_MS) return;
-    this.saidText = text;
-    this.saidAt = now;
-    this.find("said").textContent = text;
+    if (text === this.announcedText || now - this.announcedAt < ANNOUNCE_MS) return;
+    this.announcedText = text;
+    this.announcedAt = now;
+    this.find("announced").textContent = text;
   }
 
   // Returns the answers of the last minute by the time that they were given for.
@@ -462,7 +462,7 @@ class Panel {
     const sound = toWav(this.pieces);
     this.enter("sending", words.sending);
     try {
-      this.giveClip(await uploadFile(this.data, sound));
+      this.sendClip(await uploadFile(this.data, sound));
       this.dialog.close();
     } catch (error) {
       this.enter("off", error instanceof UploadError ? error.message : words.lost, true);
