@@ -59,12 +59,19 @@ class Shift:
         Log-odds of that label for this clip.
     parts : tuple of Part
         One for each group, in the order of ``GROUPS``, adding up to ``log_odds - typical``.
+    typical_share, share : float, 0 to 1
+        Probability of that label for the mean training clip, and for this one.
+    points : tuple of Part
+        Contributions to the probability, adding up to ``share - typical_share``.
     """
 
     label: str
     typical: float
     log_odds: float
     parts: tuple[Part, ...]
+    typical_share: float
+    share: float
+    points: tuple[Part, ...]
 
 
 @dataclass(frozen=True)
@@ -370,7 +377,16 @@ def explain_perceptron(
     masked_rows = np.where(chosen, functionals, perceptron.arrays["mean"])
     features = replace(empty_features(len(masked_rows)), functionals=masked_rows)
     worths = log_odds(perceptron.probabilities(features), label, temperature, among)
-    return Shift(label, float(worths[0]), float(worths[-1]), _parts(shapley_values(worths)))
+    shares = 1.0 / (1.0 + np.exp(-worths))
+    return Shift(
+        label,
+        float(worths[0]),
+        float(worths[-1]),
+        _parts(shapley_values(worths)),
+        float(shares[0]),
+        float(shares[-1]),
+        _parts(shapley_values(shares)),
+    )
 
 
 def _group_numbers() -> np.ndarray:

@@ -455,6 +455,9 @@ def test_explain_works_for_the_shipped_models(shipped, path):
     mlp, tree = reasons["mlp"], reasons["tree"]
     moved = sum(part.amount for part in mlp.parts)
     assert moved == pytest.approx(mlp.log_odds - mlp.typical, abs=1e-9)
+    points = sum(part.amount for part in mlp.points)
+    assert points == pytest.approx(mlp.share - mlp.typical_share, abs=1e-9)
+    assert mlp.share == pytest.approx(found.prediction.answers["mlp"].confidence, abs=1e-6)
     assert tree.label == max(LABELS, key=lambda label: tree.leaf[label])
     answer = found.prediction.answers["tree"]
     assert tree.steps[-1].share == pytest.approx(answer.confidence)

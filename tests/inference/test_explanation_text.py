@@ -170,7 +170,7 @@ def test_shift_sentences_order_the_parts_by_size():
         ex.Part(group, amount)
         for group, amount in zip(ex.GROUPS, (0.5, -1.25, 3.0, 0.001, -0.25), strict=True)
     )
-    assert words.shift_sentences(ex.Shift("sad", -1.5, 0.501, parts)) == [
+    assert words.shift_sentences(ex.Shift("sad", -1.5, 0.501, parts, 0.2, 0.6, parts)) == [
         "Log-odds of sad: −1.50 for the mean training clip, +0.50 for this one, a change of +2.00.",
         "It comes from spectrum +3.00, energy −1.25, pitch +0.50, timing −0.25, cepstrum 0.00.",
     ]
