@@ -8,13 +8,14 @@ import functools
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import jinja2
 from markupsafe import Markup
 
 from emo.app.accuracy_text import TITLE as RATES_TITLE
-from emo.app.text import UNSURE, and_then, log_odds_of, model_bars, still_needed
+from emo.app.text import UNSURE, and_then, model_bars, still_needed
 from emo.formatting import percent, signed
 from emo.inference.predictor import Answer
 from emo.labels import LABELS
@@ -263,24 +264,41 @@ def reasons(
     return render("explanation", "reasons", name, sentences, picture, more)
 
 
-def steps(shares: Sequence[float], caption: str) -> Markup:
-    """Return a share after each of several steps as columns, relative to the highest."""
-    return render("explanation", "steps", shares, caption)
+def details(more: Sequence[tuple[str, Sequence[str]]]) -> Markup:
+    """Return titles, and the sentences that are shown under each when it is opened."""
+    return render("explanation", "details", more)
 
 
-def shifts(amounts: Mapping[str, float], label: str) -> Markup:
-    """Return how far each group moved the log-odds of a label, as bars from a middle line."""
+@dataclass(frozen=True)
+class Chip:
+    """A step of an explanation: a word, the share after it, and more when it is pointed at."""
+
+    word: str
+    share: float
+    more: str = ""
+    is_calm: bool = False
+
+
+def chips(chips: Sequence[Chip], caption: str) -> Markup:
+    """Return steps in a row with the share after each; the one that raised it most has a frame."""
+    rises = [0.0, *(after.share - before.share for before, after in pairwise(chips))]
+    most = rises.index(max(rises)) if max(rises, default=0.0) > 0 else -1
+    return render("explanation", "chips", chips, caption, most)
+
+
+def shifts(amounts: Mapping[str, float], caption: str) -> Markup:
+    """Return how far each group moved the share of a label, in points, from a middle line."""
     highest = max((abs(amount) for amount in amounts.values()), default=0.0) or 1.0
     rows = [
         (
             group,
             "left" if amount >= 0 else "right",
             _width(abs(amount) / highest / 2),
-            signed(amount),
+            signed(amount, 0),
         )
         for group, amount in amounts.items()
     ]
-    return render("explanation", "shifts", rows, log_odds_of(label))
+    return render("explanation", "shifts", rows, caption)
 
 
 # --- Over time -----------------------------------------------------------------------------------
@@ -292,11 +310,6 @@ def chosen_part(region: str, has_lanes: bool = False) -> Markup:
     Room is kept for the player, and for its lanes where it has some.
     """
     return render("timeline", "chosen_part", region, has_lanes)
-
-
-def overlay(patches: str) -> Markup:
-    """Return what the player draws over its spectrogram: hidden JSON for its script."""
-    return render("timeline", "overlay", patches)
 
 
 def lanes(data: str, description: str) -> Markup:

@@ -111,12 +111,10 @@ def pack_player(
     sound, mime = encode_sound(samples * (PEAK / (full_level or 1.0)))
     parts = {
         "sound": sound,
-        "waveform": _deflate(np.round(np.stack([low, high]) * 127).astype(np.int8)),
-        **{name: _deflate(levels) for name, levels in spectrograms.items()},
-        "pitch": _deflate(np.round(np.nan_to_num(pitch_hz) * 10).astype("<u2")),
-        "level": _deflate(
-            np.clip(np.round((MAX_LEVEL_DB - level_db) * 2), 0, 255).astype(np.uint8)
-        ),
+        "waveform": deflate(np.round(np.stack([low, high]) * 127).astype(np.int8)),
+        **{name: deflate(levels) for name, levels in spectrograms.items()},
+        "pitch": deflate(np.round(np.nan_to_num(pitch_hz) * 10).astype("<u2")),
+        "level": deflate(np.clip(np.round((MAX_LEVEL_DB - level_db) * 2), 0, 255).astype(np.uint8)),
     }
     header = {
         "duration_s": len(samples) / RATE_HZ,
@@ -161,7 +159,8 @@ def join_parts(header: Mapping[str, Any], parts: Mapping[str, bytes]) -> bytes:
     return struct.pack("<I", len(text)) + text + b"".join(parts.values())
 
 
-def _deflate(values: np.ndarray) -> bytes:
+def deflate(values: np.ndarray) -> bytes:
+    """Return the bytes of an array, compressed."""
     return zlib.compress(np.ascontiguousarray(values).tobytes(), 6)
 
 
@@ -232,7 +231,11 @@ def encode_sound(scaled: Floats) -> tuple[bytes, str]:
 def _to_flac(scaled: Floats, bits: int) -> bytes:
     """Return the sound as FLAC of 16 bits, of which the lowest are 0 and take no room."""
     steps = np.float32(2 ** (bits - 1))
-    whole = np.round(scaled * steps).astype(np.int16) << (16 - bits)
+    return to_flac(np.round(scaled * steps).astype(np.int16) << (16 - bits))
+
+
+def to_flac(whole: np.ndarray) -> bytes:
+    """Return samples, int16 of shape (n,), mono at 16 kHz, as a FLAC file."""
     file = io.BytesIO()
     soundfile.write(file, whole, RATE_HZ, format="FLAC", subtype="PCM_16")
     return file.getvalue()

@@ -180,11 +180,6 @@ def model_bars(name: str) -> str:
     return f"{name}: share of each emotion"
 
 
-def log_odds_of(label: str) -> str:
-    """Return the caption of the parts of an explanation."""
-    return f"Change in the log-odds of {label}"
-
-
 def agreement(labels: Mapping[str, str | None], ensemble: str | None) -> str:
     """Return a sentence on how many models agree.
 

@@ -90,10 +90,10 @@ PIECES = {
     "paired bars": app_html.paired_bars(EVIL, (SHARES, SHARES), EVIL, [EVIL, EVIL], EVIL),
     "side by side": app_html.side_by_side([app_html.note(EVIL)]),
     "reasons": app_html.reasons(EVIL, [EVIL], more=[(EVIL, [EVIL])]),
-    "steps": app_html.steps([0.1, 0.2], EVIL),
+    "details": app_html.details([(EVIL, [EVIL])]),
+    "chips": app_html.chips([app_html.Chip(EVIL, 0.1, EVIL, True)], EVIL),
     "shifts": app_html.shifts({EVIL: 1.0}, EVIL),
     "chosen part": app_html.chosen_part(EVIL),
-    "overlay": app_html.overlay(EVIL),
     "lanes": app_html.lanes(EVIL, EVIL),
     "table of a timeline": app_html.timeline_table(EVIL, [EVIL], [(0.0, [EVIL, EVIL])]),
     "scores": app_html.scores({EVIL: EVIL}, {EVIL: EVIL}),
@@ -206,20 +206,23 @@ def test_rows_of_a_timeline_move_the_player() -> None:
 
 
 def test_shifts_point_to_their_side_of_the_middle() -> None:
-    html = app_html.shifts({"pitch": 2.0, "timing": -1.0, "level": 0.0}, "sad")
-    assert 'style="left:50%;width:50.0%"></div></td><td class="emo-share">+2.00</td>' in html
-    assert 'style="right:50%;width:25.0%"></div></td><td class="emo-share">−1.00</td>' in html
-    assert 'width:0.0%"></div></td><td class="emo-share">0.00</td>' in html
+    html = app_html.shifts({"pitch": 20.0, "timing": -10.0, "level": 0.0}, "Points")
+    assert 'style="left:50%;width:50.0%"></div></td><td class="emo-share">+20</td>' in html
+    assert 'style="right:50%;width:25.0%"></div></td><td class="emo-share">−10</td>' in html
+    assert 'width:0.0%"></div></td><td class="emo-share">0</td>' in html
 
 
-def test_steps_are_as_high_as_their_shares() -> None:
-    html = app_html.steps([0.14, 0.4, 0.23], "caption")
-    assert re.findall(r"height:([\d.]+)%", html) == ["35.0", "100.0", "57.5"]
-    assert f"<span>14{NBSP}%</span><span>23{NBSP}%</span>" in html
+def test_chip_with_the_largest_rise_has_a_frame() -> None:
+    chips = [app_html.Chip("at first", 0.14), app_html.Chip("darker", 0.4, "Question 1", True)]
+    html = app_html.chips([*chips, app_html.Chip("faster", 0.23)], "caption")
+    assert re.findall(r"<li(.*?)>", html) == ["", ' class="emo-most" title="Question 1"', ""]
+    assert re.findall(r"<b>(.*?)</b>", html) == [f"{n}{NBSP}%" for n in (14, 40, 23)]
+    falling = app_html.chips([chips[1], app_html.Chip("slower", 0.3, "", True)], "caption")
+    assert re.findall(r"<li class=\"(.*?)\"", falling) == ["emo-calm-chip"] * 2
 
 
 def test_reasons_hold_more_on_demand() -> None:
     html = app_html.reasons("Tree", ["One."], more=[("More", ["Two."]), ("Rest", [])])
-    opened = ["h3", "div", "p", "details", "summary", "p", "details", "summary"]
+    opened = ["h3", "div", "p", "div", "details", "summary", "p", "details", "summary"]
     assert Tags(html).opened == opened
     assert Tags(app_html.reasons("CNN", ["One.", "Two."])).opened == ["h3", "div", "p", "p"]

@@ -1,6 +1,7 @@
 """Use the app in a real browser: give a clip in three ways, and read the pages."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from playwright.sync_api import Browser, Page, expect
 from docs import screens
 from emo.app import text
 from emo.app.analyse import text as analyse_text
+from emo.app.analyse import why_text
 from emo.app.matrices import text as words
 from emo.app.samples import acted_by, read_gallery
 from emo.audio import clip
@@ -93,9 +95,15 @@ def test_reasons_are_given_when_asked_for(page: Page) -> None:
     for key in loading.MODEL_KEYS:
         expect(page.locator(f".st-key-why-{key} p").first).to_be_visible()
     expect_idle(page)
-    patches = page.locator("[data-emo-patches]").get_attribute("data-emo-patches") or "[]"
-    assert len(json.loads(patches)) >= 16
     expect(page.locator(".st-key-why-mlp .emo-shift")).to_have_count(5)
+    expect(page.locator(".st-key-why-tree .emo-chips li").first).to_have_text(re.compile(r"\d\s%$"))
+    network = page.locator(".st-key-why-cnn")
+    without = network.get_by_role("button", name=why_text.PICTURE["without"])
+    without.click()
+    expect(without).to_have_attribute("aria-pressed", "true")
+    expect(network.get_by_text("Without the framed parts it answers")).to_be_visible()
+    network.get_by_role("button", name=why_text.PICTURE["hear"], exact=True).click()
+    expect(without).to_have_attribute("aria-pressed", "false")  # one sound at a time
 
 
 # --- Three ways in -------------------------------------------------------------------------------

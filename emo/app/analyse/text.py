@@ -42,10 +42,6 @@ SPECTROGRAM_NOTE = (
     f"loud as it can be, with {LONG_BITS[0]} bits or fewer if longer than {LOSSLESS_S:g} s. The "
     "models get all bits, no shaded silence, and all clips at one level."
 )
-REGIONS_MODELS = {
-    key: row.name for key, row in CLASSIFIERS.items() if row.explained_by == "regions"
-}
-"""Names of the models that are explained by regions of their spectrograms."""
 TABS = {
     "details": "Details",
     "why": "Why",
@@ -54,8 +50,6 @@ TABS = {
     "files": "Downloads",
 }
 """Titles of the tabs below the player, by key."""
-FRAMED_LABEL = "Regions on the spectrogram"
-FRAMED_HELP = "The model whose regions are framed on the spectrogram of the player."
 LOOKING_FOR_REASONS = "Computing the reasons …"
 TIMELINE_TITLE = "Over time"
 ANSWERS_LATER = "The answers over time come first, those to the whole recording last."
@@ -266,25 +260,6 @@ def quoted(text: str) -> str:
 def calm_left_out(share: float) -> str:
     """Return the note on the share of calm, a trained label that is no answer."""
     return f"It gave {percent(share)} to calm, which is none of the seven and is left out."
-
-
-def share_over_questions(label: str) -> str:
-    """Return the caption of the columns over the path of a tree."""
-    return f"The share of {label} before the first question, and after each."
-
-
-def why_note(model: str) -> str:
-    """Return a note on the explanations, with the model whose regions are framed."""
-    return (
-        "These sentences say what moved a model, not what makes a feeling. Framed on the "
-        f"spectrogram: the parts that change the answer of {MODELS_IN_TEXT[model]} most when they "
-        "are hidden; the bluer, the more."
-    )
-
-
-def share_by_question(label: str, shares: Sequence[float]) -> str:
-    """Return the columns over the path of a tree as text for screen readers."""
-    return f"Share of {label} from question to question: {', '.join(map(percent, shares))}"
 
 
 def all_questions(n: int) -> str:

@@ -1,6 +1,6 @@
 // The player: waveform, spectrogram and lanes with one playhead, seek, selection, zoom and keyboard.
-// It reads the block of emo/app/player_data.py, and the selected region, the lanes and the patches
-// from the page.  It sends the region as shares of the clip, [] for the whole clip, and once an
+// It reads the block of emo/app/player_data.py, and the selected region and the lanes from
+// the page.  It sends the region as shares of the clip, [] for the whole clip, and once an
 // event that the clip is played.  The files player_drawing.js and player_files.js belong to it.
 
 const MIN_VIEW_S = 0.1;
@@ -263,15 +263,10 @@ class Player {
       this.draw();
     };
     document.addEventListener("emo-player", this.beside);
-    // Region, lanes and patches are written on the page, outside the component.
+    // Region and lanes are written on the page, outside the component.
     this.mutations = new MutationObserver(() => {
       this.takeRegion();
       this.takeLanes();
-      const found = document.querySelector("[data-emo-patches]")?.dataset.emoPatches ?? "[]";
-      if (found === this.found) return;
-      this.found = found;
-      this.drawing.patches = JSON.parse(found);
-      this.draw();
     });
     this.mutations.observe(document.body, { childList: true, subtree: true });
   }

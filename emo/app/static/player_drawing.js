@@ -39,7 +39,6 @@ export function layOut({ wave, picture }, names) {
 export class Drawing {
   constructor(settings) {
     this.settings = settings;
-    this.patches = [];
     this.images = {};
     this.lanes = null;
     this.view = { from: 0, to: 1 };
@@ -177,7 +176,6 @@ export class Drawing {
       context.fillText(hz < 1000 ? `${hz}` : `${hz / 1000}k`, this.left - 8, y);
       context.fillRect(this.left - 5, y, 4, 1);
     }
-    this.drawPatches(context);
     const range = LOUDEST_DB - SOFTEST_DB;
     if (this.settings.level)
       this.drawLine(
@@ -195,22 +193,6 @@ export class Drawing {
         (v) => v > 0,
         "#4fe3ff",
       );
-  }
-
-  drawPatches(context) {
-    const { pictureTop, pictureEnd } = this.layout;
-    this.within(context, pictureTop, pictureEnd, () => {
-      for (const [start, stop, low, high, strength, isMarked] of this.patches) {
-        const [x, top] = [this.x(start), this.y(high)];
-        const [width, height] = [this.x(stop) - x, this.y(low) - top];
-        context.fillStyle = `rgb(79 227 255 / ${0.45 * strength})`;
-        context.fillRect(x, top, width, height);
-        if (!isMarked) continue;
-        context.lineWidth = 1.5;
-        context.strokeStyle = "#ffffff";
-        context.strokeRect(x + 1, top + 1, width - 2, height - 2);
-      }
-    });
   }
 
   // Place of a frequency on the spectrogram.

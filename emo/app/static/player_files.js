@@ -39,7 +39,6 @@ export function toPng(drawing, title) {
   const picture = Object.assign(new Drawing({ ...drawing.settings }), {
     clip: drawing.clip,
     images: drawing.images,
-    patches: drawing.patches,
     view: drawing.view,
     ratio: PNG.ratio,
     left: PNG.left,
