@@ -12,13 +12,14 @@ import pytest
 import soundfile
 from streamlit.testing.v1 import AppTest
 
-from emo.app.analyse import explanation as analyse_explanation
-from emo.app.analyse import tabs, why_text
+from emo.app.analyse import tabs
 from emo.app.analyse import text as analyse_text
+from emo.app.analyse.why import explanation as analyse_explanation
+from emo.app.analyse.why import text as why_text
 from emo.audio.clip import Clip
 from emo.classifiers.registry import CLASSIFIERS
 from emo.inference import explanation, regions
-from emo.inference.without_regions import Heard
+from emo.inference.reasons.without_regions import Heard
 from emo.labels import TRAINED_LABELS
 from tests.support import pages
 from tests.support.pages import check, html, tone, upload

@@ -10,7 +10,7 @@ from playwright.sync_api import Browser, Page, expect
 from docs import screens
 from emo.app import text
 from emo.app.analyse import text as analyse_text
-from emo.app.analyse import why_text
+from emo.app.analyse.why import text as why_text
 from emo.app.matrices import text as words
 from emo.app.samples import acted_by, read_gallery
 from emo.audio import clip

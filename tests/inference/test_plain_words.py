@@ -7,7 +7,7 @@ import pytest
 
 from emo.features.functionals import functional_table
 from emo.inference import explanation as ex
-from emo.inference import plain_words as words
+from emo.inference.reasons import plain_words as words
 from emo.inference.regions import Patch, Regions
 from emo.labels import LABELS, TRAINED_INDEX, TRAINED_LABELS
 

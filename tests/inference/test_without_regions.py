@@ -10,10 +10,10 @@ from emo.audio import clip as audio
 from emo.audio.activity import find_span
 from emo.errors import TooShortError
 from emo.features.frames import analyse, log_mel_spectrogram
-from emo.inference import without_regions as wr
 from emo.inference.explanation import explain
 from emo.inference.loading import load_models
 from emo.inference.predictor import predict
+from emo.inference.reasons import without_regions as wr
 from emo.inference.regions import Regions
 from emo.labels import INDEX, LABELS
 from emo.system.paths import MODELS_DIR, SAMPLES_DIR

@@ -6,8 +6,9 @@ import streamlit as st
 
 from emo.app import current_clip, player
 from emo.app.analyse import analysis as analyse_analysis
-from emo.app.analyse import channels, explanation, inputs, text, timeline, what_if
+from emo.app.analyse import channels, inputs, text, timeline, what_if
 from emo.app.analyse.analysis import Analysis
+from emo.app.analyse.why import explanation
 from emo.app.compare import collection
 from emo.app.current_clip import ClipSource
 from emo.app.serving import uploads

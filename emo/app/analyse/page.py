@@ -17,7 +17,6 @@ from emo.app.analyse import (
     answers,
     channels,
     downloads,
-    explanation,
     guide,
     inputs,
     link,
@@ -30,6 +29,7 @@ from emo.app.analyse import (
 from emo.app.analyse.analysis import Analysis, Sound
 from emo.app.analyse.verdict import markup, panel
 from emo.app.analyse.verdict.text import NO_HEADLINE
+from emo.app.analyse.why import explanation
 from emo.app.compare import page as compare_page
 from emo.app.components import component
 from emo.app.current_clip import SAMPLE, ClipSource

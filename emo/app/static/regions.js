@@ -1,6 +1,6 @@
 // The spectrogram that a network takes, with frames around the regions on which its answer depends,
 // and two sounds: as it is, and without these regions.  While the second plays, so does its picture.
-// It reads a block of emo/app/player_data.py that emo/app/analyse/explanation.py packs.
+// It reads a block of emo/app/player_data.py that emo/app/analyse/why/explanation.py packs.
 
 const pictures = new WeakMap();
 const FRAME_PX = 2;

@@ -2,8 +2,8 @@
 
 from emo.formatting import NBSP, percent
 from emo.inference.predictor import Answer
+from emo.inference.reasons.without_regions import MAX_S
 from emo.inference.regions import Regions
-from emo.inference.without_regions import MAX_S
 
 NOTE = (
     "These sentences say what moved a model, not what makes a feeling. A network is asked again "

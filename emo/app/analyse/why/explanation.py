@@ -8,7 +8,8 @@ import streamlit as st
 
 from emo.app import among, clip_cache, common, html, player_data
 from emo.app import text as app_text
-from emo.app.analyse import text, why_text
+from emo.app.analyse import text
+from emo.app.analyse.why import text as why_text
 from emo.app.components import component
 from emo.audio import clip
 from emo.classifiers.registry import CLASSIFIERS
@@ -23,7 +24,7 @@ from emo.inference.explanation_text import (
     shift_sentences,
     surrogate_sentences,
 )
-from emo.inference.plain_words import (
+from emo.inference.reasons.plain_words import (
     GROUP_NAMES,
     calm_sentence,
     regions_sentence,
@@ -31,14 +32,14 @@ from emo.inference.plain_words import (
     step_words,
     tree_sentence,
 )
-from emo.inference.regions import Regions
-from emo.inference.without_regions import (
+from emo.inference.reasons.without_regions import (
     MAX_S,
     Heard,
     spectrogram_db,
     to_16_bits,
     without_regions,
 )
+from emo.inference.regions import Regions
 from emo.labels import CALM, TRAINED_LABELS
 from emo.server import memory
 

@@ -1,0 +1,1 @@
+"""Reasons of the classifiers for people: in plain words, and as sound."""
