@@ -10,6 +10,7 @@ reach beyond the edges of the window.
 from collections.abc import Generator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field, replace
+from functools import cached_property
 from itertools import pairwise
 from typing import Any
 
@@ -135,6 +136,10 @@ class Timeline:
 
     def answers(self) -> list[dict[str, Answer]]:
         """Return the answers of each window, by classifier and ensemble, as ``predict`` does."""
+        return self._answers
+
+    @cached_property
+    def _answers(self) -> list[dict[str, Answer]]:
         return to_answers(self.probabilities, self.thresholds, self.strange)
 
     def cues(self, key: str | None = None) -> list[Cue]:

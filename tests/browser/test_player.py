@@ -258,3 +258,8 @@ def test_lanes_of_a_longer_clip_are_in_the_player(page: Page, tmp_path: Path) ->
     waiting.value.save_as(tmp_path / "talk.TextGrid")
     written = export.written(export.TIMELINE_WRITERS["textgrid"], "talk.wav", expected)
     assert (tmp_path / "talk.TextGrid").read_text() == written
+
+    page.keyboard.press("Escape")
+    page.get_by_text(analyse_text.ONE_SPEAKER_LABEL, exact=True).click()
+    *_, known = iter_timeline(clip.decode(data, "talk.wav"), models, same_speaker=True)
+    expect(page.get_by_text(known.voice_note, exact=True)).to_be_visible()

@@ -26,7 +26,7 @@ from emo.system import filenames
 MIN_DURATION_S = 8.0
 """Shortest clip with a timeline."""
 
-REDRAW_S = 0.25
+REDRAW_S = 0.4
 """Least time from one drawing of a timeline that is not complete to the next."""
 
 _RUN_BYTES = 8_000_000
