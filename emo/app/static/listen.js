@@ -43,7 +43,7 @@ class Game {
     this.card = this.find("card");
     this.audio = new Audio();
     this.audio.onplay = this.audio.onpause = () => this.tick();
-    this.audio.onended = () => this.mark(0);
+    this.audio.onended = () => this.tick();
     this.find("play").onclick = () => this.toggle();
     this.find("next").onclick = () => this.goOn();
     this.find("copy").onclick = () => this.copy();
@@ -186,7 +186,7 @@ class Game {
       button.dataset.playing = isPlaying;
       button.title = isPlaying ? words.pause : words.play;
       button.setAttribute("aria-label", button.title);
-      this.mark(this.audio.currentTime);
+      this.mark(this.audio.ended ? 0 : this.audio.currentTime);
     }
     if (isPlaying) requestAnimationFrame(() => this.tick());
   }
