@@ -361,6 +361,7 @@ def test_clips_with_an_expected_emotion_become_examples(
         "angry 2.wav": "angry",
     }
     assert app.session_state["fitted-head"].cross_validation.clips == 4
+    assert sum(str(button.key).startswith("hear-") for button in app.button) == 4
     heard = [button for button in app.button if str(button.key).startswith("hear-")]
     assert len(heard) == 4
 
