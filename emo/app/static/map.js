@@ -4,6 +4,7 @@
 
 const maps = new WeakMap();
 const SIDES = { ArrowUp: [0, -1], ArrowDown: [0, 1], ArrowLeft: [-1, 0], ArrowRight: [1, 0] };
+const MAX_LARGE = 20; // clips with large targets, which would cover each other in a full map
 const COLUMNS = ["clip", "answer", "expected", "nearest"];
 
 export default function ({ data: [data], parentElement, setTriggerValue }) {
@@ -57,6 +58,7 @@ class ClipMap {
     this.plane.setAttribute("aria-label", words.map);
     this.words = words;
     this.points = points;
+    this.plane.classList.toggle("dense", points.length > MAX_LARGE);
     const sign = (label) => {
       const element = make("span", "sign");
       const [light, dark, shape] = signs[label] ?? signs.neutral;
