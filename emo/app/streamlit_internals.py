@@ -83,6 +83,12 @@ def allow_no_session() -> None:
     logging.getLogger(script_run_context.__name__).setLevel(logging.ERROR)
 
 
+def is_history_navigation() -> bool:
+    """Return whether this run shows an address that Back or Forward of the browser chose."""
+    context = get_script_run_ctx(suppress_warning=True)
+    return bool(getattr(context, "is_history_navigation", False))
+
+
 def client_address(session: str) -> str:
     """Return the address of a session's client, as the server knows it; empty if unknown."""
     if not session or not runtime.exists():

@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping
 
 import streamlit as st
 
-from emo.app import navigation
+from emo.app import navigation, streamlit_internals
 
 _READ = "address-read-in-visit"
 
@@ -12,12 +12,17 @@ _READ = "address-read-in-visit"
 def is_opened(part: str) -> bool:
     """Return True at the first call for a part of a page after the page was opened.
 
-    Only then the address counts; afterwards it follows the widgets.
+    Only then the address counts, and where Back or Forward chose it; else it follows the widgets.
     """
     visits: dict[str, int] = st.session_state.setdefault(_READ, {})
     is_first = visits.get(part) != navigation.visit_number()
     visits[part] = navigation.visit_number()
-    return is_first
+    return is_first or is_returned()
+
+
+def is_returned() -> bool:
+    """Return True if Back or Forward of the browser chose the address, which then says all."""
+    return streamlit_internals.is_history_navigation()
 
 
 def read(name: str, allowed: Collection[str]) -> str | None:

@@ -150,6 +150,56 @@ def test_a_cell_that_is_clicked_lists_its_clips_and_plays_them(
     expect(clip_line(page)).to_contain_text(behind[0])
 
 
+def test_clips_stand_beside_the_matrix_and_the_keys_walk_through_them(
+    page: Page, behind: list[str]
+) -> None:
+    cell(page, *CELL).click()
+    expect(clips(page).first).to_contain_text(behind[0])
+    expect_idle(page)
+    large = matrix(page, CELL[0]).bounding_box()
+    drawer = page.locator(".st-key-drawer").bounding_box()
+    assert large is not None
+    assert drawer is not None
+    assert drawer["x"] >= large["x"] + large["width"]
+    assert abs(drawer["y"] - large["y"]) < 60
+    clips(page).nth(1).focus()
+    page.keyboard.press("ArrowUp")
+    expect(clips(page).first).to_be_focused()
+    expect(page.locator(".st-key-sound audio")).to_be_visible()
+    expect_idle(page)
+    page.keyboard.press("ArrowDown")
+    expect(clips(page).nth(1)).to_be_focused()
+    expect(page.get_by_text("is not in the folder of the corpora")).to_be_visible()
+
+
+def test_back_of_the_browser_returns_to_the_cell(page: Page, behind: list[str]) -> None:
+    first, second = CELL, ("ensemble", "sad", "neutral")
+    cell(page, *first).click()
+    page.wait_for_url(re.compile(re.escape(".".join(first))))
+    expect_idle(page)
+    cell(page, *second).click()
+    page.wait_for_url(re.compile(re.escape(".".join(second))))
+    expect_idle(page)
+    page.go_back()
+    expect(cell(page, *first)).to_have_attribute("aria-pressed", "true")
+    expect(clips(page).first).to_contain_text(behind[0])
+    page.wait_for_url(re.compile(re.escape(".".join(first))))
+    expect_idle(page)
+    page.go_forward()
+    expect(cell(page, *second)).to_have_attribute("aria-pressed", "true")
+    expect_idle(page)
+    page.go_back()
+    expect(clips(page).first).to_contain_text(behind[0])
+    expect_idle(page)
+    clips(page).first.click()
+    page.get_by_role("button", name=words.OPEN).click()
+    expect(clip_line(page)).to_contain_text(behind[0])
+    expect_idle(page)
+    page.go_back()
+    expect(cell(page, *first)).to_have_attribute("aria-pressed", "true")
+    expect(clips(page).first).to_contain_text(behind[0])
+
+
 def test_a_second_click_lets_the_cell_go(page: Page) -> None:
     cell(page, *CELL).click()
     expect(clips(page).first).to_be_visible()
@@ -216,6 +266,8 @@ def save(page: Page, figure: str, kind: str, folder: Path) -> Path:
 
 def test_a_matrix_is_saved_as_a_picture_a_drawing_and_a_table(page: Page, tmp_path: Path) -> None:
     stored = np.array(read_metrics(MODELS, "cnn")["protocols"]["speakers"]["confusion"])
+    page.locator(".st-key-larger-cnn button").click()
+    expect(page.locator(".st-key-larger-ensemble")).to_be_visible()  # the ensemble is small now
     with save(page, "matrix-cnn", "csv", tmp_path).open(newline="") as file:
         rows = list(csv.DictReader(file))
     assert [int(row["clips"]) for row in rows] == stored.ravel().tolist()
@@ -229,7 +281,7 @@ def test_a_matrix_is_saved_as_a_picture_a_drawing_and_a_table(page: Page, tmp_pa
         assert len(image.convert("RGB").getcolors(1 << 24) or []) > 20
 
 
-@pytest.mark.parametrize("look", ["reliability", "roc", "difference", "learning"])
+@pytest.mark.parametrize("look", ["reliability", "risk", "roc", "difference", "learning"])
 def test_each_closer_look_is_drawn_and_saved(page: Page, tmp_path: Path, look: str) -> None:
     name = text.LOOK_NAMES[look]
     page.get_by_role("radio", name=name, exact=True).click()
@@ -241,6 +293,19 @@ def test_each_closer_look_is_drawn_and_saved(page: Page, tmp_path: Path, look: s
     with Image.open(save(page, figure, "png", tmp_path)) as image:
         assert image.format == "PNG"
     ElementTree.fromstring(save(page, figure, "svg", tmp_path).read_text())
+
+
+def test_a_difference_has_the_stored_interval(page: Page) -> None:
+    page.get_by_role("radio", name=text.LOOK_NAMES["difference"], exact=True).click()
+    table = page.locator(".st-key-paired table")
+    expect(table).to_be_visible()
+    stored = read_metrics(MODELS, ENSEMBLE)["protocols"]["speakers"]["differences"]
+    (pair,) = [row for row in stored if {row["first"], row["second"]} == {"tree", ENSEMBLE}]
+    low, high = (f"+{100 * value:.1f}" for value in pair["intervals"]["accuracy"])
+    row = table.get_by_role("row", name=text.SCORE_NAMES["accuracy"])
+    expect(row).to_contain_text(f"+{100 * pair['accuracy']:.1f}")
+    expect(row).to_contain_text(f"{low} to {high}")
+    expect(row).to_contain_text(f"{100 * pair['detectable']['accuracy']:.1f}")
 
 
 def test_differences_have_two_colours(page: Page) -> None:

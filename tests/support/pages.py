@@ -171,9 +171,18 @@ def rates(at: AppTest) -> dict[str, list[list[str]]]:
 
 
 def grids(at: AppTest) -> list[dict[str, Any]]:
-    """Return the data of the matrices of a page, in their order."""
-    given = [json.loads(one.proto.json) for one in at.get("bidi_component") if one.proto.json]
-    return [one for (one,) in given if "sentences" in one]
+    """Return the data of the matrices of a page: of the listeners, of the models, others.
+
+    The page shows one of them large, and first; here the models have their usual order.
+    """
+    order = ["chart-listeners", *(f"chart-{key}" for key in MODEL_NAMES)]
+    found = []
+    for one in at.get("bidi_component"):
+        for data in json.loads(one.proto.json):
+            if "sentences" in data:
+                key = str(one.key)
+                found.append((order.index(key) if key in order else len(order), data))
+    return [data for _, data in sorted(found, key=lambda pair: pair[0])]
 
 
 def counted(grid: dict[str, Any]) -> np.ndarray:

@@ -10,6 +10,7 @@ from markupsafe import Markup
 
 from emo.app import common, controls, current_clip, html, url
 from emo.app import text as app_text
+from emo.app.components import component
 from emo.app.matrices import grid, selection, text
 from emo.audio import clip as audio_clip
 from emo.corpora import catalogue, protocols
@@ -25,6 +26,7 @@ N_ROWS = 8
 _MODEL, _ACTED, _ANSWER = "cell-model", "cell-acted", "cell-answer"
 _PLAYED = "cell-played"
 _PAGE = "cell-page"
+_FOCUS = "cell-focus"
 
 
 @dataclass(frozen=True)
@@ -53,8 +55,11 @@ def selected_cell(keys: Sequence[str], labels: Sequence[str]) -> SelectedCell | 
     labels
         Names of their rows and columns.
     """
-    if url.is_opened(_MODEL) and (param := url.read("cell", _all_params(keys, labels))):
-        _select(*param.split("."))
+    if url.is_opened(_MODEL):
+        if param := url.read("cell", _all_params(keys, labels)):
+            _select(*param.split("."))
+        elif url.is_returned():
+            _select(_default_key(keys), None, None)
     key = controls.value_of(_MODEL, _default_key(keys), keys)
     acted, answer = (controls.value_of(name, None, labels) for name in (_ACTED, _ANSWER))
     return SelectedCell(key, acted, answer) if acted and answer else None
@@ -91,10 +96,26 @@ def toggle_cell(key: str, chart: str) -> None:
     cell = grid.clicked_cell(chart)
     if cell is None:
         return
+    st.session_state[_FOCUS] = focus_number() + 1
     if tuple(controls.value_of(name, None) for name in (_MODEL, _ACTED, _ANSWER)) == (key, *cell):
         _select(key, None, None)
     else:
         _select(key, *cell)
+
+
+def large_matrix(keys: Sequence[str]) -> str:
+    """Return the key of the large matrix: that of the chosen cell or model, or the ensemble."""
+    return str(controls.value_of(_MODEL, _default_key(keys), keys))
+
+
+def enlarge(key: str) -> None:
+    """Show a matrix large, with no cell chosen in it."""
+    _select(key, None, None)
+
+
+def focus_number() -> int:
+    """Return how often a cell was clicked in this session."""
+    return int(st.session_state.get(_FOCUS, 0))
 
 
 def show_cell(
@@ -102,9 +123,9 @@ def show_cell(
 ) -> None:
     """Show lists to choose a cell from, and the clips in it."""
     st.header(text.CELL_TITLE, anchor=False)
-    with st.container(horizontal=True, gap="medium", key="cell"):
+    with st.container(horizontal=True, gap="small", key="cell"):
         names = {key: text.model_name(key) for key in keys}
-        selection.show_select(_MODEL, text.CELL_MODEL_LABEL, names, _default_key(keys))
+        selection.show_select(_MODEL, text.CELL_MODEL_LABEL, names, _default_key(keys), width=150)
         for key, label in ((_ACTED, text.ACTED_LABEL), (_ANSWER, text.ANSWER_LABEL)):
             value = controls.value_of(key, None)
             st.selectbox(
@@ -114,7 +135,7 @@ def show_cell(
                 key=key,
                 persist_state="session",
                 placeholder=text.CHOOSE,
-                width=170,
+                width=130,
             )
     if cell is None:
         st.caption(text.CELL_HINT)
@@ -188,6 +209,9 @@ def _show_clips(predictions: subsets.Tables, cell: SelectedCell) -> None:
         _show_pages(len(names), first)
     if data is None:
         st.caption(text.HOW_TO_PLAY)
+    else:
+        st.caption(text.KEYS_HINT)
+        component("walk")(key="walk", data=[])
 
 
 def _show_pages(n: int, first: int) -> None:
@@ -211,11 +235,10 @@ def _show_clip(
     """Show a clip: its name (a button where it can be played), its speaker and all answers."""
     clips = predictions[ENSEMBLE]
     name, corpus = str(clips.clips[row]), str(clips.corpora[row])
-    left, right = st.columns([4, 9], gap="small", vertical_alignment="center")
     if data is None:
-        left.text(name)
+        st.text(name)
     else:
-        left.button(
+        st.button(
             common.escape_markdown(name),
             key=f"play-{corpus}-{name}",
             icon=":material/play_arrow:",
@@ -223,7 +246,7 @@ def _show_clip(
             args=(corpus, name),
             width="stretch",
         )
-    right.html(_clip_answers(predictions, row, cell))
+    st.html(_clip_answers(predictions, row, cell))
     if data is not None and st.session_state.get(_PLAYED) == (corpus, name):
         speaker, emotion = str(clips.speakers[row]), str(clips.emotions[row])
         training = current_clip.TrainingClip(corpus, speaker, emotion, st.query_params.to_dict())

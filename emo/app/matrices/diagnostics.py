@@ -21,6 +21,7 @@ from emo.app.matrices.selection import MatrixFilter, ScoresByKey
 from emo.app.text import CORPUS_NAMES
 from emo.classifiers.registry import CLASSIFIERS
 from emo.evaluation import metrics, selective, subsets
+from emo.evaluation.figures import differences
 from emo.evaluation.metrics import ClassScores, class_scores
 from emo.evaluation.predictions import Predictions
 from emo.evaluation.selective import RiskCoverage
@@ -37,8 +38,10 @@ _MIN_TOP = 0.1  # of a scale of differences, so that noise does not look like a 
 
 def address_param() -> str:
     """Return the value of the parameter ``look`` of the address; empty for the first part."""
-    if url.is_opened(_LOOK) and (param := url.read(_LOOK, text.LOOK_NAMES)):
-        st.session_state[_LOOK] = param
+    if url.is_opened(_LOOK):
+        param = url.read(_LOOK, text.LOOK_NAMES)
+        if param or url.is_returned():
+            st.session_state[_LOOK] = param or _FIRST
     look = str(controls.value_of(_LOOK, _FIRST))
     return "" if look == _FIRST else look
 
@@ -54,6 +57,7 @@ def show_diagnostics(matrix_filter: MatrixFilter, scores_by_key: ScoresByKey) ->
     parts: dict[str, Callable[[], None]] = {
         "classes": lambda: show_per_class(models),
         "reliability": lambda: show_reliability(matrix_filter, list(models)),
+        "risk": lambda: show_risk(matrix_filter, list(models)),
         "roc": lambda: show_roc(matrix_filter, list(models)),
         "difference": lambda: show_difference(matrix_filter, scores_by_key),
         "learning": lambda: show_curves(matrix_filter),
@@ -110,7 +114,7 @@ def _choose_model(keys: Sequence[str], part: str) -> str:
 
 
 def show_reliability(matrix_filter: MatrixFilter, keys: Sequence[str]) -> None:
-    """Show the reliability diagram and the risk-coverage curve of a model, and their figures."""
+    """Show the reliability diagram of a model and its figures."""
     key = _choose_model(keys, "reliability")
     predictions = selection.filtered_predictions(matrix_filter)
     if predictions is None:
@@ -123,16 +127,26 @@ def show_reliability(matrix_filter: MatrixFilter, keys: Sequence[str]) -> None:
         _show_reliability_diagram(matrix_filter, key, predictions[key])
         st.text(text.calibration_sentence(text.model_name(key), error, len(predictions[key])))
     with right:
-        curves = {key: selective.risk_coverage(predictions[key]) for key in keys}
-        _show_risk_coverage(matrix_filter, key, curves[key], len(predictions[key]))
-        rows = [risk_text.row(text.model_name(key), curve) for key, curve in curves.items()]
-        st.html(html.table(risk_text.columns(), rows, risk_text.TABLE_CAPTION))
-        st.caption(risk_text.NOTE)
-    with left:
         bins = [text.bin_row(row) for row in metrics.reliability(predictions[key])]
         alt = text.reliability_alt(text.model_name(key))
         st.html(html.table(text.RELIABILITY_COLUMNS, bins, alt))
-        st.caption(text.RELIABILITY_NOTE)
+    st.caption(text.RELIABILITY_NOTE)
+
+
+def show_risk(matrix_filter: MatrixFilter, keys: Sequence[str]) -> None:
+    """Show the risk-coverage curve of a model, and the figures of all models."""
+    key = _choose_model(keys, "risk")
+    predictions = selection.filtered_predictions(matrix_filter)
+    if predictions is None or not len(predictions[key]):
+        return
+    curves = {key: selective.risk_coverage(predictions[key]) for key in keys}
+    left, right = st.columns(2, gap="medium")
+    with left:
+        _show_risk_coverage(matrix_filter, key, curves[key], len(predictions[key]))
+    with right:
+        rows = [risk_text.row(text.model_name(key), curve) for key, curve in curves.items()]
+        st.html(html.table(risk_text.columns(), rows, risk_text.TABLE_CAPTION))
+        st.caption(risk_text.NOTE)
 
 
 def _show_reliability_diagram(
@@ -243,10 +257,13 @@ def _area_table(curves: Mapping[str, Sequence[metrics.Roc]], key: str) -> Markup
 def show_difference(matrix_filter: MatrixFilter, scores_by_key: ScoresByKey) -> None:
     """Show how much more often one model gives each answer than another."""
     names = {key: text.model_name(key) for key in scores_by_key}
-    keys = list(names)
+    best = ENSEMBLE if ENSEMBLE in names else next(reversed(names))
+    others = [key for key in (text.LISTENERS, *CLASSIFIERS, *names) if key in names and key != best]
     with st.container(horizontal=True, gap="medium"):
-        first = selection.show_select("difference-first", text.FIRST_LABEL, names, keys[-1])
-        second = selection.show_select("difference-second", text.SECOND_LABEL, names, keys[0])
+        first = selection.show_select("difference-first", text.FIRST_LABEL, names, best)
+        second = selection.show_select(
+            "difference-second", text.SECOND_LABEL, names, next(iter(others), best)
+        )
     if first == second:
         st.info(text.SAME)
         return
@@ -284,6 +301,34 @@ def show_difference(matrix_filter: MatrixFilter, scores_by_key: ScoresByKey) -> 
         stem = file_stem(matrix_filter, "difference", f"{first}-{second}")
         export.show_save_buttons(make, stem, "difference")
     st.caption(text.difference_note(pair))
+    _show_rates(matrix_filter, first, second)
+
+
+def _show_rates(matrix_filter: MatrixFilter, first: str, second: str) -> None:
+    """Show how far two models differ in accuracy and UAR, and what the test could detect."""
+    if text.LISTENERS in (first, second) or matrix_filter.threshold_percent:
+        st.caption(text.NO_PAIRED)
+        return
+    predictions = selection.filtered_predictions(matrix_filter)
+    if predictions is None or not len(predictions[first]):
+        return
+    of_both = {key: predictions[key] for key in (second, first)}
+    by_fold = selection.is_cross_corpus_mean(matrix_filter)
+    (pair,) = differences.paired_differences(of_both, by_fold)
+    rows = [
+        text.paired_row(
+            text.SCORE_NAMES[name],
+            float(pair[name]),
+            pair["intervals"][name],
+            pair["detectable"][name],
+        )
+        for name in ("accuracy", "uar")
+    ]
+    names = [text.model_name(key) for key in (first, second)]
+    table = html.table(text.PAIRED_COLUMNS, rows, text.difference_title(names))
+    with st.container(key="paired"):
+        st.html(table, width=TABLE_WIDTH)
+    st.caption(text.PAIRED_NOTE)
 
 
 # --- Learning ------------------------------------------------------------------------------------

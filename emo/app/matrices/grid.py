@@ -127,6 +127,8 @@ def show_grid(
     on_select: Callable[[], None] | None = None,
     kind: str = "sequential",
     down: str = text.ACTED_LABEL,
+    is_small: bool = False,
+    focus: int = 0,
 ) -> None:
     """Draw a matrix; ``clicked_cell`` then returns the cell that was clicked in it.
 
@@ -148,6 +150,10 @@ def show_grid(
         Kind of the theme's colours; see ``palettes``.
     down
         Name of the rows.
+    is_small
+        Draw it small, without the names of rows and columns.
+    focus
+        A number above 0 gives the selected cell the keyboard, once for each number.
     """
     place = None
     if selected is not None and set(selected) <= set(labels):
@@ -167,6 +173,8 @@ def show_grid(
                 },
                 "selectable": on_select is not None,
                 "selected": place,
+                "small": is_small,
+                "focus": focus,
             }
         ],
         on_cell_change=on_select or (lambda: None),

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, Literal
 
 import streamlit as st
 
@@ -16,6 +16,9 @@ from emo.app.matrices.selection import MatrixFilter, ScoresByKey
 from emo.classifiers.ensembles import ENSEMBLES
 from emo.corpora import protocols
 from emo.inference import loading
+
+SMALL_WIDTH = 191
+"""Width in pixels of the matrices that are not shown large."""
 
 # --- Matrices ------------------------------------------------------------------------------------
 
@@ -51,7 +54,6 @@ def show_matrices(metrics: common.Metrics, matrix_filter: MatrixFilter) -> Score
     _show_all(shown, matrix_filter, top, cell)
     _write_address(matrix_filter, cell)
     _show_notes(metrics, matrix_filter, scores_by_key)
-    matrices_cell.show_cell(matrix_filter, list(shown), cell)
     return shown
 
 
@@ -106,13 +108,18 @@ def _show_all(
     top: float,
     cell: matrices_cell.SelectedCell | None,
 ) -> None:
-    """Show the matrices, two in a row."""
-    keys = list(shown)
-    for first in range(0, len(keys), 2):
-        for key, column in zip(keys[first : first + 2], st.columns(2, gap="medium"), strict=False):
-            with column:
-                selected = (cell.acted, cell.answer) if cell and cell.key == key else None
-                _show_matrix(key, shown[key], matrix_filter, top, selected)
+    """Show one matrix large, the clips of its cell beside it, and the other matrices below."""
+    large = matrices_cell.large_matrix(list(shown))
+    left, right = st.columns([7, 5], gap="medium")
+    selected = (cell.acted, cell.answer) if cell else None
+    with left:
+        _show_matrix(large, shown[large], matrix_filter, top, selected)
+    with right, st.container(key="drawer"):
+        matrices_cell.show_cell(matrix_filter, list(shown), cell)
+    others = [key for key in shown if key != large]
+    with st.container(horizontal=True, gap="small", key="smaller"):
+        for key in others:
+            _show_matrix(key, shown[key], matrix_filter, top, None, is_large=False)
 
 
 def _show_matrix(
@@ -121,16 +128,28 @@ def _show_matrix(
     matrix_filter: MatrixFilter,
     top: float,
     selected: grid.Cell | None,
+    is_large: bool = True,
 ) -> None:
     name, normalise = text.model_name(key), matrix_filter.normalise
     is_model = key != text.LISTENERS
     counts, labels = selection.confusion(scores), selection.score_labels(scores)
     own_top = top if is_model or normalise else float(counts.max())
     chart = f"chart-{key}"
-    with st.container(border=True, height="stretch", key=f"matrix-{key}"):
+    width: int | Literal["stretch"] = "stretch" if is_large else SMALL_WIDTH
+    with st.container(border=True, key=f"matrix-{key}", width=width):
         with st.container(horizontal=True, horizontal_alignment="distribute"):
             st.subheader(name, anchor=False, width="content")
-            _show_save_button(key, scores, matrix_filter)
+            if is_large:
+                _show_save_button(key, scores, matrix_filter)
+            else:
+                st.button(
+                    text.LARGER,
+                    key=f"larger-{key}",
+                    type="tertiary",
+                    icon=":material/open_in_full:",
+                    on_click=matrices_cell.enlarge,
+                    args=(key,),
+                )
         st.html(_model_headline(scores) if is_model else _listener_headline(scores))
         grid.show_grid(
             grid.confusion_grid(counts, normalise, own_top),
@@ -140,6 +159,8 @@ def _show_matrix(
             chart,
             selected,
             partial(matrices_cell.toggle_cell, key, chart),
+            is_small=not is_large,
+            focus=matrices_cell.focus_number() if selected else 0,
         )
 
 

@@ -92,7 +92,7 @@ def choose_filter(metrics: common.Metrics) -> MatrixFilter:
     """Show the controls of the filter and what the chosen protocol means; return the filter."""
     if url.is_opened("protocol"):
         _read_address()
-    with st.container(horizontal=True, gap="medium", key="filter"):
+    with st.container(horizontal=True, gap="small", key="filter"):
         protocol = show_segments("protocol", text.PROTOCOL_LABEL, text.PROTOCOL_NAMES)
         numbers = show_segments("numbers", text.SHOW_LABEL, text.SHOW_NAMES)
         corpus = _choose_corpus(metrics, protocol)
@@ -105,7 +105,7 @@ def choose_filter(metrics: common.Metrics) -> MatrixFilter:
             key="above",
             persist_state="session",
             help=text.THRESHOLD_HELP,
-            width=230,
+            width=150,
         )
     st.header(text.PROTOCOL_NAMES[protocol], anchor=False)
     st.markdown(text.PROTOCOL_MEANINGS[protocol])
@@ -123,7 +123,7 @@ def _read_address() -> None:
         "above": [str(percent) for percent in THRESHOLDS_PERCENT],
     }
     params = {name: url.read(name, values) for name, values in allowed.items()}
-    if not any(params.values()):
+    if not any(params.values()) and not url.is_returned():
         return
     protocol = params["protocol"] or _DEFAULT_PROTOCOL
     st.session_state["protocol"] = protocol
@@ -195,7 +195,7 @@ def _choose_corpus(metrics: common.Metrics, protocol: str) -> str:
     has_total = protocol != protocols.EMOBOX.key
     keys = [app_text.ALL_CORPORA, *tested] if has_total else list(tested)
     names = {key: app_text.CORPUS_NAMES.get(key, key) for key in keys}
-    return show_select(f"corpus-{protocol}", text.CORPUS_LABEL, names)
+    return show_select(f"corpus-{protocol}", text.CORPUS_LABEL, names, width=150)
 
 
 def _source_protocol(metrics: common.Metrics, protocol: str, corpus: str) -> str:

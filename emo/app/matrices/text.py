@@ -9,7 +9,7 @@ from emo.corpora import protocols
 from emo.evaluation.bootstrap import N_RESAMPLES
 from emo.evaluation.metrics import Bin
 from emo.evaluation.subsets import ALL
-from emo.formatting import NBSP, listed, percent, points, tenths
+from emo.formatting import NBSP, listed, percent, points, signed, tenths
 
 MATRICES_TITLE = "Confusion matrices"
 MATRICES_LEAD = (
@@ -31,10 +31,10 @@ SHOWN_PROTOCOLS = (
 )
 PROTOCOL_NAMES = {row.key: row.title for row in SHOWN_PROTOCOLS}
 PROTOCOL_MEANINGS = {row.key: row.description for row in SHOWN_PROTOCOLS}
-SHOW_NAMES = {"shares": "Share of each row", "counts": "Counts"}
+SHOW_NAMES = {"shares": "Shares", "counts": "Counts"}
 VOICES_LABEL = "Voices"
 VOICES_NAMES = {ALL: "All", "women": "Women", "men": "Men"}
-THRESHOLD_LABEL = "Leave out answers below"
+THRESHOLD_LABEL = "Minimum confidence"
 THRESHOLD_HELP = (
     "Answers whose highest percentage is lower are left out. Above each matrix stands the share of "
     "clips that are still answered. Listeners gave no percentages, so all their votes count."
@@ -246,7 +246,7 @@ def listeners_note(n_clips: int, n_votes: int) -> str:
 
 # --- The clips in a cell -------------------------------------------------------------------------
 
-CELL_TITLE = "Clips in a cell"
+CELL_TITLE = "Clips in this cell"
 CELL_HINT = "Click a cell of a matrix, or choose one here, to see its clips."
 CELL_MODEL_LABEL = "Answers of"
 ACTED_LABEL = "Acted"
@@ -260,6 +260,8 @@ HOW_TO_PLAY = (
     "To play these clips, put the corpora into a folder on the computer that runs Emo, and start "
     "Emo with EMO_DATA set to that folder. The README says where to get them."
 )
+LARGER = "Show larger"
+KEYS_HINT = "↓ and ↑ play the next clip and the one before."
 LOOKING = "Looking for the recordings …"
 CANNOT_PLAY = "This clip cannot be played."
 OPEN = "Open on the page Analyse"
@@ -307,6 +309,7 @@ LOOK_LABEL = "A closer look"
 LOOK_NAMES = {
     "classes": "Emotion by emotion",
     "reliability": "Reliability",
+    "risk": "Risk and coverage",
     "roc": "ROC",
     "difference": "Difference",
     "learning": "Learning",
@@ -400,6 +403,25 @@ def difference_note(names: Sequence[str]) -> str:
         f"{names[1]}, in points. Blue: the {names[0]} gives it more often; orange: the {names[1]} "
         "does. On the diagonal more is better, elsewhere less is."
     )
+
+
+PAIRED_COLUMNS = ("Rate", "Difference", "95\u00a0% interval", "Detectable")
+PAIRED_NOTE = (
+    "Both models answer the same clips, and are counted in the same draws of speakers. Where zero "
+    "lies outside the interval, the difference is more than chance. Detectable: the smallest true "
+    "difference that a test of this size finds in 80\u00a0% of the cases."
+)
+NO_PAIRED = (
+    "For an interval of the difference choose two models, and a minimum confidence of 0\u00a0%."
+)
+
+
+def paired_row(
+    name: str, difference: float, interval: Sequence[float], detectable: float
+) -> list[str]:
+    """Return a rate's difference of two models, its interval, and what could be detected."""
+    low, high = (signed(100 * value, 1) for value in interval)
+    return [name, signed(100 * difference, 1), f"{low} to {high}", points(detectable)]
 
 
 def difference_alt(names: Sequence[str]) -> str:

@@ -3,6 +3,7 @@
 // keys move between its cells.
 
 const matrices = new WeakMap();
+let focused = 0; // the number of the last click whose cell got the keyboard
 const STEPS = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] };
 
 export default function ({ data: [data], parentElement, setTriggerValue }) {
@@ -38,7 +39,8 @@ class Matrix {
   }
 
   show(data) {
-    const { selected, ...drawn } = data;
+    const { selected, focus, small, ...drawn } = data;
+    this.find("body").closest(".matrix").classList.toggle("small", Boolean(small));
     const key = JSON.stringify(drawn);
     if (key !== this.key) {
       this.key = key;
@@ -50,6 +52,11 @@ class Matrix {
         cell.setAttribute("aria-pressed", i === row && j === column),
       );
     if (selected) this.setCurrent(row, column);
+    if (selected && focus > focused) {
+      // A matrix that became large is drawn anew: the way by the keyboard goes on from its cell.
+      focused = focus;
+      this.cells[row][column].focus({ preventScroll: true });
+    }
   }
 
   draw({ labels, texts, colours, sentences, words, selectable }) {
