@@ -81,7 +81,7 @@ def cell(page: Page, key: str, acted: str, answer: str) -> Locator:
 
 
 def clips(page: Page) -> Locator:
-    return page.locator(".st-key-clips button")
+    return page.locator(".st-key-clips [class*=st-key-play-] button")
 
 
 # --- A link opened first, before anything else in a new app --------------------------------------

@@ -6,7 +6,7 @@ function walk(event) {
   const step = STEPS[event.key];
   const drawer = event.target.closest(".st-key-drawer");
   if (!step || !drawer || event.altKey || event.ctrlKey || event.metaKey) return;
-  const clips = [...drawer.querySelectorAll(".st-key-clips .stButton button")];
+  const clips = [...drawer.querySelectorAll(".st-key-clips [class*='st-key-play-'] button")];
   const place = clips.indexOf(event.target);
   if (place < 0) return;
   event.preventDefault();
