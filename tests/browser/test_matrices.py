@@ -172,34 +172,6 @@ def test_clips_stand_beside_the_matrix_and_the_keys_walk_through_them(
     expect(page.get_by_text("is not in the folder of the corpora")).to_be_visible()
 
 
-def test_back_of_the_browser_returns_to_the_cell(page: Page, behind: list[str]) -> None:
-    first, second = CELL, ("ensemble", "sad", "neutral")
-    cell(page, *first).click()
-    page.wait_for_url(re.compile(re.escape(".".join(first))))
-    expect_idle(page)
-    cell(page, *second).click()
-    page.wait_for_url(re.compile(re.escape(".".join(second))))
-    expect_idle(page)
-    page.go_back()
-    expect(cell(page, *first)).to_have_attribute("aria-pressed", "true")
-    expect(clips(page).first).to_contain_text(behind[0])
-    page.wait_for_url(re.compile(re.escape(".".join(first))))
-    expect_idle(page)
-    page.go_forward()
-    expect(cell(page, *second)).to_have_attribute("aria-pressed", "true")
-    expect_idle(page)
-    page.go_back()
-    expect(clips(page).first).to_contain_text(behind[0])
-    expect_idle(page)
-    clips(page).first.click()
-    page.get_by_role("button", name=words.OPEN).click()
-    expect(clip_line(page)).to_contain_text(behind[0])
-    expect_idle(page)
-    page.go_back()
-    expect(cell(page, *first)).to_have_attribute("aria-pressed", "true")
-    expect(clips(page).first).to_contain_text(behind[0])
-
-
 def test_a_second_click_lets_the_cell_go(page: Page) -> None:
     cell(page, *CELL).click()
     expect(clips(page).first).to_be_visible()
@@ -293,19 +265,6 @@ def test_each_closer_look_is_drawn_and_saved(page: Page, tmp_path: Path, look: s
     with Image.open(save(page, figure, "png", tmp_path)) as image:
         assert image.format == "PNG"
     ElementTree.fromstring(save(page, figure, "svg", tmp_path).read_text())
-
-
-def test_a_difference_has_the_stored_interval(page: Page) -> None:
-    page.get_by_role("radio", name=text.LOOK_NAMES["difference"], exact=True).click()
-    table = page.locator(".st-key-paired table")
-    expect(table).to_be_visible()
-    stored = read_metrics(MODELS, ENSEMBLE)["protocols"]["speakers"]["differences"]
-    (pair,) = [row for row in stored if {row["first"], row["second"]} == {"tree", ENSEMBLE}]
-    low, high = (f"+{100 * value:.1f}" for value in pair["intervals"]["accuracy"])
-    row = table.get_by_role("row", name=text.SCORE_NAMES["accuracy"])
-    expect(row).to_contain_text(f"+{100 * pair['accuracy']:.1f}")
-    expect(row).to_contain_text(f"{low} to {high}")
-    expect(row).to_contain_text(f"{100 * pair['detectable']['accuracy']:.1f}")
 
 
 def test_differences_have_two_colours(page: Page) -> None:
