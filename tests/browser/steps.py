@@ -185,7 +185,8 @@ def expect_answers(page: Page, clip: str) -> None:
     """Wait for an answer of each model and the ensemble: label, percentage and seven bars."""
     expect(clip_line(page).filter(has_text=clip)).to_be_visible()
     expect(page.locator("h2.emo-verdict")).to_be_visible()
-    expect(page.locator("h2.emo-verdict")).to_contain_text(re.compile("|".join(LABELS)))
+    verdict = page.locator(".st-key-ensemble .emo-verdict:not(.emo-over-time)")
+    expect(verdict).to_contain_text(re.compile("|".join(LABELS)))
     cards = page.locator("[class*=st-key-model-]")
     expect(cards).to_have_count(len(MODEL_KEYS))
     for i, name in enumerate(text.MODEL_NAMES[key] for key in MODEL_KEYS):

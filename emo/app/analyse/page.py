@@ -170,6 +170,7 @@ def show_stage(source: ClipSource, described: Any) -> None:
         headline_place.html(markup.headline(latest))
     # The answers are computed first; player and timeline take longer.
     with below:
+        st.html(html.render("page", "unseen_heading", text.MORE_TITLE))
         tabs.show_tabs(
             {
                 tabs.DETAILS: partial(answers.show_details, source, analysis),

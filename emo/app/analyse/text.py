@@ -42,6 +42,7 @@ SPECTROGRAM_NOTE = (
     f"loud as it can be, with {LONG_BITS[0]} bits or fewer if longer than {LOSSLESS_S:g} s. The "
     "models get all bits, no shaded silence, and all clips at one level."
 )
+MORE_TITLE = "More about the answers"
 TABS = {
     "details": "Details",
     "why": "Why",
