@@ -35,6 +35,6 @@ function reopen() {
 
 function play(event) {
   if (!event.target.closest?.("[data-emo-play]")) return;
-  const hosts = document.querySelectorAll(".st-key-sound [data-testid=stBidiComponentIsolated] *");
-  for (const host of hosts) host.shadowRoot?.querySelector('[data-part="play"]')?.click();
+  for (const host of document.querySelectorAll(".st-key-sound *"))
+    host.shadowRoot?.querySelector('[data-part="play"]')?.click();
 }
