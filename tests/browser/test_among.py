@@ -40,7 +40,7 @@ def shares(*among: str) -> list[str]:
 def test_unticked_emotions_leave_the_answers_the_address_and_the_other_page(page: Page) -> None:
     page.locator(".st-key-sample-sad button").click()
     expect_answers(page, "sad.")
-    bars = page.locator(".st-key-ensemble .emo-share")
+    bars = page.locator(".emo-all .emo-share")
     expect(bars).to_have_text(shares(*LABELS))
     for label in ("sad", "angry", "surprised", "disgusted"):
         click(page, pill(page, "analyse", label))

@@ -58,7 +58,7 @@ def test_a_click_seeks_and_space_plays(page: Page) -> None:
 def test_a_selected_part_gets_its_own_answers(page: Page) -> None:
     upload(page, "clip.wav", signals.encoded(signals.voice(), subtype="PCM_16"))
     expect_answers(page, "clip.wav")
-    shares = page.locator(".st-key-ensemble .emo-share")
+    shares = page.locator(".emo-all .emo-share")
     whole = shares.all_text_contents()
     drag(page, 0.3, 0.6)
     expect(clip_line(page)).to_contain_text(re.compile(r"selected: 0\.(49|5)"))

@@ -98,9 +98,10 @@ def test_a_voice_is_taught_kept_and_loaded_again(page: Page, tmp_path: Path) -> 
     field = page.get_by_test_id("stFileUploader").locator("input[type=file]")
     field.set_input_files(payload("new.wav", clip(230.0)))
     yours = page.locator(".st-key-model-yours")
-    expect(yours.get_by_role("heading", level=3)).to_have_text(words.YOURS_NAME)
+    expect(yours.locator("h3")).to_have_text(words.YOURS_NAME)
     expect(yours.locator(".emo-verdict")).to_contain_text(re.compile("happy|sad"))
     expect(yours.locator(".emo-share")).to_have_count(7)
+    screens.open_tab(page, "files")
     with page.expect_download() as waiting:
         page.get_by_role("button", name=analyse_text.JSON_LABEL).click()
     waiting.value.save_as(tmp_path / "emo.json")

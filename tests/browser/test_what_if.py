@@ -67,11 +67,11 @@ def test_a_link_sets_the_sliders(page: Page, address: str) -> None:
     panel.get_by_text(words.TELEPHONE_LABEL).click()
     expect(page).to_have_url(re.compile(r"\?sample=sad&pitch=1&telephone=1$"))
     expect_idle(page)
-    said = page.locator(".st-key-ensemble .emo-share").all_text_contents()
+    said = page.locator(".emo-all .emo-share").all_text_contents()
     page.goto(f"{address}/?sample=sad&pitch=1&telephone=1")  # a new session, which knows nothing
     expect_answers(page, "sad.")
     expect(page.get_by_text("1 semitone higher, telephone band")).to_be_visible()
-    expect(page.locator(".st-key-ensemble .emo-share")).to_have_text(said)
+    expect(page.locator(".emo-all .emo-share")).to_have_text(said)
     panel = page.locator(".st-key-what-if")  # open, as something is set
     expect(panel.get_by_role("slider", name=words.PITCH_LABEL)).to_have_value("1")
     switch = panel.get_by_role("switch", name=words.TELEPHONE_LABEL)

@@ -81,8 +81,8 @@ READ = """() => {
     else if (kind === "stSelectbox" || kind === "stTextInput")
       shown.controls[key] = one("input", element).value;
   }
-  const hosts = all("[data-testid=stBidiComponentIsolated], [data-testid=stBidiComponentIsolated] *")
-    .filter((e) => e.shadowRoot);
+  const isolated = "[data-testid=stBidiComponentIsolated]";
+  const hosts = all(`${isolated}, ${isolated} *`).filter((e) => e.shadowRoot);
   for (const root of [document, ...hosts.map((host) => host.shadowRoot)])
     for (const row of all("tbody tr[data-id]", root))
       shown.rows.push({
