@@ -159,7 +159,7 @@ def calibration_text(models: Mapping[str, Blocks]) -> str:
     ]
     if not any(sentences):
         return UNCALIBRATED
-    meaning = f"Of the answers given with {percent(0.7)}, seven in ten should be right."
+    meaning = f"{percent(0.7)} should mean right 7 times in 10."
     return " ".join([meaning, *filter(None, sentences)])
 
 

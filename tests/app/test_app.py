@@ -169,7 +169,7 @@ def test_each_answer_has_its_measured_accuracy(app: AppTest, models_dir: Path) -
 
 def test_calibration_error_is_displayed(app: AppTest, models_dir: Path) -> None:
     upload(app, "clip.wav", tone())
-    (caption,) = [c.value for c in app.caption if "seven in ten" in c.value]
+    (caption,) = [c.value for c in app.caption if "7 times in 10" in c.value]
     for key in loading.ANSWER_KEYS:
         for protocol in ("cross-corpus", "speakers"):
             ece = pages.protocols(models_dir, key)[protocol]["ece"]
@@ -218,7 +218,7 @@ def test_clip_without_speech_is_answered_with_a_warning(
     assert page.count(app_text.NOT_TO_BE_RELIED_ON) == len(loading.ANSWER_KEYS)
     assert verdict_text.NOT_TO_BE_RELIED_ON in page
     assert not pages.rates(app)
-    assert not [c for c in app.caption if "seven in ten" in c.value]
+    assert not [c for c in app.caption if "7 times in 10" in c.value]
 
 
 def test_answers_without_scores(app: AppTest, models_dir: Path) -> None:
