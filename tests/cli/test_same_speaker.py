@@ -11,7 +11,9 @@ import emo
 from emo.audio.clip import Clip, decode, load
 from emo.classifiers.voice import VOICE
 from emo.cli.main import main
+from emo.formatting import NBSP
 from emo.inference.export import COLUMNS, VOICE_COLUMNS
+from emo.inference.headline import headline
 from emo.inference.loading import load_models
 from emo.inference.predictor import predict_many
 from emo.labels import ENSEMBLE, LABELS
@@ -207,9 +209,10 @@ def test_timeline_command_shows_the_known_voice_first(folder, models, long, caps
     given = ("timeline", "--same-speaker", "--models", folder, long)
     status, shown = run(capsys, *given)
     found = emo.timeline(long, models=models, same_speaker=True)
-    _, note, head, first, *_ = shown.out.splitlines()
+    _, note, said, head, first, *_ = shown.out.splitlines()
     assert status == 0
     assert note == found.voice_note
+    assert said == f"{headline(found).text.replace(NBSP, ' ')}."
     assert head.split()[:3] == ["from", "to", VOICE]
     assert first.split()[2:4] == str(found.answers()[0][VOICE]).split()
     _, shown = run(capsys, *given, "--format", "json")

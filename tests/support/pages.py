@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -67,7 +68,7 @@ def prediction(
     return predictor.Prediction(duration_s, warnings, answers, QUALITY, concerns)
 
 
-def made_up(clip: Clip, models: object) -> predictor.Prediction:
+def made_up(clip: Clip, models: object, among: Sequence[str] = LABELS) -> predictor.Prediction:
     return prediction(clip.duration_s, clip.warnings)
 
 
@@ -178,7 +179,7 @@ def grids(at: AppTest) -> list[dict[str, Any]]:
     order = ["chart-listeners", *(f"chart-{key}" for key in MODEL_NAMES)]
     found = []
     for one in at.get("bidi_component"):
-        for data in json.loads(one.proto.json):
+        for data in json.loads(one.proto.json or "[]"):
             if "sentences" in data:
                 key = str(one.key)
                 found.append((order.index(key) if key in order else len(order), data))
