@@ -193,7 +193,7 @@ def test_a_stopping_server_gives_the_running_answers(tmp_path):
 # --- Attacks -------------------------------------------------------------------------------------
 
 OTHER_ADDRESS = "127.0.0.2"
-SOON_S = 3.0
+SOON_S = 6.0
 """Time in which another visitor is answered during an attack."""
 
 

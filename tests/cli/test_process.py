@@ -150,6 +150,7 @@ def test_interrupt_during_imports_ends_with_a_sentence(spoken, tmp_path, module)
 @pytest.mark.parametrize("in_worker", [False, True], ids=["command", "worker"])
 @pytest.mark.parametrize("is_script", [False, True], ids=["module", "script"])
 @pytest.mark.slow
+@pytest.mark.flaky(reruns=2)  # on a busy machine the interrupt may come before its handler
 def test_interrupt_of_a_starting_batch_ends_with_a_sentence(
     spoken, tmp_path, module, in_worker, is_script
 ):
@@ -161,8 +162,14 @@ def test_interrupt_of_a_starting_batch_ends_with_a_sentence(
     command = (str(tmp_path / "emo-script"),) if is_script else ("-m", "emo")
     ran = emo(given, env={"PYTHONPATH": f"{tmp_path}{os.pathsep}{ROOT}"}, command=command)
     assert ran.returncode == 130
-    (line,) = ran.stderr.strip().splitlines()
-    assert line.startswith("emo: stopped.")
+    (line,) = own_lines(ran.stderr)
+    assert line.startswith("emo: stopped."), ran.stderr
+
+
+def own_lines(text: str) -> list[str]:
+    """Return the lines of Emo, without those of the tool that measures coverage in the process."""
+    lines = text.strip().splitlines()
+    return [line for line in lines if "coverage" not in line.lower() and "data._warn" not in line]
 
 
 @pytest.mark.slow
