@@ -18,7 +18,7 @@ NO_ANSWER = "No answer yet"
 
 @dataclass(frozen=True)
 class Headline:
-    """What a recording is said to be over time.
+    """The answer to a recording over time, in one sentence and in figures.
 
     Attributes
     ----------

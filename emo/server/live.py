@@ -104,7 +104,7 @@ class Start:
 
 
 class LiveStream(Protocol):
-    """What takes the sound of one connection and returns its answers."""
+    """The stream of one connection: takes its sound and returns its answers."""
 
     def add(self, data: bytes) -> None:
         """Append a piece of sound: samples of 16 bits, the lower byte first."""

@@ -35,7 +35,6 @@ BACK_TO_CELL = "Back to the cell"
 REMOVE_LABEL = "Remove this clip"
 REMOVE_HELP = "Removes the clip and its answers from this session."
 UNMEASURED = "How often it is right has not been measured."
-ENSEMBLE_BARS = "Ensemble: share of each emotion"
 SPECTROGRAM_NOTE = (
     "Above, the waveform, shaded where silence at the ends is left out; below, how strong each "
     "frequency is over time: the brighter, the louder. What plays is mono, up to 8,000 Hz and as "

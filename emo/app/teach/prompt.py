@@ -40,7 +40,7 @@ class LastRecording:
 
 @dataclass(frozen=True)
 class Card:
-    """What to say, and how to act it."""
+    """A sentence to say, and the emotion to act it in."""
 
     emotion: str
     sentence: str
