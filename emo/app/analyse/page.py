@@ -171,26 +171,27 @@ def show_stage(source: ClipSource, described: Any) -> None:
     # The answers are computed first; player and timeline take longer.
     with below:
         st.html(html.render("page", "unseen_heading", text.MORE_TITLE))
-        tabs.show_tabs(
-            {
-                tabs.DETAILS: partial(answers.show_details, source, analysis),
-                tabs.WHY: partial(_show_explanation, source, analysis),
-                tabs.WHAT_IF: partial(what_if.show_what_if, what_if.settings() != NEUTRAL),
-                tabs.RECORDING: partial(_show_quality, analysis),
-                tabs.FILES: partial(downloads.show_downloads, source, analysis),
-            }
-        )
-    said = panel.announcement(analysis)
+        _show_tabs(source, analysis)
     if not prepared.is_long:
         with room:
             _show_sound(source, analysis)
-        if headline_place is None:
-            component("stage")(data=[said], key="stage-script")
         with over_time:
             latest = _show_timeline(source, analysis, headline_place)
-    if headline_place is not None or prepared.is_long:
-        has_headline = headline_place is not None and bool(latest)
-        component("stage")(data=[latest if has_headline else said], key="stage-script")
+    has_headline = headline_place is not None and bool(latest)
+    said = latest if has_headline else panel.announcement(analysis)
+    component("stage")(data=[said], key="stage-script")
+
+
+def _show_tabs(source: ClipSource, analysis: Analysis) -> None:
+    tabs.show_tabs(
+        {
+            tabs.DETAILS: partial(answers.show_details, source, analysis),
+            tabs.WHY: partial(_show_explanation, source, analysis),
+            tabs.WHAT_IF: partial(what_if.show_what_if, what_if.settings() != NEUTRAL),
+            tabs.RECORDING: partial(_show_quality, analysis),
+            tabs.FILES: partial(downloads.show_downloads, source, analysis),
+        }
+    )
 
 
 def _wait(place: Any, sound: Sound) -> Any:
