@@ -164,8 +164,9 @@ class Panel {
     this.levels = []; // lowest and highest sample of each piece
     this.ticks = []; // start and stop in seconds, and the answers there
     this.latest = null;
-    this.announcedAt = 0;
+    this.announcedAt = -ANNOUNCE_MS;
     this.announcedText = "";
+    clearTimeout(this.announcing);
   }
 
   // --- The microphone ---------------------------------------------------------------------------
@@ -349,12 +350,18 @@ class Panel {
     return row;
   }
 
-  // Announces a new verdict to screen readers, at most every few seconds.
+  // Announces a new verdict to screen readers, at most every few seconds: what comes sooner waits,
+  // and only the last of what waits is announced.
   announce(text) {
-    const now = performance.now();
-    if (text === this.announcedText || now - this.announcedAt < ANNOUNCE_MS) return;
+    clearTimeout(this.announcing);
+    if (text === this.announcedText) return;
+    const wait_ms = this.announcedAt + ANNOUNCE_MS - performance.now();
+    if (wait_ms > 0) {
+      this.announcing = setTimeout(() => this.announce(text), wait_ms);
+      return;
+    }
     this.announcedText = text;
-    this.announcedAt = now;
+    this.announcedAt = performance.now();
     this.find("announced").textContent = text;
   }
 
