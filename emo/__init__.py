@@ -16,7 +16,15 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from emo.audio.clip import Clip
     from emo.errors import EmoError
-    from emo.inference.api import explain, load, load_models, predict, predict_many, timeline
+    from emo.inference.api import (
+        embed,
+        explain,
+        load,
+        load_models,
+        predict,
+        predict_many,
+        timeline,
+    )
     from emo.inference.predictor import Answer, Prediction
     from emo.inference.timeline import Timeline
     from emo.labels import LABELS
@@ -31,6 +39,7 @@ __all__ = [
     "Prediction",
     "Timeline",
     "__version__",
+    "embed",
     "explain",
     "load",
     "load_models",
@@ -47,7 +56,8 @@ _MODULES = {
     "Prediction": "inference.predictor",
     "Timeline": "inference.timeline",
 } | dict.fromkeys(
-    ("explain", "load", "load_models", "predict", "predict_many", "timeline"), "inference.api"
+    ("embed", "explain", "load", "load_models", "predict", "predict_many", "timeline"),
+    "inference.api",
 )
 
 

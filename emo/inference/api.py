@@ -19,8 +19,9 @@ from emo.audio.clip import Clip
 from emo.audio.limits import MAX_BYTES
 from emo.classifiers.label_subset import read_subset
 from emo.errors import AudioError, EmoError
-from emo.inference import explanation, loading, predictor
+from emo.inference import embeddings, explanation, loading, predictor
 from emo.inference import timeline as timelines
+from emo.inference.embeddings import Embedding
 from emo.inference.explanation import Explanation
 from emo.inference.known_voice import know_speakers, read_speakers
 from emo.inference.loading import Models
@@ -441,3 +442,51 @@ def explain(
     labels = read_subset(among)
     clip = load(source, rate_hz, channel=channel)
     return explanation.explain(clip, models or load_models(), labels)
+
+
+def embed(
+    source: Source,
+    rate_hz: float | None = None,
+    *,
+    channel: str = MIX,
+    models: Models | None = None,
+    layers: str | Iterable[str] | None = None,
+) -> Embedding:
+    """Return the inner layers of the models for a recording, for use by other programs.
+
+    Parameters
+    ----------
+    source, rate_hz, channel, models
+        As for ``predict``.
+    layers : str or iterable of str, optional
+        By default all: ``encoder`` (2048 numbers), the outputs of the second and third block of the
+        frozen speech encoder, as mean and standard deviation over time; ``cnn`` (384) and ``mlp``
+        (768), the last hidden layers of the networks.
+
+    Returns
+    -------
+    dict of ndarray of float32, each of shape (w,)
+        By layer. The length of the recording does not matter: each layer is pooled over its time.
+
+    Raises
+    ------
+    AudioError
+        The recording cannot be used.
+    ModelError
+        The models cannot be loaded, or a layer has values that are not finite.
+    SettingError
+        A layer is unknown.
+
+    Examples
+    --------
+    >>> import emo
+    >>> from emo.system.paths import sample_path
+    >>> embedding = emo.embed(sample_path("angry"))
+    >>> {name: layer.shape for name, layer in embedding.items()}
+    {'encoder': (2048,), 'cnn': (384,), 'mlp': (768,)}
+    >>> list(emo.embed(sample_path("angry"), layers="encoder"))
+    ['encoder']
+    """
+    names = embeddings.read_layers(layers)
+    clip = load(source, rate_hz, channel=channel)
+    return embeddings.embed_clip(clip, models or load_models(), names)
