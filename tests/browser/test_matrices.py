@@ -15,8 +15,6 @@ from playwright.sync_api import Browser, Locator, Page, expect
 from docs import screens
 from emo.app.matrices import cell as matrices_cell
 from emo.app.matrices import text
-from emo.app.matrices import text as matrix_words
-from emo.app.matrices import text as words
 from emo.evaluation import subsets
 from emo.evaluation.stored import read_metrics
 from emo.labels import ENSEMBLE, LABELS
@@ -109,12 +107,12 @@ def test_a_link_opened_afresh_shows_what_was_seen(browser: Browser, own_address:
 
 
 def test_filters_change_the_matrices_and_say_what_is_kept(page: Page) -> None:
-    expect(page.get_by_text(words.COVERAGE, exact=True)).to_have_count(0)
+    expect(page.get_by_text(text.COVERAGE, exact=True)).to_have_count(0)
     stored = read_metrics(MODELS, ENSEMBLE)["protocols"]["speakers"]["confusion"]
     cells = matrix(page, ENSEMBLE).locator(".cell")
     expect(cells).to_have_text([f"{100 * n / sum(row):.0f}" for row in stored for n in row])
     page.get_by_role("slider").press("End")
-    expect(matrix(page, ENSEMBLE).get_by_text(words.COVERAGE, exact=True)).to_be_visible()
+    expect(matrix(page, ENSEMBLE).get_by_text(text.COVERAGE, exact=True)).to_be_visible()
     page.wait_for_url(re.compile("above=95"))
     page.get_by_role("radio", name="Men", exact=True).click()
     page.wait_for_url(re.compile("above=95&.*voices=men|voices=men&.*above=95"))
@@ -145,7 +143,7 @@ def test_a_cell_that_is_clicked_lists_its_clips_and_plays_them(
     expect(sound).to_be_visible()
     page.wait_for_function("sound => sound.currentTime > 0.2", arg=sound.element_handle())
     expect(page.get_by_text(f"made-up/{behind[0]}.wav", exact=True)).to_be_visible()
-    page.get_by_role("button", name=words.OPEN).click()
+    page.get_by_role("button", name=text.OPEN).click()
     expect(page.locator("h2.emo-verdict")).to_be_visible()
     expect(clip_line(page)).to_contain_text(behind[0])
 
@@ -172,13 +170,30 @@ def test_clips_stand_beside_the_matrix_and_the_keys_walk_through_them(
     expect(page.get_by_text("is not in the folder of the corpora")).to_be_visible()
 
 
+def test_back_of_the_browser_returns_to_the_cell(page: Page, behind: list[str]) -> None:
+    first, second = CELL, (ENSEMBLE, "sad", "neutral")
+    cell(page, *first).click()
+    expect(clips(page).first).to_contain_text(behind[0])
+    expect_idle(page)
+    cell(page, *second).click()
+    expect(page).to_have_url(re.compile(re.escape(".".join(second))))
+    expect_idle(page)
+    page.go_back()
+    expect(cell(page, *first)).to_have_attribute("aria-pressed", "true")
+    expect(clips(page).first).to_contain_text(behind[0])
+    expect_idle(page)
+    page.go_forward()
+    expect(cell(page, *second)).to_have_attribute("aria-pressed", "true")
+    expect_idle(page)
+
+
 def test_a_second_click_lets_the_cell_go(page: Page) -> None:
     cell(page, *CELL).click()
     expect(clips(page).first).to_be_visible()
     page.wait_for_url(re.compile("cell="))
     expect_idle(page)
     cell(page, *CELL).click()
-    expect(page.get_by_text(words.CELL_HINT)).to_be_visible()
+    expect(page.get_by_text(text.CELL_HINT)).to_be_visible()
     expect(page).not_to_have_url(re.compile("cell="))
     expect(cell(page, *CELL)).to_have_attribute("aria-pressed", "false")
 
@@ -214,9 +229,9 @@ def choose(page: Page, label: str, value: str) -> None:
 
 
 def test_a_cell_is_chosen_below_by_keyboard_alone(page: Page, behind: list[str]) -> None:
-    choose(page, words.CELL_MODEL_LABEL, matrix_words.model_name(CELL[0]))
-    choose(page, words.ACTED_LABEL, CELL[1])
-    choose(page, words.ANSWER_LABEL, CELL[2])
+    choose(page, text.CELL_MODEL_LABEL, text.model_name(CELL[0]))
+    choose(page, text.ACTED_LABEL, CELL[1])
+    choose(page, text.ANSWER_LABEL, CELL[2])
     expect(clips(page).first).to_contain_text(behind[0])
 
 
@@ -265,6 +280,19 @@ def test_each_closer_look_is_drawn_and_saved(page: Page, tmp_path: Path, look: s
     with Image.open(save(page, figure, "png", tmp_path)) as image:
         assert image.format == "PNG"
     ElementTree.fromstring(save(page, figure, "svg", tmp_path).read_text())
+
+
+def test_a_difference_has_the_stored_interval(page: Page) -> None:
+    page.get_by_role("radio", name=text.LOOK_NAMES["difference"], exact=True).click()
+    table = page.locator(".st-key-paired table")
+    expect(table).to_be_visible()
+    stored = read_metrics(MODELS, ENSEMBLE)["protocols"]["speakers"]["differences"]
+    (pair,) = [row for row in stored if {row["first"], row["second"]} == {"tree", ENSEMBLE}]
+    low, high = (f"+{100 * value:.1f}" for value in pair["intervals"]["accuracy"])
+    row = table.get_by_role("row", name=text.SCORE_NAMES["accuracy"])
+    expect(row).to_contain_text(f"+{100 * pair['accuracy']:.1f}")
+    expect(row).to_contain_text(f"{low} to {high}")
+    expect(row).to_contain_text(f"{100 * pair['detectable']['accuracy']:.1f}")
 
 
 def test_differences_have_two_colours(page: Page) -> None:
