@@ -108,13 +108,13 @@ def run_batch(
         raise EmoError(f"{out} exists and is complete. Remove it, or name another file with --out.")
     has_rows = rows.exists()
     if not has_rows:
-        _check_inputs(inputs)
+        check_inputs(inputs)
     try:
         summary = _fill(inputs, rows, config, jobs, dask, lines, messages, skips)
         if not summary.earlier + summary.added:
             if not has_rows:
                 rows.unlink()
-            raise EmoError(_no_recording(inputs, skips))
+            raise EmoError(no_recording(inputs, skips))
         if rows != out:
             read = voices.read if voices else read_rows
             convert_rows(rows, out, FORMATS[out.suffix.lower()], read)
@@ -218,14 +218,21 @@ def _find(
     return (replace(source, speaker=speaker_of(source.name)) for source in sources)
 
 
-def _no_recording(inputs: Sequence[str], skips: SkipLog) -> str:
+def no_recording(inputs: Sequence[str], skips: SkipLog) -> str:
+    """Return the sentence for inputs that hold no recording."""
     where = inputs[0] if len(inputs) == 1 else f"these {len(inputs)} inputs"
     where = "the list from standard input" if where == STANDARD_INPUT else where
     return f"There is no recording in {where}: {skips.summary() or 'it has no files'}."
 
 
-def _check_inputs(inputs: Sequence[str]) -> None:
-    """Check that any of the paths exists, before an output is created for misspelt ones."""
+def check_inputs(inputs: Sequence[str]) -> None:
+    """Check that any of the paths exists, before an output is created for misspelt ones.
+
+    Raises
+    ------
+    EmoError
+        None of them exists.
+    """
     if any(os.path.lexists(text) or text == STANDARD_INPUT or is_address(text) for text in inputs):
         return
     if not any(glob.has_magic(text) for text in inputs):

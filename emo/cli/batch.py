@@ -93,7 +93,7 @@ def batch_command(options: argparse.Namespace) -> int:
         options.parser.error(f"--out must end in {', '.join(FORMATS)}: {options.out}")
     speakers = _check_speakers(options)
     rows = rows_file(options.out, bool(speakers))
-    _check_report(options, (options.out, rows))
+    check_report(options, (options.out, rows))
     config = make_run_config(
         models_directory(options), options.timeline, options.channel, options.among, speakers
     )
@@ -109,7 +109,7 @@ def batch_command(options: argparse.Namespace) -> int:
                 config,
                 options.jobs,
                 options.dask,
-                _standard_input(options),
+                standard_input(options),
                 sys.stderr,
                 skips,
             )
@@ -154,7 +154,8 @@ def _check_speakers(options: argparse.Namespace) -> tuple[str, ...]:
     return (rule, check_manifests(rule, options.inputs))
 
 
-def _standard_input(options: argparse.Namespace) -> Iterable[str]:
+def standard_input(options: argparse.Namespace) -> Iterable[str]:
+    """Return the lines of the list from standard input, where it is one of the inputs."""
     from emo.batch.inputs import STANDARD_INPUT
     from emo.system.lists import decode_lines
 
@@ -163,7 +164,7 @@ def _standard_input(options: argparse.Namespace) -> Iterable[str]:
     return decode_lines(sys.stdin.buffer) if hasattr(sys.stdin, "buffer") else sys.stdin
 
 
-def _check_report(options: argparse.Namespace, used_paths: Iterable[Path]) -> None:
+def check_report(options: argparse.Namespace, used_paths: Iterable[Path]) -> None:
     """Check that ``--report`` has a known extension and names no file that is used already."""
     from emo.batch.skips import REPORTS
 
@@ -184,7 +185,7 @@ def evaluate_manifest(options: argparse.Namespace) -> int:
 
     if options.fold or options.compare or options.classifier:
         options.parser.error("--fold, --compare and --classifier go with --protocol")
-    _check_report(options, [path for path in (options.manifest, options.labels) if path])
+    check_report(options, [path for path in (options.manifest, options.labels) if path])
     spellings = manifest.read_spellings(options.labels) if options.labels else None
     entries = manifest.read_manifest(options.manifest, spellings, options.among)
     with SkipLog(options.report) as skips:

@@ -10,6 +10,7 @@ from emo import __version__
 from emo.cli import process
 from emo.cli.answering import add_answering
 from emo.cli.batch import add_batch
+from emo.cli.exchange import add_exchange
 from emo.cli.options import FAILED
 from emo.cli.process import INTERRUPTED
 from emo.cli.research import add_describing, add_measuring
@@ -94,6 +95,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     add_answering(commands)
     add_batch(commands)
+    add_exchange(commands)
     add_measuring(commands)
     add_describing(commands)
     return parser

@@ -1,0 +1,83 @@
+"""Commands that hand models and their numbers to other programs: embed."""
+
+import argparse
+import sys
+from pathlib import Path
+
+from emo.cli.batch import check_report, standard_input
+from emo.cli.options import (
+    DONE,
+    FAILED,
+    Commands,
+    add_channel,
+    add_models,
+    add_report,
+    models_directory,
+)
+from emo.cli.process import raise_interrupts
+from emo.errors import SettingError
+
+
+def add_exchange(commands: Commands) -> None:
+    """Add the command embed."""
+    embed = commands.add_parser(
+        "embed", help="write the inner layers of the models, for other programs"
+    )
+    embed.add_argument(
+        "inputs",
+        nargs="+",
+        metavar="PATH",
+        help="files, folders, patterns, tar archives, addresses (s3://…), lists (.txt with a path "
+        "in each line), or - for a list from standard input",
+    )
+    embed.add_argument(
+        "--out",
+        type=Path,
+        required=True,
+        metavar="FILE",
+        help="name.npz (NumPy), name.parquet or name.csv",
+    )
+    embed.add_argument(
+        "--layers",
+        metavar="NAMES",
+        help="layers, with commas: encoder (2048 numbers), or the last hidden layer of cnn (384) "
+        "or mlp (768) (default: all)",
+    )
+    add_report(embed)
+    add_channel(embed)
+    add_models(embed)
+    embed.set_defaults(run=embed_command, parser=embed)
+
+
+def embed_command(options: argparse.Namespace) -> int:
+    """Write the embeddings of recordings into a file."""
+    from emo.batch.embedding import WRITERS, embed_into_file
+    from emo.batch.progress import format_summary
+    from emo.batch.skips import SkipLog
+    from emo.inference.embeddings import describe_layers, read_layers
+    from emo.inference.loading import load_usable
+
+    if options.out.suffix.lower() not in WRITERS:
+        options.parser.error(f"--out must end in {', '.join(WRITERS)}: {options.out}")
+    try:
+        names = read_layers(options.layers)
+    except SettingError as error:
+        options.parser.error(f"--layers: {error}")
+    check_report(options, [options.out])
+    models = load_usable(models_directory(options))
+    layers = describe_layers(models, names)
+    raise_interrupts()
+    partial = options.out.with_name(f"{options.out.name}.partial")
+    with SkipLog(options.report, own=(options.out, partial)) as skips:
+        summary = embed_into_file(
+            options.inputs,
+            options.out,
+            models,
+            layers,
+            options.channel,
+            standard_input(options),
+            sys.stderr,
+            skips,
+        )
+    print(format_summary(summary, options.out, skips), file=sys.stderr)
+    return FAILED if summary.failed else DONE
