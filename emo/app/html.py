@@ -171,9 +171,26 @@ def rates(caption: str, heads: Sequence[str], rows: Sequence[tuple[str, Sequence
     return render("answers", "rates", caption, heads, rows)
 
 
-def working(summary: str, sentences: Sequence[str], table: Markup) -> Markup:
-    """Return a table and sentences that are shown when the visitor opens the summary."""
-    return render("answers", "working", summary, sentences, table)
+def working(
+    title: str,
+    weights: Sequence[tuple[str, float]],
+    sentence: str,
+    summary: str,
+    sentences: Sequence[str],
+    table: Markup,
+) -> Markup:
+    """Return the weights of the models in the ensemble as one bar, and its table on demand.
+
+    Parameters
+    ----------
+    weights
+        Name and weight of each model, in the order of the bar.
+    sentence
+        Stands below the bar.
+    summary
+        Opens the table and its sentences.
+    """
+    return render("answers", "working", title, weights, sentence, summary, sentences, table)
 
 
 def note(text: str) -> Markup:

@@ -80,6 +80,27 @@ def test_upload_gets_an_answer_of_each_model_and_the_ensemble(app: AppTest) -> N
     assert not app.error
 
 
+@pytest.mark.parametrize(
+    ("name", "corpus", "emotion"),
+    [
+        ("1001_DFA_ANG_XX.wav", "CREMA-D", "angry"),
+        ("1009_ITH_SAD_XX.wav", "CREMA-D", "sad"),
+        ("03-02-05-01-02-01-10.wav", "RAVDESS song", "angry"),
+        ("OAF_back_ps.wav", "TESS", "surprised"),
+        ("DC_su01.wav", "SAVEE", "surprised"),
+    ],
+)
+def test_file_named_like_a_training_clip_says_so(
+    models_dir: Path, name: str, corpus: str, emotion: str
+) -> None:
+    pages.hold_out(models_dir, "cremad-1009")
+    app = upload(pages.run(), name, tone())
+    notice = analyse_text.named_as(corpus, emotion, name.startswith("1009"))
+    assert notice in [info.value.replace("\\", "") for info in app.info]
+    upload(app, "clip.wav", tone())
+    assert not app.info
+
+
 def test_recording_gets_answers(app: AppTest) -> None:
     check(app.audio_input(key="mic").upload("audio.wav", tone(1.5)).run())
     assert html(app).count("emo-verdict-3") == len(pages.ANSWERS)

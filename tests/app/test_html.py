@@ -78,8 +78,8 @@ PIECES = {
     "ensemble": app_html.ensemble(ANSWER, EVIL, EVIL),
     "card": app_html.card(EVIL, EVIL, ANSWER, app_html.Trust([EVIL], [EVIL], [(EVIL, [EVIL])])),
     "unsure card": app_html.card(EVIL, EVIL, UNSURE, app_html.Trust([EVIL])),
-    "working": app_html.working(EVIL, [EVIL], RATES),
-    "working of plain text": app_html.working("", [], EVIL),  # type: ignore[arg-type]
+    "working": app_html.working(EVIL, [(EVIL, 1.0)], EVIL, EVIL, [EVIL], RATES),
+    "working of plain text": app_html.working("", [], "", "", [], EVIL),  # type: ignore[arg-type]
     "note": app_html.note(EVIL),
     "summary": app_html.summary(EVIL),
     "expectation": app_html.expectation(EVIL, [EVIL], [(EVIL, [EVIL])], EVIL),

@@ -43,7 +43,7 @@ def _metrics(analysis: Analysis) -> common.Metrics:
 
 
 def _working(prediction: predictor.Prediction) -> str:
-    """Return the weight of each model and its factor in the ensemble, as HTML; shown on demand."""
+    """Return the weights of the models, and on demand their factors in the ensemble, as HTML."""
     calibration = common.models().calibration
     ensemble = prediction.answers[labels.ENSEMBLE]
     factors = predictor.ensemble_factors(prediction.answers, calibration, prediction.strangeness)
@@ -56,7 +56,15 @@ def _working(prediction: predictor.Prediction) -> str:
         ensemble_text.rows(calibration.weights, factors, ratio),
     )
     sentences = ensemble_text.sentences(ensemble.label, ensemble.runner_up)
-    return html.working(ensemble_text.SUMMARY, sentences, table)
+    weights = sorted(calibration.weights.items(), key=lambda row: -row[1])
+    return html.working(
+        ensemble_text.TITLE,
+        [(app_text.SHORT_NAMES[key], weight) for key, weight in weights if key in factors],
+        ensemble_text.SENTENCE,
+        ensemble_text.SUMMARY,
+        sentences,
+        table,
+    )
 
 
 def _show_cards(prediction: predictor.Prediction, metrics: common.Metrics, is_own: bool) -> None:

@@ -1,5 +1,7 @@
 """Notices on the page *Analyse* on whether the models were fitted to this clip."""
 
+from pathlib import PurePosixPath
+
 import streamlit as st
 
 from emo.app import common
@@ -8,12 +10,16 @@ from emo.app.analyse import analysis, text
 from emo.app.current_clip import ClipSource
 from emo.app.teach import session
 from emo.app.teach import text as teach_text
+from emo.corpora.catalogue import read_stem
 
 MATRICES_PAGE, TEACH_PAGE = "pages/confusion_matrices.py", "pages/teach.py"
 
 
 def show_known(source: ClipSource) -> None:
-    """Draw a notice for a clip of a training corpus, and one for an example of *Teach it*."""
+    """Draw a notice for a clip of a training corpus, and one for an example of *Teach it*.
+
+    An own file with the name of such a clip has a notice too, since it may be that clip.
+    """
     training = source.training
     if training is not None:
         corpus = app_text.CORPUS_NAMES.get(training.corpus, training.corpus)
@@ -29,6 +35,11 @@ def show_known(source: ClipSource) -> None:
             icon=":material/arrow_back:",
             query_params=dict(training.query),
         )
+    elif source.is_own and (named := read_stem(PurePosixPath(source.name))) is not None:
+        named_corpus, name = named
+        is_held_out = name.speaker in common.held_out_speakers()
+        notice = text.named_as(named_corpus.title, name.emotion, is_held_out)
+        st.info(common.escape_markdown(notice), icon=":material/school:")
     if not session.examples():
         return  # the answers to the whole clip may have to be computed
     example = session.example_of(analysis.predict_recorded(source))

@@ -220,6 +220,17 @@ def held_out(corpus: str, emotion: str) -> str:
     )
 
 
+def named_as(corpus: str, emotion: str, is_held_out: bool) -> str:
+    """Return the notice that an own file is named like a clip of a training corpus."""
+    named = f"This file is named like a clip of {corpus}, acted {emotion}"
+    if is_held_out:
+        return f"{named}, by an actor on whom no model that answers here was trained."
+    return (
+        f"{named}. The models were trained on such clips. If it is one of them, their answers are "
+        "no test of them."
+    )
+
+
 def back_to(name: str) -> str:
     """Return the label of the button that leads back to a clip."""
     return f"Back to {name}"

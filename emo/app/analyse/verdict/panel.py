@@ -135,14 +135,15 @@ def _points(source: ClipSource, prediction: Prediction) -> Any:
     measured = operating_points(blocks)
     if not measured:
         return ""
-    here = ELSEWHERE if source.is_own or prediction.strange_share > 0.5 else STUDIOS
+    is_elsewhere = source.is_own or (source.sample is not None and source.sample.source is None)
+    here = ELSEWHERE if is_elsewhere else STUDIOS
     guess = 1 / len(prediction.among)
     names = {STUDIOS: accuracy_text.KINDS[STUDIOS], ELSEWHERE: accuracy_text.KINDS[ELSEWHERE]}
     points = [
         markup.Point(
             name,
             percent(measured[key]["accuracy"]),
-            text.PROBABLY_YOU if key == ELSEWHERE else "",
+            text.PROBABLY_YOU if key == ELSEWHERE and source.is_own else "",
             key == here,
         )
         for key, name in names.items()
