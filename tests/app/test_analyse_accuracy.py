@@ -25,7 +25,8 @@ def models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def marked_point(at: AppTest) -> tuple[str, str]:
     """Return the name and the note of the share that is marked as that of this clip."""
     (marked,) = re.findall(r'class="emo-here">\s*<dt>([^<]*)(?:<span>([^<]*)</span>)?', html(at))
-    return marked
+    name, note = marked
+    return str(name), str(note)
 
 
 @pytest.mark.parametrize(
