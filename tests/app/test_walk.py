@@ -14,7 +14,7 @@ from tests.walk.visit import PAGES, Visit, add_compared, check, read_page, uploa
 
 pytestmark = pytest.mark.slow
 
-N_STEPS = 280
+N_STEPS = 200
 
 
 @pytest.fixture(autouse=True, scope="module")
