@@ -1,10 +1,13 @@
 """The page *Compare clips*."""
 
-from emo.app import common
+from emo.app import common, navigation
 from emo.app.compare import inputs, page, sound, text
 from emo.app.compare.collection import session_clips
+from emo.app.notice import line
 
 common.start_page(text.TITLE, text.LEAD)
+navigation.set_tab_title("compare")
+line.show_notice("compare")
 page.read_url()
 inputs.show_ways_in()
 if session_clips().clips:

@@ -1,10 +1,11 @@
 """Show the page *Confusion matrices*."""
 
-from emo.app import common
+from emo.app import common, navigation
 from emo.app.analyse import guide
 from emo.app.matrices import diagnostics, page, selection, text
 
 common.start_page(text.MATRICES_TITLE, text.MATRICES_LEAD)
+navigation.set_tab_title("confusion_matrices")
 guide.complete_step("errors")
 metrics = common.metrics_or_notice()
 if metrics:

@@ -1,8 +1,9 @@
 """The page *Listen*."""
 
-from emo.app import common
+from emo.app import common, navigation
 from emo.app.listen import page, text
 
 common.start_page(text.TITLE, text.LEAD)
+navigation.set_tab_title("listen")
 page.sync_with_address()
 page.show_game()

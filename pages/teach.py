@@ -2,10 +2,13 @@
 
 import streamlit as st
 
-from emo.app import common
+from emo.app import common, navigation
+from emo.app.notice import line
 from emo.app.teach import page, prompt, text
 
 common.start_page(text.TITLE, text.LEAD)
+navigation.set_tab_title("teach")
+line.show_notice("teach")
 cards = st.container(border=True, key="teach-cards")
 page.show_ways_in()
 page.process_pending()

@@ -18,7 +18,7 @@ Blocks = Mapping[str, Mapping[str, Any]]
 KINDS = {ELSEWHERE: "Other recordings", STUDIOS: "New speakers, same studios"}
 """Names of the protocols shown, the one nearest to a visitor's clip first."""
 
-YOURS = "Recordings like yours"
+YOURS = "Other recordings, as yours"
 GUESSING = "Guessing"
 GUESS = 1 / len(LABELS)
 NOT_MEASURED = "–"
@@ -27,10 +27,10 @@ TITLE = "How often it is right"
 IN_ALL = "in all"
 WHEN_UNSURE = "when unsure"
 
-EXPECTATION = "What to expect: how often an answer is right"
+EXPECTATION = "How often the ensemble is right"
 EXPECTATION_NOTE = (
-    "Recordings like yours have a speaker, a room and words that are new to the models. All were "
-    "acted, in English; everyday speech is harder."
+    "Measured on acted English speech, by speakers who are new to the models. Everyday speech is "
+    "harder."
 )
 
 
@@ -46,32 +46,9 @@ def in_short(blocks: Blocks) -> str:
         return ""
     right, guess = (percent(points[name]["accuracy"]) for name in (ELSEWHERE, GUESSING_POINT))
     return (
-        f"On recordings like yours their ensemble is right {right} of the time; guessing is right "
-        f"{guess} of the time."
+        f"Together, as an ensemble, they are right for {right} of recordings like yours; guessing "
+        f"is right for {guess}."
     )
-
-
-def expected(models: Mapping[str, Blocks]) -> list[tuple[str, list[str]]]:
-    """Return a row for each kind of recording, with how often each model is right there.
-
-    Parameters
-    ----------
-    models
-        Figures by model; the columns follow their order.
-
-    Returns
-    -------
-    list
-        Name of the row and its figures as text, guessing last; empty if nothing was measured.
-    """
-    rows = []
-    points = [operating_points(blocks) for blocks in models.values()]
-    for protocol, name in KINDS.items():
-        shares = [own[protocol]["accuracy"] if protocol in own else None for own in points]
-        if any(share is not None for share in shares):
-            name = YOURS if protocol == ELSEWHERE else name
-            rows.append((name, [_text(share) for share in shares]))
-    return [*rows, (GUESSING, [percent(GUESS)] * len(models))] if rows else []
 
 
 def for_answer(
@@ -103,6 +80,42 @@ def for_answer(
     return [*rows, guess] if rows else []
 
 
+def commitment(blocks: Blocks, threshold: float) -> str:
+    """Return from which confidence on a model is sure, how often that is, and how often right.
+
+    Parameters
+    ----------
+    blocks
+        Its figures by protocol, of which one was measured with this threshold.  The figures are
+        those of thresholds that were chosen on other folds.
+    threshold
+        Confidence that a sure answer needs, 0 to 1.
+
+    Returns
+    -------
+    str
+        A sentence; empty where nothing was measured with this threshold.
+    """
+    for protocol, clips in ((STUDIOS, "test clips"), (ELSEWHERE, KINDS[ELSEWHERE].lower())):
+        selective = blocks.get(protocol, {}).get("selective") or {}
+        if selective.get("threshold") == threshold:
+            coverage, right = _sure(selective)
+            if coverage is None or right is None:
+                return ""
+            return (
+                f"It commits itself from {percent(threshold)} on: {percent(coverage)} of "
+                f"{clips}, {percent(right)} of them right."
+            )
+    return ""
+
+
+def _sure(selective: Mapping[str, Any]) -> tuple[float | None, float | None]:
+    """Return the share of sure answers, and how many of them are right; None where unknown."""
+    coverage = selective.get("coverage_cross_fitted", selective.get("coverage"))
+    right = selective.get("selective_accuracy_cross_fitted", selective.get("selective_accuracy"))
+    return coverage, right
+
+
 def heads(label: str, is_unsure: bool) -> tuple[str, str]:
     """Return the column heads for the rows of ``for_answer``."""
     return IN_ALL, WHEN_UNSURE if is_unsure else when_it_says(label)
@@ -114,9 +127,7 @@ def right_when_unsure(block: Mapping[str, Any]) -> float | None:
     It follows from ``accuracy = coverage * selective_accuracy + (1 - coverage) * result``.  For the
     protocol ``speakers``, the thresholds were chosen on other folds.
     """
-    selective = block.get("selective") or {}
-    coverage = selective.get("coverage_cross_fitted", selective.get("coverage"))
-    right = selective.get("selective_accuracy_cross_fitted", selective.get("selective_accuracy"))
+    coverage, right = _sure(block.get("selective") or {})
     if coverage is None or right is None or not coverage < 1 or "accuracy" not in block:
         return None
     unsure_right = (float(block["accuracy"]) - coverage * right) / (1 - coverage)

@@ -55,7 +55,8 @@ def start_page(title: str, lead: str) -> None:
     navigation.record_visit(title)
     isolated.shared_decoder().start()  # so that it is ready for the first upload
     style = "".join(path.read_text(encoding="utf-8") for path in _STYLES)
-    st.html(f"<style>{style}{theme.styles()}</style>")
+    hints = theme.upload_hints(app_text.UPLOAD_HINTS)
+    st.html(f"<style>{style}{theme.styles()}{hints}</style>")
     st.logo(str(_LOGO), size="large")
     st.title(title, anchor=False)
     st.html(html.render("page", "lead", lead))

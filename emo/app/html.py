@@ -209,13 +209,6 @@ def card(name: str, kind: str, answer: Answer, evidence: Trust) -> Markup:
     return render("answers", "card", name, kind, headline(answer), shares, trust(evidence))
 
 
-def expectation(
-    title: str, heads: Sequence[str], rows: Sequence[tuple[str, Sequence[str]]], note: str
-) -> Markup:
-    """Return how often each model is right, for the visitor before the first clip."""
-    return render("answers", "expectation", title, heads, rows, note)
-
-
 def emotion_line(label: str, text: str) -> Markup:
     """Return an emotion with its sign, and a short text beside it."""
     return render("answers", "emotion_line", label, text)

@@ -9,6 +9,9 @@ from emo.app import text
 _SELECTED = "navigation-selected"
 _VISIT = "visit"
 
+APP = "Emo"
+"""Name of the app, at the end of the title of each tab of a browser."""
+
 
 def select_page() -> Any:
     """Draw the navigation, and return the page of the address."""
@@ -20,6 +23,28 @@ def select_page() -> Any:
         ],
         position="top",
     )
+
+
+def tab_title(page: str, clip: str = "") -> str:
+    """Return the title of the tab of a browser: the clip, the page and the app.
+
+    >>> tab_title("analyse", "angry.opus"), tab_title("about")
+    ('angry.opus · Analyse · Emo', 'About · Emo')
+    """
+    return " · ".join(part for part in (clip, text.PAGES[page], APP) if part)
+
+
+def set_tab_title(page: str, clip: str = "") -> None:
+    """Set the title of the tab of the browser.
+
+    Parameters
+    ----------
+    page
+        File of the page, without its ending.
+    clip
+        Name of the clip that the page shows; empty for none.
+    """
+    st.set_page_config(page_title=tab_title(page, clip))
 
 
 def record_visit(title: str) -> None:

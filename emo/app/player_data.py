@@ -73,6 +73,7 @@ def pack_player(
     name: str = "",
     key: str = "",
     lanes: Sequence[str] = (),
+    stem: str = "",
 ) -> bytes:
     """Return a clip with its waveform, spectrograms, pitch and loudness as a block.
 
@@ -90,11 +91,13 @@ def pack_player(
         Width of the view in seconds, the same for two players side by side; by default the
         duration of the clip.
     name
-        Name of the clip, for the files that the player saves.
+        Name of the clip, above its saved picture.
     key
         Key of the clip, by which the player finds its lanes on the page.
     lanes
         Names of the lanes for which the player keeps room; none for a clip without a timeline.
+    stem
+        Beginning of the names of the files that the player saves.
 
     Returns
     -------
@@ -121,6 +124,7 @@ def pack_player(
         "shown_s": shown_s,
         "min_part_s": MIN_PART_S,
         "name": name,
+        "stem": stem,
         "key": key,
         "lanes": list(lanes),
         "span_s": [span[0] / RATE_HZ, span[1] / RATE_HZ],

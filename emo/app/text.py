@@ -4,10 +4,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from emo.audio.limit_text import ALL_LIMITS, READING_LIMITS
+from emo.audio.limits import MAX_BYTES, MAX_DURATION_S
 from emo.classifiers.ensembles import ENSEMBLES
 from emo.classifiers.registry import CLASSIFIERS
 from emo.corpora.catalogue import CORPORA
-from emo.formatting import in_words, listed, percent
+from emo.formatting import NBSP, in_words, listed, percent
 from emo.inference.predictor import Answer
 from emo.labels import ENSEMBLE
 
@@ -51,13 +52,21 @@ AMONG_HELP = (
     "rest, and are right more often."
 )
 UPLOAD_HELP = f"{ALL_LIMITS} {READING_LIMITS}"
+_LIMITS = (
+    f"WAV, MP3, M4A, Opus …, up to {MAX_BYTES // 2**20}{NBSP}MB and {MAX_DURATION_S / 60:g} minutes"
+)
+UPLOAD_HINTS = {
+    "up": f"Drop a file or choose one: {_LIMITS}",
+    "comparison-up": f"Drop files or choose some: {_LIMITS} each",
+    "comparison-folder": "Drop a folder or choose one",
+    "examples-up": f"Drop files or choose some: {_LIMITS} each",
+    "examples-file": "Drop a saved file or choose one",
+}
+"""Texts in the uploaders, in place of those of Streamlit, by the beginning of their keys."""
 LISTENING = "Listening …"
 LOADING = "Loading the models …"
 
-COURTESY = (
-    "Only use voices of people who know about it and agree. Your audio stays in memory, for this "
-    "session."
-)
+PRIVACY = "Emo stores no audio. Your clip stays in memory until you remove it or close the tab."
 NOT_TO_BE_RELIED_ON = (
     "Do not rely on this: a model gives seven percentages for any sound, and it was tested only on "
     "speech."
@@ -154,6 +163,15 @@ def still_needed(answer: Answer) -> str:
     if not answer.threshold or answer.threshold > 1:
         return ""
     return f"below its {percent(answer.threshold)}" if answer.is_below else ""
+
+
+def in_short(answer: Answer) -> str:
+    """Return an answer as a phrase, such as "unsure: angry 82 %, below its 90 %"."""
+    phrase = f"{answer.label} {percent(answer.confidence)}"
+    if not answer.unsure:
+        return phrase
+    lack = still_needed(answer)
+    return f"unsure: {phrase}, {lack}" if lack else f"unsure: {phrase}"
 
 
 def why_unsure(answer: Answer) -> str:

@@ -1,5 +1,7 @@
 """Colours, signs and line styles of the emotions on all pages and figures."""
 
+import json
+from collections.abc import Mapping
 from urllib.parse import quote
 
 from emo.labels import LABELS, TRAINED_LABELS
@@ -54,6 +56,18 @@ SIGNS = {
 def styles() -> str:
     """Return the CSS of the colours and signs of all emotions."""
     return "".join(_style(label) for label in LABELS)
+
+
+def upload_hints(hints: Mapping[str, str]) -> str:
+    r"""Return the CSS with the text of each uploader, by the beginning of its key.
+
+    >>> upload_hints({"up": "Drop a \"file\""})
+    '[class*="st-key-up"]{--emo-hint:"Drop a \\"file\\""}'
+    """
+    return "".join(
+        f'[class*="st-key-{key}"]{{--emo-hint:{json.dumps(hint, ensure_ascii=False)}}}'
+        for key, hint in hints.items()
+    )
 
 
 def _style(label: str) -> str:

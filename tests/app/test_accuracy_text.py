@@ -20,7 +20,6 @@ from emo.app import accuracy_text
 from emo.app import html as app_html
 from emo.app import text as words
 from emo.app.analyse import ensemble_text as ensemble_words
-from emo.app.compare import text as compare_text
 from emo.classifiers.calibration import Calibration, calibrate, reaches, read_calibration
 from emo.inference import export, predictor
 from emo.inference.loading import MODEL_KEYS
@@ -102,7 +101,8 @@ def test_runner_up_is_named_and_marked_only_where_it_is_close(
     said = answer(row, limit)
     first, second = sorted(row, reverse=True)[:2]
     is_close = said.unsure and second >= first / 2
-    assert not said.unsure or (" or " in compare_text.unsure(said)) == is_close
+    assert " or " not in words.in_short(said)
+    assert ("unsure" in words.in_short(said)) == said.unsure
     assert " or " not in text_of(app_html.verdict(said, 3))
     marked = app_html.card("", "", said, app_html.Trust()).count("class=emo-top")
     assert marked == (2 if is_close else 1)
@@ -185,15 +185,25 @@ def blocks(key: str) -> dict[str, dict[str, Any]]:
     return found
 
 
-def test_expected_shows_the_stored_figures() -> None:
-    models = {key: blocks(key) for key in (ENSEMBLE, *MODEL_KEYS)}
-    (_, elsewhere), (_, studios), (_, guessing) = accuracy_text.expected(models)
-    for texts, protocol in ((elsewhere, "cross-corpus"), (studios, "speakers")):
-        assert texts == [formatting.percent(models[key][protocol]["accuracy"]) for key in models]
-    assert guessing == [formatting.percent(1 / len(LABELS))] * len(models)
-    short = per_cents(accuracy_text.in_short(models[ENSEMBLE]))
-    assert short == [per_cents(elsewhere[0])[0], per_cents(guessing[0])[0]]
+def test_in_short_shows_the_stored_figures() -> None:
+    short = per_cents(accuracy_text.in_short(blocks(ENSEMBLE)))
+    assert short == [round(100 * blocks(ENSEMBLE)["cross-corpus"]["accuracy"]), round(100 / 7)]
     assert accuracy_text.in_short({}) == ""
+
+
+@pytest.mark.parametrize("key", [ENSEMBLE, *MODEL_KEYS])
+def test_commitment_shows_the_stored_figures_of_its_threshold(key: str) -> None:
+    for protocol in ("speakers", "cross-corpus"):
+        kept = blocks(key)[protocol]["selective"]
+        figures = [
+            kept["threshold"],
+            kept["coverage_cross_fitted"],
+            kept["selective_accuracy_cross_fitted"],
+        ]
+        sentence = accuracy_text.commitment(blocks(key), kept["threshold"])
+        assert per_cents(sentence) == per_cents(" ".join(map(formatting.percent, figures)))
+    assert accuracy_text.commitment(blocks(key), 0.123) == ""
+    assert accuracy_text.commitment({}, 0.9) == ""
 
 
 @pytest.mark.parametrize("key", [ENSEMBLE, *MODEL_KEYS])

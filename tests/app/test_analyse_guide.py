@@ -60,9 +60,20 @@ def test_guide_accepts_an_upload_as_first_step(app: AppTest) -> None:
     assert current(app) == "listen"
 
 
-def test_guide_stays_hidden(app: AppTest) -> None:
+def test_guide_stays_hidden_until_it_is_asked_for(app: AppTest) -> None:
     check(app.button(key="hide-guide").click().run())
     assert current(app) is None
     check(app.switch_page(ABOUT).run())
     check(app.switch_page(ANALYSE).run())
     assert current(app) is None
+    check(app.button(key="show-guide").click().run())
+    assert current(app) == "pick"
+    assert "show-guide" not in {button.key for button in app.button}
+
+
+def test_guide_that_was_completed_starts_again_with_what_is_there(app: AppTest) -> None:
+    check(app.button(key="sample-sad").click().run())
+    app.session_state[guide._DONE] = set(STEPS)
+    check(app.run())
+    check(app.button(key="show-guide").click().run())
+    assert current(app) == "listen"  # a clip is there; it was not played since

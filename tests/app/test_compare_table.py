@@ -25,7 +25,7 @@ def test_row_of_an_answered_clip():
     assert list(row["answers"]) == list(loading.ANSWER_KEYS)
     assert row["answers"]["cnn"]["text"] == "angry"
     assert row["answers"]["tree"]["text"] == "sad?"
-    assert row["answers"]["ensemble"]["note"] == "unsure: sad or fearful"
+    assert row["answers"]["ensemble"]["note"] == "unsure: sad 40\u00a0%"
     n = len(loading.MODEL_KEYS)  # one is unsure, and the CNN differs from the others
     assert row["agreement"] == text.agreement(Agreement(n, n - 1, 2, n - 2))
     assert row["notes"] == []

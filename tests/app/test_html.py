@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from emo.app import html as app_html
+from emo.app.analyse.verdict import markup
 from emo.formatting import NBSP
 from emo.inference.predictor import answer
 from emo.labels import LABELS
@@ -82,7 +83,7 @@ PIECES = {
     "working of plain text": app_html.working("", [], "", "", [], EVIL),  # type: ignore[arg-type]
     "note": app_html.note(EVIL),
     "summary": app_html.summary(EVIL),
-    "expectation": app_html.expectation(EVIL, [EVIL], [(EVIL, [EVIL])], EVIL),
+    "strip of figures": markup.points(EVIL, [markup.Point(EVIL, EVIL, EVIL)], 2, EVIL),
     "emotion line": app_html.emotion_line(EVIL, EVIL),
     "answers to a clip": app_html.clip_answers(
         EVIL, [app_html.ClipAnswer(EVIL, EVIL, 0.5, True)], EVIL
@@ -102,6 +103,7 @@ PIECES = {
     "keyed table": app_html.keyed_table([EVIL], [app_html.KeyedRow(EVIL, EVIL, [EVIL])], EVIL),
     "colour scale": app_html.colour_scale([EVIL], [EVIL], EVIL, EVIL),
     "lead": app_html.render("page", "lead", EVIL),
+    "notice": app_html.render("page", "notice", EVIL, EVIL),
     "label": app_html.render("page", "label", EVIL, EVIL),
     "guide": app_html.render(
         "page",

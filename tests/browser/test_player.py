@@ -184,7 +184,7 @@ def test_files_of_the_player(page: Page, tmp_path: Path) -> None:
     page.get_by_text(text.PLAYER["save"], exact=True).click()
     with page.expect_download() as waiting:
         page.get_by_role("button", name=text.PLAYER["part_wav"]).click()
-    assert waiting.value.suggested_filename == f"my clip {first:.2f}-{last:.2f} s.wav"
+    assert waiting.value.suggested_filename == f"analyse-my-clip-{first:.2f}-{last:.2f}s.wav"
     waiting.value.save_as(tmp_path / "part.wav")
     samples, rate_hz = soundfile.read(tmp_path / "part.wav", dtype="float32")
     assert rate_hz == clip.RATE_HZ
@@ -200,7 +200,7 @@ def test_files_of_the_player(page: Page, tmp_path: Path) -> None:
     assert min(differences) <= 2 / 2**15
     with page.expect_download() as waiting:
         page.get_by_role("button", name=text.PLAYER["png"]).click()
-    assert waiting.value.suggested_filename == "my clip spectrogram.png"
+    assert waiting.value.suggested_filename == "analyse-my-clip-spectrogram.png"
     waiting.value.save_as(tmp_path / "spectrogram.png")
     image = Image.open(io.BytesIO((tmp_path / "spectrogram.png").read_bytes())).convert("RGB")
     pixels = np.asarray(image)
@@ -254,7 +254,7 @@ def test_lanes_of_a_longer_clip_are_in_the_player(page: Page, tmp_path: Path) ->
     page.get_by_role("button", name=analyse_text.TIMELINE_SAVE).click()
     with page.expect_download() as waiting:
         page.get_by_role("button", name=analyse_text.TIMELINE_FILES["textgrid"]).click()
-    assert waiting.value.suggested_filename == "talk timeline.TextGrid"
+    assert waiting.value.suggested_filename == "analyse-talk-timeline.TextGrid"
     waiting.value.save_as(tmp_path / "talk.TextGrid")
     written = export.written(export.TIMELINE_WRITERS["textgrid"], "talk.wav", expected)
     assert (tmp_path / "talk.TextGrid").read_text() == written

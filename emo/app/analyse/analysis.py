@@ -125,16 +125,29 @@ def alter(
 
 @clip_cache.cached()
 def draw(
-    key: str, name: str, _clip: audio_clip.Clip, _peak: float, _lanes: Sequence[str] = ()
+    key: str,
+    name: str,
+    _clip: audio_clip.Clip,
+    _peak: float,
+    _lanes: Sequence[str] = (),
+    _stem: str = "",
 ) -> bytes:
     """Return a clip as the player reads it, with room for lanes of these names.
 
-    A sample of ``_peak`` is played at full level.
+    A sample of ``_peak`` is played at full level.  Files that the player saves begin with
+    ``_stem``.
     """
     with common.task_slot("draw", memory.draw_bytes(_clip.duration_s)):
         span = activity.active_span(_clip.samples)
         return player_data.pack_player(
-            _clip.samples, span, app_text.PLAYER, _peak, name=name, key=key, lanes=_lanes
+            _clip.samples,
+            span,
+            app_text.PLAYER,
+            _peak,
+            name=name,
+            key=key,
+            lanes=_lanes,
+            stem=_stem,
         )
 
 

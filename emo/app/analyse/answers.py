@@ -92,13 +92,16 @@ def _trust(
     if prediction.speech_warnings:
         return html.Trust([app_text.NOT_TO_BE_RELIED_ON])
     notes = []
-    if answer.unsure and not app_text.still_needed(answer):
+    is_below = bool(app_text.still_needed(answer))
+    if answer.unsure and not is_below:
         notes.append(app_text.why_unsure(answer))
     if answer.calm >= text.MIN_CALM:
         notes.append(text.calm_left_out(answer.calm))
     # The accuracy of an ensemble was only measured with all models.
     is_measured = key != labels.ENSEMBLE or not common.missing_models(prediction)
     blocks = metrics.get(key, {}) if is_measured else {}
+    if is_below:
+        notes.append(accuracy_text.commitment(blocks, answer.threshold))
     n_labels = len(prediction.among)
     rows = accuracy_text.for_answer(blocks, answer.label, answer.unsure, is_own, n_labels)
     if not rows:

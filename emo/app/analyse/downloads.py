@@ -14,14 +14,16 @@ from emo.app.current_clip import ClipSource
 from emo.app.serving import uploads
 from emo.audio.channels import MIX, name_with_channel
 from emo.inference import export, predictor
+from emo.system import filenames
 
 
 def show_downloads(source: ClipSource, analysis: Analysis) -> None:
     """Draw the buttons that save the answers."""
+    stem = file_stem(source, analysis.channel, analysis.is_altered, analysis.part_s)
     with st.container(horizontal=True, vertical_alignment="center", key="downloads"):
         for label, write, file_name, mime in (
-            (text.JSON_LABEL, to_json, "emo.json", "application/json"),
-            (text.CSV_LABEL, to_csv, "emo.csv", "text/csv"),
+            (text.JSON_LABEL, to_json, f"{stem}.json", "application/json"),
+            (text.CSV_LABEL, to_csv, f"{stem}.csv", "text/csv"),
         ):
             st.download_button(
                 label,
@@ -31,6 +33,22 @@ def show_downloads(source: ClipSource, analysis: Analysis) -> None:
                 on_click="ignore",
                 icon=":material/download:",
             )
+
+
+def file_stem(
+    source: ClipSource,
+    channel: str,
+    is_altered: bool,
+    part_s: tuple[float, float] | None = None,
+) -> str:
+    """Return the name of files without their ending: page, clip, channel, alteration and part."""
+    return filenames.download_stem(
+        "analyse",
+        filenames.without_ending(source.name),
+        "" if channel == MIX else text.channel_alone(channel),
+        text.CHANGED if is_altered else "",
+        "" if part_s is None else f"{part_s[0]:.2f}-{part_s[1]:.2f}s",
+    )
 
 
 def name_of(source: ClipSource, analysis: Analysis) -> str:

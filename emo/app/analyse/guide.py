@@ -1,7 +1,7 @@
 """A guide through the first minute, for a visitor who has no recording at hand.
 
-Its steps can be done in any order.  It never covers a control, and does not come back in a session
-once it was hidden or completed.
+Its steps can be done in any order, and each is ticked once it was done.  The guide covers no
+control.  It goes once it was hidden or completed, and comes back when the visitor asks for it.
 """
 
 from collections.abc import Collection
@@ -12,7 +12,7 @@ from markupsafe import Markup
 from emo.app import html
 from emo.app.analyse import text
 
-_DONE, _HIDDEN = "guide-done", "guide-hidden"
+_DONE, _HIDDEN, _ASKED_FOR = "guide-done", "guide-hidden", "guide-asked-for"
 
 
 def complete_step(step: str) -> None:
@@ -23,6 +23,25 @@ def complete_step(step: str) -> None:
 def hide_guide() -> None:
     """Hide the guide for the session."""
     st.session_state[_HIDDEN] = True
+
+
+def start_again() -> None:
+    """Show the guide again; the steps that are still to be seen on the page are ticked."""
+    st.session_state[_DONE] = set()
+    st.session_state[_HIDDEN] = False
+    st.session_state[_ASKED_FOR] = True
+
+
+def hide_for_link() -> None:
+    """Hide the guide from a visitor who came by a link, unless the visitor asked for it."""
+    if not st.session_state.get(_ASKED_FOR):
+        hide_guide()
+
+
+def is_shown() -> bool:
+    """Return True if the guide is neither hidden nor completed."""
+    is_left = current_step(st.session_state.get(_DONE, set())) is not None
+    return is_left and not st.session_state.get(_HIDDEN)
 
 
 def current_step(done: Collection[str]) -> str | None:
@@ -40,7 +59,7 @@ def show_guide(errors_page: str) -> None:
     """
     done: set[str] = st.session_state.get(_DONE, set())
     step = current_step(done)
-    if step is None or st.session_state.get(_HIDDEN):
+    if step is None or not is_shown():
         return
     with st.container(key="guide", horizontal=True, vertical_alignment="center", gap="small"):
         st.html(steps_html(done, step))
@@ -52,6 +71,18 @@ def show_guide(errors_page: str) -> None:
             on_click=hide_guide,
             type="tertiary",
             icon=":material/close:",
+        )
+
+
+def show_way_back() -> None:
+    """Draw the button that shows the guide again, while it is not there."""
+    if not is_shown():
+        st.button(
+            text.SHOW_LABEL,
+            key="show-guide",
+            on_click=start_again,
+            type="tertiary",
+            icon=":material/route:",
         )
 
 

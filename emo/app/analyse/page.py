@@ -36,7 +36,6 @@ from emo.app.current_clip import SAMPLE, ClipSource
 from emo.audio.alteration import NEUTRAL
 from emo.audio.channels import MIX, name_with_channel
 from emo.classifiers import label_subset
-from emo.inference import loading
 from emo.inference.headline import headline
 from emo.inference.timeline import Timeline
 from emo.system import paths
@@ -59,7 +58,7 @@ def sync_with_address() -> None:
     gallery = {sample.stem: sample for sample in samples.read_gallery(paths.SAMPLES_DIR)}
     requested = link.requested_link(_state(), gallery, url.is_opened("analyse"))
     if requested is not None:
-        guide.hide_guide()  # a visitor with a link has a clip at hand
+        guide.hide_for_link()  # a visitor with a link has a clip at hand
         inputs.open_sample(gallery[requested.sample])
         _reset_for_new_clip()
         source = current_clip.get_source()
@@ -108,19 +107,18 @@ def show_guide() -> None:
 
 
 def show_invitation() -> None:
-    """Draw the measured accuracy of each model, as long as there is no clip."""
-    metrics = common.metrics_or_notice()
-    order = sorted(metrics, key=lambda key: key != labels.ENSEMBLE)  # the ensemble comes first
-    order = [key for key in order if key in loading.ANSWER_KEYS]
-    rows = accuracy_text.expected({key: metrics[key] for key in order})
-    if rows:
-        model_names = [app_text.MODEL_NAMES[key] for key in order]
-        st.html(
-            html.expectation(
-                accuracy_text.EXPECTATION, model_names, rows, accuracy_text.EXPECTATION_NOTE
-            )
-        )
-    st.caption(app_text.COURTESY)
+    """Draw how often the ensemble is right, as long as there is no clip."""
+    expectation = panel.expectation()
+    if expectation:
+        st.html(expectation)
+
+
+def show_foot(has_clip: bool) -> None:
+    """Draw what happens to a visitor's audio, and the way back to the guide."""
+    with st.container(horizontal=True, vertical_alignment="center", key="foot"):
+        if not has_clip:
+            st.caption(app_text.PRIVACY)
+        guide.show_way_back()
 
 
 def show_stage(source: ClipSource, described: Any) -> None:
@@ -231,7 +229,11 @@ def _show_sound(source: ClipSource, analysis: Sound | Analysis) -> None:
     recorded = analyse_analysis.decode(digest, source.name, source.data, analysis.channel)
     peak = float(max(np.abs(clip.samples).max() for clip in (recorded, analysis.clip)))
     names = timeline.lane_names(analysis.clip.duration_s)
-    pack = partial(analyse_analysis.draw, analysis.key, source.name, analysis.clip, peak, names)
+    is_altered = what_if.settings() != NEUTRAL and not analysis.refusal
+    stem = downloads.file_stem(source, analysis.channel, is_altered)
+    pack = partial(
+        analyse_analysis.draw, analysis.key, source.name, analysis.clip, peak, names, stem
+    )
     key = analyse_analysis.player_key(source)
     player.show_player(pack, key, partial(guide.complete_step, "listen"), bool(names))
 

@@ -13,9 +13,8 @@ from emo.labels import LABELS
 
 ANALYSE_TITLE = "The emotion in a voice"
 ANALYSE_LEAD = (
-    f"Upload or record a clip of speech. {in_words(len(CLASSIFIERS)).capitalize()} different "
-    "classifiers, trained on acted recordings, each say which of seven acted emotions it resembles "
-    "most."
+    f"Upload or record a voice. {in_words(len(CLASSIFIERS)).capitalize()} models, trained on "
+    "recordings of actors, each say which of seven acted emotions it resembles most."
 )
 UPLOAD_LABEL = "Upload a clip"
 RECORD_LABEL = "Record a clip"
@@ -32,6 +31,8 @@ RECORDING = "Recording"
 JSON_LABEL = "Answers as JSON"
 CSV_LABEL = "Answers as CSV"
 BACK_TO_CELL = "Back to the cell"
+CHANGED = "changed"
+"""In the name of a file with the answers to a clip that *What if* changed."""
 REMOVE_LABEL = "Remove this clip"
 REMOVE_HELP = "Removes the clip and its answers from this session."
 UNMEASURED = "How often it is right has not been measured."
@@ -59,6 +60,8 @@ TIMELINE_NOTE = (
     "unsure. Pauses, and what is not speech, stay blank. Point at a lane to read its answers."
 )
 TIMELINE_SAVE = "Save the timeline"
+TIMELINE_FILE = "timeline"
+"""In the name of a file with the answers over time."""
 TIMELINE_TABLE = "As a table"
 TIMELINE_HEADS = ("From", "To", "Answer", "Share")
 TIMELINE_FILES = {
@@ -169,30 +172,30 @@ def quality_paragraph(warnings: Mapping[str, str], is_unsure: bool) -> str:
 
 GUIDE_LABEL = "Your first minute"
 HIDE_LABEL = "Hide the guide"
+SHOW_LABEL = "Show the guide"
 NEXT_LABEL = "Open the confusion matrices"
 DONE = "done"
 
 STEPS = {
     "pick": (
-        "Pick a sample",
-        "Nothing at hand? Pick a sample below: an actor for each emotion, or a synthetic voice "
-        "with all seven in a minute.",
+        "Choose a clip",
+        "No recording at hand? Pick a sample below.",
     ),
     "listen": (
-        "Listen",
-        "Press the round button, or Space.",
+        "Play it",
+        "Press the round button, or the space bar.",
     ),
     "select": (
         "Select a part",
-        "Drag over the spectrogram. Does the answer to that part alone differ?",
+        "Drag over the spectrogram. Does the answer change?",
     ),
     "why": (
-        "Ask why",
-        "Open “Why” below the player: what moved each model.",
+        "See why",
+        "Open the tab “Why” below the player.",
     ),
     "errors": (
-        "See how often they err",
-        "The samples are clear ones. See how often the models are wrong on new speakers.",
+        "See the errors",
+        "The samples are easy. See how often the models are wrong.",
     ),
 }
 """Name and sentence of each step of the guide, by its key."""

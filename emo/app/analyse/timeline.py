@@ -5,7 +5,6 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
-from pathlib import PurePath
 
 import streamlit as st
 from markupsafe import Markup
@@ -14,6 +13,7 @@ from emo.app import among, clip_cache, common, html
 from emo.app import text as app_text
 from emo.app.analyse import text
 from emo.audio import clip as audio_clip
+from emo.audio.channels import parse_channel
 from emo.classifiers.voice import VOICE
 from emo.formatting import clock, percent
 from emo.inference import export
@@ -222,13 +222,16 @@ def _show_table(timeline: Timeline) -> None:
 
 
 def _show_files(name: str, timeline: Timeline) -> None:
-    stem = filenames.clean(PurePath(name).stem)
+    channel = parse_channel(name)
+    stem = filenames.download_stem(
+        "analyse", filenames.without_ending(name), channel, text.TIMELINE_FILE
+    )
     with st.popover(text.TIMELINE_SAVE, icon=":material/download:"), st.container(gap=None):
         for form, label in text.TIMELINE_FILES.items():
             st.download_button(
                 label,
                 partial(export.written, export.TIMELINE_WRITERS[form], name, timeline),
-                f"{stem} timeline.{_ENDINGS.get(form, form)}",
+                f"{stem}.{_ENDINGS.get(form, form)}",
                 _MIMES[form],
                 on_click="ignore",
                 type="tertiary",

@@ -35,6 +35,7 @@ from emo.inference.known_voice import know_speakers
 from emo.inference.predictor import Prediction
 from emo.labels import LABELS
 from emo.server import memory
+from emo.system.filenames import download_stem
 
 ORIGIN = "comparison"
 """Origin of a clip that was opened from the comparison."""
@@ -301,7 +302,7 @@ def _show_buttons(entries: Sequence[Entry], n_clips: int) -> None:
         st.download_button(
             text.csv_label(len(entries), n_clips),
             partial(as_csv, entries),  # written on demand, because rows are still being added
-            "emo-comparison.csv",
+            f"{download_stem('compare', text.clips(len(entries)))}.csv",
             "text/csv",
             on_click="ignore",
             icon=":material/download:",

@@ -15,6 +15,7 @@ from emo.inference.loading import MODEL_KEYS
 from emo.inference.predictor import Prediction
 from emo.labels import ENSEMBLE
 from emo.server import memory
+from emo.system.filenames import download_stem, without_ending
 
 Pair = tuple[tuple[Entry, Prediction], tuple[Entry, Prediction]]
 
@@ -30,9 +31,8 @@ def pack(data: bytes, name: str, shown_s: float) -> bytes:
     """Return what the player draws and plays of a clip, with ``shown_s`` seconds across."""
     samples = isolated.shared_decoder().decode(data, name).samples
     texts = app_text.PLAYER | {"hint": text.PLAYER_HINT}
-    return player_data.pack_player(
-        samples, activity.active_span(samples), texts, shown_s=shown_s, name=name
-    )
+    span, stem = activity.active_span(samples), download_stem("compare", without_ending(name))
+    return player_data.pack_player(samples, span, texts, shown_s=shown_s, name=name, stem=stem)
 
 
 def show_pair(pair: Pair) -> None:

@@ -12,7 +12,7 @@ from emo.app.compare import text
 from emo.app.compare.collection import DISAGREEMENT, Entry, agreement
 from emo.app.components import component
 from emo.app.samples import acted_by
-from emo.app.text import SHORT_NAMES
+from emo.app.text import SHORT_NAMES, in_short
 from emo.app.theme import EMOTION_COLOURS
 from emo.classifiers.voice import VOICE
 from emo.inference.loading import MODEL_KEYS
@@ -184,6 +184,6 @@ def _cell(answer: Answer) -> dict[str, Any]:
         "label": answer.label,
         "text": f"{answer.label}?" if answer.unsure else answer.label,
         "share": formatting.percent(answer.confidence),
-        "note": text.unsure(answer) if len(answer.named) > 1 else "",
+        "note": in_short(answer) if answer.unsure else "",
         "unsure": answer.unsure,
     }

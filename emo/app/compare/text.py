@@ -16,7 +16,6 @@ from emo.app.text import ALL_MODELS, PAGES, SHORT_NAMES
 from emo.classifiers.voice import MIN_CLIPS as MIN_VOICE_CLIPS
 from emo.classifiers.voice import VOICE
 from emo.formatting import NBSP, in_words, listed, percent
-from emo.inference.predictor import Answer
 
 TITLE = "Compare clips"
 LEAD = (
@@ -149,6 +148,11 @@ LETTERS = ("A", "B")
 KEY = "A plain, B striped"
 
 
+def clips(n: int) -> str:
+    """Return a number of clips."""
+    return f"{n} clip{'s' * (n != 1)}"
+
+
 def samples_help(gallery: Sequence[Sample]) -> str:
     """Return the help of the button that adds the samples: what they are, and whose."""
     whose = credits_of(gallery)
@@ -224,8 +228,7 @@ def score_note(n_clips: int) -> str:
 
 def cell_sentence(expected: str, answer: str, n: int) -> str:
     """Return what a cell of the matrix means."""
-    clips = f"{n} clip{'s' * (n != 1)}"
-    return f"{clips} expected {expected}, answered {answer}."
+    return f"{clips(n)} expected {expected}, answered {answer}."
 
 
 def matrix_caption(key: str) -> str:
@@ -240,11 +243,6 @@ def map_note(explained: float) -> str:
         f"and room as well as in emotion. The map shows {percent(explained)} of the differences. "
         "Click a clip to hear it."
     )
-
-
-def unsure(answer: Answer) -> str:
-    """Return the one or two labels that an unsure answer names."""
-    return f"unsure: {' or '.join(answer.named)}"
 
 
 def ticked(names: Sequence[str]) -> str:
@@ -264,7 +262,7 @@ def summary(counts: ClipCounts, right: int = 0, n_expected: int = 0) -> str:
     n_clips: dict[str, int] = {}
     for kind, n in counts.agreements:
         n_clips[agreement(kind)] = n_clips.get(agreement(kind), 0) + n
-    parts = [f"{counts.answered} clip{'s' * (counts.answered != 1)} answered."]
+    parts = [f"{clips(counts.answered)} answered."]
     if n_expected:
         parts.append(f"{right} of {n_expected} right ({percent(right / n_expected)}).")
     if n_clips:

@@ -9,6 +9,8 @@ from emo.app.components import component
 from emo.app.current_clip import ClipSource
 from emo.app.live import text
 from emo.app.live.routes import STREAM, WORKLET
+from emo.app.notice import line
+from emo.app.notice.text import NOTICE, TICK
 from emo.app.text import MODEL_NAMES, SHORT_NAMES
 from emo.app.theme import EMOTION_COLOURS
 from emo.audio.limits import MIN_DURATION_S
@@ -24,7 +26,9 @@ _KEY = "live"
 
 def show_live() -> None:
     """Draw the button *Live*.  What is kept becomes the current clip."""
-    component("live", "recording")(data=[_data()], key=_KEY, on_kept_change=_take_clip)
+    component("live", "recording")(
+        data=[_data()], key=_KEY, on_kept_change=_take_clip, on_read_change=line.mark_read
+    )
 
 
 def _data() -> dict[str, Any]:
@@ -48,6 +52,7 @@ def _data() -> dict[str, Any]:
         "kept_s": text.KEPT_S,
         "shown_s": text.KEPT_S,
         "min_s": MIN_DURATION_S,
+        "notice": None if line.is_read() else {"text": NOTICE, "tick": TICK},
         "words": text.WORDS | {"privacy": text.privacy(among.chosen())},
     }
 

@@ -68,7 +68,7 @@ def show_diagnostics(matrix_filter: MatrixFilter, scores_by_key: ScoresByKey) ->
 
 def file_stem(matrix_filter: MatrixFilter, figure: str, key: str) -> str:
     """Return the name of a saved figure without its ending: its kind, model and filter."""
-    parts = ["emo", figure, key, *selection.address_params(matrix_filter).values()]
+    parts = ["matrices", figure, key, *selection.address_params(matrix_filter).values()]
     return "-".join(part for part in parts if part)
 
 
@@ -390,5 +390,5 @@ def _show_curve(key: str, history: Sequence[Mapping[str, Any]], run: str, quanti
         title,
     )
     make = partial(export.export_learning, history, quantity, names, caption)
-    stem = f"emo-learning-{key}-{quantity}-{run}"
+    stem = f"matrices-learning-{key}-{quantity}-{run}"
     export.show_save_buttons(make, stem, f"learning-{key}-{quantity}")

@@ -18,6 +18,7 @@ export default function ({ data: [data], parentElement, setTriggerValue }) {
     panels.set(parentElement, panel);
   }
   panel.sendClip = (id) => setTriggerValue("kept", id);
+  panel.sendRead = () => setTriggerValue("read", true);
   panel.show(data);
   return () => setTimeout(() => panel.leave(), 0);
 }
@@ -60,6 +61,10 @@ class Panel {
       } else element.textContent = word;
     }
     this.find("lanes").setAttribute("aria-label", this.words.lanes);
+    const { notice } = data;
+    this.find("notice").hidden = !notice;
+    this.find("notice-text").textContent = notice?.text ?? "";
+    this.find("tick-text").textContent = notice?.tick ?? "";
     if (this.key === JSON.stringify([data.models, data.signs])) return;
     this.key = JSON.stringify([data.models, data.signs]);
     this.build();
@@ -111,6 +116,10 @@ class Panel {
     this.find("stop").onclick = () => this.stop();
     this.find("keep").onclick = () => this.keep();
     this.find("close").onclick = () => this.dialog.close();
+    this.find("tick").onchange = () => {
+      this.find("notice").hidden = true;
+      this.sendRead();
+    };
     this.dialog.addEventListener("keydown", (event) => event.stopPropagation());
     this.dialog.oncancel = (event) => {
       if (!this.run) return;

@@ -507,8 +507,8 @@ class Player {
 
   async saveSound() {
     const [start, stop] = this.region ?? [0, this.clip.duration_s];
-    const times = this.region ? ` ${start.toFixed(2)}-${stop.toFixed(2)} s` : "";
-    save(await toWav(this.clip.sound, [start, stop]), `${stem(this.clip.name)}${times}.wav`);
+    const times = this.region ? `-${start.toFixed(2)}-${stop.toFixed(2)}s` : "";
+    save(await toWav(this.clip.sound, [start, stop]), `${this.clip.stem}${times}.wav`);
   }
 
   async savePicture() {
@@ -516,7 +516,8 @@ class Player {
     const isWhole = to - from > this.end - 1e-6;
     const times = isWhole ? "" : ` ${from.toFixed(2)}-${to.toFixed(2)} s`;
     const picture = await toPng(this.drawing, `${this.clip.name}${times}`);
-    save(picture, `${stem(this.clip.name)}${times} ${this.clip.words.picture}.png`);
+    const parts = isWhole ? "" : `-${from.toFixed(2)}-${to.toFixed(2)}s`;
+    save(picture, `${this.clip.stem}-${this.clip.words.picture}${parts}.png`);
   }
 
   // --- View ------------------------------------------------------------------------------------
@@ -754,9 +755,4 @@ class Player {
     tip.replaceChildren(cell(time, "when"), ...rows);
     tip.hidden = false;
   }
-}
-
-// The name of a clip without its ending.
-function stem(name) {
-  return name.replace(/\.[A-Za-z0-9]{2,4}$/, "") || "clip";
 }

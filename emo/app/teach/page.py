@@ -79,7 +79,7 @@ def show_ways_in() -> None:
         right.audio_input(
             text.RECORD_LABEL, key=key, on_change=_take_recording, args=(key, emotion)
         )
-        st.caption(text.COURTESY)
+        st.caption(text.PRIVACY)
 
 
 def _take_files(key: str, emotion: str) -> None:
@@ -283,7 +283,7 @@ def show_files() -> None:
             st.download_button(
                 text.SAVE_LABEL,
                 _file_writer(),
-                "emo-examples.json",
+                f"{filenames.download_stem('teach', text.count(len(examples())))}.json",
                 "application/json",
                 on_click="ignore",
                 icon=":material/download:",

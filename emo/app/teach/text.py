@@ -20,10 +20,7 @@ UPLOAD_LABEL = "Upload clips"
 RECORD_LABEL = "Record a clip"
 RECORDING = "Recording"
 BACK_LABEL = "Back to your clips"
-COURTESY = (
-    "Only use voices of people who know about it and agree. Your clips stay in memory while they "
-    "are listed here, at most until you close the tab."
-)
+PRIVACY = "Emo stores no audio. Your clips stay in memory until you remove them or close the tab."
 PROMPT_TITLE = "Record by prompt"
 PROMPT_FILE = "recording.wav"
 SENTENCES = (

@@ -117,9 +117,18 @@ def _row(model: Row) -> dict[str, object]:
     }
 
 
-def points(title: str, figures: Sequence[Point]) -> Markup:
-    """Return how often the ensemble is right, by kind of recording, in one strip."""
-    return html.render("stage", "points", title, figures)
+def points(title: str, figures: Sequence[Point], level: int = 3, note: str = "") -> Markup:
+    """Return how often the ensemble is right, by kind of recording, in one strip.
+
+    Parameters
+    ----------
+    title, figures
+    level
+        Level of the heading, 2 or 3.
+    note
+        Sentence below the figures.
+    """
+    return html.render("stage", "points", title, figures, level, note)
 
 
 def strip(now: Answer, models: Sequence[Row]) -> Markup:

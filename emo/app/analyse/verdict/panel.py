@@ -3,16 +3,17 @@
 from typing import Any
 
 import streamlit as st
+from markupsafe import Markup
 
 from emo import labels
-from emo.app import accuracy_text, common, player
+from emo.app import accuracy_text, common, html, player
 from emo.app.analyse import known_clip, recording, timeline, what_if
 from emo.app.analyse import text as page_text
 from emo.app.analyse.analysis import Analysis, player_key
 from emo.app.analyse.verdict import markup, text
 from emo.app.current_clip import ClipSource
 from emo.classifiers.ensembles import ENSEMBLES
-from emo.evaluation.figures.operating_points import ELSEWHERE, GUESSING, STUDIOS, operating_points
+from emo.evaluation.figures.operating_points import ELSEWHERE, STUDIOS, operating_points
 from emo.formatting import percent
 from emo.inference import adaptation
 from emo.inference.predictor import Answer, Prediction
@@ -132,26 +133,50 @@ def _points(source: ClipSource, prediction: Prediction) -> Any:
     if prediction.speech_warnings or common.missing_models(prediction):
         return ""
     blocks = common.metrics_among(prediction.among).get(labels.ENSEMBLE, {})
-    measured = operating_points(blocks)
-    if not measured:
-        return ""
     is_elsewhere = source.is_own or (source.sample is not None and source.sample.source is None)
+    figures = _figures(blocks, is_elsewhere, source.is_own, len(prediction.among))
+    return markup.points(text.POINTS_TITLE, figures) if figures else ""
+
+
+def expectation() -> Markup:
+    """Return how often the ensemble is right, for a visitor without a clip; empty if unknown."""
+    blocks = common.metrics_or_notice().get(labels.ENSEMBLE, {})
+    figures = _figures(blocks, True, True, len(labels.LABELS))
+    if not figures:
+        return html.NO_HTML
+    return markup.points(accuracy_text.EXPECTATION, figures, 2, accuracy_text.EXPECTATION_NOTE)
+
+
+def _figures(
+    blocks: accuracy_text.Blocks, is_elsewhere: bool, is_own: bool, n_labels: int
+) -> list[markup.Point]:
+    """Return how often the ensemble is right, by kind of recording and by guessing.
+
+    Parameters
+    ----------
+    blocks
+        Its figures by protocol.
+    is_elsewhere
+        Whether the clip was recorded elsewhere than the training clips, whose figure is marked.
+    is_own
+        Whether it is a visitor's own.
+    n_labels
+        Number of emotions that can occur, of which one is guessed.
+    """
+    measured = operating_points(blocks)
     here = ELSEWHERE if is_elsewhere else STUDIOS
-    guess = 1 / len(prediction.among)
-    names = {STUDIOS: accuracy_text.KINDS[STUDIOS], ELSEWHERE: accuracy_text.KINDS[ELSEWHERE]}
-    points = [
+    figures = [
         markup.Point(
-            name,
+            accuracy_text.KINDS[key],
             percent(measured[key]["accuracy"]),
-            text.PROBABLY_YOU if key == ELSEWHERE and source.is_own else "",
+            text.PROBABLY_YOU if key == ELSEWHERE and is_own else "",
             key == here,
         )
-        for key, name in names.items()
+        for key in (STUDIOS, ELSEWHERE)
         if key in measured
     ]
-    guessing = markup.Point(accuracy_text.GUESSING, percent(guess))
-    assert GUESSING in measured
-    return markup.points(text.POINTS_TITLE, [*points, guessing])
+    guess = markup.Point(accuracy_text.GUESSING, percent(1 / n_labels))
+    return [*figures, guess] if figures else []
 
 
 def announcement(analysis: Analysis) -> str:

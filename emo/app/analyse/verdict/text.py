@@ -1,6 +1,6 @@
 """Texts of the verdict beside the player."""
 
-from emo.app.text import still_needed
+from emo.app.text import in_short
 from emo.classifiers.ensembles import FROM_SCRATCH
 from emo.classifiers.registry import CLASSIFIERS
 from emo.formatting import NBSP, percent
@@ -48,15 +48,6 @@ def overline(
     return " · ".join(parts)
 
 
-def said(answer: Answer) -> str:
-    """Return an answer as a phrase, such as "unsure: angry 82 %, below its 90 %"."""
-    phrase = f"{answer.label} {percent(answer.confidence)}"
-    if not answer.unsure:
-        return phrase
-    lack = still_needed(answer)
-    return f"unsure: {phrase}, {lack}" if lack else f"unsure: {phrase}"
-
-
 def before(then: Answer) -> str:
     """Return what an answer was, to stand before an arrow and the answer of now.
 
@@ -77,5 +68,5 @@ def announcement(now: Answer, then: Answer | None, place: str) -> str:
     place
         The line above the verdict.
     """
-    was = "" if then is None else f"; it was {said(then)} for the whole clip as recorded"
-    return f"{place}: {said(now)}{was}."
+    was = "" if then is None else f"; it was {in_short(then)} for the whole clip as recorded"
+    return f"{place}: {in_short(now)}{was}."
