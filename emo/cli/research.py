@@ -19,9 +19,9 @@ from emo.cli.options import (
     whole_number,
     write_report,
 )
+from emo.cli.own import add_corpora, audit_corpora, check_corpora, progress_bar
 from emo.corpora.protocols import ALL_PROTOCOLS, LISTENERS, NON_SPEECH, PROTOCOLS, SPEAKERS
 from emo.errors import CorpusError
-from emo.labels import LABELS
 from emo.system.packages import require_training
 
 RESUME_HINT = " The same command continues from the last checkpoint."
@@ -70,9 +70,10 @@ def add_measuring(commands: Commands) -> None:
 def add_describing(commands: Commands) -> None:
     """Add the commands that describe corpora, models and results."""
     audit = commands.add_parser("audit", help="list what a folder of corpora holds and lacks")
-    audit.add_argument("directory", type=Path, metavar="DIR")
+    audit.add_argument("directory", type=Path, metavar="DIR", nargs="?")
+    add_corpora(audit)
     audit.add_argument("--json", type=Path, metavar="OUT", help="write the audit here")
-    audit.set_defaults(run=_audit)
+    audit.set_defaults(run=_audit, parser=audit)
 
     docs = commands.add_parser("docs", help="write the model cards and the tables of results")
     docs.add_argument(
@@ -126,7 +127,7 @@ def _evaluate(options: argparse.Namespace) -> int:
     if options.manifest:
         return evaluate_manifest(options)
     require_training(("tqdm",))
-    if options.among != LABELS:
+    if options.among != options.model_labels:
         options.parser.error("--among goes with --manifest")
     if options.compare and options.classifier:
         options.parser.error("--compare runs every classifier; leave out --classifier")
@@ -222,17 +223,15 @@ def _train(options: argparse.Namespace) -> int:
 
 
 def _audit(options: argparse.Namespace) -> int:
+    check_corpora(options)
+    if (options.directory is None) == (not options.corpus):
+        options.parser.error("give the folder of the corpora, or own clips with --corpus")
+    if options.corpus:
+        return audit_corpora(options)
     require_training(("tqdm",))
-    from tqdm import tqdm
-
     from emo.corpora.audit import audit, format_audit
 
-    with tqdm(desc="audit", unit="clip") as bar:
-
-        def progress(done: int, total: int) -> None:
-            bar.total = total
-            bar.update(done - bar.n)
-
+    with progress_bar("audit") as progress:
         report = audit(options.directory, progress)
     print(format_audit(report))
     write_report(options.json, report.to_dict())

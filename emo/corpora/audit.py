@@ -71,7 +71,7 @@ class Audit:
 
 
 @dataclass(frozen=True)
-class _Decoded:
+class Decoded:
     """Digest and duration of one decoded clip, or why it has neither."""
 
     sha256: str | None
@@ -97,9 +97,9 @@ def audit(directory: str | os.PathLike[str], progress: Progress | None = None) -
     """
     collection = find_recordings(directory)
     recordings = collection.recordings
-    decoded = _decode_all(recordings, progress)
+    decoded = decode_all(recordings, progress)
     paths = [_relative(recording.path, collection) for recording in recordings]
-    groups = _same_audio(recordings, decoded, paths)
+    groups = same_audio(recordings, decoded, paths)
     two_labels = tuple(group for group in groups if len(set(group.emotions)) > 1)
     return Audit(
         directory=str(directory),
@@ -118,7 +118,8 @@ def audit(directory: str | os.PathLike[str], progress: Progress | None = None) -
     )
 
 
-def _decode_all(recordings: Sequence[Recording], progress: Progress | None) -> list[_Decoded]:
+def decode_all(recordings: Sequence[Recording], progress: Progress | None) -> list[Decoded]:
+    """Return the digest and duration of each clip, or why it has neither."""
     decoded = []
     with ThreadPoolExecutor(N_THREADS) as pool:
         for done, clip in enumerate(pool.map(_decode_clip, recordings), 1):
@@ -128,20 +129,21 @@ def _decode_all(recordings: Sequence[Recording], progress: Progress | None) -> l
     return decoded
 
 
-def _decode_clip(recording: Recording) -> _Decoded:
+def _decode_clip(recording: Recording) -> Decoded:
     try:
         clip = audio_clip.load(recording.path)
     except SilentError:
-        return _Decoded(None, 0.0, silent=True, problem=None)
+        return Decoded(None, 0.0, silent=True, problem=None)
     except AudioError as error:
-        return _Decoded(None, 0.0, silent=False, problem=str(error))
+        return Decoded(None, 0.0, silent=False, problem=str(error))
     sha256 = hashlib.sha256(clip.samples.tobytes()).hexdigest()
-    return _Decoded(sha256, clip.duration_s, silent=False, problem=None)
+    return Decoded(sha256, clip.duration_s, silent=False, problem=None)
 
 
-def _same_audio(
-    recordings: Sequence[Recording], decoded: Sequence[_Decoded], paths: Sequence[str]
+def same_audio(
+    recordings: Sequence[Recording], decoded: Sequence[Decoded], paths: Sequence[str]
 ) -> list[SameAudio]:
+    """Return the groups of clips with the same decoded samples."""
     groups = defaultdict(list)
     for i, clip in enumerate(decoded):
         if clip.sha256:
@@ -153,7 +155,7 @@ def _same_audio(
     ]
 
 
-def _count(recordings: Sequence[Recording], decoded: Sequence[_Decoded]) -> tuple[CorpusCount, ...]:
+def _count(recordings: Sequence[Recording], decoded: Sequence[Decoded]) -> tuple[CorpusCount, ...]:
     counts = []
     for corpus in CORPORA:
         own = [i for i, recording in enumerate(recordings) if recording.corpus == corpus.key]
@@ -188,14 +190,18 @@ def format_audit(audit: Audit) -> str:
         _title(audit),
         _counts_table(audit),
         _speakers(audit),
-        _list("Silent clips", audit.silent),
-        _list(
+        format_list("Silent clips", audit.silent),
+        format_list(
             "Clips that cannot be read",
             (f"{file.path}: {file.reason}" for file in audit.unreadable),
         ),
-        _list("The same audio under two labels", map(_group_line, audit.same_audio_two_labels)),
-        _list("The same audio twice under one label", map(_group_line, audit.same_audio_one_label)),
-        _list("Files not taken", (f"{file.path}: {file.reason}" for file in audit.skipped)),
+        format_list(
+            "The same audio under two labels", map(_group_line, audit.same_audio_two_labels)
+        ),
+        format_list(
+            "The same audio twice under one label", map(_group_line, audit.same_audio_one_label)
+        ),
+        format_list("Files not taken", (f"{file.path}: {file.reason}" for file in audit.skipped)),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
 
@@ -250,7 +256,8 @@ def _speakers(audit: Audit) -> str:
     return "\n".join(lines)
 
 
-def _list(title: str, lines: Iterable[str]) -> str:
+def format_list(title: str, lines: Iterable[str]) -> str:
+    """Return a title with a number, and an indented line for each item below it."""
     lines = list(lines)
     if not lines:
         return f"{title}: none"

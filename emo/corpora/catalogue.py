@@ -280,7 +280,7 @@ def find_recordings(directory: str | os.PathLike[str]) -> Collection:
     kept: dict[tuple[str, str], Recording] = {}
     skipped: list[Skipped] = []
     n_files = 0
-    for path in sorted(_walk(top), key=lambda path: _preference(path, top)):
+    for path in sorted(walk_files(top), key=lambda path: _preference(path, top)):
         n_files += 1
         entry = _read_name(path)
         if isinstance(entry, Skipped):
@@ -309,8 +309,14 @@ def order(recording: Recording) -> tuple[int, str]:
     return _POSITION[recording.corpus], recording.stem
 
 
-def _walk(top: Path) -> Iterator[Path]:
-    """Yield the files under a folder, through links too, each folder once; skip hidden folders."""
+def walk_files(top: Path) -> Iterator[Path]:
+    """Yield the files under a folder, through links too, each folder once; skip hidden folders.
+
+    Raises
+    ------
+    CorpusError
+        There are far too many files.
+    """
     visited = set()
     n_files = 0
     for folder, subfolders, files in os.walk(top, followlinks=True):
@@ -342,7 +348,7 @@ def _read_name(path: Path) -> Recording | Skipped:
         return Skipped(path, f"not an audio file ({path.suffix or 'no ending'})")
     if clip := read_stem(path):
         corpus, name = clip
-        if problem := _content_problem(path):
+        if problem := content_problem(path):
             return Skipped(path, problem)
         return Recording(path, corpus.key, name.stem, name.speaker, name.emotion)
     for corpus, pattern in _PATTERNS:
@@ -363,7 +369,8 @@ def read_stem(path: PurePath) -> tuple[Corpus, Name] | None:
     return None
 
 
-def _content_problem(path: Path) -> str | None:
+def content_problem(path: Path) -> str | None:
+    """Return why a file holds no sound, without decoding it; None if it may hold some."""
     try:
         n_bytes = path.stat().st_size
         if n_bytes == 0:

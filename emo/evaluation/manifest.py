@@ -16,6 +16,8 @@ from emo.classifiers.label_subset import in_words, read_subset, subset_key
 from emo.classifiers.storage import held_out_speakers
 from emo.classifiers.voice import VOICE
 from emo.corpora.catalogue import CORPUS, read_stem
+from emo.corpora.own.reading import EMOTION_COLUMNS
+from emo.corpora.spellings import SPELLINGS, read_label_map
 from emo.errors import AudioError, CorpusError, ModelError, SettingError
 from emo.evaluation.metrics import score
 from emo.inference.known_voice import know_speakers
@@ -25,26 +27,8 @@ from emo.labels import CALM, LABELS
 from emo.system.lists import resolve
 from emo.system.tables import PATH_COLUMNS, SPEAKER_COLUMNS, SURPLUS, cell, normalise, read_table
 
-EMOTION_COLUMNS = ("emotion", "label", "emotionlabel", "emotionname", "class", "category", "target")
-"""Names of the column of labels; the first present is used.  Case, blanks, - and _ are ignored."""
-
 AMONG_COLUMN = "among"
 """Name of the optional column with the emotions that can occur in a row's clip."""
-
-SPELLINGS: dict[str, str] = {
-    **{label: label for label in LABELS},
-    **dict.fromkeys(("anger", "ang"), "angry"),
-    **dict.fromkeys(("disgust", "dis"), "disgusted"),
-    **dict.fromkeys(("fear", "fea", "afraid"), "fearful"),
-    **dict.fromkeys(("happiness", "hap", "joy", "joyful"), "happy"),
-    **dict.fromkeys(("neu", "neutrality"), "neutral"),
-    **dict.fromkeys(("sadness",), "sad"),
-    **dict.fromkeys(
-        ("surprise", "sur", "ps", "pleasantsurprise", "pleasantsurprised", "pleasantlysurprised"),
-        "surprised",
-    ),
-}
-"""Spellings of the labels in the corpora and by their users; case, blanks, - and _ are ignored."""
 
 LEAVES_OUT = "which --labels leaves out"
 
@@ -192,30 +176,8 @@ def read_spellings(path: Path) -> dict[str, str]:
     CorpusError
         The file is missing, is not such a table, or gives a label two meanings or an unknown one.
     """
-    table = read_table(path, "file of labels", (("own",), ("emo",)), may_lack=True)
-    own, emo = table.position(("own",)), table.position(("emo",))
-    rows = list(table.rows)
-    if own is None or emo is None:
-        own, emo = 0, 1
-        rows[:0] = [(1, list(table.columns))] if table.columns else []
-    spellings: dict[str, str] = {}
-    for line, cells in rows:
-        where = f"Line {line} of {path}"
-        if len(cells) < 2 or not cells[own].strip():
-            raise CorpusError(f"{where} must hold two labels, such as: boredom,neutral")
-        means = SPELLINGS.get(normalise(cells[emo]), "")
-        if cells[emo].strip() and not means:
-            raise CorpusError(
-                f"{where} gives '{cells[own].strip()}' the meaning '{cells[emo].strip()}'. The "
-                f"emotions are {', '.join(LABELS)}; leave the cell empty to leave the label out."
-            )
-        if spellings.setdefault(normalise(cells[own]), means) != means:
-            raise CorpusError(
-                f"{where} gives '{cells[own].strip()}' a second meaning. Keep one of the two lines."
-            )
-    if not spellings:
-        raise CorpusError(f"The file of labels {path} is empty. A line is such as: boredom,neutral")
-    return spellings
+    every = f"The emotions are {', '.join(LABELS)}"
+    return read_label_map(path, lambda text: SPELLINGS.get(normalise(text), ""), every)
 
 
 # --- scoring -------------------------------------------------------------------------------------

@@ -1,0 +1,1 @@
+"""Clips of somebody's own as a corpus: read, checked and divided into folds."""
