@@ -22,6 +22,7 @@ from emo.batch.rows import (
 from emo.batch.sources import Source, load_channels, load_source
 from emo.batch.voices import stated_fields
 from emo.classifiers.calibration import CALIBRATION
+from emo.classifiers.model_set import read_model_set
 from emo.classifiers.storage import read_model_info
 from emo.classifiers.voice import VOICE
 from emo.errors import AudioError, EmoError, ModelError
@@ -55,6 +56,8 @@ class RunConfig:
     speakers : tuple of str
         Rule by which the speakers are known (``emo.batch.speakers``), and digest of the manifests
         that name them; empty where voices are not known.
+    labels, keys : tuple of str
+        Labels of the models' answers, and keys of the classifiers.
     """
 
     models: str
@@ -63,6 +66,8 @@ class RunConfig:
     channel: str = MIX
     among: tuple[str, ...] = LABELS
     speakers: tuple[str, ...] = ()
+    labels: tuple[str, ...] = LABELS
+    keys: tuple[str, ...] = MODEL_KEYS
 
     @property
     def default_channel(self) -> Channel:
@@ -100,7 +105,7 @@ def make_run_config(
     models: Path = MODELS_DIR,
     timeline: bool = False,
     channel: str = MIX,
-    among: tuple[str, ...] = LABELS,
+    among: tuple[str, ...] | None = None,
     speakers: tuple[str, ...] = (),
 ) -> RunConfig:
     """Return the configuration for a folder of models as it is now.
@@ -113,9 +118,12 @@ def make_run_config(
     versions = (ROWS_FORMAT, SAMPLES_VERSION, FEATURES_VERSION)
     parts: list[object] = [*versions, timeline and (WINDOW_S, HOP_S)]
     parts += [] if channel == MIX else [channel]
-    parts += [] if among == LABELS else [among]
+    own = read_model_set(models)
+    keys = own.classifiers if own.is_own else MODEL_KEYS
+    among = own.labels if among is None else among
+    parts += [] if among == own.labels else [among]
     parts += [speakers] if speakers else []
-    for key in (*MODEL_KEYS, *([VOICE] if speakers else [])):
+    for key in (*keys, *([VOICE] if speakers and not own.is_own else [])):
         files = read_model_info(models / key)["files"]
         parts.append(sorted((name, file["sha256"]) for name, file in files.items()))
     calibration = models / CALIBRATION
@@ -123,7 +131,7 @@ def make_run_config(
     run = hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:12]
     is_default = models.resolve() == MODELS_DIR
     folder = "" if is_default else str(models.resolve())
-    return RunConfig(folder, timeline, run, channel, among, speakers)
+    return RunConfig(folder, timeline, run, channel, among, speakers, own.labels, keys)
 
 
 _loaded: dict[RunConfig, Models] = {}

@@ -34,38 +34,56 @@ Row = dict[str, Any]
 
 _ANSWER_COLUMNS = {"label": "text", "confidence": "number", "runner_up": "text", "unsure": "flag"}
 _NUMBERS = (int, float, float | None)
-COLUMNS: dict[str, str] = {
-    "path": "text",
-    "speaker": "text",
-    "channel": "text",
-    "channels": "count",
-    **_ANSWER_COLUMNS,
-    "duration_s": "number",
-    "window": "count",
-    "windows": "count",
-    "start_s": "number",
-    "stop_s": "number",
-    "segment_start_s": "number",
-    "segment_end_s": "number",
-    **{
-        f"{key}_{name}": kind
-        for key in (*ANSWER_KEYS, VOICE)
-        for name, kind in (_ANSWER_COLUMNS | dict.fromkeys(LABELS, "number")).items()
-    },
-    "voice_clips": "count",
-    "voice_used": "flag",
-    "voice_note": "text",
-    "among": "texts",
-    "speech_warnings": "texts",
-    "warnings": "texts",
-    "quality_warnings": "texts",
-    **{f.name: "number" for f in fields(Quality) if f.type in _NUMBERS and f.name != "duration_s"},
-    "sha256": "text",
-    "error": "text",
-    "run": "text",
-    "format": "count",
-}
-"""Columns of CSV and Parquet, and the kind of their values; a row may leave any of them empty."""
+
+
+def columns(labels: Sequence[str] = LABELS, keys: Sequence[str] = ANSWER_KEYS) -> dict[str, str]:
+    """Return the columns of CSV and Parquet, and the kind of their values.
+
+    A row may leave any of them empty.
+
+    Parameters
+    ----------
+    labels
+        Of the models' answers.
+    keys
+        Of the classifiers and the ensemble.
+    """
+    answer = _ANSWER_COLUMNS | dict.fromkeys(labels, "number")
+    return {
+        "path": "text",
+        "speaker": "text",
+        "channel": "text",
+        "channels": "count",
+        **_ANSWER_COLUMNS,
+        "duration_s": "number",
+        "window": "count",
+        "windows": "count",
+        "start_s": "number",
+        "stop_s": "number",
+        "segment_start_s": "number",
+        "segment_end_s": "number",
+        **{f"{key}_{name}": kind for key in (*keys, VOICE) for name, kind in answer.items()},
+        "voice_clips": "count",
+        "voice_used": "flag",
+        "voice_note": "text",
+        "among": "texts",
+        "speech_warnings": "texts",
+        "warnings": "texts",
+        "quality_warnings": "texts",
+        **{
+            f.name: "number"
+            for f in fields(Quality)
+            if f.type in _NUMBERS and f.name != "duration_s"
+        },
+        "sha256": "text",
+        "error": "text",
+        "run": "text",
+        "format": "count",
+    }
+
+
+COLUMNS = columns()
+"""Columns of the answers of the models that ship."""
 
 
 @dataclass(frozen=True)
@@ -213,7 +231,7 @@ def rounded_answer(answer: Answer) -> Row:
     """Return the fields of an answer, its probabilities with ``DECIMALS``."""
     probabilities = {
         label: round(float(p), DECIMALS)
-        for label, p in zip(LABELS, answer.probabilities, strict=True)
+        for label, p in zip(answer.labels, answer.probabilities, strict=True)
     }
     return answer.to_dict() | {
         "confidence": round(answer.confidence, DECIMALS),
@@ -224,15 +242,15 @@ def rounded_answer(answer: Answer) -> Row:
 # --- columns -------------------------------------------------------------------------------------
 
 
-def flatten(row: Row) -> Row:
-    """Return the values of a row by the names of ``COLUMNS``."""
-    flat = {name: row[name] for name in row.keys() & COLUMNS.keys()}
+def flatten(row: Row, columns: Mapping[str, str] = COLUMNS) -> Row:
+    """Return the values of a row by the names of columns (``columns``)."""
+    flat = {name: row[name] for name in row.keys() & columns.keys()}
     for key, answer in row.get("models", {}).items():
         flat |= {f"{key}_{name}": answer[name] for name in _ANSWER_COLUMNS}
         flat |= {f"{key}_{label}": p for label, p in answer["probabilities"].items()}
     flat |= {f"{VOICE}_{name}": value for name, value in row.get(VOICE, {}).items()}
     quality = row.get("quality", {})
-    flat |= {name: quality[name] for name in quality.keys() & COLUMNS.keys() if name not in flat}
+    flat |= {name: quality[name] for name in quality.keys() & columns.keys() if name not in flat}
     if "speech_warnings" in row:
         flat["speech_warnings"] = [concern["sentence"] for concern in row["speech_warnings"]]
     return flat
@@ -245,20 +263,20 @@ def read_rows(path: Path) -> Iterator[Row]:
             yield json.loads(line)
 
 
-def write_jsonl(rows: Iterable[Row], target: Path) -> None:
-    """Write rows as JSON Lines."""
+def write_jsonl(rows: Iterable[Row], target: Path, columns: Mapping[str, str] = COLUMNS) -> None:
+    """Write rows as JSON Lines, each with all of its fields."""
     with target.open("wb") as file:
         for row in rows:
             file.write(_lines([row]))
 
 
-def write_csv(rows: Iterable[Row], target: Path) -> None:
-    """Write rows as CSV."""
+def write_csv(rows: Iterable[Row], target: Path, columns: Mapping[str, str] = COLUMNS) -> None:
+    """Write rows as CSV with some columns (``columns``)."""
     with target.open("w", encoding="utf-8", errors="backslashreplace", newline="") as file:
-        writer = csv.DictWriter(file, tuple(COLUMNS), restval="", lineterminator="\n")
+        writer = csv.DictWriter(file, tuple(columns), restval="", lineterminator="\n")
         writer.writeheader()
         for row in rows:
-            writer.writerow({name: _cell(value) for name, value in flatten(row).items()})
+            writer.writerow({name: _cell(value) for name, value in flatten(row, columns).items()})
 
 
 def _cell(value: Any) -> Any:
@@ -269,8 +287,8 @@ def _cell(value: Any) -> Any:
     return in_a_cell(value) if isinstance(value, str) else value
 
 
-def write_parquet(rows: Iterable[Row], target: Path) -> None:
-    """Write rows as Parquet, ``ROWS_PER_WRITE`` at a time."""
+def write_parquet(rows: Iterable[Row], target: Path, columns: Mapping[str, str] = COLUMNS) -> None:
+    """Write rows as Parquet with some columns, ``ROWS_PER_WRITE`` at a time."""
     import pyarrow as pa
     from pyarrow import parquet
 
@@ -281,10 +299,10 @@ def write_parquet(rows: Iterable[Row], target: Path) -> None:
         "count": pa.int64(),
         "flag": pa.bool_(),
     }
-    schema = pa.schema([(name, types[kind]) for name, kind in COLUMNS.items()])
+    schema = pa.schema([(name, types[kind]) for name, kind in columns.items()])
     left = iter(rows)
     with parquet.ParquetWriter(target, schema, compression="zstd") as writer:
-        while group := [flatten(row) for row in islice(left, ROWS_PER_WRITE)]:
+        while group := [flatten(row, columns) for row in islice(left, ROWS_PER_WRITE)]:
             for row in group:  # Parquet stores UTF-8 only
                 for name in row.keys() & {"path", "speaker"}:
                     row[name] = row[name].encode("utf-8", "backslashreplace").decode()

@@ -20,6 +20,7 @@ from emo.batch.pool import run as run_here
 from emo.batch.progress import ProgressLine, RunSummary
 from emo.batch.rows import (
     Result,
+    columns,
     convert_rows,
     read_rows,
     write_csv,
@@ -31,6 +32,7 @@ from emo.batch.sources import Source
 from emo.batch.speakers import COLUMN, read_rule
 from emo.batch.voices import VoiceRows
 from emo.errors import EmoError, ModelError
+from emo.labels import ENSEMBLE
 from emo.system.files import check_output
 from emo.system.packages import check_batch
 
@@ -117,7 +119,9 @@ def run_batch(
             raise EmoError(no_recording(inputs, skips))
         if rows != out:
             read = voices.read if voices else read_rows
-            convert_rows(rows, out, FORMATS[out.suffix.lower()], read)
+            names = columns(config.labels, (*config.keys, ENSEMBLE))
+            write = partial(FORMATS[out.suffix.lower()], columns=names)
+            convert_rows(rows, out, write, read)
     except OSError as error:
         if error.errno not in _NO_SPACE:
             raise
@@ -159,6 +163,10 @@ def _voice_rows(config: RunConfig) -> VoiceRows | None:
     if not config.speakers:
         return None
     models = load_run_models(config)
+    if models.model_set.is_own:
+        raise ModelError(
+            "Own models have no classifier that knows a voice. Leave out --speaker-from."
+        )
     if models.voice is None:
         raise ModelError(models.voice_fault)
     if models.calibration.voice is None:

@@ -102,6 +102,8 @@ class Batch:
         Corpus of each clip; empty where it does not matter.
     speakers : tuple of str
         Speaker of each clip; empty where it does not matter.
+    n_outputs : int
+        Number of labels, k, where the classifiers are trained on others than ``TRAINED_LABELS``.
     listener_labels : float32, (n, 8) or (0, 8)
         Shares of the listeners' votes; zeros for clips that no listener rated.
     """
@@ -114,6 +116,7 @@ class Batch:
     )
     corpora: tuple[str, ...] = ()
     speakers: tuple[str, ...] = ()
+    n_outputs: int = N_OUTPUTS
 
     def take(self, rows: np.ndarray) -> "Batch":
         """Return some rows, those of unusable clips left out; unusable copies become the clips."""
@@ -128,6 +131,7 @@ class Batch:
             listeners[rows] if len(listeners) else listeners,
             tuple(self.corpora[i] for i in rows) if self.corpora else (),
             tuple(self.speakers[i] for i in rows) if self.speakers else (),
+            self.n_outputs,
         )
 
     def functionals(self, numbers: np.ndarray) -> np.ndarray:
@@ -175,21 +179,23 @@ def choose_copies(batch: Batch, share: float, rng: np.random.Generator) -> np.nd
     return np.where(rng.random(n) < share, numbers, 0)
 
 
-def class_weights(targets: np.ndarray) -> np.ndarray:
-    """Return the weight of each label, float64 (8,): the inverse of the root of its count.
+def class_weights(targets: np.ndarray, n_outputs: int = N_OUTPUTS) -> np.ndarray:
+    """Return the weight of each label, float64 (k,): the inverse of the root of its count.
 
     Parameters
     ----------
     targets : int, (n,)
         The weights of these average to 1.
+    n_outputs
+        Number of labels, k.
     """
-    counts = np.bincount(targets, minlength=N_OUTPUTS)
+    counts = np.bincount(targets, minlength=n_outputs)
     weights = 1.0 / np.sqrt(np.maximum(counts, 1))
     return np.asarray(weights * counts.sum() / np.sum(weights * counts))
 
 
 def soft_targets(batch: Batch, smoothing: float, listener_share: float) -> np.ndarray:
-    """Return the probabilities that a network is fitted to, float32 (n, 8); rows add up to 1.
+    """Return the probabilities that a network is fitted to, float32 (n, k); rows add up to 1.
 
     Parameters
     ----------
@@ -201,13 +207,13 @@ def soft_targets(batch: Batch, smoothing: float, listener_share: float) -> np.nd
         is the acted emotion's.
     """
     n = len(batch.targets)
-    rows = np.zeros((n, N_OUTPUTS), np.float32)
+    rows = np.zeros((n, batch.n_outputs), np.float32)
     rows[np.arange(n), batch.targets] = 1.0
     if len(batch.listener_labels):
         rated = batch.listener_labels.sum(axis=1) > 0
         votes = batch.listener_labels[rated]
         rows[rated] = (1 - listener_share) * rows[rated] + listener_share * votes
-    occurs = np.bincount(batch.targets, minlength=N_OUTPUTS) > 0
+    occurs = np.bincount(batch.targets, minlength=batch.n_outputs) > 0
     rows = (1 - smoothing) * rows + smoothing * occurs / occurs.sum()
     return np.asarray(rows, np.float32)
 

@@ -18,7 +18,7 @@ from emo.classifiers.numerics import softmax
 from emo.classifiers.strangers import MIN_PROBABILITY, StrangerCalibration
 from emo.classifiers.voice import VoiceCalibration, read_voice
 from emo.errors import ModelError, SettingError
-from emo.labels import ENSEMBLE, LABELS, TRAINED_INDEX
+from emo.labels import ENSEMBLE, LABELS, trained_labels
 
 CALIBRATION = "calibration.json"  # in the folder of the models
 TEMPERATURES = (0.25, 4.0)
@@ -293,6 +293,7 @@ def calibrate(
     calibration: Calibration,
     labels: Sequence[str] = LABELS,
     strangeness: np.ndarray | None = None,
+    all_labels: Sequence[str] = LABELS,
 ) -> dict[str, np.ndarray]:
     """Return the calibrated probabilities of some labels, by classifier and ensemble.
 
@@ -300,19 +301,22 @@ def calibrate(
 
     Parameters
     ----------
-    raw : mapping of ndarray, each of shape (n, 8)
-        Probabilities by classifier, in the order of ``TRAINED_LABELS``.
+    raw : mapping of ndarray, each of shape (n, trained labels)
+        Probabilities by classifier, in the order of ``trained_labels(all_labels)``.
     calibration : Calibration
     labels : sequence of str
         The k labels that can be predicted; the probabilities of the others are left out first.
     strangeness : float64, (n,), or None
         How far the clips are from the training clips; None where it is not known.
+    all_labels : sequence of str
+        Labels of the models' answers (``ModelSet.labels``).
 
     Returns
     -------
     dict of ndarray of float64, each of shape (n, k)
     """
-    columns = [TRAINED_INDEX[label] for label in labels]
+    trained = trained_labels(all_labels)
+    columns = [trained.index(label) for label in labels]
     allowed = {key: renormalise(rows, columns) for key, rows in raw.items()}
     rows = {
         key: apply_temperature(probabilities, calibration.temperatures[key])
@@ -348,7 +352,9 @@ def fit_calibration(probabilities: Mapping[str, np.ndarray], targets: np.ndarray
     )
 
 
-def read_calibration(models: Path, keys: Sequence[str]) -> Calibration:
+def read_calibration(
+    models: Path, keys: Sequence[str], labels: Sequence[str] = LABELS
+) -> Calibration:
     """Return the calibration in ``calibration.json``.
 
     Without the file, temperatures are 1, weights are equal, and nothing abstains.  An ensemble of
@@ -360,6 +366,8 @@ def read_calibration(models: Path, keys: Sequence[str]) -> Calibration:
         Folder of the models.
     keys
         Of the classifiers.
+    labels
+        Of the models' answers.
 
     Raises
     ------
@@ -388,8 +396,8 @@ def read_calibration(models: Path, keys: Sequence[str]) -> Calibration:
             if ensemble in others
         }
         thresholds_among = {
-            subset_key(read_subset(labels)): _read_numbers(values)
-            for labels, values in stored.get("thresholds_among", {}).items()
+            subset_key(read_subset(among, labels)): _read_numbers(values)
+            for among, values in stored.get("thresholds_among", {}).items()
         }
         strangers = _read_strangers(stored.get("strangers"))
         voice = read_voice(stored.get("voice"))

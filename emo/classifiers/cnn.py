@@ -39,8 +39,8 @@ CNN_LENGTH_GRID = 8  # frames
 OUTPUT_LAYER = "answer"
 
 
-def build_cnn(seed: int) -> Any:
-    """Return a Keras network from spectrograms (n, time, 64) of any length to logits (n, 8).
+def build_cnn(seed: int, n_outputs: int = N_OUTPUTS) -> Any:
+    """Return a Keras network from spectrograms (n, time, 64) of any length to logits (n, k).
 
     A stem and one residual block over time and frequency are followed by residual blocks over time
     alone, with the bands side by side as channels.  Every block has squeeze-and-excitation (Hu et
@@ -65,7 +65,7 @@ def build_cnn(seed: int) -> Any:
     spread = ops.sqrt(ops.maximum(variance, 1e-4))
     pooled = layers.BatchNormalization()(ops.concatenate([mean, spread], axis=-1))
     pooled = layers.Dropout(CNN_DROPOUT)(pooled)
-    return keras.Model(inputs, layers.Dense(N_OUTPUTS, name=OUTPUT_LAYER)(pooled))
+    return keras.Model(inputs, layers.Dense(n_outputs, name=OUTPUT_LAYER)(pooled))
 
 
 def _convolve(
@@ -123,7 +123,7 @@ def fit_cnn(
         With the Keras network; its arrays ``w000``, ``w001``, … are the network's weights in order.
     """
     epochs = CNN_EPOCHS if epochs is None else epochs
-    model = build_cnn(seed)
+    model = build_cnn(seed, train.n_outputs)
     n_steps = epochs * -(-len(train.targets) // CNN_BATCH)
     muon = make_muon(CNN_RATE, CNN_ADAM_RATE, CNN_DECAY, n_steps, output_layer=OUTPUT_LAYER)
     compile_network(model, muon)
@@ -135,7 +135,7 @@ def fit_cnn(
         if progress:
             progress(epoch, epochs, row)
 
-    weights = class_weights(train.targets)
+    weights = class_weights(train.targets, train.n_outputs)
     model, curve = fit_epochs(model, batches, weights, epochs, checkpoint, report)
     arrays = {f"w{i:03d}": np.asarray(w) for i, w in enumerate(model.get_weights())}
     return Fitted(arrays, curve, model)

@@ -37,8 +37,8 @@ MLP_COPY_SHARE = 0.4  # of the rows
 MLP_MAX_EXPONENT = 80.0  # of the logistic function, which is 0 or 1 beyond in float32
 
 
-def build_mlp(n_inputs: int, seed: int) -> Any:
-    """Return a Keras perceptron from standardised functionals (n, n_inputs) to logits (n, 8)."""
+def build_mlp(n_inputs: int, seed: int, n_outputs: int = N_OUTPUTS) -> Any:
+    """Return a Keras perceptron from standardised functionals (n, n_inputs) to logits (n, k)."""
     import keras
 
     keras.utils.set_random_seed(seed)
@@ -47,7 +47,7 @@ def build_mlp(n_inputs: int, seed: int) -> Any:
     for width in MLP_WIDTHS:
         x = keras.layers.Dense(width, activation="silu")(x)
         x = keras.layers.Dropout(MLP_DROPOUT)(x)
-    return keras.Model(inputs, keras.layers.Dense(N_OUTPUTS)(x))
+    return keras.Model(inputs, keras.layers.Dense(n_outputs)(x))
 
 
 def fit_mlp(
@@ -84,7 +84,7 @@ def fit_mlp(
     arrays, curves = dict(scaling), []
     for member in range(MLP_MEMBERS):
         member_seed = seed + 1000 * member
-        model = build_mlp(train.features.functionals.shape[1], member_seed)
+        model = build_mlp(train.features.functionals.shape[1], member_seed, train.n_outputs)
         n_steps = epochs * -(-len(train.targets) // MLP_BATCH)
         compile_network(model, make_adamw(MLP_RATE, MLP_DECAY, n_steps))
         path = None if checkpoint is None else checkpoint.with_name(f"{checkpoint.name}-{member}")
@@ -96,7 +96,7 @@ def fit_mlp(
             if progress:
                 progress(member * epochs + epoch, MLP_MEMBERS * epochs, row)
 
-        weights = class_weights(train.targets)
+        weights = class_weights(train.targets, train.n_outputs)
         model, curve = fit_epochs(model, batches, weights, epochs, path, report)
         curves.append(curve)
         for i, weight in enumerate(model.get_weights()):
@@ -131,7 +131,7 @@ def _count_layers(arrays: Arrays, member: int) -> int:
     return len([name for name in arrays if name.startswith(f"member{member}_")]) // 2
 
 
-def check_mlp(arrays: Arrays, n_inputs: int) -> None:
+def check_mlp(arrays: Arrays, n_inputs: int, n_outputs: int = N_OUTPUTS) -> None:
     """Raise an error unless the arrays are perceptrons from `n_inputs` functionals to the labels.
 
     Raises
@@ -148,7 +148,7 @@ def check_mlp(arrays: Arrays, n_inputs: int) -> None:
         n_layers = _count_layers(arrays, member)
         for layer in range(n_layers):
             weights = arrays[f"member{member}_{2 * layer}"]
-            n_units = N_OUTPUTS if layer == n_layers - 1 else weights.shape[-1]
+            n_units = n_outputs if layer == n_layers - 1 else weights.shape[-1]
             shapes[f"member{member}_{2 * layer}"] = (width, n_units)
             shapes[f"member{member}_{2 * layer + 1}"] = (n_units,)
             width = n_units
@@ -156,7 +156,7 @@ def check_mlp(arrays: Arrays, n_inputs: int) -> None:
 
 
 def predict_mlp(arrays: Arrays, functionals: np.ndarray) -> np.ndarray:
-    """Return the mean probabilities of the members, float64 (n, 8), with numpy alone."""
+    """Return the mean probabilities of the members, float64 (n, k), with numpy alone."""
     return run_mlp(arrays, functionals)[0]
 
 
@@ -175,7 +175,7 @@ def run_mlp(arrays: Arrays, functionals: np.ndarray) -> tuple[np.ndarray, np.nda
     """
     scaled = apply_scaling(functionals, arrays)
     n_members = _count_members(arrays)
-    total, hidden = np.zeros((len(functionals), N_OUTPUTS)), []
+    total, hidden = np.zeros((len(functionals), 1)), []
     for member in range(n_members):
         x = scaled
         n_layers = _count_layers(arrays, member)
@@ -186,5 +186,5 @@ def run_mlp(arrays: Arrays, functionals: np.ndarray) -> tuple[np.ndarray, np.nda
             x = x @ weights + bias
             if layer < n_layers - 1:
                 x = x / (1.0 + np.exp(-np.clip(x, -MLP_MAX_EXPONENT, MLP_MAX_EXPONENT)))
-        total += softmax(x)
+        total = total + softmax(x)
     return total / n_members, np.concatenate(hidden, axis=1)

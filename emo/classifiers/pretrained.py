@@ -119,7 +119,7 @@ def principal_axes(scaled: np.ndarray, n_axes: int) -> np.ndarray:
 
 def label_weights(targets: np.ndarray) -> np.ndarray:
     """Return a weight for each row, float32 (n,), of mean 1 and the same sum for each label."""
-    counts = np.bincount(targets, minlength=N_OUTPUTS)
+    counts = np.bincount(targets)
     weights = 1.0 / np.maximum(counts[targets], 1)
     return np.asarray(weights * len(weights) / weights.sum(), np.float32)
 
@@ -131,7 +131,7 @@ def fit_logistic(
     ridge: float,
     n_steps: int,
 ) -> np.ndarray:
-    """Return weights and biases of a multinomial logistic regression, float64 (f + 1, 8).
+    """Return weights and biases of a multinomial logistic regression, float64 (f + 1, k).
 
     L-BFGS (Liu and Nocedal 1989) on the weighted mean cross-entropy of soft targets plus half of
     the ridge times the sum of squared weights; the biases, in the last row, are free.
@@ -139,7 +139,7 @@ def fit_logistic(
     Parameters
     ----------
     inputs : float32, (n, f)
-    targets : float32, (n, 8)
+    targets : float32, (n, k)
         Probabilities.
     weights : float32, (n,)
         Of the rows.
@@ -149,10 +149,10 @@ def fit_logistic(
     from scipy.optimize import minimize
 
     shares = weights / weights.sum()
-    n_inputs = inputs.shape[1]
+    n_inputs, n_outputs = inputs.shape[1], targets.shape[1]
 
     def loss(flat: np.ndarray) -> tuple[float, np.ndarray]:
-        head = flat.reshape(n_inputs + 1, N_OUTPUTS).astype(np.float32)
+        head = flat.reshape(n_inputs + 1, n_outputs).astype(np.float32)
         logits = inputs @ head[:-1] + head[-1]
         logits -= logits.max(axis=1, keepdims=True)
         logarithms = logits - np.log(np.exp(logits).sum(axis=1, keepdims=True))
@@ -162,9 +162,9 @@ def fit_logistic(
         value += ridge / 2 * float((head[:-1] ** 2).sum())
         return value, gradient.ravel().astype(np.float64)
 
-    start = np.zeros((n_inputs + 1) * N_OUTPUTS)
+    start = np.zeros((n_inputs + 1) * n_outputs)
     result = minimize(loss, start, jac=True, method="L-BFGS-B", options={"maxiter": n_steps})
-    return np.asarray(result.x.reshape(n_inputs + 1, N_OUTPUTS))
+    return np.asarray(result.x.reshape(n_inputs + 1, n_outputs))
 
 
 def fit_perceptron(
@@ -175,7 +175,7 @@ def fit_perceptron(
     Parameters
     ----------
     inputs : float32, (n, f)
-    targets : float32, (n, 8)
+    targets : float32, (n, k)
         Probabilities.
     seed
     progress
@@ -184,7 +184,7 @@ def fit_perceptron(
     Returns
     -------
     layers : list of float32 arrays
-        Of shapes (f, h), (h,), (h, 8) and (8,).
+        Of shapes (f, h), (h,), (h, k) and (k,).
     curve
     """
     import keras
@@ -196,7 +196,7 @@ def fit_perceptron(
             keras.layers.Dropout(HIDDEN_DROPOUT / 2),
             keras.layers.Dense(HIDDEN_WIDTH, activation="silu"),
             keras.layers.Dropout(HIDDEN_DROPOUT),
-            keras.layers.Dense(N_OUTPUTS),
+            keras.layers.Dense(targets.shape[1]),
         ]
     )
     n_steps = HIDDEN_EPOCHS * -(-len(inputs) // HIDDEN_BATCH)
@@ -218,7 +218,7 @@ def fit_perceptron(
     return [np.asarray(layer, np.float32) for layer in model.get_weights()], curve
 
 
-def check_pretrained(arrays: Arrays, n_inputs: int) -> None:
+def check_pretrained(arrays: Arrays, n_inputs: int, n_outputs: int = N_OUTPUTS) -> None:
     """Raise an error unless the arrays are classifiers of `n_inputs` numbers.
 
     There are ``mean`` and ``deviation`` (f,); ``weights`` (f, 8) and ``bias`` (8,) of the linear
@@ -232,10 +232,10 @@ def check_pretrained(arrays: Arrays, n_inputs: int) -> None:
         An array is missing or of another shape.
     """
     shapes: dict[str, tuple[int, ...]] = dict.fromkeys(("mean", "deviation"), (n_inputs,))
-    shapes |= {"weights": (n_inputs, N_OUTPUTS), "bias": (N_OUTPUTS,)}
+    shapes |= {"weights": (n_inputs, n_outputs), "bias": (n_outputs,)}
     n_hidden = len(arrays.get("hidden_bias", ()))
     shapes |= {"hidden_weights": (n_inputs, n_hidden), "hidden_bias": (n_hidden,)}
-    shapes |= {"output_weights": (n_hidden, N_OUTPUTS), "output_bias": (N_OUTPUTS,)}
+    shapes |= {"output_weights": (n_hidden, n_outputs), "output_bias": (n_outputs,)}
     n_corpora, n_axes = arrays.get("centres", np.zeros((0, 0))).shape
     shapes |= {"axes": (n_inputs, n_axes), "centres": (n_corpora, n_axes)}
     shapes["whitening"] = (n_axes, n_axes)

@@ -64,8 +64,8 @@ class Classifier:
         ``run(arrays, inputs)`` returns probabilities (n, 8) and the last hidden layer (n, h);
         None for a classifier without hidden layers and for a network that a runtime serves.
     check
-        ``check(arrays, n_inputs)`` raises a ``ValueError`` unless the arrays are such a classifier;
-        None for a network that a runtime serves.
+        ``check(arrays, n_inputs, n_outputs)`` raises a ``ValueError`` unless the arrays are such a
+        classifier; None for a network that a runtime serves.
     surrogate
         Computes the probabilities of the readable classifier among its arrays; None without one.
     strangeness
@@ -99,7 +99,7 @@ class Classifier:
     fit: Callable[..., Fitted]
     predict: Predict | None = None
     run: Callable[[Arrays, np.ndarray], tuple[np.ndarray, np.ndarray]] | None = None
-    check: Callable[[Arrays, int], None] | None = None
+    check: Callable[[Arrays, int, int], None] | None = None
     surrogate: Predict | None = None
     strangeness: Callable[[Arrays, np.ndarray], np.ndarray] | None = None
     teacher: str | None = None

@@ -26,6 +26,8 @@ class Network:
     ----------
     content
         Bytes of the file that ``network_bytes`` writes.
+    n_outputs
+        Number of labels, k.
 
     Raises
     ------
@@ -33,19 +35,19 @@ class Network:
         The file has other inputs or outputs, or returns values that are not finite.
     """
 
-    def __init__(self, content: bytes) -> None:
+    def __init__(self, content: bytes, n_outputs: int = N_OUTPUTS) -> None:
         self._content = content
         self._local = threading.local()
         outputs = {
             int(output["shape"][-1]): int(output["index"])
             for output in self._interpreter().get_output_details()
         }  # the file does not keep them in order
-        if len(outputs) != 2 or N_OUTPUTS not in outputs:
+        if len(outputs) != 2 or n_outputs not in outputs:
             raise ModelError(
                 f"{NETWORK} has outputs of the widths {', '.join(map(str, outputs))}, not the "
-                f"{N_OUTPUTS} logits and the layer before them. {REMEDY}"
+                f"{n_outputs} logits and the layer before them. {REMEDY}"
             )
-        self._logits, self._hidden = outputs.pop(N_OUTPUTS), outputs.popitem()[1]
+        self._logits, self._hidden = outputs.pop(n_outputs), outputs.popitem()[1]
         shape = self._interpreter().get_input_details()[0]["shape"]
         if len(shape) != 3 or shape[-1] != N_MELS:
             raise ModelError(f"{NETWORK} takes {tuple(shape)}, not (1, time, {N_MELS}). {REMEDY}")
@@ -70,7 +72,7 @@ class Network:
 
         Returns
         -------
-        logits : float32, (8,)
+        logits : float32, (k,)
         hidden : float32, (h,)
         """
         interpreter = self._interpreter()

@@ -130,7 +130,7 @@ class Model:
     network: Network | None
 
     def probabilities(self, features: Features) -> np.ndarray:
-        """Return raw probabilities of ``TRAINED_LABELS``, float64 (n, 8), of n clips."""
+        """Return raw probabilities of the trained labels, float64 (n, k), of n clips."""
         return self.run(features)[0]
 
     def run(self, features: Features) -> tuple[np.ndarray, np.ndarray]:
@@ -143,8 +143,8 @@ class Model:
 
         Returns
         -------
-        probabilities : float64, (n, 8)
-            In the order of ``TRAINED_LABELS``.
+        probabilities : float64, (n, k)
+            In the order of the labels in ``model.json``: ``TRAINED_LABELS``, or own ones.
         hidden : float32, (n, h)
             ``h`` is 0 for a classifier without hidden layers.
         """
@@ -199,13 +199,21 @@ def empty_features(n: int = 1) -> Features:
 # --- Writing -------------------------------------------------------------------------------------
 
 
-def save_model(directory: Path, key: str, fitted: Fitted, origin: Origin) -> None:
+def save_model(
+    directory: Path,
+    key: str,
+    fitted: Fitted,
+    origin: Origin,
+    labels: Sequence[str] = TRAINED_LABELS,
+) -> None:
     """Write ``weights.npz``, the runtime's file for a network, then ``model.json``.
 
     Parameters
     ----------
     directory
         Folder of the model, made if needed; its name is the key, or ``load_model`` rejects it.
+    labels
+        Of the raw outputs.
 
     Raises
     ------
@@ -227,6 +235,7 @@ def save_model(directory: Path, key: str, fitted: Fitted, origin: Origin) -> Non
         fitted.arrays,
         origin,
         served_file=_served_file(key),
+        labels=labels,
     )
     write_model_info(directory, info)
 
@@ -247,6 +256,7 @@ def make_info(
     origin: Origin,
     *,
     served_file: str,
+    labels: Sequence[str] = TRAINED_LABELS,
 ) -> ModelInfo:
     """Return the content of ``model.json`` of a model whose other files are written."""
     return ModelInfo(
@@ -254,7 +264,7 @@ def make_info(
         key=key,
         name=title,
         description=description,
-        labels=list(TRAINED_LABELS),
+        labels=list(labels),
         features=FeaturesInfo(
             version=FEATURES_VERSION, takes=", ".join(takes), sha256=features_digest(*takes)
         ),
@@ -359,13 +369,15 @@ def _unreadable(directory: Path, error: Exception) -> ModelError:
     )
 
 
-def load_model(directory: Path) -> Model:
+def load_model(directory: Path, labels: Sequence[str] = TRAINED_LABELS) -> Model:
     """Return a classifier that ``save_model`` wrote; only the file that is served is opened.
 
     Parameters
     ----------
     directory
         Folder of the model; its name is the key.
+    labels
+        That the raw outputs must have.
 
     Raises
     ------
@@ -375,9 +387,9 @@ def load_model(directory: Path) -> Model:
     key = directory.name
     with reading(directory):
         row = CLASSIFIERS[key]
-        info, content = read_checked(directory, (row.takes,), _served_file(key))
+        info, content = read_checked(directory, (row.takes,), _served_file(key), labels)
         if row.has_runtime:
-            return Model(key, info, {}, Network(content))
+            return Model(key, info, {}, Network(content, len(labels)))
         if row.takes == "embeddings":
             load_encoder()
         model = Model(key, info, read_arrays(content), None)
@@ -395,7 +407,10 @@ def reading(directory: Path) -> Iterator[None]:
 
 
 def read_checked(
-    directory: Path, takes: Sequence[Takes], served_file: str
+    directory: Path,
+    takes: Sequence[Takes],
+    served_file: str,
+    labels: Sequence[str] = TRAINED_LABELS,
 ) -> tuple[ModelInfo, bytes]:
     """Return ``model.json`` and the bytes of the served file, after checking both.
 
@@ -407,6 +422,8 @@ def read_checked(
         The features that the model takes.
     served_file
         Name of the file that it is served from.
+    labels
+        That the raw outputs must have.
 
     Raises
     ------
@@ -416,10 +433,10 @@ def read_checked(
     key, info = directory.name, read_model_info(directory)
     if info["key"] != key:
         raise ModelError(f"The folder '{key}' holds the model '{info['key']}'. {REMEDY}")
-    if tuple(info["labels"]) != TRAINED_LABELS:
+    if tuple(info["labels"]) != tuple(labels):
         raise ModelError(
             f"Model '{key}' has the labels {', '.join(info['labels'])}, "
-            f"not {', '.join(TRAINED_LABELS)}. {REMEDY}"
+            f"not {', '.join(labels)}. {REMEDY}"
         )
     features = info["features"]
     if features["version"] != FEATURES_VERSION or features["sha256"] != features_digest(*takes):
@@ -438,7 +455,8 @@ def _check_model(model: Model) -> None:
     """Raise a ValueError unless the arrays are such a classifier and its output is finite."""
     row, features = CLASSIFIERS[model.key], empty_features()
     if row.check is not None:
-        row.check(model.arrays, features.inputs[row.takes].shape[1])
+        n_inputs = features.inputs[row.takes].shape[1]
+        row.check(model.arrays, n_inputs, len(model.info["labels"]))
     with np.errstate(all="ignore"):
         probabilities = model.probabilities(features)
     if not np.isfinite(probabilities).all():

@@ -68,7 +68,7 @@ def fit_tree(
     sources = [train.features.functionals, *(copy.functionals for copy in train.copies)]
     scaling = standardise(sources)
     scaled = apply_scaling(np.concatenate(sources), scaling)
-    targets = np.eye(N_OUTPUTS)[np.tile(train.targets, len(sources))]
+    targets = np.eye(train.n_outputs)[np.tile(train.targets, len(sources))]
     if teacher is not None:
         predicted = np.concatenate([predict_mlp(teacher, source) for source in sources])
         targets = (1 - TREE_TEACHER) * targets + TREE_TEACHER * predicted
@@ -158,7 +158,7 @@ def surrogate_arrays(arrays: Arrays) -> Arrays:
     }
 
 
-def check_tree(arrays: Arrays, n_inputs: int) -> None:
+def check_tree(arrays: Arrays, n_inputs: int, n_outputs: int = N_OUTPUTS) -> None:
     """Raise an error unless the arrays are a tree over `n_inputs` functionals and its surrogate.
 
     A tree has ``mean``, ``deviation``, ``centre`` (f,) and ``projection`` (f, 8), and a row for
@@ -172,15 +172,15 @@ def check_tree(arrays: Arrays, n_inputs: int) -> None:
         leaf do not add up to 1.
     """
     shapes: dict[str, tuple[int, ...]] = dict.fromkeys(("mean", "deviation", "centre"), (n_inputs,))
-    shapes |= {"projection": (n_inputs, N_OUTPUTS)}
+    shapes |= {"projection": (n_inputs, n_outputs)}
     integers = []
     for prefix in ("", SURROGATE):
         n_nodes = len(arrays[f"{prefix}left"])
         shapes |= {f"{prefix}{name}": (n_nodes,) for name in ("left", "right", "axis", "threshold")}
-        shapes |= {f"{prefix}probabilities": (n_nodes, N_OUTPUTS)}
+        shapes |= {f"{prefix}probabilities": (n_nodes, n_outputs)}
         integers += [f"{prefix}{name}" for name in ("left", "right", "axis")]
     check_arrays(arrays, shapes, integers)
-    _check_nodes(arrays, N_OUTPUTS)
+    _check_nodes(arrays, n_outputs)
     _check_nodes(surrogate_arrays(arrays), n_inputs)
 
 

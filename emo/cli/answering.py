@@ -25,7 +25,6 @@ from emo.cli.options import (
 )
 from emo.errors import AudioError, EmoError, SettingError
 from emo.formatting import NBSP
-from emo.labels import LABELS
 
 if TYPE_CHECKING:
     from emo.audio.clip import Clip
@@ -194,7 +193,7 @@ def _folder_sentence(path: str, options: argparse.Namespace) -> str:
     command = ["python", "-m", "emo", "batch", path, "--out", "answers.csv"]
     command += ["--timeline"] if options.run is timeline_command else []
     command += ["--channel", options.channel] if options.channel != MIX else []
-    command += ["--among", ",".join(options.among)] if options.among != LABELS else []
+    command += ["--among", ",".join(options.among)] if options.among != options.model_labels else []
     command += ["--speaker-from", "folder"] if _is_one_voice(options) else []
     command += ["--models", str(options.models)] if options.models else []
     return f"This path is a folder. To classify all recordings in it, run: {shlex.join(command)}"
@@ -294,8 +293,9 @@ def timeline_command(options: argparse.Namespace) -> int:
     elif timelines:
         _write(options.out, export.written(export.TIMELINE_WRITERS[form], *timelines[0]))
     if form not in ("text", "json"):  # the other formats have no place for remarks
-        if options.among != LABELS:
-            print(f"emo: {export.CHOSEN} {in_words(options.among)}.", file=sys.stderr)
+        if options.among != options.model_labels:
+            chosen = in_words(options.among, options.model_labels)
+            print(f"emo: {export.CHOSEN} {chosen}.", file=sys.stderr)
         remarks = [sentence for _, timeline in timelines for sentence in export.remarks(timeline)]
         for sentence in dict.fromkeys(remarks):
             print(f"emo: {sentence}", file=sys.stderr)

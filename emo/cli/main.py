@@ -11,7 +11,7 @@ from emo.cli import process
 from emo.cli.answering import add_answering
 from emo.cli.batch import add_batch
 from emo.cli.exchange import add_exchange
-from emo.cli.options import FAILED
+from emo.cli.options import FAILED, read_among
 from emo.cli.process import INTERRUPTED
 from emo.cli.research import add_describing, add_measuring
 from emo.errors import EmoError
@@ -43,6 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options.command = f"python -m emo {shlex.join(arguments)}"
     try:
         _limit_jobs(options)
+        read_among(options)
         status = int(options.run(options))
         sys.stdout.flush()
         return status

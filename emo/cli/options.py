@@ -8,8 +8,8 @@ from typing import Any, TypeAlias
 
 from emo.audio.channels import CHANNELS, MIX
 from emo.classifiers.label_subset import read_subset
+from emo.classifiers.model_set import read_model_set
 from emo.errors import EmoError, SettingError
-from emo.labels import LABELS
 
 DONE, FAILED = 0, 1
 """Exit statuses; argparse exits with 2 for wrong usage."""
@@ -43,19 +43,30 @@ def add_among(parser: argparse.ArgumentParser) -> None:
     """Add the option ``--among``, the emotions that can occur."""
     parser.add_argument(
         "--among",
-        type=_among,
-        default=LABELS,
         metavar="EMOTIONS",
         help="the emotions that can occur, with commas, such as angry,happy,neutral,sad; the "
-        "answer is chosen among them (default: all seven)",
+        "answer is chosen among them (default: all)",
     )
+    parser.set_defaults(among_parser=parser)
 
 
-def _among(text: str) -> tuple[str, ...]:
+def read_among(options: argparse.Namespace) -> None:
+    """Replace the text of ``--among`` by labels of the models, which ``model_labels`` then are.
+
+    Raises
+    ------
+    ModelError
+        The folder of the models states its labels, and they cannot be read.
+    SystemExit
+        With status 2 if the text names other labels, or fewer than two.
+    """
+    if not hasattr(options, "among"):
+        return
+    options.model_labels = read_model_set(models_directory(options)).labels
     try:
-        return read_subset(text)
+        options.among = read_subset(options.among, options.model_labels)
     except SettingError as error:
-        raise argparse.ArgumentTypeError(str(error)) from None
+        options.among_parser.error(f"argument --among: {error}")
 
 
 def add_jobs(parser: argparse.ArgumentParser) -> None:

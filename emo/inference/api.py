@@ -191,9 +191,9 @@ def predict(
     models : Models, optional
         By default the models that are installed with the package, loaded on first use.
     among : str or iterable of str, optional
-        The emotions that can occur, at least two of ``emo.LABELS``, such as
-        ``["angry", "sad"]`` or ``"angry,sad"``; by default all seven. The probabilities of the
-        others are 0, and those of the rest add up to 1.
+        The emotions that can occur, at least two of ``models.labels``, which are ``emo.LABELS``
+        for the models that ship, such as ``["angry", "sad"]`` or ``"angry,sad"``; by default
+        all. The probabilities of the others are 0, and those of the rest add up to 1.
 
     Returns
     -------
@@ -244,9 +244,10 @@ def predict(
     ...
     emo.errors.NotAudioError: The file is empty (0 bytes); record or export it again.
     """
-    labels = read_subset(among)
+    models = models or load_models()
+    labels = read_subset(among, models.labels)
     clip = load(source, rate_hz, channel=channel)
-    return predictor.predict(clip, models or load_models(), labels)
+    return predictor.predict(clip, models, labels)
 
 
 def predict_many(
@@ -314,7 +315,8 @@ def predict_many(
     >>> few[0].voice_note[:52]
     '4 different clips are stated to be of this speaker, '
     """
-    models, labels = models or load_models(), read_subset(among)
+    models = models or load_models()
+    labels = read_subset(among, models.labels)
     if speakers is None:
         return _predict_all(sources, rate_hz, channel, models, labels)
     sources = list(sources)
@@ -390,8 +392,9 @@ def timeline(
     >>> [cue.answer.label for cue in timeline.cues()]
     ['happy']
     """
-    labels = read_subset(among)
-    clip, models = load(source, rate_hz, channel=channel), models or load_models()
+    models = models or load_models()
+    labels = read_subset(among, models.labels)
+    clip = load(source, rate_hz, channel=channel)
     *_, complete = timelines.iter_timeline(clip, models, among=labels, same_speaker=same_speaker)
     return complete
 
@@ -439,9 +442,10 @@ def explain(
     >>> len(explanation.why["tree"].steps) > 3
     True
     """
-    labels = read_subset(among)
+    models = models or load_models()
+    labels = read_subset(among, models.labels)
     clip = load(source, rate_hz, channel=channel)
-    return explanation.explain(clip, models or load_models(), labels)
+    return explanation.explain(clip, models, labels)
 
 
 def embed(

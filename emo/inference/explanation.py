@@ -31,7 +31,7 @@ from emo.features.functionals import compute_functionals, functional_table
 from emo.inference.loading import Models
 from emo.inference.predictor import Prediction, predict
 from emo.inference.regions import ENCODER_PICTURE, Regions, explain_network
-from emo.labels import LABELS, TRAINED_INDEX, TRAINED_LABELS
+from emo.labels import LABELS, TRAINED_LABELS
 
 GROUPS = ("pitch", "energy", "spectrum", "cepstrum", "timing")
 STRONGEST = 3  # functionals that are listed for each question of the tree
@@ -92,7 +92,7 @@ class Step:
     Attributes
     ----------
     axis : int
-        Index into ``TRAINED_LABELS`` of the axis that is compared.
+        Index into the labels of ``TreePath.leaf`` of the axis that is compared.
     value, limit : float
         The clip's value on the axis, where the mean training clip is near 0; values above the limit
         go right, others left.
@@ -128,8 +128,8 @@ class TreePath:
     steps : tuple of Step
         The splits, from the root on.
     leaf : dict of float
-        Mean of the soft targets of the training clips in the leaf, by ``TRAINED_LABELS``, adding up
-        to 1.
+        Mean of the soft targets of the training clips in the leaf, by trained label, adding up to
+        1.
     surrogate : SurrogatePath
         The path through the surrogate tree.
     """
@@ -221,21 +221,23 @@ class _Question:
     label: str
     temperature: float
     among: Sequence[str]
+    trained: Sequence[str]
 
     def log_odds(self, model: Model, features: Features) -> float:
         raw = model.probabilities(features)
-        return float(log_odds(raw, self.label, self.temperature, self.among)[0])
+        return float(log_odds(raw, self.label, self.temperature, self.among, self.trained)[0])
 
 
-def explain(clip: Clip, models: Models, among: Sequence[str] = LABELS) -> Explanation:
+def explain(clip: Clip, models: Models, among: Sequence[str] | None = None) -> Explanation:
     """Predict the label of a clip, and explain the answer of each classifier.
 
     Parameters
     ----------
     clip : Clip
     models : Models
-    among : sequence of str
-        The labels that can occur; log-odds and shares are those among them.
+    among : sequence of str, optional
+        The labels that can occur, by default all of ``models.labels``; log-odds and
+        shares are those among them.
 
     Raises
     ------
@@ -248,24 +250,30 @@ def explain(clip: Clip, models: Models, among: Sequence[str] = LABELS) -> Explan
     frames = analyse(clip.samples)
     features = Features(compute_functionals(frames)[None], (log_mel_spectrogram(frames),))
     evidence = _Evidence(clip, frames, features)
+    among = models.labels if among is None else among
     why = {}
     for key, model in models.classifiers.items():
         kind = CLASSIFIERS[key].explained_by
         if kind is not None:
             label = prediction.answers[key].label
             temperature = models.calibration.temperature_of(key, prediction.strangeness)
-            why[key] = _REASONS[kind](model, evidence, _Question(label, temperature, among))
+            asked = _Question(label, temperature, among, models.model_set.trained_labels)
+            why[key] = _REASONS[kind](model, evidence, asked)
     return Explanation(prediction, why)
 
 
 def _path(model: Model, evidence: _Evidence, asked: _Question) -> TreePath:
     (functionals,) = evidence.features.functionals
-    return explain_tree(model.arrays, functionals, asked.label, asked.temperature, asked.among)
+    return explain_tree(
+        model.arrays, functionals, asked.label, asked.temperature, asked.among, asked.trained
+    )
 
 
 def _shift(model: Model, evidence: _Evidence, asked: _Question) -> Shift:
     (functionals,) = evidence.features.functionals
-    return explain_perceptron(model, functionals, asked.label, asked.temperature, asked.among)
+    return explain_perceptron(
+        model, functionals, asked.label, asked.temperature, asked.among, asked.trained
+    )
 
 
 def _regions(model: Model, evidence: _Evidence, asked: _Question) -> Regions:
@@ -313,22 +321,29 @@ _REASONS: dict[str, Callable[[Model, _Evidence, _Question], Reason]] = {
 
 
 def log_odds(
-    raw: np.ndarray, label: str, temperature: float, among: Sequence[str] = LABELS
+    raw: np.ndarray,
+    label: str,
+    temperature: float,
+    among: Sequence[str] = LABELS,
+    trained: Sequence[str] = TRAINED_LABELS,
 ) -> Doubles:
-    """Return the log-odds of a label, float64 of shape (n,), from raw probabilities (n, 8).
+    """Return the log-odds of a label, float64 of shape (n,), from raw probabilities of all labels.
 
     They are ``log(p / (1 - p))`` of the calibrated probability among the labels that can occur, as
-    in ``emo.classifiers.calibration.calibrate``.
+    in ``emo.classifiers.calibration.calibrate``.  The raw ones have a column for
+    each trained label.
     """
-    shares = _shares_among(raw, temperature, among)
+    shares = _shares_among(raw, temperature, among, trained)
     place = among.index(label)
     rest = np.delete(shares, place, axis=-1).sum(axis=-1)  # 1 - p would lose digits
     return np.asarray(np.log(shares[..., place]) - np.log(rest))
 
 
-def _shares_among(raw: np.ndarray, temperature: float, among: Sequence[str]) -> np.ndarray:
-    """Return calibrated probabilities of some labels, (n, labels), from raw ones, (n, 8)."""
-    columns = [TRAINED_INDEX[label] for label in among]
+def _shares_among(
+    raw: np.ndarray, temperature: float, among: Sequence[str], trained: Sequence[str]
+) -> np.ndarray:
+    """Return calibrated probabilities of some labels, (n, labels), from raw ones of all."""
+    columns = [trained.index(label) for label in among]
     return apply_temperature(renormalise(raw, columns), temperature)
 
 
@@ -366,6 +381,7 @@ def explain_perceptron(
     label: str,
     temperature: float = 1.0,
     among: Sequence[str] = LABELS,
+    trained: Sequence[str] = TRAINED_LABELS,
 ) -> Shift:
     """Return the contribution of each group of functionals, starting at the mean training clip.
 
@@ -376,7 +392,8 @@ def explain_perceptron(
     chosen = (choices[:, None] >> _group_numbers()) & 1 == 1
     masked_rows = np.where(chosen, functionals, perceptron.arrays["mean"])
     features = replace(empty_features(len(masked_rows)), functionals=masked_rows)
-    worths = log_odds(perceptron.probabilities(features), label, temperature, among)
+    raw = perceptron.probabilities(features)
+    worths = log_odds(raw, label, temperature, among, trained)
     shares = 1.0 / (1.0 + np.exp(-worths))
     return Shift(
         label,
@@ -407,10 +424,11 @@ def explain_tree(
     label: str,
     temperature: float = 1.0,
     among: Sequence[str] = LABELS,
+    trained: Sequence[str] = TRAINED_LABELS,
 ) -> TreePath:
     """Return the path of a clip through the tree."""
     point = axis_values(arrays, functionals[None])[0]
-    calibrated = _shares_among(arrays["probabilities"], temperature, among)
+    calibrated = _shares_among(arrays["probabilities"], temperature, among, trained)
     shares = calibrated[:, among.index(label)]  # at every node
     node, steps = 0, []
     while arrays["left"][node] >= 0:
@@ -429,11 +447,14 @@ def explain_tree(
                 float(shares[node]),
             )
         )
-    surrogate = explain_surrogate(arrays, functionals)
-    return TreePath(label, float(shares[0]), tuple(steps), _leaf_shares(arrays, node), surrogate)
+    surrogate = explain_surrogate(arrays, functionals, trained)
+    leaf = _leaf_shares(arrays, node, trained)
+    return TreePath(label, float(shares[0]), tuple(steps), leaf, surrogate)
 
 
-def explain_surrogate(arrays: Arrays, functionals: Floats) -> SurrogatePath:
+def explain_surrogate(
+    arrays: Arrays, functionals: Floats, trained: Sequence[str] = TRAINED_LABELS
+) -> SurrogatePath:
     """Return the path of a clip through the surrogate tree."""
     surrogate = surrogate_arrays(arrays)
     node, steps = 0, []
@@ -443,11 +464,11 @@ def explain_surrogate(arrays: Arrays, functionals: Floats) -> SurrogatePath:
         node = int(surrogate["right" if above else "left"][node])
         name, unit = split_unit(functional_table()[i][0])
         steps.append(SurrogateStep(name, unit, float(functionals[i]), limit, above))
-    return SurrogatePath(tuple(steps), _leaf_shares(surrogate, node))
+    return SurrogatePath(tuple(steps), _leaf_shares(surrogate, node, trained))
 
 
-def _leaf_shares(arrays: Arrays, node: int) -> dict[str, float]:
-    return dict(zip(TRAINED_LABELS, arrays["probabilities"][node].tolist(), strict=True))
+def _leaf_shares(arrays: Arrays, node: int, trained: Sequence[str]) -> dict[str, float]:
+    return dict(zip(trained, arrays["probabilities"][node].tolist(), strict=True))
 
 
 def axis_amounts(arrays: Arrays, functionals: Floats, axis: int) -> Doubles:

@@ -45,7 +45,7 @@ def path_sentences(path: TreePath) -> list[str]:
     before = [path.share, *(step.share for step in path.steps)]
     return [
         AXES,
-        *(_question(i + 1, step, path.label, before[i]) for i, step in enumerate(path.steps)),
+        *(_question(i + 1, step, path, before[i]) for i, step in enumerate(path.steps)),
         _leaf_sentence(path),
     ]
 
@@ -108,16 +108,23 @@ def turning_point(path: TreePath) -> str:
     return f"{sentence} The strongest measurements: {'; '.join(map(_measurement, step.strongest))}."
 
 
-def _question(number: int, step: Step, label: str, before: float) -> str:
+def axis_label(path: TreePath, step: Step) -> str:
+    """Return the label whose axis a split of the tree compares."""
+    return list(path.leaf)[step.axis]
+
+
+def _question(number: int, step: Step, path: TreePath, before: float) -> str:
     reply = "yes" if step.above else "no"
     value, limit = _distinct(step.value, step.limit, _fixed, range(2, 8))
     sentences = [
-        f"Question {number}: is the axis of {TRAINED_LABELS[step.axis]} above {limit}? "
+        f"Question {number}: is the axis of {axis_label(path, step)} above {limit}? "
         f"{reply.capitalize()}, it is {value}: {_sum(step.parts)}."
     ]
     if step.strongest:
         sentences.append(f"Strongest for {reply}: {'; '.join(map(_measurement, step.strongest))}.")
-    sentences.append(f"The share of {label} goes from {percent(before)} to {percent(step.share)}.")
+    sentences.append(
+        f"The share of {path.label} goes from {percent(before)} to {percent(step.share)}."
+    )
     return " ".join(sentences)
 
 
@@ -137,7 +144,7 @@ def _leaf_sentence(path: TreePath) -> str:
 
 
 def _shares(leaf: Mapping[str, float]) -> str:
-    ordered = sorted(TRAINED_LABELS, key=lambda label: -leaf[label])
+    ordered = sorted(leaf, key=lambda label: -leaf[label])
     return ", ".join(
         f"{label} {percent(leaf[label])}" for label in ordered if leaf[label] >= MIN_SHARE
     )
@@ -198,6 +205,7 @@ def explanation_blocks(explanation: Explanation) -> list[tuple[str, list[str]]]:
     blocks = [
         (_heading(row.title, prediction.answers[key]), _sentences(explanation.why.get(key)))
         for key, row in CLASSIFIERS.items()
+        if key in prediction.answers
     ]
     return [(_heading("Ensemble", prediction.ensemble), [*warnings, *prediction.warnings]), *blocks]
 

@@ -31,21 +31,28 @@ Subtitle = tuple[str, str]
 
 TEXT_WIDTH = 100
 
-ANSWER_COLUMNS = (
-    "model",
-    "label",
-    "confidence",
-    "runner_up",
-    "unsure",
-    *(f"p_{label}" for label in LABELS),
-)
-COLUMNS = ("path", "duration_s", "among", *ANSWER_COLUMNS, "speech_warnings", "warnings", "error")
 VOICE_COLUMNS = ("voice_clips", "voice_note")
 SPAN_COLUMNS = ("start_s", "stop_s", "segment_start_s", "segment_end_s")
-TIMELINE_COLUMNS = ("path", *SPAN_COLUMNS, "among", *ANSWER_COLUMNS)
 
 NO_SPEECH = "No speech was found in this recording."
 CHOSEN = "The answers are chosen"
+
+
+def answer_columns(labels: Sequence[str] = LABELS) -> tuple[str, ...]:
+    """Return the columns of an answer among labels, in CSV."""
+    shares = (f"p_{label}" for label in labels)
+    return ("model", "label", "confidence", "runner_up", "unsure", *shares)
+
+
+def columns(labels: Sequence[str] = LABELS) -> tuple[str, ...]:
+    """Return the columns of the CSV of clips that models with some labels answered."""
+    answered = answer_columns(labels)
+    return ("path", "duration_s", "among", *answered, "speech_warnings", "warnings", "error")
+
+
+def timeline_columns(labels: Sequence[str] = LABELS) -> tuple[str, ...]:
+    """Return the columns of the CSV of a timeline by models with some labels."""
+    return ("path", *SPAN_COLUMNS, "among", *answer_columns(labels))
 
 
 def written(write: Callable[..., None], *arguments: Any) -> str:
@@ -76,8 +83,9 @@ def write_csv(rows: Sequence[Row], out: TextIO) -> None:
     ``VOICE_COLUMNS`` follow where a speaker is stated.
     """
     stated = any(not isinstance(result, str) and result.voice_note for _, result in rows)
-    columns = (*COLUMNS, *VOICE_COLUMNS) if stated else COLUMNS
-    writer = csv.DictWriter(out, columns, restval="", lineterminator="\n")
+    labels = next((row.labels for _, row in rows if not isinstance(row, str)), LABELS)
+    names = (*columns(labels), *(VOICE_COLUMNS if stated else ()))
+    writer = csv.DictWriter(out, names, restval="", lineterminator="\n")
     writer.writeheader()
     for path, result in rows:
         if isinstance(result, str):
@@ -117,9 +125,13 @@ def write_table(rows: Sequence[Row], out: TextIO) -> None:
         ]
         for sentence in sentences:
             out.write(f"{' ' * width} {sentence}\n")
-    subsets = {result.among for _, result in rows if not isinstance(result, str)} - {LABELS}
-    for among in sorted(subsets):
-        out.write(f"{CHOSEN} {in_words(among)}.\n")
+    subsets = {
+        (result.among, result.labels)
+        for _, result in rows
+        if not isinstance(result, str) and result.among != result.labels
+    }
+    for among, labels in sorted(subsets):
+        out.write(f"{CHOSEN} {in_words(among, labels)}.\n")
     notes = [result.voice_note for _, result in rows if not isinstance(result, str)]
     for note in filter(None, dict.fromkeys(notes)):
         out.write(f"{note}\n")
@@ -144,7 +156,7 @@ def write_timeline_json(path: str, timeline: Timeline, out: TextIO) -> None:
 
 def write_timeline_csv(path: str, timeline: Timeline, out: TextIO) -> None:
     """Write a line for each window and model."""
-    writer = csv.DictWriter(out, TIMELINE_COLUMNS, lineterminator="\n")
+    writer = csv.DictWriter(out, timeline_columns(timeline.labels), lineterminator="\n")
     writer.writeheader()
     for window_s, segment_s, answers in zip(
         timeline.windows_s, timeline.segments_s, timeline.answers(), strict=True
@@ -158,7 +170,8 @@ def write_timeline_csv(path: str, timeline: Timeline, out: TextIO) -> None:
 
 def write_timeline_table(path: str, timeline: Timeline, out: TextIO) -> None:
     """Write one line for each window for a terminal, under path, warnings and headline."""
-    chosen = "" if timeline.among == LABELS else f", {in_words(timeline.among)}"
+    is_whole = timeline.among == timeline.labels
+    chosen = "" if is_whole else f", {in_words(timeline.among, timeline.labels)}"
     windows = f"{timeline.total} windows{chosen}"
     out.write(f"{printable(path)}: {timeline.duration_s:.2f} s, {windows}\n")
     for sentence in remarks(timeline):
@@ -253,8 +266,8 @@ def _time(place_s: float) -> str:
 
 
 def _columns_of(key: str, answer: Answer) -> dict[str, str]:
-    """Return ``ANSWER_COLUMNS`` of an answer."""
-    shares = zip(LABELS, answer.probabilities, strict=True)
+    """Return the cells of ``answer_columns`` of an answer."""
+    shares = zip(answer.labels, answer.probabilities, strict=True)
     return {
         "model": key,
         "label": answer.label,
@@ -285,9 +298,9 @@ def write_text(rows: Sequence[Explained], out: TextIO) -> None:
         if isinstance(result, str):
             out.write(f"{printable(path)}: {result}\n")
             continue
-        among = result.prediction.among
+        among, labels = result.prediction.among, result.prediction.labels
         lines = [printable(path)]
-        lines += [f"{CHOSEN} {in_words(among)}."] if among != LABELS else []
+        lines += [f"{CHOSEN} {in_words(among, labels)}."] if among != labels else []
         for heading, sentences in explanation_blocks(result):
             lines += [heading, *(_wrapped(sentence) for sentence in sentences)]
         text = "\n".join([*lines, LOG_ODDS, ""])

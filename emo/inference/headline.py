@@ -4,7 +4,6 @@ from dataclasses import dataclass
 
 from emo.formatting import NBSP, clock
 from emo.inference.timeline import Timeline
-from emo.labels import LABELS
 
 MIN_SHARE = 0.1
 """Least share of the speech that a further emotion needs to be named."""
@@ -61,7 +60,7 @@ def headline(timeline: Timeline) -> Headline:
     >>> headline(timeline).text  # doctest: +SKIP
     'Mostly sad (21 s), then happy (12 s)'
     """
-    sure_s = dict.fromkeys(LABELS, 0.0)
+    sure_s = dict.fromkeys(timeline.labels, 0.0)
     unsure_s = 0.0
     for cue in timeline.cues():
         if cue.answer.unsure:

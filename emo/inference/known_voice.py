@@ -99,7 +99,7 @@ class KnownVoice:
 
 def to_clip(prediction: Prediction, calibration: Calibration) -> VoiceClip:
     """Return what the answer with the voice known depends on, from a plain prediction."""
-    plain = choose_among(prediction, LABELS, calibration)
+    plain = choose_among(prediction, prediction.labels, calibration)
     return VoiceClip(
         prediction.numbers,
         plain.ensemble.probabilities,

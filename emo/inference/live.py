@@ -18,7 +18,6 @@ from emo.features.speech import SpeechWarning
 from emo.inference.loading import Models
 from emo.inference.predictor import Prediction, predict
 from emo.inference.timeline import PAUSE_S, WINDOW_S, find_segments
-from emo.labels import LABELS
 
 Pcm = npt.NDArray[np.int16]
 
@@ -98,7 +97,7 @@ class LiveAnswer:
 
 
 def answer_recent(
-    recent: Recent, models: Models, among: Sequence[str] = LABELS, answered: int = 0
+    recent: Recent, models: Models, among: Sequence[str] | None = None, answered: int = 0
 ) -> LiveAnswer:
     """Return the answers for the last speech of a sound.
 
@@ -106,8 +105,8 @@ def answer_recent(
     ----------
     recent : Recent
     models : Models
-    among : sequence of str
-        The labels that can occur, in the order of ``LABELS``.
+    among : sequence of str, optional
+        The labels that can occur, in the order of ``models.labels``; by default all of these.
     answered : int
         End of the last window that was answered, in samples since the beginning of the sound;
         without new speech since then there is no prediction.

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from emo.classifiers.calibration import Calibration, read_calibration, reweight
+from emo.classifiers.model_set import ModelSet, read_model_set
 from emo.classifiers.registry import CLASSIFIERS
 from emo.classifiers.storage import Model, load_model
 from emo.classifiers.voice import VOICE
@@ -31,7 +32,9 @@ class Models:
     voice : VoiceModel or None
         The classifier that knows the voice; None where it could not be loaded.
     voice_fault : str
-        Why it could not be loaded; empty where it was.
+        Why it could not be loaded; empty where it was, and for own models, which have none.
+    model_set : ModelSet
+        Labels and classifiers of the folder.
     """
 
     classifiers: dict[str, Model]
@@ -39,6 +42,12 @@ class Models:
     faults: Mapping[str, str] = field(default_factory=dict)
     voice: VoiceModel | None = None
     voice_fault: str = ""
+    model_set: ModelSet = field(default_factory=ModelSet)
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Labels of the answers, in the order of their probabilities."""
+        return self.model_set.labels
 
     def without(self, fault: ModelFaultError) -> "Models":
         """Return the models without the classifier of a fault; the ensemble is that of the rest.
@@ -56,7 +65,7 @@ class Models:
 
 
 def load_models(directory: Path = MODELS_DIR) -> Models:
-    """Load all classifiers, checking each, and their calibration.
+    """Load all classifiers of a folder, checking each, and their calibration.
 
     The classifier that knows the voice may be missing or damaged: other answers need none of it.
 
@@ -65,9 +74,15 @@ def load_models(directory: Path = MODELS_DIR) -> Models:
     ModelError
         A model is missing, damaged, or made for other labels or features.
     """
-    classifiers = {key: load_model(directory / key) for key in MODEL_KEYS}
-    calibration = read_calibration(directory, MODEL_KEYS)
-    return _with_voice(Models(classifiers, calibration), directory)
+    own = read_model_set(directory)
+    keys, labels = _keys_of(own), own.trained_labels
+    classifiers = {key: load_model(directory / key, labels) for key in keys}
+    calibration = read_calibration(directory, keys, own.labels)
+    return _with_voice(Models(classifiers, calibration, model_set=own), directory)
+
+
+def _keys_of(own: ModelSet) -> tuple[str, ...]:
+    return own.classifiers if own.is_own else MODEL_KEYS
 
 
 def load_usable(directory: Path = MODELS_DIR) -> Models:
@@ -80,20 +95,25 @@ def load_usable(directory: Path = MODELS_DIR) -> Models:
     """
     classifiers: dict[str, Model] = {}
     faults: dict[str, str] = {}
-    for key in MODEL_KEYS:
+    own = read_model_set(directory)
+    keys = _keys_of(own)
+    for key in keys:
         try:
-            classifiers[key] = load_model(directory / key)
+            classifiers[key] = load_model(directory / key, own.trained_labels)
         except ModelError as error:
             faults[key] = str(error)
     if not classifiers:
         raise ModelError(next(iter(faults.values())))
-    calibration = read_calibration(directory, MODEL_KEYS)
-    models = Models(classifiers, reweight(calibration, tuple(classifiers)), faults)
+    calibration = read_calibration(directory, keys, own.labels)
+    calibration = reweight(calibration, tuple(classifiers))
+    models = Models(classifiers, calibration, faults, model_set=own)
     return _with_voice(models, directory)
 
 
 def _with_voice(models: Models, directory: Path) -> Models:
     """Return models with the classifier that knows the voice, or with its fault."""
+    if models.model_set.is_own:
+        return models
     try:
         return replace(models, voice=load_voice(directory / VOICE))
     except ModelError as error:

@@ -12,7 +12,6 @@ from emo.classifiers.registry import CLASSIFIERS
 from emo.classifiers.voice import VOICE
 from emo.classifiers.voice.storage import TITLE
 from emo.formatting import clock, percent
-from emo.labels import LABELS
 
 _TEMPLATE = """\
 <div>
@@ -41,6 +40,7 @@ def prediction_html(prediction: Mapping[str, Any]) -> str:
     titles[VOICE] = TITLE
     return _render(
         summary=f"Prediction for {clock(prediction['duration_s'], decimals=1)}{_among(prediction)}",
+        labels=_labels(prediction),
         head=["Model", "Answer"],
         rows=[
             ([titles.get(key, key), _answer(answer)], _shares(answer))
@@ -65,6 +65,7 @@ def timeline_html(
     title = TITLE if timeline.get(VOICE, {}).get("used") else "Ensemble"
     return _render(
         summary=f"{title} over {clock(timeline['duration_s'], decimals=1)}{_among(timeline)}",
+        labels=_labels(timeline),
         head=["From", "To", "Answer"],
         rows=[
             ([clock(start, decimals=1), clock(stop, decimals=1), _answer(answer)], _shares(answer))
@@ -75,7 +76,16 @@ def timeline_html(
 
 
 def _among(values: Mapping[str, Any]) -> str:
-    return "" if len(values["among"]) == len(LABELS) else f", {in_words(values['among'])}"
+    labels = _labels(values)
+    is_whole = len(values["among"]) == len(labels)
+    return "" if is_whole else f", {in_words(values['among'], labels)}"
+
+
+def _labels(values: Mapping[str, Any]) -> list[str]:
+    """Return the labels of the models that gave the answers; those that can occur without any."""
+    windows = values.get("windows", [values])
+    answers = [answer for window in windows for answer in window["models"].values()]
+    return list(answers[0]["probabilities"]) if answers else list(values["among"])
 
 
 def _answer(answer: Mapping[str, Any]) -> str:
@@ -84,7 +94,7 @@ def _answer(answer: Mapping[str, Any]) -> str:
 
 
 def _shares(answer: Mapping[str, Any]) -> list[float]:
-    return [answer["probabilities"][label] for label in LABELS]
+    return list(answer["probabilities"].values())
 
 
 def _warnings(values: Mapping[str, Any]) -> list[str]:
@@ -99,4 +109,4 @@ def _template() -> jinja2.Template:
 
 
 def _render(**values: Any) -> str:
-    return _template().render(labels=LABELS, percent=percent, **values)
+    return _template().render(percent=percent, **values)

@@ -18,7 +18,7 @@ from emo.features.functionals import compute_functionals
 def raw_outputs(
     features: Features, classifiers: Mapping[str, Model]
 ) -> tuple[dict[str, np.ndarray], np.ndarray]:
-    """Return the classifiers' raw probabilities, (n, 8) each, and hidden activations, (n, h).
+    """Return the classifiers' raw probabilities, (n, k) each, and hidden activations, (n, h).
 
     Parameters
     ----------

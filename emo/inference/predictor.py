@@ -27,7 +27,7 @@ from emo.features.quality import Quality, compare_altered, measure_quality
 from emo.features.speech import SpeechWarning, speech_warnings
 from emo.inference.loading import Models
 from emo.inference.outputs import compute_features, raw_outputs
-from emo.labels import CALM, ENSEMBLE, INDEX, LABELS, TRAINED_INDEX
+from emo.labels import CALM, ENSEMBLE, LABELS, trained_labels
 
 RUNNER_UP_SHARE = 0.5
 """Share of the confidence that the runner-up needs to be named beside an unsure label."""
@@ -40,7 +40,7 @@ class Answer:
     Attributes
     ----------
     label : str
-        The likeliest of ``LABELS``.
+        The likeliest of ``labels``.
     confidence : float, 0 to 1
         Its calibrated probability.
     runner_up : str
@@ -48,8 +48,8 @@ class Answer:
     unsure : bool
         Whether the confidence is below the threshold above which answers for new speakers are right
         80 % of the time; and, for the ensemble, whether all classifiers are unsure.
-    probabilities : ndarray of float64, shape (7,)
-        Calibrated, in the order of ``LABELS``, adding up to 1; 0 for a label that cannot occur.
+    probabilities : ndarray of float64, shape (labels,)
+        Calibrated, in the order of ``labels``, adding up to 1; 0 for a label that cannot occur.
     threshold : float, 0 to 1
         Confidence that a sure answer needs; 0 if there is no threshold.
     calm : float, 0 to 1
@@ -58,6 +58,8 @@ class Answer:
         Prediction sets by level, "80" and "90" per cent: the labels, likeliest first, among which
         the acted one is for new speakers so often (``emo.classifiers.conformal``); empty where no
         limits were fitted.
+    labels : tuple of str
+        Labels of the models: ``LABELS``, or those of own models.
     """
 
     label: str
@@ -68,6 +70,7 @@ class Answer:
     threshold: float = 0.0
     calm: float = 0.0
     sets: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    labels: tuple[str, ...] = LABELS
 
     def __repr__(self) -> str:
         return f"<Answer {self}>"
@@ -78,7 +81,7 @@ class Answer:
     @property
     def named(self) -> tuple[str, ...]:
         """The labels to name: with the runner-up where the answer is unsure and it is close."""
-        share = self.probabilities[LABELS.index(self.runner_up)]
+        share = self.probabilities[self.labels.index(self.runner_up)]
         is_close = share >= RUNNER_UP_SHARE * self.confidence
         return (self.label, self.runner_up) if self.unsure and is_close else (self.label,)
 
@@ -94,7 +97,7 @@ class Answer:
             "confidence": self.confidence,
             "runner_up": self.runner_up,
             "unsure": self.unsure,
-            "probabilities": dict(zip(LABELS, self.probabilities.tolist(), strict=True)),
+            "probabilities": dict(zip(self.labels, self.probabilities.tolist(), strict=True)),
         } | ({"sets": {level: list(own) for level, own in self.sets.items()}} if self.sets else {})
 
 
@@ -124,7 +127,7 @@ class Prediction:
         Errors of the classifiers that returned values that are not finite.
     among : tuple of str
         The labels that can occur, among which the answers are chosen.
-    raw : dict of ndarray of float64, each of shape (8,)
+    raw : dict of ndarray of float64, each of shape (trained labels,)
         Raw probabilities by classifier, from which ``choose_among`` computes other answers.
     strangeness : float or None
         Distance of the clip from the training clips; None where no classifier measures it.
@@ -134,6 +137,8 @@ class Prediction:
     numbers : ndarray of float32, shape (f,)
         Embedding and functionals, by which a voice is known (``emo.inference.known_voice``); none
         where the models know no voice.
+    labels : tuple of str
+        Labels of the models' answers, in the order of the probabilities.
     voice_clips : int
         Different clips that are stated to be of the same speaker; 0 where no speaker is stated.
     voice_note : str
@@ -160,6 +165,7 @@ class Prediction:
     )
     voice_clips: int = 0
     voice_note: str = ""
+    labels: tuple[str, ...] = LABELS
 
     def __repr__(self) -> str:
         answers = ", ".join(f"{key} {answer}" for key, answer in self.answers.items())
@@ -209,13 +215,21 @@ def voice_fields(clips: int, used: bool, note: str) -> dict[str, Any]:
     return {"clips": clips, "used": used, "note": note}
 
 
-def answer(probabilities: np.ndarray, threshold: float = 0.0) -> Answer:
-    """Return the answer that probabilities of shape (7,) give."""
+def answer(
+    probabilities: np.ndarray, threshold: float = 0.0, labels: Sequence[str] = LABELS
+) -> Answer:
+    """Return the answer that probabilities of shape (labels,) give."""
     best, second = (int(i) for i in np.argsort(-probabilities, kind="stable")[:2])
     confidence = float(probabilities[best])
     is_unsure = not reaches(confidence, threshold)
     return Answer(
-        LABELS[best], confidence, LABELS[second], is_unsure, probabilities, float(threshold)
+        labels[best],
+        confidence,
+        labels[second],
+        is_unsure,
+        probabilities,
+        float(threshold),
+        labels=tuple(labels),
     )
 
 
@@ -223,6 +237,7 @@ def to_answers(
     rows: Mapping[str, np.ndarray],
     thresholds: Mapping[str, np.ndarray | float],
     strange: np.ndarray | None = None,
+    labels: Sequence[str] = LABELS,
 ) -> list[dict[str, Answer]]:
     """Return the answers for n clips, by classifier and ensemble.
 
@@ -231,18 +246,22 @@ def to_answers(
 
     Parameters
     ----------
-    rows : mapping of ndarray, each of shape (n, 7)
+    rows : mapping of ndarray, each of shape (n, labels)
         Calibrated probabilities by classifier and ensemble.
     thresholds : mapping of float or of ndarray, shape (n,)
         By the same keys; one for all clips or one for each.
     strange : ndarray of bool, shape (n,), or None
         Clips unlike the training clips, for which an ensemble has a temperature of its own and
         abstains by its own confidence alone.
+    labels : sequence of str
+        Of the columns.
     """
     columns = {}
     for key, shares in rows.items():
         limits = np.broadcast_to(thresholds.get(key, 0.0), len(shares)).tolist()
-        columns[key] = [answer(row, limit) for row, limit in zip(shares, limits, strict=True)]
+        columns[key] = [
+            answer(row, limit, labels) for row, limit in zip(shares, limits, strict=True)
+        ]
     by_clip = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
     gated = np.ones(len(by_clip), bool) if strange is None else ~strange
     for answers in compress(by_clip, gated):
@@ -263,7 +282,7 @@ def ensemble_factors(
     before temperature scaling, which is undone here, as is that for strange clips.
     """
     ensemble = answers[ENSEMBLE]
-    first, second = LABELS.index(ensemble.label), LABELS.index(ensemble.runner_up)
+    first, second = (ensemble.labels.index(own) for own in (ensemble.label, ensemble.runner_up))
     factors = {}
     for key, weight in calibration.weights.items():
         if key in answers:
@@ -282,28 +301,31 @@ def calibrated(
     calibration: Calibration,
     among: Sequence[str] = LABELS,
     strangeness: np.ndarray | None = None,
+    labels: Sequence[str] = LABELS,
 ) -> dict[str, np.ndarray]:
     """Return the calibrated probabilities of all labels, 0 for those that cannot occur.
 
     Parameters
     ----------
-    raw : mapping of ndarray, each of shape (n, 8)
+    raw : mapping of ndarray, each of shape (n, trained labels)
         Raw probabilities by classifier.
     calibration : Calibration
     among : sequence of str
-        The labels that can occur.
+        Those of `labels` that can occur.
     strangeness : ndarray of float64, shape (n,), or None
         How far the clips are from the training clips; None where it is not known.
+    labels : sequence of str
+        Of the models' answers.
 
     Returns
     -------
-    dict of ndarray of float64, each of shape (n, 7)
+    dict of ndarray of float64, each of shape (n, labels)
         By classifier and ensemble.
     """
-    columns = [INDEX[label] for label in among]
+    columns = [labels.index(label) for label in among]
     tables = {}
-    for key, shares in calibrate(raw, calibration, among, strangeness).items():
-        tables[key] = np.zeros((len(shares), len(LABELS)))
+    for key, shares in calibrate(raw, calibration, among, strangeness, labels).items():
+        tables[key] = np.zeros((len(shares), len(labels)))
         tables[key][:, columns] = shares
     return tables
 
@@ -318,7 +340,7 @@ def choose_among(
     prediction : Prediction
         Of the models of `calibration`, or of some of them.
     among : sequence of str
-        The labels that can occur, in the order of ``LABELS``.
+        The labels that can occur, in the order of ``prediction.labels``.
     calibration : Calibration
     """
     if tuple(among) == prediction.among:
@@ -327,7 +349,7 @@ def choose_among(
         calibration = reweight(calibration, tuple(prediction.raw))
     raw = {key: shares[None] for key, shares in prediction.raw.items()}
     strangeness = None if prediction.strangeness is None else np.array([prediction.strangeness])
-    ((answers, beside),) = _raw_to_answers(raw, calibration, among, strangeness)
+    ((answers, beside),) = _raw_to_answers(raw, calibration, among, strangeness, prediction.labels)
     return replace(
         prediction,
         answers=answers,
@@ -343,18 +365,21 @@ def _raw_to_answers(
     calibration: Calibration,
     among: Sequence[str],
     strangeness: np.ndarray | None,
+    labels: Sequence[str],
 ) -> list[tuple[dict[str, Answer], dict[str, Answer]]]:
-    """Return the answers for n clips from raw probabilities, (n, 8) by classifier.
+    """Return the answers for n clips from raw probabilities, (n, k) by classifier.
 
     Those of ``OTHER_ENSEMBLES`` are apart.
     """
-    rows = calibrated(raw, calibration, among, strangeness)
+    rows = calibrated(raw, calibration, among, strangeness, labels)
     n = len(next(iter(raw.values())))
     strange = calibration.strange_shares(strangeness, n) > 0.5
-    by_clip = to_answers(rows, calibration.thresholds_of(among, strangeness), strange)
+    thresholds = calibration.thresholds_of(among, strangeness)
+    by_clip = to_answers(rows, thresholds, strange, labels)
+    trained = trained_labels(labels)
     for i, answers in enumerate(by_clip):
-        for key, shares in raw.items():
-            answers[key] = replace(answers[key], calm=float(shares[i, TRAINED_INDEX[CALM]]))
+        for key, shares in raw.items() if CALM in set(trained) - set(labels) else ():
+            answers[key] = replace(answers[key], calm=float(shares[i, trained.index(CALM)]))
         for key, said in answers.items():
             answers[key] = replace(said, sets=_sets_of(said, calibration.sets.get(key, {}), among))
     others = [
@@ -371,7 +396,9 @@ def _sets_of(
     Among some of the labels, the probabilities of these only grow, so that the limits for all of
     them give at least the same coverage of the clips that have one of these labels.
     """
-    return prediction_sets(said.probabilities[[INDEX[label] for label in among]], among, limits)
+    return prediction_sets(
+        said.probabilities[[said.labels.index(label) for label in among]], among, limits
+    )
 
 
 def measure(clip: Clip, models: Models) -> tuple[Features, tuple[SpeechWarning, ...], Quality]:
@@ -386,7 +413,7 @@ def measure(clip: Clip, models: Models) -> tuple[Features, tuple[SpeechWarning, 
 
 
 def predict_many(
-    clips: Sequence[Clip], models: Models, among: Sequence[str] = LABELS
+    clips: Sequence[Clip], models: Models, among: Sequence[str] | None = None
 ) -> list[Prediction]:
     """Return the answers for clips, in their order.
 
@@ -394,8 +421,8 @@ def predict_many(
     ----------
     clips : sequence of Clip
     models : Models
-    among : sequence of str
-        The labels that can occur, in the order of ``LABELS``.
+    among : sequence of str, optional
+        The labels that can occur, in the order of ``models.labels``; by default all of these.
 
     Raises
     ------
@@ -404,6 +431,7 @@ def predict_many(
     """
     if not clips:
         return []
+    among = models.labels if among is None else among
     try:
         return _predict_many(clips, models, among)
     except ModelFaultError as fault:
@@ -426,7 +454,7 @@ def _predict_many(clips: Sequence[Clip], models: Models, among: Sequence[str]) -
     numbers = np.zeros((len(clips), 0), np.float32)
     if models.voice is not None:
         numbers = voice_numbers(joined)
-    by_clip = _raw_to_answers(raw, models.calibration, among, distances)
+    by_clip = _raw_to_answers(raw, models.calibration, among, distances, models.labels)
     shares_strange = models.calibration.strange_shares(distances, len(clips))
     return [
         Prediction(
@@ -442,6 +470,7 @@ def _predict_many(clips: Sequence[Clip], models: Models, among: Sequence[str]) -
             strangeness=None if distances is None else float(distances[i]),
             strange_share=float(shares_strange[i]),
             numbers=numbers[i],
+            labels=models.labels,
         )
         for i, (clip, (answers, beside), quality, speech, activations) in enumerate(
             zip(clips, by_clip, qualities, warnings, hidden, strict=True)
@@ -454,13 +483,13 @@ def _join_distances(distances: Iterable[np.ndarray | None]) -> np.ndarray | None
     return np.concatenate(known) if known else None
 
 
-def predict(clip: Clip, models: Models, among: Sequence[str] = LABELS) -> Prediction:
+def predict(clip: Clip, models: Models, among: Sequence[str] | None = None) -> Prediction:
     """Return the answers for one clip, chosen among the labels that can occur."""
     return predict_many([clip], models, among)[0]
 
 
 def predict_altered(
-    clip: Clip, alteration: Alteration, models: Models, among: Sequence[str] = LABELS
+    clip: Clip, alteration: Alteration, models: Models, among: Sequence[str] | None = None
 ) -> Prediction:
     """Return the answers for a clip after an alteration, and the quality that it caused.
 

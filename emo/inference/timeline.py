@@ -30,7 +30,7 @@ from emo.inference.known_voice import UNUSABLE, VoiceClip, know_voice
 from emo.inference.loading import Models
 from emo.inference.outputs import compute_features, raw_outputs
 from emo.inference.predictor import Answer, answer, calibrated, to_answers, voice_fields
-from emo.labels import ENSEMBLE, LABELS, TRAINED_LABELS
+from emo.labels import ENSEMBLE, LABELS
 
 WINDOW_S = 3.0  # as long as the training clips, and those of the calibration: 2 to 4 s
 HOP_S = 1.0  # at most, so that three windows cover each moment; ten minutes have 600 windows
@@ -69,8 +69,8 @@ class Timeline:
     segments_s : ndarray of float64, shape (n, 2)
         Start and stop of the part of each window that is nearer to its centre than to that of any
         other.  These parts do not overlap; together they cover the speech, and leave out pauses.
-    probabilities : dict of ndarray of float64, each of shape (n, 7)
-        Calibrated, by classifier and ``ensemble``, in the order of ``LABELS``; and
+    probabilities : dict of ndarray of float64, each of shape (n, labels)
+        Calibrated, by classifier and ``ensemble``, in the order of ``labels``; and
         by ``voice`` where the voice is known.
     thresholds : dict of ndarray of float64, shape () or (n,), by the same keys
         Confidence below which an answer is unsure; without a threshold it never is.
@@ -82,7 +82,7 @@ class Timeline:
         Errors of the classifiers that returned values that are not finite, and are left out.
     among : tuple of str
         The labels that can occur; the probabilities of the others are 0.
-    raw : dict of ndarray of float64, each of shape (n, 8)
+    raw : dict of ndarray of float64, each of shape (n, trained labels)
         Raw probabilities by classifier, from which ``choose_among`` computes other answers.
     strangeness : ndarray of float64, shape (n,), or None
         Distance of each window from the training clips; None where no classifier measures it.
@@ -96,6 +96,8 @@ class Timeline:
     numbers : ndarray of float32, shape (n, f)
         Embedding and functionals of each window, from which ``know_windows`` computes the answers
         with the voice known; f is 0 where no classifier takes embeddings.
+    labels : tuple of str
+        Labels of the models' answers.
     """
 
     duration_s: float
@@ -114,6 +116,7 @@ class Timeline:
     voice_clips: int = 0
     voice_note: str = ""
     numbers: npt.NDArray[np.float32] = field(default_factory=lambda: NO_NUMBERS)
+    labels: tuple[str, ...] = LABELS
 
     def __repr__(self) -> str:
         return f"<Timeline of {self.duration_s:.2f} s: {self.done} of {self.total} windows>"
@@ -140,7 +143,7 @@ class Timeline:
 
     @cached_property
     def _answers(self) -> list[dict[str, Answer]]:
-        return to_answers(self.probabilities, self.thresholds, self.strange)
+        return to_answers(self.probabilities, self.thresholds, self.strange, self.labels)
 
     def cues(self, key: str | None = None) -> list[Cue]:
         """Return the runs of windows with the same answer, by default of those shown first.
@@ -164,7 +167,8 @@ class Timeline:
             durations_s = segments_s[i:j, 1] - segments_s[i:j, 0]
             mean = np.average(rows[i:j], axis=0, weights=durations_s)
             # An ensemble is unsure by the other answers too, so that is taken from the windows.
-            run = replace(answer(mean, answers[i].threshold), unsure=answers[i].unsure)
+            whole = answer(mean, answers[i].threshold, self.labels)
+            run = replace(whole, unsure=answers[i].unsure)
             runs.append(Cue(float(segments_s[i, 0]), float(segments_s[j - 1, 1]), run))
         return runs
 
@@ -196,7 +200,7 @@ def choose_among(timeline: Timeline, among: Sequence[str], calibration: Calibrat
     timeline : Timeline
         Of the models of `calibration`, or of some of them.
     among : sequence of str
-        The labels that can occur, in the order of ``LABELS``.
+        The labels that can occur, in the order of ``timeline.labels``.
     calibration : Calibration
     """
     if tuple(among) == timeline.among:
@@ -205,7 +209,9 @@ def choose_among(timeline: Timeline, among: Sequence[str], calibration: Calibrat
         calibration = reweight(calibration, tuple(timeline.raw))
     return replace(
         timeline,
-        probabilities=_calibrated(timeline.raw, calibration, among, timeline.strangeness),
+        probabilities=_calibrated(
+            timeline.raw, calibration, among, timeline.strangeness, timeline.labels
+        ),
         thresholds=calibration.thresholds_of(among, timeline.strangeness),
         among=tuple(among),
         voice_clips=0,
@@ -218,9 +224,10 @@ def _calibrated(
     calibration: Calibration,
     among: Sequence[str],
     distances: np.ndarray | None,
+    labels: Sequence[str],
 ) -> dict[str, npt.NDArray[np.float64]]:
     """Return the probabilities of all labels by classifier and of the served ensemble."""
-    tables = calibrated(raw, calibration, among, distances)
+    tables = calibrated(raw, calibration, among, distances, labels)
     return {key: tables[key] for key in (*raw, ENSEMBLE)}
 
 
@@ -228,7 +235,7 @@ def iter_timeline(
     clip: Clip,
     models: Models,
     threads: int = THREADS,
-    among: Sequence[str] = LABELS,
+    among: Sequence[str] | None = None,
     *,
     same_speaker: bool = False,
 ) -> Generator[Timeline, None, None]:
@@ -244,8 +251,8 @@ def iter_timeline(
     models : Models
     threads : int
         Windows that are answered at the same time.
-    among : sequence of str
-        The labels that can occur, in the order of ``LABELS``.
+    among : sequence of str, optional
+        The labels that can occur, in the order of ``models.labels``; by default all of these.
     same_speaker : bool
         Whether all windows are stated to be of one speaker; the last timeline then has the answers
         with the voice known, or says why it has none.
@@ -255,6 +262,7 @@ def iter_timeline(
     ModelFaultError
         No classifier returns finite values.
     """
+    among = models.labels if among is None else among
     try:
         yield from _iter_timeline(clip, models, threads, among, same_speaker)
     except ModelFaultError as fault:
@@ -268,7 +276,7 @@ def iter_timeline(
 
 @dataclass(frozen=True)
 class _Window:
-    """Raw probabilities of a window, (1, 8) by classifier, with its strangeness and numbers."""
+    """Raw probabilities of a window, (1, k) by classifier, with its strangeness and numbers."""
 
     raw: dict[str, np.ndarray]
     strangeness: np.ndarray | None
@@ -285,7 +293,7 @@ def _iter_timeline(
 
     def timeline() -> Timeline:
         n = len(rows)
-        blank = np.empty((0, len(TRAINED_LABELS)))
+        blank = np.empty((0, len(models.model_set.trained_labels)))
         raw = {
             key: np.concatenate([blank, *(row.raw[key] for row in rows)])
             for key in models.classifiers
@@ -297,7 +305,7 @@ def _iter_timeline(
             len(placed),
             _in_seconds([window for window, _ in placed[:n]]),
             _in_seconds([segment for _, segment in placed[:n]]),
-            _calibrated(raw, models.calibration, among, distances),
+            _calibrated(raw, models.calibration, among, distances, models.labels),
             models.calibration.thresholds_of(among, distances),
             clip.warnings,
             warnings,
@@ -306,6 +314,7 @@ def _iter_timeline(
             strangeness=distances,
             strange=models.calibration.strange_shares(distances, n) > 0.5,
             numbers=np.stack([row.numbers for row in rows]) if rows else NO_NUMBERS,
+            labels=models.labels,
         )
         return know_windows(plain, models) if same_speaker else plain
 
@@ -341,7 +350,7 @@ def know_windows(timeline: Timeline, models: Models) -> Timeline:
     """
     if timeline.done < timeline.total:
         return timeline
-    plain = choose_among(timeline, LABELS, models.calibration).probabilities[ENSEMBLE]
+    plain = choose_among(timeline, timeline.labels, models.calibration).probabilities[ENSEMBLE]
     shares = models.calibration.strange_shares(timeline.strangeness, timeline.done)
     clips = [
         VoiceClip(*row, timeline.among)

@@ -12,7 +12,7 @@ from emo.audio.clip import Clip, decode, load
 from emo.classifiers.voice import VOICE
 from emo.cli.main import main
 from emo.formatting import NBSP
-from emo.inference.export import COLUMNS, VOICE_COLUMNS
+from emo.inference.export import VOICE_COLUMNS, columns
 from emo.inference.headline import headline
 from emo.inference.loading import load_models
 from emo.inference.predictor import predict_many
@@ -108,7 +108,7 @@ def test_predict_writes_the_known_voice_as_csv(folder, models, broken, capsys):
     given = ("predict", "--format", "csv", "--models", folder)
     _, shown = run(capsys, *given, "--same-speaker", *ANNA[:5], broken)
     rows = list(csv.DictReader(io.StringIO(shown.out)))
-    assert list(rows[0]) == [*COLUMNS, *VOICE_COLUMNS]
+    assert list(rows[0]) == [*columns(), *VOICE_COLUMNS]
     expected = emo.predict_many(ANNA[:5], models=models, speakers=["a"] * 5)
     voice = [row for row in rows if row["model"] == VOICE]
     for row, said in zip(voice, expected, strict=True):
@@ -117,7 +117,7 @@ def test_predict_writes_the_known_voice_as_csv(folder, models, broken, capsys):
         assert (row["voice_clips"], row["voice_note"]) == ("5", said.voice_note)
     assert rows[-1]["voice_note"] == ""
     _, shown = run(capsys, *given, ANNA[0])
-    assert list(next(csv.DictReader(io.StringIO(shown.out)))) == list(COLUMNS)
+    assert list(next(csv.DictReader(io.StringIO(shown.out)))) == list(columns())
 
 
 def test_predict_of_one_speaker_needs_one_channel(capsys):

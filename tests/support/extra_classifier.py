@@ -13,7 +13,6 @@ import numpy as np
 
 from emo.classifiers.batches import Arrays, Fitted
 from emo.classifiers.registry import CLASSIFIERS, Classifier
-from emo.labels import TRAINED_LABELS
 
 KEY = "constant"
 PROBABILITIES = np.array([0.05, 0.05, 0.05, 0.6, 0.05, 0.1, 0.05, 0.05])
@@ -30,9 +29,9 @@ def predict_constant(arrays: Arrays, functionals: np.ndarray) -> np.ndarray:
     return np.tile(arrays["probabilities"], (len(functionals), 1))
 
 
-def check_constant(arrays: Arrays, n_inputs: int) -> None:
+def check_constant(arrays: Arrays, n_inputs: int, n_outputs: int) -> None:
     """Raise a ``ValueError`` if the arrays are not those of this classifier."""
-    if arrays["probabilities"].shape != (len(TRAINED_LABELS),):
+    if arrays["probabilities"].shape != (n_outputs,):
         raise ValueError("the probabilities do not fit the labels")
 
 
