@@ -19,7 +19,17 @@ from emo.cli.options import (
     whole_number,
     write_report,
 )
-from emo.cli.own import add_corpora, audit_corpora, check_corpora, progress_bar
+from emo.cli.own import (
+    HEAD,
+    add_corpora,
+    audit_corpora,
+    check_corpora,
+    evaluate_corpora,
+    progress_bar,
+    train_corpora,
+    with_heads,
+)
+from emo.corpora.own.folds import PROTOCOLS as OWN_PROTOCOLS
 from emo.corpora.protocols import ALL_PROTOCOLS, LISTENERS, NON_SPEECH, PROTOCOLS, SPEAKERS
 from emo.errors import CorpusError
 from emo.system.packages import require_training
@@ -48,7 +58,7 @@ def add_measuring(commands: Commands) -> None:
     evaluate.add_argument("--fold", type=int, action="append", help="only this fold; repeatable")
     evaluate.add_argument(
         "--classifier",
-        choices=(*CLASSIFIERS, VOICE),
+        choices=(*CLASSIFIERS, VOICE, HEAD),
         action="append",
         help="run only this one and keep the stored predictions of the others; repeatable",
     )
@@ -57,14 +67,20 @@ def add_measuring(commands: Commands) -> None:
     )
     evaluate.add_argument("--json", type=Path, metavar="OUT", help="write the figures here")
     _add_data(evaluate)
+    add_corpora(evaluate, labels=False)
     add_models(evaluate)
     evaluate.set_defaults(run=_evaluate, parser=evaluate, hint=RESUME_HINT)
 
     train = commands.add_parser("train", help="fit the classifiers on all clips")
-    train.add_argument("which", choices=(*CLASSIFIERS, VOICE, ALL))
+    train.add_argument(
+        "which",
+        choices=(*CLASSIFIERS, VOICE, HEAD, ALL),
+        help="head: only the small classifiers on the frozen speech encoder, in minutes",
+    )
     _add_data(train)
+    add_corpora(train)
     add_models(train)
-    train.set_defaults(run=_train, hint=RESUME_HINT)
+    train.set_defaults(run=_train, parser=train, hint=RESUME_HINT)
 
 
 def add_describing(commands: Commands) -> None:
@@ -125,7 +141,12 @@ def _data_directory(options: argparse.Namespace) -> Path:
 
 def _evaluate(options: argparse.Namespace) -> int:
     if options.manifest:
+        if options.corpus:
+            options.parser.error("--corpus goes with --protocol; --manifest names clips itself")
         return evaluate_manifest(options)
+    if options.corpus:
+        return _evaluate_own(options)
+    check_corpora(options)
     require_training(("tqdm",))
     if options.among != options.model_labels:
         options.parser.error("--among goes with --manifest")
@@ -154,7 +175,7 @@ def _evaluate(options: argparse.Namespace) -> int:
             options.fold or (),
             seed=options.seed,
             jobs=options.jobs,
-            keys=options.classifier or (*CLASSIFIERS, VOICE),
+            keys=with_heads(options.classifier or (*CLASSIFIERS, VOICE)),
         )
     if options.compare:
         for protocol in trained:
@@ -163,6 +184,18 @@ def _evaluate(options: argparse.Namespace) -> int:
     figures = _print_figures(options, list(dict.fromkeys(protocols)), models, directory)
     write_report(options.json, {"protocols": figures})
     return DONE
+
+
+def _evaluate_own(options: argparse.Namespace) -> int:
+    """Evaluate on own clips; options that have no meaning for these are refused."""
+    if not options.protocol or set(options.protocol) - set(OWN_PROTOCOLS):
+        options.parser.error(
+            f"--corpus goes with --protocol {', '.join(OWN_PROTOCOLS)}; the others need the four "
+            "corpora alone"
+        )
+    if options.fold or options.compare or options.among != options.model_labels:
+        options.parser.error("--fold, --compare and --among go without --corpus")
+    return evaluate_corpora(options)
 
 
 def _evaluate_seeds(directory: Path, models: Path, jobs: int) -> int:
@@ -207,11 +240,14 @@ def _print_comparison(protocol: str, table: dict[str, dict[str, float]]) -> None
 
 
 def _train(options: argparse.Namespace) -> int:
+    check_corpora(options)
+    if options.corpus:
+        return train_corpora(options)
     require_training()
     from emo.training.dataset import describe_folder, load_dataset
     from emo.training.fit import train_models
 
-    keys = (*CLASSIFIERS, VOICE) if options.which == ALL else (options.which,)
+    keys = (*CLASSIFIERS, VOICE) if options.which == ALL else with_heads([options.which])
     directory = _data_directory(options)
     print(describe_folder(directory), file=sys.stderr)
     dataset = load_dataset(directory, options.jobs)

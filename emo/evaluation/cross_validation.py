@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from emo.classifiers.batches import Batch, Fitted
+from emo.classifiers.batches import N_OUTPUTS, Batch, Fitted
 from emo.classifiers.ensembles import ENSEMBLES
 from emo.classifiers.numerics import softmax
 from emo.classifiers.registry import CLASSIFIERS, Takes
@@ -98,14 +98,16 @@ class Outcome:
     known: dict[str, Predictions] = field(default_factory=dict)
 
 
-def serving_predictor(key: str, fitted: Fitted) -> Callable[[Batch], np.ndarray]:
-    """Return a function from a batch to raw probabilities, float64 (n, 8), as they are served."""
+def serving_predictor(
+    key: str, fitted: Fitted, n_outputs: int = N_OUTPUTS
+) -> Callable[[Batch], np.ndarray]:
+    """Return a function from a batch to raw probabilities, float64 (n, k), as they are served."""
     row = CLASSIFIERS[key]
     predict = row.predict
     if predict is not None:
         return lambda batch: predict(fitted.arrays, batch.features.inputs[row.takes])
     if can_write_network():
-        network = Network(network_bytes(fitted))
+        network = Network(network_bytes(fitted), n_outputs)
         return lambda batch: softmax(
             np.stack([network.run(s)[0] for s in batch.features.spectrograms])
         )
@@ -141,7 +143,7 @@ def run_fold(job: Job, dataset: Dataset, fold: Fold, place: int = 0) -> Outcome:
         recordings = [dataset.recordings[i] for i in rows]
         probabilities = serving_predictor(key, fitted)(batch)
         return predictions_of(
-            recordings, fold.number, probabilities, _strangeness(key, fitted, batch)
+            recordings, fold.number, probabilities, strangeness_of(key, fitted, batch)
         )
 
     name = f"{fold.protocol}-{fold.number}"
@@ -185,7 +187,8 @@ def _altered(dataset: Dataset, rows: np.ndarray, name: str, jobs: int = 1) -> Ba
     return Batch(features.filled(clean.features), clean.targets)
 
 
-def _strangeness(key: str, fitted: Fitted, batch: Batch) -> np.ndarray | None:
+def strangeness_of(key: str, fitted: Fitted, batch: Batch) -> np.ndarray | None:
+    """Return how far clips are from the training clips, float64 (n,); None without a measure."""
     row = CLASSIFIERS[key]
     if row.strangeness is None:
         return None

@@ -156,14 +156,11 @@ def _join_strangeness(parts: Sequence[Predictions]) -> npt.NDArray[np.float64] |
 
 # --- Files ---------------------------------------------------------------------------------------
 
-_COLUMNS = (
-    "clip",
-    "corpus",
-    "speaker",
-    "fold",
-    "emotion",
-    *(f"p_{label}" for label in TRAINED_LABELS),
-)
+_FACTS = ("clip", "corpus", "speaker", "fold", "emotion")
+
+
+def _columns(labels: Sequence[str]) -> tuple[str, ...]:
+    return (*_FACTS, *(f"p_{label}" for label in labels))
 
 
 _STRANGENESS = "strangeness"  # a further column, of a classifier that measures it
@@ -203,7 +200,8 @@ def write_predictions(path: str | os.PathLike[str], predictions: Predictions) ->
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     distances = predictions.strangeness
-    writer.writerow(_COLUMNS if distances is None else (*_COLUMNS, _STRANGENESS))
+    names = _columns(predictions.labels)
+    writer.writerow(names if distances is None else (*names, _STRANGENESS))
     columns = zip(
         predictions.clips.tolist(),
         predictions.corpora.tolist(),
@@ -223,8 +221,16 @@ def write_predictions(path: str | os.PathLike[str], predictions: Predictions) ->
         target.write_bytes(gzip.compress(text.getvalue().encode(), mtime=0))
 
 
-def read_predictions(path: str | os.PathLike[str]) -> Predictions:
+def read_predictions(
+    path: str | os.PathLike[str], labels: Sequence[str] = TRAINED_LABELS
+) -> Predictions:
     """Return the predictions that ``write_predictions`` stored.
+
+    Parameters
+    ----------
+    path
+    labels
+        That the file must have.
 
     Raises
     ------
@@ -234,10 +240,11 @@ def read_predictions(path: str | os.PathLike[str]) -> Predictions:
     try:
         with gzip.open(path, "rt", encoding="utf-8", newline="") as file:
             rows = list(csv.reader(file))
-        if not rows or tuple(rows[0]) not in (_COLUMNS, (*_COLUMNS, _STRANGENESS)):
+        names = _columns(labels)
+        if not rows or tuple(rows[0]) not in (names, (*names, _STRANGENESS)):
             raise ValueError("its columns are others")
         body = rows[1:]
-        n_labels, n_numbers = len(TRAINED_LABELS), len(rows[0]) - 5
+        n_labels, n_numbers = len(labels), len(rows[0]) - len(_FACTS)
         numbers = np.array([[float(text) for text in row[5:]] for row in body], np.float64)
         numbers = numbers.reshape(-1, n_numbers)
         return make_predictions(
@@ -247,6 +254,7 @@ def read_predictions(path: str | os.PathLike[str]) -> Predictions:
             folds=[int(row[3]) for row in body],
             emotions=[row[4] for row in body],
             probabilities=numbers[:, :n_labels],
+            labels=labels,
             strangeness=numbers[:, n_labels] if n_numbers > n_labels else None,
         )
     except FileNotFoundError:

@@ -368,7 +368,7 @@ def column(path, name):
 def test_batch_keeps_its_rows_when_the_disk_is_full_at_the_end(
     clips, tmp_path, monkeypatch, capsys
 ):
-    def full(source, target):
+    def full(source, target, columns):
         target.write_text("half a row")
         raise OSError(errno.ENOSPC, "No space left on device")
 

@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 from emo.audio.clip import load
 from emo.classifiers.storage import ModelInfo
 from emo.cli.main import main
+from emo.corpora.spellings import SPELLINGS
 from emo.errors import CorpusError
 from emo.evaluation import manifest
 from emo.evaluation.manifest import (
-    SPELLINGS,
     evaluate_manifest,
     not_used,
     read_manifest,

@@ -3,6 +3,14 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
+
+from emo.classifiers.batches import Fitted
+from emo.classifiers.model_set import add_to_model_set
+from emo.classifiers.storage import Origin, save_model
+from emo.features.encoder import EMBEDDING_SIZE
+from emo.labels import in_order, trained_labels
+from tests.support.models import fitted
 from tests.support.signals import encoded, voice
 
 LABELS = ("bored", "happy", "sad")
@@ -34,3 +42,20 @@ def write_manifest(path: Path, rows: Sequence[Sequence[str]], head: str = "") ->
     lines = [head or "path,emotion,speaker", *(",".join(row) for row in rows)]
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
     return path
+
+
+def save_own_models(directory: Path, labels: Sequence[str] = LABELS) -> Path:
+    """Save own models with a classifier of noise on the encoder, as training would."""
+    ordered = in_order(labels)
+    trained = trained_labels(ordered)
+    rng = np.random.default_rng(3)
+    n, k = EMBEDDING_SIZE, len(trained)
+    shapes = {"weights": (n, k), "bias": (k,), "output_weights": (6, k), "output_bias": (k,)}
+    arrays = fitted("pretrained").arrays | {
+        name: rng.normal(0, shape[0] ** -0.5, shape).astype(np.float32)
+        for name, shape in shapes.items()
+    }
+    origin = Origin(("mine",), 18, 3, seed=1, commit="none", command="python -m emo train head")
+    add_to_model_set(directory, ordered, ["pretrained"], ["mine"])
+    save_model(directory / "pretrained", "pretrained", Fitted(arrays, []), origin, trained)
+    return directory

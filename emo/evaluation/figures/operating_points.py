@@ -32,4 +32,5 @@ def operating_points(protocols: Mapping[str, Mapping[str, Any]]) -> dict[str, Op
             points[name] = {"accuracy": float(block["accuracy"])}
             if "accuracy" in block.get("intervals", {}):
                 points[name]["interval"] = list(block["intervals"]["accuracy"])
-    return points | ({GUESSING: {"accuracy": 1 / len(LABELS)}} if points else {})
+    n_labels = max((len(block.get("labels", LABELS)) for block in protocols.values()), default=0)
+    return points | ({GUESSING: {"accuracy": 1 / n_labels}} if points else {})
