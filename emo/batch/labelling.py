@@ -22,7 +22,7 @@ from emo.batch.rows import (
 from emo.batch.sources import Source, load_channels, load_source
 from emo.batch.voices import stated_fields
 from emo.classifiers.calibration import CALIBRATION
-from emo.classifiers.model_set import read_model_set
+from emo.classifiers.own.model_set import read_model_set
 from emo.classifiers.storage import read_model_info
 from emo.classifiers.voice import VOICE
 from emo.errors import AudioError, EmoError, ModelError

@@ -100,7 +100,7 @@ class ModelInfo(TypedDict):
 
 @dataclass(frozen=True)
 class Origin:
-    """The clips that a model is fitted to, those held out of it, and how it is fitted."""
+    """The clips that a model is fitted to, those held out, how it is fitted, and its labels."""
 
     corpora: tuple[str, ...]
     clips: int
@@ -110,6 +110,7 @@ class Origin:
     command: str
     held_out_speakers: tuple[str, ...] = ()
     held_out_clips: int = 0
+    labels: tuple[str, ...] = TRAINED_LABELS
 
 
 @dataclass(frozen=True)
@@ -199,21 +200,13 @@ def empty_features(n: int = 1) -> Features:
 # --- Writing -------------------------------------------------------------------------------------
 
 
-def save_model(
-    directory: Path,
-    key: str,
-    fitted: Fitted,
-    origin: Origin,
-    labels: Sequence[str] = TRAINED_LABELS,
-) -> None:
+def save_model(directory: Path, key: str, fitted: Fitted, origin: Origin) -> None:
     """Write ``weights.npz``, the runtime's file for a network, then ``model.json``.
 
     Parameters
     ----------
     directory
         Folder of the model, made if needed; its name is the key, or ``load_model`` rejects it.
-    labels
-        Of the raw outputs.
 
     Raises
     ------
@@ -235,7 +228,6 @@ def save_model(
         fitted.arrays,
         origin,
         served_file=_served_file(key),
-        labels=labels,
     )
     write_model_info(directory, info)
 
@@ -256,7 +248,6 @@ def make_info(
     origin: Origin,
     *,
     served_file: str,
-    labels: Sequence[str] = TRAINED_LABELS,
 ) -> ModelInfo:
     """Return the content of ``model.json`` of a model whose other files are written."""
     return ModelInfo(
@@ -264,7 +255,7 @@ def make_info(
         key=key,
         name=title,
         description=description,
-        labels=list(labels),
+        labels=list(origin.labels),
         features=FeaturesInfo(
             version=FEATURES_VERSION, takes=", ".join(takes), sha256=features_digest(*takes)
         ),

@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 
 from emo.audio.channels import CHANNELS, MIX
 from emo.classifiers.label_subset import read_subset
-from emo.classifiers.model_set import read_model_set
+from emo.classifiers.own.model_set import read_model_set
 from emo.errors import EmoError, SettingError
 
 DONE, FAILED = 0, 1

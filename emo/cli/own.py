@@ -114,7 +114,7 @@ def keys_of(names: Sequence[str]) -> tuple[str, ...]:
     EmoError
         The classifier that knows the voice is named alone, which own clips cannot train.
     """
-    from emo.classifiers.model_set import known_classifiers
+    from emo.classifiers.own.model_set import known_classifiers
     from emo.classifiers.registry import CLASSIFIERS
     from emo.classifiers.voice import VOICE
 
@@ -171,7 +171,7 @@ def evaluate_corpora(options: argparse.Namespace) -> int:
 
 def _trained_here(options: argparse.Namespace) -> list[str]:
     """Return the classifiers of the folder of own models, if it is one."""
-    from emo.classifiers.model_set import read_model_set
+    from emo.classifiers.own.model_set import read_model_set
 
     own = read_model_set(_own_models(options))
     return list(own.classifiers) if own.is_own else []
@@ -189,7 +189,7 @@ def _load(
     options: argparse.Namespace, keys: Sequence[str], protocols: Sequence[str] = ()
 ) -> "OwnDataset":
     """Read and check the clips that the options name, say what is to be known, and measure them."""
-    from emo.classifiers.model_set import check_target
+    from emo.classifiers.own.model_set import check_target
     from emo.corpora.own.checks import check_protocol
     from emo.training.own import add_corpora as add_the_four
     from emo.training.own import answer_labels, check_own, load_own

@@ -225,7 +225,7 @@ class _Question:
 
     def log_odds(self, model: Model, features: Features) -> float:
         raw = model.probabilities(features)
-        return float(log_odds(raw, self.label, self.temperature, self.among, self.trained)[0])
+        return log_odds(raw, self.label, self.temperature, self.among, self.trained).item()
 
 
 def explain(clip: Clip, models: Models, among: Sequence[str] | None = None) -> Explanation:
@@ -330,8 +330,7 @@ def log_odds(
     """Return the log-odds of a label, float64 of shape (n,), from raw probabilities of all labels.
 
     They are ``log(p / (1 - p))`` of the calibrated probability among the labels that can occur, as
-    in ``emo.classifiers.calibration.calibrate``.  The raw ones have a column for
-    each trained label.
+    in ``emo.classifiers.calibration.calibrate``.
     """
     shares = _shares_among(raw, temperature, among, trained)
     place = among.index(label)
@@ -392,8 +391,7 @@ def explain_perceptron(
     chosen = (choices[:, None] >> _group_numbers()) & 1 == 1
     masked_rows = np.where(chosen, functionals, perceptron.arrays["mean"])
     features = replace(empty_features(len(masked_rows)), functionals=masked_rows)
-    raw = perceptron.probabilities(features)
-    worths = log_odds(raw, label, temperature, among, trained)
+    worths = log_odds(perceptron.probabilities(features), label, temperature, among, trained)
     shares = 1.0 / (1.0 + np.exp(-worths))
     return Shift(
         label,

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from emo.classifiers.calibration import Calibration, read_calibration, reweight
-from emo.classifiers.model_set import ModelSet, read_model_set
+from emo.classifiers.own.model_set import ModelSet, read_model_set
 from emo.classifiers.registry import CLASSIFIERS
 from emo.classifiers.storage import Model, load_model
 from emo.classifiers.voice import VOICE

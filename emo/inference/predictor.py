@@ -221,16 +221,10 @@ def answer(
     """Return the answer that probabilities of shape (labels,) give."""
     best, second = (int(i) for i in np.argsort(-probabilities, kind="stable")[:2])
     confidence = float(probabilities[best])
-    is_unsure = not reaches(confidence, threshold)
-    return Answer(
-        labels[best],
-        confidence,
-        labels[second],
-        is_unsure,
-        probabilities,
-        float(threshold),
-        labels=tuple(labels),
-    )
+    is_unsure, limit = not reaches(confidence, threshold), float(threshold)
+    names = (labels[best], labels[second])
+    said = Answer(names[0], confidence, names[1], is_unsure, probabilities, limit)
+    return said if said.labels == labels else replace(said, labels=tuple(labels))
 
 
 def to_answers(

@@ -10,7 +10,7 @@ import numpy as np
 
 from emo.classifiers.batches import Batch
 from emo.classifiers.calibration import CALIBRATION, read_calibration
-from emo.classifiers.model_set import add_to_model_set, check_target
+from emo.classifiers.own.model_set import add_to_model_set, check_target
 from emo.classifiers.registry import Takes
 from emo.classifiers.storage import Origin, save_model
 from emo.corpora.catalogue import Recording, find_recordings
@@ -202,12 +202,13 @@ def train_own(
         command=command,
         held_out_speakers=tuple(sorted({recording.speaker for recording in left})),
         held_out_clips=len(left),
+        labels=own.trained_labels,
     )
     train = own.data.training_batch(rows)
     for key, fitted in fit_all(keys, f"own-{len(own.labels)}-all", train, seed):
         # First, so that a folder that an interruption leaves behind is known as one's own.
         folder = add_to_model_set(models, own.labels, [key], origin.corpora)
-        save_model(models / key, key, fitted, origin, own.trained_labels)
+        save_model(models / key, key, fitted, origin)
         write_curve(models / key, "all", fitted.curve)
     return _drop_old_calibration(models, folder.classifiers, own.labels)
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from emo.classifiers.batches import Fitted
-from emo.classifiers.model_set import add_to_model_set
+from emo.classifiers.own.model_set import add_to_model_set
 from emo.classifiers.storage import Origin, save_model
 from emo.features.encoder import EMBEDDING_SIZE
 from emo.labels import in_order, trained_labels
@@ -55,7 +55,9 @@ def save_own_models(directory: Path, labels: Sequence[str] = LABELS) -> Path:
         name: rng.normal(0, shape[0] ** -0.5, shape).astype(np.float32)
         for name, shape in shapes.items()
     }
-    origin = Origin(("mine",), 18, 3, seed=1, commit="none", command="python -m emo train head")
+    origin = Origin(
+        ("mine",), 18, 3, seed=1, commit="none", command="python -m emo train head", labels=trained
+    )
     add_to_model_set(directory, ordered, ["pretrained"], ["mine"])
-    save_model(directory / "pretrained", "pretrained", Fitted(arrays, []), origin, trained)
+    save_model(directory / "pretrained", "pretrained", Fitted(arrays, []), origin)
     return directory

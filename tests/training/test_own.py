@@ -11,7 +11,7 @@ import pytest
 
 import emo
 from emo.classifiers.calibration import read_calibration
-from emo.classifiers.model_set import read_model_set
+from emo.classifiers.own.model_set import read_model_set
 from emo.classifiers.storage import read_model_info
 from emo.cli.main import main
 from emo.corpora.own.reading import OwnCorpora, read_own

@@ -15,7 +15,7 @@ from emo.classifiers.calibration import (
     renormalise,
 )
 from emo.classifiers.ensembles import ENSEMBLES, OTHER_ENSEMBLES
-from emo.classifiers.model_set import check_target, known_classifiers
+from emo.classifiers.own.model_set import check_target, known_classifiers
 from emo.corpora.own.folds import own_folds
 from emo.corpora.own.reading import speaker_is_stated
 from emo.corpora.protocols import SPEAKERS

@@ -1,0 +1,1 @@
+"""Folders of models that somebody trained on recordings of their own."""
