@@ -195,6 +195,7 @@ def test_public_functions_have_ten_examples() -> None:
         ("app", PACKAGE["dependencies"]),
         ("all", PACKAGE["optional-dependencies"]["training"]),
         ("cluster", PACKAGE["optional-dependencies"]["cluster"]),
+        ("onnx", PACKAGE["optional-dependencies"]["onnx"]),
     ],
 )
 def test_ranges_of_the_package_hold_the_pinned_versions(group: str, ranges: list[str]) -> None:

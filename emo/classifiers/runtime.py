@@ -29,6 +29,11 @@ class Network:
     n_outputs
         Number of labels, k.
 
+    Attributes
+    ----------
+    content : bytes
+        As given.
+
     Raises
     ------
     ModelError
@@ -36,7 +41,7 @@ class Network:
     """
 
     def __init__(self, content: bytes, n_outputs: int = N_OUTPUTS) -> None:
-        self._content = content
+        self.content = content
         self._local = threading.local()
         outputs = {
             int(output["shape"][-1]): int(output["index"])
@@ -59,7 +64,7 @@ class Network:
         if not hasattr(self._local, "interpreter"):
             from ai_edge_litert.interpreter import Interpreter
 
-            self._local.interpreter = Interpreter(model_content=self._content, num_threads=1)
+            self._local.interpreter = Interpreter(model_content=self.content, num_threads=1)
             self._local.length = -1
         return self._local.interpreter
 

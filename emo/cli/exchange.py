@@ -1,4 +1,4 @@
-"""Commands that hand models and their numbers to other programs: embed."""
+"""Commands that hand models and their numbers to other programs: embed and export."""
 
 import argparse
 import sys
@@ -19,7 +19,7 @@ from emo.errors import SettingError
 
 
 def add_exchange(commands: Commands) -> None:
-    """Add the command embed."""
+    """Add the commands embed and export."""
     embed = commands.add_parser(
         "embed", help="write the inner layers of the models, for other programs"
     )
@@ -41,12 +41,28 @@ def add_exchange(commands: Commands) -> None:
         "--layers",
         metavar="NAMES",
         help="layers, with commas: encoder (2048 numbers), or the last hidden layer of cnn (384) "
-        "or mlp (768) (default: all)",
+        "or mlp (768) (default: all three); functionals are the 696 measurements that mlp takes",
     )
     add_report(embed)
     add_channel(embed)
     add_models(embed)
     embed.set_defaults(run=embed_command, parser=embed)
+
+    export = commands.add_parser("export", help="write the models in formats of other programs")
+    export.add_argument(
+        "--onnx",
+        type=Path,
+        metavar="FOLDER",
+        help="write the networks as ONNX files, with an example that uses them",
+    )
+    export.add_argument(
+        "--tree",
+        type=Path,
+        metavar="FOLDER",
+        help="write the decision tree as text (tree.txt) and as JSON (tree.json)",
+    )
+    add_models(export)
+    export.set_defaults(run=export_command, parser=export)
 
 
 def embed_command(options: argparse.Namespace) -> int:
@@ -81,3 +97,27 @@ def embed_command(options: argparse.Namespace) -> int:
         )
     print(format_summary(summary, options.out, skips), file=sys.stderr)
     return FAILED if summary.failed else DONE
+
+
+def export_command(options: argparse.Namespace) -> int:
+    """Write the models in formats of other programs."""
+    from emo.inference.loading import load_models
+    from emo.system.packages import require_onnx
+
+    if options.onnx is None and options.tree is None:
+        options.parser.error("name a folder with --onnx or --tree, or one with each")
+    if options.onnx is not None:
+        require_onnx()
+    models = load_models(models_directory(options))
+    written = []
+    if options.onnx is not None:
+        from emo.inference.portable.files import export_onnx
+
+        written += export_onnx(models, options.onnx)
+    if options.tree is not None:
+        from emo.inference.portable.trees import export_tree
+
+        written += export_tree(models, options.tree)
+    for file in written:
+        print(file)
+    return DONE

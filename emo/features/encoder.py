@@ -145,17 +145,22 @@ class Encoder:
     ----------
     content
         Bytes of the LiteRT file.
+
+    Attributes
+    ----------
+    content : bytes
+        As given.
     """
 
     def __init__(self, content: bytes) -> None:
-        self._content = content
+        self.content = content
         self._local = threading.local()
 
     def _interpreter(self) -> Any:
         if not hasattr(self._local, "interpreter"):
             from ai_edge_litert.interpreter import Interpreter
 
-            self._local.interpreter = Interpreter(model_content=self._content, num_threads=1)
+            self._local.interpreter = Interpreter(model_content=self.content, num_threads=1)
             self._local.length = -1
         return self._local.interpreter
 

@@ -137,7 +137,7 @@ def _blocks(samples: Floats, width: int) -> Iterator[tuple[slice, Floats]]:
 
 
 @lru_cache(maxsize=1)
-def _power_scale() -> Floats:
+def power_scale() -> Floats:
     """Return the divisors that turn squared magnitudes into one-sided power, float32 (257,)."""
     whole = np.float32(WINDOW * float(np.sum(_hann(WINDOW) ** 2)))
     scale = np.full(WINDOW // 2 + 1, whole / 2)
@@ -156,7 +156,7 @@ def power_spectrum(samples: Floats) -> Floats:
     """
     power = np.empty((_count_frames(len(samples)), WINDOW // 2 + 1), np.float32)
     for block, frames in _blocks(samples, WINDOW):
-        power[block] = _squared(rfft(frames, overwrite_x=True)) / _power_scale()
+        power[block] = _squared(rfft(frames, overwrite_x=True)) / power_scale()
     return power
 
 

@@ -465,7 +465,7 @@ def embed(
     layers : str or iterable of str, optional
         By default all: ``encoder`` (2048 numbers), the outputs of the second and third block of the
         frozen speech encoder, as mean and standard deviation over time; ``cnn`` (384) and ``mlp``
-        (768), the last hidden layers of the networks.
+        (768), the last hidden layers of the networks. ``functionals`` (696) are measurements.
 
     Returns
     -------

@@ -9,10 +9,11 @@ import numpy.typing as npt
 from emo.audio.activity import Floats
 from emo.audio.clip import Clip
 from emo.classifiers.registry import CLASSIFIERS
-from emo.classifiers.storage import empty_features
+from emo.classifiers.storage import empty_features, features_digest
 from emo.errors import ModelError, ModelFaultError, SettingError
 from emo.features.encoder import EMBEDDING_SIZE, ENCODER_SHA256, load_encoder
 from emo.features.frames import analyse
+from emo.features.functionals import functional_names
 from emo.inference.loading import Models
 from emo.inference.outputs import compute_features
 from emo.inference.predictor import Prediction
@@ -20,9 +21,17 @@ from emo.inference.predictor import Prediction
 ENCODER = "encoder"
 """Name of the layer that is no classifier's: the outputs of the frozen speech encoder, pooled."""
 
+FUNCTIONALS = "functionals"
+"""Name of the measurements that the tree and the perceptrons take; they are no layer."""
+
 ENCODER_LAYER = (
     "mean, then standard deviation over time of the output of the encoder's second transformer "
     "block, then both of its third block; 512 numbers each"
+)
+
+FUNCTIONALS_LAYER = (
+    "measurements of pitch, energy, spectrum, cepstrum and timing, in the order of 'names'; the "
+    "input of the tree and of the perceptrons"
 )
 
 Embedding = dict[str, npt.NDArray[np.float32]]
@@ -36,28 +45,34 @@ class Layer:
     Attributes
     ----------
     name : str
-        ``encoder``, or the key of a classifier.
+        ``encoder``, ``functionals``, or the key of a classifier.
     width : int
         Numbers of the layer.
     description : str
         What the numbers are.
     sha256 : str
-        Of the file with the weights, so that embeddings of other weights are told apart.
+        Of the file with the weights, so that embeddings of other weights are told apart; of the
+        names for the functionals.
+    names : tuple of str
+        Of the numbers, where each has a meaning of its own; else empty.
     """
 
     name: str
     width: int
     description: str
     sha256: str
+    names: tuple[str, ...] = ()
 
 
 def layer_names() -> tuple[str, ...]:
-    """Return the names of all layers: the encoder, and each classifier with a hidden layer."""
+    """Return the names of the layers: the encoder, and each classifier with a hidden layer."""
     return (ENCODER, *(key for key, row in CLASSIFIERS.items() if row.has_hidden_layer))
 
 
 def read_layers(names: str | Iterable[str] | None) -> tuple[str, ...]:
-    """Return chosen layers in the order of ``layer_names``; all of them for None.
+    """Return chosen layers in the order of ``layer_names``, then the functionals.
+
+    None stands for all layers, without the functionals.
 
     Parameters
     ----------
@@ -69,9 +84,9 @@ def read_layers(names: str | Iterable[str] | None) -> tuple[str, ...]:
     SettingError
         A name is unknown, or there is none.
     """
-    known = layer_names()
     if names is None:
-        return known
+        return layer_names()
+    known = (*layer_names(), FUNCTIONALS)
     chosen = [name.strip() for name in (names.split(",") if isinstance(names, str) else names)]
     for name in chosen:
         if name not in known:
@@ -96,6 +111,11 @@ def describe_layers(models: Models, names: Iterable[str] | None = None) -> tuple
         if name == ENCODER:
             layers.append(Layer(ENCODER, EMBEDDING_SIZE, ENCODER_LAYER, ENCODER_SHA256))
             continue
+        if name == FUNCTIONALS:
+            columns = functional_names()
+            digest = features_digest("functionals")
+            layers.append(Layer(name, len(columns), FUNCTIONALS_LAYER, digest, columns))
+            continue
         _check_loaded(models, name)
         model = models.classifiers[name]
         width = model.run(empty_features())[1].shape[1]
@@ -119,12 +139,12 @@ def embed_clip(clip: Clip, models: Models, names: Iterable[str] | None = None) -
     clip : Clip
     models : Models
     names : iterable of str, optional
-        Of ``layer_names``; all by default.
+        Of ``layer_names``, all by default; or ``functionals``.
 
     Returns
     -------
     dict of ndarray of float32, each of shape (w,)
-        In the order of ``layer_names``; ``w`` is ``Layer.width``.
+        In the order of ``layer_names``, then the functionals; ``w`` is ``Layer.width``.
 
     Raises
     ------
@@ -136,24 +156,26 @@ def embed_clip(clip: Clip, models: Models, names: Iterable[str] | None = None) -
         A name is unknown, or there is none.
     """
     chosen = read_layers(names)
-    keys = [name for name in chosen if name != ENCODER]
-    for key in keys:
-        _check_loaded(models, key)
+    names = [name for name in chosen if name != ENCODER]
+    for name in names:
+        if name != FUNCTIONALS:
+            _check_loaded(models, name)
     embedding = {ENCODER: load_encoder().embed(clip.samples)} if ENCODER in chosen else {}
-    return embedding | _hidden_layers(clip.samples, models, keys)
+    return embedding | _hidden_layers(clip.samples, models, names)
 
 
-def _hidden_layers(samples: Floats, models: Models, keys: list[str]) -> Embedding:
-    if not keys:
+def _hidden_layers(samples: Floats, models: Models, names: list[str]) -> Embedding:
+    if not names:
         return {}
+    keys = [name for name in names if name != FUNCTIONALS]
     features = compute_features(samples, analyse(samples), keys)
-    layers = {}
+    layers = {FUNCTIONALS: features.functionals[0]} if FUNCTIONALS in names else {}
     for key in keys:
         (hidden,) = models.classifiers[key].run(features)[1]
         if not np.isfinite(hidden).all():
             raise ModelFaultError(key, CLASSIFIERS[key].title)
         layers[key] = np.asarray(hidden, np.float32)
-    return layers
+    return {name: layers[name] for name in names}
 
 
 def embedding_of(prediction: Prediction, layers: Iterable[Layer]) -> Embedding:

@@ -38,6 +38,21 @@ def require_training(modules: Sequence[str] = TRAINING) -> None:
         )
 
 
+def require_onnx() -> None:
+    """Check that the package that writes ONNX files is installed.
+
+    Raises
+    ------
+    EmoError
+        It is missing.
+    """
+    if missing(["onnx"]):
+        raise EmoError(
+            "Writing ONNX files needs the package onnx: run 'pip install onnx', or install Emo "
+            "with it by 'pip install .[onnx]'."
+        )
+
+
 def check_batch(sources: Sequence[str], out: Path, dask: str) -> tuple[str, ...]:
     """Check for the packages that a batch needs, and return warnings of optional ones.
 

@@ -1,0 +1,1 @@
+"""The models in formats that other programs read."""
