@@ -76,7 +76,7 @@ def embed_command(options: argparse.Namespace) -> int:
     if options.out.suffix.lower() not in WRITERS:
         options.parser.error(f"--out must end in {', '.join(WRITERS)}: {options.out}")
     try:
-        names = read_layers(options.layers)
+        names = read_layers(options.layers) if options.layers else None
     except SettingError as error:
         options.parser.error(f"--layers: {error}")
     check_report(options, [options.out])

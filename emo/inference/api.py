@@ -491,6 +491,6 @@ def embed(
     >>> list(emo.embed(sample_path("angry"), layers="encoder"))
     ['encoder']
     """
-    names = embeddings.read_layers(layers)
+    names = None if layers is None else embeddings.read_layers(layers)
     clip = load(source, rate_hz, channel=channel)
     return embeddings.embed_clip(clip, models or load_models(), names)

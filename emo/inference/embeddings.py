@@ -96,6 +96,14 @@ def read_layers(names: str | Iterable[str] | None) -> tuple[str, ...]:
     return tuple(name for name in known if name in chosen)
 
 
+def _chosen(models: Models, names: str | Iterable[str] | None) -> tuple[str, ...]:
+    """Return chosen layers; for None those of all classifiers that a folder of models has."""
+    if names is not None:
+        return read_layers(names)
+    own = (ENCODER, *models.model_set.classifiers)
+    return tuple(name for name in layer_names() if name in own)
+
+
 def describe_layers(models: Models, names: Iterable[str] | None = None) -> tuple[Layer, ...]:
     """Return the widths and descriptions of layers.
 
@@ -107,7 +115,7 @@ def describe_layers(models: Models, names: Iterable[str] | None = None) -> tuple
         A name is unknown, or there is none.
     """
     layers = []
-    for name in read_layers(names):
+    for name in _chosen(models, names):
         if name == ENCODER:
             layers.append(Layer(ENCODER, EMBEDDING_SIZE, ENCODER_LAYER, ENCODER_SHA256))
             continue
@@ -155,7 +163,7 @@ def embed_clip(clip: Clip, models: Models, names: Iterable[str] | None = None) -
     SettingError
         A name is unknown, or there is none.
     """
-    chosen = read_layers(names)
+    chosen = _chosen(models, names)
     names = [name for name in chosen if name != ENCODER]
     for name in names:
         if name != FUNCTIONALS:

@@ -29,6 +29,7 @@ from emo.inference.portable.translation import translate
 from emo.inference.portable.trees import export_tree
 from emo.labels import LABELS, TRAINED_LABELS
 from emo.system.paths import SAMPLES_DIR, sample_path
+from tests.support.own import save_own_models
 from tests.support.signals import voice
 
 CLIPS = ["angry.opus", "game/03-01-08-01-01-01-03.opus", "game/1009_IEO_SAD_MD.opus"]
@@ -231,6 +232,21 @@ def test_networks_of_other_sizes_are_exported_too(tiny_models, tmp_path, capsys)
     outputs = run(tmp_path / "cnn.onnx", samples=clip.samples, strangeness=at)
     served = prediction.answers["cnn"].probabilities
     assert outputs["probabilities"][0] == pytest.approx(served, abs=1e-4)
+
+
+def test_own_models_are_exported_with_their_labels(tmp_path, capsys):
+    models = load_models(save_own_models(tmp_path / "own"))
+    (written,) = [file for file in export_onnx(models, tmp_path) if "pretrained" in file.path.name]
+    clip = emo.load(sample_path("angry"))
+    layers = emo.embed(clip, models=models)
+    assert list(layers) == ["encoder"]
+    outputs = run(written.path, embedding=layers["encoder"][None])
+    served = emo.predict(clip, models=models).answers["pretrained"].probabilities
+    assert outputs["probabilities"][0] == pytest.approx(served, abs=1e-4)
+    about = {prop.key: prop.value for prop in onnx.load(written.path).metadata_props}
+    assert json.loads(about["labels"]) == ["happy", "sad", "bored"]
+    assert main(["export", "--tree", str(tmp_path), "--models", str(tmp_path / "own")]) == 1
+    assert "no decision tree among the models" in capsys.readouterr().err
 
 
 def test_export_writes_the_tree_where_onnx_is_missing(tmp_path, capsys, monkeypatch):

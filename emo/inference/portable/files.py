@@ -10,7 +10,6 @@ import onnx
 
 from emo import __version__
 from emo.audio.clip import RATE_HZ
-from emo.classifiers.batches import N_OUTPUTS
 from emo.classifiers.registry import CLASSIFIERS
 from emo.classifiers.storage import Model
 from emo.errors import ModelError
@@ -23,7 +22,7 @@ from emo.inference.portable.heads import calibrated, perceptrons, pretrained_hea
 from emo.inference.portable.litert import read_graph
 from emo.inference.portable.output import Written, make_folder, write
 from emo.inference.portable.translation import translate
-from emo.labels import ENSEMBLE, LABELS, TRAINED_LABELS
+from emo.labels import ENSEMBLE
 
 ENCODER = "encoder"
 EXAMPLE = "example.py"
@@ -70,8 +69,8 @@ def export_onnx(models: Models, folder: Path) -> list[Written]:
     """
     files: dict[str, onnx.ModelProto] = {}
     for key, row in CLASSIFIERS.items():
-        if row.explained_by == "path":  # a tree, which `export_tree` writes
-            continue
+        if row.explained_by == "path" or key not in models.model_set.classifiers:
+            continue  # a tree, which `export_tree` writes; or own models without this one
         if key not in models.classifiers:
             raise ModelError(models.faults.get(key, f"There is no model '{key}'."))
         model = models.classifiers[key]
@@ -101,8 +100,8 @@ def _network_file(model: Model, models: Models) -> onnx.ModelProto:
     spectrogram = preprocessing.log_mel(b, preprocessing.active_samples(b, "samples"))
     outputs = translate(b, graph, spectrogram)
     widths = [graph.tensors[number].shape[-1] for number in graph.outputs]
-    logits = outputs[widths.index(N_OUTPUTS)]
-    hidden = next(value for value in outputs if value != logits)
+    place = widths.index(len(models.model_set.trained_labels))
+    logits, hidden = outputs[place], outputs[1 - place]
     b.rename(b.add("Softmax", logits, axis=1), "raw_probabilities")
     b.rename(hidden, "hidden")
     b.rename(_served(b, model.key, models), "probabilities")
@@ -110,14 +109,12 @@ def _network_file(model: Model, models: Models) -> onnx.ModelProto:
         *preprocessing.SPAN_STEPS,
         *preprocessing.LOG_MEL_STEPS,
     ]
-    width = next(width for width in widths if width != N_OUTPUTS)
-    shapes = {"probabilities": [1, len(LABELS)], "raw_probabilities": [1, N_OUTPUTS]}
     return _make(
         b,
         model,
         models,
         {"samples": ["n"], _STRANGENESS: [1]},
-        shapes | {"hidden": [1, width]},
+        _probabilities(models, 1) | {"hidden": [1, widths[1 - place]]},
         _calibrated_preprocessing("samples", steps),
     )
 
@@ -135,7 +132,6 @@ def _perceptron_file(model: Model, models: Models) -> onnx.ModelProto:
         for name, values in model.arrays.items()
         if name.endswith(f"_{_last_hidden(model.arrays)}")
     )
-    shapes = {"probabilities": ["n", len(LABELS)], "raw_probabilities": ["n", N_OUTPUTS]}
     note = (
         "functionals are measurements of a clip, in the order and the units of "
         "'functional_names'; 'emo embed --layers functionals' writes them"
@@ -146,7 +142,7 @@ def _perceptron_file(model: Model, models: Models) -> onnx.ModelProto:
         model,
         models,
         {"functionals": ["n", len(names)], _STRANGENESS: ["n_or_1"]},
-        shapes | {"hidden": ["n", width]},
+        _probabilities(models, "n") | {"hidden": ["n", width]},
         about,
     )
 
@@ -193,15 +189,22 @@ def _head_file(model: Model, models: Models) -> onnx.ModelProto:
     b.rename(raw, "raw_probabilities")
     b.rename(strangeness, _STRANGENESS)
     b.rename(_served(b, model.key, models), "probabilities")
-    shapes: dict[str, list[Any]] = {"probabilities": ["n", len(LABELS)]}
-    shapes |= {"raw_probabilities": ["n", N_OUTPUTS], _STRANGENESS: ["n"]}
+    shapes = _probabilities(models, "n") | {_STRANGENESS: ["n"]}
     note = f"embedding is the output of {ENCODER}.onnx"
     about = _preprocessing("embedding", [note])
     return _make(b, model, models, {"embedding": ["n", EMBEDDING_SIZE]}, shapes, about)
 
 
 def _served(b: Builder, key: str, models: Models) -> str:
-    return calibrated(b, key, "raw_probabilities", models.calibration, _STRANGENESS)
+    trained = models.model_set.trained_labels
+    columns = [trained.index(label) for label in models.labels]
+    return calibrated(b, key, "raw_probabilities", columns, models.calibration, _STRANGENESS)
+
+
+def _probabilities(models: Models, n: int | str) -> dict[str, list[Any]]:
+    """Return the shapes of the outputs that every classifier has."""
+    n_raw = len(models.model_set.trained_labels)
+    return {"probabilities": [n, len(models.labels)], "raw_probabilities": [n, n_raw]}
 
 
 def _make(
@@ -217,8 +220,8 @@ def _make(
     training |= {"seed": info["seed"], "sha256": info["files"][info["served_file"]]["sha256"]}
     properties = _properties(model.key, row.title, preprocess, training, LICENCE)
     properties |= {
-        "labels": json.dumps(LABELS),
-        "trained_labels": json.dumps(TRAINED_LABELS),
+        "labels": json.dumps(models.labels),
+        "trained_labels": json.dumps(models.model_set.trained_labels),
         "calibration": json.dumps(_calibration(model.key, models)),
     }
     return make_model(

@@ -10,14 +10,20 @@ from emo.classifiers.mlp import MLP_MAX_EXPONENT
 from emo.classifiers.pretrained import HIDDEN_SHARE, MAX_EXPONENT
 from emo.classifiers.strangers import MIN_PROBABILITY
 from emo.inference.portable.builder import DOUBLE, FLOAT, Builder
-from emo.labels import LABELS, TRAINED_INDEX
 
 MAX_STEPS = 50.0
 """Of the logistic function in ``StrangerCalibration.shares``, which is 0 or 1 beyond."""
 
 
-def calibrated(b: Builder, key: str, raw: str, calibration: Calibration, strangeness: str) -> str:
-    """Return the probabilities of ``LABELS`` as they are served, float32 (n, 7).
+def calibrated(
+    b: Builder,
+    key: str,
+    raw: str,
+    columns: Sequence[int],
+    calibration: Calibration,
+    strangeness: str,
+) -> str:
+    """Return the probabilities of the labels as they are served, float32 (n, k).
 
     The nodes of ``emo.classifiers.calibration.calibrate``.
 
@@ -27,13 +33,14 @@ def calibrated(b: Builder, key: str, raw: str, calibration: Calibration, strange
     key : str
         Of the classifier.
     raw : str
-        Probabilities of ``TRAINED_LABELS``, float32 (n, 8).
+        Probabilities of the trained labels, float32 (n, m).
+    columns : sequence of int
+        Places of the k labels among the trained ones.
     calibration : Calibration
     strangeness : str
         Float32 (n,) or (1,): how far the clips are from the training clips.
     """
-    columns = b.integers([TRAINED_INDEX[label] for label in LABELS])
-    rows = b.add("Gather", raw, columns, axis=1)
+    rows = b.add("Gather", raw, b.integers(columns), axis=1)
     rows = b.add("Softmax", _log(b, rows), axis=1)
     scaled = b.add("Div", _log(b, rows), b.floats(calibration.temperatures[key]))
     rows = b.add("Softmax", scaled, axis=1)
@@ -71,7 +78,7 @@ def _silu(b: Builder, rows: str, limit: float) -> str:
 
 
 def perceptrons(b: Builder, functionals: str, arrays: Arrays) -> tuple[str, str]:
-    """Return raw probabilities, float32 (n, 8), and the last hidden layers, float32 (n, h).
+    """Return raw probabilities, float32 (n, m), and the last hidden layers, float32 (n, h).
 
     The nodes of ``emo.classifiers.mlp.run_mlp``.
     """
@@ -98,7 +105,7 @@ def _layers_of(arrays: Arrays, member: int) -> Sequence[tuple[np.ndarray, np.nda
 
 
 def pretrained_head(b: Builder, embeddings: str, arrays: Arrays) -> tuple[str, str]:
-    """Return raw probabilities, float32 (n, 8), and the strangeness of clips, float32 (n,).
+    """Return raw probabilities, float32 (n, m), and the strangeness of clips, float32 (n,).
 
     The nodes of ``emo.classifiers.pretrained.predict_pretrained`` and ``measure_strangeness``.
     """

@@ -16,7 +16,6 @@ from emo.features.functionals import functional_names
 from emo.formatting import MINUS
 from emo.inference.loading import Models
 from emo.inference.portable.output import Written, make_folder, write
-from emo.labels import LABELS, TRAINED_LABELS
 
 TREE_FORMAT = 1
 """Version of the JSON; raise it when a field changes its meaning."""
@@ -27,7 +26,7 @@ HOW = (
     "1. scaled = clip((functionals - mean) / deviation, -limit, limit)",
     "2. point = (scaled - centre) @ projection: a place on the axis of each label",
     "3. from node 0 on: left where point[axis] <= threshold, else right, until a leaf",
-    "4. the leaf's probabilities, without calm, to the power of 1 / temperature, adding up to 1",
+    "4. the leaf's probabilities of the labels, to the power of 1 / temperature, adding up to 1",
 )
 """How the tree is computed from the functionals."""
 
@@ -75,14 +74,14 @@ def tree_json(models: Models) -> dict[str, Any]:
     return {
         "format": TREE_FORMAT,
         "emo_version": __version__,
-        "labels": list(LABELS),
-        "trained_labels": list(TRAINED_LABELS),
+        "labels": list(models.labels),
+        "trained_labels": list(models.model_set.trained_labels),
         "how": list(HOW),
         "temperature": models.calibration.temperatures[tree_key()],
         "limit": MAX_DEVIATIONS,
         "functionals": list(names),
         **{name: arrays[name].tolist() for name in ("mean", "deviation", "centre", "projection")},
-        "nodes": _nodes(arrays, TRAINED_LABELS),
+        "nodes": _nodes(arrays, models.model_set.trained_labels),
         "surrogate": {
             "about": "A small tree in the units of the functionals, which describes the tree; it "
             "gives no answer.",
@@ -116,44 +115,54 @@ def tree_text(models: Models) -> str:
         It could not be loaded.
     """
     arrays, names = tree_arrays(models), functional_names()
-    surrogate = surrogate_arrays(arrays)
+    surrogate, labels = surrogate_arrays(arrays), models.model_set.trained_labels
     return "\n".join(
         [
             f"The decision tree of Emo {__version__}",
             "",
             "It asks where a clip lies on axes. An axis is a weighted sum of measurements for one",
-            "label; tree.json has the weights. Calm is a label of the training clips that is never",
-            "answered.",
+            "label; tree.json has the weights.",
+            *_never_answered(models),
             "",
-            *_lines(arrays, lambda axis: f"axis {TRAINED_LABELS[axis]}"),
+            *_lines(arrays, labels, lambda axis: f"axis {labels[axis]}"),
             "",
             "A smaller tree in the units of the measurements, which describes the first one",
             "",
-            *_lines(surrogate, lambda axis: names[axis]),
+            *_lines(surrogate, labels, lambda axis: names[axis]),
             "",
         ]
     )
 
 
+def _never_answered(models: Models) -> list[str]:
+    """Return a sentence on each label of the training clips that is no answer."""
+    others = [label for label in models.model_set.trained_labels if label not in models.labels]
+    return [f"{label.capitalize()} is a label of the training clips alone." for label in others]
+
+
 def _lines(
-    arrays: Arrays, name: Callable[[int], str], node: int = 0, depth: int = 0
+    arrays: Arrays,
+    labels: Sequence[str],
+    name: Callable[[int], str],
+    node: int = 0,
+    depth: int = 0,
 ) -> Iterator[str]:
     """Yield the lines of a node and of all below it."""
     indent = "|   " * depth
     left, right = int(arrays["left"][node]), int(arrays["right"][node])
     if left < 0:
-        yield f"{indent}{_shares(arrays['probabilities'][node])}"
+        yield f"{indent}{_shares(arrays['probabilities'][node], labels)}"
         return
     question, limit = name(int(arrays["axis"][node])), _number(float(arrays["threshold"][node]))
     yield f"{indent}{question} <= {limit}"
-    yield from _lines(arrays, name, left, depth + 1)
+    yield from _lines(arrays, labels, name, left, depth + 1)
     yield f"{indent}{question} > {limit}"
-    yield from _lines(arrays, name, right, depth + 1)
+    yield from _lines(arrays, labels, name, right, depth + 1)
 
 
-def _shares(probabilities: np.ndarray) -> str:
+def _shares(probabilities: np.ndarray, labels: Sequence[str]) -> str:
     order = np.argsort(-probabilities, kind="stable")
-    shares = [(TRAINED_LABELS[i], float(probabilities[i])) for i in order]
+    shares = [(labels[i], float(probabilities[i])) for i in order]
     return ", ".join(f"{label} {share:.0%}" for label, share in shares if share >= MIN_SHARE)
 
 
