@@ -9,6 +9,7 @@ from emo.classifiers.ensembles import ENSEMBLES
 from emo.classifiers.registry import CLASSIFIERS
 from emo.classifiers.voice import VOICE
 from emo.cli.batch import add_manifest, evaluate_manifest, print_scores
+from emo.cli.guests import add_guests, check_guest_options, evaluate_guest
 from emo.cli.options import (
     DONE,
     FAILED,
@@ -41,20 +42,27 @@ ALL = "all"
 def add_measuring(commands: Commands) -> None:
     """Add the commands that fit and evaluate the classifiers."""
     evaluate = commands.add_parser("evaluate", help="measure how often the classifiers are right")
-    source = evaluate.add_mutually_exclusive_group(required=True)
-    source.add_argument(
+    evaluate.add_argument(
         "--protocol",
         choices=(*ALL_PROTOCOLS, ALL),
         action="append",
         help="train on part of the corpora and test on the rest; repeatable",
     )
+    source = evaluate.add_mutually_exclusive_group()
     source.add_argument(
         "--seeds",
         action="store_true",
         help="fit the tree and the perceptron with further seeds, to show how much is chance",
     )
     source.add_argument("--manifest", type=Path, help="CSV with the columns path and emotion")
+    source.add_argument(
+        "--predictions",
+        type=Path,
+        metavar="FILE",
+        help="score the predictions of another model, with the columns of those that are stored",
+    )
     add_manifest(evaluate)
+    add_guests(evaluate)
     evaluate.add_argument("--fold", type=int, action="append", help="only this fold; repeatable")
     evaluate.add_argument(
         "--classifier",
@@ -140,6 +148,9 @@ def _data_directory(options: argparse.Namespace) -> Path:
 
 
 def _evaluate(options: argparse.Namespace) -> int:
+    _check_source(options)
+    if options.predictions:
+        return evaluate_guest(options)
     if options.manifest:
         if options.corpus:
             options.parser.error("--corpus goes with --protocol; --manifest names clips itself")
@@ -196,6 +207,16 @@ def _evaluate_own(options: argparse.Namespace) -> int:
     if options.fold or options.compare or options.among != options.model_labels:
         options.parser.error("--fold, --compare and --among go without --corpus")
     return evaluate_corpora(options)
+
+
+def _check_source(options: argparse.Namespace) -> None:
+    """End with a message unless the options say once what is to be evaluated."""
+    check_guest_options(options)
+    if options.protocol and (options.manifest or options.seeds):
+        other = "--manifest" if options.manifest else "--seeds"
+        options.parser.error(f"argument --protocol: not allowed with argument {other}")
+    if not (options.protocol or options.manifest or options.seeds or options.predictions):
+        options.parser.error("one of --protocol, --seeds, --manifest and --predictions is required")
 
 
 def _evaluate_seeds(directory: Path, models: Path, jobs: int) -> int:
@@ -290,14 +311,16 @@ def _docs(options: argparse.Namespace) -> int:
 
 def _results(options: argparse.Namespace) -> int:
     from emo.corpora.catalogue import default_directory
+    from emo.evaluation.guests.folders import guest_faults, write_all_figures
     from emo.evaluation.summary import summarise_all
     from emo.evaluation.targets import disagreements, report
 
     models = models_directory(options)
     if options.write:
         summarise_all(models, options.data or default_directory())
+        write_all_figures(models)
     print(report(models), end="")
-    sentences = disagreements(models)
+    sentences = disagreements(models) + guest_faults(models)
     for sentence in sentences:
         print(f"emo: {sentence}", file=sys.stderr)
     return FAILED if sentences else DONE

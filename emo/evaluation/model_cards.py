@@ -5,6 +5,7 @@ Every number comes from ``model.json``, ``metrics.json``, ``calibration.json``, 
 in the format of Hugging Face's model cards.
 """
 
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ from emo.corpora.catalogue import CORPORA
 from emo.corpora.protocols import CROSS_CORPUS, EMOBOX, LISTENERS, PROTOCOLS, SPEAKERS
 from emo.errors import ModelError
 from emo.evaluation import among, stored, tables, targets
+from emo.evaluation.guests import folders, leaderboard
 from emo.evaluation.known_voice import report as voice
 from emo.evaluation.markdown import NOTICE, render
 from emo.evaluation.non_speech import report as non_speech_report
@@ -250,7 +252,8 @@ def documents(models: Path, readme: Path | None = None) -> dict[Path, str]:
         Folder with one folder per model.
     readme
         A document whose lines between ``BEGIN`` and ``END`` are the table of results;
-        beside it stand the report, ``RESULTS``, and the page of ``non_speech.report``.
+        beside it stand the report, ``RESULTS``, the leaderboard, and the page of
+        ``non_speech.report``.
 
     Raises
     ------
@@ -264,11 +267,14 @@ def documents(models: Path, readme: Path | None = None) -> dict[Path, str]:
         if text := voice.card(models):
             texts[models / VOICE / "CARD.md"] = text
         texts[models / "README.md"] = _overview(models)
+        schema = json.dumps(folders.schema(), indent=1, ensure_ascii=False)
+        texts[folders.guests_directory(models) / leaderboard.SCHEMA_FILE] = f"{schema}\n"
         if readme is not None:
             texts[readme] = _with_table(
                 readme, tables.summary_table(models, voice.summary_rows(models))
             )
             texts[readme.parent / RESULTS] = f"{NOTICE}\n\n{targets.report(models)}"
+            texts[readme.parent / leaderboard.PAGE] = leaderboard.page(models)
             if page := non_speech_report.page(read_json(models / stored.NON_SPEECH)):
                 texts[readme.parent / non_speech_report.PAGE] = f"{NOTICE}\n\n{page}"
     except (KeyError, TypeError, AttributeError, IndexError, jinja2.UndefinedError) as error:

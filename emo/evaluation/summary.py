@@ -265,16 +265,28 @@ def _add_emobox(models: Path, figures: Mapping[str, ModelFigures]) -> None:
         if all(predictions_file(models, key, protocol).exists() for key in CLASSIFIERS)
     }
     for key, content in figures.items():
-        per_corpus: dict[str, CorpusFigures] = {}
-        for corpus, (protocol, labels) in EMOBOX.items():
-            if protocol not in tables:
-                continue
-            predictions = tables[protocol][key]
-            part = predictions.take(predictions.corpora == corpus)
-            if len(part):
-                per_corpus[corpus] = _emobox_scores(part, protocol, labels)
         block = content["protocols"].setdefault(EMOBOX_PROTOCOL.key, {})
-        block["per_corpus"] = per_corpus
+        own = {protocol: by_key[key] for protocol, by_key in tables.items()}
+        block["per_corpus"] = emobox_figures(own)
+
+
+def emobox_figures(tables: Mapping[str, Predictions]) -> dict[str, CorpusFigures]:
+    """Return the figures of one model on each corpus of EmoBox that it tested with all its labels.
+
+    Parameters
+    ----------
+    tables
+        Predictions of the model by protocol.
+    """
+    per_corpus: dict[str, CorpusFigures] = {}
+    for corpus, (protocol, labels) in EMOBOX.items():
+        if protocol not in tables:
+            continue
+        predictions = tables[protocol]
+        part = predictions.take(predictions.corpora == corpus)
+        if len(part):
+            per_corpus[corpus] = _emobox_scores(part, protocol, labels)
+    return per_corpus
 
 
 def _emobox_scores(predictions: Predictions, protocol: str, labels: Sequence[str]) -> CorpusFigures:

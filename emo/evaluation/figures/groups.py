@@ -45,7 +45,6 @@ def fairness(
     actors = read_sexes_and_ages(directory)
     part = predictions.among(LABELS)
     speakers = part.speakers.tolist()
-    corpora = part.corpora.tolist()
     sexes = [sex_of(speaker, actors) or "" for speaker in speakers]
     ages = [age_band_of(speaker, actors) or "" for speaker in speakers]
     people = read_races_and_ethnicities(directory)
@@ -58,8 +57,14 @@ def fairness(
         for kind, column in columns.items()
         if (names := sorted(set(column) - {""})) or kind in ("sex", "age")
     } | {
-        "corpus": _by_group(part, corpora, list(dict.fromkeys(corpora))),
+        "corpus": by_corpus(part),
     }
+
+
+def by_corpus(predictions: Predictions) -> dict[str, GroupFigures]:
+    """Return figures of the clips of each corpus, in the order of the predictions."""
+    corpora = predictions.corpora.tolist()
+    return _by_group(predictions, corpora, list(dict.fromkeys(corpora)))
 
 
 def _by_group(
