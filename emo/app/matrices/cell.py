@@ -11,7 +11,7 @@ from markupsafe import Markup
 from emo.app import common, controls, current_clip, html, url
 from emo.app import text as app_text
 from emo.app.components import component
-from emo.app.matrices import grid, selection, text
+from emo.app.matrices import grid, guests, selection, text
 from emo.audio import clip as audio_clip
 from emo.corpora import catalogue, protocols
 from emo.corpora.catalogue import default_directory
@@ -124,7 +124,7 @@ def show_cell(
     """Show lists to choose a cell from, and the clips in it."""
     st.header(text.CELL_TITLE, anchor=False)
     with st.container(horizontal=True, gap="small", key="cell"):
-        names = {key: text.model_name(key) for key in keys}
+        names = {key: guests.model_name(key) for key in keys}
         selection.show_select(_MODEL, text.CELL_MODEL_LABEL, names, _default_key(keys), width=150)
         for key, label in ((_ACTED, text.ACTED_LABEL), (_ANSWER, text.ANSWER_LABEL)):
             value = controls.value_of(key, None)
@@ -260,10 +260,10 @@ def _clip_answers(predictions: subsets.Tables, row: int, cell: SelectedCell) -> 
     corpus = app_text.CORPUS_NAMES.get(str(clips.corpora[row]), str(clips.corpora[row]))
     speaker = text.speaker(corpus, str(clips.speakers[row]), sex)
     answers = []
-    for key in app_text.MODEL_NAMES:
+    for key in (*app_text.MODEL_NAMES, *(own for own in guests.guests() if own in predictions)):
         shares = predictions[key].probabilities[row]
         label = clips.labels[int(shares.argmax())]
-        name = app_text.SHORT_NAMES.get(key, app_text.MODEL_NAMES[key])
+        name = app_text.SHORT_NAMES.get(key, guests.model_name(key))
         answers.append(html.ClipAnswer(name, label, float(shares.max()), key == cell.key))
     remark = ""
     if subsets.LISTENERS in predictions:

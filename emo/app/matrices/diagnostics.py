@@ -15,7 +15,7 @@ import streamlit as st
 from markupsafe import Markup
 
 from emo.app import common, controls, html, theme, url
-from emo.app.matrices import charts, export, grid, risk_text, selection, text
+from emo.app.matrices import charts, export, grid, guests, risk_text, selection, text
 from emo.app.matrices.figures import Caption
 from emo.app.matrices.selection import MatrixFilter, ScoresByKey
 from emo.app.text import CORPUS_NAMES
@@ -89,7 +89,7 @@ def figure_note(matrix_filter: MatrixFilter, n_clips: int) -> str:
 
 def show_per_class(models: ScoresByKey) -> None:
     """Show precision, recall and F1 of each emotion, with a tab for each model."""
-    names = [text.model_name(key) for key in models]
+    names = [guests.model_name(key) for key in models]
     for tab, name, scores in zip(st.tabs(names), names, models.values(), strict=True):
         caption = text.per_class_caption(name)
         classes = class_scores(selection.confusion(scores), selection.score_labels(scores))
@@ -108,7 +108,7 @@ def _class_row(label: str, scores: ClassScores) -> list[str]:
 
 def _choose_model(keys: Sequence[str], part: str) -> str:
     """Return the key of the model to show, the ensemble by default."""
-    names = {key: text.model_name(key) for key in keys}
+    names = {key: guests.model_name(key) for key in keys}
     default = ENSEMBLE if ENSEMBLE in keys else None
     return selection.show_segments(f"model-of-{part}", text.CURVES_MODEL_LABEL, names, default)
 
@@ -125,10 +125,10 @@ def show_reliability(matrix_filter: MatrixFilter, keys: Sequence[str]) -> None:
     left, right = st.columns(2, gap="medium")
     with left:
         _show_reliability_diagram(matrix_filter, key, predictions[key])
-        st.text(text.calibration_sentence(text.model_name(key), error, len(predictions[key])))
+        st.text(text.calibration_sentence(guests.model_name(key), error, len(predictions[key])))
     with right:
         bins = [text.bin_row(row) for row in metrics.reliability(predictions[key])]
-        alt = text.reliability_alt(text.model_name(key))
+        alt = text.reliability_alt(guests.model_name(key))
         st.html(html.table(text.RELIABILITY_COLUMNS, bins, alt))
     st.caption(text.RELIABILITY_NOTE)
 
@@ -144,7 +144,7 @@ def show_risk(matrix_filter: MatrixFilter, keys: Sequence[str]) -> None:
     with left:
         _show_risk_coverage(matrix_filter, key, curves[key], len(predictions[key]))
     with right:
-        rows = [risk_text.row(text.model_name(key), curve) for key, curve in curves.items()]
+        rows = [risk_text.row(guests.model_name(key), curve) for key, curve in curves.items()]
         st.html(html.table(risk_text.columns(), rows, risk_text.TABLE_CAPTION))
         st.caption(risk_text.NOTE)
 
@@ -152,7 +152,7 @@ def show_risk(matrix_filter: MatrixFilter, keys: Sequence[str]) -> None:
 def _show_reliability_diagram(
     matrix_filter: MatrixFilter, key: str, predictions: Predictions
 ) -> None:
-    name, bins = text.model_name(key), metrics.reliability(predictions)
+    name, bins = guests.model_name(key), metrics.reliability(predictions)
     all_confidences = replace(matrix_filter, threshold_percent=0)
     st.plotly_chart(
         charts.reliability_diagram(
@@ -177,7 +177,7 @@ def _show_reliability_diagram(
 def _show_risk_coverage(
     matrix_filter: MatrixFilter, key: str, curve: RiskCoverage, n_clips: int
 ) -> None:
-    name = text.model_name(key)
+    name = guests.model_name(key)
     all_confidences = replace(matrix_filter, threshold_percent=0)
     sentences = [
         risk_text.point_sentence(coverage, risk)
@@ -205,7 +205,7 @@ def show_roc(matrix_filter: MatrixFilter, keys: Sequence[str]) -> None:
     if not curves[key]:
         st.info(text.NO_ROC)
         return
-    name = text.model_name(key)
+    name = guests.model_name(key)
     all_confidences = replace(matrix_filter, threshold_percent=0)
     st.html(f"<style>{_curve_styles([curve.label for curve in curves[key]])}</style>")
     left, right = st.columns([3, 2], gap="medium")
@@ -248,7 +248,7 @@ def _area_table(curves: Mapping[str, Sequence[metrics.Roc]], key: str) -> Markup
         rows.append(html.KeyedRow(curve.label, theme.DASHES[curve.label], texts))
     means = [tenths(float(np.mean(list(of_model.values())))) for of_model in areas]
     rows.append(html.KeyedRow(text.ROC_MEAN, "", means))
-    return html.keyed_table([text.model_name(key) for key in curves], rows, text.ROC_COLUMN)
+    return html.keyed_table([guests.model_name(key) for key in curves], rows, text.ROC_COLUMN)
 
 
 # --- Difference ----------------------------------------------------------------------------------
@@ -256,7 +256,7 @@ def _area_table(curves: Mapping[str, Sequence[metrics.Roc]], key: str) -> Markup
 
 def show_difference(matrix_filter: MatrixFilter, scores_by_key: ScoresByKey) -> None:
     """Show how much more often one model gives each answer than another."""
-    names = {key: text.model_name(key) for key in scores_by_key}
+    names = {key: guests.model_name(key) for key in scores_by_key}
     best = ENSEMBLE if ENSEMBLE in names else next(reversed(names))
     others = [key for key in (text.LISTENERS, *CLASSIFIERS, *names) if key in names and key != best]
     with st.container(horizontal=True, gap="medium"):
@@ -324,7 +324,7 @@ def _show_rates(matrix_filter: MatrixFilter, first: str, second: str) -> None:
         )
         for name in ("accuracy", "uar")
     ]
-    names = [text.model_name(key) for key in (first, second)]
+    names = [guests.model_name(key) for key in (first, second)]
     table = html.table(text.PAIRED_COLUMNS, rows, text.difference_title(names))
     with st.container(key="paired"):
         st.html(table, width=TABLE_WIDTH)

@@ -10,7 +10,16 @@ from emo import formatting
 from emo.app import common, html, url
 from emo.app import text as app_text
 from emo.app.matrices import cell as matrices_cell
-from emo.app.matrices import diagnostics, export, grid, references, selection, text
+from emo.app.matrices import (
+    diagnostics,
+    export,
+    grid,
+    guest_text,
+    guests,
+    references,
+    selection,
+    text,
+)
 from emo.app.matrices.figures import Caption
 from emo.app.matrices.selection import MatrixFilter, ScoresByKey
 from emo.classifiers.ensembles import ENSEMBLES
@@ -46,6 +55,7 @@ def show_matrices(metrics: common.Metrics, matrix_filter: MatrixFilter) -> Score
     order = (*ENSEMBLES, *models) if human else (*models, *ENSEMBLES)
     shown = {text.LISTENERS: human} if human else {}
     shown |= {key: scores_by_key[key] for key in order if key in scores_by_key}
+    shown |= {key: scores for key, scores in scores_by_key.items() if key not in shown}  # guests
     if not any(selection.confusion(scores).sum() for scores in shown.values()):
         st.info(text.NONE_LEFT)
     top = 1.0 if matrix_filter.normalise else _highest_count(scores_by_key)
@@ -116,10 +126,19 @@ def _show_all(
         _show_matrix(large, shown[large], matrix_filter, top, selected)
     with right, st.container(key="drawer"):
         matrices_cell.show_cell(matrix_filter, list(shown), cell)
+    own_guests = guest_keys(shown)
     others = [key for key in shown if key != large]
     with st.container(horizontal=True, gap="small", key="smaller"):
         for key in others:
-            _show_matrix(key, shown[key], matrix_filter, top, None, is_large=False)
+            if key not in own_guests:
+                _show_matrix(key, shown[key], matrix_filter, top, None, is_large=False)
+    if not own_guests:
+        return
+    guests.show_heading(own_guests)
+    with st.container(horizontal=True, gap="small", key="smaller-guests"):
+        for key in others:
+            if key in own_guests:
+                _show_matrix(key, shown[key], matrix_filter, top, None, is_large=False)
 
 
 def _show_matrix(
@@ -130,7 +149,7 @@ def _show_matrix(
     selected: grid.Cell | None,
     is_large: bool = True,
 ) -> None:
-    name, normalise = text.model_name(key), matrix_filter.normalise
+    name, normalise = guests.model_name(key), matrix_filter.normalise
     is_model = key != text.LISTENERS
     counts, labels = selection.confusion(scores), selection.score_labels(scores)
     own_top = top if is_model or normalise else float(counts.max())
@@ -138,7 +157,9 @@ def _show_matrix(
     width: int | Literal["stretch"] = "stretch" if is_large else SMALL_WIDTH
     with st.container(border=True, key=f"matrix-{key}", width=width):
         with st.container(horizontal=True, horizontal_alignment="distribute"):
-            st.subheader(name, anchor=False, width="content")
+            is_guest = is_model and key not in app_text.MODEL_NAMES
+            mark = f" :gray-badge[{guest_text.GUEST}]" if is_guest else ""
+            st.subheader(f"{name}{mark}", anchor=False, width="content")
             if is_large:
                 _show_save_button(key, scores, matrix_filter)
             else:
@@ -166,7 +187,7 @@ def _show_matrix(
 
 def _show_save_button(key: str, scores: app_text.Scores, matrix_filter: MatrixFilter) -> None:
     caption = Caption(
-        text.matrix_title(text.model_name(key), matrix_filter.normalise),
+        text.matrix_title(guests.model_name(key), matrix_filter.normalise),
         diagnostics.figure_note(matrix_filter, scores["n"]),
         text.ANSWER_LABEL,
         text.ACTED_LABEL,
@@ -230,6 +251,11 @@ def _show_notes(
         st.caption(text.left_out(n_left_out))
 
 
+def guest_keys(shown: ScoresByKey) -> list[str]:
+    """Return the keys of the guests among the models that are shown."""
+    return [key for key in shown if key not in (*app_text.MODEL_NAMES, text.LISTENERS)]
+
+
 # --- Provenance ----------------------------------------------------------------------------------
 
 
@@ -242,12 +268,14 @@ def show_provenance(
         if key not in metrics:
             continue
         for line in _provenance_lines(selection.list_runs(metrics, key, matrix_filter)):
-            names_by_line.setdefault(line, []).append(text.model_name(key))
-    if not names_by_line:
+            names_by_line.setdefault(line, []).append(guests.model_name(key))
+    own = guest_keys(shown)
+    if not names_by_line and not own:
         return
     with st.expander(text.PROVENANCE_TITLE):
         for line, names in names_by_line.items():
             st.markdown(f"**{', '.join(names)}.** {line}")
+        guests.show_sources(own)
 
 
 def _provenance_lines(runs: Sequence[Mapping[str, Any]]) -> list[str]:

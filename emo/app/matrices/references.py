@@ -7,7 +7,7 @@ import streamlit as st
 from emo import formatting
 from emo.app import common, html
 from emo.app import text as app_text
-from emo.app.matrices import text
+from emo.app.matrices import guest_text, guests, text
 from emo.app.matrices.selection import ScoresByKey
 from emo.evaluation.figures.benchmark import PUBLISHED, Published
 
@@ -25,11 +25,12 @@ def ranking_rows(scores_by_key: ScoresByKey, corpus: str) -> list[html.RankingRo
         for row in _published(corpus)
     ]
     for key, scores in scores_by_key.items():
-        name = f"{text.OURS}: {text.model_name(key)}"
+        is_ours = key in app_text.MODEL_NAMES
+        maker = text.OURS if is_ours else guest_text.GUEST.capitalize()
+        name = f"{maker}: {guests.model_name(key)}"
         interval = formatting.interval(scores.get("intervals", {}).get("uar"))
-        rows.append(
-            html.RankingRow(name, scores["uar"], formatting.tenths(scores["uar"]), interval, True)
-        )
+        uar = scores["uar"]
+        rows.append(html.RankingRow(name, uar, formatting.tenths(uar), interval, is_ours))
     return sorted(rows, key=lambda row: -row.share)
 
 
@@ -58,7 +59,7 @@ def cross_corpus_rows(scores_by_key: ScoresByKey) -> list[list[str]]:
         mean = scores.get("uar")
         rows.append(
             [
-                text.model_name(key),
+                guests.model_name(key),
                 *(uar.get(fold, "–") for fold in text.CROSS_CORPUS_FOLDS),
                 "–" if mean is None else formatting.tenths(mean),
             ]
@@ -98,7 +99,7 @@ def listeners_rows(scores_by_key: ScoresByKey, human: app_text.Scores) -> list[l
     for key, scores in scores_by_key.items():
         rates = (scores[name] for name in ("accuracy", "uar", "agreement_with_plurality"))
         distance = f"{scores['distance_from_votes']:.3f}"
-        rows.append(row(text.model_name(key), *map(formatting.tenths, rates), distance))
+        rows.append(row(guests.model_name(key), *map(formatting.tenths, rates), distance))
     for name, title in text.BASELINES.items():
         if name in human:
             rows.append(row(title, "–", "–", "–", f"{human[name]:.3f}"))

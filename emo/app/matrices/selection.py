@@ -14,7 +14,7 @@ import streamlit as st
 
 from emo.app import common, controls, url
 from emo.app import text as app_text
-from emo.app.matrices import text
+from emo.app.matrices import guests, text
 from emo.corpora import protocols
 from emo.corpora.catalogue import default_directory
 from emo.corpora.metadata import ACTORS, LISTENER_LABELS, VOTES, read_sexes_and_ages, read_votes
@@ -263,13 +263,27 @@ def filtered_predictions(matrix_filter: MatrixFilter) -> subsets.Tables | None:
         common.LOG.error("%s", error)  # it names folders of the server, which are not for the page
         st.warning(text.NO_PREDICTIONS)
         return None
-    return subsets.filter_clips(
-        predictions,
-        matrix_filter.labels,
-        matrix_filter.tested_corpus,
-        matrix_filter.sex,
-        actors(),
-    )
+    tables = _filter(predictions, matrix_filter)
+    of_guests = _filter(guests.predictions(source), matrix_filter)
+    clips = next(iter(tables.values())).clips
+    # A guest may lack the clips acted calm, which EmoBox counts.
+    return tables | {
+        key: table for key, table in of_guests.items() if np.array_equal(table.clips, clips)
+    }
+
+
+def _filter(tables: subsets.Tables, matrix_filter: MatrixFilter) -> subsets.Tables:
+    """Return the clips of the filter; each table may be of clips of its own."""
+    filtered: subsets.Tables = {}
+    for key, table in tables.items():
+        filtered |= subsets.filter_clips(
+            {key: table},
+            matrix_filter.labels,
+            matrix_filter.tested_corpus,
+            matrix_filter.sex,
+            actors(),
+        )
+    return filtered
 
 
 def join_votes(predictions: subsets.Tables) -> subsets.Tables | None:
@@ -323,6 +337,7 @@ def filtered_scores(
     return {
         key: _compute_scores(predictions[key], matrix_filter, block)
         for key, block in stored.items()
+        if key in predictions
     }
 
 
