@@ -58,7 +58,9 @@ def check_guest_options(options: argparse.Namespace) -> None:
     if not options.name:
         options.parser.error("--predictions needs --name, the name of the model")
     if options.fold or options.compare or options.classifier or options.corpus:
-        options.parser.error("--fold, --compare, --classifier and --corpus go with --protocol alone")
+        options.parser.error(
+            "--fold, --compare, --classifier and --corpus go without --predictions"
+        )
     if len(options.protocol or ()) > 1:
         options.parser.error("--predictions are of one --protocol")
     if not PROTOCOLS.keys() >= set(options.protocol or ()):

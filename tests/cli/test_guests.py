@@ -102,7 +102,7 @@ def test_faulty_predictions_end_with_a_sentence(
         (["--seeds", "--protocol", "speakers"], "not allowed with argument --seeds"),
         (["--manifest", "x", "--protocol", "random"], "not allowed with argument --manifest"),
         (["--predictions", "x", "--manifest", "x"], "not allowed with argument"),
-        (["--predictions", "x", "--name", "x", "--fold", "1"], "go with --protocol alone"),
+        (["--predictions", "x", "--name", "x", "--fold", "1"], "go without --predictions"),
         (["--predictions", "x", "--name", "x", "--protocol", "all"], "one of the protocols random"),
         (["--predictions", "x", "--name", "x", "--save"], "--save needs --citation, --licence"),
     ],
