@@ -267,14 +267,14 @@ def documents(models: Path, readme: Path | None = None) -> dict[Path, str]:
         if text := voice.card(models):
             texts[models / VOICE / "CARD.md"] = text
         texts[models / "README.md"] = _overview(models)
-        schema = json.dumps(folders.schema(), indent=1, ensure_ascii=False)
-        texts[folders.guests_directory(models) / leaderboard.SCHEMA_FILE] = f"{schema}\n"
         if readme is not None:
             texts[readme] = _with_table(
                 readme, tables.summary_table(models, voice.summary_rows(models))
             )
             texts[readme.parent / RESULTS] = f"{NOTICE}\n\n{targets.report(models)}"
             texts[readme.parent / leaderboard.PAGE] = leaderboard.page(models)
+            schema = json.dumps(folders.schema(), indent=1, ensure_ascii=False)
+            texts[folders.guests_directory(models) / leaderboard.SCHEMA_FILE] = f"{schema}\n"
             if page := non_speech_report.page(read_json(models / stored.NON_SPEECH)):
                 texts[readme.parent / non_speech_report.PAGE] = f"{NOTICE}\n\n{page}"
     except (KeyError, TypeError, AttributeError, IndexError, jinja2.UndefinedError) as error:

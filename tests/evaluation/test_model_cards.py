@@ -8,6 +8,7 @@ import pytest
 from emo.classifiers.registry import CLASSIFIERS
 from emo.classifiers.storage import read_model_info, save_model, write_model_info
 from emo.errors import CorpusError, ModelError
+from emo.evaluation.guests import leaderboard
 from emo.evaluation.model_cards import BEGIN, END, RESULTS, documents, stale_documents, write_cards
 from emo.evaluation.stored import SCHEMA
 from emo.evaluation.tables import (
@@ -352,11 +353,14 @@ def test_documents_go_stale_with_the_numbers_and_are_made_anew(models: Path) -> 
     readme = models.parent / "README.md"
     readme.write_text(f"# Emo\n\n{BEGIN}\nold\n{END}\n\nMore.\n")
     results = models.parent / RESULTS
+    board = models.parent / leaderboard.PAGE
     assert set(write_cards(models, readme)) == {
         *(models / key / "CARD.md" for key in TITLES),
         models / "README.md",
         readme,
         results,
+        board,
+        models / "guests" / leaderboard.SCHEMA_FILE,
     }
     assert stale_documents(models, readme) == ()
     assert write_cards(models, readme) == ()
@@ -372,6 +376,7 @@ def test_documents_go_stale_with_the_numbers_and_are_made_anew(models: Path) -> 
         models / "cnn/CARD.md",
         models / "README.md",
         readme,
+        board,
     }
 
 
