@@ -38,7 +38,12 @@ class AllowedHosts:
         if host is None:
             return True
         name = _host_name(_split(f"//{host}"))
-        return bool(name) and (_is_local(name, local) or self._includes(name))
+        return bool(name) and (is_local(name, local) or self._includes(name))
+
+    @property
+    def has_public_names(self) -> bool:
+        """True if there is a name that is not of this machine alone."""
+        return not all(is_local(name) for name in self.names)
 
     def allows_origin(self, origin: str | None, host: str | None) -> bool:
         """Return whether the page that sends a request is of this server or of an allowed name.
@@ -100,7 +105,14 @@ def _host_name(url: SplitResult | None) -> str:
     return url.hostname.lower().rstrip(".")
 
 
-def _is_local(name: str, local: str) -> bool:
+def is_local(name: str, local: str = "") -> bool:
+    """Return whether a name or address stands for this machine.
+
+    Parameters
+    ----------
+    local
+        A further address of this machine.
+    """
     if name == "localhost" or name.endswith(".localhost"):
         return True
     address = _parse_address(name)

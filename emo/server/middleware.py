@@ -3,11 +3,13 @@
 See <https://asgi.readthedocs.io/en/stable/specs/www.html>.
 """
 
+import json
 import logging
 import re
 import time
 from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from typing import Any
 
 from emo.server import bodies
@@ -47,6 +49,7 @@ FORBIDDEN_RESPONSES = {
 }
 TOO_SLOW = "The upload was too slow. Please try again."
 NO_LENGTH = "An upload needs a Content-Length header."
+PROBLEM_TYPE = b"application/problem+json"
 NOT_FOUND = "Not found."
 INTERNAL_ERROR = "Something went wrong here. The error was logged."
 
@@ -89,6 +92,7 @@ _ROUTES = (
     ("media", re.compile(r"/media/")),
     ("component", re.compile(r"/component/")),
     ("live", re.compile(r"/live/")),
+    ("api", re.compile(r"/api/(v1(/|$)|docs/?$|openapi\.json$)")),
 )
 
 
@@ -142,13 +146,13 @@ class ProtectionMiddleware:
 
     async def _serve_request(self, scope: Message, receive: Receive, send: Send) -> None:
         route = route_name(scope["path"])
-        response = _Response(send, self._headers(scope, route))
+        response = _Response(send, self._headers(scope, route), is_api=route == "api")
         started_s = time.perf_counter()
         try:
             await self._dispatch(scope, receive, response)
         except TooSlowError:
             self._count_rejection("too_slow")
-            await response.send_text(408, TOO_SLOW)
+            await response.send_text(408, TOO_SLOW, code="too_slow")
         except Exception as error:
             self.telemetry.errors.labels(route, type(error).__name__).inc()
             LOG.error("request failed", exc_info=error, extra={"route": route})
@@ -165,7 +169,7 @@ class ProtectionMiddleware:
         upload = _UPLOAD.search(path)
         if reason := self._check_host(scope):
             await self._forbid(response, reason)
-        elif _header(scope, b"transfer-encoding") and _header(scope, b"content-length"):
+        elif header(scope, b"transfer-encoding") and header(scope, b"content-length"):
             await self._forbid(response, "two_lengths")
         elif _HIDDEN.search(path):
             await response.send_text(404, NOT_FOUND)
@@ -178,28 +182,28 @@ class ProtectionMiddleware:
 
     def _check_host(self, scope: Message) -> str:
         """Return why the host or the origin of a request is not allowed; empty if both are."""
-        host, server = _header(scope, b"host"), scope.get("server")
+        host, server = header(scope, b"host"), scope.get("server")
         if not self.hosts.allows(host, str(server[0]) if server else ""):
             return "host"
-        return "" if self.hosts.allows_origin(_header(scope, b"origin"), host) else "origin"
+        return "" if self.hosts.allows_origin(header(scope, b"origin"), host) else "origin"
 
     def _count_rejection(self, reason: str) -> None:
         self.telemetry.rejected.labels(reason).inc()
 
     async def _forbid(self, response: "_Response", reason: str) -> None:
         self._count_rejection(reason)
-        await response.send_text(*FORBIDDEN_RESPONSES[reason])
+        await response.send_text(*FORBIDDEN_RESPONSES[reason], code=reason)
 
     async def _reject(self, response: "_Response", rejection: Rejection) -> None:
         self._count_rejection(rejection.reason)
-        headers = [(b"retry-after", str(rejection.retry_s).encode())]
-        await response.send_text(rejection.status, rejection_message(rejection), headers)
+        text = rejection_message(rejection)
+        await response.send_text(rejection.status, text, rejection.retry_s, rejection.reason)
 
     async def _check_upload(
         self, upload: re.Match[str], scope: Message, receive: Receive, response: "_Response"
     ) -> None:
         """Pass on an upload that belongs to a page and states its length."""
-        session, size = upload[1], _content_length(scope)
+        session, size = upload[1], content_length(scope)
         status = 0
         if not (_ID.fullmatch(session) and _ID.fullmatch(upload[2])):
             await self._forbid(response, "id")
@@ -207,7 +211,7 @@ class ProtectionMiddleware:
             await bodies.discard_body(receive)
             await self._forbid(response, "token" if status == 403 else "session")
         elif size is None:
-            await response.send_text(411, NO_LENGTH)
+            await response.send_text(411, NO_LENGTH, code="no_length")
         else:
             await self._receive_upload(session, size, scope, receive, response)
 
@@ -216,7 +220,7 @@ class ProtectionMiddleware:
     ) -> None:
         """Pass on an upload as long as the quotas have room for it and it is fast enough."""
         rejection = Rejection("stopping", STOPPING_RETRY_S, 503) if self.is_stopping() else None
-        upload = rejection or self.quotas.begin_upload(session, _client_address(scope), size)
+        upload = rejection or self.quotas.begin_upload(session, client_address(scope), size)
         if isinstance(upload, Rejection):
             await bodies.discard_body(receive)
             await self._reject_upload(session, response, upload)
@@ -225,7 +229,7 @@ class ProtectionMiddleware:
         # Once the application answers, the file counts among the stored ones.
         response.on_start = lambda: self.quotas.end_upload(upload)
         try:
-            await self.app(_with_utf8_form(_without_origin(scope)), body, response)
+            await self.app(with_utf8_form(_without_origin(scope)), body, response)
         except RejectedError as error:
             await bodies.discard_body(receive)
             await self._reject_upload(session, response, error.rejection)
@@ -243,7 +247,7 @@ class ProtectionMiddleware:
 
     def _headers(self, scope: Message, route: str = "") -> Headers:
         headers = security_headers(self.policy)
-        if route == "media":
+        if route in ("media", "api"):
             headers.append(NO_STORE)
         is_secure = scope.get("scheme") in ("https", "wss")
         return [*headers, STRICT_TRANSPORT_SECURITY] if is_secure else headers
@@ -252,7 +256,7 @@ class ProtectionMiddleware:
 
     async def _serve_websocket(self, scope: Message, receive: Receive, send: Send) -> None:
         """Serve a websocket until it is closed, if the quotas allow one more of its kind."""
-        address = _client_address(scope)
+        address = client_address(scope)
         is_live = _LIVE.search(scope["path"]) is not None
         route = "live" if is_live else "stream"
         open_one, close_one = (
@@ -347,6 +351,8 @@ class _Response:
         Headers that replace the application's headers of the same names.
     kind
         Start of the types of messages.
+    is_api
+        Whether a program reads the response, which gets errors as problems.
 
     Attributes
     ----------
@@ -356,10 +362,13 @@ class _Response:
         Called when the response starts.
     """
 
-    def __init__(self, send: Send, extra: Headers, kind: str = "http.response") -> None:
+    def __init__(
+        self, send: Send, extra: Headers, kind: str = "http.response", is_api: bool = False
+    ) -> None:
         self._send = send
         self._extra = extra
         self._kind = kind
+        self._is_api = is_api
         self.status = 0
         self.on_start: Callable[[], None] = lambda: None
 
@@ -376,21 +385,49 @@ class _Response:
             message = {**message, "headers": [*headers, *self._extra]}
         await self._send(message)
 
-    async def send_text(self, status: int, text: str, extra: Headers | None = None) -> None:
-        """Send a sentence, unless a response has started already."""
+    async def send_text(self, status: int, text: str, retry_s: int = 0, code: str = "") -> None:
+        """Send a sentence, unless a response has started already.
+
+        Parameters
+        ----------
+        retry_s
+            Seconds after which to try again; 0 where that would not help.
+        code
+            Name of the error, for programs.
+        """
         if self.status:
             return
-        body = text.encode()
+        content_type, body = b"text/plain; charset=utf-8", text.encode()
+        if self._is_api:
+            content = problem(status, text, code)
+            content_type, body = PROBLEM_TYPE, json.dumps(content, ensure_ascii=False).encode()
         headers = [
-            (b"content-type", b"text/plain; charset=utf-8"),
+            (b"content-type", content_type),
             (b"content-length", str(len(body)).encode()),
             (b"cache-control", b"no-store"),
             # The unread rest of a body must not be parsed as the next request.
             *([(b"connection", b"close")] if self._kind == "http.response" else []),
-            *(extra or []),
+            *([(b"retry-after", str(retry_s).encode())] if retry_s else []),
         ]
         await self({"type": f"{self._kind}.start", "status": status, "headers": headers})
         await self._send({"type": f"{self._kind}.body", "body": body})
+
+
+def problem(status: int, detail: str, code: str = "") -> dict[str, Any]:
+    """Return the content of an error for programs (RFC 9457).
+
+    Parameters
+    ----------
+    status
+        HTTP status, whose phrase becomes the title.
+    detail
+        Sentence for a person.
+    code
+        Name of the error, which does not change with the sentence.
+    """
+    title = HTTPStatus(status).phrase
+    fields = {"type": "about:blank", "title": title, "status": status, "detail": detail}
+    return fields | ({"code": code} if code else {})
 
 
 def route_name(path: str) -> str:
@@ -403,26 +440,28 @@ def _secure_cookie(cookie: bytes) -> bytes:
     return cookie if b"; secure" in cookie.lower() else cookie + b"; Secure"
 
 
-def _client_address(scope: Message) -> str:
+def client_address(scope: Message) -> str:
+    """Return the address of the client of a request; empty if it is not known."""
     client = scope.get("client")
     return str(client[0]) if client else ""
 
 
-def _header(scope: Message, name: bytes) -> str | None:
+def header(scope: Message, name: bytes) -> str | None:
     """Return the first header with a lower-case name, or None."""
     values = (value for key, value in scope["headers"] if key.lower() == name)
     value = next(values, None)
     return None if value is None else value.decode("latin-1")
 
 
-def _content_length(scope: Message) -> int | None:
-    value = _header(scope, b"content-length")
+def content_length(scope: Message) -> int | None:
+    """Return the length that a request states for its body, in bytes; None if it states none."""
+    value = header(scope, b"content-length")
     return int(value) if value is not None and value.isascii() and value.isdigit() else None
 
 
 def _tokens(scope: Message) -> tuple[str, str]:
     """Return the XSRF token in the header of an upload, and its cookies."""
-    return _header(scope, b"x-xsrftoken") or "", _header(scope, b"cookie") or ""
+    return header(scope, b"x-xsrftoken") or "", header(scope, b"cookie") or ""
 
 
 def _replace_header(scope: Message, name: bytes, value: bytes | None) -> Message:
@@ -441,16 +480,16 @@ def _without_origin(scope: Message) -> Message:
 
 def _with_own_origin(scope: Message) -> Message:
     """Return the request of a websocket with this server's origin, after the check of its own."""
-    if _header(scope, b"origin") is None:
+    if header(scope, b"origin") is None:
         return scope
     scheme = "https" if scope.get("scheme") == "wss" else "http"
-    own = f"{scheme}://{_header(scope, b'host') or ''}"
+    own = f"{scheme}://{header(scope, b'host') or ''}"
     return _replace_header(scope, b"origin", own.encode("latin-1"))
 
 
-def _with_utf8_form(scope: Message) -> Message:
+def with_utf8_form(scope: Message) -> Message:
     """Return an upload without the character set that its form claims, so that UTF-8 is used."""
-    content_type = _header(scope, b"content-type") or ""
+    content_type = header(scope, b"content-type") or ""
     parts = [
         part for part in content_type.split(";") if not part.strip().lower().startswith("charset")
     ]

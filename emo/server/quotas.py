@@ -6,6 +6,7 @@ class may be.
 """
 
 import ipaddress
+import itertools
 import math
 import threading
 import time
@@ -177,6 +178,8 @@ class Upload:
         Content length, and number of bytes that arrived.  Only the latter count.
     checked
         Value of ``arrived`` at the last check of the quotas.
+    owners
+        Kinds and names of those whose rates it counts for: ``"session"``, ``"address"``.
     rejection
         Why the upload must stop, once it must.
     """
@@ -184,6 +187,7 @@ class Upload:
     session: str
     group: str
     announced: int
+    owners: tuple[tuple[str, str], ...]
     arrived: int = 0
     checked: int = 0
     rejection: Rejection | None = None
@@ -226,6 +230,7 @@ class QuotaTracker:
         self._stored = stored
         self._clock = clock
         self._lock = threading.Lock()
+        self._numbers = itertools.count()  # of requests
         self._buckets: dict[tuple[str, str], Bucket] = {}
         self._uploads: dict[str, list[Upload]] = {}  # by session, the oldest first
         self._sessions: dict[str, set[str]] = {}  # by address group: those that sent files
@@ -240,18 +245,40 @@ class QuotaTracker:
         announced
             Content length in bytes.  It must fit beside the stored files, but reserves no room.
         """
+        group = address_group(address)
+        return self._begin(session, group, announced, (("session", session), ("address", group)))
+
+    def begin_request(self, address: str, announced: int) -> Upload | Rejection:
+        """Start the upload of a program, which belongs to no page: only its address is limited.
+
+        Parameters
+        ----------
+        announced
+            Content length in bytes, as for ``begin_upload``.
+        """
+        group = address_group(address)
+        session = f"request {next(self._numbers)}"
+        return self._begin(session, group, announced, (("address", group),))
+
+    def _begin(
+        self, session: str, group: str, announced: int, owners: tuple[tuple[str, str], ...]
+    ) -> Upload | Rejection:
         with self._lock:
-            group = address_group(address)
             self._sessions.setdefault(group, set()).add(session)
             rejection = self._check_count(session, group) or self._check_size(
                 session, group, announced
             )
-            rejection = rejection or self._check_rates(session, group, announced)
+            rejection = rejection or self._check_rates(owners, announced)
             if rejection is not None:
                 return rejection
-            upload = Upload(session, group, announced)
+            upload = Upload(session, group, announced, owners)
             self._uploads.setdefault(session, []).append(upload)
             return upload
+
+    def add_files(self, upload: Upload, count: int) -> Rejection | None:
+        """Count more files of an upload than one, or return why they are rejected."""
+        with self._lock:
+            return self._check_rates(upload.owners, 0, count)
 
     def add_bytes(self, upload: Upload, size: int) -> Rejection | None:
         """Count bytes of an upload that arrived; return why the upload must stop, if it must.
@@ -261,8 +288,8 @@ class QuotaTracker:
         """
         with self._lock:
             upload.arrived += size
-            for name, owner in (("session_mb", upload.session), ("address_mb", upload.group)):
-                self._rate_bucket(name, owner).level -= size
+            for kind, owner in upload.owners:
+                self._rate_bucket(f"{kind}_mb", owner).level -= size
             is_complete = upload.arrived >= upload.announced
             if is_complete or upload.arrived - upload.checked >= CHECK_BYTES:
                 upload.checked = upload.arrived
@@ -383,11 +410,13 @@ class QuotaTracker:
             return Rejection("address_files", STORED_RETRY_S)
         return None
 
-    def _check_rates(self, session: str, group: str, size: int) -> Rejection | None:
-        """Count a file of a size; return its rejection if files or bytes come too fast."""
+    def _check_rates(
+        self, owners: tuple[tuple[str, str], ...], size: int, count: int = 1
+    ) -> Rejection | None:
+        """Count files of a size; return their rejection if files or bytes come too fast."""
         file_buckets: list[Bucket] = []
-        for scope, owner in (("session", session), ("address", group)):
-            for unit, amount in (("files", 1.0), ("mb", float(size))):
+        for scope, owner in owners:
+            for unit, amount in (("files", float(count)), ("mb", float(size))):
                 bucket = self._rate_bucket(f"{scope}_{unit}", owner)
                 wait_s = bucket.wait_s(amount)
                 if wait_s > 0:
@@ -395,7 +424,7 @@ class QuotaTracker:
                 if unit == "files":
                     file_buckets.append(bucket)
         for bucket in file_buckets:  # bytes are counted as they arrive
-            bucket.level -= 1
+            bucket.level -= count
         return None
 
     def _rate_bucket(self, name: str, owner: str) -> Bucket:
