@@ -5,7 +5,7 @@ from pathlib import Path
 import streamlit as st
 
 from emo.app import navigation
-from emo.app.live import routes
+from emo.app.api import routes
 from emo.app.serving import server
 
 # Streamlit loads a named icon from another site; this one is served with the page.
@@ -16,5 +16,4 @@ if server.is_page_run():
     with server.page_run():
         navigation.select_page().run()
 else:  # Streamlit reads this file once at the start of the server to find the app
-    live = routes.live_routes(server.is_stopping)
-    app = st.App(Path(__file__), routes=live, **server.app_options())
+    app = st.App(Path(__file__), **server.app_options(routes.own_routes))

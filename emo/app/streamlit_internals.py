@@ -64,6 +64,11 @@ def base_path() -> str:
     return f"/{path}" if path else ""
 
 
+def server_address() -> str:
+    """Return the address on which the server listens; empty for all of this machine."""
+    return str(config.get_option("server.address") or "")
+
+
 def xsrf_cookie() -> str:
     """Return the name of the cookie with the XSRF token of a page."""
     return XSRF_COOKIE_NAME

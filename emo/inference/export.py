@@ -13,6 +13,7 @@ from emo.classifiers.voice import VOICE
 from emo.features.quality import quality_warnings
 from emo.formatting import MINUS, NBSP, clock
 from emo.inference import annotations
+from emo.inference.embeddings import Embedding
 from emo.inference.explanation import Explanation
 from emo.inference.explanation_text import LOG_ODDS, explanation_blocks
 from emo.inference.headline import headline
@@ -65,15 +66,39 @@ def written(write: Callable[..., None], *arguments: Any) -> str:
 # --- clips ---------------------------------------------------------------------------------------
 
 
+def to_entry(
+    path: str,
+    result: Prediction | Explanation | str,
+    timeline: Timeline | None = None,
+    embedding: Embedding | None = None,
+) -> dict[str, Any]:
+    """Return the values for JSON of a path: the fields of its result, or ``error``.
+
+    Parameters
+    ----------
+    path, result
+        As in ``Row`` and ``Explained``.
+    timeline, embedding
+        Of the same recording, under keys of their own; None for none.
+    """
+    if isinstance(result, str):
+        return {"path": path, "error": result}
+    entry = {"path": path} | result.to_dict()
+    if timeline is not None:
+        entry["timeline"] = timeline.to_dict()
+    if embedding is not None:
+        # Nine digits tell any two numbers of 32 bits apart.
+        entry["embeddings"] = {
+            layer: [float(f"{number:.9g}") for number in numbers.tolist()]
+            for layer, numbers in embedding.items()
+        }
+    return entry
+
+
 def write_json(rows: Sequence[Row | Explained], out: TextIO) -> None:
     """Write a list with an object for each path: the fields of its result, or ``error``."""
-    listed: list[dict[str, Any]] = [
-        {"path": path, "error": result}
-        if isinstance(result, str)
-        else {"path": path} | result.to_dict()
-        for path, result in rows
-    ]
-    json.dump(listed, out, indent=1, ensure_ascii=False)
+    entries = [to_entry(path, result) for path, result in rows]
+    json.dump(entries, out, indent=1, ensure_ascii=False)
     out.write("\n")
 
 

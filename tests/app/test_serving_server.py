@@ -51,6 +51,13 @@ def served(tmp_path_factory: pytest.TempPathFactory, metrics_port: int) -> Itera
         yield served
 
 
+def test_no_program_is_answered_where_the_api_is_off(served):
+    for path in ("/api/v1/health", "/api/docs", "/api/nothing"):
+        status, _, text = served.get(path)
+        assert status == 404
+        assert json.loads(text)["code"] == "api_off"
+
+
 # --- Quotas --------------------------------------------------------------------------------------
 
 

@@ -39,6 +39,7 @@ def serve_one_address(log: Path, metrics_port: int) -> Iterator[Served]:
     environ = {
         "EMO_METRICS_PORT": str(metrics_port),
         "EMO_ADDRESS_PAGES": "100000",
+        "EMO_API": "off",
         "STREAMLIT_SERVER_DISCONNECTED_SESSION_TTL": str(TTL_S),
     }
     command = with_quotas(SESSIONS_PER_ADDRESS=25, ADDRESS_FILES=5000)

@@ -8,7 +8,7 @@ from typing import Any
 from emo.app import streamlit_internals
 from emo.server import connections
 from emo.server.connections import ConnectionLimiter, matches_any
-from emo.server.hosts import AllowedHosts, parse_hosts
+from emo.server.hosts import AllowedHosts, is_local, parse_hosts
 from emo.server.messages import MAX_BYTES
 from emo.server.settings import read_settings
 from emo.server.telemetry import TELEMETRY
@@ -27,6 +27,14 @@ def allowed_hosts() -> AllowedHosts:
     """
     names = os.environ.get("EMO_HOST", "").split(",")
     return parse_hosts([*names, *streamlit_internals.configured_hosts()])
+
+
+def is_public() -> bool:
+    """Return whether other machines can reach the server: by its address, or through a proxy.
+
+    A proxy is assumed where a host name is allowed that is not of this machine alone.
+    """
+    return not is_local(streamlit_internals.server_address()) or allowed_hosts().has_public_names
 
 
 def check_sender(session: str, token: str, cookies: str) -> int:

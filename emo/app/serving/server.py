@@ -16,7 +16,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, TextIO
@@ -25,6 +25,7 @@ import prometheus_client
 import streamlit as st
 from starlette import formparsers
 from starlette.middleware import Middleware
+from starlette.routing import BaseRoute
 
 from emo.app import clip_cache, streamlit_internals, text
 from emo.app.serving import access, shell, uploads
@@ -65,6 +66,9 @@ _ARENA_MAX, _MMAP_THRESHOLD = -8, -3  # malloc.h
 
 LOG = logging.getLogger("emo.server")
 
+Load = Callable[[], Awaitable[None]]
+"""Loads modules after the start of the server."""
+
 
 @dataclass
 class _State:
@@ -88,12 +92,21 @@ def is_stopping() -> bool:
     return _STATE.is_stopping
 
 
-def app_options() -> dict[str, Any]:
-    """Return the arguments of ``st.App`` besides the script and the routes."""
+def app_options(
+    routes: Callable[[quotas.QuotaTracker], tuple[list[BaseRoute], Load]],
+) -> dict[str, Any]:
+    """Return the arguments of ``st.App`` besides the script.
+
+    Parameters
+    ----------
+    routes
+        Takes the quotas, and returns the routes beside those of the pages, and what loads them.
+    """
     logs.redact_exceptions()
     _write_logs()
     max_pages = connections.max_pages(connections.raise_file_limit())
     tracker = quotas.QuotaTracker(quotas.derive_limits(read_settings(), max_pages), uploads.usage)
+    own_routes, load = routes(tracker)
     index_html = streamlit_internals.index_html()
     page = shell.first_page(index_html)
     compression = Middleware(CompressionMiddleware, index_html.encode(), page.encode())
@@ -116,10 +129,11 @@ def app_options() -> dict[str, Any]:
     TELEMETRY.sandbox_processes.set_function(lambda: len(isolated.shared_decoder().restrictions()))
     for name in sandbox.RESTRICTIONS:
         TELEMETRY.unrestricted.labels(name).set_function(partial(_count_unrestricted, name))
-    sandbox_header = Middleware(health.SandboxHeaderMiddleware, describe=_describe_sandbox)
+    sandbox_header = Middleware(health.SandboxHeaderMiddleware, describe=describe_sandbox)
     return {
+        "routes": own_routes,
         "middleware": [protection, compression, sandbox_header],
-        "lifespan": _lifespan,
+        "lifespan": partial(_lifespan, load=load),
         "on_script_error": _count_error,
     }
 
@@ -128,7 +142,8 @@ def _count_unrestricted(restriction: str) -> float:
     return float(isolated.shared_decoder().missing_restrictions()[restriction])
 
 
-def _describe_sandbox() -> str:
+def describe_sandbox() -> str:
+    """Return which restrictions the processes that decode lack, as one line."""
     decoders = isolated.shared_decoder()
     return health.describe_sandbox(len(decoders.restrictions()), decoders.missing_restrictions())
 
@@ -184,7 +199,7 @@ def _count_error(error: Exception) -> bool:
 
 
 @contextlib.asynccontextmanager
-async def _lifespan(app: st.App) -> AsyncIterator[None]:
+async def _lifespan(app: st.App, *, load: Load) -> AsyncIterator[None]:
     """Start and stop what the server needs besides the pages."""
     _write_logs()
     limit_heaps()
@@ -193,7 +208,7 @@ async def _lifespan(app: st.App) -> AsyncIterator[None]:
     loop = asyncio.get_running_loop()
     with _metrics_server() as port:
         sweeping = asyncio.create_task(_sweep())
-        loading = asyncio.create_task(asyncio.to_thread(_load_pages))
+        loading = asyncio.create_task(_load(load))
         _install_graceful_shutdown(loop)
         loop.set_exception_handler(logs.log_loop_error)
         closing_idle = asyncio.create_task(
@@ -224,6 +239,12 @@ def _metrics_server() -> Iterator[int | None]:
     finally:
         server.shutdown()
         server.server_close()
+
+
+async def _load(load: Load) -> None:
+    """Load the pages, and then what is served beside them."""
+    await asyncio.to_thread(_load_pages)
+    await load()
 
 
 def _load_pages() -> None:
