@@ -1,7 +1,7 @@
 """Measure the load that one server can carry: many visitors, idle pages, and memory over time.
 
-    python bench/load.py [--minutes 5] [--people 20] [--live 10] [--idle 200] [--uploads 2000]
-                         [--only NAME …]
+    python bench/load.py [--minutes 5] [--people 20] [--live 10] [--clients 8] [--idle 200]
+                         [--uploads 2000] [--only NAME …]
 
 The program starts the app, talks to it as browsers do (uploads, and the page over its websocket),
 prints a row per threshold, and ends with 1 if a threshold is missed:
@@ -14,6 +14,8 @@ prints a row per threshold, and ends with 1 if a threshold is missed:
 - live: every visitor speaks live with hardly a pause.  The time is from the last piece of the sound
   of an answer to the answer.  Refusals and notices that the server is busy count as errors; a half
   second without an answer, since the one before was not ready, is missed.
+- api: every client sends clips of four seconds to the HTTP API, one after the other.  The time is
+  from the first byte of the request to the last of the answer; any status but 200 is an error.
 - idle: memory per open page without activity.
 - uploads: growth of memory after many clips, ten per session and four sessions at a time, when all
   sessions have ended and expired.
@@ -22,6 +24,9 @@ prints a row per threshold, and ends with 1 if a threshold is missed:
 import argparse
 import asyncio
 import contextlib
+import http.client
+import itertools
+import json
 import math
 import os
 import platform
@@ -32,6 +37,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -52,6 +58,8 @@ CLIPS_PER_SESSION, N_SESSIONS = 10, 4
 TTL_S = 5
 P95_TARGET_S, IDLE_TARGET_MB, GROWTH_TARGET_MB = 3.0, 1.0, 50.0
 LIVE_P95_TARGET_S = 0.6
+API_P95_TARGET_S, API_TARGET_PER_S = 0.5, 25.0
+API_CLIPS = 64
 MISSED_TARGET_PERCENT = 5.0
 SETTLE_S = TTL_S + 10.0
 
@@ -70,17 +78,23 @@ ATTACK_ENVIRON = ENVIRON | {"EMO_ADDRESS_PAGES": "64"}
 
 @dataclass(frozen=True)
 class Row:
-    """A measured value and the threshold that it must not exceed."""
+    """A measured value, and the threshold that it must not exceed, or must reach."""
 
     name: str
     value: float
     target: float
     unit: str
+    is_least: bool = False
 
     @property
     def is_met(self) -> bool:
         """True if the value is within the threshold."""
-        return self.value <= self.target
+        return self.value >= self.target if self.is_least else self.value <= self.target
+
+    @property
+    def condition(self) -> str:
+        """The threshold in words."""
+        return f"at {'least' if self.is_least else 'most'} {self.target:g}"
 
 
 def clip(seed: int) -> bytes:
@@ -207,6 +221,62 @@ async def measure_live(served: Served, n_people: int, minutes: float) -> list[Ro
         Row(f"{n_people} live: errors", len(errors), 0, ""),
         Row(f"{n_people} live: missed", missed_percent, MISSED_TARGET_PERCENT, "%"),
         Row(f"{n_people} live: p95", p95_s, LIVE_P95_TARGET_S, "s"),
+    ]
+
+
+# --- HTTP API ------------------------------------------------------------------------------------
+
+
+def call_api(port: int, clips: Sequence[bytes], until_s: float) -> tuple[list[float], list[str]]:
+    """Send clips as one client until a time; return the durations in seconds, and the errors."""
+    times_s: list[float] = []
+    errors: list[str] = []
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+    headers = {"Content-Type": "audio/wav"}
+    for data in itertools.cycle(clips):
+        started_s = time.monotonic()
+        if started_s >= until_s:
+            break
+        try:
+            connection.request("POST", "/api/v1/predict", data, headers)
+            reply = connection.getresponse()
+            content = json.loads(reply.read())
+            if reply.status == 200:
+                times_s.append(time.monotonic() - started_s)
+            else:
+                errors.append(f"{reply.status} {content['code']}")
+        except (OSError, ValueError, http.client.HTTPException) as error:
+            errors.append(f"{type(error).__name__}: {error}")
+            connection.close()
+    connection.close()
+    return times_s, errors
+
+
+async def measure_api(served: Served, n_clients: int, minutes: float) -> list[Row]:
+    """Measure errors, durations and rate of clients that send one clip after the other."""
+    clips = [clip(seed) for seed in range(API_CLIPS)]
+    call_api(served.port, clips[:8], time.monotonic() + 10)  # the models are loaded before
+    started_s = time.monotonic()
+    until_s = started_s + 60 * minutes
+    with ThreadPoolExecutor(n_clients) as pool:
+        calls = [
+            pool.submit(call_api, served.port, clips[i:] + clips[:i], until_s)
+            for i in range(n_clients)
+        ]
+    took_s = time.monotonic() - started_s
+    times_s = sorted(time_s for call in calls for time_s in call.result()[0])
+    errors = [error for call in calls for error in call.result()[1]]
+    for error in sorted(set(errors)):
+        print(f"  {errors.count(error)} × {error}")
+    if not times_s:
+        return [Row(f"{n_clients} clients: errors", len(errors) + 1, 0, "")]
+    p95_s = times_s[math.ceil(0.95 * len(times_s)) - 1]
+    print(f"  {len(times_s)} answers, median {statistics.median(times_s):.3f} s", end=", ")
+    print(f"slowest {times_s[-1]:.3f} s")
+    return [
+        Row(f"{n_clients} clients: errors", len(errors), 0, ""),
+        Row(f"{n_clients} clients: p95", p95_s, API_P95_TARGET_S, "s"),
+        Row(f"{n_clients} clients: clips", len(times_s) / took_s, API_TARGET_PER_S, "/s", True),
     ]
 
 
@@ -343,6 +413,7 @@ def measure(options: argparse.Namespace) -> list[Row]:
         "crowd": lambda served: measure_crowd(served, options.people, options.minutes),
         "attack": lambda served: measure_attack(served, options.people, options.minutes),
         "live": lambda served: measure_live(served, options.live, options.minutes),
+        "api": lambda served: measure_api(served, options.clients, options.minutes),
         "idle": lambda served: measure_idle(served, options.idle),
         "uploads": lambda served: measure_uploads(served, options.uploads),
     }
@@ -363,9 +434,10 @@ def main() -> int:
     parser.add_argument("--minutes", type=float, default=5)
     parser.add_argument("--people", type=int, default=20)
     parser.add_argument("--live", type=int, default=10)
+    parser.add_argument("--clients", type=int, default=8)
     parser.add_argument("--idle", type=int, default=200)
     parser.add_argument("--uploads", type=int, default=2000)
-    choices = ["crowd", "attack", "live", "idle", "uploads"]
+    choices = ["crowd", "attack", "live", "api", "idle", "uploads"]
     parser.add_argument("--only", nargs="+", choices=choices)
     parser.add_argument("--attack", type=int, help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -376,7 +448,7 @@ def main() -> int:
     rows = measure(options)
     for row in rows:
         mark = "met" if row.is_met else "MISSED"
-        print(f"{row.name:<28}{row.value:>8.2f} {row.unit:<3} at most {row.target:g}  {mark}")
+        print(f"{row.name:<28}{row.value:>8.2f} {row.unit:<3} {row.condition}  {mark}")
     return 0 if all(row.is_met for row in rows) else 1
 
 
