@@ -1,14 +1,12 @@
 """The sound of the clips of the game, and the models' answers to them, cached for all visitors."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import streamlit as st
 
 from emo.app import common
-from emo.app.player_data import PEAK, encode_sound, envelope
+from emo.app.card.sound import Sound, make_sound
 from emo.app.samples import Sample
 from emo.audio import isolated
 from emo.audio.clip import Clip
@@ -17,30 +15,7 @@ from emo.inference.predictor import Answer
 from emo.server import memory
 from emo.system import paths
 
-N_BARS = 96
-"""Bars of the waveform."""
-
 MAX_CACHED = 100
-
-
-@dataclass(frozen=True)
-class Sound:
-    """A clip for the browser, without a name.
-
-    Attributes
-    ----------
-    data, mime
-        A sound file and its media type.
-    duration_s
-        Length in seconds.
-    loudness
-        Largest deflection of each of ``N_BARS`` parts, 0 to 100.
-    """
-
-    data: bytes
-    mime: str
-    duration_s: float
-    loudness: tuple[int, ...]
 
 
 def read_sound(sample: Sample) -> Sound:
@@ -60,11 +35,7 @@ def read_sound(sample: Sample) -> Sound:
 def _read_sound(directory: str, file: str) -> Sound:
     with common.task_slot("decode", memory.DECODE_BYTES):
         clip = _decode(directory, file)
-    peak = float(np.abs(clip.samples).max()) or 1.0
-    data, mime = encode_sound(clip.samples * (PEAK / peak))
-    low, high = envelope(clip.samples / peak, N_BARS)
-    loudness = np.round(100 * np.maximum(-low, high)).clip(0, 100).astype(int)
-    return Sound(data, mime, clip.duration_s, tuple(loudness.tolist()))
+    return make_sound(clip)
 
 
 def predict_sample(sample: Sample) -> Mapping[str, Answer]:

@@ -6,12 +6,12 @@ from typing import Any
 
 import streamlit as st
 
-from emo.app import common, samples, theme
+from emo.app import common, samples
 from emo.app import text as app_text
+from emo.app.card.sound import label_signs, pack_sounds
 from emo.app.components import component
 from emo.app.listen import answers, rounds, text
 from emo.app.listen.rounds import N_CLIPS, Round
-from emo.app.player_data import join_parts
 from emo.app.samples import Sample
 from emo.inference.loading import ANSWER_KEYS
 from emo.inference.predictor import Answer
@@ -116,7 +116,7 @@ def show_game() -> None:
     block = pack_card(
         played, clips, [answers.predict_sample(clip) for clip in _named(played, clips)]
     )
-    component("listen")(
+    component("listen", "card", styles=("card",))(
         key=KEY,
         data=block,
         on_guess_change=_take_guess,
@@ -156,9 +156,7 @@ def pack_card(
         "place": played.place,
         "total": N_CLIPS,
         "labels": list(LABELS),
-        "signs": {
-            label: [*theme.EMOTION_COLOURS[label], theme.mask_css(label)] for label in LABELS
-        },
+        "signs": label_signs(),
         "words": text.WORDS,
         "right": [
             clip.emotion == label for clip, label in zip(clips, played.guesses, strict=False)
@@ -174,16 +172,7 @@ def pack_card(
             header["answer"] = _answer(
                 clips[played.place], played.guesses[played.place], predictions[played.place]
             ) | {"score": text.score_in_words(_count(played, clips, predictions))}
-    return _pack(header, [answers.read_sound(clip) for clip in shown])
-
-
-def _pack(header: dict[str, Any], sounds: Sequence[answers.Sound]) -> bytes:
-    described = [
-        {"mime": sound.mime, "duration_s": sound.duration_s, "loudness": sound.loudness}
-        for sound in sounds
-    ]
-    parts = {str(i): sound.data for i, sound in enumerate(sounds)}
-    return join_parts(header | {"sounds": described}, parts)
+    return pack_sounds(header, [answers.read_sound(clip) for clip in shown])
 
 
 def _count(

@@ -2,55 +2,17 @@
 // It reads the block of emo/app/listen/page.py, which holds nothing of an answer before the guess.
 // It sends the guess, the step to the next clip, and the wish for a new round, each once.
 
-const games = new WeakMap();
-const TYPED = "input, textarea, select, [contenteditable]";
-const PRESSED = "button, a, summary, [role=slider], [role=tab], [role=radio], [role=menuitem]";
-
-export default function ({ data, parentElement, setTriggerValue }) {
-  let game = games.get(parentElement);
-  if (!game) {
-    game = new Game(parentElement);
-    games.set(parentElement, game);
-  }
-  game.send = setTriggerValue;
-  game.show(data);
-  return () => setTimeout(() => game.leave(), 0);
+export default function (component) {
+  return showCard(Game, component);
 }
 
-function make(tag, name, text) {
-  const element = document.createElement(tag);
-  if (name) element.className = name;
-  if (text !== undefined) element.textContent = text;
-  return element;
-}
-
-function unpack(block) {
-  const length = new DataView(block.buffer, block.byteOffset).getUint32(0, true);
-  const header = JSON.parse(new TextDecoder().decode(block.subarray(4, 4 + length)));
-  for (const [i, sound] of header.sounds.entries()) {
-    const [start, size] = header.parts[i];
-    const bytes = block.slice(4 + length + start, 4 + length + start + size);
-    sound.blob = new Blob([bytes], { type: sound.mime });
-  }
-  return header;
-}
-
-const clock = (time) => `${time.toFixed(1)} s`;
-
-class Game {
+class Game extends Card {
   constructor(root) {
-    this.find = (name) => root.querySelector(`[data-part="${name}"]`);
-    this.card = this.find("card");
-    this.audio = new Audio();
-    this.audio.onplay = this.audio.onpause = () => this.tick();
-    this.audio.onended = () => this.tick();
-    this.find("play").onclick = () => this.toggle();
+    super(root);
     this.find("next").onclick = () => this.goOn();
     this.find("copy").onclick = () => this.copy();
     for (const name of ["again", "another"])
       this.find(name).onclick = () => this.ask("again", true);
-    this.press = (event) => this.onKey(event);
-    document.addEventListener("keydown", this.press);
   }
 
   show(block) {
@@ -78,35 +40,14 @@ class Game {
     if (this.data.phase !== "summary") this.load(0);
   }
 
-  load(place) {
-    if (this.audio.src) URL.revokeObjectURL(this.audio.src);
-    this.sound = this.data.sounds[place];
-    this.audio.src = URL.createObjectURL(this.sound.blob);
-  }
-
-  stop() {
-    this.audio.pause();
-    if (this.audio.src) URL.revokeObjectURL(this.audio.src);
-    this.audio.removeAttribute("src");
-  }
-
-  leave() {
-    if (this.card.isConnected) return; // the page was redrawn
-    this.stop();
-    document.removeEventListener("keydown", this.press);
-  }
-
   // --- What the visitor does ---------------------------------------------------------------------
 
   onKey(event) {
-    if (!this.card.isConnected || event.defaultPrevented || event.repeat) return;
-    if (event.ctrlKey || event.metaKey || event.altKey) return;
-    const target = event.composedPath()[0];
-    if (target.matches?.(TYPED)) return;
+    if (!this.takes(event)) return;
     const { phase, labels } = this.data;
     const place = Number(event.key) - 1;
     if (phase === "guess" && event.key.trim() && labels[place]) this.guess(labels[place]);
-    else if (target.matches?.(PRESSED) || phase === "summary") return;
+    else if (this.isPressed(event) || phase === "summary") return;
     else if (event.key === " ") this.toggle();
     else if (event.key === "Enter" && phase === "answer") this.goOn();
     else return;
@@ -128,14 +69,6 @@ class Game {
     this.ask("step", this.data.place);
   }
 
-  // Sends a wish once; the page answers it with another state.
-  ask(name, value) {
-    if (this.isAsked) return false;
-    this.isAsked = this.hasActed = true;
-    this.send(name, value);
-    return true;
-  }
-
   // The control that had the focus is gone: the keyboard goes on from the card, or from Play.
   focus() {
     const isGuess = this.data.phase === "guess";
@@ -152,50 +85,12 @@ class Game {
     this.say((await write(address.href)) ? words.copied : words.not_copied);
   }
 
-  say(text) {
-    this.find("note").textContent = "";
-    requestAnimationFrame(() => {
-      this.find("note").textContent = text;
-    });
-  }
-
   // --- Sound -------------------------------------------------------------------------------------
 
-  toggle() {
-    if (!this.audio.paused) return this.audio.pause();
-    if (this.audio.ended) this.audio.currentTime = 0;
-    this.audio.play().then(
-      () => {
-        this.isHeard = true;
-        this.card.dataset.heard = true;
-        this.find("note").textContent = "";
-      },
-      () => {
-        this.isHeard = true; // who cannot play it may still guess
-        this.say(this.data.words.no_sound);
-      },
-    );
-  }
-
   tick() {
-    const isPlaying = !this.audio.paused && !this.audio.ended;
-    const { words, phase } = this.data;
-    if (phase === "summary") this.markClips();
-    else {
-      const button = this.find("play");
-      button.dataset.playing = isPlaying;
-      button.title = isPlaying ? words.pause : words.play;
-      button.setAttribute("aria-label", button.title);
-      this.mark(this.audio.ended ? 0 : this.audio.currentTime);
-    }
-    if (isPlaying) requestAnimationFrame(() => this.tick());
-  }
-
-  mark(time) {
-    if (this.data.phase === "summary" || !this.sound) return;
-    const { duration_s } = this.sound;
-    this.find("wave").style.setProperty("--played", `${(100 * time) / duration_s}%`);
-    this.find("time").textContent = clock(time || duration_s);
+    if (this.data.phase === "summary") this.markClips();
+    else this.markPlay();
+    if (this.isPlaying) requestAnimationFrame(() => this.tick());
   }
 
   // --- What the card shows -----------------------------------------------------------------------
@@ -237,51 +132,13 @@ class Game {
     );
   }
 
-  writeWave() {
-    const space = "http://www.w3.org/2000/svg";
-    const { loudness } = this.sound;
-    const path = loudness
-      .map((level, i) => `M${i * 4 + 2} ${50 - Math.max(level, 4) / 2}v${Math.max(level, 4)}`)
-      .join("");
-    const layers = ["all", "played"].map((name) => {
-      const picture = document.createElementNS(space, "svg");
-      picture.setAttribute("viewBox", `0 0 ${loudness.length * 4} 100`);
-      picture.setAttribute("preserveAspectRatio", "none");
-      picture.setAttribute("class", name);
-      const line = document.createElementNS(space, "path");
-      line.setAttribute("d", path);
-      picture.append(line);
-      return picture;
-    });
-    this.find("wave").replaceChildren(...layers);
-  }
-
   writeChoices() {
     const { labels, words } = this.data;
     this.find("question").textContent = words.question;
     this.find("status").textContent = "";
     this.find("choices").replaceChildren(
-      ...labels.map((label, i) => {
-        const button = make("button", "choice");
-        button.type = "button";
-        button.dataset.label = label;
-        button.setAttribute("aria-keyshortcuts", i + 1);
-        button.onclick = () => this.guess(label);
-        const digit = make("kbd", "", i + 1);
-        digit.setAttribute("aria-hidden", true);
-        button.append(this.sign(label), make("span", "", label), digit);
-        return button;
-      }),
+      ...labels.map((label, i) => this.choiceButton(label, label, i + 1, () => this.guess(label))),
     );
-  }
-
-  sign(label) {
-    const sign = make("span", "sign");
-    sign.setAttribute("aria-hidden", true);
-    const [light, dark, shape] = this.data.signs[label];
-    sign.style.setProperty("--colour", `light-dark(${light}, ${dark})`);
-    sign.style.setProperty("--shape", shape);
-    return sign;
   }
 
   writeAnswer() {
@@ -463,10 +320,9 @@ class Game {
 
   markClips() {
     const { words } = this.data;
-    const isPlaying = !this.audio.paused && !this.audio.ended;
     for (const [i, row] of [...this.find("clips").children].entries()) {
       const button = row.firstElementChild;
-      const isOn = isPlaying && i === this.playing;
+      const isOn = this.isPlaying && i === this.playing;
       if (button.dataset.playing === String(isOn)) continue;
       button.dataset.playing = isOn;
       button.title = (isOn ? words.pause_clip : words.hear_clip).replace("{0}", i + 1);
