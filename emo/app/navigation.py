@@ -1,5 +1,6 @@
 """The pages of the app in the navigation, and the count of visits to them."""
 
+from collections.abc import Callable
 from typing import Any
 
 import streamlit as st
@@ -45,6 +46,12 @@ def set_tab_title(page: str, clip: str = "") -> None:
         Name of the clip that the page shows; empty for none.
     """
     st.set_page_config(page_title=tab_title(page, clip))
+
+
+def select_only(draw: Callable[[], None], title: str) -> Any:
+    """Return the page of a server that has no other, and no navigation."""
+    st.session_state[_SELECTED] = True
+    return st.navigation([st.Page(draw, title=title, default=True)], position="hidden")
 
 
 def record_visit(title: str) -> None:

@@ -14,6 +14,7 @@ from emo.cli.exchange import add_exchange
 from emo.cli.options import FAILED, read_among
 from emo.cli.process import INTERRUPTED
 from emo.cli.research import add_describing, add_measuring
+from emo.cli.review import add_review
 from emo.cli.tokens import add_token_command
 from emo.errors import EmoError
 
@@ -98,6 +99,7 @@ def _parser() -> argparse.ArgumentParser:
     add_answering(commands)
     add_batch(commands)
     add_exchange(commands)
+    add_review(commands)
     add_measuring(commands)
     add_describing(commands)
     add_token_command(commands)
