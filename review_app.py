@@ -16,4 +16,4 @@ if server.is_page_run():
         page.select_page().run()
 else:  # Streamlit reads this file once at the start of the server to find the app
     page.end_with_command()
-    app = st.App(Path(__file__), **server.app_options())
+    app = st.App(Path(__file__), **server.app_options(server.no_routes))

@@ -92,6 +92,15 @@ def is_stopping() -> bool:
     return _STATE.is_stopping
 
 
+async def _load_nothing() -> None:
+    """Load no modules."""
+
+
+def no_routes(tracker: quotas.QuotaTracker) -> tuple[list[BaseRoute], Load]:
+    """Return no routes beside those of the pages."""
+    return [], _load_nothing
+
+
 def app_options(
     routes: Callable[[quotas.QuotaTracker], tuple[list[BaseRoute], Load]],
 ) -> dict[str, Any]:
