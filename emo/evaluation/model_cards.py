@@ -29,6 +29,7 @@ from emo.evaluation.known_voice import report as voice
 from emo.evaluation.markdown import NOTICE, render
 from emo.evaluation.non_speech import report as non_speech_report
 from emo.evaluation.predictions import SURROGATE_OF
+from emo.evaluation.site import site_pages
 from emo.evaluation.stored import read_json
 from emo.formatting import listed
 from emo.inference.explanation_text import surrogate_outline
@@ -277,6 +278,8 @@ def documents(models: Path, readme: Path | None = None) -> dict[Path, str]:
             texts[folders.guests_directory(models) / leaderboard.SCHEMA_FILE] = f"{schema}\n"
             if page := non_speech_report.page(read_json(models / stored.NON_SPEECH)):
                 texts[readme.parent / non_speech_report.PAGE] = f"{NOTICE}\n\n{page}"
+            for name, page in site_pages(models, voice.summary_rows(models)).items():
+                texts[readme.parent / RESULTS.parent / name] = f"{NOTICE}\n\n{page}"
     except (KeyError, TypeError, AttributeError, IndexError, jinja2.UndefinedError) as error:
         raise ModelError(
             f"A model.json, metrics.json, calibration.json or listeners.json in {models} is "
