@@ -1,5 +1,6 @@
 """Test the package as it is installed from its wheel, its interface and its examples."""
 
+import ast
 import doctest
 import json
 import os
@@ -14,12 +15,13 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from packaging.requirements import Requirement
 
 import emo
 from emo.classifiers.registry import CLASSIFIERS
-from emo.system.paths import sample_path
+from emo.system.paths import SAMPLES_DIR, sample_path
 
 pytestmark = pytest.mark.slow
 
@@ -32,6 +34,8 @@ EXAMPLES = [
     if ">>> " in path.read_text(encoding="utf-8")
 ]
 
+
+LESSON = ROOT / "docs" / "lesson.ipynb"
 
 OTHER_FILES = ("README.md", "game", "samples.json")
 """In the installed folder of samples, beside the clips of the gallery and the minute."""
@@ -151,6 +155,63 @@ def test_installed_package_holds_the_pages(installed: Path, tmp_path: Path) -> N
         "app.switch_page('pages/about.py').run(); assert not app.exception, app.exception"
     )
     run(installed / "python", "-c", code, cwd=tmp_path)
+
+
+EXECUTE = """
+import json, sys
+from nbclient import NotebookClient
+import nbformat
+lesson = nbformat.read(sys.argv[1], as_version=4)
+NotebookClient(lesson, timeout=120, kernel_name="python3").execute()
+outputs = [output for cell in lesson.cells for output in cell.get("outputs", [])]
+print(json.dumps([output.text for output in outputs if output.output_type == "stream"]))
+"""
+
+
+def test_lesson_runs_from_the_wheel(installed: Path, tmp_path: Path) -> None:
+    lesson = json.loads(LESSON.read_text(encoding="utf-8"))
+    (mine,) = (cell for cell in code_cells(lesson) if "guesses = [" in "".join(cell["source"]))
+    mine["source"] = ["guesses = [str(acted[index]) for index in drawn]"]  # all of them right
+    lesson["cells"].append(code_cell("print(emo.__file__)"))
+    (tmp_path / "lesson.ipynb").write_text(json.dumps(lesson), encoding="utf-8")
+    settings = {name: str(tmp_path / name) for name in ("JUPYTER_RUNTIME_DIR", "IPYTHONDIR")}
+    settings["OPENBLAS_NUM_THREADS"] = "1"
+    command = (installed / "python", "-c", EXECUTE, "lesson.ipynb")
+    printed = json.loads(run(*command, cwd=tmp_path, **settings).splitlines()[-1])
+    assert Path(printed[-1].strip()).is_relative_to(installed.parent)
+    text = "\n".join(printed)
+    assert "You: 10 of 10" in text
+    assert "405 of 480 labels are wrong" in text
+    table = text[text.index("clip  you") :].splitlines()
+    samples = json.loads((SAMPLES_DIR / "samples.json").read_text(encoding="utf-8"))["game"]
+    first = int(np.random.default_rng(1).choice(len(samples), size=10, replace=False)[0])
+    answers = emo.predict(SAMPLES_DIR / samples[first]["file"])
+    models = [answers.answers[key].label for key in CLASSIFIERS]
+    assert table[1].split()[3:-1] == [*models, answers.ensemble.label]
+
+
+def code_cell(source: str) -> dict[str, Any]:
+    """Return a cell of a notebook."""
+    row: dict[str, Any] = {"cell_type": "code", "id": "last", "metadata": {}, "outputs": []}
+    return row | {"execution_count": None, "source": [source]}
+
+
+def code_cells(lesson: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the cells of a notebook that hold code."""
+    return [cell for cell in lesson["cells"] if cell["cell_type"] == "code"]
+
+
+def test_lesson_imports_only_what_comes_with_the_package() -> None:
+    lesson = json.loads(LESSON.read_text(encoding="utf-8"))
+    code = "\n".join("".join(cell["source"]) for cell in code_cells(lesson))
+    nodes = list(ast.walk(ast.parse(code)))
+    names = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
+    names |= {str(node.module) for node in nodes if isinstance(node, ast.ImportFrom)}
+    required = {Requirement(text).name for text in PACKAGE["dependencies"]}
+    every_kernel_has = {"IPython"}
+    allowed = required | set(sys.stdlib_module_names) | every_kernel_has | {"emo"}
+    assert {name.split(".")[0] for name in names} <= allowed
+    assert not [cell for cell in code_cells(lesson) if cell["outputs"]]
 
 
 def test_import_is_fast_and_lazy() -> None:
