@@ -223,7 +223,7 @@ SCENES = {name: Scene(title) for name, title in PAGES.items()} | {
 
 
 @contextlib.contextmanager
-def serve() -> Iterator[str]:
+def serve(**environment: str) -> Iterator[str]:
     """Address of the app, started on a free port and stopped at the end."""
     port = streamlit_client.free_port()
     command = [sys.executable, "-m", "streamlit", "run", "streamlit_app.py"]
@@ -239,7 +239,7 @@ def serve() -> Iterator[str]:
         cwd=ROOT,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
-        env=os.environ | {"OPENBLAS_NUM_THREADS": "1"},
+        env=os.environ | {"OPENBLAS_NUM_THREADS": "1"} | environment,
     )
     try:
         address = f"http://127.0.0.1:{port}"

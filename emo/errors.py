@@ -77,6 +77,10 @@ class ModelFaultError(ModelError):
         self.key = key
 
 
+class GuestError(EmoError):
+    """A model by others cannot be loaded, or fails."""
+
+
 class AdaptationError(EmoError):
     """Examples for adaptation, or a file of them, cannot be used."""
 

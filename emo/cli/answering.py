@@ -23,13 +23,15 @@ from emo.cli.options import (
     models_directory,
     write_text,
 )
-from emo.errors import AudioError, EmoError, SettingError
+from emo.errors import AudioError, EmoError, GuestError, SettingError
 from emo.formatting import NBSP
 
 if TYPE_CHECKING:
     from emo.audio.clip import Clip
     from emo.inference.export import Row
+    from emo.inference.guest.model import Guest
     from emo.inference.loading import Models
+    from emo.inference.predictor import Prediction
     from emo.inference.timeline import Timeline
 
 FORMATS = ("table", "json", "csv")
@@ -62,8 +64,15 @@ def add_answering(commands: Commands) -> None:
     add_channel(predict)
     add_among(predict)
     add_models(predict)
+    predict.add_argument(
+        "--guest",
+        type=Path,
+        metavar="FILE",
+        help="a model by others, name.onnx with name.json beside it, whose answers stand beside "
+        "those of the ensemble",
+    )
     _add_settings(predict)
-    predict.set_defaults(run=predict_command, parser=predict)
+    predict.set_defaults(run=predict_command, parser=predict, guest_failed=False)
 
     timeline = commands.add_parser(
         "timeline", help="classify the speech in a recording over time", epilog=limits
@@ -208,8 +217,9 @@ def _is_one_voice(options: argparse.Namespace) -> bool:
 
 def predict_command(options: argparse.Namespace) -> int:
     """Print the answers to recordings."""
-    from emo.audio.alteration import Alteration
+    from emo.audio.alteration import Alteration, alter_clip
     from emo.inference.export import Row, write_csv, write_json, write_table
+    from emo.inference.guest.model import load_guest
     from emo.inference.loading import load_usable
     from emo.inference.predictor import predict_altered
 
@@ -226,6 +236,7 @@ def predict_command(options: argparse.Namespace) -> int:
         )
     models = load_usable(models_directory(options))
     _print_faults(models.faults)
+    guest = load_guest(options.guest) if options.guest else None
     rows: list[Row] = []
     for path in options.paths:
         for name, clip in load_clips(path, options):
@@ -233,6 +244,10 @@ def predict_command(options: argparse.Namespace) -> int:
                 if isinstance(clip, AudioError):
                     raise clip
                 prediction = predict_altered(clip, settings, models, options.among)
+                if guest is not None:
+                    prediction = _beside_guest(
+                        prediction, guest, alter_clip(clip, settings), options
+                    )
                 _print_faults(prediction.faults)
                 rows.append((name, prediction))
             except AudioError as error:
@@ -242,7 +257,21 @@ def predict_command(options: argparse.Namespace) -> int:
     write = {"json": write_json, "csv": write_csv, "table": write_table}[options.format]
     write(rows, sys.stdout)
     failed = [isinstance(outcome, str) or bool(outcome.faults) for _, outcome in rows]
-    return FAILED if models.faults or any(failed) else DONE
+    return FAILED if models.faults or any(failed) or options.guest_failed else DONE
+
+
+def _beside_guest(
+    prediction: "Prediction", guest: "Guest", clip: "Clip", options: argparse.Namespace
+) -> "Prediction":
+    """Return a prediction with the answer of the guest; without it, and a message, if it fails."""
+    from emo.inference.guest.model import with_guest
+
+    try:
+        return with_guest(prediction, guest.answer(clip), options.among)
+    except GuestError as error:
+        print(f"emo: {error}", file=sys.stderr)
+        options.guest_failed = True
+        return prediction
 
 
 def _with_voice(rows: "list[Row]", models: "Models") -> "list[Row]":

@@ -11,14 +11,17 @@ from emo.app import among, clip_cache, common, player, player_data
 from emo.app import text as app_text
 from emo.app.analyse import channels, inputs, what_if
 from emo.app.current_clip import ClipSource
+from emo.app.serving.guest import server_guest
 from emo.app.teach import session
 from emo.audio import activity, alteration, isolated
 from emo.audio import clip as audio_clip
 from emo.audio.channels import MIX, name_with_channel
-from emo.errors import AudioError, BusyError, ModelError
+from emo.errors import AudioError, BusyError, GuestError, ModelError
 from emo.features import quality
 from emo.inference import predictor
+from emo.inference.guest.model import GUEST, GuestAnswer, with_guest
 from emo.server import memory
+from emo.server.telemetry import TELEMETRY
 
 T = TypeVar("T")
 
@@ -85,6 +88,8 @@ class Analysis:
         The warning of ``prediction`` that describes the alteration; empty if nothing is altered.
     channel
         Channel of the file.
+    guest, guest_before
+        Answers of the guest to the same as ``prediction`` and ``before``; None for none.
     """
 
     key: str
@@ -95,6 +100,8 @@ class Analysis:
     refusal: str = ""
     notice: str = ""
     channel: str = MIX
+    guest: GuestAnswer | None = None
+    guest_before: GuestAnswer | None = None
 
     @property
     def is_altered(self) -> bool:
@@ -162,9 +169,26 @@ def predict(
     return prediction
 
 
+@st.cache_data(scope="session", max_entries=32, show_spinner=False)
+def predict_guest(
+    key: str, name: str, part_s: PartSeconds | None, _clip: audio_clip.Clip
+) -> GuestAnswer | None:
+    """Return the answer of the guest to a clip, or to a part of it; None where it fails."""
+    guest = server_guest()
+    if guest is None:
+        return None
+    with common.task_slot("guest", memory.predict_bytes(_clip.duration_s)):
+        try:
+            return guest.answer(cut_part(_clip, part_s))
+        except GuestError as error:
+            common.LOG.error("%s", error)  # it may name folders of the server
+            TELEMETRY.errors.labels("model", GUEST).inc()
+            return None
+
+
 def clear_caches() -> None:
     """Drop all clips and answers that are cached for the session."""
-    for cached in (decode, alter, draw, predict):
+    for cached in (decode, alter, draw, predict, predict_guest):
         cached.clear()
 
 
@@ -239,13 +263,20 @@ def _explained(make: Callable[[], T]) -> T | None:
 
 
 def _among_chosen(analysis: Analysis) -> Analysis:
-    """Return an analysis with the answers among the emotions that can occur, and *Yours*."""
+    """Return an analysis with the answers among the emotions that can occur, and those beside.
+
+    Beside the models stand *Yours* and the guest.
+    """
     before = analysis.before
     return replace(
         analysis,
-        prediction=session.with_adapted(among.choose(analysis.prediction)),
-        before=None if before is None else session.with_adapted(among.choose(before)),
+        prediction=_beside(analysis.prediction, analysis.guest),
+        before=None if before is None else _beside(before, analysis.guest_before),
     )
+
+
+def _beside(prediction: predictor.Prediction, guest: GuestAnswer | None) -> predictor.Prediction:
+    return with_guest(session.with_adapted(among.choose(prediction)), guest, among.chosen())
 
 
 def _prepare(source: ClipSource, settings: alteration.Alteration) -> Sound:
@@ -269,7 +300,9 @@ def _prepare(source: ClipSource, settings: alteration.Alteration) -> Sound:
 def _analyse(source: ClipSource, sound: Sound, settings: alteration.Alteration) -> Analysis:
     recorded = sound.recorded or sound
     whole = predict(recorded.key, source.name, None, recorded.clip)
+    guest_whole = predict_guest(recorded.key, source.name, None, recorded.clip)
     unaltered = predict(recorded.key, source.name, recorded.part_s, recorded.clip)
+    guest = predict_guest(recorded.key, source.name, recorded.part_s, recorded.clip)
     analysis = Analysis(
         sound.key,
         sound.clip,
@@ -277,12 +310,15 @@ def _analyse(source: ClipSource, sound: Sound, settings: alteration.Alteration) 
         sound.part_s,
         refusal=sound.refusal,
         channel=sound.channel,
+        guest=guest,
+        guest_before=guest_whole,
     )
     if sound.recorded is not None:
         after = predict(sound.key, source.name, sound.part_s, sound.clip)
         after = replace(after, quality=quality.compare_altered(after.quality, unaltered.quality))
         notice = alteration.alteration_warning(settings)
-        return replace(analysis, prediction=after, before=whole, notice=notice)
+        guest = predict_guest(sound.key, source.name, sound.part_s, sound.clip)
+        return replace(analysis, prediction=after, before=whole, notice=notice, guest=guest)
     is_plain = sound.part_s is None or bool(sound.refusal)
     return replace(analysis, before=None if is_plain else whole)
 

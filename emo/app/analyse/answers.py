@@ -11,8 +11,10 @@ from emo.app.analyse import ensemble_text, text
 from emo.app.analyse.analysis import Analysis
 from emo.app.analyse.verdict import panel
 from emo.app.current_clip import ClipSource
+from emo.app.serving.guest import server_guest
 from emo.app.teach import session
 from emo.inference import adaptation, loading, predictor
+from emo.inference.guest.model import GuestAnswer
 
 
 def show_details(source: ClipSource, analysis: Analysis) -> None:
@@ -74,6 +76,11 @@ def _show_cards(prediction: predictor.Prediction, metrics: common.Metrics, is_ow
             if key == adaptation.YOURS:
                 session.show_card(prediction)
                 continue
+            answer = prediction.answers[key]
+            if isinstance(answer, GuestAnswer):
+                trust = html.Trust([text.GUEST_UNMEASURED])
+                st.html(html.card(answer.name, _guest_kind(), answer, trust))
+                continue
             st.html(
                 html.card(
                     app_text.MODEL_NAMES[key],
@@ -82,6 +89,12 @@ def _show_cards(prediction: predictor.Prediction, metrics: common.Metrics, is_ow
                     _trust(key, prediction, metrics, is_own),
                 )
             )
+
+
+def _guest_kind() -> str:
+    guest = server_guest()
+    about = "" if guest is None else guest.about.about
+    return f"{text.GUEST_KIND} {about}".strip()
 
 
 def _trust(

@@ -321,3 +321,7 @@ def missing_models(keys: Sequence[str]) -> str:
         f"{begin}. The ensemble is that of {whose}; how often it is right was not measured. "
         "Whoever runs this page can fetch the folder `models/` again."
     )
+
+
+GUEST_KIND = "A guest: a model by others, which has no part in the ensemble."
+GUEST_UNMEASURED = "How often it is right was not measured here, and it is never unsure."

@@ -30,6 +30,7 @@ from starlette.routing import BaseRoute
 from emo.app import clip_cache, streamlit_internals, text
 from emo.app.serving import access, shell, uploads
 from emo.app.serving.compression import CompressionMiddleware
+from emo.app.serving.guest import server_guest
 from emo.app.serving.messages import PageMessageParser
 from emo.audio import isolated, limits, sandbox
 from emo.errors import BusyError
@@ -113,6 +114,7 @@ def app_options(
     """
     logs.redact_exceptions()
     _write_logs()
+    server_guest()  # loaded now, so that what is wrong with it is known at once
     max_pages = connections.max_pages(connections.raise_file_limit())
     tracker = quotas.QuotaTracker(quotas.derive_limits(read_settings(), max_pages), uploads.usage)
     own_routes, load = routes(tracker)

@@ -24,7 +24,9 @@ class Row:
     then
         Its answer to the whole clip as it was recorded, if the page shows another thing.
     is_aside
-        Whether it is an ensemble that is shown beside the served one.
+        Whether it has no part in the ensemble that is served.
+    tag
+        Word behind the name, which says what it is; empty for none.
     """
 
     key: str
@@ -32,6 +34,7 @@ class Row:
     now: Answer
     then: Answer | None = None
     is_aside: bool = False
+    tag: str = ""
 
 
 @dataclass(frozen=True)
@@ -106,6 +109,7 @@ def _row(model: Row) -> dict[str, object]:
         "key": model.key,
         "name": model.name,
         "is_aside": model.is_aside,
+        "tag": model.tag,
         "is_unsure": now.unsure,
         "label": now.label,
         "names_label": then is None or then.label != now.label,

@@ -16,6 +16,7 @@ from emo.classifiers.ensembles import ENSEMBLES
 from emo.evaluation.figures.operating_points import ELSEWHERE, STUDIOS, operating_points
 from emo.formatting import percent
 from emo.inference import adaptation
+from emo.inference.guest.model import GUEST, GuestAnswer
 from emo.inference.predictor import Answer, Prediction
 
 
@@ -113,17 +114,21 @@ def _all_models_unsure(prediction: Prediction) -> bool:
 
 
 def _rows(analysis: Analysis) -> list[markup.Row]:
-    """Return a row for each model, *Yours*, and each ensemble beside the served one."""
+    """Return a row for each model and *Yours*, then for each ensemble beside, and for the guest."""
     now, before = analysis.prediction, analysis.before
-    models = [key for key in now.answers if key != labels.ENSEMBLE]
+    models = [key for key in now.answers if key not in (labels.ENSEMBLE, GUEST)]
     then = {} if before is None else {**before.answers, **before.ensembles}
     rows = [_row(key, now.answers[key], then.get(key)) for key in models]
-    return rows + [
+    rows += [
         _row(key, answer, then.get(key), is_aside=True) for key, answer in now.ensembles.items()
     ]
+    guest = now.answers.get(GUEST)
+    return rows if guest is None else [*rows, _row(GUEST, guest, then.get(GUEST), is_aside=True)]
 
 
 def _row(key: str, now: Answer, then: Answer | None, is_aside: bool = False) -> markup.Row:
+    if isinstance(now, GuestAnswer):
+        return markup.Row(key, now.name, now, then, is_aside, text.GUEST)
     name = text.YOURS if key == adaptation.YOURS else text.ROW_NAMES[key]
     return markup.Row(key, name, now, then, is_aside)
 

@@ -1,0 +1,1 @@
+"""Run a model by others, in ONNX, beside the classifiers: a guest, never part of the ensemble."""
