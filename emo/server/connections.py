@@ -5,7 +5,9 @@ is no room for a new connection, the one that has been idle longest is closed.
 """
 
 import asyncio
+import contextlib
 import ipaddress
+import socket
 import time
 from collections.abc import Callable, Sequence
 from itertools import islice
@@ -236,6 +238,18 @@ class ConnectionLimiter:
             self._open.pop(group, None)
 
 
+def send_at_once(transport: asyncio.Transport) -> None:
+    """Turn off Nagle's algorithm, which holds the body of an answer back for some 40 ms.
+
+    The body waits until the client acknowledges the head, which clients delay.  asyncio turns it
+    off only for sockets that were made with the protocol TCP by name, and Streamlit's was not.
+    """
+    connected = transport.get_extra_info("socket")
+    if connected is not None and connected.family in (socket.AF_INET, socket.AF_INET6):
+        with contextlib.suppress(OSError):  # the client is gone
+            connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+
 class _AdmissionProtocol(asyncio.Protocol):
     """The protocol of a new connection, until the limiter has admitted it."""
 
@@ -249,6 +263,7 @@ class _AdmissionProtocol(asyncio.Protocol):
         if not self._limiter.admit(transport):
             transport.abort()
             return
+        send_at_once(transport)
         protocol = self._factory()
         transport.set_protocol(protocol)
         protocol.connection_made(transport)

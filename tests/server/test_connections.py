@@ -250,3 +250,32 @@ def test_closed_sockets_are_forgotten():
             assert world.limiter.n_open == 0
 
     asyncio.run(run())
+
+
+def test_the_body_of_an_answer_is_not_held_back():
+    """A socket that was made without naming TCP, as Streamlit's is, has Nagle's algorithm on."""
+
+    async def is_nagle_off(limiter: ConnectionLimiter | None) -> bool:
+        made: list[asyncio.BaseTransport] = []
+
+        class Keep(asyncio.Protocol):
+            def connection_made(self, transport: asyncio.BaseTransport) -> None:
+                made.append(transport)
+
+        bound = socket.socket(socket.AF_INET)
+        bound.bind(("127.0.0.1", 0))
+        factory = Keep if limiter is None else limiter.wrap(Keep)
+        loop = asyncio.get_running_loop()
+        async with await loop.create_server(factory, sock=bound) as server:
+            _, writer = await asyncio.open_connection(*bound.getsockname())
+            while not made:
+                await asyncio.sleep(0)
+            connected = made[0].get_extra_info("socket")
+            is_off = bool(connected.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
+            writer.close()
+            made[0].close()
+            server.close()
+        return is_off
+
+    assert not asyncio.run(is_nagle_off(None))
+    assert asyncio.run(is_nagle_off(World().limiter))
