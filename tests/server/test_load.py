@@ -38,6 +38,13 @@ def test_live_has_no_errors(served):
     assert missed.value < 100
 
 
+def test_programs_get_their_answers_without_errors(served):
+    errors, p95, rate = asyncio.run(load.measure_api(served, 2, 0.02))
+    assert errors.is_met
+    assert p95.value > 0
+    assert rate.value > 0
+
+
 def test_an_open_page_takes_less_than_a_megabyte(served):
     (each,) = asyncio.run(load.measure_idle(served, 30))
     assert each.is_met, each
@@ -49,5 +56,7 @@ def test_memory_does_not_grow_with_the_uploads(served):
 
 
 def test_row_is_met_up_to_its_target():
+    assert load.Row("rate", 25.0, 25.0, "/s", is_least=True).is_met
+    assert not load.Row("rate", 24.9, 25.0, "/s", is_least=True).is_met
     assert load.Row("p95", 3.0, 3.0, "s").is_met
     assert not load.Row("p95", 3.01, 3.0, "s").is_met
