@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from emo.cli.croissant import describe_own
 from emo.cli.options import DONE, write_report
 from emo.errors import EmoError
 from emo.formatting import NBSP, percent
@@ -72,6 +73,8 @@ def audit_corpora(options: argparse.Namespace) -> int:
         report = audit_own(own, progress)
     print(printable_lines(format_own_audit(report)))
     write_report(options.json, report.to_dict())
+    if options.croissant:
+        describe_own(options, own, report)
     return DONE
 
 

@@ -9,6 +9,7 @@ from emo.classifiers.ensembles import ENSEMBLES
 from emo.classifiers.registry import CLASSIFIERS
 from emo.classifiers.voice import VOICE
 from emo.cli.batch import add_manifest, evaluate_manifest, print_scores
+from emo.cli.croissant import add_croissant, check_croissant, describe_corpora
 from emo.cli.guests import add_guests, check_guest_options, evaluate_guest
 from emo.cli.options import (
     DONE,
@@ -97,6 +98,7 @@ def add_describing(commands: Commands) -> None:
     audit.add_argument("directory", type=Path, metavar="DIR", nargs="?")
     add_corpora(audit)
     audit.add_argument("--json", type=Path, metavar="OUT", help="write the audit here")
+    add_croissant(audit)
     audit.set_defaults(run=_audit, parser=audit)
 
     docs = commands.add_parser("docs", help="write the model cards and the tables of results")
@@ -281,6 +283,7 @@ def _train(options: argparse.Namespace) -> int:
 
 def _audit(options: argparse.Namespace) -> int:
     check_corpora(options)
+    check_croissant(options)
     if (options.directory is None) == (not options.corpus):
         options.parser.error("give the folder of the corpora, or own clips with --corpus")
     if options.corpus:
@@ -292,6 +295,8 @@ def _audit(options: argparse.Namespace) -> int:
         report = audit(options.directory, progress)
     print(format_audit(report))
     write_report(options.json, report.to_dict())
+    if options.croissant:
+        describe_corpora(options.croissant, report)
     return DONE
 
 
