@@ -185,10 +185,8 @@ def _distances(where: str, blocks: Mapping[str, Mapping[str, Any]]) -> str:
         if key != first
     )
     is_high = all(is_too_high(block) for block in measured.values())
-    how = "were too high, on average by" if is_high else "were off on average by"
-    text = (
-        f"{where} the percentages {how} {points(measured[first]['ece'])} for {ALL_IN_TEXT[first]}"
-    )
+    how = "was too high, on average by" if is_high else "was off on average by"
+    text = f"{where} the confidence {how} {points(measured[first]['ece'])} for {ALL_IN_TEXT[first]}"
     return f"{text} ({others})." if others else f"{text}."
 
 

@@ -29,8 +29,8 @@ MODEL_KINDS = {key: row.summary for key, row in CLASSIFIERS.items()}
 """One sentence on how each classifier works."""
 ALL_MODELS = f"the {in_words(len(CLASSIFIERS))} models"
 ENSEMBLE_KIND = (
-    "The product of the percentages of all models, each raised to the power of its weight. The "
-    "weights were fitted on clips kept aside."
+    "It multiplies the probabilities of all models, each raised to the power of its weight. The "
+    "weights were fitted on clips that were kept apart."
 )
 
 ALL_CORPORA = "all"
@@ -63,16 +63,15 @@ UPLOAD_HINTS = {
     "examples-file": "Drop a saved file or choose one",
 }
 """Texts in the uploaders, in place of those of Streamlit, by the beginning of their keys."""
-LISTENING = "Listening …"
+LISTENING = "Reading the clip …"
 LOADING = "Loading the models …"
 
 PRIVACY = "Emo stores no audio. Your clip stays in memory until you remove it or close the tab."
 NOT_TO_BE_RELIED_ON = (
-    "Do not rely on this: a model gives seven percentages for any sound, and it was tested only on "
-    "speech."
+    "Do not rely on this answer: a model answers to any sound, but it was tested on speech only."
 )
-UNCALIBRATED = "How accurate the percentages are has not been measured yet."
-UNSURE_UNMEASURED = "Its percentage is below its threshold."
+UNCALIBRATED = "How well the confidence fits has not been measured yet."
+UNSURE_UNMEASURED = "Its confidence is below its threshold."
 PLAYER = {
     "play": "Play",
     "pause": "Pause",
@@ -85,8 +84,8 @@ PLAYER = {
     "fit": "Whole clip",
     "view": "View",
     "scale": "Frequencies",
-    "mel": "mel, close to hearing",
-    "linear": "linear, in hertz",
+    "mel": "mel (close to human hearing)",
+    "linear": "linear (in hertz)",
     "range": "Range",
     "pitch": "Pitch",
     "level": "Loudness",
@@ -102,15 +101,15 @@ PLAYER = {
     "position": "Position in the clip",
     "keys_title": "Keys",
     "keys": (
-        "Space plays and pauses, wherever you are on the page. On the picture: the arrows move by "
-        "a tenth of a second, with Shift by a second, Home and End to the ends; S and E, or [ and "
-        "], set the start and the end of a selection, and Escape clears it; P plays the selected "
-        "part, and L switches the loop; + and − zoom, and 0 shows the whole clip."
+        "Space plays and pauses, wherever you are on the page. On the picture: ← and → move by a "
+        "tenth of a second, with Shift by a second; Home and End go to the ends. S and E, or [ and "
+        "], set the start and the end of a part; Escape clears it. P plays the part, L loops it. + "
+        "and − zoom, 0 shows the whole clip."
     ),
-    "hint": "Drag to select a part: the models then answer for it.",
+    "hint": "Drag to select a part; the answers follow it.",
     "chosen": "Selected: {0} to {1} ({2} s)",
-    "short": "{0} s is too short. Select at least {1} s.",
-    "shrunk": ("{0} s is too short: the models need {1} s, and answer for the whole clip instead."),
+    "short": "{0} s is too short. Select {1} s or more.",
+    "shrunk": "{0} s is too short. The models need {1} s, so they answer for the whole clip.",
     "clear": "Clear",
     "progress": "Window {0} of {1}",
     "unsure": "unsure",
@@ -180,12 +179,12 @@ def why_unsure(answer: Answer) -> str:
         return UNSURE_UNMEASURED
     if answer.threshold > 1:
         return (
-            "It is always unsure: on recordings like this one its answers were not right often "
-            "enough at any percentage."
+            "It is always unsure here: on recordings like this one its answers were wrong too "
+            "often at any confidence."
         )
     if answer.is_below:
         return f"Below {percent(answer.threshold)} it is unsure."
-    return "No model is sure, so the ensemble is unsure too, however high its percentage."
+    return "No model is sure, so the ensemble is unsure too, whatever its confidence."
 
 
 def and_then(label: str, share: float) -> str:
@@ -195,7 +194,7 @@ def and_then(label: str, share: float) -> str:
 
 def model_bars(name: str) -> str:
     """Return the caption of the seven bars of a model."""
-    return f"{name}: share of each emotion"
+    return f"{name}: probability of each emotion"
 
 
 def agreement(labels: Mapping[str, str | None], ensemble: str | None) -> str:
@@ -222,8 +221,8 @@ def agreement(labels: Mapping[str, str | None], ensemble: str | None) -> str:
     common = [label for label, names in by_label.items() if len(names) == largest]
     expected = set(by_label)
     if n > 1 and len(unsure) == n:
-        alone = "" if ensemble is None else " alone"
-        sentence = f"{all_models}{alone} are unsure"
+        alone = "" if ensemble is None else "by themselves, "
+        sentence = f"{alone}{all_models} are unsure"
     elif n > 1 and largest == n:
         sentence = f"{all_models} say {common[0]}"
     elif unsure:
@@ -241,4 +240,4 @@ def agreement(labels: Mapping[str, str | None], ensemble: str | None) -> str:
     sentence = f"{sentence[0].upper()}{sentence[1:]}."
     if n < 3 or ensemble is None or not by_label or ensemble in expected:
         return sentence
-    return f"{sentence} Weighed together, {ensemble} comes out ahead."
+    return f"{sentence} Together, {ensemble} is likeliest."

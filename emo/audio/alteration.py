@@ -127,14 +127,14 @@ def alter_clip(clip: Clip, settings: Alteration) -> Clip:
         )
     samples = centre(apply(clip.samples, settings))  # clipping of one side leaves an offset
     if loudest_rms(samples) < 10 ** (SILENT_BELOW_DB / 20):
-        raise SilentError(f"The altered clip is silent ({description}). Choose more gain.")
+        raise SilentError(f"The changed clip is silent ({description}). Choose more gain.")
     samples.flags.writeable = False
     return replace(clip, samples=samples, warnings=(alteration_warning(settings), *clip.warnings))
 
 
 def alteration_warning(settings: Alteration) -> str:
     """Return the sentence that says how a clip was altered, the first of its warnings."""
-    return f"The answers are for the clip as altered: {', '.join(settings.phrases())}."
+    return f"The answers are for the changed clip: {', '.join(settings.phrases())}."
 
 
 def apply(samples: Floats, settings: Alteration) -> Floats:

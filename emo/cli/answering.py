@@ -95,7 +95,7 @@ def add_answering(commands: Commands) -> None:
     timeline.set_defaults(run=timeline_command)
 
     explain = commands.add_parser(
-        "explain", help="explain the answers of the classifiers", epilog=limits
+        "explain", help="explain the answers of the models", epilog=limits
     )
     explain.add_argument("paths", nargs="+", metavar="FILE", help=recordings)
     explain.add_argument(

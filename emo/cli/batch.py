@@ -47,7 +47,7 @@ def add_batch(commands: Commands) -> None:
     batch.add_argument(
         "--speaker-from",
         metavar="RULE",
-        help="how recordings state their speakers, whose voices are then known: folder (those in "
+        help="how recordings state their speakers: folder (those in "
         "one folder are of one speaker), name (the speaker in a file name of the corpora, or the "
         "part before the first - or _), name:REGEX (the group of an expression that is searched "
         "for in the file name), or column (of manifests among the inputs: CSV with path,speaker)",

@@ -27,7 +27,7 @@ NOISY_DB = 10.0  # noise 20 dB below the voice costs 3 points, 10 dB below it 10
 NARROW_HZ = 4500.0  # the telephone band, here 3000 to 4250 Hz, costs 4 points
 CLIPPED_SHARE = 0.05  # half of the clips exceed it when overdriven by 12 dB, which costs 1 point
 
-OF_ALTERING = "that comes of how the clip was altered, not of the recording"
+OF_ALTERING = "The change of the clip causes this, not the recording"
 
 STEP = 2.0**-15  # of 16-bit samples
 HELD_SAMPLES = 3
@@ -225,31 +225,31 @@ def quality_warnings(quality: Quality) -> dict[str, str]:
     warnings = {}
     if quality.duration_s < SHORT_S:
         warnings["duration_s"] = (
-            f"The clip lasts only {quality.duration_s:.1f} s",
-            "two or three seconds of speech serve best",
+            f"Short clip ({quality.duration_s:.1f} s)",
+            "Two or three seconds work better",
         )
     elif quality.speech_s < SHORT_S:
         warnings["speech"] = (
             f"Only {quality.speech_s:.1f} s of the {quality.duration_s:.1f} s are speech",
-            "two or three seconds serve best",
+            "Two or three seconds work better",
         )
     noise_db = quality.noise_below_db
     if noise_db is not None and noise_db <= NOISY_DB:
         warnings["noise_below_db"] = (
-            f"The noise lies only {max(noise_db, 0.0):.0f} dB below the voice",
-            "record closer to the microphone or in a quieter room, for 20 dB or more",
+            f"The noise is only {max(noise_db, 0.0):.0f} dB below the voice",
+            "Record closer to the microphone or in a quieter room, for 20 dB or more",
         )
     if quality.bandwidth_hz <= NARROW_HZ:
         warnings["bandwidth_hz"] = (
             f"There is next to nothing above {quality.bandwidth_hz:,.0f} Hz, as on a telephone",
-            "record without a call in between, at 16,000 Hz or more",
+            "Record the voice itself, not a call, at 16,000 Hz or more",
         )
     if quality.clipped >= CLIPPED_SHARE:
         warnings["clipped"] = (
             f"The peaks are cut off for {100 * quality.clipped:.0f} % of the time",
-            "record further from the microphone or with less gain",
+            "Record further from the microphone or with less gain",
         )
     return {
-        name: f"{fact}; {OF_ALTERING if name in quality.altered else advice}."
+        name: f"{fact}. {OF_ALTERING if name in quality.altered else advice}."
         for name, (fact, advice) in warnings.items()
     }

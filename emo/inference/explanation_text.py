@@ -25,13 +25,25 @@ from emo.inference.predictor import Answer
 from emo.inference.regions import Patch, Regions
 from emo.labels import CALM, TRAINED_LABELS
 
+NOUNS = {
+    "angry": "anger",
+    "calm": "calm",
+    "disgusted": "disgust",
+    "fearful": "fear",
+    "happy": "happiness",
+    "neutral": "neutral",
+    "sad": "sadness",
+    "surprised": "surprise",
+}
+"""Nouns of the trained labels, for sentences on what a clip scores for them."""
+
 SHOWN_PATCHES = 3
 MIN_SHARE = 0.01  # labels with a lower share in a leaf are not listed
 
 LOG_ODDS = f"Log-odds: 0 is 50{NBSP}%, and 0.7 more doubles the odds."
 AXES = (
-    f"The axis of an emotion is a weighted sum of all {len(functional_table())} measurements, "
-    "which grows as the emotion stands out; the mean of the training clips is at 0."
+    f"The score for an emotion is a weighted sum of all {len(functional_table())} measurements. It "
+    "grows as the emotion stands out; the average training clip scores 0."
 )
 
 PLAIN_TREE = (
@@ -55,7 +67,7 @@ def surrogate_sentences(path: TreePath) -> list[str]:
     surrogate = path.surrogate
     return [
         *(_surrogate_question(i, step) for i, step in enumerate(surrogate.steps, 1)),
-        f"Labels of the training clips in this leaf: {_shares(surrogate.leaf)}.",
+        f"Training clips in this leaf: {_shares(surrogate.leaf)}.",
     ]
 
 
@@ -100,7 +112,7 @@ def turning_point(path: TreePath) -> str:
     i = moves.index(max(moves))
     step, total = path.steps[i], len(path.steps)
     sentence = (
-        f"Question {i + 1} of {total} moved it most: the share of {path.label} went from "
+        f"Question {i + 1} of {total} changed it most: the probability of {path.label} went from "
         f"{percent(before[i])} to {percent(step.share)}."
     )
     if not step.strongest:
@@ -114,33 +126,33 @@ def axis_label(path: TreePath, step: Step) -> str:
 
 
 def _question(number: int, step: Step, path: TreePath, before: float) -> str:
-    reply = "yes" if step.above else "no"
+    reply = "Yes" if step.above else "No"
+    label = axis_label(path, step)
     value, limit = _distinct(step.value, step.limit, _fixed, range(2, 8))
+    strongest = "; ".join(map(_measurement, step.strongest))
+    because = f", mainly because of {strongest}" if strongest else ""
     sentences = [
-        f"Question {number}: is the axis of {axis_label(path, step)} above {limit}? "
-        f"{reply.capitalize()}, it is {value}: {_sum(step.parts)}."
+        f"{number}. Does it score above {limit} for {NOUNS.get(label, label)}? "
+        f"{reply}, it scores {value}{because}.",
+        f"By groups: {_sum(step.parts)}.",
+        f"The probability of {path.label} goes from {percent(before)} to {percent(step.share)}.",
     ]
-    if step.strongest:
-        sentences.append(f"Strongest for {reply}: {'; '.join(map(_measurement, step.strongest))}.")
-    sentences.append(
-        f"The share of {path.label} goes from {percent(before)} to {percent(step.share)}."
-    )
     return " ".join(sentences)
 
 
 def _leaf_sentence(path: TreePath) -> str:
-    sentence = f"Labels of the training clips in the same leaf: {_shares(path.leaf)}."
+    sentence = f"Training clips in the same leaf: {_shares(path.leaf)}."
     calm = path.leaf.get(CALM, 0.0)
     shown = percent(path.steps[-1].share if path.steps else path.share)
     if calm >= MIN_SHARE:
         most = ", though it has the most there" if calm > path.leaf[path.label] else ""
         return (
-            f"{sentence} Calm is no answer and is left out{most}; calibrated, that leaves "
-            f"{path.label} {shown}, as shown."
+            f"{sentence} Calm is not one of the answers and is left out{most}; after calibration "
+            f"that leaves {path.label} {shown}."
         )
     if shown == percent(path.leaf[path.label]):
         return sentence
-    return f"{sentence} Calibrated, {path.label} has {shown}, as shown."
+    return f"{sentence} After calibration that is {path.label} {shown}."
 
 
 def _shares(leaf: Mapping[str, float]) -> str:

@@ -132,12 +132,12 @@ def know_voice(clips: Sequence[VoiceClip], models: Models, noun: str = "clip") -
     count = f"1 {noun} is" if n == 1 else f"{n:,} different {noun}s are"
     stated = f"{count} stated to be of this speaker"
     if models.voice is None or calibration is None:
-        note = "These models have no classifier that knows a voice, so the plain answer is kept."
+        note = "There is no model for a known voice here, so the plain answer is kept."
         return KnownVoice(n, NO_MODEL, note, none)
     if n < MIN_CLIPS:
         note = (
-            f"{stated}, and at least {MIN_CLIPS} different {noun}s are needed to know a voice, so "
-            "the plain answer is kept."
+            f"{stated}, and at least {MIN_CLIPS} different {noun}s are needed, so the plain answer "
+            "is kept."
         )
         return KnownVoice(n, FEW, note, none)
     different = [clips[rows[key][0]] for key in keys]

@@ -316,8 +316,8 @@ def test_selected_cell_is_framed_in_its_own_matrix(matrices: AppTest) -> None:
     ("n", "n_row", "text"),
     [
         (0, 0, "There is no clip that was acted sad."),
-        (1, 8, "Of 8 clips acted sad, 1 (12 %) was called happy."),
-        (2000, 4000, "Of 4,000 clips acted sad, 2,000 (50 %) were called happy."),
+        (1, 8, "Of 8 clips acted sad, 1 (12 %) was answered happy."),
+        (2000, 4000, "Of 4,000 clips acted sad, 2,000 (50 %) were answered happy."),
     ],
 )
 def test_cell_sentence_counts_clips(n: int, n_row: int, text: str) -> None:
@@ -328,7 +328,7 @@ def test_cell_sentence_counts_clips(n: int, n_row: int, text: str) -> None:
 
 def test_cell_sentence_of_the_diagonal_and_of_votes() -> None:
     assert words.cell_sentence("sad", "sad", 4, 8, False).endswith(
-        "were called sad, which is right."
+        "were answered sad, which is right."
     )
     assert words.cell_sentence("sad", "sad", 4, 8, True).startswith(
         "Of 8 votes on clips acted sad, 4 ("

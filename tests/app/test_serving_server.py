@@ -21,6 +21,7 @@ from websockets.exceptions import InvalidStatus
 from emo.app.analyse import text as analyse_text
 from emo.app.compare import text as compare_text
 from emo.audio import sandbox
+from emo.server.middleware import REJECTION_MESSAGES
 from tests.support import streamlit_client
 from tests.support.serving import (
     TTL_S,
@@ -105,7 +106,7 @@ def test_page_shows_why_an_upload_was_rejected(tmp_path):
             assert await visitor.give("a.wav", clip(150.0))
             assert (await visitor.upload("b.wav", clip(160.0)))[0] == 429
             await visitor.watch()
-            assert "A file was not accepted. You have as many files here as" in visitor.page
+            assert f"A file was not accepted. {REJECTION_MESSAGES['session_files']}" in visitor.page
             assert visitor.verdict  # the answer to the first file is still shown
             await visitor.run()
             assert "A file was not accepted." in visitor.page  # another file may have been accepted

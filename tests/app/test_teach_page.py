@@ -91,7 +91,7 @@ def test_head_is_fitted_to_two_emotions(app: AppTest) -> None:
     page = html(app)
     assert page.count("3 of 6") == 1  # the ensemble says sad to all
     assert page.count("6 of 6") == 1
-    assert "It knows only happy and sad." in page
+    assert "Its only answers are happy and sad." in page
 
 
 def test_session_keeps_no_sound(app: AppTest) -> None:

@@ -22,7 +22,7 @@ def test_agreement_matches_the_counts(
     assert sentence.endswith(".")
     assert all(name in sentence for name in said)
     assert ("unsure" in sentence) == (None in (tree, cnn, mlp))
-    assert ("comes out ahead" in sentence) <= (ensemble is not None)
+    assert ("is likeliest" in sentence) <= (ensemble is not None)
     if None not in (tree, cnn, mlp):
         start = {1: "All three say", 2: "Two of three say", 3: "All three differ:"}
         assert sentence.startswith(start[len(said)])
@@ -33,13 +33,13 @@ def test_agreement_of_sure_models() -> None:
     assert app_text.agreement(two, "sad") == "Two of three say sad; the CNN says angry."
     assert app_text.agreement(two, None) == "Two of three say sad; the CNN says angry."
     assert app_text.agreement(two, "angry") == (
-        "Two of three say sad; the CNN says angry. Weighed together, angry comes out ahead."
+        "Two of three say sad; the CNN says angry. Together, angry is likeliest."
     )
     three: dict[str, str | None] = {"tree": "sad", "cnn": "angry", "mlp": "happy"}
     assert app_text.agreement(three, "sad") == (
         "All three differ: the decision tree says sad, the CNN says angry and the MLP says happy."
     )
-    assert app_text.agreement(three, "fearful").endswith("fearful comes out ahead.")
+    assert app_text.agreement(three, "fearful").endswith("fearful is likeliest.")
 
 
 @pytest.mark.parametrize(
@@ -64,7 +64,7 @@ def test_agreement_of_unsure_models(
 
 def test_an_ensemble_can_be_sure_where_no_model_is() -> None:
     models: dict[str, str | None] = {"tree": None, "cnn": None, "mlp": None}
-    assert app_text.agreement(models, "sad") == "All three alone are unsure."
+    assert app_text.agreement(models, "sad") == "By themselves, all three are unsure."
 
 
 @pytest.mark.parametrize(

@@ -140,7 +140,7 @@ def test_alter_clip_adds_a_warning_and_keeps_the_other_fields():
     before = clip(voice(), warnings=("Quiet.",), clipped=0.25)
     found = alter_clip(before, Alteration(10.0, 1.1, -1.0, True, 6.0))
     assert found.warnings == (
-        "The answers are for the clip as altered: 1.1 times as fast, 1 semitone lower, "
+        "The answers are for the changed clip: 1.1 times as fast, 1 semitone lower, "
         "noise 10 dB below the voice, telephone band, 6 dB louder.",
         "Quiet.",
     )

@@ -214,14 +214,14 @@ def test_export_names_a_bad_quality_as_a_reason_for_unsure_answers():
     noisy = replace(GOOD, noise_below_db=6.2)
     assert table(True, GOOD) == table(False, GOOD) == []
     (sentence,) = table(False, noisy)
-    assert sentence.strip().startswith("The noise lies only 6 dB below the voice;")
+    assert sentence.strip().startswith("The noise is only 6 dB below the voice.")
     (sentence,) = table(True, noisy)
-    assert sentence.strip().startswith("Unsure: tree. This may be why: The noise lies only 6 dB")
+    assert sentence.strip().startswith("Unsure: tree. This may be why: The noise is only 6 dB")
 
 
 WHAT_IF = ["--snr", "10", "--speed", "1.1", "--pitch", "2", "--telephone", "--gain", "-20"]
 ALTERED = (
-    "The answers are for the clip as altered: 1.1 times as fast, 2 semitones higher, "
+    "The answers are for the changed clip: 1.1 times as fast, 2 semitones higher, "
     "noise 10 dB below the voice, telephone band, 20 dB softer."
 )
 

@@ -133,7 +133,7 @@ def test_predict_says_why_no_voice_is_known(tmp_path, capsys):
     status, shown = run(capsys, "predict", "--same-speaker", "--models", lacking, *ANNA[:5])
     assert status == 0
     assert "emo: plain answers are kept: There is no model in" in shown.err
-    assert shown.out.splitlines()[-1].startswith("These models have no classifier that knows")
+    assert shown.out.splitlines()[-1].startswith("There is no model for a known voice")
 
 
 def test_predict_of_a_folder_names_the_command_for_it(tmp_path, capsys):

@@ -59,10 +59,9 @@ def test_path_sentences_name_each_question():
     axes, question, leaf = words.path_sentences(ex.explain_tree(arrays, clip, "happy"))
     assert f"{N} measurements" in axes
     assert question.replace("\u00a0", " ") == (
-        "Question 1: is the axis of angry above 0.40? Yes, it is 1.10: pitch +1.50, timing −0.40, "
-        "energy 0.00, spectrum 0.00, cepstrum 0.00. "
-        "Strongest for yes: pitch, 95th percentile, 7.2 semitones (typical 4.2). "
-        "The share of happy goes from 30 % to 86 %."
+        "1. Does it score above 0.40 for anger? Yes, it scores 1.10, mainly because of pitch, 95th "
+        "percentile, 7.2 semitones (typical 4.2). By groups: pitch +1.50, timing −0.40, energy "
+        "0.00, spectrum 0.00, cepstrum 0.00. The probability of happy goes from 30 % to 86 %."
     )
     assert leaf.replace("\u00a0", " ").endswith(
         "leaf: happy 86 %, angry 2 %, disgusted 2 %, fearful 2 %, neutral 2 %, sad 2 %, "
@@ -97,9 +96,7 @@ def test_surrogate_sentences_name_each_question():
     assert question == (
         "1. Pitch, 95th percentile above 6.5\u00a0semitones? Yes, 7.2\u00a0semitones."
     )
-    assert leaf.replace("\u00a0", " ").startswith(
-        "Labels of the training clips in this leaf: happy 40 %"
-    )
+    assert leaf.replace("\u00a0", " ").startswith("Training clips in this leaf: happy 40 %")
 
 
 def test_surrogate_outline_has_a_line_for_each_question_and_answer():
@@ -138,14 +135,16 @@ def test_turning_point_is_the_question_with_the_largest_change():
     found = ex.explain_tree(arrays, clip, "happy")
     said = words.turning_point(found).replace("\u00a0", " ")
     assert said == (
-        "Question 1 of 1 moved it most: the share of happy went from 30 % to 86 %. The strongest "
-        "measurements: pitch, 95th percentile, 7.2 semitones (typical 4.2)."
+        "Question 1 of 1 changed it most: the probability of happy went from 30 % to 86 %. The "
+        "strongest measurements: pitch, 95th percentile, 7.2 semitones (typical 4.2)."
     )
     (step,) = found.steps
     shares = (0.5, 0.9, 0.3, 0.4)  # by 0.2 up, 0.4 up, 0.6 down, 0.1 up
     steps = tuple(dataclasses.replace(step, share=share, strongest=()) for share in shares)
     said = words.turning_point(dataclasses.replace(found, steps=steps)).replace("\u00a0", " ")
-    assert said == "Question 3 of 4 moved it most: the share of happy went from 90 % to 30 %."
+    assert (
+        said == "Question 3 of 4 changed it most: the probability of happy went from 90 % to 30 %."
+    )
     assert words.turning_point(dataclasses.replace(found, steps=())) == ""
 
 
@@ -155,14 +154,16 @@ def test_path_sentences_treat_a_value_on_the_limit_as_not_above():
     (step,) = ex.explain_tree(arrays, clip, "happy").steps
     assert not step.above
     assert step.share == pytest.approx(0.1, abs=1e-6)
-    assert "? No, it is 1.10:" in words.path_sentences(ex.explain_tree(arrays, clip, "happy"))[1]
+    assert (
+        "? No, it scores 1.10, " in words.path_sentences(ex.explain_tree(arrays, clip, "happy"))[1]
+    )
 
 
 def test_path_sentences_write_close_values_with_more_digits():
     arrays, clip = simple_tree()
     arrays["threshold"][0] = 1.0996
     question = words.path_sentences(ex.explain_tree(arrays, clip, "happy"))[1]
-    assert "above 1.0996? Yes, it is 1.1000:" in question
+    assert "above 1.0996 for anger? Yes, it scores 1.1000, " in question
 
 
 def test_shift_sentences_order_the_parts_by_size():

@@ -159,7 +159,7 @@ def test_know_speakers_needs_five_different_clips(models, anna, places, count):
         assert said.voice_clips == count
         assert said.voice_note == (
             "4 different clips are stated to be of this speaker, and at least 5 different clips "
-            "are needed to know a voice, so the plain answer is kept."
+            "are needed, so the plain answer is kept."
         )
         assert said.to_dict()["voice"]["used"] is False
 
@@ -207,7 +207,7 @@ def test_know_speakers_says_where_no_model_knows_a_voice(models, anna):
     for lacking in (replace(models, voice=None), with_no_calibration(models)):
         (said, *_) = know_speakers(anna, ["anna"] * len(anna), lacking)
         assert VOICE not in said.answers
-        assert said.voice_note.startswith("These models have no classifier that knows a voice")
+        assert said.voice_note.startswith("There is no model for a known voice here")
 
 
 def with_no_calibration(models: Models) -> Models:

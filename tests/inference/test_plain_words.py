@@ -94,7 +94,7 @@ def test_shift_sentence_names_the_group_that_adds_most():
     )
     shift = ex.Shift("sad", -1.0, 1.0, parts, 0.2, 0.6, parts)
     assert plain(words.shift_sentence(shift)) == (
-        "Sad mainly by its loudness: from 20 % for the average training clip to 60 %."
+        "Sad mainly because of its loudness: from 20 % for the average training clip to 60 %."
     )
     against = tuple(replace(part, amount=-0.1) for part in parts)
     assert words.shift_sentence(replace(shift, points=against)).startswith("No group")
@@ -109,10 +109,10 @@ def test_regions_sentence_names_the_strongest_part():
     shown = np.zeros((0, 64), np.float32)
     regions = Regions("sad", 1.0, 0.0, shown, shown > 0, patches, 1.0, 0.0)
     assert plain(words.regions_sentence(regions)) == (
-        "Sad mainly by the sound at 0.3 to 0.7 s between 1,700 and 3,600 Hz."
+        "Sad mainly because of the sound at 0.3 to 0.7 s between 1,700 and 3,600 Hz."
     )
     nothing = replace(regions, patches=patches[2:])
-    assert words.regions_sentence(nothing) == "Sad, by no single part of the sound."
+    assert words.regions_sentence(nothing) == "Sad, because of no single part of the sound."
 
 
 def test_every_group_has_a_plain_name():

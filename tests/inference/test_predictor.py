@@ -163,7 +163,7 @@ def test_to_dict_has_every_field(models):
     assert isinstance(found["warnings"], list)
     assert found["quality"]["source_rate_hz"] == 16_000
     assert [one[:27] for one in found["quality"]["quality_warnings"]] == [
-        "The clip lasts only 1.0 s; ",
+        "Short clip (1.0 s). Two or ",
         "There is next to nothing ab",
     ]
     assert list(found["models"]["ensemble"]["probabilities"]) == list(LABELS)

@@ -284,7 +284,7 @@ def test_about(app: AppTest) -> None:
     assert html(app).count(f'<th scope="row">{ENSEMBLES[FROM_SCRATCH].title}</th>') == 3
     prose: dict[str, Any] = about_page.prose()
     assert f"**{NAME}**" in prose["The models"]
-    assert f"{in_words(len(CLASSIFIERS))} classifiers" in about_page.introduction()[1]
+    assert f"{in_words(len(CLASSIFIERS))} models" in about_page.introduction()[1]
 
 
 def test_agreement_of_all() -> None:

@@ -27,12 +27,12 @@ RESULTS_NOTE = (
     "Accuracy: the share of clips answered right. UAR: the mean recall over the emotions, so that "
     "rare ones count as much as common ones; guessing gives "
     f"{formatting.percent(1 / len(LABELS))}. Calibration error: the mean distance between the "
-    "percentage of an answer and the share of answers that were right. In brackets: "
+    "confidence of answers and the share of them that was right. In brackets: "
     f"95{formatting.NBSP}% intervals, by resampling the test speakers."
 )
-DATA_CAPTION = "Collections of recordings"
+DATA_CAPTION = "Corpora"
 DATA_SOURCES = "Sources"
-DATA_COLUMNS = ("Collection", "Clips", "Speakers", "Licence")
+DATA_COLUMNS = ("Corpus", "Clips", "Speakers", "Licence")
 
 _PROSE = Path(__file__).with_name("about.md")
 

@@ -7,7 +7,7 @@ from emo.classifiers.registry import CLASSIFIERS
 from emo.classifiers.tree import TREE_TEACHER
 from emo.formatting import NBSP, percent
 
-TITLE = "How the ensemble comes about"
+TITLE = "How the ensemble is computed"
 SENTENCE = (
     "The bar shows the weight of each model in the ensemble. Agreement raises it: models that "
     "agree make the ensemble more confident than each of them."
@@ -50,7 +50,7 @@ def sentences(first: str, second: str) -> list[str]:
     """Return the explanation of the table of factors."""
     return [
         f"Each model makes {first} so many times likelier than {second}: the ratio of its "
-        "percentages, to the power of its weight. The ensemble is their product.",
+        "probabilities, raised to the power of its weight. The ensemble multiplies these factors.",
         *(
             f"{_capitalised(MODELS_IN_TEXT[row.teacher])} provided {percent(TREE_TEACHER)} of the "
             f"training targets of {MODELS_IN_TEXT[key]}, so their agreement counts less than that "

@@ -21,7 +21,7 @@ RECORD_LABEL = "Record a clip"
 SAMPLES_LABEL = "Or pick a sample"
 SAMPLES_MENU = "Samples"
 HELD_OUT_NOTE = "No model was trained on these actors."
-MINUTE_NOTE = "The minute is synthetic speech, selected with such models."
+MINUTE_NOTE = "The clip of a minute is synthetic speech, chosen with models like these."
 MAX_QUOTED = 90
 MIN_CALM = 0.1
 """Smallest share of calm that an answer mentions."""
@@ -37,33 +37,35 @@ REMOVE_LABEL = "Remove this clip"
 REMOVE_HELP = "Removes the clip and its answers from this session."
 UNMEASURED = "How often it is right has not been measured."
 SPECTROGRAM_NOTE = (
-    "Above, the waveform, shaded where silence at the ends is left out; below, how strong each "
-    "frequency is over time: the brighter, the louder. What plays is mono, up to 8,000 Hz and as "
-    f"loud as it can be, with {LONG_BITS[0]} bits or fewer if longer than {LOSSLESS_S:g} s. The "
-    "models get all bits, no shaded silence, and all clips at one level."
+    "The waveform is on top. Silence at its ends is shaded; the models do not get it. The "
+    "spectrogram below shows how strong each frequency is over time: the brighter, the louder. The "
+    "player plays one channel up to 8,000 Hz at full level, and clips longer than "
+    f"{LOSSLESS_S:g} s with {LONG_BITS[0]} bits or fewer. The models get all bits, and all clips "
+    "at one level."
 )
 MORE_TITLE = "More about the answers"
 TABS = {
     "details": "Details",
     "why": "Why",
     "what-if": "What if",
-    "recording": "Recording",
+    "recording": "Quality",
     "files": "Downloads",
 }
 """Titles of the tabs below the player, by key."""
 LOOKING_FOR_REASONS = "Computing the reasons …"
 TIMELINE_TITLE = "Over time"
-ANSWERS_LATER = "The answers over time come first, those to the whole recording last."
+ANSWERS_LATER = "First the answers over time, then the answers to the whole clip."
 TIMELINE_NOTE = (
-    "Below the spectrogram, the answers for windows of three seconds, at most a second apart: "
-    "first the shares of the ensemble, then the likeliest emotion of each model, pale where it is "
-    "unsure. Pauses, and what is not speech, stay blank. Point at a lane to read its answers."
+    "The lanes below the spectrogram show the answers for windows of three seconds, at most a "
+    "second apart. The first lane has the seven probabilities of the ensemble, the others have the "
+    "likeliest emotion of each model, pale where it is unsure. Pauses and sounds other than speech "
+    "stay blank. Point at a lane to read its answers."
 )
 TIMELINE_SAVE = "Save the timeline"
 TIMELINE_FILE = "timeline"
 """In the name of a file with the answers over time."""
 TIMELINE_TABLE = "As a table"
-TIMELINE_HEADS = ("From", "To", "Answer", "Share")
+TIMELINE_HEADS = ("From", "To", "Answer", "Confidence")
 TIMELINE_FILES = {
     "csv": "Table (CSV)",
     "json": "All numbers (JSON)",
@@ -76,42 +78,46 @@ TIMELINE_FILES = {
 UNSURE_MARK = ", unsure"
 ONE_SPEAKER_LABEL = "One speaker"
 ONE_SPEAKER_HELP = (
-    "Switch this on if the same person speaks all of the time. The answers are then relative to "
-    "what the windows have in common. Where they look alike in emotion, the plain answers stay."
+    "Switch this on if one person speaks all the time. The answers are then relative to what the "
+    "windows have in common. If the windows are alike in emotion, the answers stay as they are."
 )
-KNOWN_VOICE = "Known voice"
+KNOWN_VOICE = ONE_SPEAKER_LABEL
 """Name of the lane with the voice known."""
 MAX_SPOKEN = 12
 WHY_NEEDS_ALL = "The reasons need all models, and one of them is missing."
 READABLE_TREE = "In plain questions"
 
 QUALITY_NOTE = (
-    "Level and peak are relative to full scale. Noise is steady sound, relative to the loudest "
-    "voice; it can only be measured in pauses. The models use nothing above 8,000 Hz."
+    "Level and peak are relative to full scale, the loudest that a file can hold. Noise is steady "
+    "sound, relative to the loudest part of the voice; it is measured in pauses. The models use no "
+    "frequency above 8,000 Hz."
 )
-MAY_BE_WHY = "This may be the reason why some models are unsure."
+MAY_BE_WHY = "This may be why some models are unsure."
 
 CHANNEL_LABEL = "Channel"
 CHANNEL_HELP = (
-    "A recording of a call often has one person on each channel. Choose one to have the answers, "
-    "the player and the files for that person alone."
+    "A recorded call often has one person on each channel. Choose a channel to analyse and play "
+    "that person alone."
 )
 _CHANNEL_NAMES = {"mix": "Mix of all", "left": "Left", "right": "Right"}
 
 WHAT_IF_NOTE = (
-    "Change the recording and see how the answers change; you can play it too. The whole page is "
-    "then about the clip as changed."
+    "Change the clip, play it, and see how the answers change. The whole page then shows the "
+    "changed clip."
 )
 NOISE_LABEL = "Noise"
-NOISE_HELP = "Steady noise, so far below the loudest voice."
+NOISE_HELP = "Adds steady noise, so many decibels below the loudest part of the voice."
 SPEED_LABEL = "Speed"
-SPEED_HELP = "How many times as fast; the pitch stays."
+SPEED_HELP = "Makes the clip faster or slower. The pitch stays."
 PITCH_LABEL = "Pitch"
 PITCH_HELP = "Raises or lowers the pitch only, by semitones."
 GAIN_LABEL = "Loudness"
-GAIN_HELP = "Louder or softer, and cut off at full scale. The models bring every clip to one level."
+GAIN_HELP = (
+    "Makes the clip louder or softer; peaks above full scale are cut off. The models get all clips "
+    "at one level."
+)
 TELEPHONE_LABEL = "Through a telephone"
-TELEPHONE_HELP = "Only 300 to 3,400 Hz, in eight bits."
+TELEPHONE_HELP = "Keeps only 300 to 3,400 Hz, in eight bits."
 RESET_LABEL = "Reset"
 NOT_MEASURED = "not measurable"
 
@@ -152,9 +158,9 @@ def _decibel(level_db: float) -> str:
 
 
 def quality_title(is_part: bool, is_altered: bool) -> str:
-    """Return the title of the figures: the whole or a part, as recorded or as altered."""
-    what = "The selected part" if is_part else "The recording"
-    return f"{what}, as altered" if is_altered else what
+    """Return the title of the figures: the whole or a part, as recorded or as changed."""
+    what = "Quality of the selected part" if is_part else "Quality of the clip"
+    return f"{what}, changed" if is_altered else what
 
 
 def quality_paragraph(warnings: Mapping[str, str], is_unsure: bool) -> str:
@@ -209,17 +215,16 @@ def progress(number: int, total: int) -> str:
 def trained_on(corpus: str, emotion: str) -> str:
     """Return the notice that the models were trained on a clip, and its acted emotion."""
     return (
-        f"All models were trained on this clip of {corpus}, acted {emotion}. So what they "
-        "answer here is no test of them. The matrix has the answers of models that were not "
-        "trained on it."
+        f"All models were trained on this clip of {corpus}, acted {emotion}, so their answers here "
+        "are no test. The confusion matrices have answers of models that were not trained on it."
     )
 
 
 def held_out(corpus: str, emotion: str) -> str:
     """Return the notice that a clip of a training corpus is by an actor who was held out."""
     return (
-        f"This clip of {corpus} was acted {emotion}, by an actor on whom no model that answers "
-        "here was trained."
+        f"This clip of {corpus} was acted {emotion}. No model that answers here was trained on its "
+        "actor."
     )
 
 
@@ -273,7 +278,7 @@ def quoted(text: str) -> str:
 
 def calm_left_out(share: float) -> str:
     """Return the note on the share of calm, a trained label that is no answer."""
-    return f"It gave {percent(share)} to calm, which is none of the seven and is left out."
+    return f"It gave {percent(share)} to calm, which is not one of the seven and is left out."
 
 
 def all_questions(n: int) -> str:

@@ -26,8 +26,8 @@ LIMITS = f"Up to {MAX_CLIPS} clips, together up to {MAX_BYTES // 2**20}{NBSP}MB.
 UPLOAD_LABEL = "Clips"
 FOLDER_LABEL = "A folder"
 FOLDER_HELP = (
-    "All clips of a folder and of its folders. A folder that has the name of an emotion says which "
-    "emotion is expected of its clips."
+    "All clips in a folder and in the folders inside it. If a folder has the name of an emotion, "
+    "that emotion is expected of its clips."
 )
 SAMPLES_LABEL = "Add the samples"
 BACK_LABEL = "Back to the comparison"
@@ -81,31 +81,31 @@ TABLE = {
 """Texts in the table; {0} is the name of a clip, or of an order."""
 
 TABLE_NOTE = (
-    "Click a clip to see it in full. A pale sign and a question mark mean unsure. Agreement counts "
-    "the models that are sure. Disagreement first: the more emotions they name, and the further "
-    "their percentages lie apart, the higher. Expected is guessed from the name of a clip or of "
-    "its folder; change it where the guess is wrong."
+    "Click a clip to open it. A pale sign with a question mark means unsure. Agreement counts the "
+    "models that are sure. “Disagreement first” puts clips higher, the more emotions the models "
+    "answer and the further their probabilities lie apart. Expected is guessed from the name of "
+    "the clip or of its folder; change it where the guess is wrong."
 )
 CSV_LABEL = "Table as CSV"
 CSV_HELP = (
-    "The clips shown, in this order, in the format of `emo predict --format csv`, and the expected "
-    "emotions."
+    "The clips shown, in this order, with the expected emotions. The format is that of `emo "
+    "predict --format csv`."
 )
-EXPECT_TICKED_LABEL = "Expected of the ticked"
+EXPECT_TICKED_LABEL = "Expected of the ticked clips"
 EXPECT_NOTHING = "choose …"
 
 ONE_SPEAKER_LABEL = "All clips are of one speaker"
 ONE_SPEAKER_HELP = (
     f"Where {MIN_VOICE_CLIPS} clips or more are of one speaker and differ in emotion, each gets "
-    "one more answer, relative to what the clips have in common. Emo does not check who speaks. It "
-    "is `emo predict --same-speaker`."
+    "one more answer, relative to what the clips have in common. Emo does not check who speaks. "
+    "The command is `emo predict --same-speaker`."
 )
 
 SCORE_TITLE = "Right answers"
 SCORE_CAPTION = "Share of clips with the expected answer"
 NO_EXPECTED = (
-    "Choose the expected emotion of some clips in the table, and the share of right answers is "
-    "counted here."
+    "Choose the expected emotion of some clips in the table. The right answers are then counted "
+    "here."
 )
 
 MAP_TITLE = "Map of the clips"
@@ -124,11 +124,8 @@ MAP = {
 }
 """Texts of the map; {0} is the name of a clip."""
 
-SEND_HELP = (
-    "The clips shown that have an expected emotion become examples there; only the ticked ones, if "
-    "some are ticked."
-)
-REMOVE_TICKED_LABEL = "Remove the ticked"
+SEND_HELP = "Adds the clips shown that have an expected emotion; if some are ticked, only those."
+REMOVE_TICKED_LABEL = "Remove the ticked clips"
 UNTICK_LABEL = "Untick all"
 REMOVE_ALL_LABEL = "Remove all clips"
 REMOVE_ALL_HELP = "Removes the clips and their answers from this session."
@@ -139,9 +136,9 @@ UNREADABLE = "A ticked clip could not be read. Tick another one instead."
 
 PAIR_TITLE = "Side by side"
 PAIR_NOTE = (
-    "Both players show the same length of time and the same frequencies; when you zoom one, the "
-    "other follows. Loudness is relative to the loudest moment of each clip, because the models "
-    "get all clips at one level."
+    "Both players show the same length of time and the same frequencies, and zoom together. "
+    "Loudness is relative to the loudest moment of each clip, because the models get all clips at "
+    "one level."
 )
 PLAYER_HINT = "Drag to select a part to play."
 LETTERS = ("A", "B")
@@ -284,4 +281,4 @@ def clip(letter: str, is_known: bool = False) -> str:
 def pair_caption(name: str) -> str:
     """Return the caption of the bars of a model, read aloud."""
     first, second = LETTERS
-    return f"{name}: share of each emotion in clip {first} and in clip {second}"
+    return f"{name}: probability of each emotion in clip {first} and in clip {second}"

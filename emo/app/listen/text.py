@@ -38,7 +38,7 @@ WORDS = {
     "acted_down": "Acted",
     "answer_across": "Answer",
     "beside": "Beside yours",
-    "hear": "Hear them again",
+    "hear": "Play them again",
     "hear_clip": "Play clip {0}",
     "pause_clip": "Pause clip {0}",
     "right": "right",
@@ -58,10 +58,10 @@ SOME_TRAINED_ON = (
     "The models were trained on clips of some of these actors, so this is no test of them."
 )
 HOW_COUNTED = (
-    "Right is the emotion that was acted. Listeners: people heard the clips of CREMA-D, sound "
-    "alone, and chose among six emotions, without surprised; the one with most votes is their "
-    "answer, and a tie is not right. RAVDESS has no such votes, so listeners are not scored there. "
-    "Models: an unsure answer (?) counts by its likeliest emotion."
+    "Right is the emotion that was acted. Listeners are people who heard the clips of CREMA-D, "
+    "sound alone, and chose one of six emotions, all but surprised. Their answer is the emotion "
+    "with most votes; a tie is not right. RAVDESS has no votes, so listeners are not scored there. "
+    "An unsure answer (?) of a model counts by its likeliest emotion."
 )
 
 

@@ -28,8 +28,8 @@ WORDS = {
     "keep": "Keep this as a clip",
     "keep_last": "Keep the last minute as a clip",
     "kept_note": (
-        "Your browser has the sound of the last minute, until you close this. As a clip you can "
-        "play it, select parts, and see all answers."
+        "Your browser keeps the sound of the last minute until you close this panel. Keep it as a "
+        "clip to play it, select parts, and see all answers."
     ),
     "clock": "{0} · stops by itself at {1}",
     "allow": "Allow the microphone if your browser asks.",

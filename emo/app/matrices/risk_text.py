@@ -14,7 +14,7 @@ NOTE = (
     "Suppose a model answered only the clips of which it is surest. Each point of the curve is the "
     "share of clips that it answers (coverage) and the share of these answers that is wrong "
     "(risk). AURC, the area under the curve, is the mean risk over all coverages: the smaller, the "
-    "better the percentage tells right answers from wrong ones."
+    "better confidence separates right answers from wrong ones."
 )
 
 

@@ -13,8 +13,8 @@ from emo.formatting import NBSP, listed, percent, points, signed, tenths
 
 MATRICES_TITLE = "Confusion matrices"
 MATRICES_LEAD = (
-    "What each model answered for clips whose acted emotion is known, and that it was not trained "
-    "on. Each row holds the clips of one emotion; the diagonal is where the model was right."
+    "What each model answered for clips that it was not trained on. Each row holds the clips of "
+    "one acted emotion; the diagonal holds the right answers."
 )
 
 # --- The filter ----------------------------------------------------------------------------------
@@ -36,8 +36,8 @@ VOICES_LABEL = "Voices"
 VOICES_NAMES = {ALL: "All", "women": "Women", "men": "Men"}
 THRESHOLD_LABEL = "Minimum confidence"
 THRESHOLD_HELP = (
-    "Answers whose highest percentage is lower are left out. Above each matrix stands the share of "
-    "clips that are still answered. Listeners gave no percentages, so all their votes count."
+    "Answers with a lower confidence are left out. The share of clips that are still answered "
+    "stands above each matrix. Listeners gave no confidence, so all their votes count."
 )
 
 
@@ -50,16 +50,16 @@ def threshold_name(threshold_percent: int) -> str:
 
 READING = "Reading the stored answers …"
 NO_PREDICTIONS = (
-    "The single answers behind these figures are missing or damaged, so they cannot be filtered or "
+    "The stored answers behind these figures are missing or damaged, so they cannot be filtered or "
     "listed. `python -m emo evaluate` makes them again."
 )
 NO_VOTES = (
-    "The single votes of the listeners are missing, so they cannot be filtered or listed. Put the "
+    "The stored votes of the listeners are missing, so they cannot be filtered or listed. Put the "
     "table `cremad_listener_votes.csv` into the folder of the corpora."
 )
 NO_LISTENERS = "The votes of the listeners are missing."
 NO_SCORES_OF_CORPUS = "No model was tested on these recordings in this way."
-NONE_LEFT = "No answer is left. Choose other recordings or voices, or a lower percentage."
+NONE_LEFT = "No answer is left. Choose other recordings or voices, or a lower minimum confidence."
 
 
 def not_tested(protocol: str) -> str:
@@ -157,8 +157,8 @@ def scores_note(
         text += " Here UAR is the mean of the UAR of the four corpora, each counting alike."
     if "ece" in shown:
         text += (
-            " Calibration error: the mean distance between the percentage of an answer and the "
-            "share of such answers that are right."
+            " Calibration error: the mean distance between the confidence of answers and the share "
+            "of them that is right."
         )
     if "intervals" in shown:
         text += (
@@ -238,7 +238,7 @@ def listeners_note(n_clips: int, n_votes: int) -> str:
     """Return what the comparison with listeners means."""
     return (
         f"{n_votes:,} votes on {n_clips:,} clips, by people who heard the voice and did not see "
-        "the face. Distance from the votes: how far a model's percentages lie from the shares of "
+        "the face. Distance from the votes: how far a model's probabilities lie from the shares of "
         "the votes on a clip, 0 to 1 (total variation), the mean over clips. A smaller distance is "
         "nearer to how people hear the clip, which need not be the acted emotion."
     )
@@ -283,7 +283,7 @@ def cell_sentence(acted: str, answer: str, n: int, n_row: int, is_of_listeners: 
     if is_of_listeners:
         return f"Of {n_row:,} votes on clips acted {acted}, {n:,} ({share}) were for {answer}."
     row = f"{n_row:,} clip{'s' * (n_row != 1)}"
-    cell = f"{n:,} ({share}) {'was' if n == 1 else 'were'} called {answer}"
+    cell = f"{n:,} ({share}) {'was' if n == 1 else 'were'} answered {answer}"
     return f"Of {row} acted {acted}, {cell}{', which is right' if acted == answer else ''}."
 
 
@@ -305,7 +305,7 @@ def votes_for(answer: str, n: int, n_all: int) -> str:
 
 # --- Diagnostics ---------------------------------------------------------------------------------
 
-LOOK_LABEL = "A closer look"
+LOOK_LABEL = "More about the models"
 LOOK_NAMES = {
     "classes": "Emotion by emotion",
     "reliability": "Reliability",
@@ -316,8 +316,8 @@ LOOK_NAMES = {
 }
 
 PER_CLASS_NOTE = (
-    "Precision: the share of the clips with this answer that were acted so. Recall: the share of "
-    "the clips acted so that got this answer. F1 balances the two."
+    "Precision: of the clips with this answer, the share that was acted so. Recall: of the clips "
+    "acted so, the share that got this answer. F1: the harmonic mean of both."
 )
 PER_CLASS_COLUMNS = ("Emotion", "Clips", "Precision", "Recall", "F1")
 
@@ -328,20 +328,20 @@ def per_class_caption(name: str) -> str:
 
 
 CURVES_MODEL_LABEL = "Model"
-RELIABILITY_AXES = ("Stated percentage", "Share that is right", "Answers")
+RELIABILITY_AXES = ("Confidence", "Share that is right", "Answers")
 RELIABILITY_NOTE = (
-    "Answers are grouped by the percentage of the likeliest emotion, in 15 steps. On the dotted "
-    "line a model is right as often as it says; below the line it is too sure, above it not sure "
-    "enough. The bars count the answers. The threshold of the filter has no effect here."
+    "Answers are grouped by confidence, in 15 steps. On the dotted line a model is right as often "
+    "as its confidence says. Below the line it is overconfident, above it underconfident. The bars "
+    "count the answers. The minimum confidence has no effect here."
 )
-RELIABILITY_COLUMNS = ("Percentage", "Answers", "Mean", "Right")
+RELIABILITY_COLUMNS = ("Confidence", "Answers", "Mean", "Right")
 ROC_AXES = ("False alarms", "Found")
 ROC_NOTE = (
-    "Suppose a clip got an answer as soon as the percentage of that emotion reached a limit. Each "
-    "point of a curve is one limit: the share of the clips acted so that are found, and the share "
-    "of all others that are false alarms. AUC, the area under the curve: of two clips, how often "
-    f"the one acted so has the higher percentage; guessing gives {percent(0.5)}. The threshold of "
-    "the filter has no effect here."
+    "Suppose a clip got an answer as soon as the probability of that emotion reached a threshold. "
+    "Each point of a curve is one threshold: the share of the clips acted so that are found, and "
+    "the share of all others that are false alarms. AUC, the area under the curve: of two clips, "
+    "one acted so and one not, how often the first has the higher probability; guessing gives "
+    f"{percent(0.5)}. The minimum confidence has no effect here."
 )
 ROC_COLUMN = "Area under the curve"
 ROC_MEAN = "Mean"
@@ -391,9 +391,8 @@ def difference_sentence(
     """Return what a cell of the difference means; the shares are NaN for a row without clips."""
     if first != first or second != second:
         return f"There is no clip that was acted {acted}."
-    return (
-        f"Acted {acted}, called {answer}: {names[0]} {tenths(first)}, {names[1]} {tenths(second)}."
-    )
+    shares = f"{names[0]} {tenths(first)}, {names[1]} {tenths(second)}"
+    return f"Acted {acted}, answered {answer}: {shares}."
 
 
 def difference_note(names: Sequence[str]) -> str:
@@ -442,7 +441,7 @@ NO_CURVES = "There are no learning curves for this kind of test."
 
 def curves_title(key: str) -> str:
     """Return the title of the learning curves of a classifier."""
-    return f"How {MODELS_IN_TEXT[key]} learned"
+    return f"Learning curves of {MODELS_IN_TEXT[key]}"
 
 
 def curve_alt(title: str, key: str) -> str:

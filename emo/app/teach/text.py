@@ -9,13 +9,14 @@ from emo.inference.adaptation import MAX_CLIPS, MIN_CLIPS, MIN_EMOTIONS, CrossVa
 from emo.inference.predictor import Answer
 
 PAGE_NAME = "Teach it"
-TITLE = "Teach it a voice"
+TITLE = "Add your own clips"
 NETWORKS = listed([MODELS_IN_TEXT[key] for key, row in CLASSIFIERS.items() if row.has_hidden_layer])
 LEAD = (
-    "Give a few clips of each emotion, in your own voice or any other. A small model learns from "
-    f"them at once, on top of {NETWORKS}. For this session it answers beside {ALL_MODELS}."
+    "Record or upload a few clips of each emotion. A small extra model learns from your clips "
+    f"within a second, on top of {NETWORKS}. It answers beside {ALL_MODELS} until you close the "
+    "tab."
 )
-EMOTION_LABEL = "The next clips sound"
+EMOTION_LABEL = "Emotion of the next clips"
 UPLOAD_LABEL = "Upload clips"
 RECORD_LABEL = "Record a clip"
 RECORDING = "Recording"
@@ -57,7 +58,7 @@ PROMPT = {
     "closed": "The microphone is off again.",
     "skip": "Another card",
     "meant": "You meant",
-    "hear": "Hear it",
+    "hear": "Play it",
     "again": "Record it again",
     "denied": "Your browser did not allow the microphone. Allow it beside the address of this "
     "page, then try again.",
@@ -81,35 +82,36 @@ UNDO_LABEL = "Undo"
 PROCESSING = "Processing {0}"
 REMOVE_HELP = "Remove this clip"
 NO_EXAMPLES = (
-    f"No clips yet. Give at least {MIN_CLIPS} clips for each of at least {MIN_EMOTIONS} emotions; "
-    "five of each are better."
+    f"No clips yet. You need at least {MIN_CLIPS} clips for each of {MIN_EMOTIONS} emotions; five "
+    "of each work better."
 )
 EXAMPLES_TITLE = "Your clips"
 EXAMPLES_NOTE = (
-    "▶ plays a clip, × removes it. Clips of a saved file have no sound, and of a long clip you "
-    "hear 30 seconds."
+    "▶ plays a clip, × removes it. Clips from a saved file have no sound. Of a long clip, 30 "
+    "seconds are played."
 )
-FITTED_TITLE = "What it learned"
+FITTED_TITLE = "How often it is right"
 TRY_LABEL = "Try it on the page Analyse"
-CONFUSION_LABEL = "Which emotion was taken for which"
+CONFUSION_LABEL = "Confusion matrix"
 CONFUSION_CAPTION = "Your clips by emotion, and the answers to them"
 CONFUSION_HEAD = "Your emotion"
-RANKING_CAPTION = "Clips answered right, before and after"
-ENSEMBLE_NAME = "The ensemble, before"
-RESTRICTED_NAME = "The ensemble, among your emotions only"
+RANKING_CAPTION = "Clips answered right, without and with your clips"
+ENSEMBLE_NAME = "The ensemble"
+RESTRICTED_NAME = "The ensemble, choosing among your emotions"
 YOURS_NAME = "Yours"
-YOURS_KIND = "Learned from your clips, on top of the ensemble."
-FILE_TITLE = "Save it"
+YOURS_KIND = "Trained on your clips, on top of the ensemble."
+FILE_TITLE = "Save your clips"
 FILE_NOTE = (
-    "When you close the tab, your clips are gone. The file holds the name and emotion of each clip "
-    "and what the models computed from it, but no sound. It fits only these models."
+    "When you close the tab, your clips are gone. The saved file holds no sound: only the name and "
+    "the emotion of each clip, and what the models computed from it. It works only with these "
+    "models."
 )
 SAVE_LABEL = "Save as a file"
 LOAD_LABEL = "Load a saved file"
 REMOVE_ALL_LABEL = "Remove all clips"
 REMOVE_ALL_HELP = "Removes every clip of this page, and the answer Yours, from this session."
 UNEXPECTED = "This file could not be processed because of an error in Emo. Try another one."
-NO_HIDDEN_VALUES = f"Of {NETWORKS}, none could be loaded."
+NO_HIDDEN_VALUES = f"This needs {NETWORKS}, and none of them could be loaded."
 MAX_CHIP = 36
 
 
@@ -141,7 +143,9 @@ def still_needed(counts: Mapping[str, int]) -> str:
             f"Left out so far: {listed(single)}, which {'needs' if len(single) == 1 else 'need'} "
             f"at least {MIN_CLIPS} clips."
         )
-    return f"Not enough yet: give at least {MIN_CLIPS} clips for each of {MIN_EMOTIONS} emotions."
+    return (
+        f"Not enough yet: add clips until {MIN_EMOTIONS} emotions have at least {MIN_CLIPS} each."
+    )
 
 
 def removed(name: str, emotion: str) -> str:
@@ -184,10 +188,10 @@ def how_tested(cross_validation: CrossValidation, duration_s: float) -> str:
     )
     seconds = f"{max(duration_s, 0.01):.2f}{NBSP}s"
     return (
-        f"Learned from {count(n_clips)} and tested in {seconds}. For the test, each clip was "
-        f"answered after learning from {rest} only. With so few clips, one more or less right is "
-        f"{percent(1 / n_clips)}. Clips of one recording session are alike, so expect less on "
-        f"another day, in another room or with another microphone. It knows only "
+        f"Trained on {count(n_clips)} and tested in {seconds}. For the test, each clip was "
+        f"answered after training on {rest} only. With so few clips, one more or less right is "
+        f"{percent(1 / n_clips)}. Clips recorded together are alike, so expect less on another "
+        "day, in another room or with another microphone. Its only answers are "
         f"{listed(cross_validation.labels)}."
     )
 
@@ -195,8 +199,8 @@ def how_tested(cross_validation: CrossValidation, duration_s: float) -> str:
 def trust(cross_validation: CrossValidation) -> str:
     """Return how often the answer *Yours* was right in the test."""
     return (
-        f"Learned from {count(cross_validation.clips)}; it knows only "
-        f"{listed(cross_validation.labels)}. Tested on clips that it had not learned from, it was "
+        f"Trained on {count(cross_validation.clips)}; its only answers are "
+        f"{listed(cross_validation.labels)}. Tested on clips that it was not trained on, it was "
         f"right for {cross_validation.head_right} of {cross_validation.clips}, the ensemble for "
         f"{cross_validation.ensemble_right}."
     )
@@ -205,8 +209,8 @@ def trust(cross_validation: CrossValidation) -> str:
 def is_example(emotion: str) -> str:
     """Return a notice that a clip is one of the examples, and of which emotion."""
     return (
-        f"This is one of your clips on the page {PAGE_NAME}, given as {emotion}. The answer Yours "
-        "learned from it, so its answer here is no test."
+        f"This is one of your clips on the page {PAGE_NAME}, marked {emotion}. The model Yours was "
+        "trained on it, so its answer here is no test."
     )
 
 
@@ -219,5 +223,5 @@ def confusion_rows(labels: Sequence[str], counts: Sequence[Sequence[int]]) -> li
 
 
 def limit() -> str:
-    """Return how many clips can be given."""
+    """Return how many clips can be added."""
     return f"Up to {MAX_CLIPS} clips."

@@ -112,8 +112,8 @@ def calm_sentence(path: TreePath) -> str:
         return ""
     most = "the most" if calm >= max(path.leaf.values()) else "a part"
     return (
-        f"Calm has {most} of the training clips at the end of this path, {percent(calm)}. It is no "
-        f"answer and is left out; the rest gives {path.label} its share."
+        f"Calm has {most} of the training clips at the end of this path, {percent(calm)}. It is "
+        f"not one of the answers and is left out; the rest gives {path.label} its probability."
     )
 
 
@@ -124,16 +124,17 @@ def shift_sentence(shift: Shift) -> str:
     change += f"{percent(shift.share)}"
     if first.amount <= 0:
         return f"No group of measurements speaks for {shift.label}: {change}."
-    return f"{shift.label.capitalize()} mainly by its {GROUP_NAMES[first.group].lower()}: {change}."
+    group = GROUP_NAMES[first.group].lower()
+    return f"{shift.label.capitalize()} mainly because of its {group}: {change}."
 
 
 def regions_sentence(regions: Regions) -> str:
     """Return in a sentence on which part of the spectrogram the answer of a network depends."""
     marked = [patch for patch in regions.patches if patch.marked]
     if not marked:
-        return f"{regions.label.capitalize()}, by no single part of the sound."
+        return f"{regions.label.capitalize()}, because of no single part of the sound."
     best = max(marked, key=lambda patch: patch.drop)
-    return f"{regions.label.capitalize()} mainly by the sound {_place(best)}."
+    return f"{regions.label.capitalize()} mainly because of the sound {_place(best)}."
 
 
 def _place(patch: Patch) -> str:

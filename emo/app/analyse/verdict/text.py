@@ -7,22 +7,22 @@ from emo.formatting import NBSP, percent
 from emo.inference.predictor import Answer
 
 TOGETHER = "Together"
-NOT_TO_BE_RELIED_ON = "not to be relied on"
-STRANGE = "Unlike the training clips: the percentages are lowered."
+NOT_TO_BE_RELIED_ON = "do not rely on this"
+STRANGE = "Unlike the training clips, so the confidence is lowered."
 YOURS = "Yours"
 GUEST = "guest"
 POINTS_TITLE = "How often it is right"
 PROBABLY_YOU = "probably yours"
-ALL_SEVEN = "All seven"
+ALL_SEVEN = "All seven emotions"
 ROWS_LABEL = "Each model"
 OVER_TIME = "Together, over time"
 ON_AVERAGE = "On average"
 NO_HEADLINE = "…"
 PROBABLY = "Probably"
 RESET_LABEL = "Reset"
-RESET_HELP = "The whole clip, as it was recorded."
+RESET_HELP = "Back to the whole clip, unchanged."
 ROW_NAMES = {key: row.short_name for key, row in CLASSIFIERS.items()} | {
-    FROM_SCRATCH: "All but pre-trained",
+    FROM_SCRATCH: "From scratch",
 }
 """Name of each model in its row."""
 
@@ -45,7 +45,7 @@ def overline(
     if part_s is not None:
         parts.append(f"selected part, {part_s[0]:.2f} to {part_s[1]:.2f}{NBSP}s")
     if is_altered:
-        parts.append("as altered")
+        parts.append("changed")
     return " · ".join(parts)
 
 
@@ -69,5 +69,5 @@ def announcement(now: Answer, then: Answer | None, place: str) -> str:
     place
         The line above the verdict.
     """
-    was = "" if then is None else f"; it was {in_short(then)} for the whole clip as recorded"
+    was = "" if then is None else f"; it was {in_short(then)} for the whole clip, unchanged"
     return f"{place}: {in_short(now)}{was}."

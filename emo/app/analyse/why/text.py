@@ -6,15 +6,15 @@ from emo.inference.reasons.without_regions import MAX_S
 from emo.inference.regions import Regions
 
 NOTE = (
-    "These sentences say what moved a model, not what makes a feeling. A network is asked again "
-    "with parts of its spectrogram hidden; the framed parts lower its share most when they are "
-    "hidden."
+    "This says what changed the answer of a model, not what a person feels. For a network, parts "
+    "of the spectrogram are hidden, and it answers again; the framed parts lower the probability "
+    "of its answer most."
 )
 NUMBERS = "The numbers"
 START = "at first"
 POINTS_NOTE = (
-    "Bars in percentage points, to the right for this answer and to the left against it. They add "
-    "up to the change."
+    "A bar to the right speaks for this answer, a bar to the left against it, in percentage "
+    "points. They add up to the change."
 )
 PICTURE = {
     "hear": "Hear it",
@@ -31,20 +31,20 @@ def calm_question(word: str) -> str:
 
 def share_after(label: str) -> str:
     """Return the caption of the chips of a tree, read aloud."""
-    return f"Share of {label} after each question"
+    return f"Probability of {label} after each question"
 
 
 def chips_note(label: str) -> str:
     """Return what the figures on the chips are."""
     return (
-        f"A question a chip: how the voice differs from the average training clip, and the share "
-        f"of {label} after it."
+        "Each chip is a question: how the voice differs from the average training clip, and the "
+        f"probability of {label} after it."
     )
 
 
 def points_of(label: str) -> str:
     """Return the caption of the bars of the perceptron, read aloud."""
-    return f"Change in the share of {label}, in percentage points"
+    return f"Change in the probability of {label}, in percentage points"
 
 
 def without(answer: Answer) -> str:
