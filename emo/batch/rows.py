@@ -327,11 +327,27 @@ def convert_rows(
     read
         Function that returns the rows to write.
     """
+    write_whole(read(source), target, write)
+    source.unlink()
+
+
+def write_whole(
+    rows: Iterable[Row], target: Path, write: Callable[[Iterable[Row], Path], None]
+) -> None:
+    """Write rows to a file that is complete or not there at all.
+
+    Parameters
+    ----------
+    rows
+    target
+    write
+        Function that writes rows to a file.
+    """
     partial = target.with_name(f"{target.name}.partial")
     check_output(partial)
     try:
         with naming(partial):
-            write(read(source), partial)
+            write(rows, partial)
             with partial.open("rb+") as file:
                 os.fsync(file.fileno())
     except OSError:
@@ -339,4 +355,3 @@ def convert_rows(
             partial.unlink()
         raise
     partial.replace(target)
-    source.unlink()

@@ -52,18 +52,28 @@ def add_batch(commands: Commands) -> None:
         "part before the first - or _), name:REGEX (the group of an expression that is searched "
         "for in the file name), or column (of manifests among the inputs: CSV with path,speaker)",
     )
+    batch.add_argument(
+        "--join",
+        action="store_true",
+        help="take the inputs for files that batch has written, and join their rows in --out",
+    )
     add_report(batch)
     add_jobs(batch)
-    batch.add_argument(
+    add_dask(batch)
+    add_channel(batch)
+    add_among(batch)
+    add_models(batch)
+    batch.set_defaults(run=batch_command, parser=batch)
+
+
+def add_dask(parser: argparse.ArgumentParser) -> None:
+    """Add the option ``--dask``, the address of a cluster."""
+    parser.add_argument(
         "--dask",
         default="",
         metavar="ADDRESS",
         help="work on the Dask cluster at this address, or on a new one here with 'local'",
     )
-    add_channel(batch)
-    add_among(batch)
-    add_models(batch)
-    batch.set_defaults(run=batch_command, parser=batch)
 
 
 def add_manifest(evaluate: argparse.ArgumentParser) -> None:
@@ -91,6 +101,8 @@ def batch_command(options: argparse.Namespace) -> int:
 
     if options.out.suffix.lower() not in FORMATS:
         options.parser.error(f"--out must end in {', '.join(FORMATS)}: {options.out}")
+    if options.join:
+        return _join(options)
     speakers = _check_speakers(options)
     rows = rows_file(options.out, bool(speakers))
     check_report(options, (options.out, rows))
@@ -122,6 +134,26 @@ def batch_command(options: argparse.Namespace) -> int:
             print(printable(f"emo: {line}."), file=sys.stderr)
     print(format_summary(run_summary, options.out, skips), file=sys.stderr)
     return FAILED if run_summary.failed else DONE
+
+
+def _join(options: argparse.Namespace) -> int:
+    """Join the rows of several runs."""
+    from emo.batch.results.joining import format_join, join_files
+    from emo.inference.export import printable
+
+    others = {
+        "--timeline": options.timeline,
+        "--speaker-from": options.speaker_from,
+        "--report": options.report,
+        "--dask": options.dask,
+    }
+    if given := [name for name, value in others.items() if value]:
+        options.parser.error(f"--join goes without {given[0]}: it answers no recording")
+    raise_interrupts()
+    summary = join_files([Path(text) for text in options.inputs], options.out)
+    for line in format_join(summary, options.out):
+        print(printable(f"emo: {line}"), file=sys.stderr)
+    return DONE
 
 
 def _check_speakers(options: argparse.Namespace) -> tuple[str, ...]:
