@@ -42,15 +42,14 @@ def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
 
 
 def cells(path: Path) -> str:
-    """Return the cells of a notebook as Markdown, without its title."""
+    """Return the cells of a notebook as Markdown, but for the first, which is its introduction."""
     notebook = json.loads(path.read_text(encoding="utf-8"))
     parts = []
-    for cell in notebook["cells"]:
+    for cell in notebook["cells"][1:]:
         source = "".join(cell["source"])
         is_code = cell["cell_type"] == "code"
         parts.append(f"```python\n{source}\n```" if is_code else source)
-    text = "\n\n".join(parts)
-    text = re.sub(r"\A# .*\n", "", text).replace("<details>", '<details markdown="1">')
+    text = "\n\n".join(parts).replace("<details>", '<details markdown="1">')
     return re.sub(r"^## ", "### ", text, flags=re.MULTILINE)
 
 
