@@ -41,6 +41,11 @@ def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
     return _LINK.sub(text, markdown)
 
 
+def on_post_page(output: str, **_: Any) -> str:
+    """Return the HTML of a page with a name for the dialog of the search, which the theme lacks."""
+    return output.replace('role="dialog">', 'role="dialog" aria-label="Search">')
+
+
 def cells(path: Path) -> str:
     """Return the cells of a notebook as Markdown, but for the first, which is its introduction."""
     notebook = json.loads(path.read_text(encoding="utf-8"))
