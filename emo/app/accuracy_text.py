@@ -6,11 +6,13 @@ Every figure comes from ``metrics.json``; a figure that is missing there is left
 from collections.abc import Mapping
 from typing import Any
 
+from emo.app.own import served
+from emo.app.own.text import NEW_SPEAKERS
 from emo.app.text import ALL_IN_TEXT, UNCALIBRATED
 from emo.evaluation.figures.operating_points import ELSEWHERE, STUDIOS, operating_points
 from emo.evaluation.figures.operating_points import GUESSING as GUESSING_POINT
 from emo.formatting import percent, points
-from emo.labels import ENSEMBLE, LABELS
+from emo.labels import ENSEMBLE
 
 Blocks = Mapping[str, Mapping[str, Any]]
 """Figures of one model by protocol, as in ``metrics.json``."""
@@ -20,7 +22,6 @@ KINDS = {ELSEWHERE: "Other recordings", STUDIOS: "New speakers, same studios"}
 
 YOURS = "Other recordings, as yours"
 GUESSING = "Guessing"
-GUESS = 1 / len(LABELS)
 NOT_MEASURED = "–"
 
 TITLE = "How often it is right"
@@ -32,6 +33,11 @@ EXPECTATION_NOTE = (
     "Measured on acted English speech, by speakers who are new to the models. Everyday speech is "
     "harder."
 )
+
+
+def kind_name(key: str) -> str:
+    """Return the name of a protocol that is shown."""
+    return NEW_SPEAKERS if key == STUDIOS and served.is_own() else KINDS[key]
 
 
 def when_it_says(label: str) -> str:
@@ -52,7 +58,7 @@ def in_short(blocks: Blocks) -> str:
 
 
 def for_answer(
-    blocks: Blocks, label: str, is_unsure: bool, is_own: bool, n_labels: int = len(LABELS)
+    blocks: Blocks, label: str, is_unsure: bool, is_own: bool, n_labels: int | None = None
 ) -> list[tuple[str, list[str]]]:
     """Return a row for each kind of recording: how often a model is right, in all and in this case.
 
@@ -66,7 +72,8 @@ def for_answer(
         Number of labels among which the answer was chosen; of some labels alone, the figures by
         label are not measured, and are left out.
     """
-    by_label = is_unsure or n_labels == len(LABELS)
+    n_labels = len(served.labels()) if n_labels is None else n_labels
+    by_label = is_unsure or n_labels == len(served.labels())
     rows = []
     for protocol, name in KINDS.items():
         block = blocks.get(protocol)
@@ -74,7 +81,7 @@ def for_answer(
         if block is None or in_all is None:
             continue
         in_this_case = right_when_unsure(block) if is_unsure else _precision(block, label)
-        name = YOURS if protocol == ELSEWHERE and is_own else name
+        name = YOURS if protocol == ELSEWHERE and is_own else kind_name(protocol)
         rows.append((name, [_text(in_all), _text(in_this_case)][: 1 + by_label]))
     guess = (GUESSING, [percent(1 / n_labels)] * (1 + by_label))
     return [*rows, guess] if rows else []

@@ -5,11 +5,11 @@ from collections.abc import Collection, Sequence
 import streamlit as st
 
 from emo.app import common, controls
+from emo.app.own import served
 from emo.app.text import AMONG_HELP, AMONG_LABEL, too_few
 from emo.classifiers.label_subset import MIN_LABELS, read_subset
 from emo.errors import SettingError
 from emo.inference.predictor import Prediction, choose_among
-from emo.labels import LABELS
 
 PARAM = "among"
 """Parameter of the address, such as ``?among=angry,sad``; none where all can occur."""
@@ -20,13 +20,13 @@ _REFUSED = "emotions-refused"  # a choice with too few
 
 def chosen() -> tuple[str, ...]:
     """Return the emotions that can occur, which are kept for the session."""
-    labels: tuple[str, ...] = st.session_state.get(_CHOSEN, LABELS)
+    labels: tuple[str, ...] = st.session_state.get(_CHOSEN, served.labels())
     return labels
 
 
 def set_to(labels: Collection[str]) -> None:
     """Set which emotions can occur, before the control is drawn."""
-    st.session_state[_CHOSEN] = tuple(label for label in LABELS if label in labels)
+    st.session_state[_CHOSEN] = tuple(label for label in served.labels() if label in labels)
     st.session_state.pop(_REFUSED, None)
 
 
@@ -45,7 +45,7 @@ def show_choice(page: str) -> None:
     with st.container(key="among"):
         st.pills(
             AMONG_LABEL,
-            LABELS,
+            served.labels(),
             selection_mode="multi",
             default=labels,
             help=AMONG_HELP,
@@ -78,11 +78,11 @@ def choose(prediction: Prediction) -> Prediction:
 def read_param(text: str | None) -> tuple[str, ...] | None:
     """Return the emotions in a parameter of the address; None if it is missing or wrong."""
     try:
-        return read_subset(text) if text else None
+        return read_subset(text, served.labels()) if text else None
     except SettingError:
         return None
 
 
 def write_param(labels: Sequence[str]) -> str:
     """Return the emotions as a parameter of the address; "" for all."""
-    return "" if tuple(labels) == LABELS else ",".join(labels)
+    return "" if tuple(labels) == served.labels() else ",".join(labels)

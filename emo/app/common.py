@@ -12,6 +12,8 @@ import streamlit as st
 from emo import labels
 from emo.app import clip_cache, current_clip, html, navigation, theme
 from emo.app import text as app_text
+from emo.app.own import served
+from emo.app.own import text as own_text
 from emo.app.serving import visitors
 from emo.audio import isolated
 from emo.audio.clip import Clip
@@ -29,7 +31,6 @@ from emo.inference import loading, predictor
 from emo.server import memory
 from emo.server.concurrency import limiter
 from emo.server.telemetry import TELEMETRY
-from emo.system import paths
 
 Metrics = dict[str, dict[str, ProtocolFigures]]
 """Scores of ``metrics.json`` by model and by protocol."""
@@ -78,20 +79,25 @@ def models() -> loading.Models:
         None of them can be loaded.
     """
     try:
-        return loading.load_models(paths.MODELS_DIR)
+        return loading.load_models(served.directory())
     except ModelError:
-        usable = loading.load_usable(paths.MODELS_DIR)
+        usable = loading.load_usable(served.directory())
     for fault in usable.faults.values():
         LOG.error("%s", fault)  # names folders of the server, which visitors must not see
     return usable
 
 
-def held_out_speakers() -> frozenset[str]:
-    """Return the speakers on whom no model here was trained, as their ``model.json`` say."""
+def held_out_speakers() -> frozenset[str] | None:
+    """Return the speakers on whom no model here was trained, as their ``model.json`` say.
+
+    None for own models: their clips may be those of a corpus under other names.
+    """
+    if served.is_own():
+        return None
     infos = []
-    for key in loading.MODEL_KEYS:
+    for key in served.classifier_keys():
         try:
-            infos.append(storage.read_model_info(paths.MODELS_DIR / key))
+            infos.append(storage.read_model_info(served.directory() / key))
         except ModelError:
             continue  # it gives no answers either
     return storage.held_out_speakers(infos)
@@ -99,7 +105,7 @@ def held_out_speakers() -> frozenset[str]:
 
 def missing_models(prediction: predictor.Prediction) -> tuple[str, ...]:
     """Return the keys of the models without an answer."""
-    return tuple(key for key in loading.MODEL_KEYS if key not in prediction.answers)
+    return tuple(key for key in served.classifier_keys() if key not in prediction.answers)
 
 
 def load_metrics(directory: Path) -> Metrics:
@@ -126,12 +132,12 @@ def load_metrics(directory: Path) -> Metrics:
 def metrics_or_notice() -> Metrics:
     """Return the scores; if there are none, draw a notice and return an empty dictionary."""
     try:
-        metrics = load_metrics(paths.MODELS_DIR)
+        metrics = load_metrics(served.directory())
     except ModelError as error:
         st.error(escape_markdown(str(error)))
         return {}
     if not metrics:
-        st.warning(app_text.NO_METRICS)
+        st.warning(own_text.UNMEASURED if served.is_own() else app_text.NO_METRICS)
     return metrics
 
 
@@ -141,7 +147,7 @@ def available_metrics() -> Metrics:
     Answers are shown without them; the page of matrices reports the damage.
     """
     try:
-        return load_metrics(paths.MODELS_DIR)
+        return load_metrics(served.directory())
     except ModelError:
         return {}
 
@@ -151,11 +157,11 @@ def metrics_among(labels_among: Sequence[str]) -> Metrics:
 
     Without a subset these are those of all labels.
     """
-    if tuple(labels_among) == labels.LABELS:
+    if tuple(labels_among) == served.labels():
         return available_metrics()
     name = subset_key(labels_among)
     metrics: Metrics = {}
-    for protocol, by_model in _subsets(paths.MODELS_DIR).items():
+    for protocol, by_model in _subsets(served.directory()).items():
         for key, subsets in by_model.items():
             if name in subsets:
                 metrics.setdefault(key, {})[protocol] = cast(ProtocolFigures, subsets[name])
@@ -174,7 +180,7 @@ def _subsets(directory: Path) -> dict[str, dict[str, dict[str, SubsetFigures]]]:
 def agreement_text(prediction: predictor.Prediction) -> str:
     """Return a sentence on how far the models agree on a clip."""
     answers = {key: None if a.unsure else a.label for key, a in prediction.answers.items()}
-    models = {key: answers[key] for key in loading.MODEL_KEYS if key in answers}
+    models = {key: answers[key] for key in served.classifier_keys() if key in answers}
     return app_text.agreement(models, answers[labels.ENSEMBLE])
 
 

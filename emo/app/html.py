@@ -15,6 +15,7 @@ import jinja2
 from markupsafe import Markup
 
 from emo.app.accuracy_text import TITLE as RATES_TITLE
+from emo.app.own import served
 from emo.app.text import UNSURE, and_then, model_bars, still_needed
 from emo.formatting import percent, signed
 from emo.inference.predictor import Answer
@@ -100,27 +101,34 @@ class ClipAnswer:
     @property
     def has_sign(self) -> bool:
         """Return True if the label is one of those that have a sign."""
-        return self.label in LABELS
+        return self.label in LABELS or self.label in served.labels()
 
 
-def bars(probabilities: Sequence[float], caption: str, n_marked: int = 1) -> Markup:
-    """Return all seven probabilities as bars, in the order of ``LABELS``; a table if read aloud.
+def bars(
+    probabilities: Sequence[float],
+    caption: str,
+    n_marked: int = 1,
+    labels: Sequence[str] = LABELS,
+) -> Markup:
+    """Return all probabilities as bars, in the order of their labels; a table if read aloud.
 
     A label that cannot occur, whose probability is 0, is pale.
 
     Parameters
     ----------
     probabilities
-        Seven shares from 0 to 1.
+        Shares from 0 to 1.
     caption
         The model; read aloud, not shown.
     n_marked
         Number of the likeliest labels to emphasise.
+    labels
+        Of the probabilities.
     """
-    marked = sorted(range(len(LABELS)), key=lambda i: -probabilities[i])[:n_marked]
+    marked = sorted(range(len(labels)), key=lambda i: -probabilities[i])[:n_marked]
     rows = [
         (label, probabilities[i], "emo-top" if i in marked else "emo-out" * (not probabilities[i]))
-        for i, label in enumerate(LABELS)
+        for i, label in enumerate(labels)
     ]
     return render("answers", "bars", rows, caption)
 
@@ -145,7 +153,7 @@ def verdict(answer: Answer, level: int) -> Markup:
 
 def headline(answer: Answer) -> dict[str, object]:
     """Return what the large letters of an answer say, and the line below them."""
-    first, second = likeliest(answer.probabilities.tolist())
+    first, second = likeliest(answer.probabilities.tolist(), answer.labels)
     return {
         "title": UNSURE if answer.unsure else "",
         "first": first,
@@ -205,7 +213,7 @@ def summary(text: str) -> Markup:
 
 def card(name: str, kind: str, answer: Answer, evidence: Trust) -> Markup:
     """Return the answer of a model: name, label, confidence, bars, and how far to trust it."""
-    shares = bars(answer.probabilities.tolist(), model_bars(name), len(answer.named))
+    shares = bars(answer.probabilities.tolist(), model_bars(name), len(answer.named), answer.labels)
     return render("answers", "card", name, kind, headline(answer), shares, trust(evidence))
 
 
@@ -225,21 +233,24 @@ def paired_bars(
     caption: str,
     letters: Sequence[str],
     key: str,
+    labels: Sequence[str] = LABELS,
 ) -> Markup:
     """Return the shares that a model gives each emotion in two clips, two bars a row.
 
     Parameters
     ----------
     pair
-        Seven shares from 0 to 1 of each clip, in the order of ``LABELS``.
+        Shares from 0 to 1 of each clip, in the order of the labels.
     letters
         The names of the two clips.
     key
         What the two kinds of bar stand for.
+    labels
+        Of the shares.
     """
     rows = [
         (label, [(shares[i], shares[i] == max(shares)) for shares in pair])
-        for i, label in enumerate(LABELS)
+        for i, label in enumerate(labels)
     ]
     return render("answers", "paired_bars", name, rows, caption, letters, key)
 
@@ -249,9 +260,11 @@ def side_by_side(pieces: Sequence[Markup]) -> Markup:
     return render("answers", "side_by_side", pieces)
 
 
-def likeliest(probabilities: Sequence[float]) -> tuple[tuple[str, float], tuple[str, float]]:
+def likeliest(
+    probabilities: Sequence[float], labels: Sequence[str] = LABELS
+) -> tuple[tuple[str, float], tuple[str, float]]:
     """Return the two likeliest labels with their shares; of equally likely ones the first."""
-    ordered = sorted(zip(LABELS, probabilities, strict=True), key=lambda pair: -pair[1])
+    ordered = sorted(zip(labels, probabilities, strict=True), key=lambda pair: -pair[1])
     return ordered[0], ordered[1]
 
 
@@ -322,7 +335,7 @@ def chosen_part(region: str, has_lanes: bool = False) -> Markup:
     return render("timeline", "chosen_part", region, has_lanes)
 
 
-def lanes(data: str, description: str) -> Markup:
+def lanes(data: str, description: str, labels: Sequence[str] = LABELS) -> Markup:
     """Return the answers over the time of a clip: hidden JSON for the player, and the signs' key.
 
     Parameters
@@ -331,8 +344,10 @@ def lanes(data: str, description: str) -> Markup:
         JSON of the lanes that the player draws.
     description
         Read aloud instead.
+    labels
+        Of the answers.
     """
-    return render("timeline", "lanes", data, description, LABELS)
+    return render("timeline", "lanes", data, description, labels)
 
 
 def timeline_table(

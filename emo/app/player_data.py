@@ -15,7 +15,8 @@ from typing import Any
 import numpy as np
 import soundfile
 
-from emo.app.theme import EMOTION_COLOURS, SIGNS
+from emo.app import theme
+from emo.app.own import served
 from emo.audio.activity import Floats
 from emo.audio.clip import RATE_HZ
 from emo.audio.limits import MIN_DURATION_S
@@ -136,8 +137,8 @@ def pack_player(
         "linear_hz": [(2 * i + 1.5) * RATE_HZ / WINDOW for i in range(LINEAR_BINS)],
         "columns": {name: len(levels) for name, levels in spectrograms.items()},
         "palette": list(PALETTE),
-        "colours": EMOTION_COLOURS,
-        "signs": SIGNS,
+        "colours": {label: theme.colours(label) for label in served.labels()},
+        "signs": {label: theme.sign(label) for label in served.labels()},
         "words": dict(texts),
     }
     return join_parts(header, parts)

@@ -147,18 +147,20 @@ def chosen_by_listeners(sample: Sample) -> str:
     return f"{most} of {total} listeners chose {first}, {rest}."
 
 
-def evidence(sample: Sample, held_out: Collection[str]) -> str:
+def evidence(sample: Sample, held_out: Collection[str] | None) -> str:
     """Return the acted label, the votes, and whether the models know the actor; empty if synthetic.
 
     Parameters
     ----------
     sample
     held_out
-        Speakers on whom no model was trained.
+        Speakers on whom no model was trained; None where that is not known.
     """
     if sample.source is None:
         return ""
-    trained = HELD_OUT if sample.speaker in held_out else TRAINED_ON
+    trained = ""
+    if held_out is not None:
+        trained = HELD_OUT if sample.speaker in held_out else TRAINED_ON
     parts = [f"Acted: {sample.emotion}.", chosen_by_listeners(sample), trained]
     return " ".join(part for part in parts if part)
 

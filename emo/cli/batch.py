@@ -218,8 +218,9 @@ def evaluate_manifest(options: argparse.Namespace) -> int:
     if options.fold or options.compare or options.classifier:
         options.parser.error("--fold, --compare and --classifier go with --protocol")
     check_report(options, [path for path in (options.manifest, options.labels) if path])
-    spellings = manifest.read_spellings(options.labels) if options.labels else None
-    entries = manifest.read_manifest(options.manifest, spellings, options.among)
+    labels = options.model_labels
+    spellings = manifest.read_spellings(options.labels, labels) if options.labels else None
+    entries = manifest.read_manifest(options.manifest, spellings, options.among, labels)
     with SkipLog(options.report) as skips:
         report = manifest.evaluate_manifest(entries, load_models(models_directory(options)))
         for path, outcome, reason in manifest.not_used(report):

@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from collections.abc import Sequence
 from pathlib import PurePosixPath
 
 from emo.corpora.catalogue import CREMAD_EMOTIONS, read_stem
@@ -58,6 +59,31 @@ def guess_emotion(name: str) -> str | None:
         emotions = _emotions_in(part)
         if emotions:
             return emotions.pop() if len(emotions) == 1 else None
+    return None
+
+
+def guess_label(name: str, labels: Sequence[str]) -> str | None:
+    """Return the label of own models that a file name states; None where it states none.
+
+    That of ``guess_emotion`` where it is one of the labels; else the one label that is a word of
+    the file name, or of a folder, the innermost first.
+
+    Examples
+    --------
+    >>> guess_label("clips/ann_bored_2.wav", ("happy", "bored"))
+    'bored'
+    >>> guess_label("Sadness/2.wav", ("happy", "bored")) is None
+    True
+    """
+    emotion = guess_emotion(name)
+    if emotion in labels or not set(labels) - set(LABELS):
+        return emotion if emotion in labels else None
+    path = PurePosixPath(name.replace("\\", "/"))
+    for part in (path.stem, *(folder.name for folder in path.parents)):
+        words = set(re.split(r"[\W_]+", part.casefold()))
+        stated = [label for label in labels if label in words]
+        if stated:
+            return stated[0] if len(stated) == 1 else None
     return None
 
 

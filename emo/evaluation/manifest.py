@@ -21,9 +21,9 @@ from emo.corpora.spellings import SPELLINGS, read_label_map
 from emo.errors import AudioError, CorpusError, ModelError, SettingError
 from emo.evaluation.metrics import score
 from emo.inference.known_voice import know_speakers
-from emo.inference.loading import ANSWER_KEYS, Models
+from emo.inference.loading import Models
 from emo.inference.predictor import Prediction, choose_among, predict_many
-from emo.labels import CALM, LABELS
+from emo.labels import CALM, ENSEMBLE, LABELS
 from emo.system.lists import resolve
 from emo.system.tables import PATH_COLUMNS, SPEAKER_COLUMNS, SURPLUS, cell, normalise, read_table
 
@@ -75,6 +75,7 @@ def read_manifest(
     path: Path,
     spellings: Mapping[str, str] | None = None,
     among: Sequence[str] = LABELS,
+    labels: Sequence[str] = LABELS,
 ) -> Manifest:
     """Return the rows of a table with a column of paths and one of emotions.
 
@@ -88,6 +89,8 @@ def read_manifest(
         As ``read_spellings`` returns them; they take precedence over ``SPELLINGS``.
     among
         The labels that can occur in the clip of a row that says nothing else in ``AMONG_COLUMN``.
+    labels
+        Labels of the models' answers.
 
     Raises
     ------
@@ -105,6 +108,7 @@ def read_manifest(
         )
     listed: list[Listed] = []
     left_out: list[LeftOut] = []
+    known = spellings_of(labels) | dict(spellings or {})
     for line, cells in table.rows:
         name, label = cell(cells, at_path), cell(cells, at_emotion)
         if not name.strip():
@@ -114,15 +118,15 @@ def read_manifest(
         if table.has_surplus(cells):
             left_out.append(LeftOut(line, str(file), SURPLUS))
             continue
-        emotion, reason = _understand(label, file, spellings or {})
+        emotion, reason = _understand(label, file, spellings or {}, labels)
         text = cell(cells, at_among)
-        subset, detail = _read_among(text, spellings or {}) if text.strip() else (among, "")
+        subset, detail = _read_among(text, known, labels) if text.strip() else (among, "")
         if not emotion:
             left_out.append(LeftOut(line, str(file), reason))
         elif detail:
             left_out.append(LeftOut(line, str(file), "unusable emotions in 'among'", detail))
         elif emotion not in subset:
-            detail = f"{emotion}, not {in_words(subset)}"
+            detail = f"{emotion}, not {in_words(subset, labels)}"
             left_out.append(LeftOut(line, str(file), "a label that cannot occur", detail))
         else:
             speaker = cell(cells, at_speaker).strip()
@@ -130,29 +134,38 @@ def read_manifest(
     return Manifest(tuple(listed), tuple(left_out))
 
 
-def _read_among(text: str, spellings: Mapping[str, str]) -> tuple[tuple[str, ...], str]:
+def spellings_of(labels: Sequence[str]) -> dict[str, str]:
+    """Return the spellings of the labels of models, by normalised text."""
+    known = {text: label for text, label in SPELLINGS.items() if label in labels}
+    return known | {normalise(label): label for label in labels}
+
+
+def _read_among(
+    text: str, known: Mapping[str, str], labels: Sequence[str]
+) -> tuple[tuple[str, ...], str]:
     """Return the labels in a cell of ``AMONG_COLUMN``, and what is wrong with them, or ""."""
     names = [name for name in re.split(r"[\s,;+/]+", text) if name]
-    known = {**SPELLINGS, **spellings}
     try:
-        return read_subset([known.get(normalise(name)) or name for name in names]), ""
+        return read_subset([known.get(normalise(name)) or name for name in names], labels), ""
     except SettingError as error:
         return (), str(error)
 
 
-def _understand(label: str, file: Path, spellings: Mapping[str, str]) -> tuple[str, str]:
+def _understand(
+    label: str, file: Path, spellings: Mapping[str, str], labels: Sequence[str]
+) -> tuple[str, str]:
     """Return the emotion that a label means; or "" and the reason why it cannot be used."""
     normalised = normalise(label)
     if normalised in spellings:
         return spellings[normalised], f"the label '{label.strip()}', {LEAVES_OUT}"
-    if emotion := SPELLINGS.get(normalised):
+    if emotion := spellings_of(labels).get(normalised):
         return emotion, ""
     clip = read_stem(file)
     if clip is not None and normalised == clip[1].code:  # a code of the clip's own corpus
         emotion = clip[1].emotion
-        if emotion != CALM:
+        if emotion in labels:
             return emotion, ""
-        normalised = CALM
+        normalised = emotion
     if normalised == CALM:
         return "", "the label 'calm', which cannot be predicted"
     if not normalised:
@@ -160,7 +173,7 @@ def _understand(label: str, file: Path, spellings: Mapping[str, str]) -> tuple[s
     return "", f"the label '{label.strip()}', which is not known (say with --labels what it means)"
 
 
-def read_spellings(path: Path) -> dict[str, str]:
+def read_spellings(path: Path, labels: Sequence[str] = LABELS) -> dict[str, str]:
     """Return the meanings of the labels of a data set, from a table with the columns own and emo.
 
     Without a header the first column holds the labels of the data set.  An empty second cell leaves
@@ -169,15 +182,15 @@ def read_spellings(path: Path) -> dict[str, str]:
     Returns
     -------
     dict of str to str
-        By normalised spelling one of ``LABELS``, or "".
+        By normalised spelling one of `labels`, those of the models' answers, or "".
 
     Raises
     ------
     CorpusError
         The file is missing, is not such a table, or gives a label two meanings or an unknown one.
     """
-    every = f"The emotions are {', '.join(LABELS)}"
-    return read_label_map(path, lambda text: SPELLINGS.get(normalise(text), ""), every)
+    known, every = spellings_of(labels), f"The emotions are {', '.join(labels)}"
+    return read_label_map(path, lambda text: known.get(normalise(text), ""), every)
 
 
 # --- scoring -------------------------------------------------------------------------------------
@@ -204,9 +217,10 @@ def evaluate_manifest(manifest: Manifest, models: Models) -> dict[str, Any]:
         used), ``left_out`` (``line``, ``path`` and ``reason`` of each row that has no use),
         ``warnings`` (``path`` and ``warning`` of each that a scored clip has),
         ``repeats`` (``line``, ``path`` and the first line, ``of``), ``named_as_training`` (corpus →
-        how many scored clips bear the names of its clips), ``among`` (labels that can occur → how
-        many scored clips were answered among them) and ``models``: by key ``n``,
-        ``accuracy``, ``uar``, ``macro_f1`` and the 7x7 ``confusion``.  Where speakers are stated,
+        how many scored clips bear the names of its clips), ``labels`` of the models,
+        ``among`` (labels
+        that can occur → how many scored clips were answered among them) and ``models``: by key
+        ``n``, ``accuracy``, ``uar``, ``macro_f1`` and the ``confusion``.  Where speakers are stated,
         ``voices`` counts ``speakers``, their ``clips``, and those whose voice is ``known``; where
         any is, ``models`` has ``voice``: the answers with the voice known, or else the ensemble's.
 
@@ -227,18 +241,24 @@ def evaluate_manifest(manifest: Manifest, models: Models) -> dict[str, Any]:
     emotions = [each.row.emotion for each in once]
     names = ("n", "accuracy", "uar", "macro_f1", "confusion")
     scores = {
-        key: score(emotions, np.stack([e.prediction.answers[key].probabilities for e in once]))
-        for key in ANSWER_KEYS
+        key: score(
+            emotions,
+            np.stack([e.prediction.answers[key].probabilities for e in once]),
+            models.labels,
+        )
+        for key in (*models.classifiers, ENSEMBLE)
     }
     voices = _count_voices(once)
     if voices.get("known"):
         served = np.stack([each.prediction.served.probabilities for each in once])
-        scores[VOICE] = score(emotions, served)
+        scores[VOICE] = score(emotions, served, models.labels)
     held_out = held_out_speakers(model.info for model in models.classifiers.values())
     clips = [
         clip
         for each in once
-        if (clip := read_stem(each.row.path)) is not None and clip[1].speaker not in held_out
+        if not models.model_set.is_own
+        and (clip := read_stem(each.row.path)) is not None
+        and clip[1].speaker not in held_out
     ]
     return {
         "rows": len(manifest.listed) + len(manifest.left_out),
@@ -262,6 +282,7 @@ def evaluate_manifest(manifest: Manifest, models: Models) -> dict[str, Any]:
             {"line": row.line, "path": str(row.path), "of": first.line} for row, first in repeats
         ],
         "named_as_training": dict(Counter(corpus.key for corpus, _ in clips)),
+        "labels": list(models.labels),
         "among": dict(Counter(subset_key(each.row.among) for each in once)),
         **({"voices": voices} if voices else {}),
         "models": {key: {n: row.to_dict()[n] for n in names} for key, row in scores.items()},
@@ -367,8 +388,9 @@ def remarks(figures: Mapping[str, Any]) -> list[str]:
             f"{len(figures['left_out']):,} of {figures['rows']:,} rows were left out: {reasons}."
         )
     for labels, n_clips in figures["among"].items():
-        if labels != subset_key(LABELS):
-            sentences.append(f"{n_clips:,} were answered {in_words(labels.split())}.")
+        if labels != subset_key(figures["labels"]):
+            among = in_words(labels.split(), figures["labels"])
+            sentences.append(f"{n_clips:,} were answered {among}.")
     if voices := figures.get("voices"):
         sentences.append(
             f"{voices['clips']:,} clips are stated to be of {voices['speakers']:,} speakers; the "

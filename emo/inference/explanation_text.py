@@ -120,6 +120,16 @@ def turning_point(path: TreePath) -> str:
     return f"{sentence} The strongest measurements: {'; '.join(map(_measurement, step.strongest))}."
 
 
+def calm_share(path: TreePath) -> float:
+    """Return the share of calm in the leaf, where it is no answer; own models may answer it."""
+    return path.leaf[CALM] if tuple(path.leaf) == TRAINED_LABELS else 0.0
+
+
+def asks_calm(path: TreePath, step: Step) -> bool:
+    """Return whether a split compares the axis of calm, where that is no answer."""
+    return tuple(path.leaf) == TRAINED_LABELS and TRAINED_LABELS[step.axis] == CALM
+
+
 def axis_label(path: TreePath, step: Step) -> str:
     """Return the label whose axis a split of the tree compares."""
     return list(path.leaf)[step.axis]
@@ -142,7 +152,7 @@ def _question(number: int, step: Step, path: TreePath, before: float) -> str:
 
 def _leaf_sentence(path: TreePath) -> str:
     sentence = f"Training clips in the same leaf: {_shares(path.leaf)}."
-    calm = path.leaf.get(CALM, 0.0)
+    calm = calm_share(path)
     shown = percent(path.steps[-1].share if path.steps else path.share)
     if calm >= MIN_SHARE:
         most = ", though it has the most there" if calm > path.leaf[path.label] else ""

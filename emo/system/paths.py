@@ -7,6 +7,7 @@ from emo.errors import EmoError
 
 PACKAGE_DIR = Path(__file__).resolve().parents[1]
 CACHE_ENV = "EMO_CACHE"
+MODELS_ENV = "EMO_MODELS"
 
 
 def shipped(name: str) -> Path:
@@ -20,6 +21,15 @@ def shipped(name: str) -> Path:
 
 MODELS_DIR = shipped("models")
 SAMPLES_DIR = shipped("samples")
+
+
+def served_models() -> Path:
+    """Return the folder of the models that a server answers with.
+
+    It is ``EMO_MODELS`` where that is set, and else ``MODELS_DIR``.
+    """
+    folder = os.environ.get(MODELS_ENV)
+    return Path(folder) if folder else MODELS_DIR
 
 
 def sample_path(name: str) -> Path:

@@ -4,7 +4,6 @@ import pytest
 
 from emo.app.compare import text
 from emo.app.compare.collection import (
-    ENSEMBLE_ANSWERS,
     MAX_CLIPS,
     ORDERS,
     SHOWS,
@@ -21,7 +20,6 @@ ALL_THREE, TWO_OF_THREE, UNSURE = (
 
 def test_every_option_has_a_name():
     assert list(text.SHOW_NAMES) == list(SHOWS)
-    assert list(text.ENSEMBLE_NAMES) == list(ENSEMBLE_ANSWERS)
     assert list(text.ORDER_NAMES) == list(ORDERS)
 
 

@@ -165,7 +165,7 @@ def test_read_manifest_does_not_guess_what_a_code_means_elsewhere(tmp_path, labe
 @given(st.sampled_from(LABELS), st.data())
 def test_every_spelling_of_a_label_means_it_in_any_case(label, data):
     spelling = "".join(data.draw(st.sampled_from((c.upper(), c))) for c in label)
-    assert manifest._understand(f"\t{spelling} ", Path("a.wav"), {}) == (label, "")
+    assert manifest._understand(f"\t{spelling} ", Path("a.wav"), {}, LABELS) == (label, "")
     assert SPELLINGS[label] == label
 
 

@@ -52,8 +52,8 @@ def without_graphs() -> Iterator[None]:
         tf.config.run_functions_eagerly(False)
 
 
-def fitted(key: str, seed: int = 0) -> Fitted:
-    """Fit a classifier of the real shapes to noise."""
+def fitted(key: str, seed: int = 0, n_labels: int = len(TRAINED_LABELS)) -> Fitted:
+    """Fit a classifier of the real shapes to noise, with so many labels."""
     rng = np.random.default_rng(seed)
     n = EMBEDDING_SIZE if CLASSIFIERS[key].takes == "embeddings" else len(functional_names())
     scaling = {
@@ -66,20 +66,20 @@ def fitted(key: str, seed: int = 0) -> Fitted:
             "right": np.array([2, -1, -1], np.int32),
             "axis": np.array([0, -2, -2], np.int32),
             "threshold": np.array([0.0, -2.0, -2.0]),
-            "probabilities": rng.dirichlet(np.ones(len(TRAINED_LABELS)), 3),
+            "probabilities": rng.dirichlet(np.ones(n_labels), 3),
         }
         return Fitted(
             {
                 **scaling,
                 "centre": np.zeros(n, np.float32),
-                "projection": rng.normal(size=(n, len(TRAINED_LABELS))).astype(np.float32),
+                "projection": rng.normal(size=(n, n_labels)).astype(np.float32),
                 **one_question,
                 **{SURROGATE + name: values for name, values in one_question.items()},
             },
             [],
         )
     if key == "mlp":
-        sizes = (n, 8, len(TRAINED_LABELS))
+        sizes = (n, 8, n_labels)
         layers = [
             part
             for a, b in pairwise(sizes)
@@ -88,8 +88,8 @@ def fitted(key: str, seed: int = 0) -> Fitted:
         arrays = {f"member0_{i}": layer.astype(np.float32) for i, layer in enumerate(layers)}
         return Fitted({**scaling, **arrays}, [])
     if key == "pretrained":
-        weights = rng.normal(0, n**-0.5, (n, len(TRAINED_LABELS))).astype(np.float32)
-        bias = rng.normal(0, 0.1, len(TRAINED_LABELS)).astype(np.float32)
+        weights = rng.normal(0, n**-0.5, (n, n_labels)).astype(np.float32)
+        bias = rng.normal(0, 0.1, n_labels).astype(np.float32)
         scaling["deviation"] = np.ones(n, np.float32)
         strangeness = {
             "axes": np.eye(n, 4, dtype=np.float32),
@@ -98,11 +98,11 @@ def fitted(key: str, seed: int = 0) -> Fitted:
         }
         hidden = rng.normal(0, n**-0.5, (n, 6)).astype(np.float32)
         perceptron = {"hidden_weights": hidden, "hidden_bias": np.zeros(6, np.float32)}
-        output = rng.normal(0, 0.5, (6, len(TRAINED_LABELS))).astype(np.float32)
+        output = rng.normal(0, 0.5, (6, n_labels)).astype(np.float32)
         perceptron |= {"output_weights": output, "output_bias": np.zeros_like(bias)}
         linear = {"weights": weights, "bias": bias}
         return Fitted({**scaling, **linear, **perceptron, **strangeness}, [])
-    model = build_cnn(seed)
+    model = build_cnn(seed, n_labels)
     arrays = {f"w{i:03d}": np.asarray(w) for i, w in enumerate(model.get_weights())}
     return Fitted(arrays, [], model)
 

@@ -3,12 +3,8 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
-
-from emo.classifiers.batches import Fitted
 from emo.classifiers.own.model_set import add_to_model_set
 from emo.classifiers.storage import Origin, save_model
-from emo.features.encoder import EMBEDDING_SIZE
 from emo.labels import in_order, trained_labels
 from tests.support.models import fitted
 from tests.support.signals import encoded, voice
@@ -44,20 +40,22 @@ def write_manifest(path: Path, rows: Sequence[Sequence[str]], head: str = "") ->
     return path
 
 
-def save_own_models(directory: Path, labels: Sequence[str] = LABELS) -> Path:
-    """Save own models with a classifier of noise on the encoder, as training would."""
+def save_own_models(
+    directory: Path, labels: Sequence[str] = LABELS, keys: Sequence[str] = ("pretrained",)
+) -> Path:
+    """Save own models with classifiers of noise, as training would."""
     ordered = in_order(labels)
     trained = trained_labels(ordered)
-    rng = np.random.default_rng(3)
-    n, k = EMBEDDING_SIZE, len(trained)
-    shapes = {"weights": (n, k), "bias": (k,), "output_weights": (6, k), "output_bias": (k,)}
-    arrays = fitted("pretrained").arrays | {
-        name: rng.normal(0, shape[0] ** -0.5, shape).astype(np.float32)
-        for name, shape in shapes.items()
-    }
     origin = Origin(
-        ("mine",), 18, 3, seed=1, commit="none", command="python -m emo train head", labels=trained
+        corpora=("mine",),
+        clips=18,
+        speakers=3,
+        seed=1,
+        commit="none",
+        command="python -m emo train head",
+        labels=trained,
     )
-    add_to_model_set(directory, ordered, ["pretrained"], ["mine"])
-    save_model(directory / "pretrained", "pretrained", Fitted(arrays, []), origin)
+    add_to_model_set(directory, ordered, keys, ["mine"])
+    for key in keys:
+        save_model(directory / key, key, fitted(key, 3, len(trained)), origin)
     return directory

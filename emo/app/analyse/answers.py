@@ -11,6 +11,7 @@ from emo.app.analyse import ensemble_text, text
 from emo.app.analyse.analysis import Analysis
 from emo.app.analyse.verdict import panel
 from emo.app.current_clip import ClipSource
+from emo.app.own import served
 from emo.app.serving.guest import server_guest
 from emo.app.teach import session
 from emo.inference import adaptation, loading, predictor
@@ -46,6 +47,8 @@ def _metrics(analysis: Analysis) -> common.Metrics:
 
 def _working(prediction: predictor.Prediction) -> str:
     """Return the weights of the models, and on demand their factors in the ensemble, as HTML."""
+    if served.is_alone():
+        return ""
     calibration = common.models().calibration
     ensemble = prediction.answers[labels.ENSEMBLE]
     factors = predictor.ensemble_factors(prediction.answers, calibration, prediction.strangeness)

@@ -20,10 +20,12 @@ def show_known(source: ClipSource) -> None:
 
     An own file with the name of such a clip has a notice too, since it may be that clip.
     """
-    training = source.training
-    if training is not None:
+    training, held_out = source.training, common.held_out_speakers()
+    if held_out is None:
+        pass  # own models: what they were trained on may have other names
+    elif training is not None:
         corpus = app_text.CORPUS_NAMES.get(training.corpus, training.corpus)
-        is_held_out = training.speaker in common.held_out_speakers()
+        is_held_out = training.speaker in held_out
         notice = (text.held_out if is_held_out else text.trained_on)(corpus, training.emotion)
         st.info(
             common.escape_markdown(notice),
@@ -37,7 +39,7 @@ def show_known(source: ClipSource) -> None:
         )
     elif source.is_own and (named := read_stem(PurePosixPath(source.name))) is not None:
         named_corpus, name = named
-        is_held_out = name.speaker in common.held_out_speakers()
+        is_held_out = name.speaker in held_out
         notice = text.named_as(named_corpus.title, name.emotion, is_held_out)
         st.info(common.escape_markdown(notice), icon=":material/school:")
     if not session.examples():

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 import streamlit as st
 
 from emo.app import among
+from emo.app.own import served
 from emo.audio.alteration import NEUTRAL, Alteration
 from emo.labels import LABELS
 
@@ -78,7 +79,7 @@ def read_link(params: Mapping[str, str], samples: Collection[str]) -> Link:
     if sample not in samples:
         return EMPTY
     part, why = _read_part(params.get(PART, "")), params.get(WHY) == "1"
-    labels = among.read_param(params.get(AMONG)) or LABELS
+    labels = among.read_param(params.get(AMONG)) or served.labels()
     return Link(sample, part, why, read_settings(params), labels)
 
 

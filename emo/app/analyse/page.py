@@ -33,6 +33,8 @@ from emo.app.analyse.why import explanation
 from emo.app.compare import page as compare_page
 from emo.app.components import component
 from emo.app.current_clip import SAMPLE, ClipSource
+from emo.app.own import served
+from emo.app.own import text as own_text
 from emo.audio.alteration import NEUTRAL
 from emo.audio.channels import MIX, name_with_channel
 from emo.classifiers import label_subset
@@ -48,6 +50,8 @@ _ANSWERED = "answered-clip"  # the last one of which the answers were drawn
 
 def lead() -> str:
     """Return the purpose of the page, and how often its ensemble is right for a visitor's clip."""
+    if served.is_own():
+        return own_text.lead(served.labels())
     short = accuracy_text.in_short(common.available_metrics().get(labels.ENSEMBLE, {}))
     return f"{text.ANALYSE_LEAD} {short}".strip()
 
@@ -214,8 +218,9 @@ def describe(source: ClipSource, analysis: Analysis) -> str:
         parts.append(text.channel_alone(analysis.channel))
     if analysis.part_s is not None:
         parts.append(text.selected_part(*analysis.part_s))
-    if analysis.prediction.among != labels.LABELS:
-        parts.append(label_subset.in_words(analysis.prediction.among))
+    if analysis.prediction.among != analysis.prediction.labels:
+        among_them = analysis.prediction.among, analysis.prediction.labels
+        parts.append(label_subset.in_words(*among_them))
     if source.sample is not None:
         parts.append(samples.acted_by(source.sample))
         if source.sample.text:

@@ -249,7 +249,7 @@ def sample_name(emotion: str) -> str:
     return emotion if emotion in LABELS else SAMPLE_OF_ALL
 
 
-def samples_note(gallery: Sequence[Sample], held_out: Collection[str]) -> str:
+def samples_note(gallery: Sequence[Sample], held_out: Collection[str] | None) -> str:
     """Return the note about the samples: whose they are, short enough for one line.
 
     How they were chosen stands on the page About.
@@ -258,13 +258,13 @@ def samples_note(gallery: Sequence[Sample], held_out: Collection[str]) -> str:
     ----------
     gallery
     held_out
-        Speakers on whom no model was trained.
+        Speakers on whom no model was trained; None where that is not known.
     """
     real = [sample for sample in gallery if sample.source]
     if not real:
         return MINUTE_NOTE if gallery else ""
     parts = []
-    if {sample.speaker for sample in real} <= set(held_out):
+    if held_out is not None and {sample.speaker for sample in real} <= set(held_out):
         parts.append(HELD_OUT_NOTE)
     return " ".join([*parts, f"{credits_of(real)}."])
 

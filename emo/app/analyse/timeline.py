@@ -19,7 +19,7 @@ from emo.formatting import clock, percent
 from emo.inference import export
 from emo.inference.loading import MODEL_KEYS
 from emo.inference.timeline import Timeline, choose_among, iter_timeline, know_windows
-from emo.labels import ENSEMBLE, INDEX, LABELS
+from emo.labels import ENSEMBLE
 from emo.server import memory
 from emo.system import filenames
 
@@ -162,7 +162,7 @@ def _lanes(run: _Run, key: str, timeline: Timeline) -> Markup:
     if kind in run.drawn:
         return run.drawn[kind]
     description = text.timeline_in_words(timeline.cues())
-    drawn = html.lanes(lanes_json(key, timeline), description)
+    drawn = html.lanes(lanes_json(key, timeline), description, timeline.labels)
     if timeline.done == timeline.total:
         run.drawn[kind] = drawn
     return drawn
@@ -185,13 +185,13 @@ def lanes_json(key: str, timeline: Timeline) -> str:
         {
             "key": key,
             "total": timeline.total,
-            "labels": LABELS,
+            "labels": timeline.labels,
             "spans": timeline.segments_s.tolist(),
             "shares": (100 * timeline.probabilities[timeline.served]).round(1).tolist(),
             "names": [names[lane] for lane in keys],
             "answers": [
                 [
-                    [INDEX[said.label], percent(said.confidence), int(said.unsure)]
+                    [timeline.labels.index(said.label), percent(said.confidence), int(said.unsure)]
                     for said in (answers[lane] for answers in windows)
                 ]
                 for lane in keys

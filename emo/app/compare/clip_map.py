@@ -12,11 +12,10 @@ from emo.app import controls, theme
 from emo.app.compare import text
 from emo.app.compare.collection import Entry
 from emo.app.components import component
-from emo.app.theme import EMOTION_COLOURS
+from emo.app.own import served
 from emo.features.encoder import EMBEDDING_SIZE
 from emo.formatting import percent
 from emo.inference.predictor import Prediction
-from emo.labels import LABELS
 from emo.system.filenames import clean
 
 KEY = "comparison-map"
@@ -112,10 +111,10 @@ def show_map(entries: Sequence[Entry], on_play: Callable[[], None]) -> None:
         data=[
             {
                 "points": points,
-                "labels": [label for label in LABELS if any(p["label"] == label for p in points)],
-                "signs": {
-                    label: [*EMOTION_COLOURS[label], theme.mask_css(label)] for label in LABELS
-                },
+                "labels": [
+                    label for label in served.labels() if any(p["label"] == label for p in points)
+                ],
+                "signs": theme.looks(served.labels()),
                 "words": text.MAP,
             }
         ],

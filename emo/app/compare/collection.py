@@ -10,11 +10,12 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
+from emo.app.own import served
 from emo.app.samples import Sample
-from emo.corpora.guess import guess_emotion
+from emo.corpora.guess import guess_label
 from emo.inference.loading import MODEL_KEYS
 from emo.inference.predictor import Prediction
-from emo.labels import ENSEMBLE, INDEX, LABELS
+from emo.labels import ENSEMBLE
 
 MAX_CLIPS = 100
 MAX_BYTES = 100 * 2**20
@@ -27,7 +28,6 @@ SHOWS = (ALL, DISAGREEMENT, UNSURE, WRONG, NON_SPEECH, UNREAD)
 """Kinds of clips to which a table can be filtered."""
 
 ANY = "any"
-ENSEMBLE_ANSWERS = (ANY, *LABELS)
 
 UPLOADED = "given"
 ORDERS = (DISAGREEMENT, UPLOADED, "name", "length", "expected", "ensemble", "confidence")
@@ -66,7 +66,7 @@ class Entry:
     ----------
     digest, clip, result
     expected
-        The emotion that the visitor expects of it, one of ``LABELS``; "" for none.
+        The emotion that the visitor expects of it, one of ``served.labels``; "" for none.
     """
 
     digest: str
@@ -128,7 +128,7 @@ class ClipCollection:
         self.expected |= {
             digest: emotion
             for digest, emotion in emotions.items()
-            if digest in self.clips and emotion in ("", *LABELS)
+            if digest in self.clips and emotion in ("", *served.labels())
         }
 
     def remove(self, digest: str, name: str | None = None) -> None:
@@ -161,11 +161,21 @@ class ClipCollection:
         ]
 
 
+def ensemble_answers() -> tuple[str, ...]:
+    """Return the answers of the ensemble by which the table can be filtered."""
+    return (ANY, *served.labels())
+
+
+def _place_of(label: str) -> int:
+    labels = served.labels()
+    return labels.index(label) if label in labels else len(labels)
+
+
 def _stated(clip: UploadedClip) -> str:
     """Return the acted emotion of a sample, or the first that a name states; "" without."""
-    if clip.sample is not None and clip.sample.emotion in LABELS:
+    if clip.sample is not None and clip.sample.emotion in served.labels():
         return clip.sample.emotion
-    return next(filter(None, map(guess_emotion, clip.names)), "")
+    return next(filter(None, (guess_label(name, served.labels()) for name in clip.names)), "")
 
 
 def session_clips() -> ClipCollection:
@@ -257,7 +267,7 @@ class TableFilter:
     Attributes
     ----------
     show : one of ``SHOWS``
-    ensemble : one of ``ENSEMBLE_ANSWERS``
+    ensemble : one of ``ensemble_answers``
     order : one of ``ORDERS``
     name : part of the name
     """
@@ -311,10 +321,13 @@ def _sort_key(key: Callable[[Prediction], Any]) -> Callable[[Entry], Any]:
 _SORT_KEYS: dict[str, Callable[[Entry], Any]] = {
     DISAGREEMENT: _sort_key(lambda result: (-agreement(result).n_emotions, -divergence(result))),
     "name": lambda entry: natural(entry.name),
-    "expected": lambda entry: INDEX.get(entry.expected, len(LABELS)),
+    "expected": lambda entry: _place_of(entry.expected),
     "length": _sort_key(lambda result: -result.duration_s),
     "ensemble": _sort_key(
-        lambda result: (INDEX[result.answers[ENSEMBLE].label], -result.answers[ENSEMBLE].confidence)
+        lambda result: (
+            _place_of(result.answers[ENSEMBLE].label),
+            -result.answers[ENSEMBLE].confidence,
+        )
     ),
     "confidence": _sort_key(lambda result: result.answers[ENSEMBLE].confidence),
 }

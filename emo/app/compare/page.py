@@ -14,7 +14,7 @@ from emo.app import among, common, controls, current_clip, html, url
 from emo.app import text as app_text
 from emo.app.compare import clip_map, inputs, pair, score, send, sound, table, text
 from emo.app.compare.collection import (
-    ENSEMBLE_ANSWERS,
+    ANY,
     ORDERS,
     SHOWS,
     Entry,
@@ -22,9 +22,11 @@ from emo.app.compare.collection import (
     TableFilter,
     UploadedClip,
     count_clips,
+    ensemble_answers,
     filter_entries,
     session_clips,
 )
+from emo.app.own import served
 from emo.app.serving import uploads
 from emo.app.teach import session as teach_session
 from emo.audio import isolated
@@ -33,7 +35,6 @@ from emo.errors import AudioError, BusyError, ModelError
 from emo.inference import export
 from emo.inference.known_voice import know_speakers
 from emo.inference.predictor import Prediction
-from emo.labels import LABELS
 from emo.server import memory
 from emo.system.filenames import download_stem
 
@@ -54,10 +55,9 @@ _ONE_SPEAKER = "comparison-one-speaker"
 _EXPECT_TICKED = "comparison-expect-ticked"
 _OPTIONS: dict[str, tuple[str, ...]] = {
     "show": SHOWS,
-    "ensemble": ENSEMBLE_ANSWERS,
     "order": ORDERS,
 }
-_FIELDS = (*_OPTIONS, "name")
+_FIELDS = ("show", "ensemble", "order", "name")
 _DEFAULT = TableFilter()
 
 
@@ -142,7 +142,8 @@ def choose_filter() -> TableFilter:
     with st.container(key="comparison-view-bar"):
         shows, votes, orders, names = st.columns([7, 2, 2.7, 1.7], gap="small")
         _choose(shows, "segmented_control", "show", text.SHOW_LABEL, text.SHOW_NAMES)
-        _choose(votes, "selectbox", "ensemble", text.ENSEMBLE_LABEL, text.ENSEMBLE_NAMES)
+        answers = {key: key for key in ensemble_answers()} | {ANY: text.ANY_EMOTION}
+        _choose(votes, "selectbox", "ensemble", text.ENSEMBLE_LABEL, answers)
         _choose(orders, "selectbox", "order", text.ORDER_LABEL, text.ORDER_NAMES)
         key = _key("name")
         names.text_input(
@@ -165,8 +166,13 @@ def choose_filter() -> TableFilter:
     return table_filter
 
 
+def _options(name: str, otherwise: tuple[str, ...] = ()) -> tuple[str, ...]:
+    """Return the values of a choice above the table; others for a field without a choice."""
+    return ensemble_answers() if name == "ensemble" else _OPTIONS.get(name, otherwise)
+
+
 def _choose(column: Any, widget: str, name: str, label: str, options: dict[str, str]) -> None:
-    key, values = _key(name), _OPTIONS[name]
+    key, values = _key(name), _options(name)
     value = controls.value_of(key, getattr(_DEFAULT, name), values)
     default: dict[str, Any] = {"index": values.index(value)}
     if widget == "segmented_control":
@@ -198,7 +204,7 @@ def read_url() -> None:
         return
     for name in _FIELDS:
         value = st.query_params.get(name)
-        if value is not None and value in _OPTIONS.get(name, (value,)):
+        if value is not None and value in _options(name, (value,)):
             st.session_state[_key(name)] = value
     if st.query_params.get(SPEAKER_PARAM) == SAME:
         st.session_state[_ONE_SPEAKER] = True
@@ -321,7 +327,7 @@ def _show_buttons(entries: Sequence[Entry], n_clips: int) -> None:
         if ticked:
             st.selectbox(
                 text.EXPECT_TICKED_LABEL,
-                LABELS,
+                served.labels(),
                 index=None,
                 placeholder=text.EXPECT_NOTHING,
                 key=_EXPECT_TICKED,

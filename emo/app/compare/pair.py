@@ -62,6 +62,7 @@ def show_pair(pair: Pair) -> None:
                 text.pair_caption(names[key]),
                 text.LETTERS,
                 text.KEY,
+                first[key].labels,
             )
             for key in (VOICE, ENSEMBLE, *MODEL_KEYS)
             if key in first and key in second

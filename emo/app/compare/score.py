@@ -11,11 +11,12 @@ from emo.app import html
 from emo.app.compare import text
 from emo.app.compare.collection import Entry
 from emo.app.matrices import grid
+from emo.app.own import served
 from emo.classifiers.voice import VOICE
 from emo.formatting import percent
 from emo.inference.loading import MODEL_KEYS
 from emo.inference.predictor import Prediction
-from emo.labels import ENSEMBLE, INDEX, LABELS
+from emo.labels import ENSEMBLE
 
 _LABELLED = "comparison-score"
 
@@ -34,8 +35,8 @@ class Score:
         Clips with an answer, by the same keys.
     shown
         The key of the answers in `counts`.
-    counts : ndarray of int64, shape (7, 7)
-        Clips by expected emotion (row) and answer (column), in the order of ``LABELS``.
+    counts : ndarray of int64, shape (labels, labels)
+        Clips by expected emotion (row) and answer (column), in the order of ``served.labels``.
     """
 
     n_clips: int
@@ -60,10 +61,11 @@ def score(entries: Sequence[Entry]) -> Score:
         for key in keys
     }
     shown = VOICE if VOICE in keys else ENSEMBLE
-    counts = np.zeros((len(LABELS), len(LABELS)), np.int64)
+    labels = served.labels()
+    counts = np.zeros((len(labels), len(labels)), np.int64)
     for expected, result in rows:
         label = result.served.label if shown == VOICE else result.ensemble.label
-        counts[INDEX[expected], INDEX[label]] += 1
+        counts[labels.index(expected), labels.index(label)] += 1
     return Score(
         len(rows),
         {key: sum(own == label for own, label in pairs[key]) for key in keys},
@@ -93,7 +95,7 @@ def show_score(result: Score) -> None:
     st.caption(text.score_note(result.n_clips))
     used = np.flatnonzero(result.counts.any(axis=0) | result.counts.any(axis=1))
     counts = result.counts[np.ix_(used, used)]
-    labels = [LABELS[i] for i in used]
+    labels = [served.labels()[i] for i in used]
     sentences = [
         [text.cell_sentence(row, column, int(n)) for column, n in zip(labels, line, strict=True)]
         for row, line in zip(labels, counts, strict=True)

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from emo.app import common
 from emo.app.compare.collection import Entry, UploadedClip, session_clips
+from emo.app.own import served
 from emo.app.teach import session, sounds
 from emo.app.teach import text as teach_text
 from emo.audio import isolated
@@ -19,7 +20,10 @@ def sendable(entries: Sequence[Entry]) -> list[Entry]:
     return [
         entry
         for entry in entries
-        if entry.expected and not isinstance(entry.result, str) and len(entry.result.hidden)
+        if not served.is_own()
+        and entry.expected
+        and not isinstance(entry.result, str)
+        and len(entry.result.hidden)
     ]
 
 

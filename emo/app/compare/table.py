@@ -11,13 +11,12 @@ from emo.app import theme
 from emo.app.compare import text
 from emo.app.compare.collection import DISAGREEMENT, Entry, agreement
 from emo.app.components import component
+from emo.app.own import served
 from emo.app.samples import acted_by
 from emo.app.text import SHORT_NAMES, in_short
-from emo.app.theme import EMOTION_COLOURS
 from emo.classifiers.voice import VOICE
 from emo.inference.loading import MODEL_KEYS
 from emo.inference.predictor import Answer, Prediction
-from emo.labels import LABELS
 from emo.system.filenames import clean
 
 KEY = "comparison-table"
@@ -75,14 +74,12 @@ def show_clips(
         data=[
             {
                 "rows": [row(entry) for entry in entries],
-                "columns": [_column(key) for key in text.COLUMNS if key != VOICE or key in shown],
+                "columns": [_column(key) for key in text.COLUMNS if _is_shown(key, shown)],
                 "order": order,
                 "ticked": list(ticked),
                 "round": n_rounds,
-                "signs": {
-                    label: [*EMOTION_COLOURS[label], theme.mask_css(label)] for label in LABELS
-                },
-                "labels": list(LABELS),
+                "signs": theme.looks(served.labels()),
+                "labels": list(served.labels()),
                 "words": text.TABLE,
             }
         ],
@@ -134,6 +131,13 @@ def _string(value: Any) -> str | None:
 
 def _strings(values: Any) -> list[str]:
     return [clean(value) for value in values if isinstance(value, str)] if values else []
+
+
+def _is_shown(key: str, shown: set[str]) -> bool:
+    """Return whether a column is shown: that of a model only where the models are served."""
+    if key == VOICE:
+        return key in shown
+    return key not in MODEL_KEYS or key in served.classifier_keys()
 
 
 def _column(key: str) -> dict[str, Any]:

@@ -3,8 +3,6 @@
 from collections.abc import Sequence
 
 from emo.app.compare.collection import (
-    ANY,
-    ENSEMBLE_ANSWERS,
     MAX_BYTES,
     MAX_CLIPS,
     SHOWS,
@@ -37,7 +35,7 @@ SHOW_NAMES = dict(
     zip(SHOWS, ("All", "Disagreement", "Unsure", "Wrong", "Not speech?", "Not read"), strict=True)
 )
 ENSEMBLE_LABEL = "Ensemble"
-ENSEMBLE_NAMES = {key: key for key in ENSEMBLE_ANSWERS} | {ANY: "any emotion"}
+ANY_EMOTION = "any emotion"
 ORDER_LABEL = "Order"
 ORDER_NAMES = {
     "disagreement": "disagreement first",

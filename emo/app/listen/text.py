@@ -65,7 +65,7 @@ HOW_COUNTED = (
 )
 
 
-def about(samples: Sequence[Sample], held_out: frozenset[str]) -> str:
+def about(samples: Sequence[Sample], held_out: frozenset[str] | None) -> str:
     """Return that all is acted, whether the models know the actors, and how answers are counted.
 
     Parameters
@@ -73,8 +73,10 @@ def about(samples: Sequence[Sample], held_out: frozenset[str]) -> str:
     samples
         The clips of the game.
     held_out
-        Speakers on whom no model was trained.
+        Speakers on whom no model was trained; None where that is not known.
     """
+    if held_out is None:
+        return f"{ACTED_ONLY} {HOW_COUNTED}"
     is_test = all(sample.speaker in held_out for sample in samples)
     trained = HELD_OUT.replace("this actor", "these actors") if is_test else SOME_TRAINED_ON
     return f"{ACTED_ONLY} {trained} {HOW_COUNTED}"

@@ -11,11 +11,10 @@ from emo.app.live import text
 from emo.app.live.routes import STREAM, WORKLET
 from emo.app.notice import line
 from emo.app.notice.text import NOTICE, TICK
+from emo.app.own import served
 from emo.app.text import MODEL_NAMES, SHORT_NAMES
-from emo.app.theme import EMOTION_COLOURS
 from emo.audio.limits import MIN_DURATION_S
-from emo.inference.loading import MODEL_KEYS
-from emo.labels import ENSEMBLE, LABELS
+from emo.labels import ENSEMBLE
 from emo.server.live import MAX_S, STEP_S
 
 LIVE = "live"
@@ -44,9 +43,9 @@ def _data() -> dict[str, Any]:
         "first": ENSEMBLE,
         "models": {
             key: {"name": MODEL_NAMES[key], "short": SHORT_NAMES[key]}
-            for key in (ENSEMBLE, *MODEL_KEYS)
+            for key in (ENSEMBLE, *served.classifier_keys())
         },
-        "signs": {label: [*EMOTION_COLOURS[label], theme.mask_css(label)] for label in LABELS},
+        "signs": theme.looks(served.labels()),
         "step_s": STEP_S,
         "limit_s": MAX_S,
         "kept_s": text.KEPT_S,

@@ -2,12 +2,12 @@
 
 from collections.abc import Sequence
 
+from emo.app.own import served
 from emo.app.text import UNSURE
 from emo.classifiers.label_subset import in_words
 from emo.features.speech import LIKE, SpeechWarning
 from emo.formatting import NBSP
 from emo.inference.live import MIN_SPEECH_S
-from emo.labels import LABELS
 
 LIVE_LABEL = "Live"
 CLIP_NAME = "Live recording.wav"
@@ -66,9 +66,9 @@ def privacy(among: Sequence[str]) -> str:
         "The sound goes to this server alone, which stores none of it. Emo compares it with acted "
         "emotions; it does not measure what you feel."
     )
-    return (
-        sentence if tuple(among) == LABELS else f"{sentence} Answers are chosen {in_words(among)}."
-    )
+    if tuple(among) == served.labels():
+        return sentence
+    return f"{sentence} Answers are chosen {in_words(among, served.labels())}."
 
 
 def no_speech(warning: SpeechWarning) -> str:

@@ -6,8 +6,9 @@ from itertools import pairwise
 
 from emo.formatting import NBSP, percent
 from emo.inference.explanation import Measurement, Shift, Step, TreePath
+from emo.inference.explanation_text import asks_calm, calm_share
 from emo.inference.regions import Patch, Regions
-from emo.labels import CALM, TRAINED_LABELS
+from emo.labels import CALM
 
 GROUP_NAMES = {
     "pitch": "Pitch",
@@ -97,7 +98,7 @@ def tree_sentence(path: TreePath) -> str:
     moves = [after - share for share, after in pairwise(before)]
     i = max(range(len(moves)), key=moves.__getitem__)
     step = path.steps[i]
-    axis = f" by the measure of {CALM}" if TRAINED_LABELS[step.axis] == CALM else ""
+    axis = f" by the measure of {CALM}" if asks_calm(path, step) else ""
     return (
         f"{path.label.capitalize()} mainly because the voice is {step_words(path.steps)[i]}, "
         f"compared with the average training clip{axis}: from {percent(before[i])} to "
@@ -107,7 +108,7 @@ def tree_sentence(path: TreePath) -> str:
 
 def calm_sentence(path: TreePath) -> str:
     """Return how calm decided the answer of a tree; "" where it has a small share in the leaf."""
-    calm = path.leaf.get(CALM, 0.0)
+    calm = calm_share(path)
     if calm < MIN_CALM:
         return ""
     most = "the most" if calm >= max(path.leaf.values()) else "a part"

@@ -72,7 +72,7 @@ def verdict(
     is_average
         Whether it is the average over a long recording, which has a headline of its own.
     """
-    shares = html.bars(now.probabilities.tolist(), model_bars(text.TOGETHER))
+    shares = html.bars(now.probabilities.tolist(), model_bars(text.TOGETHER), labels=now.labels)
     was = "" if then is None else text.before(then)
     probably = text.PROBABLY if is_alone and not now.unsure else ""
     return html.render(
@@ -85,7 +85,7 @@ def verdict(
         was,
         sentence,
         shares,
-        text.ALL_SEVEN,
+        text.all_labels(len(now.labels)),
         text.ON_AVERAGE if is_average else "",
     )
 
@@ -117,7 +117,7 @@ def _row(model: Row) -> dict[str, object]:
         "was": "" if then is None else text.before(then),
         "was_label": "" if then is None else then.label,
         "was_share": 0.0 if then is None else then.confidence,
-        "bars": html.bars(now.probabilities.tolist(), model_bars(model.name)),
+        "bars": html.bars(now.probabilities.tolist(), model_bars(model.name), labels=now.labels),
     }
 
 

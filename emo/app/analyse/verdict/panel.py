@@ -12,6 +12,8 @@ from emo.app.analyse import text as page_text
 from emo.app.analyse.analysis import Analysis, player_key
 from emo.app.analyse.verdict import markup, text
 from emo.app.current_clip import ClipSource
+from emo.app.own import served
+from emo.app.own import text as own_text
 from emo.classifiers.ensembles import ENSEMBLES
 from emo.evaluation.figures.operating_points import ELSEWHERE, STUDIOS, operating_points
 from emo.formatting import percent
@@ -93,7 +95,10 @@ def _verdict(analysis: Analysis) -> Any:
     prediction, before = analysis.prediction, analysis.before
     is_altered = analysis.is_altered
     overline = text.overline(
-        analysis.part_s, is_altered, is_doubtful=bool(prediction.speech_warnings)
+        analysis.part_s,
+        is_altered,
+        is_doubtful=bool(prediction.speech_warnings),
+        who=_who(),
     )
     is_strange = prediction.strange_share > 0.5
     return markup.verdict(
@@ -101,10 +106,15 @@ def _verdict(analysis: Analysis) -> Any:
         None if before is None else before.ensemble,
         overline,
         text.STRANGE if is_strange else "",
-        common.agreement_text(prediction),
+        "" if served.is_alone() else common.agreement_text(prediction),
         is_average=_is_long(analysis),
         is_alone=_all_models_unsure(prediction),
     )
+
+
+def _who() -> str:
+    """Return whose answer the verdict is: that of all models together, or of the only one."""
+    return own_text.ALONE if served.is_alone() else text.TOGETHER
 
 
 def _all_models_unsure(prediction: Prediction) -> bool:
@@ -117,6 +127,8 @@ def _rows(analysis: Analysis) -> list[markup.Row]:
     """Return a row for each model and *Yours*, then for each ensemble beside, and for the guest."""
     now, before = analysis.prediction, analysis.before
     models = [key for key in now.answers if key not in (labels.ENSEMBLE, GUEST)]
+    if served.is_alone():  # its answer is that of the ensemble
+        models = []
     then = {} if before is None else {**before.answers, **before.ensembles}
     rows = [_row(key, now.answers[key], then.get(key)) for key in models]
     rows += [
@@ -138,7 +150,12 @@ def _points(source: ClipSource, prediction: Prediction) -> Any:
     if prediction.speech_warnings or common.missing_models(prediction):
         return ""
     blocks = common.metrics_among(prediction.among).get(labels.ENSEMBLE, {})
-    is_elsewhere = source.is_own or (source.sample is not None and source.sample.source is None)
+    # Own models: no clip is known to be of the recordings that they came from.
+    is_elsewhere = (
+        served.is_own()
+        or source.is_own
+        or (source.sample is not None and source.sample.source is None)
+    )
     figures = _figures(blocks, is_elsewhere, source.is_own, len(prediction.among))
     return markup.points(text.POINTS_TITLE, figures) if figures else ""
 
@@ -146,10 +163,12 @@ def _points(source: ClipSource, prediction: Prediction) -> Any:
 def expectation() -> Markup:
     """Return how often the ensemble is right, for a visitor without a clip; empty if unknown."""
     blocks = common.metrics_or_notice().get(labels.ENSEMBLE, {})
-    figures = _figures(blocks, True, True, len(labels.LABELS))
+    figures = _figures(blocks, True, True, len(served.labels()))
     if not figures:
         return html.NO_HTML
-    return markup.points(accuracy_text.EXPECTATION, figures, 2, accuracy_text.EXPECTATION_NOTE)
+    note = own_text.EXPECTATION_NOTE if served.is_own() else accuracy_text.EXPECTATION_NOTE
+    title = own_text.EXPECTATION if served.is_alone() else accuracy_text.EXPECTATION
+    return markup.points(title, figures, 2, note)
 
 
 def _figures(
@@ -172,7 +191,7 @@ def _figures(
     here = ELSEWHERE if is_elsewhere else STUDIOS
     figures = [
         markup.Point(
-            accuracy_text.KINDS[key],
+            accuracy_text.kind_name(key),
             percent(measured[key]["accuracy"]),
             text.PROBABLY_YOU if key == ELSEWHERE and is_own else "",
             key == here,
@@ -187,5 +206,5 @@ def _figures(
 def announcement(analysis: Analysis) -> str:
     """Return the verdict as a screen reader announces it."""
     before = None if analysis.before is None else analysis.before.ensemble
-    place = text.overline(analysis.part_s, analysis.is_altered)
+    place = text.overline(analysis.part_s, analysis.is_altered, who=_who())
     return text.announcement(analysis.prediction.ensemble, before, place)

@@ -3,7 +3,7 @@
 from emo.app.text import in_short
 from emo.classifiers.ensembles import FROM_SCRATCH
 from emo.classifiers.registry import CLASSIFIERS
-from emo.formatting import NBSP, percent
+from emo.formatting import NBSP, in_words, percent
 from emo.inference.predictor import Answer
 
 TOGETHER = "Together"
@@ -13,7 +13,6 @@ YOURS = "Yours"
 GUEST = "guest"
 POINTS_TITLE = "How often it is right"
 PROBABLY_YOU = "probably yours"
-ALL_SEVEN = "All seven emotions"
 ROWS_LABEL = "Each model"
 OVER_TIME = "Together, over time"
 ON_AVERAGE = "On average"
@@ -27,8 +26,16 @@ ROW_NAMES = {key: row.short_name for key, row in CLASSIFIERS.items()} | {
 """Name of each model in its row."""
 
 
+def all_labels(n: int) -> str:
+    """Return what opens the shares of all labels, such as "All seven emotions"."""
+    return f"All {in_words(n)} emotions"
+
+
 def overline(
-    part_s: tuple[float, float] | None, is_altered: bool, is_doubtful: bool = False
+    part_s: tuple[float, float] | None,
+    is_altered: bool,
+    is_doubtful: bool = False,
+    who: str = TOGETHER,
 ) -> str:
     """Return the line above the verdict: of what it is the verdict.
 
@@ -40,8 +47,10 @@ def overline(
         Whether *What if* alters the clip.
     is_doubtful
         Whether it may be no speech.
+    who
+        Whose verdict it is.
     """
-    parts = [f"{TOGETHER}, {NOT_TO_BE_RELIED_ON}" if is_doubtful else TOGETHER]
+    parts = [f"{who}, {NOT_TO_BE_RELIED_ON}" if is_doubtful else who]
     if part_s is not None:
         parts.append(f"selected part, {part_s[0]:.2f} to {part_s[1]:.2f}{NBSP}s")
     if is_altered:

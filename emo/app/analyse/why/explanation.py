@@ -12,13 +12,13 @@ from emo.app.analyse import text
 from emo.app.analyse.why import text as why_text
 from emo.app.components import component
 from emo.audio import clip
-from emo.classifiers.registry import CLASSIFIERS
 from emo.errors import AudioError, ModelError
 from emo.inference.explanation import Explanation, Reason, Shift, TreePath, explain
 from emo.inference.explanation_text import (
     LOG_ODDS,
     NO_EXPLANATION,
     PLAIN_TREE,
+    asks_calm,
     path_sentences,
     region_sentences,
     shift_sentences,
@@ -40,7 +40,6 @@ from emo.inference.reasons.without_regions import (
     without_regions,
 )
 from emo.inference.regions import Regions
-from emo.labels import CALM, TRAINED_LABELS
 from emo.server import memory
 
 RANGE_DB = 60.0
@@ -85,7 +84,7 @@ def show_explanation(
     except ModelError:
         st.caption(text.WHY_NEEDS_ALL)
         return
-    models = list(CLASSIFIERS)
+    models = list(explanation.why)
     with st.container(key="why-shown"):
         for first in range(0, len(models), COLUMNS):
             row = models[first : first + COLUMNS]
@@ -205,10 +204,10 @@ def _path_html(name: str, path: TreePath) -> Any:
     chips = [html.Chip(why_text.START, path.share)]
     chips += [
         html.Chip(
-            why_text.calm_question(word) if TRAINED_LABELS[step.axis] == CALM else word,
+            why_text.calm_question(word) if asks_calm(path, step) else word,
             step.share,
             question,
-            TRAINED_LABELS[step.axis] == CALM,
+            asks_calm(path, step),
         )
         for word, step, question in zip(
             step_words(path.steps), path.steps, questions[1:], strict=True

@@ -1,0 +1,1 @@
+"""Own models on the pages: the folder that EMO_MODELS names, its labels, and its own texts."""
