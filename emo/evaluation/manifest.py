@@ -217,12 +217,12 @@ def evaluate_manifest(manifest: Manifest, models: Models) -> dict[str, Any]:
         used), ``left_out`` (``line``, ``path`` and ``reason`` of each row that has no use),
         ``warnings`` (``path`` and ``warning`` of each that a scored clip has),
         ``repeats`` (``line``, ``path`` and the first line, ``of``), ``named_as_training`` (corpus →
-        how many scored clips bear the names of its clips), ``labels`` of the models,
-        ``among`` (labels
-        that can occur → how many scored clips were answered among them) and ``models``: by key
-        ``n``, ``accuracy``, ``uar``, ``macro_f1`` and the ``confusion``.  Where speakers are stated,
-        ``voices`` counts ``speakers``, their ``clips``, and those whose voice is ``known``; where
-        any is, ``models`` has ``voice``: the answers with the voice known, or else the ensemble's.
+        how many scored clips bear the names of its clips), ``labels`` of the models, ``among``
+        (labels that can occur → how many scored clips were answered among them) and ``models``: by
+        key ``n``, ``accuracy``, ``uar``, ``macro_f1`` and ``confusion``.  Where speakers are
+        stated, ``voices`` counts ``speakers``, their ``clips``, and those whose voice is ``known``;
+        where any is, ``models`` has ``voice``: the answers with the voice known, or else the
+        ensemble's.
 
     Raises
     ------

@@ -1,10 +1,8 @@
 """The pages with own models: their labels everywhere, or a sentence why a page is not there."""
 
-import json
 import re
 from pathlib import Path
 
-import numpy as np
 import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
@@ -12,13 +10,11 @@ from streamlit.testing.v1 import AppTest
 import emo
 from emo.app import theme
 from emo.app.own import served, text
-from emo.evaluation.own.cross_validation import own_figures
-from emo.evaluation.predictions import make_predictions
-from emo.evaluation.stored import read_metrics, write_metrics
+from emo.evaluation.stored import read_metrics
 from emo.labels import LABELS
 from emo.system.paths import sample_path
 from tests.support import pages
-from tests.support.own import save_own_models
+from tests.support.own import save_own_models, with_figures
 
 TWELVE = (*LABELS, "bored", "calm", "proud", "shy", "tired")
 
@@ -27,30 +23,8 @@ TWELVE = (*LABELS, "bored", "calm", "proud", "shy", "tired")
 def own(tmp_path_factory):
     """Return a folder of own models with figures, and one with twelve labels without any."""
     folder = tmp_path_factory.mktemp("own")
-    models = save_own_models(folder / "three")
-    labels = read_labels(models)
-    rng = np.random.default_rng(5)
-    emotions = [labels[i % 3] for i in range(60)]
-    shares = rng.dirichlet(np.ones(3), 60) + 1.5 * np.eye(3)[[i % 3 for i in range(60)]]
-    raw = make_predictions(
-        clips=[f"{i}.wav" for i in range(60)],
-        corpora=["mine"] * 60,
-        speakers=[f"mine-{i // 10}" for i in range(60)],
-        folds=[i // 20 + 1 for i in range(60)],
-        emotions=emotions,
-        probabilities=shares / shares.sum(axis=1, keepdims=True),
-        labels=labels,
-    )
-    made_by = {"commit": "abc", "command": "emo evaluate /secret", "seed": 1}
-    for key, block in own_figures("speakers", {"pretrained": raw}, labels, made_by).items():
-        stored = read_metrics(models, key)
-        stored["protocols"]["speakers"] = block
-        write_metrics(models, stored)
+    models = with_figures(save_own_models(folder / "three"))
     return models, save_own_models(folder / "twelve", TWELVE)
-
-
-def read_labels(models: Path) -> tuple[str, ...]:
-    return tuple(json.loads((models / "own.json").read_text())["labels"])
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ from emo.app.analyse import text
 from emo.app.analyse.why import text as why_text
 from emo.app.components import component
 from emo.audio import clip
+from emo.classifiers.registry import CLASSIFIERS
 from emo.errors import AudioError, ModelError
 from emo.inference.explanation import Explanation, Reason, Shift, TreePath, explain
 from emo.inference.explanation_text import (
@@ -84,7 +85,7 @@ def show_explanation(
     except ModelError:
         st.caption(text.WHY_NEEDS_ALL)
         return
-    models = list(explanation.why)
+    models = [key for key in CLASSIFIERS if key in explanation.prediction.answers]
     with st.container(key="why-shown"):
         for first in range(0, len(models), COLUMNS):
             row = models[first : first + COLUMNS]
