@@ -99,7 +99,7 @@ def test_an_explanation_names_own_labels(folder, clips) -> None:
 def test_a_known_voice_is_not_available_in_a_sentence(three, clips, tmp_path, capsys) -> None:
     paths = [str(path) for path in sorted(clips.iterdir())]
     assert main(["predict", "--models", str(three), "--same-speaker", *paths]) == 0
-    assert "These models have no classifier that knows a voice" in capsys.readouterr().out
+    assert "There is no model for a known voice here" in capsys.readouterr().out
     out = str(tmp_path / "rows.csv")
     given = ["batch", str(clips), "--out", out, "--models", str(three), "--jobs", "1"]
     assert main([*given, "--speaker-from", "folder"]) == 1
