@@ -3,16 +3,23 @@
 ``python bench/exported.py`` prints, for each part, by how much any of its numbers differs.
 """
 
+import sys
 import tempfile
 from collections import defaultdict
 from pathlib import Path
+from unittest.mock import patch
 
 import numpy as np
 import onnxruntime as ort
 
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
 import emo
-from emo.inference.portable.files import export_onnx
+from emo.inference.portable.files import encoder_file, export_onnx
+from emo.inference.portable.translation import Translator
 from emo.system.paths import SAMPLES_DIR
+
+UNROUNDED = "encoder without rounding"
 
 NOISE = 1e-7
 """Relative change of each sample, about half of the last bit of a float32."""
@@ -28,6 +35,10 @@ def main() -> None:
             for file in export_onnx(models, Path(folder))
             if file.path.suffix == ".onnx"
         }
+
+    with patch.object(Translator, "_rounded", lambda self, value, axes: (value, "")):
+        content = encoder_file().SerializeToString()
+        sessions[UNROUNDED] = ort.InferenceSession(content, providers=["CPUExecutionProvider"])
 
     def run(key: str, **inputs: np.ndarray) -> dict[str, np.ndarray]:
         names = [output.name for output in sessions[key].get_outputs()]
@@ -53,6 +64,9 @@ def main() -> None:
         embedding = run("encoder", samples=clip.samples)["embedding"]
         head = run("pretrained", embedding=embedding)
         note("encoder.onnx + pretrained.onnx", head["probabilities"][0], served["pretrained"])
+        embedding = run(UNROUNDED, samples=clip.samples)["embedding"]
+        head = run("pretrained", embedding=embedding)
+        note("8-bit weights, no rounding", head["probabilities"][0], served["pretrained"])
         noisy = clip.samples * (1 + NOISE * rng.standard_normal(len(clip.samples)))
         again = emo.predict(noisy.astype(np.float32), 16_000, models=models)
         note(

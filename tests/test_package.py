@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import soundfile
 from packaging.requirements import Requirement
 
 import emo
@@ -104,6 +105,19 @@ def test_installed_package_answers_as_the_checkout_does(installed: Path, tmp_pat
     file, answers = run(installed / "python", "-c", code, sample, cwd=tmp_path).splitlines()
     assert Path(file).is_relative_to(installed.parent)
     assert rounded(json.loads(answers)) == expected
+
+
+@pytest.mark.slow
+def test_installed_command_exports_files_that_run_without_emo(
+    installed: Path, tmp_path: Path
+) -> None:
+    run(installed / "emo", "export", "--onnx", "exported", cwd=tmp_path)
+    clip = emo.load(sample_path("happy"))
+    soundfile.write(tmp_path / "voice.wav", clip.samples, 16_000, subtype="PCM_16")
+    example = tmp_path / "exported" / "example.py"
+    printed = run(installed / "python", "-I", example, "voice.wav", cwd=tmp_path)
+    served = emo.predict(tmp_path / "voice.wav").answers["cnn"]
+    assert max(json.loads(printed)["cnn"].values()) == pytest.approx(served.confidence, abs=0.03)
 
 
 @pytest.mark.slow

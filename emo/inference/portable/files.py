@@ -36,10 +36,31 @@ LICENCE = (
     "no commercial use and one permits research only: use them for research and teaching, and name "
     "the corpora (CREMA-D, RAVDESS, TESS, SAVEE). NOTICE of Emo has the terms."
 )
-ENCODER_LICENCE = (
-    "MIT licence, copyright OpenAI: the first part of the encoder of Whisper base (Radford et al. "
-    "2022), with weights rounded to 8 bits."
-)
+ENCODER_LICENCE = """\
+The first part of the encoder of Whisper base (Radford et al. 2022), its weights rounded to 8 bits.
+
+MIT License
+
+Copyright (c) 2022 OpenAI
+
+Permission is hereby granted, free of charge, to any person obtaining a copy
+of this software and associated documentation files (the "Software"), to deal
+in the Software without restriction, including without limitation the rights
+to use, copy, modify, merge, publish, distribute, sublicense, and/or sell
+copies of the Software, and to permit persons to whom the Software is
+furnished to do so, subject to the following conditions:
+
+The above copyright notice and this permission notice shall be included in all
+copies or substantial portions of the Software.
+
+THE SOFTWARE IS PROVIDED "AS IS", WITHOUT WARRANTY OF ANY KIND, EXPRESS OR
+IMPLIED, INCLUDING BUT NOT LIMITED TO THE WARRANTIES OF MERCHANTABILITY,
+FITNESS FOR A PARTICULAR PURPOSE AND NONINFRINGEMENT. IN NO EVENT SHALL THE
+AUTHORS OR COPYRIGHT HOLDERS BE LIABLE FOR ANY CLAIM, DAMAGES OR OTHER
+LIABILITY, WHETHER IN AN ACTION OF CONTRACT, TORT OR OTHERWISE, ARISING FROM,
+OUT OF OR IN CONNECTION WITH THE SOFTWARE OR THE USE OR OTHER DEALINGS IN THE
+SOFTWARE.
+"""
 PURPOSE = (
     "Matches a voice with acted expressions. It does not measure what a person feels. For teaching "
     "and research."

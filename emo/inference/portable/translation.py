@@ -1,7 +1,7 @@
 """Translate the graph of a LiteRT file to ONNX.
 
 LiteRT multiplies weights of 8 bits with inputs that it rounds to 8 bits too, by a scale for each
-row.  The ONNX nodes do the same, since answers would differ by a per cent otherwise.
+row.  The ONNX nodes do the same, since answers would differ by up to five per cent otherwise.
 """
 
 from collections.abc import Callable, Mapping
