@@ -142,8 +142,9 @@ CLASSIFIERS: dict[str, Classifier] = {
         title="Decision tree",
         name="Decision tree",
         short_name="Tree",
-        description="One decision tree that asks a few yes-or-no questions about axes, a weighted "
-        "sum of functionals for each emotion; half of what it learns is what the perceptron says.",
+        description="One decision tree that asks a few yes-or-no questions. Each asks whether the "
+        "score for an emotion, a weighted sum of functionals, is above a limit; half of the "
+        "training targets are the probabilities of the perceptron.",
         summary="Yes-or-no questions about how the voice sounds, one after another.",
         takes="functionals",
         fit=fit_tree,
@@ -190,7 +191,8 @@ CLASSIFIERS: dict[str, Classifier] = {
         noun="pre-trained model",
         description="A linear classifier and a small perceptron, averaged, on the first blocks of "
         "a speech encoder that others trained on many thousand hours of speech.",
-        summary="Two small classifiers on a speech encoder that was trained on other recordings.",
+        summary="Two small models on a speech encoder that others trained on many thousand hours "
+        "of speech.",
         takes="embeddings",
         fit=fit_pretrained,
         predict=predict_pretrained,

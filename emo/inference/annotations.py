@@ -26,10 +26,9 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)  # equal timelines are equal files
 
 
 def in_words(answer: Answer) -> str:
-    """Return the label and its confidence, or the labels that an unsure answer names."""
-    if answer.unsure:
-        return f"unsure: {' or '.join(answer.named)}"
-    return f"{answer.label} {answer.confidence:.0%}"
+    """Return the label and its confidence, marked where the answer is unsure."""
+    phrase = f"{answer.label} {answer.confidence:.0%}"
+    return f"unsure: {phrase}" if answer.unsure else phrase
 
 
 def write_audacity(path: str, timeline: Timeline, out: TextIO) -> None:

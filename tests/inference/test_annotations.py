@@ -32,7 +32,7 @@ def timeline() -> Timeline:
 
 
 CUES = [(float(a), float(b), text) for (a, b), text in zip(SPANS, TEXTS, strict=True)]
-CNN = [(0.5, 3.25, "unsure: angry"), (6.0, 7.9, "unsure: angry")]
+CNN = [(0.5, 3.25, "unsure: angry 70%"), (6.0, 7.9, "unsure: angry 70%")]
 
 
 def written(form: str, name: str = 'my "best" talk & more.wav') -> str:

@@ -19,7 +19,8 @@ ON_AVERAGE = "On average"
 NO_HEADLINE = "…"
 PROBABLY = "Probably"
 RESET_LABEL = "Reset"
-RESET_HELP = "Back to the whole clip, unchanged."
+UNCHANGED = "the whole clip, unchanged"
+RESET_HELP = f"Back to {UNCHANGED}."
 ROW_NAMES = {key: row.short_name for key, row in CLASSIFIERS.items()} | {
     FROM_SCRATCH: "From scratch",
 }
@@ -78,5 +79,5 @@ def announcement(now: Answer, then: Answer | None, place: str) -> str:
     place
         The line above the verdict.
     """
-    was = "" if then is None else f"; it was {in_short(then)} for the whole clip, unchanged"
+    was = "" if then is None else f"; it was {in_short(then)} for {UNCHANGED}"
     return f"{place}: {in_short(now)}{was}."
