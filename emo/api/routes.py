@@ -23,6 +23,7 @@ from emo.api.problems import MEDIA_TYPE, ProblemError, problem_of
 from emo.errors import AudioError, EmoError
 from emo.server.middleware import INTERNAL_ERROR, STOPPING_RETRY_S, client_address
 from emo.server.quotas import address_group
+from emo.system.filenames import clean
 
 V1 = "/v1"
 MAX_FILES = 100
@@ -98,6 +99,7 @@ def build_app(service: Service) -> FastAPI:
         openapi_url=None,
         docs_url=None,
         redoc_url=None,
+        redirect_slashes=False,
         separate_input_output_schemas=False,
         telemetry=NO_TELEMETRY,
     )
@@ -144,12 +146,13 @@ async def _read_request(http: HttpRequest) -> tuple[list[Recording], Request]:
     if kind != FORM:
         request = read_options(values)
         data = await http.body()
-        return [Recording(request.name or NAMELESS, data)], request
+        return [Recording(clean(request.name) or NAMELESS, data)], request
     recordings: list[Recording] = []
     async with http.form(max_files=10 * MAX_FILES, max_fields=MAX_FIELDS) as form:
         for name, value in form.multi_items():
             if isinstance(value, UploadFile):
-                recordings.append(Recording(value.filename or NAMELESS, await value.read()))
+                own = clean(value.filename or "") or NAMELESS
+                recordings.append(Recording(own, await value.read()))
             else:
                 values[name] = value
     request = read_options(values)
