@@ -16,10 +16,12 @@ from docs import screens
 from emo.app.matrices import cell as matrices_cell
 from emo.app.matrices import text
 from emo.evaluation import subsets
+from emo.evaluation.guests import folders
 from emo.evaluation.stored import read_metrics
 from emo.labels import ENSEMBLE, LABELS
 from tests.browser import steps
 from tests.browser.steps import WIDTHS, clip_line, expect_idle
+from tests.browser.test_axe import violations
 from tests.support import signals
 
 MODELS = screens.ROOT / "models"
@@ -293,6 +295,36 @@ def test_a_difference_has_the_stored_interval(page: Page) -> None:
     expect(row).to_contain_text(f"+{100 * pair['accuracy']:.1f}")
     expect(row).to_contain_text(f"{low} to {high}")
     expect(row).to_contain_text(f"{100 * pair['detectable']['accuracy']:.1f}")
+
+
+def test_a_guest_is_looked_at_like_a_model(page: Page) -> None:
+    key, (acted, answer) = folders.list_guests(MODELS)[0], ("sad", "neutral")
+    name = folders.read_guest(MODELS, key).name
+    stored = read_metrics(MODELS / folders.GUESTS, key)["protocols"]["speakers"]
+    page.locator(f".st-key-larger-{key} button").click()
+    expect(page.locator(".st-key-larger-ensemble")).to_be_visible()  # the guest is large now
+    cells = matrix(page, key).locator(".cell")
+    expect(cells).to_have_text(
+        [f"{100 * n / sum(row):.0f}" for row in stored["confusion"] for n in row]
+    )
+    cell(page, key, acted, answer).click()
+    row = stored["confusion"][LABELS.index(acted)]
+    sentence = text.cell_sentence(acted, answer, row[LABELS.index(answer)], sum(row), False)
+    expect(page.locator(".st-key-drawer").get_by_text(sentence)).to_be_visible()
+    page.wait_for_url(re.compile(re.escape(f"cell={key}.{acted}.{answer}")))
+    page.get_by_role("radio", name=text.LOOK_NAMES["difference"], exact=True).click()
+    second = page.locator(".st-key-difference-second").get_by_role("combobox")
+    second.focus()
+    page.keyboard.type(name)
+    expect(page.get_by_role("option")).to_have_count(1)
+    page.keyboard.press("Enter")
+    (pair,) = [row for row in stored["differences"] if row["first"] == ENSEMBLE]
+    rate = page.locator(".st-key-paired").get_by_role("row", name=text.SCORE_NAMES["uar"])
+    expect(rate).to_contain_text(f"+{-100 * pair['uar']:.1f}")
+    low, high = (f"+{-100 * value:.1f}" for value in reversed(pair["intervals"]["uar"]))
+    expect(rate).to_contain_text(f"{low} to {high}")
+    screens.settle(page)
+    assert violations(page) == []
 
 
 def test_differences_have_two_colours(page: Page) -> None:

@@ -18,7 +18,7 @@ from emo.app import common, controls, html, theme, url
 from emo.app.matrices import charts, export, grid, guests, risk_text, selection, text
 from emo.app.matrices.figures import Caption
 from emo.app.matrices.selection import MatrixFilter, ScoresByKey
-from emo.app.text import CORPUS_NAMES
+from emo.app.text import CORPUS_NAMES, MODEL_NAMES
 from emo.classifiers.registry import CLASSIFIERS
 from emo.evaluation import metrics, selective, subsets
 from emo.evaluation.figures import differences
@@ -223,7 +223,8 @@ def show_roc(matrix_filter: MatrixFilter, keys: Sequence[str]) -> None:
         )
         make = partial(export.export_roc, curves[key], caption)
         export.show_save_buttons(make, file_stem(all_confidences, "roc", key), "roc")
-    with right:
+    # With a column for each guest the table needs the whole width.
+    with st.container() if any(own not in MODEL_NAMES for own in keys) else right:
         st.html(_area_table(curves, key))
     st.caption(text.ROC_NOTE)
 
