@@ -103,6 +103,7 @@ def test_audit_describes_each_corpus_that_is_there(folder: Path, tmp_path: Path)
 def test_table_of_clips_is_the_one_that_is_described(folder: Path, tmp_path: Path) -> None:
     recordings = [r for r in find_recordings(folder).recordings if r.corpus == "savee"]
     rows = clip_rows(recordings, folder)
+    assert [(row["speaker"], row["fold"]) for row in rows] == [("savee-DC", "3")] * 2
     described = of_corpus("savee")
     path, table = write_croissant(tmp_path, described, rows)
     first = path.read_bytes(), table.read_bytes()
