@@ -219,6 +219,7 @@ def test_tree_text_leads_to_the_likeliest_label(folder, models):
         else:
             other = lines[at].replace("<=", ">")
             at = next(i for i in range(at + 1, len(lines)) if lines[i] == other)
+    assert lines[at].count("|") == depth
     best = TRAINED_LABELS[int(predict_tree(arrays, functionals[None])[0].argmax())]
     assert lines[at].replace("|", "").split()[0] == best
 
