@@ -176,7 +176,7 @@ import json, sys
 from nbclient import NotebookClient
 import nbformat
 lesson = nbformat.read(sys.argv[1], as_version=4)
-NotebookClient(lesson, timeout=120, kernel_name="python3").execute()
+NotebookClient(lesson, timeout=120, kernel_name="python3", coalesce_streams=True).execute()
 outputs = [output for cell in lesson.cells for output in cell.get("outputs", [])]
 print(json.dumps([output.text for output in outputs if output.output_type == "stream"]))
 """
@@ -193,7 +193,7 @@ def test_lesson_runs_from_the_wheel(installed: Path, tmp_path: Path) -> None:
     command = (installed / "python", "-c", EXECUTE, "lesson.ipynb")
     printed = json.loads(run(*command, cwd=tmp_path, **settings).splitlines()[-1])
     assert Path(printed[-1].strip()).is_relative_to(installed.parent)
-    text = "\n".join(printed)
+    text = "".join(printed)
     assert "You: 10 of 10" in text
     assert "405 of 480 labels are wrong" in text
     table = text[text.index("clip  you") :].splitlines()
