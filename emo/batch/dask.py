@@ -6,13 +6,12 @@ workers; then each recording of the group is tried again alone.  Only this proce
 
 import logging
 import time
-from collections.abc import Generator, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import ExitStack
 from itertools import islice
-from typing import Any
+from typing import Any, TypeVar
 
-from emo.batch.pool import CrashResult, Task, Work
-from emo.batch.rows import Result
+from emo.batch.pool import Task
 from emo.batch.sources import Source
 from emo.errors import EmoError
 
@@ -25,18 +24,21 @@ GROUPS_PER_THREAD = 2
 MAX_RETRIES = 256
 """Recordings that wait for their second attempt, after which no new group is started."""
 
+T = TypeVar("T")
+"""What a recording gives: its rows, or its embeddings."""
+
 WORKER_TIMEOUT_S = 60.0
 _POLL_S = 5.0  # between counts of the workers
 
 
 def run(
     groups: Iterable[Sequence[Source]],
-    work: Work,
+    work: Callable[[Sequence[Source]], list[T]],
     address: str,
     jobs: int,
-    crash_result: CrashResult,
-) -> Generator[list[Result], None, None]:
-    """Yield the rows of groups in the order in which they are ready.
+    crash_result: Callable[[Source, str], T],
+) -> Generator[list[T], None, None]:
+    """Yield what the recordings of groups give, in the order in which it is ready.
 
     Parameters
     ----------
@@ -50,7 +52,8 @@ def run(
     jobs
         Number of workers of a local cluster.
     crash_result
-        Row of a recording that ended workers when it was tried alone.
+        Function of a recording that ended workers when it was tried alone, and of the reason, which
+        returns what it gives.
 
     Raises
     ------
@@ -107,9 +110,9 @@ def _gather(
     distributed: Any,
     client: Any,
     groups: Iterable[Sequence[Source]],
-    work: Work,
-    crash_result: CrashResult,
-) -> Generator[list[Result], None, None]:
+    work: Callable[[Sequence[Source]], list[T]],
+    crash_result: Callable[[Source, str], T],
+) -> Generator[list[T], None, None]:
     tasks = (Task(group) for group in groups)
     retries: list[Task] = []
     submitted: dict[str, Task] = {}
@@ -143,8 +146,8 @@ def _gather(
             retries += task.split()
 
 
-def _outcome(distributed: Any, future: Any) -> tuple[list[Result] | None, str]:
-    """Return the rows of a group; or None, and how the workers ended that had it."""
+def _outcome(distributed: Any, future: Any) -> tuple[list[Any] | None, str]:
+    """Return what a group gives; or None, and how the workers ended that had it."""
     try:
         return future.result(), ""  # computed again if its worker dies before this
     except distributed.KilledWorker:

@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any, TextIO
@@ -15,9 +16,11 @@ import numpy as np
 from emo import __version__
 from emo.audio.channels import EACH, MIX, name_with_channel
 from emo.audio.clip import RATE_HZ, Clip
+from emo.batch.dask import run as run_on_cluster
 from emo.batch.inputs import find_sources
+from emo.batch.labelling import RunConfig, load_run_models
 from emo.batch.progress import ProgressLine, RunSummary
-from emo.batch.run import check_inputs, no_recording
+from emo.batch.run import CLUSTER_GROUP_SIZE, check_inputs, group_sources, no_recording
 from emo.batch.skips import NOT_ANSWERED, SkipLog
 from emo.batch.sources import Source, load_channels, load_source
 from emo.errors import EmoError
@@ -74,6 +77,7 @@ def embed_into_file(
     lines: Iterable[str] = (),
     messages: TextIO | None = None,
     skips: SkipLog | None = None,
+    cluster: "Cluster | None" = None,
 ) -> RunSummary:
     """Write the embedding of each recording to a file, which is complete or not there at all.
 
@@ -92,6 +96,8 @@ def embed_into_file(
         Stream for the progress and for the reason of each recording that cannot be used, or None.
     skips
         Log of skipped files and of recordings that cannot be used.
+    cluster
+        Dask cluster that computes them, each row as soon as it is ready; None for this process.
 
     Returns
     -------
@@ -106,7 +112,7 @@ def embed_into_file(
     skips = skips or SkipLog()
     check_output(out)
     check_inputs(inputs)
-    for sentence in check_batch(inputs, out, ""):
+    for sentence in check_batch(inputs, out, cluster.address if cluster else ""):
         if messages is not None:
             print(f"emo: {sentence}", file=messages, flush=True)
     progress = ProgressLine(inputs, messages, 0)
@@ -115,8 +121,14 @@ def embed_into_file(
 
     def rows() -> Iterator[EmbeddingRow]:
         nonlocal failed
-        for source in find_sources(inputs, lambda name: True, lines, skips.skip):
-            for row in _embed_source(source, models, layers, channel):
+        sources = find_sources(inputs, lambda name: True, lines, skips.skip)
+        names = tuple(layer.name for layer in layers)
+        for embedded in (
+            (_embed_source(source, models, names, channel) for source in sources)
+            if cluster is None
+            else _embed_on(cluster, sources, names, channel)
+        ):
+            for row in embedded:
                 if row.error:
                     failed += 1
                     if failed <= MAX_REASONS:
@@ -140,20 +152,68 @@ def embed_into_file(
 def _write_whole(
     rows: Iterable[EmbeddingRow], layers: Sequence[Layer], about: str, out: Path
 ) -> None:
-    partial = out.with_name(f"{out.name}.partial")
-    check_output(partial)
+    unfinished = out.with_name(f"{out.name}.partial")
+    check_output(unfinished)
     try:
-        with naming(partial):
-            WRITERS[out.suffix.lower()](rows, layers, about, partial)
+        with naming(unfinished):
+            WRITERS[out.suffix.lower()](rows, layers, about, unfinished)
     except BaseException:  # an incomplete file is of no use, and takes space
         with suppress(OSError):
-            partial.unlink()
+            unfinished.unlink()
         raise
-    partial.replace(out)
+    unfinished.replace(out)
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """A Dask cluster that computes embeddings.
+
+    Attributes
+    ----------
+    address
+        Of its scheduler, or ``local``.
+    config
+        Folder of the models, which every worker must have with the same content.
+    jobs
+        Workers of a local cluster.
+    """
+
+    address: str
+    config: RunConfig
+    jobs: int
+
+
+def _embed_on(
+    cluster: Cluster, sources: Iterable[Source], layers: Sequence[str], channel: str
+) -> Iterator[list[EmbeddingRow]]:
+    """Yield the rows of each recording as the workers of a cluster return them."""
+    groups = group_sources(sources, CLUSTER_GROUP_SIZE)
+    work = partial(embed_sources, cluster.config, tuple(layers), channel)
+    for group in run_on_cluster(groups, work, cluster.address, cluster.jobs, _crashed):
+        yield from group
+
+
+def embed_sources(
+    config: RunConfig, layers: Sequence[str], channel: str, sources: Sequence[Source]
+) -> list[list[EmbeddingRow]]:
+    """Return the rows of recordings, in a worker of a cluster.
+
+    Raises
+    ------
+    ModelError
+        The worker has no models, or other ones.
+    """
+    models = load_run_models(config)
+    return [_embed_source(source, models, layers, channel) for source in sources]
+
+
+def _crashed(source: Source, reason: str) -> list[EmbeddingRow]:
+    error = f"{reason}, and again when it read this file alone. Convert it to WAV."
+    return [EmbeddingRow(source.name, error=error)]
 
 
 def _embed_source(
-    source: Source, models: Models, layers: Sequence[Layer], channel: str
+    source: Source, models: Models, layers: Sequence[str], channel: str
 ) -> list[EmbeddingRow]:
     """Return the row of a recording, or those of its channels."""
     name = source.name if channel == EACH else name_with_channel(source.name, channel)
@@ -172,12 +232,12 @@ def _embed_source(
 
 
 def _embed_clip(
-    name: str, clip: Clip | Exception, models: Models, layers: Sequence[Layer]
+    name: str, clip: Clip | Exception, models: Models, layers: Sequence[str]
 ) -> EmbeddingRow:
     if isinstance(clip, Exception):
         return EmbeddingRow(name, error=str(clip))
     try:
-        embedding = embed_clip(clip, models, [layer.name for layer in layers])
+        embedding = embed_clip(clip, models, layers)
     except EmoError as error:
         return EmbeddingRow(name, clip.duration_s, clip.sha256, str(error))
     except Exception as error:  # as above

@@ -1,10 +1,11 @@
 """Commands that hand models and their numbers to other programs: embed and export."""
 
 import argparse
+import os
 import sys
 from pathlib import Path
 
-from emo.cli.batch import check_report, standard_input
+from emo.cli.batch import add_dask, check_report, standard_input
 from emo.cli.options import (
     DONE,
     FAILED,
@@ -14,7 +15,7 @@ from emo.cli.options import (
     add_report,
     models_directory,
 )
-from emo.cli.process import raise_interrupts
+from emo.cli.process import limit_jobs, raise_interrupts
 from emo.errors import SettingError
 
 
@@ -44,6 +45,7 @@ def add_exchange(commands: Commands) -> None:
         "or mlp (768) (default: all three); functionals are the 696 measurements that mlp takes",
     )
     add_report(embed)
+    add_dask(embed)
     add_channel(embed)
     add_models(embed)
     embed.set_defaults(run=embed_command, parser=embed)
@@ -67,7 +69,8 @@ def add_exchange(commands: Commands) -> None:
 
 def embed_command(options: argparse.Namespace) -> int:
     """Write the embeddings of recordings into a file."""
-    from emo.batch.embedding import WRITERS, embed_into_file
+    from emo.batch.embedding import WRITERS, Cluster, embed_into_file
+    from emo.batch.labelling import make_run_config
     from emo.batch.progress import format_summary
     from emo.batch.skips import SkipLog
     from emo.inference.embeddings import describe_layers, read_layers
@@ -81,6 +84,10 @@ def embed_command(options: argparse.Namespace) -> int:
         options.parser.error(f"--layers: {error}")
     check_report(options, [options.out])
     models = load_usable(models_directory(options))
+    cluster = None
+    if options.dask:
+        config = make_run_config(models_directory(options))
+        cluster = Cluster(options.dask, config, limit_jobs(os.cpu_count() or 1))
     layers = describe_layers(models, names)
     raise_interrupts()
     partial = options.out.with_name(f"{options.out.name}.partial")
@@ -94,6 +101,7 @@ def embed_command(options: argparse.Namespace) -> int:
             standard_input(options),
             sys.stderr,
             skips,
+            cluster,
         )
     print(format_summary(summary, options.out, skips), file=sys.stderr)
     return FAILED if summary.failed else DONE
