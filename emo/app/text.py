@@ -108,7 +108,7 @@ PLAYER = {
     ),
     "hint": "Drag to select a part; the answers follow it.",
     "chosen": "Selected: {0} to {1} ({2} s)",
-    "short": "{0} s is too short. Select {1} s or more.",
+    "short": "{0} s is too short. Select at least {1} s.",
     "shrunk": "{0} s is too short. The models need {1} s, so they answer for the whole clip.",
     "clear": "Clear",
     "progress": "Window {0} of {1}",

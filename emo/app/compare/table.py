@@ -13,7 +13,7 @@ from emo.app.compare.collection import DISAGREEMENT, Entry, agreement
 from emo.app.components import component
 from emo.app.own import served
 from emo.app.samples import acted_by
-from emo.app.text import SHORT_NAMES, in_short
+from emo.app.text import SHORT_NAMES, in_short, still_needed
 from emo.classifiers.voice import VOICE
 from emo.inference.loading import MODEL_KEYS
 from emo.inference.predictor import Answer, Prediction
@@ -189,5 +189,6 @@ def _cell(answer: Answer) -> dict[str, Any]:
         "text": f"{answer.label}?" if answer.unsure else answer.label,
         "share": formatting.percent(answer.confidence),
         "note": in_short(answer) if answer.unsure else "",
+        "lack": still_needed(answer) if answer.unsure else "",
         "unsure": answer.unsure,
     }

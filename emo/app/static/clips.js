@@ -227,7 +227,7 @@ class Table {
       });
   }
 
-  answer(column, { label, text, share, note, unsure }) {
+  answer(column, { label, text, share, note, lack, unsure }) {
     const cell = make("td", `answer${unsure ? " unsure" : ""}`);
     const sign = make("span", "sign");
     const [light, dark, shape] = this.signs[label];
@@ -243,7 +243,7 @@ class Table {
       below.append(" ", mark);
     }
     if (note && column.is_model) cell.title = note;
-    else if (note) cell.append(make("small", "", note));
+    else if (lack) cell.append(make("small", "", lack));
     return cell;
   }
 
