@@ -29,6 +29,7 @@ from emo.server.middleware import REJECTION_MESSAGES
 from emo.system.paths import MODELS_DIR, SAMPLES_DIR, sample_path
 from tests.support import api_client, signals, streamlit_client
 from tests.support.api_client import PREDICT, command, request, send, send_raw
+from tests.support.own import save_own_models, with_figures
 from tests.support.serving import clip, tone_file, with_quotas
 from tests.support.streamlit_client import Served
 
@@ -273,14 +274,32 @@ def test_an_address_or_name_that_others_can_reach_is_public(monkeypatch, address
     assert access.is_public() == is_public
 
 
+def check_own_models(port: int, models: Path, clip_: Path, headers: dict[str, str]) -> None:
+    """Check that own models answer and are described."""
+    files = [(str(clip_), clip_.read_bytes())]
+    reply = send(port, files, {"embeddings": "true", "among": "bored,sad"}, headers)
+    (entry,) = reply.content
+    assert entry.pop("embeddings").keys() == {"encoder"}
+    PREDICTIONS.validate_python([entry])
+    among = ("--models", str(models), "--among", "bored,sad")
+    assert [entry] == close_to(command("predict", *among, str(clip_)))
+    described = request(port, "GET", "/api/v1/models", headers=headers).content
+    schema.ModelList.model_validate(described)
+    assert described["labels"] == ["happy", "sad", "bored"]
+    assert [row["key"] for row in described["models"]] == ["pretrained", "ensemble"]
+    assert described["models"][0]["figures"]["speakers"]["n"] == 60
+
+
 def test_a_public_server_wants_tokens_and_holds_its_quotas(tmp_path):
-    """One server, which other machines may reach, with a file of tokens and small quotas."""
+    """One server, which other machines may reach, with tokens, small quotas, and own models."""
+    models = with_figures(save_own_models(tmp_path / "my-models"))
     tokens = tmp_path / "tokens"
     bearer = {"Authorization": f"Bearer {add_token(tokens, 'anna')}"}
     environ = {
         "EMO_HOST": "emo.example.org",
         "EMO_API": "on",
         "EMO_API_TOKENS": str(tokens),
+        "EMO_MODELS": str(models),
         "EMO_ADDRESS_FILES_PER_MIN": "1",
         "EMO_SESSION_MB": "20",
     }
@@ -296,8 +315,9 @@ def test_a_public_server_wants_tokens_and_holds_its_quotas(tmp_path):
         assert request(port, "GET", "/api/v1/models").error == (401, "no_token")
         for path in ("/api/v1/health", "/api/docs", "/api/openapi.json"):
             assert request(port, "GET", path).status == 200
-        secret = send(port, [("secret name.wav", data)], headers=bearer)
-        assert secret.status == 200
+        secret = tmp_path / "secret name.wav"
+        secret.write_bytes(data)
+        check_own_models(port, models, secret, bearer)
         several = send(port, [("a.wav", data)] * 5, headers=bearer)
         assert several.status == 200
         many = send_raw(port, data, headers=bearer)

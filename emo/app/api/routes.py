@@ -64,7 +64,7 @@ def _build(settings: ApiSettings) -> "FastAPI":
     engine = Engine(common.models, clip_cache.memory_budget, common.report_faults)
     service = Service(
         engine,
-        paths.MODELS_DIR,
+        paths.served_models(),
         server.describe_sandbox,
         server.is_stopping,
         needs_token=settings.tokens is not None,
