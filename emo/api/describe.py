@@ -11,6 +11,7 @@ from emo.classifiers.voice import VOICE
 from emo.errors import ModelError
 from emo.evaluation.stored import METRICS, read_json, read_metrics
 from emo.inference.embeddings import Layer
+from emo.inference.guest.model import GUEST, Guest
 from emo.inference.loading import Models
 from emo.labels import ENSEMBLE
 
@@ -19,7 +20,11 @@ FIGURES = ("n", "accuracy", "uar", "macro_f1", "ece")
 
 
 def describe_models(
-    models: Models, layers: tuple[Layer, ...], directory: Path, card_path: str
+    models: Models,
+    layers: tuple[Layer, ...],
+    directory: Path,
+    card_path: str,
+    guest: Guest | None = None,
 ) -> dict[str, Any]:
     """Return what programs need to know of the models, as values for JSON.
 
@@ -31,11 +36,14 @@ def describe_models(
         The folder of the models, which has their figures and cards.
     card_path
         Path of a card, with ``{key}`` for the key of its model.
+    guest
+        The guest of the server; None for none.
     """
     keys = {*models.classifiers, *models.faults}
     rows = [_describe_classifier(key, models) for key in CLASSIFIERS if key in keys]
     rows += [_describe_ensemble(key, models) for key in _ensemble_keys(models)]
     rows += [] if models.model_set.is_own else [_describe_voice(models)]
+    rows += [] if guest is None else [_describe_guest(guest)]
     for row in rows:
         row["figures"] = _figures(directory, row["key"])
         has_card = (directory / row["key"] / CARD).is_file()
@@ -110,6 +118,16 @@ def _describe_voice(models: Models) -> dict[str, Any]:
         "available": models.voice is not None,
     }
     return described | ({} if models.voice is None else _origin(models.voice.info))
+
+
+def _describe_guest(guest: Guest) -> dict[str, Any]:
+    return {
+        "key": GUEST,
+        "kind": "guest",
+        "title": guest.about.name,
+        "description": guest.about.about,
+        "available": True,
+    }
 
 
 def _origin(info: Mapping[str, Any]) -> dict[str, Any]:

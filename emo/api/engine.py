@@ -1,6 +1,7 @@
 """Compute the answers to requests, in the slots of the limiter and in the sandboxed decoder."""
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -12,7 +13,7 @@ from emo.api.problems import ProblemError
 from emo.audio.clip import Clip
 from emo.audio.isolated import shared_decoder
 from emo.classifiers.label_subset import read_subset
-from emo.errors import AudioError
+from emo.errors import AudioError, GuestError
 from emo.inference import export
 from emo.inference.embeddings import (
     ENCODER,
@@ -24,6 +25,7 @@ from emo.inference.embeddings import (
     layer_names,
 )
 from emo.inference.explanation import Explanation, explain
+from emo.inference.guest.model import GUEST, Guest, with_guest
 from emo.inference.known_voice import know_speakers
 from emo.inference.loading import Models
 from emo.inference.predictor import Prediction, predict
@@ -35,6 +37,9 @@ from emo.server.telemetry import TELEMETRY
 
 T = TypeVar("T")
 
+LOG = logging.getLogger("emo.server")
+
+NO_GUEST = "This server has no guest. EMO_GUEST names the file of one."
 CLIENT_GONE = "The client left before all recordings were answered."
 
 SPEAKER = "the same"
@@ -95,6 +100,8 @@ class Engine:
         Returns the memory in which tasks reserve theirs.
     report
         Called with each prediction, to log the models that failed on it.
+    guest
+        Returns the guest of the server, or None.
     """
 
     def __init__(
@@ -102,8 +109,10 @@ class Engine:
         models: Callable[[], Models],
         budget: Callable[[], memory.MemoryBudget],
         report: Callable[[Prediction], None] = lambda _: None,
+        guest: Callable[[], Guest | None] = lambda: None,
     ) -> None:
         self.models = models
+        self.guest = guest
         self._budget = budget
         self._report = report
         self._layers: tuple[Models, tuple[Layer, ...]] | None = None
@@ -149,10 +158,12 @@ class Engine:
         ModelError
             The models cannot be loaded, or none returns finite values.
         ProblemError
-            The client has left.
+            The client has left, or the guest is asked for and there is none.
         """
         models = await self._wait(self.models)
         read_subset(request.among or None, models.labels)  # once, and not for each recording
+        if request.guest and self.guest() is None:
+            raise ProblemError(422, NO_GUEST, "no_guest")
         turns = asyncio.Semaphore(limiter().n_slots)
 
         async def answer_one(recording: Recording) -> Outcome:
@@ -185,6 +196,8 @@ class Engine:
                     clip = shared_decoder().decode(data, name, request.channel)
                 with self._budget().reserve(memory.predict_bytes(clip.duration_s)):
                     outcome = self._compute(_compute, clip, request, models, self.layers)
+                    if request.guest:
+                        outcome = self._compute(self._beside_guest, outcome, clip, request, models)
         except AudioError as error:
             return Outcome(error)
         if outcome.prediction is not None:
@@ -193,6 +206,22 @@ class Engine:
             timeline = self._compute_timeline(clip, request, models, address)
             return replace(outcome, timeline=timeline)
         return outcome
+
+    def _beside_guest(
+        self, outcome: Outcome, clip: Clip, request: Request, models: Models
+    ) -> Outcome:
+        """Return an outcome with the answer of the guest; without it where the guest fails."""
+        guest, prediction = self.guest(), outcome.prediction
+        if guest is None or prediction is None:
+            return outcome
+        try:
+            answer = guest.answer(clip)
+        except GuestError as error:
+            LOG.error("%s", error)  # it may name folders of the server
+            TELEMETRY.errors.labels("model", GUEST).inc()
+            return outcome
+        among = read_subset(request.among or None, models.labels)
+        return outcome.with_prediction(with_guest(prediction, answer, among))
 
     def _compute_timeline(
         self, clip: Clip, request: Request, models: Models, address: str

@@ -54,6 +54,11 @@ class Options(BaseModel):
         description="Add `embeddings`: the numbers of the inner layers, as `emo.embed` returns "
         "them. `GET /models` describes the layers.",
     )
+    guest: bool = Field(
+        False,
+        description="Add `guest` to the models: the answer of the guest of the server, a model by "
+        "others, as `emo predict --guest` has it. `GET /models` says whether there is one.",
+    )
     name: str = Field(
         "",
         description="Name of the recording, for a body that is one. A form has names of its own.",
@@ -71,6 +76,7 @@ class Request:
     timeline: bool = False
     explain: bool = False
     embeddings: bool = False
+    guest: bool = False
     name: str = ""
 
 

@@ -229,7 +229,8 @@ def _add_descriptions(app: FastAPI, service: Service) -> None:
         if not described or described[0][0] is not loaded:
             layers = service.engine.layers(loaded)
             card = f"{http.scope.get('root_path', '')}{V1}/models/{{key}}/card"
-            content = describe_models(loaded, layers, service.models_directory, card)
+            guest = service.engine.guest()
+            content = describe_models(loaded, layers, service.models_directory, card, guest)
             described[:] = [(loaded, content)]
         return JSONResponse(described[0][1])
 

@@ -23,6 +23,7 @@ Probabilities = dict[str, float]
 class Answer(_Model):
     """The answer of one model."""
 
+    name: str = _optional("Name of a guest.")
     label: str = Field(description="The likeliest emotion.")
     confidence: float = Field(description="Its calibrated probability, 0 to 1.")
     runner_up: str = Field(description="The second likeliest emotion.")
@@ -143,7 +144,7 @@ class ModelRow(_Model):
     """A model."""
 
     key: str = Field(description="Its key in the answers.")
-    kind: str = Field(description="`classifier`, `ensemble` or `voice`.")
+    kind: str = Field(description="`classifier`, `ensemble`, `voice` or `guest`.")
     title: str
     description: str
     available: bool = Field(description="It could be loaded.")

@@ -29,6 +29,7 @@ from emo.server.middleware import REJECTION_MESSAGES
 from emo.system.paths import MODELS_DIR, SAMPLES_DIR, sample_path
 from tests.support import api_client, signals, streamlit_client
 from tests.support.api_client import PREDICT, command, request, send, send_raw
+from tests.support.guests import save_guest
 from tests.support.own import save_own_models, with_figures
 from tests.support.serving import clip, tone_file, with_quotas
 from tests.support.streamlit_client import Served
@@ -45,9 +46,14 @@ PREDICTIONS = TypeAdapter(list[schema.Prediction])
 
 
 @pytest.fixture(scope="module")
-def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    log = tmp_path_factory.mktemp("api") / "log.txt"
-    with streamlit_client.serve(log, {"EMO_ADDRESS_FILES_PER_MIN": "100000"}) as served:
+def guest(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return save_guest(tmp_path_factory.mktemp("guest") / "guest.onnx")
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory, guest: Path) -> Iterator[Served]:
+    environ = {"EMO_ADDRESS_FILES_PER_MIN": "100000", "EMO_GUEST": str(guest)}
+    with streamlit_client.serve(tmp_path_factory.mktemp("api") / "log.txt", environ) as served:
         yield served
 
 
@@ -93,6 +99,15 @@ def test_timeline_reasons_and_embeddings_are_those_of_their_own_commands(served)
     assert embeddings == close_to({key: own.tolist() for key, own in expected.items()})
 
 
+def test_the_guest_answers_beside_the_models_where_it_is_asked_for(served, guest):
+    files = [(str(ANGRY), ANGRY.read_bytes())]
+    reply = send(served.port, files, {"guest": "true", "among": "angry,neutral"})
+    PREDICTIONS.validate_python(reply.content)
+    among = ("--among", "angry,neutral")
+    assert reply.content == close_to(command("predict", "--guest", str(guest), *among, str(ANGRY)))
+    assert "guest" in reply.content[0]["models"]
+
+
 def test_a_channel_is_answered_as_by_the_command(served, tmp_path):
     path = tmp_path / "stereo.wav"
     voice = signals.voice((180.0, 140.0), 2.0, 16_000)
@@ -129,12 +144,14 @@ def test_models_have_labels_versions_figures_and_cards(served):
     assert (described["version"], tuple(described["labels"])) == (emo.__version__, emo.LABELS)
     rows = {row["key"]: row for row in described["models"]}
     answered = send_raw(served.port, ANGRY.read_bytes()).content[0]
-    assert rows.keys() == {*answered["models"], *answered["ensembles"], "voice"}
+    assert rows.keys() == {*answered["models"], *answered["ensembles"], "voice", "guest"}
     stored = json.loads((MODELS_DIR / "ensemble" / "metrics.json").read_text())["protocols"]
     figures = rows["ensemble"]["figures"]["cross-corpus"]
     assert figures["accuracy"] == stored["cross-corpus"]["accuracy"]
     info = json.loads((MODELS_DIR / "cnn" / "model.json").read_text())
     assert rows["cnn"]["sha256"] == info["files"]["network.tflite"]["sha256"]
+    assert rows["guest"]["title"] == "Loud is angry"
+    assert rows.pop("guest")["card"] is None
     for key, row in rows.items():
         card = request(served.port, "GET", row["card"])
         assert card.headers["content-type"].startswith("text/markdown")
@@ -318,7 +335,8 @@ def test_a_public_server_wants_tokens_and_holds_its_quotas(tmp_path):
         secret = tmp_path / "secret name.wav"
         secret.write_bytes(data)
         check_own_models(port, models, secret, bearer)
-        several = send(port, [("a.wav", data)] * 5, headers=bearer)
+        assert send_raw(port, data, "?guest=true", bearer).error == (422, "no_guest")
+        several = send(port, [("a.wav", data)] * 4, headers=bearer)
         assert several.status == 200
         many = send_raw(port, data, headers=bearer)
         assert many.error == (429, "address_files_per_min")

@@ -58,10 +58,11 @@ def _build(settings: ApiSettings) -> "FastAPI":
     from emo.api.engine import Engine
     from emo.api.routes import Service, build_app
     from emo.app import common
+    from emo.app.serving.guest import server_guest
     from emo.system import paths
 
     streamlit_internals.allow_no_session()  # where the models are cached, a page shows a spinner
-    engine = Engine(common.models, clip_cache.memory_budget, common.report_faults)
+    engine = Engine(common.models, clip_cache.memory_budget, common.report_faults, server_guest)
     service = Service(
         engine,
         paths.served_models(),
