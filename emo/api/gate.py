@@ -15,6 +15,7 @@ from emo.api.settings import SWITCH, ApiSettings
 from emo.audio.limits import MAX_BYTES
 from emo.server import bodies
 from emo.server.bodies import RejectedError, TooSlowError, UploadBody
+from emo.server.hosts import is_local
 from emo.server.middleware import (
     NO_LENGTH,
     PROBLEM_TYPE,
@@ -114,9 +115,10 @@ class ApiGate:
         return await asyncio.shield(self._loading)
 
     def _check_access(self, scope: Message) -> None:
-        if not self.settings.is_on:
+        settings = self.settings
+        if not settings.is_on or (settings.is_local and not is_local(client_address(scope))):
             raise ProblemError(404, API_OFF, "api_off")
-        tokens = self.settings.tokens
+        tokens = settings.tokens
         if tokens is None or _path(scope) in OPEN_PATHS:
             return
         authorization = header(scope, b"authorization")

@@ -19,11 +19,15 @@ class ApiSettings:
     Attributes
     ----------
     is_on : bool
+    is_local : bool
+        Whether it is served to this computer alone: nobody turned it on, and behind a proxy that
+        the server does not know of, others would reach it.
     tokens : Tokens or None
         The tokens that a request needs; None where it needs none.
     """
 
     is_on: bool
+    is_local: bool = False
     tokens: Tokens | None = None
 
 
@@ -48,4 +52,4 @@ def read_api_settings(is_public: bool, environ: Mapping[str, str] | None = None)
         raise SettingError(f"{SWITCH} is {environ[SWITCH]!r}. Please give {ON} or {OFF}.")
     is_on = not is_public if not switch else switch == ON
     path = environ.get(TOKENS, "")
-    return ApiSettings(is_on, Tokens(Path(path)) if is_on and path else None)
+    return ApiSettings(is_on, not switch, Tokens(Path(path)) if is_on and path else None)

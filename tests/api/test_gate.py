@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from emo.api.gate import MAX_BODY, ApiGate
-from emo.api.settings import ApiSettings
+from emo.api.settings import ApiSettings, read_api_settings
 from emo.server import bodies
 from emo.server.quotas import Limits, QuotaTracker
 from emo.server.telemetry import Telemetry
@@ -51,11 +51,12 @@ def post(
     method: str = "POST",
     length: int | None = -1,
     delay_s: float = 0.0,
+    client: str = "10.0.0.1",
 ) -> tuple[int, dict[str, str], dict[str, Any]]:
     size = sum(map(len, parts)) if length == -1 else length
     fields = [*headers] + ([(b"content-length", str(size).encode())] if size is not None else [])
     scope: dict[str, Any] = {"type": "http", "method": method, "path": path, "root_path": "/api"}
-    scope |= {"headers": fields, "client": ("10.0.0.1", 1)}
+    scope |= {"headers": fields, "client": (client, 1) if client else None}
     messages = [
         {"type": "http.request", "body": part, "more_body": i + 1 < len(parts)}
         for i, part in enumerate(parts)
@@ -123,6 +124,16 @@ def test_nothing_is_served_while_the_api_is_off():
     assert routes.bodies == []
     asyncio.run(gate.preload())
     assert gate._loading is None
+
+
+@pytest.mark.parametrize(
+    ("client", "status"), [("127.0.0.1", 200), ("::1", 200), ("203.0.113.5", 404), ("", 404)]
+)
+def test_without_a_switch_only_this_computer_is_served(client, status):
+    """A proxy on this computer passes the address of its visitor on."""
+    settings = read_api_settings(False, {})
+    assert post(make_gate(settings)[0], client=client)[0] == status
+    assert post(make_gate(read_api_settings(False, {"EMO_API": "on"}))[0], client=client)[0] == 200
 
 
 def test_a_slow_body_is_cancelled(monkeypatch):
