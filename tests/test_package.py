@@ -164,6 +164,7 @@ def test_installed_package_holds_the_pages(installed: Path, tmp_path: Path) -> N
         "from streamlit.testing.v1 import AppTest; "
         "script = shipped('streamlit_app.py'); assert script.is_relative_to(PACKAGE_DIR); "
         "assert shipped('.streamlit').is_relative_to(PACKAGE_DIR); "
+        "assert shipped('review_app.py').is_relative_to(PACKAGE_DIR); "
         "app = AppTest.from_file(str(script), default_timeout=60).run(); "
         "assert not app.exception, app.exception; "
         "app.switch_page('pages/about.py').run(); assert not app.exception, app.exception"

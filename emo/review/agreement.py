@@ -6,6 +6,9 @@ import numpy as np
 import numpy.typing as npt
 
 N_RESAMPLES = 2000
+MIN_CLIPS = 10
+"""Clips from which on alpha has an interval: a bootstrap of fewer is too narrow."""
+
 INTERVAL = (2.5, 97.5)
 """Percentiles between which an interval lies."""
 
@@ -64,10 +67,10 @@ def alpha(units: Units) -> float:
 def alpha_interval(units: Units) -> tuple[float, float] | None:
     """Return the 95 % interval of alpha by a percentile bootstrap over the clips (Efron 1979).
 
-    None where fewer than two clips have two values, or their values do not differ.
+    None where fewer than ``MIN_CLIPS`` clips have two values, or their values do not differ.
     """
     counts = count_values(units)
-    if len(counts) < 2:
+    if len(counts) < MIN_CLIPS:
         return None
     rng = np.random.default_rng(_SEED)
     drawn = rng.multinomial(len(counts), np.full(len(counts), 1 / len(counts)), N_RESAMPLES)

@@ -63,7 +63,7 @@ def _number(value: float) -> str:
 
 def counts(rater: RaterResult) -> str:
     """Return how many clips a rater labelled, and what the others are."""
-    parts = [f"{rater.n_labelled:,} with one emotion"]
+    parts = [f"{_clips(rater.n_labelled)} with one emotion"]
     parts += [f"{rater.n_several:,} with several"] * bool(rater.n_several)
     parts += [f"{rater.n_none:,} with none of them"] * bool(rater.n_none)
     parts += [f"{rater.n_skipped:,} skipped"] * bool(rater.n_skipped)
@@ -119,7 +119,7 @@ def result_lines(results: Results) -> list[str]:
         return [NOTHING]
     lines = []
     for rater in results.raters:
-        lines.append(f"{rater.rater}: {counts(rater)}, of {_clips(results.population)}.")
+        lines.append(f"{rater.rater}: {counts(rater)}; the batch has {_clips(results.population)}.")
         for key, value in rater.accuracy.items():
             agreed = alpha(rater.alphas.get(key))
             lines.append(f"  {NAMES[key]:<26}{estimate(value):<24}alpha {agreed}")

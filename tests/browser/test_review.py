@@ -250,6 +250,6 @@ def test_review_by_keyboard_survives_a_kill_and_ends_by_mouse(
             estimate = cells.first.inner_text()
         printed = command.stop()
     assert f"{report.NAMES['answer']:<26}{estimate}".replace("\xa0", " ") in printed
-    assert "Anna: 2 with one emotion, 1 with several, 1 with none of them and 2" in printed
-    assert "Ben: 1 with one emotion, of 6 clips." in printed
+    assert "Anna: 2 clips with one emotion, 1 with several, 1 with none of them and 2" in printed
+    assert "Ben: 1 clip with one emotion; the batch has 6 clips." in printed
     assert "Agreement of the 2 raters on 1 clip: alpha" in printed

@@ -29,7 +29,7 @@ def test_results_are_printed_and_written(rows, tmp_path, capsys):
     report = tmp_path / "results.json"
     assert review(rows, "--results", "--with", str(theirs), "--json", str(report)) == 0
     printed = capsys.readouterr()
-    assert "Anna: 4 with one emotion, of 10 clips." in printed.out
+    assert "Anna: 4 clips with one emotion; the batch has 10 clips." in printed.out
     assert "Agreement of the 2 raters on 4 clips: alpha 1.00" in printed.out
     assert "not for review: 1 have no answer." in printed.err
     written = json.loads(report.read_text())

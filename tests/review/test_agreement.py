@@ -57,8 +57,8 @@ def test_alpha_is_not_defined_without_two_values_or_a_difference():
     assert math.isnan(alpha([]))
     assert math.isnan(alpha([["a"], ["b"]]))
     assert math.isnan(alpha([["a", "a"], ["a", "a"]]))
-    assert alpha_interval([["a", "b"]]) is None
-    assert alpha_interval([["a", "a"], ["a", "a"]]) is None
+    assert alpha_interval([["a", "b"], ["a", "a"]] * 4) is None  # too few
+    assert alpha_interval([["a", "a"]] * 20) is None
 
 
 def test_alpha_interval_holds_alpha_and_narrows_with_more_clips():

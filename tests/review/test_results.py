@@ -55,7 +55,7 @@ def test_accuracy_is_of_the_clips_with_one_emotion(config):
     assert len(results.differing) == 5
     json.dumps(results.to_dict(), allow_nan=False)
     lines = "\n".join(report.result_lines(results))
-    assert "Anna: 8 with one emotion, 1 with several, 1 with none of them and 2" in lines
+    assert "Anna: 8 clips with one emotion, 1 with several, 1 with none of them and 2" in lines
     assert "Answer of the batch       62.5 %" in lines
     assert "with all right 70.0 %" in lines
 

@@ -206,7 +206,7 @@ def _show_results(review: Review, rater: str) -> None:
         return
     for one in results.raters:
         st.subheader(one.rater, anchor=False)
-        st.text(f"{report.counts(one)[0].upper()}{report.counts(one)[1:]}.")
+        st.text(f"{report.counts(one)}.")
         st.html(html.render("tables", "table", *_accuracy_table(one)))
     for line in (*report.raters_agree(results), *report.remarks(results)):
         st.text(line)
