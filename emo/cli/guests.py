@@ -105,6 +105,7 @@ def _save(
     options: argparse.Namespace, models: Path, key: str, protocol: str, predictions: Any
 ) -> None:
     """Keep a guest, with the protocols that its folder has already."""
+    from emo.corpora.catalogue import default_directory
     from emo.evaluation.guests.folders import Guest, list_guests, read_guest, save_guest
     from emo.evaluation.guests.training_list import compact_list
 
@@ -115,7 +116,7 @@ def _save(
     lists = (
         {protocol: compact_list(options.training_list, protocol)} if options.training_list else {}
     )
-    folder = save_guest(models, guest, {protocol: predictions}, lists)
+    folder = save_guest(models, guest, {protocol: predictions}, lists, default_directory())
     print(f"\nSaved in {folder}. 'emo docs' writes it into docs/leaderboard.md.")
 
 

@@ -323,7 +323,7 @@ def _results(options: argparse.Namespace) -> int:
     models = models_directory(options)
     if options.write:
         summarise_all(models, options.data or default_directory())
-        write_all_figures(models)
+        write_all_figures(models, options.data or default_directory())
     print(report(models), end="")
     sentences = disagreements(models) + guest_faults(models)
     for sentence in sentences:

@@ -321,18 +321,44 @@ def _add_listeners(
     if not votes:
         return
     for key, predictions in tables.items():
-        voted = [
-            corpus == "cremad" and clip in votes and votes[clip].sum() > 0
-            for corpus, clip in zip(
-                predictions.corpora.tolist(), predictions.clips.tolist(), strict=True
-            )
-        ]
-        if not any(voted):
+        voted = _voted(predictions, votes)
+        if voted is None:
             return
-        part = predictions.take(np.array(voted)).among(LISTENER_LABELS)
-        counts = np.stack([votes[clip] for clip in part.clips.tolist()])
+        part, counts = voted
         figures[key]["protocols"][LISTENERS_PROTOCOL.key] = _against_listeners(part, counts)
     write_json(models / LISTENERS, listener_figures(part.emotions.tolist(), counts))
+
+
+def against_listeners(
+    predictions: Predictions, votes: Mapping[str, np.ndarray]
+) -> ProtocolFigures | None:
+    """Return the figures of a model beside the listeners of CREMA-D; None without their votes.
+
+    Parameters
+    ----------
+    predictions
+        Under ``speakers``.
+    votes
+        Counts by clip, as ``metadata.read_votes`` returns them.
+    """
+    voted = _voted(predictions, votes)
+    return None if voted is None else _against_listeners(*voted)
+
+
+def _voted(
+    predictions: Predictions, votes: Mapping[str, np.ndarray]
+) -> tuple[Predictions, np.ndarray] | None:
+    """Return the clips that listeners voted on, and the counts (n, 6); None without such clips."""
+    is_voted = [
+        corpus == "cremad" and clip in votes and votes[clip].sum() > 0
+        for corpus, clip in zip(
+            predictions.corpora.tolist(), predictions.clips.tolist(), strict=True
+        )
+    ]
+    if not any(is_voted):
+        return None
+    part = predictions.take(np.array(is_voted)).among(LISTENER_LABELS)
+    return part, np.stack([votes[clip] for clip in part.clips.tolist()])
 
 
 def _distance(left: np.ndarray, right: np.ndarray) -> float:

@@ -1,5 +1,6 @@
 """Test the page of matrices with a guest: its matrix, its figures, and folders that are damaged."""
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -7,13 +8,13 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from emo.app import text as app_text
-from emo.app.matrices import guest_text
+from emo.app.matrices import guest_text, text
 from emo.evaluation.guests import folders
 from emo.evaluation.guests.folders import Guest, save_guest
-from emo.evaluation.guests.table import read_references
+from emo.evaluation.guests.table import read_guest_predictions, read_references
 from emo.evaluation.predictions import predictions_file
 from emo.evaluation.stored import read_metrics
-from emo.labels import CALM
+from emo.labels import CALM, ENSEMBLE
 from tests.support import pages
 from tests.support import predictions as made
 from tests.support.pages import MATRICES, check, counted, grids, html
@@ -121,3 +122,36 @@ def test_damaged_guest_is_left_out_and_logged(
     assert guest_text.GUESTS_TITLE not in subheaders(at)
     assert any(KEY in record.getMessage() for record in caplog.records)
     check(at.segmented_control(key="voices").set_value("women").run())
+
+
+def test_guest_is_compared_with_listeners_where_their_votes_are(
+    models_dir: Path, tmp_path: Path
+) -> None:
+    made.write_tables(tmp_path / "tables")
+    _, table = read_guest_predictions(
+        predictions_file(models_dir, ENSEMBLE, "speakers"), models_dir
+    )
+    guest = Guest("echo", "Echo", "It repeats", "Nothing", "Nobody", "CC0-1.0", ("speakers",))
+    save_guest(models_dir, guest, {"speakers": table}, directory=tmp_path / "tables")
+    own = read_metrics(models_dir / folders.GUESTS, "echo")["protocols"]["listeners"]
+    stored = read_metrics(models_dir, ENSEMBLE)["protocols"]["listeners"]
+    assert own["confusion"] == stored["confusion"]
+    assert own["distance_from_votes"] == pytest.approx(stored["distance_from_votes"], abs=1e-5)
+    assert own["agreement_with_plurality"] == stored["agreement_with_plurality"]
+    folders.write_all_figures(models_dir)  # without the votes they stay
+    assert read_metrics(models_dir / folders.GUESTS, "echo")["protocols"]["listeners"] == own
+    assert folders.guest_faults(models_dir) == ()
+    at = check(pages.run().switch_page(MATRICES).run())
+    check(at.segmented_control(key="protocol").set_value("listeners").run())
+    assert subheaders(at)[-1].startswith("Echo")
+    assert '<th scope="row">Echo</th>' in html(at)
+
+
+def test_installed_package_without_predictions_shows_the_stored_figures(models_dir: Path) -> None:
+    for folder in [*models_dir.glob("*/predictions"), *models_dir.glob("guests/*/predictions")]:
+        shutil.rmtree(folder)
+    at = check(pages.run().switch_page(MATRICES).run())
+    check(at.segmented_control(key="numbers").set_value("counts").run())
+    assert (counted(grids(at)[-1]) == confusion(models_dir, "speakers")).all()
+    check(at.segmented_control(key="voices").set_value("women").run())
+    assert [warning.value for warning in at.warning] == [text.NO_PREDICTIONS]

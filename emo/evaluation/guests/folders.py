@@ -14,13 +14,15 @@ from typing import Any
 from emo.classifiers.ensembles import ENSEMBLES
 from emo.classifiers.registry import CLASSIFIERS
 from emo.classifiers.voice import VOICE
-from emo.corpora.protocols import LISTENERS, PROTOCOLS
+from emo.corpora.metadata import read_votes
+from emo.corpora.protocols import LISTENERS, PROTOCOLS, SPEAKERS
 from emo.errors import EmoError, ModelError
 from emo.evaluation.guests.figures import guest_figures
 from emo.evaluation.guests.table import read_guest_predictions
 from emo.evaluation.guests.training_list import check_training_list
 from emo.evaluation.predictions import Predictions, predictions_file, write_predictions
 from emo.evaluation.stored import METRICS, compare_values, read_metrics, write_metrics
+from emo.evaluation.summary import against_listeners
 from emo.system.files import naming
 
 GUESTS = "guests"
@@ -258,6 +260,7 @@ def save_guest(
     guest: Guest,
     tables: Mapping[str, Predictions],
     training_lists: Mapping[str, str] | None = None,
+    directory: Path | None = None,
 ) -> Path:
     """Write or replace the folder of a guest, and return its path.
 
@@ -269,6 +272,8 @@ def save_guest(
         Predictions by protocol.
     training_lists
         Content of the lists of what trained it, as CSV, by protocol.
+    directory
+        Folder of the corpora, for the comparison with listeners.
 
     Raises
     ------
@@ -296,24 +301,42 @@ def save_guest(
     with naming(folder / DESCRIPTION):
         text = yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=100)
         (folder / DESCRIPTION).write_text(text, encoding="utf-8")
-    write_guest_figures(models, guest)
+    (folder / METRICS).unlink(missing_ok=True)
+    write_guest_figures(models, guest, directory)
     return folder
 
 
-def write_guest_figures(models: Path, guest: Guest) -> None:
+def write_guest_figures(models: Path, guest: Guest, directory: Path | None = None) -> None:
     """Count the figures of a guest from its predictions and write its ``metrics.json``.
+
+    The comparison with listeners needs their votes, and stays as it is without them.
+
+    Parameters
+    ----------
+    models
+        Folder of the models.
+    guest
+    directory
+        Folder of the corpora.
 
     Raises
     ------
     CorpusError
         A file of predictions is missing or has a fault.
     """
-    figures = guest_figures(models, guest.key, read_tables(models, guest))
+    tables = read_tables(models, guest)
+    figures = guest_figures(models, guest.key, tables)
+    votes = read_votes(directory) if directory is not None else {}
+    if SPEAKERS.key in tables:
+        earlier = read_metrics(guests_directory(models), guest.key)["protocols"]
+        block = against_listeners(tables[SPEAKERS.key], votes) or earlier.get(LISTENERS.key)
+        if block is not None:
+            figures["protocols"][LISTENERS.key] = block
     write_metrics(guests_directory(models), figures)
 
 
-def write_all_figures(models: Path) -> None:
-    """Count the figures of every guest anew and write them.
+def write_all_figures(models: Path, directory: Path | None = None) -> None:
+    """Count the figures of every guest anew and write them (see ``write_guest_figures``).
 
     Raises
     ------
@@ -321,7 +344,7 @@ def write_all_figures(models: Path) -> None:
         A folder has a fault.
     """
     for key in list_guests(models):
-        write_guest_figures(models, read_guest(models, key))
+        write_guest_figures(models, read_guest(models, key), directory)
 
 
 # --- Whether every folder is in order ------------------------------------------------------------
@@ -341,7 +364,8 @@ def guest_faults(models: Path) -> tuple[str, ...]:
             continue
         where = f"{GUESTS}/{key}/{METRICS}"
         faults += compare_values(where, counted, stored, _DIFFERENCE)
-        extra = stored["protocols"].keys() - counted["protocols"].keys()
+        # The comparison with listeners cannot be counted without the folder of the corpora.
+        extra = stored["protocols"].keys() - counted["protocols"].keys() - {LISTENERS.key}
         faults += [f"{where} has {name}, of which no prediction is." for name in sorted(extra)]
     return tuple(faults)
 
