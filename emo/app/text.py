@@ -67,6 +67,9 @@ LISTENING = "Reading the clip …"
 LOADING = "Loading the models …"
 
 PRIVACY = "Emo stores no audio. Your clip stays in memory until you remove it or close the tab."
+PRIVACY_OF_SEVERAL = (
+    "Emo stores no audio. Your clips stay in memory until you remove them or close the tab."
+)
 NOT_TO_BE_RELIED_ON = (
     "Do not rely on this answer: a model answers to any sound, but it was tested on speech only."
 )

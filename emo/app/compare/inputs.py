@@ -48,7 +48,7 @@ def show_ways_in() -> None:
                     args=(gallery,),
                     help=text.samples_help(gallery),
                 )
-            st.caption(f"{text.LIMITS} {app_text.PRIVACY}")
+            st.caption(f"{text.LIMITS} {app_text.PRIVACY_OF_SEVERAL}")
     left_out = st.session_state.get(_LEFT_OUT)
     if left_out:
         st.warning(common.escape_markdown(text.left_out(left_out)))

@@ -339,9 +339,8 @@ class Panel {
   }
 
   headline({ named, unsure, title, percent }) {
-    const signs = named.map((label) => this.sign(label));
-    const words = [...signs, make("b", "", unsure ? title : named[0])];
-    return named.length > 1 ? words : [...words, make("span", "percent", percent)];
+    const words = make("b", "", unsure ? title : named[0]);
+    return [this.sign(named[0]), words, make("span", "percent", percent)];
   }
 
   row(name, answer) {

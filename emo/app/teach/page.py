@@ -24,7 +24,7 @@ from emo.app.teach.session import (
     models_signature,
     set_examples,
 )
-from emo.app.text import NO_MODELS, UPLOAD_HELP
+from emo.app.text import NO_MODELS, PRIVACY_OF_SEVERAL, UPLOAD_HELP
 from emo.audio import isolated
 from emo.errors import AdaptationError, BusyError, EmoError, ModelError
 from emo.formatting import percent
@@ -79,7 +79,7 @@ def show_ways_in() -> None:
         right.audio_input(
             text.RECORD_LABEL, key=key, on_change=_take_recording, args=(key, emotion)
         )
-        st.caption(text.PRIVACY)
+        st.caption(PRIVACY_OF_SEVERAL)
 
 
 def _take_files(key: str, emotion: str) -> None:

@@ -21,7 +21,6 @@ UPLOAD_LABEL = "Upload clips"
 RECORD_LABEL = "Record a clip"
 RECORDING = "Recording"
 BACK_LABEL = "Back to your clips"
-PRIVACY = "Emo stores no audio. Your clips stay in memory until you remove them or close the tab."
 PROMPT_TITLE = "Record by prompt"
 PROMPT_FILE = "recording.wav"
 SENTENCES = (
