@@ -159,3 +159,12 @@ def test_sound_of_a_window_is_that_part_of_its_channel(config):
     assert review.clips[0].key == ("clips/000.wav", 2)
     assert sound.duration_s == pytest.approx(0.4, abs=1e-3)
     assert load(Path(config.clips) / "clips/000.wav").duration_s == pytest.approx(0.8, abs=1e-3)
+
+
+@pytest.mark.parametrize("n", range(2, 13))
+def test_each_answer_has_a_key_of_its_own(n):
+    labels = [f"label {i}" for i in range(n)]
+    keys = text.keys(labels)
+    assert len(set(keys.values())) == len(keys) == n + 3
+    assert "u" not in keys.values()  # undo
+    assert f"1 to {keys[labels[-1]]} name the emotion" in text.keys_hint(labels)

@@ -48,7 +48,7 @@ def select_page() -> Any:
     return navigation.select_only(show, text.TITLE)
 
 
-@st.cache_resource(show_spinner=False)
+@st.cache_resource(show_spinner=text.READING)
 def _open(config: str) -> Review:
     return Review(read_config(config))
 

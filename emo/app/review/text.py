@@ -22,6 +22,7 @@ CLOSED = (
     "This page belongs to the command `emo review`, which serves it to its own computer. Start it "
     "there, and open the address that it prints."
 )
+READING = "Reading the rows of the batch …"
 CONTINUE_LABEL = "Go on labelling"
 OTHER_RATER_LABEL = "Another person labels"
 SKIP_LABEL = "Skip this clip"
