@@ -7,9 +7,10 @@ import streamlit as st
 from emo.app import navigation
 from emo.app.api import routes
 from emo.app.serving import server
+from emo.system.paths import PACKAGE_DIR
 
 # Streamlit loads a named icon from another site; this one is served with the page.
-ICON = Path(__file__).parent / "emo" / "app" / "static" / "icon.svg"
+ICON = PACKAGE_DIR / "app" / "static" / "icon.svg"
 
 if server.is_page_run():
     st.set_page_config(page_title="Emo", page_icon=str(ICON), layout="wide")

@@ -165,8 +165,11 @@ def test_installed_package_holds_the_pages(installed: Path, tmp_path: Path) -> N
         "script = shipped('streamlit_app.py'); assert script.is_relative_to(PACKAGE_DIR); "
         "assert shipped('.streamlit').is_relative_to(PACKAGE_DIR); "
         "assert shipped('review_app.py').is_relative_to(PACKAGE_DIR); "
+        "import streamlit; icons = []; "
+        "streamlit.set_page_config = lambda **settings: icons.append(settings['page_icon']); "
         "app = AppTest.from_file(str(script), default_timeout=60).run(); "
         "assert not app.exception, app.exception; "
+        "from pathlib import Path; assert Path(icons[0]).is_file(), icons; "
         "app.switch_page('pages/about.py').run(); assert not app.exception, app.exception"
     )
     run(installed / "python", "-c", code, cwd=tmp_path)
