@@ -166,7 +166,7 @@ def test_installed_package_holds_the_pages(installed: Path, tmp_path: Path) -> N
         "assert shipped('.streamlit').is_relative_to(PACKAGE_DIR); "
         "assert shipped('review_app.py').is_relative_to(PACKAGE_DIR); "
         "import streamlit; icons = []; "
-        "streamlit.set_page_config = lambda **settings: icons.append(settings['page_icon']); "
+        "streamlit.set_page_config = lambda **settings: icons.append(settings.get('page_icon')); "
         "app = AppTest.from_file(str(script), default_timeout=60).run(); "
         "assert not app.exception, app.exception; "
         "from pathlib import Path; assert Path(icons[0]).is_file(), icons; "
