@@ -3,6 +3,9 @@
 import doctest
 import importlib.util
 import json
+import re
+import subprocess
+import sys
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -44,6 +47,21 @@ def test_examples_of_the_page_on_python_hold() -> None:
     test = doctest.DocTestParser().get_doctest(text, {}, "python.md", None, 0)
     assert len(test.examples) > 10
     assert doctest.DocTestRunner().run(test).failed == 0
+
+
+@pytest.mark.slow
+def test_first_answer_is_printed_as_the_command_prints_it() -> None:
+    text = (DOCS / "getting-started.md").read_text(encoding="utf-8")
+    (shown,) = re.findall(r"```console\n\$ emo (.+)\n([^`]+)```", text)
+    command, output = shown
+    ran = subprocess.run(
+        [sys.executable, "-m", "emo", *command.split()],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=240,
+    )
+    assert ran.stdout == output
 
 
 def test_lesson_page_shows_every_cell_of_the_notebook(hooks: ModuleType) -> None:
