@@ -56,6 +56,27 @@ def check_corpora(options: argparse.Namespace) -> None:
             options.parser.error(f"--{name} goes with --corpus")
 
 
+def refuse_own(models: Path, what: str) -> None:
+    """Raise for a folder of own models where a command is about the models that ship.
+
+    Parameters
+    ----------
+    models
+        Folder of the models.
+    what
+        What cannot be done, to follow "so".
+
+    Raises
+    ------
+    EmoError
+        The folder holds own models.
+    """
+    from emo.classifiers.own.model_set import read_model_set
+
+    if read_model_set(models).is_own:
+        raise EmoError(f"{models} holds own models, so {what}. docs/own-data.md says what is.")
+
+
 def read_corpora(options: argparse.Namespace) -> "OwnCorpora":
     """Return the own corpora that the options name."""
     from emo.corpora.own.reading import read_own
@@ -216,9 +237,13 @@ def _expectation(protocol: str, figures: "Mapping[str, ProtocolFigures]", n_labe
 
     block = figures[ENSEMBLE]
     low, high = block["intervals"]["accuracy"]
+    counts = {label: rates["n"] for label, rates in block["per_class"].items()}
+    most = max(counts, key=lambda label: counts[label])
+    share = counts[most] / block["n"]
     sentence = (
-        f"Right for {percent(block['accuracy'])} ({percent(low)} to {percent(high)}) of the clips "
-        f"of {DESCRIBED[protocol].tests}; guessing is right for {percent(1 / n_labels)}."
+        f"Tested on {DESCRIBED[protocol].tests}: right for {percent(block['accuracy'])} "
+        f"({percent(low)} to {percent(high)}) of the clips; guessing is right for "
+        f"{percent(1 / n_labels)}, and the answer {most} alone for {percent(share)}."
     )
     if selective := block.get("selective"):
         coverage = selective["coverage_cross_fitted"]

@@ -28,6 +28,7 @@ from emo.cli.own import (
     check_corpora,
     evaluate_corpora,
     progress_bar,
+    refuse_own,
     train_corpora,
     with_heads,
 )
@@ -169,6 +170,7 @@ def _evaluate(options: argparse.Namespace) -> int:
     from emo.training.dataset import describe_folder
 
     models = models_directory(options)
+    refuse_own(models, "--protocol needs their clips, by --corpus")
     directory = _data_directory(options)
     if options.seeds:
         return _evaluate_seeds(directory, models, options.jobs)
@@ -270,6 +272,7 @@ def _train(options: argparse.Namespace) -> int:
     from emo.training.dataset import describe_folder, load_dataset
     from emo.training.fit import train_models
 
+    refuse_own(models_directory(options), "training needs their clips, by --corpus")
     keys = (*CLASSIFIERS, VOICE) if options.which == ALL else with_heads([options.which])
     directory = _data_directory(options)
     print(describe_folder(directory), file=sys.stderr)
@@ -304,6 +307,7 @@ def _docs(options: argparse.Namespace) -> int:
     from emo.evaluation.model_cards import stale_documents, write_cards
 
     models = models_directory(options)
+    refuse_own(models, "there are no cards and tables of them")
     readme = models.parent / "README.md"
     if not options.check:
         write_cards(models, readme)
@@ -321,6 +325,7 @@ def _results(options: argparse.Namespace) -> int:
     from emo.evaluation.targets import disagreements, report
 
     models = models_directory(options)
+    refuse_own(models, "there are no targets for them")
     if options.write:
         summarise_all(models, options.data or default_directory())
         write_all_figures(models, options.data or default_directory())

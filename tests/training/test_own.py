@@ -153,6 +153,15 @@ def test_calm_is_no_answer_beside_the_seven_labels(made, tmp_path) -> None:
     assert answer_labels(beside.recordings) == LABELS
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [["docs"], ["results"], ["train", "tree"], ["evaluate", "--protocol", "speakers"]],
+)
+def test_commands_about_the_models_that_ship_refuse_own_ones(made, arguments, capsys) -> None:
+    assert main([*arguments, "--models", str(made[1])]) == 1
+    assert "holds own models, so" in capsys.readouterr().err
+
+
 def test_a_broken_description_of_own_models_is_an_error_in_words(made, tmp_path) -> None:
     models = Path(shutil.copytree(made[1], tmp_path / "models"))
     for content in (
@@ -162,3 +171,11 @@ def test_a_broken_description_of_own_models_is_an_error_in_words(made, tmp_path)
         (models / "own.json").write_text(content)
         with pytest.raises(ModelError, match=r"own\.json cannot be read"):
             emo.load_models(models)
+
+
+@pytest.mark.parametrize("command", ["train head", "evaluate --protocol speakers"])
+def test_missing_packages_are_said_before_the_work(made, monkeypatch, capsys, command) -> None:
+    monkeypatch.setattr("emo.system.packages.missing", lambda modules: ("keras",))
+    given = ["--corpus", str(made[0] / "gone"), "--models", str(made[1])]
+    assert main([*command.split(), *given]) == 1
+    assert "This needs the package keras." in capsys.readouterr().err
