@@ -185,6 +185,7 @@ def test_class_balance_is_told() -> None:
         "The labels are unbalanced: 4.0 times as many clips of sad as of happy."
     )
     assert "unbalanced" not in balance(made([("a", "sad"), ("a", "happy")]))
+    assert balance(made([("a", "sad"), ("", "happy")])).startswith("2 clips: sad 1 (50\xa0%), ")
 
 
 @pytest.mark.parametrize(

@@ -168,15 +168,16 @@ def balance(recordings: Sequence[Recording]) -> str:
     for recording in recordings:
         speakers[recording.emotion].add(recording.speaker)
     n = len(recordings)
+    stated = all(speaker_is_stated(recording) for recording in recordings)
     n_speakers = len({recording.speaker for recording in recordings})
     rows = [
-        f"{label} {k:,} ({percent(k / n)}, {len(speakers[label])} speakers)".replace(
-            ", 1 speakers", ", 1 speaker"
-        )
+        f"{label} {k:,} ({percent(k / n)}"
+        + (f", {_speakers(len(speakers[label]))})" if stated else ")")
         for label, k in counts.most_common()
     ]
     (_, most), (least_label, least) = counts.most_common()[0], counts.most_common()[-1]
-    text = f"{n:,} clips of {n_speakers:,} speakers: {', '.join(rows)}."
+    whose = f" of {_speakers(n_speakers)}" if stated else ""
+    text = f"{n:,} clips{whose}: {', '.join(rows)}."
     if most > UNBALANCED * least:
         text += (
             f" The labels are unbalanced: {most / least:.1f} times as many clips of "
@@ -184,6 +185,10 @@ def balance(recordings: Sequence[Recording]) -> str:
             "evenly; read the UAR, which counts each label alike, beside the accuracy."
         )
     return text
+
+
+def _speakers(n: int) -> str:
+    return "1 speaker" if n == 1 else f"{n:,} speakers"
 
 
 def check_protocol(protocol: str, recordings: Sequence[Recording]) -> None:
