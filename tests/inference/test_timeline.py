@@ -321,7 +321,7 @@ def written(write, found, path="a.wav") -> str:
 def test_write_srt_and_vtt_follow_their_formats():
     assert written(export.write_srt, MADE) == (
         "1\n00:00:00,500 --> 00:00:03,500\nhappy 70%\n\n"
-        "2\n00:00:03,500 --> 00:00:04,000\nunsure: happy or sad\n\n"
+        "2\n00:00:03,500 --> 00:00:04,000\nunsure: happy 40%\n\n"
         "3\n00:00:04,000 --> 00:00:06,000\nsad 80%\n\n"
         "4\n00:00:07,000 --> 00:00:08,125\nsad 80%\n\n"
     )
