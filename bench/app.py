@@ -76,9 +76,8 @@ ANSWERED = " && ".join(
     ]
 )
 IDLE = "document.querySelector('[data-testid=stApp]').dataset.testScriptState === 'notRunning'"
-# How far the page says that the voice was moved, empty where it was not.
-WARNED = """([...document.querySelectorAll('[data-testid=stAlert]')]
-  .map(one => one.textContent.match(/altered: (.*)\\.$/)?.[1]).find(Boolean) ?? '')"""
+# What the page says of how the clip was altered, empty where it was not.
+WARNED = "(document.querySelector('.st-key-altered')?.textContent.trim() ?? '')"
 # Cards of the models, and the table of what changes, are those of this run of the script.
 RENEWED = (
     "!document.querySelector(':is(.st-key-models, .st-key-doubtful-models, .st-key-ensemble)"
@@ -193,8 +192,9 @@ def time_changes(page: Page, count: int) -> Iterator[tuple[float, float]]:
     screens.settle(page)
     low = int(alteration.RANGES["pitch_semitones"][0])
     for i in range(count):
-        said = alteration.Alteration(pitch_semitones=low + 1 + i).phrases()
-        answered = f"{WARNED} === {json.dumps(''.join(said))} && {RENEWED}"
+        settings = alteration.Alteration(pitch_semitones=low + 1 + i)
+        said = json.dumps(alteration.alteration_warning(settings))
+        answered = f"{WARNED}.includes({said}) && {RENEWED}"
         note(page, f"{answered} && {IDLE}", "keydown", answered)
         slider.press("ArrowRight")
         pressed_s, changed_s = noted(page)

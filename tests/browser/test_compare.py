@@ -11,6 +11,7 @@ from emo.app import text
 from emo.app.compare import text as words
 from emo.app.teach import text as teach_words
 from emo.inference.loading import ANSWER_KEYS
+from emo.server.middleware import REJECTION_MESSAGES
 from tests.browser.steps import (
     expect_answers,
     expect_idle,
@@ -246,7 +247,7 @@ def test_files_beyond_the_quota_are_rejected_and_the_others_kept(
             expect_navigation(page)  # also where nobody visited the server before
             expect(page).to_have_url(f"{address}/compare")
             give(page, [payload(f"{n}.wav", LONG + bytes(n)) for n in range(4)])
-            expect(page.get_by_test_id("stAlert")).to_contain_text("as large as allowed")
+            expect(page.get_by_test_id("stAlert")).to_contain_text(REJECTION_MESSAGES["session_mb"])
             expect(rows(page)).to_have_count(2)
             chips = page.get_by_label(re.compile(r"^\d\.wav, "))
             expect(chips).to_have_count(4)  # two of them marked as rejected
