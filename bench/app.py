@@ -194,7 +194,9 @@ def time_changes(page: Page, count: int) -> Iterator[tuple[float, float]]:
     for i in range(count):
         settings = alteration.Alteration(pitch_semitones=low + 1 + i)
         said = json.dumps(alteration.alteration_warning(settings))
-        answered = f"{WARNED}.includes({said}) && {RENEWED}"
+        is_neutral = settings == alteration.NEUTRAL
+        warned = f"{WARNED} === ''" if is_neutral else f"{WARNED}.includes({said})"
+        answered = f"{warned} && {RENEWED}"
         note(page, f"{answered} && {IDLE}", "keydown", answered)
         slider.press("ArrowRight")
         pressed_s, changed_s = noted(page)
