@@ -15,9 +15,6 @@ from streamlit.components.v2 import manifest_scanner
 
 from tests.support.models import save_tiny_models
 
-# librosa, the oracle of some features, would compile for half a minute in each process.
-os.environ.setdefault("NUMBA_DISABLE_JIT", "1")
-
 # How long one example takes says nothing on a machine that trains a network beside the tests. In
 # CI the examples are the same in every run; elsewhere each run tries new ones.
 settings.register_profile("emo", deadline=None, derandomize="CI" in os.environ)
