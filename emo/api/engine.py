@@ -56,7 +56,7 @@ class Recording:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What is answered to a recording.
+    """Results for one recording.
 
     Attributes
     ----------

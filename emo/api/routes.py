@@ -67,7 +67,7 @@ ERRORS = {
 
 @dataclass(frozen=True)
 class Service:
-    """What the routes need of the server.
+    """Parts of the server that the routes use.
 
     Attributes
     ----------

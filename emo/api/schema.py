@@ -61,7 +61,7 @@ class SpeechWarning(_Model):
 
 
 class Voice(_Model):
-    """Whether the voice of the speaker is known (`same_speaker`)."""
+    """State of the answer with the voice known (`same_speaker`)."""
 
     clips: int = Field(description="Different clips, or windows, of the speaker.")
     used: bool = Field(description="There is an answer `voice`.")

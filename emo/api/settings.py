@@ -14,7 +14,7 @@ SWITCH, TOKENS = "EMO_API", "EMO_API_TOKENS"
 
 @dataclass(frozen=True)
 class ApiSettings:
-    """Whether the HTTP API is served, and to whom.
+    """Settings of the HTTP API: whether it is served, and to whom.
 
     Attributes
     ----------

@@ -102,7 +102,7 @@ _CONTEXT: dict[str, Any] = {
 
 @dataclass(frozen=True)
 class Described:
-    """What a description says of a corpus.
+    """Contents of the description of a corpus.
 
     Attributes
     ----------

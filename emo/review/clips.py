@@ -25,7 +25,7 @@ _MEMBER = "!/"
 _ORDER = (*ANSWER_KEYS, VOICE)
 
 Key = tuple[str, int]
-"""What names a clip: its path as the batch wrote it, and the number of its window, 0 for all."""
+"""Name of a clip: its path as the batch wrote it, and the number of its window, 0 for all."""
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ class ReviewClip:
 
     @property
     def key(self) -> Key:
-        """What names the clip."""
+        """Name of the clip: its path and window."""
         return self.path, self.window
 
     @property

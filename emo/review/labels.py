@@ -57,14 +57,14 @@ class Label:
 
     @property
     def key(self) -> Key:
-        """What names the clip."""
+        """Name of the clip: its path and window."""
         return self.path, self.window
 
 
 COLUMNS = ("path", "window", "label", "rater", "time", "first_label", "choice", "seed", "run")
 
 Place = tuple[str, Key]
-"""What a row of the file is found by: rater and clip."""
+"""Key of a row of the file: rater and clip."""
 
 
 class LabelFile:

@@ -1,4 +1,4 @@
-"""What a review gives: estimated accuracy of the models, and agreement of the raters."""
+"""Results of a review: estimated accuracy of the models, and agreement of the raters."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence

@@ -1,4 +1,4 @@
-"""What the page *About* says of own models."""
+"""Texts of the page *About* on own models."""
 
 import streamlit as st
 

@@ -50,7 +50,7 @@ class _Run:
 
 @dataclass(frozen=True)
 class JoinSummary:
-    """What was joined.
+    """Counts of joined rows.
 
     Attributes
     ----------

@@ -71,7 +71,7 @@ class OwnCorpora:
 
 @dataclass(frozen=True)
 class _Stated:
-    """What is stated of a file."""
+    """Labels that are stated for a file."""
 
     path: Path
     name: str

@@ -84,7 +84,7 @@ FIELDS = (
 
 @dataclass(frozen=True)
 class Guest:
-    """What ``guest.yaml`` says of a guest; ``key`` is the name of its folder."""
+    """Contents of ``guest.yaml``; ``key`` is the name of its folder."""
 
     key: str
     name: str

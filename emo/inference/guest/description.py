@@ -68,7 +68,7 @@ class FrameSettings:
 
 @dataclass(frozen=True)
 class Description:
-    """What is known of a guest.
+    """Contents of the JSON file beside a guest.
 
     Attributes
     ----------
