@@ -1,7 +1,7 @@
 """Measure the speed of the page in a real browser, and the bytes that it sends.
 
-    python bench/app.py [--quick] [--save] [uploads] [changes] [switches] [talks] [sent] [slow]
-                        [live]
+    python bench/app.py [--quick] [--save] [uploads] [changes] [selections] [switches] [talks]
+                        [sent] [slow] [live]
 
 Starts the app and a headless Chromium, prints a row for each target of the named pieces or of all,
 and ends with 1 if one is missed.  Times are the browser's own
@@ -12,6 +12,8 @@ and ends with 1 if one is missed.  Times are the browser's own
 - what if to answers: from the key that moves a slider (which the framework holds back for 0.2 s)
   until the ensemble, all models and the table of what changes are as it says; and until the page
   is complete, its player drawn anew;
+- selection to answers: from the release of the mouse that selects a part in the player until the
+  ensemble and all models are of that part;
 - page switch: from the click on a link until the page is complete, its charts included; the first
   time in a browser, when the framework's code for charts is fetched too, and again;
 - a recording of two and of ten minutes: from the last byte of the upload until the player can
@@ -44,6 +46,7 @@ from playwright.sync_api import Browser, Error, Page, sync_playwright
 
 from bench.measure import Facts, Options, Part, Row, Target, main, make_row, missing_row
 from docs import screens
+from emo.app import text as app_text
 from emo.app.analyse import text as analyse_text
 from emo.app.live import text as live_text
 from emo.audio import alteration
@@ -56,7 +59,8 @@ from tests.support.signals import encoded, voice
 UPLOADS, CHANGES, SWITCHES = 50, 20, 5
 QUICK = ("changes", "sent")
 CLIP_S, LONG_S, RATE_HZ = 4.0, 30.0, 48_000
-ANSWER_TARGET_S, CHANGE_TARGET_S, SWITCH_TARGET_S, SENT_TARGET_KB = 0.8, 0.5, 0.8, 700.0
+ANSWER_TARGET_S, CHANGE_TARGET_S, SELECTION_TARGET_S, SWITCH_TARGET_S = 0.8, 0.5, 0.4, 0.8
+SENT_TARGET_KB = 700.0
 SLOW_KBIT_PER_S, SLOW_LATENCY_MS = 400, 100
 PAINT_TARGET_S, FIRST_TARGET_KB = 12.0, 600.0
 SLOW_MS = 120_000
@@ -78,6 +82,11 @@ ANSWERED = " && ".join(
 IDLE = "document.querySelector('[data-testid=stApp]').dataset.testScriptState === 'notRunning'"
 # What the page says of how the clip was altered, empty where it was not.
 WARNED = "(document.querySelector('.st-key-altered')?.textContent.trim() ?? '')"
+# The selected part in the line that describes the clip, empty for the whole of it.
+SELECTED = (
+    "(document.querySelector('.st-key-ways-in')?.textContent"
+    ".match(/selected: [\\d.]+ to [\\d.]+/)?.[0] ?? '')"
+)
 # Cards of the models, and the table of what changes, are those of this run of the script.
 RENEWED = (
     "!document.querySelector(':is(.st-key-models, .st-key-doubtful-models, .st-key-ensemble)"
@@ -201,6 +210,27 @@ def time_changes(page: Page, count: int) -> Iterator[tuple[float, float]]:
         slider.press("ArrowRight")
         pressed_s, changed_s = noted(page)
         yield page.evaluate("window.emoNote.first") / 1000 - pressed_s, changed_s - pressed_s
+        screens.settle(page)
+
+
+def time_selections(page: Page, count: int) -> Iterator[float]:
+    """Seconds from the end of each selection by mouse to its answers, on a page with a clip."""
+    stage = page.get_by_role("slider", name=app_text.PLAYER["position"])
+    stage.scroll_into_view_if_needed()
+    for i in range(count):
+        box = stage.bounding_box()
+        assert box
+        y = box["y"] + box["height"] / 2
+        # Left and right in turn, so that a new part is drawn and none is moved.
+        first, last = (box["x"] + box["width"] * (share + i % 2 / 2) for share in (0.05, 0.4))
+        before = page.evaluate(SELECTED)
+        note(page, f"!['', {json.dumps(before)}].includes({SELECTED}) && {RENEWED}", "pointerup")
+        page.mouse.move(first, y)
+        page.mouse.down()
+        page.mouse.move(last + i, y, steps=3)
+        page.mouse.up()
+        released_s, answered_s = noted(page)
+        yield answered_s - released_s
         screens.settle(page)
 
 
@@ -375,6 +405,17 @@ def measure_changes(browser: Browser, address: str) -> Iterator[Row]:
     page.context.close()
 
 
+def measure_selections(browser: Browser, address: str) -> Iterator[Row]:
+    """Yield the row of selected parts."""
+    page = open_app(browser, address)
+    upload(page, "clip.wav", encoded(voice(duration_s=CLIP_S, rate_hz=RATE_HZ), RATE_HZ))
+    page.locator("h2.emo-verdict").wait_for()
+    screens.settle(page)
+    times = tuple(time_selections(page, CHANGES))
+    yield judge("selection to answers", times, SELECTION_TARGET_S, "s")
+    page.context.close()
+
+
 def measure_switches(browser: Browser, address: str) -> Iterator[Row]:
     """For each page the first switch to it, and the later ones."""
     page = open_app(browser, address)
@@ -424,6 +465,7 @@ def measure_live(browser: Browser, address: str) -> Iterator[Row]:
 PIECES: dict[str, Callable[[Browser, str], Iterator[Row]]] = {
     "uploads": measure_uploads,
     "changes": measure_changes,
+    "selections": measure_selections,
     "switches": measure_switches,
     "talks": measure_talks,
     "sent": measure_sent,

@@ -55,7 +55,17 @@ def find_missing() -> list[str]:
 
 def index_html() -> str:
     """Return the HTML of Streamlit's page."""
-    return (Path(st.__file__).parent / "static" / "index.html").read_text(encoding="utf-8")
+    return (_static() / "index.html").read_text(encoding="utf-8")
+
+
+def chart_script() -> str:
+    """Return the address of Streamlit's script for charts, relative to its page; empty for none."""
+    found = sorted(_static().glob("static/js/PlotlyChart.*.js"))
+    return f"./{found[0].relative_to(_static()).as_posix()}" if found else ""
+
+
+def _static() -> Path:
+    return Path(st.__file__).parent / "static"
 
 
 def base_path() -> str:

@@ -2,6 +2,7 @@
 
 import asyncio
 import gzip
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -219,8 +220,8 @@ def test_cancelled_request_leaves_the_file_to_the_others(case: Case) -> None:
 
 def test_first_page_has_all_files_of_streamlit_s_but_the_font() -> None:
     original = streamlit_internals.index_html()
-    page = shell.first_page(original)
-    assert page.count("<script") == original.count("<script") + 1
+    page = shell.first_page(original, streamlit_internals.chart_script())
+    assert page.count("<script") == original.count("<script") + 2
     assert page.count('rel="modulepreload"') == original.count('rel="modulepreload"') > 20
     assert 'as="font"' in original
     assert 'as="font"' not in page
@@ -232,9 +233,15 @@ def test_policy_allows_the_script_of_the_first_page() -> None:
     original = streamlit_internals.index_html()
     before, after = (
         content_security_policy(html).count("sha256-")
-        for html in (original, shell.first_page(original))
+        for html in (original, shell.first_page(original, streamlit_internals.chart_script()))
     )
-    assert after == before + 1
+    assert after == before + 2
+
+
+def test_chart_script_is_a_file_of_streamlit_s() -> None:
+    name = streamlit_internals.chart_script()
+    assert re.fullmatch(r"\./static/js/PlotlyChart\.[\w-]+\.js", name)
+    assert name in shell.first_page(streamlit_internals.index_html(), name)
 
 
 def test_page_without_a_place_for_the_content_is_refused() -> None:

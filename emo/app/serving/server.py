@@ -119,7 +119,7 @@ def app_options(
     tracker = quotas.QuotaTracker(quotas.derive_limits(read_settings(), max_pages), uploads.usage)
     own_routes, load = routes(tracker)
     index_html = streamlit_internals.index_html()
-    page = shell.first_page(index_html)
+    page = shell.first_page(index_html, streamlit_internals.chart_script())
     compression = Middleware(CompressionMiddleware, index_html.encode(), page.encode())
     protection = Middleware(
         ProtectionMiddleware,

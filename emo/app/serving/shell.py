@@ -18,6 +18,22 @@ BASE_SCRIPT = (
 Otherwise a page that is opened by its address first looks below that address, in vain.
 """
 
+_LATER_SCRIPT = """<script>
+    const charts = setInterval(() => {
+      if (!document.querySelector("h1")) return;
+      clearInterval(charts);
+      const line = navigator.connection;
+      if (line && (line.saveData || /2g|3g/.test(line.effectiveType))) return;
+      const link = document.createElement("link");
+      Object.assign(link, { rel: "modulepreload", href: "NAME", fetchPriority: "low" });
+      setTimeout(() => document.head.append(link), 1000);
+    }, 1000);
+    </script>"""
+"""Fetches Streamlit's code for charts once a page is there, unless the line is slow.
+
+Otherwise the first page with a chart waits for it.
+"""
+
 WAITING = (
     '<div id="root"><style>'
     ".emo-loading{margin:0;padding:20vh 1.5rem;text-align:center;font:1.125rem/1.5 sans-serif;"
@@ -28,13 +44,15 @@ WAITING = (
 """What is on the page until its scripts have come."""
 
 
-def first_page(index_html: str) -> str:
+def first_page(index_html: str, charts: str = "") -> str:
     """Return the HTML of the first page.
 
     Parameters
     ----------
     index_html
         The HTML of Streamlit's page.
+    charts
+        Address of the script that draws charts, relative to the page; empty for none.
 
     Raises
     ------
@@ -43,7 +61,8 @@ def first_page(index_html: str) -> str:
     """
     if index_html.count(_HEAD) != 1 or index_html.count(_ROOT) != 1:
         raise ValueError(f"The page of Streamlit has not one {_HEAD} and one {_ROOT}.")
-    page = index_html.replace(_HEAD, f"{_HEAD}\n    {BASE_SCRIPT}").replace(_ROOT, WAITING)
+    scripts = [BASE_SCRIPT, *([_LATER_SCRIPT.replace("NAME", charts)] if charts else [])]
+    page = index_html.replace(_HEAD, "\n    ".join([_HEAD, *scripts])).replace(_ROOT, WAITING)
     page = page.replace("<title>Streamlit</title>", f"<title>{TITLE}</title>")
     # Text comes first in a font of the computer: this one would take a third of the time.
     return _FONT.sub("", page)
