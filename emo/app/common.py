@@ -44,7 +44,9 @@ T = TypeVar("T")
 
 
 _FILES = Path(__file__).parent / "static"
-_STYLES = [_FILES / f"{name}.css" for name in ("app", "analyse", "matrices", "touch", "print")]
+_STYLES = [
+    _FILES / f"{name}.css" for name in ("app", "analyse", "matrices", "touch", "print", "forced")
+]
 _LOGO = _FILES / "logo.svg"
 _SPACES = re.compile(r"[ \t\r\n]+")  # a space that must not break stays
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]()<>#+\-.!|~$:&])")

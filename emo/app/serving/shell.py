@@ -18,7 +18,20 @@ BASE_SCRIPT = (
 Otherwise a page that is opened by its address first looks below that address, in vain.
 """
 
-_LATER_SCRIPT = """<script>
+DRAWER_SCRIPT = """<script>
+    document.addEventListener("click", (event) => {
+      const link = event.target.closest('[data-testid="stSidebarNavLink"]');
+      if (!link || /Mobi/.test(navigator.userAgent)) return;
+      const close = document.querySelector('[data-testid="stSidebarCollapseButton"] button');
+      setTimeout(() => close?.click());
+    });
+    </script>"""
+"""Closes the drawer of the navigation behind a link, so that it does not cover the page.
+
+Streamlit closes it on a phone alone.  A page that is zoomed to 200 % has a drawer too.
+"""
+
+CHARTS_SCRIPT = """<script>
     const charts = setInterval(() => {
       if (!document.querySelector("h1")) return;
       clearInterval(charts);
@@ -61,7 +74,9 @@ def first_page(index_html: str, charts: str = "") -> str:
     """
     if index_html.count(_HEAD) != 1 or index_html.count(_ROOT) != 1:
         raise ValueError(f"The page of Streamlit has not one {_HEAD} and one {_ROOT}.")
-    scripts = [BASE_SCRIPT, *([_LATER_SCRIPT.replace("NAME", charts)] if charts else [])]
+    scripts = [BASE_SCRIPT, DRAWER_SCRIPT]
+    if charts:
+        scripts.append(CHARTS_SCRIPT.replace("NAME", charts))
     page = index_html.replace(_HEAD, "\n    ".join([_HEAD, *scripts])).replace(_ROOT, WAITING)
     page = page.replace("<title>Streamlit</title>", f"<title>{TITLE}</title>")
     # Text comes first in a font of the computer: this one would take a third of the time.
