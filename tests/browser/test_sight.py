@@ -1,10 +1,10 @@
 """Check the page where it is zoomed, and where the system sets its colours."""
 
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, ViewportSize, expect
 
 from docs import screens
 
-ZOOMED = {"width": 640, "height": 450}  # 1280 x 900 at 200 %
+ZOOMED: ViewportSize = {"width": 640, "height": 450}  # 1280 x 900 at 200 %
 COLOUR = "element => getComputedStyle(element).backgroundColor"
 FIRST_MODEL = ".emo-row-track .emo-bar"
 
