@@ -189,6 +189,9 @@ class Explanation:
     prediction: Prediction
     why: Mapping[str, Reason]
 
+    def __repr__(self) -> str:
+        return f"<Explanation of {self.prediction.ensemble}: {', '.join(self.why)}>"
+
     def to_dict(self) -> dict[str, Any]:
         """Return the explanation as values for JSON: what ``emo explain --format json`` prints."""
         why = {

@@ -159,4 +159,6 @@ def test_answers_are_short_as_text() -> None:
     assert str(replace(sure, unsure=True, runner_up="sad")).startswith("angry")
     answers = ", ".join(f"{key} {answer}" for key, answer in prediction.answers.items())
     assert repr(prediction) == f"<Prediction for 2.14 s: {answers}>"
+    explained = emo.explain(SAMPLE)
+    assert repr(explained) == f"<Explanation of {prediction.ensemble}: tree, cnn, mlp, pretrained>"
     assert repr(emo.timeline(SAMPLE)) == "<Timeline of 2.14 s: 1 of 1 windows>"
