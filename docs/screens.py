@@ -94,7 +94,7 @@ def pick_sample(page: Page, emotion: str) -> None:
     button = page.locator(f".st-key-sample-{emotion} button")
     menu = page.locator(".st-key-samples-menu button").first
     button.or_(menu).first.wait_for()
-    if not button.is_visible():
+    if menu.is_visible() and not button.is_visible():  # neither is there while both are drawn
         menu.click()
     button.click()
 
