@@ -24,6 +24,8 @@ from emo.app import text
 from emo.inference.loading import MODEL_KEYS
 from emo.labels import LABELS
 
+Scheme = Literal["light", "dark"]
+
 WAIT_MS = 60_000
 """For a machine that has little time for us."""
 
@@ -45,10 +47,39 @@ UNNAMED = """() => [...document.querySelectorAll(
   .map(e => e.outerHTML.slice(0, 120))"""
 
 
+BUSY = "[data-stale=true], [data-testid=stApp]:not([data-test-script-state=notRunning])"
 POLICY = "Content Security Policy"
 """In each message of the browser about something that the policy forbids."""
 
-TURNING_MS = 500  # colours fade
+STILL_MS = 150
+"""Time in which nothing may change; twice it is more than a slider waits before it sends."""
+
+MAX_STILL_MS = 1_200
+"""For a page that never is at rest, such as one that plays."""
+
+STILL = """async ([waits, stillMs, maxMs]) => {
+  const isReady = () => READY;
+  const roots = root => [root, ...[...root.querySelectorAll('*')]
+    .filter(part => part.shadowRoot).flatMap(part => roots(part.shadowRoot))];
+  const isFading = () => roots(document).flatMap(root => root.getAnimations())
+    .some(one => one.playState === 'running' && one.effect.getComputedTiming().endTime < Infinity);
+  let nChanges = 0;
+  const observer = new MutationObserver(() => nChanges++);
+  observer.observe(document,
+    { attributes: true, characterData: true, childList: true, subtree: true });
+  const latest = performance.now() + maxMs;
+  let left = waits;
+  while (left > 0 && isReady() && performance.now() < latest) {
+    const before = nChanges;
+    await new Promise(done => setTimeout(done, stillMs));
+    await fetch('/_stcore/health', { cache: 'no-store' });  // what the server has to do comes first
+    left = nChanges > before || isFading() ? waits : left - 1;
+  }
+  observer.disconnect();
+  return isReady();
+}"""
+"""Wait until nothing has changed on a page for some time; return whether it is ready."""
+
 BACKGROUND = "() => getComputedStyle(document.querySelector('.stApp')).backgroundColor"
 
 _contexts: WeakKeyDictionary[Browser, dict[str, BrowserContext]] = WeakKeyDictionary()
@@ -149,6 +180,18 @@ def expect_idle(page: Page) -> None:
     page.wait_for_function("() => !document.querySelector('[data-stale=true]')")
 
 
+def settle(page: Page, waits: int = 2) -> None:
+    """Wait until the script has run, the charts are drawn, and nothing moves any more."""
+    ready = f"!document.querySelector('{BUSY}') && {screens.DRAWN}"
+    while True:
+        page.locator("[data-testid=stApp][data-test-script-state=notRunning]").wait_for()
+        for player in page.locator(".player").all():
+            player.wait_for()  # it is hidden until it is drawn
+        page.wait_for_function(f"() => {ready}")
+        if page.evaluate(STILL.replace("READY", ready), [waits, STILL_MS, MAX_STILL_MS]):
+            return
+
+
 def now_s(page: Page) -> float:
     """Return the position of the playhead in seconds."""
     return float(stage(page).get_attribute("aria-valuenow") or -1)
@@ -224,17 +267,17 @@ def each_page(page: Page) -> Iterator[str]:
     for title in screens.PAGES.values():
         if title != "Analyse":
             screens.open_page(page, title)
-        screens.settle(page)
+        settle(page)
         assert page.evaluate(WIDTHS) == [0, 0], f"{title} scrolls sideways"
         yield title
 
 
-def turn(page: Page, scheme: Literal["light", "dark"]) -> None:
+def turn(page: Page, scheme: Scheme) -> None:
     """Switch an open page to its dark or its light colours."""
     before = page.evaluate(BACKGROUND)
     page.emulate_media(color_scheme=scheme)
     page.wait_for_function(f"before => ({BACKGROUND})() !== before", arg=before)
-    page.wait_for_timeout(TURNING_MS)
+    settle(page, 1)  # colours fade
 
 
 def expect_in_order(page: Page) -> None:

@@ -19,6 +19,7 @@ from tests.browser.steps import (
     expect_navigation,
     lend_tab,
     open_app,
+    settle,
 )
 from tests.support import signals, streamlit_client
 
@@ -229,7 +230,7 @@ def test_the_samples_are_one_click_and_fit_on_a_phone(browser: Browser, address:
         for i in range(2):
             rows(page).nth(i).get_by_role("checkbox").check()
         expect(players(page)).to_have_count(2)
-        screens.settle(page)
+        settle(page)
         expect_in_order(page)
         page.get_by_role("button", name=words.REMOVE_ALL_LABEL).click()
         expect(rows(page)).to_have_count(0)

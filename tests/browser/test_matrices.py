@@ -227,7 +227,7 @@ def choose(page: Page, label: str, value: str) -> None:
     page.keyboard.press("Enter")
     expect(option).to_have_count(0)
     expect(field).to_have_value(value)
-    screens.settle(page)  # the choice is sent, and its answer drawn
+    steps.settle(page)  # the choice is sent, and its answer drawn
 
 
 def test_a_cell_is_chosen_below_by_keyboard_alone(page: Page, behind: list[str]) -> None:
@@ -323,7 +323,7 @@ def test_a_guest_is_looked_at_like_a_model(page: Page) -> None:
     expect(rate).to_contain_text(f"+{-100 * pair['uar']:.1f}")
     low, high = (f"+{-100 * value:.1f}" for value in reversed(pair["intervals"]["uar"]))
     expect(rate).to_contain_text(f"{low} to {high}")
-    screens.settle(page)
+    steps.settle(page)
     assert violations(page) == []
 
 
@@ -354,8 +354,8 @@ def test_the_page_with_a_cell_fits(browser: Browser, own_address: str, mode: str
     with open_link(browser, own_address, "?cell=cnn.angry.fearful&look=roc", mode) as page:
         expect(page.locator(".st-key-roc .js-line").first).to_be_visible()
         expect(clips(page).first).to_be_visible()
-        screens.settle(page)
+        steps.settle(page)
         assert page.evaluate(WIDTHS) == [0, 0]
         steps.turn(page, "dark")
-        screens.settle(page)  # charts are drawn again
+        steps.settle(page)  # charts are drawn again
         assert page.evaluate(WIDTHS) == [0, 0]

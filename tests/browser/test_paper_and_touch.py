@@ -2,7 +2,6 @@
 
 from playwright.sync_api import Browser, Dialog, Page, expect
 
-from docs import screens
 from emo.app.analyse import text as analyse_text
 from emo.labels import LABELS
 from tests.browser import steps
@@ -29,7 +28,7 @@ def test_paper_has_the_matrices_on_white_and_no_control(browser: Browser, addres
         page.goto(f"{address}/confusion_matrices")
         cells = page.locator(".st-key-matrix-ensemble .cell")
         expect(cells).to_have_count(len(LABELS) ** 2)
-        screens.settle(page)
+        steps.settle(page)
         assert page.evaluate(ON_PAPER) != []
         page.emulate_media(media="print", color_scheme="dark")
         expect(cells.first).to_be_visible()
@@ -41,7 +40,7 @@ def test_paper_has_the_matrices_on_white_and_no_control(browser: Browser, addres
 
 def test_a_phone_has_controls_for_a_finger(browser: Browser, address: str) -> None:
     with steps.open_app(browser, address, "phone") as page:
-        screens.settle(page)
+        steps.settle(page)
         record = page.get_by_test_id("stAudioInput").get_by_role("button", name="Record")
         box = record.first.bounding_box()
         assert box is not None
@@ -53,7 +52,7 @@ def test_tables_of_about_fit_a_phone(browser: Browser, address: str) -> None:
     with steps.lend_tab(browser, address, "phone") as page:
         page.goto(f"{address}/about")
         expect(page.locator(".emo-scroll")).to_have_count(4)
-        screens.settle(page)
+        steps.settle(page)
         assert page.evaluate(steps.WIDTHS) == [0, 0]
         assert page.evaluate(TOO_WIDE) == []
 
@@ -68,13 +67,13 @@ def test_a_reload_asks_only_while_a_clip_of_one_s_own_is_there(page: Page) -> No
     page.on("dialog", answer)
     page.locator(".st-key-sample-angry button").click()
     page.locator("h2.emo-verdict").wait_for()
-    screens.settle(page)
+    steps.settle(page)
     page.reload()
     page.locator("h2.emo-verdict").wait_for()  # the address brings a sample back
     assert asked == []
     steps.upload(page, "mine.wav", signals.encoded(signals.voice(), subtype="PCM_16"))
     expect(steps.clip_line(page)).to_contain_text("mine.wav")
-    screens.settle(page)
+    steps.settle(page)
     page.locator("h2.emo-verdict").click()  # browsers ask only who has used the page
     page.reload()
     page.get_by_test_id("stFileUploader").wait_for()
@@ -83,7 +82,7 @@ def test_a_reload_asks_only_while_a_clip_of_one_s_own_is_there(page: Page) -> No
     expect(steps.clip_line(page)).to_contain_text("mine.wav")
     page.get_by_role("button", name=analyse_text.REMOVE_LABEL).click()
     page.locator("h2.emo-verdict").wait_for(state="detached")
-    screens.settle(page)
+    steps.settle(page)
     page.reload()
     page.get_by_test_id("stFileUploader").wait_for()
     assert asked == ["beforeunload"]

@@ -22,6 +22,7 @@ def test_the_policy_refuses_what_comes_from_elsewhere(browser: Browser, address:
         page.on("console", note)
         page.goto(address)
         screens.play(page, screens.SCENES["about"])
+        steps.settle(page)
         assert [text for text in said if steps.POLICY in text] == []
         watch = steps.Watch(page, address)
         page.evaluate("fetch('https://example.org/').catch(() => 0)")
@@ -45,6 +46,6 @@ def test_no_request_fails_on_a_page_that_is_opened_by_its_address(
         watch = steps.Watch(page, address)
         page.goto(f"{address}/{name.removeprefix('analyse')}")
         steps.expect_navigation(page)
-        screens.settle(page)
+        steps.settle(page)
         assert watch.faults == []
         watch.stop()

@@ -11,6 +11,7 @@ from playwright.sync_api import Browser, Page
 from bench import app
 from docs import screens
 from emo.app.serving import shell
+from tests.browser import steps
 
 MARGIN = 10.0
 CHARTS_ARE_FETCHED = (
@@ -19,7 +20,7 @@ CHARTS_ARE_FETCHED = (
 
 
 def test_answers_come_soon_after_an_upload_and_after_a_slider_moves(page: Page) -> None:
-    screens.settle(page)
+    steps.settle(page)
     uploads_s = list(app.time_uploads(page, 4))[1:]  # the first may be the server's first
     assert min(uploads_s) > 0.0
     assert statistics.median(uploads_s) <= MARGIN * app.ANSWER_TARGET_S
@@ -30,14 +31,14 @@ def test_answers_come_soon_after_an_upload_and_after_a_slider_moves(page: Page) 
 
 
 def test_pages_are_switched_fast(page: Page) -> None:
-    screens.settle(page)
+    steps.settle(page)
     page.wait_for_function(CHARTS_ARE_FETCHED)  # before the first page that has one
     for title, took_s in app.time_switches(page, 1).items():
         assert 0.0 < took_s[0] <= MARGIN * app.SWITCH_TARGET_S, title
 
 
 def test_little_is_sent_for_half_a_minute_of_noise(page: Page) -> None:
-    screens.settle(page)
+    steps.settle(page)
     sent = app.count_sent_for_noise_kb(page)
     assert sent["frames"] > 200.0  # its sound alone is more
     assert sum(sent.values()) <= app.SENT_TARGET_KB

@@ -14,7 +14,14 @@ from emo.audio import clip as audio_clip
 from emo.inference import loading
 from emo.inference.loading import load_models
 from emo.inference.predictor import predict
-from tests.browser.steps import expect_idle, expect_in_order, open_app, record, turn
+from tests.browser.steps import (
+    expect_idle,
+    expect_in_order,
+    open_app,
+    record,
+    settle,
+    turn,
+)
 from tests.browser.test_axe import violations
 from tests.support import signals
 
@@ -237,7 +244,7 @@ def test_a_taught_page_fits_and_reads(browser: Browser, address: str, mode: str)
             give(page, emotion, *pitches_hz)
         expect_learned(page, 6)
         page.get_by_text(words.CONFUSION_LABEL).click()
-        screens.settle(page)
+        settle(page)
         expect_in_order(page)
         turn(page, "dark")
         expect_in_order(page)
@@ -248,7 +255,7 @@ def test_a_taught_page_fits_and_reads(browser: Browser, address: str, mode: str)
             payload("new.wav", clip(230.0))
         )
         page.locator(".st-key-model-yours").wait_for()
-        screens.settle(page)
+        settle(page)
         expect_in_order(page)
         turn(page, "dark")
         expect_in_order(page)
