@@ -125,24 +125,26 @@ class Watch:
 def lend_tab(browser: Browser, address: str, mode: str = "light") -> Iterator[Page]:
     """Yield a tab of a mode in which no app is open; another test may use it afterwards.
 
-    All tabs of a mode share the cache of the framework's files. The app stores nothing in a
-    browser, so each page starts as the first one did. A tab that was used before has compiled the
-    scripts; opening the app in it takes half the time of the processor. A tab in which a test
-    fails is closed.
+    All tabs on a desktop share the cache of the framework's files, and so do those on a phone. The
+    app stores nothing in a browser, so each page starts as the first one did. A tab that was used
+    before has compiled the scripts; opening the app in it takes half the time of the processor. A
+    tab in which a test fails is closed.
     """
+    device = "phone" if mode == "phone" else "light"
     contexts = _contexts.setdefault(browser, {})
-    if mode not in contexts:
-        contexts[mode] = screens.new_context(browser, mode)
-    idle = _idle.setdefault(contexts[mode], [])
-    page = idle.pop() if idle else contexts[mode].new_page()
+    if device not in contexts:
+        contexts[device] = screens.new_context(browser, device)
+    idle = _idle.setdefault(contexts[device], [])
+    page = idle.pop() if idle else contexts[device].new_page()
     page.set_default_timeout(WAIT_MS)
+    page.set_viewport_size(screens.PHONE if mode == "phone" else screens.DESKTOP)
+    scheme: Scheme = "dark" if mode == "dark" else "light"
+    page.emulate_media(media="screen", color_scheme=scheme, forced_colors="none")
     try:
         yield page
         page.mouse.move(0, 0)
         page.goto(f"{address}/_stcore/health")  # on the same host, so the process stays
         page.evaluate("sessionStorage.clear()")
-        page.emulate_media(color_scheme="dark" if mode == "dark" else "light")
-        page.set_viewport_size(screens.PHONE if mode == "phone" else screens.DESKTOP)
     except BaseException:
         page.close()
         raise

@@ -100,16 +100,15 @@ def reviewing(rows: Path, out: Path, port: int) -> Iterator[Command]:
 @contextlib.contextmanager
 def opened(browser: Browser, command: Command, mode: str = "light") -> Iterator[Page]:
     """Yield the open page, and check at the end that it reported no error."""
-    page = screens.new_page(browser, mode)
-    page.set_default_timeout(steps.WAIT_MS)
-    watch = steps.Watch(page, command.host)
-    try:
-        page.goto(command.address)
-        page.get_by_role("button", name=text.START_LABEL, exact=True).wait_for()
-        yield page
-        assert watch.faults == []
-    finally:
-        page.context.close()
+    with steps.lend_tab(browser, command.host, mode) as page:
+        watch = steps.Watch(page, command.host)
+        try:
+            page.goto(command.address)
+            page.get_by_role("button", name=text.START_LABEL, exact=True).wait_for()
+            yield page
+            assert watch.faults == []
+        finally:
+            watch.stop()
 
 
 def start(page: Page, rater: str) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Playwright
+from playwright.sync_api import Browser
 
 from tests.walk.browser import Walker, upload_in_a_row, walking
 from tests.walk.clips import short_voices
@@ -12,8 +12,8 @@ N_STEPS, N_UPLOADS, SEED = 20, 6, 1
 
 
 @pytest.fixture
-def walker(playwright: Playwright, address: str) -> Iterator[Walker]:
-    with walking(playwright, address, SEED) as walker:
+def walker(browser: Browser, address: str) -> Iterator[Walker]:
+    with walking(browser, address, SEED) as walker:
         yield walker
 
 

@@ -51,7 +51,10 @@ def walk_browser(n_steps: int, first_seed: int) -> int:
     with screens.serve() as address, sync_playwright() as playwright:
         while done < n_steps:
             number = first_seed + done // STEPS_PER_BROWSER
-            with browser.walking(playwright, address, number) as walker:
+            with (
+                browser.launched(playwright) as chromium,
+                browser.walking(chromium, address, number) as walker,
+            ):
                 walker.walk(min(STEPS_PER_BROWSER, n_steps - done))
                 done += len(walker.steps)
             print(f"browser, seed {number}: {done} steps without a fault", flush=True)
@@ -64,7 +67,8 @@ def replay(path: Path) -> int:
     with (
         screens.serve() as address,
         sync_playwright() as playwright,
-        browser.walking(playwright, address, 0) as walker,
+        browser.launched(playwright) as chromium,
+        browser.walking(chromium, address, 0) as walker,
     ):
         for name, arguments in steps:
             walker.do(name, arguments)
@@ -76,7 +80,8 @@ def upload_in_a_row(n_clips: int, first_seed: int) -> int:
     with (
         screens.serve() as address,
         sync_playwright() as playwright,
-        browser.walking(playwright, address, first_seed) as walker,
+        browser.launched(playwright) as chromium,
+        browser.walking(chromium, address, first_seed) as walker,
     ):
         n_done = browser.upload_in_a_row(walker, dict(short_voices(n_clips, first_seed)))
     print(f"seed {first_seed}: {n_done} uploads, all with the answers of emo predict", flush=True)

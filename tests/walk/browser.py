@@ -109,14 +109,13 @@ class Walker:
 
 
 @contextlib.contextmanager
-def walking(playwright: Playwright, address: str, seed: int) -> Iterator[Walker]:
-    """Yield a walker with a browser of its own, whose microphone plays a voice."""
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
+def launched(playwright: Playwright) -> Iterator[Browser]:
+    """Yield a browser whose microphone plays a voice."""
+    with tempfile.TemporaryDirectory() as folder:
         voice = signals.padded(
             signals.voice((180.0, 120.0), 2.0, MIC_RATE_HZ), 0.3, 2.0, MIC_RATE_HZ
         )
-        microphone = folder / "microphone.wav"
+        microphone = Path(folder) / "microphone.wav"
         microphone.write_bytes(signals.encoded(voice, MIC_RATE_HZ, subtype="PCM_16"))
         browser = screens.launch(
             playwright,
@@ -124,7 +123,17 @@ def walking(playwright: Playwright, address: str, seed: int) -> Iterator[Walker]
             "--use-fake-ui-for-media-stream",
             f"--use-file-for-fake-audio-capture={microphone}",
         )
-        walker = Walker(browser, address, seed, folder)
+        try:
+            yield browser
+        finally:
+            browser.close()
+
+
+@contextlib.contextmanager
+def walking(browser: Browser, address: str, seed: int) -> Iterator[Walker]:
+    """Yield a walker with tabs of its own in a browser."""
+    with tempfile.TemporaryDirectory() as folder:
+        walker = Walker(browser, address, seed, Path(folder))
         try:
             yield walker
         except BaseException:
@@ -133,7 +142,6 @@ def walking(playwright: Playwright, address: str, seed: int) -> Iterator[Walker]
             raise
         finally:
             walker.close()
-            browser.close()
 
 
 def upload_in_a_row(walker: Walker, files: dict[str, bytes]) -> int:
