@@ -6,6 +6,7 @@ names of scenes (`python docs/screens.py analyse about`) it takes those alone.
 
 import contextlib
 import io
+import itertools
 import os
 import shutil
 import subprocess
@@ -82,6 +83,10 @@ class Scene:
 
     title: str
     steps: tuple[Callable[[Page], None], ...] = ()
+
+
+START = Scene(next(iter(PAGES.values())))
+"""The first page as it opens."""
 
 
 def hide_guide(page: Page) -> None:
@@ -188,7 +193,8 @@ def name_clip(page: Page, label: str = "angry") -> None:
 def finish_round(page: Page) -> None:
     """Name the emotions of all clips of a round, each emotion in its turn."""
     for place in range(10):
-        name_clip(page, LABELS[place % len(LABELS)])
+        if not page.locator(".card[data-phase=answer]").count():  # the first may be named already
+            name_clip(page, LABELS[place % len(LABELS)])
         page.locator(".answer .main").click()
         page.locator(f".card[data-phase={'guess' if place < 9 else 'summary'}]").wait_for()
 
@@ -209,7 +215,7 @@ SCENES = {name: Scene(title) for name, title in PAGES.items()} | {
     "listen": Scene("Listen", (open_round,)),
     "listen-answer": Scene("Listen", (open_round, name_clip)),
     "listen-result": Scene("Listen", (open_round, finish_round)),
-    "analyse-start": Scene("Analyse"),
+    "analyse-start": START,
     "compare": Scene("Compare clips", (compare_samples,)),
     "teach-learned": Scene("Teach it", (teach_voice,)),
     "analyse": Scene("Analyse", (choose_sample,)),
@@ -330,14 +336,18 @@ def open_page(page: Page, name: str) -> None:
     page.wait_for_function(f"before => ![null, before].includes(({_HEADING})())", arg=before)
 
 
-def play(page: Page, scene: Scene) -> None:
-    """Open the page of a scene in an app that shows its first page, and do its steps."""
+def play(page: Page, scene: Scene, before: Scene = START) -> None:
+    """Open the page of a scene in an app that shows another scene, and do its steps.
+
+    The steps with which both begin are not done again.
+    """
     page.get_by_role("heading", level=1).wait_for()
-    if scene.title != next(iter(PAGES.values())):
+    if scene.title != before.title:
         open_page(page, scene.title)
-    for step in scene.steps:
-        step(page)
-    settle(page)
+    pairs = itertools.zip_longest(scene.steps, before.steps)
+    for step, _ in itertools.dropwhile(lambda pair: pair[0] is pair[1], pairs):
+        if step is not None:
+            step(page)
 
 
 def settle(page: Page) -> None:
