@@ -270,18 +270,18 @@ def test_a_matrix_is_saved_as_a_picture_a_drawing_and_a_table(page: Page, tmp_pa
         assert len(image.convert("RGB").getcolors(1 << 24) or []) > 20
 
 
-@pytest.mark.parametrize("look", ["reliability", "risk", "roc", "difference", "learning"])
-def test_each_closer_look_is_drawn_and_saved(page: Page, tmp_path: Path, look: str) -> None:
-    name = text.LOOK_NAMES[look]
-    page.get_by_role("radio", name=name, exact=True).click()
-    figure = {"learning": "learning-cnn-loss"}.get(look, look)
-    expect(page.locator(f".st-key-save-{figure} button").first).to_be_visible()
-    page.wait_for_url(re.compile(f"look={look}"))
-    with save(page, figure, "csv", tmp_path).open(newline="") as file:
-        assert len(list(csv.reader(file))) > 10
-    with Image.open(save(page, figure, "png", tmp_path)) as image:
-        assert image.format == "PNG"
-    ElementTree.fromstring(save(page, figure, "svg", tmp_path).read_text())
+def test_each_closer_look_is_drawn_and_saved(page: Page, tmp_path: Path) -> None:
+    for look in ("reliability", "risk", "roc", "difference", "learning"):
+        page.get_by_role("radio", name=text.LOOK_NAMES[look], exact=True).click()
+        figure = {"learning": "learning-cnn-loss"}.get(look, look)
+        expect(page.locator(f".st-key-save-{figure} button").first).to_be_visible()
+        page.wait_for_url(re.compile(f"look={look}"))
+        with save(page, figure, "csv", tmp_path).open(newline="") as file:
+            assert len(list(csv.reader(file))) > 10, look
+        with Image.open(save(page, figure, "png", tmp_path)) as image:
+            assert image.format == "PNG"
+        ElementTree.fromstring(save(page, figure, "svg", tmp_path).read_text())
+        page.keyboard.press("Escape")  # closes the menu of files
 
 
 def test_a_difference_has_the_stored_interval(page: Page) -> None:
