@@ -29,7 +29,7 @@ check: .venv/dev lint ## run the linters and the fast tests, in less than two mi
 test: .venv/dev lint ## install everything, then run every linter and every test
 	@bash .ci/browser
 	$(pytest) -n 3 --ignore tests/browser --cov --cov-report=term:skip-covered
-	$(pytest) tests/browser
+	$(pytest) -n 3 --dist loadgroup tests/browser
 
 walk: .venv/dev ## take random walks over the pages (steps=… seed=…; or uploads=… seeds=…)
 	@bash .ci/browser

@@ -39,7 +39,14 @@ def tiny_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return shared
 
 
-LONGEST = ("app/test_serving_server.py", "classifiers/test_registry.py", "test_package.py")
+LONGEST = (
+    "browser/test_matrices.py",
+    "browser/test_review.py",
+    "browser/test_walk.py",
+    "app/test_serving_server.py",
+    "classifiers/test_registry.py",
+    "test_package.py",
+)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -27,6 +27,8 @@ from tests.support import signals
 MODELS = screens.ROOT / "models"
 CELL = ("cnn", "angry", "fearful")
 
+pytestmark = pytest.mark.xdist_group("matrices")  # one server for all
+
 
 @pytest.fixture(scope="module")
 def behind() -> list[str]:
