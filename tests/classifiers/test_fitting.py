@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from emo.classifiers import fitting
+from tests.support.models import needs_keras
 
-pytest.importorskip("keras")
+pytestmark = needs_keras
 
 SHAPES = {"matrix": (12, 5), "wide matrix": (4, 9), "1-D kernel": (3, 4, 5), "2-D": (3, 3, 2, 16)}
 

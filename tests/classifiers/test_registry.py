@@ -44,6 +44,7 @@ def small(monkeypatch):
     monkeypatch.setattr(cnn, "CNN_BATCH", 16)
     monkeypatch.setattr(mlp, "MLP_WIDTHS", (16,))
     monkeypatch.setattr(mlp, "MLP_BATCH", 16)
+    monkeypatch.setattr(mlp, "MLP_MEMBERS", 2)
     monkeypatch.setattr(tree, "TREE_MIN_LEAF", 3)
 
 
@@ -180,7 +181,7 @@ def test_stored_perceptron_predicts_as_keras_does(monkeypatch):
 def test_network_fits_and_returns_its_curve(key, small):
     pytest.importorskip("keras")
     epochs = 40 if key == "mlp" else 6
-    train, test = problem(140), problem(70, seed=1)
+    train, test = problem(128), problem(70, seed=1)  # whole batches: each shape is traced anew
     fitted = CLASSIFIERS[key].fit(train, seed=0, epochs=epochs)
     assert [row["epoch"] for row in fitted.curve] == list(range(1, epochs + 1))
     assert fitted.curve[-1]["loss"] < fitted.curve[0]["loss"]
@@ -196,7 +197,7 @@ def test_network_fits_and_returns_its_curve(key, small):
 def test_interrupted_fit_goes_on_from_its_checkpoint(key, small, tmp_path):
     pytest.importorskip("keras")
     fit = CLASSIFIERS[key].fit
-    train = problem(70)
+    train = problem(32)  # two batches
 
     class Interrupted(Exception):
         pass

@@ -18,9 +18,9 @@ from emo.classifiers.tree import SURROGATE
 from emo.errors import ModelError
 from emo.inference.loading import MODEL_KEYS
 from emo.system.paths import MODELS_DIR
-from tests.support.models import ORIGIN, fitted, random_spectrogram
+from tests.support.models import ORIGIN, fitted, needs_keras, random_spectrogram
 
-pytest.importorskip("keras")
+pytestmark = needs_keras
 
 
 @pytest.fixture

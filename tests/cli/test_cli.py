@@ -21,10 +21,10 @@ from emo.inference.predictor import Answer, Prediction
 from emo.labels import LABELS
 from tests.support.imports import needless_imports
 from tests.support.malformed import malformed
-from tests.support.models import write_savee
+from tests.support.models import needs_keras, write_savee
 from tests.support.signals import encoded, silence, voice
 
-pytest.importorskip("keras")
+pytestmark = needs_keras
 ROOT = Path(__file__).resolve().parents[2]
 GOOD = Quality(2.0, 16_000, 1, -3.0, -20.0, 0.0, 40.0, 0.9, 8000.0)
 KEYS = list(loading.ANSWER_KEYS)

@@ -12,9 +12,10 @@ from emo.classifiers.registry import CLASSIFIERS
 from emo.inference.loading import ANSWER_KEYS, load_models
 from emo.inference.predictor import answer, choose_among, predict, predict_many
 from emo.labels import ENSEMBLE, INDEX, LABELS
+from tests.support.models import needs_keras
 from tests.support.signals import encoded, padded, tone, voice
 
-pytest.importorskip("keras")
+pytestmark = needs_keras
 
 
 @pytest.fixture(scope="module")

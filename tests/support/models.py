@@ -1,12 +1,14 @@
 """Small models and a small corpus for tests, made in a moment."""
 
 import contextlib
+import importlib.util
 import json
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from emo.classifiers.batches import Fitted
 from emo.classifiers.calibration import CALIBRATION
@@ -38,6 +40,11 @@ SAVEE_LETTERS = {
     "sad": "sa",
     "surprised": "su",
 }
+
+needs_keras = pytest.mark.skipif(
+    importlib.util.find_spec("keras") is None, reason="Keras is not installed"
+)
+"""Skips tests where Keras is missing, without an import, which takes five seconds."""
 
 
 @contextlib.contextmanager

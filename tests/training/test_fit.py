@@ -34,11 +34,9 @@ from emo.system import paths
 from emo.training import dataset as training_dataset
 from emo.training import fit as training_fit
 from emo.training.degradation import CONDITIONS
-from tests.support.models import without_graphs, write_savee
+from tests.support.models import needs_keras, without_graphs, write_savee
 
-pytestmark = pytest.mark.train
-
-pytest.importorskip("keras")
+pytestmark = [pytest.mark.train, needs_keras]
 
 KEYS = tuple(CLASSIFIERS)
 
@@ -65,11 +63,11 @@ def run(tmp_path_factory, monkeypatch_module):
         (cnn, "CNN_WIDTH", 16),
         (cnn, "CNN_BLOCKS", 1),
         (cnn, "CNN_EPOCHS", 2),
-        (cnn, "CNN_BATCH", 8),
+        (cnn, "CNN_BATCH", 32),  # few steps: each takes a third of a second
         (cnn, "STRETCH", (1.0, 1.0)),  # one shape: each costs a second to trace
         (mlp, "MLP_WIDTHS", (16,)),
-        (mlp, "MLP_EPOCHS", 4),
-        (mlp, "MLP_BATCH", 8),
+        (mlp, "MLP_EPOCHS", 2),
+        (mlp, "MLP_BATCH", 32),
         (mlp, "MLP_MEMBERS", 2),
         (pretrained, "HIDDEN_EPOCHS", 1),
         (tree, "TREE_MIN_LEAF", 2),

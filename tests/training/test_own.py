@@ -20,12 +20,10 @@ from emo.evaluation.predictions import predictions_file, read_predictions
 from emo.evaluation.stored import read_metrics
 from emo.labels import ENSEMBLE, LABELS
 from emo.training.own import add_corpora, answer_labels
-from tests.support.models import without_graphs, write_savee
+from tests.support.models import needs_keras, without_graphs, write_savee
 from tests.support.own import write_clips
 
-pytestmark = pytest.mark.train
-
-pytest.importorskip("keras")
+pytestmark = [pytest.mark.train, needs_keras]
 
 NAMES = "{speaker}_{emotion}_*.wav"
 OWN = ("happy", "sad", "bored")
