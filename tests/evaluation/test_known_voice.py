@@ -69,7 +69,7 @@ def measured(tmp_path_factory: pytest.TempPathFactory) -> Path:
                 grouped = np.concatenate(groups_of(raw, name))
                 write_predictions(known_file(models, protocol, name), raw.take(np.sort(grouped)))
         for protocol in VOICE_PROTOCOLS:
-            support.write_protocol(models, protocol)
+            support.write_protocol(models, protocol, is_last=False)
     finally:
         patch.undo()
     write_served(models)
@@ -309,7 +309,6 @@ def test_the_served_calibration_is_written(measured: Path) -> None:
 
 
 def test_a_changed_figure_with_the_voice_known_is_found(models: Path) -> None:
-    assert [text for text in disagreements(models) if VOICE in text] == []
     figures = read_voice_metrics(models)["protocols"]
     figures["speakers"]["known"]["10"]["pooled"]["uar"] += 0.01
     write_voice_metrics(models, figures)

@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
@@ -33,7 +34,7 @@ from emo.formatting import in_words
 from emo.inference import loading, predictor
 from emo.labels import ENSEMBLE, LABELS
 from emo.system.paths import sample_path
-from tests.support import pages, predictions
+from tests.support import pages, predictions, signals
 from tests.support.extra_classifier import KEY, write_extra_models
 
 NAME, SHORT_NAME, TITLE = "Constant guess", "Guess", "Constant guess"
@@ -51,6 +52,15 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def measured(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a folder of made-up results of all classifiers."""
     return predictions.copy_models(tmp_path_factory.mktemp("measured"))
+
+
+@pytest.fixture(scope="module")
+def long_clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a recording that is long enough for a timeline of several windows."""
+    path = tmp_path_factory.mktemp("long") / "voice.wav"
+    samples = audio_clip.load(SAMPLE).samples
+    path.write_bytes(signals.encoded(np.resize(samples, 12 * audio_clip.RATE_HZ)))
+    return path
 
 
 @pytest.fixture
@@ -134,9 +144,10 @@ def test_explain(models: Path, form: str, capsys: pytest.CaptureFixture[str]) ->
 
 
 @pytest.mark.parametrize("form", ["text", "csv", "json", "srt"])
-def test_timeline(models: Path, form: str, capsys: pytest.CaptureFixture[str]) -> None:
-    minute = str(sample_path("minute"))
-    output = run(capsys, "timeline", "--models", str(models), "--format", form, minute)
+def test_timeline(
+    models: Path, long_clip: Path, form: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    output = run(capsys, "timeline", "--models", str(models), "--format", form, str(long_clip))
     assert output
     if form in ("csv", "json"):
         assert KEY in output
@@ -252,8 +263,8 @@ def test_analyse(real_app: AppTest, models: Path) -> None:
     assert html(real_app).count(f'<h3 class="emo-model">{NAME}</h3>') == 2
 
 
-def test_timeline_on_the_page(real_app: AppTest) -> None:
-    pages.upload(real_app, "m.flac", Path(sample_path("minute")).read_bytes())
+def test_timeline_on_the_page(real_app: AppTest, long_clip: Path) -> None:
+    pages.upload(real_app, "m.wav", long_clip.read_bytes())
     assert f"&#34;{SHORT_NAME}&#34;" in html(real_app)
 
 

@@ -111,8 +111,13 @@ def write_tables(directory: Path) -> None:
                 )
 
 
-def write_protocol(models: Path, protocol: str, directory: Path | None = None) -> None:
-    """Write raw predictions of one protocol by all classifiers, and their figures."""
+def write_protocol(
+    models: Path, protocol: str, directory: Path | None = None, is_last: bool = True
+) -> None:
+    """Write raw predictions of one protocol by all classifiers, and their figures.
+
+    The served calibration is written with the last protocol alone.
+    """
     tested = rows(protocol)
     folds = sorted({row[3] for row in tested})
     kept = [(f"kept {row[0]}", *row[1:3], fold, row[4]) for fold in folds for row in tested[::3]]
@@ -136,7 +141,8 @@ def write_protocol(models: Path, protocol: str, directory: Path | None = None) -
         {"fold": fold, "commit": "abc123", "command": command, "seed": 1} for fold in folds
     ]
     provenance: Provenance = {"runs": runs, "left_out": []}
-    summarise(models, protocol, directory, dict.fromkeys((*CLASSIFIERS, *ENSEMBLES), provenance))
+    provenances = dict.fromkeys((*CLASSIFIERS, *ENSEMBLES), provenance)
+    summarise(models, protocol, directory, provenances, is_last)
 
 
 def write_model(models: Path, key: str) -> None:
@@ -168,7 +174,8 @@ def _everything() -> Path:
     for key in CLASSIFIERS:
         write_model(folder / "models", key)
     for protocol in ("random", "speakers", "emobox", "cross-corpus"):
-        write_protocol(folder / "models", protocol, folder / "corpora")
+        is_last = protocol == "cross-corpus"
+        write_protocol(folder / "models", protocol, folder / "corpora", is_last)
     return folder / "models"
 
 
