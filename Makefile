@@ -11,6 +11,9 @@ port ?= 8501
 pytest = OPENBLAS_NUM_THREADS=1 $(python) -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 data := $(if $(DATA),--data $(DATA))
 
+# Without stored byte code every process compiles the package again, and pytest every test.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
