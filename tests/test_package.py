@@ -24,7 +24,7 @@ import emo
 from emo.classifiers.registry import CLASSIFIERS
 from emo.system.paths import SAMPLES_DIR, sample_path
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("unmeasured_processes")]
 
 ROOT = Path(__file__).resolve().parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))

@@ -12,7 +12,7 @@ from tests.walk.clips import clips, short_voices
 from tests.walk.tab import Tab
 from tests.walk.visit import PAGES, Visit, add_compared, check, read_page, uploader_of
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.no_cover]  # other tests run the same lines
 
 N_STEPS = 200
 

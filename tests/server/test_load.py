@@ -9,7 +9,7 @@ from bench import load
 from tests.support import streamlit_client
 from tests.support.streamlit_client import Served
 
-pytestmark = pytest.mark.server
+pytestmark = [pytest.mark.server, pytest.mark.usefixtures("unmeasured_processes")]
 
 
 @pytest.fixture(scope="module")
