@@ -53,8 +53,13 @@ LONGEST = (
     "browser/test_review.py",
     "browser/test_walk.py",
     "app/test_serving_server.py",
-    "classifiers/test_registry.py",
+    "training/test_fit.py",
     "test_package.py",
+    "server/test_load.py",
+    "app/test_extra_classifier.py",
+    "app/test_walk.py",
+    "classifiers/test_registry.py",
+    "evaluation/test_known_voice.py",
 )
 
 
