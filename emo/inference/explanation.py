@@ -203,14 +203,7 @@ class Explanation:
 
 @dataclass(frozen=True)
 class _Evidence:
-    """A clip as the classifiers take it.
-
-    Attributes
-    ----------
-    clip : Clip
-    frames : Frames
-    features : Features
-    """
+    """A clip as the classifiers take it."""
 
     clip: Clip
     frames: Frames
