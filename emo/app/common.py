@@ -187,7 +187,7 @@ def agreement_text(prediction: predictor.Prediction) -> str:
 
 
 @contextmanager
-def task_slot(kind: str, size: float = 0, address: str | None = None) -> Iterator[None]:
+def task_slot(kind: str, size: float = 0) -> Iterator[None]:
     """Occupy a slot of the concurrency limiter for the block, and record its duration.
 
     Parameters
@@ -196,8 +196,6 @@ def task_slot(kind: str, size: float = 0, address: str | None = None) -> Iterato
         Kind of task in the metrics of the server, such as ``"predict"``.
     size
         Peak memory of the task in bytes.
-    address
-        The visitor's address group, which a thread of its own cannot find out.
 
     Raises
     ------
@@ -205,7 +203,7 @@ def task_slot(kind: str, size: float = 0, address: str | None = None) -> Iterato
         The queue is full, or there is not enough memory.
     """
     with (
-        limiter().slot(visitors.client_address() if address is None else address),
+        limiter().slot(visitors.client_address()),
         clip_cache.memory_budget().reserve(size),
         TELEMETRY.task(kind),
     ):

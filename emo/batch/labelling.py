@@ -29,7 +29,7 @@ from emo.errors import AudioError, EmoError, ModelError
 from emo.features.frames import FEATURES_VERSION
 from emo.inference.loading import MODEL_KEYS, Models, load_models
 from emo.inference.predictor import Prediction, predict_many
-from emo.inference.timeline import HOP_S, WINDOW_S, iter_timeline
+from emo.inference.timeline import HOP_S, LONG_HOP_S, LONG_S, WINDOW_S, iter_timeline
 from emo.labels import LABELS
 from emo.system.paths import MODELS_DIR
 
@@ -116,7 +116,7 @@ def make_run_config(
         A model is missing.
     """
     versions = (ROWS_FORMAT, SAMPLES_VERSION, FEATURES_VERSION)
-    parts: list[object] = [*versions, timeline and (WINDOW_S, HOP_S)]
+    parts: list[object] = [*versions, timeline and (WINDOW_S, HOP_S, LONG_S, LONG_HOP_S)]
     parts += [] if channel == MIX else [channel]
     own = read_model_set(models)
     keys = own.classifiers if own.is_own else MODEL_KEYS

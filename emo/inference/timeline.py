@@ -33,7 +33,9 @@ from emo.inference.predictor import Answer, answer, calibrated, to_answers, voic
 from emo.labels import ENSEMBLE, LABELS
 
 WINDOW_S = 3.0  # as long as the training clips, and those of the calibration: 2 to 4 s
-HOP_S = 1.0  # at most, so that three windows cover each moment; ten minutes have 600 windows
+HOP_S = 1.0  # at most, so that three windows cover each moment; five minutes have 300 windows
+LONG_S = 300.0
+LONG_HOP_S = 2.0  # in a clip longer than that; on a screen, two seconds of it are a hair's breadth
 PAUSE_S = 0.8  # without a pitch; shorter ones are consonants, and breaths between words
 MARGIN_S = 0.2  # kept before the first and after the last pitch, for consonants
 VOICED_S = 0.1  # of pitch, at least, between two pauses; less is a knock and no syllable
@@ -287,7 +289,8 @@ def _iter_timeline(
     clip: Clip, models: Models, threads: int, among: Sequence[str], same_speaker: bool
 ) -> Generator[Timeline, None, None]:
     segments, warnings = find_segments(clip.samples)
-    placed = [pair for segment in segments for pair in place_windows(*segment)]
+    hop_s = HOP_S if clip.duration_s <= LONG_S else LONG_HOP_S
+    placed = [pair for segment in segments for pair in place_windows(*segment, hop_s)]
     rows: list[_Window] = []
     embeds = same_speaker and models.voice is not None
 
@@ -412,14 +415,23 @@ def join_speech(speech: Flags, first: int, last: int) -> list[Span]:
     ]
 
 
-def place_windows(start: int, stop: int) -> list[tuple[Span, tuple[float, float]]]:
+def place_windows(
+    start: int, stop: int, hop_s: float = HOP_S
+) -> list[tuple[Span, tuple[float, float]]]:
     """Return each window of a segment of speech, and the part of the segment it answers for.
 
     A segment of up to three seconds is one window.  A longer one has windows of three seconds from
-    its start to its end, at equal steps of at most a second.  All in hundredths of a second.
+    its start to its end, at equal steps.
+
+    Parameters
+    ----------
+    start, stop : int
+        In hundredths of a second, as what is returned.
+    hop_s : float
+        Most that a step may be, in seconds.
     """
     width = min(round(WINDOW_S / FRAME_S), stop - start)
-    count = 1 + -(-(stop - start - width) // round(HOP_S / FRAME_S))
+    count = 1 + -(-(stop - start - width) // round(hop_s / FRAME_S))
     starts = np.linspace(start, stop - width, count).round().astype(int).tolist()
     between = [(a + b + width) / 2 for a, b in pairwise(starts)]
     edges = [float(start), *between, float(stop)]

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from dataclasses import replace
 from html import unescape
 from pathlib import Path
-from threading import Event
 from typing import Any
 
 import numpy as np
@@ -114,30 +113,6 @@ def test_timeline_is_cached(app: AppTest, monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr(timeline, "iter_timeline", None)  # calling it would fail
     check(app.run())
     assert html(app) == before
-
-
-def test_windows_of_a_long_clip_are_placed_while_its_player_is_drawn(
-    app: AppTest, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    is_placing, is_drawing = Event(), Event()
-    met = []
-
-    def place(clip: Clip, models: Any) -> Iterator[Timeline]:
-        is_placing.set()
-        met.append(is_drawing.wait(20))
-        yield from follow(clip, models)
-
-    def pack(*arguments: Any, **options: Any) -> bytes:
-        is_drawing.set()
-        met.append(is_placing.wait(20))
-        return pack_player(*arguments, **options)
-
-    pack_player = player_data.pack_player
-    monkeypatch.setattr(timeline, "iter_timeline", place)
-    monkeypatch.setattr(player_data, "pack_player", pack)
-    upload(app, "clip.wav", tone(61.0))
-    assert met == [True, True]  # once each, at the same time
-    assert lanes(app)["total"] == 3
 
 
 def test_one_speaker_says_why_the_voice_is_not_known(

@@ -81,6 +81,16 @@ def test_place_windows_equals_windows_computed_by_hand():
     assert place_windows(0, 400) == [((0, 300), (0.0, 200.0)), ((100, 400), (200.0, 400.0))]
     assert [heard for heard, _ in place_windows(0, 450)] == [(0, 300), (75, 375), (150, 450)]
     assert len(place_windows(0, 60_000)) == 598
+    assert len(place_windows(0, 60_000, 2.0)) == 300
+    assert [heard for heard, _ in place_windows(0, 650, 2.0)] == [(0, 300), (175, 475), (350, 650)]
+
+
+def test_long_clips_have_half_as_many_windows(models, monkeypatch):
+    monkeypatch.setattr(timeline, "LONG_S", 20.0)
+    totals = [
+        next(iter_timeline(clip(spoken(duration_s)), models)).total for duration_s in (20.0, 20.1)
+    ]
+    assert totals == [18, 10]
 
 
 def test_join_speech_equals_segments_computed_by_hand():

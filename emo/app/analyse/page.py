@@ -156,7 +156,7 @@ def show_stage(source: ClipSource, described: Any) -> None:
     if prepared.is_long:  # the answers to the whole of it take longer, and say less
         described.text(f"{source.name} · {formatting.seconds(prepared.clip.duration_s)}")
         early_place = _wait(waiting, prepared)
-        with timeline.begun(prepared.key, prepared.clip), room:
+        with room:
             _show_sound(source, prepared)
         with over_time:
             latest = _show_timeline(source, prepared, early_place)

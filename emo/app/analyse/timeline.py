@@ -3,8 +3,6 @@
 import json
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -14,13 +12,12 @@ from markupsafe import Markup
 from emo.app import among, clip_cache, common, html
 from emo.app import text as app_text
 from emo.app.analyse import text
-from emo.app.serving import visitors
 from emo.audio import clip as audio_clip
 from emo.audio.channels import parse_channel
 from emo.classifiers.voice import VOICE
 from emo.formatting import clock, percent
 from emo.inference import export
-from emo.inference.loading import MODEL_KEYS, Models
+from emo.inference.loading import MODEL_KEYS
 from emo.inference.timeline import Timeline, choose_among, iter_timeline, know_windows
 from emo.labels import ENSEMBLE
 from emo.server import memory
@@ -73,25 +70,6 @@ def lane_names(duration_s: float) -> list[str]:
     return [
         app_text.SHORT_NAMES[key] for key in (ENSEMBLE, *MODEL_KEYS) if key in (ENSEMBLE, *keys)
     ]
-
-
-@contextmanager
-def begun(key: str, clip: audio_clip.Clip) -> Iterator[None]:
-    """Place the windows of a clip in a thread during the block, in which its player is drawn.
-
-    Raises
-    ------
-    BusyError
-        The server has no capacity for it at present.
-    """
-    if clip.duration_s < MIN_DURATION_S or clip_cache.get(_RUNS, key) is not None:
-        yield
-        return
-    models, address = common.models(), visitors.client_address()
-    with ThreadPoolExecutor(1) as pool:
-        run = pool.submit(_begin, clip, models, address)
-        yield
-        _keep(key, clip, run.result())
 
 
 def show_timeline(
@@ -152,19 +130,11 @@ def _run_of(key: str, clip: audio_clip.Clip) -> _Run:
     """Return the run that was started for this clip in this session, or a new one."""
     run: _Run | None = clip_cache.get(_RUNS, key)
     if run is None:
-        run = _begin(clip, common.models(), visitors.client_address())
-        _keep(key, clip, run)
+        rest = iter_timeline(clip, common.models())
+        with common.task_slot("timeline", memory.draw_bytes(clip.duration_s)):
+            run = _Run(rest, next(rest))
+        clip_cache.put(_RUNS, key, run, clip.samples.nbytes + _RUN_BYTES)
     return run
-
-
-def _begin(clip: audio_clip.Clip, models: Models, address: str) -> _Run:
-    rest = iter_timeline(clip, models)
-    with common.task_slot("timeline", memory.draw_bytes(clip.duration_s), address):
-        return _Run(rest, next(rest))
-
-
-def _keep(key: str, clip: audio_clip.Clip, run: _Run) -> None:
-    clip_cache.put(_RUNS, key, run, clip.samples.nbytes + _RUN_BYTES)
 
 
 def clear_cache() -> None:
