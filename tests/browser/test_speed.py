@@ -14,9 +14,6 @@ from emo.app.serving import shell
 from tests.browser import steps
 
 MARGIN = 10.0
-CHARTS_ARE_FETCHED = (
-    "performance.getEntriesByType('resource').some(file => file.name.includes('/PlotlyChart.'))"
-)
 
 
 def test_answers_come_soon_after_an_upload_and_after_a_slider_moves(page: Page) -> None:
@@ -32,7 +29,7 @@ def test_answers_come_soon_after_an_upload_and_after_a_slider_moves(page: Page) 
 
 def test_pages_are_switched_fast(page: Page) -> None:
     steps.settle(page)
-    page.wait_for_function(CHARTS_ARE_FETCHED)  # before the first page that has one
+    page.wait_for_function(app.CHARTS_ARE_FETCHED)  # before the first page that has one
     for title, took_s in app.time_switches(page, 1).items():
         assert 0.0 < took_s[0] <= MARGIN * app.SWITCH_TARGET_S, title
 
