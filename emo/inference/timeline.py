@@ -34,8 +34,8 @@ from emo.labels import ENSEMBLE, LABELS
 
 WINDOW_S = 3.0  # as long as the training clips, and those of the calibration: 2 to 4 s
 HOP_S = 1.0  # at most, so that three windows cover each moment; five minutes have 300 windows
-LONG_S = 300.0
-LONG_HOP_S = 2.0  # in a clip longer than that; on a screen, two seconds of it are a hair's breadth
+LONG_S = 300.0  # a longer clip has windows at steps of LONG_HOP_S, so that it takes half the time
+LONG_HOP_S = 2.0
 PAUSE_S = 0.8  # without a pitch; shorter ones are consonants, and breaths between words
 MARGIN_S = 0.2  # kept before the first and after the last pitch, for consonants
 VOICED_S = 0.1  # of pitch, at least, between two pauses; less is a knock and no syllable

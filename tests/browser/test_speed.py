@@ -8,7 +8,7 @@ import statistics
 
 from playwright.sync_api import Browser, Page
 
-from bench import app
+from bench import app, in_page
 from docs import screens
 from emo.app.serving import shell
 from tests.browser import steps
@@ -29,7 +29,7 @@ def test_answers_come_soon_after_an_upload_and_after_a_slider_moves(page: Page) 
 
 def test_pages_are_switched_fast(page: Page) -> None:
     steps.settle(page)
-    page.wait_for_function(app.CHARTS_ARE_FETCHED)  # before the first page that has one
+    page.wait_for_function(in_page.CHARTS_ARE_FETCHED)  # before the first page that has one
     for title, took_s in app.time_switches(page, 1).items():
         assert 0.0 < took_s[0] <= MARGIN * app.SWITCH_TARGET_S, title
 

@@ -57,7 +57,8 @@ TIMELINE_TITLE = "Over time"
 ANSWERS_LATER = "First the answers over time, then the answers to the whole clip."
 TIMELINE_NOTE = (
     "The lanes below the spectrogram show the answers for windows of three seconds, at most a "
-    "second apart. The first lane has the seven probabilities of the ensemble, the others have the "
+    "second apart, or two in a recording of more than five minutes. The first lane has the seven "
+    "probabilities of the ensemble, the others have the "
     "likeliest emotion of each model, pale where it is unsure. Pauses and sounds other than speech "
     "stay blank. Point at a lane to read its answers."
 )

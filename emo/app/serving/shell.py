@@ -32,9 +32,9 @@ Streamlit closes it on a phone alone.  A page that is zoomed to 200 % has a draw
 """
 
 CHARTS_SCRIPT = """<script>
-    const charts = setInterval(() => {
+    const waitForPage = setInterval(() => {
       if (!document.querySelector("h1")) return;
-      clearInterval(charts);
+      clearInterval(waitForPage);
       const line = navigator.connection;
       if (line && (line.saveData || /2g|3g/.test(line.effectiveType))) return;
       const link = document.createElement("link");
