@@ -49,8 +49,9 @@ import numpy as np
 import emo
 from emo.server.live import MAX_S, STEP_S
 from emo.system.paths import SAMPLES_DIR
-from tests.support import live_client, signals, streamlit_client
-from tests.support.streamlit_client import Served
+from tests.support import signals
+from tests.support.clients import live_client, streamlit_client
+from tests.support.clients.streamlit_client import Served
 
 RATE_HZ, CLIP_S = 16_000, 4.0
 CLIP_PERIOD_S = 10.0

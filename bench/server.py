@@ -34,8 +34,8 @@ from bench.measure import (
     resident_mb,
 )
 from emo.app.analyse import text as analyse_text
+from tests.support.clients.streamlit_client import free_port
 from tests.support.signals import encoded, voice
-from tests.support.streamlit_client import free_port
 
 STARTS, SESSIONS, CLIPS = 5, 8, 200
 CLIP_S, RATE_HZ = 4.0, 48_000

@@ -44,7 +44,8 @@ from emo.app.samples import ALL_EMOTIONS
 from emo.audio.clip import RATE_HZ
 from emo.labels import LABELS
 from emo.system.paths import sample_path
-from tests.support import signals, streamlit_client
+from tests.support import signals
+from tests.support.clients import streamlit_client
 
 SCREENS = ROOT / "docs" / "screens"
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")

@@ -49,10 +49,10 @@ def unmeasured_processes() -> Iterator[None]:
 
 
 LONGEST = (
-    "browser/test_matrices.py",
-    "browser/test_review.py",
+    "browser/pages/test_matrices.py",
+    "browser/pages/test_review.py",
     "browser/test_walk.py",
-    "app/test_serving_server.py",
+    "app/serving/test_server.py",
     "training/test_fit.py",
     "test_package.py",
     "server/test_load.py",

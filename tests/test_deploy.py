@@ -16,7 +16,8 @@ import yaml
 from emo.audio import limits
 from emo.server.bodies import MAX_UPLOAD_S
 from emo.server.settings import Settings
-from tests.support import signals, streamlit_client
+from tests.support import signals
+from tests.support.clients import streamlit_client
 
 pytestmark = pytest.mark.server
 

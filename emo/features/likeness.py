@@ -2,7 +2,7 @@
 
 A logistic regression on parabolas of the measurements that never open upwards: a value that is
 unusual for speech on either side lowers the score, and no single value can make up for all others.
-``bench/likeness.py`` fits it and writes ``likeness.json``.
+``bench/models/likeness.py`` fits it and writes ``likeness.json``.
 """
 
 import json

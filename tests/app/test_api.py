@@ -27,12 +27,13 @@ from emo.app.serving import access
 from emo.errors import EmoError
 from emo.server.middleware import REJECTION_MESSAGES
 from emo.system.paths import MODELS_DIR, SAMPLES_DIR, sample_path
-from tests.support import api_client, signals, streamlit_client
-from tests.support.api_client import PREDICT, command, request, send, send_raw
+from tests.support import signals
+from tests.support.clients import api_client, streamlit_client
+from tests.support.clients.api_client import PREDICT, command, request, send, send_raw
+from tests.support.clients.serving import clip, tone_file, with_quotas
+from tests.support.clients.streamlit_client import Served
 from tests.support.guests import save_guest
 from tests.support.own import save_own_models, with_figures
-from tests.support.serving import clip, tone_file, with_quotas
-from tests.support.streamlit_client import Served
 
 pytestmark = pytest.mark.server
 

@@ -78,7 +78,7 @@ def attack(account: str, unshare: str, filtered: str, how: str = "deeds") -> dic
     if account != "same" and os.geteuid() != 0:
         pytest.skip("only root can start it under another account")
     ran = subprocess.run(
-        [sys.executable, "-m", "tests.support.attacker", account, unshare, filtered, how],
+        [sys.executable, "-m", "tests.support.clients.attacker", account, unshare, filtered, how],
         capture_output=True,
         text=True,
         timeout=60,

@@ -23,7 +23,8 @@ from emo.batch.run import CLUSTER_GROUP_SIZE, run_batch
 from emo.inference.embeddings import describe_layers
 from emo.inference.loading import load_models
 from emo.inference.predictor import predict
-from tests.support import own, signals, streamlit_client
+from tests.support import own, signals
+from tests.support.clients import streamlit_client
 
 ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "deploy"

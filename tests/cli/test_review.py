@@ -1,4 +1,4 @@
-"""The command ``emo review`` without its page, which tests/browser/test_review.py opens."""
+"""The command ``emo review`` without its page, which tests/browser/pages/test_review.py opens."""
 
 import json
 

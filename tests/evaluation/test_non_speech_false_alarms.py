@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bench.likeness import fit
+from bench.models.likeness import fit
 from emo.evaluation.non_speech import false_alarms as non_speech_false_alarms
 from emo.evaluation.non_speech import report
 from emo.evaluation.non_speech.false_alarms import (

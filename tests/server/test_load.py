@@ -6,8 +6,8 @@ from collections.abc import Iterator
 import pytest
 
 from bench import load
-from tests.support import streamlit_client
-from tests.support.streamlit_client import Served
+from tests.support.clients import streamlit_client
+from tests.support.clients.streamlit_client import Served
 
 pytestmark = [pytest.mark.server, pytest.mark.usefixtures("unmeasured_processes")]
 

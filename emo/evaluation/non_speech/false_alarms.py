@@ -104,7 +104,7 @@ def false_alarms(
             "command": command,
         }
     if "synthetic" in earlier and earlier.get("version") == PRESENCE_VERSION:
-        counts["synthetic"] = earlier["synthetic"]  # bench/languages.py counts these
+        counts["synthetic"] = earlier["synthetic"]  # bench/models/languages.py counts these
     counts["before"] = before(earlier)
     write_json(models / NON_SPEECH, counts)
     return counts

@@ -14,9 +14,9 @@ from websockets.exceptions import InvalidStatus
 import emo
 from emo.labels import ENSEMBLE
 from emo.system.paths import sample_path
-from tests.support import streamlit_client
-from tests.support.live_client import RATE_HZ, Pcm, open_microphone
-from tests.support.streamlit_client import Served
+from tests.support.clients import streamlit_client
+from tests.support.clients.live_client import RATE_HZ, Pcm, open_microphone
+from tests.support.clients.streamlit_client import Served
 
 pytestmark = [
     pytest.mark.server,

@@ -29,9 +29,9 @@ from emo.review import report
 from emo.review.labels import read_labels
 from emo.system import paths
 from tests.browser import steps
+from tests.browser.pages.test_listen import ALL_HTML
 from tests.browser.test_axe import violations
-from tests.browser.test_listen import ALL_HTML
-from tests.support import streamlit_client
+from tests.support.clients import streamlit_client
 
 N = 6
 ENDS_S = 60.0

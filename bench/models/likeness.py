@@ -1,6 +1,6 @@
 """Fit emo/features/likeness.json: how each measurement counts for and against speech.
 
-    python bench/likeness.py [--clips 400] [--jobs 2]
+    python bench/models/likeness.py [--clips 400] [--jobs 2]
 
 Speech: clips of each corpus (EMO_DATA), drawn by a seed from the half of the speakers that
 ``false_alarms.halves`` gives for it, as they are and in copies altered as for training.  Other
@@ -19,7 +19,7 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 import numpy as np
 import numpy.typing as npt
@@ -167,7 +167,7 @@ def main() -> None:
         "speech": len(speech),
         "other": len(other),
         "seed": SEED,
-        "command": f"python bench/likeness.py --clips {options.clips}",
+        "command": f"python bench/models/likeness.py --clips {options.clips}",
         "commit": commit(),
     }
     TABLE.write_text(json.dumps(model, indent=1) + "\n", encoding="utf-8")

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
-from tests.support.streamlit_client import HERE, XSRF, Visitor
+from tests.support.clients.streamlit_client import HERE, XSRF, Visitor
 
 RATE_HZ = 16_000
 PIECE = RATE_HZ // 10

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from emo.cli.main import main
-from tests.support import streamlit_client
+from tests.support.clients import streamlit_client
 
 PREDICT = "/api/v1/predict"
 

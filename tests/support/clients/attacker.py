@@ -1,6 +1,6 @@
 """Attack from inside a process that reads recordings.
 
-``python -m tests.support.attacker ACCOUNT UNSHARE FILTER`` acts as the server under an
+``python -m tests.support.clients.attacker ACCOUNT UNSHARE FILTER`` acts as the server under an
 account (a number, or ``same``), starts such a process exactly as ``audio.isolated`` does, and has
 the actions below done in place of reading a recording.  UNSHARE is ``allowed``, or ``refused``
 as in containers; FILTER is ``on``, or ``off`` to see that the actions succeed where nothing

@@ -4,8 +4,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.support import signals, streamlit_client
-from tests.support.streamlit_client import Served
+from tests.support import signals
+from tests.support.clients import streamlit_client
+from tests.support.clients.streamlit_client import Served
 
 RATE_HZ = 16_000
 TTL_S = 3

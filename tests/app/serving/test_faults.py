@@ -20,15 +20,15 @@ from websockets.exceptions import InvalidStatus
 from emo.app import common
 from emo.app import text as app_text
 from emo.server.concurrency import ConcurrencyLimiter, limiter
-from tests.support import streamlit_client
-from tests.support.serving import (
+from tests.support.clients import streamlit_client
+from tests.support.clients.serving import (
     START,
     clip,
     get_answer,
     serve_one_address,
     tone_file,
 )
-from tests.support.streamlit_client import Served, Visitor
+from tests.support.clients.streamlit_client import Served, Visitor
 
 pytestmark = [
     pytest.mark.server,

@@ -160,7 +160,7 @@ INK = {"light": "#1f2326", "dark": "#e8e6e1"}
 
 
 def theme(page: str, name: str) -> list[str]:
-    text = (Path(__file__).parents[2] / ".streamlit" / "config.toml").read_text()
+    text = (Path(__file__).parents[3] / ".streamlit" / "config.toml").read_text()
     shades: list[str] = tomllib.loads(text)["theme"][page][name]
     return shades
 

@@ -21,7 +21,8 @@ from tests.browser.steps import (
     open_app,
     settle,
 )
-from tests.support import signals, streamlit_client
+from tests.support import signals
+from tests.support.clients import streamlit_client
 
 SHORT = signals.encoded(signals.voice(), subtype="PCM_16")
 LONG = signals.encoded(signals.voice((220.0, 160.0), 3.0), subtype="PCM_16")

@@ -20,7 +20,7 @@ from tests.walk.tab import Tab
 
 pytestmark = pytest.mark.slow
 
-APP = Path(__file__).parents[2] / "review_app.py"
+APP = Path(__file__).parents[3] / "review_app.py"
 SECRET = "a-key-of-the-address"
 
 

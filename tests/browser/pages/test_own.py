@@ -11,7 +11,7 @@ from emo.app.own import text
 from emo.formatting import percent
 from emo.system.paths import sample_path
 from tests.browser import steps
-from tests.browser.test_among import click, pill
+from tests.browser.analyse.test_among import click, pill
 from tests.browser.test_axe import violations
 from tests.support.own import save_own_models, with_figures
 

@@ -1,6 +1,6 @@
 """Count how often synthetic voices in other languages are flagged as no speech.
 
-    python bench/languages.py
+    python bench/models/languages.py
 
 The corpora are English.  espeak-ng (Debian package ``espeak-ng``) speaks two sentences or more in
 each of 18 languages, by six voices, at rates and pitches that go round; flite speaks English with
@@ -15,13 +15,13 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from emo.audio.clip import decode
 from emo.evaluation.non_speech.false_alarms import count_flags, is_flagged
 from emo.evaluation.stored import NON_SPEECH, read_json, write_json
 
-MODELS = Path(__file__).resolve().parent.parent / "models"
+MODELS = Path(__file__).resolve().parents[2] / "models"
 
 SENTENCES = {
     "de": (

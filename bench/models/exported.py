@@ -1,6 +1,6 @@
 """Compare the files of ``emo export --onnx`` with what is served, on all sample clips.
 
-``python bench/exported.py`` prints, for each part, by how much any of its numbers differs.
+``python bench/models/exported.py`` prints, for each part, by how much any of its numbers differs.
 """
 
 import sys
@@ -12,7 +12,7 @@ from unittest.mock import patch
 import numpy as np
 import onnxruntime as ort
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 import emo
 from emo.inference.portable.files import encoder_file, export_onnx

@@ -13,7 +13,7 @@ from emo.app.teach import prompt, sounds
 from emo.app.teach import text as words
 from emo.classifiers.calibration import Calibration
 from emo.inference import adaptation, loading, predictor
-from tests.app.test_teach_page import DIGEST, TEACH, WIDTH, predict_frequency
+from tests.app.teach.test_page import DIGEST, TEACH, WIDTH, predict_frequency
 from tests.support import pages, signals
 from tests.support.pages import tone
 from tests.walk.tab import Tab

@@ -22,19 +22,20 @@ from emo.app.analyse import text as analyse_text
 from emo.app.compare import text as compare_text
 from emo.audio import sandbox
 from emo.server.middleware import REJECTION_MESSAGES
-from tests.support import streamlit_client
-from tests.support.serving import (
+from tests.support.clients import streamlit_client
+from tests.support.clients.serving import (
     TTL_S,
     clip,
     serve_one_address,
     tone_file,
     with_quotas,
 )
-from tests.support.streamlit_client import Served, Visitor
+from tests.support.clients.streamlit_client import Served, Visitor
 
 pytestmark = [
     pytest.mark.server,
     pytest.mark.skipif(sys.platform != "linux", reason="memory is read from /proc"),
+    pytest.mark.usefixtures("unmeasured_processes"),
 ]
 
 MB = 2**20
