@@ -1,7 +1,5 @@
 """The answers of the page *Analyse* as files, and the deletion of the clip."""
 
-from functools import partial
-
 import streamlit as st
 
 from emo.app import current_clip, player
@@ -18,18 +16,23 @@ from emo.system import filenames
 
 
 def show_downloads(source: ClipSource, analysis: Analysis) -> None:
-    """Draw the buttons that save the answers."""
+    """Draw the buttons that save the answers.
+
+    The files are small and made at once: Streamlit forgets how to make a file at the next run of
+    the page, and a click that comes meanwhile is lost.
+    """
     stem = file_stem(source, analysis.channel, analysis.is_altered, analysis.part_s)
     with st.container(horizontal=True, vertical_alignment="center", key="downloads"):
-        for label, write, file_name, mime in (
-            (text.JSON_LABEL, to_json, f"{stem}.json", "application/json"),
-            (text.CSV_LABEL, to_csv, f"{stem}.csv", "text/csv"),
+        for label, write, ending, mime in (
+            (text.JSON_LABEL, to_json, "json", "application/json"),
+            (text.CSV_LABEL, to_csv, "csv", "text/csv"),
         ):
             st.download_button(
                 label,
-                partial(write, name_of(source, analysis), analysis.prediction),
-                file_name,
+                write(name_of(source, analysis), analysis.prediction),
+                f"{stem}.{ending}",
                 mime,
+                key=f"download-{ending}",
                 on_click="ignore",
                 icon=":material/download:",
             )
