@@ -69,6 +69,7 @@ minute: .venv/all ## synthesise the sample of a minute again (needs flite and es
 screens: .venv/dev ## take the screenshots in docs/screens again
 	@bash .ci/browser
 	$(python) docs/screens.py
+	$(python) docs/other_screens.py
 
 bench: .venv/dev .venv/rivals/made ## compare speed and memory with other tools (LONG=1: more)
 	@bash .ci/browser

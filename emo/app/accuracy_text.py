@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from emo.app.own import served
-from emo.app.own.text import NEW_SPEAKERS
+from emo.app.own.text import CALIBRATED, NEW_SPEAKERS
 from emo.app.text import ALL_IN_TEXT, UNCALIBRATED
 from emo.evaluation.figures.operating_points import ELSEWHERE, STUDIOS, operating_points
 from emo.evaluation.figures.operating_points import GUESSING as GUESSING_POINT
@@ -172,7 +172,7 @@ def calibration_text(models: Mapping[str, Blocks]) -> str:
         _distances(where, {key: blocks.get(protocol, {}) for key, blocks in models.items()})
         for protocol, where in (
             (ELSEWHERE, "On other recordings"),
-            (STUDIOS, "For new speakers in the same studios"),
+            (STUDIOS, CALIBRATED if served.is_own() else "For new speakers in the same studios"),
         )
     ]
     if not any(sentences):

@@ -172,6 +172,9 @@ def test_table_sets_figures_flush_right() -> None:
     html = app_html.table(["Name", "Clips"], [["one", "1,234"], ["two", "–"]], "caption")
     assert html.count('class="emo-number"') == 3
     assert '<th scope="row">one</th>' in html
+    folds = app_html.table(["Fold", "Clips"], [["1", "20"], ["2", "10"]], "caption")
+    assert '<th scope="col">Fold</th>' in folds  # stands over names, also where these are numbers
+    assert folds.count('class="emo-number"') == 3
 
 
 def test_paired_bars_put_both_clips_in_the_row_of_a_label() -> None:

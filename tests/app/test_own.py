@@ -56,7 +56,11 @@ def test_the_page_answers_as_predict_does_with_own_labels(own, serve) -> None:
         assert f"{100 * share:.0f}\xa0%" in shown
     assert "All three" in shown
     assert text.ALONE in shown
-    assert "surprised" not in "".join(element.value for element in at.caption)
+    assert shown.count("in all") == 1  # figures of the model; there is no ensemble
+    captions = "".join(element.value for element in at.caption)
+    assert text.CALIBRATED in captions
+    assert "ensemble" not in captions
+    assert "surprised" not in captions
     assert not at.warning
 
 

@@ -24,8 +24,9 @@ def show_details(source: ClipSource, analysis: Analysis) -> None:
     working = _working(analysis.prediction)
     if working:
         st.html(working)
-    trust = _trust(labels.ENSEMBLE, analysis.prediction, _metrics(analysis), source.is_own)
-    st.html(html.trust(trust))
+    if not served.is_alone():  # the card of the model has the figures
+        trust = _trust(labels.ENSEMBLE, analysis.prediction, _metrics(analysis), source.is_own)
+        st.html(html.trust(trust))
     if source.sample is not None:
         evidence = samples.evidence(source.sample, common.held_out_speakers())
         st.caption(common.escape_markdown(evidence))
@@ -37,7 +38,9 @@ def show_models(analysis: Analysis, is_own: bool) -> None:
     with panel.answer_container(analysis, "models"):
         _show_cards(analysis.prediction, metrics, is_own)
     if not analysis.prediction.speech_warnings:
-        shown = {key: metrics[key] for key in metrics if key in loading.ANSWER_KEYS}
+        left_out = {labels.ENSEMBLE} if served.is_alone() else set()
+        keys = [key for key in loading.ANSWER_KEYS if key in metrics and key not in left_out]
+        shown = {key: metrics[key] for key in keys}
         st.caption(accuracy_text.calibration_text(shown))
 
 

@@ -32,6 +32,7 @@ NO_ADAPTATION = (
     "and train again."
 )
 NEW_SPEAKERS = "New speakers, same recordings"
+CALIBRATED = "For new speakers in the same recordings"
 ALONE = "The model"
 MATRICES_LEAD = (
     "Where the own models of this server err: clips by their stated label, and by the answer. "

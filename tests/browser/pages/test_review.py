@@ -1,100 +1,33 @@
 """Review a batch on the page of ``emo review``: by keyboard, by mouse, and after a kill."""
 
 import contextlib
-import re
-import shutil
-import signal
-import subprocess
-import sys
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from docs import screens
 from emo.app.review import text
 from emo.audio import clip as audio_clip
-from emo.batch.labelling import label_sources, make_run_config
-from emo.batch.sources import Source
 from emo.formatting import percent
 from emo.inference.loading import load_models
 from emo.inference.predictor import predict
 from emo.labels import LABELS
 from emo.review import report
 from emo.review.labels import read_labels
-from emo.system import paths
 from tests.browser import steps
 from tests.browser.pages.test_listen import ALL_HTML
 from tests.browser.test_axe import violations
 from tests.support.clients import streamlit_client
-
-N = 6
-ENDS_S = 60.0
-
-
-@dataclass
-class Command:
-    """A running ``emo review``, and the address that it printed."""
-
-    process: "subprocess.Popen[str]"
-    address: str
-
-    @property
-    def host(self) -> str:
-        """Address without the key."""
-        return self.address.partition("/?")[0]
-
-    def stop(self) -> str:
-        """End it as Ctrl-C does, and return what it printed."""
-        self.process.send_signal(signal.SIGINT)
-        return self.process.communicate(timeout=ENDS_S)[0]
+from tests.support.reviews import ENDS_S, N_CLIPS, Command, reviewing, write_rows
 
 
 @pytest.fixture(scope="module")
 def rows(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return the rows of a batch of a few samples."""
-    folder = tmp_path_factory.mktemp("review")
-    names = sorted((paths.SAMPLES_DIR / "game").iterdir())[::9][:N]
-    sources = []
-    for path in names:
-        shutil.copy(path, folder / path.name)
-        sources.append(Source(path.name, str(folder / path.name)))
-    results = label_sources(make_run_config(), sources)
-    out = folder / "rows.jsonl"
-    out.write_bytes(b"".join(result.lines for result in results))
-    return out
-
-
-@contextlib.contextmanager
-def reviewing(rows: Path, out: Path, port: int) -> Iterator[Command]:
-    """Start the command, and yield it once it has printed the address of its page."""
-    process = subprocess.Popen(
-        [
-            *(sys.executable, "-m", "emo", "review", str(rows), "--clips", str(rows.parent)),
-            *("--out", str(out), "--take", "100%", "--port", str(port), "--no-browser"),
-        ],
-        cwd=screens.ROOT,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    assert process.stderr
-    try:
-        lines = []
-        for line in process.stderr:
-            lines.append(line)
-            if found := re.search(r"open (http://127\.0\.0\.1:\d+/\?key=\S+)", line):
-                yield Command(process, found[1])
-                return
-        raise AssertionError("".join(lines))
-    finally:
-        process.terminate()
-        process.communicate(timeout=ENDS_S)
+    return write_rows(tmp_path_factory.mktemp("review"))
 
 
 @contextlib.contextmanager
@@ -223,7 +156,7 @@ def test_review_by_keyboard_survives_a_kill_and_ends_by_mouse(
         with opened(browser, command) as page:
             start(page, "Anna")
             at_place(page, 3)
-            expect(page.get_by_text(text.resumed("Anna", 3, N))).to_be_visible()
+            expect(page.get_by_text(text.resumed("Anna", 3, N_CLIPS))).to_be_visible()
             page.locator(".play").click()  # the browser may have let it begin already
             if page.locator(".play").get_attribute("data-playing") == "false":
                 page.locator(".play").click()
@@ -238,9 +171,9 @@ def test_review_by_keyboard_survives_a_kill_and_ends_by_mouse(
             expect(page.get_by_role("heading", name=text.RESULTS_TITLE)).to_be_visible()
             page.get_by_role("button", name=text.CONTINUE_LABEL).click()
             at_place(page, 4)
-            for place in (5, N):
+            for place in (5, N_CLIPS):
                 page.get_by_role("button", name="skip", exact=False).click()
-                if place < N:
+                if place < N_CLIPS:
                     at_place(page, place)
             expect(page.get_by_role("heading", name=text.RESULTS_TITLE)).to_be_visible()
             steps.expect_in_order(page)
