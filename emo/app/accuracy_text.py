@@ -20,7 +20,7 @@ Blocks = Mapping[str, Mapping[str, Any]]
 KINDS = {ELSEWHERE: "Other recordings", STUDIOS: "New speakers, same studios"}
 """Names of the protocols shown, the one nearest to a visitor's clip first."""
 
-YOURS = "Other recordings, as yours"
+YOURS = "Other recordings, such as yours"
 GUESSING = "Guessing"
 NOT_MEASURED = "–"
 

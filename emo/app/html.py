@@ -389,8 +389,7 @@ def scores(values: Mapping[str, str], intervals: Mapping[str, str] | None = None
 def table(header: Sequence[str], rows: Sequence[Sequence[str]], caption: str) -> Markup:
     """Return a table whose first column names the rows; columns of figures are flush right."""
     numeric = [
-        column > 0
-        and all(row[column][:1].isdigit() or row[column] in ("–", "") for row in rows)
+        column > 0 and all(row[column][:1].isdigit() or row[column] in ("–", "") for row in rows)
         for column in range(len(header))
     ]
     return render("tables", "table", header, rows, numeric, caption)

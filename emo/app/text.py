@@ -124,8 +124,8 @@ NO_MODELS = (
     "models` to train them, or download the folder `models/` again."
 )
 NO_METRICS = (
-    "There are no test results of the models here. Run `make models` to make them; the README says "
-    "where to get the recordings."
+    "There are no test results of the models here. Run `make models` to make them; "
+    "docs/training.md says where to get the recordings."
 )
 TRY_AGAIN = "Try again"
 UNEXPECTED = (

@@ -16,7 +16,7 @@ TEXTS = ("citation", "licence", "description", "trained_on", "url")
 def add_guests(evaluate: argparse.ArgumentParser) -> None:
     """Add the options that belong to ``--predictions``."""
     group = evaluate.add_argument_group(
-        "a model of others", "with --predictions FILE; docs/guests.md describes the columns"
+        "somebody else's model", "with --predictions FILE; docs/guests.md describes the columns"
     )
     group.add_argument("--name", help="name of the model in tables and on the page")
     group.add_argument(

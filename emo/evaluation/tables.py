@@ -146,7 +146,7 @@ def expectation(name: str, measured: Mapping[str, Mapping[str, Any]]) -> str:
     """
     points = operating_points(measured)
     whose = {
-        ELSEWHERE: "of recordings from elsewhere, as yours are",
+        ELSEWHERE: "of recordings from elsewhere, such as yours",
         STUDIOS: "of clips by new actors in the same studios",
     }
     parts = [

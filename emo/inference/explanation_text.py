@@ -43,7 +43,7 @@ MIN_SHARE = 0.01  # labels with a lower share in a leaf are not listed
 LOG_ODDS = f"Log-odds: 0 is 50{NBSP}%, and 0.7 more doubles the odds."
 AXES = (
     f"The score for an emotion is a weighted sum of all {len(functional_table())} measurements. It "
-    "grows as the emotion stands out; the average training clip scores 0."
+    "grows as the clip differs from the average training clip, which scores 0, towards the emotion."
 )
 
 PLAIN_TREE = (

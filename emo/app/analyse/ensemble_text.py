@@ -9,8 +9,8 @@ from emo.formatting import NBSP, percent
 
 TITLE = "How the ensemble is computed"
 SENTENCE = (
-    "The bar shows the weight of each model in the ensemble. Agreement raises it: models that "
-    "agree make the ensemble more confident than each of them."
+    "The bar shows the weight of each model in the ensemble. Agreement raises the confidence: "
+    "models that agree make the ensemble more confident than each of them."
 )
 SUMMARY = "The numbers for this clip"
 CAPTION = "What each model adds to the ensemble"

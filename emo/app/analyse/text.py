@@ -21,7 +21,7 @@ RECORD_LABEL = "Record a clip"
 SAMPLES_LABEL = "Or pick a sample"
 SAMPLES_MENU = "Samples"
 HELD_OUT_NOTE = "No model was trained on these actors."
-MINUTE_NOTE = "The clip of a minute is synthetic speech, chosen with models like these."
+MINUTE_NOTE = "The one-minute sample is synthetic speech; similar models were used to choose it."
 MAX_QUOTED = 90
 MIN_CALM = 0.1
 """Smallest share of calm that an answer mentions."""

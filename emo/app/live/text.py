@@ -39,7 +39,7 @@ WORDS = {
     "some_speech": "A little more …",
     "hint": f"The first answer comes after {MIN_SPEECH_S:g}{NBSP}s of speech.",
     "pause": "No speech now. The last answer:",
-    "window": f"The last {{0}}{NBSP}s of speech, {{1}}{NBSP}s after the sound",
+    "window": f"The last {{0}}{NBSP}s of speech, answered {{1}}{NBSP}s later",
     "lanes": "The answers over the last minute",
     "summary": "In the last minute: {0}.",
     "part": f"{{0}} {{1}}{NBSP}s",

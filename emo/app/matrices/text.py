@@ -51,7 +51,7 @@ def threshold_name(threshold_percent: int) -> str:
 READING = "Reading the stored answers …"
 NO_PREDICTIONS = (
     "The stored answers behind these figures are missing or damaged, so they cannot be filtered or "
-    "listed. `python -m emo evaluate` makes them again."
+    "listed. `python -m emo evaluate --protocol all` makes them again; it needs the recordings."
 )
 NO_VOTES = (
     "The stored votes of the listeners are missing, so they cannot be filtered or listed. Put the "
@@ -258,7 +258,7 @@ EARLIER = "Earlier"
 LATER = "Later"
 HOW_TO_PLAY = (
     "To play these clips, put the corpora into a folder on the computer that runs Emo, and start "
-    "Emo with EMO_DATA set to that folder. The README says where to get them."
+    "Emo with EMO_DATA set to that folder. docs/training.md says where to get them."
 )
 LARGER = "Show larger"
 KEYS_HINT = "↓ and ↑ play the next clip and the one before."
@@ -398,9 +398,9 @@ def difference_sentence(
 def difference_note(names: Sequence[str]) -> str:
     """Return how to read the matrix of differences."""
     return (
-        f"Each cell: the share of the row that the {names[0]} gives this answer, minus that of the "
-        f"{names[1]}, in points. Blue: the {names[0]} gives it more often; orange: the {names[1]} "
-        "does. On the diagonal more is better, elsewhere less is."
+        "Each cell: of the clips in the row, the share that the first model answers so, minus the "
+        f"share that the second does, in points. Blue: {names[0]} answers so more often; orange: "
+        f"{names[1]} does. On the diagonal more is better, elsewhere less is."
     )
 
 

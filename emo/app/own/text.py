@@ -5,14 +5,14 @@ from collections.abc import Sequence
 from emo.formatting import in_words, listed
 
 LEAD = (
-    "Upload or record a voice, or pick a sample. Models that somebody trained on own recordings "
-    "say which of {} labels it resembles: {}."
+    "Upload or record a voice, or pick a sample. Models that somebody trained on recordings of "
+    "their own say which of {} labels it resembles: {}."
 )
 ABOUT_TITLE = "The models of this server"
 ABOUT = (
-    "This server answers with own models: somebody trained them on own recordings, with the labels "
-    "{}. What is said below of the models that come with Emo, of their data and of their figures "
-    "does not hold for these. The page Confusion matrices has the figures of these."
+    "This server answers with custom models: somebody trained them on recordings of their own, "
+    "with the labels {}. What is said below of the models that come with Emo, of their data and of "
+    "their figures does not hold for these. The page Confusion matrices has the figures of these."
 )
 EXPECTATION = "How often the model is right"
 EXPECTATION_NOTE = (
@@ -28,14 +28,14 @@ NEEDS_SEVEN = (
     "models answer with other labels."
 )
 NO_ADAPTATION = (
-    "Teach it is not available for own models. To add examples, add their clips to the recordings "
-    "and train again."
+    "Teach it is not available for custom models. To add examples, add their clips to the "
+    "recordings and train again."
 )
-NEW_SPEAKERS = "New speakers, same recordings"
-CALIBRATED = "For new speakers in the same recordings"
+NEW_SPEAKERS = "New speakers, same collection"
+CALIBRATED = "For new speakers of the same collection"
 ALONE = "The model"
 MATRICES_LEAD = (
-    "Where the own models of this server err: clips by their stated label, and by the answer. "
+    "Where the custom models of this server err: clips by their stated label, and by the answer. "
     "Each clip was answered by models that were not trained on it."
 )
 PROTOCOL_LABEL = "Test"

@@ -27,8 +27,10 @@ CONTINUE_LABEL = "Go on labelling"
 OTHER_RATER_LABEL = "Another person labels"
 SKIP_LABEL = "Skip this clip"
 RESULTS_TITLE = "Results"
-NOT_WRITTEN = "Your answer is not stored: {0}. Mend that, then answer again."
-CHANGED = "This file is another one than when it was answered, so its answers are of another sound."
+NOT_WRITTEN = "Your answer is not stored: {0}. Fix that, then answer again."
+CHANGED = (
+    "This file has changed since the batch was answered, so the answers belong to another sound."
+)
 
 WORDS = {
     "card": "Clip {0} of {1}",

@@ -12,7 +12,7 @@ from emo.labels import CALM
 
 GROUP_NAMES = {
     "pitch": "Pitch",
-    "energy": "Loudness",
+    "energy": "Changes of loudness",
     "spectrum": "Brightness",
     "cepstrum": "Timbre",
     "timing": "Rhythm",
@@ -23,6 +23,7 @@ MIN_CALM = 0.1
 """Share of calm in a leaf from which on it is named."""
 
 VAGUE = "timbre"
+SMALL = "small differences"
 
 _BRIGHT = ("brighter", "darker", "brightness")
 _DARK = ("darker", "brighter", "brightness")
@@ -79,11 +80,11 @@ def step_words(steps: Sequence[Step]) -> list[str]:
     """Return a word for each question of a tree, that of its strongest measurement.
 
     A word that differs from that of the question before is preferred, and timbre comes last, as it
-    says little; "as usual" stands for a question without a strong measurement.
+    says little; `SMALL` stands for a question without a strong measurement.
     """
     words: list[str] = []
     for step in steps:
-        options = [describe(item) for item in step.strongest] or ["as usual"]
+        options = [describe(item) for item in step.strongest] or [SMALL]
         options.sort(key=lambda word: word.endswith(VAGUE))  # stable: the strongest comes first
         before = words[-1] if words else ""
         words.append(next((word for word in options if word != before), options[0]))
@@ -100,10 +101,22 @@ def tree_sentence(path: TreePath) -> str:
     step = path.steps[i]
     axis = f" by the measure of {CALM}" if asks_calm(path, step) else ""
     return (
-        f"{path.label.capitalize()} mainly because the voice is {step_words(path.steps)[i]}, "
+        f"{path.label.capitalize()} mainly because {_clause(step_words(path.steps)[i])}, "
         f"compared with the average training clip{axis}: from {percent(before[i])} to "
         f"{percent(step.share)}."
     )
+
+
+def _clause(word: str) -> str:
+    """Return what a word of a question says of the clip, such as "the voice is darker"."""
+    if word == SMALL:
+        return f"of {SMALL} in many measurements"
+    first, _, rest = word.partition(" ")
+    if first == "with":
+        return f"the clip has {rest}"
+    if first == "growing":
+        return f"the voice gets {rest}"
+    return f"the {'clip' if first in ('longer', 'shorter') else 'voice'} is {word}"
 
 
 def calm_sentence(path: TreePath) -> str:
@@ -111,9 +124,9 @@ def calm_sentence(path: TreePath) -> str:
     calm = calm_share(path)
     if calm < MIN_CALM:
         return ""
-    most = "the most" if calm >= max(path.leaf.values()) else "a part"
+    most = ", more than of any other label" if calm >= max(path.leaf.values()) else ""
     return (
-        f"Calm has {most} of the training clips at the end of this path, {percent(calm)}. It is "
+        f"Of the training clips at the end of this path, {percent(calm)} are {CALM}{most}. It is "
         f"not one of the answers and is left out; the rest gives {path.label} its probability."
     )
 
@@ -124,9 +137,9 @@ def shift_sentence(shift: Shift) -> str:
     change = f"from {percent(shift.typical_share)} for the average training clip to "
     change += f"{percent(shift.share)}"
     if first.amount <= 0:
-        return f"No group of measurements speaks for {shift.label}: {change}."
+        return f"No group of measurements speaks for {shift.label}: its probability went {change}."
     group = GROUP_NAMES[first.group].lower()
-    return f"{shift.label.capitalize()} mainly because of its {group}: {change}."
+    return f"{shift.label.capitalize()} mainly because of the {group}: {change}."
 
 
 def regions_sentence(regions: Regions) -> str:

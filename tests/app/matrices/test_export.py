@@ -201,7 +201,7 @@ def test_matplotlib_is_loaded_by_the_first_drawing_alone() -> None:
         "import sys; from tests.support import pages; at = pages.run(); "
         "pages.check(at.switch_page(pages.MATRICES).run()); assert pages.grids(at); "
         "print('matplotlib' in sys.modules, 'pandas' in sys.modules); "
-        "from tests.app.test_matrices_export import FIGURES; FIGURES['roc'].as_file('png'); "
+        "from tests.app.matrices.test_export import FIGURES; FIGURES['roc'].as_file('png'); "
         "print('matplotlib.pyplot' in sys.modules)"
     )
     process = subprocess.run(

@@ -66,7 +66,7 @@ def test_direction_of_a_word(name, more):
 
 def test_word_of_a_question_differs_from_the_one_before_where_it_can():
     steps = [step(0.3, PITCH, DARK), step(0.4, PITCH, DARK), step(0.4, TIMBRE, PITCH), step(0.5)]
-    assert words.step_words(steps) == ["higher", "darker", "higher", "as usual"]
+    assert words.step_words(steps) == ["higher", "darker", "higher", words.SMALL]
     assert words.step_words([step(0.3, PITCH), step(0.4, PITCH)]) == ["higher", "higher"]
 
 
@@ -78,14 +78,25 @@ def test_tree_sentence_names_the_largest_rise():
     )
     calm = path(step(0.3, PITCH), step(0.7, DARK, axis="calm"))
     assert "by the measure of calm" in words.tree_sentence(calm)
+    for word, clause in (
+        (words.SMALL, "because of small differences in many measurements, compared"),
+        ("with more pauses", "because the clip has more pauses, compared"),
+        ("growing higher", "because the voice gets higher, compared"),
+        ("shorter", "because the clip is shorter, compared"),
+    ):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(words, "step_words", lambda steps, word=word: [word] * len(steps))
+            assert clause in words.tree_sentence(found)
     assert plain(words.tree_sentence(path())) == "The tree asks nothing and answers sad, 20 %."
 
 
 def test_calm_is_named_where_it_is_much_of_the_leaf():
     assert words.calm_sentence(path(sad=0.91, calm=0.09)) == ""
-    assert "Calm has a part" in words.calm_sentence(path(sad=0.6, calm=0.4))
+    assert "40\xa0% are calm. It" in words.calm_sentence(path(sad=0.6, calm=0.4))
     most = plain(words.calm_sentence(path(sad=0.4, calm=0.6)))
-    assert most.startswith("Calm has the most of the training clips at the end of this path, 60 %.")
+    assert most.startswith(
+        "Of the training clips at the end of this path, 60 % are calm, more than"
+    )
 
 
 def test_shift_sentence_names_the_group_that_adds_most():
@@ -94,7 +105,8 @@ def test_shift_sentence_names_the_group_that_adds_most():
     )
     shift = ex.Shift("sad", -1.0, 1.0, parts, 0.2, 0.6, parts)
     assert plain(words.shift_sentence(shift)) == (
-        "Sad mainly because of its loudness: from 20 % for the average training clip to 60 %."
+        "Sad mainly because of the changes of loudness: from 20 % for the average training clip "
+        "to 60 %."
     )
     against = tuple(replace(part, amount=-0.1) for part in parts)
     assert words.shift_sentence(replace(shift, points=against)).startswith("No group")

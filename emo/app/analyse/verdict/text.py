@@ -51,7 +51,7 @@ def overline(
     who
         Whose verdict it is.
     """
-    parts = [f"{who}, {NOT_TO_BE_RELIED_ON}" if is_doubtful else who]
+    parts = [f"{who}: {NOT_TO_BE_RELIED_ON}" if is_doubtful else who]
     if part_s is not None:
         parts.append(f"selected part, {part_s[0]:.2f} to {part_s[1]:.2f}{NBSP}s")
     if is_altered:
