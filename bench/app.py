@@ -8,7 +8,7 @@ and ends with 1 if one is missed.  Times are the browser's own
 (`performance.now`), and end when what is waited for has been painted:
 
 - upload to answers: from the last byte of the upload (last request) until the ensemble
-  and the cards of all three models are there, for different clips of four seconds, each a new one;
+  and the cards of all models are there, for different clips of four seconds, each a new one;
 - what if to answers: from the key that moves a slider (which the framework holds back for 0.2 s)
   until the ensemble, all models and the table of what changes are as it says; and until the page
   is complete, its player drawn anew;
