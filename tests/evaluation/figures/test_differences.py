@@ -13,7 +13,7 @@ from emo.evaluation.predictions import Predictions, make_predictions
 from emo.evaluation.stored import read_metrics
 from emo.evaluation.tables import differences_table
 
-PROJECT = Path(__file__).parents[2] / "models"
+PROJECT = Path(__file__).parents[3] / "models"
 NAMES = ("angry", "sad")
 
 

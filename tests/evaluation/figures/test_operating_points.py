@@ -17,7 +17,7 @@ from emo.evaluation.stored import read_metrics
 from emo.evaluation.tables import expectation
 from emo.formatting import percent
 
-PROJECT = Path(__file__).parents[2] / "models"
+PROJECT = Path(__file__).parents[3] / "models"
 
 
 @pytest.mark.parametrize("key", [*CLASSIFIERS, *ENSEMBLES])

@@ -17,7 +17,7 @@ from emo.evaluation.stored import read_json, read_metrics
 from emo.labels import LABELS
 from tests.support.predictions import copy_models
 
-PROJECT = Path(__file__).parents[2] / "models"
+PROJECT = Path(__file__).parents[3] / "models"
 
 
 @pytest.fixture(scope="module")
