@@ -12,7 +12,7 @@ from emo.labels import CALM
 
 GROUP_NAMES = {
     "pitch": "Pitch",
-    "energy": "Changes of loudness",
+    "energy": "Loudness",
     "spectrum": "Brightness",
     "cepstrum": "Timbre",
     "timing": "Rhythm",
@@ -139,6 +139,7 @@ def shift_sentence(shift: Shift) -> str:
     if first.amount <= 0:
         return f"No group of measurements speaks for {shift.label}: its probability went {change}."
     group = GROUP_NAMES[first.group].lower()
+    group = f"changes of {group}" if first.group == "energy" else group  # all clips have one level
     return f"{shift.label.capitalize()} mainly because of the {group}: {change}."
 
 
