@@ -1,7 +1,7 @@
-"""Screenshots of the app with a guest or own models, and of a review, into docs/screens.
+"""Screenshots of the app with a guest or custom models, and of a review, into docs/screens.
 
 Run `python docs/other_screens.py` in the top folder of the repository, with names of scenes for
-those alone.  The own models are trained on the samples of the game, which takes half a minute.
+those alone.  The custom models are trained on the samples of the game, which takes half a minute.
 """
 
 import contextlib
