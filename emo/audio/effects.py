@@ -8,7 +8,7 @@ import numpy.typing as npt
 from numpy.random import Generator
 from scipy.fft import next_fast_len
 
-from emo.audio.activity import Doubles, Floats, active_span, loudest_rms
+from emo.audio.activity import Doubles, Floats, active_span, speech_rms
 from emo.audio.clip import RATE_HZ
 
 MP3_BIT_RATES = (24_000, 32_000, 40_000, 64_000)
@@ -52,7 +52,8 @@ def _spectral_noise(n: int, rng: Generator, tilt: float) -> Floats:
 def mix_at_snr(samples: Floats, noise: Floats, snr_db: float) -> Floats:
     """Return samples plus noise at a signal-to-noise ratio, float32 (n,).
 
-    The ratio is that of the RMS of the samples' loudest 200 ms to the RMS of the noise.
+    The ratio is that of the mean power of the speech in the samples, its pauses left out, to the
+    mean power of the noise.
 
     Parameters
     ----------
@@ -62,7 +63,7 @@ def mix_at_snr(samples: Floats, noise: Floats, snr_db: float) -> Floats:
     power = np.sqrt(np.mean(noise.astype(np.float64) ** 2))
     if power == 0.0:
         return samples
-    gain = loudest_rms(samples) / power * 10 ** (-snr_db / 20)
+    gain = speech_rms(samples) / power * 10 ** (-snr_db / 20)
     return samples + noise * np.float32(gain)
 
 

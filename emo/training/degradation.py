@@ -25,10 +25,10 @@ from emo.audio.effects import (
     telephone,
 )
 
-ALTERATIONS_VERSION = 1  # part of cache names; raise it when an alteration changes
+ALTERATIONS_VERSION = 2  # part of cache names; raise it when an alteration changes
 
 SPEED = (0.85, 1.15)
-NOISE_DB = (5.0, 30.0)  # signal-to-noise ratio
+NOISE_DB = (0.0, 25.0)  # signal-to-noise ratio
 REVERBERATION_S = (0.2, 0.8)  # time to fall by 60 dB
 DIRECT_DB = (-3.0, 9.0)  # direct sound over reverberation
 EQUALISER_DB = 5.0
