@@ -32,6 +32,14 @@ def isolated_decoder() -> Iterator[IsolatedDecoder]:
     decoder.stop()
 
 
+def wait_until(is_so: Callable[[], bool]) -> None:
+    """Wait for what another thread or process does, which takes seconds on a busy machine."""
+    end_s = time.monotonic() + 60
+    while not is_so():
+        assert time.monotonic() < end_s, "it did not happen within a minute"
+        time.sleep(0.01)
+
+
 def clip(duration_s: float = 1.0) -> bytes:
     return signals.encoded(signals.tone(220.0, duration_s))
 
@@ -153,7 +161,8 @@ def outcome_of_signal(
 ) -> list[tuple[Any, ...]]:
     """Return the outcome of a recording during which its process gets a signal."""
     outcomes: list[tuple[Any, ...]] = []
-    (pid,) = isolated_decoder.restrictions()
+    (worker,) = isolated_decoder._workers
+    pid, n_uses = worker.process.pid, worker.n_uses
     os.kill(pid, signal.SIGSTOP)  # the signal comes while the recording is decoded
 
     def decode() -> None:
@@ -161,8 +170,7 @@ def outcome_of_signal(
 
     decoding = threading.Thread(target=decode)
     decoding.start()
-    while isolated_decoder._ready.qsize():  # until the process has the recording
-        time.sleep(0.01)
+    wait_until(lambda: worker.n_uses > n_uses)  # else an ended process is not chosen
     os.kill(pid, number)
     os.kill(pid, signal.SIGCONT)
     decoding.join(60)
@@ -212,12 +220,16 @@ def test_decode_ends_a_process_that_hangs(
     isolated_decoder: IsolatedDecoder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     isolated_decoder.decode(clip())
-    monkeypatch.setattr(isolated, "DECODE_WALL_S", 0.5)
     (pid,) = isolated_decoder.restrictions()
+    time_limit = isolated._time_limit
+
+    def limit(process: "subprocess.Popen[bytes]", seconds: float) -> Any:
+        return time_limit(process, seconds / 100 if process.pid == pid else seconds)
+
+    monkeypatch.setattr(isolated, "_time_limit", limit)
     os.kill(pid, signal.SIGSTOP)
     with pytest.raises(DecoderError, match="limit of 10 s of computing"):
         isolated_decoder.decode(clip(600.0))
-    monkeypatch.undo()
     assert isolated_decoder.decode(clip()).duration_s == pytest.approx(1)
 
 
@@ -271,6 +283,8 @@ def test_decode_keeps_simultaneous_recordings_apart(formats: dict[str, bytes]) -
 
     orders = [list(formats), list(reversed(formats))] * 2
     threads = [threading.Thread(target=decode, args=(order,)) for order in orders]
+    both.start()
+    wait_until(lambda: len(both.restrictions()) == 2)
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -292,9 +306,4 @@ def test_processes_end_with_their_parent() -> None:
     ran = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True
     )
-    for pid in ran.stdout.split():
-        for _ in range(500):
-            if not os.path.exists(f"/proc/{pid}"):
-                break
-            time.sleep(0.01)
-        assert not os.path.exists(f"/proc/{pid}")
+    wait_until(lambda: not any(os.path.exists(f"/proc/{pid}") for pid in ran.stdout.split()))
