@@ -1,6 +1,6 @@
 """Multilayer perceptrons on the functionals: building, fitting, and serving with numpy."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,8 @@ from emo.classifiers.batches import (
     apply_scaling,
     check_arrays,
     choose_copies,
-    class_weights,
+    corpus_label_weights,
+    distil,
     soft_targets,
     standardise,
 )
@@ -32,6 +33,7 @@ MLP_DROPOUT = 0.3
 MLP_NOISE = 0.1
 MLP_SMOOTHING = 0.1
 MLP_LISTENER_SHARE = 0.0  # of the soft targets
+MLP_TEACHER = 0.5  # share of the teacher's probabilities in the soft targets
 MLP_MIXUP_SHARE = 0.1  # of the rows
 MLP_COPY_SHARE = 0.4  # of the rows
 MLP_MAX_EXPONENT = 80.0  # of the logistic function, which is 0 or 1 beyond in float32
@@ -56,6 +58,7 @@ def fit_mlp(
     checkpoint: Path | None = None,
     progress: Progress | None = None,
     epochs: int | None = None,
+    teacher: Sequence[np.ndarray] = (),
 ) -> Fitted:
     """Fit perceptrons of different seeds, whose probabilities are averaged (deep ensembles).
 
@@ -71,6 +74,9 @@ def fit_mlp(
         Called after each epoch.
     epochs
         Of each member; ``MLP_EPOCHS`` by default.
+    teacher : sequence of float64, (n, k)
+        Another classifier's probabilities for the clips, then for each of their copies.  They make
+        up a share of ``MLP_TEACHER`` of the soft targets; none where it is empty.
 
     Returns
     -------
@@ -89,15 +95,15 @@ def fit_mlp(
         compile_network(model, make_adamw(MLP_RATE, MLP_DECAY, n_steps))
         path = None if checkpoint is None else checkpoint.with_name(f"{checkpoint.name}-{member}")
 
-        def batches(epoch: int, member_seed: int = member_seed) -> Iterator[tuple[Any, Any]]:
-            return _mixed_functionals(train, scaling, np.random.default_rng([member_seed, epoch]))
+        def batches(epoch: int, member_seed: int = member_seed) -> Iterator[tuple[Any, Any, Any]]:
+            rng = np.random.default_rng([member_seed, epoch])
+            return _mixed_functionals(train, scaling, teacher, rng)
 
         def report(epoch: int, row: dict[str, float], member: int = member) -> None:
             if progress:
                 progress(member * epochs + epoch, MLP_MEMBERS * epochs, row)
 
-        weights = class_weights(train.targets, train.n_outputs)
-        model, curve = fit_epochs(model, batches, weights, epochs, path, report)
+        model, curve = fit_epochs(model, batches, epochs, path, report)
         curves.append(curve)
         for i, weight in enumerate(model.get_weights()):
             arrays[f"member{member}_{i}"] = np.asarray(weight, np.float32)
@@ -112,15 +118,18 @@ def _mean_curve(curves: list[Curve]) -> Curve:
 
 
 def _mixed_functionals(
-    train: Batch, scaling: Arrays, rng: np.random.Generator
-) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    train: Batch, scaling: Arrays, teacher: Sequence[np.ndarray], rng: np.random.Generator
+) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
     numbers = choose_copies(train, MLP_COPY_SHARE, rng)
     inputs = apply_scaling(train.functionals(numbers), scaling)
     targets = soft_targets(train, MLP_SMOOTHING, MLP_LISTENER_SHARE)
+    if teacher:
+        targets = distil(targets, np.stack(teacher)[numbers, np.arange(len(numbers))], MLP_TEACHER)
+    weights = corpus_label_weights(train)
     order = rng.permutation(len(inputs))
     for i in range(0, len(order), MLP_BATCH):
         rows = order[i : i + MLP_BATCH]
-        yield mix(inputs[rows], targets[rows], MLP_MIXUP_SHARE, rng)
+        yield *mix(inputs[rows], targets[rows], MLP_MIXUP_SHARE, rng), weights[rows]
 
 
 def _count_members(arrays: Arrays) -> int:

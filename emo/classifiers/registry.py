@@ -13,6 +13,7 @@ from emo.classifiers.cnn import CNN_COPY_SHARE, CNN_LISTENER_SHARE, fit_cnn
 from emo.classifiers.mlp import (
     MLP_COPY_SHARE,
     MLP_LISTENER_SHARE,
+    MLP_TEACHER,
     check_mlp,
     fit_mlp,
     predict_mlp,
@@ -72,7 +73,8 @@ class Classifier:
         ``strangeness(arrays, inputs)`` returns how far clips are from the training clips, float64
         (n,); None for a classifier that has no such measure.
     teacher
-        Key of the classifier whose arrays ``fit`` takes as ``teacher``; None without one.
+        Key of the classifier whose probabilities for the training clips ``fit`` takes as
+        ``teacher``; None without one.  It has no teacher itself.
     teacher_share
         Share of the teacher's probabilities in the soft targets.
     copy_share
@@ -144,14 +146,14 @@ CLASSIFIERS: dict[str, Classifier] = {
         short_name="Tree",
         description="One decision tree that asks a few yes-or-no questions. Each asks whether the "
         "score for an emotion, a weighted sum of functionals, is above a limit; half of the "
-        "training targets are the probabilities of the perceptron.",
+        "training targets are the probabilities of the pre-trained encoder's classifiers.",
         summary="Yes-or-no questions about how the voice sounds, one after another.",
         takes="functionals",
         fit=fit_tree,
         predict=predict_tree,
         check=check_tree,
         surrogate=predict_surrogate,
-        teacher="mlp",
+        teacher="pretrained",
         teacher_share=TREE_TEACHER,
         explained_by="path",
     ),
@@ -173,13 +175,16 @@ CLASSIFIERS: dict[str, Classifier] = {
         title="Multilayer perceptron",
         name="MLP",
         short_name="MLP",
-        description="Three small perceptrons on the functionals, averaged.",
+        description="Three small perceptrons on the functionals, averaged; half of the training "
+        "targets are the probabilities of the pre-trained encoder's classifiers.",
         summary="A multilayer perceptron: small networks over many measurements of the sound.",
         takes="functionals",
         fit=fit_mlp,
         predict=predict_mlp,
         run=run_mlp,
         check=check_mlp,
+        teacher="pretrained",
+        teacher_share=MLP_TEACHER,
         copy_share=MLP_COPY_SHARE,
         listener_share=MLP_LISTENER_SHARE,
         explained_by="shifts",

@@ -1,5 +1,6 @@
 """A decision tree and a readable surrogate of it: fitted with scikit-learn, served with numpy."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +13,10 @@ from emo.classifiers.batches import (
     Fitted,
     apply_scaling,
     check_arrays,
+    distil,
     standardise,
 )
 from emo.classifiers.fitting import Progress
-from emo.classifiers.mlp import predict_mlp
 from emo.features.functionals import functional_table
 
 TREE_RIDGE = 0.01  # of the mean variance of a functional
@@ -35,7 +36,7 @@ def fit_tree(
     seed: int,
     checkpoint: Path | None = None,
     progress: Progress | None = None,
-    teacher: Arrays | None = None,
+    teacher: Sequence[np.ndarray] = (),
 ) -> Fitted:
     """Fit one regression tree from an axis for each label to probabilities.
 
@@ -53,10 +54,9 @@ def fit_tree(
         Not used: a fit takes seconds.
     progress
         Called once, at the end.
-    teacher
-        Arrays of a perceptron fitted to the same clips.  Its probabilities then make up a share of
-        ``TREE_TEACHER`` of the soft targets, and the acted emotion the rest (distillation, Hinton
-        et al. 2015).
+    teacher : sequence of float64, (n, k)
+        Another classifier's probabilities for the clips, then for each of their copies.  They make
+        up a share of ``TREE_TEACHER`` of the soft targets; none where it is empty.
 
     Returns
     -------
@@ -69,9 +69,8 @@ def fit_tree(
     scaling = standardise(sources)
     scaled = apply_scaling(np.concatenate(sources), scaling)
     targets = np.eye(train.n_outputs)[np.tile(train.targets, len(sources))]
-    if teacher is not None:
-        predicted = np.concatenate([predict_mlp(teacher, source) for source in sources])
-        targets = (1 - TREE_TEACHER) * targets + TREE_TEACHER * predicted
+    if teacher:
+        targets = distil(targets, np.concatenate(list(teacher)), TREE_TEACHER)
     centre = scaled.mean(axis=0).astype(np.float32)
     projection = fit_axes(scaled - centre, targets)
     tree = DecisionTreeRegressor(

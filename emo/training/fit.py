@@ -13,7 +13,7 @@ from tqdm import tqdm
 
 from emo.audio.clip import SAMPLES_VERSION
 from emo.classifiers import augmentation, batches, fitting, registry
-from emo.classifiers.batches import Arrays, Batch, Fitted
+from emo.classifiers.batches import Batch, Fitted
 from emo.classifiers.fitting import Curve
 from emo.classifiers.registry import CLASSIFIERS
 from emo.classifiers.storage import Origin, save_model
@@ -58,18 +58,28 @@ def fit_all(
         Of each of the `keys`.
     """
     teachers = {teacher for key in keys if (teacher := CLASSIFIERS[key].teacher)}
-    teacher_arrays: dict[str, Arrays] = {}
+    taught: dict[str, list[np.ndarray]] = {"": []}
     for key in sorted({*keys, *teachers}, key=lambda key: (key not in teachers, key)):
-        arrays = teacher_arrays.get(CLASSIFIERS[key].teacher or "")
-        fitted = _fit(key, run, train, seed, place, arrays)
+        fitted = _fit(key, run, train, seed, place, taught[CLASSIFIERS[key].teacher or ""])
         if key in teachers:
-            teacher_arrays[key] = fitted.arrays
+            taught[key] = _training_probabilities(key, fitted, train)
         if key in keys:
             yield key, fitted
 
 
-def _fit(key: str, run: str, train: Batch, seed: int, place: int, teacher: Arrays | None) -> Fitted:
-    name = f"{key}-{run}-{_fingerprint(key, train, seed)}"
+def _training_probabilities(key: str, fitted: Fitted, train: Batch) -> list[np.ndarray]:
+    """Return the probabilities of the training clips, then of each of their copies, (n, k) each."""
+    row = CLASSIFIERS[key]
+    if row.predict is None:
+        raise ValueError(f"{key} is served by a runtime, so it cannot be a teacher")
+    sources = (train.features, *train.copies)
+    return [row.predict(fitted.arrays, source.inputs[row.takes]) for source in sources]
+
+
+def _fit(
+    key: str, run: str, train: Batch, seed: int, place: int, teacher: Sequence[np.ndarray]
+) -> Fitted:
+    name = f"{key}-{run}-{_fingerprint(key, train, seed, teacher)}"
     checkpoint = cache_directory() / "checkpoints" / name
     options = {"teacher": teacher} if teacher else {}
     with tqdm(desc=f"{key} {run}", unit="epoch", position=place, mininterval=5) as bar:
@@ -84,8 +94,8 @@ def _fit(key: str, run: str, train: Batch, seed: int, place: int, teacher: Array
         )
 
 
-def _fingerprint(key: str, train: Batch, seed: int) -> str:
-    """Return twelve digits that change with the code, settings, seed and training clips."""
+def _fingerprint(key: str, train: Batch, seed: int, teacher: Sequence[np.ndarray] = ()) -> str:
+    """Return twelve digits that change with the code, settings, seed, clips and soft targets."""
     module = CLASSIFIERS[key].module
     settings = {
         name: value
@@ -100,6 +110,8 @@ def _fingerprint(key: str, train: Batch, seed: int) -> str:
         for array in (features.functionals, *features.spectrograms, features.embeddings):
             digest.update(np.ascontiguousarray(array).tobytes())
     digest.update(train.targets.tobytes() + train.listener_labels.tobytes())
+    for probabilities in teacher:
+        digest.update(probabilities.tobytes())
     return digest.hexdigest()[:12]
 
 

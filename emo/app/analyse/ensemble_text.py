@@ -4,7 +4,6 @@ from collections.abc import Mapping
 
 from emo.app.text import MODELS_IN_TEXT
 from emo.classifiers.registry import CLASSIFIERS
-from emo.classifiers.tree import TREE_TEACHER
 from emo.formatting import NBSP, percent
 
 TITLE = "How the ensemble is computed"
@@ -52,9 +51,9 @@ def sentences(first: str, second: str) -> list[str]:
         f"Each model makes {first} so many times likelier than {second}: the ratio of its "
         "probabilities, raised to the power of its weight. The ensemble multiplies these factors.",
         *(
-            f"{_capitalised(MODELS_IN_TEXT[row.teacher])} provided {percent(TREE_TEACHER)} of the "
-            f"training targets of {MODELS_IN_TEXT[key]}, so their agreement counts less than that "
-            "of two independent models."
+            f"{_capitalised(MODELS_IN_TEXT[row.teacher])} provided {percent(row.teacher_share)} of "
+            f"the training targets of {MODELS_IN_TEXT[key]}, so their agreement counts less than "
+            "that of two independent models."
             for key, row in CLASSIFIERS.items()
             if row.teacher
         ),
