@@ -44,8 +44,6 @@ from emo.inference.loading import MODEL_KEYS
 from emo.labels import LABELS
 from emo.system.spawn import WorkerContext
 from emo.training.dataset import Dataset, load_dataset, takes_of
-from emo.training.degradation import CONDITIONS
-from emo.training.feature_cache import load_features
 from emo.training.fit import SEED, commit, fit_all, write_curve
 
 ALTERED_ONE_IN = 6
@@ -74,9 +72,6 @@ class Outcome:
     job : Job
     calibration, tests : dict of Predictions
         Of the validation and the test clips, by classifier.
-    altered : dict of dict of Predictions
-        Of some test clips, by condition and classifier; empty under every protocol but
-        ``speakers``.
     surrogate : Predictions or None
         Of the test clips by the surrogate tree; None under every protocol but ``speakers``.
     curves : dict of list
@@ -91,7 +86,6 @@ class Outcome:
     job: Job
     calibration: dict[str, Predictions]
     tests: dict[str, Predictions]
-    altered: dict[str, dict[str, Predictions]]
     surrogate: Predictions | None
     curves: dict[str, list[dict[str, float]]]
     left_out: list[dict[str, str]]
@@ -131,13 +125,9 @@ def run_fold(job: Job, dataset: Dataset, fold: Fold, place: int = 0) -> Outcome:
     """
     train = dataset.training_batch(fold.train)
     validation_rows, test_rows = dataset.usable(fold.validation), dataset.usable(fold.test)
-    rows_to_alter = altered_rows(fold, test_rows)
     classifiers = [key for key in job.keys if key != VOICE]
-    conditions = CONDITIONS if classifiers and len(rows_to_alter) else ()
-    batches = {name: _altered(dataset, rows_to_alter, name) for name in conditions}
     calibration, tests, curves = {}, {}, {}
     surrogate = None
-    altered: dict[str, dict[str, Predictions]] = {name: {} for name in conditions}
 
     def as_predictions(rows: np.ndarray, key: str, fitted: Fitted, batch: Batch) -> Predictions:
         recordings = [dataset.recordings[i] for i in rows]
@@ -152,8 +142,6 @@ def run_fold(job: Job, dataset: Dataset, fold: Fold, place: int = 0) -> Outcome:
         validation, test = dataset.batch(validation_rows), dataset.batch(test_rows)
         calibration[key] = as_predictions(validation_rows, key, fitted, validation)
         tests[key] = as_predictions(test_rows, key, fitted, test)
-        for condition, batch in batches.items():
-            altered[condition][key] = as_predictions(rows_to_alter, key, fitted, batch)
         predict_surrogate = CLASSIFIERS[key].surrogate
         if predict_surrogate is not None and fold.protocol == SPEAKERS.key:
             functionals = dataset.batch(test_rows).features.functionals
@@ -168,7 +156,7 @@ def run_fold(job: Job, dataset: Dataset, fold: Fold, place: int = 0) -> Outcome:
     known = {}
     if VOICE in job.keys:
         known = run_known_voice(dataset, fold, train, test_rows, job.seed)
-    return Outcome(job, calibration, tests, altered, surrogate, curves, left_out, known)
+    return Outcome(job, calibration, tests, surrogate, curves, left_out, known)
 
 
 def altered_rows(fold: Fold, rows: np.ndarray) -> np.ndarray:
@@ -177,14 +165,6 @@ def altered_rows(fold: Fold, rows: np.ndarray) -> np.ndarray:
         return rows[:0]
     rng = np.random.default_rng([_ALTERED_SEED, fold.number])
     return np.sort(rng.permutation(rows)[: -(-len(rows) // ALTERED_ONE_IN)])
-
-
-def _altered(dataset: Dataset, rows: np.ndarray, name: str, jobs: int = 1) -> Batch:
-    """Return clips under a condition; those that cannot be used under it as they are."""
-    recordings = [dataset.recordings[i] for i in rows]
-    features = load_features(recordings, jobs, alteration=name, takes=dataset.takes)
-    clean = dataset.batch(rows)
-    return Batch(features.filled(clean.features), clean.targets)
 
 
 def strangeness_of(key: str, fitted: Fitted, batch: Batch) -> np.ndarray | None:
@@ -330,8 +310,6 @@ def evaluate_protocols(
                 f"{', '.join(str(fold.number) for fold in every)}."
             )
         _check_others(models, protocol, numbers, keys)
-        if set(keys) != {VOICE}:
-            _prepare_altered(dataset, chosen, jobs)
         # The largest first, so that the cores finish together.
         todo += [
             Job(directory, protocol, fold.number, seed, tuple(keys))
@@ -351,14 +329,6 @@ def evaluate_protocols(
 def _find_fold(job: Job, dataset: Dataset) -> Fold:
     every = folds(job.protocol, dataset.recordings, directory=job.directory)
     return next(fold for fold in every if fold.number == job.number)
-
-
-def _prepare_altered(dataset: Dataset, chosen: Sequence[Fold], jobs: int) -> None:
-    """Compute the features of altered clips on all cores, and store them in the cache."""
-    rows = np.concatenate([altered_rows(fold, dataset.usable(fold.test)) for fold in chosen])
-    if len(rows):
-        for name in CONDITIONS:
-            _altered(dataset, rows, name, jobs)
 
 
 def _check_others(models: Path, protocol: str, numbers: Sequence[int], keys: Sequence[str]) -> None:
@@ -408,8 +378,6 @@ def write_outcome(
         kept = {row["fold"] for row in runs} - {number}
         merge_folds(calibration_file(models, key, protocol), outcome.calibration[key], kept)
         merge_folds(predictions_file(models, key, protocol), tested, kept)
-        for name, altered in outcome.altered.items():
-            merge_folds(predictions_file(models, key, protocol, name), altered[key], kept)
         if key == SURROGATE_OF and outcome.surrogate is not None:
             merge_folds(surrogate_file(models, protocol), outcome.surrogate, kept)
         write_curve(models / key, f"{protocol}-{number}", outcome.curves[key])

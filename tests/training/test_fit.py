@@ -33,7 +33,6 @@ from emo.labels import ENSEMBLE, LABELS, TRAINED_LABELS
 from emo.system import paths
 from emo.training import dataset as training_dataset
 from emo.training import fit as training_fit
-from emo.training.degradation import CONDITIONS
 from tests.support.models import needs_keras, without_graphs, write_savee
 
 pytestmark = [pytest.mark.train, needs_keras]
@@ -71,7 +70,6 @@ def run(tmp_path_factory, monkeypatch_module):
         (mlp, "MLP_MEMBERS", 2),
         (pretrained, "HIDDEN_EPOCHS", 1),
         (tree, "TREE_MIN_LEAF", 2),
-        (cross_validation, "CONDITIONS", {"quiet": CONDITIONS["quiet"]}),
     ):
         monkeypatch_module.setattr(module, name, value)
     monkeypatch_module.setenv(paths.CACHE_ENV, str(folder / "cache"))
