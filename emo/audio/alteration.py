@@ -25,7 +25,7 @@ RANGES = {
 """Lowest and highest value of each numeric setting."""
 
 _NAMES = {
-    "snr_db": "noise in dB below the voice",
+    "snr_db": "signal-to-noise ratio in dB",
     "speed": "speed as a factor",
     "pitch_semitones": "pitch in semitones",
     "gain_db": "gain in dB",
@@ -48,8 +48,8 @@ class Alteration:
     Attributes
     ----------
     snr_db : float or None
-        Level of the loudest 200 ms of the clip above that of added pink noise, -10 to 60 dB; None
-        for no noise.
+        Signal-to-noise ratio of the speech (``effects.mix_at_snr``) to added pink noise, -10 to
+        60 dB; None for no noise.
     speed : float
         Factor of the speed at constant pitch, 0.5 to 2.
     pitch_semitones : float
@@ -90,7 +90,7 @@ class Alteration:
             plural = "" if abs(self.pitch_semitones) == 1 else "s"
             parts.append(f"{abs(self.pitch_semitones):g} semitone{plural} {higher}")
         if self.snr_db is not None:
-            parts.append(f"noise {self.snr_db:g} dB below the voice")
+            parts.append(f"noise at an SNR of {self.snr_db:g} dB")
         if self.telephone:
             parts.append("telephone band")
         if self.gain_db:

@@ -116,7 +116,7 @@ def _add_settings(parser: argparse.ArgumentParser) -> None:
         "--snr",
         type=float,
         metavar="DB",
-        help="add pink noise at this signal-to-noise ratio, -10 to 60 dB",
+        help="add pink noise at this ratio of mean speech power to noise power, -10 to 60 dB",
     )
     settings.add_argument(
         "--speed",

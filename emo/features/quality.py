@@ -64,8 +64,9 @@ class Quality:
         the clip's highest or lowest value, as in a clip that was turned down after clipping.
         Clipping before resampling or a lossy codec is not measured: they round the flat tops.
     noise_below_db : float or None
-        Signal-to-noise ratio in dB: the loudest 200 ms of the voice over steady noise, from 50 Hz
-        up, as in ``effects.add_noise``.  None where the clip has too few pauses to measure it.
+        Level in dB of the loudest 200 ms of the voice over steady noise, from 50 Hz up, which is
+        more than the signal-to-noise ratio of ``effects.mix_at_snr``: that takes the mean power of
+        the speech.  None where the clip has too few pauses to measure it.
         Accurate within 3 dB for steady noise at 5 dB or more; voices in the background, music and
         single sounds are not measured.
     speech : float, 0 to 1
@@ -185,7 +186,7 @@ def _loudest(level: Floats) -> float:
 def _noise_below_db(
     power: Floats, level: Floats, loudest: float, duration_s: float, voiced_s: float
 ) -> float | None:
-    """Return the signal-to-noise ratio in dB; None for too few pauses.
+    """Return the level of the loudest 200 ms over the noise in dB; None for too few pauses.
 
     At any frequency, speech pauses now and then.  So the lowest tenth of a bin's power over time is
     that of the noise alone (minimum statistics, Martin 2001).  The power of noise in a bin has an

@@ -222,7 +222,7 @@ def test_export_names_a_bad_quality_as_a_reason_for_unsure_answers():
 WHAT_IF = ["--snr", "10", "--speed", "1.1", "--pitch", "2", "--telephone", "--gain", "-20"]
 ALTERED = (
     "The answers are for the changed clip: 1.1 times as fast, 2 semitones higher, "
-    "noise 10 dB below the voice, telephone band, 20 dB softer."
+    "noise at an SNR of 10 dB, telephone band, 20 dB softer."
 )
 
 

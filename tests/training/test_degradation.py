@@ -41,12 +41,35 @@ def test_change_speed_moves_pitch_and_length(factor):
     assert peak_hz(result) == pytest.approx(440.0 * factor, rel=0.01)
 
 
+def level_db(samples):
+    """Return the mean power."""
+    return 10 * np.log10(np.mean(samples.astype(np.float64) ** 2))
+
+
+@pytest.mark.parametrize("pause_s", [0.0, 0.5, 4.0])
 @pytest.mark.parametrize("ratio_db", [20.0, 0.0])
-def test_add_noise_has_the_requested_ratio(ratio_db):
+@pytest.mark.parametrize("add", [effects.add_noise, effects.add_babble])
+def test_added_noise_has_the_ratio_to_the_speech_without_its_pauses(add, ratio_db, pause_s):
+    loud, soft = tone(duration_s=1.0), tone(duration_s=1.0, amplitude=0.25)
+    samples = np.concatenate([silence(pause_s), loud, silence(pause_s), soft])
+    noise = add(samples, ratio_db, rng()) - samples
+    spoken_db = level_db(np.concatenate([loud, soft]))
+    assert spoken_db - level_db(noise) == pytest.approx(ratio_db, abs=0.01)
+
+
+def test_silence_around_does_not_change_the_level_of_the_noise():
     samples = voice(duration_s=2.0)
-    noise = effects.add_noise(samples, ratio_db, rng()) - samples
-    level = np.sqrt(np.mean(noise.astype(np.float64) ** 2))
-    assert 20 * np.log10(loudest_rms(samples) / level) == pytest.approx(ratio_db, abs=0.1)
+    around = np.concatenate([silence(3.0), samples, silence(1.0)])
+    alone = effects.add_noise(samples, 5.0, rng()) - samples
+    within = effects.add_noise(around, 5.0, rng()) - around
+    assert level_db(within) == pytest.approx(level_db(alone), abs=0.05)
+
+
+def test_faint_sound_between_the_speech_does_not_count_as_speech():
+    faint = tone(duration_s=1.0, amplitude=0.5 * 10 ** (-40 / 20))  # below the threshold of 30 dB
+    samples = np.concatenate([tone(duration_s=1.0), faint])
+    noise = effects.add_noise(samples, 10.0, rng()) - samples
+    assert level_db(tone(duration_s=1.0)) - level_db(noise) == pytest.approx(10.0, abs=0.01)
 
 
 def test_pink_noise_falls_by_three_decibels_per_octave():

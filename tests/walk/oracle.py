@@ -50,7 +50,7 @@ _AMONG = re.compile(r" · among ([^·]*)")
 _SETTINGS = {
     "speed": re.compile(r"([\d.]+) times as fast"),
     "pitch_semitones": re.compile(r"([\d.]+) semitones? (higher|lower)"),
-    "snr_db": re.compile(r"noise (-?[\d.]+) dB below"),
+    "snr_db": re.compile(r"noise at an SNR of (-?[\d.]+) dB"),
     "telephone": re.compile(r"telephone band"),
     "gain_db": re.compile(r"([\d.]+) dB (louder|softer)"),
 }

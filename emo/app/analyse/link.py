@@ -26,7 +26,7 @@ NOISES_DB = (None, 40, 35, 30, 25, 20, 15, 10, 5, 0)
 SPEEDS = (0.5, 2.0, 0.05)
 SEMITONES = (-12, 12, 1)
 GAINS_DB = (-30, 30, 1)
-"""Noise below the voice that can be set; lowest, highest value and step of the other settings."""
+"""SNRs that can be set, None without noise; lowest, highest value and step of the others."""
 
 _SHARE = r"(0(?:\.[0-9]{1,5})?|1(?:\.0{1,5})?)"
 _PART = re.compile(f"{_SHARE}-{_SHARE}")

@@ -107,7 +107,10 @@ WHAT_IF_NOTE = (
     "changed clip."
 )
 NOISE_LABEL = "Noise"
-NOISE_HELP = "Adds steady noise, so many decibels below the loudest part of the voice."
+NOISE_HELP = (
+    "Adds steady noise. The lower the signal-to-noise ratio (SNR), the louder it is: at 0 dB, as "
+    "loud as the voice."
+)
 SPEED_LABEL = "Speed"
 SPEED_HELP = "Makes the clip faster or slower. The pitch stays."
 PITCH_LABEL = "Pitch"
@@ -123,9 +126,9 @@ RESET_LABEL = "Reset"
 NOT_MEASURED = "not measurable"
 
 
-def noise_option(noise_below_db: int | None) -> str:
-    """Return the name of a noise level, such as "20 dB below"."""
-    return "none" if noise_below_db is None else f"{noise_below_db}{NBSP}dB below"
+def noise_option(snr_db: int | None) -> str:
+    """Return the name of a signal-to-noise ratio, such as "SNR 20 dB"."""
+    return "none" if snr_db is None else f"SNR {snr_db}{NBSP}dB"
 
 
 def channel_option(channel: str) -> str:

@@ -61,7 +61,12 @@ def test_settings_change_the_answers_beside_those_as_recorded(app: AppTest) -> N
     check(app.select_slider(key="what-if-noise").set_value(20).run())
     check(app.toggle(key="what-if-telephone").set_value(True).run())
     notices = " ".join(w.value for w in app.warning)
-    for phrase in ("2 semitones lower", "6 dB softer", "noise 20 dB below", "telephone band"):
+    for phrase in (
+        "2 semitones lower",
+        "6 dB softer",
+        "noise at an SNR of 20 dB",
+        "telephone band",
+    ):
         assert phrase in notices.replace("\\", "")
 
 

@@ -44,7 +44,7 @@ def test_noise_pitch_telephone_and_loudness_are_each_told(page: Page) -> None:
     expect_answers(page, "voice.wav")
     panel = open_what_if(page)
     for label, key, told in (
-        (words.NOISE_LABEL, "End", "noise 0 dB below the voice"),
+        (words.NOISE_LABEL, "End", "noise at an SNR of 0 dB"),
         (words.PITCH_LABEL, "ArrowRight", "1 semitone higher"),
         (words.GAIN_LABEL, "ArrowLeft", "1 dB softer"),
     ):
