@@ -5,6 +5,8 @@ and a test runs it whenever the pinned version is not ``VERSION``.
 """
 
 import logging
+import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +39,12 @@ ATTRIBUTES: dict[type, tuple[str, ...]] = {
 """Attributes of Streamlit's classes that this module uses, private and public."""
 
 
+_SCRIPT = re.compile(r"\./static/js/([\w.-]+\.js)")
+_IMPORT = re.compile(r'(?:from|import)"\./([\w.-]+\.js)"')
+_IMPORTS_CHARS = 20_000
+"""Imports stand at the start of a script; the one for charts has 4.7 MB."""
+
+
 def find_missing() -> list[str]:
     """Return the attributes in ``ATTRIBUTES`` that the installed Streamlit does not have.
 
@@ -58,10 +66,34 @@ def index_html() -> str:
     return (_static() / "index.html").read_text(encoding="utf-8")
 
 
-def chart_script() -> str:
-    """Return the address of Streamlit's script for charts, relative to its page; empty for none."""
-    found = sorted(_static().glob("static/js/PlotlyChart.*.js"))
-    return f"./{found[0].relative_to(_static()).as_posix()}" if found else ""
+def element_scripts(elements: Sequence[str]) -> list[str]:
+    """Return the addresses of Streamlit's scripts for elements, relative to its page.
+
+    Each is followed by the scripts that it imports, without those that the page itself names.
+
+    Parameters
+    ----------
+    elements
+        Names of elements as Streamlit's browser code has them, such as "PlotlyChart"; one without
+        a script is left out.
+    """
+    folder = _static() / "static" / "js"
+    own = set(_SCRIPT.findall(index_html()))
+    found: list[str] = []
+
+    def add(name: str) -> None:
+        if name in own or name in found or not (folder / name).is_file():
+            return
+        found.append(name)
+        with (folder / name).open(encoding="utf-8") as file:
+            imported = _IMPORT.findall(file.read(_IMPORTS_CHARS))
+        for other in imported:
+            add(other)
+
+    for element in elements:
+        for path in sorted(folder.glob(f"{element}.*.js")):
+            add(path.name)
+    return [f"./static/js/{name}" for name in found]
 
 
 def _static() -> Path:

@@ -14,6 +14,10 @@ from emo.app.serving import shell
 from tests.browser import steps
 
 MARGIN = 10.0
+FETCHED_SCRIPTS = (
+    "performance.getEntriesByType('resource').map(file => file.name)"
+    ".filter(name => name.includes('/static/js/'))"
+)
 
 
 def test_answers_come_soon_after_an_upload_and_after_a_slider_moves(page: Page) -> None:
@@ -32,6 +36,18 @@ def test_pages_are_switched_fast(page: Page) -> None:
     page.wait_for_function(in_page.CHARTS_ARE_FETCHED)  # before the first page that has one
     for title, took_s in app.time_switches(page, 1).items():
         assert 0.0 < took_s[0] <= MARGIN * app.SWITCH_TARGET_S, title
+
+
+def test_other_pages_wait_for_no_script_of_the_framework(page: Page) -> None:
+    steps.settle(page)
+    page.wait_for_function(in_page.CHARTS_ARE_FETCHED)
+    page.wait_for_load_state("networkidle")
+    page.evaluate("performance.clearResourceTimings()")
+    for title in [*screens.PAGES.values()][1:]:
+        screens.open_page(page, title)
+        screens.settle(page)
+        fetched = page.evaluate(FETCHED_SCRIPTS)
+        assert fetched == [], title
 
 
 def test_little_is_sent_for_half_a_minute_of_noise(page: Page) -> None:

@@ -8,6 +8,7 @@ import streamlit as st
 from emo.app import common
 from emo.app import text as app_text
 from emo.app.matrices import guest_text, text
+from emo.app.own import served
 from emo.errors import EmoError
 from emo.evaluation.guests import folders
 from emo.evaluation.guests.folders import DESCRIPTION, Guest
@@ -111,6 +112,12 @@ def _read_predictions(_models: Path, protocol: str, stamps: Stamps) -> Tables:
         else:
             tables[Path(path).parents[1].name] = table
     return tables
+
+
+def read_ahead() -> None:
+    """Read the guests' predictions that the page needs first, so that no visitor waits for them."""
+    if not served.is_own():
+        predictions(next(iter(text.PROTOCOL_NAMES)))
 
 
 # --- What the page says of them ------------------------------------------------------------------

@@ -119,7 +119,7 @@ def app_options(
     tracker = quotas.QuotaTracker(quotas.derive_limits(read_settings(), max_pages), uploads.usage)
     own_routes, load = routes(tracker)
     index_html = streamlit_internals.index_html()
-    page = shell.first_page(index_html, streamlit_internals.chart_script())
+    page = shell.first_page(index_html, streamlit_internals.element_scripts(shell.ELEMENTS))
     compression = Middleware(CompressionMiddleware, index_html.encode(), page.encode())
     protection = Middleware(
         ProtectionMiddleware,
@@ -253,9 +253,10 @@ def _metrics_server() -> Iterator[int | None]:
 
 
 async def _load(load: Load) -> None:
-    """Load the pages, and then what is served beside them."""
+    """Load the pages, what is served beside them, and the figures that take a while to read."""
     await asyncio.to_thread(_load_pages)
     await load()
+    await asyncio.to_thread(_read_ahead)
 
 
 def _load_pages() -> None:
@@ -268,6 +269,12 @@ def _load_pages() -> None:
     isolated.shared_decoder().start()  # missing restrictions are known before the first upload
     gc.collect()
     gc.freeze()
+
+
+def _read_ahead() -> None:
+    """Read what the first visitor of *Confusion matrices* would wait for."""
+    streamlit_internals.allow_no_session()
+    importlib.import_module("emo.app.matrices.guests").read_ahead()
 
 
 def _write_logs() -> None:

@@ -1,6 +1,8 @@
 """The HTML page that is sent first: that of Streamlit, with what a visitor needs meanwhile."""
 
+import json
 import re
+from collections.abc import Sequence
 
 TITLE = "Emo"
 LOADING = "Emo is loading …"
@@ -31,20 +33,38 @@ DRAWER_SCRIPT = """<script>
 Streamlit closes it on a phone alone.  A page that is zoomed to 200 % has a drawer too.
 """
 
-CHARTS_SCRIPT = """<script>
+ELEMENTS = (
+    "ButtonGroup",
+    "Selectbox",
+    "Slider",
+    "DownloadButton",
+    "Spinner",
+    "Progress",
+    "PageLink",
+    "TextInput",
+    "Audio",
+    "PlotlyChart",
+)
+"""Elements of the pages that are not on the first one; the largest is the last."""
+
+ELEMENTS_SCRIPT = """<script>
     const waitForPage = setInterval(() => {
       if (!document.querySelector("h1")) return;
       clearInterval(waitForPage);
       const line = navigator.connection;
       if (line && (line.saveData || /2g|3g/.test(line.effectiveType))) return;
-      const link = document.createElement("link");
-      Object.assign(link, { rel: "modulepreload", href: "NAME", fetchPriority: "low" });
-      setTimeout(() => document.head.append(link), 1000);
+      setTimeout(() => {
+        for (const href of NAMES) {
+          const link = document.createElement("link");
+          Object.assign(link, { rel: "modulepreload", href, fetchPriority: "low" });
+          document.head.append(link);
+        }
+      }, 1000);
     }, 1000);
     </script>"""
-"""Fetches Streamlit's code for charts once a page is there, unless the line is slow.
+"""Fetches Streamlit's code for the other pages once a page is there, unless the line is slow.
 
-Otherwise the first page with a chart waits for it.
+Otherwise the first page with a list, a slider or a chart waits for a chain of files.
 """
 
 WAITING = (
@@ -57,15 +77,15 @@ WAITING = (
 """What is on the page until its scripts have come."""
 
 
-def first_page(index_html: str, charts: str = "") -> str:
+def first_page(index_html: str, scripts: Sequence[str] = ()) -> str:
     """Return the HTML of the first page.
 
     Parameters
     ----------
     index_html
         The HTML of Streamlit's page.
-    charts
-        Address of the script that draws charts, relative to the page; empty for none.
+    scripts
+        Addresses of the scripts that are fetched in advance, relative to the page.
 
     Raises
     ------
@@ -74,10 +94,10 @@ def first_page(index_html: str, charts: str = "") -> str:
     """
     if index_html.count(_HEAD) != 1 or index_html.count(_ROOT) != 1:
         raise ValueError(f"The page of Streamlit has not one {_HEAD} and one {_ROOT}.")
-    scripts = [BASE_SCRIPT, DRAWER_SCRIPT]
-    if charts:
-        scripts.append(CHARTS_SCRIPT.replace("NAME", charts))
-    page = index_html.replace(_HEAD, "\n    ".join([_HEAD, *scripts])).replace(_ROOT, WAITING)
+    own = [BASE_SCRIPT, DRAWER_SCRIPT]
+    if scripts:
+        own.append(ELEMENTS_SCRIPT.replace("NAMES", json.dumps(scripts)))
+    page = index_html.replace(_HEAD, "\n    ".join([_HEAD, *own])).replace(_ROOT, WAITING)
     page = page.replace("<title>Streamlit</title>", f"<title>{TITLE}</title>")
     # Text comes first in a font of the computer: this one would take a third of the time.
     return _FONT.sub("", page)

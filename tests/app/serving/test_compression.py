@@ -2,12 +2,14 @@
 
 import asyncio
 import gzip
+import json
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
+import streamlit as st
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.responses import StreamingResponse
 from starlette.routing import Mount, Route, Router
@@ -22,6 +24,7 @@ PAGE = b"<html><head></head><body>the framework's page</body></html>"
 OWN_PAGE = PAGE.replace(b"the framework's", b"our")
 SCRIPT = b"export const answer = 42;\n" * 4000
 SECRET = b"RIFF" + bytes(5000)
+SCRIPTS = streamlit_internals.element_scripts(shell.ELEMENTS)
 
 
 async def recording(request: Any) -> StreamingResponse:
@@ -220,7 +223,7 @@ def test_cancelled_request_leaves_the_file_to_the_others(case: Case) -> None:
 
 def test_first_page_has_all_files_of_streamlit_s_but_the_font() -> None:
     original = streamlit_internals.index_html()
-    page = shell.first_page(original, streamlit_internals.chart_script())
+    page = shell.first_page(original, SCRIPTS)
     assert page.count("<script") == original.count("<script") + 3
     assert page.count('rel="modulepreload"') == original.count('rel="modulepreload"') > 20
     assert 'as="font"' in original
@@ -233,15 +236,27 @@ def test_policy_allows_the_script_of_the_first_page() -> None:
     original = streamlit_internals.index_html()
     before, after = (
         content_security_policy(html).count("sha256-")
-        for html in (original, shell.first_page(original, streamlit_internals.chart_script()))
+        for html in (original, shell.first_page(original, SCRIPTS))
     )
     assert after == before + 3
 
 
-def test_chart_script_is_a_file_of_streamlit_s() -> None:
-    name = streamlit_internals.chart_script()
-    assert re.fullmatch(r"\./static/js/PlotlyChart\.[\w-]+\.js", name)
-    assert name in shell.first_page(streamlit_internals.index_html(), name)
+def test_element_scripts_come_with_all_that_they_import() -> None:
+    static = Path(st.__file__).parent / "static"
+    sources = {name: (static / name).read_text(encoding="utf-8") for name in SCRIPTS}
+    named = " ".join(sources) + streamlit_internals.index_html()
+    for name, source in sources.items():
+        imported = re.findall(r'(?:\bfrom|\bimport)"\./([\w.-]+\.js)"', source)
+        assert [other for other in imported if other not in named] == [], name
+
+
+def test_element_scripts_are_each_found_with_the_charts_last() -> None:
+    names = [Path(name).name.partition(".")[0] for name in SCRIPTS]
+    assert [name for name in names if name in shell.ELEMENTS] == list(shell.ELEMENTS)
+    assert shell.ELEMENTS[-1] == "PlotlyChart"
+    assert len(set(SCRIPTS)) == len(SCRIPTS)
+    assert json.dumps(SCRIPTS) in shell.first_page(streamlit_internals.index_html(), SCRIPTS)
+    assert streamlit_internals.element_scripts(["NoSuchElement"]) == []
 
 
 def test_page_without_a_place_for_the_content_is_refused() -> None:

@@ -21,7 +21,9 @@ from websockets.exceptions import InvalidStatus
 from emo.app.analyse import text as analyse_text
 from emo.app.compare import text as compare_text
 from emo.audio import sandbox
+from emo.evaluation.guests import folders
 from emo.server.middleware import REJECTION_MESSAGES
+from emo.system import paths
 from tests.support.clients import streamlit_client
 from tests.support.clients.serving import (
     TTL_S,
@@ -339,6 +341,18 @@ def test_loaded_modules_are_excluded_from_garbage_collection() -> None:
     )
     frozen, others = map(int, process.stdout.split())
     assert frozen > 50 * others
+
+
+def test_first_visitor_of_the_matrices_reads_no_predictions_of_guests() -> None:
+    code = (
+        "import asyncio; from emo.app.matrices import guests; from emo.app.serving import server; "
+        "asyncio.run(server._load(server._load_nothing)); "
+        "guests.read_guest_predictions = None; print(*guests.predictions('speakers'))"
+    )
+    process = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=True
+    )
+    assert process.stdout.split() == list(folders.list_guests(paths.MODELS_DIR)) != []
 
 
 def test_memory_does_not_grow_with_the_visitors(served, metrics_port):
