@@ -218,25 +218,8 @@ def soft_targets(batch: Batch, smoothing: float, listener_share: float) -> np.nd
     return np.asarray(rows, np.float32)
 
 
-def corpus_label_weights(batch: Batch) -> np.ndarray:
-    """Return the weight of each clip in the loss, float32 (n,), 1 on average.
-
-    It is the inverse of the root of the number of clips with the same label and of the same
-    corpus, so that a large corpus does not decide alone.
-    """
-    names = np.array(batch.corpora or ("",) * len(batch.targets))
-    _, corpora = np.unique(names, return_inverse=True)
-    _, cells, counts = np.unique(
-        corpora * batch.n_outputs + batch.targets, return_inverse=True, return_counts=True
-    )
-    weights = 1.0 / np.sqrt(counts[cells])
-    return np.asarray(weights / weights.mean(), np.float32)
-
-
 def distil(targets: np.ndarray, teacher: np.ndarray, share: float) -> np.ndarray:
     """Return soft targets with a share of a teacher's probabilities, float32 (n, k).
-
-    Distillation (Hinton et al. 2015) at a temperature of 1.
 
     Parameters
     ----------

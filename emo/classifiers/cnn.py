@@ -128,14 +128,15 @@ def fit_cnn(
     muon = make_muon(CNN_RATE, CNN_ADAM_RATE, CNN_DECAY, n_steps, output_layer=OUTPUT_LAYER)
     compile_network(model, muon)
 
-    def batches(epoch: int) -> Iterator[tuple[Any, Any, Any]]:
+    def batches(epoch: int) -> Iterator[tuple[Any, Any]]:
         return _augmented_batches(train, np.random.default_rng([seed, epoch]))
 
     def report(epoch: int, row: dict[str, float]) -> None:
         if progress:
             progress(epoch, epochs, row)
 
-    model, curve = fit_epochs(model, batches, epochs, checkpoint, report)
+    weights = class_weights(train.targets, train.n_outputs)
+    model, curve = fit_epochs(model, batches, weights, epochs, checkpoint, report)
     arrays = {f"w{i:03d}": np.asarray(w) for i, w in enumerate(model.get_weights())}
     return Fitted(arrays, curve, model)
 
@@ -155,12 +156,10 @@ def _length_batches(
     return [(b, grid * max(1, round(float(np.median(lengths[b])) / grid))) for b in batches]
 
 
-def _augmented_batches(train: Batch, rng: np.random.Generator) -> Iterator[tuple[Any, Any, Any]]:
+def _augmented_batches(train: Batch, rng: np.random.Generator) -> Iterator[tuple[Any, Any]]:
     spectrograms = train.spectrograms(choose_copies(train, CNN_COPY_SHARE, rng))
     batches = _length_batches(spectrograms, rng)
     targets = soft_targets(train, CNN_SMOOTHING, CNN_LISTENER_SHARE)
-    weights = (targets @ class_weights(train.targets, train.n_outputs)).astype(np.float32)
     for i in rng.permutation(len(batches)):
         rows, length = batches[i]
-        inputs = augment_spectrograms([spectrograms[j] for j in rows], length, rng)
-        yield inputs, targets[rows], weights[rows]
+        yield augment_spectrograms([spectrograms[j] for j in rows], length, rng), targets[rows]

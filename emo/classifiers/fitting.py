@@ -13,6 +13,8 @@ from queue import Queue
 from threading import Thread
 from typing import Any
 
+import numpy as np
+
 from emo.system.files import naming
 
 Curve = list[dict[str, float]]
@@ -104,7 +106,8 @@ def _kernel_muon() -> Any:
 
 def fit_epochs(
     model: Any,
-    batches: Callable[[int], Iterator[tuple[Any, Any, Any]]],
+    batches: Callable[[int], Iterator[tuple[Any, Any]]],
+    weights: np.ndarray,
     epochs: int,
     checkpoint: Path | None,
     report: Callable[[int, dict[str, float]], None],
@@ -116,9 +119,10 @@ def fit_epochs(
     model
         A compiled Keras network.
     batches
-        From the number of an epoch, from 0, to its inputs, soft targets and weights in the loss,
-        batch by batch.  Each epoch has its own seed, so that an interrupted fit goes on as it would
-        have.
+        From the number of an epoch, from 0, to its inputs and soft targets, batch by batch.  Each
+        epoch has its own seed, so that an interrupted fit goes on as it would have.
+    weights : float, (8,)
+        Weight of each label in the loss.
     epochs
         Number of all epochs.
     checkpoint
@@ -134,8 +138,9 @@ def fit_epochs(
     model, curve = _resume(model, checkpoint)
     for epoch in range(len(curve), epochs):
         n, totals = 0, Counter[str]()
-        for inputs, targets, weights in _prefetch(batches(epoch)):
-            logs = model.train_on_batch(inputs, targets, weights, return_dict=True)
+        for inputs, targets in _prefetch(batches(epoch)):
+            sample_weight = (targets @ weights).astype(np.float32)
+            logs = model.train_on_batch(inputs, targets, sample_weight, return_dict=True)
             totals.update({name: float(value) * len(inputs) for name, value in logs.items()})
             n += len(inputs)
         row = {"epoch": epoch + 1, **{name: total / n for name, total in totals.items()}}

@@ -15,7 +15,7 @@ from emo.classifiers.batches import (
     apply_scaling,
     check_arrays,
     choose_copies,
-    corpus_label_weights,
+    class_weights,
     distil,
     soft_targets,
     standardise,
@@ -95,7 +95,7 @@ def fit_mlp(
         compile_network(model, make_adamw(MLP_RATE, MLP_DECAY, n_steps))
         path = None if checkpoint is None else checkpoint.with_name(f"{checkpoint.name}-{member}")
 
-        def batches(epoch: int, member_seed: int = member_seed) -> Iterator[tuple[Any, Any, Any]]:
+        def batches(epoch: int, member_seed: int = member_seed) -> Iterator[tuple[Any, Any]]:
             rng = np.random.default_rng([member_seed, epoch])
             return _mixed_functionals(train, scaling, teacher, rng)
 
@@ -103,7 +103,8 @@ def fit_mlp(
             if progress:
                 progress(member * epochs + epoch, MLP_MEMBERS * epochs, row)
 
-        model, curve = fit_epochs(model, batches, epochs, path, report)
+        weights = class_weights(train.targets, train.n_outputs)
+        model, curve = fit_epochs(model, batches, weights, epochs, path, report)
         curves.append(curve)
         for i, weight in enumerate(model.get_weights()):
             arrays[f"member{member}_{i}"] = np.asarray(weight, np.float32)
@@ -119,17 +120,16 @@ def _mean_curve(curves: list[Curve]) -> Curve:
 
 def _mixed_functionals(
     train: Batch, scaling: Arrays, teacher: Sequence[np.ndarray], rng: np.random.Generator
-) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     numbers = choose_copies(train, MLP_COPY_SHARE, rng)
     inputs = apply_scaling(train.functionals(numbers), scaling)
     targets = soft_targets(train, MLP_SMOOTHING, MLP_LISTENER_SHARE)
     if teacher:
         targets = distil(targets, np.stack(teacher)[numbers, np.arange(len(numbers))], MLP_TEACHER)
-    weights = corpus_label_weights(train)
     order = rng.permutation(len(inputs))
     for i in range(0, len(order), MLP_BATCH):
         rows = order[i : i + MLP_BATCH]
-        yield *mix(inputs[rows], targets[rows], MLP_MIXUP_SHARE, rng), weights[rows]
+        yield mix(inputs[rows], targets[rows], MLP_MIXUP_SHARE, rng)
 
 
 def _count_members(arrays: Arrays) -> int:

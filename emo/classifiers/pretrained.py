@@ -199,23 +199,22 @@ def fit_perceptron(
             keras.layers.Dense(targets.shape[1]),
         ]
     )
-    counts = targets.sum(axis=0)
-    of_labels = np.where(counts > 0, len(targets) / np.maximum(counts, 1) / (counts > 0).sum(), 0.0)
-    weights = (targets @ of_labels).astype(np.float32)
     n_steps = HIDDEN_EPOCHS * -(-len(inputs) // HIDDEN_BATCH)
     compile_network(model, make_adamw(HIDDEN_RATE, HIDDEN_DECAY, n_steps))
 
-    def batches(epoch: int) -> Iterator[tuple[Any, Any, Any]]:
+    def batches(epoch: int) -> Iterator[tuple[Any, Any]]:
         order = np.random.default_rng([seed, epoch]).permutation(len(inputs))
         for i in range(0, len(order), HIDDEN_BATCH):
             rows = order[i : i + HIDDEN_BATCH]
-            yield inputs[rows], targets[rows], weights[rows]
+            yield inputs[rows], targets[rows]
 
     def report(epoch: int, row: dict[str, float]) -> None:
         if progress:
             progress(epoch, HIDDEN_EPOCHS, row)
 
-    model, curve = fit_epochs(model, batches, HIDDEN_EPOCHS, None, report)
+    counts = targets.sum(axis=0)
+    weights = np.where(counts > 0, len(targets) / np.maximum(counts, 1) / (counts > 0).sum(), 0.0)
+    model, curve = fit_epochs(model, batches, weights, HIDDEN_EPOCHS, None, report)
     return [np.asarray(layer, np.float32) for layer in model.get_weights()], curve
 
 

@@ -8,7 +8,6 @@ from emo.classifiers.batches import (
     Features,
     choose_copies,
     class_weights,
-    corpus_label_weights,
     distil,
     soft_targets,
 )
@@ -34,19 +33,6 @@ def test_class_weights_counted_by_hand():
     weights = class_weights(targets)
     assert weights[1] / weights[0] == pytest.approx(2.0)  # the root of four times rarer
     assert weights[targets].mean() == pytest.approx(1.0)
-
-
-def test_corpus_label_weights_counted_by_hand():
-    clips = Batch(features(0), np.array([0, 0, 0, 0, 1, 0]), corpora=("a",) * 5 + ("b",))
-    weights = corpus_label_weights(clips)
-    np.testing.assert_allclose(weights / weights[0], [1, 1, 1, 1, 2, 2], rtol=1e-6)
-    assert weights.mean() == pytest.approx(1.0)
-
-
-def test_corpus_label_weights_without_corpora_are_those_of_the_labels():
-    clips = Batch(features(0), np.array([0, 0, 0, 0, 1, 1]))
-    expected = class_weights(clips.targets)[clips.targets]
-    np.testing.assert_allclose(corpus_label_weights(clips), expected, rtol=1e-6)
 
 
 def test_distil_mixes_two_distributions():
