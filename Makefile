@@ -55,9 +55,9 @@ format: .venv/dev ## format the code
 	if test -x .venv/bin/biome; then .venv/bin/biome check --write; fi
 
 models: .venv/all ## train and evaluate the models again, and write their cards (DATA=… holds the corpora)
+	$(python) -m emo train all $(data)
 	$(python) -m emo evaluate --protocol all $(data)
 	$(python) -m emo evaluate --seeds $(data)
-	$(python) -m emo train all $(data)
 	$(python) -m emo docs
 
 samples: .venv/all ## choose the sample clips again (DATA=… holds the corpora)

@@ -30,7 +30,7 @@ from emo.audio.clip import decode
 from emo.corpora.catalogue import default_directory, find_recordings
 from emo.errors import AudioError
 from emo.evaluation.non_speech.false_alarms import halves
-from emo.evaluation.non_speech.generators import DESIGN, sound
+from emo.evaluation.sounds.generators import DESIGN, sound
 from emo.features.frames import analyse
 from emo.features.likeness import MAX_SPREADS, OFFSETS, TABLE, straight
 from emo.features.measures import Measures, measure

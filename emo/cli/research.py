@@ -33,8 +33,16 @@ from emo.cli.own import (
     with_heads,
 )
 from emo.corpora.own.folds import PROTOCOLS as OWN_PROTOCOLS
-from emo.corpora.protocols import ALL_PROTOCOLS, LISTENERS, NON_SPEECH, PROTOCOLS, SPEAKERS
+from emo.corpora.protocols import (
+    ALL_PROTOCOLS,
+    LISTENERS,
+    NON_SPEECH,
+    PROTOCOLS,
+    ROBUSTNESS,
+    SPEAKERS,
+)
 from emo.errors import CorpusError
+from emo.labels import ENSEMBLE
 from emo.system.packages import require_training
 
 RESUME_HINT = " The same command continues from the last checkpoint."
@@ -124,7 +132,10 @@ def _add_data(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data", type=Path, help="folder of the corpora (default: $EMO_DATA)")
     add_jobs(parser)
     parser.add_argument(
-        "--seed", type=whole_number, default=1, help="seed of the training (default: 1)"
+        "--seed",
+        type=whole_number,
+        default=1,
+        help="seed of the training, or of the altered sound of robustness (default: 1)",
     )
 
 
@@ -239,6 +250,7 @@ def _print_figures(
 ) -> dict[str, Any]:
     """Print the figures of protocols that were run, and return them by protocol."""
     from emo.evaluation.non_speech.false_alarms import false_alarms, summary
+    from emo.evaluation.robustness import measuring as robustness
     from emo.evaluation.stored import read_metrics
 
     figures: dict[str, Any] = {}
@@ -246,9 +258,13 @@ def _print_figures(
         counts = false_alarms(directory, models, options.command, options.jobs)
         figures[NON_SPEECH.key] = counts
         print(summary(counts))
+    if ROBUSTNESS.key in protocols:
+        table = robustness.measure(directory, models, options.command, options.seed, options.jobs)
+        figures[ROBUSTNESS.key] = table
+        print(robustness.summary(table, ENSEMBLE))
     stored = {key: read_metrics(models, key)["protocols"] for key in (*CLASSIFIERS, *ENSEMBLES)}
     for protocol in protocols:
-        if protocol != NON_SPEECH.key:
+        if protocol not in figures:
             figures[protocol] = {key: blocks[protocol] for key, blocks in stored.items()}
             print(f"\n{protocol}")
             print_scores(figures[protocol])

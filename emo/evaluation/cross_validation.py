@@ -46,11 +46,6 @@ from emo.system.spawn import WorkerContext
 from emo.training.dataset import Dataset, load_dataset, takes_of
 from emo.training.fit import SEED, commit, fit_all, write_curve
 
-ALTERED_ONE_IN = 6
-"""One in so many test clips of ``speakers`` is tested under every condition too."""
-
-_ALTERED_SEED = 3
-
 
 @dataclass(frozen=True)
 class Job:
@@ -157,14 +152,6 @@ def run_fold(job: Job, dataset: Dataset, fold: Fold, place: int = 0) -> Outcome:
     if VOICE in job.keys:
         known = run_known_voice(dataset, fold, train, test_rows, job.seed)
     return Outcome(job, calibration, tests, surrogate, curves, left_out, known)
-
-
-def altered_rows(fold: Fold, rows: np.ndarray) -> np.ndarray:
-    """Return the test clips to test altered too: a random sixth under ``speakers``, else none."""
-    if fold.protocol != SPEAKERS.key:
-        return rows[:0]
-    rng = np.random.default_rng([_ALTERED_SEED, fold.number])
-    return np.sort(rng.permutation(rows)[: -(-len(rows) // ALTERED_ONE_IN)])
 
 
 def strangeness_of(key: str, fitted: Fitted, batch: Batch) -> np.ndarray | None:

@@ -12,6 +12,7 @@ from emo.corpora.splits import VALIDATION_ONE_IN
 from emo.evaluation import tables
 from emo.evaluation.bootstrap import N_RESAMPLES
 from emo.evaluation.figures.differences import DETECTABLE_ERRORS
+from emo.evaluation.robustness import report
 from emo.evaluation.selective import MARGIN, TARGET_ACCURACY
 from emo.labels import LABELS
 
@@ -28,13 +29,14 @@ _FUNCTIONS = (
     "made_by",
     "own_sets_table",
     "percent",
-    "presence_table",
     "protocol_table",
     "risk_coverage_table",
-    "robustness_table",
     "size",
 )
 """Functions of ``tables`` that templates call."""
+
+_ALTERED_FUNCTIONS = ("losses_table", "robustness_table", "unusable_clips")
+"""Functions of ``robustness.report`` that templates call."""
 
 
 @functools.cache
@@ -47,6 +49,7 @@ def _environment() -> jinja2.Environment:
     )
     environment.filters["sentence"] = lambda text: text[:1].upper() + text[1:]
     environment.globals |= {name: getattr(tables, name) for name in _FUNCTIONS}
+    environment.globals |= {name: getattr(report, name) for name in _ALTERED_FUNCTIONS}
     environment.globals |= {
         "notice": NOTICE,
         "n_labels": len(LABELS),

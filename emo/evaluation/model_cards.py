@@ -29,6 +29,7 @@ from emo.evaluation.known_voice import report as voice
 from emo.evaluation.markdown import NOTICE, render
 from emo.evaluation.non_speech import report as non_speech_report
 from emo.evaluation.predictions import SURROGATE_OF
+from emo.evaluation.robustness.storage import read_robustness
 from emo.evaluation.site import site_pages
 from emo.evaluation.stored import read_json
 from emo.formatting import listed
@@ -86,9 +87,11 @@ def _card(models: Path, key: str) -> str:
             if name in protocols
         ],
         speakers=speakers,
+        altered=read_robustness(models),
         cross_corpus=protocols.get(CROSS_CORPUS.key, {}),
         emobox={"per_corpus": {}} | protocols.get(EMOBOX.key, {}),
         non_speech=non_speech,
+        presence=non_speech_report.presence_table(non_speech) if non_speech else "",
         n_clips=sum(row["n"] for row in counts),
         flagged=sum(row["flagged"] for row in counts),
         fairness=tables.fairness_tables(speakers.get("fairness", {})),
@@ -217,7 +220,7 @@ def _overview(models: Path) -> str:
             (title, tables.corpora_table(models, name))
             for name, title in tables.PROTOCOL_TITLES.items()
         ],
-        conditions=tables.conditions_table(models),
+        altered=read_robustness(models),
         **targets.statistics(models),
         subsets=among.subset_tables(models),
         extremes=among.subset_extremes(models, ENSEMBLE),

@@ -166,7 +166,7 @@ def _columns(labels: Sequence[str]) -> tuple[str, ...]:
 _STRANGENESS = "strangeness"  # a further column, of a classifier that measures it
 
 
-def predictions_file(models: Path, key: str, protocol: str, condition: str = "") -> Path:
+def predictions_file(models: Path, key: str, protocol: str, variant: str = "") -> Path:
     """Return the file of predictions of a protocol's test clips.
 
     Parameters
@@ -175,13 +175,13 @@ def predictions_file(models: Path, key: str, protocol: str, condition: str = "")
         Folder of the models.
     key
         Key of a classifier, whose file holds raw predictions; or of an ensemble, whose file holds
-        calibrated ones and exists for the clips as they were recorded alone.
+        calibrated ones and exists for no variant.
     protocol
         Key of a protocol.
-    condition
-        One of ``degradation.CONDITIONS``; the clips as they were recorded if empty.
+    variant
+        Name of further predictions of the same clips, such as those of another seed.
     """
-    name = f"{protocol}.{condition}" if condition else protocol
+    name = f"{protocol}.{variant}" if variant else protocol
     return models / key / "predictions" / f"{name}.csv.gz"
 
 
@@ -452,7 +452,6 @@ def _strangeness_of(tables: Mapping[str, Predictions]) -> npt.NDArray[np.float64
 def calibrated_predictions(
     models: Path,
     protocol: str,
-    condition: str = "",
     calibrations: Mapping[int, Calibration] | None = None,
 ) -> dict[str, Predictions]:
     """Return the calibrated predictions of every classifier and of the ensemble, by key.
@@ -463,8 +462,6 @@ def calibrated_predictions(
         Folder of the models.
     protocol
         Key of a protocol that was run.
-    condition
-        One of ``degradation.CONDITIONS``; the clips as they were recorded if empty.
     calibrations
         By fold; fitted by ``fold_calibrations`` if not given.
 
@@ -474,7 +471,7 @@ def calibrated_predictions(
         A file is missing, damaged, or of other clips than the rest; or a fold has no calibration.
     """
     calibrations = calibrations or fold_calibrations(models, protocol)
-    raw = _read_all(lambda key: predictions_file(models, key, protocol, condition))
+    raw = _read_all(lambda key: predictions_file(models, key, protocol))
     first = next(iter(raw.values()))
     if lacking := sorted(set(first.folds.tolist()) - set(calibrations)):
         raise CorpusError(

@@ -15,7 +15,7 @@ METRICS = "metrics.json"
 LISTENERS = "listeners.json"
 SUBSETS = "subsets.json"
 NON_SPEECH = "non_speech.json"
-SCHEMA = 1
+SCHEMA = 2
 """Version of the schema; a file of another version is refused."""
 
 DIGITS = 6
@@ -177,15 +177,6 @@ class GroupFigures(TypedDict):
     intervals: dict[str, Interval]
 
 
-class ConditionFigures(TypedDict):
-    """Figures under one condition of degradation."""
-
-    n: int
-    accuracy: float
-    uar: float
-    ece: float
-
-
 class SurrogateFigures(TypedDict):
     """Figures of the surrogate tree; ``agreement`` is the share of clips named as by the tree."""
 
@@ -218,7 +209,6 @@ class ProtocolFigures(TypedDict, total=False):
     selective: SelectiveFigures
     sets: dict[str, SetFigures]
     fairness: dict[str, dict[str, GroupFigures]]
-    robustness: dict[str, ConditionFigures]
     surrogate: SurrogateFigures
     differences: list[Difference]
     distance_from_votes: float

@@ -41,7 +41,6 @@ from emo.evaluation.predictions import (
 from emo.evaluation.served import add_cross_corpus_selection, add_selective, write_served
 from emo.evaluation.stored import (
     LISTENERS,
-    ConditionFigures,
     CorpusFigures,
     FoldCalibration,
     LeftOut,
@@ -54,7 +53,6 @@ from emo.evaluation.stored import (
     write_metrics,
 )
 from emo.labels import ENSEMBLE, LABELS
-from emo.training.degradation import CONDITIONS
 
 MODELS = (*CLASSIFIERS, *ENSEMBLES)
 """Keys of all that have a ``metrics.json``, in the order of every table."""
@@ -128,7 +126,6 @@ def summarise(
     if protocol == SPEAKERS.key:
         add_selective(figures, tables)
         _add_surrogate(models, figures, tables)
-        _add_robustness(models, figures, tables, calibrations)
         _add_listeners(models, figures, tables, directory)
     if protocol in (SPEAKERS.key, EMOBOX_PROTOCOL.key):
         _add_emobox(models, figures)
@@ -223,38 +220,6 @@ def surrogate_scores(surrogate: Predictions, tree: Predictions) -> SurrogateFigu
         "intervals": speaker_intervals(part),
         "agreement": float((part.predicted() == tree.among(LABELS).predicted()).mean()),
     }
-
-
-def _add_robustness(
-    models: Path,
-    figures: Mapping[str, ModelFigures],
-    clean: Mapping[str, Predictions],
-    calibrations: Mapping[int, Calibration],
-) -> None:
-    """Add the figures under each condition, beside those of the same clips as recorded."""
-    files = [
-        predictions_file(models, key, SPEAKERS.key, name)
-        for key in CLASSIFIERS
-        for name in CONDITIONS
-    ]
-    if not all(path.exists() for path in files):
-        return
-    place = {clip: i for i, clip in enumerate(clean[ENSEMBLE].clips.tolist())}
-    tables: dict[str, dict[str, ConditionFigures]] = {key: {} for key in clean}
-    for name in CONDITIONS:
-        degraded = calibrated_predictions(models, SPEAKERS.key, name, calibrations)
-        for key, predictions in degraded.items():
-            if "clean" not in tables[key]:
-                same = clean[key].take([place[clip] for clip in predictions.clips.tolist()])
-                tables[key]["clean"] = _condition_scores(same)
-            tables[key][name] = _condition_scores(predictions)
-    for key, table in tables.items():
-        figures[key]["protocols"][SPEAKERS.key]["robustness"] = table
-
-
-def _condition_scores(predictions: Predictions) -> ConditionFigures:
-    scores = score_predictions(predictions.among(LABELS))
-    return {"n": scores.n, "accuracy": scores.accuracy, "uar": scores.uar, "ece": scores.ece}
 
 
 def _add_emobox(models: Path, figures: Mapping[str, ModelFigures]) -> None:

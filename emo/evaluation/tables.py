@@ -22,7 +22,6 @@ from emo.evaluation.stored import METRICS, ProtocolFigures, SetFigures, read_met
 from emo.formatting import NBSP, signed
 from emo.formatting import percent as percents
 from emo.labels import ENSEMBLE, LABELS
-from emo.training.degradation import CONDITIONS
 
 TITLES = {key: row.title for key, row in (CLASSIFIERS | ENSEMBLES).items()}
 """Titles of the classifiers and ensembles, in the order of every table."""
@@ -287,21 +286,6 @@ def corpora_table(models: Path, name: str) -> str:
     return table(["Accuracy (UAR)", "clips", *(TITLES[key] for key in blocks)], rows)
 
 
-def conditions_table(models: Path) -> str:
-    """Return the accuracy of every model under each condition; empty if not measured."""
-    measured = {
-        key: protocols_of(models, key).get("speakers", {}).get("robustness") for key in TITLES
-    }
-    blocks = {key: block for key, block in measured.items() if block}
-    if not blocks:
-        return ""
-    rows = [
-        [title, *(rate(block.get(name), "accuracy") for block in blocks.values())]
-        for name, title in condition_titles().items()
-    ]
-    return table(["Accuracy", *(TITLES[key] for key in blocks)], rows)
-
-
 def sets_table(models: Path) -> str:
     """Return coverage and size of the prediction sets of every model; empty if not measured."""
     measured = {key: read_metrics(models, key)["protocols"] for key in TITLES}
@@ -338,11 +322,6 @@ def differences_table(models: Path, name: str) -> str:
         )
     header = ["Points", "accuracy", "detectable", "UAR", "detectable"]
     return table(header, rows) if rows else ""
-
-
-def condition_titles() -> dict[str, str]:
-    """Return the conditions of the table of robustness in words, as recorded first."""
-    return {"clean": "as recorded"} | {name: one.title for name, one in CONDITIONS.items()}
 
 
 # --- Tables of one -------------------------------------------------------------------------------
@@ -445,35 +424,6 @@ def own_sets_table(measured: Sequence[tuple[Protocol, ProtocolFigures]]) -> str:
         "sets of one label",
     )
     return table(header, rows)
-
-
-def robustness_table(block: Mapping[str, Any]) -> str:
-    """Return a row for each condition, with the change of accuracy."""
-    clean = block["clean"]["accuracy"]
-    rows = [
-        (
-            title,
-            rate(block[name], "accuracy"),
-            "" if name == "clean" else points(block[name]["accuracy"] - clean),
-            rate(block[name], "uar"),
-            rate(block[name], "ece"),
-        )
-        for name, title in condition_titles().items()
-        if name in block
-    ]
-    header = ("Condition", "accuracy", "change, points", "UAR", "calibration error")
-    return table(header, rows)
-
-
-def presence_table(found: Mapping[str, Any]) -> str:
-    """Return a row for each corpus and condition: how many clips of speech are flagged."""
-    titles = {corpus.key: corpus.title for corpus in CORPORA} | condition_titles()
-    rows = [
-        (titles[name], f"{row['n']:,}", f"{row['flagged']:,}", percent(row["flagged"] / row["n"]))
-        for name, row in (found["corpora"] | found["conditions"]).items()
-        if row["n"]
-    ]
-    return table(("Clips", "number", "flagged", "share"), rows)
 
 
 def fairness_tables(block: Mapping[str, Any]) -> list[str]:

@@ -17,7 +17,7 @@ from emo.classifiers.ensembles import ENSEMBLES
 from emo.classifiers.registry import CLASSIFIERS
 from emo.classifiers.voice import VOICE
 from emo.classifiers.voice.storage import TITLE
-from emo.corpora.protocols import CROSS_CORPUS, PROTOCOLS, SPEAKERS
+from emo.corpora.protocols import CROSS_CORPUS, PROTOCOLS, ROBUSTNESS, SPEAKERS
 from emo.evaluation.bootstrap import bootstrap
 from emo.evaluation.figures.benchmark import EMOBOX, PUBLISHED
 from emo.evaluation.known_voice.figures import KnownFigures
@@ -37,10 +37,18 @@ from emo.evaluation.predictions import (
     predictions_file,
     read_predictions,
 )
+from emo.evaluation.robustness.conditions import CONDITIONS
+from emo.evaluation.robustness.storage import Losses, read_losses, read_robustness
 from emo.evaluation.seeds import SEEDS, seed_figures, seed_rows
 from emo.evaluation.selective import Selection, selections, selections_abroad
 from emo.evaluation.served import write_served
-from emo.evaluation.stored import METRICS, SUBSETS, compare_values, read_json, read_metrics
+from emo.evaluation.stored import (
+    METRICS,
+    SUBSETS,
+    compare_values,
+    read_json,
+    read_metrics,
+)
 from emo.evaluation.summary import summarise
 from emo.evaluation.tables import (
     CORPUS_NAMES,
@@ -56,10 +64,6 @@ from emo.evaluation.tables import (
     table,
 )
 from emo.labels import ENSEMBLE, LABELS
-from emo.training.degradation import CONDITIONS
-
-FREE_CONDITIONS = ("noise-0", "excerpt-0.5")
-"""Conditions that may cost any number of points."""
 
 TOLERANCE = 1e-4
 """How far a stored figure may be from the recount: it is rounded, and fits end a little apart."""
@@ -85,6 +89,8 @@ class Target:
         Corpus of EmoBox.
     known
         Clips that are known of the voice, of ``known_voice.groups.SIZES``.
+    condition
+        One of ``robustness.conditions.CONDITIONS``.
     elsewhere
         Published figures in words; for EmoBox they are looked up.
     """
@@ -97,6 +103,7 @@ class Target:
     corpus: str = ""
     elsewhere: str = ""
     known: str = ""
+    condition: str = ""
 
 
 _UNION = "frozen HuBERT on a union of the same four corpora: 68.3"
@@ -128,7 +135,7 @@ TARGETS = (
     Target("calibration", "ensemble", "cross-corpus", 0.08),
     Target("selective", "ensemble", "speakers", 0.80),
     Target("selective", "ensemble", "cross-corpus", 0.75),
-    Target("robustness", "ensemble", "speakers", 0.09),
+    Target("robustness", "ensemble", "robustness", 0.09, condition="pink-5"),
 )
 
 
@@ -143,14 +150,13 @@ class Measured:
 
 @dataclass(frozen=True)
 class Given:
-    """Calibrated predictions of one model under one protocol, and the same under conditions.
+    """Calibrated predictions of one model under one protocol.
 
     ``selection`` has the answers that are not unsure, where they were selected; ``known`` the
     stored figures with the voice known.
     """
 
     clean: Predictions
-    altered: dict[str, Predictions]
     selection: Selection | None = None
     known: Mapping[str, KnownFigures] = field(default_factory=dict)
 
@@ -220,24 +226,13 @@ def unsure(given: Given, _: Target) -> Measured | None:
     )
 
 
-def robustness(given: Given, _: Target) -> Measured | None:
-    """Return the largest loss of accuracy under a condition; None if not measured."""
-    if not given.altered:
+def robustness(given: Losses, target: Target) -> Measured | None:
+    """Return the loss of accuracy under a condition; None if not measured."""
+    if target.condition not in given:
         return None
-    clean = given.clean.among(LABELS)
-    place = {clip: i for i, clip in enumerate(clean.clips.tolist())}
-    found = []
-    for name, altered in given.altered.items():
-        asked = altered.among(LABELS)
-        same = clean.take([place[clip] for clip in asked.clips.tolist()])
-        lost = _hits(same) - _hits(asked)
-        low, high = bootstrap(asked.speakers, (lost, np.ones(len(lost))), np.divide)
-        found.append(Measured(float(lost.mean()), (low, high), CONDITIONS[name].title))
-    return max(found, key=lambda one: one.value)
-
-
-def _hits(predictions: Predictions) -> np.ndarray:
-    return np.asarray(predictions.predicted() == predictions.targets(), float)
+    row = given[target.condition]
+    low, high = row["loss_interval"]
+    return Measured(row["loss"], (low, high))
 
 
 @dataclass(frozen=True)
@@ -245,7 +240,7 @@ class Measure:
     """A row of ``MEASURES``: its title, its function, and whether less is better."""
 
     title: str
-    count: Callable[[Given, Target], Measured | None]
+    count: Callable[[Any, Target], Measured | None]
     is_loss: bool = False
 
 
@@ -256,7 +251,7 @@ MEASURES = {
     "known": Measure("UAR, voice known", known_voice),
     "calibration": Measure("calibration error", calibration, True),
     "selective": Measure("accuracy of the answers that are not unsure", unsure),
-    "robustness": Measure("largest loss of accuracy under a condition", robustness, True),
+    "robustness": Measure("loss of accuracy", robustness, True),
 }
 
 
@@ -280,19 +275,10 @@ def read_given(models: Path, protocol: str) -> dict[str, Given]:
         return {}
     calibrations = fold_calibrations(models, protocol)
     clean = calibrated_predictions(models, protocol, calibrations=calibrations)
-    altered = {
-        name: calibrated_predictions(models, protocol, name, calibrations)
-        for name in CONDITIONS
-        if name not in FREE_CONDITIONS
-        and predictions_file(models, next(iter(CLASSIFIERS)), protocol, name).exists()
-    }
     chosen = _selections_of(protocol, clean)
-    given = {
-        key: Given(rows, {name: found[key] for name, found in altered.items()}, chosen.get(key))
-        for key, rows in clean.items()
-    }
+    given = {key: Given(rows, chosen.get(key)) for key, rows in clean.items()}
     known = known_blocks(models).get(protocol, {})
-    return given | {VOICE: Given(clean[ENSEMBLE], {}, known=known)}
+    return given | {VOICE: Given(clean[ENSEMBLE], known=known)}
 
 
 def _selections_of(protocol: str, tables: Mapping[str, Predictions]) -> Mapping[str, Selection]:
@@ -312,13 +298,16 @@ def report(models: Path) -> str:
     ModelError
         A ``metrics.json`` is damaged.
     """
-    given = {protocol: read_given(models, protocol) for protocol in PROTOCOLS}
+    given: dict[str, Mapping[str, Any]] = {
+        protocol: read_given(models, protocol) for protocol in PROTOCOLS
+    }
+    given[ROBUSTNESS.key] = read_losses(models)
     rows = [_row(target, given[target.protocol]) for target in TARGETS]
     header = ("What", "target", "elsewhere", "measured (95 % interval)", "result", "made by")
     return render(
         "targets",
         targets=table(header, rows, n_text=len(header)),
-        conditions=_condition_words(),
+        altered=read_robustness(models),
         **statistics(models),
         sources=_sources(models, given),
     )
@@ -351,11 +340,7 @@ def _seeds_table(models: Path) -> str:
     return table(header, rows) if rows else ""
 
 
-def _condition_words() -> str:
-    return "; ".join(one.title for name, one in CONDITIONS.items() if name not in FREE_CONDITIONS)
-
-
-def _row(target: Target, given: Mapping[str, Given]) -> tuple[str, ...]:
+def _row(target: Target, given: Mapping[str, Any]) -> tuple[str, ...]:
     measure = MEASURES[target.measure]
     sign = "≤" if measure.is_loss else "≥"
     goal = f"{sign} {100 * target.limit:.1f}"
@@ -375,6 +360,9 @@ def _what(target: Target) -> str:
         return f"EmoBox {CORPUS_NAMES[target.corpus]}, UAR, {TITLES[target.key].lower()}"
     if target.known:
         return f"`{target.protocol}`, {measure.title}, {target.known} clips"
+    if target.condition:
+        title = CONDITIONS[target.condition].title
+        return f"`{target.protocol}`, {measure.title}, {title}, {TITLES[target.key].lower()}"
     where = "" if target.measure == "uar" else f"`{target.protocol}`, "
     return f"{where}{measure.title}, {TITLES[target.key].lower()}"
 
@@ -390,7 +378,7 @@ def _text(found: Measured) -> str:
     return f"**{100 * found.value:.1f}** ({100 * low:.1f}–{100 * high:.1f})".replace("-", "−")
 
 
-def _part(target: Target, given: Mapping[str, Given]) -> str:
+def _part(target: Target, given: Mapping[str, Any]) -> str:
     """Return the folds of a figure, where they are not all."""
     n_folds = N_FOLDS.get(target.protocol)
     if not given or n_folds is None:
@@ -435,6 +423,9 @@ def _sources(models: Path, given: Mapping[str, Any]) -> str:
                 ways.setdefault(way, []).append(TITLES[key].lower())
         rows += [(protocol, ", ".join(titles), *way) for way, titles in ways.items()]
     rows += [(name, TITLE.lower(), *way) for name, *way in known_sources(models)]
+    if measured := read_robustness(models):
+        command, code = f"`{measured['command']}`", f"`{measured['commit']}`"
+        rows.append((ROBUSTNESS.key, "all", "–", command, code, str(measured["seed"])))
     header = ("Protocol", "classifiers", "folds", "command", "commit", "seed")
     return table(header, rows, n_text=5) if rows else ""
 

@@ -1,11 +1,4 @@
-"""Degrade recordings as rooms, microphones and codecs do.
-
-``random_degradation`` makes the altered copies that train beside the clips, and the table of
-robustness is measured under ``CONDITIONS``.  Every random function takes an explicit generator.
-"""
-
-from collections.abc import Callable
-from dataclasses import dataclass
+"""Degrade recordings as rooms, microphones and codecs do, for the copies that train beside them."""
 
 import numpy as np
 from numpy.random import Generator
@@ -15,7 +8,6 @@ from emo.audio.effects import (
     MP3_BIT_RATES,
     add_babble,
     add_noise,
-    amplify,
     change_speed,
     clip_loud,
     equalise,
@@ -72,27 +64,3 @@ def random_degradation(samples: Floats, rng: Generator) -> Floats:
     if rng.random() < 0.12:
         x = clip_loud(x, rng.uniform(*CLIPPING_DB))
     return x
-
-
-@dataclass(frozen=True)
-class Condition:
-    """A row of ``CONDITIONS``: a degradation of a fixed strength, with its title."""
-
-    title: str
-    apply: Callable[[Floats, Generator], Floats]
-
-
-CONDITIONS: dict[str, Condition] = {
-    "noise-20": Condition("pink noise 20 dB below the voice", lambda x, r: add_noise(x, 20.0, r)),
-    "noise-10": Condition("pink noise 10 dB below the voice", lambda x, r: add_noise(x, 10.0, r)),
-    "noise-5": Condition("pink noise 5 dB below the voice", lambda x, r: add_noise(x, 5.0, r)),
-    "noise-0": Condition("pink noise as loud as the voice", lambda x, r: add_noise(x, 0.0, r)),
-    "telephone": Condition("telephone band, 300 to 3400 Hz", lambda x, r: telephone(x)),
-    "mp3": Condition("MP3 at 32 kbit/s", lambda x, r: recode_mp3(x)),
-    "room": Condition("reverberation of 0.5 s", lambda x, r: reverberate(x, 0.5, 0.0, r)),
-    "quiet": Condition("20 dB softer", lambda x, r: amplify(x, -20.0)),
-    "clipped": Condition("12 dB over full scale, cut off", lambda x, r: clip_loud(x, 12.0)),
-    "excerpt-1": Condition("an excerpt of 1 s", lambda x, r: excerpt(x, 1.0, r)),
-    "excerpt-0.5": Condition("an excerpt of 0.5 s", lambda x, r: excerpt(x, 0.5, r)),
-}
-"""The rows of the table of robustness, beside the clips as recorded."""

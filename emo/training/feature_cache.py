@@ -32,7 +32,7 @@ from emo.features.functionals import compute_functionals, functional_names
 from emo.system.files import naming
 from emo.system.paths import cache_directory
 from emo.system.spawn import WorkerContext
-from emo.training.degradation import ALTERATIONS_VERSION, CONDITIONS, random_degradation
+from emo.training.degradation import ALTERATIONS_VERSION, random_degradation
 
 CACHE_FORMAT = 2  # of the files; part of the folder's name
 ALL_FEATURES = tuple(dict.fromkeys(row.takes for row in CLASSIFIERS.values()))
@@ -71,20 +71,18 @@ Map = Callable[..., Iterator[list[Any]]]
 
 
 def degrade(samples: np.ndarray, alteration: str, digest: str) -> np.ndarray:
-    """Return a clip under an alteration, drawn from a seed of its content and the name alone.
+    """Return a random degradation of a clip, drawn from a seed of its content and the name alone.
 
     Parameters
     ----------
     samples : float32, (n,), mono at 16 kHz
     alteration
-        A key of ``degradation.CONDITIONS``, or any name for a random degradation.
+        Any name, such as that of the copy.
     digest
         SHA-256 of the recording, hexadecimal.
     """
     name = int.from_bytes(hashlib.sha256(alteration.encode()).digest()[:8])
     rng = np.random.default_rng([name, int(digest[:16], 16)])
-    if alteration in CONDITIONS:
-        return centre(CONDITIONS[alteration].apply(samples, rng))
     return centre(random_degradation(samples, rng))
 
 
@@ -234,8 +232,8 @@ def load_features(
     cache
         Folder; that of ``emo.system.paths.cache_directory`` by default.
     alteration
-        An empty string for the clips as they are; a key of ``degradation.CONDITIONS``; or any other
-        name for copies by ``degradation.random_degradation``, whose seeds depend on the name.
+        An empty string for the clips as they are; or a name for copies by
+        ``degradation.random_degradation``, whose seeds depend on it.
     takes
         The features that are needed (``Classifier.takes``); the others may be left empty.
 

@@ -39,8 +39,8 @@ from emo.batch.run import run_batch
 from emo.batch.sources import Source
 from emo.cli.main import main
 from emo.errors import AudioError, ChannelError, SilentError
-from emo.evaluation.non_speech.generators import sound
-from emo.evaluation.non_speech.music import bowed, melody, piano
+from emo.evaluation.sounds.generators import sound
+from emo.evaluation.sounds.music import bowed, melody, piano
 from emo.inference.timeline import Timeline
 from tests.support import signals
 from tests.support.signals import RATE_HZ, Samples, encoded, noise, silence, voice

@@ -8,10 +8,10 @@ from emo.audio import clip as audio_clip
 from emo.audio.alteration import Alteration, alter_clip
 from emo.audio.clip import RATE_HZ, cut, decode
 from emo.classifiers.ensembles import ENSEMBLES
+from emo.evaluation.robustness.conditions import CLEAN, CONDITIONS, alter
 from emo.inference.loading import ANSWER_KEYS, load_models
 from emo.inference.predictor import predict, predict_many
 from emo.inference.timeline import iter_timeline
-from emo.training.degradation import CONDITIONS
 from emo.training.feature_cache import degrade as alter_for_training
 from tests.support.signals import Samples, encoded, voice
 
@@ -128,10 +128,11 @@ def test_alter_clip_removes_the_offset(settings):
     assert abs(altered.samples.mean(dtype=np.float64)) < 1e-7
 
 
-@pytest.mark.parametrize("name", ["", *CONDITIONS])
+@pytest.mark.parametrize("name", ["copy-1", CLEAN, *CONDITIONS])
 def test_degrade_removes_the_offset(name):
     lopsided = np.maximum(VOICES["low"], -0.02)
-    altered = alter_for_training(decode(encoded(lopsided)).samples, name, "5e" * 32)
+    degrade = alter_for_training if name == "copy-1" else alter
+    altered = degrade(decode(encoded(lopsided)).samples, name, "5e" * 32)
     assert abs(altered.mean(dtype=np.float64)) < 1e-7
 
 

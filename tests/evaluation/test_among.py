@@ -15,7 +15,7 @@ from emo.evaluation import among, tables
 from emo.evaluation.metrics import score_predictions, uar_of_folds
 from emo.evaluation.predictions import calibrated_predictions
 from emo.evaluation.selective import coverage_and_accuracy, selections
-from emo.evaluation.stored import SUBSETS, read_subsets
+from emo.evaluation.stored import SCHEMA, SUBSETS, read_subsets
 from emo.labels import ENSEMBLE, LABELS
 from emo.system.paths import MODELS_DIR
 from tests.support.predictions import copy_models
@@ -96,7 +96,7 @@ def test_tables_hold_mean_worst_and_best_subset(measured: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"schema": 2}, "its schema is 2"),
+        ({"schema": SCHEMA + 1}, f"its schema is {SCHEMA + 1}"),
         ({"protocols": {"speakers": {"tree": {"angry sad": {"n": 1}}}}}, "lacks the field"),
         ({"more": 1}, "unknown field 'more'"),
     ],
@@ -104,7 +104,7 @@ def test_tables_hold_mean_worst_and_best_subset(measured: Path) -> None:
 def test_damaged_figures_of_subsets_are_refused(
     tmp_path: Path, change: dict[str, object], words: str
 ) -> None:
-    content = {"schema": 1, "protocols": {}} | change
+    content = {"schema": SCHEMA, "protocols": {}} | change
     (tmp_path / SUBSETS).write_text(json.dumps(content))
     with pytest.raises(ModelError, match=words):
         read_subsets(tmp_path)

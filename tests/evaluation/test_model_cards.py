@@ -167,7 +167,6 @@ def test_a_protocol_that_was_not_measured_is_left_out(models: Path) -> None:
     for text in made.values():
         assert "Unseen speakers: " not in text
         assert "### EmoBox" not in text
-        assert "### Altered sound" not in text
         assert "| EmoBox" not in text
         assert "**unsure**" not in text
     assert results_table(models).splitlines()[2].count("|") == 6
@@ -236,12 +235,15 @@ def test_a_card_holds_the_figures_of_its_model(
         f"{100 * voices['ece']:.1f} %",
         f"{100 * voices['risk_coverage']['aurc']:.1f} %",
     ]
-    worse, clean = voices["robustness"]["mp3"], voices["robustness"]["clean"]
-    lost = f"{100 * (worse['accuracy'] - clean['accuracy']):+.1f}".replace("-", "−")
-    assert row(text, "MP3 at 32 kbit/s")[:2] == [
-        f"{100 * worse['accuracy']:.1f} %",
-        "0.0" if lost in ("+0.0", "−0.0") else lost,
+    altered = json.loads((measured / "robustness.json").read_text())["conditions"]
+    worse = altered["mp3"]["models"][key]
+    assert row(text, "MP3 at 32 kbit/s") == [
+        percent(worse["accuracy"]),
+        "20.0 (16.0 to 26.0)",
+        *(percent(worse[name]) for name in ("uar", "unchanged", "coverage")),
     ]
+    assert row(text, "as recorded")[0] == percent(altered["clean"]["models"][key]["accuracy"])
+    assert "an excerpt of 0.5 s" not in text  # was not measured
     women = voices["fairness"]["sex"]["women"]
     assert row(text, "women") == [
         str(women["speakers"]),
@@ -280,10 +282,10 @@ def test_the_ensemble_is_told_as_the_weighted_product_that_it_is(
 def test_a_card_without_what_may_be_lacking(models: Path) -> None:
     (models / "calibration.json").unlink()
     (models / "listeners.json").unlink()
+    (models / "robustness.json").unlink()
     for key in TITLES:
         protocols = read(models, key)
         protocols["speakers"]["fairness"] = {}
-        del protocols["speakers"]["robustness"]
         write(models, key, protocols)
     for key in TITLES:
         text = documents(models)[models / key / "CARD.md"]
@@ -298,7 +300,7 @@ def test_a_card_counts_the_speech_taken_for_something_else(models: Path) -> None
     assert "false alarm" not in documents(models)[models / "mlp" / "CARD.md"]
     found = {
         "corpora": {"cremad": {"n": 900, "flagged": 9}, "tess": {"n": 100, "flagged": 0}},
-        "conditions": {"noise-0": {"n": 50, "flagged": 20}},
+        "conditions": {"pink-0": {"n": 50, "flagged": 20}, "gone": {"n": 5, "flagged": 5}},
         "commit": "abc123",
         "command": "python -m emo evaluate --protocol non-speech",
     }
@@ -309,7 +311,7 @@ def test_a_card_counts_the_speech_taken_for_something_else(models: Path) -> None
         assert "every flagged one is a false alarm: 9 of 1,000, 0.9 %." in flat
         after = text.split("### Speech mistaken for other sound")[1].split("### By sex")[0]
         assert row(after, "CREMA-D") == ["900", "9", "1.0 %"]
-        assert row(after, "pink noise as loud as the voice") == ["50", "20", "40.0 %"]
+        assert row(after, "pink noise at an SNR of 0 dB") == ["50", "20", "40.0 %"]
 
 
 def test_documents_are_sound_markdown(measured: Path) -> None:

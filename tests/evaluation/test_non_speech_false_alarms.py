@@ -18,7 +18,7 @@ from emo.evaluation.non_speech.false_alarms import (
     is_flagged,
     summary,
 )
-from emo.evaluation.non_speech.generators import DESIGN, HELD_OUT, KINDS, sound
+from emo.evaluation.sounds.generators import DESIGN, HELD_OUT, KINDS, sound
 from emo.features.likeness import OFFSETS, Model, Term
 from emo.features.speech import PRESENCE_VERSION
 from tests.support.signals import encoded, noise, voice
@@ -124,7 +124,7 @@ def test_the_page_says_what_was_counted_before_and_now() -> None:
             "savee": {"n": 300, "flagged": 3, "held_n": 100, "held_flagged": 2},
         },
         "varied": {"tess": {"n": 50, "flagged": 5, "held_n": 25, "held_flagged": 5}},
-        "conditions": {"noise-0": {"n": 50, "flagged": 10}},
+        "conditions": {"pink-0": {"n": 50, "flagged": 10}, "gone": {"n": 50, "flagged": 1}},
         "kinds": kinds,
         "durations": {"0.3": {"n": 4, "flagged": 1}},
         "version": 2,
@@ -136,6 +136,7 @@ def test_the_page_says_what_was_counted_before_and_now() -> None:
     assert cells(text, "TESS") == ["200", "–", "1 (0.5 %)", "100", "0 (0.0 %)"]
     assert cells(text, "**all**") == ["500", "–", "4 (0.8 %)", "200", "2 (1.0 %)"]
     assert cells(text, "at random") == ["50", "–", "5 (10.0 %)"]
+    assert cells(text, "pink noise at an SNR of 0 dB") == ["50", "–", "10 (20.0 %)"]
     assert cells(text, "Noise, known") == ["10", "1 (10.0 %)", "9 (90.0 %)"]
     assert cells(text, "Noise, new: rattle") == ["10", "1 (10.0 %)", "4 (40.0 %)"]
     assert cells(text, "Music, known: gong") == ["20", "1 (5.0 %)", "5 (25.0 %)"]

@@ -27,7 +27,7 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for key in CLASSIFIERS:
         for part in ("predictions", "calibration"):
             for path in (MODELS_DIR / key / part).glob("*.csv.gz"):
-                if "." not in path.name.removesuffix(".csv.gz"):  # no condition
+                if "." not in path.name.removesuffix(".csv.gz"):  # no surrogate, no other seed
                     copy = folder / key / part / path.name
                     copy.parent.mkdir(parents=True, exist_ok=True)
                     shutil.copy(path, copy)

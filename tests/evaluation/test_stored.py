@@ -88,7 +88,9 @@ def test_a_problem_names_the_place_the_value_and_what_is_expected(
 @pytest.mark.parametrize("version", [0, SCHEMA + 1, None])
 def test_figures_of_another_version_are_refused(version: int | None, tmp_path: Path) -> None:
     written(tmp_path, figures() | {"schema": version})
-    with pytest.raises(ModelError, match=f"its schema is {version}, and this program reads 1"):
+    with pytest.raises(
+        ModelError, match=f"its schema is {version}, and this program reads {SCHEMA}"
+    ):
         read_metrics(tmp_path, "cnn")
 
 

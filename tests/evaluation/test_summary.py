@@ -40,10 +40,9 @@ from emo.evaluation.selective import (
     select,
     selections,
 )
-from emo.evaluation.stored import read_json, read_metrics, write_json
+from emo.evaluation.stored import SCHEMA, read_json, read_metrics, write_json
 from emo.evaluation.summary import Provenance, summarise
 from emo.labels import CALM, LABELS, TRAINED_LABELS
-from emo.training.degradation import CONDITIONS
 from tests.support.predictions import copy_models, rows, write_tables
 
 ENSEMBLE = "ensemble"
@@ -333,22 +332,6 @@ def test_without_the_recordings_there_is_no_new_table_of_fairness() -> None:
     assert fairness(said(["angry"], ["angry"], ["cremad-1001"]), None) == {}
 
 
-@pytest.mark.parametrize("key", ["tree", "ensemble"])
-def test_robustness_is_counted_on_the_same_clips(
-    measured: Path, voices: dict[str, Predictions], key: str
-) -> None:
-    table = stored(measured, key, "speakers")["robustness"]
-    assert list(table) == ["clean", *CONDITIONS]
-    calibrations = fold_calibrations(measured, "speakers")
-    worse = calibrated_predictions(measured, "speakers", "mp3", calibrations)[key]
-    clips = set(worse.clips.tolist())
-    assert 0 < len(clips) < len(voices[key])
-    assert table["mp3"]["accuracy"] == pytest.approx(share_right(worse, LABELS, clips), abs=1e-5)
-    expected = share_right(voices[key], LABELS, clips)
-    assert table["clean"]["accuracy"] == pytest.approx(expected, abs=1e-5)
-    assert table["clean"]["n"] == table["mp3"]["n"] == len(clips)
-
-
 @pytest.mark.parametrize("corpus", EMOBOX)
 def test_emobox_is_the_mean_over_folds_of_the_mean_recall(measured: Path, corpus: str) -> None:
     protocol, labels = EMOBOX[corpus]
@@ -467,8 +450,6 @@ def test_summarise_serves_the_mean_of_the_folds_that_were_run(tmp_path: Path) ->
         ):
             whole = read_predictions(path)
             write_predictions(path, whole.take([i for i, f in enumerate(whole.folds) if f == 1]))
-        for name in CONDITIONS:
-            predictions_file(models, key, "speakers", name).unlink()
     summarise(models, "speakers", None, NO_PROVENANCE)
     shipped = read_json(models / "calibration.json")
     (only,) = fold_calibrations(models, "speakers", HELD_OUT_SPEAKERS).values()
@@ -476,7 +457,6 @@ def test_summarise_serves_the_mean_of_the_folds_that_were_run(tmp_path: Path) ->
     assert shipped["weights"] == pytest.approx(only.weights, abs=1e-6)
     block = stored(models, "ensemble", "speakers")
     assert [fold["fold"] for fold in block["folds"]] == [1]
-    assert "robustness" not in block
 
 
 def test_calibrations_are_stored_by_fold(measured: Path) -> None:
@@ -497,7 +477,7 @@ def test_write_json_rounds_to_six_decimals(tmp_path: Path) -> None:
 
 
 def test_read_metrics_without_a_file_has_no_protocols(tmp_path: Path) -> None:
-    assert read_metrics(tmp_path, "cnn") == {"schema": 1, "key": "cnn", "protocols": {}}
+    assert read_metrics(tmp_path, "cnn") == {"schema": SCHEMA, "key": "cnn", "protocols": {}}
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{", "7"])

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from emo.audio import effects
 from emo.audio.activity import loudest_rms, speech_rms
 from emo.audio.clip import RATE_HZ, Clip, decode
-from emo.evaluation.non_speech.music import band_of_noise
+from emo.evaluation.sounds.music import band_of_noise
 from emo.features.frames import analyse
 from emo.features.quality import (
     CLIPPED_SHARE,

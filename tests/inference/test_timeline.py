@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from emo.audio.clip import RATE_HZ, decode
 from emo.classifiers.registry import CLASSIFIERS
 from emo.cli.main import main
-from emo.evaluation.non_speech.generators import sound
-from emo.evaluation.non_speech.music import melody, organ
+from emo.evaluation.sounds.generators import sound
+from emo.evaluation.sounds.music import melody, organ
 from emo.inference import export, timeline
 from emo.inference.loading import ANSWER_KEYS, load_models
 from emo.inference.outputs import compute_features

@@ -146,17 +146,6 @@ def test_excerpt_has_its_length_and_lies_within_the_sound():
     assert len(effects.excerpt(tone(duration_s=0.3), 0.5, rng())) <= 0.31 * RATE_HZ
 
 
-@pytest.mark.parametrize("name", d.CONDITIONS)
-def test_condition_is_finite_and_repeats_from_its_seed(name):
-    samples = voice(duration_s=1.2)
-    first, second = (d.CONDITIONS[name].apply(samples, rng(4)) for _ in range(2))
-    np.testing.assert_array_equal(first, second)
-    assert first.dtype == np.float32
-    assert np.isfinite(first).all()
-    assert len(first) >= RATE_HZ // 2
-    assert not np.array_equal(first[: len(samples)], samples[: len(first)])
-
-
 def test_random_degradations_differ_and_are_finite():
     samples = voice(duration_s=1.2)
     copies = [d.random_degradation(samples, rng(seed)) for seed in range(40)]

@@ -13,22 +13,29 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
 from emo.audio.activity import Floats
 from emo.audio.clip import centre, decode
 from emo.corpora.catalogue import Recording, find_recordings
-from emo.corpora.splits import folds
+from emo.corpora.protocols import SPEAKERS
+from emo.corpora.splits import Fold, folds
 from emo.errors import AudioError
-from emo.evaluation.cross_validation import altered_rows
-from emo.evaluation.non_speech.generators import DESIGN, HELD_OUT, KINDS, sound
+from emo.evaluation.robustness.conditions import CONDITIONS, alter
+from emo.evaluation.sounds.generators import DESIGN, HELD_OUT, KINDS, sound
 from emo.evaluation.stored import NON_SPEECH, read_json, write_json
 from emo.features.frames import analyse
 from emo.features.speech import PRESENCE_VERSION, speech_warnings
 from emo.system.spawn import WorkerContext
-from emo.training.degradation import CONDITIONS
 from emo.training.feature_cache import degrade
 from emo.training.fit import commit
 
 _CHUNK = 32  # clips that a process gets at a time
+_ALTERED_SEED = 3
+
+ALTERED_ONE_IN = 6
+"""One in so many test clips of ``speakers`` is counted altered too."""
 
 VARIED = "varied"
 """Name of the random alteration that the copies for training have."""
@@ -71,8 +78,8 @@ def false_alarms(
 ) -> Counts:
     """Count how often clips of the corpora and other sounds are flagged, and store the counts.
 
-    All usable clips are counted as recorded, by corpus; those that ``speakers`` tests altered also
-    altered at random and under each condition; and sounds of every kind.  The counts are written
+    All usable clips are counted as recorded, by corpus; a sixth of them also altered at random and
+    under each condition; and sounds of every kind.  The counts are written
     to ``models/non_speech.json``, which keeps the counts of the limits before these.
 
     Returns
@@ -87,9 +94,7 @@ def false_alarms(
     """
     recordings = find_recordings(directory).recordings
     altered = [
-        recordings[i]
-        for fold in folds("speakers", recordings)
-        for i in altered_rows(fold, fold.test)
+        recordings[i] for fold in folds(SPEAKERS.key, recordings) for i in altered_rows(fold)
     ]
     earlier = read_json(models / NON_SPEECH)
     with ProcessPoolExecutor(jobs, WorkerContext()) as workers:
@@ -108,6 +113,12 @@ def false_alarms(
     counts["before"] = before(earlier)
     write_json(models / NON_SPEECH, counts)
     return counts
+
+
+def altered_rows(fold: Fold) -> npt.NDArray[np.int64]:
+    """Return the test clips of a fold that are counted altered too, drawn at random, (n,)."""
+    rng = np.random.default_rng([_ALTERED_SEED, fold.number])
+    return np.sort(rng.permutation(fold.test)[: -(-len(fold.test) // ALTERED_ONE_IN)])
 
 
 def summary(counts: Counts) -> str:
@@ -204,8 +215,11 @@ def _flag_clips(paths: Sequence[Path], condition: str) -> Flags:
         try:
             data = path.read_bytes()
             samples = decode(data, path.name).samples
-            if condition:
-                samples = degrade(samples, condition, hashlib.sha256(data).hexdigest())
+            digest = hashlib.sha256(data).hexdigest()
+            if condition in CONDITIONS:
+                samples = alter(samples, condition, digest)
+            elif condition:
+                samples = degrade(samples, condition, digest)
             flags.append(is_flagged(samples))
         except AudioError:
             flags.append(None)

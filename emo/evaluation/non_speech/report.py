@@ -6,7 +6,8 @@ from typing import Any
 
 from emo.corpora.catalogue import CORPORA
 from emo.evaluation.markdown import render
-from emo.evaluation.tables import condition_titles, percent, table
+from emo.evaluation.robustness.conditions import titles
+from emo.evaluation.tables import percent, table
 
 PAGE = Path("docs") / "non-speech.md"
 
@@ -88,16 +89,28 @@ def speech_table(counts: Counts, earlier: Counts) -> str:
     )
 
 
+def presence_table(counts: Counts) -> str:
+    """Return a row for each corpus and condition: how many clips of speech are flagged."""
+    names = {corpus.key: corpus.title for corpus in CORPORA} | titles()
+    rows = [
+        (names[name], f"{row['n']:,}", f"{row['flagged']:,}", percent(row["flagged"] / row["n"]))
+        for name, row in (counts["corpora"] | counts["conditions"]).items()
+        if row["n"] and name in names
+    ]
+    return table(("Clips", "number", "flagged", "share"), rows)
+
+
 def altered_table(counts: Counts, earlier: Counts) -> str:
     """Return the table of altered clips, at random and by condition; empty if not counted."""
-    titles = condition_titles()
+    names = titles()
     rows: list[tuple[str, Counts, Counts | None]] = []
     if counts["varied"]:
         now, then = (_sum(source.get("varied", {}).values()) for source in (counts, earlier))
         rows.append(("at random", now, then))
     rows += [
-        (titles[name], row, earlier.get("conditions", {}).get(name))
+        (names[name], row, earlier.get("conditions", {}).get(name))
         for name, row in counts["conditions"].items()
+        if name in names
     ]
     return _before_and_now("Alteration", rows) if rows else ""
 

@@ -1,6 +1,7 @@
 """Two pages for newcomers, ``docs/evaluation-explained.md`` and ``docs/faq.md``.
 
-Every figure in them is read from ``metrics.json``, ``listeners.json`` and ``non_speech.json``.
+Every figure in them is read from ``metrics.json``, ``robustness.json``, ``listeners.json`` and
+``non_speech.json``.
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,6 +12,7 @@ from emo.corpora.catalogue import CORPORA
 from emo.corpora.protocols import CROSS_CORPUS, RANDOM, SPEAKERS
 from emo.evaluation import stored, tables
 from emo.evaluation.markdown import render
+from emo.evaluation.robustness.storage import RobustnessTables, read_robustness
 from emo.formatting import listed
 from emo.labels import ENSEMBLE, LABELS
 
@@ -31,7 +33,7 @@ ABOVE_NEW = "points above new speakers"
 ABOVE_OTHER = "points above other corpora"
 """Heads of the columns that say how much a random split flatters."""
 
-NEEDED = ("fairness", "robustness", "selective")
+NEEDED = ("fairness", "selective")
 """Figures of unseen speakers that the pages quote, beside accuracies."""
 
 Block = Mapping[str, Any]
@@ -58,10 +60,13 @@ def site_pages(models: Path, known: Sequence[Sequence[str]] = ()) -> dict[str, s
     non_speech = stored.read_json(models / stored.NON_SPEECH)
     complete = all(name in own for own in blocks.values() for name in COLUMNS)
     own = blocks[ENSEMBLE].get(SPEAKERS.key, {})
+    altered = read_robustness(models)
     if not (complete and listeners and non_speech and known and all(n in own for n in NEEDED)):
         return {}
+    if altered is None:
+        return {}
     values: dict[str, Any] = {
-        "measured": _Measured(blocks),
+        "measured": _Measured(blocks, altered),
         "splits": splits_table(blocks),
         "corpora": by_corpus_table(blocks[ENSEMBLE]),
         "listeners": listeners,
@@ -76,8 +81,9 @@ def site_pages(models: Path, known: Sequence[Sequence[str]] = ()) -> dict[str, s
 class _Measured:
     """Figures of the ensemble in words; a model or a corpus can be named instead."""
 
-    def __init__(self, blocks: Mapping[str, Mapping[str, Any]]) -> None:
+    def __init__(self, blocks: Mapping[str, Mapping[str, Any]], altered: RobustnessTables) -> None:
         self._blocks = blocks
+        self._altered = altered
 
     def rate(self, protocol: str, name: str = "accuracy", *, model: str = ENSEMBLE) -> str:
         """Return a rate under a protocol, such as ``75.6 %``."""
@@ -96,8 +102,8 @@ class _Measured:
         return tables.percent(self._blocks[ENSEMBLE][protocol]["per_corpus"][corpus]["accuracy"])
 
     def condition(self, name: str) -> str:
-        """Return the ensemble's accuracy for altered clips of new speakers."""
-        return tables.percent(self._speakers["robustness"][name]["accuracy"])
+        """Return the ensemble's accuracy for the clips of the held-out speakers, altered."""
+        return tables.percent(self._altered["conditions"][name]["models"][ENSEMBLE]["accuracy"])
 
     def group(self, kind: str, name: str) -> str:
         """Return the ensemble's accuracy for a group of speakers."""

@@ -1,7 +1,7 @@
 """Vocal sounds that are not speech, by formula: laughter, crying, coughs, humming.
 
 They are the sounds most likely to be taken for speech, since a vocal tract makes them.
-Every kind is a function of a duration and a generator, as in ``non_speech.generators``.
+Every kind is a function of a duration and a generator, as in ``sounds.generators``.
 """
 
 from collections.abc import Callable
@@ -10,7 +10,7 @@ import numpy as np
 from numpy.random import Generator
 
 from emo.audio.clip import RATE_HZ
-from emo.evaluation.non_speech.music import Kind, Wave, coloured, fades, note_hz, times_s
+from emo.evaluation.sounds.music import Kind, Wave, coloured, fades, note_hz, times_s
 
 OPEN_HZ = (700.0, 1200.0, 2500.0)  # formants of an open vowel
 SPREAD_HZ = (450.0, 1900.0, 2600.0)

@@ -4,7 +4,7 @@ import numpy as np
 from numpy.random import Generator
 
 from emo.audio.clip import RATE_HZ
-from emo.evaluation.non_speech.music import Wave, coloured, harmonics, times_s
+from emo.evaluation.sounds.music import Wave, coloured, harmonics, times_s
 
 
 def sine(duration_s: float, rng: Generator) -> Wave:

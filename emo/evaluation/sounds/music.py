@@ -1,4 +1,4 @@
-"""Instruments, melodies and rhythms made by formula, for ``non_speech.generators``."""
+"""Instruments, melodies and rhythms made by formula, for ``sounds.generators``."""
 
 from collections.abc import Callable
 

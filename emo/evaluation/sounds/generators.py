@@ -10,7 +10,7 @@ from numpy.random import Generator
 
 from emo.audio.activity import Floats
 from emo.audio.clip import RATE_HZ
-from emo.evaluation.non_speech.music import (
+from emo.evaluation.sounds.music import (
     Kind,
     Wave,
     band_of_noise,
@@ -35,7 +35,7 @@ from emo.evaluation.non_speech.music import (
     saw,
     times_s,
 )
-from emo.evaluation.non_speech.tones import (
+from emo.evaluation.sounds.tones import (
     beeps,
     bird,
     busy_tone,
@@ -51,7 +51,7 @@ from emo.evaluation.non_speech.tones import (
     sweep,
     two_tone_alarm,
 )
-from emo.evaluation.non_speech.vocal_bursts import BURSTS
+from emo.evaluation.sounds.vocal_bursts import BURSTS
 
 
 def white(duration_s: float, rng: Generator) -> Wave:

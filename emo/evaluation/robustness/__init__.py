@@ -1,0 +1,1 @@
+"""Measure how many answers stay right, and how many stay the same, for altered clips."""

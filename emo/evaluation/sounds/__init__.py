@@ -1,0 +1,1 @@
+"""Sounds that are not speech, made by formula: music, noise, signals and vocal bursts."""
