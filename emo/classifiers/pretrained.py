@@ -70,7 +70,7 @@ def fit_pretrained(
     seed
         Of the perceptron; the regression makes no random choice.
     checkpoint
-        Not used: a fit takes a minute.
+        Beginning of the names of the files that an interrupted fit of the perceptron goes on from.
     progress
         Called after each epoch of the perceptron.
 
@@ -93,7 +93,7 @@ def fit_pretrained(
     scale = (1 / np.sqrt(deviations)).astype(np.float32)
     scale /= (points * scale).std()
     softened = np.tile(soft_targets(train, HIDDEN_SMOOTHING, 0.0), (len(sources), 1))
-    hidden, curve = fit_perceptron(points * scale, softened, seed, progress)
+    hidden, curve = fit_perceptron(points * scale, softened, seed, checkpoint, progress)
     arrays = {
         "weights": (axes @ head[:-1]).astype(np.float32),
         "bias": head[-1].astype(np.float32),
@@ -168,7 +168,11 @@ def fit_logistic(
 
 
 def fit_perceptron(
-    inputs: np.ndarray, targets: np.ndarray, seed: int, progress: Progress | None = None
+    inputs: np.ndarray,
+    targets: np.ndarray,
+    seed: int,
+    checkpoint: Path | None = None,
+    progress: Progress | None = None,
 ) -> tuple[list[np.ndarray], Curve]:
     """Return weights and biases of a perceptron with one hidden layer, and its curve.
 
@@ -178,6 +182,8 @@ def fit_perceptron(
     targets : float32, (n, k)
         Probabilities.
     seed
+    checkpoint
+        Beginning of the names of the checkpoint's files; None for no checkpoint.
     progress
         Called after each epoch.
 
@@ -214,7 +220,7 @@ def fit_perceptron(
 
     counts = targets.sum(axis=0)
     weights = np.where(counts > 0, len(targets) / np.maximum(counts, 1) / (counts > 0).sum(), 0.0)
-    model, curve = fit_epochs(model, batches, weights, HIDDEN_EPOCHS, None, report)
+    model, curve = fit_epochs(model, batches, weights, HIDDEN_EPOCHS, checkpoint, report)
     return [np.asarray(layer, np.float32) for layer in model.get_weights()], curve
 
 

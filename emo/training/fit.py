@@ -79,7 +79,7 @@ def _training_probabilities(key: str, fitted: Fitted, train: Batch) -> list[np.n
 def _fit(
     key: str, run: str, train: Batch, seed: int, place: int, teacher: Sequence[np.ndarray]
 ) -> Fitted:
-    name = f"{key}-{run}-{_fingerprint(key, train, seed, teacher)}"
+    name = f"{key}-{run}-{_fingerprint(key, train, seed)}"
     checkpoint = cache_directory() / "checkpoints" / name
     options = {"teacher": teacher} if teacher else {}
     with tqdm(desc=f"{key} {run}", unit="epoch", position=place, mininterval=5) as bar:
@@ -94,24 +94,24 @@ def _fit(
         )
 
 
-def _fingerprint(key: str, train: Batch, seed: int, teacher: Sequence[np.ndarray] = ()) -> str:
-    """Return twelve digits that change with the code, settings, seed, clips and soft targets."""
-    module = CLASSIFIERS[key].module
+def _fingerprint(key: str, train: Batch, seed: int) -> str:
+    """Return twelve digits that change with the code, settings, seed and training clips."""
+    row = CLASSIFIERS[key]
+    modules = [row.module, *([CLASSIFIERS[row.teacher].module] if row.teacher else ())]
     settings = {
-        name: value
+        f"{module.__name__}.{name}": value
+        for module in modules
         for name, value in vars(module).items()
         if name.isupper() and isinstance(value, int | float | tuple)
     }
     versions = [SAMPLES_VERSION, FEATURES_VERSION, ALTERATIONS_VERSION, version("keras")]
     digest = hashlib.sha256(json.dumps([settings, seed, versions], sort_keys=True).encode())
-    for source in (augmentation, fitting, batches, registry, module):
+    for source in (augmentation, fitting, batches, registry, *modules):
         digest.update(Path(str(source.__file__)).read_bytes())
     for features in (train.features, *train.copies):
         for array in (features.functionals, *features.spectrograms, features.embeddings):
             digest.update(np.ascontiguousarray(array).tobytes())
     digest.update(train.targets.tobytes() + train.listener_labels.tobytes())
-    for probabilities in teacher:
-        digest.update(probabilities.tobytes())
     return digest.hexdigest()[:12]
 
 

@@ -94,15 +94,13 @@ def test_trained_models_load_with_their_origin(run):
     assert len(dataset.recordings) == 42
 
 
-@pytest.mark.parametrize("name", ["speakers", "speakers.quiet"])
-def test_every_clip_is_tested_once_by_a_model_not_fitted_to_its_speaker(run, name):
+def test_every_clip_is_tested_once_by_a_model_not_fitted_to_its_speaker(run):
     dataset, models = run
     for key in KEYS:
-        predictions = read_predictions(models / key / "predictions" / f"{name}.csv.gz")
+        predictions = read_predictions(models / key / "predictions" / "speakers.csv.gz")
         tested = set(predictions.clips.tolist())
         assert len(tested) == len(predictions.clips)
-        all_clips = {r.stem for r in dataset.recordings}
-        assert tested == all_clips if name == "speakers" else 0 < len(tested) < len(all_clips)
+        assert tested == {r.stem for r in dataset.recordings}
         by_fold: dict[int, set[str]] = {}
         for fold, speaker in zip(
             predictions.folds.tolist(), predictions.speakers.tolist(), strict=True
@@ -193,8 +191,8 @@ def test_a_second_run_goes_on_from_the_checkpoint(run, tmp_path, monkeypatch):
         raise AssertionError("trained again")
 
     monkeypatch.setattr(keras.Model, "train_on_batch", fail)
-    training_fit.train_models(["cnn", "tree"], dataset, tmp_path / "models", "again")
-    for key in ("cnn", "tree"):
+    training_fit.train_models(["cnn", "tree", "mlp"], dataset, tmp_path / "models", "again")
+    for key in ("cnn", "tree", "mlp"):
         first, second = (load_model(folder / key) for folder in (models, tmp_path / "models"))
         for name, values in first.arrays.items():
             np.testing.assert_array_equal(second.arrays[name], values)
