@@ -74,7 +74,7 @@ class Classifier:
         (n,); None for a classifier that has no such measure.
     teacher
         Key of the classifier whose probabilities for the training clips ``fit`` takes as
-        ``teacher``; None without one.  It has no teacher itself.
+        ``teacher``; None without one.  The teacher is fitted without a teacher of its own.
     teacher_share
         Share of the teacher's probabilities in the soft targets.
     copy_share
@@ -146,14 +146,14 @@ CLASSIFIERS: dict[str, Classifier] = {
         short_name="Tree",
         description="One decision tree that asks a few yes-or-no questions. Each asks whether the "
         "score for an emotion, a weighted sum of functionals, is above a limit; half of the "
-        "training targets are the probabilities of the pre-trained encoder's classifiers.",
+        "training targets are the probabilities of a perceptron.",
         summary="Yes-or-no questions about how the voice sounds, one after another.",
         takes="functionals",
         fit=fit_tree,
         predict=predict_tree,
         check=check_tree,
         surrogate=predict_surrogate,
-        teacher="pretrained",
+        teacher="mlp",
         teacher_share=TREE_TEACHER,
         explained_by="path",
     ),

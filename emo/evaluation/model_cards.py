@@ -74,6 +74,7 @@ def _card(models: Path, key: str) -> str:
         title=tables.TITLES[key],
         description=_description(key),
         classifier=CLASSIFIERS.get(key),
+        classifiers=CLASSIFIERS,
         pretraining=_pretraining(key),
         n_copies=len(COPIES),
         labels=LABELS,

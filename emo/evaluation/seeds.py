@@ -59,13 +59,14 @@ def evaluate_seeds(directory: Path, models: Path, jobs: int = 1) -> None:
 def _run(dataset: Dataset, fold: Fold, models: Path, seed: int) -> None:
     files = {key: seed_file(models, key, fold.protocol, seed) for key in SEEDED}
     stored = {key: _folds_in(path) for key, path in files.items()}
-    if all(fold.number in own for own in stored.values()):
+    lacking = [key for key in SEEDED if fold.number not in stored[key]]
+    if not lacking:
         return
     print(f"{fold.protocol}, fold {fold.number}, seed {seed}", file=sys.stderr)
     train, rows = dataset.training_batch(fold.train), dataset.usable(fold.test)
     recordings, test = [dataset.recordings[i] for i in rows], dataset.batch(rows)
     run = f"{fold.protocol}-{fold.number}-seed-{seed}"
-    for key, fitted in fit_all(SEEDED, run, train, seed):
+    for key, fitted in fit_all(lacking, run, train, seed):
         probabilities = serving_predictor(key, fitted)(test)
         new = predictions_of(recordings, fold.number, probabilities)
         merge_folds(files[key], new, stored[key] - {fold.number})

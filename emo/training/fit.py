@@ -37,7 +37,8 @@ def fit_all(
 ) -> Iterator[tuple[str, Fitted]]:
     """Fit classifiers to a batch, one after the other, teachers first.
 
-    A network goes on from the checkpoint of the same run if there is one.
+    A teacher is fitted without a teacher of its own.  A network goes on from the checkpoint of the
+    same run if there is one.
 
     Parameters
     ----------
@@ -57,14 +58,17 @@ def fit_all(
     key, fitted
         Of each of the `keys`.
     """
-    teachers = {teacher for key in keys if (teacher := CLASSIFIERS[key].teacher)}
-    taught: dict[str, list[np.ndarray]] = {"": []}
-    for key in sorted({*keys, *teachers}, key=lambda key: (key not in teachers, key)):
-        fitted = _fit(key, run, train, seed, place, taught[CLASSIFIERS[key].teacher or ""])
-        if key in teachers:
-            taught[key] = _training_probabilities(key, fitted, train)
-        if key in keys:
-            yield key, fitted
+    plain: dict[str, Fitted] = {}
+    for teacher in sorted({teacher for key in keys if (teacher := CLASSIFIERS[key].teacher)}):
+        name = f"{run}-teacher" if CLASSIFIERS[teacher].teacher else run
+        plain[teacher] = _fit(teacher, name, train, seed, place)
+    for key in keys:
+        teacher = CLASSIFIERS[key].teacher or ""
+        if key in plain and not teacher:
+            yield key, plain[key]
+            continue
+        targets = _training_probabilities(teacher, plain[teacher], train) if teacher else ()
+        yield key, _fit(key, run, train, seed, place, targets)
 
 
 def _training_probabilities(key: str, fitted: Fitted, train: Batch) -> list[np.ndarray]:
@@ -77,7 +81,12 @@ def _training_probabilities(key: str, fitted: Fitted, train: Batch) -> list[np.n
 
 
 def _fit(
-    key: str, run: str, train: Batch, seed: int, place: int, teacher: Sequence[np.ndarray]
+    key: str,
+    run: str,
+    train: Batch,
+    seed: int,
+    place: int,
+    teacher: Sequence[np.ndarray] = (),
 ) -> Fitted:
     name = f"{key}-{run}-{_fingerprint(key, train, seed)}"
     checkpoint = cache_directory() / "checkpoints" / name
