@@ -1,14 +1,13 @@
 """Serve a network with LiteRT, and write the file that LiteRT reads."""
 
-import threading
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
 import numpy as np
 
 from emo.classifiers.batches import N_OUTPUTS, Fitted
 from emo.errors import ModelError
+from emo.features import litert
 from emo.features.frames import N_MELS
 
 NETWORK = "network.tflite"
@@ -20,7 +19,7 @@ _MAX_KEPT_FRAMES = 3_000  # of 20 ms; for ten minutes an interpreter holds 220 M
 class Network:
     """A LiteRT network from one spectrogram of any length to logits and its last hidden layer.
 
-    It can be shared between threads: each has an interpreter of its own, which is cheap.
+    It can be shared between threads.
 
     Parameters
     ----------
@@ -42,31 +41,21 @@ class Network:
 
     def __init__(self, content: bytes, n_outputs: int = N_OUTPUTS) -> None:
         self.content = content
-        self._local = threading.local()
-        outputs = {
-            int(output["shape"][-1]): int(output["index"])
-            for output in self._interpreter().get_output_details()
-        }  # the file does not keep them in order
-        if len(outputs) != 2 or n_outputs not in outputs:
+        self._runner = litert.Runner(content, _MAX_KEPT_FRAMES, _MAX_KEPT_FRAMES)
+        of_input, of_outputs = self._runner.details()
+        widths = [int(output["shape"][-1]) for output in of_outputs]
+        if len(set(widths)) != 2 or len(widths) != 2 or n_outputs not in widths:
             raise ModelError(
-                f"{NETWORK} has outputs of the widths {', '.join(map(str, outputs))}, not the "
+                f"{NETWORK} has outputs of the widths {', '.join(map(str, widths))}, not the "
                 f"{n_outputs} logits and the layer before them. {REMEDY}"
             )
-        self._logits, self._hidden = outputs.pop(n_outputs), outputs.popitem()[1]
-        shape = self._interpreter().get_input_details()[0]["shape"]
+        self._logits = widths.index(n_outputs)  # the file does not keep them in order
+        shape = of_input["shape"]
         if len(shape) != 3 or shape[-1] != N_MELS:
             raise ModelError(f"{NETWORK} takes {tuple(shape)}, not (1, time, {N_MELS}). {REMEDY}")
         outputs_of_zeros = self.run(np.zeros((N_MELS, N_MELS), np.float32))
         if not all(np.isfinite(values).all() for values in outputs_of_zeros):
             raise ModelError(f"{NETWORK} returns values that are not finite. {REMEDY}")
-
-    def _interpreter(self) -> Any:
-        if not hasattr(self._local, "interpreter"):
-            from ai_edge_litert.interpreter import Interpreter
-
-            self._local.interpreter = Interpreter(model_content=self.content, num_threads=1)
-            self._local.length = -1
-        return self._local.interpreter
 
     def run(self, spectrogram: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return the logits of a clip and the last hidden layer.
@@ -80,18 +69,8 @@ class Network:
         logits : float32, (k,)
         hidden : float32, (h,)
         """
-        interpreter = self._interpreter()
-        place = interpreter.get_input_details()[0]["index"]
-        if self._local.length != len(spectrogram):
-            interpreter.resize_tensor_input(place, (1, len(spectrogram), N_MELS))
-            interpreter.allocate_tensors()
-            self._local.length = len(spectrogram)
-        interpreter.set_tensor(place, spectrogram[None].astype(np.float32))
-        interpreter.invoke()
-        logits, hidden = (interpreter.get_tensor(i)[0] for i in (self._logits, self._hidden))
-        if len(spectrogram) > _MAX_KEPT_FRAMES:
-            del self._local.interpreter, interpreter
-        return logits, hidden
+        outputs = self._runner.run(spectrogram.astype(np.float32))
+        return outputs[self._logits][0], outputs[1 - self._logits][0]
 
 
 def can_write_network() -> bool:

@@ -6,11 +6,9 @@ weights of 8 bits, which ``encoder_build`` writes.  Its input and the pooling ar
 """
 
 import hashlib
-import threading
 from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
@@ -19,6 +17,7 @@ from scipy.fft import rfft
 from emo.audio.activity import Doubles, Floats, find_span, pad_with_zeros, prepare
 from emo.audio.clip import RATE_HZ
 from emo.errors import ModelError
+from emo.features import litert
 from emo.system import paths
 
 ENCODER_FILE = "encoder.tflite"  # in the folder of the models
@@ -36,6 +35,9 @@ MARGIN_FRAMES = MARGIN // HOP
 LEVEL = 0.1  # RMS of the loudest 200 ms
 MIN_POWER = 1e-10
 RANGE = 8.0  # below the loudest band, in powers of ten
+
+_MAX_SHARED_FRAMES = 600  # of 10 ms; for them an interpreter holds 28 MB
+_MAX_FRAMES = 2 * MARGIN_FRAMES + round(100 * MAX_WINDOW_S)  # 56 MB
 
 
 def band_weights() -> Floats:
@@ -137,9 +139,7 @@ def pool_moments(moments: Sequence[Floats], lengths: Sequence[int]) -> Floats:
 
 
 class Encoder:
-    """The frozen encoder, from samples to an embedding.
-
-    It can be shared between threads: each has an interpreter of its own.
+    """The frozen encoder, from samples to an embedding.  It can be shared between threads.
 
     Parameters
     ----------
@@ -154,15 +154,7 @@ class Encoder:
 
     def __init__(self, content: bytes) -> None:
         self.content = content
-        self._local = threading.local()
-
-    def _interpreter(self) -> Any:
-        if not hasattr(self._local, "interpreter"):
-            from ai_edge_litert.interpreter import Interpreter
-
-            self._local.interpreter = Interpreter(model_content=self.content, num_threads=1)
-            self._local.length = -1
-        return self._local.interpreter
+        self._runner = litert.Runner(content, _MAX_SHARED_FRAMES, _MAX_FRAMES)
 
     def moments(self, spectrogram: Floats) -> Floats:
         """Return mean and mean square over time of each pooled layer.
@@ -176,15 +168,7 @@ class Encoder:
         float32, (2, 2, 512)
             Layer, moment, channel.
         """
-        interpreter = self._interpreter()
-        place = interpreter.get_input_details()[0]["index"]
-        if self._local.length != len(spectrogram):
-            interpreter.resize_tensor_input(place, (1, len(spectrogram), N_BANDS))
-            interpreter.allocate_tensors()
-            self._local.length = len(spectrogram)
-        interpreter.set_tensor(place, spectrogram[None])
-        interpreter.invoke()
-        result = interpreter.get_tensor(interpreter.get_output_details()[0]["index"])
+        (result,) = self._runner.run(spectrogram)
         return np.asarray(result, np.float32).reshape(N_POOLED, 2, WIDTH)
 
     def pool(self, spectrograms: list[Floats]) -> Floats:
