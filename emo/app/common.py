@@ -1,5 +1,6 @@
 """Functions of all pages: title and style, models, measured accuracy, and task slots."""
 
+import functools
 import logging
 import re
 from collections.abc import Iterator, Sequence
@@ -32,7 +33,9 @@ from emo.server import memory
 from emo.server.concurrency import limiter
 from emo.server.telemetry import TELEMETRY
 
-Metrics = dict[str, dict[str, ProtocolFigures]]
+_Protocols = dict[str, ProtocolFigures]
+
+Metrics = dict[str, _Protocols]
 """Scores of ``metrics.json`` by model and by protocol."""
 
 CHART = {"displayModeBar": False, "scrollZoom": False}
@@ -123,12 +126,19 @@ def load_metrics(directory: Path) -> Metrics:
         if not (directory / key / METRICS).is_file():
             continue
         try:
-            metrics[key] = read_metrics(directory, key)["protocols"]
+            stat = (directory / key / METRICS).stat()
+            metrics[key] = _read_protocols(directory, key, stat.st_mtime_ns, stat.st_size)
         except (OSError, ModelError) as error:
             LOG.error("%s", error)  # it names folders of the server, which are not for the page
             place = f"{key}/{METRICS}"
             raise ModelError(app_text.unreadable_figures(place, type(error).__name__)) from error
     return metrics
+
+
+@functools.lru_cache(maxsize=64)
+def _read_protocols(directory: Path, key: str, time_ns: int, n_bytes: int) -> _Protocols:
+    """Return the scores of a model; checking the file takes longer than all else of a page."""
+    return read_metrics(directory, key)["protocols"]
 
 
 def metrics_or_notice() -> Metrics:
