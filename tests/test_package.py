@@ -23,6 +23,7 @@ from packaging.requirements import Requirement
 import emo
 from emo.classifiers.registry import CLASSIFIERS
 from emo.system.paths import SAMPLES_DIR, sample_path
+from tests.support.predictions import rounded
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("unmeasured_processes")]
 
@@ -84,15 +85,6 @@ def test_installed_command_prints_its_version(installed: Path, tmp_path: Path) -
 
 
 @pytest.mark.slow
-def rounded(value: Any) -> Any:
-    """Return values of JSON with numbers to nine decimals: sums differ in the last digit."""
-    if isinstance(value, dict):
-        return {key: rounded(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [rounded(item) for item in value]
-    return round(value, 9) if isinstance(value, float) else value
-
-
 def test_installed_package_answers_as_the_checkout_does(installed: Path, tmp_path: Path) -> None:
     sample = sample_path("happy")
     expected = rounded(emo.predict(sample).to_dict())

@@ -12,8 +12,8 @@ from emo.audio.clip import RATE_HZ, load
 from emo.errors import ModelError
 from emo.features import encoder
 from emo.system.paths import MODELS_DIR, sample_path
+from tests.features.librosa_oracle import load_librosa
 from tests.support.encoder_oracle import load_reference, needs_reference
-from tests.support.librosa_oracle import load_librosa
 from tests.support.signals import tone, voice
 
 MAX_FILE_BYTES, MAX_MODELS_BYTES = 12_000_000, 30_000_000

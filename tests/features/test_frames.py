@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from emo.audio import activity
 from emo.audio.clip import RATE_HZ
 from emo.features import frames as features_frames
-from tests.support.librosa_oracle import load_librosa
+from tests.features.librosa_oracle import load_librosa
 from tests.support.signals import chirp, noise, padded, silence, tone, voice
 
 

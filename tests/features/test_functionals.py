@@ -17,7 +17,7 @@ from emo.features.frames import (
     mel_weights,
     to_db,
 )
-from tests.support.librosa_oracle import load_librosa
+from tests.features.librosa_oracle import load_librosa
 from tests.support.signals import noise, padded, silence, tone, voice
 
 

@@ -15,8 +15,8 @@ from emo.inference.guest.model import GuestAnswer, load_guest, with_guest
 from emo.inference.guest.spectrogram import log_mel
 from emo.labels import LABELS
 from emo.system.paths import sample_path
+from tests.features.librosa_oracle import load_librosa
 from tests.support.guests import SAMPLES, save_guest
-from tests.support.librosa_oracle import load_librosa
 from tests.support.signals import encoded, voice
 
 

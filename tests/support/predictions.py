@@ -216,3 +216,12 @@ def _everything() -> Path:
 def copy_models(directory: Path) -> Path:
     """Copy a folder of models measured under every protocol, which is made once."""
     return Path(shutil.copytree(_everything(), directory / "models"))
+
+
+def rounded(value: Any) -> Any:
+    """Return values of JSON with numbers to nine decimals: sums differ in the last digit."""
+    if isinstance(value, dict):
+        return {key: rounded(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [rounded(item) for item in value]
+    return round(value, 9) if isinstance(value, float) else value
