@@ -82,7 +82,9 @@ def measure(options: Options) -> Iterator[Row | Facts]:
             for competitor in competitors.values():
                 competitor.close()
     took_ms = {name: [1000 * one for one in values] for name, values in took.items()}
-    yield make_row(f"{OWN}, all that its three classifiers take", took_ms[OWN], "ms", OWN_TARGET)
+    yield make_row(
+        f"{OWN}, all that the classifiers from scratch take", took_ms[OWN], "ms", OWN_TARGET
+    )
     for name, (_, target, note) in RIVALS.items():
         if name in missing:
             yield missing_row(name, "ms", missing[name])

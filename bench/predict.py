@@ -37,8 +37,8 @@ from bench.measure import (
 )
 
 WARM_RUNS, COLD_RUNS, ROUNDS = 300, 9, 30
-OWN = "file to three answers and the ensemble, warm"  # those that are trained from scratch
-ALL = "file to the answers of all classifiers and the ensemble, warm"
+OWN = "file to the answers of those trained from scratch, warm"
+ALL = "file to the answers of all classifiers and the ensembles, warm"
 ENCODERS = {"encoder as large as wav2vec 2.0 base, one thread": "1"}
 ENCODERS["encoder as large as wav2vec 2.0 base, threads as they come"] = "0"
 RATIO_TARGET = Target("≥", 20.0)
@@ -111,7 +111,7 @@ def _beside(own: dict[str, Competitor], path: str, rounds: int) -> Iterator[Row 
 
 PART = Part(
     "predict",
-    "One clip to three answers",
+    "One clip to all answers",
     "The same clip. Emo in one process with one thread; the encoder has random weights and is run "
     "by PyTorch on the processor, decoding and resampling left out; the two take turns.",
     measure,

@@ -8,13 +8,16 @@ import numpy as np
 
 from emo.audio.activity import Floats
 
+MAX_IDLE = 2
+"""Interpreters that are kept for any thread: as many as the threads of a timeline."""
+
 
 class Runner:
     """Runs a LiteRT file on arrays of any length.
 
     It can be shared between threads: no two use an interpreter at the same time.  To make one takes
     longer than to run it on a clip, and a page of the app is run in a new thread each time; so the
-    last one that ran on a short array is kept for any thread.  One that ran on a longer array,
+    last ones that ran on a short array are kept for any thread.  One that ran on a longer array,
     which holds more memory, is kept for its own thread.
 
     Parameters
@@ -28,7 +31,7 @@ class Runner:
     def __init__(self, content: bytes, max_shared: int, max_kept: int) -> None:
         self._content = content
         self._max_shared, self._max_kept = max_shared, max_kept
-        self._shared: deque[Any] = deque(maxlen=1)  # its methods are safe in threads
+        self._shared: deque[Any] = deque(maxlen=MAX_IDLE)  # its methods are safe in threads
         self._local = threading.local()
 
     def _take(self) -> Any:

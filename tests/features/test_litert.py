@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from emo.features.litert import Runner
+from emo.features.litert import MAX_IDLE, Runner
+from emo.inference.timeline import THREADS
 
 MAX_SHARED, MAX_KEPT = 10, 100
 
@@ -83,6 +84,16 @@ def test_threads_at_the_same_time_have_an_interpreter_each(
         outputs = list(pool.map(runner.run, arrays))
     assert [float(output[0, 0, 0]) for (output,) in outputs] == [0.0, 2.0, 4.0]
     assert len(FakeInterpreter.made) == 3
+
+
+def test_two_threads_at_once_use_the_same_two_interpreters_again(
+    runner: Runner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert THREADS <= MAX_IDLE
+    monkeypatch.setattr(FakeInterpreter, "wait", staticmethod(threading.Barrier(2).wait))
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(runner.run, [np.zeros((5, 2), np.float32)] * 20))
+    assert len(FakeInterpreter.made) == 2
 
 
 def test_interpreter_of_a_long_array_is_kept_for_its_thread_alone(runner: Runner) -> None:

@@ -180,7 +180,7 @@ class Player {
       ? ""
       : words.progress.replace("{0}", lanes.spans.length).replace("{1}", lanes.total);
     this.slider.dataset.lanes = isDone ? "done" : "coming";
-    if (isAsBefore) this.draw();
+    if (isAsBefore) this.drawLanes();
     else this.resize();
   }
 
@@ -580,9 +580,9 @@ class Player {
     this.draw();
   }
 
-  context(canvas) {
+  context(canvas, ...heights) {
     const style = getComputedStyle(this.slider);
-    const context = this.drawing.context(canvas);
+    const context = this.drawing.context(canvas, ...heights);
     context.fillStyle = style.getPropertyValue("--st-background-color") || "#ffffff";
     this.drawing.colour({
       ink: style.color,
@@ -592,6 +592,13 @@ class Player {
     });
     context.font = `12px ${style.fontFamily}`;
     return context;
+  }
+
+  // Draws the lanes anew, and leaves the pictures above them as they are.
+  drawLanes() {
+    const { inner, layout } = this.drawing;
+    if (inner <= 0) return;
+    this.drawing.drawLanes(this.context(this.canvas, layout.bandTop, layout.end));
   }
 
   draw() {

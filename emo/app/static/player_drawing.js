@@ -75,11 +75,11 @@ export class Drawing {
     return this.left + ((time - from) / (to - from)) * this.inner;
   }
 
-  // Prepares a canvas; the coordinates are pixels of the page.
-  context(canvas) {
+  // Prepares a canvas, cleared between two heights; the coordinates are pixels of the page.
+  context(canvas, top = 0, bottom = canvas.height) {
     const context = canvas.getContext("2d");
     context.setTransform(this.ratio, 0, 0, this.ratio, 0, 0);
-    context.clearRect(0, 0, canvas.width, canvas.height);
+    context.clearRect(0, top, canvas.width, bottom - top);
     context.font = `12px ${this.font}`;
     return context;
   }
@@ -219,10 +219,29 @@ export class Drawing {
     return { hz: Math.round(bands[band]), level_db: level };
   }
 
-  drawLine(context, values, y, isThere, colour) {
-    const { pictureTop, pictureEnd } = this.layout;
+  // Points of a line in the view, in frames; where many frames share a pixel, the least and the
+  // largest of them.  Between two parts of a line stands null.
+  points(values, isThere) {
     const first = Math.max(0, Math.floor(this.view.from / this.clip.frame_s) - 1);
     const last = Math.min(values.length, Math.ceil(this.view.to / this.clip.frame_s) + 1);
+    const step = Math.max(1, Math.floor((last - first) / (this.inner * this.ratio)));
+    const points = [];
+    for (let start = first; start < last; start += step) {
+      const inside = values.subarray(start, Math.min(start + step, last)).filter(isThere);
+      if (!inside.length) points.push(null);
+      else {
+        const low = inside.reduce((a, b) => Math.min(a, b));
+        const high = inside.reduce((a, b) => Math.max(a, b));
+        points.push([start, low]);
+        if (high > low) points.push([start, high]);
+      }
+    }
+    return points;
+  }
+
+  drawLine(context, values, y, isThere, colour) {
+    const { pictureTop, pictureEnd } = this.layout;
+    const points = this.points(values, isThere);
     this.within(context, pictureTop, pictureEnd, () => {
       for (const [width, style] of [
         [4, "rgb(0 0 0 / 0.7)"],
@@ -233,15 +252,13 @@ export class Drawing {
         context.lineJoin = "round";
         context.beginPath();
         let isOn = false;
-        for (let i = first; i < last; i++) {
-          if (!isThere(values[i])) {
-            isOn = false;
-            continue;
+        for (const point of points) {
+          if (point) {
+            const place = [this.x(point[0] * this.clip.frame_s), y(point[1])];
+            if (isOn) context.lineTo(...place);
+            else context.moveTo(...place);
           }
-          const point = [this.x(i * this.clip.frame_s), y(values[i])];
-          if (isOn) context.lineTo(...point);
-          else context.moveTo(...point);
-          isOn = true;
+          isOn = Boolean(point);
         }
         context.stroke();
       }

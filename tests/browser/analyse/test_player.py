@@ -263,3 +263,59 @@ def test_lanes_of_a_longer_clip_are_in_the_player(page: Page, tmp_path: Path) ->
     page.get_by_text(analyse_text.ONE_SPEAKER_LABEL, exact=True).click()
     *_, known = iter_timeline(clip.decode(data, "talk.wav"), models, same_speaker=True)
     expect(page.get_by_text(known.voice_note, exact=True)).to_be_visible()
+
+
+COUNT_PICTURES = """() => {
+  const canvas = CanvasRenderingContext2D.prototype;
+  const draw = (canvas.drawImageBefore ??= canvas.drawImage);
+  window.emoPictures = 0;
+  canvas.drawImage = function (...given) {
+    window.emoPictures += 1;
+    return draw.apply(this, given);
+  };
+}"""
+
+
+def test_new_lanes_leave_the_pictures_above_as_they_are(page: Page) -> None:
+    part = np.concatenate([signals.voice((180.0, 120.0), 3.0), signals.silence(2.0)])
+    upload(page, "again.wav", signals.encoded(np.tile(part, 4), subtype="PCM_16"))
+    expect_lanes(page)
+    expect_idle(page)
+    lanes, canvas = page.locator("[data-emo-lanes]"), stage(page).locator("canvas").first
+    sent = lanes.get_attribute("data-emo-lanes") or ""
+    whole = canvas.evaluate("canvas => canvas.toDataURL()")
+    other = json.loads(sent)
+    other["answers"][0][0][0] = (other["answers"][0][0][0] + 1) % len(LABELS)
+    page.evaluate(COUNT_PICTURES)
+
+    def send(text: str) -> None:
+        lanes.evaluate(
+            """(lanes, text) => {
+              const next = lanes.cloneNode(true);
+              next.dataset.emoLanes = text;
+              lanes.replaceWith(next);
+            }""",
+            text,
+        )
+
+    send(json.dumps(other))
+    page.wait_for_function(
+        "([canvas, whole]) => canvas.toDataURL() !== whole", arg=[canvas.element_handle(), whole]
+    )
+    send(sent)
+    page.wait_for_function(
+        "([canvas, whole]) => canvas.toDataURL() === whole", arg=[canvas.element_handle(), whole]
+    )
+    assert page.evaluate("window.emoPictures") == 0
+
+
+def test_pitch_of_a_longer_clip_is_drawn_over_the_spectrogram(page: Page) -> None:
+    """Several frames share a pixel, so the line has their least and largest values."""
+    upload(page, "tone.wav", signals.encoded(signals.tone(220.0, 12.0), subtype="PCM_16"))
+    expect_idle(page)
+    canvas, pitch = stage(page).locator("canvas").first, page.locator("[data-part=pitch]")
+    shown = {canvas.evaluate("canvas => canvas.toDataURL()")}
+    for _ in range(2):
+        pitch.evaluate("box => box.click()")  # it is in a closed menu
+        shown.add(canvas.evaluate("canvas => canvas.toDataURL()"))
+    assert len(shown) == 2  # without the line, and with it
