@@ -140,6 +140,22 @@ def run() -> AppTest:
     return check(AppTest.from_file(APP, default_timeout=30).run())
 
 
+def open_matrices(**address: str) -> AppTest:
+    """Open the page of matrices with the parameters of an address."""
+    at = run()
+    for name, value in address.items():
+        at.query_params[name] = value
+    return check(at.switch_page(MATRICES).run())
+
+
+def address(at: AppTest) -> dict[str, str]:
+    """Return the parameters of the address of a page."""
+    return {
+        name: value if isinstance(value, str) else value[0]
+        for name, value in dict(at.query_params).items()
+    }
+
+
 def check(at: AppTest) -> AppTest:
     """Return the test run; fail on a traceback."""
     assert not at.exception, at.exception

@@ -18,6 +18,7 @@ from emo.classifiers.ensembles import ENSEMBLES
 from emo.classifiers.registry import CLASSIFIERS
 from emo.classifiers.storage import FORMAT, ModelInfo, write_model_info
 from emo.corpora.metadata import LISTENER_LABELS
+from emo.evaluation import subsets
 from emo.evaluation.predictions import (
     SURROGATE_OF,
     Predictions,
@@ -216,6 +217,19 @@ def _everything() -> Path:
 def copy_models(directory: Path) -> Path:
     """Copy a folder of models measured under every protocol, which is made once."""
     return Path(shutil.copytree(_everything(), directory / "models"))
+
+
+def expected_predictions(
+    models: Path, sex: str = subsets.ALL, corpus: str = subsets.ALL
+) -> subsets.Tables:
+    """Return what the page of matrices should show, computed independently of it."""
+    actors = {
+        f"cremad-{name}": ("women" if i % 2 else "men", 30)
+        for i, name in enumerate(SPEAKERS["cremad"])
+    }
+    return subsets.filter_clips(
+        subsets.read_tables(models, "speakers"), LABELS, corpus, sex, actors
+    )
 
 
 def rounded(value: Any) -> Any:

@@ -6,6 +6,7 @@ samples.  The second half puts samples into files of each format, again without 
 
 import io
 import struct
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -25,6 +26,27 @@ VOWELS_HZ = {
 """First four formants of a man's vowels (Peterson and Barney 1952; the fourth is set)."""
 
 FORMANT_WIDTHS_HZ = (80.0, 100.0, 140.0, 200.0)
+
+LOSSLESS = (
+    ("WAV", "PCM_16"),
+    ("WAV", "PCM_24"),
+    ("WAV", "FLOAT"),
+    ("RF64", "PCM_16"),
+    ("W64", "PCM_16"),
+    ("AIFF", "PCM_16"),
+    ("AU", "PCM_16"),
+    ("CAF", "PCM_16"),
+    ("FLAC", "PCM_16"),
+)
+"""Containers and codings of them that keep every sample."""
+
+LOSSY = (
+    ("WAV", "ULAW"),
+    ("WAV", "IMA_ADPCM"),
+    ("OGG", "VORBIS"),
+    ("OGG", "OPUS"),
+    ("MP3", "MPEG_LAYER_III"),
+)
 
 
 def times_s(duration_s: float, rate_hz: int = RATE_HZ) -> npt.NDArray[np.float64]:
@@ -134,6 +156,55 @@ def voice(
 def padded(samples: Samples, before_s: float, after_s: float, rate_hz: int = RATE_HZ) -> Samples:
     """Return `samples` with digital silence on both sides."""
     return np.concatenate([silence(before_s, rate_hz), samples, silence(after_s, rate_hz)])
+
+
+def turns(seed: int, gap_s: tuple[float, float], n: int = 8) -> tuple[Samples, Samples]:
+    """Return two voices that take turns, each on a track of its own, float32 (n,) each."""
+    rng = np.random.default_rng(seed)
+    tracks = np.zeros((2, round((n + 1) * 2.0 * RATE_HZ)), np.float32)
+    at_s = 0.0
+    for turn in range(n):
+        who = turn % 2
+        pitch = (110.0, 230.0)[who] * 2 ** rng.uniform(-0.2, 0.2, 2)
+        spoken = voice(tuple(pitch), rng.uniform(0.5, 1.5), seed=int(rng.integers(1000)))
+        start = round(at_s * RATE_HZ)
+        tracks[who, start : start + len(spoken)] += spoken
+        at_s = max(0.0, at_s + len(spoken) / RATE_HZ + rng.uniform(*gap_s))
+    end = round((at_s + 0.5) * RATE_HZ)
+    return tracks[0, :end], tracks[1, :end]
+
+
+def hiss(n: int, level_db: float, seed: int) -> Samples:
+    """Return `n` samples of noise."""
+    return noise((n + 1) / RATE_HZ, level_db=level_db, seed=seed)[:n]
+
+
+def call(
+    seed: int,
+    gain_db: float = 0.0,
+    leak_db: float = -60.0,
+    floor_db: float = -65.0,
+    gap_s: float = 0.3,
+) -> Samples:
+    """Return a call: a person on each channel, the other one faintly, and noise; (n, 2)."""
+    here, there = turns(seed, (-gap_s, 0.5))
+    leak = np.float32(10 ** (leak_db / 20))
+    left, right = here + leak * np.roll(there, 900), there + leak * np.roll(here, 1200)
+    right *= np.float32(10 ** (gain_db / 20))
+    n = len(left)
+    return np.stack([left + hiss(n, floor_db, seed), right + hiss(n, floor_db, seed + 99)], axis=1)
+
+
+@lru_cache
+def falling(start_hz: float, stop_hz: float) -> Samples:
+    """Return a voice whose pitch falls along a line for two seconds."""
+    return voice((start_hz, stop_hz), 2.0)
+
+
+def spoken(duration_s: float = 2.0, level_db: float = -20.0) -> Samples:
+    """Return a voice whose pitch falls by an octave in two seconds, repeatedly."""
+    long = np.tile(falling(240.0, 120.0), int(duration_s / 2) + 1)
+    return at_level(long[: round(duration_s * 16_000)], level_db)
 
 
 def encoded(
