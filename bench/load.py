@@ -160,7 +160,7 @@ def spoken(seed: int, duration_s: float) -> live_client.Pcm:
 
 @dataclass(frozen=True)
 class Talk:
-    """What one visitor who spoke live got.
+    """Answers to one visitor who spoke live.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""What is known of the four corpora beside their clips, for responsible use of them.
+"""Facts about the four corpora beside their clips, for responsible use of them.
 
 The properties are those of the vocabulary Croissant RAI 1.0.  What their makers published is said
 of each corpus; what was measured in a folder is added by ``corpora.croissant``.

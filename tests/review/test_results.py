@@ -1,4 +1,4 @@
-"""What a review gives, counted by hand."""
+"""Test the results of a review against counts by hand."""
 
 import json
 import math

@@ -334,7 +334,7 @@ def test_a_start_that_fails_is_reported_too(caplog):
 
 @pytest.mark.parametrize("n_before", [0, 1, 3])
 def test_a_client_that_is_gone_is_no_error(n_before):
-    """Nothing can be sent to it any more, whatever was sent before."""
+    """A closed connection takes no more messages, whatever was sent before."""
 
     async def talk() -> LiveEndpoint:
         endpoint = make_endpoint()

@@ -1,4 +1,4 @@
-"""What the page *Analyse* says of how the ensemble is computed, and how often it is right."""
+"""Test what *Analyse* says of how the ensemble is computed and how often it is right."""
 
 import re
 from pathlib import Path
