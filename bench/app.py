@@ -1,7 +1,7 @@
 """Measure the speed of the page in a real browser, and the bytes that it sends.
 
     python bench/app.py [--quick] [--save] [uploads] [changes] [selections] [switches] [talks]
-                        [sent] [slow] [live]
+                        [sent] [slow] [live] [shifts]
 
 Starts the app and a headless Chromium, prints a row for each target of the named pieces or of all,
 and ends with 1 if one is missed.  Times are the browser's own
@@ -26,7 +26,10 @@ and ends with 1 if one is missed.  Times are the browser's own
   empty cache (Chromium's own emulation), until something is painted and until the heading is there;
   and the bytes of all that comes before the first script runs, with the headers;
 - sound to live answer: from the moment when the browser has read the last tenth of a second of the
-  sound that an answer is for, from a microphone that speaks without a pause.
+  sound that an answer is for, from a microphone that speaks without a pause;
+- layout shift: how far what is there moves while a page loads that is opened by its address, added
+  up (Cumulative Layout Shift), on a desktop and on a phone, with an empty cache and again; and
+  from an upload until the answers are there.
 """
 
 import json
@@ -44,7 +47,7 @@ sys.path.insert(0, str(ROOT))
 import numpy as np
 from playwright.sync_api import Browser, Error, Page, sync_playwright
 
-from bench.in_page import CHARTS_ARE_FETCHED, LOADED, NOTE, NOTE_LIVE, NOTE_TALK, UPLOADED
+from bench.in_page import CHARTS_ARE_FETCHED, LOADED, NOTE, NOTE_LIVE, NOTE_TALK, SHIFTS, UPLOADED
 from bench.measure import Facts, Options, Part, Row, Target, main, make_row, missing_row
 from docs import screens
 from emo.app import text as app_text
@@ -72,6 +75,7 @@ TALK_TARGETS_S = {
 """By minutes of the recording; the answers to the whole of it come later, and have no target."""
 
 LIVE_ANSWERS, LIVE_TARGET_S = 20, 0.3
+SHIFT_LOADS, SHIFT_TARGET = 4, 0.1
 WAIT_MS = 60_000
 
 ANSWERED = " && ".join(
@@ -410,6 +414,40 @@ def measure_live(browser: Browser, address: str) -> Iterator[Row]:
     page.context.close()
 
 
+def measure_shifts(browser: Browser, address: str) -> Iterator[Row]:
+    """Yield a row for each page on a desktop and on a phone, and one for an upload."""
+    open_app(browser, address).context.close()  # the server is ready
+    for mode in ("light", "phone"):
+        for name, title in app_text.PAGES.items():
+            context = screens.new_context(browser, mode)
+            shifts = [
+                load_shift(context.new_page(), f"{address}/{name}") for _ in range(SHIFT_LOADS)
+            ]
+            place = "on a phone" if mode == "phone" else "on a desktop"
+            yield judge(f"layout shift of {title}, {place}", shifts, SHIFT_TARGET, "CLS")
+            context.close()
+    page = open_app(browser, address)
+    before = page.evaluate(SHIFTS)
+    upload(page, "clip.wav", encoded(voice(duration_s=CLIP_S, rate_hz=RATE_HZ), RATE_HZ))
+    page.locator("h2.emo-verdict").wait_for()
+    screens.settle(page)
+    yield judge(
+        "layout shift after an upload", (page.evaluate(SHIFTS) - before,), SHIFT_TARGET, "CLS"
+    )
+    page.context.close()
+
+
+def load_shift(page: Page, address: str) -> float:
+    """Return the sum of the layout shifts while a page loads, and close it."""
+    page.set_default_timeout(WAIT_MS)
+    page.goto(address)
+    page.locator("h1").wait_for()
+    screens.settle(page)
+    shift = float(page.evaluate(SHIFTS))
+    page.close()
+    return shift
+
+
 PIECES: dict[str, Callable[[Browser, str], Iterator[Row]]] = {
     "uploads": measure_uploads,
     "changes": measure_changes,
@@ -419,6 +457,7 @@ PIECES: dict[str, Callable[[Browser, str], Iterator[Row]]] = {
     "sent": measure_sent,
     "slow": measure_slow,
     "live": measure_live,
+    "shifts": measure_shifts,
 }
 """Pieces that can be measured alone."""
 

@@ -58,3 +58,12 @@ LOADED = """() => {
     .filter(entry => entry.responseEnd <= document.domContentLoadedEventStart)
     .reduce((sum, entry) => sum + entry.transferSize, document.transferSize);
 }"""
+
+# The sum of the layout shifts that follow no action (Cumulative Layout Shift).
+SHIFTS = """() => new Promise((resolve) => {
+  let total = 0;
+  new PerformanceObserver((list) => {
+    for (const entry of list.getEntries()) if (!entry.hadRecentInput) total += entry.value;
+  }).observe({ type: "layout-shift", buffered: true });
+  setTimeout(() => resolve(total), 200);
+})"""

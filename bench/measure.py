@@ -28,7 +28,7 @@ PACKAGES = ("numpy", "scipy", "soundfile", "soxr", "ai-edge-litert", "streamlit"
 SINGLE_THREAD = dict.fromkeys(
     ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"), "1"
 )
-DECIMALS = {"ms": 1, "s": 2, "min": 1, "MB": 0, "kB": 0, "×": 1, "%": 1, "1/s": 1}
+DECIMALS = {"CLS": 3, "ms": 1, "s": 2, "min": 1, "MB": 0, "kB": 0, "×": 1, "%": 1, "1/s": 1}
 
 
 @dataclass(frozen=True)

@@ -47,22 +47,17 @@ T = TypeVar("T")
 
 
 _FILES = Path(__file__).parent / "static"
-_STYLES = [
-    _FILES / f"{name}.css" for name in ("app", "analyse", "matrices", "touch", "print", "forced")
-]
 _LOGO = _FILES / "logo.svg"
 _SPACES = re.compile(r"[ \t\r\n]+")  # a space that must not break stays
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]()<>#+\-.!|~$:&])")
 
 
 def start_page(title: str, lead: str) -> None:
-    """Draw the style of a page, its title and the sentence below it."""
+    """Draw the colours of a page, its title and the sentence below it."""
     navigation.ensure_navigation()
     navigation.record_visit(title)
     isolated.shared_decoder().start()  # so that it is ready for the first upload
-    style = "".join(path.read_text(encoding="utf-8") for path in _STYLES)
-    hints = theme.upload_hints(app_text.UPLOAD_HINTS)
-    st.html(f"<style>{style}{theme.styles()}{hints}</style>")
+    st.html(f"<style>{theme.styles()}{theme.upload_hints(app_text.UPLOAD_HINTS)}</style>")
     st.logo(str(_LOGO), size="large")
     st.title(title, anchor=False)
     st.html(html.render("page", "lead", lead))

@@ -28,7 +28,8 @@ def show_notice(page: str) -> None:
     page
         Name of the page, as each page has a widget of its own.
     """
-    with st.container(key="notice", horizontal=True, vertical_alignment="center", gap="small"):
+    key = "notice-read" if is_read() else "notice"  # one that is not read has room of its own
+    with st.container(key=key, horizontal=True, vertical_alignment="center", gap="small"):
         if not is_read():
             st.html(html.render("page", "notice", text.LABEL, text.NOTICE))
             st.checkbox(text.TICK, value=False, key=f"notice-{page}", on_change=mark_read)

@@ -4,9 +4,13 @@ import json
 import re
 from collections.abc import Sequence
 
+from emo.system.paths import PACKAGE_DIR
+
 TITLE = "Emo"
 LOADING = "Emo is loading …"
 
+_FILES = PACKAGE_DIR / "app" / "static"
+_STYLES = ("app", "analyse", "matrices", "touch", "print", "forced", "loading")
 _HEAD = "<head>"
 _ROOT = '<div id="root"></div>'
 _FONT = re.compile(r'<link\s+rel="preload"\s+href="[^"]+"\s+as="font"[^>]*/>')
@@ -77,6 +81,16 @@ WAITING = (
 """What is on the page until its scripts have come."""
 
 
+def page_style() -> str:
+    """Return the CSS of all pages as an HTML element.
+
+    It stands in the first page, below Streamlit's, which it overrides.  A style that came with the
+    elements of a page would move what is there already.
+    """
+    files = [_FILES / f"{name}.css" for name in _STYLES]
+    return f"<style>{''.join(path.read_text(encoding='utf-8') for path in files)}</style>"
+
+
 def first_page(index_html: str, scripts: Sequence[str] = ()) -> str:
     """Return the HTML of the first page.
 
@@ -97,7 +111,8 @@ def first_page(index_html: str, scripts: Sequence[str] = ()) -> str:
     own = [BASE_SCRIPT, DRAWER_SCRIPT]
     if scripts:
         own.append(ELEMENTS_SCRIPT.replace("NAMES", json.dumps(scripts)))
-    page = index_html.replace(_HEAD, "\n    ".join([_HEAD, *own])).replace(_ROOT, WAITING)
+    page = index_html.replace(_HEAD, "\n    ".join([_HEAD, *own]))
+    page = page.replace(_ROOT, WAITING + page_style())
     page = page.replace("<title>Streamlit</title>", f"<title>{TITLE}</title>")
     # Text comes first in a font of the computer: this one would take a third of the time.
     return _FONT.sub("", page)

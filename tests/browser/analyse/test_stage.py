@@ -2,8 +2,10 @@
 
 import re
 
+import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
+from bench.in_page import SHIFTS
 from docs import screens
 from emo.app import text as app_text
 from emo.app.analyse import text
@@ -14,20 +16,15 @@ from tests.browser.steps import (
     drag,
     expect_answers,
     expect_idle,
+    lend_tab,
     now_s,
     open_app,
+    settle,
     stage,
     upload,
 )
 from tests.support import signals
 
-SHIFTS = """() => new Promise((resolve) => {
-  let total = 0;
-  new PerformanceObserver((list) => {
-    for (const entry of list.getEntries()) if (!entry.hadRecentInput) total += entry.value;
-  }).observe({ type: "layout-shift", buffered: true });
-  setTimeout(() => resolve(total), 200);
-})"""
 MAX_SHIFT = 0.2  # 0.05 on a quiet machine; a busy one paints more of the states in between
 SCROLLED = "() => document.querySelector('[data-testid=stMain]').scrollTop"
 
@@ -107,6 +104,18 @@ def test_little_moves_while_the_answers_come(browser: Browser, address: str) -> 
         expect_answers(page, "mine.wav")
         expect_idle(page)
         assert page.evaluate(SHIFTS) - before <= MAX_SHIFT
+
+
+@pytest.mark.parametrize("path", ["", "listen", "confusion_matrices"])
+@pytest.mark.parametrize("mode", ["light", "phone"])
+def test_little_moves_while_a_page_comes(
+    browser: Browser, address: str, path: str, mode: str
+) -> None:
+    with lend_tab(browser, address, mode) as page:
+        page.goto(f"{address}/{path}")
+        settle(page)
+        assert page.locator("h1").is_visible()
+        assert page.evaluate(SHIFTS) <= MAX_SHIFT
 
 
 def test_the_strip_of_a_phone_plays_and_says_the_verdict(browser: Browser, address: str) -> None:
