@@ -37,6 +37,16 @@ DRAWER_SCRIPT = """<script>
 Streamlit closes it on a phone alone.  A page that is zoomed to 200 % has a drawer too.
 """
 
+ICONS_SCRIPT = """<script>
+    const waitForIcons = setInterval(() => {
+      const fonts = [...document.fonts].filter((font) => font.family.includes("Material"));
+      if (!fonts.some((font) => ["loaded", "error"].includes(font.status))) return;
+      clearInterval(waitForIcons);
+      document.documentElement.classList.add("emo-icons");
+    }, 100);
+    </script>"""
+"""Shows the icons when their font is there; until then they would be words such as "upload"."""
+
 ELEMENTS = (
     "ButtonGroup",
     "Selectbox",
@@ -108,7 +118,7 @@ def first_page(index_html: str, scripts: Sequence[str] = ()) -> str:
     """
     if index_html.count(_HEAD) != 1 or index_html.count(_ROOT) != 1:
         raise ValueError(f"The page of Streamlit has not one {_HEAD} and one {_ROOT}.")
-    own = [BASE_SCRIPT, DRAWER_SCRIPT]
+    own = [BASE_SCRIPT, DRAWER_SCRIPT, ICONS_SCRIPT]
     if scripts:
         own.append(ELEMENTS_SCRIPT.replace("NAMES", json.dumps(scripts)))
     page = index_html.replace(_HEAD, "\n    ".join([_HEAD, *own]))

@@ -224,7 +224,7 @@ def test_cancelled_request_leaves_the_file_to_the_others(case: Case) -> None:
 def test_first_page_has_all_files_of_streamlit_s_but_the_font() -> None:
     original = streamlit_internals.index_html()
     page = shell.first_page(original, SCRIPTS)
-    assert page.count("<script") == original.count("<script") + 3
+    assert page.count("<script") == original.count("<script") + 4
     assert page.count('rel="modulepreload"') == original.count('rel="modulepreload"') > 20
     assert 'as="font"' in original
     assert 'as="font"' not in page
@@ -238,7 +238,7 @@ def test_policy_allows_the_script_of_the_first_page() -> None:
         content_security_policy(html).count("sha256-")
         for html in (original, shell.first_page(original, SCRIPTS))
     )
-    assert after == before + 3
+    assert after == before + 4
 
 
 def test_element_scripts_come_with_all_that_they_import() -> None:
