@@ -32,6 +32,9 @@ AMONG_COLUMN = "among"
 
 LEAVES_OUT = "which --labels leaves out"
 
+FIGURES = ("n", "accuracy", "uar", "macro_f1", "confusion")
+"""Figures of each model, by the names of the attributes of ``metrics.Scores``."""
+
 _CHUNK = 32  # clips predicted together
 
 
@@ -238,28 +241,8 @@ def evaluate_manifest(manifest: Manifest, models: Models) -> dict[str, Any]:
     left_out = sorted([*manifest.left_out, *ambiguous], key=lambda row: row.line)
     if not once:
         raise CorpusError(_nothing_to_score(manifest, errors, left_out))
-    emotions = [each.row.emotion for each in once]
-    names = ("n", "accuracy", "uar", "macro_f1", "confusion")
-    scores = {
-        key: score(
-            emotions,
-            np.stack([e.prediction.answers[key].probabilities for e in once]),
-            models.labels,
-        )
-        for key in (*models.classifiers, ENSEMBLE)
-    }
     voices = _count_voices(once)
-    if voices.get("known"):
-        served = np.stack([each.prediction.served.probabilities for each in once])
-        scores[VOICE] = score(emotions, served, models.labels)
-    held_out = held_out_speakers(model.info for model in models.classifiers.values())
-    clips = [
-        clip
-        for each in once
-        if not models.model_set.is_own
-        and (clip := read_stem(each.row.path)) is not None
-        and clip[1].speaker not in held_out
-    ]
+    scores = _score(once, models, has_voice=bool(voices.get("known")))
     return {
         "rows": len(manifest.listed) + len(manifest.left_out),
         "n": len(once),
@@ -281,12 +264,39 @@ def evaluate_manifest(manifest: Manifest, models: Models) -> dict[str, Any]:
         "repeats": [
             {"line": row.line, "path": str(row.path), "of": first.line} for row, first in repeats
         ],
-        "named_as_training": dict(Counter(corpus.key for corpus, _ in clips)),
+        "named_as_training": _named_as_training(once, models),
         "labels": list(models.labels),
         "among": dict(Counter(subset_key(each.row.among) for each in once)),
         **({"voices": voices} if voices else {}),
-        "models": {key: {n: row.to_dict()[n] for n in names} for key, row in scores.items()},
+        "models": scores,
     }
+
+
+def _score(once: Sequence[_Answered], models: Models, has_voice: bool) -> dict[str, dict[str, Any]]:
+    """Return the figures of each classifier, of the ensemble, and of the known voice."""
+    answers = {
+        key: [each.prediction.answers[key] for each in once]
+        for key in (*models.classifiers, ENSEMBLE)
+    }
+    if has_voice:
+        answers[VOICE] = [each.prediction.served for each in once]
+    emotions = [each.row.emotion for each in once]
+    figures = {}
+    for key, rows in answers.items():
+        scored = score(emotions, np.stack([row.probabilities for row in rows]), models.labels)
+        figures[key] = {name: scored.to_dict()[name] for name in FIGURES}
+    return figures
+
+
+def _named_as_training(once: Sequence[_Answered], models: Models) -> dict[str, int]:
+    """Return how many clips bear names of training clips, by the corpus of these."""
+    if models.model_set.is_own:
+        return {}
+    held_out = held_out_speakers(model.info for model in models.classifiers.values())
+    named = [read_stem(each.row.path) for each in once]
+    return dict(
+        Counter(corpus.key for corpus, clip in filter(None, named) if clip.speaker not in held_out)
+    )
 
 
 def _answer(
