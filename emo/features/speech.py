@@ -11,7 +11,6 @@ speech: coughs, breathing, bells and drums often have none.
 import math
 from collections import Counter
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -32,7 +31,6 @@ FAINT_DB = -55.0  # loudest 200 ms, relative to full scale, of a recording witho
 WHOLE_S = 6.0  # a longer clip is measured in windows
 WINDOW_S = 4.0
 WINDOW_HOP_S = 1.0
-MANY_WINDOWS, N_THREADS = 60, 2  # a minute and more is measured on two threads
 WHOLE_SHARE = 0.8  # share of unusual windows from which on the whole clip is no speech
 GAP_S = 3.0  # without voicing; the longest in the corpora lasts 1.2 s, in noise at 5 dB 2.5 s
 WINDOWS_IN_A_ROW = 3  # unusual windows that make a gap, of at least 4 s
@@ -204,26 +202,14 @@ def find_speech(frames: Frames) -> tuple[Flags, tuple[SpeechWarning, ...]]:
         As ``speech_warnings`` returns them.
     """
     windows = _windows(len(frames.pitch_hz))
-    reasons = _unusual_windows(frames, windows)
+    several = len(windows) > 1  # one at a time: all windows of ten minutes take 300 MB
+    parts = (part(frames, *window) if several else frames for window in windows)
+    reasons = [unusual_measures(measure(window)) for window in parts]
     unvoiced = without_voice(frames) | _unlike_speech(len(frames.pitch_hz), windows, reasons)
     if np.mean([bool(names) for names in reasons]) >= WHOLE_SHARE:
         return ~unvoiced, (_warn_of_clip(frames, reasons),)
     gaps = [gap for gap in stretches(unvoiced) if (gap[1] - gap[0]) * FRAME_S >= GAP_S]
     return ~unvoiced, (_warn_of_gaps(frames, gaps),) if gaps else ()
-
-
-def _unusual_windows(frames: Frames, windows: Sequence[tuple[int, int]]) -> list[dict[str, str]]:
-    """Return the unusual measurements of each window, of many windows on several threads."""
-    if len(windows) == 1:
-        return [unusual_measures(measure(frames))]
-
-    def measure_window(window: tuple[int, int]) -> dict[str, str]:
-        return unusual_measures(measure(part(frames, *window)))
-
-    if len(windows) < MANY_WINDOWS:
-        return [measure_window(window) for window in windows]
-    with ThreadPoolExecutor(N_THREADS) as pool:  # each holds one window; all take 300 MB
-        return list(pool.map(measure_window, windows))
 
 
 def without_voice(frames: Frames) -> Flags:

@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 
 from emo.evaluation.robustness.conditions import CONDITIONS
 from emo.evaluation.sounds.generators import DESIGN, HELD_OUT, sound, white
-from emo.features import speech
 from emo.features.frames import Frames, analyse
 from emo.features.likeness import stored
 from emo.features.measures import Measures, measure
@@ -199,17 +198,6 @@ def test_long_voice_has_no_warning_and_long_music_has_one():
     assert warnings_of(spoken(20.0)) == ()
     (warning,) = warnings_of(sound(DESIGN["music"]["piano melody"], 20.0))
     assert warning.kind != "gap"
-
-
-def test_windows_measured_on_several_threads_keep_their_order(monkeypatch):
-    music = sound(DESIGN["music"]["piano melody"], 30.0)
-    frames = analyse(np.concatenate([spoken(15.0), music, spoken(45.0)]))
-    voiced, warnings = find_speech(frames)
-    monkeypatch.setattr(speech, "MANY_WINDOWS", 1_000)
-    one_by_one, expected = find_speech(frames)
-    assert warnings == expected
-    assert len(warnings) == 1
-    np.testing.assert_array_equal(voiced, one_by_one)
 
 
 def test_soft_part_of_a_long_clip_is_measured_at_its_own_level():
