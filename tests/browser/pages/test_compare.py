@@ -44,6 +44,7 @@ FILES = [
 def open_compare(page: Page) -> None:
     screens.open_page(page, words.TITLE)
     expect(page.get_by_role("heading", level=1, name=words.TITLE)).to_be_visible()
+    settle(page)  # a folder that is given to an uploader before it is drawn anew is lost
 
 
 def give(page: Page, files: list[FilePayload] = FILES) -> None:
